@@ -1,0 +1,57 @@
+"""Time as a value that is handed in, so that nothing waits or stamps behind a test's back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What anything that waits or stamps takes as an argument."""
+
+    def now(self) -> float:
+        """UTC now, in seconds since 1970-01-01, with fractions."""
+
+    def monotonic(self) -> float:
+        """Seconds that only go forward; for durations."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that long; a negative or zero duration returns at once."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            time.sleep(seconds)
+
+
+class ManualClock:
+    """A clock that moves only when told; `sleep` moves it. Safe to share between threads."""
+
+    def __init__(self, now: float = 1_700_000_000.0) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+
+    def now(self) -> float:
+        with self._lock:
+            return self._now
+
+    def monotonic(self) -> float:
+        return self.now()
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(max(0.0, seconds))
+
+    def advance(self, seconds: float) -> None:
+        """Move forward by `seconds` (negative moves back, as a stepped wall clock does)."""
+        with self._lock:
+            self._now += seconds

@@ -1,0 +1,52 @@
+"""A score message: the state of concentration at one tip.
+
+One message a change of tip. It says which heights were (re)written and carries the integers of the new tip, from which every
+metric follows. A reader whose own height is `from_height − 1` on the same branch applies the message; any other reader rewinds to
+the fork and reads the heights between from ClickHouse, which holds them before the message exists.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from counterpoise.contracts.base import Contract, Hash256, Height, Slug, UnixMillis, UnixSeconds
+
+View = Literal["raw", "entity"]
+Count = Annotated[int, Field(ge=0, le=0xFFFF)]
+
+
+class WindowScore(Contract):
+    """The integers of one trailing window of blocks under one view, at a tip.
+
+    `n` blocks, of which `unknown` have no producer; `pools_seen` distinct producers; `leaders` the largest, at most six, with
+    their counts, largest first.
+    """
+
+    view: View
+    window_blocks: Annotated[int, Field(ge=1, le=0xFFFF)]
+    n: Count
+    unknown: Count
+    pools_seen: Count
+    leaders: Annotated[tuple[tuple[str, int], ...], Field(max_length=6, strict=False)]
+    p_top4_above_75: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class ScoreEvent(Contract):
+    """Heights `from_height`…`height` were written under `version`; `windows` describe the tip.
+
+    `rebased` is true where the attribution changed rather than the chain.
+    """
+
+    chain: Slug
+    from_height: Height
+    height: Height
+    tip_hash: Hash256
+    parent_hash: Hash256
+    time: UnixSeconds
+    version: Annotated[int, Field(ge=0, le=2**63 - 1)]
+    attribution_id: Slug
+    rebased: bool = False
+    scored_at_ms: UnixMillis
+    windows: Annotated[tuple[WindowScore, ...], Field(min_length=1, max_length=64, strict=False)]

@@ -1,0 +1,42 @@
+"""Every Kafka topic, in one place: what it carries, its key, partitions, how long it keeps what, and how large a message may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+DAY_MS: Final = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """`name` without the dataset's prefix. `key` says in words what events are keyed, and so ordered, by."""
+
+    name: str
+    carries: str
+    key: str
+    partitions: int
+    retention_ms: int
+    compact: bool
+    max_message_bytes: int
+
+    def full_name(self, prefix: str) -> str:
+        """The name on the broker: `<prefix>.<name>`."""
+        return f"{prefix}.{self.name}"
+
+    def config(self) -> dict[str, str]:
+        """Topic settings as Kafka takes them."""
+        return {
+            "cleanup.policy": "compact" if self.compact else "delete",
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(self.max_message_bytes),
+        }
+
+
+BLOCKS = Topic("blocks.v1", "BlockEvent envelopes", "chain", 4, 30 * DAY_MS, False, 8 * 1024 * 1024)
+BLOCK_REQUESTS = Topic("block-requests.v1", "BlockRequest", "chain", 1, DAY_MS, False, 64 * 1024)
+EDGE_AI = Topic("edge-ai.v1", "ReleaseEvent envelopes", "series", 4, 365 * DAY_MS, False, 8 * 1024 * 1024)
+SCORES = Topic("scores.v1", "ScoreEvent envelopes", "chain", 4, 30 * DAY_MS, False, 1024 * 1024)
+DEAD_LETTERS = Topic("dead-letters.v1", "DeadLetter", "service", 1, 30 * DAY_MS, False, 256 * 1024)
+
+TOPICS: Final[tuple[Topic, ...]] = (BLOCKS, BLOCK_REQUESTS, EDGE_AI, SCORES, DEAD_LETTERS)

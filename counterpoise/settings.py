@@ -1,0 +1,236 @@
+"""Every setting, from environment variables (`COUNTERPOISE_…`) over a TOML file over the defaults below.
+
+Nested names take two underscores: `COUNTERPOISE_CLICKHOUSE__HOST`. The file is `counterpoise.toml` in the working directory, or what
+`COUNTERPOISE_CONFIG` names. A secret is given as a value, or as a file (`…__PASSWORD_FILE`), and is never printed.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from counterpoise.contracts.datasets import Dataset, DatasetKind
+from counterpoise.errors import ConfigError
+
+MAX_SECRET_BYTES = 16 * 1024
+
+Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class Section(BaseModel):
+    """A group of settings: closed, so that a misspelt name is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def read_secret(value: SecretStr | None, file: Path | None, name: str) -> SecretStr | None:
+    """The secret itself, from its value or its file (trailing newline dropped); None where neither is given."""
+    if value is not None:
+        return value
+    if file is None:
+        return None
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name}_FILE names {str(file)!r}, which cannot be read: {error}") from None
+    if len(text) > MAX_SECRET_BYTES:
+        raise ConfigError(f"{name}_FILE names {str(file)!r}, which is over {MAX_SECRET_BYTES} bytes: not a secret")
+    return SecretStr(text.rstrip("\r\n"))
+
+
+class KafkaSettings(Section):
+    """Where Kafka is. Without `bootstrap_servers` the embedded broker that `counterpoise up` started is used."""
+
+    bootstrap_servers: str | None = None
+    replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
+    session_timeout_seconds: Seconds = 6.0
+    heartbeat_interval_seconds: Seconds = 1.0
+    rebalance_timeout_seconds: Seconds = 30.0
+    fetch_max_wait_ms: Annotated[int, Field(ge=1, le=5_000)] = 20
+
+
+class ClickHouseSettings(Section):
+    """Where ClickHouse is. Without `host` the embedded server that `counterpoise up` started is used."""
+
+    host: str | None = None
+    port: Port = 9000
+    user: str = "default"
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    secure: bool = False
+    connect_timeout_seconds: Seconds = 5.0
+    query_timeout_seconds: Seconds = 60.0
+
+
+class BitcoindSettings(Section):
+    """A Bitcoin Core node: JSON-RPC, with the cookie file or a user and password, and ZMQ where it publishes."""
+
+    url: str = "http://127.0.0.1:8332"
+    cookie_file: Path | None = None
+    user: str | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    zmq_hashblock: str | None = None
+    zmq_sequence: str | None = None
+    poll_seconds: Seconds = 10.0
+    timeout_seconds: Seconds = 30.0
+
+
+class MempoolSettings(Section):
+    """mempool.space, or an instance of your own."""
+
+    url: str = "https://mempool.space"
+    websocket: bool = True
+    poll_seconds: Seconds = 30.0
+    timeout_seconds: Seconds = 20.0
+    max_requests_per_second: Annotated[float, Field(gt=0, le=100)] = 2.0
+
+
+class ReplaySettings(Section):
+    """A file of blocks, or the figures that the package carries (`figures`)."""
+
+    path: Path | None = None
+    speed: Annotated[float, Field(ge=0)] = 0.0
+    """Times real time; 0 is flat out."""
+
+
+class IngestSettings(Section):
+    """Which source of blocks, and how much history a first start fetches."""
+
+    source: Literal["bitcoind", "mempool", "replay"] = "mempool"
+    chain: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] = "bitcoin"
+    history_blocks: Annotated[int, Field(ge=1, le=2_000_000)] = 4320 + 144 + 36
+    reorg_margin_blocks: Annotated[int, Field(ge=1, le=2016)] = 12
+    events_per_message: Annotated[int, Field(ge=1, le=2_000)] = 500
+    stale_after_seconds: Seconds = 300.0
+    bitcoind: BitcoindSettings = BitcoindSettings()
+    mempool: MempoolSettings = MempoolSettings()
+    replay: ReplaySettings = ReplaySettings()
+
+
+class StreamsSettings(Section):
+    """The stream workers."""
+
+    take_messages: Annotated[int, Field(ge=1, le=1_000)] = 8
+    take_within_seconds: Annotated[float, Field(gt=0, le=10)] = 0.02
+    dead_letter_limit_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """A service stops when more than this part of its last `dead_letter_limit_window` events was bad."""
+    dead_letter_limit_window: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
+    """0 switches the limit off."""
+
+
+class SlackSettings(Section):
+    """Slack's Web API: a bot token with chat:write and channels:history (metadata look-up), and the channel's id."""
+
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    channel: str | None = None
+    base_url: str = "https://slack.com/api/"
+    timeout_seconds: Seconds = 10.0
+
+
+class AlertSettings(Section):
+    """The alerter."""
+
+    rules_file: Path | None = None
+    """The shipped rules where not given."""
+    notifier: Literal["auto", "slack", "console"] = "auto"
+    """`auto`: Slack where a token and a channel are set, else the console."""
+    allow_slack_when_not_live: bool = False
+    tick_seconds: Seconds = 1.0
+
+
+class HealthSettings(Section):
+    """The health endpoint of each service; port 0 takes a free one and notes it in the state directory."""
+
+    host: str = "127.0.0.1"
+    ingest_port: Port = 0
+    streams_port: Port = 0
+    alerts_port: Port = 0
+    stall_after_seconds: Seconds = 120.0
+
+
+def _default_state_dir() -> Path:
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base) / "counterpoise"
+
+
+DatasetName = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9_]{0,47}$"),
+    AfterValidator(lambda name: name if name not in {"default", "system", "information_schema"} else _reserved(name)),
+]
+
+
+def _reserved(name: str) -> str:
+    raise ValueError(f"{name!r} is a name of ClickHouse's own")
+
+
+class Settings(BaseSettings):
+    """All of them. `Settings.load()` is the way in: it turns a mistake into one clear line."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="COUNTERPOISE_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    state_dir: Path = Field(default_factory=_default_state_dir)
+    """Where the embedded engines keep data and all services keep their run files."""
+    dataset: DatasetName = "counterpoise"
+    dataset_kind: DatasetKind = "live"
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    kafka: KafkaSettings = KafkaSettings()
+    clickhouse: ClickHouseSettings = ClickHouseSettings()
+    ingest: IngestSettings = IngestSettings()
+    streams: StreamsSettings = StreamsSettings()
+    slack: SlackSettings = SlackSettings()
+    alerts: AlertSettings = AlertSettings()
+    health: HealthSettings = HealthSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = Path(os.environ.get("COUNTERPOISE_CONFIG", "counterpoise.toml"))
+        if "COUNTERPOISE_CONFIG" in os.environ and not file.is_file():
+            raise ConfigError(f"COUNTERPOISE_CONFIG names {str(file)!r}, which is not a file")
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Settings:
+        """Read everything, or raise ConfigError with a line for each mistake."""
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            lines = [
+                f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}"
+                for e in error.errors(include_input=False, include_url=False)
+            ]
+            raise ConfigError("settings: " + "; ".join(lines)) from None
+        except ValueError as error:  # a TOML file that does not parse
+            raise ConfigError(f"settings: {error}") from None
+
+    @cached_property
+    def dataset_of(self) -> Dataset:
+        """The dataset that this process reads and writes."""
+        return Dataset(self.dataset, self.dataset_kind)
+
+    @property
+    def run_dir(self) -> Path:
+        """Where the services of this dataset keep their status, health ports and journals."""
+        return self.state_dir / "run" / self.dataset
