@@ -1,0 +1,36 @@
+"""Named places where a process can be made to die at once, so that recovery is tested where it hurts.
+
+`COUNTERPOISE_CRASH_POINT=name:n` kills the process with SIGKILL at the n-th pass of that point (n counts from 1). Unset, a
+point costs one comparison.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+POINTS = (
+    "ingest-after-publish",
+    "streams-after-blocks",
+    "streams-after-concentration",
+    "streams-before-ack",
+    "alerts-after-rows",
+    "alerts-after-slack-accept",
+    "alerts-before-checkpoint",
+)
+
+_name, _, _count = os.environ.get("COUNTERPOISE_CRASH_POINT", "").partition(":")
+_left = int(_count or 1) if _name else 0
+
+
+def crash_point(name: str) -> None:
+    """Die here if the environment says so; leaves one line on stderr as the proof that the process was at work."""
+    global _left  # noqa: PLW0603 - a countdown of the process
+    if name != _name:
+        return
+    _left -= 1
+    if _left == 0:
+        sys.stderr.write(f"crash point {name} reached: killing {os.getpid()}\n")
+        sys.stderr.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
