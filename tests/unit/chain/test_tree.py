@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
@@ -174,7 +176,7 @@ def test_any_order_ends_on_a_chain_of_most_work(order: list[Link]) -> None:
     assert tree.tip is not None
     assert total(tree.tip) == max(map(total, by_hash.values()))
     assert [entry.hash for entry in chain_now] == canonical(tree)
-    for below, above in zip(chain_now, chain_now[1:], strict=False):
+    for below, above in pairwise(chain_now):
         assert above.prev_hash == below.hash
 
 
