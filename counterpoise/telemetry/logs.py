@@ -1,0 +1,97 @@
+"""Logs through structlog, for our own lines and for those of the libraries; secrets never reach them."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Final, Literal
+
+import structlog
+from pydantic import SecretStr
+
+HIDDEN: Final = "[hidden]"
+_SECRET_NAME = re.compile(r"password|passwd|secret|token|authorization|cookie|api_?key", re.IGNORECASE)
+_SECRET_TEXT = re.compile(
+    r"xox[a-z]-[0-9A-Za-z-]+|xapp-[0-9A-Za-z-]+"  # Slack
+    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user:password in a URL
+    r"|(?<=Bearer )\S+|(?<=Basic )\S+"
+)
+_NOT_SECRET = frozenset({"token_file", "password_file", "cookie_file", "password_set", "token_set"})
+_NOISY = ("kafka", "aiokafka", "faust", "mode", "httpx", "httpcore", "websockets", "slack_sdk", "clickhouse_driver")
+
+
+def configure_logging(format: Literal["text", "json"], level: str, *, service: str | None = None) -> None:  # noqa: A002
+    """Send every log line of this process to stderr, as text for people or as one JSON object a line.
+
+    `level` is of our own loggers; libraries say only warnings and worse, unless it is debug. May be called again.
+    """
+    number = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    if format == "json":
+        last: list[structlog.types.Processor] = [
+            structlog.processors.dict_tracebacks,
+            hide_secrets,
+            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+        ]
+    else:
+        last = [
+            hide_secrets,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _hide_in_line],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(number)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(number if number <= logging.DEBUG else max(number, logging.WARNING))
+    structlog.contextvars.clear_contextvars()
+    if service is not None:
+        structlog.contextvars.bind_contextvars(service=service)
+
+
+def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hide values under a telling name, Slack tokens, and credentials in URLs and headers, however deep."""
+    for name, value in event.items():
+        event[name] = _hidden(name, value)
+    return event
+
+
+def _hide_in_line(_logger: Any, _method: str, line: Any) -> str:
+    """The last look: tracebacks and library messages are text only by now."""
+    return _SECRET_TEXT.sub(HIDDEN, str(line))
+
+
+def _hidden(name: str, value: Any) -> Any:
+    if isinstance(value, SecretStr) or (value and name not in _NOT_SECRET and _SECRET_NAME.search(name)):
+        return HIDDEN
+    if isinstance(value, str):
+        return _SECRET_TEXT.sub(HIDDEN, value)
+    if isinstance(value, dict):
+        return {key: _hidden(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hidden("", inner) for inner in value]
+    if isinstance(value, BaseException):
+        return _SECRET_TEXT.sub(HIDDEN, repr(value))
+    return value
