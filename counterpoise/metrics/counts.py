@@ -60,6 +60,20 @@ def pools_seen(counts: ArrayLike) -> IntArray:
     return np.asarray(np.count_nonzero(as_counts(counts), axis=-1), dtype=np.int64)
 
 
+def population_of(vectors: IntArray, population: ArrayLike | None) -> IntArray:
+    """How many members an inequality is taken over: the pools seen or, where given, `population` with the rest at zero blocks.
+
+    Raises ValueError where `population` is smaller than the number of pools seen.
+    """
+    seen = pools_seen(vectors)
+    if population is None:
+        return seen
+    members = np.broadcast_to(np.asarray(population, dtype=np.int64), seen.shape)
+    if np.any(members < seen):
+        raise ValueError(f"a population of {members.min()} cannot hold the {seen.max()} pools that were seen")
+    return members
+
+
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
     """numerator / denominator in float64, NaN where the denominator is zero."""
     top, bottom = np.broadcast_arrays(np.asarray(numerator, np.float64), np.asarray(denominator, np.float64))
