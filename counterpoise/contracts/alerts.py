@@ -8,9 +8,18 @@ from pydantic import Field
 
 from counterpoise.contracts.base import Contract, Slug, UnixMillis, UnixSeconds
 
-AlertState = Literal["pending", "possible", "firing", "resolved", "retracted"]
-"""`pending`: over the line, the hold still runs. `possible`: only the upper bound is over the line. `firing`, `resolved`: what they
-say. `retracted`: it rested on a branch or a fact that was undone."""
+AlertState = Literal["possible", "pending", "firing", "rebased", "resolved", "inactive", "retracted"]
+"""Open states: `possible`: only the upper bound is over the line. `pending`: over the line, the hold still runs. `firing`: what it
+says. `rebased`: over the line and held, but first seen so because the attribution changed: recorded, never announced.
+
+Closed states: `resolved`: it fired and the value fell below the clearing line. `inactive`: it ended without having fired.
+`retracted`: it rested on blocks that were undone. An alert can go on after a retraction: the next row says with what."""
+
+OPEN_STATES: tuple[AlertState, ...] = ("possible", "pending", "firing", "rebased")
+
+AlertReason = Literal["observed", "reorg", "restated", "rebased", "rule-changed"]
+"""Why a row was written. `observed`: the blocks (or the clock) made it so. `reorg`: a branch lost. `restated`: the state that
+stands after a retraction. `rebased`: the attribution changed. `rule-changed`: its rule is gone, switched off or different now."""
 
 
 class Evidence(Contract):
@@ -25,6 +34,7 @@ class Evidence(Contract):
     attribution_id: str | None = None
     n: int | None = None
     unknown: int | None = None
+    pools_seen: int | None = None
     counts: Annotated[tuple[tuple[str, int], ...], Field(strict=False)] = ()
     sql: str = ""
 
@@ -34,6 +44,11 @@ class AlertTransition(Contract):
 
     `alert_id` follows from the rule, its hash, the chain and the height where the episode began, so that a replay of the same
     blocks makes the same ids. `event_time` is the time of the block (or, for a dead-man rule, of the clock) that caused it.
+
+    `value` is the rule's metric; where it is a share, `value_low` (the same: unknown blocks belong to others) and `value_high`
+    (unknown blocks belong to the leaders) bound it, and `interval_low`, `interval_high` are its 95 % interval. `threshold` is the
+    line of the rule. `start_height` is where the episode began. `undoes` lists the sequences that a retraction takes back.
+    `notify` is false for what is recorded only: history before go-live, states that nobody is told of.
     """
 
     v: Literal[1] = 1
@@ -43,8 +58,12 @@ class AlertTransition(Contract):
     rule_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
     state: AlertState
     previous_state: AlertState | None = None
+    reason: AlertReason = "observed"
+    notify: bool = False
+    undoes: Annotated[tuple[int, ...], Field(strict=False)] = ()
     event_time: UnixSeconds
     recorded_at_ms: UnixMillis
+    start_height: int | None = None
     value: float | None = None
     value_low: float | None = None
     value_high: float | None = None
