@@ -1,0 +1,1 @@
+"""Everything that speaks to ClickHouse: the client, migrations, rows of each table, named queries, the data dictionary."""

@@ -1,0 +1,149 @@
+"""The one way to ClickHouse: query, insert columns, run a statement. One object a thread."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from counterpoise.clickhouse.columns import Column, array_dtype
+from counterpoise.clickhouse.errors import translated
+from counterpoise.clickhouse.wire import ArrayClient
+from counterpoise.endpoints import ClickHouseTarget
+
+_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
+_COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+Params = Mapping[str, Any] | None
+Names = list[tuple[str, str]]
+"""(name, ClickHouse type) of each column of a result."""
+
+
+def is_local(host: str) -> bool:
+    """Whether `host` is this machine by its loopback address or name."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class ClickHouse:
+    """A connection to one database. It connects at the first call, and again at the next call after a failure.
+
+    Parameters stand in the SQL as `{name:Type}` and travel beside it, so that a value is never part of the statement. Not safe to share
+    between threads. Raises RetryableError (network, timeout, overload), ConfigError (authentication, missing database or table);
+    any other error of the server (`clickhouse_driver.errors.Error`) is a bug in the statement.
+
+    Blocks are compressed with LZ4 on the way unless the server is on this machine, where it costs more than it saves.
+    """
+
+    def __init__(
+        self,
+        target: ClickHouseTarget,
+        database: str,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        compression: bool | None = None,
+    ) -> None:
+        self.target = target
+        self.database = database
+        self.where = f"{target.host}:{target.port}/{database or 'default'}"
+        self._client = ArrayClient(
+            target.host,
+            port=target.port,
+            database=database,
+            user=target.user,
+            password=target.password.get_secret_value(),
+            secure=target.secure,
+            client_name="counterpoise",
+            connect_timeout=target.connect_timeout_seconds,
+            send_receive_timeout=target.query_timeout_seconds,
+            sync_request_timeout=target.connect_timeout_seconds,
+            compression="lz4" if (not is_local(target.host) if compression is None else compression) else False,
+            settings={**(settings or {}), "server_side_params": True},
+        )
+
+    def __enter__(self) -> ClickHouse:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def stream(
+        self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None, arrays: bool = False
+    ) -> Iterator[tuple[Names, list[Any]]]:
+        """Blocks of a result as (names with types, columns); the first block has names only. Leaving early ends the query."""
+        with translated(self.where):
+            yield from self._client.blocks(sql, params or {}, settings, arrays=arrays)
+
+    def query(self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """The rows, as Python values: FixedString as bytes, DateTime64 as aware datetimes, Enum as its name."""
+        rows: list[tuple[Any, ...]] = []
+        for _, columns in self.stream(sql, params, settings=settings):
+            if columns:
+                rows.extend(zip(*columns, strict=True))
+        return rows
+
+    def query_columns(
+        self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None
+    ) -> dict[str, npt.NDArray[Any] | list[Any]]:
+        """The result by column: numbers, Bool and DateTime64 as arrays (datetime64[ms] for scale 3), anything else as a list.
+
+        A result without rows has its columns too, empty.
+        """
+        names: Names = []
+        parts: list[list[Any]] = []
+        for heads, columns in self.stream(sql, params, settings=settings, arrays=True):
+            names = names or heads
+            if columns:
+                parts.append(columns)
+        return {name: _joined(spec, [part[at] for part in parts]) for at, (name, spec) in enumerate(names)}
+
+    def insert(self, table: str, columns: Mapping[str, Column]) -> int:
+        """Insert one block of columns of equal length; the number of rows. No rows: nothing is sent.
+
+        The server writes one block (up to a million rows) as a whole or not at all. A RetryableError leaves open whether it did:
+        insert the same rows again, the tables keep one of them.
+        """
+        if not _TABLE.fullmatch(table):
+            raise ValueError(f"not a table name: {table!r}")
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) != 1 or not all(_COLUMN.fullmatch(name) for name in columns):
+            raise ValueError(f"columns of {table} need plain names and equal lengths: {lengths}")
+        if not next(iter(lengths.values())):
+            return 0
+        with translated(self.where):
+            return self._client.insert_columns(table, columns)
+
+    def execute(self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None) -> None:
+        """Run a statement whose result nobody needs (DDL, INSERT … SELECT)."""
+        for _ in self.stream(sql, params, settings=settings):
+            pass
+
+    def close(self) -> None:
+        """Close the connection; the next call opens a new one."""
+        self._client.disconnect()
+
+
+def _joined(spec: str, parts: list[Any]) -> npt.NDArray[Any] | list[Any]:
+    dtype = array_dtype(spec)
+    if dtype is not None:
+        return np.concatenate(parts) if parts else np.empty(0, dtype)
+    return [item for part in parts for item in part]
+
+
+def connect(
+    target: ClickHouseTarget,
+    database: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    compression: bool | None = None,
+) -> ClickHouse:
+    """A client of `database` on `target`; opens no connection yet. `settings` go with every query."""
+    return ClickHouse(target, database, settings=settings, compression=compression)

@@ -1,0 +1,186 @@
+"""clickhouse-driver with columns that are arrays: the driver's connection, its block streams replaced by ours.
+
+The driver keeps the protocol, the settings, the parameters, the errors and every type without a fixed width. Only how the bytes of a
+column get into and out of a block differs; `columns.py` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from clickhouse_driver import Client, defines
+from clickhouse_driver.block import BlockInfo, ColumnOrientedBlock
+from clickhouse_driver.columns.service import read_column, write_column
+from clickhouse_driver.columns.stringcolumn import ByteFixedString
+from clickhouse_driver.connection import Connection
+from clickhouse_driver.protocol import ServerPacketTypes
+from clickhouse_driver.reader import read_binary_str, read_binary_uint8
+from clickhouse_driver.result import QueryInfo
+from clickhouse_driver.streams.compressed import CompressedBlockInputStream, CompressedBlockOutputStream
+from clickhouse_driver.streams.native import BlockInputStream, BlockOutputStream
+from clickhouse_driver.varint import read_varint, write_varint
+from clickhouse_driver.writer import write_binary_str, write_binary_uint8
+
+from counterpoise.clickhouse.columns import Column, array_dtype, as_list, encode, fixed_string_length
+
+
+class _ArrayWriter:
+    """Writes a block whose columns may be arrays, `Constant`s or `Coded`s."""
+
+    def write(self: Any, block: Any) -> None:
+        revision = self.context.server_info.used_revision
+        if revision >= defines.DBMS_MIN_REVISION_WITH_BLOCK_INFO:
+            block.info.write(self.fout)
+        write_varint(block.num_columns, self.fout)
+        write_varint(block.num_rows, self.fout)
+        for index, (name, spec) in enumerate(block.columns_with_types):
+            write_binary_str(name, self.fout)
+            write_binary_str(spec, self.fout)
+            if not block.num_columns:
+                continue
+            if revision >= defines.DBMS_MIN_REVISION_WITH_CUSTOM_SERIALIZATION:
+                write_binary_uint8(0, self.fout)
+            items = block.get_column_by_index(index)
+            try:
+                raw = encode(spec, items)
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"column {name}: {error}") from None
+            if raw is not None:
+                self.fout.write(raw)
+            else:
+                write_column(self.context, name, spec, as_list(items), self.fout, types_check=block.types_check)
+        self.finalize()
+
+
+class _ArrayReader:
+    """Reads blocks; FixedString as bytes of the full length, and with `arrays` fixed-width columns as arrays."""
+
+    arrays = False
+
+    def read(self: Any, use_numpy: bool | None = None) -> Any:
+        info = BlockInfo()
+        revision = self.context.server_info.used_revision
+        if revision >= defines.DBMS_MIN_REVISION_WITH_BLOCK_INFO:
+            info.read(self.fin)
+        n_columns, n_rows = read_varint(self.fin), read_varint(self.fin)
+        heads: list[tuple[str, str]] = []
+        data: list[Any] = []
+        for _ in range(n_columns):
+            name, spec = read_binary_str(self.fin), read_binary_str(self.fin)
+            heads.append((name, spec))
+            custom = revision >= defines.DBMS_MIN_REVISION_WITH_CUSTOM_SERIALIZATION and bool(read_binary_uint8(self.fin))
+            if n_rows:
+                data.append(self.read_items(spec, n_rows, custom))
+        return ColumnOrientedBlock(columns_with_types=heads, data=data, info=info)
+
+    def read_items(self: Any, spec: str, n_rows: int, custom: bool) -> Any:
+        length = fixed_string_length(spec)
+        if length is not None:
+            if custom:  # sparse: the driver knows how
+                column = ByteFixedString(length, context=self.context, has_custom_serialization=True)
+                column.read_state_prefix(self.fin)
+                return [item.ljust(length, b"\0") for item in column.read_data(n_rows, self.fin)]
+            raw = self.fin.read(length * n_rows)
+            return [raw[at : at + length] for at in range(0, length * n_rows, length)]
+        dtype = array_dtype(spec) if self.arrays else None
+        if dtype is None:
+            return read_column(self.context, spec, n_rows, self.fin, has_custom_serialization=custom)
+        if custom:
+            if dtype.kind == "M":
+                # The driver hands over datetimes; numpy keeps their milliseconds but not their zone, which is UTC here.
+                values = read_column(self.context, spec, n_rows, self.fin, has_custom_serialization=True)
+                return np.array([value.replace(tzinfo=None) for value in values], dtype)
+            return np.array(read_column(self.context, spec, n_rows, self.fin, has_custom_serialization=True), dtype)
+        return np.frombuffer(self.fin.read(dtype.itemsize * n_rows), dtype, n_rows)
+
+
+class _PlainWriter(_ArrayWriter, BlockOutputStream):  # type: ignore[misc]
+    pass
+
+
+class _Lz4Writer(_ArrayWriter, CompressedBlockOutputStream):  # type: ignore[misc]
+    pass
+
+
+class _PlainReader(_ArrayReader, BlockInputStream):  # type: ignore[misc]
+    pass
+
+
+class _Lz4Reader(_ArrayReader, CompressedBlockInputStream):  # type: ignore[misc]
+    pass
+
+
+class ArrayConnection(Connection):  # type: ignore[misc]
+    """The driver's connection with these streams."""
+
+    def get_block_in_stream(self) -> Any:
+        return (_Lz4Reader if self.compression else _PlainReader)(self.fin, self.context)
+
+    def get_block_out_stream(self) -> Any:
+        if self.compression:
+            return _Lz4Writer(self.compressor_cls, self.compress_block_size, self.fout, self.context)
+        return _PlainWriter(self.fout, self.context)
+
+
+class ArrayClient(Client):  # type: ignore[misc]
+    """The driver's client over an `ArrayConnection`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        settings = kwargs.pop("settings", None)
+        super().__init__(*args, settings=settings, **kwargs)
+        connection = ArrayConnection(*args, **kwargs)
+        connection.context.settings = self.settings
+        connection.context.client_settings = self.client_settings
+        self.connections.clear()
+        self.connection = connection
+
+    def insert_columns(self, table: str, columns: Mapping[str, Column], settings: Mapping[str, Any] | None = None) -> int:
+        """Send one block; rows inserted. The server says which types the columns have."""
+        names = ", ".join(f"`{name}`" for name in columns)
+        query = f"INSERT INTO {table} ({names}) VALUES"  # noqa: S608 - the caller checked the names
+        with self.disconnect_on_error(query, settings):
+            self.connection.send_query(query)
+            self.connection.send_external_tables(None)
+            sample = self.receive_sample_block()
+            block = ColumnOrientedBlock(
+                sample.columns_with_types, [columns[name] for name, _ in sample.columns_with_types]
+            )
+            self.connection.send_data(block)
+            self.receive_profile_events()
+            self.connection.send_data(ColumnOrientedBlock())
+            self.receive_profile_events()
+            self.receive_end_of_insert_query()
+            rows: int = block.num_rows
+            return rows
+
+    def blocks(
+        self, query: str, params: Mapping[str, Any], settings: Mapping[str, Any] | None, *, arrays: bool
+    ) -> Iterator[tuple[list[tuple[str, str]], list[Any]]]:
+        """Run a query; give (names with types, columns) block by block. The first has no rows and says the types.
+
+        Leaving the iteration before its end closes the connection, which ends the query.
+        """
+        done = False
+        try:
+            self.establish_connection(settings)
+            self.connection.server_info.session_timezone = None
+            self.connection.send_query(query, params=dict(params))
+            self.connection.send_external_tables(None)
+            self.connection.block_in.arrays = arrays
+            self.last_query = QueryInfo()
+            while True:
+                packet = self.connection.receive_packet()
+                if packet.type == ServerPacketTypes.EXCEPTION:
+                    raise packet.exception
+                if packet.type == ServerPacketTypes.END_OF_STREAM:
+                    done = True
+                    return
+                if packet.type == ServerPacketTypes.DATA:
+                    yield packet.block.columns_with_types, packet.block.data
+        finally:
+            if not done:
+                self.disconnect()
+            elif self.connection.block_in is not None:
+                self.connection.block_in.arrays = False
