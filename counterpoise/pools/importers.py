@@ -1,8 +1,8 @@
 """Reading the two public registries into the product's own terms.
 
 Both publish a JSON list of pools with `name`, `tags`, `addresses` and `link` (mempool's pools-v2.json, bitcoin-data's
-pool-list.json); older files of both are an object of `coinbase_tags` and `payout_addresses`. They differ in what a tag is: mempool's are regular
-expressions, bitcoin-data's are plain texts. Their ids mean nothing outside their file and are ignored.
+pool-list.json); older files of both are an object of `coinbase_tags` and `payout_addresses`. They differ in what a tag is:
+mempool's are regular expressions, bitcoin-data's are plain texts. Their ids mean nothing outside their file and are ignored.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ def import_registry(
 
     Pools join those of `base` by name, slug or alias and keep their slug, code, active days and weak tags; others get a slug
     from their name and the codes after the largest of `base`, in the order of their folded names, so that the same file gives
-    the same registry whatever the order in it. Without `merge` the evidence is the file's alone (pools that it lacks stay, for labels and
-    codes, without evidence); with `merge` the file's is added and what belongs to another pool of `base` is skipped. An address
-    that is not a mainnet one, or that an earlier pool has, is skipped and reported. ConfigError, naming the pool and the value, for
-    a file that is neither format and for a tag that cannot be used.
+    the same registry whatever the order in it. Without `merge` the evidence is the file's alone (pools that it lacks stay, for
+    labels and codes, without evidence); with `merge` the file's is added and what belongs to another pool of `base` is skipped.
+    An address that is not a mainnet one, or that an earlier pool has, is skipped and reported. ConfigError, naming the pool and
+    the value, for a file that is neither format and for a tag that cannot be used.
     """
     kind = tag_kind or guess_tag_kind(origin)
     drafts = _collect(_rows(data, origin), base, kind, origin)
