@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from kafka import TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
+from kafka.errors import CoordinatorNotAvailableError
+from kafka.structs import OffsetAndMetadata
 
 from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS, SCORES, Topic
 from counterpoise.kafka.clients import admin_client
@@ -62,7 +64,7 @@ def read_lag(bootstrap: str, dataset: str, services: tuple[str, ...] = tuple(CON
         ends = admin.list_partition_offsets(dict.fromkeys(asked, OffsetSpec.LATEST))
         for service in services:
             group = group_id(dataset, service)
-            committed = admin.list_group_offsets([group]).get(group, {})
+            committed = _committed(admin, group)
             for topic in CONSUMERS[service]:
                 for partition in partitions.get(topic.full_name(dataset), ()):
                     mark = committed.get(partition)
@@ -70,6 +72,15 @@ def read_lag(bootstrap: str, dataset: str, services: tuple[str, ...] = tuple(CON
                     found.append(
                         PartitionLag(group, partition.topic, partition.partition, offset, ends[partition].offset)
                     )
+    return found
+
+
+def _committed(admin: KafkaAdminClient, group: str) -> dict[TopicPartition, OffsetAndMetadata]:
+    """Committed offsets; none where the broker has no coordinator yet, as on a new cluster before the first group."""
+    try:
+        found: dict[TopicPartition, OffsetAndMetadata] = admin.list_group_offsets([group]).get(group, {})
+    except CoordinatorNotAvailableError:
+        return {}
     return found
 
 

@@ -37,7 +37,7 @@ def configure_logging(format: Literal["text", "json"], level: str, *, service: s
     ]
     if format == "json":
         last: list[structlog.types.Processor] = [
-            structlog.processors.dict_tracebacks,
+            structlog.processors.format_exc_info,
             hide_secrets,
             structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
         ]
