@@ -36,9 +36,9 @@ def is_local(host: str) -> bool:
 class ClickHouse:
     """A connection to one database. It connects at the first call, and again at the next call after a failure.
 
-    Parameters stand in the SQL as `{name:Type}` and travel beside it, so that a value is never part of the statement. Not safe to share
-    between threads. Raises RetryableError (network, timeout, overload), ConfigError (authentication, missing database or table);
-    any other error of the server (`clickhouse_driver.errors.Error`) is a bug in the statement.
+    Parameters stand in the SQL as `{name:Type}` and travel beside it, so that a value is never part of the statement. Not safe to
+    share between threads. Raises RetryableError (network, timeout, overload), ConfigError (authentication, missing database or
+    table); any other error of the server (`clickhouse_driver.errors.Error`) is a bug in the statement.
 
     Blocks are compressed with LZ4 on the way unless the server is on this machine, where it costs more than it saves.
     """
@@ -82,7 +82,9 @@ class ClickHouse:
         with translated(self.where):
             yield from self._client.blocks(sql, params or {}, settings, arrays=arrays)
 
-    def query(self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    def query(
+        self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
         """The rows, as Python values: FixedString as bytes, DateTime64 as aware datetimes, Enum as its name."""
         rows: list[tuple[Any, ...]] = []
         for _, columns in self.stream(sql, params, settings=settings):

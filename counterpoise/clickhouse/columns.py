@@ -8,7 +8,7 @@ reads those itself and leaves every other type, and every value that is not an a
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -115,8 +115,8 @@ def encode(spec: str, items: Column) -> bytes | None:
     if isinstance(items, np.ma.MaskedArray):
         if not spec.startswith("Nullable("):
             raise TypeError(f"a masked array needs a Nullable column, not {spec}")
-        inner = encode(spec[9:-1], np.ma.filled(items, 0))  # type: ignore[no-untyped-call]
-        return None if inner is None else np.ma.getmaskarray(items).astype(np.uint8).tobytes() + inner  # type: ignore[no-untyped-call]
+        inner = encode(spec[9:-1], np.ma.filled(items, 0))
+        return None if inner is None else np.ma.getmaskarray(items).astype(np.uint8).tobytes() + inner
     length = fixed_string_length(spec)
     if isinstance(items, np.ndarray):
         return _encode_array(spec, items)
@@ -203,6 +203,23 @@ def _string(value: str) -> bytes:
         size >>= 7
     head.append(size)
     return bytes(head) + raw
+
+
+def concatenate(first: Mapping[str, Column], second: Mapping[str, Column]) -> dict[str, Column]:
+    """The rows of `first` and then those of `second`, which has the same columns, as one insert."""
+    if first.keys() != second.keys():
+        raise ValueError(f"columns differ: {sorted(first.keys() ^ second.keys())}")
+    return {name: _joined(first[name], second[name]) for name in first}
+
+
+def _joined(a: Column, b: Column) -> Column:
+    if isinstance(a, Constant) and isinstance(b, Constant) and a.value == b.value:
+        return Constant(a.value, a.length + b.length)
+    if any(isinstance(part, np.ndarray) for part in (a, b)):
+        return np.concatenate([part if isinstance(part, np.ndarray) else np.array(as_list(part)) for part in (a, b)])
+    if all(isinstance(part, Constant) and not isinstance(part.value, str | bytes) for part in (a, b)):
+        return np.array(as_list(a) + as_list(b))
+    return as_list(a) + as_list(b)
 
 
 def as_list(items: Column) -> list[Any]:

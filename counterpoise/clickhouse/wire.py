@@ -70,7 +70,9 @@ class _ArrayReader:
         for _ in range(n_columns):
             name, spec = read_binary_str(self.fin), read_binary_str(self.fin)
             heads.append((name, spec))
-            custom = revision >= defines.DBMS_MIN_REVISION_WITH_CUSTOM_SERIALIZATION and bool(read_binary_uint8(self.fin))
+            custom = revision >= defines.DBMS_MIN_REVISION_WITH_CUSTOM_SERIALIZATION and bool(
+                read_binary_uint8(self.fin)
+            )
             if n_rows:
                 data.append(self.read_items(spec, n_rows, custom))
         return ColumnOrientedBlock(columns_with_types=heads, data=data, info=info)
@@ -136,10 +138,12 @@ class ArrayClient(Client):  # type: ignore[misc]
         self.connections.clear()
         self.connection = connection
 
-    def insert_columns(self, table: str, columns: Mapping[str, Column], settings: Mapping[str, Any] | None = None) -> int:
+    def insert_columns(
+        self, table: str, columns: Mapping[str, Column], settings: Mapping[str, Any] | None = None
+    ) -> int:
         """Send one block; rows inserted. The server says which types the columns have."""
         names = ", ".join(f"`{name}`" for name in columns)
-        query = f"INSERT INTO {table} ({names}) VALUES"  # noqa: S608 - the caller checked the names
+        query = f"INSERT INTO {table} ({names}) VALUES"
         with self.disconnect_on_error(query, settings):
             self.connection.send_query(query)
             self.connection.send_external_tables(None)
