@@ -30,7 +30,7 @@ def as_counts(counts: ArrayLike) -> IntArray:
         return np.zeros(array.shape, dtype=np.int64)
     if not np.issubdtype(array.dtype, np.integer):
         whole = array.astype(np.float64)
-        if not np.all(whole == np.floor(whole)):
+        if not np.all(np.isfinite(whole) & (whole == np.floor(whole))):
             raise ValueError("counts must be whole numbers of blocks; found a fraction, an infinity or NaN")
     result = array.astype(np.int64)
     if result.min() < 0:

@@ -1,7 +1,7 @@
 """How likely a payment is undone after it was confirmed, against an attacker with a given part of the hashrate.
 
-Two models. The whitepaper's approximates the attacker's progress by a Poisson distribution and understates the risk;
-Rosenfeld's counts it exactly (negative binomial) for an attacker who starts even with the chain.
+Two models. The whitepaper's approximates the attacker's progress by a Poisson distribution and understates the small
+risks that people wait for; Rosenfeld's counts it exactly (negative binomial) for an attacker who starts even with the chain.
 
 References: S. Nakamoto, "Bitcoin: A Peer-to-Peer Electronic Cash System" (2008), section 11; M. Rosenfeld, "Analysis of
 Hashrate-Based Double Spending", arXiv:1402.2009.

@@ -1,0 +1,135 @@
+"""The known answers of others: a peer's test suite, the Bitcoin whitepaper and Rosenfeld's paper, each difference argued."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from counterpoise.metrics.counts import pools_seen
+from counterpoise.metrics.double_spend import confirmations_needed, rosenfeld_success, whitepaper_success
+from counterpoise.metrics.entropy import max_entropy_bits, normalised_entropy, renyi_bits
+from counterpoise.metrics.gini import gini
+from counterpoise.metrics.hhi import hhi_points
+from counterpoise.metrics.nakamoto import nakamoto
+from counterpoise.metrics.shares import top_k_share
+from counterpoise.metrics.theil import theil
+from tests.shared import shared_data
+
+OTHERS = {"bip34_height"}  # answered where coinbases are read
+
+# Where we differ on purpose: (metric, input) -> (our answer, or the ValueError's beginning, and why).
+ARGUED: dict[tuple[str, str], tuple[float | str, str]] = {
+    ("nakamoto_coefficient", "[3, 2, 1]"): (
+        2,
+        "exactly half is not more than half; the peer's own text says 'more than'",
+    ),
+    ("gini", "[11, 2, -1]"): (
+        "counts must not be negative",
+        "nobody makes minus one block; shifting invents a population",
+    ),
+    ("theil_index", "[]"): (math.nan, "no distribution is not an equal distribution"),
+    ("concentration_ratio", "[]"): (math.nan, "0/0: no blocks is not 'nobody holds anything'"),
+}
+
+
+def _order(alpha: float) -> float:
+    return math.inf if alpha == -1 else alpha  # the peer writes -1 for min-entropy
+
+
+# Zeros are members of the population in the peer's inequality measures; that is what `population` is for.
+ANSWER: dict[str, Callable[[dict[str, Any], Any], float]] = {
+    "entropy": lambda p, c: float(renyi_bits(c, _order(p["alpha"]))),
+    "max_entropy": lambda p, pools: float(max_entropy_bits(pools)),
+    "entropy_percentage": lambda p, c: float(normalised_entropy(c)),
+    "gini": lambda p, c: float(gini(c, population=len(c))),
+    "nakamoto_coefficient": lambda p, c: float(nakamoto(c, Fraction(str(p["threshold"])))),
+    "hhi": lambda p, c: float(hhi_points(c)),
+    "theil_index": lambda p, c: float(theil(c, population=len(c))),
+    "concentration_ratio": lambda p, c: float(top_k_share(c, p["topn"])),
+    "tau_index": lambda p, c: float(nakamoto(c, Fraction(str(p["threshold"])))),
+    "total_entities": lambda p, c: float(pools_seen(c)),
+    "nakamoto_attacker_success": lambda p, _: whitepaper_success(p["q"], p["z"]),
+    "min_z_for_P_below_0.001": lambda p, _: confirmations_needed(p["q"], success=whitepaper_success),
+    "rosenfeld_success": lambda p, _: rosenfeld_success(p["q"], p["n"]),
+    "rosenfeld_min_n_for_P_below_0.001": lambda p, _: confirmations_needed(p["q"]),
+}
+UNDEFINED = {
+    "nakamoto_coefficient": 0.0,
+    "tau_index": 0.0,
+}  # the peer's None; ours is "not reached" there, NaN elsewhere
+
+
+def test_every_known_answer() -> None:
+    vectors = json.loads(shared_data("vectors/metric_vectors.json").read_text(encoding="utf-8"))
+    ours = [vector for vector in vectors if vector["metric"] not in OTHERS]
+    assert len(ours) == 90
+    argued = set()
+    for vector in ours:
+        metric, given = vector["metric"], vector["input"]
+        key = (metric, json.dumps(given))
+        if key in ARGUED:
+            argued.add(key)
+            answer, _why = ARGUED[key]
+            if isinstance(answer, str):
+                with pytest.raises(ValueError, match=f"^{answer}"):
+                    ANSWER[metric](vector["params"], given)
+                continue
+            expected = answer
+        elif vector["expected"] is None:
+            expected = UNDEFINED.get(metric, math.nan)
+        else:
+            expected = vector["expected"]
+        got = ANSWER[metric](vector["params"], given)
+        if "round_decimals" in vector and key not in ARGUED:
+            got = round(got, vector["round_decimals"])
+        assert got == pytest.approx(expected, rel=1e-12, abs=1e-15, nan_ok=True), vector
+    assert argued == set(ARGUED)
+
+
+def test_the_peers_population_is_an_option_and_not_the_rule() -> None:
+    # A pool that made no block in the window is not a member: by hand, (1·(-2) + 1·0 + 3·2)/(3·5) = 4/15.
+    assert float(gini([1, 1, 3, 0, 0])) == pytest.approx(4 / 15, rel=1e-15)
+    assert float(theil([432, 0, 0, 0])) == 0.0
+
+
+@pytest.mark.parametrize(("q", "n"), [(0.1, 6), (0.2, 13), (0.3, 32), (0.4, 133)])
+def test_rosenfeld_needs_exactly_so_many(q: float, n: int) -> None:
+    # arXiv:1402.2009, quoted: n for a risk under 0.1 %. Exact rational arithmetic on both sides of the line.
+    assert _rosenfeld_exact(q, n) < Fraction(1, 1000) <= _rosenfeld_exact(q, n - 1)
+    assert confirmations_needed(q) == n
+    assert rosenfeld_success(q, n) == pytest.approx(float(_rosenfeld_exact(q, n)), rel=1e-9)
+
+
+def _rosenfeld_exact(share: float, n: int) -> Fraction:
+    q = Fraction(str(share))
+    p = 1 - q
+    return 1 - sum((math.comb(m + n - 1, m) * (p**n * q**m - p**m * q**n) for m in range(n + 1)), Fraction(0))
+
+
+def test_double_spend_at_the_edges() -> None:
+    for success in (whitepaper_success, rosenfeld_success):
+        assert success(0.0, 6) == 0.0
+        assert success(0.5, 6) == success(0.7, 6) == success(0.1, 0) == 1.0
+        assert 0.0 <= success(0.45, 2000) < 1e-3
+        for share, confirmations, message in (
+            (1.1, 1, "attacker_share"),
+            (0.1, -1, "confirmations"),
+            (math.nan, 1, "share"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                success(share, confirmations)
+    with pytest.raises(ValueError, match=r"no number of confirmations is enough against a share of 0\.5"):
+        confirmations_needed(0.5)
+    with pytest.raises(ValueError, match="risk must be above 0 and at most 1, got 0"):
+        confirmations_needed(0.1, 0.0)
+
+
+def test_the_whitepaper_understates_small_risks() -> None:
+    # Waiting as long as the whitepaper's formula says leaves more than the 0.1 % that was asked for.
+    for share in (0.1, 0.2, 0.3, 0.4):
+        assert rosenfeld_success(share, confirmations_needed(share, success=whitepaper_success)) > 0.001
