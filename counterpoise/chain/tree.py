@@ -50,14 +50,16 @@ class Switch:
 
 
 class Added(NamedTuple):
-    """What one call of `add` did: to the block itself, to the canonical chain, and which orphans it gave up.
+    """What one call of `add` did: to the block itself, to the canonical chain, and to orphans.
 
-    An orphan is given up where its parent came and its height does not follow, or where too many wait.
+    `adopted` orphans wait no longer, whether or not they are canonical now. One is `dropped` where its parent came and its height
+    does not follow, or where too many wait.
     """
 
     seen: Seen
     switch: Switch | None = None
     dropped: tuple[Link, ...] = ()
+    adopted: tuple[Link, ...] = ()
 
 
 @dataclass(slots=True)
@@ -164,8 +166,8 @@ class BlockTree:
         if not self._parked and parent.link.hash == self._canonical[-1]:  # the common case, kept cheap
             self._canonical.append(link.hash)
             return Added(Seen.NEW, Switch(parent.link.height, (), (link,)))
-        heaviest, dropped = self._adopt_descendants(node)
-        return Added(Seen.NEW, self._switch_to(heaviest), dropped)
+        heaviest, adopted, dropped = self._adopt_descendants(node)
+        return Added(Seen.NEW, self._switch_to(heaviest), dropped, adopted)
 
     def prune(self, keep_blocks: int) -> tuple[Link, ...]:
         """Forget all but the newest `keep_blocks` canonical blocks, the branches off them, and orphans at or below the new root.
@@ -207,9 +209,10 @@ class BlockTree:
         if not siblings:
             del self._waiting_for[link.prev_hash]
 
-    def _adopt_descendants(self, node: _Node) -> tuple[_Node, tuple[Link, ...]]:
-        """Attach the parked descendants of a new node. The heaviest of all, first come first in a tie, and the misfits."""
+    def _adopt_descendants(self, node: _Node) -> tuple[_Node, tuple[Link, ...], tuple[Link, ...]]:
+        """Attach the parked descendants of a new node: the heaviest of all, first come first in a tie; these; and the misfits."""
         heaviest = node
+        attached: list[Link] = []
         dropped: list[Link] = []
         queue = deque([node])
         while queue:
@@ -222,10 +225,11 @@ class BlockTree:
                     continue
                 adopted = _Node(child, parent.total_work + child.work)
                 self._nodes[child_hash] = adopted
+                attached.append(child)
                 queue.append(adopted)
                 if adopted.total_work > heaviest.total_work:
                     heaviest = adopted
-        return heaviest, tuple(dropped)
+        return heaviest, tuple(attached), tuple(dropped)
 
     def _switch_to(self, candidate: _Node) -> Switch | None:
         if candidate.total_work <= self._nodes[self._canonical[-1]].total_work:

@@ -37,7 +37,7 @@ BASE = chain("a", "genesis", 100, 5)
 
 def test_first_block_becomes_the_root() -> None:
     tree = BlockTree()
-    seen, switch, dropped = tree.add(link("a", "x", 7))
+    seen, switch, dropped, _ = tree.add(link("a", "x", 7))
     assert seen is Seen.NEW
     assert switch is not None
     assert (switch.fork_height, switch.tip_height, dropped) == (6, 7, ())
@@ -46,7 +46,7 @@ def test_first_block_becomes_the_root() -> None:
 
 def test_a_tie_stays_with_the_first_seen() -> None:
     tree = grown(*BASE)
-    assert tree.add(link("b4", "a3", 104)) == (Seen.NEW, None, ())
+    assert tree.add(link("b4", "a3", 104)) == (Seen.NEW, None, (), ())
     assert tree.tip == BASE[-1]
 
 
@@ -78,7 +78,7 @@ def test_a_shorter_but_heavier_branch_wins() -> None:
 def test_a_long_light_minority_chain_stays_off_the_best_chain() -> None:
     tree = grown(*chain("a", "genesis", 100, 3, work=100))
     for entry in chain("m", "a0", 101, 8, work=1):
-        assert tree.add(entry) == (Seen.NEW, None, ())
+        assert tree.add(entry) == (Seen.NEW, None, (), ())
     assert tree.tip is not None
     assert tree.tip.hash == b"a2"
 
@@ -89,8 +89,9 @@ def test_an_orphan_waits_and_its_parent_releases_it() -> None:
     assert tree.add(third).seen is Seen.PARKED
     assert tree.add(second).seen is Seen.PARKED
     assert tree.missing_parents() == {first.hash: second}
-    seen, switch, _ = tree.add(first)
+    seen, switch, _, adopted = tree.add(first)
     assert seen is Seen.NEW
+    assert adopted == (second, third)
     assert switch is not None
     assert switch.connected == (first, second, third)
     assert tree.parked == ()
