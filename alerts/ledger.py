@@ -1,0 +1,243 @@
+"""The rows that are written of a rule's alerts, and what must be written next so that they say what the chain says now.
+
+Rows are never taken away: what a reorg undid is retracted by a further row. `reconcile` compares what the rows claim above a
+fork with what the winning branch says, and is idempotent: after a kill between rows and checkpoint it finds its own rows and adds
+nothing. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from alerts.machine import Step
+from alerts.track import Track
+from counterpoise.contracts.alerts import OPEN_STATES, AlertReason, AlertState
+
+Cause = Literal["observed", "reorg", "rebased"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the ledger needs of a row. `height` is where it happened, `tip_hash` the block there."""
+
+    alert_id: str
+    sequence: int
+    state: AlertState
+    height: int
+    tip_hash: str
+    reason: AlertReason = "observed"
+    undoes: tuple[int, ...] = ()
+    notify: bool = False
+    start: int = -1
+    previous: AlertState | None = None
+    version: int = 0
+
+
+@dataclass(slots=True)
+class Ledger:
+    """All rows of one rule on one chain, by alert and sequence."""
+
+    rows: dict[str, dict[int, Entry]]
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Ledger:
+        """From rows in any order; of two with one key the higher version counts."""
+        ledger = cls({})
+        for entry in sorted(entries, key=lambda e: e.version):
+            ledger.put(entry)
+        return ledger
+
+    def put(self, entry: Entry) -> None:
+        """Add a row, or replace the row of its key."""
+        self.rows.setdefault(entry.alert_id, {})[entry.sequence] = entry
+
+    def of_alert(self, alert_id: str) -> list[Entry]:
+        """An alert's rows in sequence."""
+        rows = self.rows.get(alert_id, {})
+        return [rows[sequence] for sequence in sorted(rows)]
+
+    def last(self, alert_id: str) -> Entry | None:
+        """An alert's latest row."""
+        rows = self.rows.get(alert_id)
+        return rows[max(rows)] if rows else None
+
+    def next_sequence(self, alert_id: str) -> int:
+        """The sequence of its next row."""
+        rows = self.rows.get(alert_id)
+        return max(rows) + 1 if rows else 0
+
+    def open(self) -> list[Entry]:
+        """The latest rows of all alerts that are not closed, in the order of their heights."""
+        latest = (entry for entry in map(self.last, self.rows) if entry is not None)
+        return sorted((e for e in latest if e.state in OPEN_STATES), key=lambda e: (e.height, e.alert_id))
+
+    def effective(self, above: int, newer_than: int) -> dict[tuple[str, int, AlertState], Entry]:
+        """Rows that claim something of a height above `above` and stand: not retracted, not of an earlier attribution."""
+        found: dict[tuple[str, int, AlertState], Entry] = {}
+        for alert_id, rows in self.rows.items():
+            undone = {sequence for entry in rows.values() for sequence in entry.undoes}
+            for entry in self.of_alert(alert_id):
+                stands = entry.reason == "observed" and entry.sequence not in undone and entry.version > newer_than
+                if stands and entry.height > above:
+                    found[(alert_id, entry.height, entry.state)] = entry
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What the chain says now: one observed row."""
+
+    alert_id: str
+    step: Step
+    state: AlertState
+    previous: AlertState | None
+
+
+def _claims(track: Track, steps: Sequence[Step]) -> list[_Claim]:
+    claims = []
+    for step in steps:
+        if step.height <= track.silent_through:
+            continue
+        state, previous = step.state, step.previous
+        if state == "resolved" and track.silent(step.start, step.fired):
+            state, previous = "inactive", "rebased"  # it was never announced as firing
+        claims.append(_Claim(track.identity(step.start), step, state, previous))
+    return claims
+
+
+def reconcile(
+    ledger: Ledger,
+    track: Track,
+    steps: Sequence[Step],
+    *,
+    hashes: Mapping[int, str],
+    fork: int,
+    cause: Cause,
+    version: int,
+) -> list[Entry]:
+    """The rows to write, under `version`, after `track` took in the heights above `fork` with `steps` as its transitions there.
+
+    `hashes` names the block at each height of a step. Retractions come first, then what is new or now rests on another block (same
+    key, new evidence), then what stands after that. The ledger holds them afterwards.
+    """
+    written: list[Entry] = []
+    tip, tip_hash = (track.height if track.height is not None else fork), track.tip_hash
+
+    def write(entry: Entry) -> None:
+        stamped = replace(entry, version=version)
+        ledger.put(stamped)
+        written.append(stamped)
+
+    claims = _claims(track, steps)
+    standing = ledger.effective(fork, track.frozen_version)
+    wanted = {(claim.alert_id, claim.step.height, claim.state) for claim in claims}
+    undone: dict[str, list[Entry]] = {}
+    for key, entry in standing.items():
+        if key not in wanted:
+            undone.setdefault(entry.alert_id, []).append(entry)
+    for alert_id, entries in undone.items():
+        last = ledger.last(alert_id)
+        write(
+            Entry(
+                alert_id,
+                ledger.next_sequence(alert_id),
+                "retracted",
+                tip,
+                tip_hash,
+                "reorg",
+                tuple(entry.sequence for entry in entries),
+                any(entry.notify for entry in entries),
+                entries[0].start,
+                last.state if last else None,
+            )
+        )
+    for claim in claims:
+        step, known = claim.step, standing.get((claim.alert_id, claim.step.height, claim.state))
+        if known is not None:
+            if known.tip_hash != hashes[step.height]:
+                write(replace(known, tip_hash=hashes[step.height]))
+            continue
+        sequence = ledger.next_sequence(claim.alert_id)
+        notify = claim.state in ("firing", "resolved") and track.tells(step.height)
+        write(
+            Entry(
+                claim.alert_id,
+                sequence,
+                claim.state,
+                step.height,
+                hashes[step.height],
+                notify=notify,
+                start=step.start,
+                previous=claim.previous,
+            )
+        )
+    for entry in _settle(ledger, track, tip, tip_hash, cause):
+        write(entry)
+    return written
+
+
+def _settle(ledger: Ledger, track: Track, tip: int, tip_hash: str, cause: Cause) -> list[Entry]:
+    """Rows that make every alert's last row say what the track says: its own alert open as it is, all others closed."""
+    shown = track.shown()
+    rows: list[Entry] = []
+    for entry in ledger.open():
+        if shown is None or entry.alert_id != shown[0]:
+            fired = entry.state == "firing"
+            state: AlertState = "retracted" if cause == "reorg" else "resolved" if fired else "inactive"
+            reason: AlertReason = cause if cause != "observed" else "restated"
+            sequence = ledger.next_sequence(entry.alert_id)
+            notify = fired and track.tells(tip)
+            rows.append(
+                Entry(entry.alert_id, sequence, state, tip, tip_hash, reason, (), notify, entry.start, entry.state)
+            )
+    if shown is not None:
+        alert_id, state = shown
+        last = ledger.last(alert_id)
+        if last is None or last.state != state:
+            reason = "rebased" if cause == "rebased" else "restated"
+            notify = state == "firing" and track.tells(tip)
+            previous = last.state if last else None
+            sequence = ledger.next_sequence(alert_id)
+            rows.append(
+                Entry(alert_id, sequence, state, tip, tip_hash, reason, (), notify, track.standing.start, previous)
+            )
+    return rows
+
+
+def close_all(ledger: Ledger, height: int, tip_hash: str, reason: AlertReason) -> list[Entry]:
+    """Rows that close every open alert, because its rule is gone or says something else; the ledger holds them afterwards."""
+    rows = []
+    for entry in ledger.open():
+        fired = entry.state == "firing"
+        sequence = ledger.next_sequence(entry.alert_id)
+        state: AlertState = "resolved" if fired else "inactive"
+        rows.append(
+            Entry(entry.alert_id, sequence, state, height, tip_hash, reason, (), fired, entry.start, entry.state)
+        )
+        ledger.put(rows[-1])
+    return rows
+
+
+def rebase(old: Track, new_attribution: str, frozen_version: int) -> Track:
+    """A track at the beginning of the chain for a new attribution; extend it to the tip, then `settle_rebase`."""
+    track = old.fresh()
+    track.attribution_id = new_attribution
+    track.frozen_version = frozen_version
+    track.adopted = None
+    track.silent_through = -1
+    return track
+
+
+def settle_rebase(old: Track, new: Track, ledger: Ledger, version: int) -> list[Entry]:
+    """Bring the rows in line with the new attribution's history, telling of nothing but an open alert that it does not support.
+
+    An alert that was firing goes on under its own name where the new attribution says firing too. Where only the new one does, the
+    row is marked `rebased` and nobody is told.
+    """
+    new.silent_through = new.height if new.height is not None else -1
+    before, now = old.shown(), new.standing
+    if before is not None and before[1] == "firing" and now.state == "firing":
+        new.adopted = (now.start, before[0])
+    return reconcile(ledger, new, (), hashes={}, fork=new.silent_through, cause="rebased", version=version)

@@ -1,0 +1,43 @@
+"""`dead_letters`: events arrive that cannot be processed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from alerts.facts import Facts
+from alerts.rules.base import DURATION_WANTED, DurationSeconds, Finding, TimerRule, say_duration
+
+
+class DeadLettersRule(TimerRule):
+    """Fires when more than `more_than` dead letters arrive within `within`; resolves after `within` without a new one.
+
+    The episode is named by the second of the first of the letters that took it over.
+    """
+
+    type: Literal["dead_letters"] = "dead_letters"
+    more_than: int = Field(default=0, strict=True, ge=0, le=1_000_000, description="a whole number, 0…1000000")
+    within: DurationSeconds = Field(default=3_600, description=DURATION_WANTED)
+
+    def condition(self) -> str:
+        return f"more than {self.more_than} dead letters within {say_duration(self.within)}"
+
+    def judge(self, facts: Facts, open_key: int | None) -> Finding | None:
+        if open_key is not None:
+            last = max((second for second, _ in facts.letters), default=open_key)
+            if facts.now - last > self.within:
+                return Finding(False, open_key, last + self.within, f"No dead letter for {say_duration(self.within)}.")
+            return Finding(True, open_key, open_key, "")
+        recent = [(second, count) for second, count in facts.letters if facts.now - second <= self.within]
+        total = 0
+        for second, count in recent:
+            total += count
+            if total > self.more_than:
+                said = f"{total} dead letters within {say_duration(self.within)}: `counterpoise dlq list` shows them."
+                sql = (
+                    "SELECT reason, count() FROM dead_letters "  # noqa: S608
+                    f"WHERE seen_at >= toDateTime64({recent[0][0]}, 3, 'UTC') GROUP BY reason"
+                )
+                return Finding(True, recent[0][0], second, said, float(total), float(self.more_than), sql)
+        return None

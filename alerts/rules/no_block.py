@@ -1,0 +1,39 @@
+"""`no_block`: the chain, or our view of it, has stopped."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from alerts.facts import Facts
+from alerts.rules.base import DURATION_WANTED, DurationSeconds, Finding, TimerRule, say_duration
+
+SETTLE_SECONDS = 300
+"""A tip that changed within this time is being caught up: its age says nothing yet."""
+
+
+class NoBlockRule(TimerRule):
+    """Fires when the tip's block time is more than `after` ago; resolves with the next block. Named by the tip's height.
+
+    Header times run up to two hours fast or slow, so `after` below an hour would fire on honest chains. Blocks arrive as a Poisson
+    process of one in ten minutes: two hours without one happen by chance once in three to four years.
+    """
+
+    type: Literal["no_block"] = "no_block"
+    after: DurationSeconds = Field(default=7_200, description=DURATION_WANTED)
+
+    def condition(self) -> str:
+        return f"no block for {say_duration(self.after)}"
+
+    def judge(self, facts: Facts, open_key: int | None) -> Finding | None:
+        height, time = facts.scored_height, facts.scored_time
+        if height is None or time is None:
+            return None
+        sql = f"SELECT height, time FROM blocks WHERE chain = '{facts.chain}' AND height >= {height} ORDER BY height LIMIT 2"  # noqa: S608
+        if open_key is not None and height > open_key:
+            return Finding(False, open_key, time, f"Blocks arrive again: height {height}.", sql=sql)
+        age = facts.now - time
+        active = age > self.after and (open_key is not None or facts.now - facts.changed_at >= SETTLE_SECONDS)
+        said = f"No block on {facts.chain} after height {height} for more than {say_duration(self.after)}."
+        return Finding(active, height, time + self.after, said, age, float(self.after), sql)

@@ -1,0 +1,35 @@
+"""`no_score`: blocks are stored but not scored."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from alerts.facts import Facts
+from alerts.rules.base import DURATION_WANTED, DurationSeconds, Finding, TimerRule, say_duration
+
+
+class NoScoreRule(TimerRule):
+    """Fires when a block has waited for its score for more than `after`; resolves when it is scored. Named by the waiting height."""
+
+    type: Literal["no_score"] = "no_score"
+    after: DurationSeconds = Field(default=600, description=DURATION_WANTED)
+
+    def condition(self) -> str:
+        return f"a block without a score for {say_duration(self.after)}"
+
+    def judge(self, facts: Facts, open_key: int | None) -> Finding | None:
+        scored = facts.scored_height if facts.scored_height is not None else -1
+        if open_key is not None and scored >= open_key:
+            return Finding(False, open_key, int(facts.now), f"Scores arrive again: height {scored}.")
+        since = facts.unscored_since
+        if facts.block_height is None or since is None:
+            return None
+        waited = facts.now - since
+        sql = (
+            f"SELECT max(height) AS stored, (SELECT max(height) FROM latest_concentration WHERE chain = '{facts.chain}') AS scored "  # noqa: S608
+            f"FROM blocks WHERE chain = '{facts.chain}'"
+        )
+        said = f"Block {scored + 1} on {facts.chain} is stored but not scored for more than {say_duration(self.after)}."
+        return Finding(waited > self.after, scored + 1, since + self.after, said, waited, float(self.after), sql)

@@ -1,0 +1,53 @@
+"""`top_share`: the k largest pools hold more than a share of the window's blocks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from alerts.levels import LevelArray, levels
+from alerts.rules.base import SHARE_WANTED, HeightRule, Reading, Share, exact
+from alerts.series import Series
+from counterpoise.metrics.beta_table import top_share_posterior
+
+
+class TopShareRule(HeightRule):
+    """Over while c_k / n > `above`, strictly; clears below `clear_below`, strictly. Both in integers, on the lower bound.
+
+    c_k counts the blocks of the k largest pools, unknown blocks are in n and never ranked: the share is a lower bound. Possible while
+    the upper bound (c_k + unknown) / n alone is over the line. A window that is not full is not judged.
+    """
+
+    type: Literal["top_share"] = "top_share"
+    above: Share = Field(default=0.75, description=SHARE_WANTED)
+    clear_below: Share = Field(default=0.73, description=SHARE_WANTED)
+
+    def mistake(self) -> tuple[str, object, str] | None:
+        if self.clear_below > self.above:
+            return "clear_below", self.clear_below, f"a share not over `above` ({self.above:g})"
+        return super().mistake()
+
+    def condition(self) -> str:
+        hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
+        return (
+            f"top-{self.k} share of {self.window_blocks} blocks ({self.view}) over {100 * self.above:g} %{hold}, "
+            f"clear below {100 * self.clear_below:g} %"
+        )
+
+    def levels(self, series: Series) -> LevelArray:
+        line, low = exact(self.above), exact(self.clear_below)
+        top, n = series.top(self.k), series.n
+        over = top * line.denominator > line.numerator * n
+        possible = (top + series.unknown) * line.denominator > line.numerator * n
+        clear = top * low.denominator < low.numerator * n
+        return levels(over, possible, clear, series.window_full & (n > 0))
+
+    def reading(self, series: Series, at: int) -> Reading:
+        n, top, unknown = int(series.n[at]), int(series.top(self.k)[at]), int(series.unknown[at])
+        lo, hi, _ = top_share_posterior(n, top, int(series.pools_seen[at]), self.k, self.above).tolist()
+        share = top / n
+        return Reading(share, self.above, share, (top + unknown) / n, lo, hi)
+
+    def value_sql(self) -> str:
+        return "(" + " + ".join(f"c{i}" for i in range(1, self.k + 1)) + ") / n"

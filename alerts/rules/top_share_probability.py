@@ -1,0 +1,67 @@
+"""`top_share_probability`: it is likely that these k pools hold more than a share of the hashrate."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from alerts.levels import LevelArray, levels
+from alerts.rules.base import SHARE_WANTED, HeightRule, Reading, Share
+from alerts.series import Series
+from counterpoise.metrics.beta_table import BetaTable, top_share_posterior
+
+
+@lru_cache(maxsize=8)
+def _table(k: int, line: float) -> BetaTable:
+    return BetaTable(k, line)
+
+
+class TopShareProbabilityRule(HeightRule):
+    """Over while P(share of these k pools > `line`) > `above`; clears below `clear_below`. A window that is not full is not judged.
+
+    The probability is that of the one model of uncertainty (a Dirichlet posterior of the window's counts, prior mass 1). It has no
+    upper bound of its own, so it is never possible. Lines other than 0.75, and other k than 4, are computed, not read.
+    """
+
+    type: Literal["top_share_probability"] = "top_share_probability"
+    line: Share = Field(default=0.75, description=SHARE_WANTED)
+    above: Share = Field(default=0.95, description=SHARE_WANTED)
+    clear_below: Share = Field(default=0.5, description=SHARE_WANTED)
+
+    def mistake(self) -> tuple[str, object, str] | None:
+        if self.clear_below > self.above:
+            return "clear_below", self.clear_below, f"a probability not over `above` ({self.above:g})"
+        return super().mistake()
+
+    def condition(self) -> str:
+        hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
+        return (
+            f"P(top-{self.k} share of {self.window_blocks} blocks ({self.view}) > {100 * self.line:g} %) over {self.above:g}{hold}, "
+            f"clear below {self.clear_below:g}"
+        )
+
+    def probabilities(self, series: Series) -> NDArray[np.float64]:
+        """P(share > line) at each height."""
+        if self.k == 4 and self.line == 0.75 and not bool(np.isnan(series.p_top4_above_75).any()):
+            return series.p_top4_above_75
+        found: NDArray[np.float64] = _table(self.k, self.line).lookup(series.n, series.top(self.k), series.pools_seen)[
+            :, 2
+        ]
+        return found
+
+    def levels(self, series: Series) -> LevelArray:
+        p = self.probabilities(series)
+        never = np.zeros(len(series), np.bool_)
+        return levels(p > self.above, never, p < self.clear_below, series.window_full & (series.n > 0))
+
+    def reading(self, series: Series, at: int) -> Reading:
+        n, top = int(series.n[at]), int(series.top(self.k)[at])
+        p = float(top_share_posterior(n, top, int(series.pools_seen[at]), self.k, self.line)[2])
+        return Reading(p, self.above, unit="probability")
+
+    def value_sql(self) -> str:
+        return "p_top4_above_75" if self.k == 4 and self.line == 0.75 else "NULL"

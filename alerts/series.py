@@ -1,0 +1,66 @@
+"""The integers of one window under one view, height after height: what rules on concentration look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """R heights in a row, ascending by one. Arrays have R entries, `counts` is (R, 6): c1…c6, largest first.
+
+    `tip_hash` is hexadecimal as explorers show it; `time` is the block's, in seconds; `p_top4_above_75` is NaN where unknown.
+    """
+
+    height: IntArray
+    tip_hash: tuple[str, ...]
+    time: IntArray
+    n: IntArray
+    unknown: IntArray
+    window_full: NDArray[np.bool_]
+    pools_seen: IntArray
+    counts: IntArray
+    p_top4_above_75: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.tip_hash)
+
+    def top(self, k: int) -> IntArray:
+        """Blocks of the k largest pools, k in 1…6."""
+        total: IntArray = self.counts[:, :k].sum(axis=1)
+        return total
+
+    def part(self, at: slice) -> Series:
+        """The same columns for some of the heights."""
+        return Series(
+            self.height[at],
+            self.tip_hash[at],
+            self.time[at],
+            self.n[at],
+            self.unknown[at],
+            self.window_full[at],
+            self.pools_seen[at],
+            self.counts[at],
+            self.p_top4_above_75[at],
+        )
+
+    @classmethod
+    def of(cls, **columns: Any) -> Series:
+        """Build one from anything numpy takes; ValueError where lengths differ or heights do not ascend by one."""
+        tip_hash = tuple(columns.pop("tip_hash"))
+        full = np.asarray(columns.pop("window_full"), np.bool_)
+        p_above = np.asarray(columns.pop("p_top4_above_75"), np.float64)
+        ints = {name: np.asarray(values, np.int64) for name, values in columns.items()}
+        series = cls(tip_hash=tip_hash, window_full=full, p_top4_above_75=p_above, **ints)
+        rows = len(tip_hash)
+        if any(len(values) != rows for values in (*ints.values(), full, p_above)) or series.counts.shape != (rows, 6):
+            raise ValueError("the columns of a series have different lengths")
+        if rows > 1 and not bool(np.all(np.diff(series.height) == 1)):
+            raise ValueError("the heights of a series ascend by one")
+        return series
