@@ -155,7 +155,9 @@ class ChainFold:
             elif seen is Seen.TOO_OLD:
                 result.too_old += 1
             else:
-                result.rejected.append(Rejected(event, "wrong-height", f"height {event.height} does not follow its parent's"))
+                result.rejected.append(
+                    Rejected(event, "wrong-height", f"height {event.height} does not follow its parent's")
+                )
             for orphan in adopted:
                 touched[orphan.hash] = None
             for orphan in dropped:
@@ -217,7 +219,11 @@ class ChainFold:
     def _drop(self, orphan: Link, result: FoldResult) -> None:
         block = self._known.pop(orphan.hash)
         result.rejected.append(
-            Rejected(block.event, "orphan-dropped", f"height {orphan.height}: its parent does not fit, or too many orphans wait")
+            Rejected(
+                block.event,
+                "orphan-dropped",
+                f"height {orphan.height}: its parent does not fit, or too many orphans wait",
+            )
         )
 
     def _score(self, fork_height: int, old_tip: Link | None) -> Scored:

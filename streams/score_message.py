@@ -13,7 +13,13 @@ from streams.concentration import VIEWS
 
 
 def score_event(
-    scored: Scored, tip: BlockEvent, attribution: AttributionSet, *, version: int, scored_at_ms: int, rebased: bool = False
+    scored: Scored,
+    tip: BlockEvent,
+    attribution: AttributionSet,
+    *,
+    version: int,
+    scored_at_ms: int,
+    rebased: bool = False,
 ) -> ScoreEvent:
     """The message for the newest height of `scored`; `tip` is its block."""
     table = scored.table
@@ -24,7 +30,9 @@ def score_event(
     windows = []
     for row in newest:
         leaders = tuple(
-            (names[int(code[row])][0], int(count[row])) for code, count in zip(codes, counts, strict=True) if count[row] > 0
+            (names[int(code[row])][0], int(count[row]))
+            for code, count in zip(codes, counts, strict=True)
+            if count[row] > 0
         )
         windows.append(
             WindowScore(

@@ -1,0 +1,56 @@
+"""The Faust app of a dataset: its settings, its transport, its topics. Agents are added by `streams.service`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faust
+from yarl import URL
+
+from counterpoise.contracts.topics import BLOCKS
+from counterpoise.kafka.lag import group_id
+from counterpoise.settings import Settings
+from streams.transport import PromptTransport
+
+_COMMIT_INTERVAL_SECONDS = 1.0
+_MAX_POLL_INTERVAL_SECONDS = 86_400.0
+"""A sink that is down is waited for; the wait must not cost the partition, whose owner would only meet the same sink."""
+
+
+class StreamsApp(faust.App):  # type: ignore[misc]
+    """A Faust app whose consumer fetches promptly."""
+
+    fetch_max_wait_ms: int = 20
+
+    def _new_transport(self) -> PromptTransport:
+        return PromptTransport(self.conf.broker_consumer, self)
+
+
+def create_app(settings: Settings, bootstrap: str) -> StreamsApp:
+    """The app, not yet started. State is never Faust's: it is loaded from ClickHouse (a Faust table counts twice after a kill)."""
+    app = StreamsApp(
+        group_id(settings.dataset, "streams"),
+        broker=[URL(f"kafka://{address.strip()}") for address in bootstrap.split(",")],
+        store="memory://",
+        topic_partitions=BLOCKS.partitions,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+        broker_session_timeout=settings.kafka.session_timeout_seconds,
+        broker_heartbeat_interval=settings.kafka.heartbeat_interval_seconds,
+        broker_rebalance_timeout=settings.kafka.rebalance_timeout_seconds,
+        broker_commit_interval=_COMMIT_INTERVAL_SECONDS,
+        broker_max_poll_interval=_MAX_POLL_INTERVAL_SECONDS,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=BLOCKS.max_message_bytes,
+        producer_acks=-1,
+        producer_compression_type="lz4",
+        producer_max_request_size=BLOCKS.max_message_bytes,
+    )
+    app.fetch_max_wait_ms = settings.kafka.fetch_max_wait_ms
+    return app
+
+
+def raw_topic(app: StreamsApp, name: str) -> Any:
+    """A topic of bytes: what does not decode must reach us, not Faust."""
+    return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")

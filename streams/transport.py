@@ -1,0 +1,30 @@
+"""Faust's Kafka transport with a fetch wait of our own.
+
+Faust hard-codes `fetch_max_wait_ms=1500`; a broker that waits a part of that on a quiet topic delays the only block of ten minutes by
+up to a second. The wait cannot be set from outside, so the worker's consumer gets it before it starts.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import aiokafka
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+
+
+class _PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = self.app.fetch_max_wait_ms
+        return consumer
+
+
+class _PromptConsumer(Consumer):  # type: ignore[misc]
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return _PromptThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class PromptTransport(Transport):  # type: ignore[misc]
+    """Takes `fetch_max_wait_ms` from the app."""
+
+    Consumer: ClassVar[type] = _PromptConsumer
