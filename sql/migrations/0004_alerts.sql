@@ -45,11 +45,12 @@ CREATE TABLE IF NOT EXISTS alert_deliveries_log
     alert_id String COMMENT 'Alert',
     sequence UInt32 COMMENT 'Step of the alert',
     notifier LowCardinality(String) COMMENT 'slack or console',
-    action LowCardinality(String) COMMENT 'post, thread, update or none',
+    action LowCardinality(String) COMMENT 'post, thread, update, start or reminder-N',
     status Enum8('pending' = 0, 'sent' = 1, 'skipped' = 2) COMMENT 'pending: to be sent; sent: the other side accepted it; skipped: history, muted or not meant to be sent',
     channel String COMMENT 'Channel of the message',
     message_ts String COMMENT 'Slack time stamp, which identifies the message in its channel',
-    attempts UInt32 COMMENT 'Tries so far',
+    attempts UInt32 COMMENT 'Tries so far; differs between runs',
+    detail String COMMENT 'Why it was skipped; empty where it was not',
     updated_at DateTime64(3, 'UTC') COMMENT 'When this row was written; differs between runs',
     version UInt64 COMMENT 'Epoch of the writer and its sequence; the highest wins'
 )
@@ -65,9 +66,21 @@ CREATE TABLE IF NOT EXISTS alert_state_log
     height UInt32 COMMENT 'Height that the state holds for',
     tip_hash String COMMENT 'Hash at that height, hexadecimal',
     state String COMMENT 'State of the machine as JSON',
-    go_live_height UInt32 COMMENT 'Height from which on transitions are posted; before it they are history',
+    go_live_height Nullable(Int64) COMMENT 'Transitions above this height are told (-1: all are); NULL before go-live',
     version UInt64 COMMENT 'Epoch of the writer and its sequence; the highest wins'
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (chain, rule_id)
 COMMENT 'Checkpoint of the alert state machines; internal.';
+
+-- ORDER BY: one row a rule; muting again, or unmuting, replaces it.
+CREATE TABLE IF NOT EXISTS alert_mutes_log
+(
+    rule_id LowCardinality(String) COMMENT 'Rule that is muted; * for all',
+    until DateTime64(3, 'UTC') COMMENT 'End of the mute; in the past once it was lifted',
+    muted_at DateTime64(3, 'UTC') COMMENT 'When the row was written',
+    version UInt64 COMMENT 'Epoch of the writer and its sequence; the highest wins'
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY rule_id
+COMMENT 'Rules whose transitions are recorded and not told for a while.';
