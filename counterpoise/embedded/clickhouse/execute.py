@@ -1,0 +1,138 @@
+"""Statements over the native protocol: queries that stream, inserts that wait for blocks, and all others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from typing import Final
+
+from counterpoise.embedded.clickhouse import blocks, insert, packets, statements
+from counterpoise.embedded.clickhouse.channel import Channel
+from counterpoise.embedded.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError
+from counterpoise.embedded.clickhouse.session import Session
+from counterpoise.embedded.clickhouse.watcher import Watch
+from counterpoise.embedded.clickhouse.wire import ByteReader, ConnectionClosedError
+
+_SELECTS: Final = frozenset({"SELECT", "WITH", "FROM"})
+_KEEPS_FORMAT: Final = frozenset({"CREATE", "ALTER", "ATTACH", "INSERT"})
+
+
+class Statement:
+    """One statement on its way: `run` sends everything but an exception, which it raises as ServerError."""
+
+    def __init__(self, channel: Channel, session: Session, sql: str, parameters: Mapping[str, str]) -> None:
+        self._channel = channel
+        self._session = session
+        self._sql = sql
+        self._parameters = parameters
+        self._reported: dict[str, int] = {}
+        session.progress.clear()
+
+    def run(self) -> None:
+        word = statements.first_word(self._sql)
+        head = statements.parse_insert(self._sql) if word == "INSERT" else None
+        if head and not self._sql[head.data_start :].strip(" \t\r\n;"):
+            rows, size_bytes = insert.receive(self._channel, self._session, head)
+            self._finish(written_rows=rows, written_bytes=size_bytes)
+            return
+        kind = self._session.classify(self._sql)
+        refuse(self._session, word, kind)
+        with self._channel.watching(self._session.interrupt) as watch:
+            try:
+                if word in _SELECTS and kind == "READ_ONLY":
+                    self._stream(watch)
+                else:
+                    self._whole(word)
+            except ServerError as error:
+                if watch.gone:
+                    raise ConnectionClosedError("the client left while its statement ran") from None
+                if not (watch.cancelled and error.code == QUERY_WAS_CANCELLED):
+                    raise
+                self._channel.send(packets.END_OF_STREAM)
+
+    def _whole(self, word: str) -> None:
+        """Run to the end, then send: everything that is small or has no rows."""
+        sql = self._sql if word in _KEEPS_FORMAT else statements.split_format(self._sql)[0]
+        result = self._session.query(sql, "Native", self._parameters)
+        self._session.note(word)
+        reader = ByteReader(data=result.bytes(), limit_bytes=self._channel.limits.block_bytes)
+        rows = count = size_bytes = 0
+        while word != "INSERT" and reader.buffered():
+            block = blocks.walk(reader, kind_bytes=False)
+            if not count:
+                self._channel.send_header((head.name, head.type) for head in block.columns)
+            data = bytes(memoryview(reader.buf)[: reader.pos])
+            size_bytes += self._channel.send_block(blocks.from_native(data, block, kind_bytes=self._channel.kind_bytes))
+            reader.compact()
+            count += 1
+            rows += block.rows
+        if count:
+            self._channel.send(packets.profile(rows, count, size_bytes))
+        self._finish(written_rows=result.rows_written(), written_bytes=result.bytes_written())
+
+    def _stream(self, watch: Watch) -> None:
+        """Send each block as the engine makes it."""
+        sql = statements.split_format(self._sql)[0].rstrip().rstrip(";")
+        types: Sequence[bytes] | None = None
+        rows = count = size_bytes = 0
+        with closing(self._session.stream(sql, self._parameters)) as stream:
+            while data := stream.fetch():
+                reader = ByteReader(data=data, limit_bytes=len(data))
+                block = blocks.walk(reader, kind_bytes=False, to_the_end=False)
+                if not count:
+                    types = self._zoned_types(sql, block)
+                    named = types or [head.type for head in block.columns]
+                    self._channel.send_header(
+                        (head.name, type_) for head, type_ in zip(block.columns, named, strict=True)
+                    )
+                self._report()
+                pieces = blocks.from_native(data, block, kind_bytes=self._channel.kind_bytes, types=types)
+                size_bytes += self._channel.send_block(pieces)
+                count += 1
+                rows += block.rows
+                if watch.stopped:
+                    raise ServerError(QUERY_WAS_CANCELLED, "Query was cancelled.")
+        if not count:
+            # The engine gives no bytes for an empty result; clients want its columns all the same.
+            columns = self._session.describe(f"({sql}\n)", self._parameters)
+            self._channel.send_header((column.name, column.type) for column in columns)
+        self._report()
+        self._channel.send(packets.profile(rows, count, size_bytes))
+        self._finish()
+
+    def _zoned_types(self, sql: str, block: blocks.Block) -> list[bytes] | None:
+        """FORMAT Native drops the zone of a DateTime('zone') column: ask for the full types where there is one."""
+        if not any(head.type == b"DateTime" for head in block.columns):
+            return None
+        described = self._session.describe_beside(sql, self._parameters)
+        if not described or len(described) != len(block.columns):
+            return None
+        return [
+            column.type.encode() if head.type == b"DateTime" else head.type
+            for head, column in zip(block.columns, described, strict=True)
+        ]
+
+    def _report(self, **written: int) -> None:
+        """Send what the engine has read since the last report."""
+        now = dict(self._session.progress)
+        keys = ("read_rows", "read_bytes", "total_rows_to_read", "elapsed_ns")
+        delta = {key: now.get(key, 0) - self._reported.get(key, 0) for key in keys}
+        self._reported = now
+        if written or delta["read_rows"] > 0:
+            self._channel.send(packets.progress(delta | written, self._channel.revision))
+
+    def _finish(self, **written: int) -> None:
+        self._report(**written)
+        self._channel.send(packets.END_OF_STREAM)
+
+
+def refuse(session: Session, word: str, kind: str, *, read_only: bool = False) -> None:
+    """Raise for what this server does not let through, whatever the engine would say.
+
+    A session that may only read (its user's, or a GET request: `read_only`) runs statements that the engine classes as
+    reading, and SET and USE, which the engine judges. INTO OUTFILE would write a file of this process: 48.
+    """
+    if kind == "CONTROL" and (word in _SELECTS or word in ("EXPLAIN", "DESCRIBE", "DESC", "SHOW")):
+        raise ServerError(48, "INTO OUTFILE is the client's to do; this server does not write result files.")
+    if (session.user.readonly or read_only) and kind not in ("READ_ONLY", "UNKNOWN") and word not in ("SET", "USE"):
+        raise ServerError(164, f"{session.user.name}: Cannot execute query in readonly mode.")
