@@ -72,7 +72,7 @@ _MAVEN_TIMEOUT_SECONDS = 300
 _START_TIMEOUT_SECONDS = 60.0
 
 
-class ApacheKafkaUnavailable(Exception):
+class ApacheKafkaUnavailableError(Exception):
     """Apache Kafka cannot be had on this machine; the message is one line that says why."""
 
 
@@ -84,12 +84,12 @@ def wanted_version() -> str:
 def fetch_jars(version: str | None = None) -> Path:
     """The folder of Kafka's jars, fetched with Maven into the user's cache the first time.
 
-    ApacheKafkaUnavailable where there is no Java, no Maven, or Maven reaches no repository.
+    ApacheKafkaUnavailableError where there is no Java, no Maven, or Maven reaches no repository.
     """
     version = version or wanted_version()
     for program in ("java", "mvn"):
         if shutil.which(program) is None:
-            raise ApacheKafkaUnavailable(
+            raise ApacheKafkaUnavailableError(
                 f"Apache Kafka {version} needs Java 17 and Maven: no `{program}` on this machine"
             )
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "counterpoise" / f"kafka-{version}"
@@ -126,12 +126,12 @@ def _run_maven(cache: Path, jars: Path, version: str) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise ApacheKafkaUnavailable(
+        raise ApacheKafkaUnavailableError(
             f"Apache Kafka {version} could not be fetched with Maven within {_MAVEN_TIMEOUT_SECONDS} s"
         ) from None
     if done.returncode != 0:
         said = next((line.strip() for line in done.stdout.splitlines() if "ERROR" in line), "no reason given")
-        raise ApacheKafkaUnavailable(f"Apache Kafka {version} could not be fetched with Maven: {said[:300]}")
+        raise ApacheKafkaUnavailableError(f"Apache Kafka {version} could not be fetched with Maven: {said[:300]}")
 
 
 @dataclass(slots=True)
