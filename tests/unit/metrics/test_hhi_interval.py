@@ -89,6 +89,21 @@ def test_agrees_with_sampling_on_real_windows(window: int, height: int) -> None:
     assert ends[0] < float(d2(counts)) < ends[1]
 
 
+@pytest.mark.parametrize("tip", [680_000, 760_903, 892_330, 940_000])
+@pytest.mark.parametrize(("window", "least"), [(144, 0.74), (1008, 0.90), (2016, 0.91), (4320, 0.93)])
+def test_how_often_the_interval_holds_the_truth(tip: int, window: int, least: float) -> None:
+    # The table of docs/methodology.md: its smallest figures, less three standard errors of 2,000 simulations.
+    month, _ = real_counts(4320, tip)
+    hashrate = month / month.sum()
+    samples = np.random.default_rng(tip).multinomial(window, hashrate, size=2000).astype(np.float64)
+    pools = np.count_nonzero(samples, axis=1)
+    lower, upper = hhi_interval((samples**2).sum(axis=1), (samples**3).sum(axis=1), np.full(2000, window), pools, 0)
+    truth = (hashrate**2).sum()
+    assert least <= ((lower <= truth) & (truth <= upper)).mean() <= 0.97
+    # Never too low: the posterior errs upwards only.
+    assert (upper < truth).mean() <= 0.04
+
+
 @given(counts=st.lists(st.integers(1, 60), min_size=1, max_size=9), unknown=st.integers(0, 60))
 @settings(deadline=None)
 def test_ends_are_possible_values_in_order(counts: list[int], unknown: int) -> None:
