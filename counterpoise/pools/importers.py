@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -202,7 +203,8 @@ def _new_aliases(pool: Pool, names: Iterable[str]) -> list[str]:
 
 def _free_slug(name: str, taken: set[str]) -> str:
     """Return a slug from a name: its ASCII letters and digits, or a digest where it has none, numbered where it is taken."""
-    stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:48].strip("-")
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    stem = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:48].strip("-")
     stem = stem or "pool-" + hashlib.sha256(name.encode()).hexdigest()[:8]
     slug, number = stem, 1
     while slug in taken:

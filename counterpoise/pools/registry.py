@@ -68,6 +68,11 @@ def label_key(text: str) -> str:
     return "".join(character for character in folded if character.isalnum())
 
 
+def _label_keys(pool: Pool) -> list[str]:
+    """Return the distinct keys of a pool's labels; one of emoji alone has none."""
+    return [key for key in dict.fromkeys(map(label_key, (pool.slug, pool.name, *pool.aliases))) if key]
+
+
 @dataclass(frozen=True)
 class Registry:
     """Pools in ascending order of code, checked against each other.
@@ -126,7 +131,7 @@ class Registry:
     @cached_property
     def by_label_key(self) -> Mapping[str, Pool]:
         """Pool of each slug, name and alias, by `label_key`."""
-        return {label_key(label): pool for pool in self.pools for label in (pool.slug, pool.name, *pool.aliases)}
+        return {key: pool for pool in self.pools for key in _label_keys(pool)}
 
     def find(self, label: str) -> Pool | None:
         """Return the pool that a slug, name or alias means, in any case and punctuation, or None."""
@@ -141,8 +146,8 @@ class Registry:
         for pool in self.pools:
             self._own(codes, pool.code, pool, "code", "a number of its own")
             self._own(slugs, pool.slug, pool, "slug", "a slug of its own")
-            for label in dict.fromkeys(map(label_key, (pool.slug, pool.name, *pool.aliases))):
-                self._own(labels, label, pool, "aliases", "names that no other pool has")
+            for key in _label_keys(pool):
+                self._own(labels, key, pool, "aliases", "names that no other pool has")
             for address in pool.addresses:
                 self._own(addresses, address, pool, "addresses", "an address of one pool only")
             for tag in pool.tags:
