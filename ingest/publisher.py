@@ -1,0 +1,293 @@
+"""The way into Kafka: blocks in envelopes, dead letters, nothing dropped, and notice taken when the broker lost its memory."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import socket
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from kafka import KafkaProducer, TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import KafkaError, KafkaTimeoutError
+
+from counterpoise.contracts.blocks import BlockEvent
+from counterpoise.contracts.deadletters import MAX_PAYLOAD_BYTES, DeadLetter, letter_id
+from counterpoise.contracts.envelope import encode
+from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS
+from counterpoise.errors import RetryableError
+from counterpoise.kafka.clients import admin_client, make_producer, require_broker
+from counterpoise.kafka.topics import ensure_topics
+from counterpoise.settings import Settings
+from counterpoise.telemetry.status import ServiceStatus
+from counterpoise.testing.crash import crash_point
+from ingest.sources.source import BadItem
+from ingest.waiting import Waiter
+
+BLOCK_KIND = "block"
+"""The envelope's kind on the blocks topic."""
+
+TARGET_MESSAGE_BYTES = 1024 * 1024
+MAX_IN_FLIGHT_BYTES = 8 * 1024 * 1024
+KEPT_DEAD_LETTERS = 1_000
+_ACK_PATIENCE_SECONDS = 1.0
+_CHECK_INTERVAL_SECONDS = 3.0
+_SEEN_BAD_ITEMS = 10_000
+
+log = structlog.get_logger("ingest")
+
+
+@dataclass(slots=True)
+class _Message:
+    topic: str
+    key: bytes
+    value: bytes
+    events: int
+    future: Any = None
+
+
+class Publisher:
+    """Idempotent, acks=all, in order. Used by one thread.
+
+    A message is kept until the broker acknowledged it, and sent again through a new producer where that fails, however long it
+    takes; the wait is in the status. At most MAX_IN_FLIGHT_BYTES wait for an acknowledgement.
+    """
+
+    def __init__(self, settings: Settings, bootstrap: str, waiter: Waiter, status: ServiceStatus) -> None:
+        self._bootstrap = bootstrap
+        self._dataset = settings.dataset
+        self._replication_factor = settings.kafka.replication_factor
+        self._events_per_message = settings.ingest.events_per_message
+        self._waiter = waiter
+        self._status = status
+        self._name = f"ingest@{socket.gethostname()}:{os.getpid()}"[:200]
+        self._blocks_topic = BLOCKS.full_name(settings.dataset)
+        self._dead_letters_topic = DEAD_LETTERS.full_name(settings.dataset)
+        self._producer: KafkaProducer | None = None
+        self._in_flight: deque[_Message] = deque()
+        self._in_flight_bytes = 0
+        self._acknowledged: dict[tuple[str, int], int] = {}
+        self._forgot = False
+        self._checked_at = waiter.clock.monotonic()
+        self._letters: deque[_Message] = deque(maxlen=KEPT_DEAD_LETTERS)
+        self._bad_seen: dict[str, None] = {}
+        self.blocks_sent = 0
+        self.messages_sent = 0
+        self.bytes_sent = 0
+        self.dead_letters_sent = 0
+
+    def open(self) -> None:
+        """Make the topics and connect; waits for the broker. ConfigError where a topic has another shape."""
+        self._waiter.until("kafka", self._connect)
+
+    def send(self, events: Sequence[BlockEvent]) -> None:
+        """Publish blocks of one chain, in order. Returns when they are on their way; `flush` makes sure that they arrived."""
+        sent_at_ms = int(self._waiter.clock.now() * 1000)
+        size = self._events_per_message
+        for start in range(0, len(events), size):
+            self._send_blocks(events[start : start + size], sent_at_ms)
+
+    def dead_letter(self, item: BadItem, origin: str) -> None:
+        """Publish what cannot be a block, once a process for each payload; `origin` is the source's name."""
+        digest = hashlib.sha256(item.payload).hexdigest()
+        if digest in self._bad_seen:
+            return
+        self._bad_seen[digest] = None
+        if len(self._bad_seen) > _SEEN_BAD_ITEMS:
+            del self._bad_seen[next(iter(self._bad_seen))]
+        letter = dead_letter_of(item, origin, int(self._waiter.clock.now() * 1000))
+        log.warning("dead letter", source=origin, key=item.key, reason=item.reason, detail=item.detail)
+        message = _Message(self._dead_letters_topic, b"ingest", letter.model_dump_json().encode(), 0)
+        self._letters.append(message)
+        self._enqueue(message)
+        self.dead_letters_sent += 1
+        self._status.count("dead_letters")
+
+    def flush(self) -> None:
+        """Return when the broker acknowledged all that was sent."""
+        while self._in_flight:
+            self._await_oldest()
+
+    def lost_memory(self, *, now: bool = False) -> bool:
+        """Whether the broker no longer has what it once acknowledged; says so once for each loss.
+
+        Seen from an offset that went back, or, asked at most every few seconds (`now`: at once), from the topic's ends. The
+        topics exist again afterwards and dead letters are sent again; the blocks are the caller's to send again.
+        """
+        clock = self._waiter.clock
+        if not self._forgot and (now or clock.monotonic() - self._checked_at >= _CHECK_INTERVAL_SECONDS):
+            self._checked_at = clock.monotonic()
+            if bool(self._acknowledged) and self._waiter.until("kafka", self._ends_went_back):
+                self._forgot = True
+        if not self._forgot:
+            return False
+        self._forgot = False
+        self._acknowledged.clear()
+        self._waiter.until("kafka", self._make_topics)
+        for letter in tuple(self._letters):
+            self._enqueue(_Message(letter.topic, letter.key, letter.value, 0))
+        self._status.count("broker_losses")
+        return True
+
+    def close(self) -> None:
+        """Give the rest a moment to arrive, then let go. Nothing is lost by what does not: its blocks are fetched again."""
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        try:
+            producer.close(timeout=1.0)
+        except KafkaError:
+            _discard(producer)
+
+    def _send_blocks(self, events: Sequence[BlockEvent], sent_at_ms: int) -> None:
+        value = encode(events, kind=BLOCK_KIND, dataset=self._dataset, producer=self._name, sent_at_ms=sent_at_ms)
+        if len(value) > TARGET_MESSAGE_BYTES and len(events) > 1:
+            half = len(events) // 2
+            self._send_blocks(events[:half], sent_at_ms)
+            self._send_blocks(events[half:], sent_at_ms)
+            return
+        self._enqueue(_Message(self._blocks_topic, events[0].chain.encode(), value, len(events)))
+
+    def _enqueue(self, message: _Message) -> None:
+        while self._in_flight and self._in_flight_bytes + len(message.value) > MAX_IN_FLIGHT_BYTES:
+            self._await_oldest()
+        self._in_flight.append(message)
+        self._in_flight_bytes += len(message.value)
+        self._hand_over(message)
+        while self._in_flight and self._in_flight[0].future is not None and self._in_flight[0].future.is_done:
+            self._await_oldest()
+
+    def _hand_over(self, message: _Message) -> None:
+        """Give a message to the producer; where it will not take it, recovery sends everything again."""
+        if self._producer is None:
+            self._recover("no connection")
+            return
+        try:
+            message.future = self._producer.send(message.topic, key=message.key, value=message.value)
+        except KafkaError as error:
+            self._recover(_line(error))
+
+    def _await_oldest(self) -> None:
+        """Take the oldest message off, once it is acknowledged."""
+        message = self._in_flight[0]
+        while True:
+            self._waiter.check()
+            try:
+                metadata = message.future.get(timeout=_ACK_PATIENCE_SECONDS)
+                break
+            except KafkaTimeoutError as error:
+                if not message.future.is_done:
+                    try:
+                        require_broker(self._bootstrap)
+                        self._status.waiting("kafka", "the broker does not acknowledge")
+                        continue
+                    except RetryableError:
+                        pass
+                self._recover(_line(error))
+            except KafkaError as error:
+                self._recover(_line(error))
+        self._in_flight.popleft()
+        self._in_flight_bytes -= len(message.value)
+        self._note_offset(metadata.topic, metadata.partition, metadata.offset)
+        self.bytes_sent += len(message.value)
+        if message.events:
+            self.blocks_sent += message.events
+            self.messages_sent += 1
+            self._status.progress(message.events)
+            crash_point("ingest-after-publish")
+
+    def _note_offset(self, topic: str, partition: int, offset: int) -> None:
+        if offset < 0:  # a duplicate of an idempotent send: the broker has it, and does not say where
+            return
+        if offset <= self._acknowledged.get((topic, partition), -1):
+            self._forgot = True
+        self._acknowledged[topic, partition] = offset
+
+    def _recover(self, reason: str) -> None:
+        """Replace the producer and send all that is unacknowledged again, in order; waits for the broker."""
+        log.warning("kafka did not take a message, sending again", reason=reason, messages=len(self._in_flight))
+        self._status.waiting("kafka", reason)
+        self._waiter.until("kafka", self._reconnect_and_resend)
+        self._status.working()
+
+    def _reconnect_and_resend(self) -> None:
+        producer = self._connect()
+        try:
+            for message in self._in_flight:
+                message.future = producer.send(message.topic, key=message.key, value=message.value)
+        except KafkaError as error:
+            raise RetryableError(f"Kafka at {self._bootstrap}: {_line(error)}") from error
+
+    def _connect(self) -> KafkaProducer:
+        old, self._producer = self._producer, None
+        if old is not None:
+            _discard(old)
+        self._make_topics()
+        producer = make_producer(
+            self._bootstrap,
+            "counterpoise-ingest",
+            request_timeout_ms=5_000,
+            delivery_timeout_ms=15_000,
+            max_block_ms=5_000,
+            allow_auto_create_topics=False,
+        )
+        self._producer = producer
+        return producer
+
+    def _make_topics(self) -> None:
+        ensure_topics(self._bootstrap, self._dataset, self._replication_factor)
+
+    def _ends_went_back(self) -> bool:
+        names = sorted({topic for topic, _ in self._acknowledged})
+        try:
+            with admin_client(self._bootstrap) as admin:
+                there = {answer["name"] for answer in admin.describe_topics(names) if answer["error_code"] == 0}
+                if len(there) < len(names):
+                    return True
+                wanted = {TopicPartition(*at): OffsetSpec.LATEST for at in self._acknowledged}
+                ends = admin.list_partition_offsets(wanted)
+        except KafkaError as error:
+            raise RetryableError(f"Kafka at {self._bootstrap}: {_line(error)}") from error
+        return any(ends[TopicPartition(*at)].offset <= offset for at, offset in self._acknowledged.items())
+
+
+def _discard(producer: KafkaProducer) -> None:
+    """Close without waiting for messages: they are kept here and sent again by the next producer.
+
+    kafka-python's close() first waits for every message and raises where the broker is gone; its sender is made to fail them.
+    """
+    producer._sender.force_close()
+    try:
+        producer.close(timeout=5.0)
+    except KafkaError as error:
+        log.debug("a discarded producer did not close", error=_line(error))
+
+
+def dead_letter_of(item: BadItem, origin: str, seen_at_ms: int) -> DeadLetter:
+    """The letter for something that a source gave; equal payloads of one source are one letter."""
+    digest = hashlib.sha256(item.payload).hexdigest()
+    topic = f"source:{origin}"
+    return DeadLetter(
+        letter_id=letter_id(topic, -1, -1, digest, -1),
+        service="ingest",
+        reason=item.reason[:64],
+        detail=item.detail[:2_000],
+        topic=topic,
+        partition=-1,
+        offset=-1,
+        index=-1,
+        key=item.key[:512],
+        payload=base64.b64encode(item.payload[:MAX_PAYLOAD_BYTES]).decode(),
+        payload_bytes=len(item.payload),
+        payload_sha256=digest,
+        seen_at_ms=seen_at_ms,
+    )
+
+
+def _line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]

@@ -1,0 +1,38 @@
+"""Every source by the name that settings give it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from counterpoise.clock import Clock
+from counterpoise.errors import ConfigError
+from counterpoise.settings import Settings
+from ingest.sources.figures import FiguresSource
+from ingest.sources.replay import ReplaySource
+from ingest.sources.source import BlockSource
+
+FIGURES = "figures"
+"""In place of a path: the figures that the package carries."""
+
+
+def replay_source(settings: Settings, path: Path | str, clock: Clock) -> BlockSource:
+    """A file of blocks, or with the word `figures` the packaged ones."""
+    if str(path) == FIGURES:
+        return FiguresSource(settings.ingest.chain, clock)
+    return ReplaySource(Path(path), settings.ingest.chain, clock)
+
+
+def _configured_replay(settings: Settings, clock: Clock) -> BlockSource:
+    path = settings.ingest.replay.path
+    if path is None:
+        raise ConfigError(
+            "source replay needs a file: set COUNTERPOISE_INGEST__REPLAY__PATH to a .parquet, .csv or .jsonl file, or to figures"
+        )
+    return replay_source(settings, path, clock)
+
+
+SOURCES: Final[dict[str, Callable[[Settings, Clock], BlockSource]]] = {
+    "replay": _configured_replay,
+}

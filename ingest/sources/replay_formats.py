@@ -1,0 +1,148 @@
+"""Read Parquet, CSV and JSON lines in chunks of bounded size, as Arrow columns."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from pydantic_core import from_json
+
+from counterpoise.errors import ConfigError
+
+CHUNK_ROWS = 4_096
+MAX_LINE_BYTES = 1024 * 1024
+_CSV_BLOCK_BYTES = 1024 * 1024
+
+
+class FileTable(Protocol):
+    """A file of rows with named columns."""
+
+    names: tuple[str, ...]
+
+    def chunks(self, columns: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
+        """The rows in order, with the number of each chunk's first row (from 1); chunks are never empty."""
+
+
+def open_table(path: Path) -> FileTable:
+    """Open by the name's ending. ConfigError for another ending, a missing file or one that is not what its name says."""
+    if not path.is_file():
+        raise ConfigError(
+            f"{path}: no such file: a replay takes a Parquet, CSV or JSON lines file, or the word figures"
+        )
+    match path.suffix.lower():
+        case ".parquet" | ".pq":
+            return _ParquetTable(path)
+        case ".csv":
+            return _CsvTable(path)
+        case ".jsonl" | ".ndjson":
+            return _JsonLinesTable(path)
+    raise ConfigError(f"{path}: the ending {path.suffix!r} is not known: expected .parquet, .csv, .jsonl or .ndjson")
+
+
+class _ParquetTable:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            with pa.parquet.ParquetFile(path) as file:
+                self.names = tuple(file.schema_arrow.names)
+        except (pa.ArrowException, OSError) as error:
+            raise ConfigError(f"{path}: not a readable Parquet file: {_line(error)}") from None
+
+    def chunks(self, columns: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
+        row = 1
+        try:
+            with pa.parquet.ParquetFile(self._path) as file:
+                for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=list(columns)):
+                    if batch.num_rows:
+                        yield row, pa.Table.from_batches([batch])
+                        row += batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise ConfigError(f"{self._path}: after row {row - 1}: not readable: {_line(error)}") from None
+
+
+class _CsvTable:
+    """Every cell is text here; what it must be is the columns' business, so that an error can name the row."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                self.names = tuple(name.strip() for name in next(csv.reader(file), ()))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise ConfigError(f"{path}: not a readable CSV file: {_line(error)}") from None
+
+    def chunks(self, columns: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
+        row = 1
+        try:
+            reader = pa.csv.open_csv(
+                self._path,
+                read_options=pa.csv.ReadOptions(
+                    block_size=_CSV_BLOCK_BYTES, use_threads=False, column_names=list(self.names), skip_rows=1
+                ),
+                convert_options=pa.csv.ConvertOptions(
+                    column_types=dict.fromkeys(self.names, pa.string()),
+                    include_columns=list(columns),
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=True,
+                    null_values=[""],
+                ),
+            )
+            for batch in reader:
+                if batch.num_rows:
+                    yield row, pa.Table.from_batches([batch])
+                    row += batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            if "Empty CSV file" in str(error):
+                return
+            raise ConfigError(f"{self._path}: after row {row - 1}: {_line(error)}") from None
+
+
+class _JsonLinesTable:
+    """Values become text, lists of text are joined with spaces; names are those of the first object."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.names = tuple(next((tuple(row) for _, row in self._rows()), ()))
+
+    def chunks(self, columns: Sequence[str]) -> Iterator[tuple[int, pa.Table]]:
+        rows = self._rows()
+        while chunk := list(islice(rows, CHUNK_ROWS)):
+            yield (
+                chunk[0][0],
+                pa.table({name: pa.array([_text(row.get(name)) for _, row in chunk], pa.string()) for name in columns}),
+            )
+
+    def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        row = 0
+        try:
+            with self._path.open("rb") as file:
+                while line := file.readline(MAX_LINE_BYTES + 1):
+                    row += 1
+                    if len(line) > MAX_LINE_BYTES:
+                        raise ConfigError(f"{self._path}: row {row}: the line is over {MAX_LINE_BYTES} bytes")
+                    value = from_json(line, allow_inf_nan=False)
+                    if not isinstance(value, dict):
+                        raise ConfigError(f"{self._path}: row {row}: expected a JSON object on each line")
+                    yield row, value
+        except OSError as error:
+            raise ConfigError(f"{self._path}: not readable: {_line(error)}") from None
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{self._path}: row {row}: not JSON: {_line(error)}") from None
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value or None
+    if isinstance(value, list):
+        return " ".join(str(item) for item in value) or None
+    return str(value)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
