@@ -17,7 +17,7 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.clock import Clock
-from counterpoise.contracts.blocks import BlockEvent, BlockRequest
+from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent, BlockRequest
 from counterpoise.contracts.envelope import BadEvent, decode
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.contracts.topics import BLOCKS
@@ -88,7 +88,7 @@ class BlockWorker:
         bad: list[tuple[RawMessage, BadEvent]] = []
         good = 0
         for message in messages:
-            decoded = decode(message.value, BlockEvent, kind="blocks", dataset=self._dataset)
+            decoded = decode(message.value, BlockEvent, kind=BLOCK_KIND, dataset=self._dataset)
             bad += [(message, event) for event in decoded.bad]
             good += len(decoded.events)
             for event, index in zip(decoded.events, decoded.indexes, strict=True):

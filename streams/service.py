@@ -24,7 +24,7 @@ from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.clock import Clock, SystemClock
 from counterpoise.contracts.base import Contract
 from counterpoise.contracts.envelope import encode
-from counterpoise.contracts.scores import ScoreEvent
+from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent
 from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, DEAD_LETTERS, SCORES, Topic
 from counterpoise.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.errors import ConfigError
@@ -195,7 +195,7 @@ class StreamsService:
                 score.chain,
                 encode(
                     [score],
-                    kind="scores",
+                    kind=SCORE_KIND,
                     dataset=self._settings.dataset,
                     producer="streams",
                     sent_at_ms=int(self._clock.now() * 1000),

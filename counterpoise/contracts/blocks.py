@@ -12,6 +12,9 @@ from pydantic import Field
 
 from counterpoise.contracts.base import Contract, Hash256, Height, Slug, UnixMillis, UnixSeconds
 
+BLOCK_KIND = "block"
+"""The kind of an envelope of BlockEvents."""
+
 MAX_SCRIPT_HEX = 2_000
 """Consensus allows 100 bytes; ten times that is room for other chains."""
 

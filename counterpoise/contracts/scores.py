@@ -13,6 +13,9 @@ from pydantic import Field
 
 from counterpoise.contracts.base import Contract, Hash256, Height, Slug, UnixMillis, UnixSeconds
 
+SCORE_KIND = "score"
+"""The kind of an envelope of ScoreEvents."""
+
 View = Literal["raw", "entity"]
 Count = Annotated[int, Field(ge=0, le=0xFFFF)]
 
