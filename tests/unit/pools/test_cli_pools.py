@@ -31,7 +31,8 @@ def refused(*arguments: str) -> str:
 
 class Server(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        port = self.server.server_address[1]
+        assert isinstance(self.server, ThreadingHTTPServer)
+        port = self.server.server_port
         where = {"/loop": "/loop", "/away": "/pools-v2.json", "/out": "http://example.org/x"}.get(self.path)
         if where is not None:
             self.send_response(302)
@@ -58,7 +59,7 @@ def server() -> Iterator[str]:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{running.server_address[1]}"
+            yield f"http://127.0.0.1:{running.server_port}"
         finally:
             running.shutdown()
             thread.join()
@@ -179,14 +180,15 @@ def test_import_refuses(tmp_path: Path, server: str) -> None:
 
 def test_a_server_that_is_not_there_is_worth_another_try(tmp_path: Path, server: str) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as closed:
-        port = closed.server_address[1]
+        port = closed.server_port
     result = run("import", f"http://127.0.0.1:{port}/x", "--out", str(tmp_path / "r.yaml"))
     assert isinstance(result.exception, RetryableError)
 
 
 def test_check_an_entity_map_and_a_broken_file(tmp_path: Path) -> None:
     good, bad = tmp_path / "map.yaml", tmp_path / "bad.yaml"
-    text = "format: counterpoise-entities/1\ngroups:\n- {slug: g, name: G, members: [{pool: antpool, source: s, start: 2022-01-01}]}\n"
+    member = "{pool: antpool, source: s, start: 2022-01-01}"
+    text = f"format: counterpoise-entities/1\ngroups:\n- {{slug: g, name: G, members: [{member}]}}\n"
     good.write_text(text)
     bad.write_text(text.replace("pool: antpool", "pool: ant"))
     assert run("check", str(good)).output == f"{good}: entity map with 1 groups, 1 dates; good\n"

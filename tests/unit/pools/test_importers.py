@@ -158,7 +158,7 @@ def test_what_two_new_pools_claim_goes_to_the_first_by_name() -> None:
         (packed(pool("Bad", (" ",))), "f.json: pool 'Bad': tags: ' ', expected a text of 1 to 256 bytes"),
         (packed(pool("🐟")), "f.json: pool number 1: name: '🐟', expected a pool with a name of letters or digits"),
         (packed({"tags": []}), "f.json: pool number 1: name: None, expected a pool with a name of letters or digits"),
-        (packed(pool("X", tags=[1])), None),
+        (packed({"name": "X", "tags": [1]}), None),
         (packed(), "f.json: 0 pools, expected 1 to 5000"),
         (b"{}", "f.json: neither a list of pools nor an object with coinbase_tags; expected a public registry"),
         (b'{"coinbase_tags": {"x": 1}}', "f.json: coinbase_tags: x: 1, expected an object with a name"),
