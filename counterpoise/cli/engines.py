@@ -1,0 +1,44 @@
+"""`counterpoise up` and `down`: the embedded engines."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from counterpoise.embedded.stack import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, KAFKA_PORT, Ports
+from counterpoise.embedded.stack import down as stop_engines
+from counterpoise.embedded.stack import up as start_engines
+from counterpoise.settings import Settings
+
+
+def up(
+    kafka_port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help=f"{KAFKA_PORT} unless given; 0 takes a free one.")
+    ] = None,
+    clickhouse_port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help=f"Native protocol: {CLICKHOUSE_PORT} unless given.")
+    ] = None,
+    http_port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help=f"HTTP: {CLICKHOUSE_HTTP_PORT} unless given.")
+    ] = None,
+) -> None:
+    """Start the embedded Kafka and ClickHouse on loopback, where they do not run yet, and leave them running."""
+    settings = Settings.load()
+    state_dir = settings.state_dir.absolute()
+    endpoints, started = start_engines(state_dir, Ports(kafka_port, clickhouse_port, http_port))
+    for name, where in (
+        ("kafka", endpoints.kafka),
+        (
+            "clickhouse",
+            f"{endpoints.clickhouse_host}:{endpoints.clickhouse_port}, HTTP {endpoints.clickhouse_http_port}, password in "
+            f"{endpoints.clickhouse_password_file}",
+        ),
+    ):
+        typer.echo(f"{name:<11}{'started' if name in started else 'already runs'} on {where}")
+
+
+def down() -> None:
+    """Stop the embedded engines. ClickHouse keeps its data; the embedded Kafka forgets its topics (ingest fills them again)."""
+    stopped = stop_engines(Settings.load().state_dir.absolute())
+    typer.echo(f"stopped {' and '.join(stopped)}" if stopped else "no embedded engines run here")
