@@ -84,7 +84,7 @@ def test_top_four_of_the_entity_view_on_every_month_of_the_real_history() -> Non
         shares[month] = sum(n for _, n in ranked) / counts.total()
         largest[month] = ranked[0][1] / counts.total()
     since = [share for month, share in shares.items() if month >= "2022-07"]
-    # FACTS: "81–97 % in every month since 2022-07"; the lowest is March 2026's 80.7 %, rounded.
+    # FACTS: "81–97 % in every month since 2022-07"; the lowest is January 2026's 80.7 %, rounded.
     assert len(since) == 46
     assert (round(min(since), 2), round(max(since), 2)) == (0.81, 0.97)
     # Undated, the group would hold 48.5 % in 2021; dated, no entity does.
