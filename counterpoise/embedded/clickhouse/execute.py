@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import Final
+from functools import partial
 
 from counterpoise.embedded.clickhouse import blocks, insert, packets, statements
+from counterpoise.embedded.clickhouse.access import SELECTS, refuse
 from counterpoise.embedded.clickhouse.channel import Channel
 from counterpoise.embedded.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError
 from counterpoise.embedded.clickhouse.session import Session
 from counterpoise.embedded.clickhouse.watcher import Watch
 from counterpoise.embedded.clickhouse.wire import ByteReader, ConnectionClosedError
-
-_SELECTS: Final = frozenset({"SELECT", "WITH", "FROM"})
-_KEEPS_FORMAT: Final = frozenset({"CREATE", "ALTER", "ATTACH", "INSERT"})
 
 
 class Statement:
@@ -32,14 +30,15 @@ class Statement:
         word = statements.first_word(self._sql)
         head = statements.parse_insert(self._sql) if word == "INSERT" else None
         if head and not self._sql[head.data_start :].strip(" \t\r\n;"):
-            rows, size_bytes = insert.receive(self._channel, self._session, head)
-            self._finish(written_rows=rows, written_bytes=size_bytes)
+            refuse(self._session, word, "MUTATING")
+            written = insert.run(self._session, head, "Native", partial(insert.feed_blocks, self._channel))
+            self._finish(written_rows=written.rows, written_bytes=written.size_bytes)
             return
         kind = self._session.classify(self._sql)
         refuse(self._session, word, kind)
         with self._channel.watching(self._session.interrupt) as watch:
             try:
-                if word in _SELECTS and kind == "READ_ONLY":
+                if word in SELECTS and kind == "READ_ONLY":
                     self._stream(watch)
                 else:
                     self._whole(word)
@@ -52,7 +51,7 @@ class Statement:
 
     def _whole(self, word: str) -> None:
         """Run to the end, then send: everything that is small or has no rows."""
-        sql = self._sql if word in _KEEPS_FORMAT else statements.split_format(self._sql)[0]
+        sql = self._sql if word in statements.KEEP_FORMAT else statements.split_format(self._sql)[0]
         result = self._session.query(sql, "Native", self._parameters)
         self._session.note(word)
         reader = ByteReader(data=result.bytes(), limit_bytes=self._channel.limits.block_bytes)
@@ -124,15 +123,3 @@ class Statement:
     def _finish(self, **written: int) -> None:
         self._report(**written)
         self._channel.send(packets.END_OF_STREAM)
-
-
-def refuse(session: Session, word: str, kind: str, *, read_only: bool = False) -> None:
-    """Raise for what this server does not let through, whatever the engine would say.
-
-    A session that may only read (its user's, or a GET request: `read_only`) runs statements that the engine classes as
-    reading, and SET and USE, which the engine judges. INTO OUTFILE would write a file of this process: 48.
-    """
-    if kind == "CONTROL" and (word in _SELECTS or word in ("EXPLAIN", "DESCRIBE", "DESC", "SHOW")):
-        raise ServerError(48, "INTO OUTFILE is the client's to do; this server does not write result files.")
-    if (session.user.readonly or read_only) and kind not in ("READ_ONLY", "UNKNOWN") and word not in ("SET", "USE"):
-        raise ServerError(164, f"{session.user.name}: Cannot execute query in readonly mode.")

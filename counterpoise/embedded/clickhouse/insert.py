@@ -1,11 +1,11 @@
-"""INSERTs whose rows come as blocks."""
+"""INSERTs whose rows come after the statement: as blocks over the native protocol, as a body over HTTP."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from contextlib import closing
-from typing import Final
+from typing import Final, NamedTuple
 
 from counterpoise.embedded.clickhouse import packets, statements
 from counterpoise.embedded.clickhouse.channel import Channel, ReceivedBlock
@@ -14,75 +14,77 @@ from counterpoise.embedded.clickhouse.session import Described, Session
 from counterpoise.embedded.clickhouse.statements import InsertHead, quote_identifier
 
 _INSERTABLE: Final = ("", "DEFAULT")
-_EXCEPT = re.compile(r"(?:EXCEPT|\bEXCEPT)\s*\(?(.*?)\)?\s*$", re.IGNORECASE | re.DOTALL)
+_EXCEPT = re.compile(r"\bEXCEPT\s*\(?(.*?)\)?\s*$", re.IGNORECASE | re.DOTALL)
+
+# Takes what appends data and the columns that the data must have; False when the client gave up.
+Feed = Callable[[Callable[[bytes], None], list[Described]], bool]
 
 
-def receive(channel: Channel, session: Session, head: InsertHead) -> tuple[int, int]:
-    """Tell the client the columns, take its blocks, commit; rows and bytes written, (0, 0) when it cancelled.
+class Written(NamedTuple):
+    rows: int
+    size_bytes: int
 
-    Rows are in their table when this returns. An error leaves no further packet of the insert expected but those that
-    the client sent before it heard of the error.
+
+def run(session: Session, head: InsertHead, data_format: str, feed: Feed) -> Written:
+    """Insert what `feed` appends in `data_format`, and commit: the rows are in their table when this returns.
+
+    A feed that gives up or raises leaves nothing of what the engine had not written yet; as in any ClickHouse, earlier
+    blocks of a large insert may already stand.
     """
-    if session.user.readonly:
-        raise ServerError(164, f"{session.user.name}: Cannot execute query in readonly mode.")
     if head.structure:
-        return _through_input(channel, session, head)
+        return _through_input(session, head, data_format, feed)
     sample = sample_columns(session, head)
     listed = ", ".join(quote_identifier(column.name) for column in sample)
-    sql = f"{head.into} ({listed}) {head.settings}" if head.columns is not None else f"{head.into} {head.settings}"
-    with closing(session.insert(sql, "Native")) as inserter:
-        rows = _blocks(channel, sample, inserter.append)
-        if rows is None:
-            return 0, 0
+    columns = f"({listed})" if head.columns is not None else ""
+    return _insert(session, f"{head.into} {columns} {head.settings}", data_format, feed, sample)
+
+
+def _insert(session: Session, sql: str, data_format: str, feed: Feed, sample: list[Described]) -> Written:
+    with closing(session.insert(sql, data_format)) as inserter:
+        if not feed(inserter.append, sample):
+            return Written(0, 0)
         result = inserter.finish()
-    return result.rows_written() or rows, result.bytes_written()
+        return Written(result.rows_written(), result.bytes_written())
 
 
-def _through_input(channel: Channel, session: Session, head: InsertHead) -> tuple[int, int]:
+def _through_input(session: Session, head: InsertHead, data_format: str, feed: Feed) -> Written:
     """`INSERT … SELECT … FROM input('…')`: the engine takes no data with a SELECT, so rows rest in a temporary table."""
     table = "_input_" + session.identity.replace("-", "_")
     session.query(f"CREATE TEMPORARY TABLE {table} ENGINE = Memory AS SELECT * FROM null({head.structure})")  # noqa: S608
     try:
-        sample = session.describe(table)
-        with closing(session.insert(f"INSERT INTO {table}", "Native")) as inserter:
-            if _blocks(channel, sample, inserter.append) is None:
-                return 0, 0
-            inserter.finish()
+        _insert(session, f"INSERT INTO {table}", data_format, feed, session.describe(table))
         start, end = head.input_span
         result = session.query(head.query[:start] + table + head.query[end:])
-        return result.rows_written(), result.bytes_written()
+        return Written(result.rows_written(), result.bytes_written())
     finally:
         session.query(f"DROP TEMPORARY TABLE IF EXISTS {table}")
 
 
-def _blocks(channel: Channel, sample: list[Described], append: Callable[[bytes], None]) -> int | None:
-    """Take blocks until the empty one; the number of rows, or None when the client cancelled."""
+def feed_blocks(channel: Channel, append: Callable[[bytes], None], sample: list[Described]) -> bool:
+    """Tell the client the columns and take its blocks until the empty one; False when it sends Cancel instead."""
     channel.send_header((column.name, column.type) for column in sample)
     names = {column.name.encode() for column in sample}
-    rows = 0
     while True:
         packet = channel.next_packet()
         if packet == packets.CLIENT_CANCEL:
-            return None
+            return False
         if packet != packets.CLIENT_DATA:
             raise ProtocolError(101, f"Unexpected packet {packet} within an INSERT.")
         received = channel.read_block()
         if received.block.rows:
             _check_names(received, names)
             append(received.native)
-            rows += received.block.rows
         channel.send(packets.no_profile_events(channel.revision))
         if not received.block.rows:
-            return rows
+            return True
 
 
 def _check_names(received: ReceivedBlock, names: set[bytes]) -> None:
     # The engine would pass over a column that it does not know and fill the others with defaults.
     for column in received.block.columns:
         if column.name not in names:
-            raise ServerError(
-                16, f"The block has a column {column.name.decode('utf-8', 'replace')} that was not asked for."
-            )
+            name = column.name.decode("utf-8", "replace")
+            raise ServerError(16, f"The block has a column {name} that the INSERT does not name.")
 
 
 def sample_columns(session: Session, head: InsertHead) -> list[Described]:
@@ -92,9 +94,9 @@ def sample_columns(session: Session, head: InsertHead) -> list[Described]:
     if head.columns is None:
         return ordinary
     parts = statements.split_list(head.columns)
-    if len(parts) == 1 and parts[0].startswith("*"):
+    if parts and parts[0].startswith("*"):
         left_out = set()
-        if found := _EXCEPT.search(parts[0]):
+        if found := _EXCEPT.search(head.columns):
             left_out = {statements.unquote_identifier(name) for name in statements.split_list(found[1])}
         return [column for column in ordinary if column.name not in left_out]
     known = {column.name: column for column in table}

@@ -65,7 +65,7 @@ class Server:
             self._socket.close()
             raise
         self._watcher = Watcher()
-        self._http = HttpServer(http_socket, self.engine, users)
+        self._http = HttpServer(http_socket, self.engine, users, self._watcher)
         self._lock = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}
         self._closing = False

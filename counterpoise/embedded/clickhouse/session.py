@@ -105,6 +105,7 @@ class Session:
         self.identity = f"session-{next(_numbers)}"
         self.progress: dict[str, int] = {}
         self.database = ""
+        self.reads_only = False  # the next statement came with the setting readonly
         self.has_own_settings = False  # a SET of the client's was run
         self._query_settings: dict[str, str] = {}
         self._session_settings: dict[str, str] = {}
@@ -139,8 +140,12 @@ class Session:
         An unknown setting is passed over unless it is marked important (UNKNOWN_SETTING, 115).
         """
         wanted: dict[str, str] = {}
+        self.reads_only = False
         for name, setting in settings.items():
             if name in IGNORED:
+                continue
+            if name == "readonly":
+                self._apply_readonly(setting.value)
                 continue
             if name == "log_comment":  # it also names the session, for `interrupt`
                 wanted[name] = f"{self.identity} {setting.value}"
@@ -156,6 +161,12 @@ class Session:
             self._remember(changed)
             self._set(changed)
         self._query_settings = wanted
+
+    def _apply_readonly(self, value: str) -> None:
+        # The engine has no way back from readonly, which must end with the statement: `access.refuse` enforces it.
+        if self.user.readonly and value != "1":
+            raise ServerError(164, "Cannot modify 'readonly' setting in readonly mode.")
+        self.reads_only = value != "0"
 
     def _remember(self, names: Mapping[str, object]) -> None:
         """Note what the session itself had set, so that it comes back after the statement."""
@@ -204,7 +215,9 @@ class Session:
         return Inserter(self._connection, sql, data_format)
 
     def classify(self, sql: str) -> str:
-        """READ_ONLY, MUTATING, MUTATING_GLOBAL, CONTROL or UNKNOWN (does not parse). Several statements raise 62."""
+        """READ_ONLY, MUTATING, MUTATING_GLOBAL, CONTROL or UNKNOWN (does not parse). None or several raise 62."""
+        if not sql.strip(" \t\r\n;"):
+            raise ServerError(62, "Syntax error: Empty query.")
         found = self._connection.classify_query(sql)
         if found["statement_count"] > 1:
             raise ServerError(62, "Syntax error: multi-statements are not allowed.")

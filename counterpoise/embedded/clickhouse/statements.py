@@ -22,6 +22,8 @@ _TOKEN = re.compile(
 )
 _TAIL_CHARS: Final = 8192  # a FORMAT or SETTINGS clause is looked for no further from the end
 _DATA_FORMATS: Final = frozenset({"VALUES", "FORMAT"})
+# In these, a FORMAT belongs to the statement itself.
+KEEP_FORMAT: Final = frozenset({"CREATE", "ALTER", "ATTACH", "INSERT"})
 _QUERY_STARTS: Final = frozenset({"SELECT", "WITH", "FROM", "WATCH", "INFILE", "EXPLAIN"})
 
 
