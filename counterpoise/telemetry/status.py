@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from counterpoise.clock import Clock
+
+_HOST = socket.gethostname()
 
 ServiceState = Literal["starting", "working", "waiting", "stopped"]
 
@@ -114,6 +117,7 @@ class ServiceStatus:
             return {
                 "service": f.service,
                 "pid": f.pid,
+                "host": _HOST,
                 "state": f.state,
                 "healthy": f.state in ("starting", "working"),
                 "waiting_on": f.waiting_on,

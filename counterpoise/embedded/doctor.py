@@ -1,0 +1,260 @@
+"""Check, one by one, what the product needs of a machine and of its settings; each check is a line with what to do about it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import httpx
+
+from counterpoise.embedded.kafka import broker_binary
+from counterpoise.embedded.ports import HOST
+from counterpoise.embedded.stack import (
+    CLICKHOUSE_HTTP_PORT,
+    CLICKHOUSE_PORT,
+    KAFKA_PORT,
+    data_dir,
+    records,
+)
+from counterpoise.endpoints import EmbeddedEndpoints, clickhouse_target, kafka_bootstrap
+from counterpoise.errors import CounterpoiseError
+from counterpoise.kafka.clients import require_broker
+from counterpoise.settings import Settings, read_secret
+
+Verdict = Literal["ok", "warning", "problem", "skipped"]
+
+PLATFORMS: Final = frozenset({("linux", "x86_64"), ("linux", "aarch64"), ("linux", "arm64"), ("darwin", "arm64")})
+MIN_FREE_BYTES: Final = 2 * 1024**3
+WORST_CLOCK_ERROR_SECONDS: Final = 5.0
+_TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check: what was looked at, how it is, and in one line what was seen or what to do."""
+
+    check: str
+    verdict: Verdict
+    said: str
+
+
+def examine(settings: Settings, *, offline: bool = False) -> Iterator[Finding]:
+    """Every check in turn; `offline` leaves out what asks the network beyond Kafka, ClickHouse and this machine.
+
+    Only `problem` means that something cannot work. No secret's value is ever in a finding.
+    """
+    yield _python()
+    yield _platform()
+    embedded = settings.kafka.bootstrap_servers is None or settings.clickhouse.host is None
+    yield from _wheels(embedded)
+    yield _state_dir(settings.state_dir)
+    yield _disk(settings.state_dir)
+    yield from _engines_here(settings)
+    yield _kafka(settings)
+    yield _clickhouse(settings)
+    yield _slack(settings)
+    yield from _network(settings, offline=offline)
+
+
+def _python() -> Finding:
+    said = f"{platform.python_version()} at {sys.executable}"
+    if (3, 11) <= sys.version_info[:2] < (3, 14):
+        return Finding("python", "ok", said)
+    return Finding("python", "problem", f"{said}; 3.11, 3.12 or 3.13 is needed")
+
+
+def _platform() -> Finding:
+    here = (sys.platform, platform.machine())
+    said = f"{here[0]}/{here[1]}"
+    if here in PLATFORMS:
+        return Finding("platform", "ok", said)
+    return Finding(
+        "platform",
+        "warning",
+        f"{said}: no embedded engines for it; point the settings at a Kafka and a ClickHouse of your own",
+    )
+
+
+def _wheels(needed: bool) -> Iterator[Finding]:
+    if not needed:
+        yield Finding("embedded engines", "skipped", "the settings name a Kafka and a ClickHouse")
+        return
+    try:
+        yield Finding("kafka engine", "ok", broker_binary())
+    except CounterpoiseError as error:
+        yield Finding("kafka engine", "problem", str(error))
+    if importlib.util.find_spec("chdb") is None:
+        yield Finding("clickhouse engine", "problem", "chdb-core is missing: pip install 'counterpoise[embedded]'")
+    else:
+        yield Finding("clickhouse engine", "ok", "chdb-core is installed")
+
+
+def _state_dir(folder: Path) -> Finding:
+    existing = next((p for p in (folder, *folder.parents) if p.exists()), folder)
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        return Finding("state directory", "ok", str(folder))
+    return Finding(
+        "state directory", "problem", f"{folder} cannot be written: choose another with COUNTERPOISE_STATE_DIR"
+    )
+
+
+def _disk(folder: Path) -> Finding:
+    existing = next((p for p in (folder, *folder.parents) if p.exists()), Path("/"))
+    free = shutil.disk_usage(existing).free
+    said = f"{free / 1024**3:.1f} GiB free under {existing}"
+    return (
+        Finding("disk", "ok", said)
+        if free >= MIN_FREE_BYTES
+        else Finding("disk", "problem", f"{said}; 2 GiB are needed")
+    )
+
+
+def _engines_here(settings: Settings) -> Iterator[Finding]:
+    """The engines that `up` started, or whether it could start them: free ports, and a data directory that nobody holds."""
+    if settings.kafka.bootstrap_servers is not None and settings.clickhouse.host is not None:
+        return
+    running = {record.name: record for record in records(settings.state_dir.absolute()) if record.runs()}
+    for name, ports in (("kafka", (KAFKA_PORT,)), ("clickhouse", (CLICKHOUSE_PORT, CLICKHOUSE_HTTP_PORT))):
+        record = running.get(name)
+        if record is not None:
+            verdict: Verdict = "ok" if record.answers() else "problem"
+            yield Finding(
+                f"embedded {name}",
+                verdict,
+                f"process {record.pid} on port {record.port}" + ("" if verdict == "ok" else " is silent"),
+            )
+            continue
+        taken = [port for port in ports if _listens(port)]
+        if taken:
+            yield Finding(
+                f"embedded {name}",
+                "warning",
+                f"not running, and port {taken[0]} is taken: `counterpoise up` with --{name}-port 0",
+            )
+        else:
+            yield Finding(f"embedded {name}", "ok", "not running; its ports are free: `counterpoise up`")
+    lock = data_dir(settings.state_dir.absolute()) / "status"
+    if "clickhouse" not in running and lock.exists() and (holder := _holder(lock)):
+        yield Finding(
+            "data directory",
+            "problem",
+            f"{lock.parent} is held by process {holder}, which `counterpoise` does not know: end it",
+        )
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _holder(file: Path) -> int | None:
+    """The process that has `file` open, where Linux tells us."""
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        try:
+            if any(entry.resolve() == file.resolve() for entry in folder.iterdir()):
+                return int(folder.parent.name)
+        except OSError:  # another user's process, or one that just ended
+            continue
+    return None
+
+
+def _not_started(settings: Settings) -> bool:
+    """No embedded engines run and none of other engines is asked for: nothing to reach yet, and nothing wrong with that."""
+    return not EmbeddedEndpoints.path(settings.state_dir).exists()
+
+
+def _kafka(settings: Settings) -> Finding:
+    if settings.kafka.bootstrap_servers is None and _not_started(settings):
+        return Finding("kafka", "skipped", "not started yet: `counterpoise up`")
+    try:
+        bootstrap = kafka_bootstrap(settings)
+        require_broker(bootstrap)
+    except CounterpoiseError as error:
+        return Finding("kafka", "problem", str(error))
+    return Finding("kafka", "ok", f"{bootstrap} answers")
+
+
+def _clickhouse(settings: Settings) -> Finding:
+    if settings.clickhouse.host is None and _not_started(settings):
+        return Finding("clickhouse", "skipped", "not started yet: `counterpoise up`")
+    from counterpoise.clickhouse.client import connect  # noqa: PLC0415 - heavy, and the rest must work without it
+
+    try:
+        target = clickhouse_target(settings)
+        with connect(target, "default") as clickhouse:
+            version, skew = clickhouse.query("SELECT version(), toFloat64(now64(3, 'UTC'))")[0]
+    except CounterpoiseError as error:
+        return Finding("clickhouse", "problem", str(error))
+    said = f"{target.host}:{target.port} answers, version {version}"
+    off = abs(float(skew) - time.time())
+    if off > WORST_CLOCK_ERROR_SECONDS:
+        return Finding("clickhouse", "warning", f"{said}; its clock and this machine's differ by {off:.0f} s")
+    return Finding("clickhouse", "ok", said)
+
+
+def _slack(settings: Settings) -> Finding:
+    slack = settings.slack
+    try:
+        token = read_secret(slack.token, slack.token_file, "COUNTERPOISE_SLACK__TOKEN")
+    except CounterpoiseError as error:
+        return Finding("slack", "problem", str(error))
+    if token is None and slack.channel is None:
+        return Finding("slack", "skipped", "no token and no channel: alerts go to the console")
+    if token is None or slack.channel is None:
+        missing = "COUNTERPOISE_SLACK__TOKEN" if token is None else "COUNTERPOISE_SLACK__CHANNEL"
+        return Finding("slack", "problem", f"{missing} is missing; both a token and a channel are needed")
+    return Finding("slack", "ok", f"a token is set, channel {slack.channel}; `counterpoise alerts test` posts to it")
+
+
+def _network(settings: Settings, *, offline: bool) -> Iterator[Finding]:
+    """The source of blocks, and by its Date header this machine's clock."""
+    ingest = settings.ingest
+    if offline or ingest.source == "replay":
+        yield Finding("source", "skipped", "not asked" if offline else "blocks come from a file")
+        yield Finding("clock", "skipped", "nobody was asked the time")
+        return
+    checks: dict[str, Callable[[], httpx.Response]] = {
+        "mempool": lambda: httpx.get(
+            f"{ingest.mempool.url.rstrip('/')}/api/blocks/tip/height", timeout=_TIMEOUT_SECONDS
+        ),
+        "bitcoind": lambda: httpx.post(ingest.bitcoind.url, timeout=_TIMEOUT_SECONDS),  # 401 is an answer, too
+    }
+    url = ingest.mempool.url if ingest.source == "mempool" else ingest.bitcoind.url
+    try:
+        response = checks[ingest.source]()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        yield Finding("source", "problem", f"{ingest.source} at {url} does not answer: {error or type(error).__name__}")
+        yield Finding("clock", "skipped", "nobody was asked the time")
+        return
+    if response.is_success or (ingest.source == "bitcoind" and response.status_code in (401, 403, 405, 500)):
+        yield Finding("source", "ok", f"{ingest.source} at {url} answers")
+    else:
+        yield Finding("source", "problem", f"{ingest.source} at {url} answers HTTP {response.status_code}")
+    yield _clock(response.headers.get("date"))
+
+
+def _clock(header: str | None) -> Finding:
+    try:
+        theirs = parsedate_to_datetime(header or "")
+    except ValueError:
+        return Finding("clock", "skipped", "the source did not say what time it is")
+    off = abs((datetime.now(UTC) - theirs).total_seconds())
+    if off > WORST_CLOCK_ERROR_SECONDS:
+        return Finding(
+            "clock",
+            "warning",
+            f"{off:.0f} s away from the source's: dead-man alerts and ages would be wrong; set it with NTP",
+        )
+    return Finding("clock", "ok", f"within {max(off, 1):.0f} s of the source's")
