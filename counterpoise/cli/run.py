@@ -76,7 +76,7 @@ def supervise(names: list[str], settings: Settings) -> None:
     ):
         status.working()
         Supervisor(
-            [Service(name, _child_command(name), name in MAY_FINISH) for name in names],
+            [service_of(name) for name in names],
             stop,
             _sayer(prefixed=len(names) > 1 and settings.log_format == "text"),
             look=observer.look,
@@ -116,8 +116,9 @@ def run_child(name: str, settings: Settings) -> None:
             status.set(finished=True)
 
 
-def _child_command(name: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", "counterpoise", "run", name, "--child")
+def service_of(name: str) -> Service:
+    """A service as a supervisor starts it: the same command, in a process of its own."""
+    return Service(name, (sys.executable, "-m", "counterpoise", "run", name, "--child"), name in MAY_FINISH)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:
@@ -160,8 +161,8 @@ def _only_one(settings: Settings, name: str, *, patience_seconds: float) -> Iter
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise ConfigError(
-                        f"{name} of dataset {settings.dataset} already runs with the state directory {settings.state_dir}: stop it, or "
-                        "use another --state-dir (many workers share a dataset that way)"
+                        f"{name} of dataset {settings.dataset} already runs with the state directory {settings.state_dir}: stop it, "
+                        "or use another --state-dir (many workers share a dataset that way)"
                     ) from None
                 time.sleep(0.1)
             else:

@@ -1,0 +1,111 @@
+"""Replay a source through the whole line, shown as it goes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from counterpoise.cli.line_view import AlertLine, LineView, Moment, alert_lines, latest_moment
+from counterpoise.cli.whole_line import Services
+from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clock import SystemClock
+from counterpoise.endpoints import clickhouse_target
+from counterpoise.errors import RetryableError
+from counterpoise.settings import Settings
+from counterpoise.telemetry.status import ServiceStatus
+from ingest.replay_job import ReplayReport, run_replay
+
+POLL_SECONDS = 0.25
+ALERTS_PATIENCE_SECONDS = 120.0
+
+_ALERTS_AT = "SELECT count(), min(height) FROM alert_state_log FINAL WHERE chain = {chain:String}"
+
+
+@dataclass(frozen=True, slots=True)
+class LineReport:
+    """How it ended. `seconds` run from the first block published to the last alert decided."""
+
+    replay: ReplayReport
+    moment: Moment | None
+    alerts: list[AlertLine]
+    seconds: float
+
+
+def replay_line(
+    settings: Settings,
+    source: Path | str,
+    console: Console,
+    *,
+    speed: float,
+    first_height: int,
+    last_height: int,
+    from_height: int | None = None,
+    to_height: int | None = None,
+) -> LineReport:
+    """Run ingest here and streams and alerts beside it, until the alerter has judged the last block.
+
+    Raises what stopped a service, and RetryableError where the alerter does not come to an end.
+    """
+    stop = threading.Event()
+    clock = SystemClock()
+    began = time.monotonic()
+    log_file = settings.run_dir / "services.log"
+    with (
+        Services(settings, log_file) as services,
+        ServiceStatus("ingest", settings.run_dir, clock) as status,
+        connect(clickhouse_target(settings), settings.dataset) as clickhouse,
+        ThreadPoolExecutor(1, thread_name_prefix="replay") as pool,
+        LineView(console, first_height, last_height) as view,
+    ):
+        replay = pool.submit(
+            run_replay,
+            settings,
+            source,
+            stop=stop,
+            status=status,
+            speed=speed,
+            from_height=from_height,
+            to_height=to_height,
+        )
+        try:
+            _show_until(lambda: replay.done() or services.failure is not None, clickhouse, view)
+            if services.failure is not None:
+                raise services.failure
+            report = replay.result()
+            deadline = time.monotonic() + ALERTS_PATIENCE_SECONDS
+            chain = settings.ingest.chain
+            _show_until(
+                lambda: (
+                    _alerts_reached(clickhouse, chain, report.last_height)
+                    or services.failure is not None
+                    or time.monotonic() > deadline
+                ),
+                clickhouse,
+                view,
+            )
+            if services.failure is not None:
+                raise services.failure
+            if not _alerts_reached(clickhouse, chain, report.last_height):
+                raise RetryableError(f"the alerter did not reach height {report.last_height}: see {log_file}")
+        finally:
+            stop.set()
+        moment, alerts = latest_moment(clickhouse), alert_lines(clickhouse)
+        view.update(moment, alerts)
+    return LineReport(report, moment, alerts, time.monotonic() - began)
+
+
+def _show_until(done: Callable[[], bool], clickhouse: ClickHouse, view: LineView) -> None:
+    while not done():
+        view.update(latest_moment(clickhouse), alert_lines(clickhouse))
+        time.sleep(POLL_SECONDS)
+
+
+def _alerts_reached(clickhouse: ClickHouse, chain: str, height: int) -> bool:
+    [(rules, lowest)] = clickhouse.query(_ALERTS_AT, {"chain": chain})
+    return bool(rules) and int(lowest) >= height
