@@ -14,7 +14,6 @@ from enum import StrEnum
 from importlib import import_module
 from typing import Annotated, Any
 
-import structlog
 import typer
 
 from counterpoise.clock import SystemClock
@@ -130,8 +129,6 @@ def _hold_lifeline(stop: threading.Event) -> None:
     """End when standard input does: the supervisor holds its other end and may be gone without a word."""
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    if not stop.is_set():
-        structlog.get_logger("run").warning("the supervisor is gone; stopping")
     stop.set()
     time.sleep(CHILD_GRACE_SECONDS)
     os._exit(1)
