@@ -1,5 +1,6 @@
 -- Concentration as integers: what a trailing window of blocks held, at each height, for each window and view of each set.
 -- ORDER BY: a question names set, chain, view and window and asks for a range of heights, so the heights of one series lie together.
+-- The index is eight times finer than usual: the questions are for one height or a short stretch of each series, not for all of it.
 -- is_deleted is the tombstone of a height that a reorganisation undid and that no new block took.
 CREATE TABLE IF NOT EXISTS concentration_log
 (
@@ -43,4 +44,5 @@ CREATE TABLE IF NOT EXISTS concentration_log
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 ORDER BY (attribution_id, chain, view, window_blocks, height)
+SETTINGS index_granularity = 1024
 COMMENT 'Integers of every trailing window at every height. Every metric is derived from them in the view concentration.';

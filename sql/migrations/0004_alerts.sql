@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS alert_events_log
     undoes Array(UInt32) COMMENT 'Steps of this alert that a retraction takes back',
     event_time DateTime64(3, 'UTC') COMMENT 'Time of the block (or of the clock, for a dead-man rule) that caused the step',
     recorded_at DateTime64(3, 'UTC') COMMENT 'When the step was recorded; differs between runs over the same blocks',
-    start_height Nullable(UInt32) COMMENT 'Height where the episode began; NULL for a dead-man rule',
+    start_height Nullable(UInt32) COMMENT 'Height where the episode began; for a dead-man rule the height or the second (unix) that names it',
     value Nullable(Float64) COMMENT 'Value of the metric of the rule; of a share its lower bound',
     value_low Nullable(Float64) COMMENT 'Lower bound of the value: unknown blocks belong to nobody of interest',
     value_high Nullable(Float64) COMMENT 'Upper bound of the value: unknown blocks all belong to the leaders',
