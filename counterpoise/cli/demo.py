@@ -24,7 +24,10 @@ DATASET = "demo"
 QUESTIONS: Final[tuple[tuple[str, str], ...]] = (
     (
         "Which months were most concentrated?",
-        "SELECT month, top4_share, leaders FROM monthly_top4 ORDER BY top4_share DESC LIMIT 5",
+        """SELECT month, round(arraySum(arraySlice(arrayReverseSort(groupArrayIf(blocks, pool != 'unknown')), 1, 4)) / sum(blocks), 4)
+       AS top4
+FROM (SELECT toStartOfMonth(time) AS month, pool, count() AS blocks FROM blocks GROUP BY month, pool)
+GROUP BY month ORDER BY top4 DESC LIMIT 5""",
     ),
     (
         "How do the windows and both views of control compare now?",
