@@ -23,8 +23,8 @@ from ingest.waiting import Waiter
 OnProgress = Callable[[int, int], None]
 """Called with the height reached and the last height wanted."""
 
-Before = Callable[[Sequence[BlockEvent]], Sequence[BlockEvent]]
-"""Gets a batch before it is published and may put blocks in front."""
+Before = Callable[[Batch], Batch]
+"""Gets a batch before it is published and may put blocks between."""
 
 log = structlog.get_logger("ingest")
 
@@ -123,8 +123,7 @@ class Feed:
         try:
             for batch in self.source.blocks(from_height, to_height):
                 self._waiter.check()
-                events = batch.events if before is None else tuple(before(batch.events))
-                self.publish(Batch(events, batch.bad))
+                self.publish(batch if before is None else before(batch))
                 if batch.events:
                     reached = max(event.height for event in batch.events)
                     if on_progress is not None:

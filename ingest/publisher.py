@@ -195,7 +195,9 @@ class Publisher:
         self._in_flight_bytes -= len(message.value)
         self._note_offset(metadata.topic, metadata.partition, metadata.offset)
         self.bytes_sent += len(message.value)
-        if message.events:
+        if not message.events:
+            self._status.working()
+        else:
             self.blocks_sent += message.events
             self.messages_sent += 1
             self._status.progress(message.events)

@@ -9,7 +9,9 @@ from typing import Final
 from counterpoise.clock import Clock
 from counterpoise.errors import ConfigError
 from counterpoise.settings import Settings
+from ingest.sources.bitcoind import BitcoindSource
 from ingest.sources.figures import FiguresSource
+from ingest.sources.mempool import MempoolSource
 from ingest.sources.replay import ReplaySource
 from ingest.sources.source import BlockSource
 
@@ -33,6 +35,16 @@ def _configured_replay(settings: Settings, clock: Clock) -> BlockSource:
     return replay_source(settings, path, clock)
 
 
+def _bitcoind(settings: Settings, clock: Clock) -> BlockSource:
+    return BitcoindSource(settings.ingest.bitcoind, settings.ingest.chain, clock)
+
+
+def _mempool(settings: Settings, clock: Clock) -> BlockSource:
+    return MempoolSource(settings.ingest.mempool, settings.ingest.chain, clock)
+
+
 SOURCES: Final[dict[str, Callable[[Settings, Clock], BlockSource]]] = {
+    "bitcoind": _bitcoind,
+    "mempool": _mempool,
     "replay": _configured_replay,
 }

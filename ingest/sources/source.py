@@ -47,6 +47,17 @@ class Capabilities:
     kinds: frozenset[DatasetKind]
 
 
+class News(NamedTuple):
+    """What a live source said by itself: whether something changed, and the hashes that it named, oldest first.
+
+    A hint and no more: a named block may be on a branch that lost meanwhile, and silence is not news. Whoever waits asks for the
+    tip now and then in any case.
+    """
+
+    changed: bool = False
+    hashes: tuple[str, ...] = ()
+
+
 class BlockSource(Protocol):
     """Any source. Its methods raise StaleSourceError while it cannot be reached, ConfigError where it never will be."""
 
@@ -73,9 +84,5 @@ class LiveSource(BlockSource, Protocol):
     def block(self, block_hash: str) -> Batch:
         """The block of that hash, on any branch; an empty batch where the source does not know it."""
 
-    def wait(self, seconds: float) -> tuple[str, ...]:
-        """Return after at most so long, or at once when the source says that something changed.
-
-        The hashes that it named, which may be of branches that lost meanwhile. It never raises: silence is not news, and the caller
-        asks for the tip in any case.
-        """
+    def wait(self, seconds: float) -> News:
+        """Return after at most so long, or at once when the source says that something changed. It never raises."""
