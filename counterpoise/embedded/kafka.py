@@ -60,6 +60,12 @@ class KafkaProcess:
             self._process.kill()
         self._process.wait()
 
+    def restart(self) -> None:
+        """Kill it where it still runs and start an empty broker on the same port."""
+        self.kill()
+        again = start_kafka(port=self.port, log_file=self.log_file)
+        self.pid, self._process = again.pid, again._process
+
 
 def broker_marker(port: int) -> str:
     """What only the broker of this port has on its command line."""

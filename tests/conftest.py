@@ -1,0 +1,108 @@
+"""Fixtures that every suite shares.
+
+`kafka` and `clickhouse` run for the whole session and are shared: use a dataset of your own (`settings` has one) and leave them
+running. `own_kafka` and `own_clickhouse` are for tests that kill or restart them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:  # pure unit tests need none of it, and import nothing of it
+    from counterpoise.settings import Settings
+    from tests.engines import ClickHouseServer, RunningKafka
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings come from the test alone, and no proxy stands between it and loopback."""
+    for name in list(os.environ):
+        if name.startswith("COUNTERPOISE_") and not name.startswith("COUNTERPOISE_TEST_"):
+            monkeypatch.delenv(name)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningKafka]:
+    """One broker for all tests: embedded, or Apache Kafka with COUNTERPOISE_TEST_KAFKA=apache."""
+    from tests.engines import run_kafka
+
+    broker = run_kafka(tmp_path_factory.mktemp("kafka"))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture(scope="session")
+def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseServer]:
+    """One embedded ClickHouse for all tests."""
+    from tests.engines import ClickHouseServer
+
+    server = ClickHouseServer(tmp_path_factory.mktemp("clickhouse"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[RunningKafka]:
+    """A broker for this test alone, which may kill and restart it."""
+    from tests.engines import run_kafka
+
+    broker = run_kafka(tmp_path)
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def own_clickhouse(tmp_path: Path) -> Iterator[ClickHouseServer]:
+    """A ClickHouse for this test alone, which may kill and restart it."""
+    from tests.engines import ClickHouseServer
+
+    server = ClickHouseServer(tmp_path / "own-clickhouse")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
+    from counterpoise.embedded.ports import free_port as find_free_port
+
+    return find_free_port()
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Path:
+    """A state directory of this test's own."""
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def settings(kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path) -> Iterator[Settings]:
+    """Settings for the session's engines with a new dataset: no database, no topics yet; both are dropped afterwards."""
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.kafka.topics import delete_topics
+    from tests.engines import settings_for
+
+    made = settings_for(kafka, clickhouse, state_dir)
+    yield made
+    with connect(clickhouse.target, "default") as server:
+        server.execute(f"DROP DATABASE IF EXISTS `{made.dataset}` SYNC")
+    delete_topics(kafka.bootstrap, made.dataset)
+
+
+@pytest.fixture
+def migrated(settings: Settings, kafka: RunningKafka, clickhouse: ClickHouseServer) -> Settings:
+    """`settings`, with its tables, views and topics made."""
+    from counterpoise.clickhouse.migrations import migrate
+    from counterpoise.kafka.topics import ensure_topics
+
+    migrate(clickhouse.target, settings.dataset_of)
+    ensure_topics(kafka.bootstrap, settings.dataset)
+    return settings

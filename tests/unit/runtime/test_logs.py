@@ -1,0 +1,63 @@
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from pydantic import SecretStr
+
+from counterpoise.telemetry.logs import configure_logging
+
+TOKEN = "xoxb-123456789-abcdefXYZ"
+SECRETS = (TOKEN, "hunter2", "s3cret-cookie")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def speak() -> None:
+    log = structlog.get_logger("test")
+    log.info(f"posting with {TOKEN}", token=TOKEN, password="hunter2", nested={"cookie": "s3cret-cookie"}, height=3)
+    log.info("wrapped", value=SecretStr("hunter2"), url="http://user:hunter2@node:8332/", items=[TOKEN])
+    logging.getLogger("kafka").warning("connecting to %s", "sasl://user:hunter2@broker")
+    try:
+        raise ValueError(f"Bearer {TOKEN} and http://u:hunter2@h/")
+    except ValueError:
+        log.exception("failed")
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_no_secret_reaches_a_log_line(style: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(style, "info", service="alerts")  # type: ignore[arg-type]
+    speak()
+    said = capsys.readouterr().err
+    assert [secret for secret in SECRETS if secret in said] == []
+    assert "posting with [hidden]" in said
+    assert "ValueError" in said
+
+
+def test_json_lines_parse_and_carry_service_level_and_time(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("json", "info", service="alerts")
+    speak()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["level"] for line in lines] == ["info", "info", "warning", "error"]
+    assert {line["service"] for line in lines} == {"alerts"}
+    assert lines[0]["height"] == 3
+    assert all(line["timestamp"].endswith("Z") for line in lines)
+
+
+def test_libraries_say_only_warnings_unless_debugging(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("text", "info")
+    logging.getLogger("aiokafka").info("chatter")
+    structlog.get_logger("streams").info("ours")
+    said = capsys.readouterr().err
+    assert "chatter" not in said
+    assert "ours" in said
