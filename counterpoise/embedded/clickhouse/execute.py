@@ -32,7 +32,8 @@ class Statement:
         if head and not self._sql[head.data_start :].strip(" \t\r\n;"):
             refuse(self._session, word, "MUTATING")
             written = insert.run(self._session, head, "Native", partial(insert.feed_blocks, self._channel))
-            self._finish(written_rows=written.rows, written_bytes=written.size_bytes)
+            delta = {"written_rows": written.rows, "written_bytes": written.size_bytes}
+            self._channel.send(packets.progress(delta, self._channel.revision), packets.END_OF_STREAM)
             return
         kind = self._session.classify(self._sql)
         refuse(self._session, word, kind)
@@ -111,15 +112,17 @@ class Statement:
             for head, column in zip(block.columns, described, strict=True)
         ]
 
-    def _report(self, **written: int) -> None:
-        """Send what the engine has read since the last report."""
+    def _report(self) -> None:
+        """Send what the engine has read since the last report, if anything."""
+        if self._session.progress.get("read_rows", 0) > self._reported.get("read_rows", 0):
+            self._channel.send(packets.progress(self._delta(), self._channel.revision))
+
+    def _delta(self) -> dict[str, int]:
         now = dict(self._session.progress)
         keys = ("read_rows", "read_bytes", "total_rows_to_read", "elapsed_ns")
         delta = {key: now.get(key, 0) - self._reported.get(key, 0) for key in keys}
         self._reported = now
-        if written or delta["read_rows"] > 0:
-            self._channel.send(packets.progress(delta | written, self._channel.revision))
+        return delta
 
     def _finish(self, **written: int) -> None:
-        self._report(**written)
-        self._channel.send(packets.END_OF_STREAM)
+        self._channel.send(packets.progress(self._delta() | written, self._channel.revision), packets.END_OF_STREAM)

@@ -11,7 +11,7 @@ from counterpoise.embedded.clickhouse import packets, statements
 from counterpoise.embedded.clickhouse.channel import Channel, ReceivedBlock
 from counterpoise.embedded.clickhouse.exceptions import ProtocolError, ServerError
 from counterpoise.embedded.clickhouse.session import Described, Session
-from counterpoise.embedded.clickhouse.statements import InsertHead, quote_identifier
+from counterpoise.embedded.clickhouse.statements import InsertHead, quote_identifier, quote_string
 
 _INSERTABLE: Final = ("", "DEFAULT")
 _EXCEPT = re.compile(r"\bEXCEPT\s*\(?(.*?)\)?\s*$", re.IGNORECASE | re.DOTALL)
@@ -32,29 +32,46 @@ def run(session: Session, head: InsertHead, data_format: str, feed: Feed) -> Wri
     blocks of a large insert may already stand.
     """
     if head.structure:
-        return _through_input(session, head, data_format, feed)
+        start, end = head.input_span
+        before, after = head.query[:start], head.query[end:]
+        written = _through_table(
+            session, head.structure, before=before, after=after, data_format=data_format, feed=feed
+        )
+        return written or Written(0, 0)
     sample = sample_columns(session, head)
     listed = ", ".join(quote_identifier(column.name) for column in sample)
     columns = f"({listed})" if head.columns is not None else ""
-    return _insert(session, f"{head.into} {columns} {head.settings}", data_format, feed, sample)
+    if session.has_constraint(head.target):
+        structure = quote_string(", ".join(f"{quote_identifier(column.name)} {column.type}" for column in sample))
+        select = f"{head.into} ({listed}) {head.settings} SELECT {listed} FROM "  # noqa: S608
+        written = _through_table(session, structure, before=select, after="", data_format=data_format, feed=feed)
+        return written or Written(0, 0)
+    return _append(session, f"{head.into} {columns} {head.settings}", data_format, feed, sample) or Written(0, 0)
 
 
-def _insert(session: Session, sql: str, data_format: str, feed: Feed, sample: list[Described]) -> Written:
+def _append(session: Session, sql: str, data_format: str, feed: Feed, sample: list[Described]) -> Written | None:
+    """The engine's streaming insert; None when the feed gave up."""
     with closing(session.insert(sql, data_format)) as inserter:
         if not feed(inserter.append, sample):
-            return Written(0, 0)
+            return None
         result = inserter.finish()
         return Written(result.rows_written(), result.bytes_written())
 
 
-def _through_input(session: Session, head: InsertHead, data_format: str, feed: Feed) -> Written:
-    """`INSERT … SELECT … FROM input('…')`: the engine takes no data with a SELECT, so rows rest in a temporary table."""
+def _through_table(
+    session: Session, structure: str, *, before: str, after: str, data_format: str, feed: Feed
+) -> Written | None:
+    """Rows rest in a temporary table of this `structure` and go on with the INSERT … SELECT `before` table `after`.
+
+    For `SELECT … FROM input('…')`, which the engine's streaming insert does not take, and for tables with a CONSTRAINT,
+    which it would not check.
+    """
     table = "_input_" + session.identity.replace("-", "_")
-    session.query(f"CREATE TEMPORARY TABLE {table} ENGINE = Memory AS SELECT * FROM null({head.structure})")  # noqa: S608
+    session.query(f"CREATE TEMPORARY TABLE {table} ENGINE = Memory AS SELECT * FROM null({structure})")  # noqa: S608
     try:
-        _insert(session, f"INSERT INTO {table}", data_format, feed, session.describe(table))
-        start, end = head.input_span
-        result = session.query(head.query[:start] + table + head.query[end:])
+        if _append(session, f"INSERT INTO {table}", data_format, feed, session.describe(table)) is None:
+            return None
+        result = session.query(before + table + after)
         return Written(result.rows_written(), result.bytes_written())
     finally:
         session.query(f"DROP TEMPORARY TABLE IF EXISTS {table}")

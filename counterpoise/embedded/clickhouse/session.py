@@ -11,11 +11,13 @@ from counterpoise.embedded.clickhouse import statements
 from counterpoise.embedded.clickhouse.auth import User
 from counterpoise.embedded.clickhouse.engine import Connection, Engine, Result
 from counterpoise.embedded.clickhouse.exceptions import ServerError, from_engine
+from counterpoise.embedded.clickhouse.statements import quote_identifier, quote_string, unquote_identifier
 
 # What a ClickHouse server does and the engine as a library does not: synchronous inserts, no bare expressions as queries.
 DEFAULTS: Final = {"async_insert": "0", "implicit_select": "0"}
 # Settings that would make the engine write to this process's own streams.
 IGNORED: Final = frozenset({"send_logs_level"})
+_DEFINES: Final = frozenset({"CREATE", "ALTER", "ATTACH", "DETACH", "DROP", "RENAME", "EXCHANGE", "REPLACE", "UNDROP"})
 
 _numbers = itertools.count(1)
 
@@ -131,7 +133,7 @@ class Session:
     # ---- settings
 
     def use(self, database: str) -> None:
-        self.query(f"USE {statements.quote_identifier(database)}")
+        self.query(f"USE {quote_identifier(database)}")
         self.database = database
 
     def apply(self, settings: Mapping[str, Setting]) -> None:
@@ -176,7 +178,7 @@ class Session:
             self._session_settings["log_comment"] = self.identity
         if not fresh or not self.has_own_settings:
             return
-        listed = ", ".join(map(statements.quote_string, fresh))
+        listed = ", ".join(map(quote_string, fresh))
         sql = f"SELECT name, value FROM system.settings WHERE changed AND name IN ({listed})"  # noqa: S608 - quoted
         rows = json.loads(self.query(sql, "JSONCompact").bytes())["data"]
         self._session_settings.update(dict(rows))
@@ -186,11 +188,11 @@ class Session:
         for name in names:
             self._query_settings.pop(name)
             old = self._session_settings.pop(name, None)
-            clauses.append(f"{name} = DEFAULT" if old is None else f"{name} = {statements.quote_string(old)}")
+            clauses.append(f"{name} = DEFAULT" if old is None else f"{name} = {quote_string(old)}")
         self.query("SET " + ", ".join(clauses))
 
     def _set(self, values: Mapping[str, str]) -> None:
-        self.query("SET " + ", ".join(f"{name} = {statements.quote_string(value)}" for name, value in values.items()))
+        self.query("SET " + ", ".join(f"{name} = {quote_string(value)}" for name, value in values.items()))
 
     # ---- statements
 
@@ -202,14 +204,24 @@ class Session:
             raise from_engine(error) from None
 
     def note(self, word: str) -> None:
-        """Remember what a statement of the client's changed in the session: its database, or settings of its own."""
+        """Remember what a statement of the client's changed: the session's database or settings, or tables."""
         if word == "SET":
             self.has_own_settings = True
+        elif word in _DEFINES:
+            self.engine.forget_tables()
         elif word == "USE":
             self.database = self.query("SELECT currentDatabase()", "TSVRaw").bytes().decode().rstrip("\n")
 
     def stream(self, sql: str, parameters: Mapping[str, str]) -> Stream:
         return Stream(self._connection, sql, parameters)
+
+    def has_constraint(self, target: str) -> bool:
+        """Whether the table of an INSERT, as written there, has a CONSTRAINT."""
+        names = [unquote_identifier(token.text) for token in statements.tokens(target) if token.text != "."]
+        if len(names) > 2:
+            return False  # a table function
+        database = names[0] if len(names) == 2 else self.database or "default"
+        return self.engine.has_constraint(database, names[-1])
 
     def insert(self, sql: str, data_format: str) -> Inserter:
         return Inserter(self._connection, sql, data_format)
