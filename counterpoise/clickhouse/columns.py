@@ -213,13 +213,22 @@ def concatenate(first: Mapping[str, Column], second: Mapping[str, Column]) -> di
 
 
 def _joined(a: Column, b: Column) -> Column:
-    if isinstance(a, Constant) and isinstance(b, Constant) and a.value == b.value:
-        return Constant(a.value, a.length + b.length)
-    if any(isinstance(part, np.ndarray) for part in (a, b)):
-        return np.concatenate([part if isinstance(part, np.ndarray) else np.array(as_list(part)) for part in (a, b)])
-    if all(isinstance(part, Constant) and not isinstance(part.value, str | bytes) for part in (a, b)):
-        return np.array(as_list(a) + as_list(b))
+    if isinstance(a, Constant) and isinstance(b, Constant):
+        if a.value == b.value:
+            return Constant(a.value, a.length + b.length)
+        return as_list(a) + as_list(b) if isinstance(a.value, str | bytes) else np.array(as_list(a) + as_list(b))
+    if isinstance(a, np.ndarray):
+        return np.concatenate([a, _as_array(b, a.dtype)])
+    if isinstance(b, np.ndarray):
+        return np.concatenate([_as_array(a, b.dtype), b])
     return as_list(a) + as_list(b)
+
+
+def _as_array(items: Column, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Of the other part's type, for numpy would make floats of signed and unsigned integers together."""
+    if isinstance(items, np.ndarray):
+        return items
+    return np.full(items.length, items.value, dtype) if isinstance(items, Constant) else np.array(as_list(items), dtype)
 
 
 def as_list(items: Column) -> list[Any]:

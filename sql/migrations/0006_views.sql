@@ -603,7 +603,7 @@ CREATE OR REPLACE VIEW alert_events
     undoes Array(UInt32) COMMENT 'Steps of this alert that a retraction takes back',
     event_time DateTime64(3, 'UTC') COMMENT 'Time of the block (or of the clock, for a dead-man rule) that caused the step',
     recorded_at DateTime64(3, 'UTC') COMMENT 'When the step was recorded',
-    start_height Nullable(UInt32) COMMENT 'Height where the episode began; NULL for a dead-man rule',
+    start_height Nullable(UInt32) COMMENT 'Height where the episode began; for a dead-man rule the height or the second (unix) that names it',
     value Nullable(Float64) COMMENT 'Value of the metric of the rule; of a share its lower bound',
     value_low Nullable(Float64) COMMENT 'Lower bound of the value',
     value_high Nullable(Float64) COMMENT 'Upper bound of the value',
@@ -642,7 +642,7 @@ CREATE OR REPLACE VIEW alerts
     undoes Array(UInt32) COMMENT 'Steps of this alert that a retraction takes back',
     event_time DateTime64(3, 'UTC') COMMENT 'Time of the block (or of the clock, for a dead-man rule) that caused the step',
     recorded_at DateTime64(3, 'UTC') COMMENT 'When the step was recorded',
-    start_height Nullable(UInt32) COMMENT 'Height where the episode began; NULL for a dead-man rule',
+    start_height Nullable(UInt32) COMMENT 'Height where the episode began; for a dead-man rule the height or the second (unix) that names it',
     value Nullable(Float64) COMMENT 'Value of the metric of the rule; of a share its lower bound',
     value_low Nullable(Float64) COMMENT 'Lower bound of the value',
     value_high Nullable(Float64) COMMENT 'Upper bound of the value',
@@ -675,15 +675,25 @@ CREATE OR REPLACE VIEW alert_deliveries
     alert_id String COMMENT 'Alert',
     sequence UInt32 COMMENT 'Step of the alert',
     notifier LowCardinality(String) COMMENT 'slack or console',
-    action LowCardinality(String) COMMENT 'post, thread, update or none',
+    action LowCardinality(String) COMMENT 'post, thread, update, start or reminder-N',
     status Enum8('pending' = 0, 'sent' = 1, 'skipped' = 2) COMMENT 'pending: to be sent; sent: the other side accepted it; skipped: history, muted or not meant to be sent',
     channel String COMMENT 'Channel of the message',
     message_ts String COMMENT 'Slack time stamp, which identifies the message in its channel',
     attempts UInt32 COMMENT 'Tries so far',
+    detail String COMMENT 'Why it was skipped; empty where it was not',
     updated_at DateTime64(3, 'UTC') COMMENT 'When the standing last changed'
 )
-AS SELECT alert_id, sequence, notifier, action, status, channel, message_ts, attempts, updated_at FROM alert_deliveries_log FINAL
+AS SELECT alert_id, sequence, notifier, action, status, channel, message_ts, attempts, detail, updated_at FROM alert_deliveries_log FINAL
 COMMENT 'What was said where about each transition';
+
+CREATE OR REPLACE VIEW alert_mutes
+(
+    rule_id LowCardinality(String) COMMENT 'Rule that is muted; * for all',
+    until DateTime64(3, 'UTC') COMMENT 'End of the mute',
+    muted_at DateTime64(3, 'UTC') COMMENT 'When it was muted'
+)
+AS SELECT rule_id, until, muted_at FROM alert_mutes_log FINAL
+COMMENT 'Rules that are, or were, recorded and not told for a while';
 
 CREATE OR REPLACE VIEW dead_letters
 (
