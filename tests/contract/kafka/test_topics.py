@@ -1,0 +1,115 @@
+"""What the layer over Kafka promises, on the embedded broker and (make test-kafka) on Apache Kafka."""
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, SCORES, TOPICS
+from counterpoise.errors import ConfigError, RetryableError
+from counterpoise.kafka.clients import admin_client, make_consumer, make_producer
+from counterpoise.kafka.lag import group_id, read_lag, total_lag
+from counterpoise.kafka.topics import delete_topics, ensure_topics
+from counterpoise.settings import KafkaSettings
+from tests.engines import RunningKafka, kafka_engine
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def dataset() -> str:
+    return f"t_{secrets.token_hex(6)}"
+
+
+def test_topics_are_made_once_with_their_partitions(kafka: RunningKafka, dataset: str) -> None:
+    names = {topic.full_name(dataset) for topic in TOPICS}
+    assert set(ensure_topics(kafka.bootstrap, dataset)) == names
+    assert ensure_topics(kafka.bootstrap, dataset) == ()
+    with admin_client(kafka.bootstrap) as admin:
+        found = {t["name"]: len(t["partitions"]) for t in admin.describe_topics(sorted(names))}
+    assert found == {topic.full_name(dataset): topic.partitions for topic in TOPICS}
+    assert set(delete_topics(kafka.bootstrap, dataset)) == names
+
+
+def test_a_topic_of_another_shape_is_refused_with_what_to_do(kafka: RunningKafka, dataset: str) -> None:
+    from kafka.admin import NewTopic
+
+    name = SCORES.full_name(dataset)
+    with admin_client(kafka.bootstrap) as admin:
+        admin.create_topics([NewTopic(name, num_partitions=1, replication_factor=1)])
+    with pytest.raises(ConfigError, match=f"topic {name} has 1 partitions and should have 4: delete it"):
+        ensure_topics(kafka.bootstrap, dataset)
+    delete_topics(kafka.bootstrap, dataset)
+
+
+@pytest.mark.skipif(kafka_engine() != "apache", reason="the embedded broker takes any replication factor")
+def test_more_replicas_than_brokers_is_a_configuration_error(kafka: RunningKafka, dataset: str) -> None:
+    with pytest.raises(ConfigError, match=r"Kafka refuses 3 replicas .* lower COUNTERPOISE_KAFKA__REPLICATION_FACTOR"):
+        ensure_topics(kafka.bootstrap, dataset, 3)
+
+
+def test_the_largest_message_goes_through_and_lag_falls_with_the_commit(kafka: RunningKafka, dataset: str) -> None:
+    ensure_topics(kafka.bootstrap, dataset)
+    topic, group = BLOCKS.full_name(dataset), group_id(dataset, "streams")
+    largest = secrets.token_bytes(BLOCKS.max_message_bytes - 64 * 1024)  # does not compress
+    producer = make_producer(kafka.bootstrap, "test")
+    for value in (b"one", largest, b"three"):
+        producer.send(topic, value, key=b"bitcoin").get(30)
+    producer.close()
+    assert total_lag(read_lag(kafka.bootstrap, dataset), group) == 3
+    consumer = make_consumer(kafka.bootstrap, (topic,), client_id="test", group_id=group, kafka=KafkaSettings())
+    values: list[bytes] = []
+    while len(values) < 3:
+        values += [record.value for records in consumer.poll(1_000).values() for record in records]
+    assert total_lag(read_lag(kafka.bootstrap, dataset), group) == 3, "nothing is acknowledged before the commit"
+    consumer.commit()
+    consumer.close()
+    assert values == [b"one", largest, b"three"], "one key keeps its order"
+    rows = read_lag(kafka.bootstrap, dataset)
+    assert total_lag(rows, group) == 0
+    assert sum(row.committed or 0 for row in rows if row.group == group) == 3
+    delete_topics(kafka.bootstrap, dataset)
+
+
+def test_lag_of_a_dataset_without_topics_is_nothing(kafka: RunningKafka, dataset: str) -> None:
+    assert read_lag(kafka.bootstrap, dataset) == []
+
+
+def test_asking_for_a_topic_makes_it_on_the_embedded_broker_only_and_that_is_put_up_with(
+    kafka: RunningKafka, dataset: str
+) -> None:
+    topics = (BLOCKS.full_name(dataset), BLOCK_REQUESTS.full_name(dataset))
+    consumer = make_consumer(kafka.bootstrap, topics, client_id="test", group_id=None, kafka=KafkaSettings())
+    assert consumer.poll(300) == {}
+    consumer.close()
+    with admin_client(kafka.bootstrap) as admin:
+        made = {name for name in admin.list_topics() if name.startswith(dataset)}
+    assert made == (set() if kafka_engine() == "apache" else set(topics))
+    assert len(ensure_topics(kafka.bootstrap, dataset)) == len(TOPICS) - len(made)
+    delete_topics(kafka.bootstrap, dataset)
+
+
+def test_a_restarted_broker_serves_again_and_only_apache_kafka_remembers(own_kafka: RunningKafka, dataset: str) -> None:
+    ensure_topics(own_kafka.bootstrap, dataset)
+    producer = make_producer(own_kafka.bootstrap, "test")
+    producer.send(BLOCKS.full_name(dataset), b"x", key=b"bitcoin").get(10)
+    producer.close()
+    own_kafka.kill()
+    assert not own_kafka.is_alive()
+    with pytest.raises(RetryableError, match="does not answer"):
+        ensure_topics(own_kafka.bootstrap, dataset)
+    own_kafka.restart()
+    created = ensure_topics(own_kafka.bootstrap, dataset)
+    ends = sum(row.end for row in read_lag(own_kafka.bootstrap, dataset))
+    if kafka_engine() == "apache":
+        assert (created, ends) == ((), 1)
+    else:
+        assert (len(created), ends) == (len(TOPICS), 0)
+
+
+@pytest.mark.parametrize("address", ["", "nonsense:abc", " , "])
+def test_an_address_that_is_none_is_a_configuration_error(address: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"is not host:port\[,host:port…\]: see COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS"
+    ):
+        ensure_topics(address, "x")
