@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -220,3 +221,19 @@ def _launch(command: list[str], directory: Path, port: int) -> subprocess.Popen[
         process.kill()
         process.wait()
     raise RuntimeError(f"Apache Kafka did not come up: see {directory / 'kafka.log'}")
+
+
+def _main(arguments: list[str]) -> int:
+    """Fetch, and say in one line whether Apache Kafka can be had here: 0 where it can, 3 where it cannot. `--quiet` says nothing."""
+    try:
+        jars, code = fetch_jars(), 0
+        line = f"Apache Kafka {wanted_version()}: {len(list(jars.glob('*.jar')))} jars in {jars}"
+    except ApacheKafkaUnavailableError as reason:
+        line, code = f"skipped: {reason}", 3
+    if "--quiet" not in arguments:
+        sys.stdout.write(line + "\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))
