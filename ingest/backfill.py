@@ -147,7 +147,7 @@ def require_adjoining(settings: Settings, held: HeldBlocks, first_height: int) -
         return
     if first_height < lowest:
         raise ConfigError(
-            f"dataset {settings.dataset!r} begins at height {lowest}: earlier ones ({first_height}) cannot be put before them, for every "
+            f"dataset {settings.dataset!r} begins at height {lowest}: earlier blocks ({first_height}) cannot be added, for every "
             "stored figure rests on the blocks before it: fill another dataset with --dataset"
         )
     if first_height > tip.height + 1:
