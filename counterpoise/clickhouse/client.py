@@ -66,7 +66,7 @@ class ClickHouse:
             send_receive_timeout=target.query_timeout_seconds,
             sync_request_timeout=target.connect_timeout_seconds,
             compression="lz4" if (not is_local(target.host) if compression is None else compression) else False,
-            settings={**(settings or {}), "server_side_params": True},
+            settings={**(settings or {}), "server_side_params": True, "namedtuple_as_json": False},
         )
 
     def __enter__(self) -> ClickHouse:
@@ -85,7 +85,8 @@ class ClickHouse:
     def query(
         self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
-        """The rows, as Python values: FixedString as bytes, DateTime64 as aware datetimes, Enum as its name."""
+        """The rows, as Python values: FixedString as bytes, DateTime64 as aware datetimes, Enum as its name,
+        Tuple as a tuple, a String as str unless it is not UTF-8: then as bytes."""
         rows: list[tuple[Any, ...]] = []
         for _, columns in self.stream(sql, params, settings=settings):
             if columns:

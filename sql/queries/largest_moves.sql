@@ -1,0 +1,25 @@
+-- name: largest_moves
+-- description: The heights between which the top-4 share moved most over one whole window, the largest first, one for each stretch of a window; two windows that do not overlap are independent samples
+-- param chain String = bitcoin | chain
+-- param view String = raw | raw or entity
+-- param window UInt16 = 1008 | trailing window in blocks
+-- param limit UInt32 = 20 | rows
+-- example: counterpoise sql --name largest_moves --param window=2016 --param limit=5
+SELECT height, time, share_before, share_now, change
+FROM
+(
+    SELECT
+        height,
+        time,
+        top4_share AS share_now,
+        lagInFrame(top4_share, {window:UInt16}) OVER series AS share_before,
+        lagInFrame(height, {window:UInt16}) OVER series AS height_before,
+        share_now - share_before AS change
+    FROM concentration
+    WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16} AND window_full
+    WINDOW series AS (ORDER BY height ROWS BETWEEN {window:UInt16} PRECEDING AND CURRENT ROW)
+)
+WHERE height_before > 0 AND height - height_before = {window:UInt16}
+ORDER BY abs(change) DESC, height
+LIMIT 1 BY intDiv(height, {window:UInt16})
+LIMIT {limit:UInt32}
