@@ -206,17 +206,25 @@ def _settle(ledger: Ledger, track: Track, tip: int, tip_hash: str, cause: Cause)
     return rows
 
 
-def close_all(ledger: Ledger, height: int, tip_hash: str, reason: AlertReason) -> list[Entry]:
-    """Rows that close every open alert, because its rule is gone or says something else; the ledger holds them afterwards."""
+def close_all(ledger: Ledger, version: int) -> list[Entry]:
+    """Rows that close every open alert because its rule is gone or says something else now; the ledger holds them afterwards.
+
+    They name the height of the alert's last row: the rule did not look any further.
+    """
     rows = []
     for entry in ledger.open():
-        fired = entry.state == "firing"
-        sequence = ledger.next_sequence(entry.alert_id)
-        state: AlertState = "resolved" if fired else "inactive"
-        rows.append(
-            Entry(entry.alert_id, sequence, state, height, tip_hash, reason, (), fired, entry.start, entry.state)
+        closed = replace(
+            entry,
+            sequence=ledger.next_sequence(entry.alert_id),
+            state="resolved" if entry.state == "firing" else "inactive",
+            reason="rule-changed",
+            undoes=(),
+            previous=entry.state,
+            notify=entry.state == "firing" and entry.notify,
+            version=version,
         )
-        ledger.put(rows[-1])
+        ledger.put(closed)
+        rows.append(closed)
     return rows
 
 
@@ -236,7 +244,7 @@ def settle_rebase(old: Track, new: Track, ledger: Ledger, version: int) -> list[
     An alert that was firing goes on under its own name where the new attribution says firing too. Where only the new one does, the
     row is marked `rebased` and nobody is told.
     """
-    new.silent_through = new.height if new.height is not None else -1
+    new.silent_through = max(old.height or -1, new.height or -1)
     before, now = old.shown(), new.standing
     if before is not None and before[1] == "firing" and now.state == "firing":
         new.adopted = (now.start, before[0])

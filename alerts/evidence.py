@@ -1,0 +1,141 @@
+"""From a row of the ledger to the transition that is stored: value, bounds, evidence and the SQL that gives the value again. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from alerts.ledger import Entry
+from alerts.rules.base import Finding, HeightRule, Reading, TimerRule
+from alerts.series import Series
+from counterpoise.contracts.alerts import AlertTransition, Evidence
+
+
+def reproducing_sql(rule: HeightRule, attribution_id: str, height: int) -> str:
+    """A query that gives the rule's value at a height again, from stored integers. The parts that are filled in are names and numbers
+    that the contracts admit, so that nothing in them could end the quotes."""
+    return (
+        f"SELECT height, lower(hex(tip_hash)) AS tip_hash, n, unknown, {rule.value_sql()} AS value, "  # noqa: S608
+        f"({' + '.join(f'c{i}' for i in range(1, rule.k + 1))}) / n AS share_low, "
+        f"({' + '.join(f'c{i}' for i in range(1, rule.k + 1))} + unknown) / n AS share_high "
+        f"FROM concentration_log FINAL WHERE attribution_id = '{attribution_id}' AND chain = '{rule.chain}' "
+        f"AND view = '{rule.view}' AND window_blocks = {rule.window_blocks} AND height = {height}"
+    )
+
+
+def evidence_of(rule: HeightRule, series: Series, at: int, attribution_id: str) -> Evidence:
+    """The integers of one height, and how to find them again."""
+    height, n = int(series.height[at]), int(series.n[at])
+    return Evidence(
+        chain=rule.chain,
+        view=rule.view,
+        window_blocks=rule.window_blocks,
+        from_height=height - n + 1,
+        height=height,
+        tip_hash=series.tip_hash[at],
+        attribution_id=attribution_id,
+        n=n,
+        unknown=int(series.unknown[at]),
+        pools_seen=int(series.pools_seen[at]),
+        counts=series.named_counts(at),
+        sql=reproducing_sql(rule, attribution_id, height),
+    )
+
+
+def height_transition(
+    entry: Entry, rule: HeightRule, series: Series, *, attribution_id: str, recorded_at_ms: int
+) -> AlertTransition:
+    """The transition for a row about the blocks of `series`, which must reach the row's height (ValueError if not)."""
+    at = series.row(entry.height)
+    if at is None:
+        raise ValueError(f"height {entry.height} is not in the series")
+    reading = rule.reading(series, at) if int(series.n[at]) else None
+    return AlertTransition(
+        alert_id=entry.alert_id,
+        sequence=entry.sequence,
+        rule_id=rule.id,
+        rule_hash=rule.rule_hash,
+        state=entry.state,
+        previous_state=entry.previous,
+        reason=entry.reason,
+        notify=entry.notify,
+        undoes=entry.undoes,
+        event_time=int(series.time[at]),
+        recorded_at_ms=recorded_at_ms,
+        start_height=entry.start,
+        value=reading.value if reading else None,
+        value_low=reading.low if reading else None,
+        value_high=reading.high if reading else None,
+        interval_low=reading.interval_low if reading else None,
+        interval_high=reading.interval_high if reading else None,
+        threshold=reading.threshold if reading else None,
+        summary=_summary(entry, rule, reading),
+        evidence=evidence_of(rule, series, at, attribution_id),
+    )
+
+
+def timer_transition(entry: Entry, rule: TimerRule, finding: Finding, *, recorded_at_ms: int) -> AlertTransition:
+    """The transition for a row of a dead-man rule."""
+    return AlertTransition(
+        alert_id=entry.alert_id,
+        sequence=entry.sequence,
+        rule_id=rule.id,
+        rule_hash=rule.rule_hash,
+        state=entry.state,
+        previous_state=entry.previous,
+        reason=entry.reason,
+        notify=entry.notify,
+        event_time=finding.event_time,
+        recorded_at_ms=recorded_at_ms,
+        start_height=entry.start,
+        value=finding.value,
+        threshold=finding.threshold,
+        summary=finding.summary[:1_000],
+        evidence=Evidence(chain=rule.chain, sql=finding.sql),
+    )
+
+
+def say_value(value: float, unit: str) -> str:
+    """`75.3 %` of a share, `0.962` of a probability."""
+    return f"{100 * value:.1f} %" if unit == "share" else f"{value:.3f}"
+
+
+def _metric(rule: HeightRule, reading: Reading) -> str:
+    what = f"top-{rule.k} {'pool' if rule.view == 'raw' else 'entity'} share"
+    if reading.unit == "probability":
+        return f"P({what} > {100 * getattr(rule, 'line', 0.0):g} %)"
+    return what
+
+
+def _summary(entry: Entry, rule: HeightRule, reading: Reading | None) -> str:
+    """One sentence: the value against its line, and what follows from it."""
+    where = f"window {rule.window_blocks}, height {entry.height}"
+    if reading is None:
+        return f"{rule.name}: no blocks in the window ({where})"
+    value = say_value(reading.value, reading.unit)
+    line = say_value(reading.threshold, reading.unit).replace(".0 %", " %")
+    metric = _metric(rule, reading)
+    clear = say_value(getattr(rule, "clear_below", reading.threshold), reading.unit).replace(".0 %", " %")
+    if entry.reason == "rebased":
+        said = {
+            "rebased": f"over {line} under the new attribution; recorded, not announced",
+            "firing": f"still over {line} under the new attribution",
+            "resolved": "the new attribution does not support the alert",
+        }.get(entry.state, f"{entry.state} under the new attribution")
+        return f"{metric} {value}: {said} ({where})"
+    if entry.state == "retracted":
+        return f"{metric} {value} now: the alert rested on blocks that a reorganisation undid ({where})"
+    if entry.reason == "restated":
+        return f"{metric} {value}: {entry.state} stands after the reorganisation ({where})"
+    said = {
+        "possible": f"may be over {line}: with unknown blocks {say_value(reading.high or 0.0, reading.unit)}",
+        "pending": f"over {line}, held for {rule.for_blocks} blocks before it fires",
+        "firing": f"over {line} for {rule.for_blocks} blocks" if rule.for_blocks else f"over {line}",
+        "resolved": f"below {clear}",
+        "inactive": f"no longer over {line}",
+    }.get(entry.state, entry.state)
+    return f"{metric} {value}, {said} ({where})"
+
+
+def utc(seconds: float) -> str:
+    """`2022-10-29 12:04`, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")

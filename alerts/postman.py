@@ -1,0 +1,75 @@
+"""The courier's thread: the only one that touches the courier."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+
+from alerts.delivery import Courier, Start
+from counterpoise.contracts.alerts import AlertTransition
+
+LOOK_SECONDS = 1.0
+
+
+class Postman:
+    """Takes work from any thread. `failure` is what ended the thread, other than `stop`."""
+
+    def __init__(self, courier: Courier) -> None:
+        self._courier = courier
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="courier", daemon=True)
+        self.failure: BaseException | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Messages still to be sent."""
+        return self._courier.waiting + self._inbox.qsize()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be sent just now; None where all is well."""
+        return self._courier.trouble
+
+    def start(self) -> None:
+        """Set off."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the message at hand and end."""
+        self._ended.set()
+        self._inbox.put(lambda: None)
+        if self._thread.is_alive():
+            self._thread.join(timeout=30.0)
+
+    def tell(self, transition: AlertTransition) -> None:
+        """Hand over a transition."""
+        self._inbox.put(lambda: self._courier.tell(transition))
+
+    def announce(self, start: Start) -> None:
+        """Hand over a state at start."""
+        self._inbox.put(lambda: self._courier.announce_start(start, inherited=True))
+
+    def remind(self, firing: Sequence[AlertTransition]) -> None:
+        """Hand over what still fires."""
+        self._inbox.put(lambda: self._courier.remind(firing))
+
+    def _work(self) -> None:
+        try:
+            wait = 0.0
+            while not self._ended.is_set():
+                self._take(min(wait, LOOK_SECONDS))
+                wait = self._courier.run_due()
+        except BaseException as error:
+            self.failure = error
+
+    def _take(self, wait_seconds: float) -> None:
+        """Wait for work that long, then take all there is."""
+        try:
+            work = self._inbox.get(timeout=wait_seconds) if wait_seconds > 0 else self._inbox.get_nowait()
+            while True:
+                work()
+                work = self._inbox.get_nowait()
+        except queue.Empty:
+            return

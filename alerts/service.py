@@ -1,0 +1,156 @@
+"""The alerts service: lead, stand by while another alerter leads, and survive what comes back.
+
+Nothing in memory is worth saving: after any failure of ClickHouse, as after a kill, a new session reads the state again, finds the
+rows that exist, and repeats none.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Final, TextIO
+
+import structlog
+
+from alerts.delivery import SupersededError
+from alerts.feed import ScoreFeed
+from alerts.notifiers.base import Notifier
+from alerts.notifiers.registry import make_notifier
+from alerts.rulesfile import load_rules
+from alerts.session import LOOK_SECONDS, OnTransition, Session
+from alerts.store import Store
+from counterpoise.clickhouse.client import connect
+from counterpoise.clickhouse.datasets import open_dataset
+from counterpoise.clickhouse.epochs import claim_epoch
+from counterpoise.clickhouse.versions import Versions
+from counterpoise.clock import Clock, SystemClock
+from counterpoise.endpoints import clickhouse_target
+from counterpoise.errors import RetryableError
+from counterpoise.settings import Settings
+from counterpoise.telemetry.status import ServiceStatus
+
+log = structlog.get_logger(__name__)
+
+ROLE: Final = "alerts"
+LEADER_GONE_SECONDS: Final = 60.0
+"""After this long without a sign of life of the alerter with the newest epoch, one that stands by takes over."""
+
+_FIRST_WAIT_SECONDS: Final = 0.25
+_LONGEST_WAIT_SECONDS: Final = 5.0
+
+
+def run_alerts(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    stop: threading.Event,
+    status: ServiceStatus,
+    on_transition: OnTransition | None = None,
+    console: TextIO | None = None,
+) -> None:
+    """Run until `stop` is set. ConfigError at the start for rules or settings that are wrong.
+
+    `on_transition` is called with every transition once its row is stored, from the thread that runs this. `console` is where the
+    console notifier writes; standard output if not given.
+    """
+    service = AlertService(
+        settings,
+        clock=clock or SystemClock(),
+        stop=stop,
+        status=status,
+        on_transition=on_transition or (lambda _: None),
+        console=console or sys.stdout,
+    )
+    service.run()
+
+
+class AlertService:
+    """One instance a process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock,
+        stop: threading.Event,
+        status: ServiceStatus,
+        on_transition: OnTransition,
+        console: TextIO,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._stop = stop
+        self._status = status
+        self._on_transition = on_transition
+        self._rules = load_rules(settings.alerts.rules_file)
+        self._notifier: Notifier = make_notifier(settings, console)
+        self._target = clickhouse_target(settings)
+        self._store = Store(connect(self._target, settings.dataset))
+        self._feed = ScoreFeed(settings, clock)
+        self._session: Session | None = None
+
+    def run(self) -> None:
+        """Until `stop` is set."""
+        wait_seconds = _FIRST_WAIT_SECONDS
+        try:
+            while not self._stop.is_set():
+                self._status.beat()
+                try:
+                    if self._session is None:
+                        self._session = self._begin()
+                    self._session.round()
+                    wait_seconds = _FIRST_WAIT_SECONDS
+                except RetryableError as error:
+                    self._end_session()
+                    self._status.waiting("clickhouse", str(error))
+                    self._clock.sleep(wait_seconds)
+                    wait_seconds = min(_LONGEST_WAIT_SECONDS, 2 * wait_seconds)
+                except SupersededError as error:
+                    self._end_session()
+                    self._stand_by(str(error))
+        finally:
+            self._end_session()
+            self._feed.close()
+            self._store.ch.close()
+
+    def _begin(self) -> Session:
+        open_dataset(self._store.ch, self._settings.dataset_of, clock=self._clock)
+        epoch = claim_epoch(self._store.ch, ROLE, clock=self._clock)
+        session = Session(
+            self._settings,
+            clock=self._clock,
+            stop=self._stop,
+            status=self._status,
+            on_transition=self._on_transition,
+            store=self._store,
+            courier_store=Store(connect(self._target, self._settings.dataset)),
+            feed=self._feed,
+            rules=self._rules,
+            notifier=self._notifier,
+            versions=Versions(epoch),
+        )
+        try:
+            session.load()
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _stand_by(self, reason: str) -> None:
+        """Do nothing while the alerter with the newest epoch shows signs of life."""
+        log.warning("standing by", reason=reason)
+        while not self._stop.is_set():
+            self._status.beat()
+            self._status.waiting("alerter", reason)
+            try:
+                leader = self._store.leader()
+                if leader is None or self._clock.now() - leader[1] > LEADER_GONE_SECONDS:
+                    return
+            except RetryableError as error:
+                self._status.waiting("clickhouse", str(error))
+            self._stop.wait(LOOK_SECONDS)
