@@ -114,6 +114,93 @@ class IngestSettings(Section):
     replay: ReplaySettings = ReplaySettings()
 
 
+class EpochSettings(Section):
+    """Epoch AI's estimates of who owns AI compute: a CSV file, or the URL of one."""
+
+    location: str | None = None
+    cadence_seconds: Seconds = 86_400.0
+
+
+class PypiSettings(Section):
+    """PyPI downloads: the published list of top packages (file or URL), and pypistats.org for what it leaves out."""
+
+    top_packages: str = "https://hugovk.dev/top-pypi-packages/top-pypi-packages.min.json"
+    pypistats_url: str = "https://pypistats.org"
+    cadence_seconds: Seconds = 86_400.0
+    max_requests_per_second: Annotated[float, Field(gt=0, le=5)] = 0.5
+
+
+class NpmSettings(Section):
+    """npm's counts of downloads."""
+
+    url: str = "https://api.npmjs.org"
+    cadence_seconds: Seconds = 86_400.0
+    max_requests_per_second: Annotated[float, Field(gt=0, le=10)] = 1.0
+
+
+class HuggingFaceSettings(Section):
+    """The Hugging Face Hub: who serves its models, and the formats that run on devices."""
+
+    endpoint: str = "https://huggingface.co"
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    top_models: Annotated[int, Field(ge=1, le=10_000)] = 1_000
+    """Models read of each listing, most downloaded first."""
+    cadence_seconds: Seconds = 86_400.0
+    timeout_seconds: Seconds = 60.0
+
+
+class DropSettings(Section):
+    """A folder that people and jobs put files into: one sub-folder for each mapping, named after it."""
+
+    folder: Path | None = None
+    settle_seconds: Annotated[float, Field(ge=0, le=3_600)] = 2.0
+    """A file is read once its size and time stood still for so long."""
+    scan_seconds: Seconds = 2.0
+    max_file_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 64 * 1024 * 1024
+
+
+class PollSettings(Section):
+    """JSON documents that are fetched and mapped: names of shipped mappings, or paths of your own (.yaml)."""
+
+    mappings: tuple[str, ...] = ()
+
+
+class PushSettings(Section):
+    """The HTTP endpoint that releases are pushed to. Loopback unless another host is set; TLS is a proxy's work."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8645
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    max_body_bytes: Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
+    body_timeout_seconds: Seconds = 10.0
+    requests_per_second: Annotated[float, Field(gt=0, le=1_000)] = 5.0
+    burst_requests: Annotated[int, Field(ge=1, le=10_000)] = 20
+    max_connections: Annotated[int, Field(ge=1, le=10_000)] = 64
+
+
+class MarketSettings(Section):
+    """The AI side's sources: `sources` names the ones that run."""
+
+    sources: tuple[Literal["epoch", "pypi", "npm", "huggingface", "drop", "poll", "push"], ...] = ()
+    contact: str | None = None
+    """Who asks, for the User-Agent: a name and an e-mail address. Some publishers require it."""
+    timeout_seconds: Seconds = 30.0
+    max_answer_bytes: Annotated[int, Field(ge=1_024, le=1 << 30)] = 64 * 1024 * 1024
+    journal_max_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = 1 << 30
+    """Accepted releases wait here until ClickHouse holds them; when it is full, nothing more is accepted."""
+    set_aside_after_seconds: Seconds = 86_400.0
+    """A release that ClickHouse does not take for so long, while it takes later ones, is put aside as a file."""
+    epoch: EpochSettings = EpochSettings()
+    pypi: PypiSettings = PypiSettings()
+    npm: NpmSettings = NpmSettings()
+    huggingface: HuggingFaceSettings = HuggingFaceSettings()
+    drop: DropSettings = DropSettings()
+    poll: PollSettings = PollSettings()
+    push: PushSettings = PushSettings()
+
+
 class StreamsSettings(Section):
     """The stream workers."""
 
@@ -192,6 +279,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     ingest: IngestSettings = IngestSettings()
+    market: MarketSettings = MarketSettings()
     streams: StreamsSettings = StreamsSettings()
     slack: SlackSettings = SlackSettings()
     alerts: AlertSettings = AlertSettings()
