@@ -6,17 +6,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from counterpoise.clickhouse.client import ClickHouse
 
 WHOLE_MESSAGE = -1
 """`event_index` of a letter that holds a whole message rather than one event."""
 
-_FIELDS = (
-    "letter_id, service, reason, detail, topic, partition, offset, event_index, key, hex(payload), payload_bytes, payload_sha256, "
-    "seen_at, replayed_at"
-)
-_COLUMNS = "letter_id, service, reason, detail, topic, partition, offset, event_index, key, payload, payload_bytes, payload_sha256, seen_at"
+_PLACE = "letter_id, service, reason, detail, topic, partition, offset, event_index, key"
+_FIELDS = f"{_PLACE}, hex(payload), payload_bytes, payload_sha256, seen_at, replayed_at"
+_COLUMNS = f"{_PLACE}, payload, payload_bytes, payload_sha256, seen_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,12 @@ def find_letters(
         "ORDER BY seen_at DESC, letter_id LIMIT {limit:UInt32}",
         {"ids": list(letter_ids), "reason": reason, "unreplayed": unreplayed, "limit": limit or 0xFFFF_FFFF},
     )
-    return [StoredLetter(*row[:9], bytes.fromhex(row[9]), *row[10:]) for row in rows]
+    return [_stored(row) for row in rows]
+
+
+def _stored(row: tuple[Any, ...]) -> StoredLetter:
+    fields = (*row[:9], bytes.fromhex(row[9]), *row[10:])
+    return StoredLetter(*fields)
 
 
 def message_again(letter: StoredLetter, *, kind: str, dataset: str, sent_at_ms: int) -> bytes:

@@ -1,7 +1,7 @@
 """The data dictionary, docs/tables.md: every view and table with its columns, types, order and comments, as the engine has them.
 
-`python -m counterpoise.clickhouse.dictionary` writes it from a throw-away database on the ClickHouse of the settings (`counterpoise up`
-starts one); with `--check` it only says whether the file is current.
+`python -m counterpoise.clickhouse.dictionary` writes it from a throw-away database on the ClickHouse of the settings
+(`counterpoise up` starts one); with `--check` it only says whether the file is current.
 """
 
 from __future__ import annotations
