@@ -10,7 +10,7 @@ from yarl import URL
 from counterpoise.contracts.topics import BLOCKS
 from counterpoise.kafka.lag import group_id
 from counterpoise.settings import Settings
-from streams.transport import PromptTransport
+from streams.transport import FAUST_LOG, PromptTransport
 
 _COMMIT_INTERVAL_SECONDS = 1.0
 _MAX_POLL_INTERVAL_SECONDS = 86_400.0
@@ -20,6 +20,7 @@ _MAX_POLL_INTERVAL_SECONDS = 86_400.0
 class StreamsApp(faust.App):  # type: ignore[misc]
     """A Faust app whose consumer fetches promptly."""
 
+    logger = FAUST_LOG
     fetch_max_wait_ms: int = 20
 
     def _new_transport(self) -> PromptTransport:

@@ -6,13 +6,23 @@ up to a second. The wait cannot be set from outside, so the worker's consumer ge
 
 from __future__ import annotations
 
+import logging
 from typing import Any, ClassVar
 
 import aiokafka
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 
 
+FAUST_LOG = logging.getLogger("faust.counterpoise")
+"""Faust logs a class under the module that defines it; what is Faust's own talk belongs to Faust's name."""
+FAUST_LOG.addFilter(
+    lambda record: "Missing sensor state" not in str(record.msg)
+)  # at every first rebalance, without sensors
+
+
 class _PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]
+    logger = FAUST_LOG
+
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = self.app.fetch_max_wait_ms
@@ -20,6 +30,8 @@ class _PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 
 
 class _PromptConsumer(Consumer):  # type: ignore[misc]
+    logger = FAUST_LOG
+
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         return _PromptThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -27,4 +39,5 @@ class _PromptConsumer(Consumer):  # type: ignore[misc]
 class PromptTransport(Transport):  # type: ignore[misc]
     """Takes `fetch_max_wait_ms` from the app."""
 
+    logger = FAUST_LOG
     Consumer: ClassVar[type] = _PromptConsumer
