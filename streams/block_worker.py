@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from counterpoise.deadletter_limit import DeadLetterLimit
-
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.versions import Versions
@@ -21,6 +19,7 @@ from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent, BlockRequest
 from counterpoise.contracts.envelope import BadEvent, decode
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.contracts.topics import BLOCKS
+from counterpoise.deadletter_limit import DeadLetterLimit
 from counterpoise.kafka.partition import partition_of
 from counterpoise.telemetry.status import ServiceStatus
 from streams.attribution_store import current_id, current_set

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 
 import structlog
 from aiokafka.errors import KafkaError
-from counterpoise.deadletter_limit import DeadLetterLimit
 
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
@@ -26,6 +25,7 @@ from counterpoise.contracts.base import Contract
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent
 from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, DEAD_LETTERS, SCORES, Topic
+from counterpoise.deadletter_limit import DeadLetterLimit
 from counterpoise.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.errors import ConfigError
 from counterpoise.kafka.topics import ensure_topics

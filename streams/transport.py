@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import aiokafka
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 
-
 FAUST_LOG = logging.getLogger("faust.counterpoise")
 """Faust logs a class under the module that defines it; what is Faust's own talk belongs to Faust's name."""
 FAUST_LOG.addFilter(
