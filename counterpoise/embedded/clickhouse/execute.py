@@ -8,9 +8,10 @@ from functools import partial
 
 from counterpoise.embedded.clickhouse import blocks, insert, packets, statements
 from counterpoise.embedded.clickhouse.access import SELECTS, refuse
+from counterpoise.embedded.clickhouse.blocks import Block
 from counterpoise.embedded.clickhouse.channel import Channel
 from counterpoise.embedded.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError
-from counterpoise.embedded.clickhouse.session import Session
+from counterpoise.embedded.clickhouse.session import Described, Session
 from counterpoise.embedded.clickhouse.watcher import Watch
 from counterpoise.embedded.clickhouse.wire import ByteReader, ConnectionClosedError
 
@@ -54,7 +55,7 @@ class Statement:
         """Run to the end, then send: everything that is small or has no rows."""
         sql = self._sql if word in statements.KEEP_FORMAT else statements.split_format(self._sql)[0]
         result = self._session.query(sql, "Native", self._parameters)
-        self._session.note(word)
+        self._session.note(word, sql)
         reader = ByteReader(data=result.bytes(), limit_bytes=self._channel.limits.block_bytes)
         rows = count = size_bytes = 0
         while word != "INSERT" and reader.buffered():
@@ -74,13 +75,15 @@ class Statement:
         """Send each block as the engine makes it."""
         sql = statements.split_format(self._sql)[0].rstrip().rstrip(";")
         types: Sequence[bytes] | None = None
+        # Only this session can describe what reads its temporary tables, and only while nothing runs in it.
+        described = self._describe(sql) if self._session.has_temporary_tables else None
         rows = count = size_bytes = 0
         with closing(self._session.stream(sql, self._parameters)) as stream:
             while data := stream.fetch():
                 reader = ByteReader(data=data, limit_bytes=len(data))
                 block = blocks.walk(reader, kind_bytes=False, to_the_end=False)
                 if not count:
-                    types = self._zoned_types(sql, block)
+                    types = self._zoned_types(sql, block, described)
                     named = types or [head.type for head in block.columns]
                     self._channel.send_header(
                         (head.name, type_) for head, type_ in zip(block.columns, named, strict=True)
@@ -94,17 +97,19 @@ class Statement:
                     raise ServerError(QUERY_WAS_CANCELLED, "Query was cancelled.")
         if not count:
             # The engine gives no bytes for an empty result; clients want its columns all the same.
-            columns = self._session.describe(f"({sql}\n)", self._parameters)
-            self._channel.send_header((column.name, column.type) for column in columns)
+            self._channel.send_header((column.name, column.type) for column in self._describe(sql))
         self._report()
         self._channel.send(packets.profile(rows, count, size_bytes))
         self._finish()
 
-    def _zoned_types(self, sql: str, block: blocks.Block) -> list[bytes] | None:
+    def _describe(self, sql: str) -> list[Described]:
+        return self._session.describe(f"({sql}\n)", self._parameters)
+
+    def _zoned_types(self, sql: str, block: Block, described: list[Described] | None) -> list[bytes] | None:
         """FORMAT Native drops the zone of a DateTime('zone') column: ask for the full types where there is one."""
         if not any(head.type == b"DateTime" for head in block.columns):
             return None
-        described = self._session.describe_beside(sql, self._parameters)
+        described = described or self._session.describe_beside(sql, self._parameters)
         if not described or len(described) != len(block.columns):
             return None
         return [

@@ -217,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
             watching = self.server.watcher.watching(self.connection, session.interrupt)
         with watching:
             result = session.query(sql, output_format, request.query_parameters)
-        session.note(word)
+        session.note(word, sql)
         answer = b"" if word == "INSERT" else result.bytes()
         return answer, output_format, result.rows_written(), result.bytes_written()
 

@@ -136,6 +136,7 @@ def _store(session: Session, received: ReceivedBlock, created: list[str]) -> Non
         )
         session.query(f"CREATE TEMPORARY TABLE {table} ({columns}) ENGINE = Memory")
         created.append(received.table)
+        session.has_temporary_tables = True
     if received.block.rows:
         inserter = session.insert(f"INSERT INTO {table}", "Native")
         try:

@@ -18,6 +18,7 @@ DEFAULTS: Final = {"async_insert": "0", "implicit_select": "0"}
 # Settings that would make the engine write to this process's own streams.
 IGNORED: Final = frozenset({"send_logs_level"})
 _DEFINES: Final = frozenset({"CREATE", "ALTER", "ATTACH", "DETACH", "DROP", "RENAME", "EXCHANGE", "REPLACE", "UNDROP"})
+_HEAD_CHARS: Final = 1024  # CREATE TEMPORARY stands at the start; to be wrong about it costs a query's description
 
 _numbers = itertools.count(1)
 
@@ -107,6 +108,7 @@ class Session:
         self.identity = f"session-{next(_numbers)}"
         self.progress: dict[str, int] = {}
         self.database = ""
+        self.has_temporary_tables = False  # or had some
         self.reads_only = False  # the next statement came with the setting readonly
         self.has_own_settings = False  # a SET of the client's was run
         self._query_settings: dict[str, str] = {}
@@ -203,12 +205,13 @@ class Session:
         except RuntimeError as error:
             raise from_engine(error) from None
 
-    def note(self, word: str) -> None:
+    def note(self, word: str, sql: str) -> None:
         """Remember what a statement of the client's changed: the session's database or settings, or tables."""
         if word == "SET":
             self.has_own_settings = True
         elif word in _DEFINES:
             self.engine.forget_tables()
+            self.has_temporary_tables |= "TEMPORARY" in sql[:_HEAD_CHARS].upper()
         elif word == "USE":
             self.database = self.query("SELECT currentDatabase()", "TSVRaw").bytes().decode().rstrip("\n")
 
@@ -228,7 +231,7 @@ class Session:
 
     def classify(self, sql: str) -> str:
         """READ_ONLY, MUTATING, MUTATING_GLOBAL, CONTROL or UNKNOWN (does not parse). None or several raise 62."""
-        if not sql.strip(" \t\r\n;"):
+        if all(token.text == ";" for token in statements.tokens(sql)):
             raise ServerError(62, "Syntax error: Empty query.")
         found = self._connection.classify_query(sql)
         if found["statement_count"] > 1:
