@@ -1,0 +1,30 @@
+"""The session's engines as the stream tests take them; each test has a dataset of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engines import ClickHouseServer, RunningKafka
+from tests.integration.streams.line import Engines, Line, line_on
+
+
+@pytest.fixture(scope="session")
+def engines(kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path_factory: pytest.TempPathFactory) -> Engines:
+    """Shared engines: leave them running."""
+    return Engines(kafka, clickhouse, tmp_path_factory.mktemp("streams"))
+
+
+@pytest.fixture
+def own_engines(own_kafka: RunningKafka, own_clickhouse: ClickHouseServer, tmp_path: Path) -> Engines:
+    """Engines that the test may kill and restart."""
+    return Engines(own_kafka, own_clickhouse, tmp_path / "lines")
+
+
+@pytest.fixture
+def line(engines: Engines) -> Iterator[Line]:
+    """A dataset on the shared engines."""
+    with line_on(engines) as found:
+        yield found

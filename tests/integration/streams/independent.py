@@ -1,0 +1,239 @@
+"""Every column of the view `concentration`, computed again from blocks by other means than the product's.
+
+Counting by `Counter`, moments as exact fractions, quantiles by `scipy.stats`: nothing of `counterpoise.metrics` or `streams` is used.
+The definitions are those of docs/methodology.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from fractions import Fraction
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any
+
+import yaml
+from scipy import stats
+
+from tests.integration.streams.line import ROOT, Line
+
+WINDOWS = (144, 1008, 2016, 4320)
+VIEWS = ("raw", "entity")
+TOLERANCE = 1e-9
+NAN = math.nan
+
+
+@lru_cache(maxsize=1)
+def _memberships() -> tuple[tuple[str, str, float, float], ...]:
+    """(pool, entity, start, end) of the shipped map, unix seconds; read from the file itself."""
+    document = yaml.safe_load((ROOT / "counterpoise/pools/data/entities.yaml").read_text(encoding="utf-8"))
+
+    def seconds(day: date | None, default: float) -> float:
+        return default if day is None else datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+
+    return tuple(
+        (member["pool"], group["slug"], seconds(member.get("start"), -math.inf), seconds(member.get("end"), math.inf))
+        for group in document["groups"]
+        for member in group["members"]
+    )
+
+
+@lru_cache(maxsize=1_000_000)
+def entity_of(pool: str, time: int) -> str:
+    """Who controls a pool at a time; the pool itself where the map says nothing."""
+    for member, entity, start, end in _memberships():
+        if member == pool and start <= time < end:
+            return entity
+    return pool
+
+
+def _lognormal_interval(mean: Fraction, variance: Fraction, floor: Fraction) -> tuple[float, float]:
+    excess = mean - floor
+    sigma = math.sqrt(math.log1p(float(variance / excess**2)))
+    scale = float(excess) * math.exp(-sigma * sigma / 2)
+    low, high = stats.lognorm.ppf([0.025, 0.975], s=sigma, scale=scale)
+    return float(floor) + float(low), min(1.0, float(floor) + float(high))
+
+
+def hhi_interval(counts: Sequence[int], unknown: int) -> tuple[float, float]:
+    """Posterior interval of Σp² from the moments of Dirichlet(c₁ + 1/K, …, c_K + 1/K, unknown), as exact fractions."""
+    k = len(counts)
+    if k == 0:
+        return (0.0, 0.0) if unknown else (NAN, NAN)
+    if k == 1 and not unknown:
+        return 1.0, 1.0
+    alphas = [Fraction(k * c + 1, k) for c in counts]
+    total = sum(alphas, Fraction(unknown))
+    squares = [a * (a + 1) for a in alphas]  # E[p²] and, in pairs, E[p²q²], without their denominators
+    fourths = [a * (a + 1) * (a + 2) * (a + 3) for a in alphas]
+    rising2 = total * (total + 1)
+    rising4 = rising2 * (total + 2) * (total + 3)
+    mean = sum(squares, Fraction(0)) / rising2
+    mean_of_square = (sum(fourths, Fraction(0)) + sum(squares) ** 2 - sum(s * s for s in squares)) / rising4
+    return _lognormal_interval(mean, mean_of_square - mean**2, Fraction(0) if unknown else Fraction(1, k))
+
+
+def share_posterior(n: int, count: int, pools: int, k: int) -> tuple[float, float, float]:
+    """2.5 % and 97.5 % quantile of the share of these k pools, and P(share > 0.75)."""
+    if pools == 0:
+        return 0.0, 0.0, 0.0
+    mine = Fraction(min(k, pools), pools)
+    a, b = count + mine, n - count + 1 - mine
+    if b == 0:
+        return 1.0, 1.0, 1.0
+    posterior = stats.beta(float(a), float(b))
+    return float(posterior.ppf(0.025)), float(posterior.ppf(0.975)), float(posterior.sf(0.75))
+
+
+def nakamoto(counts: Sequence[int], n: int, parts: int) -> int:
+    """Fewest pools with strictly more than n / parts blocks; 0 where all known pools together have not."""
+    for taken, held in enumerate(accumulate(counts), 1):
+        if held * parts > n:
+            return taken
+    return 0
+
+
+def expected_metrics(owners: Sequence[str], window_blocks: int, code_of: Mapping[str, int]) -> dict[str, Any]:
+    """Columns that follow from the producers of the blocks of one window, oldest first."""
+    counted = Counter(owners)
+    n, unknown = len(owners), counted.pop("unknown", 0)
+    ranked = sorted(counted.items(), key=lambda item: (-item[1], code_of[item[0]]))
+    counts = [count for _, count in ranked]
+    k, known = len(counts), n - unknown
+    six = (counts + [0] * 6)[:6]
+    top1, top4 = share_posterior(n, six[0], k, 1), share_posterior(n, sum(six[:4]), k, 4)
+    hhi_low, hhi_high = hhi_interval(counts, unknown)
+    known_low, known_high = hhi_interval(counts, 0)
+    shares = [c / known for c in counts]
+    nats = -math.fsum(p * math.log(p) for p in shares) if known else NAN
+    s2 = sum(c * c for c in counts)
+    found: dict[str, Any] = {
+        "n": n,
+        "unknown": unknown,
+        "window_full": n == window_blocks,
+        "pools_seen": k,
+        "leaders": ranked[:6],
+        "top1_share_low": top1[0],
+        "top1_share_high": top1[1],
+        "top4_share_low": top4[0],
+        "top4_share_high": top4[1],
+        "p_top4_above_75": top4[2],
+        "hhi": math.fsum((c / n) ** 2 for c in counts),
+        "hhi_10000": math.fsum((100 * c / n) ** 2 for c in counts),
+        "hhi_unbiased": sum(c * (c - 1) for c in counts) / (n * (n - 1)) if n > 1 else NAN,
+        "hhi_low": hhi_low,
+        "hhi_high": hhi_high,
+        "effective_pools_d2": 1 / math.fsum(p * p for p in shares) if known else NAN,
+        "effective_pools_d2_low": 1 / known_high if known else NAN,
+        "effective_pools_d2_high": 1 / known_low if known else NAN,
+        "effective_pools_d1": math.exp(nats),
+        "entropy_bits": -math.fsum(p * math.log2(p) for p in shares) if known else NAN,
+        "entropy_nats": nats,
+        "entropy_normalised": NAN if not known else 0.0 if k == 1 else nats / math.log(k),
+        "gini": sum(abs(a - b) for a in counts for b in counts) / (2 * k * known) if known else NAN,
+        "theil_nats": math.fsum(c * k / known * math.log(c * k / known) for c in counts) / k if known else NAN,
+        "nakamoto_one_third": nakamoto(counts, n, 3),
+        "nakamoto_half": nakamoto(counts, n, 2),
+        "s2": s2,
+        "s3": sum(c**3 for c in counts),
+        "s4": sum(c**4 for c in counts),
+        "gini_num": sum((2 * i - k - 1) * c for i, c in enumerate(sorted(counts), 1)),
+        "sum_c_ln_c": math.fsum(c * math.log(c) for c in counts),
+    }
+    for rank in range(1, 7):
+        found[f"c{rank}"] = six[rank - 1]
+        found[f"top{rank}_share"] = sum(six[:rank]) / n
+        found[f"top{rank}_share_upper"] = (sum(six[:rank]) + unknown) / n
+    return found
+
+
+def assert_recomputes(
+    line: Line,
+    chain: str,
+    heights: Sequence[int],
+    *,
+    source: str = "concentration",
+    attribution_id: str | None = None,
+    pool_by_hash: Mapping[str, str] | None = None,
+) -> int:
+    """Every column of `source` at these heights agrees with the blocks of the view `blocks`; returns the rows compared.
+
+    With `pool_by_hash` the pools are those, not the ones that the view names: another attribution set's.
+    """
+    blocks = line.ch.query(
+        "SELECT height, hash, pool, toUnixTimestamp64Milli(time) AS ms FROM blocks WHERE chain = {chain:String} ORDER BY height",
+        {"chain": chain},
+    )
+    base, tip = blocks[0][0], blocks[-1][0]
+    assert [row[0] for row in blocks] == list(range(base, tip + 1))
+    pools = [row[2] if pool_by_hash is None else pool_by_hash[row[1]] for row in blocks]
+    if attribution_id is None:
+        [(attribution_id,)] = line.ch.query(
+            "SELECT attribution_id FROM attribution_pointer_log FINAL WHERE chain = {chain:String}", {"chain": chain}
+        )
+    codes: dict[str, dict[str, int]] = {view: {} for view in VIEWS}
+    for view, code, slug in line.ch.query(
+        "SELECT view, code, slug FROM pool_names WHERE attribution_id = {id:String}", {"id": attribution_id}
+    ):
+        assert slug not in codes[view], f"{slug} has two codes in view {view}"
+        codes[view][slug] = code
+    found = line.ch.query(
+        f"SELECT * FROM {source} WHERE chain = {{chain:String}} AND has({{heights:Array(UInt32)}}, height)",
+        {"chain": chain, "heights": list(heights)},
+    )
+    names = [row[0] for row in line.ch.query(f"DESCRIBE TABLE (SELECT * FROM {source})")]
+    rows = {
+        (row["view"], row["window_blocks"], row["height"]): row
+        for row in (dict(zip(names, r, strict=True)) for r in found)
+    }
+    wanted = {(view, window, height) for view in VIEWS for window in WINDOWS for height in heights}
+    assert len(found) == len(rows) and set(rows) == wanted, f"{len(found)} rows, {len(wanted)} wanted"
+    wrong: list[str] = []
+    for (view, window, height), row in sorted(rows.items()):
+        end = height - base + 1
+        _, block_hash, _, ms = blocks[end - 1]
+        owners = pools[max(0, end - window) : end]
+        if view == "entity":
+            owners = [entity_of(pool, ms // 1000) for pool in owners]
+        expected = expected_metrics(owners, window, codes[view]) | {
+            "attribution_id": attribution_id,
+            "chain": chain,
+            "view": view,
+            "window_blocks": window,
+            "height": height,
+            "tip_hash": block_hash,
+            "time": datetime.fromtimestamp(ms / 1000, UTC),
+            "confirmations": tip - height + 1,
+            "provisional": tip - height + 1 < 6,
+        }
+        assert set(row) - set(expected) == {"version"}, "a column that this test does not know"
+        wrong += [
+            f"{chain} {view} {window} {height} {name}: {row[name]!r}, not {value!r}"
+            for name, value in expected.items()
+            if not _equal(row[name], value)
+        ]
+    assert wrong == [], "\n".join([f"{len(wrong)} differences", *wrong[:20]])
+    return len(rows)
+
+
+def _equal(found: Any, wanted: Any) -> bool:
+    if isinstance(wanted, float) and not isinstance(found, bool):
+        if math.isnan(wanted):
+            return math.isnan(found)
+        return bool(abs(found - wanted) <= TOLERANCE * max(1.0, abs(wanted)))
+    same: bool = found == wanted
+    return same
+
+
+def heights_of_interest(
+    draw: Callable[[range, int], list[int]], base: int, tip: int, *more: int, total: int = 300
+) -> list[int]:
+    """`total` heights: the part-filled beginning, each window's edge, the tip, `more`, and the rest drawn at random."""
+    chosen = {base, base + 1, base + 2, base + 5, base + 60, tip, tip - 1, tip - 5, tip - 6, *more}
+    chosen |= {base + edge for window in WINDOWS for edge in (window - 2, window - 1, window)}
+    chosen = {height for height in chosen if base <= height <= tip}
+    others = [height for height in draw(range(base, tip + 1), min(total * 2, tip + 1 - base)) if height not in chosen]
+    return sorted([*chosen, *others][:total] if len(chosen) >= total else [*chosen, *others[: total - len(chosen)]])

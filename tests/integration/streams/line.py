@@ -1,0 +1,275 @@
+"""The stream service as it really runs, for tests: a process of its own between a real broker and a real ClickHouse.
+
+A `Line` is one dataset: its topics, its database, its workers. Many lines share a pair of engines.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import string
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.migrations import migrate
+from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
+from counterpoise.contracts.datasets import Dataset
+from counterpoise.contracts.envelope import encode
+from counterpoise.contracts.topics import BLOCKS, Topic
+from counterpoise.endpoints import ClickHouseTarget
+from counterpoise.errors import CounterpoiseError, RetryableError
+from counterpoise.kafka.clients import make_producer
+from counterpoise.kafka.lag import group_id, read_lag
+from counterpoise.kafka.topics import ensure_topics
+from tests.engines import ClickHouseServer, RunningKafka
+
+ROOT = Path(__file__).resolve().parents[3]
+KILLED = -signal.SIGKILL
+
+QUICK_GROUP = {
+    "COUNTERPOISE_KAFKA__SESSION_TIMEOUT_SECONDS": "3",
+    "COUNTERPOISE_KAFKA__HEARTBEAT_INTERVAL_SECONDS": "0.5",
+    "COUNTERPOISE_KAFKA__REBALANCE_TIMEOUT_SECONDS": "6",
+}
+"""A broker forgets a killed worker after this long, and only then a test goes on."""
+
+SMALL_BATCHES = {"COUNTERPOISE_STREAMS__TAKE_MESSAGES": "1"}
+"""One message a batch: as many places to die as there are messages."""
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Where a broker and a ClickHouse are, and a directory for what tests leave."""
+
+    kafka: RunningKafka
+    clickhouse: ClickHouseServer
+    directory: Path
+
+    @property
+    def bootstrap(self) -> str:
+        return self.kafka.bootstrap
+
+    @property
+    def target(self) -> ClickHouseTarget:
+        """For a client of our own."""
+        return self.clickhouse.target
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to find them."""
+        return {
+            "COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
+            "COUNTERPOISE_CLICKHOUSE__HOST": "127.0.0.1",
+            "COUNTERPOISE_CLICKHOUSE__PORT": str(self.clickhouse.port),
+            "COUNTERPOISE_CLICKHOUSE__PASSWORD_FILE": str(self.clickhouse.password_file),
+        }
+
+
+@dataclass
+class Worker:
+    """A running `counterpoise run streams`, unsupervised, and what it says."""
+
+    process: subprocess.Popen[bytes]
+    log_file: Path
+    status_file: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def is_alive(self) -> bool:
+        return self.process.poll() is None
+
+    def wait(self, timeout_seconds: float = 60.0) -> int:
+        """The exit code, once it has ended; the log where it does not end."""
+        try:
+            return self.process.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the worker did not end in {timeout_seconds} s:\n{self.tail()}") from None
+
+    def kill(self) -> None:
+        """SIGKILL; returns when it is gone."""
+        if self.is_alive():
+            self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        if self.is_alive():
+            self.process.terminate()
+        try:
+            return self.process.wait(40)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the worker did not stop on SIGTERM:\n{self.tail()}") from None
+
+    def status(self) -> dict[str, Any]:
+        """What it last wrote of itself."""
+        try:
+            found = json.loads(self.status_file.read_text())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) and found.get("pid") == self.pid else {}
+
+    def log(self) -> str:
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def tail(self, lines: int = 40) -> str:
+        return "\n".join(self.log().splitlines()[-lines:])
+
+
+@dataclass
+class Line:
+    """One dataset. Close it (or use `line_on`): that ends its workers and drops its database."""
+
+    engines: Engines
+    dataset: str
+    workers: list[Worker] = field(default_factory=list)
+    _producer: Any = None
+    _client: ClickHouse | None = None
+
+    @property
+    def ch(self) -> ClickHouse:
+        """A client of the dataset's database."""
+        if self._client is None:
+            self._client = connect(self.engines.target, self.dataset)
+        return self._client
+
+    def start(self, *, name: str = "w0", crash: str | None = None, settings: Mapping[str, str] | None = None) -> Worker:
+        """Start a worker; workers of one line need different names. `crash` is a crash point with its count."""
+        state_dir = self.engines.directory / self.dataset / name
+        state_dir.mkdir(parents=True, exist_ok=True)
+        log_file = state_dir / f"{len(self.workers)}.log"
+        environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("COUNTERPOISE_")},
+            **self.engines.environment,
+            **QUICK_GROUP,
+            "COUNTERPOISE_STATE_DIR": str(state_dir),
+            "COUNTERPOISE_DATASET": self.dataset,
+            "COUNTERPOISE_DATASET_KIND": "historical",
+            "COUNTERPOISE_STREAMS__DEAD_LETTER_LIMIT_WINDOW": "0",
+            "COUNTERPOISE_HEALTH__STREAMS_PORT": "0",
+            **(settings or {}),
+        }
+        if crash is not None:
+            environment["COUNTERPOISE_CRASH_POINT"] = crash
+        with log_file.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "counterpoise", "run", "streams", "--child"],
+                stdin=subprocess.PIPE,  # a service ends with the process that holds its standard input
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                env=environment,
+            )
+        worker = Worker(process, log_file, state_dir / "run" / self.dataset / "streams.json")
+        self.workers.append(worker)
+        return worker
+
+    def send_raw(
+        self, values: Iterable[bytes | None], *, topic: Topic = BLOCKS, key: bytes = b"bitcoin", flush: bool = True
+    ) -> None:
+        """Messages as they are, in order."""
+        if self._producer is None:
+            self._producer = make_producer(self.engines.bootstrap, "test")
+        for value in values:
+            self._producer.send(topic.full_name(self.dataset), key=key, value=value)
+        if flush:
+            self._producer.flush(30)
+
+    def send(self, events: Sequence[BlockEvent], *, events_per_message: int = 50) -> None:
+        """Blocks of one chain, in order, in envelopes."""
+        self.send_raw(
+            (self.envelope(events[at : at + events_per_message]) for at in range(0, len(events), events_per_message)),
+            key=events[0].chain.encode(),
+        )
+
+    def envelope(self, events: Sequence[BlockEvent]) -> bytes:
+        """One message."""
+        return encode(events, kind=BLOCK_KIND, dataset=self.dataset, producer="test", sent_at_ms=1_700_000_000_000)
+
+    def lag(self) -> int:
+        """Messages that are not acknowledged yet."""
+        rows = read_lag(self.engines.bootstrap, self.dataset, ("streams",))
+        return sum(row.lag for row in rows)
+
+    def drain(self, timeout_seconds: float = 60.0) -> None:
+        """Wait until everything that was sent is acknowledged."""
+        wait_for(lambda: self.lag() == 0, f"{self.dataset} to be drained", timeout_seconds, self._explain)
+
+    def wait_for(self, sql: str, expected: Any, timeout_seconds: float = 30.0) -> None:
+        """Wait until a query of one value answers `expected`."""
+        found: list[Any] = []
+
+        def ask() -> bool:
+            rows = self.ch.query(sql)
+            found[:] = [rows[0][0] if rows else None]
+            return bool(found[0] == expected)
+
+        wait_for(ask, f"{sql!r} to be {expected!r}", timeout_seconds, lambda: f"it is {found}\n{self._explain()}")
+
+    def group(self) -> str:
+        return group_id(self.dataset, "streams")
+
+    def forget_producer(self) -> None:
+        """Leave a producer whose broker is gone."""
+        if self._producer is not None:
+            self._producer.close(timeout=0)
+            self._producer = None
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+            if worker.process.stdin is not None:
+                worker.process.stdin.close()
+        self.forget_producer()
+        if self._client is not None:
+            with suppress(CounterpoiseError):  # its server may be gone already
+                self._client.execute(f"DROP DATABASE IF EXISTS {self.dataset} SYNC")
+            self._client.close()
+
+    def _explain(self) -> str:
+        return "\n".join(f"--- worker {w.pid} (exit {w.process.poll()})\n{w.tail()}" for w in self.workers[-2:])
+
+
+@contextmanager
+def line_on(engines: Engines, prefix: str = "t") -> Iterator[Line]:
+    """A dataset of its own on these engines."""
+    line = make_line(engines, prefix)
+    try:
+        yield line
+    finally:
+        line.close()
+
+
+def make_line(engines: Engines, prefix: str = "t") -> Line:
+    """The same without an end: the caller closes it."""
+    name = f"{prefix}_{''.join(random.choices(string.ascii_lowercase, k=8))}"
+    migrate(engines.target, Dataset(name, "historical"))
+    ensure_topics(engines.bootstrap, name)
+    return Line(engines, name)
+
+
+def wait_for(
+    condition: Callable[[], bool], what: str, timeout_seconds: float, explain: Callable[[], str] = lambda: ""
+) -> None:
+    """Poll until the condition holds; a dependency that is away counts as not yet."""
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            if condition():
+                return
+        except RetryableError:
+            pass
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout_seconds} s for {what}\n{explain()}")
+        time.sleep(0.05)
