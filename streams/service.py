@@ -13,12 +13,13 @@ import signal
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 from aiokafka.errors import KafkaError
 
-from counterpoise.clickhouse.client import connect
+from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.clock import Clock, SystemClock
 from counterpoise.contracts.base import Contract
@@ -67,7 +68,7 @@ class StreamsService:
         self._status = status
         self._bootstrap = kafka_bootstrap(settings)
         target = clickhouse_target(settings)
-        self._connect = lambda: connect(target, settings.dataset)
+        self._connect: Callable[[], ClickHouse] = partial(connect, target, settings.dataset)
         self._worker = BlockWorker(
             self._connect,
             dataset=settings.dataset,
