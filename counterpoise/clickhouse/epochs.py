@@ -29,8 +29,7 @@ def claim_epoch(
     """
     now = (clock or SystemClock()).now
     for _ in range(MAX_ATTEMPTS):
-        [(highest,)] = ch.query("SELECT max(epoch) FROM epochs_log WHERE role = {role:String}", {"role": role})
-        epoch, token = int(highest) + 1, new_token()
+        epoch, token = highest_epoch(ch, role) + 1, new_token()
         ch.insert("epochs_log", epoch_columns(role, epoch, token, now()))
         holders = ch.query(
             "SELECT DISTINCT token FROM epochs_log WHERE role = {role:String} AND epoch = {epoch:UInt32}",
@@ -39,3 +38,9 @@ def claim_epoch(
         if holders == [(token,)]:
             return epoch
     raise RuntimeError(f"no epoch of role {role!r} after {MAX_ATTEMPTS} attempts")
+
+
+def highest_epoch(ch: ClickHouse, role: str) -> int:
+    """The newest epoch that anybody claimed for a role; 0 where nobody did."""
+    [(highest,)] = ch.query("SELECT max(epoch) FROM epochs_log WHERE role = {role:String}", {"role": role})
+    return int(highest)

@@ -27,7 +27,8 @@ from counterpoise.errors import ConfigError
 
 _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
-LEDGER: Final = """
+FOUNDATION: Final = (
+    """
 CREATE TABLE IF NOT EXISTS migrations_log
 (
     number UInt32 COMMENT 'Number of the migration',
@@ -37,8 +38,21 @@ CREATE TABLE IF NOT EXISTS migrations_log
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (number, sha256)
-COMMENT 'Migrations that were applied to this database; internal. ORDER BY: two different files of one number would both show.'
-"""
+COMMENT 'Migrations that were applied to this database; internal. Two different files of one number would both show'
+""",
+    """
+CREATE TABLE IF NOT EXISTS datasets_log
+(
+    name String COMMENT 'Name of the dataset: of this database and of its topics',
+    kind LowCardinality(String) COMMENT 'live, historical or simulated',
+    created_at DateTime64(3, 'UTC') COMMENT 'When the mark was set'
+)
+ENGINE = ReplacingMergeTree
+ORDER BY (name, kind)
+COMMENT 'What this database holds: the chain as it happens, real blocks replayed, or blocks drawn from figures. Read the view datasets'
+""",
+)
+"""What there is before the first migration: the ledger, and the mark. Ordered by the whole row, so that two that differ both show."""
 
 _COLLISIONS: Final = frozenset({57, 82, 218, 646})
 """TABLE_ALREADY_EXISTS, DATABASE_ALREADY_EXISTS, TABLE_IS_DROPPED, CANNOT_BACKUP…: another process does the same just now."""
@@ -81,7 +95,7 @@ def read_migrations(files: list[Path] | None = None) -> list[Migration]:
 def migrate(
     target: ClickHouseTarget, dataset: Dataset, *, migrations: list[Migration] | None = None, clock: Clock | None = None
 ) -> list[str]:
-    """Create the dataset's database if need be, apply what is missing, mark it; the titles of what was applied now.
+    """Create the dataset's database if need be, mark it, apply what is missing; the titles of what was applied now.
 
     Raises ConfigError where an applied file was changed, the database is newer than this version, or it is marked as another dataset.
     """
@@ -90,18 +104,17 @@ def migrate(
     with connect(target, "") as server:
         server.execute(f"CREATE DATABASE IF NOT EXISTS `{dataset.name}` ENGINE = Atomic")
     with connect(target, dataset.name) as ch:
-        _run(ch, LEDGER)
+        for statement in FOUNDATION:
+            _run(ch, statement)
+        open_dataset(ch, dataset, clock=clock)
         applied = _applied(ch)
         _check(applied, wanted, dataset.name)
-        if applied:
-            open_dataset(ch, dataset, clock=clock)
         missing = [migration for migration in wanted if migration.number not in applied]
         for migration in missing:
             for statement in migration.statements:
                 _run(ch, statement)
             ch.insert("migrations_log", migration_columns(migration.number, migration.name, migration.sha256, now()))
         _check(_applied(ch), wanted, dataset.name)
-        open_dataset(ch, dataset, clock=clock)
         return [migration.title for migration in missing]
 
 

@@ -21,4 +21,4 @@ CREATE TABLE IF NOT EXISTS blocks_log
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (chain, height, hash)
-COMMENT 'Every block ever seen, one row a (chain, height, hash), with its standing in the chain. Read the views blocks and blocks_all.';
+COMMENT 'Every block ever seen, one row a (chain, height, hash), with its standing in the chain. Read the views blocks and blocks_all';

@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS attributions_log
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (attribution_id, chain, height, hash)
-COMMENT 'Attribution of each block under each set, with its evidence. Read the view attributions.';
+COMMENT 'Attribution of each block under each set, with its evidence. Read the view attributions';
 
 -- ORDER BY: names are looked up by set, view and code.
 CREATE TABLE IF NOT EXISTS pool_names_log
@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS pool_names_log
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (attribution_id, view, code)
-COMMENT 'Names of the pool codes of each set. Read the view pool_names.';
+COMMENT 'Names of the pool codes of each set. Read the view pool_names';
 
 -- ORDER BY: one row a set.
 CREATE TABLE IF NOT EXISTS attribution_sets_log
@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS attribution_sets_log
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY attribution_id
-COMMENT 'Every attribution set that was computed. Read the view attribution_sets.';
+COMMENT 'Every attribution set that was computed. Read the view attribution_sets';
 
 -- ORDER BY: one row a chain; flipping a chain to another set is one insert.
 CREATE TABLE IF NOT EXISTS attribution_pointer_log
@@ -55,4 +55,4 @@ CREATE TABLE IF NOT EXISTS attribution_pointer_log
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY chain
-COMMENT 'Which attribution set is current on each chain. Read the view attribution_sets.';
+COMMENT 'Which attribution set is current on each chain. Read the view attribution_sets';

@@ -45,4 +45,4 @@ CREATE TABLE IF NOT EXISTS concentration_log
 ENGINE = ReplacingMergeTree(version, is_deleted)
 ORDER BY (attribution_id, chain, view, window_blocks, height)
 SETTINGS index_granularity = 1024
-COMMENT 'Integers of every trailing window at every height. Every metric is derived from them in the view concentration.';
+COMMENT 'Integers of every trailing window at every height. Every metric is derived from them in the view concentration';

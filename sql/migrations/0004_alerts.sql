@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS alert_events_log
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (alert_id, sequence)
-COMMENT 'Every transition of every alert with its evidence. Read the views alert_events and alerts.';
+COMMENT 'Every transition of every alert with its evidence. Read the views alert_events and alerts';
 
 -- ORDER BY: a delivery is identified by the transition, the notifier and what it does there.
 CREATE TABLE IF NOT EXISTS alert_deliveries_log
@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS alert_deliveries_log
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (alert_id, sequence, notifier, action)
-COMMENT 'Outbox: what was to be said where, and what was accepted. Read the view alert_deliveries.';
+COMMENT 'Outbox: what was to be said where, and what was accepted. Read the view alert_deliveries';
 
 -- ORDER BY: one row a rule and chain.
 CREATE TABLE IF NOT EXISTS alert_state_log
@@ -71,7 +71,7 @@ CREATE TABLE IF NOT EXISTS alert_state_log
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (chain, rule_id)
-COMMENT 'Checkpoint of the alert state machines; internal.';
+COMMENT 'Checkpoint of the alert state machines; internal';
 
 -- ORDER BY: one row a rule; muting again, or unmuting, replaces it.
 CREATE TABLE IF NOT EXISTS alert_mutes_log
@@ -83,4 +83,4 @@ CREATE TABLE IF NOT EXISTS alert_mutes_log
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY rule_id
-COMMENT 'Rules whose transitions are recorded and not told for a while.';
+COMMENT 'Rules whose transitions are recorded and not told for a while';

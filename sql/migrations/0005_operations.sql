@@ -8,18 +8,7 @@ CREATE TABLE IF NOT EXISTS epochs_log
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (role, epoch, token)
-COMMENT 'Epochs that writers have claimed, so that a writer that was replaced loses; internal.';
-
--- ORDER BY: both kinds stay visible if two processes ever mark one database differently.
-CREATE TABLE IF NOT EXISTS datasets_log
-(
-    name String COMMENT 'Name of the dataset: of this database and of its topics',
-    kind LowCardinality(String) COMMENT 'live, historical or simulated',
-    created_at DateTime64(3, 'UTC') COMMENT 'When the mark was set'
-)
-ENGINE = ReplacingMergeTree
-ORDER BY (name, kind)
-COMMENT 'What this database holds: the chain as it happens, real blocks replayed, or blocks drawn from figures. Read the view datasets.';
+COMMENT 'Epochs that writers have claimed, so that a writer that was replaced loses; internal';
 
 -- ORDER BY: a letter is looked up by its id.
 CREATE TABLE IF NOT EXISTS dead_letters_log
@@ -42,4 +31,4 @@ CREATE TABLE IF NOT EXISTS dead_letters_log
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY letter_id
-COMMENT 'Events that could not be processed. Read the view dead_letters.';
+COMMENT 'Events that could not be processed. Read the view dead_letters';

@@ -48,7 +48,7 @@ FROM blocks_log FINAL
 WHERE status = 'canonical'
 ORDER BY chain, height, version DESC
 LIMIT 1 BY chain, height
-COMMENT 'Canonical blocks as they are stored; internal. Read the view blocks.';
+COMMENT 'Canonical blocks as they are stored; internal. Read the view blocks';
 
 CREATE OR REPLACE VIEW blocks
 (
@@ -422,7 +422,7 @@ FROM
         )
     )
 ) AS r
-COMMENT 'Concentration of every attribution set beside each other; internal. Read the views concentration and concentration_of.';
+COMMENT 'Concentration of every attribution set beside each other; internal. Read the views concentration and concentration_of';
 
 CREATE OR REPLACE VIEW concentration
 (

@@ -1,0 +1,88 @@
+"""The SQL files: numbering, splitting, headers. The engine itself parses them in tests/contract/sql."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from counterpoise.clickhouse.migrations import read_migrations
+from counterpoise.clickhouse.namedqueries import named_queries, named_query, parse_query
+from counterpoise.clickhouse.sqlfiles import split_statements, sql_files, sql_root
+from counterpoise.errors import ConfigError
+
+
+def test_statements_are_cut_outside_quotes_and_comments() -> None:
+    text = "-- a; comment\nSELECT ';', `a;b` /* c;d */;\n\n;SELECT 'it''s', 'a\\';'; -- the end;"
+    assert split_statements(text) == ["-- a; comment\nSELECT ';', `a;b` /* c;d */", "SELECT 'it''s', 'a\\';'"]
+    assert split_statements("-- nothing\n") == []
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    found = read_migrations()
+    assert [migration.number for migration in found] == list(range(1, len(found) + 1))
+    assert all(migration.statements for migration in found)
+
+
+def test_every_statement_of_a_migration_may_run_twice() -> None:
+    for migration in read_migrations():
+        for statement in migration.statements:
+            body = "\n".join(line for line in statement.splitlines() if not line.startswith("--"))
+            assert body.strip().startswith(("CREATE TABLE IF NOT EXISTS ", "CREATE OR REPLACE VIEW ")), (
+                migration.title,
+                body[:60],
+            )
+
+
+@pytest.mark.parametrize(
+    ("names", "message"), [(["1_a.sql"], "named NNNN"), (["0001_a.sql", "0003_b.sql"], "without gap")]
+)
+def test_misnamed_migrations_are_refused(tmp_path: Path, names: list[str], message: str) -> None:
+    for name in names:
+        (tmp_path / name).write_text("SELECT 1")
+    with pytest.raises(ConfigError, match=message):
+        read_migrations([tmp_path / name for name in names])
+
+
+def test_every_named_query_parses_and_says_how_to_call_it() -> None:
+    queries = named_queries()
+    assert set(queries) == {path.stem for path in sql_files("queries")}
+    assert len(queries) >= 15
+    for query in queries.values():
+        assert query.example.startswith(f"counterpoise sql --name {query.name}")
+        assert len(split_statements(query.sql)) == 1
+
+
+def test_parameters_are_bound_over_their_defaults() -> None:
+    query = named_query("top4_breaches")
+    assert query.bind({"line": "0.8"}) == {"chain": "bitcoin", "view": "raw", "window": "1008", "line": "0.8"}
+    with pytest.raises(ConfigError, match="has no parameter 'colour': it takes chain, view, window, line"):
+        query.bind({"colour": "red"})
+    with pytest.raises(ConfigError, match=r"needs --param alert=… \(String: alert id"):
+        named_query("reproduce_alert").bind({})
+    with pytest.raises(ConfigError, match="no query named 'x': alert_history, "):
+        named_query("x")
+
+
+def test_a_default_may_be_empty() -> None:
+    assert named_query("alert_history").bind({})["rule"] == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("-- name: q\n-- description: d\nSELECT 1", "lacks \\['example'\\]"),
+        ("-- name: other\n-- description: d\n-- example: e\nSELECT 1", "its name is not 'q'"),
+        ("-- name: q\n-- description: d\n-- example: e\n-- param a UInt8 = 1 | x\nSELECT 1", "differ in parameters"),
+        ("-- name: q\n-- description: d\n-- example: e\n-- hello\nSELECT 1", "not a line of a query's header"),
+    ],
+)
+def test_headers_that_do_not_fit_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "q.sql"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        parse_query(path)
+
+
+def test_the_files_are_found_in_a_checkout() -> None:
+    assert (sql_root() / "recipes").is_dir()
