@@ -122,8 +122,8 @@ class Courier:
 
     @property
     def waiting(self) -> int:
-        """Messages still to be sent."""
-        return len(self._jobs)
+        """Messages still to be sent, or whose row is still to be written."""
+        return len(self._jobs) + (self._unwritten is not None)
 
     @property
     def name(self) -> str:

@@ -29,7 +29,7 @@ def evidence_of(rule: HeightRule, series: Series, at: int, attribution_id: str) 
         chain=rule.chain,
         view=rule.view,
         window_blocks=rule.window_blocks,
-        from_height=height - n + 1,
+        from_height=max(0, height - n + 1),
         height=height,
         tip_hash=series.tip_hash[at],
         attribution_id=attribution_id,

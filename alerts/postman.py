@@ -20,12 +20,13 @@ class Postman:
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="courier", daemon=True)
+        self._handed = self._taken = 0
         self.failure: BaseException | None = None
 
     @property
     def waiting(self) -> int:
-        """Messages still to be sent."""
-        return self._courier.waiting + self._inbox.qsize()
+        """Messages still to be sent, and what was handed over and not looked at yet."""
+        return self._handed - self._taken + self._courier.waiting
 
     @property
     def trouble(self) -> str | None:
@@ -39,21 +40,25 @@ class Postman:
     def stop(self) -> None:
         """Finish the message at hand and end."""
         self._ended.set()
-        self._inbox.put(lambda: None)
+        self._hand(lambda: None)
         if self._thread.is_alive():
             self._thread.join(timeout=30.0)
 
     def tell(self, transition: AlertTransition) -> None:
         """Hand over a transition."""
-        self._inbox.put(lambda: self._courier.tell(transition))
+        self._hand(lambda: self._courier.tell(transition))
 
     def announce(self, start: Start) -> None:
         """Hand over a state at start."""
-        self._inbox.put(lambda: self._courier.announce_start(start, inherited=True))
+        self._hand(lambda: self._courier.announce_start(start, inherited=True))
 
     def remind(self, firing: Sequence[AlertTransition]) -> None:
         """Hand over what still fires."""
-        self._inbox.put(lambda: self._courier.remind(firing))
+        self._hand(lambda: self._courier.remind(firing))
+
+    def _hand(self, work: Callable[[], None]) -> None:
+        self._handed += 1
+        self._inbox.put(work)
 
     def _work(self) -> None:
         try:
@@ -70,6 +75,7 @@ class Postman:
             work = self._inbox.get(timeout=wait_seconds) if wait_seconds > 0 else self._inbox.get_nowait()
             while True:
                 work()
+                self._taken += 1
                 work = self._inbox.get_nowait()
         except queue.Empty:
             return

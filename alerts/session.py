@@ -181,7 +181,12 @@ class Session:
         self._announce_starts()
         self._changed_at = self._clock.now()
         tip = batch.tracks[0]
-        self._status.set(height=height, tip_hash=tip.tip_hash, attribution_id=tip.attribution_id)
+        self._status.set(
+            height=height,
+            tip_hash=tip.tip_hash,
+            attribution_id=tip.attribution_id,
+            undelivered=self._postman.waiting,
+        )
         if self._postman.trouble is None:
             self._status.progress(len(batch.transitions))
 

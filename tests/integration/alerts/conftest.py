@@ -1,0 +1,19 @@
+"""A dataset of each kind with its tables and topics."""
+
+from __future__ import annotations
+
+import pytest
+
+from counterpoise.clickhouse.migrations import migrate
+from counterpoise.kafka.topics import ensure_topics
+from counterpoise.settings import Settings
+from tests.engines import ClickHouseServer, RunningKafka
+
+
+@pytest.fixture
+def replayed(settings: Settings, kafka: RunningKafka, clickhouse: ClickHouseServer) -> Settings:
+    """`migrated`, for a historical dataset: everything that happens is told."""
+    historical = settings.model_copy(update={"dataset_kind": "historical"})
+    migrate(clickhouse.target, historical.dataset_of)
+    ensure_topics(kafka.bootstrap, historical.dataset)
+    return historical

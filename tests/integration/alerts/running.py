@@ -1,0 +1,92 @@
+"""The alerter in a thread of the test, and what it left in ClickHouse."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from alerts.service import run_alerts
+from alerts.store import Store
+from counterpoise.clickhouse.client import connect
+from counterpoise.clock import Clock, SystemClock
+from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.endpoints import clickhouse_target
+from counterpoise.settings import Settings
+from counterpoise.telemetry.status import ServiceStatus
+
+
+@dataclass
+class Alerter:
+    settings: Settings
+    status: ServiceStatus
+    console: io.StringIO
+    seen: list[AlertTransition] = field(default_factory=list)
+    failures: list[BaseException] = field(default_factory=list)
+
+    def until(self, done: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not done():
+            if self.failures:
+                raise self.failures[0]
+            assert time.monotonic() < deadline, f"never: {what}; status {self.status.snapshot()}"
+            time.sleep(0.02)
+
+    def at(self, height: int) -> None:
+        """Wait until it has taken in a height and said all there is to say."""
+
+        def done() -> bool:
+            info = self.status.snapshot()["info"]
+            return info.get("height") == height and info.get("undelivered") == 0
+
+        self.until(done, f"height {height}")
+
+
+@contextmanager
+def alerter(settings: Settings, *, clock: Clock | None = None) -> Iterator[Alerter]:
+    stop = threading.Event()
+
+    with ServiceStatus("alerts", settings.run_dir, SystemClock()) as status:
+        running = Alerter(settings, status, io.StringIO())
+
+        def work() -> None:
+            try:
+                run_alerts(
+                    settings,
+                    clock=clock or SystemClock(),
+                    stop=stop,
+                    status=status,
+                    on_transition=running.seen.append,
+                    console=running.console,
+                )
+            except BaseException as error:
+                running.failures.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield running
+        finally:
+            stop.set()
+            thread.join(timeout=40)
+            assert not thread.is_alive()
+    if running.failures:
+        raise running.failures[0]
+
+
+def rows_of(settings: Settings) -> list[tuple[object, ...]]:
+    """All alert rows without what differs between runs: when they were recorded, and by which writer."""
+    with connect(clickhouse_target(settings), settings.dataset) as ch:
+        return [
+            tuple(t.model_dump(exclude={"recorded_at_ms"}, mode="json").items())
+            for t in sorted(Store(ch).transitions(), key=lambda t: (t.alert_id, t.sequence))
+        ]
+
+
+def states_of(settings: Settings) -> list[tuple[str, int | None, int]]:
+    """(state, height, sequence) in the order in which they were written."""
+    with connect(clickhouse_target(settings), settings.dataset) as ch:
+        return [(t.state, t.evidence.height, t.sequence) for t in Store(ch).transitions()]

@@ -1,0 +1,208 @@
+"""A chain of scored blocks that a test makes up: rows of concentration_log and the messages that tell of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.versions import Versions
+from counterpoise.contracts.envelope import encode
+from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent, WindowScore
+from counterpoise.contracts.topics import SCORES
+from counterpoise.endpoints import clickhouse_target
+from counterpoise.kafka.clients import make_producer
+from counterpoise.settings import Settings
+from counterpoise.testing.slack_server import CHANNEL, TOKEN, SlackServer
+
+N = 1008
+OVER, BETWEEN, CLEAR = 757, 750, 735
+"""Blocks of the top four among 1008: 75.1 % (756 is 75 % exactly), 74.4 %, 72.9 %."""
+
+FIRST_TIME = 1_690_000_000
+POOLS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
+
+
+def block_hash(branch: str, height: int) -> str:
+    return hashlib.sha256(f"{branch}:{height}".encode()).hexdigest()
+
+
+class World:
+    """`mine` adds blocks, `reorg` replaces the last ones; `tell` sends the score message of what came last."""
+
+    def __init__(self, settings: Settings, first_height: int = 800_000, first_time: int = FIRST_TIME) -> None:
+        self.settings = settings
+        self.ch: ClickHouse = connect(clickhouse_target(settings), settings.dataset)
+        self.first, self.first_time = first_height, first_time
+        self.attribution_id = "set-a"
+        self.rows: list[tuple[int, str, int, int]] = []  # height, hash, blocks of the top four, unknown
+        self._versions = Versions(1)
+        self._version = 0
+        self._producer: Any = None
+        self._from = first_height
+        self.name_set(self.attribution_id)
+        self.flip(self.attribution_id)
+
+    def close(self) -> None:
+        self.ch.close()
+        if self._producer is not None:
+            self._producer.close()
+
+    @property
+    def height(self) -> int:
+        return self.rows[-1][0] if self.rows else self.first - 1
+
+    def time_of(self, height: int) -> int:
+        return self.first_time + 600 * (height - self.first)
+
+    def name_set(self, attribution_id: str) -> None:
+        codes = len(POOLS)
+        self.ch.insert(
+            "pool_names_log",
+            {
+                "attribution_id": [attribution_id] * codes,
+                "view": ["raw"] * codes,
+                "code": np.arange(1, codes + 1, dtype=np.uint16),
+                "slug": list(POOLS),
+                "name": [name.title() for name in POOLS],
+                "version": np.full(codes, 1, np.uint64),
+            },
+        )
+
+    def flip(self, attribution_id: str) -> None:
+        self.attribution_id = attribution_id
+        self.ch.insert(
+            "attribution_pointer_log",
+            {
+                "chain": ["bitcoin"],
+                "attribution_id": [attribution_id],
+                "flipped_at": np.array([0], np.int64),
+                "version": np.array([self._versions.next()], np.uint64),
+            },
+        )
+
+    def mine(self, tops: Sequence[int], *, branch: str = "a", unknown: int = 0, tell: bool = False) -> None:
+        self._from = self.height + 1
+        added = [(self._from + i, block_hash(branch, self._from + i), top, unknown) for i, top in enumerate(tops)]
+        self.rows += added
+        self.score(added)
+        if tell:
+            self.tell()
+
+    def reorg(self, fork: int, tops: Sequence[int], *, branch: str, tell: bool = False) -> None:
+        """Everything above `fork` is undone; `tops` is the branch that won, longer or not."""
+        undone = [row for row in self.rows if row[0] > fork + len(tops)]
+        self.rows = [row for row in self.rows if row[0] <= fork]
+        added = [(fork + 1 + i, block_hash(branch, fork + 1 + i), top, 0) for i, top in enumerate(tops)]
+        self.rows += added
+        self._from = fork + 1
+        self.score(added, undone)
+        if tell:
+            self.tell()
+
+    def score(
+        self,
+        rows: Sequence[tuple[int, str, int, int]],
+        undone: Sequence[tuple[int, str, int, int]] = (),
+        *,
+        attribution_id: str | None = None,
+    ) -> None:
+        """Write rows of both windows that the alerter reads, and tombstones."""
+        every = [*rows, *undone]
+        if not every:
+            return
+        self._version = self._versions.next()
+        dead = np.array([0] * len(rows) + [1] * len(undone), np.uint8)
+        for window in (144, N):
+            tops = np.array([row[2] * window // N if window != N else row[2] for row in every], np.int64)
+            counts = [(tops + 3 - i) // 4 for i in range(4)]
+            rest = window - tops - np.array([row[3] * window // N for row in every], np.int64)
+            counts += [rest - rest // 3, rest // 3]
+            size = len(every)
+            columns: dict[str, Any] = {
+                "attribution_id": [attribution_id or self.attribution_id] * size,
+                "chain": ["bitcoin"] * size,
+                "view": ["raw"] * size,
+                "window_blocks": np.full(size, window, np.uint16),
+                "height": np.array([row[0] for row in every], np.uint32),
+                "tip_hash": [bytes.fromhex(row[1]) for row in every],
+                "time": np.array([self.time_of(row[0]) * 1000 for row in every], np.int64),
+                "n": np.full(size, window, np.uint16),
+                "unknown": np.array([row[3] * window // N for row in every], np.uint16),
+                "window_full": np.full(size, True),
+                "pools_seen": np.full(size, 6, np.uint16),
+                "p_top4_above_75": np.full(size, 0.5),
+                "version": np.full(size, self._version, np.uint64),
+                "is_deleted": dead,
+            }
+            columns |= {f"c{i + 1}": count.astype(np.uint16) for i, count in enumerate(counts)}
+            columns |= {f"l{i + 1}": np.full(size, i + 1, np.uint16) for i in range(6)}
+            self.ch.insert("concentration_log", columns)
+
+    def event(self) -> ScoreEvent:
+        """The message for the tip."""
+        height, tip, top, unknown = self.rows[-1]
+        counts = [(top + 3 - i) // 4 for i in range(4)]
+        parent = next((row[1] for row in self.rows if row[0] == self._from - 1), "00" * 32)
+        return ScoreEvent(
+            chain="bitcoin",
+            from_height=self._from,
+            height=height,
+            tip_hash=tip,
+            parent_hash=parent,
+            time=self.time_of(height),
+            version=self._version,
+            attribution_id=self.attribution_id,
+            scored_at_ms=0,
+            windows=(
+                WindowScore(
+                    view="raw",
+                    window_blocks=N,
+                    n=N,
+                    unknown=unknown,
+                    pools_seen=6,
+                    leaders=tuple(zip(POOLS, counts, strict=False)),
+                    p_top4_above_75=0.5,
+                ),
+            ),
+        )
+
+    def tell(self) -> None:
+        """Send the message to Kafka."""
+        if self._producer is None:
+            assert self.settings.kafka.bootstrap_servers
+            self._producer = make_producer(self.settings.kafka.bootstrap_servers, "test")
+        raw = encode([self.event()], kind=SCORE_KIND, dataset=self.settings.dataset, producer="test", sent_at_ms=0)
+        self._producer.send(SCORES.full_name(self.settings.dataset), key=b"bitcoin", value=raw).get(timeout=10)
+
+
+def with_slack(settings: Settings, slack: SlackServer, state_dir: Path, **more: Any) -> Settings:
+    """The same settings with a bot token in a file and the test channel."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    token = state_dir / "slack-token"
+    token.write_text(TOKEN + "\n")
+    return settings.model_copy(
+        update={
+            "slack": settings.slack.model_copy(
+                update={"token_file": token, "channel": CHANNEL, "base_url": slack.base_url, "timeout_seconds": 2.0}
+            ),
+            "alerts": settings.alerts.model_copy(
+                update={"notifier": "slack", "allow_slack_when_not_live": True, "tick_seconds": 0.05}
+            ),
+            **more,
+        }
+    )
+
+
+@contextmanager
+def a_world(settings: Settings, **more: Any) -> Iterator[World]:
+    world = World(settings, **more)
+    try:
+        yield world
+    finally:
+        world.close()

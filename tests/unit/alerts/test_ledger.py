@@ -1,0 +1,318 @@
+"""Rows against the chain: reorgs retract, kills repeat nothing, a flip of the attribution announces nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.ledger import Cause, Entry, Ledger, close_all, rebase, reconcile, settle_rebase
+from alerts.levels import Level
+from alerts.track import RING_HEIGHTS, Track
+from tests.unit.alerts.chains import a_hash, a_series
+
+OVER, BETWEEN, CLEAR, MAYBE = Level.OVER, Level.BETWEEN, Level.CLEAR, Level.CLEAR_POSSIBLE
+FIRST = 1
+
+
+class Follower:
+    """A track and its rows over a chain of (branch, level); `rows` is what a database would hold."""
+
+    def __init__(self, hold: int = 3, go_live_height: int | None = -1) -> None:
+        self.track = Track("rule", "0123456789ab", "bitcoin", hold, go_live_height=go_live_height)
+        self.ledger = Ledger.of(())
+        self.rows: dict[tuple[str, int], Entry] = {}
+        self.version = 0
+        self.chain: list[tuple[str, int]] = []
+
+    def reach(self, chain: list[tuple[str, int]], *, write: bool = True) -> list[Entry]:
+        """Follow to `chain`, as the alerter does: find the fork, rewind, extend, reconcile."""
+        self.chain = chain
+        hashes = {FIRST + i: a_hash(branch, FIRST + i) for i, (branch, _) in enumerate(chain)}
+        cause: Cause = "observed"
+        fork = FIRST - 1
+        if self.track.height is not None:
+            found = self.track.fork(hashes)
+            if found is None:
+                self.track, cause = self.track.fresh(), "reorg"
+            else:
+                cause = "reorg" if found < self.track.height else "observed"
+                self.track.rewind(found)
+                fork = found
+        return self._extend(chain, fork, cause, hashes)
+
+    def _extend(self, chain: list[tuple[str, int]], fork: int, cause: Cause, hashes: dict[int, str]) -> list[Entry]:
+        new = chain[fork + 1 - FIRST :]
+        series = replace(
+            a_series([0] * len(new), first=fork + 1), tip_hash=tuple(hashes[fork + 1 + i] for i in range(len(new)))
+        )
+        levels = np.array([level for _, level in new], np.int8)
+        steps = self.track.extend(series, levels)
+        self.version += 1
+        written = reconcile(self.ledger, self.track, steps, hashes=hashes, fork=fork, cause=cause, version=self.version)
+        for entry in written:
+            self.rows[(entry.alert_id, entry.sequence)] = entry
+        return written
+
+    def checkpoint(self) -> str:
+        return self.track.to_json()
+
+    def kill(self, checkpoint: str) -> None:
+        """Start again from a checkpoint and the rows."""
+        track = Track.from_json(
+            checkpoint, rule_id="rule", rule_hash="0123456789ab", chain="bitcoin", hold=self.track.hold
+        )
+        assert track is not None
+        self.track = track
+        self.ledger = Ledger.of(self.rows.values())
+        self.version += 100
+
+    def standing_claims(self) -> set[tuple[str, int, str]]:
+        return set(Ledger.of(self.rows.values()).effective(FIRST - 1, self.track.frozen_version))
+
+    def brief(self) -> list[tuple[int, str, int | None, str]]:
+        ordered = sorted(self.rows.values(), key=lambda e: e.version)
+        return [(e.sequence, e.state, e.height, e.reason) for e in ordered]
+
+
+def branch(name: str, levels: list[int]) -> list[tuple[str, int]]:
+    return [(name, level) for level in levels]
+
+
+def test_a_replay_gives_the_same_ids_and_sequences() -> None:
+    chain = branch("a", [OVER] * 5 + [CLEAR] + [OVER] * 4)
+    once, again = Follower(), Follower()
+    once.reach(chain)
+    for length in range(1, len(chain) + 1):
+        again.reach(chain[:length])
+    assert {(k, e.state, e.height) for k, e in once.rows.items()} == {
+        (k, e.state, e.height) for k, e in again.rows.items()
+    }
+    assert [row[:3] for row in once.brief()] == [
+        (0, "pending", 1),
+        (1, "firing", 4),
+        (2, "resolved", 6),
+        (0, "pending", 7),
+        (1, "firing", 10),
+    ]
+
+
+def test_a_firing_that_rests_on_an_undone_block_is_retracted_and_can_fire_again() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [OVER] * 4))  # fires at 4
+    follower.reach(branch("a", [OVER] * 3) + branch("b", [BETWEEN]))
+    assert follower.brief()[1:] == [
+        (1, "firing", 4, "observed"),
+        (2, "retracted", 4, "reorg"),
+        (3, "inactive", 4, "observed"),
+    ]
+    assert follower.ledger.open() == []
+
+
+def test_a_branch_that_says_the_same_changes_no_row_but_the_block_it_rests_on() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [OVER] * 4))
+    written = follower.reach(branch("a", [OVER] * 3) + branch("b", [OVER] * 2))
+    assert [(e.sequence, e.state, e.tip_hash) for e in written] == [(1, "firing", a_hash("b", 4))]
+    assert len(follower.rows) == 2
+
+
+def test_a_shorter_branch_takes_the_firing_back_and_the_pending_stands() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [OVER] * 5))
+    follower.reach(branch("a", [OVER] * 2) + branch("b", [OVER]))
+    assert follower.brief()[1:] == [
+        (1, "firing", 4, "observed"),
+        (2, "retracted", 3, "reorg"),
+        (3, "pending", 3, "restated"),
+    ]
+    follower.reach(branch("a", [OVER] * 2) + branch("b", [OVER] * 2))
+    assert follower.brief()[-1] == (4, "firing", 4, "observed")
+
+
+def test_an_undone_resolve_leaves_the_alert_firing() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [OVER] * 4 + [CLEAR]))
+    follower.reach(branch("a", [OVER] * 4) + branch("b", [BETWEEN]))
+    assert follower.brief()[2:] == [
+        (2, "resolved", 5, "observed"),
+        (3, "retracted", 5, "reorg"),
+        (4, "firing", 5, "restated"),
+    ]
+    assert [entry.notify for entry in follower.ledger.of_alert(next(iter(follower.ledger.rows)))] == [
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
+
+
+def test_a_kill_between_rows_and_checkpoint_writes_nothing_twice() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [OVER] * 2))
+    checkpoint = follower.checkpoint()
+    chain = branch("a", [OVER] * 4 + [CLEAR])
+    follower.reach(chain)
+    before = dict(follower.rows)
+    follower.kill(checkpoint)
+    assert follower.reach(chain) == []
+    assert follower.rows == before
+
+
+def test_rows_of_a_branch_that_lost_while_we_were_dead_are_retracted() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [OVER] * 2))
+    checkpoint = follower.checkpoint()
+    follower.reach(branch("a", [OVER] * 4))
+    follower.kill(checkpoint)
+    follower.reach(branch("a", [OVER] * 2) + branch("b", [BETWEEN, BETWEEN, BETWEEN]))
+    assert [row[1] for row in follower.brief()] == ["pending", "firing", "retracted", "inactive"]
+
+
+def test_a_reorg_deeper_than_the_ring_reads_all_history_again() -> None:
+    follower = Follower()
+    depth = RING_HEIGHTS + 20
+    follower.reach(branch("a", [CLEAR] * 10 + [OVER] * depth))
+    follower.reach(branch("a", [CLEAR] * 10) + branch("b", [CLEAR] * (depth + 1)))
+    assert [row[1] for row in follower.brief()] == ["pending", "firing", "retracted"]
+    assert follower.ledger.open() == []
+
+
+def test_history_before_go_live_is_not_told() -> None:
+    follower = Follower(go_live_height=4)
+    follower.reach(branch("a", [OVER] * 4 + [CLEAR] + [OVER] * 4))
+    assert [(e.state, e.notify) for e in sorted(follower.rows.values(), key=lambda e: (e.height, e.sequence))] == [
+        ("pending", False),
+        ("firing", False),
+        ("resolved", True),
+        ("pending", False),
+        ("firing", True),
+    ]
+
+
+def flip(follower: Follower, levels: list[int]) -> list[Entry]:
+    """Another attribution says `levels` of the same blocks."""
+    follower.version += 2
+    old = follower.track
+    new = rebase(old, "set-b", frozen_version=follower.version - 1)
+    series = a_series([0] * len(levels), first=FIRST)
+    new.extend(series, np.array(levels, np.int8))
+    written = settle_rebase(old, new, follower.ledger, follower.version)
+    follower.track = new
+    for entry in written:
+        follower.rows[(entry.alert_id, entry.sequence)] = entry
+    return written
+
+
+def test_a_flip_by_itself_fires_nothing() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [CLEAR] * 8))
+    written = flip(follower, [OVER] * 8)
+    assert [(e.state, e.reason, e.notify) for e in written] == [("rebased", "rebased", False)]
+    written = follower.reach(branch("a", [CLEAR] * 8 + [CLEAR]))
+    assert [(e.state, e.previous, e.notify) for e in written] == [("inactive", "rebased", False)]
+
+
+def test_a_hold_that_began_before_the_flip_may_end_after_it() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [CLEAR] * 8))
+    assert [e.state for e in flip(follower, [CLEAR] * 6 + [OVER] * 2)] == ["pending"]
+    written = follower.reach(branch("a", [CLEAR] * 8 + [OVER] * 2))
+    assert [(e.state, e.height, e.notify) for e in written] == [("firing", 10, True)]
+
+
+def test_an_open_alert_that_the_new_attribution_does_not_support_is_resolved() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [OVER] * 8))
+    written = flip(follower, [CLEAR] * 8)
+    assert [(e.state, e.reason, e.notify) for e in written] == [("resolved", "rebased", True)]
+
+
+def test_an_open_alert_that_both_support_goes_on_under_its_name_although_it_began_elsewhere() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [CLEAR] * 2 + [OVER] * 6))
+    name = follower.ledger.open()[0].alert_id
+    assert flip(follower, [OVER] * 8) == []
+    written = follower.reach(branch("a", [OVER] * 8 + [CLEAR]))
+    assert [(e.alert_id, e.state, e.previous) for e in written] == [(name, "resolved", "firing")]
+
+
+def test_flipping_again_after_a_kill_adds_nothing() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [CLEAR] * 8))
+    checkpoint = follower.checkpoint()
+    flip(follower, [OVER] * 8)
+    before = dict(follower.rows)
+    follower.kill(checkpoint)
+    assert flip(follower, [OVER] * 8) == []
+    assert follower.rows == before
+
+
+def test_an_alert_whose_rule_is_gone_is_closed() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [OVER] * 8))
+    closed = close_all(follower.ledger, 99)
+    assert [(e.state, e.reason, e.sequence, e.notify) for e in closed] == [("resolved", "rule-changed", 2, True)]
+    assert close_all(follower.ledger, 100) == []
+
+
+levels = st.sampled_from([OVER, OVER, OVER, BETWEEN, CLEAR, MAYBE])
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[tuple[list[tuple[str, int]], bool]]:
+    """Chains to reach one after the other, each a fork of the one before; and whether to be killed before it."""
+    chain: list[tuple[str, int]] = []
+    found = []
+    for number in range(draw(st.integers(1, 6))):
+        keep = draw(st.integers(max(0, len(chain) - 8), len(chain)))
+        grown = draw(st.lists(levels, min_size=1, max_size=10))
+        chain = chain[:keep] + branch(f"b{number}", grown)
+        found.append((chain, draw(st.booleans())))
+    return found
+
+
+@given(histories(), st.integers(0, 4))
+@settings(deadline=None)
+def test_after_any_reorgs_and_kills_the_rows_claim_what_a_straight_run_claims(
+    history: list[tuple[list[tuple[str, int]], bool]], hold: int
+) -> None:
+    follower = Follower(hold)
+    checkpoint = follower.checkpoint()
+    for chain, kill in history:
+        if kill:
+            follower.kill(checkpoint)
+        else:
+            checkpoint = follower.checkpoint()
+        follower.reach(chain)
+    straight = Follower(hold)
+    straight.reach(history[-1][0])
+    assert follower.track.marks == straight.track.marks
+    assert follower.standing_claims() == straight.standing_claims()
+    assert [(e.alert_id, e.state) for e in follower.ledger.open()] == [
+        (e.alert_id, e.state) for e in straight.ledger.open()
+    ]
+
+
+@given(histories(), st.integers(0, 4))
+@settings(deadline=None)
+def test_reaching_a_chain_again_writes_nothing(history: list[tuple[list[tuple[str, int]], bool]], hold: int) -> None:
+    follower = Follower(hold)
+    for chain, _ in history:
+        follower.reach(chain)
+        assert follower.reach(chain) == []
+
+
+@given(histories(), st.integers(0, 4))
+@settings(deadline=None)
+def test_sequences_of_an_alert_count_from_zero_without_gaps(
+    history: list[tuple[list[tuple[str, int]], bool]], hold: int
+) -> None:
+    follower = Follower(hold)
+    for chain, _ in history:
+        follower.reach(chain)
+    for rows in follower.ledger.rows.values():
+        assert sorted(rows) == list(range(len(rows)))
