@@ -58,12 +58,14 @@ def run_backfill(
     to_height: int | None = None,
     wait_until_held: bool = True,
     on_published: Callable[[], None] | None = None,
+    on_held: Callable[[int], None] | None = None,
 ) -> ReplayReport:
     """Publish the source's blocks from `from_height` (or the first of `from_time`, seconds) to `to_height` (its tip where None).
 
     What ClickHouse holds already is not sent again, apart from the newest blocks. `speed` is a multiple of real time, 0 flat out.
-    `on_progress` gets (height, last height), `on_published` is called once all is acknowledged by Kafka. Without `wait_until_held`
-    it returns then; otherwise streams must run for the wait to end. Migrations must have run. The source is closed at the end.
+    `on_progress` gets (height, last height), `on_published` is called once all is acknowledged by Kafka, and from then
+    `on_held` gets the height that ClickHouse holds. Without `wait_until_held` it returns then; otherwise streams must run for
+    the wait to end. Migrations must have run. The source is closed at the end.
 
     ConfigError for a range that the source does not have or that does not adjoin what the dataset holds, and for a dataset of a kind
     that this source must not fill.
@@ -97,7 +99,7 @@ def run_backfill(
                         on_published()
                         on_published = None
                     if wait_until_held:
-                        feed.wait_until_held()
+                        feed.wait_until_held(on_held=on_held)
                     complete = True
                 except BrokerLostMemory:
                     losses += 1

@@ -101,15 +101,23 @@ class Feed:
             log.warning("kafka lost its messages: publishing again what clickhouse does not hold")
             raise BrokerLostMemory
 
-    def wait_until_held(self, poll_seconds: float = 0.5) -> None:
-        """Return when ClickHouse holds the block that was published last. Raises BrokerLostMemory."""
+    def wait_until_held(self, *, on_held: Callable[[int], None] | None = None, poll_seconds: float = 0.25) -> None:
+        """Return when ClickHouse holds the block that was published last; `on_held` gets the height held meanwhile.
+
+        Raises BrokerLostMemory.
+        """
         self.publisher.flush()
         last = self.last
         if last is None:
             return
         while not self._waiter.until("clickhouse", lambda: self._held.holds(last.height, last.hash)):
             self.check_broker()
+            if on_held is not None:
+                tip = self.held_tip()
+                on_held(0 if tip is None else tip.height)
             self._waiter.pause(poll_seconds)
+        if on_held is not None:
+            on_held(last.height)
 
     def _publish_until_failure(
         self,

@@ -70,7 +70,7 @@ class HeldBlocks:
         """Ranges of heights, first and last included, that lie between canonical blocks and are missing."""
         rows = self._clickhouse.query(
             """SELECT before + 1, height - 1 FROM (
-                SELECT height, lagInFrame(height, 1, height - 1) OVER
+                SELECT toInt64(height) AS height, lagInFrame(toInt64(height), 1, toInt64(height) - 1) OVER
                     (ORDER BY height ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before
                 FROM blocks_log FINAL WHERE chain = {chain:String} AND status = 'canonical'
             ) WHERE height > before + 1 ORDER BY height LIMIT 1000""",
