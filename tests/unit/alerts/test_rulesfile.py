@@ -1,0 +1,103 @@
+"""The rules file: what ships, and one file for each mistake, whose first line is the message that it must give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alerts.rules.base import HeightRule, Rule, TimerRule
+from alerts.rules.registry import RULE_TYPES
+from alerts.rules.top_share import TopShareRule
+from alerts.rulesfile import MAX_FILE_BYTES, load_rules, parse_rules
+from counterpoise.errors import ConfigError
+
+MISTAKES = sorted((Path(__file__).parent / "mistakes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", MISTAKES, ids=lambda path: path.stem)
+def test_a_mistake_gives_its_message(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        parse_rules(text, "rules file")
+    assert str(caught.value) == text.splitlines()[0].removeprefix("# ")
+
+
+def test_every_field_of_every_type_has_a_mistake_file_or_is_free() -> None:
+    """Each field's expectation is a sentence: a mistake in it can always be explained."""
+    for model in RULE_TYPES.values():
+        for name, field in model.model_fields.items():
+            assert name == "type" or field.description, f"{model.__name__}.{name}"
+
+
+def test_the_shipped_rules_are_the_documented_ones() -> None:
+    rules = {rule.id: rule for rule in load_rules(None)}
+    assert {rule_id for rule_id, rule in rules.items() if not rule.enabled} == {"top4-probability"}
+    top = rules["top4-share"]
+    assert isinstance(top, TopShareRule)
+    assert (top.k, top.view, top.window_blocks, top.above, top.for_blocks, top.clear_below) == (
+        4,
+        "raw",
+        1008,
+        0.75,
+        36,
+        0.73,
+    )
+    assert {type(rule) for rule in rules.values()} == set(RULE_TYPES.values())
+    assert getattr(rules["no-block"], "after", None) == 7_200
+
+
+def test_every_type_is_judged_one_way_or_the_other() -> None:
+    for name, model in RULE_TYPES.items():
+        assert model.model_fields["type"].default == name
+        assert issubclass(model, HeightRule) != issubclass(model, TimerRule)
+
+
+def hash_of(**fields: object) -> str:
+    [rule] = parse_rules(f"version: 1\nrules: [{ {'id': 'a', 'type': 'top_share', **fields} }]", "rules file")
+    return rule.rule_hash
+
+
+def test_the_hash_follows_from_what_a_rule_says_and_nothing_else() -> None:
+    assert hash_of() == hash_of(above=0.75, for_blocks=36, k=4)
+    assert hash_of() == hash_of(title="another title") == hash_of(id="b") == hash_of(enabled=False).lower()
+    changed = [hash_of(above=0.76), hash_of(k=3), hash_of(view="entity"), hash_of(for_blocks=0), hash_of(chain="other")]
+    assert len({hash_of(), *changed}) == 6
+    assert all(len(found) == 12 and set(found) <= set("0123456789abcdef") for found in changed)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    with pytest.raises(ConfigError) as caught:
+        load_rules(path)
+    assert str(caught.value) == (
+        f"rules file {str(path)!r} cannot be read (No such file or directory): "
+        "set COUNTERPOISE_ALERTS__RULES_FILE to a file, or leave it out for the shipped rules"
+    )
+
+
+def test_a_file_that_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_bytes(b"version: 1 # caf\xe9")
+    with pytest.raises(ConfigError) as caught:
+        load_rules(path)
+    assert str(caught.value) == (
+        f"rules file {str(path)!r} is not UTF-8 at byte 16: save it as UTF-8, then check with `counterpoise alerts rules`"
+    )
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text("#" * (MAX_FILE_BYTES + 1))
+    with pytest.raises(ConfigError) as caught:
+        load_rules(path)
+    assert str(caught.value) == (
+        f"rules file {str(path)!r} has 262145 bytes, expected at most 262144: "
+        "correct it, then check with `counterpoise alerts rules`"
+    )
+
+
+def test_a_rule_is_closed_and_frozen() -> None:
+    rule: Rule = load_rules(None)[0]
+    with pytest.raises(ValueError, match="frozen"):
+        rule.id = "other"  # type: ignore[misc]
