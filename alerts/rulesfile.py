@@ -37,9 +37,7 @@ def load_rules(path: Path | None) -> tuple[Rule, ...]:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{name} is not UTF-8 at byte {error.start}: save it as UTF-8, {NEXT_STEP[12:]}"
-        ) from None
+        raise ConfigError(f"{name} is not UTF-8 at byte {error.start}: save it as UTF-8, {NEXT_STEP[12:]}") from None
     return parse_rules(text, name)
 
 

@@ -1,0 +1,189 @@
+"""Messages: what they say, Slack's limits, and that nothing from outside can format, mention or link."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.messages import (
+    Context,
+    Message,
+    Past,
+    changed_root,
+    confirmation,
+    console_line,
+    cut,
+    escape,
+    reminder_message,
+    start_message,
+    transition_message,
+)
+from counterpoise.contracts.alerts import AlertTransition, Evidence
+
+CONTEXT = Context(
+    "Top-4 pool share above 75 %",
+    "top-4 share of 1008 blocks (raw) over 75 % for 36 blocks, clear below 73 %",
+    "main",
+    tip_height=760_905,
+    past=(Past(144, 1008, {"foundry": 240, "antpool": 200}), Past(1008, 1008, {"foundry": 260})),
+)
+
+
+def a_transition(**more: object) -> AlertTransition:
+    evidence = Evidence(
+        chain="bitcoin",
+        view="raw",
+        window_blocks=1008,
+        from_height=759_896,
+        height=760_903,
+        tip_hash="0" * 64,
+        attribution_id="set-a",
+        n=1008,
+        unknown=20,
+        pools_seen=18,
+        counts=(("foundry", 260), ("antpool", 210), ("f2pool", 150), ("binance", 139), ("viabtc", 80), ("braiins", 40)),
+        sql="SELECT 1 < 2",
+    )
+    fields: dict[str, object] = {
+        "alert_id": "0123456789abcdef",
+        "sequence": 1,
+        "rule_id": "top4-share",
+        "rule_hash": "0123456789ab",
+        "state": "firing",
+        "event_time": 1_667_045_078,  # 2022-10-29 12:04:38 UTC
+        "recorded_at_ms": 1_667_045_080_000,
+        "value": 0.753,
+        "value_low": 0.753,
+        "value_high": 0.773,
+        "interval_low": 0.725,
+        "interval_high": 0.778,
+        "threshold": 0.75,
+        "summary": "top-4 pool share 75.3 %, over 75 % for 36 blocks (window 1008, height 760903)",
+        "evidence": evidence,
+    }
+    return AlertTransition.model_validate(fields | more)
+
+
+def text_of(message: Message) -> str:
+    return json.dumps(message.blocks, ensure_ascii=False)
+
+
+def test_a_firing_says_all_that_a_desk_asks() -> None:
+    message = transition_message(a_transition(), CONTEXT)
+    said = text_of(message)
+    for part in (
+        "🔴 FIRING: Top-4 pool share above 75 %",
+        "75.3 %",
+        "bounds 75.3 % to 77.3 %: 20 of 1008 blocks unknown",
+        "72.5 % to 77.8 %",
+        "over 75 % for 36 blocks",
+        "1008 blocks (raw), n = 1008",
+        "759896 to 760903",
+        "2022-10-29 12:04 UTC",
+        "provisional (3 of 6 confirmations)",
+        "set-a",
+        "SELECT 1 &lt; 2",
+    ):
+        assert part in said, part
+    assert message.text.startswith("🔴 FIRING: Top-4 pool share above 75 %: top-4 pool share 75.3 %")
+
+
+def test_leaders_change_in_percentage_points_against_earlier_windows() -> None:
+    table = next(b["text"]["text"] for b in transition_message(a_transition(), CONTEXT).blocks if "Leaders" in str(b))
+    lines = table.splitlines()
+    assert lines[1].replace("```", "").split() == ["pool", "blocks", "share", "vs", "144", "ago", "vs", "1008", "ago"]
+    # foundry: 260/1008 now, 240/1008 and 260/1008 then: +1.98 and 0 points.
+    assert lines[2].split() == ["foundry", "260", "25.8", "%", "+2.0", "+0.0"]
+    assert lines[3].split() == ["antpool", "210", "20.8", "%", "+1.0", "not", "in", "top", "6"]
+    assert len(lines) == 2 + 5
+
+
+@pytest.mark.parametrize(
+    ("tip", "said"),
+    [
+        (760_903, "provisional (1 of 6 confirmations)"),
+        (760_907, "provisional (5 of 6 confirmations)"),
+        (760_908, "final (6 confirmations)"),
+        (760_902, "provisional (0 of 6 confirmations)"),
+        (None, ""),
+    ],
+)
+def test_six_confirmations_make_it_final(tip: int | None, said: str) -> None:
+    assert confirmation(a_transition(), tip) == said
+
+
+def test_the_console_line() -> None:
+    assert console_line(a_transition(), CONTEXT) == (
+        "2022-10-29 12:04  FIRING  top-4 pool share 75.3 %, over 75 % for 36 blocks "
+        "(window 1008, height 760903, n=1008, unknown 20, 95 % 72.5–77.8)"
+    )
+
+
+def test_an_edited_root_shows_the_state_that_holds_and_what_fired() -> None:
+    latest = a_transition(sequence=2, state="resolved", summary="top-4 pool share 72.9 %, below 73 %")
+    message = changed_root(a_transition(), latest, CONTEXT)
+    assert message.blocks[0]["text"]["text"] == "🟢 RESOLVED: Top-4 pool share above 75 %"
+    assert "Fired: top-4 pool share 75.3 %" in text_of(message)
+    assert message.text.startswith("🟢 RESOLVED")
+
+
+def test_a_change_in_the_thread_leaves_out_leaders_and_sql() -> None:
+    said = text_of(transition_message(a_transition(state="resolved"), CONTEXT, root=False))
+    assert "Leaders" not in said
+    assert "SELECT" not in said
+
+
+def test_the_state_at_start_lists_rules_and_what_is_open() -> None:
+    message = start_message([("Top-4", "75.3 %")], [a_transition()], dataset="main", height=760_903, time=1_667_045_078)
+    assert message.text == "Counterpoise watches main from height 760903 (2022-10-29 12:04 UTC): 1 firing, 1 open"
+    assert "• Top-4: 75.3 %" in text_of(message)
+    assert "*firing* since 2022-10-29 12:04 UTC" in text_of(message)
+    assert "• none" in text_of(start_message([], [], dataset="main", height=1, time=0))
+
+
+def test_a_reminder() -> None:
+    assert reminder_message(a_transition(), 1, CONTEXT).text == (
+        "Still firing after 1 week: Top-4 pool share above 75 % (since 2022-10-29 12:04 UTC)"
+    )
+
+
+def test_escaping() -> None:
+    assert escape("<!channel> & <@U1>") == "&lt;!channel&gt; &amp; &lt;@U1&gt;"
+
+
+def test_cutting_does_not_leave_half_an_escape() -> None:
+    assert cut("abc&amp;def", 6) == "abc…"
+    assert cut("abc", 3) == "abc"
+
+
+nasty = st.text(st.characters(codec="utf-8"), min_size=1, max_size=6_000)
+
+
+@given(nasty, nasty, nasty, st.lists(st.tuples(nasty, st.integers(1, 1008)), max_size=6))
+def test_slacks_limits_hold_and_nothing_is_markup_for_any_text(
+    title: str, summary: str, sql: str, counts: list[tuple[str, int]]
+) -> None:
+    evidence = a_transition().evidence.model_copy(update={"counts": tuple(counts), "sql": sql})
+    transition = a_transition(summary=summary[:1_000], evidence=evidence)
+    context = Context(title, title, title, tip_height=1, past=CONTEXT.past)
+    resolved = transition.model_copy(update={"state": "resolved"})
+    for message in (
+        transition_message(transition, context),
+        changed_root(transition, resolved, context),
+        reminder_message(transition, 3, context),
+        start_message([(title, summary)] * 100, [transition] * 100, dataset=title, height=1, time=1),
+    ):
+        assert 0 < len(message.text) <= 4_000
+        assert 0 < len(message.blocks) <= 50
+        for block in message.blocks:
+            parts = [block.get("text"), *block.get("fields", []), *block.get("elements", [])]
+            for part in filter(None, parts):
+                limit = 150 if block["type"] == "header" else 2_000 if "fields" in block else 3_000
+                assert 0 < len(part["text"]) <= limit
+                if part["type"] == "mrkdwn":
+                    assert "<" not in part["text"]
+                    assert ">" not in part["text"]
+        assert "<" not in message.text
