@@ -82,7 +82,7 @@ def replay_line(
             chain = settings.ingest.chain
             _show_until(
                 lambda: (
-                    _alerts_reached(clickhouse, chain, report.last_height)
+                    alerts_reached(clickhouse, chain, report.last_height)
                     or services.failure is not None
                     or time.monotonic() > deadline
                 ),
@@ -91,7 +91,7 @@ def replay_line(
             )
             if services.failure is not None:
                 raise services.failure
-            if not _alerts_reached(clickhouse, chain, report.last_height):
+            if not alerts_reached(clickhouse, chain, report.last_height):
                 raise RetryableError(f"the alerter did not reach height {report.last_height}: see {log_file}")
         finally:
             stop.set()
@@ -106,6 +106,7 @@ def _show_until(done: Callable[[], bool], clickhouse: ClickHouse, view: LineView
         time.sleep(POLL_SECONDS)
 
 
-def _alerts_reached(clickhouse: ClickHouse, chain: str, height: int) -> bool:
+def alerts_reached(clickhouse: ClickHouse, chain: str, height: int) -> bool:
+    """Whether every rule of the chain has judged this height."""
     [(rules, lowest)] = clickhouse.query(_ALERTS_AT, {"chain": chain})
     return bool(rules) and int(lowest) >= height

@@ -1,0 +1,98 @@
+"""The whole line: blocks through Kafka, Faust and ClickHouse, every score of every block and the alerter included.
+
+    python -m bench.line [--blocks FILE]
+
+Without a file the packaged monthly figures are replayed (as many blocks, simulated). Three clocks: engines' start-up, the replay from
+the first block published to the last one scored and judged (services already running), and the memory of the workers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from bench.report import Figure, machine, peak_memory_mib
+from counterpoise.cli.replay_line import alerts_reached
+from counterpoise.cli.whole_line import Services, start_afresh
+from counterpoise.clickhouse.client import connect
+from counterpoise.clock import SystemClock
+from counterpoise.embedded.stack import ANY_PORTS, down, up
+from counterpoise.endpoints import clickhouse_target
+from counterpoise.settings import Settings
+from counterpoise.telemetry.logs import configure_logging
+from counterpoise.telemetry.status import ServiceStatus, read_status
+from ingest.replay_job import run_replay
+
+SECONDS_LIMIT = 20.0
+MEMORY_LIMIT_MIB = 300.0
+START_LIMIT_SECONDS = 3.0
+READY_PATIENCE_SECONDS = 60.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--blocks", type=Path, help="Parquet, CSV or JSONL of blocks; the packaged figures if left out")
+    source: Path | None = parser.parse_args().blocks
+    configure_logging("text", "warning")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ |= {
+            "COUNTERPOISE_STATE_DIR": folder,
+            "COUNTERPOISE_DATASET": "bench",
+            "COUNTERPOISE_DATASET_KIND": "historical" if source else "simulated",
+            "COUNTERPOISE_ALERTS__NOTIFIER": "console",
+        }
+        began = time.perf_counter()
+        up(Path(folder), ANY_PORTS)
+        started_seconds = time.perf_counter() - began
+        try:
+            figures = run(Settings.load(), source or "figures")
+        finally:
+            down(Path(folder))
+    print(f"{machine()}\n")
+    print("| figure | measured | against | ratio |\n|---|---|---|---|")
+    for figure in (Figure("embedded engines, start-up", started_seconds, "s", START_LIMIT_SECONDS), *figures):
+        print(figure.line())
+
+
+def run(settings: Settings, source: Path | str) -> list[Figure]:
+    start_afresh(settings)
+    clock, stop = SystemClock(), threading.Event()
+    with (
+        Services(settings, settings.run_dir / "services.log"),
+        ServiceStatus("ingest", settings.run_dir, clock) as status,
+        connect(clickhouse_target(settings), settings.dataset) as clickhouse,
+    ):
+        pids = wait_for_services(settings)
+        began = time.perf_counter()
+        report = run_replay(settings, source, stop=stop, status=status, speed=0.0)
+        scored_seconds = time.perf_counter() - began
+        while not alerts_reached(clickhouse, settings.ingest.chain, report.last_height):
+            time.sleep(0.02)
+        judged_seconds = time.perf_counter() - began
+        memory = {name: peak_memory_mib(pid) for name, pid in pids.items()}
+    blocks = report.blocks
+    return [
+        Figure(f"{blocks:,} blocks, first published to last scored", scored_seconds, "s", SECONDS_LIMIT),
+        Figure(f"{blocks:,} blocks, first published to last judged by the alerter", judged_seconds, "s", SECONDS_LIMIT),
+        *(Figure(f"peak memory of {name}", mib, "MiB", MEMORY_LIMIT_MIB) for name, mib in memory.items()),
+    ]
+
+
+def wait_for_services(settings: Settings) -> dict[str, int]:
+    """Their process ids, once both say that they work."""
+    deadline = time.monotonic() + READY_PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        found = {name: read_status(settings.run_dir, name) for name in ("streams", "alerts")}
+        if all(status is not None and status["state"] == "working" for status in found.values()):
+            return {name: int(status["pid"]) for name, status in found.items() if status}
+        time.sleep(0.1)
+    raise SystemExit(f"services did not start: {json.dumps(found, default=str)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""One line a figure, always against a limit or a peer of the same run: the ratio is what may be compared between machines."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A measurement and what it is held against; under 1.00 is inside the limit."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float
+    against: str = "limit"
+
+    def line(self) -> str:
+        """The figure as a row of the table in docs/benchmarks.md."""
+        return (
+            f"| {self.name} | {self.value:,.2f} {self.unit} | {self.against} {self.limit:,.2f} {self.unit} | "
+            f"{self.value / self.limit:.2f} |"
+        )
+
+
+def machine() -> str:
+    """Processor, cores, memory, Python: what a figure must be read with."""
+    model = platform.processor() or platform.machine()
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+        memory_kib = int(Path("/proc/meminfo").read_text(encoding="utf-8").split()[1])
+        memory = f", {memory_kib / 1024**2:.0f} GiB"
+    except (OSError, ValueError):
+        memory = ""
+    return f"{model}, {os.cpu_count()} cores{memory}, Python {platform.python_version()}, {platform.system()}"
+
+
+def peak_memory_mib(pid: int) -> float:
+    """The most memory a process had resident so far, in MiB; NaN where the system does not say."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return float("nan")
