@@ -7,6 +7,7 @@ surely not taken, perhaps taken (look it up first), or never to be taken.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from http.client import HTTPException
@@ -194,6 +195,8 @@ def _judge(error: SlackApiError) -> NotAcceptedError | AmbiguousError | RefusedE
     status = int(getattr(error.response, "status_code", 0) or 0)
     data = error.response.data if hasattr(error.response, "data") else error.response
     code = str(data.get("error", "")) if isinstance(data, dict) else ""
+    if not re.fullmatch(r"[a-z0-9_]+", code):
+        code = ""  # not Slack's own words: something stands between, or the answer was cut
     if status == 429 or code in ("ratelimited", "rate_limited", "message_limit_exceeded"):
         headers = {name.lower(): value for name, value in dict(getattr(error.response, "headers", {}) or {}).items()}
         return NotAcceptedError("Slack asks us to slow down", _seconds(headers.get("retry-after")))
