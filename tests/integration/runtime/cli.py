@@ -1,0 +1,30 @@
+"""Run the command line as a user does: a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def clean_environment(more: dict[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without any setting of ours, plus `more`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERPOISE_")}
+    return kept | {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"} | (more or {})
+
+
+def counterpoise(
+    *arguments: str, cwd: Path, timeout_seconds: float = 60.0, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "counterpoise", *arguments],
+        cwd=cwd,
+        env=clean_environment(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+        check=False,
+    )

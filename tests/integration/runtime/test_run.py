@@ -1,0 +1,208 @@
+"""`counterpoise run` and `status` with the real services on the real engines: falls, stalls, outages, a wrong setting."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
+from counterpoise.contracts.envelope import encode
+from counterpoise.contracts.topics import BLOCKS
+from counterpoise.kafka.clients import make_producer
+from counterpoise.kafka.lag import read_lag, total_lag
+from counterpoise.settings import Settings
+from counterpoise.telemetry.status import read_status
+from tests.engines import ClickHouseServer, RunningKafka, as_environment, settings_for
+from tests.integration.runtime.cli import clean_environment, counterpoise
+
+HERE = Path(__file__).parent
+
+
+class Supervised:
+    """`counterpoise run …` as a process."""
+
+    def __init__(self, settings: Settings, *what: str, **more: str) -> None:
+        self._settings = settings
+        self._log = settings.state_dir / "run.log"
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "counterpoise", "run", *what],
+                cwd=HERE,
+                env=clean_environment(as_environment(settings) | more),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def status(self, service: str) -> dict[str, Any]:
+        return read_status(self._settings.run_dir, service) or {"state": "nothing yet", "pid": 0}
+
+    def until(self, true: Callable[[], bool], what: str, seconds: float = 45.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}\n{self.log[-3000:]}"
+            time.sleep(0.1)
+
+    def end(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def runs() -> Iterator[list[Supervised]]:
+    found: list[Supervised] = []
+    yield found
+    for run in found:
+        run.end()
+
+
+def report(settings: Settings) -> tuple[int, dict[str, Any]]:
+    done = counterpoise("status", "--json", cwd=HERE, environment=as_environment(settings))
+    found: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, found
+
+
+def test_a_worker_is_restarted_after_a_kill_and_ends_in_order_on_sigterm(
+    migrated: Settings, runs: list[Supervised]
+) -> None:
+    run = Supervised(migrated, "streams")
+    runs.append(run)
+    run.until(lambda: run.status("streams")["state"] == "working", "streams works")
+    first = run.status("streams")["pid"]
+    code, seen = report(migrated)
+    assert code == 1, "two services never ran"
+    assert [e["problem"] for e in seen["engines"]] == [None, None]
+    assert {s["name"]: s["state"] for s in seen["services"]} == {
+        "ingest": "never ran",
+        "streams": "working",
+        "alerts": "never ran",
+    }
+    os.kill(first, signal.SIGKILL)
+    run.until(lambda: run.status("streams")["pid"] not in (0, first), "a new worker")
+    run.until(lambda: run.status("streams")["state"] == "working", "the new worker works")
+    assert run.end() == 0
+    assert run.status("streams")["state"] == "stopped"
+    assert "signal 9" in run.log
+
+
+def test_a_wrong_setting_stops_everything_with_one_line_and_code_2(settings: Settings) -> None:
+    done = counterpoise("run", "streams", cwd=HERE, environment=as_environment(settings))  # never migrated
+    assert done.returncode == 2
+    own = [line for line in done.stderr.splitlines() if line.startswith("counterpoise: ")]
+    assert len(own) == 1
+    assert own[0].startswith("counterpoise: streams: ")
+    assert "counterpoise migrate" in own[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_without_engines_it_is_one_line(tmp_path: Path) -> None:
+    done = counterpoise("--state-dir", str(tmp_path / "none"), "run", "all", cwd=HERE)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        "counterpoise: no Kafka or ClickHouse address is set and no embedded engines run here"
+    )
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_second_supervisor_of_the_same_service_is_refused(migrated: Settings, runs: list[Supervised]) -> None:
+    run = Supervised(migrated, "streams")
+    runs.append(run)
+    run.until(lambda: run.status("streams")["state"] in ("starting", "working"), "the first runs")
+    done = counterpoise("run", "streams", cwd=HERE, environment=as_environment(migrated))
+    assert done.returncode == 2
+    assert f"of dataset {migrated.dataset} already runs with the state directory" in done.stderr
+
+
+def test_a_killed_supervisor_leaves_no_worker_behind(migrated: Settings, runs: list[Supervised]) -> None:
+    run = Supervised(migrated, "streams")
+    runs.append(run)
+    run.until(lambda: run.status("streams")["state"] == "working", "streams works")
+    worker = run.status("streams")["pid"]
+    run.process.kill()
+    run.process.wait()
+    run.until(
+        lambda: not Path(f"/proc/{worker}").exists() if Path("/proc").exists() else gone(worker), "the worker ends"
+    )
+
+
+def test_a_frozen_worker_is_a_stall_and_is_replaced(migrated: Settings, runs: list[Supervised]) -> None:
+    run = Supervised(migrated, "streams", COUNTERPOISE_HEALTH__STALL_AFTER_SECONDS="4")
+    runs.append(run)
+    run.until(lambda: run.status("streams")["state"] == "working", "streams works")
+    first = run.status("streams")["pid"]
+    os.kill(first, signal.SIGSTOP)  # alive, and does nothing
+    run.until(lambda: run.status("streams")["pid"] not in (0, first), "a new worker")
+    assert "its main loop stood still for" in run.log
+
+
+def test_an_outage_of_clickhouse_is_a_wait_that_status_shows_and_no_restart(
+    kafka: RunningKafka, own_clickhouse: ClickHouseServer, state_dir: Path, runs: list[Supervised]
+) -> None:
+    from counterpoise.clickhouse.migrations import migrate
+
+    settings = settings_for(kafka, own_clickhouse, state_dir)
+    migrate(own_clickhouse.target, settings.dataset_of)
+    run = Supervised(settings, "streams", COUNTERPOISE_HEALTH__STALL_AFTER_SECONDS="3")
+    runs.append(run)
+    run.until(lambda: run.status("streams")["state"] == "working", "streams works")
+    worker = run.status("streams")["pid"]
+    send_block(settings, 800_000)
+    run.until(lambda: lag_of(settings) == 0, "the first block is acknowledged")
+    own_clickhouse.kill()
+    send_block(settings, 800_001)
+    run.until(lambda: run.status("streams")["state"] == "waiting", "streams waits")
+    time.sleep(8)  # well over the stall limit
+    code, seen = report(settings)
+    streams = next(s for s in seen["services"] if s["name"] == "streams")
+    assert code == 1
+    assert (streams["state"], streams["healthy"], streams["status"]["waiting_on"]) == ("waiting", False, "clickhouse")
+    assert streams["detail"].startswith("on clickhouse for ")
+    own_clickhouse.restart()
+    run.until(lambda: lag_of(settings) == 0, "the second block is acknowledged")
+    run.until(lambda: run.status("streams")["state"] == "working", "the wait is over")
+    assert run.status("streams")["pid"] == worker, "a wait is not a stall"
+    assert [block["height"] for block in report(settings)[1]["last_blocks"]] == [800_001]
+
+
+def send_block(settings: Settings, height: int) -> None:
+    """One block whose hash follows from its height."""
+    event = BlockEvent(
+        chain="bitcoin",
+        height=height,
+        hash=f"{height:064x}",
+        prev_hash=f"{height - 1:064x}",
+        time=1_700_000_000 + height - 800_000,
+        bits=0x1703_4219,
+        source="test",
+        seen_at_ms=1_700_000_000_000,
+    )
+    value = encode([event], kind=BLOCK_KIND, dataset=settings.dataset, producer="test", sent_at_ms=1_700_000_000_000)
+    producer = make_producer(str(settings.kafka.bootstrap_servers), "test")
+    producer.send(BLOCKS.full_name(settings.dataset), value, key=b"bitcoin").get(10)
+    producer.close()
+
+
+def lag_of(settings: Settings) -> int:
+    """Blocks not yet acknowledged by streams."""
+    return total_lag(read_lag(str(settings.kafka.bootstrap_servers), settings.dataset), f"{settings.dataset}.streams")
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False

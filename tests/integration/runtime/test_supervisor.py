@@ -1,0 +1,199 @@
+"""The supervisor with real processes: small programs that fall, stall, wait, or have a wrong setting."""
+
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from counterpoise.errors import ConfigError
+from counterpoise.supervision.backoff import Backoff
+from counterpoise.supervision.child import Service
+from counterpoise.supervision.stall import Sight
+from counterpoise.supervision.supervisor import Supervisor
+
+STAY = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\nprint('up', flush=True)\ntime.sleep(60)"
+
+
+def service(name: str, program: str, *, may_finish: bool = False) -> Service:
+    return Service(name, (sys.executable, "-c", program), may_finish)
+
+
+class Run:
+    """A supervisor in a thread, and all that it said."""
+
+    def __init__(self, *services: Service, **options: Any) -> None:
+        self.stop = threading.Event()
+        self.lines: list[tuple[str, str]] = []
+        self.changes: list[tuple[str, int | None, int, str]] = []
+        self.error: BaseException | None = None
+        options.setdefault("make_backoff", lambda: Backoff(0.02, 0.1, 60.0, random.Random(1)))
+        options.setdefault("grace_seconds", 5.0)
+        self.supervisor = Supervisor(
+            services,
+            self.stop,
+            lambda name, line: self.lines.append((name, line)),
+            on_change=lambda *change: self.changes.append(change),
+            **options,
+        )
+        self._thread = threading.Thread(target=self._go)
+        self._thread.start()
+
+    def _go(self) -> None:
+        try:
+            self.supervisor.run()
+        except BaseException as error:
+            self.error = error
+
+    def until(self, true: Callable[[], bool], seconds: float = 20.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < deadline, (self.lines, self.changes)
+            time.sleep(0.01)
+
+    def end(self) -> None:
+        self.stop.set()
+        self.join()
+
+    def join(self) -> None:
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def starts(self, name: str) -> list[int]:
+        return [pid for of, pid, _, why in self.changes if of == name and why == "started" and pid is not None]
+
+
+@pytest.fixture
+def started() -> Iterator[list[Run]]:
+    runs: list[Run] = []
+    yield runs
+    for run in runs:
+        run.end()
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_a_killed_service_is_started_again_and_the_other_is_not_touched(started: list[Run]) -> None:
+    run = Run(service("a", STAY), service("b", STAY))
+    started.append(run)
+    run.until(lambda: run.lines.count(("a", "up")) == 1 and run.lines.count(("b", "up")) == 1)
+    os.kill(run.starts("a")[0], signal.SIGKILL)
+    run.until(lambda: len(run.starts("a")) == 2)
+    assert ("a", None, 1, "signal 9") in run.changes
+    assert len(run.starts("b")) == 1
+    run.end()
+    assert run.error is None
+    assert all(gone(pid) for pid in run.starts("a") + run.starts("b"))
+
+
+def test_a_service_that_falls_again_and_again_is_started_with_growing_waits(started: list[Run]) -> None:
+    run = Run(service("a", "raise SystemExit(70)"))
+    started.append(run)
+    run.until(lambda: len(run.starts("a")) >= 4)
+    assert [why for _, pid, _, why in run.changes if pid is None][:3] == ["exit code 70"] * 3
+
+
+def test_a_configuration_error_stops_everything_with_the_services_own_line(started: list[Run]) -> None:
+    program = "import sys; print('counterpoise: the setting x is 3, expected 4', file=sys.stderr); sys.exit(2)"
+    run = Run(service("good", STAY), service("bad", program))
+    run.join()
+    assert isinstance(run.error, ConfigError)
+    assert str(run.error) == "bad: the setting x is 3, expected 4"
+    assert all(gone(pid) for pid in run.starts("good"))
+    assert ("bad", "the setting x is 3, expected 4") not in run.lines, "said once, by the caller"
+
+
+def test_work_that_is_done_ends_the_run_and_is_not_done_again(started: list[Run]) -> None:
+    run = Run(service("a", "print('done')", may_finish=True))
+    run.join()
+    assert run.error is None
+    assert len(run.starts("a")) == 1
+
+
+def test_a_worker_that_ends_without_having_been_asked_is_started_again(started: list[Run]) -> None:
+    run = Run(service("a", "print('strange')"))
+    started.append(run)
+    run.until(lambda: len(run.starts("a")) >= 2)
+    assert ("a", None, 1, "exit code 0") in run.changes
+
+
+def test_one_that_ignores_the_request_to_stop_is_killed_after_the_grace(started: list[Run]) -> None:
+    run = Run(
+        service(
+            "a",
+            "import signal,time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(60)",
+        ),
+        grace_seconds=0.3,
+    )
+    run.until(lambda: ("a", "up") in run.lines)
+    run.end()
+    assert gone(run.starts("a")[0])
+
+
+def sights(run_of: Callable[[], Run], **status: Any) -> Callable[[list[str]], dict[str, Sight]]:
+    """What an observer would see of a service that has work and makes no progress."""
+
+    def look(names: list[str]) -> dict[str, Sight]:
+        pids = run_of().starts("a")
+        said = {"pid": pids[-1] if pids else 0, "state": "working", "last_progress_at": 1.0} | status
+        return {name: Sight(said, lag=7, committed=3) for name in names}
+
+    return look
+
+
+@pytest.mark.parametrize(("state", "restarted"), [("working", True), ("waiting", False)])
+def test_a_stall_ends_in_a_restart_and_a_wait_does_not(started: list[Run], state: str, restarted: bool) -> None:
+    run = Run(
+        service("a", STAY),
+        look=sights(lambda: started[0], state=state),
+        look_every_seconds=0.05,
+        stall_after_seconds=0.4,
+    )
+    started.append(run)
+    run.until(lambda: ("a", "up") in run.lines)
+    if restarted:
+        run.until(lambda: len(run.starts("a")) >= 2)
+        assert any(why.startswith("stalled: no progress for") for *_, why in run.changes)
+    else:
+        threading.Event().wait(1.2)
+        assert len(run.starts("a")) == 1
+
+
+def test_a_look_that_fails_does_not_end_the_supervision(started: list[Run]) -> None:
+    looked = threading.Event()
+
+    def look(names: list[str]) -> dict[str, Sight]:
+        looked.set()
+        raise OSError("nobody there")
+
+    run = Run(service("a", STAY), look=look, look_every_seconds=0.05)
+    started.append(run)
+    assert looked.wait(5)
+    run.end()
+    assert run.error is None
+
+
+def test_a_service_ends_when_its_supervisor_is_killed(tmp_path: Path) -> None:
+    """The lifeline: standard input of the service closes with the supervisor's death."""
+    read_stdin = "import sys, os\nprint(os.getpid(), flush=True)\nsys.stdin.read()"
+    run = Run(service("a", read_stdin))
+    run.until(lambda: bool(run.lines))
+    pid = int(run.lines[0][1])
+    child = run.supervisor._slots[0].child
+    assert child is not None
+    assert child._process.stdin is not None
+    child._process.stdin.close()  # what the kernel does for a killed supervisor
+    run.until(lambda: gone(pid) or len(run.starts("a")) > 1)
+    run.end()
