@@ -10,13 +10,18 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from counterpoise.embedded.clickhouse.auth import Users, read_password
 from counterpoise.embedded.clickhouse.server import Address, Server
 from counterpoise.errors import ConfigError
+
+_CLOSING_SECONDS: Final = 10.0
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -40,9 +45,6 @@ def _write_ready(path: Path, ready: dict[str, int]) -> None:
 def main(argv: list[str] | None = None) -> int:
     options = _arguments(argv)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     try:
         reader_file: Path | None = options.reader_password_file
         users = Users(read_password(options.password_file), read_password(reader_file) if reader_file else None)
@@ -50,18 +52,41 @@ def main(argv: list[str] | None = None) -> int:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    # The engine brings signal handlers of its own.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    wait_for_signal = _signals()  # only now: the engine brought handlers of its own
     server.serve()
     ready = {"port": server.port, "http_port": server.http_port, "pid": os.getpid()}
     if options.ready_file:
         _write_ready(options.ready_file, ready)
     sys.stdout.write("ready " + " ".join(f"{name}={value}" for name, value in ready.items()) + "\n")
     sys.stdout.flush()
-    stop.wait()
-    server.close()
+    wait_for_signal()
+    closing = threading.Thread(target=server.close, daemon=True)
+    closing.start()
+    closing.join(_CLOSING_SECONDS)
+    if closing.is_alive():  # what was acknowledged is safe, as it is from a kill
+        logging.getLogger(__name__).warning("a statement did not end within %g s; leaving it", _CLOSING_SECONDS)
     return 0
+
+
+def _signals() -> Callable[[], None]:
+    """Take SIGTERM and SIGINT from here on; the answer waits for one.
+
+    The kernel may give a signal to any of the engine's threads, which does not wake a waiting main thread: Python's
+    wake-up descriptor does.
+    """
+    waking, woken = socket.socketpair()
+    waking.setblocking(False)
+    signal.set_wakeup_fd(waking.fileno())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+    def wait() -> None:
+        with waking, woken:
+            while woken.recv(1)[0] not in (signal.SIGTERM, signal.SIGINT):
+                pass
+            signal.set_wakeup_fd(-1)
+
+    return wait
 
 
 if __name__ == "__main__":

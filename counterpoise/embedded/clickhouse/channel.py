@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from counterpoise.embedded.clickhouse import blocks, compression, packets
 from counterpoise.embedded.clickhouse.blocks import Block
+from counterpoise.embedded.clickhouse.exceptions import ProtocolError, ServerError
 from counterpoise.embedded.clickhouse.watcher import Watch, Watcher
 from counterpoise.embedded.clickhouse.wire import ByteReader
 
@@ -80,7 +81,12 @@ class Channel:
         body = self._body
         blocks.skip_info(body)
         body.compact()
-        block = blocks.walk(body, kind_bytes=self.kind_bytes)
+        try:
+            block = blocks.walk(body, kind_bytes=self.kind_bytes)
+        except ProtocolError:
+            raise
+        except ServerError as error:  # where the block ends is not known, so nothing after it can be read
+            raise ProtocolError(error.code, error.text, name=error.name) from None
         native = blocks.to_native(body, 0, block, kind_bytes=self.kind_bytes)
         body.compact()
         return ReceivedBlock(table, block, native)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib
+import logging
 import os
 import platform
 import sys
@@ -16,6 +17,7 @@ from counterpoise.embedded.clickhouse.exceptions import from_engine
 from counterpoise.embedded.clickhouse.statements import quote_string
 from counterpoise.errors import EngineError
 
+log = logging.getLogger(__name__)
 PLATFORMS: Final = {("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64")}
 
 
@@ -130,8 +132,11 @@ class Engine:
     def kill(self, identity: str) -> None:
         """Ask every statement of the session `identity` (first word of its log_comment) to stop; returns at once."""
         where = f"splitByChar(' ', Settings['log_comment'])[1] = {quote_string(identity)}"
-        with self._admin_lock:
-            self._admin.query(f"KILL QUERY WHERE {where} ASYNC", "Null")
+        try:
+            with self._admin_lock:
+                self._admin.query(f"KILL QUERY WHERE {where} ASYNC", "Null")
+        except RuntimeError as error:  # the engine is shutting down, which ends the statement as well
+            log.warning("cannot stop a statement: %s", error)
 
     def close(self) -> None:
         with self._admin_lock:

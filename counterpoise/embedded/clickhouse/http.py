@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 1 << 30
 MAX_SQL_BYTES: Final = 64 << 20
+_POLL_SECONDS: Final = 0.05  # how soon the accepting thread sees that it must stop
 _HEAD_BYTES: Final = 1 << 18  # an INSERT's statement must end within this much of the body
 _DATA_START = re.compile(r"[ \t]*;?[ \t]*(?:\r?\n)?")
 
@@ -81,7 +82,7 @@ class HttpServer(ThreadingHTTPServer):
 
     def serve(self) -> None:
         """Accept connections in a thread of its own; returns at once."""
-        threading.Thread(target=self.serve_forever, name="http-accept", daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(_POLL_SECONDS,), name="http-accept", daemon=True).start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._slots.acquire(blocking=False):

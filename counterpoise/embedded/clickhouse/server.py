@@ -89,6 +89,9 @@ class Server:
                 threading.Event().wait(0.1)
                 continue
             with self._lock:
+                if self._closing:
+                    sock.close()
+                    return
                 over = len(self._open) - self._limits.connections
                 if over >= _REFUSALS:
                     sock.close()
@@ -113,7 +116,8 @@ class Server:
 
     def close(self, patience_seconds: float = 5.0) -> None:
         """Stop accepting, end every connection and its statement, close the engine."""
-        self._closing = True
+        with self._lock:
+            self._closing = True
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()

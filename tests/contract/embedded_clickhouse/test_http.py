@@ -7,7 +7,7 @@ import gzip
 import http.client
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -138,7 +138,7 @@ def test_formats_parameters_and_settings(ask: Http) -> None:
 
 def test_inserts_in_every_way(ask: Http, database: str) -> None:
     ask("CREATE TABLE t (a UInt32, b String) ENGINE = MergeTree ORDER BY a", database=database)
-    where = {"database": database}
+    where: dict[str, Any] = {"database": database}
     insert = "INSERT INTO t FORMAT CSV"
     assert ask('INSERT INTO t FORMAT CSV\n1,"x"\n2,y\n', **where).status == 200
     assert ask(b'{"a": 3, "b": "z"}', query="INSERT INTO t FORMAT JSONEachRow", **where).status == 200
@@ -200,10 +200,13 @@ def test_clickhouse_connect_reads_and_writes(connected: Any, database: str) -> N
         "CREATE TABLE t (a UInt32, d DateTime64(3, 'UTC'), s LowCardinality(String), n Nullable(Float64),"
         " l Array(String)) ENGINE = MergeTree ORDER BY a"
     )
-    rows = [(1, datetime(2024, 6, 1), "a", None, ["x"]), (2, datetime(2024, 6, 2), "b", 2.5, [])]
+    rows = [
+        (1, datetime(2024, 6, 1, tzinfo=UTC), "a", None, ["x"]),
+        (2, datetime(2024, 6, 2, tzinfo=UTC), "b", 2.5, []),
+    ]
     connected.insert("t", rows, column_names=["a", "d", "s", "n", "l"])
     got = connected.query("SELECT * FROM t WHERE a >= {least:UInt8} ORDER BY a", parameters={"least": 1})
-    assert [(row[0], row[1].replace(tzinfo=None), *row[2:]) for row in got.result_rows] == rows
+    assert [(row[0], row[1].replace(tzinfo=UTC), *row[2:]) for row in got.result_rows] == rows
     assert connected.query_df("SELECT a FROM t ORDER BY a")["a"].tolist() == [1, 2]
     assert connected.query_arrow("SELECT a FROM t").num_rows == 2
     connected.insert("t", [(number, rows[0][1], "c", 0.5, []) for number in range(100_000)], column_names="*")

@@ -33,12 +33,13 @@ def one_line(result: subprocess.CompletedProcess[str]) -> str:
     return result.stderr
 
 
-def start_on(directory: Path, **ports: int) -> ClickHouseProcess:
+def start_on(directory: Path, port: int = 0, http_port: int = 0) -> ClickHouseProcess:
     return start_clickhouse(
         directory / "data",
         password_file=secret_file(directory, "password", PASSWORD),
         log_file=directory / "log",
-        **ports,
+        port=port,
+        http_port=http_port,
     )
 
 
@@ -114,9 +115,10 @@ def test_a_missing_engine(tmp_path: Path) -> None:
     (tmp_path / "chdb").mkdir()
     (tmp_path / "chdb" / "__init__.py").write_text("raise ImportError('No module named chdb')\n")
     path = secret_file(tmp_path, "password", PASSWORD)
+    command = [sys.executable, "-m", "counterpoise.embedded.clickhouse", "--path", str(tmp_path / "d")]
+    command += ["--password-file", str(path)]
     result = subprocess.run(
-        [sys.executable, "-m", "counterpoise.embedded.clickhouse", "--path", str(tmp_path / "d")]
-        + ["--password-file", str(path)],
+        command,
         capture_output=True,
         text=True,
         timeout=60,
