@@ -52,7 +52,8 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """The concentration of heights `from_height` … `height`, and the heights above that a lighter branch had reached.
+    """The concentration of heights `from_height` … `height`, and the heights above that a lighter branch had reached, even if only
+    within the batch.
 
     `table` rows index into `tip_hashes` and `times` (one entry a height).
     """
@@ -137,7 +138,7 @@ class ChainFold:
         """Fold events in their order; equal events fold to nothing but a count."""
         result = FoldResult()
         tree = self._tree
-        old_tip = tree.tip
+        highest = -1 if tree.tip is None else tree.tip.height
         touched: dict[bytes, None] = {}
         fork: int | None = None
         for event in events:
@@ -165,6 +166,7 @@ class ChainFold:
                 touched.pop(orphan.hash, None)
             if switch is not None:
                 fork = switch.fork_height if fork is None else min(fork, switch.fork_height)
+                highest = max(highest, switch.tip_height)
                 for moved in (*switch.undone, *switch.connected):
                     touched[moved.hash] = None
                 self._follow(switch.fork_height, switch.connected)
@@ -172,7 +174,7 @@ class ChainFold:
         for block_hash in touched:
             self._settle(block_hash, block_hash in parked, result)
         if fork is not None:
-            result.scored = self._score(fork, old_tip)
+            result.scored = self._score(fork, highest)
         self._prune(result)
         return result
 
@@ -226,7 +228,7 @@ class ChainFold:
             )
         )
 
-    def _score(self, fork_height: int, old_tip: Link | None) -> Scored:
+    def _score(self, fork_height: int, highest: int) -> Scored:
         tip = self._tree.tip
         if tip is None:
             raise ValueError("an empty chain has no scores")
@@ -247,7 +249,8 @@ class ChainFold:
                 raise ValueError(f"height {height} is scored but its block is not held")
             hashes.append(link.hash)
         parent = self._tree.canonical_at(first)
-        undone = () if old_tip is None else tuple(range(tip.height + 1, old_tip.height + 1))
+        # Also what was reached only within this batch: a worker that batches otherwise, and was replaced, may have written it.
+        undone = tuple(range(tip.height + 1, highest + 1))
         return Scored(
             from_height=first,
             height=tip.height,
