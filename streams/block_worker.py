@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeVar
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.epochs import claim_epoch
+from counterpoise.clickhouse.epochs import claim_epoch, highest_epoch
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.clock import Clock
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent, BlockRequest
@@ -26,8 +26,8 @@ from streams.attribution_store import current_id, current_set
 from streams.attributor import Attributor
 from streams.chain_fold import ChainFold, FoldResult
 from streams.concentration import TableCache
-from streams.dead_letter_box import RawMessage, bad_event, dead_letter, parsed_letter
-from streams.loader import load_chain, stored_chains
+from streams.dead_letter_box import RawMessage, bad_event, dead_letter, misplaced, parsed_letter
+from streams.loader import load_chain, scored_above, stored_chains
 from streams.score_message import score_event
 from streams.sinks import Sinks
 from streams.waiting import until_done
@@ -35,6 +35,17 @@ from streams.waiting import until_done
 T = TypeVar("T")
 
 REQUEST_AGAIN_SECONDS = 15.0
+
+
+@lru_cache(maxsize=1024)
+def _partition(chain: str) -> int:
+    """The partition that carries a chain: elsewhere its order would be lost, and two workers would both hold it."""
+    return partition_of(chain.encode(), BLOCKS.partitions)
+
+
+def _role(chain: str) -> str:
+    """Under which the writers of a chain claim their epochs; `reattribute` is one of them."""
+    return f"streams:{chain}"
 
 
 @dataclass(slots=True)
@@ -77,7 +88,7 @@ class BlockWorker:
         chains = self._wait(lambda: stored_chains(self._client().clickhouse))
         scores: list[ScoreEvent] = []
         for chain in chains:
-            if partition_of(chain.encode(), BLOCKS.partitions) in partitions:
+            if _partition(chain) in partitions:
                 scores += self._load(chain)
         return scores
 
@@ -85,13 +96,16 @@ class BlockWorker:
         """Process messages for good; returns the scores to send. Raises only on a bug, on a stop, or at the dead-letter limit."""
         by_chain: dict[str, list[tuple[BlockEvent, RawMessage, int]]] = {}
         bad: list[tuple[RawMessage, BadEvent]] = []
-        good = 0
+        good = rejected = 0
         for message in messages:
             decoded = decode(message.value, BlockEvent, kind=BLOCK_KIND, dataset=self._dataset)
             bad += [(message, event) for event in decoded.bad]
-            good += len(decoded.events)
             for event, index in zip(decoded.events, decoded.indexes, strict=True):
-                by_chain.setdefault(event.chain, []).append((event, message, index))
+                if _partition(event.chain) == message.partition:
+                    good += 1
+                    by_chain.setdefault(event.chain, []).append((event, message, index))
+                else:
+                    bad.append((message, misplaced(event, index, message.partition, _partition(event.chain))))
         scores: list[ScoreEvent] = []
         for chain, placed in by_chain.items():
             if chain not in self._chains:
@@ -102,23 +116,33 @@ class BlockWorker:
             scores += self._scores(state, result)
             if result.rejected:
                 places = {id(event): (message, index) for event, message, index in placed}
-                for rejected in result.rejected:
-                    message, index = places.get(id(rejected.event), (messages[-1], -1))
-                    bad.append((message, bad_event(rejected, index)))
+                for refused in result.rejected:
+                    rejected += id(refused.event) in places  # or it came earlier, and waited as an orphan
+                    message, index = places.get(id(refused.event), (messages[-1], -1))
+                    bad.append((message, bad_event(refused, index)))
             self._tell(state, result)
         if bad:
             self._bury(bad)
-        self._limit.record(good=good - sum(1 for _, event in bad if event.index >= 0), bad=len(bad))
+        self._limit.record(good=good - rejected, bad=len(bad))
         self._status.progress(good + len(bad))
         return scores
 
     def refresh(self) -> list[ScoreEvent]:
-        """Follow a flip of the attribution pointer; returns the scores of chains that were re-based."""
+        """Follow a flip of the attribution pointer; returns the scores of chains that were re-based or loaded again.
+
+        Where someone claimed an epoch after ours, our rows lose from then on: whoever still owns the chain loads it again under a
+        newer epoch, and a worker that lost it without being told forgets it.
+        """
         scores: list[ScoreEvent] = []
         for chain, state in tuple(self._chains.items()):
-            current = self._wait(partial(current_id, self._client().clickhouse, chain))
-            if current is not None and current != state.fold.attribution_set.attribution_id:
-                scores += self._load(chain, rebased=True)
+            clickhouse = self._client().clickhouse
+            current = self._wait(partial(current_id, clickhouse, chain))
+            epoch = self._wait(partial(highest_epoch, clickhouse, _role(chain)))
+            rebased = current is not None and current != state.fold.attribution_set.attribution_id
+            if _partition(chain) not in self._assigned:
+                del self._chains[chain]
+            elif rebased or epoch > state.versions.epoch:
+                scores += self._load(chain, rebased=rebased)
         return scores
 
     def requests(self) -> list[BlockRequest]:
@@ -167,22 +191,13 @@ class BlockWorker:
 
     def _load(self, chain: str, *, rebased: bool = False) -> list[ScoreEvent]:
         """Load a chain under a new epoch and rewrite what an earlier worker left unfinished."""
-        versions = Versions(self._wait(lambda: claim_epoch(self._client().clickhouse, f"streams:{chain}")))
+        versions = Versions(self._wait(lambda: claim_epoch(self._client().clickhouse, _role(chain))))
         clickhouse = self._client().clickhouse
         first_version = versions.next()
         attribution_set = self._wait(lambda: current_set(clickhouse, chain, first_version))
         loaded = self._wait(lambda: load_chain(clickhouse, chain, Attributor(attribution_set), self._cache))
         state = _Chain(chain, loaded.fold, versions)
         self._chains[chain] = state
-        if loaded.orphan_heights:
-            version = versions.next()
-            attribution_id = loaded.fold.attribution_set.attribution_id
-            heights = loaded.orphan_heights
-            self._wait(
-                lambda: self._client().undo_heights(
-                    heights, chain=chain, attribution_id=attribution_id, version=version
-                )
-            )
         scores: list[ScoreEvent] = []
         while events := self._wait(loaded.next_events):
             result = state.fold.apply(events)
@@ -190,6 +205,14 @@ class BlockWorker:
             scores += self._scores(state, result, rebased=rebased)
         tip = state.fold.tip
         if tip is not None:
+            attribution_id = attribution_set.attribution_id
+            if heights := self._wait(partial(scored_above, clickhouse, chain, attribution_id, tip.height)):
+                version = versions.next()
+                self._wait(
+                    lambda: self._client().undo_heights(
+                        heights, chain=chain, attribution_id=attribution_id, version=version
+                    )
+                )
             self._status.set(last_height=tip.height, last_hash=tip.hash, last_block_time=tip.time)
         return scores
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.deadletters import MAX_PAYLOAD_BYTES, DeadLetter, letter_id
 from counterpoise.contracts.envelope import BadEvent
 from streams.chain_fold import Rejected
@@ -59,5 +60,16 @@ def parsed_letter(message: RawMessage, seen_at_ms: int) -> DeadLetter:
 
 def bad_event(rejected: Rejected, index: int) -> BadEvent:
     """A well-formed event that the chain refuses, as a bad one."""
-    payload = rejected.event.model_dump_json(exclude_defaults=True).encode()
-    return BadEvent(index, rejected.reason, rejected.detail, payload)
+    return BadEvent(index, rejected.reason, rejected.detail, _payload(rejected.event))
+
+
+def misplaced(event: BlockEvent, index: int, partition: int, expected: int) -> BadEvent:
+    """A well-formed event in a partition that its chain does not belong to: its message had another key."""
+    detail = (
+        f"chain {event.chain!r} belongs to partition {expected}, not {partition}: the message's key is not the chain"
+    )
+    return BadEvent(index, "wrong-partition", detail, _payload(event))
+
+
+def _payload(event: BlockEvent) -> bytes:
+    return event.model_dump_json(exclude_defaults=True).encode()

@@ -18,7 +18,14 @@ BATCH_BLOCKS = 4_000
 
 _CHAINS = "SELECT DISTINCT chain FROM blocks_log ORDER BY chain"
 
-_CANONICAL = "SELECT height, hash FROM blocks_log FINAL WHERE chain = {chain:String} AND status = 'canonical'"
+# Two writers that overlapped can leave two canonical blocks at a height, or one whose parent is not the block below: from there on
+# nothing is taken for granted.
+_CANONICAL = """
+    SELECT height, hash,
+        row_number() OVER w = 1 OR (lagInFrame(height) OVER w = height - 1 AND lagInFrame(hash) OVER w = prev_hash) AS follows
+    FROM blocks_log FINAL WHERE chain = {chain:String} AND status = 'canonical'
+    WINDOW w AS (ORDER BY height, version DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+"""
 
 # The concentration of one view and window stands for all: they are written in one insert.
 _SCORED = """
@@ -28,8 +35,8 @@ _SCORED = """
 
 _BOUNDS = f"""
     WITH canonical AS ({_CANONICAL}), scored AS ({_SCORED})
-    SELECT count(), min(height), max(height), countIf(not scored_here), minIf(height, not scored_here)
-    FROM (SELECT height, (height, hash) IN scored AS scored_here FROM canonical)
+    SELECT count(), min(height), max(height), countIf(not whole), minIf(height, not whole)
+    FROM (SELECT height, follows AND (height, hash) IN scored AS whole FROM canonical)
 """  # noqa: S608 - composed of our own constants
 
 _ORPHAN_SCORES = f"SELECT height FROM ({_SCORED}) WHERE height > {{tip:UInt32}} ORDER BY height"  # noqa: S608
@@ -41,7 +48,7 @@ _BLOCKS = """
     WHERE chain = {chain:String} AND height BETWEEN {low:UInt32} AND {high:UInt32}
 """
 
-_CANONICAL_BLOCKS = _BLOCKS + " AND status = 'canonical' ORDER BY height"
+_CANONICAL_BLOCKS = _BLOCKS + " AND status = 'canonical' ORDER BY height, version DESC"
 _OTHER_BLOCKS = _BLOCKS + " AND status != 'canonical' ORDER BY version, height, seen_at"
 
 
@@ -52,7 +59,7 @@ def stored_chains(clickhouse: ClickHouse) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ChainBounds:
-    """What is stored of a chain: its canonical heights, and where its concentration first lacks or contradicts them."""
+    """What is stored of a chain: its canonical heights, and the first that does not stand on the one below or lacks concentration."""
 
     blocks: int
     first: int
@@ -61,7 +68,7 @@ class ChainBounds:
 
 
 def chain_bounds(clickhouse: ClickHouse, chain: str, attribution_id: str) -> ChainBounds:
-    """Compare blocks and concentration; `unscored_from` is tip + 1 where they agree. All 0 for a chain without blocks."""
+    """Compare blocks and concentration; `unscored_from` is tip + 1 where all is well. All 0 for a chain without blocks."""
     [(blocks, first, tip, unscored, unscored_from)] = clickhouse.query(_BOUNDS, {"chain": chain, "id": attribution_id})
     if not blocks:
         return ChainBounds(0, 0, 0, 0)
@@ -78,12 +85,17 @@ def other_blocks(clickhouse: ClickHouse, chain: str, low: int, high: int) -> lis
     return _events(clickhouse, _OTHER_BLOCKS, chain, low, high)
 
 
+def scored_above(clickhouse: ClickHouse, chain: str, attribution_id: str, tip_height: int) -> list[int]:
+    """Heights above the tip that have concentration: what a worker wrote that was replaced or died before it undid them."""
+    found = clickhouse.query(_ORPHAN_SCORES, {"chain": chain, "id": attribution_id, "tip": tip_height})
+    return [int(height) for (height,) in found]
+
+
 @dataclass(slots=True)
 class LoadedChain:
-    """A fold that is ready, the stored blocks that it must fold again, and scored heights that no block stands under any more."""
+    """A fold that is ready, and the stored blocks that it must fold again: at least the tip, so that its score is told again."""
 
     fold: ChainFold
-    orphan_heights: tuple[int, ...]
     _clickhouse: ClickHouse
     _chain: str
     _next_height: int
@@ -105,15 +117,14 @@ class LoadedChain:
 
 
 def load_chain(clickhouse: ClickHouse, chain: str, attributor: Attributor, cache: TableCache) -> LoadedChain:
-    """Load a chain up to where its concentration is whole; see `LoadedChain` for what is left to do."""
+    """Load a chain up to where its concentration is whole, short of its tip; see `LoadedChain` for what is left to do."""
     attribution_id = attributor.attribution_set.attribution_id
     bounds = chain_bounds(clickhouse, chain, attribution_id)
     if not bounds.blocks:
         fold = ChainFold(attributor, cache=cache)
-        return LoadedChain(fold, (), clickhouse, chain, 1, 0, 0)
-    orphans = clickhouse.query(_ORPHAN_SCORES, {"chain": chain, "id": attribution_id, "tip": bounds.tip})
+        return LoadedChain(fold, clickhouse, chain, 1, 0, 0)
     stored = None
-    whole_to = bounds.unscored_from - 1
+    whole_to = min(bounds.unscored_from, bounds.tip) - 1
     recent_from = max(bounds.first, whole_to - MAX_REORG_BLOCKS + 1)
     if whole_to >= bounds.first:
         base = max(bounds.first, recent_from - HISTORY_BLOCKS)
@@ -126,10 +137,9 @@ def load_chain(clickhouse: ClickHouse, chain: str, attributor: Attributor, cache
         )
     return LoadedChain(
         fold=ChainFold(attributor, stored, cache=cache),
-        orphan_heights=tuple(int(height) for (height,) in orphans),
         _clickhouse=clickhouse,
         _chain=chain,
-        _next_height=bounds.unscored_from,
+        _next_height=whole_to + 1,
         _tip_height=bounds.tip,
         _others_from=recent_from,
     )
