@@ -122,20 +122,28 @@ class EpochSettings(Section):
 
 
 class PypiSettings(Section):
-    """PyPI downloads: the published list of top packages (file or URL), and pypistats.org for what it leaves out."""
+    """PyPI downloads of 30 days: the published list of the most downloaded packages, a file or a URL."""
 
-    top_packages: str = "https://hugovk.dev/top-pypi-packages/top-pypi-packages.min.json"
-    pypistats_url: str = "https://pypistats.org"
+    location: str = "https://hugovk.dev/top-pypi-packages/top-pypi-packages.min.json"
     cadence_seconds: Seconds = 86_400.0
-    max_requests_per_second: Annotated[float, Field(gt=0, le=5)] = 0.5
+
+
+class PypistatsSettings(Section):
+    """PyPI downloads by calendar month, without mirrors, from pypistats.org."""
+
+    url: str = "https://pypistats.org"
+    cadence_seconds: Seconds = 86_400.0
+    max_requests_per_second: Annotated[float, Field(gt=0, le=1)] = 0.5
 
 
 class NpmSettings(Section):
-    """npm's counts of downloads."""
+    """npm's counts of downloads by calendar month."""
 
     url: str = "https://api.npmjs.org"
+    history_months: Annotated[int, Field(ge=1, le=60)] = 12
+    """Complete months that a first start fetches."""
     cadence_seconds: Seconds = 86_400.0
-    max_requests_per_second: Annotated[float, Field(gt=0, le=10)] = 1.0
+    max_requests_per_second: Annotated[float, Field(gt=0, le=5)] = 1.0
 
 
 class HuggingFaceSettings(Section):
@@ -144,8 +152,10 @@ class HuggingFaceSettings(Section):
     endpoint: str = "https://huggingface.co"
     token: SecretStr | None = None
     token_file: Path | None = None
+    max_models: Annotated[int, Field(ge=1, le=1_000_000)] = 50_000
+    """Of the list of served models; a list that is cut there is of partial coverage and not scored."""
     top_models: Annotated[int, Field(ge=1, le=10_000)] = 1_000
-    """Models read of each listing, most downloaded first."""
+    """Of each format, most downloaded first; the downloads of the last one are the release's cutoff."""
     cadence_seconds: Seconds = 86_400.0
     timeout_seconds: Seconds = 60.0
 
@@ -183,7 +193,7 @@ class PushSettings(Section):
 class MarketSettings(Section):
     """The AI side's sources: `sources` names the ones that run."""
 
-    sources: tuple[Literal["epoch", "pypi", "npm", "huggingface", "drop", "poll", "push"], ...] = ()
+    sources: tuple[Literal["epoch", "pypi", "pypistats", "npm", "huggingface", "drop", "poll", "push"], ...] = ()
     contact: str | None = None
     """Who asks, for the User-Agent: a name and an e-mail address. Some publishers require it."""
     timeout_seconds: Seconds = 30.0
@@ -194,6 +204,7 @@ class MarketSettings(Section):
     """A release that ClickHouse does not take for so long, while it takes later ones, is put aside as a file."""
     epoch: EpochSettings = EpochSettings()
     pypi: PypiSettings = PypiSettings()
+    pypistats: PypistatsSettings = PypistatsSettings()
     npm: NpmSettings = NpmSettings()
     huggingface: HuggingFaceSettings = HuggingFaceSettings()
     drop: DropSettings = DropSettings()

@@ -1,0 +1,1 @@
+"""The HTTP endpoint that releases are pushed to."""
