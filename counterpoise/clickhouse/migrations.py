@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS datasets_log
 )
 ENGINE = ReplacingMergeTree
 ORDER BY (name, kind)
-COMMENT 'What this database holds: the chain as it happens, real blocks replayed, or blocks drawn from figures. Read the view datasets'
+COMMENT 'What this database holds: the chain as it happens, real blocks replayed, or drawn from figures. Read the view datasets'
 """,
 )
 """What there is before the first migration: the ledger, and the mark. Ordered by the whole row, so that two that differ both show."""

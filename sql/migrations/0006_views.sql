@@ -118,6 +118,7 @@ LEFT JOIN
 ) AS a ON b.chain = a.chain AND b.height = a.height AND b.hash = a.hash
 COMMENT 'The best chain: one block a height, with the pool that produced it under the current attribution set';
 
+-- As in blocks, of two canonical blocks of one height only the newest version is; the other lost.
 CREATE OR REPLACE VIEW blocks_all
 (
     chain LowCardinality(String) COMMENT 'Chain',
@@ -176,7 +177,11 @@ SELECT
     b.source AS source,
     b.synthetic AS synthetic,
     b.seen_at AS seen_at
-FROM (SELECT * FROM blocks_log FINAL) AS b
+FROM
+(
+    SELECT * REPLACE (if(status = 'canonical' AND version < newest, CAST('stale', 'Enum8(\'parked\' = 0, \'stale\' = 1, \'canonical\' = 2)'), status) AS status)
+    FROM (SELECT *, maxIf(version, status = 'canonical') OVER (PARTITION BY chain, height) AS newest FROM blocks_log FINAL)
+) AS b
 LEFT JOIN
 (
     SELECT * FROM attributions_log FINAL

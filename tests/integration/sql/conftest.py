@@ -1,0 +1,46 @@
+"""Databases with the sample in them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.migrations import migrate
+from counterpoise.contracts.datasets import Dataset
+from tests.engines import ClickHouseServer
+from tests.integration.sql.sample import insert_all
+
+
+@contextmanager
+def new_database(server: ClickHouseServer) -> Iterator[ClickHouse]:
+    name = f"v_{secrets.token_hex(6)}"
+    migrate(server.target, Dataset(name, "simulated"))
+    with connect(server.target, name) as ch:
+        yield ch
+        ch.execute("DROP DATABASE {name:Identifier} SYNC", {"name": name})
+
+
+@pytest.fixture
+def empty(clickhouse: ClickHouseServer) -> Iterator[ClickHouse]:
+    """A database with tables and nothing in them."""
+    with new_database(clickhouse) as ch:
+        yield ch
+
+
+@pytest.fixture(scope="session")
+def sample(clickhouse: ClickHouseServer) -> Iterator[ClickHouse]:
+    """The sample, for tests that only read."""
+    with new_database(clickhouse) as ch:
+        insert_all(ch, 100)
+        yield ch
+
+
+@pytest.fixture
+def own_sample(empty: ClickHouse) -> ClickHouse:
+    """The sample, for a test that writes."""
+    insert_all(empty, 100)
+    return empty

@@ -1,0 +1,304 @@
+"""A small dataset with everything in it that a view has to tell apart: losers, a writer that was replaced, tombstones, two sets.
+
+Chain `bitcoin`: 400 blocks from height 800000. The block that was first at 800350 lost. 800400 … 800402 were the tip of a longer but
+lighter branch that was undone. A block whose parent is missing is parked at 800500. Chain `signet`: 20 blocks from height 10.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.columns import Constant, concatenate
+from counterpoise.clickhouse.rows.alert_events import alert_event_columns
+from counterpoise.clickhouse.rows.attributions import attribution_columns
+from counterpoise.clickhouse.rows.blocks import BlockStatus, block_columns
+from counterpoise.clickhouse.rows.concentration import concentration_columns, tombstone_columns
+from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
+from counterpoise.contracts.alerts import AlertTransition, Evidence
+from counterpoise.contracts.blocks import BlockEvent
+from counterpoise.contracts.deadletters import DeadLetter, letter_id
+from counterpoise.pools.attribution import Attribution, Candidate
+from streams.concentration import ConcentrationTable, score_blocks
+
+CURRENT, SUPERSEDED = "r-current", "r-superseded"
+WINDOWS = (144, 1008)
+POOLS = ("unknown", "antpool", "f2pool", "foundry-usa", "ocean", "viabtc")
+FIRST, LAST = 800_000, 800_399
+ALERT = "00000000000000aa"
+
+
+def block_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class OwnersFrom:
+    """f2pool belongs to antpool's owner from a moment on."""
+
+    boundaries: np.ndarray[Any, np.dtype[np.int64]]
+    codes: np.ndarray[Any, Any]
+
+
+OWNERS = OwnersFrom(np.array([1_690_120_000]), np.array([[0, 1, 2, 3, 4, 5], [0, 1, 1, 3, 4, 5]]))
+
+
+def block(chain: str, height: int, name: str = "", prev: str = "") -> BlockEvent:
+    return BlockEvent(
+        chain=chain,
+        height=height,
+        hash=block_hash(f"{chain} {height} {name}"),
+        prev_hash=block_hash(prev or f"{chain} {height - 1} "),
+        time=1_690_000_000 + (height - FIRST if chain == "bitcoin" else height) * 600,
+        bits=0x17053894,
+        coinbase_script="03" + height.to_bytes(3, "little").hex(),
+        payout_addresses=(f"bc1q{height}",),
+        label="AntPool" if height % 2 else None,
+        fees_sats=None if height % 3 else height,
+        source="replay",
+        seen_at_ms=1_690_000_000_000 + height,
+    )
+
+
+def pool_of(height: int) -> int:
+    """A skewed, repeating pattern; every ninth block is nobody's."""
+    return (3, 1, 3, 2, 3, 1, 5, 4, 0)[height % 9]
+
+
+def attribution(height: int, *, other: bool = False) -> Attribution:
+    code = 4 if other else pool_of(height)
+    if not code:
+        return Attribution("unknown", 0, "none")
+    slug = POOLS[code]
+    found = (Candidate(slug, "address", f"bc1q{height}", None),)
+    if code == 5:
+        return Attribution(
+            slug,
+            code,
+            "address",
+            found[0].matched,
+            None,
+            (*found, Candidate("ocean", "tag", "/x/", 4)),
+            True,
+            "someone",
+        )
+    return Attribution(slug, code, "tag", f"/{slug}/", 4, (Candidate(slug, "tag", f"/{slug}/", 4),))
+
+
+def scored(chain: str, first: int, last: int, *, other: bool = False) -> ConcentrationTable:
+    heights = range(first, last + 1)
+    codes = np.array([4 if other else pool_of(height) for height in heights], np.uint16)
+    times = np.array([block(chain, height).time for height in heights])
+    return score_blocks(codes, times, 0, OWNERS, WINDOWS)
+
+
+def insert_all(ch: ClickHouse, version: int) -> None:
+    """Write the whole dataset; every row under a version from `version` on."""
+    _names(ch, version)
+    _chain(ch, "bitcoin", FIRST, LAST, version)
+    _chain(ch, "signet", 10, 29, version)
+    losers: list[tuple[BlockEvent, BlockStatus]] = [
+        (block("bitcoin", 800_350, "lost"), "stale"),
+        *((block("bitcoin", height, "lighter"), "stale") for height in (800_400, 800_401, 800_402)),
+        (block("bitcoin", 800_500, "orphan", prev="nobody"), "parked"),
+    ]
+    events = [event for event, _ in losers]
+    ch.insert("blocks_log", block_columns(events, [status for _, status in losers], version + 1))
+    for attribution_id in (CURRENT, SUPERSEDED):
+        ch.insert(
+            "attributions_log",
+            attribution_columns(attribution_id, events, [attribution(event.height) for event in events], version + 1),
+        )
+        undone = tombstone_columns(
+            attribution_id=attribution_id,
+            chain="bitcoin",
+            heights=[800_400, 800_401, 800_402],
+            windows=WINDOWS,
+            version=version + 1,
+        )
+        ch.insert("concentration_log", undone)
+    _alerts(ch, version)
+    _dead_letters(ch, version)
+
+
+def insert_what_lost(ch: ClickHouse) -> None:
+    """What an earlier writer left, under versions below every one of `insert_all(…, version ≥ 100)`: it must not show anywhere."""
+    late = list(range(LAST - 5, LAST + 4))
+    events = [block("bitcoin", height, "lighter") for height in late]
+    ch.insert("blocks_log", block_columns(events, ["canonical"] * len(events), 3))
+    ch.insert("attributions_log", attribution_columns(CURRENT, events, [attribution(4, other=True)] * len(events), 3))
+    table = scored("bitcoin", FIRST, LAST + 3, other=True)
+    hashes = [bytes.fromhex(block("bitcoin", height, "lighter").hash) for height in range(FIRST, LAST + 4)]
+    times = np.array([block("bitcoin", height).time for height in range(FIRST, LAST + 4)])
+    ch.insert(
+        "concentration_log",
+        concentration_columns(
+            table.columns(),
+            attribution_id=CURRENT,
+            chain="bitcoin",
+            from_height=FIRST,
+            tip_hashes=hashes,
+            times=times,
+            version=3,
+        ),
+    )
+    ch.insert(
+        "attribution_pointer_log",
+        {"chain": ["bitcoin"], "attribution_id": [SUPERSEDED], "flipped_at": [0], "version": [3]},
+    )
+    _alerts(ch, 3, value=0.99)
+
+
+def _names(ch: ClickHouse, version: int) -> None:
+    for attribution_id in (CURRENT, SUPERSEDED):
+        for view in ("raw", "entity"):
+            ch.insert(
+                "pool_names_log",
+                {
+                    "attribution_id": Constant(attribution_id, len(POOLS)),
+                    "view": [view] * len(POOLS),
+                    "code": np.arange(len(POOLS)),
+                    "slug": list(POOLS),
+                    "name": [slug.title() for slug in POOLS],
+                    "version": Constant(version, len(POOLS)),
+                },
+            )
+        ch.insert(
+            "attribution_sets_log",
+            {
+                "attribution_id": [attribution_id],
+                "document": ["{}"],
+                "created_at": [1_690_000_000_000],
+                "version": [version],
+            },
+        )
+    ch.insert(
+        "attribution_pointer_log",
+        {
+            "chain": ["bitcoin", "signet"],
+            "attribution_id": [CURRENT, CURRENT],
+            "flipped_at": [1_690_000_000_000] * 2,
+            "version": [version] * 2,
+        },
+    )
+
+
+def _chain(ch: ClickHouse, chain: str, first: int, last: int, version: int) -> None:
+    heights = range(first, last + 1)
+    events = [block(chain, height) for height in heights]
+    ch.insert("blocks_log", block_columns(events, ["canonical"] * len(events), version + 1))
+    for attribution_id in (CURRENT, SUPERSEDED):
+        other = attribution_id == SUPERSEDED
+        ch.insert(
+            "attributions_log",
+            attribution_columns(
+                attribution_id, events, [attribution(height, other=other) for height in heights], version + 1
+            ),
+        )
+        rows = concentration_columns(
+            scored(chain, first, last, other=other).columns(),
+            attribution_id=attribution_id,
+            chain=chain,
+            from_height=first,
+            tip_hashes=[bytes.fromhex(event.hash) for event in events],
+            times=np.array([event.time for event in events]),
+            version=version + 1,
+        )
+        # The last ten heights come again with the tombstones of a branch, in one insert, as a reorganisation writes them.
+        undone = tombstone_columns(
+            attribution_id=attribution_id, chain=chain, heights=[last + 50], windows=WINDOWS, version=version + 1
+        )
+        ch.insert("concentration_log", concatenate(rows, undone))
+
+
+def _alerts(ch: ClickHouse, version: int, value: float = 0.76) -> None:
+    evidence = Evidence(
+        chain="bitcoin",
+        view="raw",
+        window_blocks=144,
+        from_height=LAST - 143,
+        height=LAST,
+        tip_hash=block("bitcoin", LAST).hash,
+        attribution_id=CURRENT,
+        n=144,
+        unknown=16,
+        pools_seen=5,
+        counts=(("foundry-usa", 48), ("antpool", 32)),
+        sql="SELECT 1",
+    )
+    steps = [("pending", None), ("firing", "pending"), ("resolved", "firing")]
+    ch.insert(
+        "alert_events_log",
+        alert_event_columns(
+            [
+                AlertTransition(
+                    alert_id=ALERT,
+                    sequence=sequence,
+                    rule_id="top4-share",
+                    rule_hash="0123456789ab",
+                    state=state,  # type: ignore[arg-type]
+                    previous_state=previous,  # type: ignore[arg-type]
+                    event_time=1_690_200_000 + sequence,
+                    recorded_at_ms=1_700_000_000_000,
+                    start_height=LAST - 20,
+                    value=value,
+                    value_low=value,
+                    value_high=0.9,
+                    threshold=0.75,
+                    summary="Four pools hold most",
+                    evidence=evidence,
+                )
+                for sequence, (state, previous) in enumerate(steps)
+            ],
+            version + 2,
+        ),
+    )
+    ch.insert(
+        "alert_deliveries_log",
+        {
+            "alert_id": [ALERT],
+            "sequence": [1],
+            "notifier": ["console"],
+            "action": ["post"],
+            "status": ["sent"],
+            "channel": [""],
+            "message_ts": [""],
+            "attempts": [1],
+            "detail": [""],
+            "updated_at": [1_700_000_000_000],
+            "version": [version],
+        },
+    )
+    ch.insert("alert_mutes_log", {"rule_id": ["no-block"], "until": [0], "muted_at": [0], "version": [version]})
+
+
+def dead_letter(payload: bytes, *, topic: str, offset: int, kept: int | None = None, index: int = 0) -> DeadLetter:
+    digest = hashlib.sha256(payload).hexdigest()
+    return DeadLetter(
+        letter_id=letter_id(topic, 0, index, digest, offset),
+        service="streams",
+        reason="bad-event",
+        detail="height: Input should be a valid integer",
+        topic=topic,
+        partition=0,
+        offset=offset,
+        index=index,
+        key="bitcoin",
+        payload=base64.b64encode(payload[:kept]).decode(),
+        payload_bytes=len(payload),
+        payload_sha256=digest,
+        seen_at_ms=1_700_000_000_000 + offset,
+    )
+
+
+def _dead_letters(ch: ClickHouse, version: int) -> None:
+    letters = [
+        dead_letter(b'{"height":"x"}', topic="x.blocks.v1", offset=1),
+        dead_letter(b"\xff\xfe" * 100, topic="x.blocks.v1", offset=2, kept=10, index=-1),
+    ]
+    ch.insert("dead_letters_log", dead_letter_columns(letters, version))

@@ -1,0 +1,219 @@
+"""What the views show, and what they never show."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.namedqueries import named_queries
+from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, SUPERSEDED, block, insert_all, insert_what_lost
+
+PARAMETERS = {
+    "concentration_of": f"(attribution_id = '{SUPERSEDED}')",
+    "attributions_of": f"(attribution_id = '{SUPERSEDED}')",
+    "top_pools": "(view = 'raw', window = 144)",
+    "share_history": "(pool = 'antpool', window = 144)",
+}
+NEEDED = {"alert": ALERT, "height": str(LAST), "window": "144"}
+
+
+def views(ch: ClickHouse) -> list[str]:
+    rows = ch.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'View' "
+        "AND NOT endsWith(name, '_log') ORDER BY name"
+    )
+    return [name for (name,) in rows]
+
+
+def everything(ch: ClickHouse) -> dict[str, Any]:
+    """The whole content of every view and the answer of every named query; row versions apart, which are not facts."""
+    shown: dict[str, Any] = {}
+    for name in views(ch):
+        heads = next(ch.stream(f"SELECT * FROM {name}{PARAMETERS.get(name, '')} LIMIT 0"))[0]
+        columns = ", ".join(
+            column for column, _ in heads if column not in {"version", "created_at"} or name == "attribution_sets"
+        )
+        shown[name] = sorted(repr(row) for row in ch.query(f"SELECT {columns} FROM {name}{PARAMETERS.get(name, '')}"))
+    for query in named_queries().values():
+        given = {parameter.name: NEEDED[parameter.name] for parameter in query.parameters if parameter.name in NEEDED}
+        shown[f"query {query.name}"] = [repr(row) for row in ch.query(query.sql, query.bind(given))]
+    return shown
+
+
+def test_everything_twice_and_an_older_version_late_change_no_answer(own_sample: ClickHouse) -> None:
+    once = everything(own_sample)
+    assert [name for name, rows in once.items() if not rows] == []
+    insert_all(own_sample, 100)
+    assert everything(own_sample) == once
+    insert_all(own_sample, 10)
+    assert everything(own_sample) == once
+    insert_what_lost(own_sample)
+    late = everything(own_sample)
+    # Blocks that only the writer that was replaced had seen are blocks, and have lost; nothing else moved.
+    for name in ("blocks_all", "query stale_blocks"):
+        assert set(once[name]) < set(late[name]), name
+        assert sum("stale" in row for row in late[name]) == 4 + 6, name
+    once |= {name: late[name] for name in ("blocks_all", "query stale_blocks")}
+    assert late == once
+    for (table,) in own_sample.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND endsWith(name, '_log') AND engine != 'View'"
+    ):
+        own_sample.execute(f"OPTIMIZE TABLE {table} FINAL")
+    assert everything(own_sample) == once
+
+
+def test_blocks_are_the_best_chain(sample: ClickHouse) -> None:
+    rows = sample.query(
+        "SELECT height, hash, prev_hash, confirmations, provisional FROM blocks WHERE chain = 'bitcoin' ORDER BY height"
+    )
+    assert [row[0] for row in rows] == list(range(FIRST, LAST + 1))
+    assert all(later[2] == earlier[1] for earlier, later in pairwise(rows))
+    assert rows[-1] == (LAST, block("bitcoin", LAST).hash, block("bitcoin", LAST).prev_hash, 1, True)
+    assert rows[-5][3:] == (5, True)
+    assert rows[-6][3:] == (6, False)
+
+
+def test_blocks_name_their_pool_under_the_current_set(sample: ClickHouse) -> None:
+    # Heights 800001 … 800009 leave 2, 3, … 8, 0, 1 by nine: 800001 % 9 = 0 since 8 + 1 = 9.
+    rows = sample.query(
+        "SELECT height, pool, pool_name, method, conflict, template_builder, attribution_id, label, fees_sats, payout_addresses "
+        "FROM blocks WHERE chain = 'bitcoin' AND height IN (800001, 800007, 800009) ORDER BY height"
+    )
+    assert rows == [
+        (
+            800_001,
+            "foundry-usa",
+            "Foundry-Usa",
+            "tag",
+            False,
+            "",
+            CURRENT,
+            "AntPool",
+            800_001 if 800_001 % 3 == 0 else None,
+            ["bc1q800001"],
+        ),
+        (
+            800_007,
+            "viabtc",
+            "Viabtc",
+            "address",
+            True,
+            "someone",
+            CURRENT,
+            "AntPool",
+            800_007 if 800_007 % 3 == 0 else None,
+            ["bc1q800007"],
+        ),
+        (
+            800_009,
+            "unknown",
+            "Unknown",
+            "none",
+            False,
+            "",
+            CURRENT,
+            "AntPool",
+            800_009 if 800_009 % 3 == 0 else None,
+            ["bc1q800009"],
+        ),
+    ]
+
+
+def test_blocks_all_shows_losers_with_their_standing(sample: ClickHouse) -> None:
+    rows = sample.query(
+        "SELECT height, status, hash, confirmations FROM blocks_all WHERE chain = 'bitcoin' AND status != 'canonical' ORDER BY height"
+    )
+    assert rows == [
+        (800_350, "stale", block("bitcoin", 800_350, "lost").hash, 0),
+        *((height, "stale", block("bitcoin", height, "lighter").hash, 0) for height in (800_400, 800_401, 800_402)),
+        (800_500, "parked", block("bitcoin", 800_500, "orphan").hash, 0),
+    ]
+
+
+def test_a_window_by_hand(sample: ClickHouse) -> None:
+    # The pattern of nine: foundry 3, antpool 2, f2pool, viabtc, ocean 1 each, unknown 1. 144 blocks are 16 patterns.
+    [row] = sample.query(
+        "SELECT n, unknown, pools_seen, leaders, top1_share, top1_share_upper, top4_share, hhi, hhi_10000, nakamoto_one_third, "
+        "nakamoto_half, tip_hash "
+        "FROM concentration WHERE chain = 'bitcoin' AND view = 'raw' AND window_blocks = 144 AND height = {height:UInt32}",
+        {"height": LAST},
+    )
+    # (48² + 32² + 3·16²) / 144² = 4096 / 20736 = 16 / 81; 48 is exactly a third, so two pools are needed; 48 + 32 > 72.
+    assert row == (
+        144, 16, 5, [("foundry-usa", 48), ("antpool", 32), ("f2pool", 16), ("ocean", 16), ("viabtc", 16)],
+        1 / 3, 64 / 144, 112 / 144, 4096 / 20736, 10_000 * (4096 / 20736), 2, 2, block("bitcoin", LAST).hash,
+    )  # fmt: skip
+    [(entity,)] = sample.query(
+        "SELECT leaders FROM concentration "
+        "WHERE chain = 'bitcoin' AND view = 'entity' AND window_blocks = 144 AND height = {height:UInt32}",
+        {"height": LAST},
+    )
+    assert entity == [("antpool", 48), ("foundry-usa", 48), ("ocean", 16), ("viabtc", 16)]
+
+
+def test_only_the_current_set_shows_and_an_old_one_can_be_asked_for(sample: ClickHouse) -> None:
+    assert sample.query("SELECT DISTINCT attribution_id FROM concentration") == [(CURRENT,)]
+    assert sample.query("SELECT DISTINCT attribution_id FROM attributions") == [(CURRENT,)]
+    old = sample.query(
+        "SELECT leaders, top1_share FROM concentration_of(attribution_id = {id:String}) "
+        "WHERE chain = 'bitcoin' AND view = 'raw' AND window_blocks = 144 AND height = 800399",
+        {"id": SUPERSEDED},
+    )
+    assert old == [([("ocean", 144)], 1.0)]
+    assert sample.query("SELECT attribution_id, current_on FROM attribution_sets ORDER BY attribution_id") == [
+        (CURRENT, ["bitcoin", "signet"]),
+        (SUPERSEDED, []),
+    ]
+
+
+def test_flipping_the_pointer_flips_every_view_at_once(own_sample: ClickHouse) -> None:
+    own_sample.insert(
+        "attribution_pointer_log",
+        {"chain": ["bitcoin"], "attribution_id": [SUPERSEDED], "flipped_at": [1_700_000_000_000], "version": [1_000]},
+    )
+    for view in ("blocks", "concentration", "attributions", "latest_concentration"):
+        rows = own_sample.query(f"SELECT DISTINCT chain, attribution_id FROM {view} ORDER BY chain")
+        assert rows == [("bitcoin", SUPERSEDED), ("signet", CURRENT)], view
+
+
+def test_undone_heights_are_gone_and_the_latest_is_below_them(sample: ClickHouse) -> None:
+    assert sample.query("SELECT max(height) FROM concentration WHERE chain = 'bitcoin'") == [(LAST,)]
+    latest = sample.query("SELECT chain, view, window_blocks, height, confirmations FROM latest_concentration")
+    assert latest == [
+        (chain, view, window, height, 1)
+        for chain, height in (("bitcoin", LAST), ("signet", 29))
+        for view in ("raw", "entity")
+        for window in (144, 1008)
+    ]
+
+
+def test_share_history_counts_pools_outside_the_leaders_too(sample: ClickHouse) -> None:
+    rows = sample.query(
+        "SELECT blocks, n, unknown, share FROM share_history(pool = 'ocean', window = 144) "
+        "WHERE chain = 'bitcoin' ORDER BY height DESC LIMIT 1"
+    )
+    assert rows == [(16, 144, 16, 16 / 144)]
+    first = sample.query(
+        "SELECT height, n FROM share_history(pool = 'ocean', window = 144) WHERE chain = 'bitcoin' ORDER BY height LIMIT 2"
+    )
+    assert first == [(FIRST, 1), (FIRST + 1, 2)]
+
+
+def test_alerts_stand_where_their_last_step_left_them(sample: ClickHouse) -> None:
+    assert sample.query("SELECT alert_id, sequence, state, previous_state FROM alerts") == [
+        (ALERT, 2, "resolved", "firing")
+    ]
+    assert sample.query("SELECT sequence, state FROM alert_events ORDER BY sequence") == [
+        (0, "pending"),
+        (1, "firing"),
+        (2, "resolved"),
+    ]
+    assert sample.query("SELECT counts FROM alerts") == [([("foundry-usa", 48), ("antpool", 32)],)]
+
+
+def test_dead_letters_say_whether_they_are_whole(sample: ClickHouse) -> None:
+    rows = sample.query(
+        "SELECT offset, event_index, length(payload), payload_bytes, truncated, replayed_at FROM dead_letters ORDER BY offset"
+    )
+    assert rows == [(1, 0, 14, 14, False, None), (2, -1, 10, 200, True, None)]
