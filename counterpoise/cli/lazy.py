@@ -15,13 +15,14 @@ from typer.core import TyperCommand, TyperGroup
 class Entry:
     """`target` is `module:attribute`: a `typer.Typer` (a group of its own) or a function (one command).
 
-    `examples` are shown, a line each, at the end of its `--help`.
+    `examples` are shown, a line each, at the end of its `--help`. `members` are commands of a group that live in other modules.
     """
 
     target: str
     help: str
     panel: str
     examples: tuple[str, ...] = ()
+    members: tuple[tuple[str, str], ...] = ()
 
 
 class LazyGroup(TyperGroup):
@@ -44,10 +45,11 @@ class LazyGroup(TyperGroup):
 
 def load(name: str, entry: Entry) -> Any:
     """Import what an entry names and return it as a command."""
-    module, _, attribute = entry.target.partition(":")
-    found = getattr(import_module(module), attribute)
+    found = _attribute(entry.target)
     if isinstance(found, typer.Typer):
         app = found
+        for member, target in entry.members:
+            app.command(member)(_attribute(target))
     else:
         app = typer.Typer(add_completion=False, rich_markup_mode="rich")
         app.command(name)(found)
@@ -55,3 +57,8 @@ def load(name: str, entry: Entry) -> Any:
     if entry.examples:
         command.epilog = "\n\n".join(("[bold]Examples[/]", *entry.examples))
     return command
+
+
+def _attribute(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)

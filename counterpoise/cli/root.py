@@ -62,9 +62,19 @@ ENTRIES: dict[str, Entry] = {
     ),
     "replay": Entry("counterpoise.cli.replay:replay", "Send a file of blocks through the whole line.", _LINE),
     "backfill": Entry("counterpoise.cli.replay:backfill", "Fetch a range of past blocks from the source.", _LINE),
-    "sql": Entry("counterpoise.cli.sql:sql", "Ask ClickHouse, read-only: SQL or a named query.", _DATA),
+    "sql": Entry(
+        "counterpoise.cli.sql:sql",
+        "Ask ClickHouse, read-only: SQL or a named query.",
+        _DATA,
+        ('counterpoise sql "SELECT * FROM latest_concentration"', "counterpoise sql --name top4_breaches"),
+    ),
     "alerts": Entry("counterpoise.cli.alerts:alerts_app", "List, test and mute alerts.", _DATA),
-    "pools": Entry("counterpoise.cli.pools:pools_app", "The pool registry: look, try, import, re-attribute.", _DATA),
+    "pools": Entry(
+        "counterpoise.cli.pools:pools_app",
+        "The pool registry: look, try, import, re-attribute.",
+        _DATA,
+        members=(("reattribute", "counterpoise.cli.reattribute:reattribute"),),
+    ),
     "dlq": Entry("counterpoise.cli.dlq:dlq_app", "Dead letters: list, show, replay.", _DATA),
 }
 

@@ -1,0 +1,67 @@
+"""What `status` makes of a service's last words."""
+
+import os
+import socket
+from typing import Any
+
+import pytest
+
+from counterpoise.kafka.lag import PartitionLag
+from counterpoise.supervision.report import Report, ServiceReport, judge
+
+NOW = 10_000.0
+
+
+def said(state: str = "working", **more: Any) -> dict[str, Any]:
+    base = {
+        "state": state,
+        "healthy": state in ("starting", "working"),
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "updated_at": NOW - 1,
+        "last_progress_at": NOW - 60,
+        "waiting_on": None,
+        "wait_reason": None,
+        "waiting_since": None,
+        "info": {},
+    }
+    return base | more
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "healthy", "detail"),
+    [
+        (None, "never ran", False, "counterpoise run streams"),
+        (said(), "working", True, ""),
+        (said("starting"), "starting", True, ""),
+        (said("stopped"), "stopped", False, "counterpoise run streams"),
+        (said("stopped", info={"finished": True}), "stopped", True, "its work is done"),
+        (
+            said("waiting", waiting_on="clickhouse", wait_reason="refused", waiting_since=NOW - 42),
+            "waiting",
+            False,
+            "on clickhouse for 42 s: refused",
+        ),
+        (said(updated_at=NOW - 16), "silent", False, "said nothing for 16 s"),
+        (said(updated_at=NOW - 14), "working", True, ""),
+        (said(pid=2**22 + 1), "died", False, f"process {2**22 + 1} is gone"),
+        (said(pid=2**22 + 1, host="another-container"), "working", True, ""),
+    ],
+)
+def test_judging(status: dict[str, Any] | None, state: str, healthy: bool, detail: str) -> None:
+    report = judge("streams", status, NOW, 3)
+    assert (report.state, report.healthy, report.detail, report.lag_messages) == (state, healthy, detail, 3)
+
+
+def test_one_unhealthy_service_makes_the_whole_unhealthy() -> None:
+    well = ServiceReport("a", "working", True, "", None, None, None)
+    ill = ServiceReport("b", "waiting", False, "", None, None, None)
+    assert Report("d", NOW, (), (well,), (), (), None).healthy
+    assert not Report("d", NOW, (), (well, ill), (), (), None).healthy
+
+
+@pytest.mark.parametrize(("committed", "end", "lag"), [(None, 5, 5), (5, 5, 0), (2, 5, 3), (9, 5, 0)])
+def test_lag_counts_all_where_nothing_was_committed_and_never_falls_below_zero(
+    committed: int | None, end: int, lag: int
+) -> None:
+    assert PartitionLag("g", "t", 0, committed, end).lag == lag
