@@ -1,6 +1,7 @@
--- A user who may read one dataset and change nothing, for a ClickHouse server of your own. Run it as an administrator, once for each dataset:
+-- A user who may read one dataset and change nothing, for a ClickHouse server of your own. Put the dataset's name in place of
+-- `counterpoise` in the GRANT, and run this as an administrator:
 --
---   clickhouse-client --param_dataset=counterpoise --param_password=… --multiquery < sql/recipes/read_only_user.sql
+--   clickhouse-client --param_password=… --multiquery < sql/recipes/read_only_user.sql
 --
 -- Views run with the rights of who asks, so the user needs SELECT on the storage tables too. `readonly = 1` also keeps the user from
 -- changing settings; the limits end a query that would take the server with it. Then:
@@ -13,10 +14,7 @@ CREATE SETTINGS PROFILE IF NOT EXISTS counterpoise_reader SETTINGS
     max_memory_usage = 4000000000,
     max_result_rows = 10000000;
 
-CREATE ROLE IF NOT EXISTS counterpoise_reader SETTINGS PROFILE 'counterpoise_reader';
-
-GRANT SELECT ON {dataset:Identifier}.* TO counterpoise_reader;
-
 CREATE USER IF NOT EXISTS counterpoise_reader IDENTIFIED WITH sha256_password BY {password:String}
-    DEFAULT ROLE counterpoise_reader
     SETTINGS PROFILE 'counterpoise_reader';
+
+GRANT SELECT ON counterpoise.* TO counterpoise_reader;

@@ -1,0 +1,148 @@
+"""Named queries on the sample, with answers by hand.
+
+The sample's pattern of nine blocks: foundry-usa 3, antpool 2, f2pool, viabtc, ocean and unknown 1 each.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.namedqueries import named_queries, named_query
+from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, block
+
+
+def ask(ch: ClickHouse, name: str, **given: str) -> list[dict[str, Any]]:
+    query = named_query(name)
+    rows: list[dict[str, Any]] = []
+    names: list[str] = []
+    for heads, columns in ch.stream(query.sql, query.bind(given)):
+        names = names or [column for column, _ in heads]
+        rows.extend(dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+    return rows
+
+
+def test_concentration_now(sample: ClickHouse) -> None:
+    rows = ask(sample, "concentration_now")
+    assert [(row["chain"], row["window_blocks"], row["height"], row["n"]) for row in rows] == [
+        ("bitcoin", 144, LAST, 144),
+        ("bitcoin", 1008, LAST, 400),
+        ("signet", 144, 29, 20),
+        ("signet", 1008, 29, 20),
+    ]
+
+
+def test_top_pools_now(sample: ClickHouse) -> None:
+    rows = [row for row in ask(sample, "top_pools_now", window="144") if row["chain"] == "bitcoin"]
+    assert [(row["rank"], row["pool"], row["blocks"]) for row in rows] == [
+        (1, "foundry-usa", 48),
+        (2, "antpool", 32),
+        (3, "f2pool", 16),
+        (4, "ocean", 16),
+        (5, "viabtc", 16),
+    ]
+
+
+def test_breaches_of_a_line_are_stretches(sample: ClickHouse) -> None:
+    # Any 144 blocks in a row are 16 whole patterns, so the share of the four largest is 112/144 = 0.7778 at every full window.
+    [row] = ask(sample, "top4_breaches", window="144")
+    assert (row["from_height"], row["to_height"], row["blocks"]) == (FIRST + 143, LAST, 400 - 143)
+    assert row["highest_share"] == pytest.approx(112 / 144, abs=1e-15)
+    assert ask(sample, "top4_breaches", window="144", line="0.78") == []
+
+
+def test_moves_between_windows_that_do_not_overlap(sample: ClickHouse) -> None:
+    rows = ask(sample, "largest_moves", window="144")
+    assert rows
+    assert all(row["change"] == 0 for row in rows)
+    assert all(row["height"] >= FIRST + 143 + 144 for row in rows)
+
+
+def test_months(sample: ClickHouse) -> None:
+    # 1,690,000,000 is 2023-07-22; 400 blocks of 600 s are 2.8 days, all in July.
+    [month] = ask(sample, "monthly_top4")
+    counts = {"foundry-usa": 0, "antpool": 0, "f2pool": 0, "ocean": 0, "viabtc": 0, "unknown": 0}
+    names = ("foundry-usa", "antpool", "foundry-usa", "f2pool", "foundry-usa", "antpool", "viabtc", "ocean", "unknown")
+    for height in range(FIRST, LAST + 1):
+        counts[names[height % 9]] += 1
+    assert (month["n"], month["unknown"]) == (400, counts["unknown"])
+    assert month["top4_share"] == sum(sorted((counts[n] for n in counts if n != "unknown"), reverse=True)[:4]) / 400
+    assert month["pools"][:2] == ["foundry-usa", "antpool"]
+    [unknown] = ask(sample, "unknown_by_month")
+    assert unknown["unknown_ratio"] == counts["unknown"] / 400
+    [above] = ask(sample, "months_above", window="144")
+    assert (above["above_ratio"], above["possibly_above_ratio"]) == (1.0, 1.0)
+
+
+def test_share_history_has_every_step_and_the_newest(sample: ClickHouse) -> None:
+    rows = ask(sample, "pool_share_history", pool="antpool", window="144", step="100")
+    assert [row["height"] for row in rows] == [800_000, 800_100, 800_200, 800_300, LAST]
+    assert rows[-1]["share"] == 32 / 144
+
+
+def test_windows_side_by_side(sample: ClickHouse) -> None:
+    rows = ask(sample, "window_comparison")
+    assert [(row["window_blocks"], row["blocks"]) for row in rows] == [(144, 144), (1008, 400)]
+    # f2pool's blocks are antpool's owner's: (48 + 48 + 16 + 16) / 144.
+    assert rows[0]["entity_top4_share"] == 128 / 144
+
+
+def test_stale_blocks_stand_beside_what_won(sample: ClickHouse) -> None:
+    rows = {row["height"]: row for row in ask(sample, "stale_blocks")}
+    assert rows[800_350]["hash"] == block("bitcoin", 800_350, "lost").hash
+    assert rows[800_350]["canonical_hash"] == block("bitcoin", 800_350).hash
+    assert rows[800_400]["canonical_hash"] == ""
+
+
+def test_conflicts_carry_their_evidence(sample: ClickHouse) -> None:
+    row = ask(sample, "attribution_conflicts")[0]
+    assert (row["pool"], row["method"], row["candidates"], row["template_builder"]) == (
+        "viabtc",
+        "address",
+        ["viabtc", "ocean"],
+        "someone",
+    )
+
+
+def test_alerts(sample: ClickHouse) -> None:
+    assert [row["state"] for row in ask(sample, "alert_history")] == ["resolved", "firing", "pending"]
+    assert ask(sample, "alert_history", rule="other") == []
+    [episode] = ask(sample, "firing_episodes")
+    assert (episode["alert_id"], episode["fired_at_height"], episode["state_now"]) == (ALERT, LAST, "resolved")
+    [delivery] = ask(sample, "deliveries")
+    assert (delivery["rule_id"], delivery["state"], delivery["status"]) == ("top4-share", "firing", "sent")
+
+
+def test_an_alert_is_counted_again_from_the_blocks(sample: ClickHouse) -> None:
+    [row] = ask(sample, "reproduce_alert", alert=ALERT, sequence="1")
+    assert (row["attribution_id"], row["from_height"], row["to_height"]) == (CURRENT, LAST - 143, LAST)
+    assert (row["recorded_blocks"], row["counted_blocks"], row["counted_unknown"]) == (144, 144, 16)
+    assert row["counted_raw_pools"][:2] == [("foundry-usa", 48), ("antpool", 32)]
+    assert row["counted_raw_top4_share"] == 112 / 144
+
+
+def test_stored_concentration_is_what_the_blocks_say(sample: ClickHouse) -> None:
+    for window in ("144", "1008"):
+        [row] = ask(sample, "recompute_concentration", height=str(LAST), window=window)
+        assert row["equal"] == 1, row
+
+
+def test_dead_letters_by_reason(sample: ClickHouse) -> None:
+    [row] = ask(sample, "dead_letter_reasons")
+    assert (row["reason"], row["letters"], row["not_replayed"]) == ("bad-event", 2, 2)
+
+
+def test_every_query_answers_on_an_empty_dataset(empty: ClickHouse) -> None:
+    for query in named_queries().values():
+        given = {"alert": "0" * 16, "height": "1"}
+        empty.query(query.sql, query.bind({p.name: given[p.name] for p in query.parameters if p.name in given}))
+
+
+def test_the_recipe_of_a_reader_parses(sample: ClickHouse) -> None:
+    from counterpoise.clickhouse.sqlfiles import split_statements, sql_root
+
+    for statement in split_statements((sql_root() / "recipes" / "read_only_user.sql").read_text()):
+        [(formatted,)] = sample.query("SELECT formatQuery({text:String})", {"text": statement})
+        assert formatted
