@@ -8,7 +8,7 @@ ClickHouse client. One process owns a data directory; it is a real engine, and w
     process.py      start, stop and kill the server process         (imported by others)
     server.py       sockets, limits, shutdown                       native.py   one native connection
     http.py         the HTTP interface                              engine.py   chDB, and what can stop it from starting
-    session.py      one session: settings, temporary tables         statements.py   just enough SQL to route a statement
+    session.py      one session: settings, temporary tables         statements.py, insert_head.py   just enough SQL to route
     wire.py, types.py, blocks.py, compression.py, packets.py        the protocol's bytes
 """
 

@@ -11,6 +11,7 @@ from counterpoise.embedded.clickhouse.access import SELECTS, refuse
 from counterpoise.embedded.clickhouse.blocks import Block
 from counterpoise.embedded.clickhouse.channel import Channel
 from counterpoise.embedded.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError
+from counterpoise.embedded.clickhouse.insert_head import parse_insert
 from counterpoise.embedded.clickhouse.session import Described, Session
 from counterpoise.embedded.clickhouse.watcher import Watch
 from counterpoise.embedded.clickhouse.wire import ByteReader, ConnectionClosedError
@@ -29,7 +30,7 @@ class Statement:
 
     def run(self) -> None:
         word = statements.first_word(self._sql)
-        head = statements.parse_insert(self._sql) if word == "INSERT" else None
+        head = parse_insert(self._sql) if word == "INSERT" else None
         if head and not self._sql[head.data_start :].strip(" \t\r\n;"):
             refuse(self._session, word, "MUTATING")
             written = insert.run(self._session, head, "Native", partial(insert.feed_blocks, self._channel))

@@ -22,6 +22,7 @@ from counterpoise.embedded.clickhouse.engine import Engine
 from counterpoise.embedded.clickhouse.exceptions import ServerError
 from counterpoise.embedded.clickhouse.http_request import Body, HttpError, Request, credentials, refuse_foreign
 from counterpoise.embedded.clickhouse.http_sessions import HttpSessions
+from counterpoise.embedded.clickhouse.insert_head import InsertHead, parse_insert
 from counterpoise.embedded.clickhouse.session import Described, Session
 from counterpoise.embedded.clickhouse.watcher import Watcher
 
@@ -240,14 +241,14 @@ class _Handler(BaseHTTPRequestHandler):
         return json.dumps(summary | {"written_rows": str(written_rows), "written_bytes": str(written_bytes)})
 
 
-def _insert_head(query: str, pieces: Iterator[bytes]) -> tuple[statements.InsertHead | None, Iterator[bytes]]:
+def _insert_head(query: str, pieces: Iterator[bytes]) -> tuple[InsertHead | None, Iterator[bytes]]:
     """The head of an INSERT with data, and its data; None, and the body, for any other statement.
 
     The statement stands in the URL, at the start of the body, or begins in the one and goes on in the other.
     """
     start = b"" if query else _at_least(pieces, _HEAD_BYTES)
     text = query or start.decode("utf-8", "surrogateescape")
-    head = statements.parse_insert(text) if statements.first_word(text) == "INSERT" else None
+    head = parse_insert(text) if statements.first_word(text) == "INSERT" else None
     if head is None:
         return None, chain((start,), pieces)
     inline = text[head.data_start :]

@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 from counterpoise.embedded.clickhouse import packets, statements
 from counterpoise.embedded.clickhouse.channel import Channel, ReceivedBlock
 from counterpoise.embedded.clickhouse.exceptions import ProtocolError, ServerError
+from counterpoise.embedded.clickhouse.insert_head import InsertHead
 from counterpoise.embedded.clickhouse.session import Described, Session
-from counterpoise.embedded.clickhouse.statements import InsertHead, quote_identifier, quote_string
+from counterpoise.embedded.clickhouse.statements import quote_identifier, quote_string
 
 _INSERTABLE: Final = ("", "DEFAULT")
 _EXCEPT = re.compile(r"\bEXCEPT\s*\(?(.*?)\)?\s*$", re.IGNORECASE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""Just enough SQL to route a statement: its first word, a FORMAT at its tail, and the head of an INSERT.
+"""Just enough SQL to route a statement: its first word, a FORMAT at its tail, its quotes.
 
 Everything that decides a result is left to the engine. Statements are cut into tokens by one linear pattern, so that
 quotes, comments and brackets cannot be mistaken for anything else.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 _TOKEN = re.compile(
@@ -21,10 +19,8 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _TAIL_CHARS: Final = 8192  # a FORMAT or SETTINGS clause is looked for no further from the end
-_DATA_FORMATS: Final = frozenset({"VALUES", "FORMAT"})
 # In these, a FORMAT belongs to the statement itself.
 KEEP_FORMAT: Final = frozenset({"CREATE", "ALTER", "ATTACH", "INSERT"})
-_QUERY_STARTS: Final = frozenset({"SELECT", "WITH", "FROM", "WATCH", "INFILE", "EXPLAIN"})
 
 
 class Token(NamedTuple):
@@ -117,125 +113,3 @@ def split_format(sql: str) -> tuple[str, str | None]:
             if (after is None or after.upper == "SETTINGS") and before not in (".", ",") and number:
                 return sql[: token.start] + sql[name.end :], name.text
     return sql, None
-
-
-@dataclass(frozen=True, slots=True)
-class InsertHead:
-    """An INSERT whose rows come after the statement.
-
-    `into` is the statement up to its data clause without columns and settings ("INSERT INTO db.t"); `target` what DESCRIBE
-    TABLE takes; `columns` the text between the column brackets or None; `settings` the SETTINGS clause or "". `format` is
-    the data's format as written (VALUES reads as Values). `data_start` is the offset just after the clause. For
-    `INSERT … SELECT … FROM input('…')`, `input_span` is where `input(…)` stands, `structure` its quoted argument, and
-    `query` the whole statement without its FORMAT.
-    """
-
-    into: str
-    target: str
-    columns: str | None
-    settings: str
-    format: str
-    data_start: int
-    query: str = ""
-    input_span: tuple[int, int] = (0, 0)
-    structure: str = ""
-
-
-def parse_insert(sql: str) -> InsertHead | None:
-    """The head of an INSERT that ends in VALUES or FORMAT, or reads `input('…')`; None for any other statement.
-
-    `sql[data_start:]` is the inline data, possibly blank. A statement that is not understood gives None and is left to
-    the engine and its message.
-    """
-    stream = tokens(sql)
-    token = next(stream, None)
-    if token is None or token.upper != "INSERT":
-        return None
-    token = next(stream, None)
-    if token is not None and token.upper == "INTO":
-        token = next(stream, None)
-    if token is not None and token.upper == "TABLE":
-        token = next(stream, None)
-    function = token is not None and token.upper == "FUNCTION"
-    if function:
-        token = next(stream, None)
-    if token is None:
-        return None
-    target_start, target_end, depth = token.start, token.end, 0
-    columns: str | None = None
-    bracket_start = settings_start = -1
-    clauses_start = -1
-    last = token
-    for token in stream:
-        if token.text == "(":
-            if depth == 0:
-                bracket_start = token.end
-                if not (function and last.end == target_end) and settings_start < 0 and columns is not None:
-                    return None  # INSERT INTO t (a) (SELECT …)
-            depth += 1
-        elif token.text == ")":
-            depth -= 1
-            if depth < 0:
-                return None
-            if depth == 0 and settings_start < 0 and clauses_start < 0:
-                if function and columns is None and "(" not in sql[target_start:target_end]:
-                    target_end = token.end
-                else:
-                    columns = sql[bracket_start : token.start]
-        elif depth == 0:
-            if token.upper in _QUERY_STARTS:
-                return _parse_input(sql)
-            if token.upper in _DATA_FORMATS:
-                end, name = token.end, "Values"
-                if token.upper == "FORMAT":
-                    named = next(stream, None)
-                    if named is None or named.kind != "word":
-                        return None
-                    end, name = named.end, named.text
-                settings = sql[settings_start : token.start].strip() if settings_start >= 0 else ""
-                into_end = target_end
-                return InsertHead(
-                    into=sql[:into_end],
-                    target=sql[target_start:target_end],
-                    columns=columns,
-                    settings=settings,
-                    format="Values" if name.upper() == "VALUES" else name,
-                    data_start=end,
-                )
-            if token.upper == "SETTINGS":
-                settings_start = token.start
-            elif token.upper == "PARTITION":
-                clauses_start = token.start
-            elif settings_start < 0 and clauses_start < 0:
-                if columns is not None:
-                    return None
-                target_end = token.end
-        last = token
-    return None
-
-
-def _parse_input(sql: str) -> InsertHead | None:
-    """`INSERT INTO … SELECT … FROM input('structure') … FORMAT name`."""
-    seen = list(tokens(sql))
-    while seen and seen[-1].text == ";":
-        seen.pop()
-    for number in range(len(seen) - 3):
-        call, bracket, structure, closing = seen[number : number + 4]
-        if call.upper == "INPUT" and bracket.text == "(" and structure.kind == "quoted" and closing.text == ")":
-            break
-    else:
-        return None
-    for clause, name in pairwise(seen[number + 4 :]):
-        if clause.upper == "FORMAT" and name.kind == "word":
-            return InsertHead(
-                into="",
-                target="",
-                columns=None,
-                settings="",
-                format=name.text,
-                data_start=name.end,
-                query=sql[: clause.start],
-                input_span=(call.start, closing.end),
-                structure=structure.text,
-            )
-    return None
