@@ -19,6 +19,7 @@ from alerts.notifiers.base import Notifier
 from alerts.postman import Postman
 from alerts.rules.base import Rule
 from alerts.store import Store
+from alerts.track import Track
 from alerts.watch import Batch, Watch
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.clock import Clock
@@ -91,7 +92,7 @@ class Session:
         self._read_at = float("-inf")
         self._looked_at = float("-inf")
         self._beat_at = float("-inf")
-        self._reminded_at = clock.monotonic()
+        self._reminded_at = float("-inf")
 
     def load(self) -> None:
         """State, rows and what was left unsent; then the courier sets off and all news is read."""
@@ -107,6 +108,8 @@ class Session:
         early = self._feed.poll(0.001)  # from here on no message is missed
         self._read_all()
         self._receive(early)
+        for watched in self._watch.watched:
+            self._say_where(watched.track)
         self._status.working()
 
     def round(self) -> None:
@@ -136,7 +139,7 @@ class Session:
                 continue
             batch = self._watch.take(event) if event.chain not in self._behind else None
             if batch is not None:
-                self._write(batch, event.height)
+                self._write(batch)
             else:
                 self._behind[event.chain] = min(event.from_height, self._behind.get(event.chain, event.from_height))
                 self._told_version[event.chain] = max(event.version, self._told_version.get(event.chain, 0))
@@ -161,7 +164,7 @@ class Session:
         while not self._stop.is_set():
             batch = self._watch.catch_up(chain, rewritten_from=rewritten_from)
             rewritten_from = None
-            self._write(batch, max((t.height or 0 for t in batch.tracks), default=None))
+            self._write(batch)
             moved = moved or bool(batch.tracks)
             if batch.done:
                 break
@@ -170,7 +173,7 @@ class Session:
 
     # What follows.
 
-    def _write(self, batch: Batch, height: int | None) -> None:
+    def _write(self, batch: Batch) -> None:
         """Rows, courier, checkpoint, in this order."""
         if batch.transitions:
             self._record(batch.transitions)
@@ -180,15 +183,17 @@ class Session:
         self._store.write_states(batch.tracks, self._versions.next())
         self._announce_starts()
         self._changed_at = self._clock.now()
-        tip = batch.tracks[0]
-        self._status.set(
-            height=height,
-            tip_hash=tip.tip_hash,
-            attribution_id=tip.attribution_id,
-            undelivered=self._postman.waiting,
-        )
+        self._say_where(batch.tracks[0])
         if self._postman.trouble is None:
             self._status.progress(len(batch.transitions))
+
+    def _say_where(self, track: Track) -> None:
+        self._status.set(
+            height=track.height,
+            tip_hash=track.tip_hash,
+            attribution_id=track.attribution_id,
+            undelivered=self._postman.waiting,
+        )
 
     def _record(self, transitions: Sequence[AlertTransition]) -> None:
         self._claim_stands()

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from counterpoise.clickhouse.client import connect
+from counterpoise.endpoints import clickhouse_target
+from counterpoise.errors import ConfigError
 from counterpoise.settings import Settings
 from counterpoise.testing.slack_server import SlackServer
+from tests.engines import ClickHouseServer
 from tests.integration.alerts.running import alerter, states_of
-from tests.integration.alerts.world import BETWEEN, CLEAR, OVER, a_world, with_slack
+from tests.integration.alerts.world import BETWEEN, CLEAR, OVER, N, a_world, with_slack
+
+H = 800_000
+FIRED = [CLEAR] * 5 + [OVER] * 37
+"""Breach at H+5; 36 blocks later, at H+41, it fires."""
+
+
+def heads(slack: SlackServer) -> list[str]:
+    return [m.text.split(":")[0] + (" (reply)" if m.thread_ts else "") for m in slack.messages]
 
 
 def test_an_alert_fires_after_its_hold_and_resolves_below_the_clearing_line(
@@ -15,13 +29,178 @@ def test_an_alert_fires_after_its_hold_and_resolves_below_the_clearing_line(
 ) -> None:
     with SlackServer() as slack, a_world(replayed) as world:
         settings = with_slack(replayed, slack, state_dir)
-        world.mine([CLEAR] * 5 + [OVER] * 37 + [BETWEEN] * 3)  # breach at 800_005, 36 blocks later is 800_041
+        world.mine(FIRED + [BETWEEN] * 3)
         with alerter(settings) as running:
-            running.at(800_044)
+            running.at(H + 44)
+            assert heads(slack) == ["🔴 FIRING"]
             world.mine([CLEAR], tell=True)
-            running.at(800_045)
-        assert states_of(settings) == [("pending", 800_005, 0), ("firing", 800_041, 1), ("resolved", 800_045, 2)]
-        assert [m.text.split(":")[0] for m in slack.messages] == ["🟢 RESOLVED", "🟢 RESOLVED"]
+            running.at(H + 45)
+        assert states_of(settings) == [("pending", H + 5, 0), ("firing", H + 41, 1), ("resolved", H + 45, 2)]
         root, reply = slack.messages
+        assert heads(slack) == ["🟢 RESOLVED", "🟢 RESOLVED (reply)"]
         assert (root.thread_ts, root.edits) == (None, 1)
         assert (reply.thread_ts, reply.broadcast) == (root.ts, True)
+
+
+def test_the_evidence_gives_the_value_again_to_a_reader(
+    replayed: Settings, state_dir: Path, clickhouse: ClickHouseServer
+) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine(FIRED, unknown=20)
+        with alerter(settings) as running:
+            running.at(H + 41)
+        [fired] = [row for row in running.seen if row.state == "firing"]
+        assert fired.value == OVER / N
+        assert (fired.value_low, fired.value_high) == (OVER / N, (OVER + 20) / N)
+        assert fired.evidence.counts[0] == ("alpha", 190)  # 757 = 190 + 189 + 189 + 189
+        with connect(clickhouse.reader_target, settings.dataset) as reader:
+            [(height, tip, n, unknown, value, low, high)] = reader.query(fired.evidence.sql)
+        assert (height, tip, n, unknown) == (H + 41, fired.evidence.tip_hash, N, 20)
+        assert (value, low, high) == (fired.value, fired.value_low, fired.value_high)
+
+
+def test_blocks_one_by_one_and_all_at_once_give_equal_rows(replayed: Settings, state_dir: Path) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine([CLEAR] * 2)
+        with alerter(settings) as running:
+            running.at(H + 1)
+            for top in FIRED[2:]:
+                world.mine([top], tell=True)
+            running.at(H + 41)
+            assert running.status.snapshot()["counters"]["events"] == 2
+        assert states_of(settings) == [("pending", H + 5, 0), ("firing", H + 41, 1)]
+        assert heads(slack) == ["🔴 FIRING"]
+
+
+def test_a_reorg_retracts_the_firing_and_edits_its_message(replayed: Settings, state_dir: Path) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+            world.reorg(H + 40, [BETWEEN, BETWEEN], branch="b", tell=True)
+            running.at(H + 42)
+        assert [s for s, _, _ in states_of(settings)] == ["pending", "firing", "retracted", "inactive"]
+        assert heads(slack) == ["⚪ RETRACTED", "⚪ RETRACTED (reply)"]
+
+
+def test_a_shorter_but_heavier_branch_retracts_too_and_it_fires_again_in_the_thread(
+    replayed: Settings, state_dir: Path
+) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine([*FIRED, OVER])
+        with alerter(settings) as running:
+            running.at(H + 42)
+            world.reorg(H + 38, [OVER], branch="b", tell=True)
+            running.at(H + 39)
+            assert [s for s, _, _ in states_of(settings)] == ["pending", "firing", "retracted", "pending"]
+            world.mine([OVER] * 2, branch="b", tell=True)
+            running.at(H + 41)
+        assert states_of(settings)[-1] == ("firing", H + 41, 4)
+        assert heads(slack) == ["🔴 FIRING", "⚪ RETRACTED (reply)", "🔴 FIRING (reply)"]
+
+
+def test_a_branch_that_says_the_same_changes_nothing_that_anyone_sees(replayed: Settings, state_dir: Path) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+            world.reorg(H + 39, [OVER] * 3, branch="b", tell=True)
+            running.at(H + 42)
+        assert states_of(settings) == [("pending", H + 5, 0), ("firing", H + 41, 1)]
+        assert running.seen[-1].evidence.tip_hash == world.rows[-2][1], "the row rests on the branch that won"
+        assert (heads(slack), slack.messages[0].edits) == (["🔴 FIRING"], 0)
+
+
+def test_a_message_that_never_came_is_made_up_for_from_clickhouse(replayed: Settings, state_dir: Path) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine(FIRED[:-1])
+        with alerter(settings) as running:
+            running.at(H + 40)
+            world.mine(FIRED[-1:])
+            running.at(H + 41)
+        assert heads(slack) == ["🔴 FIRING"]
+
+
+def test_a_flip_fires_nothing_and_resolves_what_it_does_not_support(replayed: Settings, state_dir: Path) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+            world.name_set("set-b")
+            world.score([(h, tip, CLEAR, 0) for h, tip, _, _ in world.rows], attribution_id="set-b")
+            world.flip("set-b")
+            running.until(lambda: running.seen[-1].state == "resolved", "the alert is resolved")
+            assert running.seen[-1].reason == "rebased"
+            running.at(H + 41)
+            # Back again: over the line and held, but only because of the flip.
+            world.flip("set-a")
+            running.until(lambda: running.seen[-1].state == "rebased", "the alert is re-based")
+            running.at(H + 41)
+        assert [s for s, _, _ in states_of(settings)].count("firing") == 1
+        assert heads(slack) == ["🟢 RESOLVED", "🟢 RESOLVED (reply)"]
+
+
+def test_a_muted_rule_is_recorded_and_not_told(replayed: Settings, state_dir: Path) -> None:
+    from alerts.store import Store
+
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        with connect(clickhouse_target(settings), settings.dataset) as ch:
+            Store(ch).write_mute("top4-share", 4_000_000_000.0, 1.0)
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+        with connect(clickhouse_target(settings), settings.dataset) as ch:
+            [sent] = Store(ch).deliveries()
+        assert (sent.status, sent.detail, slack.messages) == ("skipped", "muted", [])
+        assert states_of(settings)[-1] == ("firing", H + 41, 1)
+
+
+def test_a_rule_that_changed_closes_its_alert_and_records_its_own_history_anew(
+    replayed: Settings, state_dir: Path
+) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+        rules = state_dir / "rules.yaml"
+        rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, above: 0.76}]\n")
+        changed = settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"rules_file": rules})})
+        with alerter(changed) as running:
+            running.until(lambda: any(r.reason == "rule-changed" for r in running.seen), "the alert is closed")
+            running.until(lambda: running.status.snapshot()["info"].get("undelivered") == 0, "all is told")
+        assert [s for s, _, _ in states_of(settings)] == ["pending", "firing", "resolved"]
+        assert heads(slack) == ["🟢 RESOLVED", "🟢 RESOLVED (reply)"]
+
+
+def test_only_a_live_dataset_reaches_slack_unasked(replayed: Settings, state_dir: Path) -> None:
+    with SlackServer() as slack:
+        settings = with_slack(replayed, slack, state_dir)
+        refused = settings.model_copy(
+            update={"alerts": settings.alerts.model_copy(update={"allow_slack_when_not_live": False})}
+        )
+        with pytest.raises(ConfigError, match="is historical, and only a live one reaches Slack"), alerter(refused):
+            pass
+
+
+def test_without_a_token_the_console_says_it_in_one_line(replayed: Settings) -> None:
+    with a_world(replayed) as world:
+        settings = replayed
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+            world.mine([CLEAR], tell=True)
+            running.at(H + 42)
+        fired, resolved = running.console.getvalue().splitlines()
+        assert fired.startswith(
+            "2023-07-22 11:16  FIRING  top-4 pool share 75.1 %, over 75 % for 36 blocks (window 1008, "
+        )
+        assert resolved.startswith("2023-07-22 11:26  RESOLVED  top-4 pool share 72.9 %, below 73 % (window 1008, ")
