@@ -19,7 +19,7 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.deadletters import MAX_PAYLOAD_BYTES, DeadLetter, letter_id
 from counterpoise.contracts.envelope import encode
-from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS
+from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS, Topic
 from counterpoise.errors import RetryableError
 from counterpoise.kafka.clients import admin_client, make_producer, require_broker
 from counterpoise.kafka.topics import ensure_topics
@@ -91,6 +91,10 @@ class Publisher:
         size = self._events_per_message
         for start in range(0, len(events), size):
             self._send_blocks(events[start : start + size], sent_at_ms)
+
+    def send_encoded(self, topic: Topic, key: str, value: bytes, events: int) -> None:
+        """Publish one message that is encoded already, in its place among the others; `events` are in it."""
+        self._enqueue(_Message(topic.full_name(self._dataset), key.encode(), value, events))
 
     def dead_letter(self, item: BadItem, origin: str) -> None:
         """Publish what cannot be a block, once a process for each payload; `origin` is the source's name."""

@@ -1,9 +1,10 @@
-"""JSON over HTTP from a server that is not trusted to be well: bounded in size and time, and every failure one kind of error."""
+"""Answers over HTTP from a server that is not trusted to be well: bounded in size and time, every failure one kind of error."""
 
 from __future__ import annotations
 
 import email.utils
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Never
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,10 +33,27 @@ class BusyError(StaleSourceError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Answer(NamedTuple):
+    """What came back: `status` is 200, or 304 with an empty body where the request named what it has already."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class BoundedHttp:
     """One server. `shown` is its URL without credentials: what messages name."""
 
-    def __init__(self, url: str, *, clock: Clock, timeout_seconds: float, max_bytes: int, setting: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        timeout_seconds: float,
+        max_bytes: int,
+        setting: str,
+        user_agent: str = "counterpoise",
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(f"{setting}={url!r} is not a URL: expected one like http://127.0.0.1:8332")
@@ -46,12 +64,20 @@ class BoundedHttp:
         self._client = httpx.Client(
             base_url=url.rstrip("/") + "/",
             timeout=httpx.Timeout(timeout_seconds),
-            headers={"User-Agent": "counterpoise", "Accept": "application/json"},
+            headers={"User-Agent": user_agent, "Accept": "application/json"},
             follow_redirects=False,
             trust_env=not is_local(
                 parts.hostname
             ),  # a proxy of the environment has no way to this machine's own servers
         )
+
+    def fetch(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """GET as bytes, of any type; `path` may be a whole URL of this server."""
+        where = self._where(path)
+        answer = self._exchange("GET", path, where, headers=headers)
+        if answer.status not in (200, 304):
+            self._refuse(where, answer)
+        return answer
 
     def get(self, path: str) -> Any:
         """GET and parse."""
@@ -66,31 +92,56 @@ class BoundedHttp:
         self._client.close()
 
     def _ask(self, method: str, path: str, payload: object, auth: tuple[str, str] | None) -> Any:
-        where = f"{self.shown}/{path}" if path else self.shown
+        where = self._where(path)
+        answer = self._exchange(method, path, where, payload=payload, auth=auth)
+        if answer.status != 200 and not (method == "POST" and answer.status == 500):
+            self._refuse(where, answer)
         try:
-            with self._client.stream(method, path, json=payload, auth=auth) as response:
-                status = response.status_code
-                headers = response.headers
-                body = self._read(response, where)
+            return from_json(answer.body, allow_inf_nan=False)
+        except (ValueError, RecursionError) as error:
+            raise StaleSourceError(
+                f"{where} answered what is not JSON ({' '.join(str(error).split())[:120]})"
+            ) from None
+
+    def _where(self, path: str) -> str:
+        """What messages call it: without credentials, and without a query that may hold some."""
+        if path.startswith(("http://", "https://")):
+            parts = urlsplit(path)
+            return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+        return f"{self.shown}/{path}" if path else self.shown
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        where: str,
+        *,
+        payload: object = None,
+        auth: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        try:
+            with self._client.stream(method, path, json=payload, auth=auth, headers=headers) as response:
+                answer = Answer(response.status_code, response.headers, self._read(response, where))
         except httpx.HTTPError as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise StaleSourceError(
                 f"{where} cannot be reached ({reason}): check {self._setting} and that it runs"
             ) from None
+        status = answer.status
         if status in (401, 403):
             raise UnauthorisedError(f"{where} refuses the credentials ({status})")
         if status in (429, 503):
-            raise BusyError(f"{where} asks for a pause ({status})", self._retry_after(headers.get("Retry-After")))
+            wait_seconds = self._retry_after(answer.headers.get("Retry-After"))
+            raise BusyError(f"{where} asks for a pause ({status})", wait_seconds)
         if status == 404 or (status == 400 and method == "GET"):
             raise NotThereError(f"{where} does not exist there ({status})")
-        if status != 200 and not (method == "POST" and status == 500):
-            raise StaleSourceError(f"{where} answered {status}, expected 200: check {self._setting}")
-        try:
-            return from_json(body, allow_inf_nan=False)
-        except (ValueError, RecursionError) as error:
-            raise StaleSourceError(
-                f"{where} answered what is not JSON ({' '.join(str(error).split())[:120]})"
-            ) from None
+        return answer
+
+    def _refuse(self, where: str, answer: Answer) -> Never:
+        moved = answer.headers.get("Location")
+        hint = f" (it moved to {moved[:200]})" if moved and 300 <= answer.status < 400 else ""
+        raise StaleSourceError(f"{where} answered {answer.status}, expected 200{hint}: check {self._setting}")
 
     def _read(self, response: httpx.Response, where: str) -> bytes:
         body = bytearray()
