@@ -16,6 +16,7 @@ import typer
 from clickhouse_driver import errors as driver
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from counterpoise.clickhouse.client import ClickHouse, Names, connect
 from counterpoise.clickhouse.errors import first_line
@@ -30,8 +31,8 @@ TABLE_ROWS = 100
 """Rows of a table that are printed unless --max-rows says otherwise; the other formats print all."""
 
 SIGNIFICANT_DIGITS = 6
-WIDE_COLUMNS = 12
-"""A table of more columns is printed as one record after the other."""
+PIPE_WIDTH = 200
+"""Characters that a table may be wide where no terminal says; a wider one is printed as one record after the other."""
 
 READONLY = 164
 
@@ -202,8 +203,11 @@ def _write_table(blocks: Blocks, file: IO[str]) -> None:
     ]
     if not heads:
         return
-    console = Console(file=file, soft_wrap=len(heads) > WIDE_COLUMNS, highlight=False, markup=False, emoji=False)
-    if len(heads) > WIDE_COLUMNS:
+    widths = [max(len(name), *(len(row[at]) for row in cells), 0) for at, (name, _) in enumerate(heads)]
+    natural = sum(width + 3 for width in widths) + 1
+    room = Console(file=file).width if file.isatty() else PIPE_WIDTH
+    console = Console(file=file, width=max(natural, room), highlight=False, markup=False, emoji=False, soft_wrap=True)
+    if natural > room:
         width = max(len(name) for name, _ in heads)
         for number, row in enumerate(cells, 1):
             console.print(f"--- row {number}")
@@ -213,9 +217,9 @@ def _write_table(blocks: Blocks, file: IO[str]) -> None:
         table = Table()
         for (name, _), kind in zip(heads, kinds, strict=True):
             numeric = kind.bare.name.startswith(("UInt", "Int", "Float", "Decimal"))
-            table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+            table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=True)
         for row in cells:
-            table.add_row(*row)
+            table.add_row(*(Text(cell) for cell in row))
         console.print(table)
     console.print(f"{len(cells)} {'row' if len(cells) == 1 else 'rows'}")
 

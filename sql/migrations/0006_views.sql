@@ -93,7 +93,7 @@ SELECT
     b.time AS time,
     b.status AS status,
     toUInt32(greatest(toInt64(transform(toString(b.chain), tips.1, tips.2, toUInt32(0))) - b.height + 1, 1)) AS confirmations,
-    confirmations < 6 AS provisional,
+    toBool(confirmations < 6) AS provisional,
     transform(name_key, names.1, names.2, '') AS pool,
     transform(name_key, names.1, names.3, '') AS pool_name,
     a.method AS method,
@@ -162,7 +162,7 @@ SELECT
     b.time AS time,
     b.status AS status,
     if(b.status = 'canonical', toUInt32(greatest(toInt64(transform(toString(b.chain), tips.1, tips.2, toUInt32(0))) - b.height + 1, 1)), 0) AS confirmations,
-    confirmations < 6 AS provisional,
+    toBool(confirmations < 6) AS provisional,
     transform(name_key, names.1, names.2, '') AS pool,
     transform(name_key, names.1, names.3, '') AS pool_name,
     a.method AS method,
@@ -338,7 +338,7 @@ SELECT
     lower(hex(r.tip_hash)) AS tip_hash,
     time,
     toUInt32(greatest(toInt64(transform(toString(chain), tips.1, tips.2, toUInt32(0))) - height + 1, 1)) AS confirmations,
-    toInt64(transform(toString(chain), tips.1, tips.2, toUInt32(0))) - height < 5 AS provisional,
+    toBool(toInt64(transform(toString(chain), tips.1, tips.2, toUInt32(0))) - height < 5) AS provisional,
     n,
     unknown,
     window_full,
@@ -719,6 +719,6 @@ CREATE OR REPLACE VIEW dead_letters
     replayed_at Nullable(DateTime64(3, 'UTC')) COMMENT 'When it was last sent again; NULL where never'
 )
 AS SELECT letter_id, service, reason, detail, topic, partition, offset, event_index, key, payload, payload_bytes, payload_sha256,
-    length(payload) < payload_bytes AS truncated, seen_at, replayed_at
+    toBool(length(payload) < payload_bytes) AS truncated, seen_at, replayed_at
 FROM dead_letters_log FINAL
 COMMENT 'Events that could not be processed';

@@ -1,0 +1,292 @@
+"""`counterpoise sql`, `migrate` and `dlq` as they are typed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from counterpoise.cli import main
+from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
+from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
+from counterpoise.contracts.envelope import decode
+from counterpoise.contracts.topics import BLOCKS
+from counterpoise.kafka.clients import make_consumer
+from counterpoise.settings import Settings
+from tests.engines import ClickHouseServer, as_environment
+from tests.integration.sql.sample import LAST, block, dead_letter
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cli(
+    sample: ClickHouse, clickhouse: ClickHouseServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Cli:
+    """Run a command on the sample; (exit code, standard output, standard error)."""
+    monkeypatch.setenv("COUNTERPOISE_CLICKHOUSE__HOST", "127.0.0.1")
+    monkeypatch.setenv("COUNTERPOISE_CLICKHOUSE__PORT", str(clickhouse.port))
+    monkeypatch.setenv("COUNTERPOISE_CLICKHOUSE__PASSWORD_FILE", str(clickhouse.password_file))
+    monkeypatch.setenv("COUNTERPOISE_DATASET", sample.database)
+    monkeypatch.setenv("COUNTERPOISE_DATASET_KIND", "simulated")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(list(arguments))
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+LEADERS = (
+    "SELECT height, time, top4_share, leaders, provisional, nan AS undefined FROM latest_concentration "
+    "WHERE chain = 'bitcoin' AND view = 'raw' AND window_blocks = 144"
+)
+
+
+def test_json_has_proper_types(cli: Cli) -> None:
+    code, out, _ = cli("sql", LEADERS, "--format", "json")
+    assert code == 0
+    [row] = json.loads(out)
+    moment = datetime.fromtimestamp(block("bitcoin", LAST).time, UTC).isoformat().replace("+00:00", "Z")
+    assert row == {
+        "height": LAST,
+        "time": moment,
+        "top4_share": 112 / 144,
+        "leaders": [
+            {"pool": pool, "blocks": blocks}
+            for pool, blocks in (("foundry-usa", 48), ("antpool", 32), ("f2pool", 16), ("ocean", 16), ("viabtc", 16))
+        ],
+        "provisional": True,
+        "undefined": None,
+    }
+
+
+def test_csv_keeps_every_digit(cli: Cli) -> None:
+    code, out, _ = cli("sql", LEADERS, "--format", "csv")
+    assert code == 0
+    [row] = csv.DictReader(io.StringIO(out))
+    assert float(row["top4_share"]) == 112 / 144
+    assert json.loads(row["leaders"])[0] == {"pool": "foundry-usa", "blocks": 48}
+    assert (row["provisional"], row["undefined"]) == ("true", "")
+
+
+def test_parquet_goes_to_a_file(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "series.parquet"
+    code, _, _ = cli(
+        "sql",
+        "--name",
+        "metric_series",
+        "--param",
+        "window=144",
+        "--param",
+        "step=1",
+        "--format",
+        "parquet",
+        "--out",
+        str(path),
+    )
+    assert code == 0
+    table = pq.read_table(path)
+    assert table.num_rows == 400
+    assert str(table.schema.field("time").type) == "timestamp[ms, tz=UTC]"
+    assert table.column("top4_share").to_pylist()[-1] == 112 / 144
+    assert cli("sql", "SELECT 1", "--format", "parquet")[::2] == (
+        2,
+        "counterpoise: Parquet is written to a file: add --out FILE\n",
+    )
+
+
+def test_a_table_for_people_stops_and_says_so(cli: Cli) -> None:
+    code, out, err = cli("sql", "SELECT height, pool FROM blocks WHERE chain = 'bitcoin' ORDER BY height")
+    assert code == 0
+    assert "800000" in out
+    assert "800099" in out
+    assert "800100" not in out
+    assert err == "(the first 100 rows; --max-rows 0 shows all)\n"
+    code, out, err = cli(
+        "sql", "SELECT height, pool FROM blocks WHERE chain = 'bitcoin' ORDER BY height", "--max-rows", "0"
+    )
+    assert (code, err) == (0, "")
+    assert "400 rows" in out
+
+
+def test_a_wide_row_is_a_record(cli: Cli) -> None:
+    code, out, _ = cli("sql", "SELECT * FROM latest_concentration LIMIT 1")
+    assert code == 0
+    assert "--- row 1\n" in out
+    assert "top4_share               0.777778\n" in out
+
+
+def test_parameters_of_ad_hoc_sql(cli: Cli) -> None:
+    code, out, _ = cli(
+        "sql", "SELECT {a:UInt8} + 1 AS b, {c:String} AS d", "--param", "a=2", "--param", "c=it's", "--format", "json"
+    )
+    assert (code, json.loads(out)) == (0, [{"b": 3, "d": "it's"}])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["SELEC 1"], "counterpoise: ClickHouse refuses the query: Syntax error: "),
+        (
+            ["SELECT nope FROM blocks"],
+            "counterpoise: ClickHouse refuses the query: Unknown expression identifier `nope`",
+        ),
+        (["SELECT {a:UInt8}", "--param", "a=many"], "counterpoise: ClickHouse refuses the query: "),
+        (["SELECT {a:UInt8}"], "counterpoise: ClickHouse refuses the query: "),
+        (["SELECT 1; SELECT 2"], "counterpoise: ClickHouse refuses the query: "),
+        (["SELECT 1", "--param", "a"], "counterpoise: --param takes NAME=VALUE, not 'a'"),
+        ([], "counterpoise: give SQL, or --name and a query's name"),
+        (["SELECT 1", "--name", "top4_breaches"], "counterpoise: give SQL, or --name and a query's name"),
+        (["--name", "nope"], "counterpoise: there is no query named 'nope': alert_history, "),
+        (["--name", "top4_breaches", "--param", "x=1"], "counterpoise: query 'top4_breaches' has no parameter 'x'"),
+        (
+            ["SELECT 1", "--out", "/nowhere/x.csv"],
+            "counterpoise: '/nowhere/x.csv' cannot be written: No such file or directory",
+        ),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_two(cli: Cli, arguments: list[str], message: str) -> None:
+    code, out, err = cli("sql", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(message)
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE x (a UInt8) ENGINE = Memory",
+        "INSERT INTO alert_mutes_log (rule_id) SELECT 'x'",
+        "DROP TABLE blocks_log",
+        "ALTER TABLE blocks_log DELETE WHERE 1",
+        "INSERT INTO alert_mutes_log (rule_id) SETTINGS readonly = 0 SELECT 'x'",
+    ],
+)
+def test_nothing_is_changed_without_write(cli: Cli, sample: ClickHouse, statement: str) -> None:
+    before = sample.query("SELECT name, total_rows FROM system.tables WHERE database = currentDatabase() ORDER BY name")
+    code, _, err = cli("sql", statement)
+    assert code == 2
+    assert "code 164" in err
+    assert (
+        sample.query("SELECT name, total_rows FROM system.tables WHERE database = currentDatabase() ORDER BY name")
+        == before
+    )
+
+
+def test_write_writes(cli: Cli, sample: ClickHouse) -> None:
+    assert cli("sql", "CREATE TABLE scratch (a UInt8) ENGINE = Memory", "--write") == (0, "", "")
+    assert cli("sql", "INSERT INTO scratch VALUES (7)", "--write")[0] == 0
+    assert sample.query("SELECT a FROM scratch") == [(7,)]
+    assert cli("sql", "DROP TABLE scratch", "--write")[0] == 0
+
+
+def test_a_user_who_may_only_read_reads(
+    cli: Cli, clickhouse: ClickHouseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COUNTERPOISE_CLICKHOUSE__USER", "reader")
+    monkeypatch.setenv("COUNTERPOISE_CLICKHOUSE__PASSWORD_FILE", str(clickhouse.reader_password_file))
+    assert cli("sql", "SELECT count() AS n FROM blocks WHERE chain = 'bitcoin'", "--format", "csv") == (
+        0,
+        "n\n400\n",
+        "",
+    )
+    assert "code 164" in cli("sql", "DROP TABLE blocks_log")[2]
+
+
+def test_the_list_has_every_query(cli: Cli) -> None:
+    code, out, _ = cli("sql", "--list")
+    assert code == 0
+    assert "top4_breaches\n    Stretches of heights" in out
+    assert "--param line  Float64, default 0.75: " in out
+
+
+def test_migrate_says_what_it_did(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in as_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    assert main(["migrate", "--check"]) == 1
+    assert "missing  0001_blocks\n" in capfd.readouterr().out
+    assert main(["migrate"]) == 0
+    out = capfd.readouterr().out
+    assert "applied  0001_blocks\n" in out
+    assert f"created  topic {settings.dataset}.blocks.v1\n" in out
+    assert out.endswith(f"{settings.dataset} (live): ready\n")
+    assert main(["migrate"]) == 0
+    assert capfd.readouterr().out == f"{settings.dataset} (live): nothing to do\n"
+    assert main(["migrate", "--check"]) == 0
+    assert capfd.readouterr().out == f"{settings.dataset}: up to date\n"
+
+
+def test_dead_letters_are_listed_shown_and_sent_again(
+    settings: Settings, clickhouse: ClickHouseServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in as_environment(settings).items():
+        monkeypatch.setenv(name, value)
+    assert main(["migrate"]) == 0
+    topic = BLOCKS.full_name(settings.dataset)
+    good = block("bitcoin", 800_000)
+    letters = [
+        dead_letter(good.model_dump_json(exclude_defaults=True).encode(), topic=topic, offset=1, index=3),
+        dead_letter(b"{not an envelope", topic=topic, offset=2, index=-1),
+        dead_letter(b"x" * 20_000, topic=topic, offset=3, kept=16_384, index=-1),
+    ]
+    with connect(clickhouse.target, settings.dataset) as ch:
+        ch.insert("dead_letters_log", dead_letter_columns(letters, 1))
+        capfd.readouterr()
+
+        assert main(["dlq", "list"]) == 0
+        assert "3 of 3 dead letters" in capfd.readouterr().out
+        assert main(["dlq", "show", letters[1].letter_id[:12]]) == 0
+        assert capfd.readouterr().out.endswith("{not an envelope\n")
+        assert main(["dlq", "list", "--json", "--limit", "1"]) == 0
+        [newest] = json.loads(capfd.readouterr().out)
+        assert (newest["letter_id"], newest["truncated"], newest["payload_bytes"]) == (
+            letters[2].letter_id,
+            True,
+            20_000,
+        )
+
+        assert main(["dlq", "replay", "--reason", "bad-event"]) == 1
+        said = capfd.readouterr()
+        assert said.out.endswith("2 sent, 1 refused\n")
+        assert said.err == (
+            f"refused  {letters[2].letter_id}  only 16384 of its 20000 bytes were kept: let its source send it again\n"
+        )
+        rows = ch.query("SELECT offset, replayed_at IS NULL FROM dead_letters ORDER BY offset")
+        assert rows == [(1, 0), (2, 0), (3, 1)]
+
+        consumer = make_consumer(
+            str(settings.kafka.bootstrap_servers),
+            (topic,),
+            client_id="test",
+            group_id=None,
+            kafka=settings.kafka,
+            consumer_timeout_ms=8_000,
+        )
+        messages = {}
+        for message in consumer:
+            messages[bytes(message.value)[:2]] = message
+            if len(messages) == 2:
+                break
+        consumer.close()
+        assert bytes(messages[b"{n"].value) == b"{not an envelope"
+        again = decode(bytes(messages[b'{"'].value), BlockEvent, kind=BLOCK_KIND, dataset=settings.dataset)
+        assert again.events == (good,)
+        assert bytes(messages[b'{"'].key) == b"bitcoin"
+
+        assert main(["dlq", "replay", "--reason", "none-such"]) == 2
+        assert "no letter of reason 'none-such' is left" in capfd.readouterr().err
+        assert main(["dlq", "replay"]) == 2
+        assert "name the letters to send again" in capfd.readouterr().err
+        assert main(["dlq", "show", "ffff"]) == 2
+        assert "no dead letter begins with 'ffff'" in capfd.readouterr().err
