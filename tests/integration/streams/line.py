@@ -135,6 +135,8 @@ class Line:
     dataset: str
     workers: list[Worker] = field(default_factory=list)
     _producer: Any = None
+    _unconfirmed: list[Any] = field(default_factory=list)
+    _ends: dict[tuple[str, int], int] = field(default_factory=dict)
     _client: ClickHouse | None = None
 
     @property
@@ -178,13 +180,23 @@ class Line:
     def send_raw(
         self, values: Iterable[bytes | None], *, topic: Topic = BLOCKS, key: bytes = b"bitcoin", flush: bool = True
     ) -> None:
-        """Messages as they are, in order."""
+        """Messages as they are, in order; without `flush` they may still be on their way."""
         if self._producer is None:
             self._producer = make_producer(self.engines.bootstrap, "test")
         for value in values:
-            self._producer.send(topic.full_name(self.dataset), key=key, value=value)
+            self._unconfirmed.append(self._producer.send(topic.full_name(self.dataset), key=key, value=value))
         if flush:
+            self.flush()
+
+    def flush(self) -> None:
+        """Wait until the broker has everything, and note how far each partition goes."""
+        if self._producer is not None:
             self._producer.flush(30)
+        for future in self._unconfirmed:
+            sent = future.get(30)
+            at = (sent.topic, sent.partition)
+            self._ends[at] = max(self._ends.get(at, 0), sent.offset + 1)
+        self._unconfirmed.clear()
 
     def send(self, events: Sequence[BlockEvent], *, events_per_message: int = 50) -> None:
         """Blocks of one chain, in order, in envelopes."""
@@ -198,9 +210,14 @@ class Line:
         return encode(events, kind=BLOCK_KIND, dataset=self.dataset, producer="test", sent_at_ms=1_700_000_000_000)
 
     def lag(self) -> int:
-        """Messages that are not acknowledged yet."""
+        """Messages that we sent and the workers have not acknowledged.
+
+        From what the broker told the producer: the embedded broker gives the last batch's first offset as a partition's end.
+        """
+        self.flush()
         rows = read_lag(self.engines.bootstrap, self.dataset, ("streams",))
-        return sum(row.lag for row in rows)
+        committed = {(row.topic, row.partition): row.committed or 0 for row in rows}
+        return sum(max(0, end - committed.get(at, 0)) for at, end in self._ends.items())
 
     def drain(self, timeout_seconds: float = 60.0) -> None:
         """Wait until everything that was sent is acknowledged."""
@@ -221,7 +238,9 @@ class Line:
         return group_id(self.dataset, "streams")
 
     def forget_producer(self) -> None:
-        """Leave a producer whose broker is gone."""
+        """Leave a producer whose broker is gone, and what it sent."""
+        self._unconfirmed.clear()
+        self._ends.clear()
         if self._producer is not None:
             self._producer.close(timeout=0)
             self._producer = None
