@@ -115,9 +115,9 @@ class IngestSettings(Section):
 
 
 class EpochSettings(Section):
-    """Epoch AI's estimates of who owns AI compute: a CSV file, or the URL of one."""
+    """Epoch AI's estimates of who owns AI compute: CSV files, folders of them, or their URLs."""
 
-    location: str | None = None
+    locations: tuple[str, ...] = ()
     cadence_seconds: Seconds = 86_400.0
 
 
@@ -156,7 +156,7 @@ class HuggingFaceSettings(Section):
     """Of the list of served models; a list that is cut there is of partial coverage and not scored."""
     top_models: Annotated[int, Field(ge=1, le=10_000)] = 1_000
     """Of each format, most downloaded first; the downloads of the last one are the release's cutoff."""
-    cadence_seconds: Seconds = 86_400.0
+    cadence_seconds: Seconds = 604_800.0
     timeout_seconds: Seconds = 60.0
 
 

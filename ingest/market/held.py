@@ -1,0 +1,33 @@
+"""Which releases ClickHouse holds for good: the only thing that ends an entry's stay in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from counterpoise.clickhouse.client import ClickHouse
+from ingest.market.entry import WITHDRAWN
+
+IDS_A_QUERY = 1_000
+
+_QUERY = """
+SELECT release_id, withdrawn FROM release_chunks_log
+WHERE release_id IN {ids:Array(String)}
+GROUP BY release_id, withdrawn
+HAVING uniqExact(chunk) >= max(chunks)
+"""
+
+
+class HeldReleases:
+    """Asks one database, from one thread. A release is held when all of its chunks are."""
+
+    def __init__(self, clickhouse: ClickHouse) -> None:
+        self._clickhouse = clickhouse
+
+    def __call__(self, keys: Collection[str]) -> set[str]:
+        """Those of the entries' keys that are held. Raises RetryableError while ClickHouse is away."""
+        ids = sorted({key.removesuffix(WITHDRAWN) for key in keys})
+        found: set[str] = set()
+        for start in range(0, len(ids), IDS_A_QUERY):
+            rows = self._clickhouse.query(_QUERY, {"ids": ids[start : start + IDS_A_QUERY]})
+            found.update(f"{release_id}{WITHDRAWN if withdrawn else ''}" for release_id, withdrawn in rows)
+        return found.intersection(keys)

@@ -1,0 +1,1 @@
+"""Market sources, one a file."""
