@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
@@ -10,6 +12,8 @@ from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.kafka.clients import admin_client
 
 _NO_ERROR = 0
+_VISIBLE_SECONDS = 15.0
+_LOOK_AGAIN_SECONDS = 0.05
 
 
 def ensure_topics(
@@ -27,6 +31,14 @@ def ensure_topics(
         present = _partitions(admin, list(wanted))
         missing = [name for name in wanted if name not in present]
         created = _create(admin, {name: wanted[name] for name in missing}, replication_factor)
+        deadline = time.monotonic() + _VISIBLE_SECONDS
+        while len(present) < len(wanted):  # what was just made, here or elsewhere, is not at once known to every broker
+            if time.monotonic() > deadline:
+                raise RetryableError(
+                    f"Kafka at {bootstrap} made topics and does not show them yet: {', '.join(missing)}"
+                )
+            time.sleep(_LOOK_AGAIN_SECONDS)
+            present = _partitions(admin, list(wanted))
     for name, count in present.items():
         wanted_count = wanted[name].partitions
         if count < wanted_count or count > wanted_count > 1:

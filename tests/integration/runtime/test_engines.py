@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,10 @@ def test_data_that_another_server_holds_is_one_line(state: Path) -> None:
     run(state, *ANY)
     (state / "embedded" / "engines.json").rename(state / "embedded" / "hidden.json")  # up forgets that they run
     code, _, err = run(state, *ANY)
+    _, out, _ = run(state, "doctor", "--offline", "--json")
     (state / "embedded" / "hidden.json").rename(state / "embedded" / "engines.json")
+    if sys.platform == "linux":
+        assert findings(out)["data directory"] == "problem"
     assert code == 2
     assert err.count("\n") == 1
     assert str(state / "embedded" / "clickhouse") in err
