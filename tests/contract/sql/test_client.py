@@ -47,7 +47,7 @@ COLUMNS: dict[str, tuple[str, Any, list[Any]]] = {
     "lc": ("LowCardinality(String)", Coded(("a", "b"), np.array([0, 1, 0])), ["a", "b", "a"]),
     "lc_one": ("LowCardinality(String)", Constant("bitcoin", 3), ["bitcoin"] * 3),
     "lc_list": ("LowCardinality(String)", ["x", "y", "x"], ["x", "y", "x"]),
-    "n": ("Nullable(UInt64)", np.ma.array(np.array([7, 0, 9], np.uint64), mask=[0, 1, 0]), [7, None, 9]),
+    "n": ("Nullable(UInt64)", np.ma.array(np.array([7, 0, 9], np.uint64), mask=[False, True, False]), [7, None, 9]),
     "n_list": ("Nullable(Float64)", [0.5, None, 1.5], [0.5, None, 1.5]),
     "a": ("Array(String)", [["x"], [], ["y", "z"]], [["x"], [], ["y", "z"]]),
     "pairs": (

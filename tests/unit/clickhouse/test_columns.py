@@ -12,7 +12,7 @@ from clickhouse_driver.context import Context
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.clickhouse.columns import Coded, Constant, array_dtype, as_list, concatenate, encode
+from counterpoise.clickhouse.columns import Coded, Column, Constant, array_dtype, as_list, concatenate, encode
 
 
 class _Buffer(io.BytesIO):
@@ -20,7 +20,7 @@ class _Buffer(io.BytesIO):
 
     def write_strings(self, items: Any, encoding: str | None = None) -> None:
         for item in items:
-            raw = item.encode(encoding) if isinstance(item, str) else item
+            raw = item.encode(encoding or "utf-8") if isinstance(item, str) else item
             size, head = len(raw), bytearray()
             while size > 127:
                 head.append(size & 127 | 128)
@@ -29,7 +29,7 @@ class _Buffer(io.BytesIO):
 
     def write_fixed_strings(self, items: Any, length: int, encoding: str | None = None) -> None:
         for item in items:
-            raw = item.encode(encoding) if isinstance(item, str) else item
+            raw = item.encode(encoding or "utf-8") if isinstance(item, str) else item
             self.write(raw.ljust(length, b"\0"))
 
 
@@ -140,8 +140,18 @@ def test_what_is_left_to_the_driver() -> None:
 
 
 def test_concatenated_columns_keep_their_type() -> None:
-    first = {"s2": np.array([2**63], np.uint64), "version": Constant(5, 1), "deleted": Constant(0, 1), "name": ["a"]}
-    second = {"s2": Constant(0, 2), "version": Constant(5, 2), "deleted": Constant(1, 2), "name": Constant("b", 2)}
+    first: dict[str, Column] = {
+        "s2": np.array([2**63], np.uint64),
+        "version": Constant(5, 1),
+        "deleted": Constant(0, 1),
+        "name": ["a"],
+    }
+    second: dict[str, Column] = {
+        "s2": Constant(0, 2),
+        "version": Constant(5, 2),
+        "deleted": Constant(1, 2),
+        "name": Constant("b", 2),
+    }
     joined = concatenate(first, second)
     assert isinstance(joined["s2"], np.ndarray)
     assert joined["s2"].dtype == np.uint64
