@@ -83,6 +83,7 @@ class Feed:
 
     def publish(self, batch: Batch) -> None:
         """Publish what one request gave: its blocks in order, and its misfits as dead letters."""
+        self._status.beat()
         for item in batch.bad:
             self.publisher.dead_letter(item, self.source.name)
         if not batch.events:

@@ -259,7 +259,8 @@ class Publisher:
                 ends = admin.list_partition_offsets(wanted)
         except KafkaError as error:
             raise RetryableError(f"Kafka at {self._bootstrap}: {_line(error)}") from error
-        return any(ends[TopicPartition(*at)].offset <= offset for at, offset in self._acknowledged.items())
+        found = {at: ends.get(TopicPartition(*at)) for at in self._acknowledged}
+        return any(end is None or end.offset <= self._acknowledged[at] for at, end in found.items())
 
 
 def _discard(producer: KafkaProducer) -> None:

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import Any, Literal
 
 from websockets.datastructures import Headers
@@ -71,14 +72,16 @@ class MempoolServer:
         with self._joined:
             sockets = tuple(self._sockets)
         for socket in sockets:
-            socket.send(text)
+            with suppress(WebSocketException, OSError):
+                socket.send(text)
 
     def drop_sockets(self) -> None:
         """Cut every WebSocket without a goodbye."""
         with self._joined:
             sockets, self._sockets = tuple(self._sockets), set()
         for socket in sockets:
-            socket.socket.shutdown(2)
+            with suppress(OSError):  # the listener may have left by itself
+                socket.socket.shutdown(2)
 
     def shown(self, block: FakeBlock) -> Any:
         """A block as the API shows it."""

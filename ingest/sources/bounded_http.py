@@ -126,7 +126,7 @@ class BoundedHttp:
         except httpx.HTTPError as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise StaleSourceError(
-                f"{where} cannot be reached ({reason}): check {self._setting} and that it runs"
+                f"{where} cannot be reached ({reason}): check that it runs, the network, and {self._setting}"
             ) from None
         status = answer.status
         if status in (401, 403):

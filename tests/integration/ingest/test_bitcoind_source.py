@@ -132,7 +132,7 @@ def test_a_node_that_is_away_is_named_with_the_next_step(node: BitcoindServer, f
         source.tip()
     source.close()
     assert f"http://127.0.0.1:{free_port} cannot be reached" in str(caught.value)
-    assert "check COUNTERPOISE_INGEST__BITCOIND__URL and that it runs" in str(caught.value)
+    assert "check that it runs, the network, and COUNTERPOISE_INGEST__BITCOIND__URL" in str(caught.value)
 
 
 def test_a_url_that_is_none() -> None:

@@ -138,7 +138,7 @@ def test_an_instance_that_is_away_is_named_with_the_next_step(server: MempoolSer
         source.tip()
     source.close()
     assert f"http://127.0.0.1:{free_port}/api/v1/blocks cannot be reached" in str(caught.value)
-    assert "check COUNTERPOISE_INGEST__MEMPOOL__URL and that it runs" in str(caught.value)
+    assert "check that it runs, the network, and COUNTERPOISE_INGEST__MEMPOOL__URL" in str(caught.value)
 
 
 def test_a_block_that_is_none_is_a_bad_item_among_good_ones(server: MempoolServer, source: MempoolSource) -> None:
