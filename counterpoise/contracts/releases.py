@@ -1,33 +1,65 @@
-"""An edge-AI market fact: a release, a complete snapshot of a distribution over owners at a period.
+"""An edge-AI market fact: a release, a complete snapshot of a distribution over owners for one period.
 
-The model is the contract that market sources will publish; a release may arrive in chunks, and is scored only when all are here.
+A release travels as 1…N chunks, in any order and any number of times, and is scored only when all are here. Its id is the hash of
+its content (`counterpoise.series.release`), so what arrives can be checked against its own name.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from datetime import date
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from counterpoise.contracts.base import Contract, Slug, UnixMillis
 
+RELEASE_KIND = "release"
+"""The kind of an envelope of ReleaseEvents."""
+
+MAX_OBSERVATIONS = 5_000
+"""Observations in one chunk."""
+
+MAX_CHUNKS = 10_000
+
 Layer = Literal["ownership", "serving", "developer_pull", "device_capacity", "market_size", "miner_pivot"]
 Venue = Literal["device", "edge", "on_premises", "regional_cloud", "hyperscale", "unknown"]
-Day = Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
+Kind = Literal["measured", "forecast"]
+Coverage = Literal["full", "partial"]
+
+VENUES: tuple[Venue, ...] = get_args(Venue)
+
+
+def _calendar_day(text: str) -> str:
+    date.fromisoformat(text)
+    return text
+
+
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_calendar_day)]
+"""A calendar day, YYYY-MM-DD, UTC."""
+
+ReleaseId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256 of a release's content, 64 lower-case hexadecimal digits."""
+
+Amount = Annotated[float, Field(ge=0)]
 
 
 class Observation(Contract):
     """One owner's part. `value` is in the release's unit, never negative; p5 and p95 where the source has them.
 
-    `residual` marks a bucket that is no single owner ("Other", an anonymous country): it is never ranked as one.
+    `residual` marks a bucket that is no single owner ("Other", an anonymous country): it is never ranked as one. `part` names the
+    table, chip maker or segment of the source that the value comes from; values of one owner add up over parts. `item` is what is
+    held or offered: a chip maker's chips, a model that several providers serve. (owner, venue, part, item) is unique in a release.
+    An owner that the source does not list has no observation: missing is not zero.
     """
 
     owner: Annotated[str, Field(min_length=1, max_length=200)]
     venue: Venue = "unknown"
-    value: Annotated[float, Field(ge=0)]
-    value_p5: Annotated[float, Field(ge=0)] | None = None
-    value_p95: Annotated[float, Field(ge=0)] | None = None
+    value: Amount
+    value_p5: Amount | None = None
+    value_p95: Amount | None = None
     residual: bool = False
+    part: Annotated[str, Field(max_length=200)] = ""
+    item: Annotated[str, Field(max_length=200)] = ""
 
     @model_validator(mode="after")
     def _interval_holds_together(self) -> Observation:
@@ -39,14 +71,21 @@ class Observation(Contract):
 
 
 class ReleaseEvent(Contract):
-    """A chunk of a release. `release_id` names the release; `chunk` counts from 0 to `chunks` − 1.
+    """A chunk of a release, or its withdrawal. `chunk` counts from 0 to `chunks` − 1.
 
-    `kind` keeps forecasts apart: no live score reads one. `withdrawn` takes an earlier release of the same id back.
+    kind       keeps forecasts apart: no live score reads one
+    period     first and last day that the values speak of; a stock (chips owned) is that of `period_end`
+    published  when the source published this release; not when we fetched it
+    coverage   `partial` where the source, or the catalogue's rule for it, says that the period is not all here yet;
+               `coverage_note` says what is missing. A partial release is kept and never scored
+    method     what the source counted with, in its own words; two releases of different methods are compared with that said
+    cutoff     the source lists nothing below this value: an owner that is absent has less, not nothing
+    withdrawn  takes the release of this id back from `withdrawn_at_ms` on, for good; it carries no observations
     """
 
     series: Slug
-    release_id: Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$")]
-    kind: Literal["measured", "forecast"] = "measured"
+    release_id: ReleaseId
+    kind: Kind = "measured"
     layer: Layer
     unit: Annotated[str, Field(min_length=1, max_length=64)]
     period_start: Day
@@ -54,15 +93,24 @@ class ReleaseEvent(Contract):
     published_at_ms: UnixMillis
     source: Annotated[str, Field(min_length=1, max_length=500)]
     licence: Annotated[str, Field(min_length=1, max_length=200)]
-    chunk: Annotated[int, Field(ge=0, le=9_999)] = 0
-    chunks: Annotated[int, Field(ge=1, le=10_000)] = 1
+    coverage: Coverage = "full"
+    coverage_note: Annotated[str, Field(max_length=500)] = ""
+    method: Annotated[str, Field(max_length=200)] = ""
+    cutoff: Amount | None = None
+    chunk: Annotated[int, Field(ge=0, le=MAX_CHUNKS - 1)] = 0
+    chunks: Annotated[int, Field(ge=1, le=MAX_CHUNKS)] = 1
     withdrawn: bool = False
-    observations: Annotated[tuple[Observation, ...], Field(max_length=5_000, strict=False)] = ()
+    withdrawn_at_ms: UnixMillis | None = None
+    observations: Annotated[tuple[Observation, ...], Field(max_length=MAX_OBSERVATIONS, strict=False)] = ()
 
     @model_validator(mode="after")
-    def _chunk_in_range(self) -> ReleaseEvent:
+    def _holds_together(self) -> ReleaseEvent:
         if self.chunk >= self.chunks:
             raise ValueError(f"chunk {self.chunk} of {self.chunks}: chunks count from 0")
         if self.period_start > self.period_end:
             raise ValueError("period_start is after period_end")
+        if self.withdrawn != (self.withdrawn_at_ms is not None):
+            raise ValueError("withdrawn and withdrawn_at_ms come together or not at all")
+        if self.withdrawn and (self.observations or self.chunks != 1):
+            raise ValueError("a withdrawal carries no observations and is one chunk")
         return self

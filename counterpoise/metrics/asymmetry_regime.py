@@ -1,0 +1,46 @@
+"""The regime: what both sides did over a horizon, or no call.
+
+With a = log₂ D₂ᴬᴵ(now) − log₂ D₂ᴬᴵ(then) and b the same of mining (each like for like, see `streams.asymmetry`):
+
+    a > 0, b < 0   diverging          AI spreads, mining concentrates; L rises
+    a < 0, b > 0   converging         AI concentrates, mining spreads; L falls
+    a < 0, b < 0   both_concentrating
+    a > 0, b > 0   both_dispersing
+
+A sign counts only where the 95 % interval leaves zero out, for a under every residual treatment and both error models; otherwise
+no_call. The names speak of directions. Whether the distance |L| grew is a question of its own (`gap_trend`): two sides that diverge
+close the gap first where mining was the wider one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from counterpoise.metrics.asymmetry import Estimate, agreed_sign
+
+Regime = Literal["diverging", "converging", "both_concentrating", "both_dispersing", "no_call"]
+Gap = Literal["opening", "closing", "no_call"]
+
+_QUADRANTS: dict[tuple[int, int], Regime] = {
+    (1, -1): "diverging",
+    (-1, 1): "converging",
+    (-1, -1): "both_concentrating",
+    (1, 1): "both_dispersing",
+}
+
+
+def regime(ai_changes: Sequence[Estimate], mining_change: Estimate) -> Regime:
+    """The quadrant that all of `ai_changes` (one a treatment and error model) and the mining change lie in, or no_call."""
+    return _QUADRANTS.get((agreed_sign(ai_changes), mining_change.sign), "no_call")
+
+
+def gap_trend(levels_now: Sequence[Estimate], levels_then: Sequence[Estimate], changes: Sequence[Estimate]) -> Gap:
+    """Whether |L| grew or shrank: needs an agreed sign of L now and then, the same, and an agreed sign of its change.
+
+    Where L changed its sign the gap closed and opened again, and no call is made.
+    """
+    now, then, change = agreed_sign(levels_now), agreed_sign(levels_then), agreed_sign(changes)
+    if not now or now != then or not change:
+        return "no_call"
+    return "opening" if change == now else "closing"

@@ -1,0 +1,99 @@
+"""The mining side of a pair: a window of blocks, as the asymmetry reads it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from counterpoise.metrics.effective_number import d2
+
+MINING_LAYER = "operation"
+"""What pools are: operators of block production, not owners of machines."""
+
+
+@dataclass(frozen=True)
+class MiningSide:
+    """A window of blocks: how many each pool made, those of nobody known apart.
+
+    `tip_time_ms` is the header time of its last block. `counts` are (pool, blocks), by pool, each above zero and at least one.
+    """
+
+    chain: str
+    view: str
+    window_blocks: int
+    tip_height: int
+    tip_hash: str
+    tip_time_ms: int
+    attribution_id: str
+    counts: tuple[tuple[str, int], ...]
+    unknown: int
+
+    def __post_init__(self) -> None:
+        if not self.counts or min(count for _, count in self.counts) < 1 or self.unknown < 0:
+            raise ValueError(f"window ending at {self.tip_height}: needs a pool, and counts above zero")
+        if list(self.counts) != sorted(self.counts):
+            raise ValueError(f"window ending at {self.tip_height}: counts must be in the order of their pools")
+
+    @property
+    def known(self) -> int:
+        """Blocks with a pool."""
+        return sum(count for _, count in self.counts)
+
+    @cached_property
+    def log2_d2(self) -> float:
+        """log₂ of the effective number of pools, unknown blocks left out."""
+        return float(np.log2(d2([count for _, count in self.counts])))
+
+    @property
+    def identity(self) -> tuple[str | int, ...]:
+        """What names the window and seeds its draws."""
+        return self.chain, self.view, self.window_blocks, self.tip_height, self.tip_hash, self.attribution_id
+
+    @property
+    def day(self) -> date:
+        """The UTC day of its last block."""
+        return datetime.fromtimestamp(self.tip_time_ms / 1000, UTC).date()
+
+
+def mining_side(
+    pools: Sequence[str | None],
+    *,
+    chain: str,
+    view: str,
+    window_blocks: int,
+    tip_height: int,
+    tip_hash: str,
+    tip_time_ms: int,
+    attribution_id: str,
+) -> MiningSide:
+    """Count the pools of a window's blocks; None is a block of nobody known. ValueError where no block has a pool."""
+    counts: dict[str, int] = {}
+    for pool in pools:
+        if pool is not None:
+            counts[pool] = counts.get(pool, 0) + 1
+    return MiningSide(
+        chain=chain,
+        view=view,
+        window_blocks=window_blocks,
+        tip_height=tip_height,
+        tip_hash=tip_hash,
+        tip_time_ms=tip_time_ms,
+        attribution_id=attribution_id,
+        counts=tuple(sorted(counts.items())),
+        unknown=len(pools) - sum(counts.values()),
+    )
+
+
+def last_of_day(times_seconds: NDArray[np.int64], day: date) -> int | None:
+    """Position of the last block, by height, whose header time is before the end of a UTC day; None where there is none.
+
+    Header times go back and forth, so this is not the last block *on* the day, but it never skips one of the day.
+    """
+    end = datetime.combine(day, datetime.min.time(), UTC) + timedelta(days=1)
+    before = np.flatnonzero(times_seconds < int(end.timestamp()))
+    return int(before[-1]) if len(before) else None
