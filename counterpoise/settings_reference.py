@@ -15,8 +15,8 @@ PREFIX = "COUNTERPOISE_"
 
 HEAD = """# Settings
 
-Environment variables, over a TOML file (`counterpoise.toml` in the working directory, or what `COUNTERPOISE_CONFIG` names), over these
-defaults. In the file, `COUNTERPOISE_CLICKHOUSE__HOST` is `host` in the table `[clickhouse]`. `counterpoise doctor` checks them all. A
+Environment variables, over a TOML file (`counterpoise.toml` here, or what `COUNTERPOISE_CONFIG` names), over these
+defaults. In the file, `COUNTERPOISE_CLICKHOUSE__HOST` is `host` in the table `[clickhouse]`. `counterpoise doctor` checks them. A
 secret is better given as a file; it is never printed. This page is made from the code: `python -m counterpoise.settings_reference`.
 """
 

@@ -33,7 +33,8 @@ def main() -> None:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-size="12" '
         'font-family="system-ui, sans-serif"><title>Top-4 mining pool share of Bitcoin blocks, by month</title>',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        f'<text x="{LEFT}" y="20" fill="{INK}" font-size="14" font-weight="600">Blocks mined by the four largest pools, by month</text>',
+        f'<text x="{LEFT}" y="20" fill="{INK}" font-size="14" font-weight="600">'
+        "Blocks mined by the four largest pools, by month</text>",
     ]
     for percent in range(50, 90, 10):
         level = y(percent / 100)

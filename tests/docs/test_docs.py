@@ -1,0 +1,88 @@
+"""What exists is written down: commands, settings, metrics, tables, queries, rule types, crash points' services, links."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from alerts.rules.registry import RULE_TYPES
+from counterpoise.cli.lazy import load
+from counterpoise.cli.root import ENTRIES
+from counterpoise.clickhouse.sqlfiles import sql_files
+from counterpoise.settings_reference import reference
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+
+
+def commands() -> list[str]:
+    """Every command as a person types it."""
+    found = []
+    for name, entry in ENTRIES.items():
+        command = load(name, entry)
+        if isinstance(command, click.Group) or hasattr(command, "commands"):
+            found += [f"{name} {sub}" for sub in command.commands]
+        else:
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_is_in_the_docs(command: str) -> None:
+    assert f"counterpoise {command}" in TEXT, f"no page mentions `counterpoise {command}`"
+
+
+def test_the_settings_reference_is_current() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert page == reference(), "run `python -m counterpoise.settings_reference > docs/settings.md`"
+
+
+@pytest.mark.parametrize("rule_type", sorted(RULE_TYPES))
+def test_every_rule_type_is_in_the_alerts_page(rule_type: str) -> None:
+    assert f"`{rule_type}`" in (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("query", sorted(path.stem for path in (ROOT / "sql" / "queries").glob("*.sql")))
+def test_every_named_query_is_in_the_docs(query: str) -> None:
+    assert query in TEXT
+
+
+def metric_columns() -> list[str]:
+    """Float columns and Nakamoto numbers of the view `concentration`."""
+    sql = (ROOT / "sql" / "migrations" / "0006_views.sql").read_text(encoding="utf-8")
+    head = sql.partition("VIEW concentration_sets_log")[2].partition("\nAS ")[0]
+    found = re.findall(r"(?m)^    (\w+) Float64", head) + re.findall(r"(?m)^    (nakamoto_\w+) ", head)
+    return [name for name in found if not re.fullmatch(r"top[2356]_share(_upper)?", name)]
+
+
+@pytest.mark.parametrize("column", metric_columns())
+def test_every_metric_is_in_the_methodology(column: str) -> None:
+    assert f"`{column}`" in (ROOT / "docs" / "methodology.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
+
+
+def test_migrations_are_packaged_in_order() -> None:
+    numbers = [path.name[:4] for path in sql_files("migrations")]
+    assert numbers == sorted(set(numbers))
+
+
+def test_commands_of_the_readme_exist() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in re.findall(r"(?m)^ +(?:\.venv/bin/)?counterpoise ([a-z]+)", readme):
+        assert name in ENTRIES
+
+
+def test_decisions_are_numbered_once() -> None:
+    numbers = [path.name[:4] for path in (ROOT / "docs" / "decisions").glob("*.md")]
+    assert len(numbers) == len(set(numbers))
