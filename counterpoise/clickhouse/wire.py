@@ -6,6 +6,7 @@ column get into and out of a block differs; `columns.py` says why.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -24,6 +25,9 @@ from clickhouse_driver.varint import read_varint, write_varint
 from clickhouse_driver.writer import write_binary_str, write_binary_uint8
 
 from counterpoise.clickhouse.columns import Column, array_dtype, as_list, encode, fixed_string_length
+
+# The driver logs a traceback for every refused connection, and then raises; what we raise for it says the same in one line.
+logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)
 
 
 class _ArrayWriter:

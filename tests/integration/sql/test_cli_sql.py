@@ -202,6 +202,21 @@ def test_a_user_who_may_only_read_reads(
     assert "code 164" in cli("sql", "DROP TABLE blocks_log")[2]
 
 
+def test_a_server_that_is_away_is_one_line_and_exit_three(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, free_port: int
+) -> None:
+    monkeypatch.setenv("COUNTERPOISE_CLICKHOUSE__PORT", str(free_port))
+    code, out, err = cli("sql", "SELECT 1")
+    assert (code, out) == (3, "")
+    assert err.startswith(f"counterpoise: ClickHouse 127.0.0.1:{free_port}/")
+    assert err.count("\n") == 1
+
+
+def test_sql_comes_from_standard_input(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("SELECT 7 AS n"))
+    assert cli("sql", "-", "--format", "csv") == (0, "n\n7\n", "")
+
+
 def test_the_list_has_every_query(cli: Cli) -> None:
     code, out, _ = cli("sql", "--list")
     assert code == 0
