@@ -173,6 +173,7 @@ def test_clickhouse_killed_under_us_is_waited_for(
         assert heads(slack) == ["🔴 FIRING"]
 
 
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_a_broker_that_is_away_costs_delay_and_no_more(
     own_kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path
 ) -> None:

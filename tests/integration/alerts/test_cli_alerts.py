@@ -1,0 +1,84 @@
+"""`counterpoise alerts` on what a run left behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from counterpoise.cli.alerts import alerts_app
+from counterpoise.errors import ConfigError
+from counterpoise.settings import Settings
+from counterpoise.testing.slack_server import CHANNEL, TOKEN, SlackServer
+from tests.engines import as_environment
+from tests.integration.alerts.running import alerter
+from tests.integration.alerts.test_line import FIRED, H
+from tests.integration.alerts.world import CLEAR, OVER, a_world
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(alerts_app, list(arguments), catch_exceptions=False, env={"COLUMNS": "220"})
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def environment(replayed: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name, value in as_environment(replayed).items():
+        monkeypatch.setenv(name, value)
+    return replayed
+
+
+def test_list_show_and_mute(environment: Settings) -> None:
+    with a_world(environment) as world:
+        world.mine([*FIRED, CLEAR, OVER, OVER])
+        with alerter(environment) as running:
+            running.at(H + 44)
+    [pending] = json.loads(run("list", "--json"))
+    assert (pending["state"], pending["evidence"]["height"]) == ("pending", H + 43)
+    everything = json.loads(run("list", "--all", "--json"))
+    assert [row["state"] for row in everything] == ["pending", "resolved"]
+    closed = everything[1]["alert_id"]
+    shown = json.loads(run("show", closed[:8], "--json"))
+    assert [row["state"] for row in shown["transitions"]] == ["pending", "firing", "resolved"]
+    assert [(d["action"], d["status"]) for d in shown["deliveries"] if d["sequence"] == 1] == [("post", "sent")]
+    assert "counterpoise sql" in run("show", closed)
+    assert "muted for 2 h" in run("mute", "top4-share", "--for", "2h")
+    assert "top4-share (muted)" in run("list")
+    assert "told again" in run("unmute", "top4-share")
+    assert "muted" not in run("list")
+    with pytest.raises(ConfigError, match="no alert with an id that begins with 'zz'"):
+        run("show", "zz")
+
+
+def test_a_mute_of_nothing_or_for_no_time_is_refused(environment: Settings) -> None:
+    with pytest.raises(ConfigError, match="no rule 'top-4', expected one of top4-share, "):
+        run("mute", "top-4")
+    with pytest.raises(ConfigError, match="--for is '2 hours', expected a duration"):
+        run("mute", "top4-share", "--for", "2 hours")
+
+
+def test_rules_are_checked_and_explained(environment: Settings, tmp_path: Path) -> None:
+    assert "top-4 share of 1008 blocks (raw) over 75 % for 36 blocks, clear below 73 %" in run("rules")
+    file = tmp_path / "rules.yaml"
+    file.write_text("version: 1\nrules: [{id: a, type: no_block, after: 30m}]\n")
+    assert json.loads(run("rules", str(file), "--json"))[0]["condition"] == "no block for 30 min"
+
+
+def test_a_test_message_reaches_slack(environment: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    with SlackServer() as slack:
+        for name, value in {
+            "COUNTERPOISE_SLACK__TOKEN_FILE": str(token),
+            "COUNTERPOISE_SLACK__CHANNEL": CHANNEL,
+            "COUNTERPOISE_SLACK__BASE_URL": slack.base_url,
+            "COUNTERPOISE_ALERTS__ALLOW_SLACK_WHEN_NOT_LIVE": "true",
+        }.items():
+            monkeypatch.setenv(name, value)
+        said = run("test")
+        assert [m.text for m in slack.messages] == [f"Counterpoise can post here (dataset {environment.dataset})."]
+    assert "Slack knows us as counterpoise" in said
+    assert TOKEN not in said
