@@ -12,6 +12,9 @@ import sys
 
 POINTS = (
     "ingest-after-publish",
+    "market-after-take",
+    "market-after-journal",
+    "market-after-accept",
     "streams-after-blocks",
     "streams-after-concentration",
     "streams-before-ack",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import socket
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -41,7 +41,7 @@ class Misfit:
 
 
 class Courier:
-    """One thread runs it; `misfits` may be filled by others.
+    """One thread runs it; others fill `misfits`. `check` is called every round and may raise.
 
     An entry is published again when the broker lost its memory, and after every restart unless ClickHouse holds it by then; equal
     releases collapse there. One that ClickHouse does not take for `set_aside_after_seconds` while it takes entries that were
@@ -58,6 +58,8 @@ class Courier:
         waiter: Waiter,
         status: ServiceStatus,
         set_aside_after_seconds: float,
+        check: Callable[[], None],
+        misfits: queue.SimpleQueue[Misfit],
     ) -> None:
         self._journal = journal
         self._publisher = publisher
@@ -66,13 +68,14 @@ class Courier:
         self._waiter = waiter
         self._status = status
         self._set_aside_after_seconds = set_aside_after_seconds
+        self._check = check
+        self._misfits = misfits
         self._name = f"market@{socket.gethostname()}:{os.getpid()}"[:200]
         self._published: dict[str, float] = {}
         self._newest_taken_at = float("-inf")
         self._confirm_pause_seconds = FIRST_CONFIRM_SECONDS
         self._confirm_at = 0.0
         self._clickhouse_is_away = False
-        self.misfits: queue.SimpleQueue[Misfit] = queue.SimpleQueue()
 
     def run(self) -> None:
         """Until the waiter raises Stopped."""
@@ -80,6 +83,7 @@ class Courier:
         seen = -1
         while True:
             self._waiter.check()
+            self._check()
             if self._publisher.lost_memory():
                 log.warning("kafka lost its messages: publishing again what clickhouse does not hold")
                 self._published.clear()
@@ -127,8 +131,8 @@ class Courier:
         self._publisher.send_encoded(EDGE_AI, events[0].series, value, len(events))
 
     def _send_misfits(self) -> None:
-        while not self.misfits.empty():
-            misfit = self.misfits.get_nowait()
+        while not self._misfits.empty():
+            misfit = self._misfits.get_nowait()
             self._publisher.dead_letter(misfit.item, misfit.origin)
 
     def _confirm(self) -> None:

@@ -149,8 +149,13 @@ def _joined(rule: str, first: Observation, second: Observation) -> Observation:
 def _head(
     mapping: Mapping, series: Series, period: tuple[str, str], published_at_ms: int, observations: Iterable[Observation]
 ) -> Head:
-    owners = {observation.owner for observation in observations}
+    made = tuple(observations)
+    owners = {observation.owner for observation in made}
     lacking = [owner for owner in mapping.require_owners if owner not in owners]
+    notes = [f"lacks {', '.join(lacking)}"] if lacking else []
+    published = datetime.fromtimestamp(published_at_ms / 1000, UTC).date()
+    parts = frozenset(observation.part for observation in made)
+    notes += [note for note in [series.missing_coverage(parts, date.fromisoformat(period[1]), published)] if note]
     return Head(
         series=series.series,
         kind=series.kind,
@@ -161,8 +166,8 @@ def _head(
         published_at_ms=published_at_ms,
         source=mapping.source or series.source,
         licence=mapping.licence or series.licence,
-        coverage="partial" if lacking else "full",
-        coverage_note=f"lacks {', '.join(lacking)}"[:500] if lacking else "",
+        coverage="partial" if notes else "full",
+        coverage_note="; ".join(notes)[:500],
         method=mapping.method,
     )
 

@@ -28,7 +28,7 @@ class Expression(_Part):
     """A compiled JMESPath expression over the scope, or over a document where only that exists."""
 
     text: str
-    parsed: Any
+    parsed: Any = Field(exclude=True, repr=False)
 
     def of(self, scope: Any) -> Any:
         """What it finds; None where it finds nothing. ValueError where it cannot be applied (a function of a wrong type)."""

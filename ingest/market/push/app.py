@@ -18,6 +18,7 @@ from counterpoise.clock import Clock
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.settings import PushSettings
 from counterpoise.telemetry.status import ServiceStatus
+from counterpoise.testing.crash import crash_point
 from ingest.market.catalogued import head_problem
 from ingest.market.entry import entry_of, withdrawal_of
 from ingest.market.journal import JournalFullError, ReleaseJournal
@@ -96,6 +97,7 @@ class PushEndpoint:
                 "there is no room for more now; nothing was accepted",
                 headers={"Retry-After": retry_after(_JOURNAL_RETRY_SECONDS)},
             ) from None
+        crash_point("market-after-accept")
         self._status.count("pushed_releases" if new else "pushed_duplicates")
         accepted = Accepted(
             release_id=release.release_id,
