@@ -134,7 +134,8 @@ class MempoolSource:
             return self._http.get(path)
         except BusyError as error:
             if error.retry_after_seconds is not None:
-                self._next_request_at = now + max(error.retry_after_seconds, self._spacing_seconds)
+                answered_at = self._clock.monotonic()
+                self._next_request_at = answered_at + max(error.retry_after_seconds, self._spacing_seconds)
             raise
 
     def _no_blocks(self, batch: Batch) -> str:
