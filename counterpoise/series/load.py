@@ -42,7 +42,10 @@ def parse_series(text: str, origin: str) -> Series:
     try:
         document = yaml.load(text, Loader=_LOADER)  # noqa: S506  # both are safe loaders
     except yaml.YAMLError as error:
-        raise ConfigError(f"{origin}: not a YAML file: {error}") from error
+        mark = getattr(error, "problem_mark", None)
+        place = "" if mark is None else f" at line {mark.line + 1}, column {mark.column + 1}"
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise ConfigError(f"{origin}: not a YAML file{place}: {problem}") from error
     if not isinstance(document, dict) or document.pop("format", None) != SERIES_FORMAT:
         raise ConfigError(f"{origin}: field format: expected {SERIES_FORMAT!r}")
     lists = document.get("lists")
