@@ -32,6 +32,12 @@ WHERE attribution_id = {{attribution_id:String}} AND chain = {{chain:String}} AN
 ORDER BY height
 """  # noqa: S608
 
+_SERIES_KEY = "attribution_id = {id:String} AND chain = {chain:String} AND view = 'raw' AND window_blocks = 144"
+_TIP = (
+    f"SELECT height, toUnixTimestamp(time), lower(hex(tip_hash)) FROM concentration_log FINAL WHERE {_SERIES_KEY} "  # noqa: S608
+    "AND height >= {low:Int64} ORDER BY height DESC LIMIT 1"
+)
+
 DeliveryStatus = Literal["sent", "skipped"]
 
 
@@ -81,12 +87,11 @@ class Store:
 
     def tip(self, chain: str, attribution_id: str) -> tuple[int, int, str] | None:
         """(height, block time in seconds, hash) of the highest scored block; None where nothing is scored."""
-        rows = self.ch.query(
-            "SELECT height, toUnixTimestamp(time), lower(hex(tip_hash)) FROM concentration_log FINAL "
-            "WHERE attribution_id = {id:String} AND chain = {chain:String} AND view = 'raw' AND window_blocks = 144 "
-            "ORDER BY height DESC LIMIT 1",
-            {"id": attribution_id, "chain": chain},
-        )
+        asked = {"id": attribution_id, "chain": chain}
+        [(highest,)] = self.ch.query(f"SELECT max(height) FROM concentration_log WHERE {_SERIES_KEY}", asked)  # noqa: S608
+        # FINAL merges all that the condition leaves: the newest heights are enough, unless a reorg undid every one of them.
+        rows = self.ch.query(_TIP, {**asked, "low": int(highest) - 300})
+        rows = rows or self.ch.query(_TIP, {**asked, "low": 0})
         return (int(rows[0][0]), int(rows[0][1]), str(rows[0][2])) if rows else None
 
     def series(self, chain: str, attribution_id: str, view: str, window_blocks: int, *, low: int, high: int) -> Series:
@@ -143,12 +148,10 @@ class Store:
     def lowest(self, chain: str, attribution_id: str) -> int | None:
         """The lowest scored height."""
         rows = self.ch.query(
-            "SELECT height FROM concentration_log FINAL "
-            "WHERE attribution_id = {id:String} AND chain = {chain:String} AND view = 'raw' AND window_blocks = 144 "
-            "ORDER BY height LIMIT 1",
+            f"SELECT min(height), count() FROM concentration_log WHERE {_SERIES_KEY} AND is_deleted = 0",  # noqa: S608
             {"id": attribution_id, "chain": chain},
         )
-        return int(rows[0][0]) if rows else None
+        return int(rows[0][0]) if rows[0][1] else None
 
     # Transitions.
 
