@@ -14,7 +14,7 @@ from pydantic_core import from_json
 from counterpoise.clock import Clock
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.settings import MarketSettings
-from ingest.sources.bounded_http import BoundedHttp, BusyError, NotThereError
+from ingest.sources.bounded_http import BoundedHttp, BusyError, NotThereError, shown_url
 
 ROBOT = "counterpoise"
 """The name that robots.txt knows us by."""
@@ -107,7 +107,7 @@ class PoliteHttp:
         """The document, whether it changed or not."""
         page = self.get(url)
         assert page is not None  # noqa: S101 - nothing was named that could be unchanged
-        return page.json(url)
+        return page.json(shown_url(url))
 
     def close(self) -> None:
         """Close connections."""
@@ -137,7 +137,7 @@ class PoliteHttp:
                 self._spacing_seconds = max(self._spacing_seconds, float(delay))
         if not self._robots.can_fetch(ROBOT, url):
             raise ConfigError(
-                f"{self._setting}: {self.base}/robots.txt asks programs not to read {url}: ask the publisher, and where its own "
+                f"{self._setting}: {self.base}/robots.txt asks programs not to read {shown_url(url)}: ask the publisher; where its "
                 "documentation allows this URL, say so with robots: documented_api in the mapping"
             )
 

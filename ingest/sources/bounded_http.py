@@ -33,6 +33,12 @@ class BusyError(StaleSourceError):
         self.retry_after_seconds = retry_after_seconds
 
 
+def shown_url(url: str) -> str:
+    """A URL as messages may name it: without credentials, and without a query that may hold some."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+
+
 class Answer(NamedTuple):
     """What came back: `status` is 200, or 304 with an empty body where the request named what it has already."""
 
@@ -57,7 +63,7 @@ class BoundedHttp:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(f"{setting}={url!r} is not a URL: expected one like http://127.0.0.1:8332")
-        self.shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl().rstrip("/")
+        self.shown = shown_url(url).rstrip("/")
         self._clock = clock
         self._max_bytes = max_bytes
         self._setting = setting
@@ -104,10 +110,9 @@ class BoundedHttp:
             ) from None
 
     def _where(self, path: str) -> str:
-        """What messages call it: without credentials, and without a query that may hold some."""
+        """What messages call it."""
         if path.startswith(("http://", "https://")):
-            parts = urlsplit(path)
-            return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+            return shown_url(path)
         return f"{self.shown}/{path}" if path else self.shown
 
     def _exchange(

@@ -61,7 +61,10 @@ class HuggingFaceSource:
             self._pause(1.0)
 
     def close(self) -> None:
-        """Nothing is held: the client's session belongs to its library."""
+        """Close the session that the client's library shares; it opens another where one is asked for."""
+        from huggingface_hub import close_session  # noqa: PLC0415 - optional
+
+        close_session()
 
     def _asked(self, listing: Callable[[str], Release], day: str) -> Release:
         from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled  # noqa: PLC0415 - optional

@@ -15,7 +15,7 @@ from ingest.market.mapped import Document, mapped_releases
 from ingest.market.mapping import Fetch, Mapping
 from ingest.market.polite import Memory, PoliteHttp
 from ingest.market.source import Fetched, day_of, digest_of
-from ingest.sources.bounded_http import NotThereError
+from ingest.sources.bounded_http import NotThereError, shown_url
 from ingest.sources.source import BadItem
 
 log = structlog.get_logger("market")
@@ -101,16 +101,18 @@ class PollSource:
         assert items.path is not None  # noqa: S101
         found = items.path.of(self._http.get_json(items.url))
         if not isinstance(found, list) or not found or not all(isinstance(item, str) and item for item in found):
-            raise StaleSourceError(f"{items.url} gives no list of names at {items.path.text}")
+            raise StaleSourceError(f"{shown_url(items.url)} gives no list of names at {items.path.text}")
         if len(found) > items.at_most:
-            raise StaleSourceError(f"{items.url} gives {len(found)} items, at most {items.at_most} are asked for")
+            raise StaleSourceError(
+                f"{shown_url(items.url)} gives {len(found)} items, at most {items.at_most} are asked for"
+            )
         return sorted(set(found))
 
     def _document(self, item: str) -> Document | None:
         """None where the server does not have that one."""
         url = self._fetch.url.replace("{item}", quote(item, safe="/:@"))
         try:
-            return Document(self._http.get_json(url), item=item, name=url)
+            return Document(self._http.get_json(url), item=item, name=shown_url(url))
         except NotThereError as error:
             if not item:
                 raise StaleSourceError(str(error)) from None
