@@ -40,7 +40,7 @@ class Alerter:
 
         def done() -> bool:
             info = self.status.snapshot()["info"]
-            return info.get("height") == height and info.get("undelivered") == 0
+            return bool(info.get("height") == height and info.get("undelivered") == 0)
 
         self.until(done, f"height {height}")
 

@@ -71,7 +71,7 @@ def wait_for(done: Callable[[], bool], what: str, seconds: float = 40.0) -> None
 def is_at(settings: Settings, height: int, pid: int) -> bool:
     status = read_status(settings.run_dir, "alerts") or {}
     info = status.get("info", {})
-    return status.get("pid") == pid and info.get("height") == height and info.get("undelivered") == 0
+    return bool(status.get("pid") == pid and info.get("height") == height and info.get("undelivered") == 0)
 
 
 @pytest.fixture

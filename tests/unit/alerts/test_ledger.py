@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,18 +28,19 @@ class Follower:
         self.version = 0
         self.chain: list[tuple[str, int]] = []
 
-    def reach(self, chain: list[tuple[str, int]], *, write: bool = True) -> list[Entry]:
+    def reach(self, chain: list[tuple[str, int]]) -> list[Entry]:
         """Follow to `chain`, as the alerter does: find the fork, rewind, extend, reconcile."""
         self.chain = chain
         hashes = {FIRST + i: a_hash(branch, FIRST + i) for i, (branch, _) in enumerate(chain)}
         cause: Cause = "observed"
         fork = FIRST - 1
-        if self.track.height is not None:
+        height = self.track.height
+        if height is not None:
             found = self.track.fork(hashes)
             if found is None:
                 self.track, cause = self.track.fresh(), "reorg"
             else:
-                cause = "reorg" if found < self.track.height else "observed"
+                cause = "reorg" if found < height else "observed"
                 self.track.rewind(found)
                 fork = found
         return self._extend(chain, fork, cause, hashes)
@@ -77,7 +79,7 @@ class Follower:
         return [(e.sequence, e.state, e.height, e.reason) for e in ordered]
 
 
-def branch(name: str, levels: list[int]) -> list[tuple[str, int]]:
+def branch(name: str, levels: Sequence[int]) -> list[tuple[str, int]]:
     return [(name, level) for level in levels]
 
 
@@ -193,7 +195,7 @@ def test_history_before_go_live_is_not_told() -> None:
     ]
 
 
-def flip(follower: Follower, levels: list[int]) -> list[Entry]:
+def flip(follower: Follower, levels: Sequence[int]) -> list[Entry]:
     """Another attribution says `levels` of the same blocks."""
     follower.version += 2
     old = follower.track

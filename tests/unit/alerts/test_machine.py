@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,8 +17,8 @@ some_levels = st.lists(st.sampled_from(list(Level)), max_size=60)
 holds = st.integers(0, 8)
 
 
-def run(levels: list[int], hold: int, first: int = 100) -> tuple[Standing, list[Step]]:
-    standing, steps = NOWHERE, []
+def run(levels: Sequence[int], hold: int, first: int = 100) -> tuple[Standing, list[Step]]:
+    standing, steps = NOWHERE, list[Step]()
     for offset, level in enumerate(levels):
         standing, found = advance(standing, level, first + offset, hold)
         steps.extend(found)
@@ -83,19 +85,19 @@ def test_a_window_that_is_not_full_ends_what_has_not_fired_and_leaves_what_has()
 
 
 @given(some_levels, holds)
-def test_many_at_once_equals_one_by_one(levels: list[int], hold: int) -> None:
+def test_many_at_once_equals_one_by_one(levels: Sequence[int], hold: int) -> None:
     assert advance_many(NOWHERE, np.array(levels, np.int8), 100, hold) == run(levels, hold)
 
 
 @given(some_levels, holds, st.integers(0, 60))
-def test_cutting_the_sequence_anywhere_changes_nothing(levels: list[int], hold: int, cut: int) -> None:
+def test_cutting_the_sequence_anywhere_changes_nothing(levels: Sequence[int], hold: int, cut: int) -> None:
     first, early = advance_many(NOWHERE, np.array(levels[:cut], np.int8), 100, hold)
     last, late = advance_many(first, np.array(levels[cut:], np.int8), 100 + len(levels[:cut]), hold)
     assert (last, early + late) == run(levels, hold)
 
 
 @given(some_levels, holds)
-def test_it_never_fires_without_its_hold_nor_resolves_without_having_fired(levels: list[int], hold: int) -> None:
+def test_it_never_fires_without_its_hold_nor_resolves_without_having_fired(levels: Sequence[int], hold: int) -> None:
     _, steps = run(levels, hold)
     firing = False
     for step in steps:
@@ -114,7 +116,7 @@ def test_it_never_fires_without_its_hold_nor_resolves_without_having_fired(level
 
 
 @given(some_levels, holds)
-def test_transitions_chain_within_an_episode(levels: list[int], hold: int) -> None:
+def test_transitions_chain_within_an_episode(levels: Sequence[int], hold: int) -> None:
     last: dict[int, str] = {}
     for step in run(levels, hold)[1]:
         assert step.previous == last.get(step.start)

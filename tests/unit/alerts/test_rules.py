@@ -117,7 +117,7 @@ def test_source_stale_judges_what_ingest_says_and_its_silence() -> None:
 
 
 def test_dead_letters_are_counted_within_their_time_and_resolve_when_they_stop() -> None:
-    rule = DeadLettersRule(id="a", more_than=2, within="1h")  # type: ignore[arg-type]
+    rule = DeadLettersRule(id="a", more_than=2, within="1h")
     assert rule.judge(facts(letters=((999_000, 2),)), None) is None
     assert active(rule.judge(facts(letters=((900_000, 9), (999_000, 2), (999_500, 1))), None)) == (
         True,
