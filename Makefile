@@ -16,7 +16,7 @@ demo: $(VENV)/.embedded ## watch the whole line at work: blocks in, alerts out (
 	$(VENV)/bin/counterpoise --state-dir $(STATE) demo
 
 test: $(VENV)/.dev ## every test but the long ones
-	$(PY) -m pytest -m "not soak"
+	$(PY) -m pytest -m "not soak" --durations 15
 
 check: lint types imports audit sql-check docs-check ## style, types, import direction, dependency audit, SQL, docs
 
