@@ -146,6 +146,8 @@ class Watch:
             if len(series):
                 self._rebuild(watched, batch)
             return
+        if len(series) and fork + 1 < int(series.height[0]):  # what is rewritten begins below what was looked at
+            series = self._read(watched, fork + 1, self._far_enough(watched, track.height))
         undone = fork < track.height
         track.rewind(fork)
         new = series.part(slice(fork + 1 - int(series.height[0]), None))
