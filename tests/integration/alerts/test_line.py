@@ -204,3 +204,22 @@ def test_without_a_token_the_console_says_it_in_one_line(replayed: Settings) -> 
             "2023-07-22 11:16  FIRING  top-4 pool share 75.1 %, over 75 % for 36 blocks (window 1008, "
         )
         assert resolved.startswith("2023-07-22 11:26  RESOLVED  top-4 pool share 72.9 %, below 73 % (window 1008, ")
+
+
+def test_heights_that_were_written_anew_are_judged_anew(replayed: Settings, state_dir: Path) -> None:
+    """The same blocks with other counts, from far below the tip on, as after a late block or a repair."""
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine([CLEAR] * 5 + [OVER] * 60)  # fires at H+41
+        with alerter(settings) as running:
+            running.at(H + 64)
+            world.rows = [(h, tip, CLEAR if h >= H + 30 else top, u) for h, tip, top, u in world.rows]
+            world.rewrite(H + 30)
+            running.until(lambda: running.seen[-1].state == "inactive", "the repair is taken in")
+            running.at(H + 64)
+        assert states_of(settings)[1:] == [
+            ("firing", H + 41, 1),
+            ("retracted", H + 64, 2),
+            ("inactive", H + 30, 3),
+        ]
+        assert heads(slack) == ["⚪ RETRACTED", "⚪ RETRACTED (reply)"]

@@ -105,6 +105,12 @@ class World:
         if tell:
             self.tell()
 
+    def rewrite(self, from_height: int) -> None:
+        """Write the rows from a height on again, and tell."""
+        self._from = from_height
+        self.score([row for row in self.rows if row[0] >= from_height])
+        self.tell()
+
     def score(
         self,
         rows: Sequence[tuple[int, str, int, int]],
