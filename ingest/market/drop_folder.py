@@ -86,8 +86,12 @@ class DropFolder:
             raise ConfigError(f"the drop folder {self._folder} cannot be used: {error.strerror}") from None
         if not self._lock.take():
             raise ConfigError(f"the drop folder {self._folder} is read by another process: give each its own")
-        for folder in self._sub_folders():
-            self._inboxes[folder] = self._inbox(folder)
+        try:
+            for folder in self._sub_folders():
+                self._inboxes[folder] = self._inbox(folder)
+        except ConfigError:
+            self._lock.release()
+            raise
 
     def scan(self) -> int:
         """Look once, and read what is ready; how many files were dealt with."""

@@ -46,7 +46,7 @@ def _compiled(text: Any) -> Any:
     try:
         return Expression(text=text, parsed=jmespath.compile(text))
     except JMESPathError as error:
-        reason = str(error).splitlines()[0].rstrip(":")
+        reason = str(error).splitlines()[0].partition("jmespath expression: ")[2].rstrip(":") or "not understood"
         raise ValueError(f"{text!r} is no JMESPath expression: {reason[:200]}") from None
 
 
@@ -66,14 +66,22 @@ def _scoped(text: Any) -> Any:
 Scoped = Annotated[Expression, BeforeValidator(_scoped)]
 
 
+def _plain(value: Any) -> Any:
+    """YAML reads 2026-01-31 as a date."""
+    return value.isoformat() if isinstance(value, date) else value
+
+
+Constant = Annotated[str | int | float | bool, BeforeValidator(_plain)]
+
+
 class Value(_Part):
     """Where a value comes from: `path` or `constant`. `map` translates what was found; what it does not name is an error,
     unless `default` is given. `scale` multiplies a number. In place of all this a text stands for its path."""
 
     path: Scoped | None = None
-    constant: str | int | float | bool | None = None
-    map: dict[str, str | int | float | bool] | None = None
-    default: str | int | float | bool | None = None
+    constant: Constant | None = None
+    map: dict[str, Constant] | None = None
+    default: Constant | None = None
     scale: Annotated[float, Field(gt=0)] = 1.0
 
     @model_validator(mode="after")
