@@ -138,7 +138,7 @@ def test_a_flip_fires_nothing_and_resolves_what_it_does_not_support(replayed: Se
             world.flip("set-b")
             running.until(lambda: running.seen[-1].state == "resolved", "the alert is resolved")
             assert running.seen[-1].reason == "rebased"
-            running.at(H + 41)
+            running.until(lambda: len(slack.messages) == 2, "it is told")
             # Back again: over the line and held, but only because of the flip.
             world.flip("set-a")
             running.until(lambda: running.seen[-1].state == "rebased", "the alert is re-based")
@@ -216,10 +216,9 @@ def test_heights_that_were_written_anew_are_judged_anew(replayed: Settings, stat
             world.rows = [(h, tip, CLEAR if h >= H + 30 else top, u) for h, tip, top, u in world.rows]
             world.rewrite(H + 30)
             running.until(lambda: running.seen[-1].state == "inactive", "the repair is taken in")
-            running.at(H + 64)
+            running.until(lambda: heads(slack) == ["⚪ RETRACTED", "⚪ RETRACTED (reply)"], "the retraction is told")
         assert states_of(settings)[1:] == [
             ("firing", H + 41, 1),
             ("retracted", H + 64, 2),
             ("inactive", H + 30, 3),
         ]
-        assert heads(slack) == ["⚪ RETRACTED", "⚪ RETRACTED (reply)"]
