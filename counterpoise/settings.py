@@ -359,6 +359,7 @@ class Settings(BaseSettings):
         frozen=True,
         nested_model_default_partial_update=True,
         use_attribute_docstrings=True,
+        env_ignore_empty=True,
     )
 
     state_dir: Path = Field(default_factory=_default_state_dir)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import hypothesis.strategies as st
@@ -62,7 +63,7 @@ class Tables:
 def fold_all(events: Sequence[BlockEvent], cuts: Iterable[int] = ()) -> Tables:
     tables, fold = Tables(), new_fold()
     edges = [0, *sorted(set(cuts)), len(events)]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         tables.write(fold.apply(events[low:high]))
     return tables
 
