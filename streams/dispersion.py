@@ -9,10 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from counterpoise.contracts.releases import VENUES, Layer
 from counterpoise.metrics.counts import FloatArray
-from counterpoise.metrics.dispersion import TREATMENTS, Treatment, hill_numbers, owners_per_bucket, top_shares
+from counterpoise.metrics.dispersion import (
+    TREATMENTS,
+    Treatment,
+    dispersion_sums,
+    hill_numbers,
+    hill_numbers_of_sums,
+    owners_per_bucket,
+    top_shares,
+)
 from counterpoise.metrics.dispersion_draws import interval
 from counterpoise.series.basket import EDGE_VENUES, Basket, make_basket
 from counterpoise.series.catalogue import Series
@@ -109,29 +118,42 @@ class PlacementRow:
     single_provider_share: float | None
 
 
-def dispersion_rows(release: Release, series: Series) -> list[DispersionRow]:
-    """Every list × treatment of a release; none for one that is not scorable, none for a list under which nothing is above zero."""
-    if not release.is_scorable:
-        return []
-    all_draws = [ValueDraws(make_basket(release, series, one.id)) for one in series.lists]
-    return [_dispersion_row(draws, how) for draws in all_draws if draws.basket.named.sum() > 0 for how in TREATMENTS]
+@dataclass(frozen=True, slots=True)
+class ReleaseRows:
+    """All rows of one release."""
+
+    dispersion: tuple[DispersionRow, ...]
+    placement: tuple[PlacementRow, ...]
 
 
-def placement_rows(release: Release, series: Series) -> list[PlacementRow]:
-    """Every list of a release; none for one that is not scorable."""
-    if not release.is_scorable:
-        return []
-    return [_placement_row(make_basket(release, series, one.id)) for one in series.lists]
+def release_rows(release: Release, series: Series) -> ReleaseRows:
+    """Return a placement row for each list, and a dispersion row for each list × treatment under which an owner is above zero.
+
+    A release that is not scorable has none.
+    """
+    dispersion: list[DispersionRow] = []
+    placement: list[PlacementRow] = []
+    for one in series.lists if release.is_scorable else ():
+        draws = ValueDraws(make_basket(release, series, one.id))
+        placement.append(_placement_row(draws))
+        if draws.basket.named.sum() > 0:
+            intervals = {model: _intervals(draws, model) for model in ERROR_MODELS}
+            dispersion += [
+                _dispersion_row(draws, how, intervals["independent"][how], intervals["correlated"][how])
+                for how in TREATMENTS
+            ]
+    return ReleaseRows(tuple(dispersion), tuple(placement))
 
 
-def _dispersion_row(draws: ValueDraws, treatment: Treatment) -> DispersionRow:
+def _dispersion_row(
+    draws: ValueDraws, treatment: Treatment, independent: Intervals, correlated: Intervals
+) -> DispersionRow:
     basket = draws.basket
     head, series, spread = basket.release.head, basket.series, basket.series.residual_spread_owners
     named, residual = basket.named, basket.residual
     hill = hill_numbers(named, residual, treatment, spread)
     top = top_shares(named, residual, treatment)
     everything = float(named.sum() + residual.sum())
-    independent, correlated = (_intervals(draws, model, treatment) for model in ERROR_MODELS)
     return DispersionRow(
         series=head.series,
         list_id=basket.include_list.id,
@@ -163,27 +185,32 @@ def _dispersion_row(draws: ValueDraws, treatment: Treatment) -> DispersionRow:
     )
 
 
-def _intervals(draws: ValueDraws, model: ErrorModel, treatment: Treatment) -> Intervals:
+def _intervals(draws: ValueDraws, model: ErrorModel) -> dict[Treatment, Intervals]:
     if draws.is_certain:
-        return Intervals(None, None, None, None)
+        return dict.fromkeys(TREATMENTS, Intervals(None, None, None, None))
     named, residual = draws.named_and_residual(model)
-    hill = hill_numbers(named, residual, treatment, draws.basket.series.residual_spread_owners)
-    top4 = top_shares(named, residual, treatment)[:, 3]
-    return Intervals(*(interval(values) for values in (hill.d2, hill.d1, hill.hhi, top4)))
+    sums = dispersion_sums(named, residual)
+    # Shares of all are the same whatever a bucket is cut into, because it is never ranked.
+    top4 = {how: interval(top_shares(named, residual, how)[:, 3]) for how in ("dropped", "one_owner")}
+    found: dict[Treatment, Intervals] = {}
+    for how in TREATMENTS:
+        hill = hill_numbers_of_sums(sums, how, draws.basket.series.residual_spread_owners)
+        shares = top4["dropped" if how == "dropped" else "one_owner"]
+        found[how] = Intervals(interval(hill.d2), interval(hill.d1), interval(hill.hhi), shares)
+    return found
 
 
-def _placement_row(basket: Basket) -> PlacementRow:
+def _placement_row(draws: ValueDraws) -> PlacementRow:
+    basket = draws.basket
     head = basket.release.head
     at_edge = np.array([venue in EDGE_VENUES for venue in basket.venues], dtype=np.bool_)
     is_known = np.array([venue != "unknown" for venue in basket.venues], dtype=np.bool_)
     edge, known, total = (float(basket.value[mask].sum()) for mask in (at_edge, is_known, np.ones_like(is_known)))
     lower, upper = _edge_bounds(basket, edge, total - known, total)
-    draws = ValueDraws(basket)
     shares: dict[ErrorModel, Bounds] = dict.fromkeys(ERROR_MODELS)
     if known > 0 and not draws.is_certain:
         for model in ERROR_MODELS:
-            ratio: FloatArray = draws.by_mask(model, at_edge) / draws.by_mask(model, is_known)
-            shares[model] = interval(ratio)
+            shares[model] = _edge_interval(draws, model, at_edge, is_known)
     providers = _providers_per_item(basket) if head.layer == "serving" else []
     return PlacementRow(
         series=head.series,
@@ -212,6 +239,17 @@ def _placement_row(basket: Basket) -> PlacementRow:
         providers_median=float(np.median(providers)) if providers else None,
         single_provider_share=float(np.mean([count == 1 for count in providers])) if providers else None,
     )
+
+
+def _edge_interval(
+    draws: ValueDraws, model: ErrorModel, at_edge: NDArray[np.bool_], is_known: NDArray[np.bool_]
+) -> Bounds:
+    elsewhere = is_known & ~at_edge
+    if not at_edge.any() or not elsewhere.any():  # all of it or none, whatever the errors
+        return (1.0, 1.0) if at_edge.any() else (0.0, 0.0)
+    edge, other = draws.by_mask(model, at_edge), draws.by_mask(model, elsewhere)
+    ratio: FloatArray = edge / (edge + other)
+    return interval(ratio)
 
 
 def _edge_bounds(basket: Basket, edge: float, unknown: float, total: float) -> tuple[float | None, float | None]:

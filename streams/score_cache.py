@@ -63,7 +63,9 @@ class ScoreCache:
             if not make_basket(release, series, list_id, only_parts=parts).named.sum() > 0:
                 return None
             draws = ValueDraws(make_basket(release, series, list_id))
-            return {(model, how): draws.log2_d2(model, how, parts) for model in ERROR_MODELS for how in TREATMENTS}
+            return {
+                (model, how): values for model in ERROR_MODELS for how, values in draws.log2_d2(model, parts).items()
+            }
 
         return self._releases.get((release.release_id, series.catalogue_id, list_id, parts), make)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.metrics.counts import FloatArray
-from counterpoise.metrics.dispersion import Treatment, hill_numbers
+from counterpoise.metrics.dispersion import TREATMENTS, Treatment, dispersion_sums, hill_numbers_of_sums
 from counterpoise.metrics.dispersion_draws import (
     DRAWS,
     dirichlet_draws,
@@ -23,12 +23,12 @@ from counterpoise.series.basket import Basket
 ErrorModel = Literal["independent", "correlated"]
 ERROR_MODELS: tuple[ErrorModel, ...] = get_args(ErrorModel)
 
-_MAX_VALUES = 1 << 20
+_MAX_VALUES = 1 << 19
 _MIN_DRAWS = 512
 
 
 def draws_for(observations: int) -> int:
-    """How many draws a release of so many observations gets: DRAWS up to 128 of them, then fewer, at least 512."""
+    """How many draws a release of so many observations gets: DRAWS up to 64 of them, then fewer, at least 512."""
     return int(np.clip(_MAX_VALUES // max(observations, 1), _MIN_DRAWS, DRAWS))
 
 
@@ -52,23 +52,22 @@ class ValueDraws:
         self, model: ErrorModel, only_parts: frozenset[str] | None = None
     ) -> tuple[FloatArray, FloatArray]:
         """(draws, K) values of the named owners and (draws, R) of the buckets; with `only_parts`, from these parts alone."""
-        membership = self.basket.membership
+        values = self._values(model)
         if only_parts is not None:
-            membership = membership * np.array([part in only_parts for part in self.basket.parts])[:, None]
-        values = self._values(model) @ membership
-        return values[:, ~self.basket.is_residual], values[:, self.basket.is_residual]
+            values = values * np.array([part in only_parts for part in self.basket.parts])
+        by_owner = self.basket.by_owner(values)
+        return by_owner[:, ~self.basket.is_residual], by_owner[:, self.basket.is_residual]
 
     def by_mask(self, model: ErrorModel, mask: NDArray[np.bool_]) -> FloatArray:
         """(draws,) sums over the observations of a mask (N,)."""
         result: FloatArray = self._values(model)[:, mask].sum(axis=1)
         return result
 
-    def log2_d2(self, model: ErrorModel, treatment: Treatment, only_parts: frozenset[str] | None = None) -> FloatArray:
-        """(draws,) log₂ D₂ under a treatment; m is the series' own."""
-        named, residual = self.named_and_residual(model, only_parts)
+    def log2_d2(self, model: ErrorModel, only_parts: frozenset[str] | None = None) -> dict[Treatment, FloatArray]:
+        """(draws,) log₂ D₂ under each treatment; m is the series' own."""
+        sums = dispersion_sums(*self.named_and_residual(model, only_parts))
         spread = self.basket.series.residual_spread_owners
-        result: FloatArray = np.log2(hill_numbers(named, residual, treatment, spread).d2)
-        return result
+        return {how: np.log2(hill_numbers_of_sums(sums, how, spread).d2) for how in TREATMENTS}
 
     @cached_property
     def _sigma(self) -> tuple[FloatArray, int]:

@@ -43,22 +43,46 @@ def owners_per_bucket(treatment: Treatment, spread_over: int) -> int:
     return {"dropped": 0, "one_owner": 1, "spread": spread_over}[treatment]
 
 
+@dataclass(frozen=True)
+class DispersionSums:
+    """Sums over the named owners and over the buckets, each (…,): all that Hill numbers need, under any treatment."""
+
+    named_total: FloatArray
+    named_squares: FloatArray
+    named_logs: FloatArray
+    bucket_total: FloatArray
+    bucket_squares: FloatArray
+    bucket_logs: FloatArray
+
+
+def dispersion_sums(named: ArrayLike, residual: ArrayLike) -> DispersionSums:
+    """Σx, Σx² and Σx·ln x of (…, K) named and (…, R) bucket values, finite and not negative (ValueError)."""
+    known, buckets = _checked(named), _checked(residual)
+    return DispersionSums(
+        *(total for side in (known, buckets) for total in (side.sum(-1), (side * side).sum(-1), _x_ln_x(side).sum(-1)))
+    )
+
+
+def hill_numbers_of_sums(sums: DispersionSums, treatment: Treatment, spread_over: int = 25) -> HillNumbers:
+    """`hill_numbers` from the sums."""
+    m = owners_per_bucket(treatment, spread_over)
+    total, squares, logs = sums.named_total, sums.named_squares, sums.named_logs
+    if m:
+        total = total + sums.bucket_total
+        squares = squares + sums.bucket_squares / m
+        logs = logs + sums.bucket_logs - sums.bucket_total * np.log(m)
+    entropy = np.log(np.where(total > 0, total, 1.0)) - ratio(logs, total)
+    index = ratio(squares, total * total)
+    return HillNumbers(d1=np.exp(np.maximum(entropy, 0.0)), d2=ratio(1.0, index), hhi=index)
+
+
 def hill_numbers(named: ArrayLike, residual: ArrayLike, treatment: Treatment, spread_over: int = 25) -> HillNumbers:
     """Effective numbers of owners; shapes (…, K) and (…, R) → (…). Values must be finite and not negative (ValueError).
 
     >>> [float(hill_numbers([4, 4], [4], how, 4).d2) for how in TREATMENTS]
     [2.0, 3.0, 4.0]
     """
-    known, buckets = _checked(named), _checked(residual)
-    m = owners_per_bucket(treatment, spread_over)
-    total, squares, logs = known.sum(-1), (known * known).sum(-1), _x_ln_x(known).sum(-1)
-    if m:
-        total = total + buckets.sum(-1)
-        squares = squares + (buckets * buckets).sum(-1) / m
-        logs = logs + (_x_ln_x(buckets) - buckets * np.log(m)).sum(-1)
-    entropy = np.log(np.where(total > 0, total, 1.0)) - ratio(logs, total)
-    index = ratio(squares, total * total)
-    return HillNumbers(d1=np.exp(np.maximum(entropy, 0.0)), d2=ratio(1.0, index), hhi=index)
+    return hill_numbers_of_sums(dispersion_sums(named, residual), treatment, spread_over)
 
 
 def top_shares(named: ArrayLike, residual: ArrayLike, treatment: Treatment) -> FloatArray:
@@ -73,7 +97,7 @@ def top_shares(named: ArrayLike, residual: ArrayLike, treatment: Treatment) -> F
     known, buckets = _checked(named), _checked(residual)
     total = known.sum(-1) if treatment == "dropped" else known.sum(-1) + buckets.sum(-1)
     padded = np.concatenate([known, np.zeros((*known.shape[:-1], TOP))], axis=-1)
-    largest = -np.sort(-padded, axis=-1)[..., :TOP]
+    largest = np.sort(np.partition(padded, -TOP, axis=-1)[..., -TOP:], axis=-1)[..., ::-1]
     return ratio(np.cumsum(largest, axis=-1), np.asarray(total)[..., None])
 
 
@@ -87,4 +111,5 @@ def _checked(values: ArrayLike) -> FloatArray:
 
 
 def _x_ln_x(values: FloatArray) -> FloatArray:
-    return values * np.log(np.where(values > 0, values, 1.0))
+    logs = np.log(values, out=np.zeros_like(values), where=values > 0)
+    return np.multiply(values, logs, out=logs)

@@ -45,22 +45,25 @@ class Basket:
     missing: tuple[str, ...]
     outside: tuple[str, ...]
 
-    @cached_property
-    def membership(self) -> FloatArray:
-        """(N, O) one where the observation is the owner's: `values @ membership` adds values up by owner."""
-        matrix = np.zeros((len(self.value), len(self.owners)))
-        matrix[np.arange(len(self.value)), self.owner_index] = 1.0
-        return matrix
+    def by_owner(self, values: FloatArray) -> FloatArray:
+        """Add (…, N) values up by owner: (…, O). An owner's observations stand together, because keys begin with it."""
+        if not len(self.owners):
+            return np.zeros((*values.shape[:-1], 0))
+        if len(self.owners) == len(self.value):
+            return values
+        starts = np.searchsorted(self.owner_index, np.arange(len(self.owners)))
+        sums: FloatArray = np.add.reduceat(values, starts, axis=-1)
+        return sums
 
     @cached_property
     def named(self) -> FloatArray:
         """(K,) the values of the owners that are no residual bucket, in the order of `owners`."""
-        return np.asarray((self.value @ self.membership)[~self.is_residual])
+        return self.by_owner(self.value)[~self.is_residual]
 
     @cached_property
     def residual(self) -> FloatArray:
         """(R,) the values of the residual buckets."""
-        return np.asarray((self.value @ self.membership)[self.is_residual])
+        return self.by_owner(self.value)[self.is_residual]
 
     @property
     def named_owners(self) -> tuple[str, ...]:

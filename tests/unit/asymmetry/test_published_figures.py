@@ -10,7 +10,7 @@ from counterpoise.metrics.dispersion import TREATMENTS
 from counterpoise.series.release import to_events
 from streams.asymmetry import AsymmetryRow
 from streams.asymmetry_fold import AsymmetryFold
-from streams.dispersion import DispersionRow, dispersion_rows, placement_rows
+from streams.dispersion import DispersionRow, release_rows
 from streams.releases import ReleaseFold
 from tests.unit.asymmetry import real
 
@@ -79,7 +79,7 @@ def test_a_row_between_the_quarters_reads_the_last_one_and_says_how_old_it_is(
 
 def dispersion(day: str) -> list[DispersionRow]:
     (release,) = [release for release in real.epoch() if release.head.period_end == day]
-    return dispersion_rows(release, real.catalogue()[real.PAIR.series])
+    return list(release_rows(release, real.catalogue()[real.PAIR.series]).dispersion)
 
 
 def test_dispersion_of_ai_owners_at_the_end_of_2025() -> None:
@@ -125,7 +125,7 @@ EDGE_SHARES = {
 @pytest.mark.parametrize("day", EDGE_SHARES)
 def test_both_lists_of_packages_side_by_side(day: str) -> None:
     (release,) = [release for release in real.pypi() if release.head.period_end == day]
-    rows = placement_rows(release, real.catalogue()["pypi-edge-share"])
+    rows = release_rows(release, real.catalogue()["pypi-edge-share"]).placement
     assert [row.list_id for row in rows] == ["as-filed", "without-general-tools"]
     for row, expected in zip(rows, EDGE_SHARES[day], strict=True):
         assert row.edge_share is not None and row.edge_share_lower is not None and row.edge_share_upper is not None
@@ -137,7 +137,7 @@ def test_both_lists_of_packages_side_by_side(day: str) -> None:
 def test_a_package_below_the_cutoff_is_missing_and_not_zero() -> None:
     (release,) = [release for release in real.pypi() if release.head.period_end == "2022-06-01"]
     assert release.head.cutoff == 51_043
-    row = placement_rows(release, real.catalogue()["pypi-edge-share"])[0]
+    row = release_rows(release, real.catalogue()["pypi-edge-share"]).placement[0]
     assert "executorch" in row.missing  # first published in 2023
     assert "openvino" in row.missing  # had some downloads, and is not in the list of 5,000
     assert all(observation.value >= 51_043 for observation in release.observations)

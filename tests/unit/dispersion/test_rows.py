@@ -12,7 +12,7 @@ from counterpoise.series.basket import make_basket
 from counterpoise.series.catalogue import Series
 from counterpoise.series.load import load_catalogue, parse_series
 from counterpoise.series.release import Head, Release, make_release
-from streams.dispersion import dispersion_rows, placement_rows
+from streams.dispersion import DispersionRow, PlacementRow, release_rows
 from streams.growth import growth_rows, year_before
 from streams.value_draws import ValueDraws, draws_for
 from tests.unit.asymmetry import real
@@ -73,6 +73,14 @@ def release(*observations: Observation, **head: object) -> Release:
 
 def obs(owner: str, value: float, **more: object) -> Observation:
     return Observation(owner=owner, value=value, **more)  # type: ignore[arg-type]
+
+
+def dispersion_rows(release: Release, series: Series) -> list[DispersionRow]:
+    return list(release_rows(release, series).dispersion)
+
+
+def placement_rows(release: Release, series: Series) -> list[PlacementRow]:
+    return list(release_rows(release, series).placement)
 
 
 def test_a_row_by_hand() -> None:
@@ -176,11 +184,11 @@ def test_parts_add_up_for_an_owner_and_can_be_left_out() -> None:
 
 
 def test_fewer_draws_for_large_releases() -> None:
-    assert [draws_for(n) for n in (0, 1, 128, 129, 1_024, 5_000)] == [8_192, 8_192, 8_192, 8_128, 1_024, 512]
+    assert [draws_for(n) for n in (0, 1, 64, 65, 1_024, 5_000)] == [8_192, 8_192, 8_192, 8_065, 512, 512]
     many = release(*(obs("a", 1, part=f"{index:04}") for index in range(2_000)))
     draws = ValueDraws(make_basket(many, series("p5_p95"), "some"))
     assert draws.imputed == 2_000
-    assert draws.by_mask("independent", np.ones(2_000, dtype=np.bool_)).shape == (524,)
+    assert draws.by_mask("independent", np.ones(2_000, dtype=np.bool_)).shape == (512,)
 
 
 def quarter(end: str, *observations: Observation, **head: object) -> Release:
