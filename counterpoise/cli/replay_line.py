@@ -18,6 +18,7 @@ from counterpoise.clock import SystemClock
 from counterpoise.endpoints import clickhouse_target
 from counterpoise.errors import RetryableError
 from counterpoise.settings import Settings
+from counterpoise.telemetry.logs import configure_logging
 from counterpoise.telemetry.status import ServiceStatus
 from ingest.replay_job import ReplayReport, run_replay
 
@@ -52,6 +53,7 @@ def replay_line(
 
     Raises what stopped a service, and RetryableError where the alerter does not come to an end.
     """
+    configure_logging(settings.log_format, "warning", service="replay")  # the view is the output; services log to a file
     stop = threading.Event()
     clock = SystemClock()
     began = time.monotonic()
