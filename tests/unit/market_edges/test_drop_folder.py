@@ -15,6 +15,7 @@ from counterpoise.series.load import load_catalogue
 from counterpoise.settings import DropSettings
 from ingest.market.drop_folder import DropFolder
 from ingest.market.journal import ReleaseJournal
+from ingest.market.mapping_file import shipped_names
 
 CSV = """company,segment,revenue_usd,period_start,period_end,filed
 Core Scientific,ai_hpc,24400000,2024-01-01,2024-12-31,2025-03-05
@@ -248,7 +249,7 @@ def test_a_folder_without_a_mapping_is_named_at_the_start_and_later(box: Box) ->
     with pytest.raises(ConfigError) as found:
         box.reopen()
     assert str(found.value) == (
-        f"{strange} has no mapping.yaml and is named after no shipped mapping (miner-pivot, openrouter-models, sec-companyfacts-capex)"
+        f"{strange} has no mapping.yaml and is named after no shipped mapping ({', '.join(shipped_names())})"
     )
     strange.rename(box.root / "strange")
     box.journal.close()

@@ -38,7 +38,7 @@ def a_mapping(fields: str = "", more: str = "", series: str = "miner-pivot") -> 
     return parse_mapping(text, "table.yaml", CATALOGUE)
 
 
-def a_row(owner: str = "MARA", value: Any = 5, **more: Any) -> dict[str, Any]:
+def a_row(owner: Any = "MARA", value: Any = 5, **more: Any) -> dict[str, Any]:
     return {"owner": owner, "value": value, "start": "2025-10-01", "end": "2025-12-31", "at": "2026-02-01"} | more
 
 

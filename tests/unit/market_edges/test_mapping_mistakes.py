@@ -34,5 +34,5 @@ def test_every_shipped_mapping_loads_and_is_named_after_its_file(name: str) -> N
 
 
 def test_a_folder_is_no_mapping(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="the mapping cannot be read: .*Is a directory"):
+    with pytest.raises(ConfigError, match=r"the mapping cannot be read: .*Is a directory"):
         load_mapping(str(tmp_path), load_catalogue())
