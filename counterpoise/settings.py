@@ -181,7 +181,8 @@ class PypistatsSettings(Section):
 class NpmSettings(Section):
     """npm's counts of downloads by calendar month."""
 
-    url: str = "https://api.npmjs.org"
+    url: str | None = None
+    """Base URL of npm's downloads API; the source needs it."""
     history_months: Annotated[int, Field(ge=1, le=60)] = 12
     """Complete months that a first start fetches."""
     cadence_seconds: Seconds = 86_400.0

@@ -8,7 +8,7 @@ from typing import Any
 
 from counterpoise.clock import Clock
 from counterpoise.contracts.releases import Observation
-from counterpoise.errors import StaleSourceError
+from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.release import Head, make_release
 from counterpoise.settings import MarketSettings
@@ -34,6 +34,11 @@ class NpmSource:
         self._packages = sorted({name for one in self._series.lists for name in one.by_name})
         self._history_months = settings.npm.history_months
         self._clock = clock
+        if settings.npm.url is None:
+            raise ConfigError(
+                "source npm needs the address of npm's downloads API: set COUNTERPOISE_MARKET__NPM__URL, or leave npm out of "
+                "COUNTERPOISE_MARKET__SOURCES"
+            )
         self._base = settings.npm.url.rstrip("/")
         self._http = PoliteHttp(
             self._base,

@@ -35,8 +35,13 @@ SHIPPED = ", ".join(shipped_names())
             "COUNTERPOISE_MARKET__PYPI__LOCATION is empty: expected the path or URL of a .json or .csv file",
         ),
         (
-            {"sources": ("npm",), "npm": {"url": "api.npmjs.org"}},
-            "COUNTERPOISE_MARKET__NPM__URL='api.npmjs.org' is not a URL: expected one like http://127.0.0.1:8332",
+            {"sources": ("npm",), "npm": {"url": "downloads.example"}},
+            "COUNTERPOISE_MARKET__NPM__URL='downloads.example' is not a URL: expected one like http://127.0.0.1:8332",
+        ),
+        (
+            {"sources": ("npm",)},
+            "source npm needs the address of npm's downloads API: set COUNTERPOISE_MARKET__NPM__URL, or leave npm out of "
+            "COUNTERPOISE_MARKET__SOURCES",
         ),
         ({"sources": ("npm", "npm")}, "COUNTERPOISE_MARKET__SOURCES names one twice: npm, npm"),
         (
