@@ -72,6 +72,8 @@ class Publisher:
         self._in_flight: deque[_Message] = deque()
         self._in_flight_bytes = 0
         self._acknowledged: dict[tuple[str, int], int] = {}
+        self._ids: dict[str, Any] = {}
+        self._ends: dict[TopicPartition, int] = {}
         self._forgot = False
         self._checked_at = waiter.clock.monotonic()
         self._letters: deque[_Message] = deque(maxlen=KEPT_DEAD_LETTERS)
@@ -84,6 +86,7 @@ class Publisher:
     def open(self) -> None:
         """Make the topics and connect; waits for the broker. ConfigError where a topic has another shape."""
         self._waiter.until("kafka", self._connect)
+        self._waiter.until("kafka", self._look_at_topics)
 
     def send(self, events: Sequence[BlockEvent]) -> None:
         """Publish blocks of one chain, in order. Returns when they are on their way; `flush` makes sure that they arrived."""
@@ -120,19 +123,19 @@ class Publisher:
     def lost_memory(self, *, now: bool = False) -> bool:
         """Whether the broker no longer has what it once acknowledged; says so once for each loss.
 
-        Seen from an offset that went back, or, asked at most every few seconds (`now`: at once), from the topic's ends. The
+        Seen from an offset that went back, or, asked at most every few seconds (`now`: at once), from the topics themselves. The
         topics exist again afterwards and dead letters are sent again; the blocks are the caller's to send again.
         """
         clock = self._waiter.clock
         if not self._forgot and (now or clock.monotonic() - self._checked_at >= _CHECK_INTERVAL_SECONDS):
             self._checked_at = clock.monotonic()
-            if bool(self._acknowledged) and self._waiter.until("kafka", self._ends_went_back):
+            if bool(self._acknowledged) and self._waiter.until("kafka", self._has_lost):
                 self._forgot = True
         if not self._forgot:
             return False
         self._forgot = False
         self._acknowledged.clear()
-        self._waiter.until("kafka", self._make_topics)
+        self._waiter.until("kafka", self._look_at_topics)
         for letter in tuple(self._letters):
             self._enqueue(_Message(letter.topic, letter.key, letter.value, 0))
         self._status.count("broker_losses")
@@ -248,19 +251,39 @@ class Publisher:
     def _make_topics(self) -> None:
         ensure_topics(self._bootstrap, self._dataset, self._replication_factor)
 
-    def _ends_went_back(self) -> bool:
-        names = sorted({topic for topic, _ in self._acknowledged})
+    def _has_lost(self) -> bool:
+        """Whether a topic was made anew, or a partition ends before where it ended at an earlier look.
+
+        Not whether it ends before what was acknowledged: as the end of a partition the embedded broker names the first offset of
+        its last batch.
+        """
+        ids = self._topic_ids()
+        if ids != self._ids:
+            return True
         try:
             with admin_client(self._bootstrap) as admin:
-                there = {answer["name"] for answer in admin.describe_topics(names) if answer["error_code"] == 0}
-                if len(there) < len(names):
-                    return True
                 wanted = {TopicPartition(*at): OffsetSpec.LATEST for at in self._acknowledged}
-                ends = admin.list_partition_offsets(wanted)
+                ends = {tp: found.offset for tp, found in admin.list_partition_offsets(wanted).items()}
         except KafkaError as error:
             raise RetryableError(f"Kafka at {self._bootstrap}: {_line(error)}") from error
-        found = {at: ends.get(TopicPartition(*at)) for at in self._acknowledged}
-        return any(end is None or end.offset <= self._acknowledged[at] for at, end in found.items())
+        went_back = any(end < self._ends.get(at, 0) for at, end in ends.items())
+        self._ends |= ends
+        return went_back
+
+    def _look_at_topics(self) -> None:
+        """Remember which topics these are; what was seen of earlier ones is void."""
+        self._make_topics()
+        self._ids = self._topic_ids()
+        self._ends = {}
+
+    def _topic_ids(self) -> dict[str, Any]:
+        """Topic → the id that it got when it was made."""
+        try:
+            with admin_client(self._bootstrap) as admin:
+                found = admin.describe_topics([self._blocks_topic, self._dead_letters_topic])
+        except KafkaError as error:
+            raise RetryableError(f"Kafka at {self._bootstrap}: {_line(error)}") from error
+        return {answer["name"]: answer["topic_id"] for answer in found if answer["error_code"] == 0}
 
 
 def _discard(producer: KafkaProducer) -> None:

@@ -107,3 +107,12 @@ def test_a_broker_that_remembers_is_not_said_to_forget(settings: Settings, publi
     publisher.send([event_of(FakeChain().tip)])
     publisher.flush()
     assert not publisher.lost_memory(now=True)
+
+
+def test_many_messages_in_one_batch_are_not_taken_for_a_loss(settings: Settings, publisher: Publisher) -> None:
+    chain = FakeChain()
+    for _ in range(3):
+        for block in chain.mine(40):  # one message each; while one is under way the next ones gather in a batch
+            publisher.send([event_of(block)])
+        publisher.flush()
+        assert not publisher.lost_memory(now=True)
