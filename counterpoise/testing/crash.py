@@ -17,6 +17,7 @@ POINTS = (
     "market-after-accept",
     "streams-after-blocks",
     "streams-after-concentration",
+    "streams-after-score",
     "streams-before-ack",
     "alerts-after-rows",
     "alerts-after-slack-accept",
