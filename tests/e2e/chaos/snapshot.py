@@ -1,0 +1,172 @@
+"""All that a run left: every row of every table, every view, every named query, and what Slack shows. Two runs are compared with it.
+
+Left out are only the columns that say when or by which writer something was done, never what it was.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.namedqueries import named_queries
+from counterpoise.testing.slack_server import SlackMessage, SlackServer
+
+WHEN_OR_BY_WHOM = frozenset(
+    {
+        "version",  # epoch and sequence of the writer
+        "seen_at",  # when the source saw the block
+        "created_at",  # when an attribution set was stored first
+        "flipped_at",  # when it became current
+        "recorded_at",  # when a transition was stored
+        "updated_at",  # when a message was accepted
+        "sent_at",
+        "message_ts",  # Slack's clock; the messages themselves are compared below
+        "attempts",  # how often a message was tried
+    }
+)
+"""Columns of ingest time, of writers and of tries."""
+
+WHO_WROTE = frozenset({"epochs_log", "datasets_log", "schema_migrations_log", "migrations_log"})
+"""Tables of who claimed what when: they count the processes, and more processes ran where some were killed."""
+
+_PARAMETERS = {
+    "concentration_of": "(attribution_id = '{id}')",
+    "attributions_of": "(attribution_id = '{id}')",
+    "top_pools": "(view = 'raw', window = 1008)",
+    "share_history": "(pool = 'antpool', window = 1008)",
+}
+_TRACK_VERSIONS = ("seen_version", "frozen_version")
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """`tables`: rows and a hash of them for each table (FINAL), view and named query. `alerts` and `slack` are spelt out."""
+
+    tables: dict[str, tuple[int, int, int]]
+    alerts: list[tuple[Any, ...]]
+    checkpoints: dict[str, Any]
+    slack: list[dict[str, Any]]
+    queries: dict[str, str] = field(default_factory=dict)
+
+
+def left_by(ch: ClickHouse, slack: SlackServer) -> Left:
+    """Look at everything."""
+    queries = _queries(ch)
+    return Left(
+        {name: _digest(ch, sql) for name, sql in queries.items()},
+        [
+            tuple(row)
+            for row in ch.query(
+                "SELECT alert_id, sequence, rule_id, toString(state), height, tip_hash, notify, value FROM alert_events_log FINAL "
+                "ORDER BY alert_id, sequence"
+            )
+        ],
+        _checkpoints(ch),
+        shown_by(slack),
+        queries,
+    )
+
+
+def differences(ch: ClickHouse, found: Left, reference: ClickHouse, expected: Left) -> list[str]:
+    """What differs, in words: with the first rows that only one side has."""
+    lines = []
+    for name in sorted(found.tables.keys() | expected.tables.keys()):
+        if found.tables.get(name) == expected.tables.get(name):
+            continue
+        here, there = _rows(ch, found.queries[name]), _rows(reference, expected.queries[name])
+        lines.append(f"{name}: {len(here)} rows, expected {len(there)}")
+        lines += [f"  only here: {row[:600]}" for row in sorted(here - there)[:3]]
+        lines += [f"  missing:   {row[:600]}" for row in sorted(there - here)[:3]]
+    if found.alerts != expected.alerts:
+        lines.append(f"alerts: {found.alerts}\nexpected: {expected.alerts}")
+    if found.checkpoints != expected.checkpoints:
+        lines.append(f"checkpoints: {str(found.checkpoints)[:2000]}\nexpected: {str(expected.checkpoints)[:2000]}")
+    if found.slack != expected.slack:
+        lines.append(f"slack: {json.dumps(found.slack, indent=1)}\nexpected: {json.dumps(expected.slack, indent=1)}")
+    return lines
+
+
+def shown_by(slack: SlackServer) -> list[dict[str, Any]]:
+    """The channel as people see it, in its order; a thread is named by the key of its root."""
+    keys = {message.ts: message.key for message in slack.messages}
+    return [
+        {
+            "key": message.key,
+            "thread": keys.get(message.thread_ts or ""),
+            "broadcast": message.broadcast,
+            "text": message.text,
+            "blocks": [_without_status(block) for block in message.blocks],
+        }
+        for message in slack.messages
+    ]
+
+
+def once_each(messages: list[SlackMessage]) -> bool:
+    """Whether no key stands in the channel twice."""
+    return len({message.key for message in messages}) == len(messages)
+
+
+def _without_status(block: dict[str, Any]) -> dict[str, Any]:
+    """`provisional` or `final` depends on how far the tip was when the message was sent."""
+    fields = block.get("fields")
+    if not fields:
+        return block
+    return {**block, "fields": [entry for entry in fields if not entry["text"].startswith("*Status*")]}
+
+
+def _queries(ch: ClickHouse) -> dict[str, str]:
+    [(attribution_id,)] = ch.query("SELECT attribution_id FROM attribution_pointer_log FINAL")
+    queries: dict[str, str] = {}
+    for name, engine in ch.query(
+        "SELECT name, engine FROM system.tables WHERE database = currentDatabase() ORDER BY name"
+    ):
+        if name in WHO_WROTE or name == "alert_state_log":
+            continue
+        is_view = engine == "View"
+        source = name + (_PARAMETERS.get(name, "").format(id=attribution_id) if is_view else " FINAL")
+        queries[name] = _select(source)
+    alert = ch.query("SELECT alert_id FROM alert_events_log FINAL ORDER BY height, alert_id LIMIT 1")
+    given = {"alert": alert[0][0] if alert else "0" * 16, "window": "1008", "height": "0"}
+    for named in named_queries().values():
+        values = named.bind({p.name: given[p.name] for p in named.parameters if p.name in given and p.default is None})
+        queries[f"query {named.name}"] = _select(f"({_substitute(named.sql, values)})")
+    return queries
+
+
+def _select(source: str) -> str:
+    left_out = ", ".join(sorted(WHEN_OR_BY_WHOM))
+    return f"SELECT formatRowNoNewline('JSONCompactEachRow', * EXCEPT ({left_out})) AS row FROM {source}"
+
+
+def _substitute(sql: str, values: dict[str, str]) -> str:
+    """The text of a named query with its values in it, so that it can be a sub-query."""
+    text = "\n".join(line for line in sql.splitlines() if not line.startswith("--")).strip().rstrip(";")
+    for name, value in values.items():
+        for kind in ("String", "UInt16", "UInt32", "UInt64", "Float64", "UInt8", "Date"):
+            literal = f"'{value}'" if kind in ("String", "Date") else value
+            text = text.replace(f"{{{name}:{kind}}}", f"CAST({literal} AS {kind})")
+    return text
+
+
+def _digest(ch: ClickHouse, sql: str) -> tuple[int, int, int]:
+    [(rows, xor, total)] = ch.query(
+        f"SELECT count(), groupBitXor(sipHash64(row)), sum(bitShiftRight(sipHash64(row), 24)) FROM ({sql})"
+    )
+    return int(rows), int(xor), int(total)
+
+
+def _rows(ch: ClickHouse, sql: str) -> set[str]:
+    return {str(row) for (row,) in ch.query(sql)}
+
+
+def _checkpoints(ch: ClickHouse) -> dict[str, Any]:
+    rows = ch.query("SELECT rule_id, height, tip_hash, state, go_live_height FROM alert_state_log FINAL")
+    found: dict[str, Any] = {}
+    for rule_id, height, tip_hash, state, go_live_height in rows:
+        if rule_id == "_leader":
+            continue
+        track = {name: value for name, value in json.loads(state).items() if name not in _TRACK_VERSIONS}
+        found[rule_id] = (height, tip_hash, go_live_height, track)
+    return found
