@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
@@ -22,12 +23,14 @@ class StreamsApp(faust.App):  # type: ignore[misc]
 
     logger = FAUST_LOG
     fetch_max_wait_ms: int = 20
+    before_commit: Callable[[], Awaitable[None]]
+    """Awaited before offsets are committed, in the consumer's own thread and loop."""
 
     def _new_transport(self) -> PromptTransport:
         return PromptTransport(self.conf.broker_consumer, self)
 
 
-def create_app(settings: Settings, bootstrap: str) -> StreamsApp:
+def create_app(settings: Settings, bootstrap: str, before_commit: Callable[[], Awaitable[None]]) -> StreamsApp:
     """The app, not yet started. State is never Faust's: it is loaded from ClickHouse (a Faust table counts twice after a kill)."""
     app = StreamsApp(
         group_id(settings.dataset, "streams"),
@@ -49,6 +52,7 @@ def create_app(settings: Settings, bootstrap: str) -> StreamsApp:
         producer_max_request_size=BLOCKS.max_message_bytes,
     )
     app.fetch_max_wait_ms = settings.kafka.fetch_max_wait_ms
+    app.before_commit = before_commit
     return app
 
 

@@ -28,21 +28,25 @@ from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent
 from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, DEAD_LETTERS, SCORES, Topic
 from counterpoise.deadletter_limit import DeadLetterLimit
 from counterpoise.endpoints import clickhouse_target, kafka_bootstrap
-from counterpoise.errors import ConfigError
+from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.settings import Settings
 from counterpoise.telemetry.status import ServiceStatus
+from counterpoise.testing.crash import crash_point
 from streams.agents.batches import add_batch_agent
 from streams.app import StreamsApp, create_app, raw_topic
 from streams.block_worker import BlockWorker
 from streams.dead_letter_box import RawMessage
+from streams.topic_identity import TopicIdentity
 from streams.waiting import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, StoppingError, until_done
 
 EXIT_BUG = 70
 EXIT_CONFIG = 2
+EXIT_TOPICS_CHANGED = 75
 
 _REFRESH_SECONDS = 2.0
 _REQUEST_SECONDS = 2.0
+_IDENTITY_SECONDS = 1.0
 _WATCH_SECONDS = 0.1
 _STOP_SECONDS = 20.0
 
@@ -79,6 +83,9 @@ class StreamsService:
         )
         # One thread: the worker's state, its ClickHouse session and the order of its writes need no lock.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="fold")
+        self._topics = TopicIdentity(
+            self._bootstrap, tuple(topic.full_name(settings.dataset) for topic in (BLOCKS, DEAD_LETTERS))
+        )
         self._app: StreamsApp | None = None
 
     async def main(self) -> None:
@@ -114,6 +121,13 @@ class StreamsService:
             clock=self._clock,
             stopping=self._stop.is_set,
         )
+        until_done(
+            self._topics.has_changed,
+            on="kafka",
+            status=self._status,
+            clock=self._clock,
+            stopping=self._stop.is_set,
+        )
         clickhouse = self._connect()
         until_done(
             lambda: open_dataset(clickhouse, settings.dataset_of),
@@ -126,7 +140,7 @@ class StreamsService:
 
     def _build(self) -> StreamsApp:
         settings = self._settings
-        app = create_app(settings, self._bootstrap)
+        app = create_app(settings, self._bootstrap, self._check_topics)
 
         def name(topic: Topic) -> str:
             return topic.full_name(settings.dataset)
@@ -161,7 +175,26 @@ class StreamsService:
         async def request() -> None:
             await self._guarded(lambda: self._in_thread(self._worker.requests), self._send_requests)
 
+        @app.timer(_IDENTITY_SECONDS)  # type: ignore[untyped-decorator]
+        async def check_topics() -> None:
+            await self._check_topics()
+
         return app
+
+    async def _check_topics(self) -> None:
+        """Return once the broker has confirmed that our topics are still the same; end the process where they are not."""
+        while True:
+            try:
+                changed = await asyncio.get_running_loop().run_in_executor(None, self._topics.has_changed)
+            except RetryableError:
+                await asyncio.sleep(FIRST_WAIT_SECONDS)
+                continue
+            if changed:
+                log.error(
+                    "topics were made anew: the broker has lost its memory; starting again from what it holds now"
+                )
+                self._die(EXIT_TOPICS_CHANGED)
+            return
 
     async def _process_blocks(self, messages: Sequence[RawMessage]) -> None:
         await self._guarded(lambda: self._in_thread(self._worker.handle, messages), self._send_scores)
@@ -202,6 +235,7 @@ class StreamsService:
                     sent_at_ms=int(self._clock.now() * 1000),
                 ),
             )
+            crash_point("streams-after-score")
 
     async def _send_requests(self, requests: Sequence[Contract]) -> None:
         for request in requests:

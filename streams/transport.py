@@ -1,12 +1,15 @@
-"""Faust's Kafka transport with a fetch wait of our own.
+"""Faust's Kafka transport with a fetch wait of our own, and a look before each commit.
 
 Faust hard-codes `fetch_max_wait_ms=1500`; a broker that waits a part of that on a quiet topic delays the only block of ten minutes by
 up to a second. The wait cannot be set from outside, so the worker's consumer gets it before it starts.
+
+A commit waits for `app.before_commit`, because an offset of a topic that was made anew must not be committed (`topic_identity`).
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import aiokafka
@@ -27,6 +30,10 @@ class _PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._fetch_max_wait_ms = self.app.fetch_max_wait_ms
         return consumer
 
+    async def _commit(self, offsets: Mapping[Any, int]) -> bool:
+        await self.app.before_commit()
+        return bool(await super()._commit(offsets))
+
 
 class _PromptConsumer(Consumer):  # type: ignore[misc]
     logger = FAUST_LOG
@@ -36,7 +43,7 @@ class _PromptConsumer(Consumer):  # type: ignore[misc]
 
 
 class PromptTransport(Transport):  # type: ignore[misc]
-    """Takes `fetch_max_wait_ms` from the app."""
+    """Takes `fetch_max_wait_ms` and `before_commit` from the app."""
 
     logger = FAUST_LOG
     Consumer: ClassVar[type] = _PromptConsumer
