@@ -263,19 +263,14 @@ class Line:
 @contextmanager
 def line_on(engines: Engines, prefix: str = "t") -> Iterator[Line]:
     """A dataset of its own on these engines."""
-    line = make_line(engines, prefix)
+    name = f"{prefix}_{''.join(random.choices(string.ascii_lowercase, k=8))}"
+    migrate(engines.target, Dataset(name, "historical"))
+    ensure_topics(engines.bootstrap, name)
+    line = Line(engines, name)
     try:
         yield line
     finally:
         line.close()
-
-
-def make_line(engines: Engines, prefix: str = "t") -> Line:
-    """The same without an end: the caller closes it."""
-    name = f"{prefix}_{''.join(random.choices(string.ascii_lowercase, k=8))}"
-    migrate(engines.target, Dataset(name, "historical"))
-    ensure_topics(engines.bootstrap, name)
-    return Line(engines, name)
 
 
 def wait_for(

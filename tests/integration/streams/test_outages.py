@@ -1,0 +1,137 @@
+"""Engines that die under the service: it waits, says so, keeps its process, and loses nothing."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from counterpoise.contracts.topics import BLOCKS
+from counterpoise.kafka.lag import read_lag
+from counterpoise.kafka.partition import partition_of
+from counterpoise.kafka.topics import ensure_topics
+from streams.service import EXIT_TOPICS_CHANGED
+from tests.engines import kafka_engine
+from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, Worker, line_on, wait_for
+from tests.integration.streams.script import Part, send
+from tests.integration.streams.tables import assert_consistent, assert_same
+
+LONGER_THAN_LIMITS_SECONDS = 12.0
+"""Over twice the session (3 s) and the rebalance limit (6 s) of these tests' groups."""
+
+
+def wait_until_mid_work(line: Line, worker: Worker, blocks: int = 600) -> None:
+    wait_for(lambda: line.ch.query("SELECT count() FROM blocks_log FINAL")[0][0] > blocks, "work", 40, worker.tail)
+    assert line.lag() > 10, "there is nothing left to interrupt"
+
+
+def assert_waits_for(worker: Worker, what: str) -> None:
+    wait_for(lambda: worker.status().get("waiting_on") == what, f"the status to wait for {what}", 20, worker.tail)
+    status = worker.status()
+    assert status["state"] == "waiting" and not status["healthy"] and status["wait_reason"]
+    assert status["waiting_since"] <= time.time()
+
+
+@pytest.mark.timeout(180)
+def test_clickhouse_killed_mid_stream_and_away_for_longer_than_all_limits(
+    own_engines: Engines, parts: list[Part], undisturbed: Line
+) -> None:
+    with line_on(own_engines, "outage") as line:
+        worker = line.start(settings=SMALL_BATCHES)
+        send(line, parts)
+        wait_until_mid_work(line, worker)
+        own_engines.clickhouse.kill()
+        killed_at = time.monotonic()
+        assert_waits_for(worker, "clickhouse")
+        since = worker.status()["waiting_since"]
+        time.sleep(LONGER_THAN_LIMITS_SECONDS - (time.monotonic() - killed_at))
+        assert worker.is_alive(), worker.tail()
+        assert (worker.status()["state"], worker.status()["waiting_since"]) == ("waiting", since)
+        own_engines.clickhouse.restart()
+        line.drain(60)
+        assert worker.is_alive(), worker.tail()
+        wait_for(lambda: worker.status()["state"] == "working", "work again", 10)
+        assert_consistent(line)
+        assert_same(line, undisturbed)
+        assert worker.stop() == 0, worker.tail()
+
+
+@pytest.mark.timeout(180)
+def test_clickhouse_killed_again_and_again(own_engines: Engines, parts: list[Part], undisturbed: Line) -> None:
+    with line_on(own_engines, "flapping") as line:
+        worker = line.start(settings=SMALL_BATCHES)
+        send(line, parts)
+        for blocks in (300, 600, 900):
+            wait_until_mid_work(line, worker, blocks)
+            own_engines.clickhouse.restart()
+        line.drain(60)
+        assert_same(line, undisturbed)
+        assert worker.stop() == 0, worker.tail()
+
+
+@pytest.mark.timeout(180)
+def test_a_rebalance_while_clickhouse_is_away(own_engines: Engines, parts: list[Part], undisturbed: Line) -> None:
+    """A second worker joins during the outage: loading waits inside the assignment, and must not cost the group its life."""
+    with line_on(own_engines, "joined") as line:
+        first = line.start(settings=SMALL_BATCHES)
+        send(line, parts)
+        wait_until_mid_work(line, first)
+        second = line.start(name="w1", settings=SMALL_BATCHES)
+        wait_for(lambda: second.status().get("pid") == second.pid, "the second worker to start", 20, second.tail)
+        time.sleep(1.0)
+        own_engines.clickhouse.kill()
+        time.sleep(LONGER_THAN_LIMITS_SECONDS)
+        own_engines.clickhouse.restart()
+        line.drain(90)
+        assert first.is_alive() and second.is_alive(), first.tail() + second.tail()
+        assert_consistent(line)
+        assert_same(line, undisturbed)
+        assert [first.stop(), second.stop()] == [0, 0]
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("away_seconds", [0.0, 8.0], ids=["at once", "after the session"])
+def test_a_broker_that_dies_and_comes_back(
+    own_engines: Engines, parts: list[Part], undisturbed: Line, away_seconds: float
+) -> None:
+    """The embedded broker forgets everything, Apache Kafka nothing. As ingest does, only what may be missing is sent again.
+
+    So the new offsets are all below those that the worker had read: who still compares the two drops everything.
+    """
+    with line_on(own_engines, "forgotten") as line:
+        worker = line.start(settings=SMALL_BATCHES)
+        send(line, parts)
+        wait_for(lambda: acknowledged(line, parts) > 0.65 * len(parts), "work", 60, worker.tail)
+        done = acknowledged(line, parts)
+        line.forget_producer()
+        own_engines.kafka.kill()
+        time.sleep(away_seconds)
+        own_engines.kafka.restart()
+        ensure_topics(line.engines.bootstrap, line.dataset)
+        assert len(parts) / 2 < done < len(parts)
+        send(line, parts[done:])
+        if kafka_engine() == "embedded":
+            # Its offsets mean nothing now. It must not commit them, and starts afresh, as its supervisor has it.
+            assert worker.wait(30) == EXIT_TOPICS_CHANGED, worker.tail()
+            assert "topics were made anew" in worker.log()
+            worker = line.start(settings=SMALL_BATCHES)
+        line.drain(90)
+        assert worker.is_alive(), worker.tail()
+        assert_consistent(line)
+        # A bad message that came again stood at another offset and is another letter.
+        assert_same(line, undisturbed, but=("dead_letters",))
+        letters = "SELECT DISTINCT reason, payload FROM dead_letters ORDER BY ALL"
+        assert line.ch.query(letters) == undisturbed.ch.query(letters)
+        assert worker.stop() == 0, worker.tail()
+
+
+def acknowledged(line: Line, parts: list[Part]) -> int:
+    """How many parts, from the first on, are acknowledged for certain."""
+    rows = read_lag(line.engines.bootstrap, line.dataset, ("streams",))
+    left = {row.partition: row.committed or 0 for row in rows if row.topic == BLOCKS.full_name(line.dataset)}
+    for at, part in enumerate(parts):
+        partition = partition_of(part.key, BLOCKS.partitions)
+        if left[partition] == 0:
+            return at
+        left[partition] -= 1
+    return len(parts)
