@@ -24,6 +24,7 @@ from counterpoise.errors import ConfigError, DeadLetterError
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.settings import DropSettings
 from counterpoise.testing.crash import crash_point
+from ingest.market.catalogued import time_problem
 from ingest.market.durable import FolderLock, move_durably, write_durably
 from ingest.market.entry import entry_of
 from ingest.market.journal import JournalFullError, ReleaseJournal
@@ -166,6 +167,10 @@ class DropFolder:
             document = Document(rows, name=path.name, modified_ms=modified_ms)
             series = self._catalogue[inbox.mapping.series]
             releases = mapped_releases(inbox.mapping, series, [document], fetched_at_ms=modified_ms)
+            for release in releases:
+                problem = time_problem(release.head, int(self._clock.now() * 1000))
+                if problem is not None:
+                    raise DeadLetterError("bad-time", f"{path.name}: {problem.field}: {problem.message}")
         except DeadLetterError as error:
             self._fail(inbox, path, str(error))
             return True

@@ -10,15 +10,17 @@ from ingest.market.entry import WITHDRAWN
 IDS_A_QUERY = 1_000
 
 _QUERY = """
-SELECT release_id, withdrawn FROM release_chunks_log
-WHERE release_id IN {ids:Array(String)}
-GROUP BY release_id, withdrawn
-HAVING uniqExact(chunk) >= max(chunks)
+SELECT release_id, false FROM releases_log WHERE release_id IN {ids:Array(String)}
+UNION DISTINCT
+SELECT release_id, true FROM release_chunks_log WHERE release_id IN {ids:Array(String)} AND withdrawn
 """
 
 
 class HeldReleases:
-    """Asks one database, from one thread. A release is held when all of its chunks are."""
+    """Asks one database, from one thread.
+
+    A release is held once it is there complete, its content checked against its id; a withdrawal once it is stored.
+    """
 
     def __init__(self, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse

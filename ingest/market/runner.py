@@ -108,6 +108,7 @@ class _Doors:
         status: ServiceStatus,
     ) -> None:
         self._stop = stop
+        self._status = status
         self._stack = ExitStack()
         self._threads: list[threading.Thread] = []
         self._failure: BaseException | None = None
@@ -130,7 +131,6 @@ class _Doors:
                 endpoint = PushEndpoint(market.push, token, journal, clock=clock, status=status, catalogue=catalogue)
                 self._push = PushServer(make_app(endpoint), market.push)
                 stack.callback(self._push.stop)
-                status.set(push_port=self._push.port)
             if not market.sources:
                 log.warning("no market source is configured: set COUNTERPOISE_MARKET__SOURCES")
             self._stack = stack.pop_all()
@@ -139,6 +139,7 @@ class _Doors:
         """Open the push endpoint and the drop folder, which need nobody else."""
         if self._push is not None:
             self._push.start()
+            self._status.set(push_port=self._push.port)
         if self._drop is not None:
             self._start("drop", self._drop.scan, self._scan_seconds)
 

@@ -64,6 +64,7 @@ class BoundedHttp:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(f"{setting}={url!r} is not a URL: expected one like http://127.0.0.1:8332")
         self.shown = shown_url(url).rstrip("/")
+        self._server = parts[:2]
         self._clock = clock
         self._max_bytes = max_bytes
         self._setting = setting
@@ -72,13 +73,16 @@ class BoundedHttp:
             timeout=httpx.Timeout(timeout_seconds),
             headers={"User-Agent": user_agent, "Accept": "application/json"},
             follow_redirects=False,
+            verify=parts.scheme == "https",  # reading the machine's certificates takes longer than most answers
             trust_env=not is_local(
                 parts.hostname
             ),  # a proxy of the environment has no way to this machine's own servers
         )
 
     def fetch(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
-        """GET as bytes, of any type; `path` may be a whole URL of this server."""
+        """GET as bytes, of any type; `path` may be a whole URL of this server (ValueError for another's)."""
+        if path.startswith(("http://", "https://")) and urlsplit(path)[:2] != self._server:
+            raise ValueError(f"{shown_url(path)} is not on {self.shown}")
         where = self._where(path)
         answer = self._exchange("GET", path, where, headers=headers)
         if answer.status not in (200, 304):

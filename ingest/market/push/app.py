@@ -19,7 +19,7 @@ from counterpoise.series.catalogue import Catalogue
 from counterpoise.settings import PushSettings
 from counterpoise.telemetry.status import ServiceStatus
 from counterpoise.testing.crash import crash_point
-from ingest.market.catalogued import head_problem
+from ingest.market.catalogued import head_problem, time_problem
 from ingest.market.entry import entry_of, withdrawal_of
 from ingest.market.journal import JournalFullError, ReleaseJournal
 from ingest.market.push.document import Accepted, FieldProblem, Refused, ReleaseDocument
@@ -83,10 +83,11 @@ class PushEndpoint:
             release = await asyncio.to_thread(document.release)
         except ValueError as error:
             raise _bad_content((FieldProblem(field="observations", message=str(error)),)) from None
-        problem = head_problem(self.catalogue, release.head)
+        now_ms = int(self._clock.now() * 1000)
+        problem = head_problem(self.catalogue, release.head) or time_problem(release.head, now_ms)
         if problem is not None:
             raise _bad_content((FieldProblem(field=problem.field, message=problem.message),))
-        entry = withdrawal_of(release, int(self._clock.now() * 1000)) if document.withdrawn else entry_of(release)
+        entry = withdrawal_of(release, now_ms) if document.withdrawn else entry_of(release)
         try:
             (new,) = await asyncio.to_thread(self._journal.append, [entry])
         except JournalFullError as error:

@@ -20,6 +20,9 @@ from ingest.market.push.server import PushServer
 
 TOKEN = "a-token-for-tests-only"
 
+# Nothing here speaks TLS; reading the machine's certificates for every client takes longer than the tests.
+WITHOUT_TLS: dict[str, Any] = {"verify": False, "timeout": 30}
+
 
 @dataclass(frozen=True)
 class Pushing:

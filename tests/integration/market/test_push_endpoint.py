@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.market.pushing import TOKEN, Pushing, pushing
+from tests.integration.market.pushing import TOKEN, WITHOUT_TLS, Pushing, pushing
 from tests.unit.market_edges.releases import a_document, a_release
 
 
@@ -20,10 +20,6 @@ from tests.unit.market_edges.releases import a_document, a_release
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with pushing(tmp_path_factory.mktemp("push")) as running:
         yield running
-
-
-# Nothing here speaks TLS; reading the machine's certificates for every client takes longer than the tests.
-WITHOUT_TLS: dict[str, Any] = {"verify": False, "timeout": 30}
 
 
 def post(endpoint: Pushing, body: Any, **headers: str) -> httpx.Response:
@@ -77,6 +73,8 @@ def test_a_release_is_taken_back_by_its_content(endpoint: Pushing) -> None:
         ({"kind": "forecast"}, "kind", "'forecast', but series epoch-ai-compute-owners is of kind 'measured'"),
         ({"period_end": "2025-02-30"}, "period_end", "Value error, day is out of range for month"),
         ({"period_start": "2026-01-01"}, "(document)", "Value error, period_start is after period_end"),
+        ({"period_start": "1800-01-01"}, "period_start", "1800-01-01 is not between 1900-01-01 and 2299-12-31"),
+        ({"published_at_ms": 4_000_000_000_000}, "published_at_ms", "4000000000000 is more than a day in the future"),
         ({"published_at_ms": "yesterday"}, "published_at_ms", "Input should be a valid integer"),
         ({"observations": []}, "observations", "Tuple should have at least 1 item after validation, not 0"),
         (
@@ -143,15 +141,15 @@ def test_without_the_token_nothing_is_read(endpoint: Pushing, authorization: str
 def test_other_content_types_methods_and_paths_are_named(endpoint: Pushing) -> None:
     assert post(endpoint, a_document(), **{"Content-Type": "text/csv"}).status_code == 415
     assert post(endpoint, a_document(), **{"Content-Encoding": "gzip"}).status_code == 415
-    wrong_method = httpx.get(endpoint.releases, headers=endpoint.headers)
+    wrong_method = httpx.get(endpoint.releases, headers=endpoint.headers, **WITHOUT_TLS)
     assert (wrong_method.status_code, wrong_method.headers["Allow"]) == (405, "POST")
-    nowhere = httpx.post(f"{endpoint.url}/v1/nothing", headers=endpoint.headers)
+    nowhere = httpx.post(f"{endpoint.url}/v1/nothing", headers=endpoint.headers, **WITHOUT_TLS)
     assert nowhere.status_code == 404
     assert nowhere.json()["message"] == "Not Found: releases are sent with POST /v1/releases"
 
 
 def test_its_own_description_is_public_and_names_every_answer(endpoint: Pushing) -> None:
-    document = httpx.get(f"{endpoint.url}/openapi.json").json()
+    document = httpx.get(f"{endpoint.url}/openapi.json", **WITHOUT_TLS).json()
     answers = document["paths"]["/v1/releases"]["post"]["responses"]
     assert set(answers) == {"202", "400", "401", "408", "413", "415", "422", "429", "503"}
     assert document["components"]["securitySchemes"] == {"token": {"type": "http", "scheme": "bearer"}}

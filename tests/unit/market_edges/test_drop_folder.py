@@ -28,7 +28,7 @@ class Box:
 
     def __init__(self, root: Path, *, journal_bytes: int = 1 << 24, max_file_bytes: int = 1 << 20) -> None:
         self.root = root
-        self.clock = ManualClock()
+        self.clock = ManualClock(1_795_000_000.0)
         self.counts: Counter[str] = Counter()
         self.journal_bytes = journal_bytes
         self.max_file_bytes = max_file_bytes
@@ -132,6 +132,11 @@ def test_names_of_unfinished_files_are_never_taken(box: Box, name: str) -> None:
         ("core.csv", CSV.replace("408700000", "lots"), "core.csv: row 2: value: 'lots' is no number"),
         ("core.csv", CSV.replace("mining", "gold"), "core.csv: row 2: part: 'gold' is none of ai_hpc, mining, other"),
         ("core.csv", CSV + "short,line\n", "core.csv, line 4: 2 cells under 6 columns"),
+        (
+            "core.csv",
+            CSV.replace("2025-03-05", "2062-03-05"),
+            "core.csv: published_at_ms: 2908742400000 is more than a day in the future",
+        ),
         ("core.csv", "", "core.csv: expected a header line of distinct column names"),
         ("core.xlsx", "PK", "core.xlsx: expected a name that ends in .csv, .jsonl, .json, .parquet"),
         ("core.csv", b"x" * 2_000_000, "core.csv has 2000000 bytes, at most 1048576 are read"),
