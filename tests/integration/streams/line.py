@@ -146,22 +146,30 @@ class Line:
             self._client = connect(self.engines.target, self.dataset)
         return self._client
 
-    def start(self, *, name: str = "w0", crash: str | None = None, settings: Mapping[str, str] | None = None) -> Worker:
-        """Start a worker; workers of one line need different names. `crash` is a crash point with its count."""
-        state_dir = self.engines.directory / self.dataset / name
-        state_dir.mkdir(parents=True, exist_ok=True)
-        log_file = state_dir / f"{len(self.workers)}.log"
-        environment = {
+    def state_dir(self, name: str) -> Path:
+        """Of one worker."""
+        path = self.engines.directory / self.dataset / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def environment(self, name: str) -> dict[str, str]:
+        """For a process of this dataset."""
+        return {
             **{key: value for key, value in os.environ.items() if not key.startswith("COUNTERPOISE_")},
             **self.engines.environment,
             **QUICK_GROUP,
-            "COUNTERPOISE_STATE_DIR": str(state_dir),
+            "COUNTERPOISE_STATE_DIR": str(self.state_dir(name)),
             "COUNTERPOISE_DATASET": self.dataset,
             "COUNTERPOISE_DATASET_KIND": "historical",
             "COUNTERPOISE_STREAMS__DEAD_LETTER_LIMIT_WINDOW": "0",
             "COUNTERPOISE_HEALTH__STREAMS_PORT": "0",
-            **(settings or {}),
         }
+
+    def start(self, *, name: str = "w0", crash: str | None = None, settings: Mapping[str, str] | None = None) -> Worker:
+        """Start a worker; workers of one line need different names. `crash` is a crash point with its count."""
+        state_dir = self.state_dir(name)
+        log_file = state_dir / f"{len(self.workers)}.log"
+        environment = self.environment(name) | dict(settings or {})
         if crash is not None:
             environment["COUNTERPOISE_CRASH_POINT"] = crash
         with log_file.open("wb") as log:

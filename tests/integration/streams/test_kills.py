@@ -16,7 +16,7 @@ from tests.integration.streams.line import KILLED, SMALL_BATCHES, Engines, Line,
 from tests.integration.streams.script import SEED, Part, send
 from tests.integration.streams.tables import assert_consistent, assert_same
 
-POINTS = ("streams-after-blocks", "streams-after-concentration", "streams-before-ack")
+POINTS = ("streams-after-blocks", "streams-after-concentration", "streams-after-score", "streams-before-ack")
 
 
 def run_with_kills(line: Line, parts: list[Part], kills: list[str]) -> list[str]:
@@ -64,9 +64,9 @@ def test_a_worker_that_dies_at_any_point_leaves_what_the_next_one_heals(
 ) -> None:
     draw = random.Random(SEED)
     plans = [
-        [f"{POINTS[0]}:1", f"{POINTS[2]}:{draw.randint(5, 15)}"],
-        [f"{POINTS[1]}:{draw.randint(2, 12)}", f"{POINTS[0]}:{draw.randint(8, 20)}"],
-        [f"{POINTS[2]}:1", f"{POINTS[1]}:{draw.randint(10, 25)}", f"random:{draw.uniform(0.2, 1.0):.2f}"],
+        [f"{POINTS[0]}:1", f"{POINTS[3]}:{draw.randint(5, 15)}"],
+        [f"{POINTS[1]}:{draw.randint(2, 12)}", f"{POINTS[2]}:{draw.randint(8, 20)}"],
+        [f"{POINTS[2]}:1", f"{POINTS[0]}:{draw.randint(10, 25)}", f"random:{draw.uniform(0.2, 1.0):.2f}"],
     ]
     print(f"seed {SEED}")
     run_all(engines, parts, plans, undisturbed)
@@ -74,7 +74,7 @@ def test_a_worker_that_dies_at_any_point_leaves_what_the_next_one_heals(
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-def test_twenty_four_kills(engines: Engines, parts: list[Part], undisturbed: Line) -> None:
+def test_thirty_kills(engines: Engines, parts: list[Part], undisturbed: Line) -> None:
     seed = int(time.time()) if "COUNTERPOISE_TEST_SEED" not in os.environ else SEED
     print(f"seed {seed}: COUNTERPOISE_TEST_SEED={seed} repeats it")
     draw = random.Random(seed)

@@ -1,0 +1,182 @@
+"""Attribute everything anew while blocks come in: old numbers stay, new ones appear at once, and nothing in between is shown."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from counterpoise.contracts.blocks import BlockEvent
+from tests.integration.streams.blocks import block, branch
+from tests.integration.streams.independent import assert_recomputes
+from tests.integration.streams.line import ROOT, Engines, Line, line_on, wait_for
+from tests.integration.streams.tables import assert_consistent, checksums
+
+BLOCKS = 9_000
+
+
+@pytest.fixture(scope="module")
+def merged_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped registry, with SBI Crypto's label given to Foundry."""
+    document = yaml.safe_load((ROOT / "counterpoise/pools/data/registry.yaml").read_text(encoding="utf-8"))
+    pools = {pool["slug"]: pool for pool in document["pools"]}
+    pools["sbi-crypto"]["aliases"].remove("sbicrypto")
+    pools["foundry-usa"].setdefault("aliases", []).append("sbicrypto")
+    pools["sbi-crypto"]["name"] = "SBI"  # its old name, without spaces, is the label too
+    pools["sbi-crypto"]["slug"] = "sbi"
+    pools["sbi-crypto"]["aliases"] = []
+    path = tmp_path_factory.mktemp("registry") / "registry.yaml"
+    path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def live(engines: Engines) -> Iterator[tuple[Line, list[BlockEvent]]]:
+    """A line with a worker and some thousand blocks."""
+    with line_on(engines, "sets") as line:
+        worker = line.start(settings={"COUNTERPOISE_STREAMS__TAKE_MESSAGES": "8"})
+        blocks = branch(BLOCKS)
+        line.send(blocks, events_per_message=500)
+        line.drain()
+        yield line, blocks
+        assert worker.stop() == 0, worker.tail()
+
+
+def start_reattribution(line: Line, *options: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "counterpoise", "pools", "reattribute", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=ROOT,
+        env=line.environment("cli"),
+    )
+
+
+def current_set(line: Line) -> str:
+    [(attribution_id,)] = line.ch.query(
+        "SELECT attribution_id FROM attribution_pointer_log FINAL WHERE chain = 'bitcoin'"
+    )
+    return str(attribution_id)
+
+
+@pytest.mark.timeout(180)
+def test_reattribution_of_a_live_chain(live: tuple[Line, list[BlockEvent]], merged_registry: Path) -> None:
+    line, blocks = live
+    old_id = current_set(line)
+    before = checksums(line)
+
+    # Killed on its way: what it wrote is not shown, and does no harm.
+    with start_reattribution(line, "--registry", str(merged_registry)) as killed:
+        written = f"SELECT count() > 0 FROM concentration_log WHERE attribution_id != '{old_id}'"
+        wait_for(lambda: line.ch.query(written) == [(True,)], "half of the new set", 30)
+        killed.kill()
+        killed.communicate()
+    assert current_set(line) == old_id, "it had finished: there was nothing to interrupt"
+    time.sleep(2.5)  # the worker sees that another writer was here
+    hidden = {"pool_names", "attribution_sets"}  # these two list every set that was ever computed
+    after = checksums(line)
+    assert {view: rows for view, rows in after.items() if view not in hidden} == {
+        view: rows for view, rows in before.items() if view not in hidden
+    }
+
+    # Run again, while blocks and a reorganisation come in.
+    tail = branch(30, blocks[-1], salt="live")
+    loser, winner = branch(3, tail[-1], salt="loser"), branch(5, tail[-1], salt="winner")
+    with start_reattribution(line, "--registry", str(merged_registry)) as process:
+        for part in (tail[:15], tail[15:], loser, winner):
+            line.send(part, events_per_message=5)
+            time.sleep(0.3)
+        told, _ = process.communicate(timeout=90)
+        flipped_at = time.monotonic()
+    assert process.returncode == 0, told
+    new_id = current_set(line)
+    assert new_id != old_id
+    line.drain()
+    more = branch(10, winner[-1], salt="more")
+    line.send(more)
+    line.drain()
+    canonical = [*blocks, *tail, *winner, *more]
+    line.wait_for(
+        f"SELECT max(height) FROM concentration WHERE attribution_id = '{new_id}' AND window_blocks = 144",
+        canonical[-1].height,
+        10,
+    )
+    assert time.monotonic() - flipped_at < 20
+
+    # The new set: every block that SBI Crypto had is Foundry's now, and nobody else's changed.
+    assert_consistent(line)
+    shown = line.ch.query("SELECT label, pool, count() FROM blocks GROUP BY label, pool")
+    assert {pool for label, pool, _ in shown if label in ("sbicrypto", "foundryusa")} == {"foundry-usa"}
+    assert {pool for _, pool, _ in shown} & {"sbi", "sbi-crypto"} == set()
+    moved = sum(event.label == "sbicrypto" for event in [*blocks, *tail])
+    found = re.search(r"(\d+) have another pool than under", " ".join(told.split()))
+    assert found is not None, told
+    late = sum(event.label == "sbicrypto" for event in [*loser, *winner])
+    assert moved <= int(found[1]) <= moved + late
+    heights = [
+        event.height
+        for event in (*blocks[:3], *blocks[140:150], *blocks[4_310:4_330], *blocks[-5:], *tail[-5:], *winner, *more)
+    ]
+    assert_recomputes(line, "bitcoin", heights)
+
+    # The old set: its numbers reproduce by its id, from the pools that it named.
+    old_pool = dict(line.ch.query(f"SELECT hash, pool FROM attributions_of(attribution_id = '{old_id}')"))
+    assert "sbi-crypto" in old_pool.values()
+    covered = [event for event in canonical if event.hash in old_pool]
+    assert len(covered) >= BLOCKS + len(tail)
+    assert [event.hash for event in covered] == [event.hash for event in canonical[: len(covered)]]
+    pool_of = {event.hash: old_pool.get(event.hash, "unknown") for event in canonical}
+    reach = [height for height in heights if height <= covered[-1].height]
+    assert_recomputes(
+        line,
+        "bitcoin",
+        reach,
+        source=f"concentration_of(attribution_id = '{old_id}')",
+        attribution_id=old_id,
+        pool_by_hash=pool_of,
+    )
+
+
+@pytest.mark.timeout(120)
+def test_going_back_to_the_shipped_set_shows_it_whole(live: tuple[Line, list[BlockEvent]]) -> None:
+    """The old set comes back, with the blocks that came while it was not current; running it once more changes nothing."""
+    line, _ = live
+    left = current_set(line)
+    with start_reattribution(line) as process:
+        told, _ = process.communicate(timeout=90)
+    assert process.returncode == 0, told
+    assert current_set(line) != left
+    time.sleep(2.5)
+    assert_consistent(line)
+    assert "sbi-crypto" in {pool for (pool,) in line.ch.query("SELECT DISTINCT pool FROM blocks")}
+    [(tip,)] = line.ch.query("SELECT max(height) FROM blocks")
+    assert_recomputes(line, "bitcoin", [tip - 40, tip - 12, tip - 1, tip])
+    before = checksums(line)
+    with start_reattribution(line) as process:
+        told, _ = process.communicate(timeout=90)
+    assert process.returncode == 0, told
+    assert "was current already" in " ".join(told.split())
+    assert checksums(line) == before
+    # Its rows stand under a later epoch than the worker's: a reorganisation must still win.
+    [(parent,)] = line.ch.query(
+        "SELECT argMax(hash, height) FROM blocks WHERE height < (SELECT max(height) FROM blocks)"
+    )
+    fork = block(tip - 1, "00" * 32).model_copy(update={"hash": parent})
+    winner = branch(2, fork, salt="after")
+    line.send(winner)
+    line.drain()
+    time.sleep(2.5)
+    assert_consistent(line)
+    assert line.ch.query(
+        "SELECT argMax(hash, height), argMax(tip_hash, c.height) FROM blocks AS b, concentration AS c"
+    )[0] == (
+        winner[-1].hash,
+        winner[-1].hash,
+    )
