@@ -107,7 +107,8 @@ class AsymmetryFold:
             for knowledge in KNOWLEDGE:
                 for day in wanted:
                     self._tell((pair.key, knowledge, "day", day), view.day_inputs(knowledge, day), changes)
-                if wanted or released or where in moved:
+                # Until the window at the tip was given nothing is known of its row, which may be written already.
+                if where in self._latest and (wanted or released or where in moved):
                     self._tell((pair.key, knowledge, "latest", None), view.latest_inputs(knowledge), changes)
         return changes
 

@@ -25,7 +25,7 @@ from counterpoise.clock import Clock, SystemClock
 from counterpoise.contracts.base import Contract
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent
-from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, DEAD_LETTERS, SCORES, Topic
+from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, DEAD_LETTERS, EDGE_AI, PAIRS, SCORES, Topic
 from counterpoise.deadletter_limit import DeadLetterLimit
 from counterpoise.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.errors import ConfigError, RetryableError
@@ -37,6 +37,7 @@ from streams.agents.batches import add_batch_agent
 from streams.app import StreamsApp, create_app, raw_topic
 from streams.block_worker import BlockWorker
 from streams.dead_letter_box import RawMessage
+from streams.market_side import MarketSide
 from streams.topic_identity import TopicIdentity
 from streams.waiting import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, StoppingError, until_done
 
@@ -83,9 +84,17 @@ class StreamsService:
         )
         # One thread: the worker's state, its ClickHouse session and the order of its writes need no lock.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="fold")
-        self._topics = TopicIdentity(
-            self._bootstrap, tuple(topic.full_name(settings.dataset) for topic in (BLOCKS, DEAD_LETTERS))
+        self._market = MarketSide(
+            settings,
+            self._connect,
+            clock=clock,
+            status=status,
+            stopping=stop.is_set,
+            guarded=self._guarded,
+            send=self._send,
         )
+        read = (BLOCKS, EDGE_AI, PAIRS, DEAD_LETTERS)
+        self._topics = TopicIdentity(self._bootstrap, tuple(topic.full_name(settings.dataset) for topic in read))
         self._app: StreamsApp | None = None
 
     async def main(self) -> None:
@@ -161,11 +170,13 @@ class StreamsService:
             take_messages=100,
             within_seconds=0.2,
         )
+        self._market.add_to(app)
 
         @app.on_partitions_assigned.connect(weak=False)  # type: ignore[untyped-decorator]
         async def on_assigned(sender: Any, assigned: Any = (), **_: Any) -> None:
             blocks = frozenset(tp.partition for tp in assigned if tp.topic == name(BLOCKS))
             await self._guarded(lambda: self._in_thread(self._worker.assign, blocks), self._send_scores)
+            await self._market.assigned(assigned)
 
         @app.timer(_REFRESH_SECONDS)  # type: ignore[untyped-decorator]
         async def refresh() -> None:
@@ -236,6 +247,7 @@ class StreamsService:
                 ),
             )
             crash_point("streams-after-score")
+            await self._market.scored(score)
 
     async def _send_requests(self, requests: Sequence[Contract]) -> None:
         for request in requests:
@@ -267,6 +279,8 @@ class StreamsService:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(app.stop(), _STOP_SECONDS)
             await self._in_thread(self._worker.close)
+            await self._market.close()
+        self._market.shut_down()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _die(self, code: int) -> None:

@@ -37,6 +37,7 @@ BLOCKS = Topic("blocks.v1", "BlockEvent envelopes", "chain", 4, 30 * DAY_MS, Fal
 BLOCK_REQUESTS = Topic("block-requests.v1", "BlockRequest", "chain", 1, DAY_MS, False, 64 * 1024)
 EDGE_AI = Topic("edge-ai.v1", "ReleaseEvent envelopes", "series", 4, 365 * DAY_MS, False, 8 * 1024 * 1024)
 SCORES = Topic("scores.v1", "ScoreEvent envelopes", "chain", 4, 30 * DAY_MS, False, 1024 * 1024)
+PAIRS = Topic("pairs.v1", "PairEvent envelopes", "series/list/chain/view/window", 4, DAY_MS, False, 1024 * 1024)
 DEAD_LETTERS = Topic("dead-letters.v1", "DeadLetter", "service", 1, 30 * DAY_MS, False, 256 * 1024)
 
-TOPICS: Final[tuple[Topic, ...]] = (BLOCKS, BLOCK_REQUESTS, EDGE_AI, SCORES, DEAD_LETTERS)
+TOPICS: Final[tuple[Topic, ...]] = (BLOCKS, BLOCK_REQUESTS, EDGE_AI, SCORES, PAIRS, DEAD_LETTERS)

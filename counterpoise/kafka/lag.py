@@ -10,11 +10,11 @@ from kafka.admin import OffsetSpec
 from kafka.errors import CoordinatorNotAvailableError
 from kafka.structs import OffsetAndMetadata
 
-from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS, SCORES, Topic
+from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS, EDGE_AI, PAIRS, SCORES, Topic
 from counterpoise.kafka.clients import admin_client
 
 CONSUMERS: Final[dict[str, tuple[Topic, ...]]] = {
-    "streams": (BLOCKS, DEAD_LETTERS),
+    "streams": (BLOCKS, EDGE_AI, PAIRS, DEAD_LETTERS),
     "alerts": (SCORES,),
 }
 """Which service reads which topics in a group; what `status` lists and the supervisor watches."""

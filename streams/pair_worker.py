@@ -1,0 +1,316 @@
+"""Pairs in, asymmetry rows out: the one thread that joins both sides, as of event time, from what ClickHouse holds of them.
+
+A message only says that a side moved. The worker looks at what is there, the pure fold says which rows follow, and those that differ
+from what is written are written. So messages may come late, twice or not at all, and a worker that takes a pair over heals it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import islice
+from typing import TypeVar
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.epochs import claim_epoch
+from counterpoise.clickhouse.versions import Versions
+from counterpoise.clock import Clock
+from counterpoise.contracts.envelope import BadEvent, decode
+from counterpoise.contracts.pairs import PAIR_KIND, PairEvent
+from counterpoise.series.catalogue import Catalogue
+from counterpoise.telemetry.status import ServiceStatus
+from streams.asymmetry import Pair, RowKey
+from streams.asymmetry_fold import AsymmetryChanges, AsymmetryFold
+from streams.attribution_store import current_id, read_set
+from streams.dead_letter_box import RawMessage, dead_letter
+from streams.loader import stored_chains
+from streams.market_loader import (
+    asymmetry_written,
+    block_hashes,
+    block_stretch,
+    claimed_epochs,
+    scored_tip,
+    stored_contents,
+    stored_events,
+)
+from streams.market_sinks import MarketSinks
+from streams.mining_days import MiningDays
+from streams.mining_side import MiningSide
+from streams.pairs import PAIR_WINDOW_BLOCKS, pair_partition, pairs_of
+from streams.releases import ReleaseFold
+from streams.waiting import until_done
+
+T = TypeVar("T")
+
+DAYS_A_STEP = 60
+"""Folded and written at once when a history is built: what a crash makes us fold again, and how often progress shows."""
+
+_ROLE = "pairs:"
+"""Before a pair's key: under which its writers claim their epochs."""
+
+_End = tuple[int, str]
+"""Height and hash of the last block of a window."""
+
+
+@dataclass(slots=True)
+class _Chain:
+    """The windows of a chain. `dirty_from` is the lowest height that was written anew since it was looked at; None: none was."""
+
+    days: MiningDays
+    ends: dict[date, _End] = field(default_factory=dict)
+    tip: _End | None = None
+    dirty_from: int | None = 0
+
+
+@dataclass(slots=True)
+class _Releases:
+    """The releases of a series. `revision` counts its changes."""
+
+    fold: ReleaseFold
+    contents: set[str] = field(default_factory=set)
+    revision: int = 0
+
+
+@dataclass(slots=True)
+class _Pair:
+    """A pair as it stands: which windows its fold was given, and at which revision of the series."""
+
+    pair: Pair
+    fold: AsymmetryFold
+    versions: Versions
+    strays: dict[RowKey, str]
+    attribution_id: str = ""
+    fed: dict[date, _End] = field(default_factory=dict)
+    tip: _End | None = None
+    revision: int = 0
+
+
+class PairWorker:
+    """See the module. `connect` opens a ClickHouse client; it is called in the worker's own thread."""
+
+    def __init__(
+        self,
+        connect: Callable[[], ClickHouse],
+        *,
+        dataset: str,
+        catalogue: Catalogue,
+        status: ServiceStatus,
+        clock: Clock,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._connect = connect
+        self._dataset = dataset
+        self._catalogue = catalogue
+        self._status = status
+        self._clock = clock
+        self._stopping = stopping
+        self._sinks: MarketSinks | None = None
+        self._chains: dict[str, _Chain] = {}
+        self._releases: dict[str, _Releases] = {}
+        self._pairs: dict[str, _Pair] = {}
+        self._idle: set[str] = set()
+        self._assigned: frozenset[int] = frozenset()
+        self._unhealed = False
+
+    def assign(self, partitions: frozenset[int]) -> None:
+        """Take over partitions: forget everything. `tick` heals what they carry; it may take long, and a rebalance must not."""
+        self._assigned = partitions
+        self._chains.clear()
+        self._releases.clear()
+        self._pairs.clear()
+        self._idle.clear()
+        self._unhealed = bool(partitions)
+
+    def handle(self, messages: Sequence[RawMessage]) -> None:
+        """Bring the pairs of the messages up to date. Raises only on a bug or a stop."""
+        bad: list[tuple[RawMessage, BadEvent]] = []
+        wanted: dict[str, Pair] = {}
+        for message in messages:
+            decoded = decode(message.value, PairEvent, kind=PAIR_KIND, dataset=self._dataset)
+            bad += [(message, event) for event in decoded.bad]
+            for event, index in zip(decoded.events, decoded.indexes, strict=True):
+                pair = self._pair_of(event, message)
+                if pair is None:
+                    detail = f"{event.key} is no pair of the catalogue, or its message had another key"
+                    bad.append((message, BadEvent(index, "unknown-pair", detail, event.model_dump_json().encode())))
+                    continue
+                wanted[pair.key] = pair
+                if event.from_height is not None:
+                    self._mark(event.chain, event.from_height)
+        self._bring_up_to_date(wanted.values())
+        if bad:
+            now_ms = int(self._clock.now() * 1000)
+            letters = [dead_letter(event, message, now_ms) for message, event in bad]
+            self._wait(lambda: self._client().write_dead_letters(letters))
+        self._status.progress(len(messages))
+
+    def tick(self) -> None:
+        """Heal what was taken over; load again what another worker took from us in between and is ours again."""
+        if self._pairs:
+            epochs = self._wait(lambda: claimed_epochs(self._client().clickhouse, _ROLE))
+            for key, state in tuple(self._pairs.items()):
+                if epochs.get(_ROLE + key, 0) > state.versions.epoch:
+                    del self._pairs[key]
+                    self._unhealed = True
+        if self._unhealed:
+            self._unhealed = False
+            chains = self._wait(lambda: stored_chains(self._client().clickhouse))
+            pairs = [pair for chain in chains for pair in pairs_of(self._catalogue, chain)]
+            self._bring_up_to_date(pair for pair in pairs if pair_partition(pair.key) in self._assigned)
+
+    def close(self) -> None:
+        """Close the client; in the worker's thread."""
+        if self._sinks is not None:
+            self._sinks.clickhouse.close()
+            self._sinks = None
+
+    def _client(self) -> MarketSinks:
+        if self._sinks is None:
+            self._sinks = MarketSinks(self._connect())
+        return self._sinks
+
+    def _wait(self, action: Callable[[], T]) -> T:
+        return until_done(action, on="clickhouse", status=self._status, clock=self._clock, stopping=self._stopping)
+
+    def _pair_of(self, event: PairEvent, message: RawMessage) -> Pair | None:
+        pair = Pair(event.series, event.list_id, event.chain, event.view, event.window_blocks)
+        known = pair in pairs_of(self._catalogue, event.chain)
+        return pair if known and pair_partition(pair.key) == message.partition else None
+
+    def _mark(self, chain: str, from_height: int) -> None:
+        state = self._chains.get(chain)
+        if state is not None:
+            state.dirty_from = from_height if state.dirty_from is None else min(state.dirty_from, from_height)
+
+    def _bring_up_to_date(self, pairs: Iterable[Pair]) -> None:
+        looked_at: set[str] = set()
+        chains_looked_at: dict[str, _Chain | None] = {}
+        for pair in pairs:
+            if pair.series not in looked_at:
+                looked_at.add(pair.series)
+                self._look_at_releases(pair.series)
+            if not self._is_of_use(pair):
+                continue
+            if pair.chain not in chains_looked_at:
+                chains_looked_at[pair.chain] = self._look_at_chain(pair.chain)
+            chain = chains_looked_at[pair.chain]
+            if chain is not None:
+                self._join(pair, chain)
+
+    def _look_at_releases(self, series: str) -> None:
+        """Take in what arrived of a series since the last look."""
+        clickhouse = self._client().clickhouse
+        state = self._releases.setdefault(series, _Releases(ReleaseFold(self._catalogue), revision=1))
+        new = self._wait(lambda: stored_contents(clickhouse, series)) - state.contents
+        if new:
+            events = self._wait(lambda: stored_events(clickhouse, series, new))
+            changes = state.fold.apply([event for _, event in events])
+            state.contents.update(content for content, _ in events)
+            state.revision += bool(changes.stored)
+
+    def _is_of_use(self, pair: Pair) -> bool:
+        """Whether there is a release to join, or a row that must go because there is none any more."""
+        if pair.key in self._pairs or self._releases[pair.series].fold.timeline(pair.series):
+            self._idle.discard(pair.key)
+            return True
+        if pair.key not in self._idle and not self._wait(lambda: asymmetry_written(self._client().clickhouse, pair)):
+            self._idle.add(pair.key)
+        return pair.key not in self._idle
+
+    def _look_at_chain(self, chain: str) -> _Chain | None:
+        """Take in the blocks that were written since the last look; None while the chain has no attribution yet."""
+        clickhouse = self._client().clickhouse
+        attribution_id = self._wait(lambda: current_id(clickhouse, chain))
+        if attribution_id is None:
+            return None
+        state = self._chains.get(chain)
+        if state is None or state.days.attribution_set.attribution_id != attribution_id:
+            attribution_set = self._wait(lambda: read_set(clickhouse, attribution_id))
+            state = self._chains[chain] = _Chain(MiningDays(chain, attribution_set, PAIR_WINDOW_BLOCKS))
+        if state.dirty_from is not None:
+            self._read_blocks(state, attribution_id, state.dirty_from)
+            state.dirty_from = None
+        return state
+
+    def _read_blocks(self, state: _Chain, attribution_id: str, from_height: int) -> None:
+        clickhouse, chain = self._client().clickhouse, state.days.chain
+        state.days.cut(from_height)
+        tip = self._wait(lambda: scored_tip(clickhouse, chain, attribution_id))
+        held = state.days.tip_height
+        low = from_height if held is None else held + 1
+        if tip is not None and low <= tip:
+            stretch = self._wait(lambda: block_stretch(clickhouse, chain, attribution_id, low, tip))
+            # Anything else is the middle of a switch: whoever writes it tells us when it is done.
+            if stretch is not None and (held is None or stretch.from_height == low):
+                state.days.extend(stretch.from_height, stretch.times, stretch.codes)
+        heights = state.days.day_ends()
+        tip_height = state.days.tip_height
+        known = {height: block_hash for height, block_hash in state.ends.values() if height < from_height}
+        wanted = {*heights.values(), *(() if tip_height is None else (tip_height,))} - known.keys()
+        known |= self._wait(lambda: block_hashes(clickhouse, chain, wanted))
+        state.ends = {day: (height, known[height]) for day, height in heights.items() if height in known}
+        full = tip_height in known and tip_height is not None and self._is_full(state.days, tip_height)
+        state.tip = (tip_height, known[tip_height]) if full and tip_height is not None else None
+
+    @staticmethod
+    def _is_full(days: MiningDays, height: int) -> bool:
+        return height - days.base_height + 1 >= days.window_blocks
+
+    def _join(self, pair: Pair, chain: _Chain) -> None:
+        """Fold what moved on either side since this pair was last joined, and write what follows."""
+        state = self._pairs.get(pair.key)
+        set_id = chain.days.attribution_set.attribution_id
+        if state is None or state.attribution_id != set_id or not state.fed.keys() <= chain.ends.keys():
+            state = self._pairs[pair.key] = self._load(pair, set_id)
+        releases = self._releases[pair.series]
+        if releases.revision != state.revision:
+            state.revision = releases.revision
+            self._write(state, state.fold.apply(releases.fold, changed_series={pair.series}))
+        moved = sorted(day for day, end in chain.ends.items() if state.fed.get(day) != end)
+        for start in range(0, len(moved), DAYS_A_STEP):
+            step = moved[start : start + DAYS_A_STEP]
+            sides = {day: self._sides(chain, pair, chain.ends[day]) for day in step}
+            self._write(state, state.fold.apply(releases.fold, days=sides))
+            state.fed.update((day, chain.ends[day]) for day in step)
+        if chain.tip is not None and chain.tip != state.tip:
+            self._write(state, state.fold.apply(releases.fold, latest=self._sides(chain, pair, chain.tip)))
+            state.tip = chain.tip
+        self._drop_strays(state)
+
+    def _load(self, pair: Pair, attribution_id: str) -> _Pair:
+        clickhouse = self._client().clickhouse
+        versions = Versions(self._wait(lambda: claim_epoch(clickhouse, _ROLE + pair.key)))
+        written = self._wait(lambda: asymmetry_written(clickhouse, pair))
+        return _Pair(
+            pair,
+            AsymmetryFold(self._catalogue, [pair], written),
+            versions,
+            dict(written),
+            attribution_id=attribution_id,
+        )
+
+    def _sides(self, chain: _Chain, pair: Pair, end: _End) -> list[MiningSide]:
+        side = chain.days.side(pair.view, *end)
+        return [] if side is None else [side]
+
+    def _drop_strays(self, state: _Pair) -> None:
+        """Delete rows that an earlier worker left for days that no window covers any more."""
+        days = sorted(state.fed)
+        strays = [
+            key
+            for key in state.strays
+            if (key[3] is None and state.tip is None)
+            or (key[3] is not None and not (days and days[0] <= key[3] <= days[-1]))
+        ]
+        state.strays.clear()
+        for start in range(0, len(strays), DAYS_A_STEP):
+            gone = list(islice(strays, start, start + DAYS_A_STEP))
+            self._write(state, AsymmetryChanges(removed=gone))
+
+    def _write(self, state: _Pair, changes: AsymmetryChanges) -> None:
+        if changes.rows or changes.removed:
+            version = state.versions.next()
+            self._wait(lambda: self._client().write_asymmetry(state.pair, changes, version))
+            self._status.count("asymmetry_rows", len(changes.rows))
+        self._status.progress(0)
