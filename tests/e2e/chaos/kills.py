@@ -1,6 +1,6 @@
 """Kill -9 through a replay: at crash points and at random moments, each with the proof that it hit a process at work.
 
-A `Plan` says which crash points the first processes of each service get, and what is killed when between the first and the last block.
+A `Plan` says which crash points the first processes of each service get, and what is killed between the first and the last block.
 `Round` starts what was killed again, on its ports and data, until the line has decided the last block.
 """
 
@@ -95,9 +95,9 @@ class Round:
         return any(self._points.values())
 
     def _works(self, kind: str) -> bool:
-        """Whether a kill at random would hit a process at work, and not one that starts or whose crash point is still to come."""
+        """Whether a kill at random would hit work: not a process that starts, or whose crash point is still to come."""
         if kind in ENGINES:
-            return True
+            return all(process.status().get("state") == "working" for process in self._running.values())
         process = self._running[kind]
         if process.crash or not process.is_alive():
             return False

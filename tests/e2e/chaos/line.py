@@ -236,7 +236,7 @@ class Line:
         """Whether the alerter has judged this height and said all there is to say."""
         said = self.said("alerts", name)
         info = said["info"]
-        return said["state"] == "working" and info.get("height") == height and info.get("undelivered") == 0
+        return bool(said["state"] == "working" and info.get("height") == height and info.get("undelivered") == 0)
 
     def until(self, true: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
         """Poll until it holds; a ClickHouse that is away counts as not yet."""
