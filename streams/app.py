@@ -36,6 +36,9 @@ def create_app(settings: Settings, bootstrap: str, before_commit: Callable[[], A
         group_id(settings.dataset, "streams"),
         broker=[URL(f"kafka://{address.strip()}") for address in bootstrap.split(",")],
         store="memory://",
+        datadir=str(
+            settings.run_dir / "faust"
+        ),  # nothing is kept there, but Faust makes it, by default where it was started
         topic_partitions=BLOCKS.partitions,
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from counterpoise.cli.replay_line import LineReport, replay_line
-from counterpoise.cli.whole_line import engines, start_afresh
+from counterpoise.cli.whole_line import engines, sole_replay, start_afresh
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.endpoints import clickhouse_target
 from counterpoise.settings import Settings
@@ -67,7 +67,7 @@ def demo(
         "drawn from a fixed seed.",
         style="dim",
     )
-    with engines(settings):
+    with sole_replay(settings), engines(settings):
         start_afresh(settings)
         report = replay_line(
             settings,
@@ -119,7 +119,9 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, (list, tuple)):
-        return ", ".join(" ".join(str(part) for part in item) if isinstance(item, tuple) else str(item) for item in value[:4])
+        return ", ".join(
+            " ".join(str(part) for part in item) if isinstance(item, tuple) else str(item) for item in value[:4]
+        )
     return str(value).removesuffix("+00:00")
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from counterpoise.cli.replay_line import replay_line
-from counterpoise.cli.whole_line import engines, start_afresh
+from counterpoise.cli.whole_line import engines, sole_replay, start_afresh
 from counterpoise.clock import SystemClock
 from counterpoise.errors import ConfigError
 from counterpoise.settings import Settings
@@ -56,7 +56,7 @@ def replay(
     console.print(
         f"[bold]counterpoise replay[/]: {blocks}, heights {first:,} to {last:,}, into dataset {settings.dataset}"
     )
-    with engines(settings):
+    with sole_replay(settings), engines(settings):
         if not goes_on:
             start_afresh(settings)
         report = replay_line(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,12 +54,12 @@ def replay_line(
 
     Raises what stopped a service, and RetryableError where the alerter does not come to an end.
     """
-    configure_logging(settings.log_format, "warning", service="replay")  # the view is the output; services log to a file
     stop = threading.Event()
     clock = SystemClock()
     began = time.monotonic()
     log_file = settings.run_dir / "services.log"
     with (
+        _logging_to(settings, settings.run_dir / "replay.log"),
         Services(settings, log_file) as services,
         ServiceStatus("ingest", settings.run_dir, clock) as status,
         connect(clickhouse_target(settings), settings.dataset) as clickhouse,
@@ -100,6 +101,18 @@ def replay_line(
         moment, alerts = latest_moment(clickhouse), alert_lines(clickhouse)
         view.update(moment, alerts)
     return LineReport(report, moment, alerts, time.monotonic() - began)
+
+
+@contextmanager
+def _logging_to(settings: Settings, file: Path) -> Iterator[None]:
+    """Log warnings of this process to a file: a line on the terminal would tear the view apart."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", encoding="utf-8") as stream:
+        configure_logging(settings.log_format, "warning", service="replay", stream=stream)
+        try:
+            yield
+        finally:
+            configure_logging(settings.log_format, "warning", service="replay")
 
 
 def _show_until(done: Callable[[], bool], clickhouse: ClickHouse, view: LineView) -> None:

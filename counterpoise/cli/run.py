@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import StrEnum
 from importlib import import_module
 from typing import Annotated, Any
@@ -22,6 +20,7 @@ from counterpoise.errors import ConfigError
 from counterpoise.settings import Settings
 from counterpoise.supervision.child import Service
 from counterpoise.supervision.observer import Observer
+from counterpoise.supervision.only_one import only_one
 from counterpoise.supervision.supervisor import Supervisor
 from counterpoise.telemetry.logs import configure_logging
 from counterpoise.telemetry.status import ServiceStatus
@@ -70,7 +69,7 @@ def supervise(names: list[str], settings: Settings) -> None:
     label = "supervisor" if len(names) > 1 else f"supervisor-{names[0]}"
     observer = Observer(settings)
     with (
-        _only_one(settings, label, patience_seconds=0.0),
+        only_one(settings, label, patience_seconds=0.0),
         ServiceStatus(label, settings.run_dir, SystemClock()) as status,
     ):
         status.working()
@@ -99,7 +98,7 @@ def run_child(name: str, settings: Settings) -> None:
         threading.Thread(target=_hold_lifeline, args=(stop,), name="lifeline", daemon=True).start()
     clock = SystemClock()
     with (
-        _only_one(settings, name, patience_seconds=_LOCK_PATIENCE_SECONDS),
+        only_one(settings, name, patience_seconds=_LOCK_PATIENCE_SECONDS),
         ServiceStatus(name, settings.run_dir, clock) as status,
     ):
         port = getattr(settings.health, f"{name}_port")
@@ -144,24 +143,3 @@ def _sayer(*, prefixed: bool) -> Callable[[str, str], None]:
             sys.stderr.flush()
 
     return say
-
-
-@contextmanager
-def _only_one(settings: Settings, name: str, *, patience_seconds: float) -> Iterator[None]:
-    """One process of a name in a run directory; a predecessor that is still stopping is waited for that long."""
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + patience_seconds
-    with (settings.run_dir / f"{name}.lock").open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise ConfigError(
-                        f"{name} of dataset {settings.dataset} already runs with the state directory {settings.state_dir}: stop it, "
-                        "or use another --state-dir (many workers share a dataset that way)"
-                    ) from None
-                time.sleep(0.1)
-            else:
-                break
-        yield

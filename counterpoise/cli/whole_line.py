@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from counterpoise.cli.run import service_of
@@ -19,7 +19,29 @@ from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.settings import Settings
 from counterpoise.supervision.observer import Observer
+from counterpoise.supervision.only_one import only_one
 from counterpoise.supervision.supervisor import Supervisor
+
+STOPPING_SECONDS = 10.0
+"""How long services of a replay that was just stopped are waited for."""
+
+
+@contextmanager
+def sole_replay(settings: Settings) -> Iterator[None]:
+    """Hold the dataset for one replay: a second one, or services that run on it, would have their data taken away.
+
+    ConfigError where there are such, before anything is touched.
+    """
+    with ExitStack() as held:
+        held.enter_context(
+            only_one(settings, "replay", patience_seconds=0.0, next_step="wait until it ends, or stop it")
+        )
+        step = "stop it first, or replay into another dataset"
+        held.enter_context(only_one(settings, "ingest", patience_seconds=0.0, next_step=step))
+        for name in ("streams", "alerts"):
+            with only_one(settings, name, patience_seconds=STOPPING_SECONDS, next_step=step):
+                pass
+        yield
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 from pydantic import SecretStr
@@ -22,12 +22,19 @@ _NOT_SECRET = frozenset({"token_file", "password_file", "cookie_file", "password
 _NOISY = ("kafka", "aiokafka", "faust", "mode", "httpx", "httpcore", "websockets", "slack_sdk", "clickhouse_driver")
 
 
-def configure_logging(format: Literal["text", "json"], level: str, *, service: str | None = None) -> None:  # noqa: A002
-    """Send every log line of this process to stderr, as text for people or as one JSON object a line.
+def configure_logging(
+    format: Literal["text", "json"],  # noqa: A002
+    level: str,
+    *,
+    service: str | None = None,
+    stream: TextIO | None = None,
+) -> None:
+    """Send every log line of this process to `stream` (stderr), as text for people or as one JSON object a line.
 
     `level` is of our own loggers; libraries say only warnings and worse, unless it is debug. May be called again.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
+    stream = sys.stderr if stream is None else stream
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -44,9 +51,7 @@ def configure_logging(format: Literal["text", "json"], level: str, *, service: s
     else:
         last = [
             hide_secrets,
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            ),
+            structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback),
         ]
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -54,7 +59,7 @@ def configure_logging(format: Literal["text", "json"], level: str, *, service: s
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
@@ -66,6 +71,8 @@ def configure_logging(format: Literal["text", "json"], level: str, *, service: s
     root.setLevel(number)
     for name in _NOISY:
         logging.getLogger(name).setLevel(number if number <= logging.DEBUG else max(number, logging.WARNING))
+    # kafka-python warns of every turn of its own loop that a busy machine makes slow: nothing that anybody can act on.
+    logging.getLogger("kafka.net.selector").setLevel(number if number <= logging.DEBUG else logging.ERROR)
     structlog.contextvars.clear_contextvars()
     if service is not None:
         structlog.contextvars.bind_contextvars(service=service)

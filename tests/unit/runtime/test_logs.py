@@ -1,3 +1,4 @@
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -61,3 +62,20 @@ def test_libraries_say_only_warnings_unless_debugging(capsys: pytest.CaptureFixt
     said = capsys.readouterr().err
     assert "chatter" not in said
     assert "ours" in said
+
+
+def test_a_stream_of_its_own_takes_every_line(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = io.StringIO()
+    configure_logging("text", "warning", stream=stream)
+    logging.getLogger("kafka").warning("torn")
+    assert capsys.readouterr().err == ""
+    assert "torn" in stream.getvalue()
+
+
+def test_the_kafka_clients_remarks_on_a_busy_machine_are_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("text", "info")
+    logging.getLogger("kafka.net.selector").warning("Task ran for 0.306s (>0.100s threshold)")
+    logging.getLogger("kafka.net.selector").error("broken")
+    said = capsys.readouterr().err
+    assert "threshold" not in said
+    assert "broken" in said

@@ -1,0 +1,47 @@
+"""One process of a name in a run directory, held by a lock that goes with the process."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from counterpoise.errors import ConfigError
+from counterpoise.settings import Settings
+
+ANOTHER_STATE_DIR = "stop it, or use another --state-dir (many workers share a dataset that way)"
+
+
+@contextmanager
+def only_one(
+    settings: Settings, name: str, *, patience_seconds: float, next_step: str = ANOTHER_STATE_DIR
+) -> Iterator[None]:
+    """Be the only `name` of the dataset and state directory for the time of the block.
+
+    A predecessor that is still stopping is waited for that long. ConfigError with `next_step` where it goes on, and where the
+    state directory cannot be used.
+    """
+    try:
+        settings.run_dir.mkdir(parents=True, exist_ok=True)
+        lock = (settings.run_dir / f"{name}.lock").open("w")
+    except OSError as error:
+        raise ConfigError(
+            f"the state directory {settings.state_dir} cannot be used: {error.strerror}; choose another with --state-dir or "
+            "COUNTERPOISE_STATE_DIR"
+        ) from None
+    deadline = time.monotonic() + patience_seconds
+    with lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise ConfigError(
+                        f"{name} of dataset {settings.dataset} already runs with the state directory {settings.state_dir}: "
+                        f"{next_step}"
+                    ) from None
+                time.sleep(0.1)
+            else:
+                break
+        yield
