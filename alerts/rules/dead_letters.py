@@ -34,7 +34,8 @@ class DeadLettersRule(TimerRule):
         for second, count in recent:
             total += count
             if total > self.more_than:
-                said = f"{total} dead letters within {say_duration(self.within)}: `counterpoise dlq list` shows them."
+                letters = "dead letter" if total == 1 else "dead letters"
+                said = f"{total} {letters} within {say_duration(self.within)}: `counterpoise dlq list` shows what was wrong."
                 sql = (
                     "SELECT reason, count() FROM dead_letters "  # noqa: S608
                     f"WHERE seen_at >= toDateTime64({recent[0][0]}, 3, 'UTC') GROUP BY reason"

@@ -56,7 +56,7 @@ def list_alerts(
         return
     muted = {rule_id for rule_id, until in mutes.items() if until > SystemClock().now()}
     _print_table(
-        f"{len(found)} {'alerts' if every else 'open alerts'}",
+        f"{len(found)} {'' if every else 'open '}alert{'' if len(found) == 1 else 's'}",
         ("alert", "rule", "state", "since (UTC)", "value", "what"),
         [
             (
@@ -196,7 +196,7 @@ def _require_rule(settings: Settings, rule: str) -> None:
 def _print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     table = Table(title=title, title_justify="left", show_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in {"alert", "rule", "state"})  # to be copied whole
     for row in rows:
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
     Console().print(table)

@@ -31,6 +31,9 @@ SEND_TIMEOUT_SECONDS = 30.0
 KINDS = {BLOCKS.name: BLOCK_KIND, EDGE_AI.name: RELEASE_KIND, SCORES.name: SCORE_KIND}
 """What the events of each topic are; a letter of another topic is a whole message, which goes again as it is."""
 
+SOURCE_PREFIX = "source:"
+"""What ingest writes in the place of a topic for what a source gave and Kafka never saw."""
+
 dlq_app = typer.Typer(help="Dead letters: events that could not be processed.", no_args_is_help=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -56,7 +59,7 @@ def list_letters(
         return
     table = Table()
     for title in ("id", "seen", "reason", "topic", "place", "bytes", "replayed", "what was wrong"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title in {"id", "reason"})
     for letter in letters:
         table.add_row(
             letter.letter_id[:12],
@@ -70,7 +73,7 @@ def list_letters(
         )
     console = Console(highlight=False, markup=False, emoji=False)
     console.print(table)
-    console.print(f"{len(letters)} of {total} dead letters")
+    console.print(f"{len(letters)} of {total} dead letter{'' if total == 1 else 's'}")
 
 
 @dlq_app.command("show")
@@ -99,7 +102,8 @@ def replay_letters(
 ) -> None:
     """Send dead letters again to the topics that they came from; what is still bad becomes a dead letter again.
 
-    A letter whose payload was too long to be kept whole cannot be sent; its source has to send it again.
+    Two kinds cannot be sent and are left as they are: a letter whose payload was too long to be kept whole, and one that ingest
+    refused before it came to Kafka. Their source has to give them again.
     """
     if bool(letter_ids) == bool(reason):
         raise ConfigError("name the letters to send again, or --reason for all of one reason")
@@ -111,10 +115,13 @@ def replay_letters(
             if letter_ids
             else find_letters(clickhouse, reason=reason, unreplayed=True)
         )
-        whole = [letter for letter in letters if not letter.truncated]
+        whole = []
         for letter in letters:
-            if letter.truncated:
-                typer.echo(f"refused  {letter.letter_id}  {_why_not(letter)}", err=True)
+            why_not = _why_not(letter)
+            if why_not is None:
+                whole.append(letter)
+            else:
+                typer.echo(f"refused  {letter.letter_id}  {why_not}", err=True)
         if not letters:
             raise ConfigError(f"no letter of reason {reason!r} is left to send: see `counterpoise dlq list`")
         if whole:
@@ -168,11 +175,21 @@ def _kind_of(letter: StoredLetter, settings: Settings) -> str:
     )
 
 
-def _why_not(letter: StoredLetter) -> str:
-    return f"only {len(letter.payload)} of its {letter.payload_bytes} bytes were kept: let its source send it again"
+def _why_not(letter: StoredLetter) -> str | None:
+    """Why a letter cannot be sent again; None where it can."""
+    if letter.topic.startswith(SOURCE_PREFIX):
+        return (
+            f"it never came to Kafka: mend the source {letter.topic.removeprefix(SOURCE_PREFIX)!r}; a block that is missing is "
+            "asked of it until it comes"
+        )
+    if letter.truncated:
+        return f"only {len(letter.payload)} of its {letter.payload_bytes} bytes were kept: let its source send it again"
+    return None
 
 
 def _place(letter: StoredLetter) -> str:
+    if letter.partition < 0:
+        return ""
     event = "" if letter.event_index < 0 else f" #{letter.event_index}"
     return f"{letter.partition}:{letter.offset}{event}"
 

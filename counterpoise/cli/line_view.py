@@ -162,4 +162,6 @@ class LineView:
             pools.add_row(pool, Text("█" * round(BAR_CELLS * count / m.n), style="cyan"), f"{count / m.n:.1%}")
         progress = ProgressBar(total=self._last - self._first, completed=m.height - self._first, width=60)
         alerts = [line.text() for line in self._alerts[-8:]] or [Text("no alert yet", style="dim")]
-        return Panel(Group(head, share, "", pools, "", progress, "", *alerts), title="counterpoise", subtitle="Ctrl-C stops")
+        return Panel(
+            Group(head, share, "", pools, "", progress, "", *alerts), title="counterpoise", subtitle="Ctrl-C stops"
+        )

@@ -34,6 +34,7 @@ SIGNIFICANT_DIGITS = 6
 PIPE_WIDTH = 200
 """Characters that a table may be wide where no terminal says; a wider one is printed as one record after the other."""
 
+UNKNOWN_TABLE = 60
 READONLY = 164
 
 Blocks = Iterator[tuple[Names, list[Any]]]
@@ -87,10 +88,16 @@ def sql(
         except driver.Error as error:
             raise ConfigError(f"ClickHouse refuses the query: {first_line(error)} (code {error.code})") from error
         except ConfigError as error:
-            if isinstance(error.__cause__, driver.Error) and error.__cause__.code == READONLY and not write:
+            cause = error.__cause__
+            if isinstance(cause, driver.Error) and cause.code == READONLY and not write:
                 raise ConfigError(
-                    "this statement would change something, and `counterpoise sql` reads only unless --write is given "
-                    f"(code {READONLY})"
+                    "this statement would change something or reach outside the database, and `counterpoise sql` reads only "
+                    f"unless --write is given (code {READONLY})"
+                ) from error
+            if isinstance(cause, driver.Error) and cause.code == UNKNOWN_TABLE:
+                raise ConfigError(
+                    f"ClickHouse refuses the query: {first_line(cause)} (code {UNKNOWN_TABLE}); `SHOW TABLES` lists what there is, "
+                    "and `counterpoise migrate` makes what is missing"
                 ) from error
             raise
         finally:

@@ -65,7 +65,7 @@ def render(report: Report) -> Group:
         if row.end or row.committed:
             committed = "never" if row.committed is None else f"{row.committed:,}"
             lag.add_row(row.group, row.topic, str(row.partition), committed, f"{row.end:,}", f"{row.lag:,}")
-    blocks = _table("chain", "last block", "hash", "time (UTC)", "age")
+    blocks = _table("chain", "last block", "hash", "time (UTC)", "age", "")
     for block in report.last_blocks:
         blocks.add_row(
             block.chain,
@@ -73,6 +73,7 @@ def render(report: Report) -> Group:
             f"{block.hash[:8]}…{block.hash[-8:]}",
             utc(block.time),
             _age(report.at, block.time),
+            Text(f"{block.parked:,} above it wait for a missing block" if block.parked else "", "red"),
         )
     verdict = Text("healthy", "bold green") if report.healthy else Text("not healthy", "bold red")
     head = Text.assemble(f"dataset {report.dataset} at {utc(report.at)} UTC: ", verdict)

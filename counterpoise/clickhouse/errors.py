@@ -5,6 +5,7 @@ Codes: https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCode
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -61,10 +62,13 @@ CONFIGURATION: Final[dict[int, tuple[str, str]]] = {
 """What waiting does not help, and the next step."""
 
 
+_NAME_AT_END = re.compile(r"\s*\([A-Z][A-Z0-9_]+\)\.?$")
+
+
 def first_line(error: driver.Error, limit: int = 400) -> str:
-    """The server's message without its stack trace, on one line."""
+    """The server's message on one line, without its stack trace and without the error's name at its end."""
     text = str(error.message or error).split("Stack trace:", 1)[0]
-    text = " ".join(text.split()).removeprefix("DB::Exception: ")
+    text = _NAME_AT_END.sub("", " ".join(text.split()).removeprefix("DB::Exception: "))
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

@@ -24,11 +24,19 @@ SERVICES: Final = ("ingest", "streams", "alerts")
 SILENT_AFTER_SECONDS: Final = HEARTBEAT_SECONDS * 3
 
 _LAST_BLOCK = """
-SELECT chain, height, lower(hex(hash)), toUnixTimestamp(time)
-FROM blocks_log FINAL
-WHERE status = 'canonical'
-ORDER BY chain, height DESC
-LIMIT 1 BY chain
+SELECT chain, tip_height, lower(hex(tip_hash)), toUnixTimestamp(tip_time), arrayCount(h -> h > tip_height, parked_heights)
+FROM
+(
+    SELECT chain,
+           maxIf(height, status = 'canonical') AS tip_height,
+           argMaxIf(hash, height, status = 'canonical') AS tip_hash,
+           argMaxIf(time, height, status = 'canonical') AS tip_time,
+           groupArrayIf(height, status = 'parked') AS parked_heights
+    FROM blocks_log FINAL
+    GROUP BY chain
+    HAVING countIf(status = 'canonical') > 0
+)
+ORDER BY chain
 """
 
 
@@ -57,13 +65,17 @@ class ServiceReport:
 
 @dataclass(frozen=True, slots=True)
 class LastBlock:
-    """The tip of a chain as ClickHouse holds it; `age_seconds` since its header's time."""
+    """The tip of a chain as ClickHouse holds it; `age_seconds` since its header's time.
+
+    `parked` counts the blocks above it that cannot be scored, because a block between is missing.
+    """
 
     chain: str
     height: int
     hash: str
     time: int
     age_seconds: float
+    parked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +172,7 @@ def _look_at_clickhouse(settings: Settings, now: float) -> tuple[EngineReport, t
             rows = clickhouse.query(_LAST_BLOCK)
     except (CounterpoiseError, ClickHouseError) as error:
         return EngineReport("clickhouse", where, " ".join(str(error).split())[:300], None), ()
-    blocks = tuple(LastBlock(chain, height, hash_, at, now - at) for chain, height, hash_, at in rows)
+    blocks = tuple(LastBlock(chain, height, hash_, at, now - at, parked) for chain, height, hash_, at, parked in rows)
     return EngineReport("clickhouse", where, None, _ms(started)), blocks
 
 

@@ -305,3 +305,10 @@ def test_dead_letters_are_listed_shown_and_sent_again(
         assert "name the letters to send again" in capfd.readouterr().err
         assert main(["dlq", "show", "ffff"]) == 2
         assert "no dead letter begins with 'ffff'" in capfd.readouterr().err
+
+        refused = dead_letter(b"{}", topic="source:mempool", offset=-1, index=-1)
+        ch.insert("dead_letters_log", dead_letter_columns([refused], 2))
+        assert main(["dlq", "replay", refused.letter_id]) == 1
+        said = capfd.readouterr()
+        assert said.out == "0 sent, 1 refused\n"
+        assert "it never came to Kafka: mend the source 'mempool'" in said.err

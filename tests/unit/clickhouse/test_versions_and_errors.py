@@ -63,4 +63,8 @@ def test_a_mistake_in_a_statement_stays_what_it_is() -> None:
 def test_first_line_is_one_line() -> None:
     error = driver.ServerException("DB::Exception: a\n  b. Stack trace:\n\n0. x", 62)
     assert first_line(error) == "a b."
+    assert (
+        first_line(driver.ServerException("Database x does not exist. (UNKNOWN_DATABASE).", 81))
+        == "Database x does not exist."
+    )
     assert len(first_line(driver.ServerException("x" * 1000, 62))) == 400
