@@ -24,6 +24,7 @@ WHEN_OR_BY_WHOM = frozenset(
         "sent_at",
         "message_ts",  # Slack's clock; the messages themselves are compared below
         "attempts",  # how often a message was tried
+        "age_days",  # until now
     }
 )
 """Columns of ingest time, of writers and of tries."""

@@ -177,7 +177,8 @@ def test_attribution_that_changes_fires_nothing_and_old_numbers_stay(
     assert slack.messages[0].text.endswith(": 0 firing, 0 open")
     first = str(line.said("alerts")["info"]["attribution_id"])
     then = chain.tip.height
-    digest = f"""SELECT count(), groupBitXor(sipHash64(formatRow('JSONCompactEachRow', * EXCEPT (version, confirmations, provisional))))
+    row = "formatRow('JSONCompactEachRow', * EXCEPT (version, confirmations, provisional))"
+    digest = f"""SELECT count(), groupBitXor(sipHash64({row}))
         FROM concentration_of(attribution_id = '{first}') WHERE height <= {then}"""
     old_numbers = line.ch.query(digest)  # all but how far the tip is
     assert top4(first, then) == 0.75
