@@ -15,7 +15,7 @@ from counterpoise.contracts.envelope import decode
 from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent
 from counterpoise.contracts.topics import SCORES
 from counterpoise.endpoints import kafka_bootstrap
-from counterpoise.errors import RetryableError
+from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.kafka.clients import make_consumer, require_broker
 from counterpoise.kafka.lag import group_id
 from counterpoise.kafka.topics import ensure_topics
@@ -32,6 +32,7 @@ class ScoreFeed:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
+        self._bootstrap: str | None = None
         self._consumer: KafkaConsumer | None = None
         self._next_look = 0.0
         self._read = False
@@ -92,7 +93,7 @@ class ScoreFeed:
         self._next_look = self._clock.monotonic() + 1.0
         settings = self._settings
         try:
-            bootstrap = kafka_bootstrap(settings)
+            bootstrap = self._address()
             ensure_topics(bootstrap, settings.dataset, settings.kafka.replication_factor)
             consumer = make_consumer(
                 bootstrap,
@@ -116,12 +117,21 @@ class ScoreFeed:
         self._next_look = self._clock.monotonic() + PROBE_SECONDS
         return True
 
+    def _address(self) -> str:
+        """Where Kafka is. Embedded engines that were stopped on purpose leave no address: the last one holds until they are back."""
+        try:
+            self._bootstrap = kafka_bootstrap(self._settings)
+        except ConfigError:
+            if self._bootstrap is None:
+                raise
+        return self._bootstrap
+
     def _look(self) -> None:
         """A client of a dead broker just hears nothing: ask now and then whether it is there."""
         if self._clock.monotonic() < self._next_look:
             return
         self._next_look = self._clock.monotonic() + PROBE_SECONDS
         try:
-            require_broker(kafka_bootstrap(self._settings))
+            require_broker(self._address())
         except RetryableError as error:
             self.lose(str(error))

@@ -50,6 +50,7 @@ class Moment:
     hhi_points: float
     effective_pools: float
     nakamoto_half: int
+    """0 where all known pools together have no majority."""
     p_above: float
     leaders: Sequence[tuple[str, int]]
 
@@ -137,7 +138,7 @@ class LineView:
         leaders = ", ".join(f"{pool} {count / m.n:.0%}" for pool, count in m.leaders[:4])
         return (
             f"{m.time:%Y-%m-%d}  height {m.height}  top-4 {m.top4_share:.1%} [{m.top4_low:.1%}, {m.top4_high:.1%}]  "
-            f"HHI {m.hhi_points:.0f}  Nakamoto {m.nakamoto_half}  {leaders}"
+            f"HHI {m.hhi_points:.0f}  Nakamoto {m.nakamoto_half or '–'}  {leaders}"
         )
 
     def _panel(self, m: Moment | None) -> RenderableType:
@@ -155,7 +156,7 @@ class LineView:
             (f"{m.top4_share:.1%}", "bold red" if m.top4_share > 0.75 else "bold"),
             (f" [{m.top4_low:.1%}, {m.top4_high:.1%}]", "dim"),
             f"   P(> 75 %) {m.p_above:.2f}   HHI {m.hhi_points:.0f}   effective pools {m.effective_pools:.2f}   "
-            f"Nakamoto {m.nakamoto_half}",
+            f"Nakamoto {m.nakamoto_half or '–'}",
         )
         pools = Table.grid(padding=(0, 2))
         for pool, count in m.leaders:

@@ -98,7 +98,7 @@ def run_child(name: str, settings: Settings) -> None:
         threading.Thread(target=_hold_lifeline, args=(stop,), name="lifeline", daemon=True).start()
     clock = SystemClock()
     with (
-        only_one(settings, name, patience_seconds=_LOCK_PATIENCE_SECONDS),
+        only_one(settings, name, patience_seconds=_LOCK_PATIENCE_SECONDS, stop=stop),
         ServiceStatus(name, settings.run_dir, clock) as status,
     ):
         port = getattr(settings.health, f"{name}_port")

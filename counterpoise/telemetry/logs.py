@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+import time
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final, Literal, TextIO
 
 import structlog
@@ -22,6 +23,28 @@ _NOT_SECRET = frozenset({"token_file", "password_file", "cookie_file", "password
 _NOISY = ("kafka", "aiokafka", "faust", "mode", "httpx", "httpcore", "websockets", "slack_sdk", "clickhouse_driver")
 
 
+class Seldom(logging.Filter):
+    """Of equal remarks of a library (one place in its code, one level) let one through a minute.
+
+    While a broker is away its clients repeat themselves fifty times a second, and the service's own line about it would be lost.
+    """
+
+    def __init__(self, every_seconds: float = 60.0, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._every_seconds = every_seconds
+        self._now = now
+        self._said_at: dict[tuple[str, int, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] not in _NOISY:
+            return True
+        key, now = (record.pathname, record.lineno, record.levelno), self._now()
+        if now - self._said_at.get(key, -self._every_seconds) < self._every_seconds:
+            return False
+        self._said_at[key] = now
+        return True
+
+
 def configure_logging(
     format: Literal["text", "json"],  # noqa: A002
     level: str,
@@ -31,7 +54,8 @@ def configure_logging(
 ) -> None:
     """Send every log line of this process to `stream` (stderr), as text for people or as one JSON object a line.
 
-    `level` is of our own loggers; libraries say only warnings and worse, unless it is debug. May be called again.
+    `level` is of our own loggers; libraries say only warnings and worse, each once a minute, unless it is debug.
+    May be called again.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     stream = sys.stderr if stream is None else stream
@@ -66,6 +90,8 @@ def configure_logging(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _hide_in_line],
         )
     )
+    if number > logging.DEBUG:
+        handler.addFilter(Seldom())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)

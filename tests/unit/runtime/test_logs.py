@@ -7,7 +7,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from counterpoise.telemetry.logs import configure_logging
+from counterpoise.telemetry.logs import Seldom, configure_logging
 
 TOKEN = "xoxb-123456789-abcdefXYZ"
 SECRETS = (TOKEN, "hunter2", "s3cret-cookie")
@@ -79,3 +79,18 @@ def test_the_kafka_clients_remarks_on_a_busy_machine_are_not_told(capsys: pytest
     said = capsys.readouterr().err
     assert "threshold" not in said
     assert "broken" in said
+
+
+def test_a_library_that_repeats_itself_is_heard_once_a_minute() -> None:
+    now = 100.0
+    seldom = Seldom(60.0, lambda: now)
+
+    def remark(name: str, line: int, level: int = logging.ERROR) -> bool:
+        return seldom.filter(logging.LogRecord(name, level, "client.py", line, "Unable to connect", None, None))
+
+    assert [remark("aiokafka", 7), remark("aiokafka", 7), remark("aiokafka.consumer", 8)] == [True, False, True]
+    now = 159.9
+    assert not remark("aiokafka", 7)
+    now = 160.0
+    assert remark("aiokafka", 7)
+    assert [remark("streams", 7), remark("streams", 7)] == [True, True], "our own lines are never dropped"

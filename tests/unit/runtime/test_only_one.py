@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import pytest
@@ -69,5 +70,16 @@ def test_a_state_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> No
     with (
         pytest.raises(ConfigError, match="cannot be used: Not a directory; choose another with --state-dir"),
         only_one(settings, "streams", patience_seconds=0.0),
+    ):
+        pass
+
+
+def test_a_wait_ends_when_the_waiting_one_is_told_to_stop(settings: Settings) -> None:
+    stop = threading.Event()
+    stop.set()
+    with (
+        only_one(settings, "streams", patience_seconds=0.0),
+        pytest.raises(ConfigError, match="already runs"),
+        only_one(settings, "streams", patience_seconds=3_600.0, stop=stop),
     ):
         pass
