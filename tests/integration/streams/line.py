@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[3]
 KILLED = -signal.SIGKILL
 
 QUICK_GROUP = {
-    "COUNTERPOISE_KAFKA__SESSION_TIMEOUT_SECONDS": "3",
+    "COUNTERPOISE_KAFKA__SESSION_TIMEOUT_SECONDS": "2",
     "COUNTERPOISE_KAFKA__HEARTBEAT_INTERVAL_SECONDS": "0.5",
     "COUNTERPOISE_KAFKA__REBALANCE_TIMEOUT_SECONDS": "6",
 }
@@ -81,6 +81,7 @@ class Worker:
     process: subprocess.Popen[bytes]
     log_file: Path
     status_file: Path
+    supervised: bool = False
 
     @property
     def pid(self) -> int:
@@ -118,7 +119,7 @@ class Worker:
             found = json.loads(self.status_file.read_text())
         except (OSError, ValueError):
             return {}
-        return found if isinstance(found, dict) and found.get("pid") == self.pid else {}
+        return found if isinstance(found, dict) and (self.supervised or found.get("pid") == self.pid) else {}
 
     def log(self) -> str:
         return self.log_file.read_text(encoding="utf-8", errors="replace")
@@ -165,8 +166,18 @@ class Line:
             "COUNTERPOISE_HEALTH__STREAMS_PORT": "0",
         }
 
-    def start(self, *, name: str = "w0", crash: str | None = None, settings: Mapping[str, str] | None = None) -> Worker:
-        """Start a worker; workers of one line need different names. `crash` is a crash point with its count."""
+    def start(
+        self,
+        *,
+        name: str = "w0",
+        crash: str | None = None,
+        settings: Mapping[str, str] | None = None,
+        supervised: bool = False,
+    ) -> Worker:
+        """Start a worker; workers of one line need different names. `crash` is a crash point with its count.
+
+        With `supervised` what is started is the supervisor, and its child's pid stands in the status.
+        """
         state_dir = self.state_dir(name)
         log_file = state_dir / f"{len(self.workers)}.log"
         environment = self.environment(name) | dict(settings or {})
@@ -174,14 +185,14 @@ class Line:
             environment["COUNTERPOISE_CRASH_POINT"] = crash
         with log_file.open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "counterpoise", "run", "streams", "--child"],
+                [sys.executable, "-m", "counterpoise", "run", "streams", *([] if supervised else ["--child"])],
                 stdin=subprocess.PIPE,  # a service ends with the process that holds its standard input
                 stdout=log,
                 stderr=log,
                 cwd=ROOT,
                 env=environment,
             )
-        worker = Worker(process, log_file, state_dir / "run" / self.dataset / "streams.json")
+        worker = Worker(process, log_file, state_dir / "run" / self.dataset / "streams.json", supervised)
         self.workers.append(worker)
         return worker
 

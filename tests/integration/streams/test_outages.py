@@ -17,7 +17,7 @@ from tests.integration.streams.script import Part, send
 from tests.integration.streams.tables import assert_consistent, assert_same
 
 LONGER_THAN_LIMITS_SECONDS = 12.0
-"""Over twice the session (3 s) and the rebalance limit (6 s) of these tests' groups."""
+"""Over twice the session (2 s) and the rebalance limit (6 s) of these tests' groups."""
 
 
 def wait_until_mid_work(line: Line, worker: Worker, blocks: int = 600) -> None:
@@ -56,6 +56,7 @@ def test_clickhouse_killed_mid_stream_and_away_for_longer_than_all_limits(
         assert worker.stop() == 0, worker.tail()
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(180)
 def test_clickhouse_killed_again_and_again(own_engines: Engines, parts: list[Part], undisturbed: Line) -> None:
     with line_on(own_engines, "flapping") as line:
@@ -69,6 +70,7 @@ def test_clickhouse_killed_again_and_again(own_engines: Engines, parts: list[Par
         assert worker.stop() == 0, worker.tail()
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(180)
 def test_a_rebalance_while_clickhouse_is_away(own_engines: Engines, parts: list[Part], undisturbed: Line) -> None:
     """A second worker joins during the outage: loading waits inside the assignment, and must not cost the group its life."""
@@ -89,8 +91,9 @@ def test_a_rebalance_while_clickhouse_is_away(own_engines: Engines, parts: list[
         assert [first.stop(), second.stop()] == [0, 0]
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("away_seconds", [0.0, 8.0], ids=["at once", "after the session"])
+@pytest.mark.parametrize("away_seconds", [pytest.param(0.0, id="at once"), pytest.param(8.0, id="after the session")])
 def test_a_broker_that_dies_and_comes_back(
     own_engines: Engines, parts: list[Part], undisturbed: Line, away_seconds: float
 ) -> None:

@@ -18,7 +18,7 @@ from tests.integration.streams.independent import assert_recomputes
 from tests.integration.streams.line import ROOT, Engines, Line, line_on, wait_for
 from tests.integration.streams.tables import assert_consistent, checksums
 
-BLOCKS = 9_000
+BLOCKS = 6_000
 
 
 @pytest.fixture(scope="module")
