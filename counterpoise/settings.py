@@ -289,6 +289,8 @@ class StreamsSettings(Section):
     """A service stops when more than this part of its last `dead_letter_limit_window` events was bad."""
     dead_letter_limit_window: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
     """0 switches the limit off."""
+    asymmetry_days: Literal["every", "month_ends"] = "every"
+    """Which days get a row of the asymmetry score: every UTC day, or the last of each month, which a long history needs less time for."""
 
 
 class SlackSettings(Section):

@@ -71,6 +71,7 @@ class MarketSide:
             status=status,
             clock=clock,
             stopping=stopping,
+            month_ends_only=settings.streams.asymmetry_days == "month_ends",
         )
         # A thread each: a history that is scored anew takes its time, and what arrives meanwhile is stored.
         self._release_thread = ThreadPoolExecutor(1, thread_name_prefix="releases")

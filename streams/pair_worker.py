@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from itertools import islice
 from typing import TypeVar
 
@@ -45,6 +45,8 @@ T = TypeVar("T")
 
 DAYS_A_STEP = 60
 """Folded and written at once when a history is built: what a crash makes us fold again, and how often progress shows."""
+
+_DAY = timedelta(days=1)
 
 _ROLE = "pairs:"
 """Before a pair's key: under which its writers claim their epochs."""
@@ -98,6 +100,7 @@ class PairWorker:
         status: ServiceStatus,
         clock: Clock,
         stopping: Callable[[], bool],
+        month_ends_only: bool = False,
     ) -> None:
         self._connect = connect
         self._dataset = dataset
@@ -105,6 +108,7 @@ class PairWorker:
         self._status = status
         self._clock = clock
         self._stopping = stopping
+        self._month_ends_only = month_ends_only
         self._sinks: MarketSinks | None = None
         self._chains: dict[str, _Chain] = {}
         self._releases: dict[str, _Releases] = {}
@@ -245,6 +249,8 @@ class PairWorker:
             if stretch is not None and (held is None or stretch.from_height == low):
                 state.days.extend(stretch.from_height, stretch.times, stretch.codes)
         heights = state.days.day_ends()
+        if self._month_ends_only:
+            heights = {day: height for day, height in heights.items() if (day + _DAY).day == 1}
         tip_height = state.days.tip_height
         known = {height: block_hash for height, block_hash in state.ends.values() if height < from_height}
         wanted = {*heights.values(), *(() if tip_height is None else (tip_height,))} - known.keys()
@@ -295,14 +301,17 @@ class PairWorker:
         return [] if side is None else [side]
 
     def _drop_strays(self, state: _Pair) -> None:
-        """Delete rows that an earlier worker left for days that no window covers any more."""
-        days = sorted(state.fed)
-        strays = [
-            key
-            for key in state.strays
-            if (key[3] is None and state.tip is None)
-            or (key[3] is not None and not (days and days[0] <= key[3] <= days[-1]))
-        ]
+        """Delete rows that an earlier worker left for days that get none any more."""
+        first, last = min(state.fed, default=None), max(state.fed, default=None)
+
+        def has_row(day: date | None) -> bool:
+            if day is None:
+                return state.tip is not None
+            if first is None or last is None or self._month_ends_only:
+                return day in state.fed
+            return first <= day <= last
+
+        strays = [key for key in state.strays if not has_row(key[3])]
         state.strays.clear()
         for start in range(0, len(strays), DAYS_A_STEP):
             gone = list(islice(strays, start, start + DAYS_A_STEP))

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from counterpoise.cli.gap_view import add_owner_figures, show_gap
 from counterpoise.cli.replay_line import LineReport, replay_line
 from counterpoise.cli.whole_line import engines, sole_replay, start_afresh
 from counterpoise.clickhouse.client import ClickHouse, connect
@@ -58,6 +59,9 @@ def demo(
     os.environ["COUNTERPOISE_DATASET"] = DATASET
     os.environ["COUNTERPOISE_DATASET_KIND"] = "simulated"
     os.environ["COUNTERPOISE_ALERTS__NOTIFIER"] = "console"
+    os.environ["COUNTERPOISE_STREAMS__ASYMMETRY_DAYS"] = (
+        "month_ends"  # a row for each of 1,900 days takes half a minute
+    )
     settings = Settings.load()
     figures = read_figures()
     console = Console(highlight=False)
@@ -76,11 +80,13 @@ def demo(
             speed=speed,
             first_height=figures.first_height,
             last_height=figures.last_height,
+            after=lambda: add_owner_figures(settings),
         )
         with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
             _summary(console, report)
             for question, sql in QUESTIONS:
                 _answer(console, clickhouse, question, sql)
+            show_gap(console, clickhouse)
     _go_on(console, settings)
 
 
@@ -130,6 +136,6 @@ def _go_on(console: Console, settings: Settings) -> None:
     up = shlex.join([sys.argv[0], "--state-dir", str(settings.state_dir), "up"])
     console.print(
         f"\nThe data is still there. To ask more:\n  {up}\n  {command} sql --list\n"  # noqa: S608 - shown, not run
-        f'  {command} sql "SELECT * FROM latest_concentration"\n',
+        f'  {command} sql "SELECT * FROM latest_concentration"\n  {command} sql --name asymmetry_history\n',
         soft_wrap=True,
     )

@@ -49,8 +49,9 @@ def replay_line(
     last_height: int,
     from_height: int | None = None,
     to_height: int | None = None,
+    after: Callable[[], object] | None = None,
 ) -> LineReport:
-    """Run ingest here and streams and alerts beside it, until the alerter has judged the last block.
+    """Run ingest here and streams and alerts beside it, until the alerter has judged the last block and `after` has returned.
 
     Raises what stopped a service, and RetryableError where the alerter does not come to an end.
     """
@@ -96,11 +97,14 @@ def replay_line(
                 raise services.failure
             if not alerts_reached(clickhouse, chain, report.last_height):
                 raise RetryableError(f"the alerter did not reach height {report.last_height}: see {log_file}")
+            seconds = time.monotonic() - began
+            if after is not None:
+                after()
         finally:
             stop.set()
         moment, alerts = latest_moment(clickhouse), alert_lines(clickhouse)
         view.update(moment, alerts)
-    return LineReport(report, moment, alerts, time.monotonic() - began)
+    return LineReport(report, moment, alerts, seconds)
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from functools import cache
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.envelope import encode
-from counterpoise.contracts.releases import RELEASE_KIND, ReleaseEvent
+from counterpoise.contracts.releases import RELEASE_KIND, Observation, ReleaseEvent
 from counterpoise.contracts.topics import EDGE_AI
 from counterpoise.series.load import load_catalogue
-from counterpoise.series.release import Release, to_events
+from counterpoise.series.release import Head, Release, make_release, to_events
 from ingest.market.epoch import SERIES as EPOCH
 from ingest.market.epoch import epoch_releases
 from ingest.market.pypi import SERIES as PYPI
@@ -58,3 +58,23 @@ def blocks_around(day: date, *, chain: str = "bitcoin") -> list[BlockEvent]:
     end = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) + 86_400
     at = heights[bisect_left(times, end)]
     return mainnet_blocks(at - BLOCKS_BEFORE, at + BLOCKS_AFTER, chain=chain)
+
+
+def miner_report() -> Release:
+    """Core Scientific's fiscal year 2024 by segment: HPC hosting is 4.8 % of revenue (its annual report)."""
+    series = load_catalogue()["miner-pivot"]
+    head = Head(
+        series=series.series,
+        kind=series.kind,
+        layer=series.layer,
+        unit=series.unit,
+        period_start="2024-01-01",
+        period_end="2024-12-31",
+        published_at_ms=1_740_614_400_000,
+        source="Core Scientific, annual report 2024",
+        licence="fact from a public filing",
+    )
+    parts = {"mining": 408.7e6, "ai_hpc": 24.4e6, "other": 77.6e6}
+    return make_release(
+        head, [Observation(owner="Core Scientific", value=value, part=part) for part, value in parts.items()]
+    )

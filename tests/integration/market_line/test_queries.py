@@ -1,0 +1,79 @@
+"""The named queries of the AI side, on a line that was fed the script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from counterpoise.clickhouse.namedqueries import named_query
+from tests.integration.market_line.feed import miner_report, send_releases
+from tests.integration.market_line.script import plain_script, send
+from tests.integration.market_line.views import rest
+from tests.integration.streams.line import Engines, line_on
+
+
+def ask(line: Any, name: str, **given: str) -> list[dict[str, Any]]:
+    query = named_query(name)
+    found: list[dict[str, Any]] = []
+    names: list[str] = []
+    for heads, columns in line.ch.stream(query.sql, query.bind(given)):
+        names = names or [column for column, _ in heads]
+        found.extend(dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+    return found
+
+
+def test_named_queries(engines: Engines) -> None:
+    with line_on(engines, "queries") as line:
+        worker = line.start()
+        send(line, plain_script())
+        rest(line)
+        line.wait_for("SELECT count() FROM latest_asymmetry WHERE knowledge = 'live'", 2, 60)
+        rest(line)
+
+        history = ask(line, "asymmetry_history")
+        assert [str(row["day"]) for row in history] == ["2026-04-30"]
+        assert (history[0]["ai_layer"], history[0]["mining_layer"], history[0]["hindsight"]) == (
+            "ownership",
+            "operation",
+            True,
+        )
+        # The published dispersion of the last quarter; only mining differs from day to day.
+        assert [history[0][name] for name in ("ai_dropped", "ai_one_owner", "ai_spread")] == [4.88, 6.12, 7.44]
+
+        now = ask(line, "gap_now")
+        assert {(row["view"], row["knowledge"]) for row in now} == {
+            (view, knowledge) for view in ("raw", "entity") for knowledge in ("live", "latest")
+        }
+        assert all(row["ai_age_days"] > 120 for row in now)
+
+        owners = ask(line, "owners_of_release")
+        largest = [row["share_of_all"] for row in owners if not row["residual"]][:4]
+        assert sum(largest) == pytest.approx(0.677, abs=0.0005)
+        assert sum(row["share_of_named"] for row in owners if not row["residual"]) == pytest.approx(1, abs=0.001)
+        assert {row["owner"] for row in owners if row["residual"]} == {"Other", "China"}
+
+        shares = ask(line, "edge_share_by_list")
+        assert shares[-1]["edge_share"] == pytest.approx(0.048, abs=0.005)
+        assert shares[-1]["other_lists"][0][1] == pytest.approx(0.11, abs=0.005)
+        assert ask(line, "gap_parts", day="2026-04-30") == []  # no window of a year before is here to compare with
+        assert worker.stop() == 0, worker.tail()
+
+
+def test_what_is_not_known_of_a_miner_is_null(engines: Engines) -> None:
+    with line_on(engines, "pivot") as line:
+        worker = line.start()
+        send_releases(line, [miner_report()])
+        rest(line)
+        line.wait_for("SELECT countIf(known) FROM miner_pivot", 1, 30)
+        rows = {
+            row[0]: row[1:]
+            for row in line.ch.query("SELECT company, revenue_usd, ai_hpc_usd, ai_hpc_share, known FROM miner_pivot")
+        }
+        # Core Scientific, fiscal year 2024: HPC hosting is 4.8 % of revenue.
+        revenue, hosting, share, known = rows["Core Scientific"]
+        assert (revenue, hosting, known) == (510.7e6, 24.4e6, True)
+        assert round(100 * share, 1) == 4.8
+        assert rows["MARA"] == (None, None, None, False)
+        assert len(rows) == 12
+        assert worker.stop() == 0, worker.tail()
