@@ -68,9 +68,10 @@ $(PY):
 	  echo "$$found cannot make a virtual environment: install its venv module (Debian and Ubuntu: apt install python3-venv)" >&2; exit 2; }
 
 $(VENV)/.embedded: pyproject.toml | $(PY)
-	@if [ -e $(VENV)/.dev ]; then :; else $(PY) -m pip install --quiet --disable-pip-version-check -e '.[embedded]'; fi
+	@if [ -e $(VENV)/.dev ]; then :; else echo "installing into $(VENV): a minute or two, once"; $(PY) -m pip install --quiet --disable-pip-version-check -e '.[embedded]'; fi
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(PY)
-	$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@echo "installing into $(VENV), with the tools: a minute or two, once"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.embedded

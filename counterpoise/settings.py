@@ -328,6 +328,8 @@ class HealthSettings(Section):
     """To listen on."""
     ingest_port: Port = 0
     """Of the ingest service."""
+    market_port: Port = 0
+    """Of the market service."""
     streams_port: Port = 0
     """Of the streams service."""
     alerts_port: Port = 0
@@ -340,6 +342,11 @@ def _default_state_dir() -> Path:
     base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(base) / "counterpoise"
 
+
+_SAID_BETTER = {
+    "extra_forbidden": "there is no setting of this name: docs/settings.md lists them all",
+    "string_pattern_mismatch": "expected lower-case letters, digits and _ (a letter first, 48 at most)",
+}
 
 DatasetName = Annotated[
     str,
@@ -405,7 +412,7 @@ class Settings(BaseSettings):
             return cls(**overrides)
         except ValidationError as error:
             lines = [
-                f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}"
+                f"{'.'.join(str(part) for part in e['loc'])}: {_SAID_BETTER.get(e['type'], e['msg'])}"
                 for e in error.errors(include_input=False, include_url=False)
             ]
             raise ConfigError("settings: " + "; ".join(lines)) from None

@@ -26,6 +26,6 @@ def _kinds(ch: ClickHouse, dataset: Dataset) -> list[str]:
         raise ConfigError(
             f"database {ch.database!r} on {ch.target.host}:{ch.target.port} is marked as {', '.join(others)}, but this process was "
             f"told that it is {dataset.name} ({dataset.kind}): set COUNTERPOISE_DATASET to another name, or "
-            "COUNTERPOISE_DATASET_KIND to what it is"
+            "COUNTERPOISE_DATASET_KIND to what it is (--dataset, --dataset-kind)"
         )
     return [kind for _, kind in marks]
