@@ -344,9 +344,17 @@ def _default_state_dir() -> Path:
 
 
 _SAID_BETTER = {
-    "extra_forbidden": "there is no setting of this name: docs/settings.md lists them all",
-    "string_pattern_mismatch": "expected lower-case letters, digits and _ (a letter first, 48 at most)",
+    "dataset": "expected lower-case letters, digits and _ (a letter first, 48 at most)",
+    "chain": "expected lower-case letters, digits, dots, - and _ (64 at most)",
 }
+
+
+def _what_is_wrong(kind: str, setting: str, said: str) -> str:
+    """A mistake in words for who wrote it, where pydantic's `said` speaks of inputs and patterns."""
+    if kind == "extra_forbidden":
+        return "there is no setting of this name: docs/settings.md lists them all"
+    return _SAID_BETTER.get(setting, said) if kind == "string_pattern_mismatch" else said
+
 
 DatasetName = Annotated[
     str,
@@ -412,7 +420,7 @@ class Settings(BaseSettings):
             return cls(**overrides)
         except ValidationError as error:
             lines = [
-                f"{'.'.join(str(part) for part in e['loc'])}: {_SAID_BETTER.get(e['type'], e['msg'])}"
+                f"{'.'.join(str(part) for part in e['loc'])}: {_what_is_wrong(e['type'], str(e['loc'][-1]), e['msg'])}"
                 for e in error.errors(include_input=False, include_url=False)
             ]
             raise ConfigError("settings: " + "; ".join(lines)) from None

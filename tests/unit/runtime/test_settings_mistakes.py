@@ -15,6 +15,14 @@ def test_a_misspelt_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+def test_a_chain_whose_name_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERPOISE_INGEST__CHAIN", "Bit Coin")
+    with pytest.raises(
+        ConfigError, match=r"^settings: ingest.chain: expected lower-case letters, digits, dots, - and _ "
+    ):
+        Settings.load()
+
+
 def test_a_dataset_whose_name_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERPOISE_DATASET", "Main-Net")
     with pytest.raises(ConfigError) as caught:
