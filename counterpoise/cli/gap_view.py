@@ -99,7 +99,7 @@ def show_gap(console: Console, clickhouse: ClickHouse) -> None:
         "factor of two.",
         style="dim",
     )
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for name in ("end of", "AI owners", "pools (95 %)", "L in doublings", "95 % interval", "call"):
         table.add_column(name, no_wrap=True)
     for row in rows:
