@@ -31,11 +31,12 @@ def up(
         ("kafka", endpoints.kafka),
         (
             "clickhouse",
-            f"{endpoints.clickhouse_host}:{endpoints.clickhouse_port}, HTTP {endpoints.clickhouse_http_port}, password in "
-            f"{endpoints.clickhouse_password_file}",
+            f"{endpoints.clickhouse_host}:{endpoints.clickhouse_port}, HTTP {endpoints.clickhouse_http_port}",
         ),
     ):
         typer.echo(f"{name:<11}{'started' if name in started else 'already runs'} on {where}")
+    typer.echo(f"passwords  user default: {endpoints.clickhouse_password_file}")
+    typer.echo(f"           user reader (read-only): {endpoints.clickhouse_reader_password_file}")
 
 
 def down() -> None:
