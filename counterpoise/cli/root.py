@@ -46,7 +46,7 @@ ENTRIES: dict[str, Entry] = {
     ),
     "run": Entry(
         "counterpoise.cli.run:run",
-        "Run ingest, streams, alerts, or all of them, supervised.",
+        "Run ingest, market, streams, alerts, or all of them, supervised.",
         _LINE,
         (
             "counterpoise run all",
@@ -75,6 +75,7 @@ ENTRIES: dict[str, Entry] = {
         _DATA,
         members=(("reattribute", "counterpoise.cli.reattribute:reattribute"),),
     ),
+    "market": Entry("counterpoise.cli.market:market_app", "The AI side: series, releases, load a file.", _DATA),
     "dlq": Entry("counterpoise.cli.dlq:dlq_app", "Dead letters: list, show, replay.", _DATA),
 }
 

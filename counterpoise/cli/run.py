@@ -21,12 +21,14 @@ from counterpoise.settings import Settings
 from counterpoise.supervision.child import Service
 from counterpoise.supervision.observer import Observer
 from counterpoise.supervision.only_one import only_one
+from counterpoise.supervision.report import configured_services
 from counterpoise.supervision.supervisor import Supervisor
 from counterpoise.telemetry.logs import configure_logging
 from counterpoise.telemetry.status import ServiceStatus
 
 RUNNERS: dict[str, str] = {
     "ingest": "ingest.runner:run_ingest",
+    "market": "ingest.market.runner:run_market",
     "streams": "streams.service:run_streams",
     "alerts": "alerts.service:run_alerts",
 }
@@ -39,13 +41,16 @@ class What(StrEnum):
     """What to run."""
 
     INGEST = "ingest"
+    MARKET = "market"
     STREAMS = "streams"
     ALERTS = "alerts"
     ALL = "all"
 
 
 def run(
-    service: Annotated[What, typer.Argument(help="Which service; `all` runs the three.", show_default=False)],
+    service: Annotated[
+        What, typer.Argument(help="Which service; `all` runs every one that is configured.", show_default=False)
+    ],
     child: Annotated[bool, typer.Option("--child", hidden=True, help="Run it in this process, unsupervised.")] = False,
 ) -> None:
     """Run services as processes of their own: a fall or a stall ends in a restart, a wrong setting stops everything with one line.
@@ -56,7 +61,7 @@ def run(
     if child:
         run_child(str(service), settings)
     else:
-        supervise(list(RUNNERS) if service is What.ALL else [str(service)], settings)
+        supervise(list(configured_services(settings)) if service is What.ALL else [str(service)], settings)
 
 
 def supervise(names: list[str], settings: Settings) -> None:

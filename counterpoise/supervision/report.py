@@ -20,7 +20,8 @@ from counterpoise.kafka.lag import CONSUMERS, PartitionLag, group_id, read_lag, 
 from counterpoise.settings import Settings
 from counterpoise.telemetry.status import HEARTBEAT_SECONDS, read_status
 
-SERVICES: Final = ("ingest", "streams", "alerts")
+SERVICES: Final = ("ingest", "market", "streams", "alerts")
+"""In the order of the line. `market` is left out where no market source is configured and it never ran."""
 SILENT_AFTER_SECONDS: Final = HEARTBEAT_SECONDS * 3
 
 _LAST_BLOCK = """
@@ -114,7 +115,9 @@ def collect(settings: Settings, clock: Clock) -> Report:
     kafka, lag = _look_at_kafka(settings)
     clickhouse, blocks = _look_at_clickhouse(settings, now)
     services = tuple(
-        judge(name, read_status(settings.run_dir, name), now, _lag_of(settings, name, lag)) for name in SERVICES
+        judge(name, said, now, _lag_of(settings, name, lag))
+        for name, said in ((name, read_status(settings.run_dir, name)) for name in SERVICES)
+        if said is not None or name in configured_services(settings)
     )
     slack = [s.status["info"].get("last_slack_success_at") for s in services if s.status]
     return Report(
@@ -126,6 +129,11 @@ def collect(settings: Settings, clock: Clock) -> Report:
         blocks,
         max((at for at in slack if isinstance(at, int | float)), default=None),
     )
+
+
+def configured_services(settings: Settings) -> tuple[str, ...]:
+    """The services that `counterpoise run all` runs."""
+    return tuple(name for name in SERVICES if name != "market" or settings.market.sources)
 
 
 def judge(name: str, status: Mapping[str, Any] | None, now: float, lag_messages: int | None) -> ServiceReport:

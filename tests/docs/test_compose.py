@@ -15,7 +15,7 @@ from counterpoise.testing import apache_kafka
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("docker-compose.yml", "deploy/slack.yml")
-SERVICES = ("ingest", "streams", "alerts")
+SERVICES = ("ingest", "market", "streams", "alerts")
 OURS = (*SERVICES, "migrate")
 
 
@@ -43,7 +43,7 @@ def test_the_walk_over_the_settings_finds_known_names() -> None:
     assert {"COUNTERPOISE_STATE_DIR", "COUNTERPOISE_INGEST__BITCOIND__URL"} <= setting_names()
 
 
-def test_the_shape_is_kafka_clickhouse_a_migration_and_three_services() -> None:
+def test_the_shape_is_kafka_clickhouse_a_migration_and_four_services() -> None:
     assert set(COMPOSE["services"]) == {"kafka", "clickhouse", *OURS}
 
 
