@@ -59,3 +59,17 @@ def test_a_main_loop_that_beat_once_and_stopped_is_a_stall_even_without_work() -
 
 def test_a_service_that_has_not_spoken_yet_is_left_alone() -> None:
     assert looks((0, Sight(None, 5, 1)), (9999, Sight(None, 5, 1))) == [None, None]
+
+
+def test_one_that_was_frozen_while_it_waited_is_a_stall_and_one_that_goes_on_saying_so_is_not() -> None:
+    said = [(at, sight(state="waiting", updated_at=float(at))) for at in range(0, 1_000, 5)]
+    assert set(looks(*said)) == {None}
+    frozen = sight(state="waiting", updated_at=995.0)
+    *before, after = looks(*said, (1_000, frozen), (1_114, frozen), (1_115, frozen))
+    assert set(before) == {None}
+    assert after == "it waited, and has said nothing for 120 s, while Kafka and ClickHouse answer"
+    quick = StallWatch(1.0)  # no shorter than three of the status's renewals
+    assert [quick.look(at, frozen) for at in (0.0, 14.0, 15.0)][1:] == [
+        None,
+        "it waited, and has said nothing for 15 s, while Kafka and ClickHouse answer",
+    ]
