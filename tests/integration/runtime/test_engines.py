@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from counterpoise.clickhouse.client import connect
+from counterpoise.contracts.topics import TOPICS
 from counterpoise.embedded.stack import down, records, temporary_stack
 from counterpoise.endpoints import EmbeddedEndpoints, clickhouse_target
 from counterpoise.kafka.topics import ensure_topics
@@ -57,7 +58,7 @@ def test_up_is_idempotent_keeps_data_over_down_and_comes_back_on_the_same_ports(
     assert run(state, *ANY)[0] == 0
     with connect(clickhouse_target(settings), "default") as clickhouse:
         assert clickhouse.query("SELECT count() FROM system.databases WHERE name = 'kept'") == [(1,)]
-    assert len(ensure_topics(EmbeddedEndpoints.read(state).kafka, "kept")) == 5, "the embedded broker forgets"
+    assert len(ensure_topics(EmbeddedEndpoints.read(state).kafka, "kept")) == len(TOPICS), "the embedded broker forgets"
 
 
 def test_passwords_are_long_private_and_needed(state: Path) -> None:
