@@ -39,6 +39,7 @@ _PARAMETERS = {
     "share_history": "(pool = 'antpool', window = 1008)",
 }
 _TRACK_VERSIONS = ("seen_version", "frozen_version")
+_NAMED = named_queries()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _queries(ch: ClickHouse) -> dict[str, str]:
         queries[name] = _select(source)
     alert = ch.query("SELECT alert_id FROM alert_events_log FINAL ORDER BY height, alert_id LIMIT 1")
     given = {"alert": alert[0][0] if alert else "0" * 16, "window": "1008", "height": "0"}
-    for named in named_queries().values():
+    for named in _NAMED.values():
         values = named.bind({p.name: given[p.name] for p in named.parameters if p.name in given and p.default is None})
         queries[f"query {named.name}"] = _select(f"({_substitute(named.sql, values)})")
     return queries

@@ -28,6 +28,8 @@ from tests.e2e.chaos.live import (
 from tests.e2e.chaos.snapshot import once_each
 from tests.engines import ClickHouseServer, RunningKafka
 
+pytestmark = pytest.mark.kafka
+
 Rows = list[tuple[Any, ...]]
 
 

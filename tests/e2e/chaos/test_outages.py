@@ -9,18 +9,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from counterpoise.testing.slack_server import SlackServer
 from tests.e2e.chaos.line import SERVICES, SESSION_SECONDS, Line
 from tests.e2e.chaos.reference import SHORT, Reference
 from tests.e2e.chaos.snapshot import once_each
 from tests.engines import ClickHouseServer, RunningKafka
 
+pytestmark = pytest.mark.kafka
+
 OUTAGE_SECONDS = 2.5 * SESSION_SECONDS
 """Over the session, in which a consumer must send a sign of life, and over the rebalance limit (twice the session), in which it must
 come back to its coordinator. The poll limit of the stream worker is a day: it may wait for that long and keep its partitions."""
 
-STALL_AFTER = {"COUNTERPOISE_HEALTH__STALL_AFTER_SECONDS": "4"}
-"""Less than the outages: what waits must not be taken for what stalls."""
+STALL_AFTER = {"COUNTERPOISE_HEALTH__STALL_AFTER_SECONDS": str(2 * SESSION_SECONDS)}
+"""Less than the outages: what waits must not be taken for what stalls. More than a take-over of partitions lasts."""
 
 BLOCKS = replace(SHORT, speed=250_000)
 
@@ -89,7 +93,8 @@ def test_two_of_each_and_frozen_ones_leave_what_one_of_each_leaves(
     slack: SlackServer,
     tmp_path: Path,
 ) -> None:
-    """Two ingesters, two stream workers and two alerters, under two supervisors; those of the first are frozen amid the work."""
+    """Two ingesters, two stream workers and two alerters, under two supervisors; those of the first are frozen amid the work, and
+    the alerter perhaps while it stands by."""
     with Line(own_kafka, own_clickhouse, slack, tmp_path, BLOCKS.settings(tmp_path)) as line:
         supervisors = [line.supervise(name=name, **STALL_AFTER) for name in ("a", "b")]
         line.until(lambda: all(pid for name in ("a", "b") for pid in pids(line, name).values()), "all six run")
@@ -98,7 +103,6 @@ def test_two_of_each_and_frozen_ones_leave_what_one_of_each_leaves(
         for pid in frozen.values():
             os.kill(pid, signal.SIGSTOP)  # alive, and does nothing
         line.until(lambda: not set(pids(line).values()) & set(frozen.values()), "all frozen ones are replaced", 60)
-        assert all("stood still" in line_ or "no progress" in line_ for line_ in stalls(supervisors[0].log()))
         assert len(stalls(supervisors[0].log())) == len(SERVICES)
         line.until(
             lambda: line.held() == BLOCKS.last and any(line.decided(BLOCKS.last, name) for name in ("a", "b")),
