@@ -19,7 +19,7 @@ from counterpoise.pools.attribution_set import AttributionSet
 from streams.attribution_store import current_id, flip, store_set
 from streams.attributor import Attributor
 from streams.chain_fold import MAX_REORG_BLOCKS, ChainFold
-from streams.loader import BATCH_BLOCKS, ChainBounds, canonical_blocks, chain_bounds, other_blocks
+from streams.loader import BATCH_BLOCKS, ChainBounds, canonical_blocks, chain_bounds, other_blocks, scored_above
 from streams.sinks import Sinks
 
 _CATCH_UP_BLOCKS = 144
@@ -79,6 +79,7 @@ class _Computation:
         self._attribute(other_blocks(self._clickhouse, self._chain, bounds.first, bounds.tip))
         while self._catch_up():
             pass
+        self._undo_above_tip()
 
     def _catch_up(self) -> bool:
         """Fold the newest stored blocks again; False once that brings nothing new."""
@@ -88,6 +89,13 @@ class _Computation:
         self._apply(newest)
         after = self._fold.tip
         return after is not None and bool(newest) and (tip is None or after.hash != tip.hash)
+
+    def _undo_above_tip(self) -> None:
+        """A set that was current before may have scored heights that a reorganisation has undone since."""
+        tip = self._fold.tip
+        if tip is not None and (heights := scored_above(self._clickhouse, self._chain, self._id, tip.height)):
+            version = self._versions.next()
+            self._sinks.undo_heights(heights, chain=self._chain, attribution_id=self._id, version=version)
 
     def _apply(self, events: list[BlockEvent]) -> None:
         result = self._fold.apply(events)
