@@ -290,7 +290,7 @@ class StreamsSettings(Section):
     dead_letter_limit_window: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
     """0 switches the limit off."""
     asymmetry_days: Literal["every", "month_ends"] = "every"
-    """Which days get a row of the asymmetry score: every UTC day, or the last of each month, which a long history needs less time for."""
+    """Which days get a row of the asymmetry score: every UTC day, or the last of each month (a long history in less time)."""
 
 
 class SlackSettings(Section):

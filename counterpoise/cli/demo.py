@@ -87,6 +87,7 @@ def demo(
             for question, sql in QUESTIONS:
                 _answer(console, clickhouse, question, sql)
             show_gap(console, clickhouse)
+    _last_alert(console, report)
     _go_on(console, settings)
 
 
@@ -105,6 +106,15 @@ def _summary(console: Console, report: LineReport) -> None:
             f"At the end, {m.time:%Y-%m-%d}: the four largest pools mined {m.top4_share:.1%} of the last {m.n} blocks "
             f"(95 % interval {m.top4_low:.1%} to {m.top4_high:.1%}); {m.nakamoto_half} pools suffice for a majority."
         )
+
+
+def _last_alert(console: Console, report: LineReport) -> None:
+    """What a desk would have found in its channel."""
+    told = report.alerts[-2:]
+    if told:
+        console.print("\n[bold]The last alert, as it fired and cleared[/]")
+    for line in told:
+        console.print(line.text(), soft_wrap=True)
 
 
 def _answer(console: Console, clickhouse: ClickHouse, question: str, sql: str) -> None:
@@ -133,9 +143,9 @@ def _cell(value: object) -> str:
 
 def _go_on(console: Console, settings: Settings) -> None:
     command = shlex.join([sys.argv[0], "--state-dir", str(settings.state_dir), "--dataset", DATASET])
-    up = shlex.join([sys.argv[0], "--state-dir", str(settings.state_dir), "up"])
+    up, down = (shlex.join([sys.argv[0], "--state-dir", str(settings.state_dir), what]) for what in ("up", "down"))
     console.print(
         f"\nThe data is still there. To ask more:\n  {up}\n  {command} sql --list\n"  # noqa: S608 - shown, not run
-        f'  {command} sql "SELECT * FROM latest_concentration"\n  {command} sql --name asymmetry_history\n',
+        f'  {command} sql "SELECT * FROM latest_concentration"\n  {command} sql --name asymmetry_history\n  {down}',
         soft_wrap=True,
     )

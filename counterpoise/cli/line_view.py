@@ -79,7 +79,7 @@ class AlertLine:
             line.append(f"  {self.value:.2%}")
             if self.low is not None and self.high is not None:
                 line.append(f" [{self.low:.1%}, {self.high:.1%}]", "dim")
-            if self.threshold is not None:
+            if self.threshold is not None and self.state == "firing":
                 line.append(f"  line {self.threshold:.0%}")
         if self.height is not None:
             line.append(f"  height {self.height}", "dim")
