@@ -8,7 +8,9 @@ from typing import Final
 from alerts.evidence import timer_transition
 from alerts.facts import Facts
 from alerts.ledger import Entry, Ledger
+from alerts.market_facts import MarketFacts
 from alerts.rules.base import Rule, TimerRule
+from alerts.rules.registry import MARKET_RULES
 from alerts.store import Store
 from alerts.track import alert_id
 from counterpoise.contracts.alerts import AlertTransition
@@ -26,6 +28,11 @@ class DeadMan:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = [rule for rule in rules if isinstance(rule, TimerRule) and rule.enabled]
         self._ledgers: dict[str, Ledger] = {rule.id: Ledger.of(()) for rule in self._rules}
+
+    @property
+    def asks_of_market(self) -> bool:
+        """Whether any rule looks at the AI side."""
+        return any(isinstance(rule, MARKET_RULES) for rule in self._rules)
 
     @property
     def chains(self) -> list[str]:
@@ -72,7 +79,15 @@ class DeadMan:
         return [entry.alert_id for ledger in self._ledgers.values() for entry in ledger.open()]
 
 
-def gather_facts(store: Store, chain: str, *, now: float, changed_at: float, ingest: dict[str, object] | None) -> Facts:
+def gather_facts(
+    store: Store,
+    chain: str,
+    *,
+    now: float,
+    changed_at: float,
+    ingest: dict[str, object] | None,
+    market: MarketFacts | None = None,
+) -> Facts:
     """Look at ClickHouse and at what ingest last said of itself (None: it runs elsewhere, or never ran)."""
     attribution_id = store.attribution_id(chain)
     tip = store.tip(chain, attribution_id) if attribution_id else None
@@ -93,6 +108,7 @@ def gather_facts(store: Store, chain: str, *, now: float, changed_at: float, ing
         ingest_waiting_reason=reason,
         ingest_silent_since=silent_since,
         letters=store.letters(now - LETTERS_BACK_SECONDS),
+        market=market or MarketFacts(),
     )
 
 

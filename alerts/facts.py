@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from alerts.market_facts import MarketFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +15,7 @@ class Facts:
     change, or when it started. `block_height`: the highest canonical block in ClickHouse; `unscored_since`: when the first
     canonical block above the scored tip was stored. `ingest_waiting_since`: since when ingest waits for its source, and
     `ingest_waiting_reason` why; `ingest_silent_since`: since when its status has not been renewed. `letters`: (seconds,
-    count) of dead letters by second, ascending, for the time that rules ask about.
+    count) of dead letters by second, ascending, for the time that rules ask about. `market`: what the AI side says.
     """
 
     now: float
@@ -27,3 +29,4 @@ class Facts:
     ingest_waiting_reason: str = ""
     ingest_silent_since: int | None = None
     letters: tuple[tuple[int, int], ...] = ()
+    market: MarketFacts = field(default_factory=MarketFacts)

@@ -15,6 +15,8 @@ from alerts.deadman import DeadMan, gather_facts
 from alerts.delivery import Courier, Start, SupersededError
 from alerts.feed import ScoreFeed
 from alerts.ledger import Ledger, close_all
+from alerts.market_facts import MarketFacts
+from alerts.market_look import gather_market
 from alerts.notifiers.base import Notifier
 from alerts.postman import Postman
 from alerts.rules.base import Rule
@@ -37,6 +39,7 @@ LOOK_SECONDS: Final = 5.0
 BACKLOG_SECONDS: Final = 0.5
 """At most this often is ClickHouse read while messages come faster than one by one."""
 
+MARKET_LOOK_SECONDS: Final = 30.0
 HEARTBEAT_SECONDS: Final = 15.0
 REMINDER_CHECK_SECONDS: Final = 600.0
 
@@ -93,6 +96,7 @@ class Session:
         self._looked_at = float("-inf")
         self._beat_at = float("-inf")
         self._reminded_at = float("-inf")
+        self._market: dict[str, tuple[float, MarketFacts]] = {}
 
     def load(self) -> None:
         """State, rows and what was left unsent; then the courier sets off and all news is read."""
@@ -263,10 +267,26 @@ class Session:
     def _judge_dead_men(self) -> None:
         ingest = read_status(self._settings.run_dir, "ingest")
         for chain in self._deadman.chains:
-            facts = gather_facts(self._store, chain, now=self._clock.now(), changed_at=self._changed_at, ingest=ingest)
+            facts = gather_facts(
+                self._store,
+                chain,
+                now=self._clock.now(),
+                changed_at=self._changed_at,
+                ingest=ingest,
+                market=self._market_of(chain),
+            )
             transitions = self._deadman.tick(facts, self._versions.next)
             if transitions:
                 self._record(transitions)
+
+    def _market_of(self, chain: str) -> MarketFacts:
+        """What the AI side says, asked anew now and then: releases come by the day."""
+        now = self._clock.monotonic()
+        if not self._deadman.asks_of_market:
+            return MarketFacts()
+        if chain not in self._market or now - self._market[chain][0] >= MARKET_LOOK_SECONDS:
+            self._market[chain] = (now, gather_market(self._store.ch, chain))
+        return self._market[chain][1]
 
     def _firing_rows(self) -> list[AlertTransition]:
         names = [name for name, _ in self._watch.firing()] + self._deadman.firing()

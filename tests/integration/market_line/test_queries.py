@@ -6,6 +6,11 @@ from typing import Any
 
 import pytest
 
+from alerts.facts import Facts
+from alerts.market_look import gather_market
+from alerts.rules.ai_top4_rise import AiTop4RiseRule
+from alerts.rules.edge_share_fall import EdgeShareFallRule
+from alerts.rules.regime_change import RegimeChangeRule
 from counterpoise.clickhouse.namedqueries import named_query
 from tests.integration.market_line.feed import miner_report, send_releases
 from tests.integration.market_line.script import plain_script, send
@@ -56,6 +61,32 @@ def test_named_queries(engines: Engines) -> None:
         shares = ask(line, "edge_share_by_list")
         assert shares[-1]["edge_share"] == pytest.approx(0.048, abs=0.005)
         assert shares[-1]["other_lists"][0][1] == pytest.approx(0.11, abs=0.005)
+        found = gather_market(line.ch, "bitcoin")
+        assert {one.series for one in found.freshness} == {
+            "epoch-ai-compute-owners",
+            "pypi-edge-share",
+            "edge-ai-market-forecast",
+        }
+        assert [(one.view, one.now, one.calls) for one in found.regimes] == [
+            ("entity", "no_call", ()),
+            ("raw", "no_call", ()),
+        ]
+        [of_all] = [
+            one for one in found.top4 if one.treatment == "one_owner" and one.series == "epoch-ai-compute-owners"
+        ]
+        assert (of_all.period_end, of_all.base_period_end) == ("2025-12-31", "2024-12-31")
+        assert of_all.now == pytest.approx(0.677, abs=0.0005)
+        assert 0.53 <= of_all.then <= 0.71  # as in every usable quarter
+        facts = Facts(now=1_777_900_000, changed_at=0, market=found)  # 4 May 2026
+        for rule in (RegimeChangeRule(id="a"), AiTop4RiseRule(id="b"), EdgeShareFallRule(id="c")):
+            finding = rule.judge(facts, None)
+            assert finding is None or not finding.active
+            if finding is not None:
+                assert line.ch.query(finding.sql)
+        assert {one.list_id: round(one.now, 2) for one in found.edge} == {
+            "as-filed": 0.05,
+            "without-general-tools": 0.11,
+        }
         assert ask(line, "gap_parts", day="2026-04-30") == []  # no window of a year before is here to compare with
         assert worker.stop() == 0, worker.tail()
 

@@ -1,0 +1,19 @@
+"""Whether a release is news: a rule that meets an old one for the first time (a first start, a backfill) tells nothing. Pure."""
+
+from __future__ import annotations
+
+from alerts.facts import Facts
+
+DAY_SECONDS = 86_400
+CADENCES = 2
+
+ROUNDING = 1e-9
+"""Shares are floating point: a change of exactly the line must count."""
+
+
+def is_news(facts: Facts, series: str, published_at: int) -> bool:
+    """Published within two cadences of its series and its usual lag."""
+    fresh = next((one for one in facts.market.freshness if one.series == series), None)
+    if fresh is None:
+        return False
+    return facts.now - published_at <= (CADENCES * fresh.cadence_days + fresh.lag_days) * DAY_SECONDS

@@ -1,0 +1,146 @@
+"""The rules on the AI side, on facts made by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from alerts.facts import Facts
+from alerts.market_facts import Call, Freshness, MarketFacts, PairRegime, YearChange
+from alerts.market_look import calls_of
+from alerts.rules.ai_top4_rise import AiTop4RiseRule
+from alerts.rules.base import Finding
+from alerts.rules.edge_share_fall import EdgeShareFallRule
+from alerts.rules.regime_change import RegimeChangeRule
+from alerts.rules.registry import MARKET_RULES, RULE_TYPES
+from alerts.rules.series_stale import SeriesStaleRule
+
+DAY = 86_400
+NOW = 1_780_000_000
+OWNERS, PYPI = "epoch-ai-compute-owners", "pypi-edge-share"
+
+
+def facts(now: float = NOW, **market: object) -> Facts:
+    return Facts(now=now, changed_at=0, market=MarketFacts(**market))  # type: ignore[arg-type]
+
+
+def fresh(series: str, published_at: int, cadence_days: int = 92, lag_days: int = 60) -> tuple[Freshness, ...]:
+    return (Freshness(series, published_at, cadence_days, lag_days),)
+
+
+def regimes(*points: tuple[int, str]) -> tuple[PairRegime, ...]:
+    return (PairRegime(OWNERS, "all-owners", "raw", points[-1][1], points[-1][0], calls_of(list(points))),)
+
+
+def judged(rule: RegimeChangeRule, open_key: int | None, *points: tuple[int, str]) -> Finding | None:
+    return rule.judge(facts(regimes=regimes(*points)), open_key)
+
+
+def test_calls_are_told_apart_by_their_regime_and_not_by_breaks() -> None:
+    points = [(1, "no_call"), (2, "diverging"), (3, "no_call"), (4, "diverging"), (5, "converging")]
+    assert calls_of(points) == (Call("diverging", 2), Call("converging", 5))
+
+
+def test_a_regime_that_nobody_calls_fires_nothing() -> None:
+    rule = RegimeChangeRule(id="a")
+    assert judged(rule, None, (1, "no_call")) is None
+    assert rule.judge(facts(), None) is None
+
+
+def test_a_regime_change_fires_once_and_ends_with_its_call() -> None:
+    rule = RegimeChangeRule(id="a")
+    first = judged(rule, None, (1, "no_call"), (2, "diverging"))
+    assert first is not None and first.active and first.key == 2
+    assert "before no call" in first.summary and "operation" in first.summary
+    ended = judged(rule, 2, (1, "no_call"), (2, "diverging"), (3, "no_call"))
+    assert ended is not None and not ended.active and ended.key == 2
+    # The same call after a break is no change; another one is.
+    again = judged(rule, None, (2, "diverging"), (3, "no_call"), (4, "diverging"))
+    assert again is not None and not again.active
+    other = judged(rule, None, (2, "diverging"), (3, "no_call"), (4, "both_concentrating"))
+    assert other is not None and other.active and other.key == 4 and "before diverging" in other.summary
+    # While the first is open, the change to another call ends it, and the next look opens the second.
+    turned = judged(rule, 2, (2, "diverging"), (5, "converging"))
+    assert turned is not None and not turned.active and turned.key == 2
+
+
+def top4(now: tuple[float, float], then: tuple[float, float], published_at: int = NOW - DAY) -> tuple[YearChange, ...]:
+    """(of the named, of all)."""
+    return tuple(
+        YearChange(OWNERS, "all-owners", treatment, "r", published_at, "2025-12-31", "2024-12-31", new, old)
+        for treatment, new, old in zip(("dropped", "one_owner"), now, then, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "fires"),
+    [
+        ((0.90, 0.70), (0.85, 0.65), True),  # five points exactly, both
+        ((0.90, 0.70), (0.851, 0.60), False),  # of the named 4.9
+        ((0.90, 0.64), (0.80, 0.60), False),  # of all 4
+    ],
+)
+def test_a_rise_needs_both_denominators(now: tuple[float, float], then: tuple[float, float], fires: bool) -> None:
+    found = AiTop4RiseRule(id="a").judge(facts(top4=top4(now, then), freshness=fresh(OWNERS, NOW - DAY)), None)
+    assert found is not None and found.active is fires
+
+
+def test_an_old_release_is_no_news_but_an_open_alert_does_not_end_by_age() -> None:
+    old = NOW - (2 * 92 + 60) * DAY - 1
+    told = facts(top4=top4((0.95, 0.75), (0.80, 0.60), old), freshness=fresh(OWNERS, old))
+    rule = AiTop4RiseRule(id="a")
+    unopened, opened = rule.judge(told, None), rule.judge(told, old)
+    assert unopened is not None and not unopened.active
+    assert opened is not None and opened.active and opened.key == old
+
+
+def edge(**shares: tuple[float, float]) -> tuple[YearChange, ...]:
+    return tuple(
+        YearChange(PYPI, name.replace("_", "-"), "", "r", NOW - DAY, "2026-04-01", "2025-04-01", now, then)
+        for name, (now, then) in shares.items()
+    )
+
+
+def test_a_fall_needs_every_list_unless_one_is_named() -> None:
+    # The published figures of 2025-06 and 2026-04: the lists disagree even in direction.
+    told = facts(edge=edge(as_filed=(0.048, 0.022), without=(0.09, 0.12)), freshness=fresh(PYPI, NOW - DAY, 31, 1))
+    every = EdgeShareFallRule(id="a").judge(told, None)
+    assert every is not None and not every.active
+    one = EdgeShareFallRule(id="a", list_id="without").judge(told, None)
+    assert one is not None and one.active
+    assert "as-filed 2.20 % to 4.80 % (+118 %)" in one.summary and "without 12.00 % to 9.00 % (-25 %)" in one.summary
+    assert one.value == pytest.approx(-0.25)
+    both = facts(edge=edge(as_filed=(0.80, 1.0), without=(0.09, 0.12)), freshness=fresh(PYPI, NOW - DAY, 31, 1))
+    found = EdgeShareFallRule(id="a").judge(both, None)
+    assert found is not None and found.active  # a fifth exactly
+
+
+def test_a_series_is_stale_after_three_cadences_and_its_lag() -> None:
+    due = (3 * 31 + 1) * DAY
+    rule = SeriesStaleRule(id="a")
+    assert rule.judge(facts(freshness=fresh(PYPI, NOW - due, 31, 1)), None) is None
+    found = rule.judge(facts(freshness=fresh(PYPI, NOW - due - 1, 31, 1)), None)
+    assert found is not None and found.active and found.key == NOW - 1
+    assert "pypi-edge-share (94 days)" in found.summary
+    mended = rule.judge(facts(freshness=fresh(PYPI, NOW - DAY, 31, 1)), NOW - 1)
+    assert mended is not None and not mended.active
+    assert rule.judge(facts(), None) is None  # a series that was never here is not missed
+
+
+def test_only_staleness_is_a_matter_of_the_clock() -> None:
+    told = MarketFacts(
+        regimes=regimes((1, "no_call"), (2, "diverging"), (3, "no_call")),
+        top4=top4((0.9, 0.7), (0.89, 0.69)),
+        edge=edge(as_filed=(0.5, 0.5)),
+        freshness=(*fresh(OWNERS, NOW - DAY), *fresh(PYPI, NOW - DAY, 31, 1)),
+    )
+    for days in (0, 30, 365, 3_650):
+        later = dataclasses.replace(facts(), now=NOW + days * DAY, market=told)
+        for rule in (RegimeChangeRule(id="a"), AiTop4RiseRule(id="b"), EdgeShareFallRule(id="c")):
+            found = rule.judge(later, None)
+            assert found is None or not found.active
+
+
+def test_the_market_rules_are_registered() -> None:
+    assert set(MARKET_RULES) <= set(RULE_TYPES.values())
