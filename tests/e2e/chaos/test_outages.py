@@ -102,7 +102,7 @@ def test_two_of_each_and_frozen_ones_leave_what_one_of_each_leaves(
         frozen = pids(line)
         for pid in frozen.values():
             os.kill(pid, signal.SIGSTOP)  # alive, and does nothing
-        line.until(lambda: not set(pids(line).values()) & set(frozen.values()), "all frozen ones are replaced", 60)
+        line.until(lambda: not set(pids(line).values()) & set(frozen.values()), "all frozen ones are replaced", 120)
         assert len(stalls(supervisors[0].log())) == len(SERVICES)
         line.until(
             lambda: line.held() == BLOCKS.last and any(line.decided(BLOCKS.last, name) for name in ("a", "b")),
