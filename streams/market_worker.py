@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
@@ -49,6 +50,8 @@ T = TypeVar("T")
 
 RELEASES_A_WRITE = 32
 """Derived and written at once: what a crash makes us derive again."""
+
+HELPERS = 2
 
 MAX_VARIANTS = 4
 """As in `releases`: that many different contents of one chunk are kept until the release's hash decides."""
@@ -101,6 +104,8 @@ class MarketWorker:
         self._limit = limit
         self._stopping = stopping
         self._sinks: MarketSinks | None = None
+        # What follows from a release is a pure function of it, and most of that is numpy, which lets other threads run.
+        self._helpers = ThreadPoolExecutor(HELPERS, thread_name_prefix="dispersion")
         self._series: dict[str, _Series] = {}
         self._assigned: frozenset[int] = frozenset()
 
@@ -174,6 +179,7 @@ class MarketWorker:
         if self._sinks is not None:
             self._sinks.clickhouse.close()
             self._sinks = None
+        self._helpers.shutdown(wait=False)
 
     def _client(self) -> MarketSinks:
         if self._sinks is None:
@@ -255,7 +261,7 @@ class MarketWorker:
         ]
         for start in range(0, len(due), RELEASES_A_WRITE):
             batch = due[start : start + RELEASES_A_WRITE]
-            rows = [release_rows(one.release, series) for one in batch]
+            rows = list(self._helpers.map(lambda one: release_rows(one.release, series), batch))
             version = state.versions.next()
             self._wait(lambda: self._client().write_releases(batch, rows, series.catalogue_id, version))  # noqa: B023 - run at once
             for one in batch:

@@ -57,7 +57,7 @@ class MiningDays:
             return {}
         # lowest[i] is the earliest header time from i on: the last block before a moment is the last i whose lowest is before it.
         lowest = np.minimum.accumulate(self._times[::-1])[::-1]
-        start = int(self._times[: first + 1].max()) // DAY_SECONDS
+        start = int(lowest[first]) // DAY_SECONDS  # before it, no window is full
         stop = int(self._times.max()) // DAY_SECONDS
         ends = np.arange(start + 1, stop + 1, dtype=np.int64) * DAY_SECONDS
         places = np.searchsorted(lowest, ends, side="left") - 1
