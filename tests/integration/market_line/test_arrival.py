@@ -6,7 +6,8 @@ import random
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from itertools import repeat
 
 import pytest
@@ -84,26 +85,36 @@ def test_any_order_twice_and_in_chunks(engines: Engines, reference: Line) -> Non
 
 
 def run_with_kills(line: Line, parts: list[Part], kills: list[str]) -> list[str]:
-    """Send everything; let a worker die for each kill, and one more finish. What each death interrupted."""
+    """Send a piece before each kill and let a worker die of it, then the rest to one more. What each death interrupted."""
     told = []
-    send(line, parts)
-    for kill in kills:
+    size = len(parts) // (len(kills) + 1)
+    for number, kill in enumerate(kills):
+        send(line, parts[number * size : (number + 1) * size])
         point, _, argument = kill.partition(":")
+        worker = line.start(settings=SMALL_BATCHES, crash=None if point == "random" else kill)
         if point == "random":
-            worker = line.start(settings=SMALL_BATCHES)
-            wait_for(lambda: line.ch.query("SELECT count() FROM release_chunks_log")[0][0] > 0, "work", 40, worker.tail)
+            wait_for(partial(_has_work, line), "work", 40, worker.tail)
             time.sleep(float(argument))
-            worker.kill()
-            told.append(f"{kill}: pid {worker.pid} killed with {line.lag()} messages unacknowledged")
-        else:
-            worker = line.start(crash=kill, settings=SMALL_BATCHES)
-            assert worker.wait(90) == KILLED, worker.tail()
-            assert f"crash point {point} reached: killing {worker.pid}" in worker.log()
-            told.append(f"{kill}: pid {worker.pid} died there with {line.lag()} messages unacknowledged")
+        else:  # a piece that does not lead past the point is done with, and its worker is killed at rest
+            wait_for(lambda: not worker.is_alive() or line.lag() == 0, kill, 90, worker.tail)  # noqa: B023 - called at once
+            with suppress(AssertionError):
+                worker.wait(4)
+        where = "where it was"
+        if not worker.is_alive():
+            assert f"crash point {point} reached: killing {worker.pid}" in worker.log(), worker.tail()
+            where = "there"
+        worker.kill()
+        assert worker.wait() == KILLED
+        told.append(f"{kill}: pid {worker.pid} died {where} with {line.lag()} messages unacknowledged")
+    send(line, parts[len(kills) * size :])
     last = line.start()
     rest(line)
     assert last.is_alive(), last.tail()
     return told
+
+
+def _has_work(line: Line) -> bool:
+    return bool(line.ch.query("SELECT count() FROM release_chunks_log")[0][0])
 
 
 def run_all(engines: Engines, plans: list[list[str]], reference: Line) -> None:
@@ -113,6 +124,7 @@ def run_all(engines: Engines, plans: list[list[str]], reference: Line) -> None:
         lines = [stack.enter_context(line_on(engines, "killed")) for _ in plans]
         for line, told in zip(lines, pool.map(run_with_kills, lines, repeat(parts), plans), strict=True):
             print("\n".join(told))
+            assert sum("died there" in one for one in told) >= len(told) // 2
             assert_same(line, reference)
             assert letters(line) == [("streams", "not-json", 1), ("streams", "unknown-series", 1)]
             assert line.workers[-1].stop() == 0, line.workers[-1].tail()
