@@ -18,7 +18,9 @@ class DeadLetterLimit:
 
     def __init__(self, window_events: int, ratio: float) -> None:
         if window_events < 0 or not 0 < ratio <= 1:
-            raise ValueError(f"a limit has a window of 0 or more events and a ratio in (0, 1], not {window_events}, {ratio}")
+            raise ValueError(
+                f"a limit has a window of 0 or more events and a ratio in (0, 1], not {window_events}, {ratio}"
+            )
         self._window_events = window_events
         self._ratio = ratio
         self._batches: deque[tuple[int, int]] = deque()

@@ -14,7 +14,13 @@ POOLS = ("foundryusa", "antpool", "viabtc", "f2pool", "marapool", "luxor", "sbic
 
 
 def block(
-    height: int, prev_hash: str, *, label: str | None = "foundryusa", salt: str = "", bits: int = EASY_BITS, time: int | None = None
+    height: int,
+    prev_hash: str,
+    *,
+    label: str | None = "foundryusa",
+    salt: str = "",
+    bits: int = EASY_BITS,
+    time: int | None = None,
 ) -> BlockEvent:
     """A block on top of another; `salt` tells branches apart."""
     made_up = hashlib.sha256(f"{prev_hash}/{height}/{label}/{salt}/{bits}".encode()).hexdigest()

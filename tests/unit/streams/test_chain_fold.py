@@ -51,7 +51,11 @@ class Tables:
         for row in range(len(scored.table)):
             at = int(columns["index"][row])
             key = (int(columns["view_code"][row]), int(columns["window_blocks"][row]), scored.from_height + at)
-            self.scores[key] = (scored.tip_hashes[at], int(scored.times[at]), *(columns[name][row].item() for name in names))
+            self.scores[key] = (
+                scored.tip_hashes[at],
+                int(scored.times[at]),
+                *(columns[name][row].item() for name in names),
+            )
         for height in scored.undone_heights:
             for key in [key for key in self.scores if key[2] == height]:
                 del self.scores[key]
@@ -196,7 +200,9 @@ def histories(draw: st.DrawFn) -> tuple[list[BlockEvent], list[int]]:
     for index in range(1, draw(st.integers(3, 18))):
         parent = blocks[draw(st.integers(max(0, index - 4), index - 1))]
         bits = draw(st.sampled_from([0x1D00FFFF, 0x1D00FFFF, 0x1C7FFF80]))
-        blocks.append(block(parent.height + 1, parent.hash, label=draw(st.sampled_from(POOLS)), salt=str(index), bits=bits))
+        blocks.append(
+            block(parent.height + 1, parent.hash, label=draw(st.sampled_from(POOLS)), salt=str(index), bits=bits)
+        )
     order = [blocks[0], *draw(st.permutations(blocks[1:])), *draw(st.lists(st.sampled_from(blocks), max_size=4))]
     return order, draw(st.lists(st.integers(1, len(order) - 1), max_size=6))
 
@@ -210,5 +216,3 @@ def test_how_events_are_batched_and_repeated_changes_no_row(history: tuple[list[
     assert one.scores == many.scores
     assert one.pools == many.pools
     assert one.blocks == many.blocks
-
-
