@@ -14,11 +14,11 @@ from alerts.rules.regime_change import RegimeChangeRule
 from counterpoise.clickhouse.namedqueries import named_query
 from tests.integration.market_line.feed import miner_report, send_releases
 from tests.integration.market_line.script import plain_script, send
-from tests.integration.market_line.views import rest
-from tests.integration.streams.line import Engines, line_on
+from tests.integration.market_line.views import VIEWS, rest, rows
+from tests.integration.streams.line import Engines, Line, line_on
 
 
-def ask(line: Any, name: str, **given: str) -> list[dict[str, Any]]:
+def ask(line: Line, name: str, **given: str) -> list[dict[str, Any]]:
     query = named_query(name)
     found: list[dict[str, Any]] = []
     names: list[str] = []
@@ -88,7 +88,38 @@ def test_named_queries(engines: Engines) -> None:
             "without-general-tools": 0.11,
         }
         assert ask(line, "gap_parts", day="2026-04-30") == []  # no window of a year before is here to compare with
+        nothing_shows_twice_or_from_a_writer_that_was_replaced(line)
         assert worker.stop() == 0, worker.tail()
+
+
+REPLACED = {
+    "release_chunks_log": "chunks + 1 AS chunks",
+    "releases_log": "total + 1 AS total",
+    "release_observations_log": "value + 1 AS value",
+    "release_current_log": "'lost' AS release_id",
+    "dispersion_log": "d2 + 1 AS d2",
+    "placement_log": "edge_share + 1 AS edge_share",
+    "growth_log": "total_ratio + 1 AS total_ratio",
+    "asymmetry_log": "l_spread + 1 AS l_spread",
+    "series_log": "'lost' AS title",
+    "series_entries_log": "'lost' AS reason",
+}
+
+
+def nothing_shows_twice_or_from_a_writer_that_was_replaced(line: Line) -> None:
+    def everything() -> dict[str, set[str]]:
+        return {view: rows(line, view) for view in VIEWS}
+
+    once = everything()
+    for table in REPLACED:
+        line.ch.execute(f"INSERT INTO {table} SELECT * FROM {table}")
+    assert everything() == once
+    for table, change in REPLACED.items():
+        line.ch.execute(f"INSERT INTO {table} SELECT * REPLACE (toUInt64(3) AS version, {change}) FROM {table}")
+    assert everything() == once
+    for table in REPLACED:
+        line.ch.execute(f"OPTIMIZE TABLE {table} FINAL")
+    assert everything() == once
 
 
 def test_what_is_not_known_of_a_miner_is_null(engines: Engines) -> None:
@@ -97,14 +128,14 @@ def test_what_is_not_known_of_a_miner_is_null(engines: Engines) -> None:
         send_releases(line, [miner_report()])
         rest(line)
         line.wait_for("SELECT countIf(known) FROM miner_pivot", 1, 30)
-        rows = {
+        shown = {
             row[0]: row[1:]
             for row in line.ch.query("SELECT company, revenue_usd, ai_hpc_usd, ai_hpc_share, known FROM miner_pivot")
         }
         # Core Scientific, fiscal year 2024: HPC hosting is 4.8 % of revenue.
-        revenue, hosting, share, known = rows["Core Scientific"]
+        revenue, hosting, share, known = shown["Core Scientific"]
         assert (revenue, hosting, known) == (510.7e6, 24.4e6, True)
         assert round(100 * share, 1) == 4.8
-        assert rows["MARA"] == (None, None, None, False)
-        assert len(rows) == 12
+        assert shown["MARA"] == (None, None, None, False)
+        assert len(shown) == 12
         assert worker.stop() == 0, worker.tail()
