@@ -78,3 +78,20 @@ def miner_report() -> Release:
     return make_release(
         head, [Observation(owner="Core Scientific", value=value, part=part) for part, value in parts.items()]
     )
+
+
+def miner_megawatts() -> Release:
+    """Hut 8's campus of 330 MW for AI, beside its revenue that nobody sent."""
+    series = load_catalogue()["miner-pivot-megawatts"]
+    head = Head(
+        series=series.series,
+        kind=series.kind,
+        layer=series.layer,
+        unit=series.unit,
+        period_start="2025-12-31",
+        period_end="2025-12-31",
+        published_at_ms=1_767_225_600_000,
+        source="Hut 8, press release",
+        licence="fact from a public announcement",
+    )
+    return make_release(head, [Observation(owner="Hut 8", value=330.0, part="announced")])

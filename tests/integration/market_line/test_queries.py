@@ -12,7 +12,7 @@ from alerts.rules.ai_top4_rise import AiTop4RiseRule
 from alerts.rules.edge_share_fall import EdgeShareFallRule
 from alerts.rules.regime_change import RegimeChangeRule
 from counterpoise.clickhouse.namedqueries import named_query
-from tests.integration.market_line.feed import miner_report, send_releases
+from tests.integration.market_line.feed import miner_megawatts, miner_report, send_releases
 from tests.integration.market_line.script import plain_script, send
 from tests.integration.market_line.views import VIEWS, rest, rows
 from tests.integration.streams.line import Engines, Line, line_on
@@ -126,8 +126,9 @@ def test_what_is_not_known_of_a_miner_is_null(engines: Engines) -> None:
     with line_on(engines, "pivot") as line:
         worker = line.start()
         send_releases(line, [miner_report()])
+        send_releases(line, [miner_megawatts()])
         rest(line)
-        line.wait_for("SELECT countIf(known) FROM miner_pivot", 1, 30)
+        line.wait_for("SELECT countIf(known) FROM miner_pivot", 2, 30)
         shown = {
             row[0]: row[1:]
             for row in line.ch.query("SELECT company, revenue_usd, ai_hpc_usd, ai_hpc_share, known FROM miner_pivot")
@@ -136,6 +137,8 @@ def test_what_is_not_known_of_a_miner_is_null(engines: Engines) -> None:
         revenue, hosting, share, known = shown["Core Scientific"]
         assert (revenue, hosting, known) == (510.7e6, 24.4e6, True)
         assert round(100 * share, 1) == 4.8
+        assert shown["Hut 8"] == (None, None, None, True)
+        assert line.ch.query("SELECT ai_hpc_megawatts FROM miner_pivot WHERE company = 'Hut 8'") == [(330.0,)]
         assert shown["MARA"] == (None, None, None, False)
         assert len(shown) == 12
         assert worker.stop() == 0, worker.tail()
