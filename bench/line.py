@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.report import Figure, machine, peak_memory_mib
 from counterpoise.cli.replay_line import alerts_reached
-from counterpoise.cli.whole_line import Services, start_afresh
+from counterpoise.cli.whole_line import BACKFILL_TAKE_MESSAGES, Services, start_afresh
 from counterpoise.clickhouse.client import connect
 from counterpoise.clock import SystemClock
 from counterpoise.embedded.stack import ANY_PORTS, down, up
@@ -45,6 +45,7 @@ def main() -> None:
             "COUNTERPOISE_DATASET": "bench",
             "COUNTERPOISE_DATASET_KIND": "historical" if source else "simulated",
             "COUNTERPOISE_ALERTS__NOTIFIER": "console",
+            "COUNTERPOISE_STREAMS__TAKE_MESSAGES": BACKFILL_TAKE_MESSAGES,
         }
         began = time.perf_counter()
         up(Path(folder), ANY_PORTS)

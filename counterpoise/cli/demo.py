@@ -14,7 +14,7 @@ from rich.table import Table
 
 from counterpoise.cli.gap_view import add_owner_figures, show_gap
 from counterpoise.cli.replay_line import LineReport, replay_line
-from counterpoise.cli.whole_line import engines, sole_replay, start_afresh
+from counterpoise.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.endpoints import clickhouse_target
 from counterpoise.settings import Settings
@@ -59,6 +59,7 @@ def demo(
     os.environ["COUNTERPOISE_DATASET"] = DATASET
     os.environ["COUNTERPOISE_DATASET_KIND"] = "simulated"
     os.environ["COUNTERPOISE_ALERTS__NOTIFIER"] = "console"
+    os.environ.setdefault("COUNTERPOISE_STREAMS__TAKE_MESSAGES", BACKFILL_TAKE_MESSAGES)
     os.environ["COUNTERPOISE_STREAMS__ASYMMETRY_DAYS"] = (
         "month_ends"  # a row for each of 1,900 days takes half a minute
     )

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from counterpoise.cli.replay_line import replay_line
-from counterpoise.cli.whole_line import engines, sole_replay, start_afresh
+from counterpoise.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
 from counterpoise.clock import SystemClock
 from counterpoise.errors import ConfigError
 from counterpoise.settings import Settings
@@ -49,6 +49,7 @@ def replay(
     os.environ.setdefault("COUNTERPOISE_DATASET", REPLAY_DATASET)
     os.environ.setdefault("COUNTERPOISE_DATASET_KIND", "simulated" if blocks == FIGURES else "historical")
     os.environ.setdefault("COUNTERPOISE_ALERTS__NOTIFIER", "console")
+    os.environ.setdefault("COUNTERPOISE_STREAMS__TAKE_MESSAGES", BACKFILL_TAKE_MESSAGES)
     settings = Settings.load()
     source = replay_source(settings, blocks, SystemClock())
     first, last = height_range(source, from_height, to_height)

@@ -44,6 +44,10 @@ def sole_replay(settings: Settings) -> Iterator[None]:
         yield
 
 
+BACKFILL_TAKE_MESSAGES = "24"
+"""Messages that streams folds at once in a replay: three times the live default, for fewer and larger inserts."""
+
+
 @contextmanager
 def engines(settings: Settings) -> Iterator[None]:
     """Embedded engines on free ports for the time of the block, unless addresses are set or engines run already."""
