@@ -87,8 +87,8 @@ def demo(
             _summary(console, report)
             for question, sql in QUESTIONS:
                 _answer(console, clickhouse, question, sql)
+            _last_alert(console, report)
             show_gap(console, clickhouse)
-    _last_alert(console, report)
     _go_on(console, settings)
 
 
