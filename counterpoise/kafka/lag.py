@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import CoordinatorNotAvailableError
 from kafka.structs import OffsetAndMetadata
@@ -18,6 +19,9 @@ CONSUMERS: Final[dict[str, tuple[Topic, ...]]] = {
     "alerts": (SCORES,),
 }
 """Which service reads which topics in a group; what `status` lists and the supervisor watches."""
+
+_EMBEDDED_CLUSTER: Final = "tansu_cluster"
+_TAILS_SECONDS: Final = 2.0
 
 
 def group_id(dataset: str, service: str) -> str:
@@ -61,7 +65,7 @@ def read_lag(bootstrap: str, dataset: str, services: tuple[str, ...] = tuple(CON
         asked = [partition for of_topic in partitions.values() for partition in of_topic]
         if not asked:
             return []
-        ends = admin.list_partition_offsets(dict.fromkeys(asked, OffsetSpec.LATEST))
+        ends = _ends(admin, bootstrap, asked)
         for service in services:
             group = group_id(dataset, service)
             committed = _committed(admin, group)
@@ -69,9 +73,45 @@ def read_lag(bootstrap: str, dataset: str, services: tuple[str, ...] = tuple(CON
                 for partition in partitions.get(topic.full_name(dataset), ()):
                     mark = committed.get(partition)
                     offset = mark.offset if mark is not None and mark.offset >= 0 else None
-                    found.append(
-                        PartitionLag(group, partition.topic, partition.partition, offset, ends[partition].offset)
-                    )
+                    found.append(PartitionLag(group, partition.topic, partition.partition, offset, ends[partition]))
+    return found
+
+
+def _ends(admin: KafkaAdminClient, bootstrap: str, asked: list[TopicPartition]) -> dict[TopicPartition, int]:
+    """The offset after the last message of each partition."""
+    told = admin.list_partition_offsets(dict.fromkeys(asked, OffsetSpec.LATEST))
+    ends = {partition: int(found.offset) for partition, found in told.items()}
+    if admin.describe_cluster()["cluster_id"] == _EMBEDDED_CLUSTER:
+        ends |= _ends_of_last_batches(bootstrap, {partition: end for partition, end in ends.items() if end})
+    return ends
+
+
+def _ends_of_last_batches(bootstrap: str, ends: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
+    """Where the partitions end, for the embedded broker: asked for an end it names the first offset of the last batch, plus one,
+    however many messages are in it. What it says beside that batch is right. A partition that says nothing in time is left out.
+    """
+    found: dict[TopicPartition, int] = {}
+    if not ends:
+        return found
+    consumer = KafkaConsumer(
+        bootstrap_servers=bootstrap,
+        client_id="counterpoise-lag",
+        enable_auto_commit=False,
+        fetch_max_wait_ms=20,
+        check_crcs=False,
+        metrics_enabled=False,
+    )
+    try:
+        consumer.assign(list(ends))
+        for partition, end in ends.items():
+            consumer.seek(partition, end - 1)
+        deadline = time.monotonic() + _TAILS_SECONDS
+        while len(found) < len(ends) and time.monotonic() < deadline:
+            for partition in consumer.poll(timeout_ms=100, max_records=1):
+                found[partition] = int(consumer.highwater(partition))
+                consumer.pause(partition)
+    finally:
+        consumer.close()
     return found
 
 

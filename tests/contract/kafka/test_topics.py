@@ -4,6 +4,8 @@ import secrets
 from pathlib import Path
 
 import pytest
+from kafka import TopicPartition
+from kafka.structs import OffsetAndMetadata
 
 from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, SCORES, TOPICS
 from counterpoise.errors import ConfigError, RetryableError
@@ -68,6 +70,28 @@ def test_the_largest_message_goes_through_and_lag_falls_with_the_commit(kafka: R
     rows = read_lag(kafka.bootstrap, dataset)
     assert total_lag(rows, group) == 0
     assert sum(row.committed or 0 for row in rows if row.group == group) == 3
+    delete_topics(kafka.bootstrap, dataset)
+
+
+def test_lag_counts_every_message_of_a_batch(kafka: RunningKafka, dataset: str) -> None:
+    ensure_topics(kafka.bootstrap, dataset)
+    blocks, scores, group = BLOCKS.full_name(dataset), SCORES.full_name(dataset), group_id(dataset, "streams")
+    producer = make_producer(kafka.bootstrap, "test", linger_ms=500)
+    sent = [producer.send(blocks, b"%d" % n, key=b"bitcoin") for n in range(20)]  # one batch
+    producer.flush()
+    sent += [producer.send(blocks, b"%d" % n, key=b"bitcoin") for n in range(7)]  # and another behind it
+    sent += [producer.send(scores, b"%d" % n, key=b"bitcoin") for n in range(5)]
+    producer.close()
+    partition = sent[0].get(10).partition
+    assert total_lag(read_lag(kafka.bootstrap, dataset), group) == 27
+    assert total_lag(read_lag(kafka.bootstrap, dataset), group_id(dataset, "alerts")) == 5
+    consumer = make_consumer(kafka.bootstrap, (), client_id="test", group_id=group, kafka=KafkaSettings())
+    at = TopicPartition(blocks, partition)
+    consumer.assign([at])
+    for acknowledged, behind in ((21, 6), (26, 1), (27, 0)):  # within the last batch, too
+        consumer.commit({at: OffsetAndMetadata(acknowledged, "", -1)})
+        assert total_lag(read_lag(kafka.bootstrap, dataset), group) == behind
+    consumer.close()
     delete_topics(kafka.bootstrap, dataset)
 
 
