@@ -26,7 +26,7 @@ from counterpoise.metrics.asymmetry import (
     level_call,
     stale_spread,
 )
-from counterpoise.metrics.asymmetry_regime import Gap, Regime, gap_trend, regime
+from counterpoise.metrics.asymmetry_regime import Gap, Regime, gap_trend, regime, scanned_sign
 from counterpoise.metrics.asymmetry_trend import slope_per_year
 from counterpoise.metrics.counts import FloatArray
 from counterpoise.metrics.dispersion import TREATMENTS, Treatment
@@ -44,7 +44,7 @@ RowKind = Literal["day", "latest"]
 
 RowKey = tuple[str, Knowledge, RowKind, date | None]
 
-SCORE_FORMAT = "counterpoise-asymmetry/1"
+SCORE_FORMAT = "counterpoise-asymmetry/2"
 """Part of every `inputs_id`: another number of draws or another formula is another format."""
 
 DAY_MS = 86_400_000
@@ -328,9 +328,9 @@ def _over_the_year(inputs: AsymmetryInputs, levels: _Levels, cache: ScoreCache) 
     ai = [_sum(after[which], ai_now, -before[which], -ai_then) for which in after]
     regime_call: Regime = "no_call"
     gap_call: Gap = "no_call"
-    mining_change = Estimate.of(mining)
-    if mining_change.sign:  # otherwise nothing that the AI side does makes a call
-        regime_call = regime([Estimate.of(change) for change in ai], mining_change)
+    mining_sign = scanned_sign(mining)
+    if mining_sign:  # otherwise nothing that the AI side does makes a call
+        regime_call = regime([Estimate.of(change) for change in ai], mining_sign)
     if agreed_sign(levels.values()):
         before_levels = _levels(inputs, then, then_ms, cache)
         changes = [Estimate.of(_sum(change, -mining)) for change in ai]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.metrics.asymmetry import Estimate, agreed_sign, bounded, doublings, level_call, stale_spread
-from counterpoise.metrics.asymmetry_regime import gap_trend, regime
+from counterpoise.metrics.asymmetry_regime import SCANNED_SDS, gap_trend, regime, scanned_sign
 from counterpoise.metrics.asymmetry_trend import slope_per_year
 from counterpoise.metrics.dispersion_draws import interval
 
@@ -20,22 +20,30 @@ UP, DOWN, OPEN = Estimate(0.1, 0.4, 1.0), Estimate(-0.4, -0.1, 0.0), Estimate(-0
 @pytest.mark.parametrize(
     ("ai", "mining", "expected"),
     [
-        (UP, DOWN, "diverging"),
-        (DOWN, UP, "converging"),
-        (DOWN, DOWN, "both_concentrating"),
-        (UP, UP, "both_dispersing"),
-        (UP, OPEN, "no_call"),
-        (OPEN, DOWN, "no_call"),
+        (UP, -1, "diverging"),
+        (DOWN, 1, "converging"),
+        (DOWN, -1, "both_concentrating"),
+        (UP, 1, "both_dispersing"),
+        (UP, 0, "no_call"),
+        (OPEN, -1, "no_call"),
     ],
 )
-def test_the_four_quadrants(ai: Estimate, mining: Estimate, expected: str) -> None:
+def test_the_four_quadrants(ai: Estimate, mining: int, expected: str) -> None:
     assert regime([ai] * 6, mining) == expected
 
 
-def test_one_treatment_that_disagrees_or_is_open_makes_it_no_call() -> None:
-    assert regime([UP] * 5 + [DOWN], DOWN) == "no_call"
-    assert regime([UP] * 5 + [OPEN], DOWN) == "no_call"
-    assert regime([], DOWN) == "no_call"
+@pytest.mark.parametrize("at", range(6))
+def test_one_treatment_that_disagrees_or_is_open_makes_it_no_call(at: int) -> None:
+    for odd in (DOWN, OPEN):
+        assert regime([*[UP] * at, odd, *[UP] * (5 - at)], -1) == "no_call"
+    assert regime([], -1) == "no_call"
+
+
+def test_a_side_that_is_looked_at_daily_needs_more_than_an_interval_without_zero() -> None:
+    draws = np.array([-1.0, 1.0])  # mean 0, standard deviation 1
+    assert [scanned_sign(draws + mean) for mean in (-4.0, -3.7, 0.0, 3.7, 4.0)] == [-1, 0, 0, 0, 1]
+    assert 3.7 < SCANNED_SDS < 4.0
+    assert scanned_sign(np.zeros(3)) == 0
 
 
 @pytest.mark.parametrize(
