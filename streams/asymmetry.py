@@ -81,6 +81,7 @@ class AsymmetryInputs:
 
     now       both sides at `valid_at_ms`
     then      both a year before, with what is known now; None where there is nothing
+    stood     of live rows: the release that the row of a year before read, where that is another than `then`'s
     trend     both at the end of each period of the series in the last two years, oldest first
     release_changed, mining_changed   against the day before; a rule fires only where one of them is true, never for an age
     """
@@ -92,6 +93,7 @@ class AsymmetryInputs:
     valid_at_ms: int
     now: Moment
     then: Moment | None
+    stood: Release | None
     trend: tuple[Moment, ...]
     release_changed: bool
     mining_changed: bool
@@ -127,6 +129,7 @@ class AsymmetryInputs:
             self.kind,
             self.valid_at_ms,
             self.then is not None,
+            self.stood.release_id if self.stood else None,
             self.release_changed,
             self.mining_changed,
             self.now.mining.unknown,

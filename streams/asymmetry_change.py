@@ -2,13 +2,13 @@
 
 For two moments, the parts of one treatment add up to L(now) − L(then). The AI side goes a path of up to four steps, each exact:
 
-    revision   the release of the then period as it stood → as it stands (only where the caller gives both)
+    revision   the release that was read of the first moment at the time → the one that stands for it now (live rows only)
     coverage   parts of the source that only the old release draws on fall away …
     ai_owner   … the rest changes, owner by owner (`metrics.asymmetry_change`) …
     coverage   … and parts that only the new one draws on come in
 
-Where the source says that it counted differently, the owners' step is `method`: growth and method cannot be told apart. Where both
-releases are of one period, it is `revision`.
+Where the source says that it counted differently, the owners' step is `method`: growth and method cannot be told apart. Both windows
+of blocks are counted under the attribution of the row, so a change of the registry is no part of it: it scores both ends anew.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from counterpoise.series.release import Release
 from streams.asymmetry import AsymmetryInputs, Moment, RowKey
 from streams.mining_side import MiningSide
 
-Component = Literal["ai_owner", "coverage", "method", "revision", "mining_pool", "mining_attribution"]
+Component = Literal["ai_owner", "coverage", "method", "revision", "mining_pool"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,13 @@ class ChangePart:
 
 
 def year_parts(inputs: AsymmetryInputs) -> list[ChangePart]:
-    """The parts of a row's change against the year before; none where there is no other release to compare with."""
+    """The parts of a row's change against the year before; none where nothing is there to compare with.
+
+    Of a live row they add up to the difference from the live row of a year before, as it was made then: what became known of that day
+    since is `revision`. Without that part it is the change by what is known at the row's own day.
+    """
     then = inputs.then
-    if then is None or then.release.release_id == inputs.now.release.release_id:
+    if then is None:
         return []
     key: RowKey = (
         inputs.pair.key,
@@ -58,76 +62,62 @@ def year_parts(inputs: AsymmetryInputs) -> list[ChangePart]:
         inputs.kind,
         inputs.now.day if inputs.kind == "day" else None,
     )
-    parts = change_parts(then, inputs.now, inputs.series, inputs.pair.list_id)
+    parts = change_parts(then, inputs.now, inputs.series, inputs.pair.list_id, stood=inputs.stood)
     return [ChangePart(key, inputs.inputs_id, part) for part in parts]
 
 
 def change_parts(
-    then: Moment,
-    now: Moment,
-    series: Series,
-    list_id: str,
-    *,
-    restated: Release | None = None,
-    recounted: MiningSide | None = None,
+    then: Moment, now: Moment, series: Series, list_id: str, *, stood: Release | None = None
 ) -> list[Part]:
-    """Every treatment's parts of L(now) − L(then).
+    """Every treatment's parts of L(now) − L(then), L(then) by `stood` in place of then's release where that is given.
 
-    `restated` is the release that stands for `then`'s period now, `recounted` its window under `now`'s attribution: with them
-    revision and re-attribution are told apart. ValueError where one of the releases names no owner that counts.
+    ValueError where one of the releases names no owner that counts.
     """
     parts: list[Part] = []
     for how in TREATMENTS:
-        parts += _ai_parts(then.release, now.release, how, restated, reading=(series, list_id))
-        parts += _mining_parts(then.mining, now.mining, how, recounted)
+        if stood is not None:
+            parts += _owner_parts(stood, then.release, how, "revision", reading=(series, list_id))
+        if then.release.release_id != now.release.release_id:
+            parts += _release_parts(then.release, now.release, how, reading=(series, list_id))
+        pools = log2_d2_parts(_counts(then.mining), _counts(now.mining), {})
+        parts += [Part(how, "mining_pool", pool, -value) for pool, value in pools.items()]
     return parts
 
 
-def _ai_parts(
-    then: Release, now: Release, how: Treatment, restated: Release | None, *, reading: tuple[Series, str]
-) -> list[Part]:
-    series, list_id = reading
-    parts: list[Part] = []
-    pieces = _pieces(then, now, series, list_id, how)
-    if restated is not None and restated.release_id != then.release_id:
-        pieces |= _pieces(restated, now, series, list_id, how)
-        stated = [_amounts(one, series, list_id, how) for one in (then, restated)]
-        revised = log2_d2_parts(stated[0], stated[1], pieces)
-        parts += [Part(how, "revision", owner, value) for owner, value in revised.items()]
-        then = restated
-    component: Component = "ai_owner"
-    if then.period == now.period:
-        component = "revision"
-    elif then.head.method != now.head.method:
-        component = "method"
+def _release_parts(then: Release, now: Release, how: Treatment, *, reading: tuple[Series, str]) -> list[Part]:
+    """What happened between two periods; parts of the source that only one of them draws on apart."""
+    pieces = _pieces(then, now, *reading, how)
     shared = then.parts & now.parts
-    narrow = [_amounts(one, series, list_id, how, shared) for one in (then, now)]
+    narrow = [_amounts(one, *reading, how, shared) for one in (then, now)]
+    wide = [_amounts(one, *reading, how) for one in (then, now)]
     if not min(sum(side.values()) for side in narrow) > 0:  # nothing is comparable: all of it is coverage
-        wide = [log2_d2_of(_amounts(one, series, list_id, how), pieces) for one in (then, now)]
-        return [*parts, Part(how, "coverage", "nothing in common", wide[1] - wide[0])]
+        step = log2_d2_of(wide[1], pieces) - log2_d2_of(wide[0], pieces)
+        return [Part(how, "coverage", "nothing in common", step)]
+    parts: list[Part] = []
     dropped, added = sorted(then.parts - now.parts), sorted(now.parts - then.parts)
     if dropped:
-        step = log2_d2_of(narrow[0], pieces) - log2_d2_of(_amounts(then, series, list_id, how), pieces)
+        step = log2_d2_of(narrow[0], pieces) - log2_d2_of(wide[0], pieces)
         parts.append(Part(how, "coverage", "without " + ", ".join(dropped), step))
-    owners = log2_d2_parts(narrow[0], narrow[1], pieces)
-    parts += [Part(how, component, owner, value) for owner, value in owners.items()]
+    component: Component = "method" if then.head.method != now.head.method else "ai_owner"
+    parts += _owner_parts(then, now, how, component, reading=reading, only=shared)
     if added:
-        step = log2_d2_of(_amounts(now, series, list_id, how), pieces) - log2_d2_of(narrow[1], pieces)
+        step = log2_d2_of(wide[1], pieces) - log2_d2_of(narrow[1], pieces)
         parts.append(Part(how, "coverage", "with " + ", ".join(added), step))
     return parts
 
 
-def _mining_parts(then: MiningSide, now: MiningSide, how: Treatment, recounted: MiningSide | None) -> list[Part]:
-    steps: list[tuple[Component, MiningSide, MiningSide]] = []
-    if recounted is not None and recounted.counts != then.counts:
-        steps.append(("mining_attribution", then, recounted))
-        then = recounted
-    steps.append(("mining_pool", then, now))
-    return [
-        Part(how, component, pool, -value)
-        for component, old, new in steps
-        for pool, value in log2_d2_parts(_counts(old), _counts(new), {}).items()
-    ]
+def _owner_parts(
+    then: Release,
+    now: Release,
+    how: Treatment,
+    component: Component,
+    *,
+    reading: tuple[Series, str],
+    only: frozenset[str] | None = None,
+) -> list[Part]:
+    amounts = [_amounts(one, *reading, how, only) for one in (then, now)]
+    owners = log2_d2_parts(amounts[0], amounts[1], _pieces(then, now, *reading, how))
+    return [Part(how, component, owner, value) for owner, value in owners.items()]
 
 
 def _counts(side: MiningSide) -> dict[str, float]:

@@ -187,7 +187,10 @@ class _PairView:
         if now is None:
             return None
         yesterday = self._moment(self._timeline(knowledge, now.day - _DAY), now.day - _DAY)
-        first = year_before(year_before(now.day))
+        a_year_ago = year_before(now.day)
+        then = self._moment(timeline, a_year_ago)
+        stood = latest_by(self._timeline(knowledge, a_year_ago), a_year_ago)
+        first = year_before(a_year_ago)
         trend = (
             self._moment(timeline, release.period_end) for release in timeline if first < release.period_end <= now.day
         )
@@ -198,7 +201,8 @@ class _PairView:
             kind="latest" if kind == "latest" else "day",
             valid_at_ms=valid_at_ms,
             now=now,
-            then=self._moment(timeline, year_before(now.day)),
+            then=then,
+            stood=stood if then and stood and stood.release_id != then.release.release_id else None,
             trend=tuple(moment for moment in trend if moment is not None),
             release_changed=yesterday is None or yesterday.release.release_id != now.release.release_id,
             mining_changed=yesterday is None or yesterday.mining.identity != now.mining.identity,

@@ -63,8 +63,8 @@ def moment(quarter: str) -> Moment:
     return Moment(date.fromisoformat(quarter), release, real.window(date.fromisoformat(quarter)))
 
 
-def parts_of(then: Moment, now: Moment, **extra: Release | MiningSide) -> list[Part]:
-    return change_parts(then, now, real.catalogue()[real.PAIR.series], "all-owners", **extra)  # type: ignore[arg-type]
+def parts_of(then: Moment, now: Moment, *, stood: Release | None = None) -> list[Part]:
+    return change_parts(then, now, real.catalogue()[real.PAIR.series], "all-owners", stood=stood)
 
 
 QUARTERS = [
@@ -123,33 +123,23 @@ def test_a_revision_is_told_apart_from_what_happened() -> None:
     as_it_stood = release("2025-03-31", 1, a=3, b=1)
     restated = release("2025-03-31", 2, a=2, b=2)
     after = release("2025-06-30", 3, a=2, b=3)
-    old, new = Moment(date(2025, 3, 31), as_it_stood, WINDOW), Moment(date(2025, 6, 30), after, WINDOW)
-    parts = parts_of(old, new, restated=restated)
+    old, new = Moment(date(2025, 3, 31), restated, WINDOW), Moment(date(2025, 6, 30), after, WINDOW)
+    parts = parts_of(old, new, stood=as_it_stood)
     assert components(parts) == {"revision", "ai_owner", "mining_pool"}
     revised = [part.doublings for part in parts if part.component == "revision" and part.treatment == "dropped"]
     assert math.fsum(revised) == pytest.approx(math.log2(2 / 1.6), abs=1e-14)  # D₂ of (3, 1) is 1.6, of (2, 2) it is 2
     total = math.fsum(part.doublings for part in parts if part.treatment == "dropped")
-    assert total == pytest.approx(score_of(new, 0) - score_of(old, 0), abs=1e-14)
-    same_period = parts_of(old, Moment(date(2025, 4, 1), restated, WINDOW))
-    assert components(same_period) == {"revision", "mining_pool"}
+    assert total == pytest.approx(math.log2(25 / 13) - math.log2(1.6), abs=1e-14)  # (2, 3): 25/13
+    # A year later the source has said nothing new of a later period: what it corrected, and what was mined.
+    unheard = parts_of(old, Moment(date(2025, 4, 1), restated, WINDOW), stood=as_it_stood)
+    assert components(unheard) == {"revision", "mining_pool"}
+    assert components(parts_of(old, Moment(date(2025, 4, 1), restated, WINDOW))) == {"mining_pool"}
 
 
 def test_a_change_of_method_is_named() -> None:
     old = Moment(date(2025, 3, 31), release("2025-03-31", 1, "by revenue", a=3, b=1), WINDOW)
     new = Moment(date(2025, 6, 30), release("2025-06-30", 2, "by units", a=2, b=2), WINDOW)
     assert components(parts_of(old, new)) == {"method", "mining_pool"}
-
-
-def test_a_change_of_attribution_is_told_apart_from_what_was_mined() -> None:
-    recounted = MiningSide("bitcoin", "raw", 1008, 10, "00" * 32, 0, "r2", (("a", 500), ("b", 500)), 8)
-    later = MiningSide("bitcoin", "raw", 1008, 99, "11" * 32, 0, "r2", (("a", 400), ("b", 600)), 8)
-    one = release("2025-03-31", 1, a=3, b=1)
-    old, new = Moment(date(2025, 3, 31), one, WINDOW), Moment(date(2025, 4, 30), one, later)
-    parts = [part for part in parts_of(old, new, recounted=recounted) if part.treatment == "spread"]
-    assert components(parts) == {"revision", "mining_attribution", "mining_pool"}
-    counted = math.fsum(part.doublings for part in parts if part.component == "mining_attribution")
-    assert counted == pytest.approx(-math.log2(2 * 0.52), abs=1e-14)  # HHI 0.36 + 0.16 before, ½ after
-    assert math.fsum(part.doublings for part in parts) == pytest.approx(score_of(new, 2) - score_of(old, 2), abs=1e-14)
 
 
 def test_releases_with_nothing_in_common_are_coverage_alone() -> None:
