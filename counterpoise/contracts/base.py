@@ -22,7 +22,11 @@ Height = Annotated[int, Field(ge=0, le=0x7FFF_FFFF)]
 """A block's height above the genesis block, whose height is 0."""
 
 
-class Contract(BaseModel):
-    """Frozen, closed (an unknown field is an error), strict in its types, no NaN and no infinity."""
+RULES = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+"""Closed (an unknown field is an error), strict in its types, no NaN and no infinity."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+class Contract(BaseModel):
+    """Frozen, and by the `RULES`."""
+
+    model_config = ConfigDict(**RULES, frozen=True)

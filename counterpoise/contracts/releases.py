@@ -10,8 +10,9 @@ from datetime import date
 from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
+from pydantic.dataclasses import dataclass
 
-from counterpoise.contracts.base import Contract, Slug, UnixMillis
+from counterpoise.contracts.base import RULES, Contract, Slug, UnixMillis
 
 RELEASE_KIND = "release"
 """The kind of an envelope of ReleaseEvents."""
@@ -43,7 +44,8 @@ ReleaseId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Amount = Annotated[float, Field(ge=0)]
 
 
-class Observation(Contract):
+@dataclass(frozen=True, slots=True, kw_only=True, config=RULES)
+class Observation:
     """One owner's part. `value` is in the release's unit, never negative; p5 and p95 where the source has them.
 
     `residual` marks a bucket that is no single owner ("Other", an anonymous country): it is never ranked as one. `part` names the

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -140,7 +140,7 @@ def _joined(rule: str, first: Observation, second: Observation) -> Observation:
     if rule == "largest":
         return second if second.value > first.value else first
     if rule == "sum" and first.value_p5 is None and second.value_p5 is None:
-        return first.model_copy(update={"value": first.value + second.value})
+        return replace(first, value=first.value + second.value)
     if rule == "sum":
         raise _RowError(f"owner: {first.owner!r} comes twice with an interval, and intervals do not add up")
     raise _RowError(f"owner: {first.owner!r} comes twice in one release: see duplicates in the mapping")

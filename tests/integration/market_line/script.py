@@ -33,12 +33,11 @@ def restated(release: Release, published: date, factor: float) -> Release:
     """The release as its source published it anew, with the first owner's values changed."""
     first = release.observations[0].owner
     observations = [
-        o.model_copy(
-            update={
-                "value": o.value * factor,
-                "value_p5": None if o.value_p5 is None else o.value_p5 * factor,
-                "value_p95": None if o.value_p95 is None else o.value_p95 * factor,
-            }
+        dataclasses.replace(
+            o,
+            value=o.value * factor,
+            value_p5=None if o.value_p5 is None else o.value_p5 * factor,
+            value_p95=None if o.value_p95 is None else o.value_p95 * factor,
         )
         if o.owner == first
         else o
