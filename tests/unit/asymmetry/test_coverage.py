@@ -1,8 +1,9 @@
-"""The table of coverage that docs/methodology-ai.md shows is the one that its command prints."""
+"""The tables of coverage that docs/methodology-ai.md shows are those that their commands print."""
 
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -17,9 +18,8 @@ from counterpoise.metrics.hhi_interval import d2_interval
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("coverage_script", ROOT / "scripts" / "mining_interval_coverage.py")
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # a dataclass looks its module up
@@ -27,9 +27,18 @@ def script() -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    return load("mining_interval_coverage")
+
+
+def documented() -> str:
+    return (ROOT / "docs" / "methodology-ai.md").read_text(encoding="utf-8")
+
+
 def test_the_documented_table_is_current(script: ModuleType) -> None:
     assert script.SIMULATIONS == 10_000
-    assert script.table() in (ROOT / "docs" / "methodology-ai.md").read_text(encoding="utf-8")
+    assert script.table() in documented()
 
 
 def test_from_a_week_on_the_interval_holds_what_it_promises(script: ModuleType) -> None:
@@ -48,3 +57,14 @@ def test_the_drawn_interval_is_the_one_that_was_simulated(script: ModuleType) ->
         closed = [float(end) for end in d2_interval((counts**2).sum(), (counts**3).sum(), known, pools)]
         drawn = [2.0**end for end in interval(mining_log2_d2_draws(counts, key=(month,)))]
         assert drawn == pytest.approx(closed, abs=0.15 * (closed[1] - closed[0]) / 3.92)
+
+
+def test_the_interval_of_both_error_models_holds_the_score_whatever_the_correlation() -> None:
+    script = load("ai_interval_coverage")
+    assert script.SIMULATIONS == 2_000
+    shown = [line for line in documented().splitlines() if re.match(r"\| 20\d\d-12-31 \| (0|0.5|1) \|", line)]
+    assert len(shown) == len(script.QUARTERS) * len(script.CORRELATIONS)
+    assert shown[-2] == script.line("2025-12-31", 0.5)  # all of them take a minute: by the command
+    either = [float(share) for line in shown for share in re.findall(r"([\d.]+) % \(", line)]
+    assert len(either) == 3 * len(shown)
+    assert min(either) == 94.2, "as the text says"
