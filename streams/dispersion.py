@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from counterpoise.contracts.releases import VENUES, Layer
-from counterpoise.metrics.counts import FloatArray
+from counterpoise.metrics.counts import ratio
 from counterpoise.metrics.dispersion import (
     TREATMENTS,
     Treatment,
-    dispersion_sums,
     hill_numbers,
     hill_numbers_of_sums,
     owners_per_bucket,
@@ -26,7 +24,7 @@ from counterpoise.metrics.dispersion_draws import interval
 from counterpoise.series.basket import EDGE_VENUES, Basket, make_basket
 from counterpoise.series.catalogue import Series
 from counterpoise.series.release import Release
-from streams.value_draws import ERROR_MODELS, ErrorModel, ValueDraws
+from streams.value_draws import ERROR_MODELS, DrawnSums, ErrorModel, ValueDraws
 
 Bounds = tuple[float, float] | None
 """(2.5 %, 97.5 %), or None where the series states no uncertainty."""
@@ -40,6 +38,9 @@ class Intervals:
     d1: Bounds
     hhi: Bounds
     top4: Bounds
+
+
+_UNSTATED = Intervals(None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,12 @@ def release_rows(release: Release, series: Series) -> ReleaseRows:
     placement: list[PlacementRow] = []
     for one in series.lists if release.is_scorable else ():
         draws = ValueDraws(make_basket(release, series, one.id))
-        placement.append(_placement_row(draws))
+        drawn = {} if draws.is_certain else draws.sums()
+        placement.append(_placement_row(draws.basket, drawn))
         if draws.basket.named.sum() > 0:
-            intervals = {model: _intervals(draws, model) for model in ERROR_MODELS}
+            intervals = {
+                model: _intervals(sums, series.residual_spread_owners) for model, sums in drawn.items()
+            } or dict.fromkeys(ERROR_MODELS, dict.fromkeys(TREATMENTS, _UNSTATED))
             dispersion += [
                 _dispersion_row(draws, how, intervals["independent"][how], intervals["correlated"][how])
                 for how in TREATMENTS
@@ -185,32 +189,25 @@ def _dispersion_row(
     )
 
 
-def _intervals(draws: ValueDraws, model: ErrorModel) -> dict[Treatment, Intervals]:
-    if draws.is_certain:
-        return dict.fromkeys(TREATMENTS, Intervals(None, None, None, None))
-    named, residual = draws.named_and_residual(model)
-    sums = dispersion_sums(named, residual)
-    # Shares of all are the same whatever a bucket is cut into, because it is never ranked.
-    top4 = {how: interval(top_shares(named, residual, how)[:, 3]) for how in ("dropped", "one_owner")}
+def _intervals(drawn: DrawnSums, spread_over: int) -> dict[Treatment, Intervals]:
+    sums = drawn.sums
     found: dict[Treatment, Intervals] = {}
+    # Shares of all are the same whatever a bucket is cut into, because it is never ranked.
+    of_named = interval(ratio(drawn.top, sums.named_total))
+    of_all = interval(ratio(drawn.top, sums.named_total + sums.bucket_total))
     for how in TREATMENTS:
-        hill = hill_numbers_of_sums(sums, how, draws.basket.series.residual_spread_owners)
-        shares = top4["dropped" if how == "dropped" else "one_owner"]
+        hill = hill_numbers_of_sums(sums, how, spread_over)
+        shares = of_named if how == "dropped" else of_all
         found[how] = Intervals(interval(hill.d2), interval(hill.d1), interval(hill.hhi), shares)
     return found
 
 
-def _placement_row(draws: ValueDraws) -> PlacementRow:
-    basket = draws.basket
+def _placement_row(basket: Basket, drawn: dict[ErrorModel, DrawnSums]) -> PlacementRow:
     head = basket.release.head
-    at_edge = np.array([venue in EDGE_VENUES for venue in basket.venues], dtype=np.bool_)
-    is_known = np.array([venue != "unknown" for venue in basket.venues], dtype=np.bool_)
-    edge, known, total = (float(basket.value[mask].sum()) for mask in (at_edge, is_known, np.ones_like(is_known)))
+    is_known = basket.at_edge | basket.elsewhere
+    edge, known = (float(basket.value[mask].sum()) for mask in (basket.at_edge, is_known))
+    total = float(basket.value.sum())
     lower, upper = _edge_bounds(basket, edge, total - known, total)
-    shares: dict[ErrorModel, Bounds] = dict.fromkeys(ERROR_MODELS)
-    if known > 0 and not draws.is_certain:
-        for model in ERROR_MODELS:
-            shares[model] = _edge_interval(draws, model, at_edge, is_known)
     providers = _providers_per_item(basket) if head.layer == "serving" else []
     return PlacementRow(
         series=head.series,
@@ -222,18 +219,15 @@ def _placement_row(draws: ValueDraws) -> PlacementRow:
         period_start=head.period_start,
         period_end=head.period_end,
         published_at_ms=head.published_at_ms,
-        venue_totals=tuple(
-            float(basket.value[np.array([seen == venue for seen in basket.venues], dtype=np.bool_)].sum())
-            for venue in VENUES
-        ),
+        venue_totals=tuple(float(basket.value[basket.venue_code == code].sum()) for code in range(len(VENUES))),
         missing=basket.missing,
         outside=basket.outside,
         cutoff=head.cutoff,
         edge_share=edge / known if known > 0 else None,
         edge_share_lower=lower,
         edge_share_upper=upper,
-        edge_independent=shares["independent"],
-        edge_correlated=shares["correlated"],
+        edge_independent=_edge_interval(basket, known, drawn.get("independent")),
+        edge_correlated=_edge_interval(basket, known, drawn.get("correlated")),
         items=len(providers),
         providers_mean=float(np.mean(providers)) if providers else None,
         providers_median=float(np.median(providers)) if providers else None,
@@ -241,15 +235,12 @@ def _placement_row(draws: ValueDraws) -> PlacementRow:
     )
 
 
-def _edge_interval(
-    draws: ValueDraws, model: ErrorModel, at_edge: NDArray[np.bool_], is_known: NDArray[np.bool_]
-) -> Bounds:
-    elsewhere = is_known & ~at_edge
-    if not at_edge.any() or not elsewhere.any():  # all of it or none, whatever the errors
-        return (1.0, 1.0) if at_edge.any() else (0.0, 0.0)
-    edge, other = draws.by_mask(model, at_edge), draws.by_mask(model, elsewhere)
-    ratio: FloatArray = edge / (edge + other)
-    return interval(ratio)
+def _edge_interval(basket: Basket, known: float, drawn: DrawnSums | None) -> Bounds:
+    if drawn is None or not known > 0:
+        return None
+    if drawn.edge_share is None:  # all of it or none, whatever the errors
+        return (1.0, 1.0) if basket.at_edge.any() else (0.0, 0.0)
+    return interval(drawn.edge_share)
 
 
 def _edge_bounds(basket: Basket, edge: float, unknown: float, total: float) -> tuple[float | None, float | None]:

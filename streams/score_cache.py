@@ -15,7 +15,7 @@ from counterpoise.series.basket import make_basket
 from counterpoise.series.catalogue import Series
 from counterpoise.series.release import Release
 from streams.mining_side import MiningSide
-from streams.value_draws import ERROR_MODELS, ErrorModel, ValueDraws
+from streams.value_draws import ErrorModel, ValueDraws
 
 V = TypeVar("V")
 
@@ -62,10 +62,7 @@ class ScoreCache:
         def make() -> dict[tuple[ErrorModel, Treatment], FloatArray] | None:
             if not make_basket(release, series, list_id, only_parts=parts).named.sum() > 0:
                 return None
-            draws = ValueDraws(make_basket(release, series, list_id))
-            return {
-                (model, how): values for model in ERROR_MODELS for how, values in draws.log2_d2(model, parts).items()
-            }
+            return ValueDraws(make_basket(release, series, list_id)).log2_d2(parts)
 
         return self._releases.get((release.release_id, series.catalogue_id, list_id, parts), make)
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from counterpoise.metrics.counts import FloatArray
-from counterpoise.metrics.dispersion import TREATMENTS, Treatment, dispersion_sums, hill_numbers_of_sums
+from counterpoise.metrics.counts import FloatArray, ratio
+from counterpoise.metrics.dispersion import (
+    TREATMENTS,
+    DispersionSums,
+    Treatment,
+    dispersion_sums,
+    hill_numbers_of_sums,
+    top_sums,
+)
 from counterpoise.metrics.dispersion_draws import (
     DRAWS,
     dirichlet_draws,
@@ -25,11 +32,26 @@ ERROR_MODELS: tuple[ErrorModel, ...] = get_args(ErrorModel)
 
 _MAX_VALUES = 1 << 19
 _MIN_DRAWS = 512
+_BLOCK_VALUES = 1 << 16
+"""Drawn at once, half a megabyte: what a core's own cache holds, and all the memory that draws need."""
 
 
 def draws_for(observations: int) -> int:
     """How many draws a release of so many observations gets: DRAWS up to 64 of them, then fewer, at least 512."""
     return int(np.clip(_MAX_VALUES // max(observations, 1), _MIN_DRAWS, DRAWS))
+
+
+@dataclass(frozen=True)
+class DrawnSums:
+    """What each draw adds up to, (draws,): all that Hill numbers, top shares and edge shares need.
+
+    top           the largest TOP named owners together
+    edge_share    of what has a known venue; None where all of that is on one side, whatever the errors
+    """
+
+    sums: DispersionSums
+    top: FloatArray
+    edge_share: FloatArray | None
 
 
 @dataclass(frozen=True)
@@ -48,51 +70,73 @@ class ValueDraws:
         """How many observations got the others' relative error because they have none of their own."""
         return self._sigma[1] if self.basket.series.uncertainty == "p5_p95" else 0
 
-    def named_and_residual(
-        self, model: ErrorModel, only_parts: frozenset[str] | None = None
-    ) -> tuple[FloatArray, FloatArray]:
-        """(draws, K) values of the named owners and (draws, R) of the buckets; with `only_parts`, from these parts alone."""
-        values = self._values(model)
-        if only_parts is not None:
-            values = values * np.array([part in only_parts for part in self.basket.parts])
-        by_owner = self.basket.by_owner(values)
-        return by_owner[:, ~self.basket.is_residual], by_owner[:, self.basket.is_residual]
+    def sums(self, only_parts: frozenset[str] | None = None) -> dict[ErrorModel, DrawnSums]:
+        """Draw, and add up; with `only_parts`, from these parts of the source alone."""
+        independent = self._sums("independent", only_parts)
+        # A sample's errors are what they are; there is one model only.
+        is_sample = self.is_certain or self.basket.series.uncertainty == "counts"
+        return {
+            "independent": independent,
+            "correlated": independent if is_sample else self._sums("correlated", only_parts),
+        }
 
-    def by_mask(self, model: ErrorModel, mask: NDArray[np.bool_]) -> FloatArray:
-        """(draws,) sums over the observations of a mask (N,)."""
-        result: FloatArray = self._values(model)[:, mask].sum(axis=1)
-        return result
-
-    def log2_d2(self, model: ErrorModel, only_parts: frozenset[str] | None = None) -> dict[Treatment, FloatArray]:
-        """(draws,) log₂ D₂ under each treatment; m is the series' own."""
-        sums = dispersion_sums(*self.named_and_residual(model, only_parts))
+    def log2_d2(self, only_parts: frozenset[str] | None = None) -> dict[tuple[ErrorModel, Treatment], FloatArray]:
+        """(draws,) log₂ D₂ under each error model and treatment; m is the series' own."""
         spread = self.basket.series.residual_spread_owners
-        return {how: np.log2(hill_numbers_of_sums(sums, how, spread).d2) for how in TREATMENTS}
+        return {
+            (model, how): np.log2(hill_numbers_of_sums(drawn.sums, how, spread).d2)
+            for model, drawn in self.sums(only_parts).items()
+            for how in TREATMENTS
+        }
+
+    def _sums(self, model: ErrorModel, only_parts: frozenset[str] | None) -> DrawnSums:
+        basket = self.basket
+        kept = None if only_parts is None else np.array([part in only_parts for part in basket.parts])
+        is_split = bool(basket.at_edge.any() and basket.elsewhere.any())
+        sums: list[DispersionSums] = []
+        tops: list[FloatArray] = []
+        edge_shares: list[FloatArray] = []
+        for values in self._blocks(model):
+            if kept is not None:
+                np.multiply(values, kept, out=values)
+            by_owner = basket.by_owner(values)
+            named = by_owner[:, ~basket.is_residual]
+            sums.append(dispersion_sums(named, by_owner[:, basket.is_residual]))
+            tops.append(top_sums(named)[:, -1])
+            if is_split:
+                edge, other = (values[:, mask].sum(axis=1) for mask in (basket.at_edge, basket.elsewhere))
+                edge_shares.append(ratio(edge, edge + other))
+        return DrawnSums(
+            DispersionSums.joined(sums), np.concatenate(tops), np.concatenate(edge_shares) if is_split else None
+        )
 
     @cached_property
     def _sigma(self) -> tuple[FloatArray, int]:
         return lognormal_sigma(self.basket.p5, self.basket.p95)
 
-    @cached_property
-    def _independent(self) -> FloatArray:
+    def _blocks(self, model: ErrorModel) -> Iterator[FloatArray]:
+        """(n, N) values, some draws after the other; a block is good until the next is asked for."""
         basket = self.basket
-        draws = draws_for(len(basket.value))
-        random = generator("independent", basket.release.release_id, basket.include_list.id)
-        if basket.series.uncertainty == "counts":
-            shares: FloatArray = dirichlet_draws(basket.value, random, draws)
-            return shares * float(basket.value.sum())
-        return lognormal_draws(basket.value, self._sigma[0], random.standard_normal((draws, len(basket.value))))
-
-    @cached_property
-    def _correlated(self) -> FloatArray:
-        basket = self.basket
-        if basket.series.uncertainty == "counts":  # a sample's errors are what they are; there is one model only
-            return self._independent
-        # Seeded by the series and not by the release: what moves all values of one release moves those of the others too.
-        normal = generator("correlated", basket.series.series).standard_normal(DRAWS)[: draws_for(len(basket.value))]
-        return lognormal_draws(basket.value, self._sigma[0], normal[:, None])
-
-    def _values(self, model: ErrorModel) -> FloatArray:
         if self.is_certain:
-            return self.basket.value[None, :]
-        return self._independent if model == "independent" else self._correlated
+            yield basket.value[None, :].copy()
+            return
+        draws, observations = draws_for(len(basket.value)), len(basket.value)
+        rows = max(_BLOCK_VALUES // observations, 1)
+        sizes = [min(rows, draws - start) for start in range(0, draws, rows)]
+        if basket.series.uncertainty == "counts":
+            random = generator("independent", basket.release.release_id, basket.include_list.id)
+            for size in sizes:
+                yield dirichlet_draws(basket.value, random, size) * float(basket.value.sum())
+            return
+        block = np.empty((sizes[0], observations))
+        if model == "independent":
+            random = generator("independent", basket.release.release_id, basket.include_list.id)
+            for size in sizes:
+                values = block[:size]
+                random.standard_normal(out=values)
+                yield lognormal_draws(basket.value, self._sigma[0], values, out=values)
+            return
+        # Seeded by the series and not by the release: what moves all values of one release moves those of the others too.
+        normal = generator("correlated", basket.series.series).standard_normal(DRAWS)[:draws, None]
+        for start, size in zip(range(0, draws, rows), sizes, strict=True):
+            yield lognormal_draws(basket.value, self._sigma[0], normal[start : start + size], out=block[:size])

@@ -41,7 +41,8 @@ Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(_cale
 ReleaseId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256 of a release's content, 64 lower-case hexadecimal digits."""
 
-Amount = Annotated[float, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0, le=1e50)]
+"""Not negative, and so bounded that sums of squares stay finite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=RULES)

@@ -12,7 +12,8 @@ at once. References: M. O. Hill, "Diversity and Evenness", Ecology 54 (1973); US
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 import numpy as np
@@ -53,6 +54,11 @@ class DispersionSums:
     bucket_total: FloatArray
     bucket_squares: FloatArray
     bucket_logs: FloatArray
+
+    @classmethod
+    def joined(cls, blocks: Sequence[DispersionSums]) -> DispersionSums:
+        """The sums of consecutive blocks of draws, as of one."""
+        return cls(*(np.concatenate([getattr(block, one.name) for block in blocks]) for one in fields(cls)))
 
 
 def dispersion_sums(named: ArrayLike, residual: ArrayLike) -> DispersionSums:
@@ -96,9 +102,15 @@ def top_shares(named: ArrayLike, residual: ArrayLike, treatment: Treatment) -> F
     """
     known, buckets = _checked(named), _checked(residual)
     total = known.sum(-1) if treatment == "dropped" else known.sum(-1) + buckets.sum(-1)
-    padded = np.concatenate([known, np.zeros((*known.shape[:-1], TOP))], axis=-1)
-    largest = np.sort(np.partition(padded, -TOP, axis=-1)[..., -TOP:], axis=-1)[..., ::-1]
-    return ratio(np.cumsum(largest, axis=-1), np.asarray(total)[..., None])
+    return ratio(top_sums(known), np.asarray(total)[..., None])
+
+
+def top_sums(values: FloatArray) -> FloatArray:
+    """Sums of the 1…TOP largest of (…, K) values, shape (…, TOP)."""
+    if values.shape[-1] < TOP:
+        values = np.concatenate([values, np.zeros((*values.shape[:-1], TOP - values.shape[-1]))], axis=-1)
+    largest = np.sort(np.partition(values, -TOP, axis=-1)[..., -TOP:], axis=-1)[..., ::-1]
+    return np.cumsum(largest, axis=-1)
 
 
 def _checked(values: ArrayLike) -> FloatArray:

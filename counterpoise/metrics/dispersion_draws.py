@@ -22,6 +22,9 @@ Z_90 = 1.6448536269514722
 
 INTERVAL = (0.025, 0.975)
 
+MAX_SIGMA = 12.0
+"""Percentiles 17 orders of magnitude apart. A wider error says no more, and its draws would leave the range of a float64."""
+
 
 def generator(*key: object) -> np.random.Generator:
     """A generator that depends on the key alone: equal keys give equal draws on every machine."""
@@ -34,19 +37,26 @@ def lognormal_sigma(p5: FloatArray, p95: FloatArray) -> tuple[FloatArray, int]:
     """(σ of each value, how many were imputed).
 
     A value without quantiles, or with a 5th percentile of zero (no lognormal has one), gets the median σ of those that have them:
-    no stated error is not no error. 0 for all where none has.
+    no stated error is not no error. 0 for all where none has. At most MAX_SIGMA.
     """
     usable = np.isfinite(p5) & np.isfinite(p95) & (p5 > 0)
-    logs = np.log(np.where(usable, p95, 1.0) / np.where(usable, p5, 1.0))
-    sigma = logs / (2.0 * Z_90)
+    with np.errstate(over="ignore"):
+        logs = np.log(np.where(usable, p95, 1.0) / np.where(usable, p5, 1.0))
+    sigma = np.minimum(logs / (2.0 * Z_90), MAX_SIGMA)
     fallback = float(np.median(sigma[usable])) if usable.any() else 0.0
     return np.where(usable, sigma, fallback), int(np.count_nonzero(~usable))
 
 
-def lognormal_draws(median: FloatArray, sigma: FloatArray, normal: FloatArray) -> FloatArray:
-    """median·exp(σ·z), shape (draws, N); `normal` is (draws, N) for independent errors, (draws, 1) for one that moves all."""
-    result: FloatArray = median * np.exp(sigma * normal)
-    return result
+def lognormal_draws(
+    median: FloatArray, sigma: FloatArray, normal: FloatArray, out: FloatArray | None = None
+) -> FloatArray:
+    """median·exp(σ·z), shape (draws, N); `normal` is (draws, N) for independent errors, (draws, 1) for one that moves all.
+
+    Into `out` where it is given, which may be `normal` itself.
+    """
+    values: FloatArray = np.multiply(sigma, normal, out=out)
+    np.exp(values, out=values)
+    return np.multiply(median, values, out=values)
 
 
 def dirichlet_draws(counts: NDArray[np.generic], random: np.random.Generator, draws: int = DRAWS) -> FloatArray:

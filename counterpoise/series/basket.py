@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.contracts.releases import Venue
+from counterpoise.contracts.releases import VENUES, Venue
 from counterpoise.series.catalogue import IncludeList, Series
 from counterpoise.series.release import Release
 
@@ -17,6 +19,10 @@ FloatArray = NDArray[np.float64]
 EDGE_VENUES: frozenset[Venue] = frozenset(("device", "edge"))
 """What counts as the edge: the user's device and the machine beside it. On-premises servers do not."""
 
+_CODES = {venue: code for code, venue in enumerate(VENUES)}
+_EDGE_CODES = tuple(_CODES[venue] for venue in EDGE_VENUES)
+_COLUMNS = attrgetter("owner", "venue", "item", "part", "value", "value_p5", "value_p95", "residual")
+
 
 @dataclass(frozen=True)
 class Basket:
@@ -24,7 +30,7 @@ class Basket:
 
     owners         the O distinct owners, in order; `owner_index` (N,) maps each observation to one
     is_residual    (O,) whether the owner is a residual bucket
-    venues         (N,) where each value runs: by the list's entry, otherwise as the source has it
+    venue_code     (N,) where each value runs, as its place in VENUES: by the list's entry, otherwise as the source has it
     value, p5, p95 (N,); NaN where the source has no quantiles
     missing        entries of the list without an observation: below the source's cutoff or not in it, never zero
     outside        owners of the release that do not count by this list
@@ -36,7 +42,7 @@ class Basket:
     owners: tuple[str, ...]
     is_residual: NDArray[np.bool_]
     owner_index: NDArray[np.intp]
-    venues: tuple[Venue, ...]
+    venue_code: NDArray[np.int8]
     items: tuple[str, ...]
     parts: tuple[str, ...]
     value: FloatArray
@@ -65,6 +71,16 @@ class Basket:
         """(R,) the values of the residual buckets."""
         return self.by_owner(self.value)[self.is_residual]
 
+    @cached_property
+    def at_edge(self) -> NDArray[np.bool_]:
+        """(N,) whether each value runs at the edge."""
+        return np.isin(self.venue_code, _EDGE_CODES)
+
+    @cached_property
+    def elsewhere(self) -> NDArray[np.bool_]:
+        """(N,) whether each value runs at a known venue that is not the edge."""
+        return np.isin(self.venue_code, (*_EDGE_CODES, _CODES["unknown"]), invert=True)
+
     @property
     def named_owners(self) -> tuple[str, ...]:
         """The owners of `named`."""
@@ -82,34 +98,33 @@ def make_basket(release: Release, series: Series, list_id: str, *, only_parts: f
     An owner is a residual bucket where the source or the catalogue says so.
     """
     chosen = series.include_list(list_id)
-    seen = {observation.owner for observation in release.observations}
+    seen = dict.fromkeys(observation.owner for observation in release.observations)
+    counting = {owner: chosen.counts(owner) for owner in seen}
     counted = [
-        observation
+        _COLUMNS(observation)
         for observation in release.observations
-        if chosen.counts(observation.owner) and (only_parts is None or observation.part in only_parts)
+        if counting[observation.owner] and (only_parts is None or observation.part in only_parts)
     ]
-    owners = tuple(sorted({observation.owner for observation in counted}))
-    place = {owner: index for index, owner in enumerate(owners)}
-    buckets = series.residual_owners | {observation.owner for observation in counted if observation.residual}
-    nan = float("nan")
+    owner, venue, item, part, value, p5, p95, residual = zip(*counted, strict=True) if counted else ((),) * 8
+    owners = tuple(dict.fromkeys(owner))  # in order, because keys begin with the owner
+    place = {name: index for index, name in enumerate(owners)}
+    buckets = series.residual_owners.union(compress(owner, residual))
+    listed = {name: _CODES[entry.venue] for name, entry in chosen.by_name.items() if entry.venue is not None}
     return Basket(
         release=release,
         series=series,
         include_list=chosen,
         owners=owners,
-        is_residual=np.array([owner in buckets for owner in owners], dtype=np.bool_),
-        owner_index=np.array([place[observation.owner] for observation in counted], dtype=np.intp),
-        venues=tuple(_venue(chosen, observation.owner, observation.venue) for observation in counted),
-        items=tuple(observation.item for observation in counted),
-        parts=tuple(observation.part for observation in counted),
-        value=np.array([observation.value for observation in counted], dtype=np.float64),
-        p5=np.array([nan if o.value_p5 is None else o.value_p5 for o in counted], dtype=np.float64),
-        p95=np.array([nan if o.value_p95 is None else o.value_p95 for o in counted], dtype=np.float64),
+        is_residual=np.array([name in buckets for name in owners], dtype=np.bool_),
+        owner_index=np.array([place[name] for name in owner], dtype=np.intp),
+        venue_code=np.array(
+            [listed.get(name, _CODES[where]) for name, where in zip(owner, venue, strict=True)], dtype=np.int8
+        ),
+        items=item,
+        parts=part,
+        value=np.array(value, dtype=np.float64),
+        p5=np.array(p5, dtype=np.float64),  # None is NaN
+        p95=np.array(p95, dtype=np.float64),
         missing=tuple(name for name in chosen.by_name if name not in seen),
-        outside=tuple(sorted(owner for owner in seen if not chosen.counts(owner))),
+        outside=tuple(name for name, counts in counting.items() if not counts),
     )
-
-
-def _venue(chosen: IncludeList, owner: str, venue: Venue) -> Venue:
-    entry = chosen.by_name.get(owner)
-    return venue if entry is None or entry.venue is None else entry.venue

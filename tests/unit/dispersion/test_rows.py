@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from counterpoise.contracts.releases import VENUES, Observation
+from counterpoise.metrics.dispersion_draws import generator
 from counterpoise.series.basket import make_basket
 from counterpoise.series.catalogue import Series
 from counterpoise.series.load import load_catalogue, parse_series
@@ -188,7 +189,34 @@ def test_fewer_draws_for_large_releases() -> None:
     many = release(*(obs("a", 1, part=f"{index:04}") for index in range(2_000)))
     draws = ValueDraws(make_basket(many, series("p5_p95"), "some"))
     assert draws.imputed == 2_000
-    assert draws.by_mask("independent", np.ones(2_000, dtype=np.bool_)).shape == (512,)
+    assert {sums.top.shape for sums in draws.sums().values()} == {(512,)}
+
+
+def test_draws_in_blocks_are_draws_at_once() -> None:
+    # 300 values: 1,747 draws, 218 of them a block. The same stream of normals, taken whole, owner by owner.
+    quantiles = {"value_p5": 50.0, "value_p95": 200.0}
+    parts = [f"{index:03}" for index in range(100)]
+    one = release(
+        *(obs(owner, 100, part=part, **quantiles) for owner in ("a", "b", "Rest") for part in parts),
+    )
+    drawn = ValueDraws(make_basket(one, series("p5_p95"), "some")).sums()["independent"]
+    normal = generator("independent", one.release_id, "some").standard_normal((1_747, 300))
+    values = 100 * np.exp(normal * np.log(4) / 3.2897072539)
+    rest, a, b = (values[:, start : start + 100].sum(axis=1) for start in (0, 100, 200))  # capitals sort first
+    assert drawn.sums.named_total == pytest.approx(a + b)
+    assert drawn.sums.named_squares == pytest.approx(a**2 + b**2)
+    assert drawn.sums.bucket_total == pytest.approx(rest)
+    assert drawn.top == pytest.approx(a + b)
+    assert drawn.edge_share == pytest.approx(a / (a + b)), "a runs on devices, b in a hyperscaler's hall"
+
+
+def test_absurdly_wide_percentiles_have_finite_rows() -> None:
+    one = release(obs("a", 1, value_p5=1e-300, value_p95=1e50), obs("b", 1e50, value_p5=1e49, value_p95=1e50))
+    d2 = dispersion_rows(one, series("p5_p95"))[0].independent.d2
+    assert d2 is not None
+    assert 1.0 <= d2[0] <= d2[1] <= 2.0 + 1e-9
+    with pytest.raises(ValueError, match="less than or equal"):
+        obs("a", 1.1e50)
 
 
 def quarter(end: str, *observations: Observation, **head: object) -> Release:
