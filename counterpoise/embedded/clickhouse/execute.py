@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import partial
 
 from counterpoise.embedded.clickhouse import blocks, insert, packets, statements
-from counterpoise.embedded.clickhouse.access import SELECTS, refuse
+from counterpoise.embedded.clickhouse.access import SELECTS, refuse, refuse_outside
 from counterpoise.embedded.clickhouse.blocks import Block
 from counterpoise.embedded.clickhouse.channel import Channel
 from counterpoise.embedded.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError
@@ -39,6 +39,7 @@ class Statement:
             return
         kind = self._session.classify(self._sql)
         refuse(self._session, word, kind)
+        refuse_outside(self._session, self._sql, kind)
         with self._channel.watching(self._session.interrupt) as watch:
             try:
                 if word in SELECTS and kind == "READ_ONLY":

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from counterpoise.clock import SystemClock
 from counterpoise.embedded.clickhouse import compression, insert, statements
-from counterpoise.embedded.clickhouse.access import refuse
+from counterpoise.embedded.clickhouse.access import refuse, refuse_outside
 from counterpoise.embedded.clickhouse.auth import User, Users
 from counterpoise.embedded.clickhouse.engine import Engine
 from counterpoise.embedded.clickhouse.exceptions import ServerError
@@ -209,6 +209,7 @@ class _Handler(BaseHTTPRequestHandler):
         word = statements.first_word(sql)
         kind = session.classify(sql)
         refuse(session, word, kind, read_only=read_only)
+        refuse_outside(session, sql, kind)
         named = None
         if word not in statements.KEEP_FORMAT:
             sql, named = statements.split_format(sql)

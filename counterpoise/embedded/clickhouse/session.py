@@ -238,6 +238,13 @@ class Session:
             raise ServerError(62, "Syntax error: multi-statements are not allowed.")
         return str(found["query_class"].name)
 
+    def formatted(self, sql: str) -> str | None:
+        """The statement as the engine's parser writes it, on one line; None where it does not parse."""
+        answer = self.query(f"SELECT formatQuerySingleLineOrNull({quote_string(sql)})", "JSONCompact")
+        self.progress.clear()  # nothing of the client's was read
+        found: str | None = json.loads(answer.bytes())["data"][0][0]
+        return found
+
     def describe(self, target: str, parameters: Mapping[str, str] | None = None) -> list[Described]:
         """The columns of a table, a table function, or a query in brackets."""
         answer = self.query(f"DESCRIBE TABLE {target}\n", "JSONCompact", parameters)

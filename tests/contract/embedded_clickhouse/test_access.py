@@ -59,6 +59,40 @@ def test_the_reader_does_nothing_else(reader: Client, sql: str) -> None:
     assert reader.execute("SELECT 1") == [(1,)]
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT file('{path}')",
+        "SELECT `file`('{path}')",
+        "SELECT /* ' */ \"file\" /* ' */ ('{path}')",
+        "SELECT `fi\\x6ce`('{path}')",
+        "SELECT arrayMap(file, ['{path}'])",
+        "SELECT * APPLY(file) FROM (SELECT '{path}' AS a)",
+        "SELECT arrayMap({{f:Identifier}}, ['{path}'])",
+        "EXPLAIN actions = 1 SELECT file('{path}')",
+        "DESCRIBE file('{path}', 'CSVWithNames')",
+        "DESC TABLE url('http://127.0.0.1:1/', 'CSVWithNames')",
+    ],
+)
+def test_the_reader_cannot_look_outside_of_the_database(server: Server, reader: Client, sql: str) -> None:
+    """Least of all into the file that holds the other user's password."""
+    reader.execute("SET param_f = 'file'")
+    with pytest.raises(ServerException) as caught:
+        reader.execute(sql.format(path=server.directory / "password"))
+    assert caught.value.code == 164
+    assert PASSWORD not in str(caught.value)
+
+
+def test_the_reader_may_speak_of_files(reader: Client) -> None:
+    assert reader.execute("SELECT 'file', \"a file\" FROM (SELECT 'my \\'file\\'' AS `a file`)") == [
+        ("file", "my 'file'")
+    ]
+    assert reader.execute("DESCRIBE (SELECT 1 AS filed)")[0][:2] == ("filed", "UInt8")
+    assert reader.execute("DESCRIBE TABLE system.one")[0][:2] == ("dummy", "UInt8")
+    with pytest.raises(ServerException, match="Syntax error"):
+        reader.execute("SELECT file( FROM")
+
+
 def test_the_reader_cannot_insert_blocks_or_change_settings(reader: Client) -> None:
     assert code_of(reader.execute, "INSERT INTO FUNCTION null('a UInt8') VALUES", [(1,)]) == 164
     assert code_of(reader.execute, "SELECT 1", settings={"max_threads": 7}) == 164

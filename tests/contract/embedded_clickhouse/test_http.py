@@ -118,6 +118,7 @@ def test_the_reader_only_reads(ask: Http) -> None:
     assert ask("SELECT 5", headers=headers).body == "5\n"
     assert ask("CREATE DATABASE theirs", headers=headers).code == 164
     assert ask("SELECT 1", headers=headers, max_threads=7).code == 164
+    assert ask("SELECT file('/etc/passwd')", headers=headers).code == 164
 
 
 def test_formats_parameters_and_settings(ask: Http) -> None:
