@@ -45,6 +45,17 @@ class Seldom(logging.Filter):
         return True
 
 
+class NoTracebackOfOutages(logging.Filter):
+    """Put a library's traceback of a connection that failed into its line: it ends in the socket module, and tells no more."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, OSError | EOFError) and record.name.partition(".")[0] in _NOISY:
+            record.msg, record.args = f"{record.getMessage()}: {error or type(error).__name__}", ()
+            record.exc_info = record.exc_text = None
+        return True
+
+
 def configure_logging(
     format: Literal["text", "json"],  # noqa: A002
     level: str,
@@ -92,6 +103,7 @@ def configure_logging(
     )
     if number > logging.DEBUG:
         handler.addFilter(Seldom())
+        handler.addFilter(NoTracebackOfOutages())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)

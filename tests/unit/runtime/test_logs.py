@@ -2,6 +2,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import structlog
@@ -94,3 +95,24 @@ def test_a_library_that_repeats_itself_is_heard_once_a_minute() -> None:
     now = 160.0
     assert remark("aiokafka", 7)
     assert [remark("streams", 7), remark("streams", 7)] == [True, True], "our own lines are never dropped"
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_an_outage_is_one_line_without_a_traceback_and_a_bug_is_not(
+    style: Literal["text", "json"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(style, "info")
+    for name, error in (
+        ("clickhouse_driver.connection", ConnectionRefusedError(111, "refused")),
+        ("faust", ValueError("a bug")),
+    ):
+        try:
+            raise error
+        except (OSError, ValueError):
+            logging.getLogger(name).warning("Failed to %s", "connect", exc_info=True)
+    said = capsys.readouterr().err
+    outage, *bug = said.splitlines()
+    assert "Failed to connect: [Errno 111] refused" in outage
+    assert "Traceback" not in outage
+    assert "Traceback" in "".join(bug)
+    assert "ValueError: a bug" in "".join(bug)
