@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 
 from counterpoise.contracts.releases import Coverage, Kind, Layer, Observation, ReleaseEvent
@@ -19,6 +20,9 @@ CHUNK_OBSERVATIONS = 1_000
 RELEASE_FORMAT = "counterpoise-release/1"
 
 ObservationKey = tuple[str, str, str, str]
+
+_CONTENT = attrgetter("owner", "venue", "value", "value_p5", "value_p95", "residual", "part", "item")
+_KEY = attrgetter("owner", "venue", "part", "item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +67,23 @@ class Release:
     head: Head
     observations: tuple[Observation, ...]
 
-    @cached_property
+    @property
     def release_id(self) -> str:
         """SHA-256 over head and observations; equal content has equal ids, however it was chunked or ordered."""
-        return _digest(self.head.fields(), self.observations)
+        return self._ids[0]
 
-    @cached_property
+    @property
     def values_id(self) -> str:
         """As `release_id` without the publication time: tells a source that published the same again from one that changed."""
-        head = {name: value for name, value in self.head.fields().items() if name != "published_at_ms"}
-        return _digest(head, self.observations)
+        return self._ids[1]
+
+    @cached_property
+    def _ids(self) -> tuple[str, str]:
+        # Together, for nearly all of the work is the text of the observations.
+        head = self.head.fields()
+        observations = _canonical([_CONTENT(observation) for observation in self.observations])
+        unpublished = {name: value for name, value in head.items() if name != "published_at_ms"}
+        return _digest(head, observations), _digest(unpublished, observations)
 
     @property
     def order(self) -> tuple[int, str]:
@@ -102,15 +113,16 @@ class Release:
 
 def key_of(observation: Observation) -> ObservationKey:
     """Return what identifies an observation in its release."""
-    return observation.owner, observation.venue, observation.part, observation.item
+    key: ObservationKey = _KEY(observation)
+    return key
 
 
 def make_release(head: Head, observations: Iterable[Observation]) -> Release:
     """Return the release; ValueError where two observations have the same key."""
-    ordered = tuple(sorted(observations, key=key_of))
-    for first, second in pairwise(ordered):
-        if key_of(first) == key_of(second):
-            raise ValueError(f"two observations of {key_of(first)!r} in one release of {head.series}")
+    ordered = tuple(sorted(observations, key=_KEY))
+    for first, second in pairwise(map(_KEY, ordered)):
+        if first == second:
+            raise ValueError(f"two observations of {first!r} in one release of {head.series}")
     return Release(head, ordered)
 
 
@@ -136,11 +148,10 @@ def withdrawal(release: Release, withdrawn_at_ms: int) -> ReleaseEvent:
     )
 
 
-def _digest(head: dict[str, Any], observations: Sequence[Observation]) -> str:
-    content = [
-        RELEASE_FORMAT,
-        head,
-        [[o.owner, o.venue, o.value, o.value_p5, o.value_p95, o.residual, o.part, o.item] for o in observations],
-    ]
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+def _digest(head: dict[str, Any], observations: str) -> str:
+    text = f"[{_canonical(RELEASE_FORMAT)},{_canonical(head)},{observations}]"
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _canonical(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
