@@ -102,17 +102,16 @@ def test_an_outage_is_one_line_without_a_traceback_and_a_bug_is_not(
     style: Literal["text", "json"], capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logging(style, "info")
-    for name, error in (
-        ("clickhouse_driver.connection", ConnectionRefusedError(111, "refused")),
-        ("faust", ValueError("a bug")),
-    ):
-        try:
-            raise error
-        except (OSError, ValueError):
-            logging.getLogger(name).warning("Failed to %s", "connect", exc_info=True)
-    said = capsys.readouterr().err
-    outage, *bug = said.splitlines()
+    try:
+        raise ConnectionRefusedError(111, "refused")
+    except OSError:
+        logging.getLogger("clickhouse_driver.connection").warning("Failed to %s", "connect", exc_info=True)
+    try:
+        raise ValueError("a mistake")
+    except ValueError:
+        logging.getLogger("faust").warning("Failed", exc_info=True)
+    outage, *bug = capsys.readouterr().err.splitlines()
     assert "Failed to connect: [Errno 111] refused" in outage
     assert "Traceback" not in outage
     assert "Traceback" in "".join(bug)
-    assert "ValueError: a bug" in "".join(bug)
+    assert "ValueError: a mistake" in "".join(bug)
