@@ -26,43 +26,55 @@ class Sight:
 
 
 class StallWatch:
-    """One watch a process. A stall is `stall_after_seconds` in which the process had something to do and did nothing, while
-    everything that it needs answered and it did not say that it waits. A process that waits is none as long as it goes on saying so:
-    one that says nothing any more, for SILENT_AFTER_SECONDS at least, was frozen in its wait.
+    """One watch a process. A stall is `stall_after_seconds` in which everything that the process needs answered, and it
+
+    - said nothing any more (and SILENT_AFTER_SECONDS have passed): it was frozen, in whatever it was at, a start or a wait included;
+    - or did not say that it waits, had something to do, and did nothing;
+    - or did not say that it waits, and its main loop, that once went round, stood still.
     """
 
     def __init__(self, stall_after_seconds: float) -> None:
-        self._limit_seconds = stall_after_seconds
-        self._since: float | None = None
-        self._last_marks: tuple[Any, ...] | None = None
+        self._stall_after_seconds = stall_after_seconds
+        self._said = _Unchanged()
+        self._done = _Unchanged()
 
     def look(self, now: float, sight: Sight) -> str | None:
         """Take one look at monotonic time `now`; return why it is a stall, or None."""
         status = sight.status
         if status is None or status.get("state") == "stopped" or not sight.sinks_answer:
-            self._since = self._last_marks = None
+            self._said, self._done = _Unchanged(), _Unchanged()
             return None
-        if status.get("state") == "waiting":
-            return self._look_at_waiting(now, status.get("updated_at"))
-        beats = status.get("last_beat_at")
-        has_work = bool(sight.lag)
-        marks = (status.get("last_progress_at"), sight.committed) if has_work else (beats,)
-        marks = (has_work, *marks)
-        if marks != self._last_marks or (not has_work and beats is None):
-            self._last_marks, self._since = marks, now
-            return None
-        if self._since is None or now - self._since < self._limit_seconds:
-            return None
-        stood = f"{now - self._since:.0f} s"
-        if has_work:
-            return f"no progress for {stood} with {sight.lag} messages waiting, while Kafka and ClickHouse answer"
-        return f"its main loop stood still for {stood}, while Kafka and ClickHouse answer"
+        return self._silence(now, status) or self._standstill(now, status, sight)
 
-    def _look_at_waiting(self, now: float, said_at: float | None) -> str | None:
-        marks = ("waiting", said_at)
-        if marks != self._last_marks or said_at is None:
-            self._last_marks, self._since = marks, now
+    def _silence(self, now: float, status: Mapping[str, Any]) -> str | None:
+        silent_seconds = self._said.seconds(now, status.get("updated_at"))
+        if silent_seconds < max(self._stall_after_seconds, SILENT_AFTER_SECONDS):
             return None
-        if self._since is None or now - self._since < max(self._limit_seconds, SILENT_AFTER_SECONDS):
+        what = "it waited, and has" if status.get("state") == "waiting" else "it has"
+        return f"{what} said nothing for {silent_seconds:.0f} s, while Kafka and ClickHouse answer"
+
+    def _standstill(self, now: float, status: Mapping[str, Any], sight: Sight) -> str | None:
+        beat_at = status.get("last_beat_at")
+        if status.get("state") == "waiting" or (not sight.lag and beat_at is None):
+            self._done = _Unchanged()
             return None
-        return f"it waited, and has said nothing for {now - self._since:.0f} s, while Kafka and ClickHouse answer"
+        marks = (status.get("last_progress_at"), sight.committed) if sight.lag else (beat_at,)
+        still_seconds = self._done.seconds(now, (bool(sight.lag), *marks))
+        if still_seconds < self._stall_after_seconds:
+            return None
+        if sight.lag:
+            return f"no progress for {still_seconds:.0f} s with {sight.lag} messages waiting, while Kafka and ClickHouse answer"
+        return f"its main loop stood still for {still_seconds:.0f} s, while Kafka and ClickHouse answer"
+
+
+class _Unchanged:
+    """For how long a mark has been what it is. None is no mark: it is never old."""
+
+    def __init__(self) -> None:
+        self._mark: object = None
+        self._since = 0.0
+
+    def seconds(self, now: float, mark: object) -> float:
+        if mark is None or mark != self._mark:
+            self._mark, self._since = mark, now
+        return now - self._since

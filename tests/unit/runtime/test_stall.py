@@ -73,3 +73,15 @@ def test_one_that_was_frozen_while_it_waited_is_a_stall_and_one_that_goes_on_say
         None,
         "it waited, and has said nothing for 15 s, while Kafka and ClickHouse answer",
     ]
+
+
+def test_one_that_was_frozen_before_its_main_loop_began_is_a_stall_while_another_does_its_work() -> None:
+    frozen = [(at, sight(state="starting", updated_at=3.0, committed=at)) for at in range(0, 121, 5)]
+    *before, after = looks(*frozen)
+    assert set(before) == {None}
+    assert after == "it has said nothing for 120 s, while Kafka and ClickHouse answer"
+
+
+def test_silence_counts_through_work_that_comes_and_goes() -> None:
+    frozen = [(at, sight(lag=at % 2, updated_at=3.0, last_beat_at=2.0, committed=at)) for at in range(0, 121, 5)]
+    assert looks(*frozen)[-1] == "it has said nothing for 120 s, while Kafka and ClickHouse answer"
