@@ -1,4 +1,4 @@
-"""What a service is doing right now, as a file in its run directory and over HTTP on loopback: both hold the same JSON.
+"""What a service is doing right now, as a file in its run directory and over HTTP on loopback, where both hold the same JSON.
 
 `working` makes progress or has nothing to do; `waiting` cannot go on until something else answers, and says since when. The
 supervisor, `counterpoise status` and health checks read it; nothing else depends on it.
@@ -12,12 +12,15 @@ import socket
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from counterpoise.clock import Clock
 
 _HOST = socket.gethostname()
+_LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 
 ServiceState = Literal["starting", "working", "waiting", "stopped"]
 
@@ -133,9 +136,10 @@ class ServiceStatus:
             }
 
     def serve(self, host: str, port: int) -> int:
-        """Answer GET /health (200, or 503 while waiting or stopped) and GET /live (200) from now on; return the port.
+        """Answer GET /health (200, or 503 while waiting or stopped), /live (200) and /metrics from now on; return the port.
 
-        OSError where the address is taken.
+        On a loopback address only requests for a loopback name are answered: a web page that points a name of its own there
+        (DNS rebinding) is not. OSError where the address is taken.
         """
         server = _HealthServer((host, port), self)
         self._server = server
@@ -191,6 +195,14 @@ class _HealthServer(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], status: ServiceStatus) -> None:
         self.status = status
         super().__init__(address, _HealthHandler)
+        self.on_loopback = ip_address(str(self.server_address[0])).is_loopback
+
+    def takes(self, host: str) -> bool:
+        """Whether a request's Host header is one to answer."""
+        try:
+            return not self.on_loopback or urlsplit("//" + host).hostname in _LOOPBACK_NAMES
+        except ValueError:
+            return False
 
 
 class _HealthHandler(BaseHTTPRequestHandler):
@@ -198,13 +210,20 @@ class _HealthHandler(BaseHTTPRequestHandler):
     timeout = 10
 
     def do_GET(self) -> None:
+        if not self.server.takes(self.headers.get("Host") or ""):
+            self.send_error(403)
+            return
         snapshot = self.server.status.snapshot()
-        if self.path not in ("/health", "/live"):
+        kind, body = "application/json", json.dumps(snapshot, default=str).encode() + b"\n"
+        if self.path == "/metrics":
+            from counterpoise.telemetry.metrics import CONTENT_TYPE, exposition  # noqa: PLC0415 - only where one is asked
+
+            kind, body = CONTENT_TYPE, exposition(snapshot)
+        elif self.path not in ("/health", "/live"):
             self.send_error(404)
             return
-        body = json.dumps(snapshot, default=str).encode() + b"\n"
-        self.send_response(200 if snapshot["healthy"] or self.path == "/live" else 503)
-        self.send_header("Content-Type", "application/json")
+        self.send_response(503 if self.path == "/health" and not snapshot["healthy"] else 200)
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

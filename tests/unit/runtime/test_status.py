@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from counterpoise.clock import ManualClock
 from counterpoise.telemetry.status import ServiceStatus, read_status
@@ -90,6 +91,66 @@ def test_health_answers_200_while_working_and_503_while_waiting_and_live_answers
         assert (answer.status_code, answer.json()["waiting_on"], answer.json()["health_port"]) == (503, "slack", port)
         assert client.get("/live").status_code == 200
         assert client.get("/elsewhere").status_code == 404
+
+
+def scraped(text: str) -> dict[tuple[str, ...], float]:
+    """Every sample by name and label values (service last), as Prometheus' own parser reads them."""
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_metrics_are_what_prometheus_reads(status: ServiceStatus, clock: ManualClock) -> None:
+    port = status.serve("127.0.0.1", 0)
+    status.progress(7, height=800_000, hash="00ab", last_block_time=900)
+    status.count('odd "kind"\n')
+    clock.advance(30)
+    status.waiting("clickhouse", "refused")
+    status.set(stale=None, rules=6.5)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+        answer = client.get("/metrics")
+        assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+        assert scraped(answer.text) == {
+            ("counterpoise_healthy", "streams"): 0.0,
+            ("counterpoise_start_timestamp_seconds", "streams"): 1_000.0,
+            ("counterpoise_last_progress_timestamp_seconds", "streams"): 1_000.0,
+            ("counterpoise_waiting_since_timestamp_seconds", "clickhouse", "streams"): 1_030.0,
+            ("counterpoise_events_total", "events", "streams"): 7.0,
+            ("counterpoise_events_total", 'odd "kind"\n', "streams"): 1.0,
+            ("counterpoise_info", "height", "streams"): 800_000.0,
+            ("counterpoise_info", "last_block_time", "streams"): 900.0,
+            ("counterpoise_info", "rules", "streams"): 6.5,
+        }
+        status.working()
+        names = {name for name, *_ in scraped(client.get("/metrics").text)}
+        assert "counterpoise_waiting_since_timestamp_seconds" not in names
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1:8082", 200),
+        ("localhost", 200),
+        ("[::1]:8082", 200),
+        ("evil.example:8082", 403),
+        ("[", 403),
+        ("", 403),
+    ],
+)
+def test_a_name_that_somebody_else_points_at_loopback_is_refused(
+    status: ServiceStatus, host: str, expected: int
+) -> None:
+    port = status.serve("127.0.0.1", 0)
+    with httpx.Client(trust_env=False) as client:
+        assert client.get(f"http://127.0.0.1:{port}/live", headers={"Host": host}).status_code == expected
+
+
+def test_where_other_machines_may_ask_any_name_is_answered(status: ServiceStatus) -> None:
+    port = status.serve("0.0.0.0", 0)  # noqa: S104 - as a container does
+    with httpx.Client(trust_env=False) as client:
+        assert client.get(f"http://127.0.0.1:{port}/live", headers={"Host": "streams:8082"}).status_code == 200
 
 
 def test_closing_writes_stopped_and_twice_does_no_harm(tmp_path: Path, status: ServiceStatus) -> None:
