@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.deadletters import MAX_PAYLOAD_BYTES, DeadLetter, letter_id
 from counterpoise.contracts.envelope import BadEvent
-from streams.chain_fold import Rejected
 
 SERVICE = "streams"
 MAX_DETAIL_CHARACTERS = 2_000
@@ -26,6 +24,10 @@ class RawMessage:
     offset: int
     key: bytes | None
     value: bytes | None
+
+
+Bad = tuple[RawMessage, BadEvent]
+"""What is wrong, and the message that it stood in."""
 
 
 def dead_letter(bad: BadEvent, message: RawMessage, seen_at_ms: int) -> DeadLetter:
@@ -56,20 +58,3 @@ def parsed_letter(message: RawMessage, seen_at_ms: int) -> DeadLetter:
     except ValidationError as error:
         detail = f"not a dead letter: {error.error_count()} fields are wrong"
         return dead_letter(BadEvent(-1, "not-a-dead-letter", detail, raw), message, seen_at_ms)
-
-
-def bad_event(rejected: Rejected, index: int) -> BadEvent:
-    """A well-formed event that the chain refuses, as a bad one."""
-    return BadEvent(index, rejected.reason, rejected.detail, _payload(rejected.event))
-
-
-def misplaced(event: BlockEvent, index: int, partition: int, expected: int) -> BadEvent:
-    """A well-formed event in a partition that its chain does not belong to: its message had another key."""
-    detail = (
-        f"chain {event.chain!r} belongs to partition {expected}, not {partition}: the message's key is not the chain"
-    )
-    return BadEvent(index, "wrong-partition", detail, _payload(event))
-
-
-def _payload(event: BlockEvent) -> bytes:
-    return event.model_dump_json(exclude_defaults=True).encode()

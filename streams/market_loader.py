@@ -37,8 +37,6 @@ _GROWTH = """
 """
 _CATALOGUE = "SELECT series, argMax(catalogue_id, version) FROM series_log GROUP BY series"
 
-_EPOCHS = "SELECT role, max(epoch) FROM epochs_log WHERE startsWith(role, {prefix:String}) GROUP BY role"
-
 _ASYMMETRY = """
     SELECT toString(knowledge), toString(kind), slot, inputs_id FROM asymmetry_log FINAL
     WHERE series = {series:String} AND list_id = {list:String} AND chain = {chain:String} AND view = {view:String}
@@ -177,12 +175,6 @@ def block_hashes(clickhouse: ClickHouse, chain: str, heights: Iterable[int]) -> 
         return {}
     rows = clickhouse.query(_HASHES, {"chain": chain, "heights": wanted})
     return {int(height): str(block_hash) for height, block_hash in rows}
-
-
-def claimed_epochs(clickhouse: ClickHouse, prefix: str) -> dict[str, int]:
-    """The newest epoch of every role whose name begins so."""
-    rows = clickhouse.query(_EPOCHS, {"prefix": prefix})
-    return {str(role): int(epoch) for role, epoch in rows}
 
 
 def _growth_row(row: tuple[Any, ...]) -> GrowthRow:

@@ -8,21 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clock import Clock
-from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.pairs import PAIR_KIND, PairEvent
 from counterpoise.contracts.scores import ScoreEvent
-from counterpoise.contracts.topics import EDGE_AI, PAIRS, Topic
+from counterpoise.contracts.topics import EDGE_AI, PAIRS
 from counterpoise.deadletter_limit import DeadLetterLimit
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings import Settings
-from counterpoise.telemetry.status import ServiceStatus
 from streams.agents.batches import add_batch_agent
 from streams.app import StreamsApp, raw_topic
 from streams.dead_letter_box import RawMessage
 from streams.market_worker import MarketWorker
 from streams.pair_worker import PairWorker
 from streams.pairs import score_pair_events
+from streams.sender import Sender
+from streams.store import Store
+from streams.waiting import Patience
 
 _REFRESH_SECONDS = 2.0
 _RELEASE_MESSAGES = 16
@@ -31,46 +31,33 @@ _PAIR_MESSAGES = 500
 _PAIR_WITHIN_SECONDS = 0.5
 """Messages of one pair that come close together are one look at it."""
 
-Send = Callable[[Topic, str, bytes], Awaitable[None]]
 Guarded = Callable[[Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 
 class MarketSide:
-    """`guarded` and `send` are the service's own: they end the process on a bug and wait for a broker that is away."""
+    """`guarded` is the service's own: it ends the process on a bug."""
 
     def __init__(
         self,
         settings: Settings,
         connect: Callable[[], ClickHouse],
         *,
-        clock: Clock,
-        status: ServiceStatus,
-        stopping: Callable[[], bool],
+        patience: Patience,
         guarded: Guarded,
-        send: Send,
+        sender: Sender,
     ) -> None:
         self._settings = settings
-        self._clock = clock
         self._guarded = guarded
-        self._send = send
+        self._sender = sender
         self._catalogue = load_catalogue()
         limit = DeadLetterLimit(settings.streams.dead_letter_limit_window, settings.streams.dead_letter_limit_ratio)
         self._releases = MarketWorker(
-            connect,
-            dataset=settings.dataset,
-            catalogue=self._catalogue,
-            status=status,
-            clock=clock,
-            limit=limit,
-            stopping=stopping,
+            Store(connect(), patience), dataset=settings.dataset, catalogue=self._catalogue, limit=limit
         )
         self._pairs = PairWorker(
-            connect,
+            Store(connect(), patience),
             dataset=settings.dataset,
             catalogue=self._catalogue,
-            status=status,
-            clock=clock,
-            stopping=stopping,
             month_ends_only=settings.streams.asymmetry_days == "month_ends",
         )
         # A thread each: a history that is scored anew takes its time, and what arrives meanwhile is stored.
@@ -119,14 +106,11 @@ class MarketSide:
         await self._tell(score_pair_events(self._catalogue, score))
 
     async def close(self) -> None:
-        """Close both clients."""
+        """Close both clients and end both threads."""
         await _run(self._release_thread, self._releases.close)
         await _run(self._pair_thread, self._pairs.close)
-
-    def shut_down(self) -> None:
-        """Leave the threads; what they are at is not waited for."""
-        self._release_thread.shutdown(wait=False, cancel_futures=True)
-        self._pair_thread.shutdown(wait=False, cancel_futures=True)
+        self._release_thread.shutdown()
+        self._pair_thread.shutdown()
 
     async def _process_releases(self, messages: Sequence[RawMessage]) -> None:
         await self._guarded(lambda: _run(self._release_thread, self._releases.handle, messages), self._tell)
@@ -136,14 +120,7 @@ class MarketSide:
 
     async def _tell(self, events: Sequence[PairEvent]) -> None:
         for event in events:
-            value = encode(
-                [event],
-                kind=PAIR_KIND,
-                dataset=self._settings.dataset,
-                producer="streams",
-                sent_at_ms=int(self._clock.now() * 1000),
-            )
-            await self._send(PAIRS, event.key, value)
+            await self._sender.send_event(PAIRS, event.key, event, PAIR_KIND)
 
 
 async def _run(thread: ThreadPoolExecutor, work: Callable[..., Any], *arguments: Any) -> Any:

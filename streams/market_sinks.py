@@ -6,11 +6,10 @@ compared as a whole. Any call may raise RetryableError; calling it again with th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.columns import concatenate
-from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
 from counterpoise.clickhouse.rows.releases import (
     chunk_columns,
     current_columns,
@@ -19,7 +18,6 @@ from counterpoise.clickhouse.rows.releases import (
     release_columns,
 )
 from counterpoise.clickhouse.rows.series import series_columns, series_entry_columns
-from counterpoise.contracts.deadletters import DeadLetter
 from counterpoise.contracts.releases import ReleaseEvent
 from counterpoise.series.catalogue import Series
 from counterpoise.testing.crash import crash_point
@@ -37,19 +35,12 @@ from streams.market_columns import (
 )
 from streams.releases import Current, StoredRelease
 
-_FIRST_VERSION = 1
-"""Of a dead letter: see `streams.sinks`."""
-
 
 class MarketSinks:
     """The tables of the AI side. One thread at a time."""
 
     def __init__(self, clickhouse: ClickHouse) -> None:
         self.clickhouse = clickhouse
-
-    def write_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        """Store letters; one that is stored already stays as it is."""
-        self.clickhouse.insert("dead_letters_log", dead_letter_columns(letters, _FIRST_VERSION))
 
     def write_catalogue(self, entries: Sequence[Series], version: int) -> None:
         """Make these entries of the catalogue the current ones."""
@@ -60,6 +51,13 @@ class MarketSinks:
         """What arrived, as it came."""
         self.clickhouse.insert("release_chunks_log", chunk_columns(events, [event_json(e) for e in events], version))
         crash_point("streams-after-chunks")
+
+    def delete_chunks(self, series: str, release_ids: Collection[str]) -> None:
+        """Drop all that arrived of releases that never became whole."""
+        self.clickhouse.execute(
+            "DELETE FROM release_chunks_log WHERE series = {series:String} AND release_id IN {ids:Array(String)}",
+            {"series": series, "ids": sorted(release_ids)},
+        )
 
     def write_releases(
         self, stored: Sequence[StoredRelease], rows: Sequence[ReleaseRows], catalogue_id: str, version: int

@@ -6,30 +6,23 @@ from what is written are written. So messages may come late, twice or not at all
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from itertools import islice
-from typing import TypeVar
 
-from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.clock import Clock
-from counterpoise.contracts.envelope import BadEvent, decode
 from counterpoise.contracts.pairs import PAIR_KIND, PairEvent
 from counterpoise.series.catalogue import Catalogue
-from counterpoise.telemetry.status import ServiceStatus
+from streams.arrivals import Fault, unpack
 from streams.asymmetry import Pair, RowKey
 from streams.asymmetry_fold import AsymmetryChanges, AsymmetryFold
 from streams.attribution_store import current_id, read_set
-from streams.dead_letter_box import RawMessage, dead_letter
+from streams.dead_letter_box import RawMessage
 from streams.loader import stored_chains
 from streams.market_loader import (
     asymmetry_written,
     block_hashes,
     block_stretch,
-    claimed_epochs,
     scored_tip,
     stored_contents,
     stored_events,
@@ -39,9 +32,7 @@ from streams.mining_days import MiningDays
 from streams.mining_side import MiningSide
 from streams.pairs import PAIR_WINDOW_BLOCKS, pair_partition, pairs_of
 from streams.releases import ReleaseFold
-from streams.waiting import until_done
-
-T = TypeVar("T")
+from streams.store import Store
 
 DAYS_A_STEP = 60
 """Folded and written at once when a history is built: what a crash makes us fold again, and how often progress shows."""
@@ -89,27 +80,14 @@ class _Pair:
 
 
 class PairWorker:
-    """See the module. `connect` opens a ClickHouse client; it is called in the worker's own thread."""
+    """See the module. The store is used in the worker's own thread alone."""
 
-    def __init__(
-        self,
-        connect: Callable[[], ClickHouse],
-        *,
-        dataset: str,
-        catalogue: Catalogue,
-        status: ServiceStatus,
-        clock: Clock,
-        stopping: Callable[[], bool],
-        month_ends_only: bool = False,
-    ) -> None:
-        self._connect = connect
+    def __init__(self, store: Store, *, dataset: str, catalogue: Catalogue, month_ends_only: bool = False) -> None:
+        self._store = store
+        self._sinks = MarketSinks(store.clickhouse)
         self._dataset = dataset
         self._catalogue = catalogue
-        self._status = status
-        self._clock = clock
-        self._stopping = stopping
         self._month_ends_only = month_ends_only
-        self._sinks: MarketSinks | None = None
         self._chains: dict[str, _Chain] = {}
         self._releases: dict[str, _Releases] = {}
         self._pairs: dict[str, _Pair] = {}
@@ -128,59 +106,36 @@ class PairWorker:
 
     def handle(self, messages: Sequence[RawMessage]) -> None:
         """Bring the pairs of the messages up to date. Raises only on a bug or a stop."""
-        bad: list[tuple[RawMessage, BadEvent]] = []
+        good, bad = unpack(messages, PairEvent, kind=PAIR_KIND, dataset=self._dataset, fault=self._fault)
         wanted: dict[str, Pair] = {}
-        for message in messages:
-            decoded = decode(message.value, PairEvent, kind=PAIR_KIND, dataset=self._dataset)
-            bad += [(message, event) for event in decoded.bad]
-            for event, index in zip(decoded.events, decoded.indexes, strict=True):
-                pair = self._pair_of(event, message)
-                if pair is None:
-                    detail = f"{event.key} is no pair of the catalogue, or its message had another key"
-                    bad.append((message, BadEvent(index, "unknown-pair", detail, event.model_dump_json().encode())))
-                    continue
-                wanted[pair.key] = pair
-                if event.from_height is not None:
-                    self._mark(event.chain, event.from_height)
+        for one in good:
+            pair = _pair_of(one.event)
+            wanted[pair.key] = pair
+            if one.event.from_height is not None:
+                self._mark(pair.chain, one.event.from_height)
         self._bring_up_to_date(wanted.values())
-        if bad:
-            now_ms = int(self._clock.now() * 1000)
-            letters = [dead_letter(event, message, now_ms) for message, event in bad]
-            self._wait(lambda: self._client().write_dead_letters(letters))
-        self._status.progress(len(messages))
+        self._store.bury(bad)
+        self._store.status.progress(len(messages))
 
     def tick(self) -> None:
         """Heal what was taken over; load again what another worker took from us in between and is ours again."""
-        if self._pairs:
-            epochs = self._wait(lambda: claimed_epochs(self._client().clickhouse, _ROLE))
-            for key, state in tuple(self._pairs.items()):
-                if epochs.get(_ROLE + key, 0) > state.versions.epoch:
-                    del self._pairs[key]
-                    self._unhealed = True
+        for key in self._store.overtaken(_ROLE, {key: state.versions for key, state in self._pairs.items()}):
+            del self._pairs[key]
+            self._unhealed = True
         if self._unhealed:
             self._unhealed = False
-            chains = self._wait(lambda: stored_chains(self._client().clickhouse))
-            pairs = [pair for chain in chains for pair in pairs_of(self._catalogue, chain)]
+            pairs = [pair for chain in self._store.read(stored_chains) for pair in pairs_of(self._catalogue, chain)]
             self._bring_up_to_date(pair for pair in pairs if pair_partition(pair.key) in self._assigned)
 
     def close(self) -> None:
         """Close the client; in the worker's thread."""
-        if self._sinks is not None:
-            self._sinks.clickhouse.close()
-            self._sinks = None
+        self._store.close()
 
-    def _client(self) -> MarketSinks:
-        if self._sinks is None:
-            self._sinks = MarketSinks(self._connect())
-        return self._sinks
-
-    def _wait(self, action: Callable[[], T]) -> T:
-        return until_done(action, on="clickhouse", status=self._status, clock=self._clock, stopping=self._stopping)
-
-    def _pair_of(self, event: PairEvent, message: RawMessage) -> Pair | None:
-        pair = Pair(event.series, event.list_id, event.chain, event.view, event.window_blocks)
-        known = pair in pairs_of(self._catalogue, event.chain)
-        return pair if known and pair_partition(pair.key) == message.partition else None
+    def _fault(self, event: PairEvent, message: RawMessage) -> Fault | None:
+        pair = _pair_of(event)
+        if pair in pairs_of(self._catalogue, event.chain) and pair_partition(pair.key) == message.partition:
+            return None
+        return "unknown-pair", f"{event.key} is no pair of the catalogue, or its message had another key"
 
     def _mark(self, chain: str, from_height: int) -> None:
         state = self._chains.get(chain)
@@ -204,13 +159,14 @@ class PairWorker:
 
     def _look_at_releases(self, series: str) -> None:
         """Take in what arrived of a series since the last look."""
-        clickhouse = self._client().clickhouse
         state = self._releases.setdefault(series, _Releases(ReleaseFold(self._catalogue), revision=1))
-        new = self._wait(lambda: stored_contents(clickhouse, series)) - state.contents
+        here = self._store.read(stored_contents, series)
+        new = here - state.contents
+        state.contents &= here  # what was deleted may come again
         if new:
-            events = self._wait(lambda: stored_events(clickhouse, series, new))
+            events = self._store.read(stored_events, series, new)
             changes = state.fold.apply([event for _, event in events])
-            state.contents.update(content for content, _ in events)
+            state.contents.update(content for content, event in events if event.release_id not in changes.forgotten)
             state.revision += bool(changes.stored)
 
     def _is_of_use(self, pair: Pair) -> bool:
@@ -218,19 +174,18 @@ class PairWorker:
         if pair.key in self._pairs or self._releases[pair.series].fold.timeline(pair.series):
             self._idle.discard(pair.key)
             return True
-        if pair.key not in self._idle and not self._wait(lambda: asymmetry_written(self._client().clickhouse, pair)):
+        if pair.key not in self._idle and not self._store.read(asymmetry_written, pair):
             self._idle.add(pair.key)
         return pair.key not in self._idle
 
     def _look_at_chain(self, chain: str) -> _Chain | None:
         """Take in the blocks that were written since the last look; None while the chain has no attribution yet."""
-        clickhouse = self._client().clickhouse
-        attribution_id = self._wait(lambda: current_id(clickhouse, chain))
+        attribution_id = self._store.read(current_id, chain)
         if attribution_id is None:
             return None
         state = self._chains.get(chain)
         if state is None or state.days.attribution_set.attribution_id != attribution_id:
-            attribution_set = self._wait(lambda: read_set(clickhouse, attribution_id))
+            attribution_set = self._store.read(read_set, attribution_id)
             state = self._chains[chain] = _Chain(MiningDays(chain, attribution_set, PAIR_WINDOW_BLOCKS))
         if state.dirty_from is not None:
             self._read_blocks(state, attribution_id, state.dirty_from)
@@ -238,13 +193,13 @@ class PairWorker:
         return state
 
     def _read_blocks(self, state: _Chain, attribution_id: str, from_height: int) -> None:
-        clickhouse, chain = self._client().clickhouse, state.days.chain
+        read, chain = self._store.read, state.days.chain
         state.days.cut(from_height)
-        tip = self._wait(lambda: scored_tip(clickhouse, chain, attribution_id))
+        tip = read(scored_tip, chain, attribution_id)
         held = state.days.tip_height
         low = from_height if held is None else held + 1
         if tip is not None and low <= tip:
-            stretch = self._wait(lambda: block_stretch(clickhouse, chain, attribution_id, low, tip))
+            stretch = read(block_stretch, chain, attribution_id, low, tip)
             # Anything else is the middle of a switch: whoever writes it tells us when it is done.
             if stretch is not None and (held is None or stretch.from_height == low):
                 state.days.extend(stretch.from_height, stretch.times, stretch.codes)
@@ -254,7 +209,7 @@ class PairWorker:
         tip_height = state.days.tip_height
         known = {height: block_hash for height, block_hash in state.ends.values() if height < from_height}
         wanted = {*heights.values(), *(() if tip_height is None else (tip_height,))} - known.keys()
-        known |= self._wait(lambda: block_hashes(clickhouse, chain, wanted))
+        known |= read(block_hashes, chain, wanted)
         state.ends = {day: (height, known[height]) for day, height in heights.items() if height in known}
         full = tip_height in known and tip_height is not None and self._is_full(state.days, tip_height)
         state.tip = (tip_height, known[tip_height]) if full and tip_height is not None else None
@@ -285,9 +240,8 @@ class PairWorker:
         self._drop_strays(state)
 
     def _load(self, pair: Pair, attribution_id: str) -> _Pair:
-        clickhouse = self._client().clickhouse
-        versions = Versions(self._wait(lambda: claim_epoch(clickhouse, _ROLE + pair.key)))
-        written = self._wait(lambda: asymmetry_written(clickhouse, pair))
+        versions = self._store.claim(_ROLE + pair.key)
+        written = self._store.read(asymmetry_written, pair)
         return _Pair(
             pair,
             AsymmetryFold(self._catalogue, [pair], written),
@@ -314,12 +268,14 @@ class PairWorker:
         strays = [key for key in state.strays if not has_row(key[3])]
         state.strays.clear()
         for start in range(0, len(strays), DAYS_A_STEP):
-            gone = list(islice(strays, start, start + DAYS_A_STEP))
-            self._write(state, AsymmetryChanges(removed=gone))
+            self._write(state, AsymmetryChanges(removed=strays[start : start + DAYS_A_STEP]))
 
     def _write(self, state: _Pair, changes: AsymmetryChanges) -> None:
         if changes.rows or changes.removed:
-            version = state.versions.next()
-            self._wait(lambda: self._client().write_asymmetry(state.pair, changes, version))
-            self._status.count("asymmetry_rows", len(changes.rows))
-        self._status.progress(0)
+            self._store.write(self._sinks.write_asymmetry, state.pair, changes, state.versions.next())
+            self._store.status.count("asymmetry_rows", len(changes.rows))
+        self._store.status.progress(0)
+
+
+def _pair_of(event: PairEvent) -> Pair:
+    return Pair(event.series, event.list_id, event.chain, event.view, event.window_blocks)

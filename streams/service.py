@@ -17,13 +17,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from aiokafka.errors import KafkaError
 
-from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.clock import Clock, SystemClock
-from counterpoise.contracts.base import Contract
-from counterpoise.contracts.envelope import encode
+from counterpoise.contracts.blocks import BlockRequest
 from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent
 from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, DEAD_LETTERS, EDGE_AI, PAIRS, SCORES, Topic
 from counterpoise.deadletter_limit import DeadLetterLimit
@@ -38,13 +36,16 @@ from streams.app import StreamsApp, create_app, raw_topic
 from streams.block_worker import BlockWorker
 from streams.dead_letter_box import RawMessage
 from streams.market_side import MarketSide
+from streams.sender import Sender
+from streams.store import Store
 from streams.topic_identity import TopicIdentity
-from streams.waiting import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, StoppingError, until_done
+from streams.waiting import FIRST_WAIT_SECONDS, Patience, StoppingError
 
 EXIT_BUG = 70
 EXIT_CONFIG = 2
 EXIT_TOPICS_CHANGED = 75
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _REFRESH_SECONDS = 2.0
 _REQUEST_SECONDS = 2.0
 _IDENTITY_SECONDS = 1.0
@@ -58,9 +59,16 @@ T = TypeVar("T")
 def run_streams(
     settings: Settings, *, clock: Clock | None = None, stop: threading.Event | None = None, status: ServiceStatus
 ) -> None:
-    """Run until SIGTERM, SIGINT or `stop`. ConfigError for what no retry helps; a bug ends the process with code 70."""
+    """Run until SIGTERM, SIGINT or `stop`. ConfigError for what no retry helps; a bug ends the process with code 70.
+
+    The first signal lets finish and acknowledge what is under way; a second one ends the process where it stands: what is not
+    acknowledged comes again.
+    """
     service = StreamsService(settings, clock or SystemClock(), stop or threading.Event(), status)
-    asyncio.run(service.main())
+    try:
+        asyncio.run(service.main())
+    finally:
+        service.ignore_signals()  # the loop has given them back; what is left of the process takes no time
 
 
 class StreamsService:
@@ -68,30 +76,24 @@ class StreamsService:
 
     def __init__(self, settings: Settings, clock: Clock, stop: threading.Event, status: ServiceStatus) -> None:
         self._settings = settings
-        self._clock = clock
         self._stop = stop
         self._status = status
         self._bootstrap = kafka_bootstrap(settings)
         target = clickhouse_target(settings)
-        self._connect: Callable[[], ClickHouse] = partial(connect, target, settings.dataset)
-        self._worker = BlockWorker(
-            self._connect,
-            dataset=settings.dataset,
-            status=status,
-            clock=clock,
-            limit=DeadLetterLimit(settings.streams.dead_letter_limit_window, settings.streams.dead_letter_limit_ratio),
-            stopping=stop.is_set,
-        )
+        open_client = partial(connect, target, settings.dataset)
+        self._patience = Patience(status, clock, stop.is_set)
+        self._sender = Sender(self._producer, settings.dataset, self._patience)
+        self._store = Store(open_client(), self._patience)
+        limit = DeadLetterLimit(settings.streams.dead_letter_limit_window, settings.streams.dead_letter_limit_ratio)
+        self._worker = BlockWorker(self._store, dataset=settings.dataset, limit=limit)
         # One thread: the worker's state, its ClickHouse session and the order of its writes need no lock.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="fold")
         self._market = MarketSide(
             settings,
-            self._connect,
-            clock=clock,
-            status=status,
-            stopping=stop.is_set,
+            open_client,
+            patience=self._patience,
             guarded=self._guarded,
-            send=self._send,
+            sender=self._sender,
         )
         read = (BLOCKS, EDGE_AI, PAIRS, DEAD_LETTERS)
         self._topics = TopicIdentity(self._bootstrap, tuple(topic.full_name(settings.dataset) for topic in read))
@@ -100,9 +102,9 @@ class StreamsService:
     async def main(self) -> None:
         """Prepare, run Faust, and watch over both until told to stop."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):  # not in the main thread
-                loop.add_signal_handler(number, self._stop.set)
+        with contextlib.suppress(ValueError, RuntimeError):  # not in the main thread
+            for number in _SIGNALS:
+                loop.add_signal_handler(number, self._take_signal)
         try:
             await loop.run_in_executor(self._executor, self._prepare)
         except StoppingError:
@@ -120,32 +122,27 @@ class StreamsService:
         finally:
             await self._shut_down(app)
 
+    def ignore_signals(self) -> None:
+        """Take no more signals, where they were taken."""
+        with contextlib.suppress(ValueError):
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
+
+    def _take_signal(self) -> None:
+        if self._stop.is_set():
+            log.warning("told twice to stop: leaving what is under way, which comes again")
+            self._die(0)
+        self._stop.set()
+
     def _prepare(self) -> None:
         """Topics and dataset, waited for as long as it takes."""
-        settings = self._settings
-        until_done(
+        settings, wait = self._settings, self._patience.until_done
+        wait(
             lambda: ensure_topics(self._bootstrap, settings.dataset, settings.kafka.replication_factor),
             on="kafka",
-            status=self._status,
-            clock=self._clock,
-            stopping=self._stop.is_set,
         )
-        until_done(
-            self._topics.has_changed,
-            on="kafka",
-            status=self._status,
-            clock=self._clock,
-            stopping=self._stop.is_set,
-        )
-        clickhouse = self._connect()
-        until_done(
-            lambda: open_dataset(clickhouse, settings.dataset_of),
-            on="clickhouse",
-            status=self._status,
-            clock=self._clock,
-            stopping=self._stop.is_set,
-        )
-        clickhouse.close()
+        wait(self._topics.has_changed, on="kafka")
+        self._store.read(open_dataset, settings.dataset_of)
 
     def _build(self) -> StreamsApp:
         settings = self._settings
@@ -235,56 +232,36 @@ class StreamsService:
 
     async def _send_scores(self, scores: Sequence[ScoreEvent]) -> None:
         for score in scores:
-            await self._send(
-                SCORES,
-                score.chain,
-                encode(
-                    [score],
-                    kind=SCORE_KIND,
-                    dataset=self._settings.dataset,
-                    producer="streams",
-                    sent_at_ms=int(self._clock.now() * 1000),
-                ),
-            )
+            await self._sender.send_event(SCORES, score.chain, score, SCORE_KIND)
             crash_point("streams-after-score")
             await self._market.scored(score)
 
-    async def _send_requests(self, requests: Sequence[Contract]) -> None:
+    async def _send_requests(self, requests: Sequence[BlockRequest]) -> None:
         for request in requests:
-            await self._send(BLOCK_REQUESTS, request.chain, request.model_dump_json().encode())  # type: ignore[attr-defined]
+            await self._sender.send(BLOCK_REQUESTS, request.chain, request.model_dump_json().encode())
 
-    async def _send(self, topic: Topic, key: str, value: bytes) -> None:
-        """Send until it is acknowledged; a broker that is down is waited for."""
-        app = self._app
-        wait_seconds = FIRST_WAIT_SECONDS
-        while True:
-            try:
-                producer = await app.maybe_start_producer()  # type: ignore[union-attr]
-                await producer.send_and_wait(
-                    topic.full_name(self._settings.dataset), key.encode(), value, None, None, headers={}
-                )
-            except KafkaError as error:
-                self._status.waiting("kafka", f"{topic.name}: {error!r}")
-                if self._stop.is_set():
-                    raise StoppingError("stopped while waiting for kafka") from error
-                await asyncio.sleep(wait_seconds)
-                wait_seconds = min(LONGEST_WAIT_SECONDS, wait_seconds * 2)
-            else:
-                if wait_seconds != FIRST_WAIT_SECONDS:
-                    self._status.working()
-                return
+    async def _producer(self) -> Any:
+        if self._app is None:
+            raise RuntimeError("nothing is sent before the app is built")
+        return await self._app.maybe_start_producer()
 
     async def _shut_down(self, app: StreamsApp) -> None:
         """Let Faust finish and commit what is under way; a sink that hangs must not hang the stop."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(app.stop(), _STOP_SECONDS)
-            await self._in_thread(self._worker.close)
-            await self._market.close()
-        self._market.shut_down()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        try:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await app.stop()
+                await self._market.close()
+                await self._in_thread(self._worker.close)
+                self._executor.shutdown()
+        except TimeoutError:
+            log.warning("something hangs: leaving what is under way, which comes again", after_seconds=_STOP_SECONDS)
+            self._die(0)
 
     def _die(self, code: int) -> None:
         """End the process without any further commit."""
         with contextlib.suppress(Exception):
-            self._status.flush()
+            if code == 0:
+                self._status.close()
+            else:
+                self._status.flush()
         os._exit(code)

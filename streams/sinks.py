@@ -9,14 +9,9 @@ from counterpoise.clickhouse.columns import Column, concatenate
 from counterpoise.clickhouse.rows.attributions import attribution_columns
 from counterpoise.clickhouse.rows.blocks import block_columns
 from counterpoise.clickhouse.rows.concentration import concentration_columns, tombstone_columns
-from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
-from counterpoise.contracts.deadletters import DeadLetter
 from counterpoise.testing.crash import crash_point
 from streams.chain_fold import FoldResult, Scored
 from streams.concentration import VIEWS, WINDOWS_BLOCKS
-
-_FIRST_VERSION = 1
-"""Of a dead letter: a redelivered one must not undo the mark that it was replayed, which has a higher version."""
 
 
 class Sinks:
@@ -58,10 +53,6 @@ class Sinks:
     def undo_heights(self, heights: Sequence[int], *, chain: str, attribution_id: str, version: int) -> None:
         """Tombstones for heights that no block stands under any more."""
         self.clickhouse.insert("concentration_log", self._tombstones(heights, chain, attribution_id, version))
-
-    def write_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        """Store letters; one that is stored already stays as it is."""
-        self.clickhouse.insert("dead_letters_log", dead_letter_columns(letters, _FIRST_VERSION))
 
     def _tombstones(self, heights: Sequence[int], chain: str, attribution_id: str, version: int) -> dict[str, Column]:
         return tombstone_columns(

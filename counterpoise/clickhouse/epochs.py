@@ -44,3 +44,12 @@ def highest_epoch(ch: ClickHouse, role: str) -> int:
     """The newest epoch that anybody claimed for a role; 0 where nobody did."""
     [(highest,)] = ch.query("SELECT max(epoch) FROM epochs_log WHERE role = {role:String}", {"role": role})
     return int(highest)
+
+
+def claimed_epochs(ch: ClickHouse, prefix: str) -> dict[str, int]:
+    """The newest epoch of every role whose name begins with `prefix`."""
+    rows = ch.query(
+        "SELECT role, max(epoch) FROM epochs_log WHERE startsWith(role, {prefix:String}) GROUP BY role",
+        {"prefix": prefix},
+    )
+    return {str(role): int(epoch) for role, epoch in rows}

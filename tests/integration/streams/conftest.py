@@ -26,6 +26,12 @@ def own_engines(own_kafka: RunningKafka, own_clickhouse: ClickHouseServer, tmp_p
 
 
 @pytest.fixture
+def own_clickhouse_engines(kafka: RunningKafka, own_clickhouse: ClickHouseServer, tmp_path: Path) -> Engines:
+    """The session's broker, and a ClickHouse that the test may kill, freeze and restart."""
+    return Engines(kafka, own_clickhouse, tmp_path / "lines")
+
+
+@pytest.fixture
 def line(engines: Engines) -> Iterator[Line]:
     """A dataset on the shared engines."""
     with line_on(engines) as found:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -12,12 +15,15 @@ from counterpoise.kafka.partition import partition_of
 from counterpoise.kafka.topics import ensure_topics
 from streams.service import EXIT_TOPICS_CHANGED
 from tests.engines import kafka_engine
-from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, Worker, line_on, wait_for
+from tests.integration.streams.line import ROOT, SMALL_BATCHES, Engines, Line, Worker, line_on, wait_for
 from tests.integration.streams.script import Part, send
 from tests.integration.streams.tables import assert_consistent, assert_same
 
 LONGER_THAN_LIMITS_SECONDS = 12.0
 """Over twice the session (2 s) and the rebalance limit (6 s) of these tests' groups."""
+
+NOTICED_WITHIN_SECONDS = 6.0
+"""A look every 2 s, a status file every 0.5 s, and room for a busy machine."""
 
 
 def wait_until_mid_work(line: Line, worker: Worker, blocks: int = 600) -> None:
@@ -25,8 +31,9 @@ def wait_until_mid_work(line: Line, worker: Worker, blocks: int = 600) -> None:
     assert line.lag() > 10, "there is nothing left to interrupt"
 
 
-def assert_waits_for(worker: Worker, what: str) -> None:
-    wait_for(lambda: worker.status().get("waiting_on") == what, f"the status to wait for {what}", 20, worker.tail)
+def assert_waits_for(worker: Worker, what: str, within_seconds: float = 20.0) -> None:
+    waits = f"the status to wait for {what}"
+    wait_for(lambda: worker.status().get("waiting_on") == what, waits, within_seconds, worker.tail)
     status = worker.status()
     assert status["state"] == "waiting" and not status["healthy"] and status["wait_reason"]
     assert status["waiting_since"] <= time.time()
@@ -53,6 +60,36 @@ def test_clickhouse_killed_mid_stream_and_away_for_longer_than_all_limits(
         wait_for(lambda: worker.status()["state"] == "working", "work again", 10)
         assert_consistent(line)
         assert_same(line, undisturbed)
+        assert worker.stop() == 0, worker.tail()
+
+
+def test_an_idle_worker_says_that_clickhouse_is_away(own_clickhouse_engines: Engines) -> None:
+    """Nothing was ever sent, so there is nothing to write and nothing to look after: it asks all the same."""
+    with line_on(own_clickhouse_engines, "idle") as line:
+        worker = line.start()
+        wait_for(lambda: worker.status().get("state") == "working", "the start", 30, worker.tail)
+        own_clickhouse_engines.clickhouse.kill()
+        killed_at = time.time()
+        assert_waits_for(worker, "clickhouse", within_seconds=NOTICED_WITHIN_SECONDS)
+        assert killed_at < worker.status()["waiting_since"] < killed_at + NOTICED_WITHIN_SECONDS
+        told = subprocess.run(
+            [sys.executable, "-m", "counterpoise", "status", "--json"],
+            check=False,
+            env=line.environment("w0"),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert told.returncode == 1, told.stderr
+        [streams] = [one for one in json.loads(told.stdout)["services"] if one["name"] == "streams"]
+        assert (streams["state"], streams["healthy"], streams["status"]["waiting_on"]) == (
+            "waiting",
+            False,
+            "clickhouse",
+        )
+        own_clickhouse_engines.clickhouse.restart()
+        wait_for(lambda: worker.status()["state"] == "working", "the end of the wait", 15, worker.tail)
         assert worker.stop() == 0, worker.tail()
 
 

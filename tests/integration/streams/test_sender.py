@@ -1,0 +1,82 @@
+"""The broker goes away under the producer: the sender waits, says so, and sends."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from faust.exceptions import ProducerSendError
+
+from counterpoise.clock import SystemClock
+from counterpoise.contracts.topics import BLOCK_REQUESTS
+from counterpoise.embedded.ports import free_port
+from counterpoise.kafka.clients import make_consumer
+from counterpoise.kafka.topics import ensure_topics
+from counterpoise.settings import KafkaSettings, Settings
+from counterpoise.telemetry.status import ServiceStatus
+from streams.app import StreamsApp, create_app
+from streams.sender import Sender
+from streams.waiting import Patience, StoppingError
+from tests.engines import RunningKafka
+
+REQUEST_SECONDS = 1.0
+"""How long the client itself tries; 20 minutes by default."""
+
+
+def app_on(bootstrap: str, tmp_path: Path) -> StreamsApp:
+    async def nothing() -> None:
+        return None
+
+    app = create_app(Settings.load(dataset="sending", state_dir=tmp_path), bootstrap, nothing)
+    app.conf.producer_request_timeout = REQUEST_SECONDS
+    return app
+
+
+def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: RunningKafka, tmp_path: Path) -> None:
+    """The producer does not know the topic yet, and nobody is there to ask: Faust wraps that error in one of its own."""
+
+    async def run(status: ServiceStatus) -> tuple[str | None, str | None]:
+        app = app_on(own_kafka.bootstrap, tmp_path)
+        producer = await app.maybe_start_producer()
+        own_kafka.kill()
+        try:
+            with pytest.raises(ProducerSendError):
+                await producer.send_and_wait(BLOCK_REQUESTS.full_name("sending"), b"k", b"v", None, None, {})
+            sender = Sender(app.maybe_start_producer, "sending", Patience(status, SystemClock(), lambda: False))
+            sending = asyncio.create_task(sender.send(BLOCK_REQUESTS, "bitcoin", b"please"))
+            while status.snapshot()["waiting_on"] is None:
+                assert not sending.done(), sending
+                await asyncio.sleep(0.05)
+            waited = status.snapshot()
+            own_kafka.restart()
+            ensure_topics(own_kafka.bootstrap, "sending")
+            await asyncio.wait_for(sending, 30)
+            return waited["waiting_on"], waited["wait_reason"]
+        finally:
+            await producer.stop()
+
+    with ServiceStatus("streams", tmp_path / "run", SystemClock()) as status:
+        status.working()
+        on, reason = asyncio.run(run(status))
+        assert on == "kafka" and reason is not None and reason.startswith("block-requests.v1: ")
+        assert status.snapshot()["state"] == "working"
+    name = BLOCK_REQUESTS.full_name("sending")
+    consumer = make_consumer(own_kafka.bootstrap, (name,), client_id="test", group_id=None, kafka=KafkaSettings())
+    try:
+        found = [record.value for records in consumer.poll(timeout_ms=10_000).values() for record in records]
+    finally:
+        consumer.close()
+    assert found == [b"please"]
+
+
+def test_a_stop_ends_the_wait(tmp_path: Path) -> None:
+    async def run(status: ServiceStatus) -> None:
+        app = app_on(f"127.0.0.1:{free_port()}", tmp_path)
+        sender = Sender(app.maybe_start_producer, "sending", Patience(status, SystemClock(), lambda: True))
+        with pytest.raises(StoppingError, match="stopped while waiting for kafka"):
+            await asyncio.wait_for(sender.send(BLOCK_REQUESTS, "bitcoin", b"please"), 20)
+
+    with ServiceStatus("streams", tmp_path / "run", SystemClock()) as status:
+        asyncio.run(run(status))
+        assert status.snapshot()["waiting_on"] == "kafka"

@@ -1,0 +1,67 @@
+"""Told to stop: once, and it finishes what is under way; twice, and it leaves at once. Either way nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.integration.streams.blocks import branch
+from tests.integration.streams.line import SMALL_BATCHES, Engines, line_on, wait_for
+from tests.integration.streams.test_reorgs import assert_chain
+
+AT_ONCE_SECONDS = 5.0
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_a_stop_that_hangs(own_clickhouse_engines: Engines, number: signal.Signals) -> None:
+    """ClickHouse freezes in the middle of the work: the stop waits for it, and a person who does not says so again."""
+    blocks = branch(400)
+    clickhouse = own_clickhouse_engines.clickhouse.process.pid
+    with line_on(own_clickhouse_engines, "twice") as line:
+        worker = line.start(settings=SMALL_BATCHES)
+        line.send(blocks, events_per_message=4)
+        wait_for(lambda: line.ch.query("SELECT count() FROM blocks")[0][0] > 40, "work", 30, worker.tail)
+        os.kill(clickhouse, signal.SIGSTOP)
+        try:
+            os.kill(worker.pid, number)
+            time.sleep(1.5)
+            assert worker.is_alive(), "it did not wait for what was under way"
+            os.kill(worker.pid, number)
+            assert worker.wait(AT_ONCE_SECONDS) == 0, worker.tail()
+        finally:
+            os.kill(clickhouse, signal.SIGCONT)
+        assert "told twice to stop" in worker.log()
+        assert "Traceback" not in worker.log(), worker.tail()
+        assert (worker.status()["state"], worker.status()["pid"]) == ("stopped", worker.pid)
+        assert line.lag() > 0, "there was nothing left to interrupt"
+        again = line.start()
+        line.drain()
+        assert_chain(line, blocks)
+        for _ in range(2):  # at rest
+            os.kill(again.pid, number)
+        assert again.wait(AT_ONCE_SECONDS) == 0, again.tail()
+        assert "Traceback" not in again.log(), again.tail()
+        assert again.status()["state"] == "stopped"
+
+
+@pytest.mark.soak
+def test_a_stop_that_hangs_ends_by_itself(own_clickhouse_engines: Engines) -> None:
+    """Within the supervisor's patience of 30 s, and in order."""
+    clickhouse = own_clickhouse_engines.clickhouse.process.pid
+    with line_on(own_clickhouse_engines, "hangs") as line:
+        worker = line.start()
+        line.send(branch(20))
+        line.drain()
+        os.kill(clickhouse, signal.SIGSTOP)
+        try:
+            time.sleep(2.5)  # a look of every 2 s is under way
+            os.kill(worker.pid, signal.SIGTERM)
+            assert worker.wait(28) == 0, worker.tail()
+        finally:
+            os.kill(clickhouse, signal.SIGCONT)
+        assert "Traceback" not in worker.log(), worker.tail()
+        assert worker.status()["state"] == "stopped"
