@@ -76,9 +76,13 @@ class Follower:
         return Batch(tuple(complete), tuple(bad))
 
     def give_up(self, bad: Sequence[BadItem]) -> None:
-        """These can never be blocks: do not ask for them again and again."""
+        """These are no blocks as they are: do not ask for them again and again."""
         for item in bad:
             self._known[item.key] = self._floor
+
+    def try_again(self, block_hash: str) -> None:
+        """Ask for this one again when it is met, though it was given up."""
+        self._known.pop(block_hash, None)
 
     def _walk(self, block_hash: str) -> tuple[list[BlockEvent], list[BadItem]]:
         """Blocks from this one back to a known one, highest first."""

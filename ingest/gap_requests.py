@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import structlog
@@ -106,31 +107,30 @@ class GapRequests:
         return True
 
 
-def answer(source: BlockSource, request: BlockRequest) -> Batch:
-    """The blocks that a request is about, lowest first, as far as the source has them. Raises StaleSourceError.
+def answer(source: BlockSource, request: BlockRequest) -> Iterator[Batch]:
+    """The blocks that a request is about, lowest first, in batches, as far as the source has them. Raises StaleSourceError.
 
     A short range is walked back from the hash, whatever branch it is on; a long one is fetched by height and then the hash, if that
     was not among them.
     """
     from_height = max(request.from_height, request.to_height - MAX_WALK_BLOCKS)
-    events: list[BlockEvent] = []
-    bad: list[BadItem] = []
+    have: set[str] = set()
     if not isinstance(source, LiveSource) or request.to_height - from_height > _WALK_BLOCKS:
         for batch in source.blocks(from_height, request.to_height):
-            events.extend(batch.events)
-            bad.extend(batch.bad)
-    if isinstance(source, LiveSource) and all(event.hash != request.hash for event in events):
-        walked: list[BlockEvent] = []
-        block_hash = request.hash
-        have = {event.hash for event in events}
-        while block_hash not in have and len(walked) <= _WALK_BLOCKS:
-            batch = source.block(block_hash)
-            bad.extend(batch.bad)
-            if not batch.events:
-                break
-            walked.append(batch.events[0])
-            if batch.events[0].height <= from_height:
-                break
-            block_hash = batch.events[0].prev_hash
-        events.extend(reversed(walked))
-    return Batch(tuple(events), tuple(bad))
+            have.update(event.hash for event in batch.events)
+            yield batch
+    if isinstance(source, LiveSource) and request.hash not in have:
+        yield _walked_back(source, request.hash, from_height, have)
+
+
+def _walked_back(source: LiveSource, block_hash: str, from_height: int, have: Collection[str]) -> Batch:
+    walked: list[BlockEvent] = []
+    while block_hash not in have and len(walked) <= _WALK_BLOCKS:
+        batch = source.block(block_hash)
+        if not batch.events:
+            return Batch(tuple(reversed(walked)), batch.bad)
+        walked.append(batch.events[0])
+        if batch.events[0].height <= from_height:
+            break
+        block_hash = batch.events[0].prev_hash
+    return Batch(tuple(reversed(walked)))

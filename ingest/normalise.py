@@ -112,6 +112,8 @@ def _event(**fields: Any) -> BlockEvent:
 
 
 def _mapping(value: object, what: str, *, reason: str = "bad-block") -> Mapping[str, Any]:
+    if value is None:
+        raise DeadLetterError(reason, f"{what} is missing")
     if not isinstance(value, Mapping):
         raise DeadLetterError(reason, f"{what} is {type(value).__name__}, expected an object")
     return value

@@ -16,6 +16,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError, KafkaTimeoutError
 
+from counterpoise.contracts.base import Contract
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.deadletters import MAX_PAYLOAD_BYTES, DeadLetter, letter_id
 from counterpoise.contracts.envelope import encode
@@ -65,7 +66,7 @@ class Publisher:
         self._events_per_message = settings.ingest.events_per_message
         self._waiter = waiter
         self._status = status
-        self._name = f"ingest@{socket.gethostname()}:{os.getpid()}"[:200]
+        self._name = f"{status.snapshot()['service']}@{socket.gethostname()}:{os.getpid()}"[:200]
         self._blocks_topic = BLOCKS.full_name(settings.dataset)
         self._dead_letters_topic = DEAD_LETTERS.full_name(settings.dataset)
         self._producer: KafkaProducer | None = None
@@ -90,14 +91,20 @@ class Publisher:
 
     def send(self, events: Sequence[BlockEvent]) -> None:
         """Publish blocks of one chain, in order. Returns when they are on their way; `flush` makes sure that they arrived."""
-        sent_at_ms = int(self._waiter.clock.now() * 1000)
         size = self._events_per_message
         for start in range(0, len(events), size):
-            self._send_blocks(events[start : start + size], sent_at_ms)
+            self.send_events(BLOCKS, BLOCK_KIND, events[0].chain, events[start : start + size])
 
-    def send_encoded(self, topic: Topic, key: str, value: bytes, events: int) -> None:
-        """Publish one message that is encoded already, in its place among the others; `events` are in it."""
-        self._enqueue(_Message(topic.full_name(self._dataset), key.encode(), value, events))
+    def send_events(self, topic: Topic, kind: str, key: str, events: Sequence[Contract]) -> None:
+        """Publish events of one key as one message, or as several where they are large together; as `send` for the rest."""
+        sent_at_ms = int(self._waiter.clock.now() * 1000)
+        value = encode(events, kind=kind, dataset=self._dataset, producer=self._name, sent_at_ms=sent_at_ms)
+        if len(value) > TARGET_MESSAGE_BYTES and len(events) > 1:
+            half = len(events) // 2
+            self.send_events(topic, kind, key, events[:half])
+            self.send_events(topic, kind, key, events[half:])
+            return
+        self._enqueue(_Message(topic.full_name(self._dataset), key.encode(), value, len(events)))
 
     def dead_letter(self, item: BadItem, origin: str) -> None:
         """Publish what cannot be a block, once a process for each payload; `origin` is the source's name."""
@@ -150,15 +157,6 @@ class Publisher:
             producer.close(timeout=1.0)
         except KafkaError:
             _discard(producer)
-
-    def _send_blocks(self, events: Sequence[BlockEvent], sent_at_ms: int) -> None:
-        value = encode(events, kind=BLOCK_KIND, dataset=self._dataset, producer=self._name, sent_at_ms=sent_at_ms)
-        if len(value) > TARGET_MESSAGE_BYTES and len(events) > 1:
-            half = len(events) // 2
-            self._send_blocks(events[:half], sent_at_ms)
-            self._send_blocks(events[half:], sent_at_ms)
-            return
-        self._enqueue(_Message(self._blocks_topic, events[0].chain.encode(), value, len(events)))
 
     def _enqueue(self, message: _Message) -> None:
         while self._in_flight and self._in_flight_bytes + len(message.value) > MAX_IN_FLIGHT_BYTES:

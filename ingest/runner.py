@@ -20,6 +20,7 @@ from ingest.follower import Follower
 from ingest.gap_requests import GapRequests, answer
 from ingest.heights import first_height_since
 from ingest.held import HeldBlocks
+from ingest.held_up import HeldUp
 from ingest.pace import Pace
 from ingest.publisher import Publisher
 from ingest.sources.registry import SOURCES
@@ -97,6 +98,9 @@ class _Ingest:
         self._source_backoff = Backoff(1.0, 60.0)
         self._source_down_since: float | None = None
         self._source_logged_at = 0.0
+        self._held_up = HeldUp(
+            feed, held, waiter=waiter, status=status, after_seconds=settings.ingest.stale_after_seconds
+        )
 
     def run(self, from_height: int | None, from_date: datetime | None) -> None:
         """Until Stopped is raised; starts over from ClickHouse each time the broker lost its memory."""
@@ -123,7 +127,8 @@ class _Ingest:
         while True:
             self._serve_requests(None)
             self._feed.check_broker()
-            self._status.working()
+            if not self._held_up.look():
+                self._status.working()
             self._waiter.pause(_ROUND_SECONDS)
 
     def _follow(self, source: LiveSource, from_height: int | None) -> None:
@@ -156,6 +161,8 @@ class _Ingest:
             try:
                 for block_hash in news.hashes:
                     self._publish_new(follower, follower.new_at(block_hash))
+                for block_hash in self._held_up.retry_due():
+                    follower.try_again(block_hash)
                 if news.changed or clock.monotonic() >= poll_at:
                     poll_at = clock.monotonic() + poll_seconds
                     self._poll(source, follower, heard=news.changed)
@@ -164,6 +171,7 @@ class _Ingest:
                 poll_at = clock.monotonic() + self._source_fails(error)
             self._serve_requests(follower)
             self._feed.check_broker()
+            self._held_up.look(source_is_down=self._source_down_since is not None)
 
     def _poll(self, source: LiveSource, follower: Follower, *, heard: bool) -> None:
         tip = source.tip()
@@ -181,12 +189,21 @@ class _Ingest:
             log.debug("new tip found by polling", height=tip.height)
 
     def _publish_new(self, follower: Follower, batch: Batch) -> None:
+        """Publish what a walk gave: new blocks, and below them at most one that the source does not give whole."""
         if not batch.events and not batch.bad:
             return
-        self._feed.publish(batch)
+        newest = self._feed.newest
+        below = batch.events[0].height - 1 if batch.events else 0 if newest is None else newest.height + 1
+        bad = [
+            item
+            for item in batch.bad
+            if self._held_up.owes(
+                item.key, below if item.height is None else item.height, f"{item.reason}: {item.detail}"
+            )
+        ]
+        self._feed.publish(Batch(batch.events, tuple(bad)))
         self._feed.publisher.flush()
-        follower.published(batch.events)
-        follower.give_up(batch.bad)
+        self._received(follower, batch)
         for event in batch.events:
             log.info("block", height=event.height, hash=event.hash, source=event.source)
 
@@ -195,16 +212,31 @@ class _Ingest:
         for item in bad:
             self._feed.publisher.dead_letter(item, "block-requests")
         for request in requests:
+            problem = f"{self._feed.source.name} does not know it"
+            blocks, is_given = 0, False
             try:
-                batch = answer(self._feed.source, request)
+                for batch in answer(self._feed.source, request):
+                    blocks += len(batch.events)
+                    is_given = is_given or any(event.hash == request.hash for event in batch.events)
+                    problem = next((f"{item.reason}: {item.detail}" for item in batch.bad), problem)
+                    new = tuple(item for item in batch.bad if follower is None or not follower.knows(item.key))
+                    self._feed.publish(Batch(batch.events, new))
+                    self._received(follower, batch)
             except RetryableError as error:
                 log.warning("cannot answer a block request", hash=request.hash, reason=str(error))
-                continue
-            log.info("block request", hash=request.hash, from_height=request.from_height, blocks=len(batch.events))
-            self._status.count("block_requests")
-            self._feed.publish(batch)
-            if follower is not None:
-                follower.published(batch.events)
+                problem = str(error)
+            else:
+                log.info("block request", hash=request.hash, from_height=request.from_height, blocks=blocks)
+                self._status.count("block_requests")
+            if not is_given:
+                self._held_up.owes(request.hash, request.to_height, problem)
+
+    def _received(self, follower: Follower | None, batch: Batch) -> None:
+        """Remember what was published and what was no block."""
+        self._held_up.received(batch)
+        if follower is not None:
+            follower.published(batch.events)
+            follower.give_up(batch.bad)
 
     def _repair_gaps(self) -> None:
         for first, last in self._waiter.until("clickhouse", self._held.gaps):
@@ -258,4 +290,5 @@ class _Ingest:
             self._status.set(stale=None)
         self._source_down_since = None
         self._source_backoff.reset()
-        self._status.working()
+        if not self._held_up.is_so:
+            self._status.working()

@@ -27,7 +27,8 @@ class BitcoindServer:
 
     `fault` makes every answer wrong until it is None again: 503, half a JSON text, forty megabytes, `slow_seconds` of silence, the
     node's own "still starting" (-28), or a connection cut after the request. `rotate_cookie` is what a restart of the node does.
-    `replace` maps a block hash to the JSON to serve in place of its `getblock`. `calls` counts methods.
+    `replace` maps a block hash to the JSON to serve in place of its `getblock`; of the blocks in `without_coinbase` the head is given
+    and no transaction. With `headers_ahead` it is still loading the chain. `calls` counts methods.
     """
 
     def __init__(self, chain: FakeChain, directory: Path) -> None:
@@ -38,7 +39,9 @@ class BitcoindServer:
         self.fault: Fault | None = None
         self.slow_seconds = 1.0
         self.prune_height: int | None = None
+        self.headers_ahead = 0
         self.replace: dict[str, Any] = {}
+        self.without_coinbase: set[str] = set()
         self.calls: Counter[str] = Counter()
         self.requests = 0
         self.largest_answer_bytes = 0
@@ -114,11 +117,11 @@ class BitcoindServer:
         info: dict[str, Any] = {
             "chain": "main",
             "blocks": tip.height,
-            "headers": tip.height,
+            "headers": tip.height + self.headers_ahead,
             "bestblockhash": tip.hash,
             "difficulty": 1.0,
             "time": tip.time,
-            "initialblockdownload": False,
+            "initialblockdownload": self.headers_ahead > 0,
             "pruned": self.prune_height is not None,
             "warnings": [],
         }
@@ -138,6 +141,8 @@ class BitcoindServer:
             return self.replace[block_hash]
         if self.prune_height is not None and block.height < self.prune_height:
             raise _RpcError("Block not available (pruned data)", -1)
+        if block_hash in self.without_coinbase and verbosity > 1:
+            raise _RpcError("Block not available (not fully downloaded)", -1)
         shown = {
             "hash": block.hash,
             "confirmations": self.chain.tip.height - block.height + 1,
@@ -171,7 +176,7 @@ class BitcoindServer:
             raise _RpcError(
                 "The genesis block coinbase is not considered an ordinary transaction and cannot be retrieved", -5
             )
-        if txid != block.coinbase_txid:
+        if txid != block.coinbase_txid or block_hash in self.without_coinbase:
             raise _RpcError("No such transaction found in the provided block", -5)
         return _coinbase(block)
 

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-Fault = Literal["unavailable", "too-many", "malformed", "oversized", "slow", "not-found", "moved"]
+Fault = Literal["unavailable", "too-many", "malformed", "oversized", "slow", "dripping", "not-found", "moved"]
 Query = dict[str, list[str]]
 Answer = Callable[[str, Query], Any]
 """Path and query to a JSON document, to bytes, or to None for 404."""
@@ -22,7 +22,8 @@ class MarketServer:
     """Answers on a free port of loopback; use with `with`.
 
     `answers` maps the beginning of a path to what is served there; the longest wins. `fault` makes every answer wrong until it is
-    None again, `fault_after` lets so many requests pass first. `paths` counts what was asked for, `asked_at` holds when (monotonic
+    None again, `fault_after` lets so many requests pass first; `slow` answers after `slow_seconds`, `dripping` goes on for so long
+    and never ends its answer. `paths` counts what was asked for, `sent` what was given whole, `asked_at` holds when (monotonic
     seconds), `headers` what came with it, by lower-case name. Every answer has an ETag of its content, and 304 is given for it.
     """
 
@@ -34,6 +35,7 @@ class MarketServer:
         self.slow_seconds = 1.0
         self.last_modified: str | None = None
         self.paths: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter()
         self.asked_at: list[float] = []
         self.headers: list[dict[str, str]] = []
         self._lock = threading.Lock()
@@ -158,6 +160,7 @@ class MarketServer:
         if request.headers.get("If-None-Match") == tag:
             request.give(304, b"", more)
         else:
+            self.sent[path] += 1
             request.give(200, body, more)
 
     def _go_wrong(self, request: _Handler, fault: Fault) -> None:
@@ -173,6 +176,8 @@ class MarketServer:
             case "slow":
                 time.sleep(self.slow_seconds)
                 request.give(200, b"{}")
+            case "dripping":
+                request.drip(self.slow_seconds)
             case "not-found":
                 request.give(404, b"{}")
             case "moved":
@@ -215,6 +220,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
         except ConnectionError:
             self.close_connection = True
+
+    def drip(self, seconds: float) -> None:
+        """Begin an answer and go on with it, a byte at a time, for so long."""
+        try:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000000")
+            self.end_headers()
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                self.wfile.write(b" ")
+                time.sleep(0.02)
+        except ConnectionError:
+            pass
+        self.close_connection = True
 
     def log_message(self, *_: Any) -> None:
         """Requests are counted, not logged."""

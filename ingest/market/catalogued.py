@@ -1,10 +1,11 @@
-"""Hold a release against the catalogue before it is accepted: the sender can still mend it, a dead letter cannot."""
+"""What the catalogue says of a release: its head, and what is wrong with somebody else's before it is accepted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
-from counterpoise.series.catalogue import Catalogue
+from counterpoise.series.catalogue import Catalogue, Series
 from counterpoise.series.release import Head
 
 
@@ -20,8 +21,46 @@ FIRST_DAY = "1900-01-01"
 LAST_DAY = "2299-12-31"
 """What the tables can hold."""
 
+FIRST_PUBLICATION_MS = 946_684_800_000
+"""2000-01-01. Seconds that are taken for milliseconds are of January 1970."""
+
 _AHEAD_MS = 86_400_000
 """Clocks and time zones differ; a day is enough for both."""
+
+
+def head_of(
+    series: Series,
+    first_day: date | str,
+    last_day: date | str,
+    *,
+    published_at_ms: int,
+    source: str | None = None,
+    licence: str | None = None,
+    coverage_note: str = "",
+    method: str = "",
+    cutoff: float | None = None,
+) -> Head:
+    """A head with what the catalogue says of the series. With a `coverage_note` (cut after 500 characters) coverage is partial."""
+    return Head(
+        series=series.series,
+        kind=series.kind,
+        layer=series.layer,
+        unit=series.unit,
+        period_start=str(first_day),
+        period_end=str(last_day),
+        published_at_ms=published_at_ms,
+        source=source or series.source,
+        licence=licence or series.licence,
+        coverage="partial" if coverage_note else "full",
+        coverage_note=coverage_note[:500],
+        method=method,
+        cutoff=cutoff,
+    )
+
+
+def counted_names(series: Series) -> list[str]:
+    """Every owner that one of the series' include-lists counts, by name: what there is to ask a source for."""
+    return sorted({name for one in series.lists for name in one.by_name})
 
 
 def time_problem(head: Head, now_ms: int) -> HeadProblem | None:
@@ -33,8 +72,12 @@ def time_problem(head: Head, now_ms: int) -> HeadProblem | None:
         day = getattr(head, field)
         if not FIRST_DAY <= day <= LAST_DAY:
             return HeadProblem(field, f"{day} is not between {FIRST_DAY} and {LAST_DAY}")
-    if head.published_at_ms > now_ms + _AHEAD_MS:
-        return HeadProblem("published_at_ms", f"{head.published_at_ms} is more than a day in the future")
+    published = head.published_at_ms
+    if published > now_ms + _AHEAD_MS:
+        return HeadProblem("published_at_ms", f"{published} is more than a day in the future")
+    if published < FIRST_PUBLICATION_MS:
+        day = datetime.fromtimestamp(published / 1000, UTC).date()
+        return HeadProblem("published_at_ms", f"{published} is {day}: expected milliseconds since 1970, not seconds")
     return None
 
 

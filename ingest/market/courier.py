@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import queue
-import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import structlog
 
-from counterpoise.contracts.envelope import MAX_EVENTS, encode
+from counterpoise.contracts.envelope import MAX_EVENTS
 from counterpoise.contracts.releases import RELEASE_KIND, ReleaseEvent
 from counterpoise.contracts.topics import EDGE_AI
 from counterpoise.errors import RetryableError
@@ -18,7 +16,7 @@ from counterpoise.telemetry.status import ServiceStatus
 from ingest.market.durable import write_durably
 from ingest.market.entry import Entry, Held
 from ingest.market.journal import ReleaseJournal
-from ingest.publisher import TARGET_MESSAGE_BYTES, Publisher
+from ingest.publisher import Publisher
 from ingest.sources.source import BadItem
 from ingest.waiting import Waiter
 
@@ -54,7 +52,6 @@ class Courier:
         publisher: Publisher,
         held: Held,
         *,
-        dataset: str,
         waiter: Waiter,
         status: ServiceStatus,
         set_aside_after_seconds: float,
@@ -64,13 +61,11 @@ class Courier:
         self._journal = journal
         self._publisher = publisher
         self._held = held
-        self._dataset = dataset
         self._waiter = waiter
         self._status = status
         self._set_aside_after_seconds = set_aside_after_seconds
         self._check = check
         self._misfits = misfits
-        self._name = f"market@{socket.gethostname()}:{os.getpid()}"[:200]
         self._published: dict[str, float] = {}
         self._newest_taken_at = float("-inf")
         self._confirm_pause_seconds = FIRST_CONFIRM_SECONDS
@@ -108,9 +103,8 @@ class Courier:
         """Send what was not sent yet, oldest first; whether some is left for the next round."""
         keys = [key for key in self._journal.pending() if key not in self._published]
         entries = [entry for key in keys[:_ENTRIES_A_ROUND] if (entry := self._journal.read(key)) is not None]
-        sent_at_ms = int(self._waiter.clock.now() * 1000)
         for events in packed(event for entry in entries for event in entry.events):
-            self._send(events, sent_at_ms)
+            self._publisher.send_events(EDGE_AI, RELEASE_KIND, events[0].series, events)
         self._publisher.flush()
         now = self._waiter.clock.monotonic()
         self._published.update((entry.key, now) for entry in entries)
@@ -120,15 +114,6 @@ class Courier:
             self._status.count("releases_published", len(entries))
         self._tell()
         return len(keys) > _ENTRIES_A_ROUND
-
-    def _send(self, events: Sequence[ReleaseEvent], sent_at_ms: int) -> None:
-        value = encode(events, kind=RELEASE_KIND, dataset=self._dataset, producer=self._name, sent_at_ms=sent_at_ms)
-        if len(value) > TARGET_MESSAGE_BYTES and len(events) > 1:
-            half = len(events) // 2
-            self._send(events[:half], sent_at_ms)
-            self._send(events[half:], sent_at_ms)
-            return
-        self._publisher.send_encoded(EDGE_AI, events[0].series, value, len(events))
 
     def _send_misfits(self) -> None:
         while not self._misfits.empty():

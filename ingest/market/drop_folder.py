@@ -52,6 +52,8 @@ class _Look:
 class _Inbox:
     folder: Path
     mapping: Mapping
+    stamp: tuple[int, int] | None
+    """Of its mapping file when it was read: an edited one is read again."""
 
     @property
     def taken(self) -> Path:
@@ -79,7 +81,8 @@ class DropFolder:
         self._clock = clock
         self._count = count
         self._looks: dict[Path, _Look] = {}
-        self._inboxes: dict[Path, _Inbox | None] = {}
+        self._inboxes: dict[Path, _Inbox] = {}
+        self._said: dict[Path, str] = {}
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = FolderLock(self._folder)
@@ -89,7 +92,8 @@ class DropFolder:
             raise ConfigError(f"the drop folder {self._folder} is read by another process: give each its own")
         try:
             for folder in self._sub_folders():
-                self._inboxes[folder] = self._inbox(folder)
+                if (folder / MAPPING_FILE).is_file() or any(folder.iterdir()):  # an empty one may be filled yet
+                    self._inboxes[folder] = self._inbox(folder)
         except ConfigError:
             self._lock.release()
             raise
@@ -98,15 +102,18 @@ class DropFolder:
         """Look once, and read what is ready; how many files were dealt with."""
         dealt_with = 0
         for folder in self._sub_folders():
-            if folder not in self._inboxes:
-                try:
-                    self._inboxes[folder] = self._inbox(folder)
-                except ConfigError as error:
-                    self._inboxes[folder] = None  # said once; a restart reads it again
-                    log.error("a drop folder cannot be read", folder=str(folder), reason=str(error))
-            inbox = self._inboxes[folder]
-            if inbox is not None:
+            try:
+                inbox = self._inboxes.get(folder)
+                if inbox is None or inbox.stamp != _stamp(folder):
+                    inbox = self._inboxes[folder] = self._inbox(folder)
                 dealt_with += self._scan_inbox(inbox)
+            except (ConfigError, OSError) as error:
+                self._inboxes.pop(folder, None)
+                if self._said.get(folder) != str(error):  # once, and again when it is another
+                    log.error("a drop folder cannot be read", folder=str(folder), reason=str(error))
+                self._said[folder] = str(error)
+            else:
+                self._said.pop(folder, None)
         return dealt_with
 
     def close(self) -> None:
@@ -117,13 +124,13 @@ class DropFolder:
         return sorted(p for p in self._folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
     def _inbox(self, folder: Path) -> _Inbox:
-        own = folder / MAPPING_FILE
+        own, stamp = folder / MAPPING_FILE, _stamp(folder)
         if not own.is_file() and folder.name not in shipped_names():
             raise ConfigError(
                 f"{folder} has no {MAPPING_FILE} and is named after no shipped mapping ({', '.join(shipped_names())})"
             )
         mapping = load_mapping(str(own) if own.is_file() else folder.name, self._catalogue)
-        inbox = _Inbox(folder, mapping)
+        inbox = _Inbox(folder, mapping, stamp)
         for name in (".taken", "processed", "failed"):
             (folder / name).mkdir(exist_ok=True)
         return inbox
@@ -137,7 +144,10 @@ class DropFolder:
                 continue
             if self._is_settled(path):
                 taken = _free_name(inbox.taken / path.name)
-                move_durably(path, taken)
+                try:
+                    move_durably(path, taken)
+                except FileNotFoundError:  # renamed away since it was looked at
+                    continue
                 crash_point("market-after-take")
                 dealt_with += self._read(inbox, taken)
         return dealt_with
@@ -201,7 +211,10 @@ class DropFolder:
             raise DeadLetterError(
                 "too-large", f"{path.name} has {size} bytes, at most {self._settings.max_file_bytes} are read"
             )
-        return path.read_bytes()
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise DeadLetterError("unreadable", f"{path.name} cannot be read: {error.strerror}") from None
 
     def _fail(self, inbox: _Inbox, path: Path, reason: str) -> None:
         target = _free_name(inbox.folder / "failed" / path.name)
@@ -209,6 +222,15 @@ class DropFolder:
         move_durably(path, target)
         self._count("failed_files")
         log.error("a dropped file cannot be read", mapping=inbox.mapping.name, file=path.name, reason=reason)
+
+
+def _stamp(folder: Path) -> tuple[int, int] | None:
+    """Tells one state of a folder's own mapping from another; None where it has none."""
+    try:
+        found = (folder / MAPPING_FILE).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def _free_name(path: Path) -> Path:

@@ -1,8 +1,9 @@
 """Epoch AI's tables of chip owners → releases, one a quarter. Pure.
 
-Three layouts are read, told apart by their columns: the exports of its repository (`…_owners_cumulative_totals.csv`), the tables of
-its newer schema (`owners_cumulative_by_designer.csv`), and one tidy file with a `source_file` column. Each file is a *part*, named by
-its stem without `_cumulative_totals`; the catalogue says which parts a quarter needs to be of full coverage.
+Four layouts are read, told apart by their columns: the exports of its repository (`…_owners_cumulative_totals.csv`), the tables of
+its newer schema (`owners_cumulative_by_designer.csv`), one tidy file with a `source_file` column, and the table of the package.
+Each file is a *part*, named by its stem without `_cumulative_totals`; the catalogue says which parts a quarter needs to be of full
+coverage.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import PurePosixPath
 from counterpoise.contracts.releases import Observation
 from counterpoise.errors import DeadLetterError
 from counterpoise.series.catalogue import Series
-from counterpoise.series.release import Head, Release, make_release
+from counterpoise.series.release import Release, make_release
+from ingest.market.catalogued import head_of
 from ingest.market.table import Row, Table, read_table
 
 SERIES = "epoch-ai-compute-owners"
@@ -40,6 +42,7 @@ class _Layout:
 
 _LAYOUTS = (
     _Layout("quarter_end", "owner", "manufacturer", "h100e_median", "h100e_p5", "h100e_p95", "source_file"),
+    _Layout("quarter_end", "owner", "maker", "h100e", "p5", "p95", "table"),
     _Layout("end_date", "owner", "designer", "h100e_med", "h100e_p5", "h100e_p95", None, "incomplete"),
     _Layout(
         "End date",
@@ -77,17 +80,12 @@ def epoch_releases(
     releases: list[Release] = []
     for day in sorted(found):
         note = _coverage_note(series, day, found[day], marked, published)
-        head = Head(
-            series=series.series,
-            kind=series.kind,
-            layer=series.layer,
-            unit=series.unit,
-            period_start=_quarter_start(day).isoformat(),
-            period_end=day.isoformat(),
+        head = head_of(
+            series,
+            _quarter_start(day),
+            day,
             published_at_ms=published_at_ms,
-            source=source or series.source,
-            licence=series.licence,
-            coverage="partial" if note else "full",
+            source=source,
             coverage_note=note,
             method=METHOD,
         )
@@ -119,7 +117,7 @@ def _layout_of(table: Table) -> _Layout:
             return layout
     raise DeadLetterError(
         "bad-source-file",
-        f"{table.origin}: columns {', '.join(table.header)[:200]} are none of the three layouts of chip owners",
+        f"{table.origin}: columns {', '.join(table.header)[:200]} are none of the layouts of chip owners",
     )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from counterpoise.clock import Clock
-from counterpoise.errors import ConfigError, StaleSourceError
+from counterpoise.errors import ConfigError, DeadLetterError, StaleSourceError
 from counterpoise.settings import MarketSettings
-from ingest.market.polite import Memory, PoliteHttp
-from ingest.market.source import digest_of, http_date_ms
+from ingest.market.polite import Memory, Page, PoliteHttp
+from ingest.market.source import Fetched, digest_of, http_date_ms
+from ingest.sources.bounded_http import shown_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,11 @@ class Located:
     published_at_ms: int
 
     def text(self) -> str:
-        """As UTF-8; what is not is replaced, and then refused where it matters."""
-        return self.content.decode("utf-8", "replace")
+        """As UTF-8; DeadLetterError where it is not."""
+        try:
+            return self.content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise DeadLetterError("bad-source-file", f"{self.name}: not UTF-8 at byte {error.start}") from None
 
 
 def is_url(location: str) -> bool:
@@ -60,40 +65,45 @@ class Locations:
             if not is_url(location) and not Path(location).exists():
                 raise ConfigError(f"{setting} names {location!r}, which does not exist")
 
-    def read_all(self) -> list[Located]:
-        """Every file, in the order of the settings, a folder's by name."""
+    def read_changed(self, memory: Memory) -> list[Located] | None:
+        """Every file, in the order of the settings, a folder's by name; None where all are as `memory` knows them.
+
+        Servers are asked whether their file changed. `memory` is brought up to date.
+        """
+        urls = [location for location in self._locations if is_url(location)]
+        pages = {url: self._servers[url].get(url, memory) for url in urls}
+        if len(urls) == len(self._locations) and not any(pages.values()):
+            return None
         found: list[Located] = []
         for location in self._locations:
-            if is_url(location):
-                found.append(self._fetch(location))
+            if location in pages:
+                found.append(self._fetched(location, pages[location] or self._servers[location].get(location)))
             else:
                 found += [self._open(path) for path in self._paths(Path(location))]
+        content = digest_of("\n".join(f"{file.name} {digest_of(file.content)}" for file in found).encode())
+        if memory.get("content") == content:
+            return None
+        memory["content"] = content
         return found
-
-    def changed(self, files: list[Located], memory: Memory) -> bool:
-        """Whether their content is another than the one that `remember` was told of."""
-        return memory.get("content") != self._digest(files)
-
-    def remember(self, files: list[Located], memory: Memory) -> None:
-        """These were read to the end."""
-        memory["content"] = self._digest(files)
 
     def close(self) -> None:
         """Close connections."""
         for server in self._servers.values():
             server.close()
 
-    def _fetch(self, url: str) -> Located:
-        page = self._servers[url].get(url)
+    def _fetched(self, url: str, page: Page | None) -> Located:
         if page is None:
-            raise StaleSourceError(f"{url} answered 304 to a question without a condition")
+            raise StaleSourceError(f"{shown_url(url)} answered 304 to a question without a condition")
         published = http_date_ms(page.last_modified) if page.last_modified else None
         return Located(url.partition("?")[0], page.body, published or int(self._clock.now() * 1000))
 
     def _paths(self, path: Path) -> list[Path]:
         if not path.is_dir():
             return [path]
-        found = sorted(one for one in path.iterdir() if one.suffix in self._suffixes)
+        try:
+            found = sorted(one for one in path.iterdir() if one.suffix.lower() in self._suffixes)
+        except OSError as error:
+            raise StaleSourceError(f"{path} cannot be read: {error.strerror}") from None
         if not found:
             raise ConfigError(
                 f"{self._setting} names the folder {str(path)!r}, which holds no {' or '.join(self._suffixes)} file"
@@ -109,6 +119,24 @@ class Locations:
         except OSError as error:
             raise StaleSourceError(f"{path} cannot be read: {error.strerror}") from None
 
-    @staticmethod
-    def _digest(files: list[Located]) -> str:
-        return digest_of("\n".join(f"{file.name} {digest_of(file.content)}" for file in files).encode())
+
+class FileSource(ABC):
+    """Files that are read again when one of them changed; what they say is a subclass's business."""
+
+    def __init__(self, locations: Locations, cadence_seconds: float) -> None:
+        self.cadence_seconds = cadence_seconds
+        self._locations = locations
+
+    def fetch(self, memory: Memory) -> Iterator[Fetched]:
+        """One step, where any file changed. Files that are none are not read again until they change."""
+        files = self._locations.read_changed(memory)
+        if files is not None:
+            yield self.read(files)
+
+    @abstractmethod
+    def read(self, files: list[Located]) -> Fetched:
+        """The releases and misfits of all files together."""
+
+    def close(self) -> None:
+        """Close connections."""
+        self._locations.close()

@@ -16,10 +16,14 @@ from counterpoise.contracts.releases import Observation
 from counterpoise.errors import DeadLetterError
 from counterpoise.series.catalogue import Series
 from counterpoise.series.release import Head, ObservationKey, Release, key_of, make_release
+from ingest.market.catalogued import FIRST_PUBLICATION_MS, head_of
 from ingest.market.mapping import Mapping, Value
 
 MAX_ROWS = 1_000_000
 _TOLD_PROBLEMS = 5
+_BASIC_DAY_CHARACTERS = 8
+"""20260131 is a day and no count of milliseconds."""
+
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -156,18 +160,13 @@ def _head(
     published = datetime.fromtimestamp(published_at_ms / 1000, UTC).date()
     parts = frozenset(observation.part for observation in made)
     notes += [note for note in [series.missing_coverage(parts, date.fromisoformat(period[1]), published)] if note]
-    return Head(
-        series=series.series,
-        kind=series.kind,
-        layer=series.layer,
-        unit=series.unit,
-        period_start=period[0],
-        period_end=period[1],
+    return head_of(
+        series,
+        *period,
         published_at_ms=published_at_ms,
-        source=mapping.source or series.source,
-        licence=mapping.licence or series.licence,
-        coverage="partial" if notes else "full",
-        coverage_note="; ".join(notes)[:500],
+        source=mapping.source,
+        licence=mapping.licence,
+        coverage_note="; ".join(notes),
         method=mapping.method,
     )
 
@@ -215,11 +214,13 @@ def _truth(name: str, spec: Value, scope: dict[str, Any]) -> bool:
 
 
 def _day(name: str, spec: Value, scope: dict[str, Any]) -> str:
+    """A day as it is written; of a time the UTC day, and one without zone is UTC."""
     value = _found(name, spec, scope)
     try:
         if isinstance(value, str):
-            return date.fromisoformat(value.strip()[:10]).isoformat()
-    except ValueError:
+            moment = datetime.fromisoformat(value.strip())
+            return (moment.astimezone(UTC) if moment.tzinfo else moment).date().isoformat()
+    except (ValueError, OverflowError):
         pass
     raise _RowError(f"{name}: {str(value)[:80]!r} is no day such as 2026-01-31")
 
@@ -230,12 +231,16 @@ def _moment_ms(spec: Value, scope: dict[str, Any]) -> int:
     moment = -1
     if isinstance(value, int) and not isinstance(value, bool):
         moment = value
+    elif isinstance(value, str) and value.strip().isdecimal() and len(value.strip()) != _BASIC_DAY_CHARACTERS:
+        moment = int(value)
     elif isinstance(value, str):
         try:
             parsed = datetime.fromisoformat(value.strip())
             moment = round(parsed.replace(tzinfo=parsed.tzinfo or UTC).timestamp() * 1000)
-        except ValueError:
-            moment = int(value) if value.strip().isdecimal() else -1
+        except (ValueError, OverflowError):
+            moment = -1
+    if 0 <= moment < FIRST_PUBLICATION_MS:
+        raise _RowError(f"published: {str(value)[:80]!r} is before 2000: expected milliseconds since 1970, not seconds")
     if not 0 <= moment <= 32_503_680_000_000:
         raise _RowError(f"published: {str(value)[:80]!r} is no day, time or milliseconds since 1970")
     return moment

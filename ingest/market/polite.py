@@ -125,7 +125,7 @@ class PoliteHttp:
             return self._http.fetch(url, headers)
         except BusyError as error:
             if error.retry_after_seconds is not None:
-                self._silent_until = now + error.retry_after_seconds
+                self._silent_until = self._clock.monotonic() + error.retry_after_seconds
             raise
 
     def _require_permission(self, url: str) -> None:

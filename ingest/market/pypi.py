@@ -15,7 +15,8 @@ from datetime import date, timedelta
 from counterpoise.contracts.releases import Observation
 from counterpoise.errors import DeadLetterError
 from counterpoise.series.catalogue import Series
-from counterpoise.series.release import Head, Release, make_release
+from counterpoise.series.release import Release, make_release
+from ingest.market.catalogued import head_of
 from ingest.market.table import Row, Table, read_table
 
 SERIES = "pypi-edge-share"
@@ -96,16 +97,12 @@ def _release(
     named = {name for one in series.lists for name in (*one.by_name, *one.excluded_names)}
     kept = [(series.owner_of(package), downloads) for package, downloads in snapshot.downloads]
     own_day = (snapshot.day - date(1970, 1, 1)) // timedelta(milliseconds=1)
-    head = Head(
-        series=series.series,
-        kind=series.kind,
-        layer=series.layer,
-        unit=series.unit,
-        period_start=(snapshot.day - timedelta(days=WINDOW_DAYS - 1)).isoformat(),
-        period_end=snapshot.day.isoformat(),
+    head = head_of(
+        series,
+        snapshot.day - timedelta(days=WINDOW_DAYS - 1),
+        snapshot.day,
         published_at_ms=own_day if published_at_ms is None else published_at_ms,
-        source=source or series.source,
-        licence=series.licence,
+        source=source,
         method=f"the {snapshot.length} most downloaded packages",
         cutoff=snapshot.cutoff,
     )

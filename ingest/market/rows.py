@@ -26,7 +26,9 @@ def csv_rows(content: bytes, name: str) -> Any:
 def jsonl_rows(content: bytes, name: str) -> Any:
     """One JSON object a line."""
     rows: list[Any] = []
-    for number, line in enumerate(_text(content, name).splitlines(), start=1):
+    for number, line in enumerate(
+        _text(content, name).split("\n"), start=1
+    ):  # splitlines would cut at U+2028 in a text
         if not line.strip():
             continue
         try:
@@ -44,7 +46,7 @@ def jsonl_rows(content: bytes, name: str) -> Any:
 def json_document(content: bytes, name: str) -> Any:
     """The document; the mapping says where its rows are."""
     try:
-        return from_json(content, allow_inf_nan=False)
+        return from_json(_text(content, name), allow_inf_nan=False)
     except ValueError as error:
         raise DeadLetterError("bad-source-file", f"{name}: not JSON: {str(error)[:120]}") from None
 

@@ -71,7 +71,6 @@ def run_market(
             journal,
             publisher,
             held,
-            dataset=settings.dataset,
             waiter=waiter,
             status=status,
             set_aside_after_seconds=settings.market.set_aside_after_seconds,

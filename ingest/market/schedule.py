@@ -37,6 +37,7 @@ class _Kept:
     """What is on disk for one source. Times are UTC seconds; 0 where it never was."""
 
     last_answer_at: float = 0.0
+    first_asked_at: float = 0.0
     memory: dict[str, str] = field(default_factory=dict)
     releases: list[str] = field(default_factory=list)
     """Keys of what was accepted last, at most KEPT_RELEASES."""
@@ -49,18 +50,20 @@ class _Slot:
         self.source = source
         self.file = file
         self.kept = _read(file)
-        self.started_at = now
-        self.due_at = max(now, self.kept.last_answer_at + source.cadence_seconds) if self.kept.last_answer_at else now
+        # A clock that was wrong may have left an answer in the future: no later than a cadence from now.
+        self.due_at = min(max(now, self.kept.last_answer_at + source.cadence_seconds), now + source.cadence_seconds)
         self.reason: str | None = None
         self.backoff = Backoff(FIRST_RETRY_SECONDS, min(MOST_RETRY_SECONDS, max(1.0, source.cadence_seconds)))
 
     def is_stale(self, now: float) -> bool:
-        """Counted from the last answer; for a source that never gave one, from the start."""
-        return now - (self.kept.last_answer_at or self.started_at) > STALE_CADENCES * self.source.cadence_seconds
+        """Counted from the last answer; for a source that never gave one, from the first question, however often we started."""
+        since = self.kept.last_answer_at or self.kept.first_asked_at or now
+        return now - since > STALE_CADENCES * self.source.cadence_seconds
 
     def told(self, now: float) -> dict[str, Any]:
         """For the status."""
-        state = "stale" if self.is_stale(now) else "ok" if self.reason is None else "unreachable"
+        well = "ok" if self.kept.last_answer_at else "not asked yet"
+        state = "stale" if self.is_stale(now) else well if self.reason is None else "unreachable"
         return {
             "state": state,
             "last_answer_at": self.kept.last_answer_at or None,
@@ -103,7 +106,7 @@ class Schedule:
             keys = [key for key in slot.kept.releases if not self._journal.knows(key)]
             if keys and set(keys) - held(keys):
                 log.warning("clickhouse does not hold what was read before: reading it again", source=slot.source.name)
-                slot.kept = _Kept()
+                slot.kept = _Kept(first_asked_at=slot.kept.first_asked_at)
                 slot.due_at = self._clock.now()
                 _write(slot.file, slot.kept)
 
@@ -126,6 +129,9 @@ class Schedule:
             slot.source.close()
 
     def _ask(self, slot: _Slot) -> None:
+        if not slot.kept.first_asked_at:
+            slot.kept.first_asked_at = self._clock.now()
+            _write(slot.file, slot.kept)
         try:
             for step in slot.source.fetch(slot.kept.memory):
                 self._accept(slot, step)
@@ -191,7 +197,8 @@ def _read(path: Path) -> _Kept:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         memory = {str(k): str(v) for k, v in found["memory"].items()}
-        return _Kept(float(found["last_answer_at"]), memory, [str(key) for key in found["releases"]])
+        releases = [str(key) for key in found["releases"]]
+        return _Kept(float(found["last_answer_at"]), float(found.get("first_asked_at", 0.0)), memory, releases)
     except FileNotFoundError:
         return _Kept()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

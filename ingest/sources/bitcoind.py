@@ -63,9 +63,16 @@ class BitcoindSource:
         self._listener = ZmqListener(endpoints, clock) if endpoints else None
 
     def tip(self) -> Tip:
-        """The node's best block; `lowest_height` is where its pruned blocks end."""
+        """The node's best block; `lowest_height` is where its pruned blocks end.
+
+        StaleSourceError while the node still loads the chain: its best block is then years old and no tip.
+        """
         info = self._call("getblockchaininfo")
         try:
+            if info.get("initialblockdownload") is True and (not info["blocks"] or info["blocks"] < info["headers"]):
+                raise StaleSourceError(
+                    f"{self._http.shown} still loads the chain: {info['blocks']} of {info['headers']} blocks so far"
+                )
             lowest = int(info.get("pruneheight", 0)) if info.get("pruned") else 0
             return Tip(_whole(info["blocks"]), _text(info["bestblockhash"]), lowest)
         except (KeyError, TypeError, ValueError, AttributeError):
@@ -122,7 +129,12 @@ class BitcoindSource:
                 events.append(from_bitcoind(block, coinbase, fees_sats=total, chain=self._chain, seen_at_ms=seen_at_ms))
             except DeadLetterError as error:
                 payload = json.dumps({"coinbase": coinbase, "block": block}, default=str).encode()
-                bad.append(BadItem(block_hash, error.reason, str(error), payload[:_KEPT_PAYLOAD_BYTES]))
+                height = block.get("height") if isinstance(block, Mapping) else None
+                bad.append(
+                    BadItem(
+                        block_hash, error.reason, str(error), payload[:_KEPT_PAYLOAD_BYTES], _height_or_none(height)
+                    )
+                )
         return Batch(tuple(events), tuple(bad))
 
     def _coinbases(self, hashes: Sequence[str], blocks: Sequence[Any]) -> list[Any]:
@@ -237,6 +249,13 @@ def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 0x7FFF_FFFF:
         raise ValueError(value)
     return value
+
+
+def _height_or_none(value: Any) -> int | None:
+    try:
+        return _whole(value)
+    except ValueError:
+        return None
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Never
 from urllib.parse import urlsplit
@@ -67,6 +68,7 @@ class BoundedHttp:
         self._server = parts[:2]
         self._clock = clock
         self._max_bytes = max_bytes
+        self._timeout_seconds = timeout_seconds
         self._setting = setting
         self._client = httpx.Client(
             base_url=url.rstrip("/") + "/",
@@ -129,9 +131,10 @@ class BoundedHttp:
         auth: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
+        deadline = time.monotonic() + self._timeout_seconds
         try:
             with self._client.stream(method, path, json=payload, auth=auth, headers=headers) as response:
-                answer = Answer(response.status_code, response.headers, self._read(response, where))
+                answer = Answer(response.status_code, response.headers, self._read(response, where, deadline))
         except httpx.HTTPError as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise StaleSourceError(
@@ -152,12 +155,17 @@ class BoundedHttp:
         hint = f" (it moved to {moved[:200]})" if moved and 300 <= answer.status < 400 else ""
         raise StaleSourceError(f"{where} answered {answer.status}, expected 200{hint}: check {self._setting}")
 
-    def _read(self, response: httpx.Response, where: str) -> bytes:
+    def _read(self, response: httpx.Response, where: str, deadline: float) -> bytes:
+        """The body; httpx's own timeout is for each part of it, and a server may send parts for ever."""
         body = bytearray()
         for part in response.iter_bytes():
             body += part
             if len(body) > self._max_bytes:
                 raise StaleSourceError(f"{where} answered more than {self._max_bytes} bytes: refused")
+            if time.monotonic() > deadline:
+                raise StaleSourceError(
+                    f"{where} did not answer whole within {self._timeout_seconds:g} s: given up after {len(body)} bytes"
+                )
         return bytes(body)
 
     def _retry_after(self, value: str | None) -> float | None:

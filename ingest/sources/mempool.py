@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ BLOCKS_PER_REQUEST = 15
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 _KEPT_EVENTS = 256
 _LONGEST_SLEEP_SECONDS = 2.0
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 log = structlog.get_logger("ingest")
 
@@ -49,12 +51,16 @@ class MempoolSource:
         self._socket = MempoolSocket(settings.url, settings.timeout_seconds) if settings.websocket else None
 
     def tip(self) -> Tip:
-        """The highest block of the newest ones, all of which are kept for `block`."""
+        """The highest of the newest blocks, usable or not; the usable ones are kept for `block`."""
         batch = self._page("api/v1/blocks")
         if not batch.events:
             raise StaleSourceError(self._no_blocks(batch))
         best = max(batch.events, key=lambda event: event.height)
-        return Tip(best.height, best.hash)
+        top = Tip(best.height, best.hash)
+        for item in batch.bad:
+            if item.height is not None and top.height < item.height <= best.height + BLOCKS_PER_REQUEST:
+                top = Tip(item.height, item.key)
+        return top
 
     def blocks(self, from_height: int, to_height: int) -> Iterator[Batch]:
         """Fifteen blocks a request, lowest first."""
@@ -107,17 +113,14 @@ class MempoolSource:
             try:
                 event = from_mempool(payload, chain=self._chain, seen_at_ms=seen_at_ms)
             except DeadLetterError as error:
-                key = str(payload.get("id", payload.get("height", "")))[:64] if isinstance(payload, dict) else ""
-                item = BadItem(key, error.reason, str(error), json.dumps(payload, default=str).encode())
-                bad.append(item)
-                self._keep(key, Batch((), (item,)))
+                bad.append(_bad_item(payload, error))
                 continue
             events.append(event)
-            self._keep(event.hash, Batch((event,)))
+            self._keep(event)
         return Batch(tuple(events), tuple(bad))
 
-    def _keep(self, block_hash: str, batch: Batch) -> None:
-        self._kept[block_hash] = batch
+    def _keep(self, event: BlockEvent) -> None:
+        self._kept[event.hash] = Batch((event,))
         while len(self._kept) > _KEPT_EVENTS:
             del self._kept[next(iter(self._kept))]
 
@@ -142,3 +145,18 @@ class MempoolSource:
         if batch.bad:
             return f"{self._http.shown} gives no usable block ({batch.bad[0].reason}: {batch.bad[0].detail})"
         return f"{self._http.shown} gives no blocks: does the instance index them?"
+
+
+def _bad_item(payload: Any, error: DeadLetterError) -> BadItem:
+    claimed = payload if isinstance(payload, dict) else {}
+    block_hash, height = claimed.get("id"), claimed.get("height")
+    is_height = (
+        isinstance(height, int) and not isinstance(height, bool) and _HASH.fullmatch(str(block_hash)) is not None
+    )
+    return BadItem(
+        str(height if block_hash is None else block_hash)[:64] if claimed else "",
+        error.reason,
+        str(error),
+        json.dumps(payload, default=str).encode(),
+        height if is_height else None,
+    )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import queue
 import threading
-from typing import Any, Final
+from collections import deque
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import structlog
 from pydantic_core import from_json
-from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
+from counterpoise.clickhouse.client import is_local
 from ingest.waiting import Backoff
 
 MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
@@ -26,7 +26,8 @@ log = structlog.get_logger("ingest")
 class MempoolSocket:
     """Connects in the background, asks for blocks, and connects again, with growing pauses, whenever it was cut off.
 
-    Nothing rests on it: what it misses, the caller's polling finds. A full queue drops the oldest block for the same reason.
+    Nothing rests on it: what it misses, the caller's polling finds. Of more than _MAX_WAITING blocks the oldest is dropped for the
+    same reason, and the thread outlives every error.
     """
 
     def __init__(self, url: str, timeout_seconds: float) -> None:
@@ -35,7 +36,10 @@ class MempoolSocket:
         self._url = parts._replace(scheme=scheme, path=parts.path.rstrip("/") + "/api/v1/ws", query="").geturl()
         self.shown = self._url.replace(parts.netloc, parts.netloc.rpartition("@")[2])
         self._timeout_seconds = timeout_seconds
-        self._blocks: queue.Queue[Any] = queue.Queue(_MAX_WAITING)
+        # A proxy of the environment has no way to this machine's own servers.
+        self._proxy: Literal[True] | None = None if is_local(parts.hostname or "") else True
+        self._blocks: deque[Any] = deque(maxlen=_MAX_WAITING)
+        self._arrived = threading.Condition()
         self._stop = threading.Event()
         self.connects = 0
         self._thread = threading.Thread(target=self._run, name="mempool-websocket", daemon=True)
@@ -43,12 +47,10 @@ class MempoolSocket:
 
     def wait(self, seconds: float) -> list[Any]:
         """Payloads of new blocks, as soon as there is one; empty when time is over."""
-        found = []
-        try:
-            found.append(self._blocks.get(timeout=max(0.001, seconds)))
-            while True:
-                found.append(self._blocks.get_nowait())
-        except queue.Empty:
+        with self._arrived:
+            self._arrived.wait_for(lambda: bool(self._blocks), seconds)
+            found = list(self._blocks)
+            self._blocks.clear()
             return found
 
     def close(self) -> None:
@@ -61,7 +63,7 @@ class MempoolSocket:
         while not self._stop.is_set():
             try:
                 self._listen(backoff)
-            except (WebSocketException, OSError, TimeoutError, ValueError, RecursionError) as error:
+            except Exception as error:  # whatever it is: a thread that ended would be silent for ever
                 if self._stop.is_set():
                     return
                 pause = backoff.next_seconds()
@@ -80,6 +82,7 @@ class MempoolSocket:
             ping_timeout=_PING_SECONDS,
             max_size=MAX_FRAME_BYTES,
             user_agent_header="counterpoise",
+            proxy=self._proxy,
         ) as connection:
             self.connects += 1
             connection.send(json.dumps({"action": "want", "data": ["blocks"]}))
@@ -92,12 +95,6 @@ class MempoolSocket:
                 backoff.reset()
                 block = message.get("block") if isinstance(message, dict) else None
                 if block is not None:
-                    self._put(block)
-
-    def _put(self, block: Any) -> None:
-        while True:
-            try:
-                self._blocks.put_nowait(block)
-                return
-            except queue.Full:
-                self._blocks.get_nowait()
+                    with self._arrived:
+                        self._blocks.append(block)
+                        self._arrived.notify()

@@ -23,12 +23,16 @@ class Tip(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BadItem:
-    """Something that a source gave for a block and that can never become one. `key` names it there (a height or a hash)."""
+    """Something that a source gave for a block and that can never become one. `key` names it there (a height or a hash).
+
+    `height` is the one that it claims, None where it claims none.
+    """
 
     key: str
     reason: str
     detail: str
     payload: bytes
+    height: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from counterpoise.series.catalogue import Catalogue
+from ingest.market.catalogued import FIRST_PUBLICATION_MS
 from ingest.market.push.document import Refused, ReleaseDocument
 
 _RETRY_AFTER = {"Retry-After": {"description": "Whole seconds to wait", "schema": {"type": "integer", "minimum": 1}}}
@@ -49,6 +50,7 @@ def document_of(app: FastAPI, body_limit_bytes: int, catalogue: Catalogue) -> di
         schema["properties"]["series"]["enum"] = list(catalogue.series)
         for name in ("period_start", "period_end"):
             schema["properties"][name]["format"] = "date"
+        schema["properties"]["published_at_ms"]["minimum"] = FIRST_PUBLICATION_MS
         schemas["ReleaseDocument"] = schema
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         for path in document["paths"].values():

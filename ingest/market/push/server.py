@@ -57,6 +57,7 @@ class PushServer:
             lifespan="off",
             loop="asyncio",
             log_config=None,
+            log_level="warning",
             access_log=False,
             server_header=False,
             proxy_headers=False,

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import httpx
 
 from counterpoise.clock import Clock
-from counterpoise.contracts.releases import Coverage, Observation
+from counterpoise.contracts.releases import Observation
 from counterpoise.errors import ConfigError, StaleSourceError
-from counterpoise.series.catalogue import Catalogue, Series
-from counterpoise.series.release import Head, Release, make_release
+from counterpoise.series.catalogue import Catalogue
+from counterpoise.series.release import Release, make_release
 from counterpoise.settings import MarketSettings, read_secret
+from ingest.market.catalogued import counted_names, head_of
 from ingest.market.polite import Memory, user_agent
 from ingest.market.source import Fetched, day_of
 from ingest.sources.bounded_http import BusyError
@@ -99,16 +100,15 @@ class HuggingFaceSource:
             served.update({offer.provider for offer in model.inference_provider_mapping or () if offer.status == LIVE})
         if not served:
             raise StaleSourceError(f"{self._endpoint} lists no model that a provider serves")
-        is_cut = listed >= self._max_models
-        note = f"the list was cut after {listed} models" if is_cut else ""
-        head = self._head(self._providers, day, coverage="partial" if is_cut else "full", coverage_note=note)
+        note = f"the list was cut after {listed} models" if listed >= self._max_models else ""
+        head = head_of(self._providers, day, day, published_at_ms=self._now_ms(), coverage_note=note)
         return make_release(head, [Observation(owner=name, value=float(count)) for name, count in served.items()])
 
     def _downloaded(self, day: str) -> Release:
         """Downloads of each format's most downloaded models; `cutoff` is the largest of what was left out."""
         observations: list[Observation] = []
         cutoff = 0.0
-        for name in sorted({name for one in self._formats.lists for name in one.by_name}):
+        for name in counted_names(self._formats):
             downloads = [
                 model.downloads or 0
                 for model in self._api.list_models(
@@ -123,33 +123,11 @@ class HuggingFaceSource:
         if not observations:
             raise StaleSourceError(f"{self._endpoint} lists no model of any format")
         method = f"downloads in 30 days of the {self._top_models} most downloaded models of each format"
-        return make_release(self._head(self._formats, day, method=method, cutoff=cutoff), observations)
+        head = head_of(self._formats, day, day, published_at_ms=self._now_ms(), method=method, cutoff=cutoff)
+        return make_release(head, observations)
 
-    def _head(
-        self,
-        series: Series,
-        day: str,
-        *,
-        coverage: Coverage = "full",
-        coverage_note: str = "",
-        method: str = "",
-        cutoff: float | None = None,
-    ) -> Head:
-        return Head(
-            series=series.series,
-            kind=series.kind,
-            layer=series.layer,
-            unit=series.unit,
-            period_start=day,
-            period_end=day,
-            published_at_ms=int(self._clock.now()) * 1000,
-            source=series.source,
-            licence=series.licence,
-            coverage=coverage,
-            coverage_note=coverage_note,
-            method=method,
-            cutoff=cutoff,
-        )
+    def _now_ms(self) -> int:
+        return int(self._clock.now()) * 1000
 
 
 def _client(endpoint: str, token: str | None, settings: MarketSettings) -> HfApi:

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from counterpoise.clock import Clock
-from counterpoise.contracts.releases import Observation
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.series.catalogue import Catalogue
-from counterpoise.series.release import Head, make_release
 from counterpoise.settings import MarketSettings
-from ingest.market.months import Month, complete_months, published_at_ms
+from ingest.market.catalogued import counted_names
+from ingest.market.months import Month, complete_months
 from ingest.market.polite import Memory, PoliteHttp
 from ingest.market.source import Fetched
+from ingest.market.sources.monthly import memory_key, month_release
 from ingest.sources.bounded_http import NotThereError
 
 SERIES = "npm-edge-share"
@@ -31,7 +31,7 @@ class NpmSource:
     ) -> None:
         self.cadence_seconds = settings.npm.cadence_seconds
         self._series = catalogue[SERIES]
-        self._packages = sorted({name for one in self._series.lists for name in one.by_name})
+        self._packages = counted_names(self._series)
         self._history_months = settings.npm.history_months
         self._clock = clock
         if settings.npm.url is None:
@@ -52,31 +52,18 @@ class NpmSource:
     def fetch(self, memory: Memory) -> Iterator[Fetched]:
         """A step a month that was not read yet."""
         today = datetime.fromtimestamp(self._clock.now(), UTC).date()
-        for month in complete_months(today, self._series.cadence.lag_days, self._history_months):
-            key = f"month {month}"
+        lag_days = self._series.cadence.lag_days
+        for month in complete_months(today, lag_days, self._history_months):
+            key = memory_key(month)
             if key in memory:
                 continue
-            observations = [
-                Observation(owner=package, value=float(count))
-                for package in self._packages
-                if (count := self._downloads(package, month)) is not None
-            ]
-            if not observations:
+            downloads = {
+                package: count for package in self._packages if (count := self._downloads(package, month)) is not None
+            }
+            if not downloads:
                 raise StaleSourceError(f"{self._base} gives no downloads of any package in {month}")
-            head = Head(
-                series=self._series.series,
-                kind=self._series.kind,
-                layer=self._series.layer,
-                unit=self._series.unit,
-                period_start=month.first.isoformat(),
-                period_end=month.last.isoformat(),
-                published_at_ms=published_at_ms(month, self._series.cadence.lag_days),
-                source=self._series.source,
-                licence=self._series.licence,
-                method=METHOD,
-            )
             memory[key] = "read"
-            yield Fetched((make_release(head, observations),))
+            yield Fetched((month_release(self._series, month, downloads, lag_days=lag_days, method=METHOD),))
 
     def close(self) -> None:
         """Close connections."""

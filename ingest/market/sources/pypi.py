@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -13,8 +13,7 @@ from counterpoise.errors import DeadLetterError
 from counterpoise.series.catalogue import Catalogue, Series
 from counterpoise.series.release import Release
 from counterpoise.settings import MarketSettings
-from ingest.market.locations import Located, Locations
-from ingest.market.polite import Memory
+from ingest.market.locations import FileSource, Located, Locations
 from ingest.market.pypi import SERIES, pypi_releases
 from ingest.market.source import Fetched
 from ingest.sources.source import BadItem
@@ -38,17 +37,15 @@ class _TopPackages(BaseModel):
         return datetime.fromisoformat(self.last_update).replace(tzinfo=UTC)
 
 
-class PypiSource:
-    """One file, read again when it changed."""
+class PypiSource(FileSource):
+    """One file, or one folder of them."""
 
     name = "pypi"
 
     def __init__(
         self, settings: MarketSettings, catalogue: Catalogue, *, clock: Clock, pause: Callable[[float], None]
     ) -> None:
-        self.cadence_seconds = settings.pypi.cadence_seconds
-        self._series = catalogue[SERIES]
-        self._locations = Locations(
+        locations = Locations(
             (settings.pypi.location,),
             settings,
             setting="COUNTERPOISE_MARKET__PYPI__LOCATION",
@@ -56,12 +53,11 @@ class PypiSource:
             clock=clock,
             pause=pause,
         )
+        super().__init__(locations, settings.pypi.cadence_seconds)
+        self._series = catalogue[SERIES]
 
-    def fetch(self, memory: Memory) -> Iterator[Fetched]:
-        """One step: the snapshots of the file, where it changed."""
-        files = self._locations.read_all()
-        if not self._locations.changed(files, memory):
-            return
+    def read(self, files: list[Located]) -> Fetched:
+        """The snapshots of every file that is one."""
         releases: list[Release] = []
         misfits: list[BadItem] = []
         for file in files:
@@ -69,12 +65,7 @@ class PypiSource:
                 releases += top_packages_releases(file, self._series)
             except DeadLetterError as error:
                 misfits.append(BadItem(file.name, error.reason, str(error), file.content))
-        self._locations.remember(files, memory)
-        yield Fetched(tuple(releases), tuple(misfits))
-
-    def close(self) -> None:
-        """Close connections."""
-        self._locations.close()
+        return Fetched(tuple(releases), tuple(misfits))
 
 
 def top_packages_releases(file: Located, series: Series) -> list[Release]:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from counterpoise.clock import Clock
-from counterpoise.contracts.releases import Observation
 from counterpoise.errors import StaleSourceError
 from counterpoise.series.catalogue import Catalogue
-from counterpoise.series.release import Head, make_release
+from counterpoise.series.release import Release
 from counterpoise.settings import MarketSettings
-from ingest.market.months import Month, complete_months, month_of, published_at_ms
+from ingest.market.catalogued import counted_names
+from ingest.market.months import Month, complete_months, month_of
 from ingest.market.polite import Memory, PoliteHttp
 from ingest.market.pypi import SERIES
 from ingest.market.source import Fetched
+from ingest.market.sources.monthly import memory_key, month_release
 from ingest.sources.bounded_http import NotThereError
 
 METHOD = "pypistats.org, downloads of a calendar month without mirrors"
@@ -54,7 +54,7 @@ class PypistatsSource:
     ) -> None:
         self.cadence_seconds = settings.pypistats.cadence_seconds
         self._series = catalogue[SERIES]
-        self._packages = sorted({name for one in self._series.lists for name in one.by_name})
+        self._packages = counted_names(self._series)
         self._clock = clock
         self._base = settings.pypistats.url.rstrip("/")
         self._http = PoliteHttp(
@@ -73,56 +73,52 @@ class PypistatsSource:
         months = [
             month
             for month in complete_months(today, LAG_DAYS, KEPT_DAYS // 28)
-            if f"month {month}" not in memory and month.first >= oldest_day
+            if memory_key(month) not in memory and month.first >= oldest_day
         ]
         if not months:
             return
-        by_month: dict[Month, list[Observation]] = {month: [] for month in months}
-        for package in self._packages:
-            for month, downloads in self._monthly(package).items():
-                if month in by_month:
-                    by_month[month].append(Observation(owner=package, value=float(downloads)))
-        releases = [
-            make_release(self._head(month), observations) for month, observations in by_month.items() if observations
-        ]
-        if not releases:
+        counted = {package: self._daily(package) for package in self._packages}
+        found = {month: release for month in months if (release := self._release(month, counted)) is not None}
+        if not found:
             raise StaleSourceError(f"{self._base} gives no downloads of any package")
-        for release in releases:
-            memory[f"month {release.head.period_start[:7]}"] = "read"
-        yield Fetched(tuple(releases))
+        for month in found:
+            memory[memory_key(month)] = "read"
+        yield Fetched(tuple(found.values()))
 
     def close(self) -> None:
         """Close connections."""
         self._http.close()
 
-    def _monthly(self, package: str) -> Counter[Month]:
-        """Downloads by month; a package that PyPI does not know has none, and a month without a day of it is absent."""
+    def _daily(self, package: str) -> dict[date, int]:
+        """Downloads by day; a package that PyPI does not know has none."""
         url = f"{self._base}/api/packages/{package}/overall?mirrors=false"
         try:
             answer = _Overall.model_validate(self._http.get_json(url))
-            days = [(date.fromisoformat(day.date), day) for day in answer.data]
+            return {
+                date.fromisoformat(day.date): day.downloads for day in answer.data if day.category == "without_mirrors"
+            }
         except NotThereError:
-            return Counter()
+            return {}
         except (ValidationError, ValueError) as error:
             raise StaleSourceError(
                 f"{url} answered what is no list of downloads: {str(error).splitlines()[0]}"
             ) from None
-        months: Counter[Month] = Counter()
-        for day, entry in days:
-            if entry.category == "without_mirrors":
-                months[month_of(day)] += entry.downloads
-        return months
 
-    def _head(self, month: Month) -> Head:
-        return Head(
-            series=self._series.series,
-            kind=self._series.kind,
-            layer=self._series.layer,
-            unit=self._series.unit,
-            period_start=month.first.isoformat(),
-            period_end=month.last.isoformat(),
-            published_at_ms=published_at_ms(month, LAG_DAYS),
-            source="PyPI download statistics, https://pypistats.org",
-            licence=self._series.licence,
+    def _release(self, month: Month, counted: Mapping[str, Mapping[date, int]]) -> Release | None:
+        """None for a month of which no package has a day; a package without a day of it is absent, and not zero."""
+        days_of = {
+            package: {day: n for day, n in days.items() if month_of(day) == month} for package, days in counted.items()
+        }
+        downloads = {package: sum(days.values()) for package, days in days_of.items() if days}
+        if not downloads:
+            return None
+        lacking = month.last.day - len({day for days in days_of.values() for day in days})
+        return month_release(
+            self._series,
+            month,
+            downloads,
+            lag_days=LAG_DAYS,
             method=METHOD,
+            source="PyPI download statistics, https://pypistats.org",
+            coverage_note=f"the source lacks {lacking} days of the month" if lacking else "",
         )

@@ -145,6 +145,14 @@ def test_a_zmq_endpoint_that_is_none(node: BitcoindServer) -> None:
         source_of(node, zmq_hashblock="nonsense")
 
 
+def test_a_node_that_still_loads_the_chain_has_no_tip_yet(node: BitcoindServer, source: BitcoindSource) -> None:
+    node.headers_ahead = 900_000
+    with pytest.raises(StaleSourceError, match="still loads the chain: 30 of 900030 blocks so far"):
+        source.tip()
+    node.headers_ahead = 0
+    assert source.tip().height == 30
+
+
 def test_a_pruned_node_says_where_its_blocks_begin(node: BitcoindServer, source: BitcoindSource) -> None:
     node.prune_height = 20
     assert source.tip().lowest_height == 20

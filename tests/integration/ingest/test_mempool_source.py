@@ -8,14 +8,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from websockets.sync.client import connect
 
 from counterpoise.clock import SystemClock
 from counterpoise.errors import StaleSourceError
 from counterpoise.settings import MempoolSettings
 from counterpoise.testing.fake_chain import FakeChain
 from counterpoise.testing.mempool_server import MempoolServer
+from ingest.sources import mempool_socket
 from ingest.sources.mempool import MempoolSource
 from ingest.sources.source import News
+from ingest.waiting import Backoff
 
 
 @pytest.fixture
@@ -180,6 +183,52 @@ def test_the_socket_comes_back_after_a_cut_and_after_nonsense(server: MempoolSer
     server.announce(mined)
     assert news_of(source).hashes == (mined.hash,)
     source.close()
+
+
+def test_the_socket_outlives_errors_of_every_kind(server: MempoolServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts: list[Any] = []
+
+    def connecting(*where: Any, **more: Any) -> Any:
+        attempts.append(more)
+        if len(attempts) == 1:
+            raise ImportError("python-socks is required to use a SOCKS proxy")
+        return connect(*where, **more)
+
+    monkeypatch.setattr(mempool_socket, "connect", connecting)
+    monkeypatch.setattr(mempool_socket, "Backoff", lambda *_: Backoff(0.01, 0.01))
+    source = source_of(server, websocket=True)
+    server.wait_for_listener()
+    mined = server.chain.mine(1)[0]
+    server.announce(mined)
+    assert news_of(source).hashes == (mined.hash,)
+    assert {one["proxy"] for one in attempts} == {None}, "no proxy leads to this machine"
+    source.close()
+
+
+def test_the_socket_keeps_the_newest_blocks_of_many(server: MempoolServer) -> None:
+    source = source_of(server, websocket=True)
+    server.wait_for_listener()
+    mined = server.chain.mine(70)
+    for block in mined:
+        server.announce(block)
+    deadline = time.monotonic() + 10
+    found: tuple[str, ...] = ()
+    while mined[-1].hash not in found and time.monotonic() < deadline:
+        time.sleep(0.1)  # nobody takes them meanwhile
+        found += source.wait(0.0).hashes
+    assert found == tuple(block.hash for block in mined)[-len(found) :]
+    assert len(found) >= 64
+    source.close()
+
+
+def test_a_tip_that_is_no_block_is_the_tip_all_the_same(server: MempoolServer, source: MempoolSource) -> None:
+    bad = server.chain.mine(1)[0]
+    server.replace[bad.hash] = {"id": bad.hash, "height": 51, "extras": None}
+    assert source.tip()[:2] == (51, bad.hash)
+    server.replace[bad.hash] = {"id": bad.hash, "height": 9_000_000, "extras": None}
+    assert source.tip()[:2] == (50, server.chain.best()[50].hash), "a height that nobody has is nobody's"
+    server.replace.clear()
+    assert [e.hash for e in source.block(bad.hash).events] == [bad.hash], "what was no block is asked for again"
 
 
 def test_without_a_socket_polling_goes_on(server: MempoolServer) -> None:

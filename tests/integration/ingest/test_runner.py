@@ -23,6 +23,7 @@ from counterpoise.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.errors import ConfigError
 from counterpoise.kafka.clients import make_consumer, make_producer
 from counterpoise.settings import Settings
+from counterpoise.supervision.report import judge
 from counterpoise.telemetry.status import ServiceStatus
 from counterpoise.testing.bitcoind_server import BitcoindServer
 from counterpoise.testing.fake_chain import FakeChain
@@ -265,6 +266,52 @@ def test_a_bad_block_is_a_dead_letter_once_and_the_rest_goes_on(migrated: Settin
         bad.hash,
     )
     assert bad.hash.encode() in base64.b64decode(letter.payload)
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("mined_on_it", [0, 3], ids=["the tip", "below others"])
+def test_a_block_that_is_never_given_whole_is_said_and_asked_for_again(
+    migrated: Settings, node: BitcoindServer, monkeypatch: pytest.MonkeyPatch, mined_on_it: int
+) -> None:
+    monkeypatch.setattr("ingest.gap_requests.REPEAT_SECONDS", 0.5)
+    monkeypatch.setattr("ingest.withheld.RETRY_SECONDS", 0.5)
+    settings = with_node(migrated, node)
+    with Storing(settings), running(settings) as service:
+        until(lambda: len(stored(settings)) == 60)
+        [bad] = node.chain.mine(1)
+        node.without_coinbase.add(bad.hash)
+        node.chain.mine(mined_on_it)
+        until(lambda: service.status.snapshot()["info"].get("withheld_block") is not None)  # after a second here
+        report = judge("ingest", service.status.snapshot(), time.time(), None)
+        assert not report.healthy
+        assert report.detail.startswith("on source for ")
+        assert f"bitcoind does not give block 101 ({bad.hash}) whole since 20" in report.detail
+        assert "the chain cannot go on without it (no-coinbase: coinbase is missing): mend bitcoind" in report.detail
+        shown = service.status.snapshot()["info"]["withheld_block"]
+        assert (shown["height"], shown["hash"]) == (101, bad.hash)
+        assert stored(settings) == hashes(node.chain, 41)[:60]
+        assert service.status.snapshot()["counters"]["dead_letters"] == 1, "asked for again, and said once"
+        node.without_coinbase.clear()
+        until(lambda: stored(settings) == hashes(node.chain, 41))
+        until(lambda: service.status.snapshot()["state"] == "working")
+        assert service.status.snapshot()["info"]["withheld_block"] is None
+
+
+@pytest.mark.kafka
+def test_a_block_of_a_branch_that_lost_holds_nothing_up(
+    migrated: Settings, node: BitcoindServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.held_up._LOOK_SECONDS", 0.1)
+    settings = with_node(migrated, node)
+    with Storing(settings), running(settings) as service:
+        until(lambda: len(stored(settings)) == 60)
+        [bad] = node.chain.mine(1)
+        node.without_coinbase.add(bad.hash)
+        until(lambda: service.status.snapshot()["counters"].get("dead_letters") == 1)
+        node.chain.reorg(1)
+        until(lambda: stored(settings) == hashes(node.chain, 41))
+        time.sleep(1.2)  # longer than a block may be owed here
+        assert service.status.snapshot()["healthy"]
 
 
 @pytest.mark.kafka

@@ -155,3 +155,13 @@ def test_a_server_that_hangs_is_given_up(server: MarketServer) -> None:
     with pytest.raises(StaleSourceError, match="cannot be reached"):
         http.get(f"{server.url}/x")
     assert time.monotonic() - began < 1.4
+
+
+def test_a_server_that_goes_on_and_on_is_given_up(server: MarketServer) -> None:
+    server.fault, server.slow_seconds = "dripping", 3.0
+    clock = ManualClock(NOW)
+    http = PoliteHttp(server.url, MarketSettings(timeout_seconds=0.3), setting="S", clock=clock, pause=clock.sleep)
+    began = time.monotonic()
+    with pytest.raises(StaleSourceError, match=r"/x did not answer whole within 0\.3 s: given up after \d+ bytes"):
+        http.get(f"{server.url}/x")
+    assert time.monotonic() - began < 2.5

@@ -75,6 +75,11 @@ def test_a_release_is_taken_back_by_its_content(endpoint: Pushing) -> None:
         ({"period_start": "2026-01-01"}, "(document)", "Value error, period_start is after period_end"),
         ({"period_start": "1800-01-01"}, "period_start", "1800-01-01 is not between 1900-01-01 and 2299-12-31"),
         ({"published_at_ms": 4_000_000_000_000}, "published_at_ms", "4000000000000 is more than a day in the future"),
+        (
+            {"published_at_ms": 1_770_000_000},
+            "published_at_ms",
+            "1770000000 is 1970-01-21: expected milliseconds since 1970, not seconds",
+        ),
         ({"published_at_ms": "yesterday"}, "published_at_ms", "Input should be a valid integer"),
         ({"observations": []}, "observations", "Tuple should have at least 1 item after validation, not 0"),
         (

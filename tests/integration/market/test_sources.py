@@ -43,6 +43,38 @@ def test_epoch_from_a_url_is_read_once_until_it_changes(server: MarketServer) ->
     assert values(changed)["Microsoft"] == 15_000.0
 
 
+def test_a_file_that_did_not_change_is_not_sent_again(server: MarketServer) -> None:
+    server.serve("/a.csv", OWNERS)
+    second = OWNERS.replace(b"Microsoft", b"Meta").replace(b"nvidia_owners", b"amd_owners").splitlines(keepends=True)
+    server.serve("/b.csv", b"".join(second[:2]))
+    source = make(EpochSource, epoch={"locations": (f"{server.url}/a.csv", f"{server.url}/b.csv")})
+    memory: dict[str, str] = {}
+    assert [len(r.observations) for r in releases(ask(source, memory))] == [3]
+    assert ask(source, memory) == []
+    assert (server.sent["/a.csv"], server.sent["/b.csv"]) == (1, 1), "304 for both"
+    server.serve("/b.csv", b"".join(second[:2]).replace(b"14769", b"15000"))
+    (release,) = releases(ask(source, memory))
+    assert len(release.observations) == 3, "one table changed, and all belong to the release"
+    assert (server.sent["/a.csv"], server.sent["/b.csv"]) == (2, 2)
+
+
+def test_a_table_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "owners.csv").write_bytes(OWNERS.replace(b"Microsoft", b"Soci\xe9t\xe9"))
+    (step,) = ask(make(EpochSource, epoch={"locations": (str(tmp_path),)}), {})
+    assert step.releases == ()
+    assert step.misfits[0].detail.endswith(f"owners.csv: not UTF-8 at byte {OWNERS.index(b'Microsoft') + 4}")
+
+
+def test_a_folder_that_is_taken_away_is_a_source_that_does_not_answer(tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / "owners.csv").write_bytes(OWNERS)
+    source = make(EpochSource, epoch={"locations": (str(folder),)})
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(StaleSourceError, match="No such file or directory"):
+        ask(source, {})
+
+
 def test_epoch_from_files_is_dated_by_the_newest(tmp_path: Path) -> None:
     lines = OWNERS.splitlines(keepends=True)
     (tmp_path / "a.csv").write_bytes(lines[0] + lines[1])
@@ -69,7 +101,7 @@ def test_a_table_that_is_none_is_a_misfit_and_not_asked_for_again(server: Market
     (step,) = ask(source, memory)
     assert step.releases == ()
     assert step.misfits[0].reason == "bad-source-file"
-    assert "are none of the three layouts of chip owners" in step.misfits[0].detail
+    assert "are none of the layouts of chip owners" in step.misfits[0].detail
     assert ask(source, memory) == []
 
 
@@ -133,6 +165,15 @@ def test_pypistats_gives_whole_months_and_asks_no_more_until_the_next(server: Ma
     asked = sum(server.paths.values())
     assert ask(source, memory) == []
     assert sum(server.paths.values()) == asked
+
+
+def test_a_month_that_pypistats_lost_days_of_is_of_partial_coverage(server: MarketServer) -> None:
+    server.serve_pypistats({"onnx": 10, "openai": 100}, date(2026, 5, 22), 160)  # to 28 October
+    source = make(PypistatsSource, ManualClock(NOW), pypistats={"url": server.url})
+    *whole, october = releases(ask(source, {}))
+    assert {release.head.coverage for release in whole} == {"full"}
+    assert (october.head.coverage, october.head.coverage_note) == ("partial", "the source lacks 3 days of the month")
+    assert values(october) == {"onnx": 280.0, "openai": 2_800.0}
 
 
 # npm

@@ -138,7 +138,7 @@ TIDY = "quarter_end,owner,manufacturer,h100e_median,h100e_p5,h100e_p95,source_fi
         (TIDY + 2 * "2022-03-31,Meta,Nvidia,5,1,2,f.csv\n", "quarter 2022-03-31: two observations of"),
         ("owner,owner\n", "expected a header line of distinct column names"),
         ("", "expected a header line of distinct column names"),
-        ("a,b\n1,2\n", "columns a, b are none of the three layouts of chip owners"),
+        ("a,b\n1,2\n", "columns a, b are none of the layouts of chip owners"),
     ],
 )
 def test_a_bad_owner_file_says_where(text: str, message: str) -> None:

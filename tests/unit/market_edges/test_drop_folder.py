@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from counterpoise.clock import ManualClock
 from counterpoise.errors import ConfigError
@@ -104,6 +105,21 @@ def test_a_file_is_journalled_and_then_moved(box: Box) -> None:
         ("Core Scientific", "mining", 408_700_000.0),
     ]
     assert box.counts == {"dropped_files": 1}
+
+
+def test_megawatts_have_a_shipped_mapping_too(box: Box) -> None:
+    folder = box.root / "in" / "miner-pivot-megawatts"
+    folder.mkdir()
+    file = folder / "2025-12-31.csv"
+    file.write_text("company,status,megawatts,day,published\nHut 8,announced,330,2025-12-31,2026-01-01\n")
+    os.utime(file, (1_790_000_000, 1_790_000_000))
+    assert box.settle() == 1
+    (key,) = box.journal.pending()
+    entry = box.journal.read(key)
+    assert entry is not None
+    [event] = entry.events
+    assert (event.series, event.unit, event.period_end) == ("miner-pivot-megawatts", "MW", "2025-12-31")
+    assert [(o.owner, o.part, o.value) for o in event.observations] == [("Hut 8", "announced", 330.0)]
 
 
 def test_a_file_that_is_still_written_is_left_alone(box: Box) -> None:
@@ -248,6 +264,7 @@ def test_a_folder_has_one_reader(box: Box) -> None:
 def test_a_folder_without_a_mapping_is_named_at_the_start_and_later(box: Box) -> None:
     strange = box.root / "in" / "strange"
     strange.mkdir()
+    box.reopen()  # an empty one is nobody's mistake yet
     (strange / "x.csv").write_text(CSV)
     assert box.settle() == 0, "a folder that came later does not end the service"
     assert (strange / "x.csv").exists()
@@ -261,11 +278,57 @@ def test_a_folder_without_a_mapping_is_named_at_the_start_and_later(box: Box) ->
     box.open()
 
 
+OWN = (
+    "format: counterpoise-mapping/1\nname: own\ntitle: Own\nseries: miner-pivot\nfields: { owner: row.who, value: row.usd }\n"
+    "period: { start: { constant: 2025-01-01 }, end: { constant: 2025-12-31 } }\npublished: file.modified\n"
+)
+
+
+def test_a_mapping_may_come_later_and_be_mended_without_a_restart(box: Box) -> None:
+    folder = box.root / "in" / "survey"
+    folder.mkdir()
+    file = folder / "own.jsonl"
+    file.write_text('{"who": "IREN", "dollars": 5}\n')
+    os.utime(file, (1_790_000_000, 1_790_000_000))
+    with structlog.testing.capture_logs() as lines:
+        for content in (None, None, OWN.replace("miner-pivot", "none"), OWN.replace("row.usd", "row.dollars")):
+            if content is not None:
+                (folder / "mapping.yaml").write_text(content)
+            box.settle()
+    reasons = [line["reason"] for line in lines if line["event"] == "a drop folder cannot be read"]
+    assert len(reasons) == 2, "each reason once"
+    assert "has no mapping.yaml" in reasons[0]
+    assert "'none' is not in the catalogue" in reasons[1]
+    assert len(box.journal.pending()) == 1
+    assert (folder / "processed" / "own.jsonl").exists()
+
+
+def test_a_file_that_may_not_be_read_fails_and_ends_nothing(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    box.put("core.csv")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", refuse)
+        assert box.settle() == 1
+    assert box.why("core.csv") == "core.csv cannot be read: Permission denied"
+
+
+def test_a_file_that_is_taken_away_before_it_is_taken_is_nobodys_mistake(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(path: Path, to: Path) -> None:
+        raise FileNotFoundError(2, "No such file or directory", str(path))
+
+    box.put("core.csv")
+    with monkeypatch.context() as patched:
+        patched.setattr("ingest.market.drop_folder.move_durably", gone)
+        assert box.settle() == 0
+    assert box.settle() == 1
+
+
 def test_a_folders_own_mapping_wins_over_the_shipped_one(box: Box) -> None:
-    (box.inbox / "mapping.yaml").write_text(
-        "format: counterpoise-mapping/1\nname: own\ntitle: Own\nseries: miner-pivot\nfields: { owner: row.who, value: row.usd }\n"
-        "period: { start: { constant: 2025-01-01 }, end: { constant: 2025-12-31 } }\npublished: file.modified\n"
-    )
+    (box.inbox / "mapping.yaml").write_text(OWN)
     box.reopen()
     box.put("own.jsonl", '{"who": "IREN", "usd": 5}\n')
     assert box.settle() == 1

@@ -77,6 +77,13 @@ def test_each_period_is_a_release_published_with_its_latest_row() -> None:
     assert second.head.published_at_ms == 1_770_000_000_000
 
 
+def test_days_and_times_as_they_are_written() -> None:
+    (release,) = mapped(a_mapping(), a_row(start="20251001", end="2025-12-30T23:30:00-05:00", at="20260201"))
+    assert release.head.period_start == "2025-10-01"
+    assert release.head.period_end == "2025-12-31", "half past four in the morning of the 31st, UTC"
+    assert release.head.published_at_ms == 1_769_904_000_000, "a day, and no count of milliseconds"
+
+
 def test_the_order_of_rows_changes_nothing() -> None:
     rows = [a_row("MARA", 5), a_row("Hut 8", 2), a_row("IREN", 1)]
     assert mapped(a_mapping(), *rows)[0].release_id == mapped(a_mapping(), *reversed(rows))[0].release_id
@@ -141,6 +148,12 @@ def test_required_owners_decide_coverage() -> None:
         (a_row(start="2025-13-01"), "row 1: period.start: '2025-13-01' is no day such as 2026-01-31"),
         (a_row(start="2026-10-01"), "row 1: period.start 2026-10-01 is after period.end 2025-12-31"),
         (a_row(at="soon"), "row 1: published: 'soon' is no day, time or milliseconds since 1970"),
+        (a_row(start="2025-10-01x"), "row 1: period.start: '2025-10-01x' is no day such as 2026-01-31"),
+        (
+            a_row(at=1_769_904_000),
+            "row 1: published: '1769904000' is before 2000: expected milliseconds since 1970, not seconds",
+        ),
+        (a_row(at="1769904000"), "row 1: published: '1769904000' is before 2000: expected milliseconds"),
         (a_row(at=-5), "row 1: published: '-5' is no day, time or milliseconds since 1970"),
         ("text", "row 1: period.start: nothing at 'row.start'"),
     ],
@@ -213,6 +226,15 @@ def test_the_same_table_in_any_format_is_the_same_release(suffix: str, content: 
     (expected,) = mapped(a_mapping(), a_row())
     (release,) = mapped(a_mapping(), *READERS[suffix](content, "x"))
     assert release.release_id == expected.release_id
+
+
+def test_a_line_ends_at_a_line_feed_and_nowhere_else() -> None:
+    content = '{"owner": "A\u2028B\u0085C"}\r\n{"owner": "D"}\n'.encode()
+    assert READERS[".jsonl"](content, "x") == [{"owner": "A\u2028B\u0085C"}, {"owner": "D"}]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_document() -> None:
+    assert READERS[".json"](b'\xef\xbb\xbf{"a": 1}', "x") == {"a": 1}
 
 
 @pytest.mark.parametrize(

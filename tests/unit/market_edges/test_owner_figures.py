@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from counterpoise.cli.gap_view import GapRow, sentence
+from counterpoise.errors import DeadLetterError
+from counterpoise.report.gap import GapRow, sentence
 from counterpoise.series.load import load_catalogue
 from ingest.market.epoch import SERIES, epoch_releases
 from ingest.market.figures import parse_owner_figures, read_owner_figures
@@ -38,10 +39,17 @@ def test_a_table_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "quarter_end,owner\n", HEAD.replace("# published", "# printed"), HEAD + "soon,Meta,N,t,1,,\n"]
+    ("text", "message"),
+    [
+        ("", "expected a line `# published YYYY-MM-DD`"),
+        ("quarter_end,owner\n", "expected a line `# published YYYY-MM-DD`"),
+        (HEAD.replace("2026-05-01", "May"), "Invalid isoformat string: 'May'"),
+        ("# published 2026-05-01\nquarter_end,owner\n", "columns quarter_end, owner are none of the layouts"),
+        (HEAD + "soon,Meta,N,t,1,,\n", "line 2, column quarter_end: 'soon', expected a day"),
+    ],
 )
-def test_what_is_no_such_table_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"published|isoformat"):
+def test_what_is_no_such_table_is_refused(text: str, message: str) -> None:
+    with pytest.raises((ValueError, DeadLetterError), match=message):
         parse_owner_figures(text, load_catalogue()[SERIES])
 
 

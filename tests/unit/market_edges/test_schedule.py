@@ -161,6 +161,7 @@ def test_a_publisher_that_says_no_is_asked_again_at_the_cadence(one: tuple[Bench
 
 def test_stale_after_three_cadences_without_an_answer(one: tuple[Bench, Scripted]) -> None:
     bench, source = one
+    assert bench.told("one")["state"] == "not asked yet"
     bench.schedule.ask_due()
     assert bench.told("one")["state"] == "ok"
     source.script = [StaleSourceError("gone")]
@@ -178,6 +179,30 @@ def test_stale_after_three_cadences_without_an_answer(one: tuple[Bench, Scripted
     bench.clock.advance(MOST_RETRY_SECONDS)
     bench.schedule.ask_due()
     assert bench.status.snapshot()["info"]["stale_sources"] == []
+
+
+def test_a_source_that_never_answers_is_stale_however_often_we_start(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    source.script = [StaleSourceError("gone")]
+    for _ in range(4):
+        bench.schedule.ask_due()
+        assert bench.told("one")["state"] == "unreachable"
+        bench.clock.advance(DAY)
+        bench.start()
+    bench.schedule.ask_due()
+    assert bench.told("one")["state"] == "stale"
+
+
+def test_a_clock_that_was_ahead_costs_one_cadence(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    bench.clock.advance(1_000 * DAY)
+    bench.schedule.ask_due()
+    bench.clock.advance(-1_000 * DAY)
+    bench.start()
+    assert bench.schedule.ask_due() == 0
+    bench.clock.advance(DAY)
+    assert bench.schedule.ask_due() == 1
+    assert source.asked == 2
 
 
 def test_a_world_that_cannot_be_reached_is_one_line_an_hour(tmp_path: Path) -> None:
