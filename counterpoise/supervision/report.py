@@ -53,7 +53,10 @@ class EngineReport:
 
 @dataclass(frozen=True, slots=True)
 class ServiceReport:
-    """`state` is what the service says of itself, or `never ran`, `died` (its process is gone) or `silent` (it stopped speaking)."""
+    """`state` is what the service says of itself, or `never ran`, `died` (its process is gone) or `silent` (it stopped speaking).
+
+    `restarts` is how often its supervisor started it again; None where no supervisor of it runs here.
+    """
 
     name: str
     state: str
@@ -62,6 +65,7 @@ class ServiceReport:
     lag_messages: int | None
     last_progress_at: float | None
     status: dict[str, Any] | None
+    restarts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ def collect(settings: Settings, clock: Clock) -> Report:
     kafka, lag = _look_at_kafka(settings)
     clickhouse, blocks = _look_at_clickhouse(settings, now)
     services = tuple(
-        judge(name, said, now, _lag_of(settings, name, lag))
+        judge(name, said, now, _lag_of(settings, name, lag), _supervised(settings, name))
         for name, said in ((name, read_status(settings.run_dir, name)) for name in SERVICES)
         if said is not None or name in configured_services(settings)
     )
@@ -136,23 +140,47 @@ def configured_services(settings: Settings) -> tuple[str, ...]:
     return tuple(name for name in SERVICES if name != "market" or settings.market.sources)
 
 
-def judge(name: str, status: Mapping[str, Any] | None, now: float, lag_messages: int | None) -> ServiceReport:
-    """What to make of a service's last words at UTC `now`."""
+def judge(
+    name: str,
+    status: Mapping[str, Any] | None,
+    now: float,
+    lag_messages: int | None,
+    supervised: Mapping[str, Any] | None = None,
+) -> ServiceReport:
+    """What to make of a service's last words at UTC `now`, and of what a supervisor that runs last noted about it."""
+    restarts = int(supervised["restarts"]) if supervised is not None else None
+    tended = (
+        f"its supervisor starts it again: restart {restarts}, {supervised['last']}" if supervised and restarts else ""
+    )
     if status is None:
-        return ServiceReport(name, "never ran", False, f"counterpoise run {name}", lag_messages, None, None)
+        detail = tended or f"counterpoise run {name}"
+        return ServiceReport(name, "never ran", False, detail, lag_messages, None, None, restarts)
     state, healthy, detail = str(status["state"]), bool(status.get("healthy")), ""
     quiet_seconds = now - float(status.get("updated_at") or 0)
     if state == "stopped":
         healthy = bool(status["info"].get("finished"))
-        detail = "its work is done" if healthy else f"counterpoise run {name}"
+        detail = "its work is done" if healthy else tended or f"counterpoise run {name}"
     elif status.get("host") == socket.gethostname() and not _pid_exists(int(status["pid"])):
-        state, healthy, detail = "died", False, f"process {status['pid']} is gone"
+        state, healthy, detail = "died", False, tended or f"process {status['pid']} is gone: counterpoise run {name}"
     elif quiet_seconds > SILENT_AFTER_SECONDS:
         state, healthy, detail = "silent", False, f"said nothing for {quiet_seconds:.0f} s"
     elif state == "waiting":
         waited = now - float(status.get("waiting_since") or now)
         detail = f"on {status.get('waiting_on')} for {waited:.0f} s: {status.get('wait_reason')}"
-    return ServiceReport(name, state, healthy, detail, lag_messages, status.get("last_progress_at"), dict(status))
+    at = status.get("last_progress_at")
+    return ServiceReport(name, state, healthy, detail, lag_messages, at, dict(status), restarts)
+
+
+def _supervised(settings: Settings, name: str) -> Mapping[str, Any] | None:
+    """What the supervisor of a service that runs on this machine last noted about it: pid, restarts, last."""
+    for label in ("supervisor", f"supervisor-{name}"):
+        said = read_status(settings.run_dir, label)
+        if said is None or said["state"] == "stopped" or said.get("host") != socket.gethostname():
+            continue
+        noted: Mapping[str, Any] | None = said["info"].get(name)
+        if noted is not None and _pid_exists(int(said["pid"])):
+            return noted
+    return None
 
 
 def _lag_of(settings: Settings, name: str, lag: list[PartitionLag] | None) -> int | None:

@@ -31,6 +31,7 @@ class _Slot:
     started_at: float = 0.0
     start_at: float = 0.0
     restarts: int = 0
+    last_end: str = ""
     finished: bool = False
     stalled: str | None = None
 
@@ -93,7 +94,8 @@ class Supervisor:
             slot.stalled = None
             slot.started_at = time.monotonic()
         log.info("started", service=name, pid=slot.child.pid, restarts=slot.restarts)
-        self.on_change(name, slot.child.pid, slot.restarts, "started")
+        why = f"started after {slot.last_end}" if slot.last_end else "started"
+        self.on_change(name, slot.child.pid, slot.restarts, why)
 
     def _ended(self, slot: _Slot, child: Child, code: int) -> None:
         name, stalled = slot.service.name, slot.stalled
@@ -112,7 +114,7 @@ class Supervisor:
             self.on_change(name, None, slot.restarts, "finished")
             return
         why = f"stalled: {stalled}" if stalled else f"signal {-code}" if code < 0 else f"exit code {code}"
-        slot.restarts += 1
+        slot.restarts, slot.last_end = slot.restarts + 1, why
         wait_seconds = slot.backoff.next_wait_seconds(time.monotonic() - slot.started_at)
         slot.start_at = time.monotonic() + wait_seconds
         log.error(

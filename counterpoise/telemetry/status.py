@@ -238,4 +238,4 @@ def read_status(run_dir: Path, service: str) -> dict[str, Any] | None:
         found = json.loads((run_dir / f"{service}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and "state" in found else None
+    return found if isinstance(found, dict) and found.keys() >= {"state", "pid", "updated_at", "info"} else None

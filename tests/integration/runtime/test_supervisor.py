@@ -66,7 +66,7 @@ class Run:
         assert not self._thread.is_alive()
 
     def starts(self, name: str) -> list[int]:
-        return [pid for of, pid, _, why in self.changes if of == name and why == "started" and pid is not None]
+        return [pid for of, pid, _, why in self.changes if of == name and why.startswith("started") and pid is not None]
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def test_an_outage_is_one_line_without_a_traceback_and_a_bug_is_not(
     try:
         raise ConnectionRefusedError(111, "refused")
     except OSError:
-        logging.getLogger("clickhouse_driver.connection").warning("Failed to %s", "connect", exc_info=True)
+        logging.getLogger("aiokafka.conn").warning("Failed to %s", "connect", exc_info=True)
     try:
         raise ValueError("a mistake")
     except ValueError:

@@ -44,13 +44,25 @@ def said(state: str = "working", **more: Any) -> dict[str, Any]:
         ),
         (said(updated_at=NOW - 16), "silent", False, "said nothing for 16 s"),
         (said(updated_at=NOW - 14), "working", True, ""),
-        (said(pid=2**22 + 1), "died", False, f"process {2**22 + 1} is gone"),
+        (said(pid=2**22 + 1), "died", False, f"process {2**22 + 1} is gone: counterpoise run streams"),
         (said(pid=2**22 + 1, host="another-container"), "working", True, ""),
     ],
 )
 def test_judging(status: dict[str, Any] | None, state: str, healthy: bool, detail: str) -> None:
     report = judge("streams", status, NOW, 3)
     assert (report.state, report.healthy, report.detail, report.lag_messages) == (state, healthy, detail, 3)
+
+
+@pytest.mark.parametrize("status", [None, said("stopped"), said(pid=2**22 + 1)])
+def test_a_service_that_falls_again_and_again_names_its_supervisor_and_the_reason(
+    status: dict[str, Any] | None,
+) -> None:
+    report = judge("alerts", status, NOW, None, {"pid": None, "restarts": 7, "last": "exit code 1"})
+    assert not report.healthy
+    assert report.detail == "its supervisor starts it again: restart 7, exit code 1"
+    assert report.restarts == 7
+    first = judge("alerts", None, NOW, None, {"pid": 9, "restarts": 0, "last": "started"})
+    assert (first.detail, first.restarts) == ("counterpoise run alerts", 0)
 
 
 def test_one_unhealthy_service_makes_the_whole_unhealthy() -> None:

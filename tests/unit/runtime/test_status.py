@@ -159,7 +159,7 @@ def test_closing_writes_stopped_and_twice_does_no_harm(tmp_path: Path, status: S
     assert (written(tmp_path)["state"], written(tmp_path)["healthy"]) == ("stopped", False)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"other": 1}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"other": 1}', '{"state": "working"}'])
 def test_a_file_that_is_not_ours_reads_as_never_ran(tmp_path: Path, content: str) -> None:
     (tmp_path / "streams.json").write_text(content)
     assert read_status(tmp_path, "streams") is None
