@@ -156,6 +156,13 @@ def test_no_regime_is_called_and_no_level(whole: Table) -> None:
     assert {row.regime for row in whole.rows.values()} == {"no_call"}
 
 
+def test_without_the_residual_owners_are_fewer_than_pools_in_all_quarters_but_one() -> None:
+    _, _, table = fed([list(quarters().values())])
+    ends = [table.day("latest", date.fromisoformat(end)) for end in quarters()]
+    fewer = [max(row.treatments[0].independent.hi, row.treatments[0].correlated.hi) < 0 for row in ends]
+    assert [row.period_end for row, is_fewer in zip(ends, fewer, strict=True) if not is_fewer] == ["2024-12-31"]
+
+
 def test_a_late_quarter_changes_the_rows_that_read_it_and_no_other(whole: Table) -> None:
     late = quarters()[LATE]
     others = [one for one in quarters().values() if one != late]

@@ -96,6 +96,14 @@ def test_a_row_by_hand() -> None:
     assert dropped.release_id == one.release_id
 
 
+def test_a_bucket_is_one_by_the_catalogue_or_by_the_source() -> None:
+    one = release(obs("a", 30), obs("b", 10, residual=True), obs("Rest", 40))
+    dropped, owner, spread = dispersion_rows(one, series())
+    assert (dropped.owners, dropped.buckets, dropped.residual_share) == (1, 2, 50 / 80)
+    assert [dropped.d2, owner.d2, spread.d2] == pytest.approx([1.0, 6400 / 2600, 6400 / (900 + 1700 / 4)])
+    assert (dropped.top1, owner.top1) == (1.0, 30 / 80), "the larger bucket is not ranked"
+
+
 def test_counts_have_the_intervals_of_a_sample() -> None:
     one = release(obs("a", 300), obs("b", 100), obs("Rest", 400))
     row = dispersion_rows(one, series())[0]
