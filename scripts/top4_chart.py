@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+from counterpoise.report import charts
+from counterpoise.report.charts import EndLabel, Frame
+from counterpoise.report.scale import time_ticks
+from counterpoise.report.style import standalone
+from counterpoise.report.words import percent
 from ingest.sources.figures import Month, read_figures
 
-WIDTH, HEIGHT = 920, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 16, 34, 30
 LOW, HIGH, LINE = 0.45, 0.85, 0.75
-INK, MUTED, ACCENT, OVER = "#1f2933", "#8a94a3", "#2563a8", "#c2410c"
+TITLE = "Blocks mined by the four largest pools, by month"
 UNKNOWN = "unknown"
+TARGET = Path(__file__).resolve().parents[1] / "docs" / "img" / "top4.svg"
 
 
 def top4_share(month: Month) -> float:
@@ -19,43 +24,50 @@ def top4_share(month: Month) -> float:
     return sum(pools[:4]) / month.blocks
 
 
-def main() -> None:
+def draw() -> str:
+    """The chart as a whole SVG document."""
     months = read_figures().months
     shares = [top4_share(month) for month in months]
-
-    def x(index: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * index / (len(months) - 1)
-
-    def y(share: float) -> float:
-        return TOP + (HEIGHT - TOP - BOTTOM) * (HIGH - share) / (HIGH - LOW)
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-size="12" '
-        'font-family="system-ui, sans-serif"><title>Top-4 mining pool share of Bitcoin blocks, by month</title>',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        f'<text x="{LEFT}" y="20" fill="{INK}" font-size="14" font-weight="600">'
-        "Blocks mined by the four largest pools, by month</text>",
-    ]
-    for percent in range(50, 90, 10):
-        level = y(percent / 100)
-        parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{level:.1f}" y2="{level:.1f}" stroke="#e4e7eb"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{level + 4:.1f}" fill="{MUTED}" text-anchor="end">{percent} %</text>')
-    for index, month in enumerate(months):
-        if month.name.endswith("-01"):
-            parts.append(f'<text x="{x(index):.1f}" y="{HEIGHT - 8}" fill="{MUTED}">{month.name[:4]}</text>')
-    path = " ".join(f"{'M' if index == 0 else 'L'}{x(index):.1f} {y(share):.1f}" for index, share in enumerate(shares))
+    middles = [(month.start + month.end) / 2 for month in months]
+    frame = Frame(920, 320, 46, 96, 44, 28)
+    begin, end = (datetime.fromisoformat(f"{months[0].name}-01T00:00Z"), datetime.fromtimestamp(months[-1].end, UTC))
+    x, y = frame.across(begin.timestamp(), end.timestamp()), frame.upwards(LOW, HIGH)
     line = y(LINE)
-    parts += [
-        f'<defs><clipPath id="over"><rect x="0" y="0" width="{WIDTH}" height="{line:.1f}"/></clipPath></defs>',
-        f'<path d="{path}" fill="none" stroke="{ACCENT}" stroke-width="2"/>',
-        f'<path d="{path}" fill="none" stroke="{OVER}" stroke-width="2.5" clip-path="url(#over)"/>',
-        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{line:.1f}" y2="{line:.1f}" stroke="{OVER}" stroke-dasharray="5 4"/>',
-        f'<text x="{LEFT + 4}" y="{line - 6:.1f}" fill="{OVER}">the line: 75 %</text>',
-        "</svg>",
+    track = charts.path((x(at), y(share)) for at, share in zip(middles, shares, strict=True))
+    years = time_ticks(begin, end, 8)
+    last = shares[-1]
+    body = [
+        charts.text(TITLE, 0, 16, class_="label strong"),
+        charts.y_axis(frame, y, [(step / 100, percent(step / 100, 0)) for step in range(50, 90, 10)]),
+        f'<defs><clipPath id="over"><rect x="0" y="0" width="{frame.width:g}" height="{line:.1f}"/></clipPath></defs>',
+        charts.element("path", d=track, class_="line mining"),
+        charts.element("path", d=track, class_="line alert", clip_path="url(#over)"),
+        charts.segment(frame.x0, line, frame.x1, line, class_="rule"),
+        charts.dot(x(middles[-1]), y(last), 3.5, class_="dot mining"),
+        charts.end_labels(
+            frame,
+            [
+                EndLabel(line, f"{percent(LINE, 0)} alert line", "label"),
+                EndLabel(y(last), percent(last, 1), "label strong mining"),
+            ],
+        ),
+        charts.x_axis(frame, [(x(at.timestamp()), words) for at, words in years]),
     ]
-    target = Path(__file__).resolve().parents[1] / "docs" / "img" / "top4.svg"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("\n".join(parts) + "\n", encoding="utf-8")
+    above = sum(share > LINE for share in shares)
+    return standalone(
+        "".join(body),
+        width=frame.width,
+        height=frame.height,
+        name="top4",
+        title=TITLE,
+        description=f"Line, {months[0].name} to {months[-1].name}: between {percent(min(shares))} and {percent(max(shares))}, "
+        f"{above} of {len(months)} months above {percent(LINE, 0)}.",
+    )
+
+
+def main() -> None:
+    TARGET.parent.mkdir(parents=True, exist_ok=True)
+    TARGET.write_text(draw(), encoding="utf-8")
 
 
 if __name__ == "__main__":

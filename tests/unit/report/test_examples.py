@@ -1,0 +1,16 @@
+"""The examples in the docstrings of the report hold."""
+
+from __future__ import annotations
+
+import doctest
+
+import pytest
+
+from counterpoise.report import charts, scale, tables, words
+
+
+@pytest.mark.parametrize("module", [charts, scale, tables, words])
+def test_examples(module: object) -> None:
+    done = doctest.testmod(module)  # type: ignore[arg-type]
+    assert done.attempted > 0
+    assert done.failed == 0
