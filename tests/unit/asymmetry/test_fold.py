@@ -256,6 +256,24 @@ def test_a_call_is_made_where_everything_agrees() -> None:
     assert {one.inputs_id for one in parts} == {rows[now].inputs_id}
 
 
+def test_the_regime_compares_what_both_releases_draw_on() -> None:
+    # The shared table spreads from two owners to five, and a new table, of one owner alone, outweighs it all.
+    then, now = date(2024, 3, 31), date(2025, 3, 31)
+    two, five = release(then, then, a=100, b=100), release(now, now, a=100, b=100, c=100, d=100, e=100)
+    giant = Observation(owner="a", value=10_000, value_p5=9_000, value_p95=11_000, part="new table")
+    grown = make_release(five.head, [*five.observations, giant])
+    releases, fold = ReleaseFold(real.catalogue()), AsymmetryFold(real.catalogue(), [real.PAIR], given_days_only=True)
+    releases.apply([*to_events(two), *to_events(grown)])
+    changes = fold.apply(
+        releases,
+        changed_series={SERIES},
+        days={then: [side(then, 202, 202, 202, 202, 200)], now: [side(now, 700, 308)]},
+    )
+    [row] = [row for row in changes.rows if (row.knowledge, row.day) == ("latest", now)]
+    assert (row.regime, row.coverage_changed) == ("diverging", True)
+    assert row.treatments[0].d2_ai < 1.2, "the level is of everything"
+
+
 def test_a_series_that_is_no_side_is_refused() -> None:
     with pytest.raises(ValueError, match="series pypi-edge-share does not pair with mining"):
         AsymmetryFold(real.catalogue(), [Pair("pypi-edge-share", "as-filed", "bitcoin", "raw", 1008)])
