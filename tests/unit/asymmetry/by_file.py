@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
+from pathlib import PurePosixPath
 
 import pyarrow.parquet as pq
 
@@ -28,7 +29,7 @@ def stock(quarter_end: str) -> Stock:
     with shared_data("edge_ai/ai_compute_owner_quarterly.csv").open(newline="", encoding="utf-8") as file:
         for line in csv.DictReader(file):
             if line["quarter_end"] == quarter_end:
-                table = line["source_file"].removesuffix(".csv").removesuffix("_cumulative_totals")
+                table = PurePosixPath(line["source_file"]).stem.removesuffix("_cumulative_totals")
                 found[line["owner"], table] += float(line["h100e_median"])
     return found
 

@@ -197,7 +197,7 @@ def test_a_withdrawal_restores_what_the_other_release_said(whole: Table) -> None
 
 def test_any_order_of_real_releases_in_chunks_and_twice(whole: Table) -> None:
     releases = [*quarters().values(), restated()]
-    for seed in range(3):
+    for seed in range(2):
         order = [*releases, *releases[3:9]]
         random.Random(seed).shuffle(order)
         _, _, table = fed([order[:5], order[5:6], order[6:17], order[17:]])
