@@ -7,29 +7,20 @@ import time
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.datasets import open_dataset
-from counterpoise.endpoints import clickhouse_target
 from counterpoise.errors import ConfigError, DeadLetterError, RetryableError
-from counterpoise.series.load import load_catalogue
-from counterpoise.series.release import Release
-from counterpoise.settings import Settings
-from ingest.market.epoch import SERIES as EPOCH
-from ingest.market.epoch import epoch_releases
-from ingest.market.figures import publish, read_owner_figures
-from ingest.market.held import HeldReleases
-from ingest.market.locations import Located
-from ingest.market.pypi import SERIES as PYPI
-from ingest.market.sources.pypi import top_packages_releases
+
+if TYPE_CHECKING:
+    from counterpoise.series.release import Release
 
 HELD_PATIENCE_SECONDS = 120.0
 POLL_SECONDS = 0.25
+QUIET_SECONDS = 3.0
 
 market_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
@@ -69,6 +60,8 @@ class Source(StrEnum):
 @market_app.command("series")
 def series(as_json: AsJson = False) -> None:
     """The catalogue: what each series measures, of which layer, how often, and by which include-lists."""
+    from counterpoise.series.load import load_catalogue
+
     found = [
         {
             "series": one.series,
@@ -109,6 +102,11 @@ def releases(
     as_json: AsJson = False,
 ) -> None:
     """Every complete release that ClickHouse holds: restated, partial and withdrawn ones among them."""
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.endpoints import clickhouse_target
+    from counterpoise.series.load import load_catalogue
+    from counterpoise.settings import Settings
+
     settings = Settings.load()
     if series and series not in load_catalogue():
         raise ConfigError(f"there is no series {series!r}: `counterpoise market series` lists them")
@@ -151,6 +149,13 @@ def load(
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until ClickHouse holds all of it.")] = True,
 ) -> None:
     """Bring a source's files in once: read, check, send to Kafka. Loading the same again changes nothing."""
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.datasets import open_dataset
+    from counterpoise.endpoints import clickhouse_target
+    from counterpoise.settings import Settings
+    from ingest.market.figures import publish
+    from ingest.market.held import HeldReleases
+
     settings = Settings.load()
     found = _read(source, files or [], published)
     with connect(clickhouse_target(settings), settings.dataset) as clickhouse:
@@ -158,9 +163,18 @@ def load(
         publish(settings, found)
         keys = {release.release_id for release in found}
         held = HeldReleases(clickhouse)
-        deadline = time.monotonic() + HELD_PATIENCE_SECONDS
+        began = time.monotonic()
+        said = False
         while wait and (missing := len(keys) - len(held(keys))):
-            if time.monotonic() > deadline:
+            waited_seconds = time.monotonic() - began
+            if waited_seconds > QUIET_SECONDS and not said:
+                said = True
+                typer.echo(
+                    f"{missing} of {len(keys)} releases are in Kafka and not in ClickHouse yet; waiting up to "
+                    f"{HELD_PATIENCE_SECONDS:.0f} s for `counterpoise run streams`, which must run",
+                    err=True,
+                )
+            if waited_seconds > HELD_PATIENCE_SECONDS:
                 raise RetryableError(
                     f"{missing} of {len(keys)} releases did not arrive within {HELD_PATIENCE_SECONDS:.0f} s: does "
                     "`counterpoise run streams` run? See counterpoise status and counterpoise dlq list"
@@ -169,13 +183,70 @@ def load(
     partial = sum(release.head.coverage == "partial" for release in found)
     periods = sorted(release.head.period_end for release in found)
     typer.echo(
-        f"{len(found)} releases of {found[0].head.series}, {periods[0]} to {periods[-1]}, "
+        f"{len(found)} {'release' if len(found) == 1 else 'releases'} of {found[0].head.series}, "
+        f"{periods[0] if len(found) == 1 else f'{periods[0]} to {periods[-1]}'}, "
         f"{sum(len(release.observations) for release in found):,} observations"
         + (f"; {partial} of partial coverage, which are kept and not scored" if partial else "")
     )
 
 
+@market_app.command("check")
+def check(
+    mapping: Annotated[str, typer.Argument(help="A shipped mapping's name, or the path of your own.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files as the drop folder takes them.", exists=True, dir_okay=False)
+    ],
+    item: Annotated[str, typer.Option(help="Of a polled document: what its URL was made for.")] = "",
+) -> None:
+    """Show what a mapping makes of files, and send nothing."""
+    from counterpoise.series.load import load_catalogue
+    from ingest.market.mapped_file import releases_of_file
+    from ingest.market.mapping_file import load_mapping
+
+    catalogue = load_catalogue()
+    loaded = load_mapping(mapping, catalogue)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("file", "series", "period", "published", "coverage", "observations", "total", "largest"):
+        table.add_column(name, no_wrap=True)
+    for path in files:
+        try:
+            found = releases_of_file(
+                loaded,
+                catalogue[loaded.series],
+                path.read_bytes(),
+                name=path.name,
+                modified_ms=int(path.stat().st_mtime) * 1000,
+                now_ms=int(time.time() * 1000),
+                item=item,
+            )
+        except DeadLetterError as error:
+            raise ConfigError(str(error)) from None
+        for release in found:
+            head, observations = release.head, release.observations
+            largest = max(observations, key=lambda one: one.value)
+            table.add_row(
+                path.name,
+                head.series,
+                f"{head.period_start} to {head.period_end}",
+                datetime.fromtimestamp(head.published_at_ms / 1000, UTC).strftime("%Y-%m-%d"),
+                f"{head.coverage}: {head.coverage_note}" if head.coverage_note else head.coverage,
+                str(len(observations)),
+                f"{sum(one.value for one in observations):g} {head.unit}",
+                f"{largest.owner} {largest.value:g}",
+            )
+    _print(table)
+
+
 def _read(source: Source, files: list[Path], published: datetime | None) -> list[Release]:
+    from counterpoise.series.load import load_catalogue
+    from ingest.market.catalogued import time_problem
+    from ingest.market.epoch import SERIES as EPOCH
+    from ingest.market.epoch import epoch_releases
+    from ingest.market.figures import read_owner_figures
+    from ingest.market.locations import Located
+    from ingest.market.pypi import SERIES as PYPI
+    from ingest.market.sources.pypi import top_packages_releases
+
     if source is Source.FIGURES:
         if files:
             raise ConfigError("`market load figures` takes no file: the figures come with the package")
@@ -194,6 +265,10 @@ def _read(source: Source, files: list[Path], published: datetime | None) -> list
         raise ConfigError(str(error)) from None
     if not found:
         raise ConfigError(f"{', '.join(str(path) for path in files)}: no release in it")
+    for release in found:
+        problem = time_problem(release.head, int(time.time() * 1000))
+        if problem is not None:
+            raise ConfigError(f"{release.head.period_end}: {problem.field}: {problem.message}: see --published")
     return found
 
 

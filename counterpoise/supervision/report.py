@@ -167,6 +167,8 @@ def judge(
     elif state == "waiting":
         waited = now - float(status.get("waiting_since") or now)
         detail = f"on {status.get('waiting_on')} for {waited:.0f} s: {status.get('wait_reason')}"
+    elif stale := status["info"].get("stale_sources"):
+        detail = f"stale: {', '.join(stale)}"
     at = status.get("last_progress_at")
     return ServiceReport(name, state, healthy, detail, lag_messages, at, dict(status), restarts)
 

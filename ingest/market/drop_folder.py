@@ -24,14 +24,12 @@ from counterpoise.errors import ConfigError, DeadLetterError
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.settings import DropSettings
 from counterpoise.testing.crash import crash_point
-from ingest.market.catalogued import time_problem
 from ingest.market.durable import FolderLock, move_durably, write_durably
 from ingest.market.entry import entry_of
 from ingest.market.journal import JournalFullError, ReleaseJournal
-from ingest.market.mapped import Document, mapped_releases
+from ingest.market.mapped_file import releases_of_file, require_known_ending
 from ingest.market.mapping import Mapping
 from ingest.market.mapping_file import load_mapping, shipped_names
-from ingest.market.rows import READERS
 
 MAPPING_FILE: Final = "mapping.yaml"
 _UNFINISHED: Final = (".part", ".tmp", ".crdownload")
@@ -172,15 +170,14 @@ class DropFolder:
         """Bring one taken file to its end; False where it has to wait for room in the journal."""
         try:
             content = self._content(path)
-            modified_ms = int(path.stat().st_mtime) * 1000
-            rows = READERS[path.suffix.lower()](content, path.name)
-            document = Document(rows, name=path.name, modified_ms=modified_ms)
-            series = self._catalogue[inbox.mapping.series]
-            releases = mapped_releases(inbox.mapping, series, [document], fetched_at_ms=modified_ms)
-            for release in releases:
-                problem = time_problem(release.head, int(self._clock.now() * 1000))
-                if problem is not None:
-                    raise DeadLetterError("bad-time", f"{path.name}: {problem.field}: {problem.message}")
+            releases = releases_of_file(
+                inbox.mapping,
+                self._catalogue[inbox.mapping.series],
+                content,
+                name=path.name,
+                modified_ms=int(path.stat().st_mtime) * 1000,
+                now_ms=int(self._clock.now() * 1000),
+            )
         except DeadLetterError as error:
             self._fail(inbox, path, str(error))
             return True
@@ -204,8 +201,7 @@ class DropFolder:
     def _content(self, path: Path) -> bytes:
         if path.is_symlink() or not path.is_file():
             raise DeadLetterError("not-a-file", f"{path.name} is no plain file")
-        if path.suffix.lower() not in READERS:
-            raise DeadLetterError("unknown-format", f"{path.name}: expected a name that ends in {', '.join(READERS)}")
+        require_known_ending(path.name)
         size = path.stat().st_size
         if size > self._settings.max_file_bytes:
             raise DeadLetterError(

@@ -13,8 +13,9 @@ import structlog
 from counterpoise.clock import Clock
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.telemetry.status import ServiceStatus
+from ingest.market.catalogued import time_problem
 from ingest.market.durable import write_durably
-from ingest.market.entry import Held, entry_of
+from ingest.market.entry import Entry, Held, entry_of
 from ingest.market.journal import JournalFullError, ReleaseJournal
 from ingest.market.source import Fetched, MarketSource
 from ingest.sources.bounded_http import BusyError
@@ -153,10 +154,19 @@ class Schedule:
 
     def _accept(self, slot: _Slot, step: Fetched) -> None:
         """Journal first, then remember: a crash between them repeats the step, and its releases have the same names."""
-        entries = [entry_of(release) for release in step.releases]
+        now_ms = int(self._clock.now() * 1000)
+        entries: list[Entry] = []
+        misfits = list(step.misfits)
+        for release in step.releases:
+            entry, problem = entry_of(release), time_problem(release.head, now_ms)
+            if problem is None:
+                entries.append(entry)
+            else:
+                detail = f"{problem.field}: {problem.message}"
+                misfits.append(BadItem(entry.key, "bad-time", detail, entry.to_bytes()))
         new = self._journal.append(entries)
         slot.kept.releases = [*slot.kept.releases, *(entry.key for entry in entries)][-KEPT_RELEASES:]
-        for item in step.misfits:
+        for item in misfits:
             self._on_misfit(item, slot.source.name)
         _write(slot.file, slot.kept)
         self._status.count("fetched_releases", sum(new))

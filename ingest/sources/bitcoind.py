@@ -25,6 +25,7 @@ BLOCKS_PER_REQUEST = 8
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 MAX_COOKIE_BYTES = 1_024
 _NOT_FOUND = -5
+_NO_SUCH_HEIGHT = -8
 _KEPT_PAYLOAD_BYTES = 64 * 1024
 
 log = structlog.get_logger("ingest")
@@ -81,14 +82,18 @@ class BitcoindSource:
             ) from None
 
     def blocks(self, from_height: int, to_height: int) -> Iterator[Batch]:
-        """Blocks of the node's best chain."""
+        """Blocks of the node's best chain; it ends sooner where the chain became shorter meanwhile."""
         for start in range(from_height, to_height + 1, BLOCKS_PER_REQUEST):
             heights = range(start, min(start + BLOCKS_PER_REQUEST, to_height + 1))
             answers = self._calls([("getblockhash", [height]) for height in heights])
             hashes = [answer for answer in answers if isinstance(answer, str)]
-            if len(hashes) < len(heights):
-                self._raise_error(next(answer for answer in answers if not isinstance(answer, str)), "getblockhash")
-            yield self._fetch(hashes)
+            other = next((answer for answer in answers if not isinstance(answer, str)), None)
+            if other is not None and not (isinstance(other, _Failure) and other.code == _NO_SUCH_HEIGHT):
+                self._raise_error(other, "getblockhash")
+            if hashes:
+                yield self._fetch(hashes)
+            if other is not None:
+                return
 
     def block(self, block_hash: str) -> Batch:
         """A block of any branch that the node has."""

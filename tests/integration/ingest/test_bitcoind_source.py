@@ -56,6 +56,12 @@ def test_many_blocks_share_a_request(node: BitcoindServer, source: BitcoindSourc
     assert node.calls["getblock"] == 24
 
 
+def test_a_chain_that_became_shorter_ends_where_it_ends(node: BitcoindServer, source: BitcoindSource) -> None:
+    events = [event for batch in source.blocks(28, 47) for event in batch.events]
+    assert [event.height for event in events] == [28, 29, 30]
+    assert list(source.blocks(31, 40)) == []
+
+
 def test_a_block_of_a_branch_that_lost_and_one_that_nobody_knows(node: BitcoindServer, source: BitcoindSource) -> None:
     lost = node.chain.tip
     node.chain.reorg(1)

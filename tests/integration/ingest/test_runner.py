@@ -29,6 +29,7 @@ from counterpoise.testing.bitcoind_server import BitcoindServer
 from counterpoise.testing.fake_chain import FakeChain
 from counterpoise.testing.mempool_server import MempoolServer
 from ingest.runner import run_ingest
+from ingest.waiting import Backoff
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine, settings_for
 from tests.integration.ingest.storing import Storing
 
@@ -180,7 +181,10 @@ def test_what_streams_lacks_is_sent_again(migrated: Settings, node: BitcoindServ
 
 
 @pytest.mark.kafka
-def test_a_source_that_is_down_is_stale_and_comes_back(migrated: Settings, node: BitcoindServer) -> None:
+def test_a_source_that_is_down_is_stale_and_comes_back(
+    migrated: Settings, node: BitcoindServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.runner.Backoff", lambda *_: Backoff(0.1, 0.5))
     settings = with_node(migrated, node)
     with Storing(settings), running(settings) as service:
         until(lambda: len(stored(settings)) == 60)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -13,30 +11,9 @@ from huggingface_hub import close_session
 
 from counterpoise.testing.market_server import MarketServer
 from ingest.sources.bounded_http import BoundedHttp
+from tests.integration.kafka_sockets import closed_kafka_sockets
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """kafka-python leaves the socket of a refused connection to the garbage collector (kafka/net/inet.py, 3.0.12)."""
-    for item in items:
-        if "own_kafka" in getattr(item, "fixturenames", ()) and "integration/market" in item.nodeid:
-            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
-
-
-@pytest.fixture(autouse=True)
-def close_refused_sockets(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Close them here, where they are expected, so that they do not fail somebody else's test."""
-    yield
-    if "own_kafka" in request.fixturenames:
-        for found in gc.get_objects():
-            if type(found) is socket.socket and found.fileno() != -1 and _was_refused(found):
-                found.close()
-
-
-def _was_refused(found: socket.socket) -> bool:
-    """A TCP socket that is bound to nothing and connected to nothing, and does not listen."""
-    if found.type != socket.SOCK_STREAM or found.family != socket.AF_INET or found.getsockname()[0] != "0.0.0.0":  # noqa: S104
-        return False
-    return not found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+__all__ = ["closed_kafka_sockets"]
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import structlog
 from counterpoise.clock import ManualClock
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.series.release import Release
+from counterpoise.supervision.report import judge
 from counterpoise.telemetry.status import ServiceStatus
 from ingest.market.entry import entry_of
 from ingest.market.journal import ReleaseJournal
@@ -56,7 +57,7 @@ class Bench:
     def __init__(self, folder: Path, *sources: Scripted) -> None:
         self.folder = folder
         self.sources = sources
-        self.clock = ManualClock()
+        self.clock = ManualClock(1_795_000_000.0)  # 2026-11-18
         self.status = ServiceStatus("market", folder / "run", self.clock)
         self.journal = ReleaseJournal(folder / "journal", max_bytes=1 << 24)
         self.misfits: list[tuple[str, str]] = []
@@ -175,6 +176,9 @@ def test_stale_after_three_cadences_without_an_answer(one: tuple[Bench, Scripted
     bench.schedule.ask_due()
     assert bench.told("one")["state"] == "stale"
     assert bench.status.snapshot()["info"]["stale_sources"] == ["one"]
+    bench.status.working()
+    report = judge("market", bench.status.snapshot(), bench.clock.now(), None)
+    assert (report.healthy, report.detail) == (True, "stale: one")
     source.script = []
     bench.clock.advance(MOST_RETRY_SECONDS)
     bench.schedule.ask_due()
@@ -237,6 +241,14 @@ def test_misfits_are_handed_on(one: tuple[Bench, Scripted]) -> None:
     source.script = [BadItem("k", "bad-rows", "row 1", b"x")]
     bench.schedule.ask_due()
     assert bench.misfits == [("bad-rows", "one")]
+
+
+def test_a_release_of_the_future_is_a_misfit_and_the_others_are_taken(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    source.script = [a_release("A"), a_release("B", published_at_ms=1_796_000_000_000)]
+    bench.schedule.ask_due()
+    assert bench.journal.pending() == [a_release("A").release_id]
+    assert bench.misfits == [("bad-time", "one")]
 
 
 def test_a_database_that_lost_what_was_read_is_filled_again(one: tuple[Bench, Scripted]) -> None:
