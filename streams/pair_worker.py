@@ -244,7 +244,7 @@ class PairWorker:
         written = self._store.read(asymmetry_written, pair)
         return _Pair(
             pair,
-            AsymmetryFold(self._catalogue, [pair], written),
+            AsymmetryFold(self._catalogue, [pair], written, given_days_only=self._month_ends_only),
             versions,
             dict(written),
             attribution_id=attribution_id,
