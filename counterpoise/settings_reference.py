@@ -30,6 +30,15 @@ def reference() -> str:
     return "\n".join(parts)
 
 
+def variables() -> frozenset[str]:
+    """The name of every environment variable that is read."""
+    found = {f"{PREFIX}CONFIG", *(PREFIX + name.upper() for name in Settings.model_fields)}
+    for path, section in _sections(Settings):
+        above = PREFIX + path.upper().replace(".", "__")
+        found |= {f"{above}__{name.upper()}" for name in section.model_fields}
+    return frozenset(found)
+
+
 def _sections(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, type[Section]]]:
     for name, info in model.model_fields.items():
         kind = info.annotation

@@ -16,7 +16,6 @@ from counterpoise.telemetry.status import ServiceStatus
 T = TypeVar("T")
 
 _STEP_SECONDS = 0.1
-_REPEAT_LOG_SECONDS = 60.0
 
 log = structlog.get_logger("ingest")
 
@@ -72,12 +71,10 @@ class Waiter:
     def until(self, on: str, call: Callable[[], T], *, most_seconds: float = 10.0) -> T:
         """Call until it does not raise RetryableError, and return what it gave.
 
-        `on` names what is waited for in status and log. The first failure is logged, then one a minute, and once as an error when the
-        wait is longer than the service's stale time.
+        `on` names what is waited for in status and log. A wait longer than the service's stale time is logged once as an error.
         """
         backoff = Backoff(0.2, most_seconds)
         since: float | None = None
-        logged = 0.0
         called_stale = False
         while True:
             self.check()
@@ -96,13 +93,9 @@ class Waiter:
                         seconds=round(now - since),
                         reason=str(error),
                     )
-                elif since == now or now - logged >= _REPEAT_LOG_SECONDS:
-                    logged = now
-                    log.warning("waiting", waiting_on=on, reason=str(error))
                 self.pause(backoff.next_seconds())
             else:
                 if since is not None:
                     self._status.working()
                     self._status.set(stale=None)
-                    log.info("answers again", waited_for=on, seconds=round(self.clock.monotonic() - since, 1))
                 return result

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -19,18 +20,13 @@ from typing import Final, Literal
 import httpx
 
 from counterpoise.embedded.kafka import broker_binary
-from counterpoise.embedded.ports import HOST
-from counterpoise.embedded.stack import (
-    CLICKHOUSE_HTTP_PORT,
-    CLICKHOUSE_PORT,
-    KAFKA_PORT,
-    data_dir,
-    records,
-)
+from counterpoise.embedded.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, HOST, KAFKA_PORT
+from counterpoise.embedded.stack import data_dir, records
 from counterpoise.endpoints import EmbeddedEndpoints, clickhouse_target, kafka_bootstrap
 from counterpoise.errors import CounterpoiseError
 from counterpoise.kafka.clients import require_broker
 from counterpoise.settings import Settings, read_secret
+from counterpoise.settings_reference import PREFIX, variables
 
 Verdict = Literal["ok", "warning", "problem", "skipped"]
 
@@ -38,6 +34,7 @@ PLATFORMS: Final = frozenset({("linux", "x86_64"), ("linux", "aarch64"), ("linux
 MIN_FREE_BYTES: Final = 2 * 1024**3
 WORST_CLOCK_ERROR_SECONDS: Final = 5.0
 _TIMEOUT_SECONDS = 5.0
+_TESTS = (f"{PREFIX}TEST_", f"{PREFIX}CRASH_POINT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +51,7 @@ def examine(settings: Settings, *, offline: bool = False) -> Iterator[Finding]:
 
     Only `problem` means that something cannot work. No secret's value is ever in a finding.
     """
+    yield _variables()
     yield _python()
     yield _platform()
     embedded = settings.kafka.bootstrap_servers is None or settings.clickhouse.host is None
@@ -65,6 +63,19 @@ def examine(settings: Settings, *, offline: bool = False) -> Iterator[Finding]:
     yield _clickhouse(settings)
     yield _slack(settings)
     yield from _network(settings, offline=offline)
+
+
+def _variables() -> Finding:
+    """A misspelt variable changes nothing and says nothing: here it is named."""
+    known = variables()
+    strange = sorted(
+        name for name in os.environ if name.startswith(PREFIX) and name not in known and not name.startswith(_TESTS)
+    )
+    if not strange:
+        return Finding("variables", "ok", f"every {PREFIX}… in the environment is a setting")
+    near = get_close_matches(strange[0], known, 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return Finding("variables", "warning", f"no setting, and read by nobody: {', '.join(strange)}{hint}")
 
 
 def _python() -> Finding:
@@ -124,9 +135,14 @@ def _engines_here(settings: Settings) -> Iterator[Finding]:
     """The engines that `up` started, or whether it could start them: free ports, and a data directory that nobody holds."""
     if settings.kafka.bootstrap_servers is not None and settings.clickhouse.host is not None:
         return
-    running = {record.name: record for record in records(settings.state_dir.absolute()) if record.runs()}
+    known = {record.name: record for record in records(settings.state_dir.absolute())}
+    running = {name: record for name, record in known.items() if record.runs()}
     for name, ports in (("kafka", (KAFKA_PORT,)), ("clickhouse", (CLICKHOUSE_PORT, CLICKHOUSE_HTTP_PORT))):
-        record = running.get(name)
+        record = known.get(name)
+        if record is not None and name not in running:
+            said = f"process {record.pid}, which `counterpoise up` started, is gone: `counterpoise up` starts another"
+            yield Finding(f"embedded {name}", "problem", said)
+            continue
         if record is not None:
             verdict: Verdict = "ok" if record.answers() else "problem"
             yield Finding(

@@ -1,12 +1,16 @@
-"""Loopback ports: a free one, or a clear word about a taken one."""
+"""Loopback ports: the usual ones, a free one, or a clear word about a taken one."""
 
 from __future__ import annotations
 
 import socket
+from typing import Final
 
 from counterpoise.errors import EngineError
 
-HOST = "127.0.0.1"
+HOST: Final = "127.0.0.1"
+KAFKA_PORT: Final = 19092
+CLICKHOUSE_PORT: Final = 19000
+CLICKHOUSE_HTTP_PORT: Final = 18123
 
 
 def require_free_port(port: int, what: str, setting: str) -> None:

@@ -19,15 +19,12 @@ from typing import Final
 
 from counterpoise.embedded.clickhouse.process import ClickHouseProcess, start_clickhouse
 from counterpoise.embedded.kafka import KafkaProcess, broker_marker, start_kafka
-from counterpoise.embedded.ports import HOST, require_free_port
+from counterpoise.embedded.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, HOST, KAFKA_PORT, require_free_port
 from counterpoise.embedded.processes import end_process, is_ours
 from counterpoise.endpoints import EmbeddedEndpoints
 from counterpoise.errors import EngineError
 from counterpoise.kafka.probe import kafka_answers
 
-KAFKA_PORT: Final = 19092
-CLICKHOUSE_PORT: Final = 19000
-CLICKHOUSE_HTTP_PORT: Final = 18123
 _CONNECT_TIMEOUT_SECONDS = 2.0
 _PASSWORD_BYTES = 24  # 32 url-safe characters
 
@@ -219,14 +216,16 @@ def _choose(asked: int | None, last: EngineRecord | None, field: str, usual: int
 
 
 def _make_password(file: Path) -> None:
-    """Write a new password readable by this user only, unless there is one."""
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    """Write a new password readable by this user only, unless there is one (a full disk may have left an empty file)."""
+    with suppress(FileNotFoundError):
         file.chmod(0o600)
-        return
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        if file.stat().st_size:
+            return
+    draft = file.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as stream:
         stream.write(secrets.token_urlsafe(_PASSWORD_BYTES) + "\n")
+    draft.replace(file)
 
 
 def _write_records(folder: Path, found: list[EngineRecord]) -> None:
@@ -240,7 +239,8 @@ def _locked(state_dir: Path) -> Iterator[None]:
     """One `up` or `down` at a time on a state directory; makes it, for this user only."""
     folder = embedded_dir(state_dir)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         with suppress(PermissionError):
             folder.chmod(0o700)
         lock = (folder / "lock").open("w")

@@ -6,7 +6,7 @@ import fcntl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import structlog
 
@@ -33,6 +33,8 @@ def only_one(
     on, and where the state directory cannot be used.
     """
     try:
+        with suppress(FileExistsError):
+            settings.state_dir.mkdir(mode=0o700, parents=True)
         settings.run_dir.mkdir(parents=True, exist_ok=True)
         lock = (settings.run_dir / f"{name}.lock").open("w")
     except OSError as error:

@@ -15,7 +15,7 @@ from clickhouse_driver.errors import Error as ClickHouseError
 from counterpoise.clickhouse.client import connect
 from counterpoise.clock import Clock
 from counterpoise.endpoints import clickhouse_target, kafka_bootstrap
-from counterpoise.errors import CounterpoiseError
+from counterpoise.errors import CounterpoiseError, RetryableError
 from counterpoise.kafka.lag import CONSUMERS, PartitionLag, group_id, read_lag, total_lag
 from counterpoise.settings import Settings
 from counterpoise.telemetry.status import HEARTBEAT_SECONDS, read_status
@@ -23,6 +23,7 @@ from counterpoise.telemetry.status import HEARTBEAT_SECONDS, read_status
 SERVICES: Final = ("ingest", "market", "streams", "alerts")
 """In the order of the line. `market` is left out where no market source is configured and it never ran."""
 SILENT_AFTER_SECONDS: Final = HEARTBEAT_SECONDS * 3
+_START_EMBEDDED: Final = ": `counterpoise up` starts it again"
 
 _LAST_BLOCK = """
 SELECT chain, tip_height, lower(hex(tip_hash)), toUnixTimestamp(tip_time), arrayCount(h -> h > tip_height, parked_heights)
@@ -197,7 +198,8 @@ def _look_at_kafka(settings: Settings) -> tuple[EngineReport, list[PartitionLag]
     try:
         lag = read_lag(bootstrap, settings.dataset)
     except CounterpoiseError as error:
-        return EngineReport("kafka", bootstrap, str(error), None), None
+        step = _START_EMBEDDED if settings.kafka.bootstrap_servers is None else ""
+        return EngineReport("kafka", bootstrap, str(error) + step, None), None
     return EngineReport("kafka", bootstrap, None, _ms(started)), lag
 
 
@@ -209,7 +211,8 @@ def _look_at_clickhouse(settings: Settings, now: float) -> tuple[EngineReport, t
         with connect(target, settings.dataset) as clickhouse:
             rows = clickhouse.query(_LAST_BLOCK)
     except (CounterpoiseError, ClickHouseError) as error:
-        return EngineReport("clickhouse", where, " ".join(str(error).split())[:300], None), ()
+        step = _START_EMBEDDED if settings.clickhouse.host is None and isinstance(error, RetryableError) else ""
+        return EngineReport("clickhouse", where, " ".join(str(error).split())[:300] + step, None), ()
     blocks = tuple(LastBlock(chain, height, hash_, at, now - at, parked) for chain, height, hash_, at, parked in rows)
     return EngineReport("clickhouse", where, None, _ms(started)), blocks
 

@@ -21,10 +21,11 @@ _SECRET_TEXT = re.compile(
 )
 _NOT_SECRET = frozenset({"token_file", "password_file", "cookie_file", "password_set", "token_set"})
 _NOISY = ("kafka", "aiokafka", "faust", "mode", "httpx", "httpcore", "websockets", "slack_sdk", "clickhouse_driver")
+_TRANSPORT = ("kafka.net", "kafka.cluster")  # six remarks on one lost connection
 
 
 class Seldom(logging.Filter):
-    """Of equal remarks of a library (one place in its code, one level) let one through a minute.
+    """Of equal remarks of a library (one place in its code, one level; of kafka-python's transport: any) let one through a minute.
 
     While a broker is away its clients repeat themselves fifty times a second, and the service's own line about it would be lost.
     """
@@ -33,12 +34,15 @@ class Seldom(logging.Filter):
         super().__init__()
         self._every_seconds = every_seconds
         self._now = now
-        self._said_at: dict[tuple[str, int, int], float] = {}
+        self._said_at: dict[tuple[str | int, ...], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.partition(".")[0] not in _NOISY:
             return True
-        key, now = (record.pathname, record.lineno, record.levelno), self._now()
+        place: tuple[str | int, ...] = (record.pathname, record.lineno)
+        if record.name.startswith(_TRANSPORT):
+            place = _TRANSPORT[:1]
+        key, now = (*place, record.levelno), self._now()
         if now - self._said_at.get(key, -self._every_seconds) < self._every_seconds:
             return False
         self._said_at[key] = now
@@ -46,11 +50,15 @@ class Seldom(logging.Filter):
 
 
 class NoTracebackOfOutages(logging.Filter):
-    """Put a library's traceback of a connection that failed into its line: it ends in the socket module, and tells no more."""
+    """Put a library's traceback of a connection that failed into its line: it ends in the socket module, and tells no more.
+
+    kafka-python's transport closes sockets under its own reader; whatever it raises then is one, too.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, OSError | EOFError) and record.name.partition(".")[0] in _NOISY:
+        outage = isinstance(error, OSError | EOFError) and record.name.partition(".")[0] in _NOISY
+        if error is not None and (outage or record.name.startswith(_TRANSPORT)):
             record.msg, record.args = f"{record.getMessage()}: {error or type(error).__name__}", ()
             record.exc_info = record.exc_text = None
         return True
@@ -70,8 +78,15 @@ def configure_logging(
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     stream = sys.stderr if stream is None else stream
+
+    def named(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """The service's name in every line, whichever thread speaks."""
+        if service is not None:
+            event.setdefault("service", service)
+        return event
+
     shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        named,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -109,11 +124,9 @@ def configure_logging(
     root.setLevel(number)
     for name in _NOISY:
         logging.getLogger(name).setLevel(number if number <= logging.DEBUG else max(number, logging.WARNING))
-    # kafka-python warns of every turn of its own loop that a busy machine makes slow: nothing that anybody can act on.
-    logging.getLogger("kafka.net.selector").setLevel(number if number <= logging.DEBUG else logging.ERROR)
-    structlog.contextvars.clear_contextvars()
-    if service is not None:
-        structlog.contextvars.bind_contextvars(service=service)
+    # They warn of every turn of their loops that a busy machine, or a wait, makes slow: nothing that anybody can act on.
+    for name in ("kafka.net.selector", "mode.timers"):
+        logging.getLogger(name).setLevel(number if number <= logging.DEBUG else logging.ERROR)
 
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -17,16 +17,22 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+import structlog
+
 from counterpoise.clock import Clock
 
 _HOST = socket.gethostname()
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
+
+log = structlog.get_logger("status")
 
 ServiceState = Literal["starting", "working", "waiting", "stopped"]
 
 WRITE_INTERVAL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 5.0
 """The file is written this often at least, so that its `updated_at` tells a live process from a dead one."""
+TOLD_AFTER_SECONDS = 1.0
+"""A wait that lasts for so long is a line in the log, and so is its end."""
 
 
 @dataclass(slots=True)
@@ -48,8 +54,8 @@ class _Fields:
 class ServiceStatus:
     """Thread-safe; every method returns at once. Times are UTC seconds of `clock`.
 
-    A daemon thread writes `<run_dir>/<service>.json` atomically, at most twice a second while something changes. Close it at the
-    end (or use `with`): that writes `stopped`.
+    A daemon thread writes `<run_dir>/<service>.json` atomically, at most twice a second while something changes, and logs waits.
+    Close it at the end (or use `with`): that writes `stopped`.
     """
 
     def __init__(self, service: str, run_dir: Path, clock: Clock) -> None:
@@ -59,6 +65,8 @@ class ServiceStatus:
         self._fields = _Fields(service, os.getpid(), clock.now())
         self._path = run_dir / f"{service}.json"
         self._changed = True
+        self._waiting_from = 0.0  # monotonic, as is the next
+        self._told: tuple[str, float] | None = None  # which wait the log knows of, and since when it lasts
         self._closed = threading.Event()
         self._server: ThreadingHTTPServer | None = None
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -97,7 +105,7 @@ class ServiceStatus:
         """Nothing goes on until `on` (kafka, clickhouse, slack, source …) answers. `waiting_since` keeps the first call's time."""
         with self._lock:
             if self._fields.state != "waiting" or self._fields.waiting_on != on:
-                self._fields.waiting_since = self._clock.now()
+                self._fields.waiting_since, self._waiting_from = self._clock.now(), self._clock.monotonic()
             self._fields.state, self._fields.waiting_on, self._fields.wait_reason = "waiting", on, reason
             self._changed = True
 
@@ -159,6 +167,18 @@ class ServiceStatus:
             draft.write_text(json.dumps(self.snapshot(), default=str) + "\n", encoding="utf-8")
             draft.replace(self._path)
 
+    def tell(self) -> None:
+        """Log a wait that lasts, and the end of one that was logged; the daemon thread asks for it."""
+        with self._lock:
+            on, reason, since = self._fields.waiting_on, self._fields.wait_reason, self._waiting_from
+        now = self._clock.monotonic()
+        if self._told is not None and self._told != (on, since):
+            log.info("goes on", waited_for=self._told[0], seconds=round(now - self._told[1]))
+            self._told = None
+        if on is not None and self._told is None and now - since >= TOLD_AFTER_SECONDS:
+            log.warning("waiting", waiting_on=on, reason=reason)
+            self._told = (on, since)
+
     def close(self) -> None:
         """Say `stopped`, write it, and stop the threads. A second call does nothing."""
         if self._closed.is_set():
@@ -180,6 +200,7 @@ class ServiceStatus:
     def _write_loop(self) -> None:
         quiet_seconds = 0.0
         while not self._closed.wait(WRITE_INTERVAL_SECONDS):
+            self.tell()
             quiet_seconds += WRITE_INTERVAL_SECONDS
             if self._changed or quiet_seconds >= HEARTBEAT_SECONDS:
                 quiet_seconds = 0.0

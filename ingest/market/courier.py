@@ -128,8 +128,6 @@ class Courier:
         try:
             held = self._held(list(self._published))
         except RetryableError as error:  # what is pushed meanwhile still goes to Kafka
-            if not self._clickhouse_is_away:
-                log.warning("waiting", waiting_on="clickhouse", reason=str(error))
             self._clickhouse_is_away = True
             self._status.waiting("clickhouse", str(error))
             held = set()

@@ -77,7 +77,7 @@ def _refuse_if_locked(path: Path) -> None:
         except BlockingIOError:
             raise EngineError(
                 f"The ClickHouse data directory {path} is in use by another process (code 76, CANNOT_OPEN_FILE): "
-                "stop that process, or choose another directory."
+                "stop that process (`counterpoise doctor` names it), or choose another directory."
             ) from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -70,7 +71,11 @@ def start_clickhouse(
         if reader_password_file:
             command += ["--reader-password-file", str(reader_password_file)]
         before = log.tell()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        # It needs no setting of ours, and some are secrets.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERPOISE_")}
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
+        )
         deadline = time.monotonic() + patience_seconds
         while not ready_file.exists():
             if process.poll() is not None:

@@ -62,7 +62,10 @@ def test_up_is_idempotent_keeps_data_over_down_and_comes_back_on_the_same_ports(
 
 
 def test_passwords_are_long_private_and_needed(state: Path) -> None:
-    run(state, *ANY)
+    assert not state.exists()
+    run(state, *ANY, COUNTERPOISE_SLACK__TOKEN="xoxb-not-for-engines")
+    for folder in (state, state / "embedded"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     found = EmbeddedEndpoints.read(state)
     for file in (Path(found.clickhouse_password_file), Path(found.clickhouse_reader_password_file)):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -71,12 +74,19 @@ def test_passwords_are_long_private_and_needed(state: Path) -> None:
         command = Path(f"/proc/{record.pid}/cmdline")
         if command.exists():
             assert Path(found.clickhouse_password_file).read_text().strip() not in command.read_text()
+            assert "xoxb" not in command.with_name("environ").read_text()
 
 
 def test_an_engine_that_was_killed_is_started_again_by_up_and_the_other_left_alone(state: Path) -> None:
     run(state, *ANY)
     before = {record.name: record for record in records(state)}
     os.kill(before["clickhouse"].pid, signal.SIGKILL)
+    code, out, _ = run(state, "doctor", "--offline")
+    assert code == 1
+    assert f"process {before['clickhouse'].pid}, which `counterpoise up` started, is gone" in " ".join(out.split())
+    report = json.loads(run(state, "status", "--json")[1])
+    assert [engine["problem"] is None for engine in report["engines"]] == [True, False]
+    assert report["engines"][1]["problem"].endswith("(code 210, NETWORK_ERROR): `counterpoise up` starts it again")
     code, _, err = run(state, "up")
     assert (code, err) == (0, "")
     after = {record.name: record for record in records(state)}
@@ -202,6 +212,26 @@ def test_doctor_names_what_is_wrong_and_never_a_secret(state: Path) -> None:
     assert "Kafka at 127.0.0.1:1 does not answer" in out
     assert "COUNTERPOISE_SLACK__CHANNEL is missing" in out
     assert "xoxb" not in out
+
+
+def test_doctor_names_a_variable_that_nobody_reads(state: Path) -> None:
+    code, out, _ = run(state, "doctor", "--offline", COUNTERPOISE_INGEST_SOURCE="bitcoind", COLUMNS="200")
+    assert code == 0
+    assert "read by nobody: COUNTERPOISE_INGEST_SOURCE; did you mean COUNTERPOISE_INGEST__SOURCE?" in " ".join(
+        out.split()
+    )
+
+
+def test_an_empty_password_file_gets_a_password(state: Path) -> None:
+    run(state, *ANY)
+    down(state)
+    file = state / "embedded" / "password"
+    file.write_text("")
+    file.chmod(0o644)
+    code, _, err = run(state, "up")
+    assert (code, err) == (0, "")
+    assert len(file.read_text().strip()) == 32
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_doctor_shows_a_mistake_in_the_settings_as_a_finding(state: Path) -> None:

@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Literal
 
@@ -94,6 +95,9 @@ def test_a_library_that_repeats_itself_is_heard_once_a_minute() -> None:
     assert not remark("aiokafka", 7)
     now = 160.0
     assert remark("aiokafka", 7)
+    assert [remark("kafka.net.transport", 3), remark("kafka.net.manager", 5), remark("kafka.cluster", 9)] == [True] + [
+        False
+    ] * 2
     assert [remark("streams", 7), remark("streams", 7)] == [True, True], "our own lines are never dropped"
 
 
@@ -115,3 +119,14 @@ def test_an_outage_is_one_line_without_a_traceback_and_a_bug_is_not(
     assert "Traceback" not in outage
     assert "Traceback" in "".join(bug)
     assert "ValueError: a mistake" in "".join(bug)
+
+
+def test_lines_of_every_thread_carry_the_service(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("json", "info", service="alerts")
+    for log in (structlog.get_logger("test").info, logging.getLogger("kafka").error):
+        thread = threading.Thread(target=log, args=("from a thread",))
+        thread.start()
+        thread.join()
+    structlog.get_logger("supervisor").info("started", service="ingest")
+    services = [json.loads(line)["service"] for line in capsys.readouterr().err.splitlines()]
+    assert services == ["alerts", "alerts", "ingest"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
 from counterpoise.clock import ManualClock
@@ -52,6 +53,34 @@ def test_a_wait_keeps_its_first_time_and_progress_ends_it(status: ServiceStatus,
     seen = status.snapshot()
     assert (seen["state"], seen["waiting_on"], seen["last_progress_at"]) == ("working", None, 1_030.0)
     assert (seen["counters"], seen["info"]) == ({"events": 7}, {"height": 800_000})
+
+
+def test_a_wait_that_lasts_is_logged_once_and_so_is_its_end(status: ServiceStatus, clock: ManualClock) -> None:
+    def told() -> list[dict[str, Any]]:
+        with structlog.testing.capture_logs() as lines:
+            status.tell()
+        return list(lines)
+
+    status.waiting("clickhouse", "refused")
+    clock.advance(0.5)
+    assert told() == []
+    status.working()
+    clock.advance(60)
+    assert told() == [], "a hiccup is not news"
+    status.waiting("clickhouse", "refused")
+    clock.advance(2)
+    first = {"event": "waiting", "log_level": "warning", "waiting_on": "clickhouse", "reason": "refused"}
+    assert told() == [first]
+    status.waiting("clickhouse", "still refused")
+    clock.advance(600)
+    assert told() == []
+    status.waiting("kafka", "gone")
+    assert told() == [{"event": "goes on", "log_level": "info", "waited_for": "clickhouse", "seconds": 602}]
+    clock.advance(1)
+    assert [line["waiting_on"] for line in told()] == ["kafka"]
+    status.progress()
+    assert [line["waited_for"] for line in told()] == ["kafka"]
+    assert told() == []
 
 
 def test_counts_are_exact_from_many_threads(status: ServiceStatus) -> None:
