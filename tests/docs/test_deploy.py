@@ -1,0 +1,108 @@
+"""The systemd unit and the example alerts for Prometheus: what they name exists, and nothing is more open than it need be."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from counterpoise.cli.root import ENTRIES
+from counterpoise.cli.run import CHILD_GRACE_SECONDS
+from counterpoise.telemetry.metrics import exposition
+
+ROOT = Path(__file__).resolve().parents[2]
+UNIT = ROOT / "deploy" / "counterpoise.service"
+RULES = ROOT / "deploy" / "prometheus-rules.yml"
+
+
+def unit() -> configparser.SectionProxy:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(UNIT, encoding="utf-8")
+    return parser["Service"]
+
+
+def test_the_unit_runs_commands_that_exist_and_leaves_them_time_to_end() -> None:
+    service = unit()
+    assert service["ExecStart"].split()[1:] == ["run", "all"]
+    assert service["ExecStartPre"].split()[1] in ENTRIES
+    assert int(service["TimeoutStopSec"]) > CHILD_GRACE_SECONDS
+    assert service["KillMode"] == "mixed", "the supervisor ends its services itself"
+    assert service["RestartPreventExitStatus"] == "2", "a wrong setting is not mended by a restart"
+
+
+def test_the_unit_is_not_root_and_holds_no_secret() -> None:
+    service = unit()
+    assert service["User"] != "root"
+    assert (service["NoNewPrivileges"], service["CapabilityBoundingSet"], service["ProtectSystem"]) == (
+        "yes",
+        "",
+        "strict",
+    )
+    assert (service["UMask"], service["StateDirectoryMode"]) == ("0077", "0700")
+    assert not re.search(r"(PASSWORD|TOKEN)=", UNIT.read_text(encoding="utf-8"))
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+def test_systemd_understands_every_line_of_the_unit() -> None:
+    done = subprocess.run(["systemd-analyze", "verify", str(UNIT)], capture_output=True, text=True, check=False)
+    said = [line for line in done.stderr.splitlines() if "counterpoise" in line and "is not executable" not in line]
+    assert said == []
+
+
+def alerts() -> list[dict[str, Any]]:
+    [group] = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    found: list[dict[str, Any]] = group["rules"]
+    return found
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
+def test_an_alert_asks_for_what_services_say(alert: dict[str, Any]) -> None:
+    assert {"summary", "action"} == alert["annotations"].keys()
+    snapshot = {
+        "service": "streams",
+        "healthy": False,
+        "started_at": 1.0,
+        "last_progress_at": 1.0,
+        "waiting_since": 1.0,
+        "waiting_on": "kafka",
+        "counters": {"events": 1},
+        "info": {"height": 1},
+    }
+    said = exposition(snapshot).decode()
+    metrics = set(re.findall(r"^(counterpoise_\w+)\{", said, flags=re.MULTILINE))
+    assert len(metrics) == 6
+    assert set(re.findall(r"counterpoise_\w+", alert["expr"])) <= metrics
+    source = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("ingest", "streams", "alerts")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    for name in re.findall(r'name="(\w+)"', alert["expr"]):
+        assert f"{name}=" in source, f"no service sets {name}"
+    for kind in re.findall(r'kind="(\w+)"', alert["expr"]):
+        assert f'count("{kind}"' in source, f"no service counts {kind}"
+
+
+def test_the_runbook_tells_of_every_metric_and_both_files() -> None:
+    text = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    for name in (
+        "healthy",
+        "start_timestamp_seconds",
+        "last_progress_timestamp_seconds",
+        "waiting_since_timestamp_seconds",
+    ):
+        assert f"counterpoise_{name}" in text
+    for name in (
+        "counterpoise_events_total",
+        "counterpoise_info",
+        "deploy/prometheus-rules.yml",
+        "deploy/counterpoise.service",
+    ):
+        assert name in text
