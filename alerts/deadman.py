@@ -55,7 +55,11 @@ class DeadMan:
             ledger = self._ledgers[rule.id]
             open_row = next(iter(ledger.open()), None)
             finding = rule.judge(facts, open_row.start if open_row else None)
-            if finding is None or finding.active == (open_row is not None):
+            if finding is None:
+                continue
+            # An open alert's `height` is the second of what it last told.
+            again = open_row is not None and finding.renews and finding.event_time > open_row.height
+            if finding.active == (open_row is not None) and not again:
                 continue
             name = open_row.alert_id if open_row else alert_id(rule.id, rule.rule_hash, rule.chain, finding.key)
             last = ledger.last(name)
@@ -63,7 +67,7 @@ class DeadMan:
                 name,
                 ledger.next_sequence(name),
                 "firing" if finding.active else "resolved",
-                finding.key,
+                finding.event_time,
                 "",
                 notify=True,
                 start=finding.key,

@@ -8,21 +8,21 @@ alerters look for the key again and keep the earliest message only.
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final
 
 import structlog
 
-from alerts.messages import Context, Message, Past, changed_root, reminder_message, start_message, transition_message
+from alerts.jobs import Job, JobKey, Start, actions, key_text, start_id
+from alerts.messages import Message
 from alerts.notifiers.base import AmbiguousError, NotAcceptedError, Notifier, RefusedError
-from alerts.rules.base import HeightRule, Rule
+from alerts.rendering import Renderer
 from alerts.store import ALL_RULES, Delivery, DeliveryStatus, Store
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.clock import Clock
-from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
+from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.testing.crash import crash_point
 
@@ -33,60 +33,14 @@ MESSAGE_INTERVAL_SECONDS: Final = 1.0
 LOOK_BACK_SECONDS: Final = 3_600.0
 """A look-up starts this long before a transition was recorded: more than two clocks differ."""
 
+MUTED: Final = "muted"
+
 _FIRST_WAIT_SECONDS: Final = 1.0
 _LONGEST_WAIT_SECONDS: Final = 60.0
 
 
 class SupersededError(Exception):
     """Another alerter has claimed a newer epoch: this one must not say anything any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The state-at-start message of the rules that went live at one height; `time` is its block's, in seconds."""
-
-    height: int
-    time: int
-    rule_ids: tuple[str, ...]
-    chain: str
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One message. `inherited`: another process may have sent it. `tries` counts what went wrong."""
-
-    alert_id: str
-    sequence: int
-    action: str
-    rule_id: str
-    recorded_at: float
-    transition: AlertTransition | None = None
-    start: Start | None = None
-    weeks: int = 0
-    inherited: bool = False
-    tries: int = 0
-
-    @property
-    def key(self) -> tuple[str, int, str]:
-        """What identifies it to its notifier."""
-        return self.alert_id, self.sequence, self.action
-
-
-def start_id(dataset: str, chain: str, height: int) -> str:
-    """The name of a state-at-start message, in the place of an alert's."""
-    return hashlib.sha256(f"start\0{dataset}\0{chain}\0{height}".encode()).hexdigest()[:16]
-
-
-def actions(transition: AlertTransition, *, fired_before: bool) -> tuple[str, ...]:
-    """What is done about a transition that is told: the first firing is a message of its own; later ones edit it and answer it.
-
-    `restated` rows only set the root right: the retraction before them has said why.
-    """
-    if transition.state == "firing" and not fired_before:
-        return ("post",)
-    if transition.reason == "restated":
-        return ("update",)
-    return ("update", "thread")
 
 
 class Courier:
@@ -98,7 +52,7 @@ class Courier:
         notifier: Notifier,
         *,
         versions: Versions,
-        rules: Iterable[Rule],
+        renderer: Renderer,
         dataset: str,
         clock: Clock,
         on_success: Callable[[float], None] = lambda now: None,
@@ -106,14 +60,15 @@ class Courier:
         self._store = store
         self._notifier = notifier
         self._versions = versions
-        self._rules: Mapping[str, Rule] = {rule.id: rule for rule in rules}
+        self._renderer = renderer
         self._dataset = dataset
         self._clock = clock
         self._on_success = on_success
         self._jobs: deque[Job] = deque()
-        self._done: dict[tuple[str, int, str], Delivery] = {}
+        self._done: dict[JobKey, Delivery] = {}
+        self._elsewhere: set[JobKey] = set()
         self._told: dict[str, list[AlertTransition]] = {}
-        self._queued: set[tuple[str, int, str]] = set()
+        self._queued: set[JobKey] = set()
         self._unwritten: Delivery | None = None
         self._not_before = float("-inf")
         self._wait_seconds = _FIRST_WAIT_SECONDS
@@ -130,11 +85,17 @@ class Courier:
         """The notifier's."""
         return self._notifier.name
 
-    def load(self) -> None:
-        """Take up what earlier processes left unsent."""
-        self._done = {found.key: found for found in self._store.deliveries(self._notifier.name)}
+    def load(self) -> bool:
+        """Take up what earlier processes left unsent; True where this notifier is new to a dataset that another one told of.
+
+        What another notifier told already is not told again by this one, so a token that is set after a month begins no flood.
+        """
+        every = self._store.deliveries()
+        self._done = {found.key: found for found in every if found.notifier == self._notifier.name}
+        self._elsewhere = {found.key for found in every if found.notifier != self._notifier.name}
         for transition in self._store.transitions(told=True):
             self.tell(transition, inherited=True)
+        return bool(self._elsewhere) and not self._done
 
     def tell(self, transition: AlertTransition, *, inherited: bool = False) -> None:
         """Queue the messages of a transition that is told; nothing for one that is not, or was."""
@@ -146,17 +107,7 @@ class Courier:
         fired_before = any(row.state == "firing" for row in rows)
         rows.append(transition)
         for action in actions(transition, fired_before=fired_before):
-            self._queue(
-                Job(
-                    transition.alert_id,
-                    transition.sequence,
-                    action,
-                    transition.rule_id,
-                    transition.recorded_at_ms / 1000,
-                    transition=transition,
-                    inherited=inherited,
-                )
-            )
+            self._queue(_job_of(transition, action, inherited=inherited))
 
     def announce_start(self, start: Start, *, inherited: bool) -> None:
         """Queue the state-at-start message, unless it was sent."""
@@ -164,18 +115,26 @@ class Courier:
         self._queue(Job(alert_id, 0, "start", ALL_RULES, float(start.time), start=start, inherited=inherited))
 
     def remind(self, firing: Iterable[AlertTransition]) -> None:
-        """Queue the weekly reminder that is due for each alert that still fires (its firing row); missed weeks are not made up.
+        """Queue what is due for each alert that still fires (its firing row): its message, where nobody was told here because the
+        rule was muted, or because another notifier or channel was in use; then a reminder a week. Missed weeks are not made up.
 
         Weeks count from the alert's own message, or from the state at start where it fired before go-live.
         """
-        now = self._clock.now()
         for first in firing:
+            post = self._post_of(first.alert_id)
+            if post is not None and post.key not in self._queued and self._untold_here(post):
+                if not self._is_muted(post.rule_id):
+                    self._done.pop(post.key, None)
+                    self._elsewhere.discard(post.key)
+                    self._queue(post)
+                continue
             root = self._root(first.alert_id) or self._start()
-            weeks = int((now - root.updated_at) // WEEK_SECONDS) if root else 0
-            if weeks >= 1:
+            weeks = int((self._clock.now() - root.updated_at) // WEEK_SECONDS) if root else 0
+            if root and weeks >= 1:
+                due = root.updated_at + weeks * WEEK_SECONDS
                 action = f"reminder-{weeks}"
                 self._queue(
-                    Job(first.alert_id, first.sequence, action, first.rule_id, now, first, weeks=weeks, inherited=True)
+                    Job(first.alert_id, first.sequence, action, first.rule_id, due, first, weeks=weeks, inherited=True)
                 )
 
     def run_due(self) -> float:
@@ -185,71 +144,90 @@ class Courier:
             if left > 0:
                 return left
             try:
-                if not self._step():
-                    return 0.0
+                self._step()
             except (NotAcceptedError, AmbiguousError) as error:
                 self._postpone(str(error), error, ambiguous=isinstance(error, AmbiguousError))
             except (RetryableError, ConfigError) as error:
                 self._postpone(str(error), error, ambiguous=False)
         return float("inf")
 
-    def _step(self) -> bool:
-        """One message from its first check to its row; False where the pause between two messages comes first."""
+    def _step(self) -> None:
+        """One message from its first check to its row."""
         if self._unwritten is not None:
             self._write(self._unwritten)
-            return True
+            return
         job = self._jobs[0]
-        if self._muted(job):
-            self._finish(job, "skipped", detail="muted")
-            return True
+        if job.start is None and job.action != "update" and self._is_muted(job.rule_id):
+            self._finish(job, "skipped", detail=MUTED)
+            return
+        if job.action == "thread" and self._was_muted(job.alert_id):
+            self._finish(job, "skipped", detail="nobody was told that it fired")
+            return
         self._require_newest()
-        thread = self._thread_of(job)
-        text_key = ":".join(map(str, job.key))
-        if job.action == "update":
-            root = self._root(job.alert_id)
-            if root is None:
-                self._finish(job, "skipped", detail="there is no message to edit")
-                return True
-            return self._send(job, lambda message: self._edit(message, root))
-        if job.inherited or job.tries:
-            found = self._notifier.find(text_key, since=job.recorded_at - LOOK_BACK_SECONDS, thread=thread)
+        if job.action == "update" and self._root(job.alert_id) is None:
+            self._finish(job, "skipped", detail="there is no message to edit")
+            return
+        if job.action != "update" and (job.inherited or job.tries):
+            found = self._find(job)
             if found:
-                self._keep_first(found)
-                self._finish(job, "sent", ts=found[0])
-                return True
-        return self._send(job, lambda message: self._notifier.post(message, text_key, thread=thread))
+                self._finish(job, "sent", ts=self._keep_first(found))
+                return
+        self._send(job)
 
-    def _send(self, job: Job, deliver: Callable[[Message], str]) -> bool:
-        message = self._render(job)
+    def _send(self, job: Job) -> None:
+        message = self._renderer.render(job, self._told.get(job.alert_id, ()))
         # A later try is ambiguous from here on: the process may die between the other side's accepting and our row.
         self._jobs[0] = replace(job, inherited=True)
-        try:
-            ts = deliver(message)
-        except RefusedError as error:
-            log.error("message refused", alert_id=job.alert_id, sequence=job.sequence, reason=str(error))
-            try:
-                ts = deliver(replace(message, blocks=()))
-            except RefusedError:
-                self._finish(job, "skipped", detail=str(error))
-                return True
+        ts = self._deliver(job, message)
+        if ts is None:
+            return
         crash_point("alerts-after-slack-accept")
         if job.action != "update" and (job.inherited or self._store.highest_epoch() != self._versions.epoch):
-            since, thread = job.recorded_at - LOOK_BACK_SECONDS, self._thread_of(job)
-            found = self._notifier.find(":".join(map(str, job.key)), since=since, thread=thread)
-            ts = self._keep_first(found) or ts
+            found = self._find(job)
+            ts = self._keep_first(found) if found else ts
         self._finish(job, "sent", ts=ts)
         if self._notifier.name == "slack":
             self._not_before = self._clock.monotonic() + MESSAGE_INTERVAL_SECONDS
-        return True
 
-    def _edit(self, message: Message, root: Delivery) -> str:
-        self._notifier.edit(message, ":".join(map(str, root.key)), root.message_ts)
+    def _deliver(self, job: Job, message: Message) -> str | None:
+        """Post or edit; what identifies the message, None where it was refused in every shape (the job is finished then).
+
+        What is refused is tried as text alone, and what was meant for a thread (somebody may have deleted its root) in the
+        channel.
+        """
+        plain = replace(message, blocks=())
+        refusal = ""
+        for thread in dict.fromkeys((self._thread_of(job), None)):
+            for shape in (message, plain):
+                try:
+                    return self._edit(job, shape) if job.action == "update" else self._post(job, shape, thread)
+                except RefusedError as error:
+                    refusal = refusal or str(error)
+                    log.error("message refused", alert_id=job.alert_id, sequence=job.sequence, reason=str(error))
+        self._finish(job, "skipped", detail=refusal)
+        return None
+
+    def _post(self, job: Job, message: Message, thread: str | None) -> str:
+        return self._notifier.post(message, job.key_text, thread=thread)
+
+    def _edit(self, job: Job, message: Message) -> str:
+        root = self._root(job.alert_id)
+        assert root is not None  # noqa: S101 - asked for just before
+        self._notifier.edit(message, key_text(root.key), root.message_ts)
         return root.message_ts
 
-    def _keep_first(self, found: Sequence[str]) -> str | None:
+    def _find(self, job: Job) -> list[str]:
+        """Where its message stands already, oldest first."""
+        since = job.recorded_at - LOOK_BACK_SECONDS
+        try:
+            return self._notifier.find(job.key_text, since=since, thread=self._thread_of(job))
+        except RefusedError:  # the thread is gone
+            return self._notifier.find(job.key_text, since=since, thread=None)
+
+    def _keep_first(self, found: list[str]) -> str:
         for later in found[1:]:
             self._notifier.withdraw(later)
-        return found[0] if found else None
+        return found[0]
 
     def _finish(self, job: Job, status: DeliveryStatus, *, ts: str = "", detail: str = "") -> None:
         delivery = Delivery(
@@ -294,92 +272,56 @@ class Courier:
             raise SupersededError(f"a newer alerter than epoch {self._versions.epoch} is at work")
 
     def _queue(self, job: Job) -> None:
-        if job.key not in self._done and job.key not in self._queued:
+        if job.key not in self._done and job.key not in self._queued and job.key not in self._elsewhere:
             self._queued.add(job.key)
             self._jobs.append(job)
 
+    # What was told.
+
+    def _post_of(self, alert_id: str) -> Job | None:
+        """The job of an alert's own message; None where its firing is history that is told to nobody."""
+        fired = next((row for row in self._told.get(alert_id, ()) if row.state == "firing"), None)
+        return _job_of(fired, "post", inherited=True) if fired else None
+
+    def _untold_here(self, post: Job) -> bool:
+        found = self._done.get(post.key)
+        return found is None or found.channel != self._notifier.channel or found.detail == MUTED
+
+    def _was_muted(self, alert_id: str) -> bool:
+        post = self._post_of(alert_id)
+        found = self._done.get(post.key) if post else None
+        return found is not None and found.detail == MUTED
+
     def _root(self, alert_id: str) -> Delivery | None:
-        for row in self._told.get(alert_id, ()):
-            found = self._done.get((alert_id, row.sequence, "post"))
-            if found is not None and found.status == "sent":
-                return found
-        return None
+        """The alert's own message in this channel."""
+        post = self._post_of(alert_id)
+        return self._here(self._done.get(post.key)) if post else None
 
     def _start(self) -> Delivery | None:
-        return next((d for d in self._done.values() if d.action == "start" and d.status == "sent"), None)
+        return next((d for d in self._done.values() if d.action == "start" and self._here(d)), None)
+
+    def _here(self, found: Delivery | None) -> Delivery | None:
+        return found if found and found.status == "sent" and found.channel == self._notifier.channel else None
 
     def _thread_of(self, job: Job) -> str | None:
-        if job.action in ("post", "start"):
+        if job.action in ("post", "start", "update"):
             return None
         root = self._root(job.alert_id) or (self._start() if job.weeks else None)
         return root.message_ts if root else None
 
-    def _muted(self, job: Job) -> bool:
-        if job.start is not None:
-            return False
+    def _is_muted(self, rule_id: str) -> bool:
         mutes = self._store.mutes()
-        until = max(mutes.get(job.rule_id, 0.0), mutes.get(ALL_RULES, 0.0))
-        return self._clock.now() < until
+        return self._clock.now() < max(mutes.get(rule_id, 0.0), mutes.get(ALL_RULES, 0.0))
 
-    def _render(self, job: Job) -> Message:
-        if job.start is not None:
-            return self._render_start(job.start)
-        assert job.transition is not None  # noqa: S101 - a job is a start or has a transition
-        if job.weeks:
-            return reminder_message(job.transition, job.weeks, self._context(job.transition))
-        rows = self._told[job.alert_id]
-        if job.action == "update":
-            return changed_root(rows[0], job.transition, self._context(rows[0]))
-        return transition_message(job.transition, self._context(job.transition), root=job.action == "post")
 
-    def _context(self, transition: AlertTransition) -> Context:
-        rule = self._rules.get(transition.rule_id)
-        found = transition.evidence
-        past: list[Past] = []
-        tip: int | None = None
-        if found.chain and found.attribution_id and found.height is not None and found.view and found.window_blocks:
-            current = self._store.tip(found.chain, found.attribution_id)
-            tip = current[0] if current else None
-            for ago in (144, 1008):
-                at = found.height - ago
-                series = self._store.series(
-                    found.chain, found.attribution_id, found.view, found.window_blocks, low=at, high=at
-                )
-                if len(series):
-                    past.append(Past(ago, int(series.n[0]), dict(series.named_counts(0))))
-        return Context(
-            title=rule.name if rule else transition.rule_id,
-            condition=rule.condition() if rule else "a rule that is no longer in the file",
-            dataset=self._dataset,
-            share=transition.value_high is not None,
-            tip_height=tip,
-            past=tuple(past),
-        )
-
-    def _render_start(self, start: Start) -> Message:
-        readings: list[tuple[str, str]] = []
-        attribution_id = self._store.attribution_id(start.chain)
-        for rule_id in start.rule_ids:
-            rule = self._rules.get(rule_id)
-            if not isinstance(rule, HeightRule) or attribution_id is None:
-                continue
-            series = self._store.series(
-                rule.chain, attribution_id, rule.view, rule.window_blocks, low=start.height, high=start.height
-            )
-            if not len(series) or not int(series.n[0]):
-                continue
-            reading = rule.reading(series, 0)
-            value = f"{100 * reading.value:.1f} %" if reading.unit == "share" else f"{reading.value:.3f}"
-            readings.append((rule.name, f"{value} ({rule.condition()})"))
-        return start_message(
-            readings, self._open_at(start), dataset=self._dataset, height=start.height, time=start.time
-        )
-
-    def _open_at(self, start: Start) -> list[AlertTransition]:
-        """The alerts that were open once the block at go-live was taken in."""
-        latest: dict[str, AlertTransition] = {}
-        for row in self._store.transitions():
-            height = row.evidence.height
-            if row.rule_id in start.rule_ids and height is not None and height <= start.height:
-                latest[row.alert_id] = row
-        return [row for row in latest.values() if row.state in OPEN_STATES]
+def _job_of(transition: AlertTransition, action: str, *, inherited: bool) -> Job:
+    at = transition.recorded_at_ms / 1000
+    return Job(
+        transition.alert_id,
+        transition.sequence,
+        action,
+        transition.rule_id,
+        at,
+        transition=transition,
+        inherited=inherited,
+    )

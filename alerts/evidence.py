@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from alerts.ledger import Entry
 from alerts.rules.base import Finding, HeightRule, Reading, TimerRule
 from alerts.series import Series
+from alerts.words import say_line, say_value
+from alerts.words import utc as utc  # noqa: PLC0414 - its name here until callers have moved
 from counterpoise.contracts.alerts import AlertTransition, Evidence
 
 
@@ -49,6 +49,7 @@ def height_transition(
     if at is None:
         raise ValueError(f"height {entry.height} is not in the series")
     reading = rule.reading(series, at) if int(series.n[at]) else None
+    evidence = evidence_of(rule, series, at, attribution_id)
     return AlertTransition(
         alert_id=entry.alert_id,
         sequence=entry.sequence,
@@ -68,8 +69,8 @@ def height_transition(
         interval_low=reading.interval_low if reading else None,
         interval_high=reading.interval_high if reading else None,
         threshold=reading.threshold if reading else None,
-        summary=_summary(entry, rule, reading),
-        evidence=evidence_of(rule, series, at, attribution_id),
+        summary=_summary(entry, rule, reading, evidence)[:1_000],
+        evidence=evidence,
     )
 
 
@@ -88,54 +89,57 @@ def timer_transition(entry: Entry, rule: TimerRule, finding: Finding, *, recorde
         recorded_at_ms=recorded_at_ms,
         start_height=entry.start,
         value=finding.value,
+        interval_low=finding.interval_low,
+        interval_high=finding.interval_high,
         threshold=finding.threshold,
         summary=finding.summary[:1_000],
         evidence=Evidence(chain=rule.chain, sql=finding.sql),
     )
 
 
-def say_value(value: float, unit: str) -> str:
-    """`75.3 %` of a share, `0.962` of a probability."""
-    return f"{100 * value:.1f} %" if unit == "share" else f"{value:.3f}"
-
-
-def _metric(rule: HeightRule, reading: Reading) -> str:
-    what = f"top-{rule.k} {'pool' if rule.view == 'raw' else 'entity'} share"
+def _metric(rule: HeightRule, reading: Reading, n: int) -> str:
+    """Who has how much of what, and how surely: the beginning of a sentence."""
+    one, many = ("pool", "pools") if rule.view == "raw" else ("entity", "entities")
+    who = f"the largest {one}" if rule.k == 1 else f"the {rule.k} largest {many}"
     if reading.unit == "probability":
-        return f"P({what} > {100 * getattr(rule, 'line', 0.0):g} %)"
-    return what
+        over = say_line(getattr(rule, "line", 0.0), "share")
+        return f"{who} hold over {over} of the hashrate with probability {reading.value:.3f}"
+    sure = ""
+    if reading.interval_low is not None and reading.interval_high is not None:
+        low, high = (say_value(bound, "share") for bound in (reading.interval_low, reading.interval_high))
+        sure = f" (95 % interval {low} to {high})"
+    return f"{who} mined {say_value(reading.value, 'share')} of the last {n:,} blocks{sure}"
 
 
-def _summary(entry: Entry, rule: HeightRule, reading: Reading | None) -> str:
-    """One sentence: the value against its line, and what follows from it."""
-    where = f"window {rule.window_blocks}, height {entry.height}"
+def _summary(entry: Entry, rule: HeightRule, reading: Reading | None, evidence: Evidence) -> str:
+    """The value against its line, and what follows from it; it stands alone."""
+    at = f"(height {entry.height})"
     if reading is None:
-        return f"{rule.name}: no blocks in the window ({where})"
-    value = say_value(reading.value, reading.unit)
-    line = say_value(reading.threshold, reading.unit).replace(".0 %", " %")
-    metric = _metric(rule, reading)
-    clear = say_value(getattr(rule, "clear_below", reading.threshold), reading.unit).replace(".0 %", " %")
+        return f"{rule.name}: no blocks in the window {at}."
+    line = say_line(reading.threshold, reading.unit)
+    clear = say_line(getattr(rule, "clear_below", reading.threshold), reading.unit)
+    n = evidence.n or 0
+    metric = _metric(rule, reading, n)
+    said = metric[0].upper() + metric[1:]
     if entry.reason == "rebased":
-        said = {
+        tail = {
             "rebased": f"over {line} under the new attribution; recorded, not announced",
             "firing": f"still over {line} under the new attribution",
             "resolved": "the new attribution does not support the alert",
         }.get(entry.state, f"{entry.state} under the new attribution")
-        return f"{metric} {value}: {said} ({where})"
+        return f"{said}: {tail} {at}."
     if entry.state == "retracted":
-        return f"{metric} {value} now: the alert rested on blocks that a reorganisation undid ({where})"
+        return f"The blocks that this rested on were undone (a reorganisation or a repair). Now {metric} {at}."
     if entry.reason == "restated":
-        return f"{metric} {value}: {entry.state} stands after the reorganisation ({where})"
-    said = {
-        "possible": f"may be over {line}: with unknown blocks {say_value(reading.high or 0.0, reading.unit)}",
-        "pending": f"over {line}, held for {rule.for_blocks} blocks before it fires",
-        "firing": f"over {line} for {rule.for_blocks} blocks" if rule.for_blocks else f"over {line}",
+        return f"{said}: {entry.state} is what stands after the retraction {at}."
+    held = f" for {rule.for_blocks} blocks" if rule.for_blocks else ""
+    leaders = ", ".join(f"{name} {say_value(count / max(n, 1), 'share')}" for name, count in evidence.counts[: rule.k])
+    tail = {
+        "possible": f"possibly over {line}: {say_value(reading.high or 0.0, reading.unit)} "
+        f"if the {evidence.unknown} unknown blocks were theirs",
+        "pending": f"over {line}; it fires once that has held{held}",
+        "firing": f"over {line}{held}: {leaders}",
         "resolved": f"below {clear}",
         "inactive": f"no longer over {line}",
     }.get(entry.state, entry.state)
-    return f"{metric} {value}, {said} ({where})"
-
-
-def utc(seconds: float) -> str:
-    """`2022-10-29 12:04`, in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+    return f"{said}, {tail} {at}."

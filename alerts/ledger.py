@@ -1,8 +1,8 @@
 """The rows that are written of a rule's alerts, and what must be written next so that they say what the chain says now.
 
 Rows are never taken away: what a reorg undid is retracted by a further row. `reconcile` compares what the rows claim above a
-fork with what the winning branch says, and is idempotent: after a kill between rows and checkpoint it finds its own rows and adds
-nothing. Pure.
+fork with what the winning branch says, and is idempotent: after a kill between rows and checkpoint it finds its own rows and
+adds nothing. Pure.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ Cause = Literal["observed", "reorg", "rebased"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the ledger needs of a row. `height` is where it happened, `tip_hash` the block there."""
+    """What the ledger needs of a row. `height` is where it happened, `tip_hash` the block there; for a dead-man rule `height`
+    is the second at which it happened."""
 
     alert_id: str
     sequence: int

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Final
 
-from alerts.market_facts import Call, Freshness, MarketFacts, PairRegime, YearChange
+from alerts.market_facts import NO_CALL, Freshness, MarketFacts, PairRegime, Point, Score, YearChange
 from counterpoise.clickhouse.client import ClickHouse
 
-# The days on which the regime was another than the day before. Of whole days only: the row at the tip moves with every block.
-_REGIMES: Final = """
+# The days on which the regime was another than the day before.
+_DAYS: Final = """
 SELECT series, list_id, view, at, regime
 FROM
 (
@@ -22,9 +22,26 @@ WHERE regime != before
 ORDER BY series, list_id, view, at
 """
 
+# The row at the tip, where there is a whole day too, and whether it reads a release that the last whole day did not.
+_TIPS: Final = """
+SELECT t.series, t.list_id, t.view, t.regime, toUnixTimestamp(toDateTime(t.day + 1, 'UTC')),
+    toUnixTimestamp(d.until), d.release_id != t.release_id,
+    t.ai_layer, t.mining_layer, toString(t.day), t.l_min, t.l_max, least(t.low_independent, t.low_correlated),
+    greatest(t.high_independent, t.high_correlated), t.gap, t.tip_height, toString(t.period_end), toUnixTimestamp(t.published_at)
+FROM latest_asymmetry AS t
+INNER JOIN
+(
+    SELECT series, list_id, view, argMax(release_id, day) AS release_id, max(valid_at) AS until FROM asymmetry
+    WHERE chain = {chain:String} AND knowledge = 'live' GROUP BY series, list_id, view
+) AS d ON t.series = d.series AND t.list_id = d.list_id AND t.view = d.view
+WHERE t.chain = {chain:String} AND t.knowledge = 'live'
+ORDER BY t.series, t.list_id, t.view
+"""
+
 _SHARES: Final = """
-SELECT n.series, n.list_id, toString(n.treatment), n.release_id, toUnixTimestamp(n.published_at), toString(n.period_end),
-    toString(b.period_end), n.top4, b.top4
+SELECT n.series, n.list_id, toString(n.treatment), n.layer, n.release_id, b.release_id, toUnixTimestamp(n.published_at),
+    toString(n.period_end), toString(b.period_end), n.top4, b.top4, least(n.top4_low_independent, n.top4_low_correlated),
+    greatest(n.top4_high_independent, n.top4_high_correlated)
 FROM dispersion AS n
 INNER JOIN (SELECT * FROM growth WHERE span = 'year') AS g
     ON n.series = g.series AND n.list_id = g.list_id AND n.release_id = g.release_id
@@ -35,8 +52,8 @@ ORDER BY n.series, n.list_id, n.treatment
 """
 
 _EDGES: Final = """
-SELECT n.series, n.list_id, n.release_id, toUnixTimestamp(n.published_at), toString(n.period_end), toString(b.period_end),
-    n.edge_share, b.edge_share
+SELECT n.series, n.list_id, '', n.layer, n.release_id, b.release_id, toUnixTimestamp(n.published_at), toString(n.period_end),
+    toString(b.period_end), n.edge_share, b.edge_share, n.edge_share_lower, n.edge_share_upper
 FROM placement AS n
 INNER JOIN (SELECT * FROM growth WHERE span = 'year') AS g
     ON n.series = g.series AND n.list_id = g.list_id AND n.release_id = g.release_id
@@ -57,23 +74,22 @@ def gather_market(ch: ClickHouse, chain: str) -> MarketFacts:
     freshness = tuple(Freshness(str(row[0]), *(int(value) for value in row[1:])) for row in ch.query(_FRESHNESS))
     if not freshness:
         return MarketFacts()
-    rows: dict[tuple[str, str, str], list[tuple[int, str]]] = defaultdict(list)
-    for series, list_id, view, at, regime in ch.query(_REGIMES, {"chain": chain}):
-        rows[str(series), str(list_id), str(view)].append((int(at), str(regime)))
     return MarketFacts(
-        regimes=tuple(
-            PairRegime(*pair, points[-1][1], points[-1][0], calls_of(points)) for pair, points in rows.items()
-        ),
+        regimes=_regimes(ch, chain),
         top4=tuple(YearChange(*row) for row in ch.query(_SHARES)),
-        edge=tuple(YearChange(row[0], row[1], "", *row[2:]) for row in ch.query(_EDGES)),
+        edge=tuple(YearChange(*row) for row in ch.query(_EDGES)),
         freshness=freshness,
     )
 
 
-def calls_of(points: list[tuple[int, str]]) -> tuple[Call, ...]:
-    """The calls of a pair from the points (time, regime) at which its regime changed, in order."""
-    calls: list[Call] = []
-    for at, regime in points:
-        if regime != "no_call" and (not calls or calls[-1].regime != regime):
-            calls.append(Call(regime, at))
-    return tuple(calls)
+def _regimes(ch: ClickHouse, chain: str) -> tuple[PairRegime, ...]:
+    days: dict[tuple[str, str, str], list[Point]] = defaultdict(list)
+    for series, list_id, view, at, regime in ch.query(_DAYS, {"chain": chain}):
+        days[str(series), str(list_id), str(view)].append(Point(int(at), str(regime)))
+    found: list[PairRegime] = []
+    for series, list_id, view, regime, day_end, whole_until, released, *rest in ch.query(_TIPS, {"chain": chain}):
+        points = days[str(series), str(list_id), str(view)]
+        if released and regime not in (NO_CALL, points[-1].regime) and day_end > whole_until:
+            points.append(Point(int(day_end), str(regime)))
+        found.append(PairRegime(str(series), str(list_id), str(view), tuple(points), int(whole_until), Score(*rest)))
+    return tuple(found)

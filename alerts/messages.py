@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from alerts.evidence import utc
-from counterpoise.contracts.alerts import AlertState, AlertTransition
+from alerts.words import say_span, utc
+from counterpoise.contracts.alerts import OPEN_STATES, AlertState, AlertTransition
 
 MAX_BLOCKS: Final = 50
 MAX_SECTION_CHARACTERS: Final = 3_000
@@ -51,14 +51,17 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a message says beside its transition. `share` is false for a rule whose value is no share."""
+    """What a message says beside its transition. `share` is false for a rule whose value is no share. `advice` is where to look
+    first, in mrkdwn of our own. `fired_at`: when the alert fired first, as far as it was told, in seconds."""
 
     title: str
     condition: str
     dataset: str
+    advice: str = ""
     share: bool = True
     tip_height: int | None = None
     past: tuple[Past, ...] = ()
+    fired_at: int | None = None
 
 
 def escape(text: str) -> str:
@@ -96,58 +99,67 @@ def confirmation(transition: AlertTransition, tip_height: int | None) -> str:
     return f"provisional ({confirmations} of {FINAL_CONFIRMATIONS} confirmations)"
 
 
+def mark_of(transition: AlertTransition) -> str:
+    """`🔴 FIRING`; an alert that fires and has news is `🔴 STILL FIRING`."""
+    if transition.state == transition.previous_state == "firing":
+        return "🔴 STILL FIRING"
+    return _MARK[transition.state]
+
+
 def transition_message(transition: AlertTransition, context: Context, *, root: bool = True) -> Message:
     """A transition as a message; `root` gives all of it, otherwise (a change in the thread) without leaders and SQL."""
-    mark = _MARK[transition.state]
-    text = cut(f"{mark}: {escape(context.title)}: {escape(transition.summary)}", MAX_TEXT_CHARACTERS)
     blocks: list[dict[str, Any]] = [
-        _header(f"{mark}: {context.title}"),
+        _header(f"{mark_of(transition)}: {context.title}"),
         _section(escape(transition.summary)),
         _fields(_facts(transition, context)),
     ]
-    if root and transition.evidence.counts:
-        blocks.append(_section(_leaders(transition, context)))
-    if root and transition.evidence.sql:
-        blocks.append(_section(_code("Recompute it:", transition.evidence.sql)))
-    blocks.append(
-        _context(
-            f"alert {transition.alert_id} · step {transition.sequence} · rule {transition.rule_id} ({transition.rule_hash}) · "
-            f"{escape(context.condition)} · dataset {escape(context.dataset)}"
-        )
-    )
-    return Message(text, fit(blocks), console_line(transition, context))
+    if root:
+        blocks += _details(transition, context)
+    blocks.append(_origin(transition, context))
+    return Message(_text(transition, context), fit(blocks), console_line(transition))
 
 
-def changed_root(first: AlertTransition, latest: AlertTransition, context: Context) -> Message:
-    """The root message edited after a change: what it said when it fired, under the state that holds now."""
-    now = transition_message(latest, context)
-    mark = _MARK[latest.state]
-    then = transition_message(first, context)
+def changed_root(first: AlertTransition, latest: AlertTransition, then: Context, now: Context) -> Message:
+    """The root message edited after a change: the state that holds now over what was said when it fired. `then` and `now` are the
+    contexts of the two."""
     blocks = [
-        _header(f"{mark}: {context.title}"),
+        _header(f"{mark_of(latest)}: {now.title}"),
         _section(f"{escape(latest.summary)}\n_{utc(latest.event_time)} UTC_"),
-        _section(f"Fired: {escape(first.summary)}"),
-        *then.blocks[2:],
+        _section(f"*When it fired* ({utc(first.event_time)} UTC)\n{escape(first.summary)}"),
+        _fields(_facts(first, then)),
+        *_details(first, then, advice=latest.state in OPEN_STATES),
+        _origin(latest, now),
     ]
-    return Message(now.text, fit(blocks), now.line)
+    return Message(_text(latest, now), fit(blocks), console_line(latest))
 
 
-def reminder_message(first: AlertTransition, weeks: int, context: Context) -> Message:
-    """`Still firing`, once a week."""
+def reminder_message(first: AlertTransition, weeks: int, now: str, context: Context) -> Message:
+    """`Still firing`, once a week, with the value as it is `now`."""
     week = "week" if weeks == 1 else "weeks"
-    said = f"Still firing after {weeks} {week}: {escape(context.title)} (since {utc(first.event_time)} UTC)"
-    return Message(
-        said, (_section(f"🔴 {said}"),), f"{utc(first.event_time)}  STILL FIRING  {context.title} ({weeks} {week})"
-    )
+    value = f"; {now}" if now else ""
+    said = f"Still firing after {weeks} {week}: {context.title} (since {utc(first.event_time)} UTC{value})"
+    line = f"{utc(first.event_time)}  STILL FIRING  {first.rule_id}: {weeks} {week}{value}"
+    advice = (_section(context.advice),) if context.advice else ()
+    return Message(cut(escape(said), MAX_TEXT_CHARACTERS), (_section(f"🔴 {escape(said)}"), *advice), line)
 
 
 def start_message(
-    readings: Sequence[tuple[str, str]], open_alerts: Sequence[AlertTransition], *, dataset: str, height: int, time: int
+    readings: Sequence[tuple[str, str]],
+    open_alerts: Sequence[AlertTransition],
+    *,
+    others: int,
+    dataset: str,
+    height: int,
+    at: str,
 ) -> Message:
-    """The state at go-live: each rule with its value, and what is open. `readings` are (rule title, value in words)."""
-    head = f"Counterpoise watches {dataset} from height {height} ({utc(time)} UTC)"
-    firing = [found for found in open_alerts if found.state == "firing"]
+    """The state at go-live: each rule on concentration with its value, how many `others` are watched, and what is open.
+
+    `readings` are (rule title, value in words); `at` is the block's time.
+    """
+    head = f"Counterpoise watches {dataset} from height {height} ({at} UTC)"
     values = [f"• {escape(title)}: {escape(value)}" for title, value in readings]
+    if others:
+        values.append(f"• {others} more, on silence, errors and the AI side: `counterpoise alerts rules`")
     alerts = [
         f"• *{found.state}* since {utc(found.event_time)} UTC: {escape(found.summary)}" for found in open_alerts
     ] or ["• none"]
@@ -157,8 +169,9 @@ def start_message(
         _section("*Rules*\n" + "\n".join(values)),
         _section("*Open alerts*\n" + "\n".join(alerts)),
     ]
-    counts = f"{len(firing)} firing, {len(open_alerts)} open"
-    line = f"{utc(time)}  STATE AT START  {counts}, {len(readings)} rules ({dataset}, height {height})"
+    firing = sum(found.state == "firing" for found in open_alerts)
+    counts = f"{firing} firing, {len(open_alerts) - firing} pending or possible"
+    line = f"{at}  STATE AT START  {dataset}, height {height}: {counts}"
     return Message(cut(f"{escape(head)}: {counts}", MAX_TEXT_CHARACTERS), fit(blocks), line)
 
 
@@ -168,54 +181,69 @@ def check_message(dataset: str) -> Message:
     return Message(text, (_section(text),), f"TEST  {text}")
 
 
-def console_line(transition: AlertTransition, context: Context) -> str:
-    """One line: when, what, value against line, where, how sure."""
-    found = transition.evidence
-    state = transition.state.upper()
-    if found.height is None:
-        return f"{utc(transition.event_time)}  {state}  {context.title}: {transition.summary}"
-    sure = ""
-    if transition.interval_low is not None and transition.interval_high is not None:
-        sure = f", 95 % {100 * transition.interval_low:.1f}–{100 * transition.interval_high:.1f}"
-    unknown = f", unknown {found.unknown}" if found.unknown else ""
-    said = transition.summary.rsplit(" (window ", 1)[0]
-    return (
-        f"{utc(transition.event_time)}  {state}  {said} "
-        f"(window {found.window_blocks}, height {found.height}, n={found.n}{unknown}{sure})"
-    )
+def console_line(transition: AlertTransition) -> str:
+    """One line: when, what, which rule, and the summary, which says how much and how surely."""
+    state = mark_of(transition).partition(" ")[2]
+    summary = " ".join(transition.summary.split())
+    return f"{utc(transition.event_time)}  {state}  {transition.rule_id}: {summary}"
+
+
+def _text(transition: AlertTransition, context: Context) -> str:
+    return cut(f"{mark_of(transition)}: {escape(context.title)}: {escape(transition.summary)}", MAX_TEXT_CHARACTERS)
 
 
 def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str]]:
     found = transition.evidence
     facts: list[tuple[str, str]] = []
     if transition.value is not None and context.share and found.height is not None:
+        unknown = f"{found.unknown} unknown block{'' if found.unknown == 1 else 's'}"
+        high = f"{percent(transition.value_high)} if the {unknown} {'was' if found.unknown == 1 else 'were'} theirs"
         facts.append(
             (
-                "Value",
-                f"{percent(transition.value)}\nbounds {percent(transition.value_low)} to {percent(transition.value_high)}: "
-                f"{found.unknown} of {found.n} blocks unknown",
+                "Share",
+                f"{percent(transition.value)} of {found.n or 0:,} blocks\n{high if found.unknown else 'no block of unknown origin'}",
             )
         )
-    elif transition.value is not None:
-        facts.append(("Value", f"{transition.value:.4g}"))
-    if transition.interval_low is not None:
+    if transition.value is not None and transition.interval_low is not None and found.height is not None:
         facts.append(
             (
                 "95 % interval",
-                f"{percent(transition.interval_low)} to {percent(transition.interval_high)}, for these pools",
+                f"{percent(transition.interval_low)} to {percent(transition.interval_high)} of the hashrate, for these pools",
             )
         )
-    facts.append(("Condition", escape(context.condition)))
+    facts.append(("Rule", escape(context.condition)))
     if found.window_blocks is not None:
-        facts.append(("Window", f"{found.window_blocks} blocks ({found.view}), n = {found.n}"))
-        facts.append(("Heights", f"{found.from_height} to {found.height}"))
+        view = {"raw": "pools as they sign", "entity": "entities"}.get(found.view or "", found.view or "")
+        facts.append(("Window", f"heights {found.from_height} to {found.height}, {view}"))
     facts.append(("Time", f"{utc(transition.event_time)} UTC"))
+    if transition.state not in OPEN_STATES and context.fired_at is not None:
+        lasted = say_span(transition.event_time - context.fired_at)
+        facts.append(("Fired", f"{utc(context.fired_at)} UTC, {lasted} before"))
     status = confirmation(transition, context.tip_height)
     if status:
         facts.append(("Status", status))
-    if found.attribution_id:
-        facts.append(("Attribution", escape(found.attribution_id)))
     return facts
+
+
+def _details(transition: AlertTransition, context: Context, *, advice: bool = True) -> list[dict[str, Any]]:
+    """Who leads, where to look, and the SQL."""
+    blocks = []
+    if transition.evidence.counts:
+        blocks.append(_section(_leaders(transition, context)))
+    if advice and context.advice:
+        blocks.append(_section(context.advice))
+    if transition.evidence.sql:
+        blocks.append(_section(_code("SQL that gives the value again:", transition.evidence.sql)))
+    return blocks
+
+
+def _origin(transition: AlertTransition, context: Context) -> dict[str, Any]:
+    attribution = transition.evidence.attribution_id
+    return _context(
+        f"alert {transition.alert_id} · step {transition.sequence} · rule {transition.rule_id} ({transition.rule_hash}) "
+        f"· dataset {escape(context.dataset)}{f' · attribution {escape(attribution)}' if attribution else ''} · "
+        f"`counterpoise alerts show {transition.alert_id}`"
+    )
 
 
 def _leaders(transition: AlertTransition, context: Context) -> str:
@@ -253,13 +281,18 @@ def _header(text: str) -> dict[str, Any]:
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, MAX_SECTION_CHARACTERS)}}
+    return {"type": "section", "text": _mrkdwn(text, MAX_SECTION_CHARACTERS)}
 
 
 def _fields(facts: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    fields = [{"type": "mrkdwn", "text": cut(f"*{name}*\n{value}", MAX_FIELD_CHARACTERS)} for name, value in facts[:10]]
+    fields = [_mrkdwn(f"*{name}*\n{value}", MAX_FIELD_CHARACTERS) for name, value in facts[:10]]
     return {"type": "section", "fields": fields}
 
 
 def _context(text: str) -> dict[str, Any]:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(text, MAX_SECTION_CHARACTERS)}]}
+    return {"type": "context", "elements": [_mrkdwn(text, MAX_SECTION_CHARACTERS)]}
+
+
+def _mrkdwn(text: str, limit: int) -> dict[str, Any]:
+    """`verbatim`: Slack makes no links, mentions or channels of what looks like one."""
+    return {"type": "mrkdwn", "text": cut(text, limit), "verbatim": True}

@@ -6,7 +6,8 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
-from alerts.delivery import Courier, Start
+from alerts.delivery import Courier
+from alerts.jobs import Start
 from counterpoise.contracts.alerts import AlertTransition
 
 LOOK_SECONDS = 1.0

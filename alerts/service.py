@@ -144,13 +144,19 @@ class AlertService:
     def _stand_by(self, reason: str) -> None:
         """Do nothing while the alerter with the newest epoch shows signs of life."""
         log.warning("standing by", reason=reason)
+        # By our own clock, from sign to sign: the other one's clock may be wrong.
+        last: tuple[int, float] | None = None
+        seen_at = self._clock.monotonic()
         while not self._stop.is_set():
             self._status.beat()
             self._status.waiting("alerter", reason)
             try:
-                leader = self._store.leader()
-                if leader is None or self._clock.now() - leader[1] > LEADER_GONE_SECONDS:
+                sign = self._store.leader()
+                if sign != last:
+                    last, seen_at = sign, self._clock.monotonic()
+                elif self._clock.monotonic() - seen_at > LEADER_GONE_SECONDS:
                     return
             except RetryableError as error:
                 self._status.waiting("clickhouse", str(error))
+                seen_at = self._clock.monotonic()
             self._stop.wait(LOOK_SECONDS)

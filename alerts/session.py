@@ -12,13 +12,15 @@ from typing import Final
 import structlog
 
 from alerts.deadman import DeadMan, gather_facts
-from alerts.delivery import Courier, Start, SupersededError
+from alerts.delivery import Courier, SupersededError
 from alerts.feed import ScoreFeed
+from alerts.jobs import Start
 from alerts.ledger import Ledger, close_all
 from alerts.market_facts import MarketFacts
 from alerts.market_look import gather_market
 from alerts.notifiers.base import Notifier
 from alerts.postman import Postman
+from alerts.rendering import Renderer
 from alerts.rules.base import Rule
 from alerts.store import Store
 from alerts.track import Track
@@ -41,7 +43,7 @@ BACKLOG_SECONDS: Final = 0.5
 
 MARKET_LOOK_SECONDS: Final = 30.0
 HEARTBEAT_SECONDS: Final = 15.0
-REMINDER_CHECK_SECONDS: Final = 600.0
+REMINDER_CHECK_SECONDS: Final = 60.0
 
 OnTransition = Callable[[AlertTransition], None]
 
@@ -81,7 +83,7 @@ class Session:
             courier_store,
             notifier,
             versions=versions,
-            rules=self._rules,
+            renderer=Renderer(courier_store, self._rules, settings.dataset),
             dataset=settings.dataset,
             clock=clock,
             on_success=lambda now: status.set(**{f"last_{notifier.name}_success_at": now}),
@@ -92,6 +94,7 @@ class Session:
         self._changed_at = clock.now()
         self._behind: dict[str, int] = {}
         self._told_version: dict[str, int] = {}
+        self._unheard = False
         self._read_at = float("-inf")
         self._looked_at = float("-inf")
         self._beat_at = float("-inf")
@@ -104,9 +107,9 @@ class Session:
         entries = self._store.entries()
         self._watch.load(entries, self._store.states())
         self._deadman.load(entries)
-        self._courier.load()
+        is_new_here = self._courier.load()
         self._close_orphans()
-        self._announce_starts()
+        self._announce_starts(at_tip=is_new_here)
         self._postman.start()
         self._status.set(epoch=self._versions.epoch, notifier=self._courier.name, rules=len(self._watch.watched))
         early = self._feed.poll(0.001)  # from here on no message is missed
@@ -138,6 +141,7 @@ class Session:
     # What came.
 
     def _receive(self, events: Sequence[ScoreEvent]) -> None:
+        self._unheard = self._unheard and not events
         for event in events:
             if self._watch.knows(event):
                 continue
@@ -208,12 +212,16 @@ class Session:
             self._status.count(transition.state)
             self._on_transition(transition)
 
-    def _announce_starts(self) -> None:
-        """The state at start, once for the rules that went live at one height; after their checkpoint, which remembers it."""
+    def _announce_starts(self, *, at_tip: bool = False) -> None:
+        """The state at start, once for the rules that went live at one height; after their checkpoint, which remembers it.
+
+        `at_tip`: where they stand now, for a notifier that is new to a dataset which went live before.
+        """
         lives: dict[tuple[str, int], list[str]] = {}
         for watched in self._watch.watched:
             height = watched.track.go_live_height
             if height is not None and height >= 0:
+                height = watched.track.height if at_tip and watched.track.height is not None else height
                 lives.setdefault((watched.rule.chain, height), []).append(watched.rule.id)
         for (chain, height), rule_ids in lives.items():
             if (chain, height) in self._started:
@@ -256,13 +264,22 @@ class Session:
     def _look(self) -> None:
         self._looked_at = self._clock.monotonic()
         self._claim_stands()
-        if not self._behind and self._read_all() and self._feed.trouble is None:
-            log.info("scores came without a message")
+        if not self._behind:
+            self._read_unasked()
         if self._live:
             self._judge_dead_men()
         if self._looked_at - self._reminded_at >= REMINDER_CHECK_SECONDS:
             self._reminded_at = self._looked_at
             self._postman.remind(self._firing_rows())
+
+    def _read_unasked(self) -> None:
+        """Read what no message told of. Where none has come by the next look either, our place in the topic is gone: a broker
+        that lost its memory has a topic of the same name, in which our offset means nothing."""
+        if self._unheard:
+            self._feed.lose("scores come without messages: looking for the topic's end again")
+        self._unheard = self._read_all() and self._feed.trouble is None
+        if self._unheard:
+            log.info("scores came without a message")
 
     def _judge_dead_men(self) -> None:
         ingest = read_status(self._settings.run_dir, "ingest")

@@ -163,8 +163,8 @@ class Store:
     def entries(self) -> list[tuple[str, str, str, Entry]]:
         """(rule id, rule hash, chain, row) of everything that was ever written."""
         rows = self.ch.query(
-            "SELECT rule_id, rule_hash, chain, alert_id, sequence, state, ifNull(height, start_height), tip_hash, reason, undoes, "
-            "notify, start_height, previous_state, version FROM alert_events_log FINAL ORDER BY version, recorded_at"
+            "SELECT rule_id, rule_hash, chain, alert_id, sequence, state, ifNull(height, toUnixTimestamp(event_time)), tip_hash, "
+            "reason, undoes, notify, start_height, previous_state, version FROM alert_events_log FINAL ORDER BY version, recorded_at"
         )
         return [
             (
@@ -308,14 +308,17 @@ class Store:
         return {str(rule_id): until / 1000 for rule_id, until in rows}
 
     def write_mute(self, rule_id: str, until: float, now: float) -> None:
-        """Mute a rule until a time; a time that is past lifts it. The latest one written holds."""
+        """Mute a rule until a time; a time that is past lifts it. The latest one written holds, whatever its writer's clock says."""
+        [(newest,)] = self.ch.query(
+            "SELECT max(version) FROM alert_mutes_log WHERE rule_id = {id:String}", {"id": rule_id}
+        )
         self.ch.insert(
             "alert_mutes_log",
             {
                 "rule_id": [rule_id],
                 "until": _ticks(until),
                 "muted_at": _ticks(now),
-                "version": np.array([int(now * 1_000_000)], np.uint64),
+                "version": np.array([int(newest) + 1], np.uint64),
             },
         )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from http.client import HTTPException
 from typing import Any, Final
+from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from pydantic import SecretStr
@@ -23,6 +24,7 @@ from alerts.notifiers.base import AmbiguousError, NotAcceptedError, RefusedError
 from counterpoise.errors import ConfigError
 
 EVENT_TYPE: Final = "counterpoise_alert"
+_CLEAR_TEXT: Final = frozenset(("http", host) for host in ("127.0.0.1", "localhost", "::1"))
 _PAGE: Final = 200
 _MAX_PAGES: Final = 50
 
@@ -40,6 +42,7 @@ _NEVER: Final = frozenset(
         "metadata_must_be_sent_from_app",
         "edit_window_closed",
         "cant_update_message",
+        "cant_delete_message",
         "message_not_found",
         "thread_not_found",
     }
@@ -81,7 +84,8 @@ class SlackNotifier:
     def __init__(
         self, token: Callable[[], SecretStr], channel: str, *, base_url: str, timeout_seconds: float = 10.0
     ) -> None:
-        if not base_url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
+        address = urlsplit(base_url)
+        if address.scheme != "https" and (address.scheme, address.hostname) not in _CLEAR_TEXT:
             raise ConfigError(
                 f"COUNTERPOISE_SLACK__BASE_URL is {base_url!r}, expected https:// (or http:// on this machine): the token would "
                 "travel in the clear"

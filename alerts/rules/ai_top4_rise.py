@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from alerts.facts import Facts
-from alerts.rules.base import SHARE_WANTED, Finding, Share, TimerRule
+from alerts.market_facts import YearChange
+from alerts.rules.base import SHARE_WANTED, Finding, Share, TimerRule, gone
 from alerts.rules.newness import ROUNDING, is_news
+from alerts.words import utc_day
 from counterpoise.contracts.base import Slug
 
 
@@ -16,9 +18,14 @@ class AiTop4RiseRule(TimerRule):
     """Fires on a release in which the top-4 share is at least `points` above that of a year before, of all *and* of the named.
 
     A line at a fixed share would never fire or always: of all it is 53 to 71 %, of the named 84 to 96 %. Both denominators have to
-    say so, or the change may be one of the unnamed rest. Only the newest current release is judged, while it is news; it resolves
-    with a release that says otherwise. Named by the second of the release's publication.
+    say so, or the change may be one of the unnamed rest. Only the newest current release is judged, while it is news; a later one
+    that says so too is told in its turn, one that says otherwise resolves it. Named by the second of the release's publication.
     """
+
+    advice: ClassVar[str] = (
+        "Who holds what: `counterpoise sql --name owners_of_release --param period_end=…`. Look at `method` and `parts` "
+        "in `releases` first: a source that counts differently moves shares too."
+    )
 
     type: Literal["ai_top4_rise"] = "ai_top4_rise"
     series: Slug = Field(default="epoch-ai-compute-owners", description="a series of owners")
@@ -35,19 +42,30 @@ class AiTop4RiseRule(TimerRule):
         list_id = self.list_id or min((one.list_id for one in mine), default="")
         changes = {one.treatment: one for one in mine if one.list_id == list_id}
         if not {"dropped", "one_owner"} <= changes.keys():
-            return None
+            return gone(facts, open_key, f"The release of {self.series} that this rested on was withdrawn.")
         named, everything = changes["dropped"], changes["one_owner"]
         rises = [one.now - one.then for one in (named, everything)]
         risen = all(rise >= self.points - ROUNDING for rise in rises)
         key = named.published_at
         active = risen and (open_key is not None or is_news(facts, self.series, key))
+        points = f"{100 * self.points:g} points"
+        verdict = f"{points} or more on both" if risen else f"less than {points} on one of them or both"
         said = (
-            f"Top-4 share of {self.series} (ownership) at {named.period_end}: {100 * everything.now:.1f} % of all "
-            f"({100 * rises[1]:+.1f} points since {named.base_period_end}), {100 * named.now:.1f} % of the named "
-            f"({100 * rises[0]:+.1f} points)."
+            f"The four largest of {self.series} ({named.layer}) hold {_share(everything)} of all at {named.period_end}, "
+            f"{100 * rises[1]:+.1f} points since {named.base_period_end}, and {_share(named)} of what has a named owner, "
+            f"{100 * rises[0]:+.1f} points: {verdict}. Published {utc_day(key)}."
         )
         sql = (
-            "SELECT period_end, treatment, top4, d2 FROM dispersion "  # noqa: S608
-            f"WHERE series = '{self.series}' AND list_id = '{named.list_id}' ORDER BY period_end, treatment"
+            "SELECT n.treatment AS treatment, n.period_end AS period_end, n.top4 AS share, b.period_end "  # noqa: S608
+            "AS base_period_end, b.top4 AS base_share, share - base_share AS value FROM dispersion_all AS n INNER JOIN "
+            "dispersion_all AS b ON b.series = n.series AND b.list_id = n.list_id AND b.treatment = n.treatment WHERE "
+            f"n.series = '{self.series}' AND n.list_id = '{named.list_id}' AND n.release_id = '{named.release_id}' AND "
+            f"b.release_id = '{named.base_release_id}' AND n.treatment IN ('dropped', 'one_owner') ORDER BY value"
         )
-        return Finding(active, open_key if open_key is not None else key, key, said, min(rises), self.points, sql)
+        found = open_key if open_key is not None else key
+        return Finding(active, found, key, said, min(rises), self.points, sql, renews=True)
+
+
+def _share(one: YearChange) -> str:
+    sure = "" if one.low is None or one.high is None else f" (95 % {100 * one.low:.1f} % to {100 * one.high:.1f} %)"
+    return f"{100 * one.now:.1f} %{sure}"

@@ -69,6 +69,9 @@ class Rule(BaseModel):
 
     NOT_HASHED: ClassVar[frozenset[str]] = frozenset({"id", "enabled", "title"})
 
+    advice: ClassVar[str] = ""
+    """Where the person who is told looks first: a line or two of Slack's mrkdwn."""
+
     id: Slug = Field(description="a name of 1…64 lower-case letters, digits, dots, dashes and underscores")
     enabled: bool = Field(default=True, strict=True, description="true or false")
     title: Annotated[str, Field(strict=True, min_length=1, max_length=120)] = Field(
@@ -142,7 +145,11 @@ class HeightRule(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a timer rule sees now. `key` names the episode (a height or a second), so that every run gives it the same id."""
+    """What a timer rule sees now. `key` names the episode (a height or a second), so that every run gives it the same id.
+
+    `renews`: while the episode is open, a later `event_time` than the last one told is told in its turn. `interval_low` and
+    `interval_high` are of `value`.
+    """
 
     active: bool
     key: int
@@ -151,6 +158,15 @@ class Finding:
     value: float | None = None
     threshold: float | None = None
     sql: str = ""
+    renews: bool = False
+    interval_low: float | None = None
+    interval_high: float | None = None
+
+
+def gone(facts: Facts, open_key: int | None, said: str) -> Finding | None:
+    """What a rule finds where there is nothing to judge by: the end of an episode that is open, for what it
+    rested on was taken back."""
+    return None if open_key is None else Finding(False, open_key, int(facts.now), said)
 
 
 class TimerRule(Rule):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,11 @@ class DeadLettersRule(TimerRule):
 
     The episode is named by the second of the first of the letters that took it over.
     """
+
+    advice: ClassVar[str] = (
+        "`counterpoise dlq list` shows reason and place, `counterpoise dlq show ID` one of them; once the cause is "
+        "mended, `counterpoise dlq replay ID` sends it again."
+    )
 
     type: Literal["dead_letters"] = "dead_letters"
     more_than: int = Field(default=0, strict=True, ge=0, le=1_000_000, description="a whole number, 0…1000000")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from alerts.facts import Facts
-from alerts.rules.base import SHARE_WANTED, Finding, Share, TimerRule
+from alerts.market_facts import YearChange
+from alerts.rules.base import SHARE_WANTED, Finding, Share, TimerRule, gone
 from alerts.rules.newness import ROUNDING, is_news
+from alerts.words import utc_day
 from counterpoise.contracts.base import Slug
 
 
@@ -16,8 +18,14 @@ class EdgeShareFallRule(TimerRule):
     """Fires on a release whose edge share is at least `fall` lower, relative to that of a year before, by every include-list.
 
     What the share is hangs on the list, so all lists of the series have to agree, unless `list_id` names one; the message says what
-    each of them shows. Only the newest current release is judged, while it is news. Named by the second of the release's publication.
+    each of them shows. Only the newest current release is judged, while it is news; a later one that says so too is told in
+    its turn, one that says otherwise resolves it. Named by the second of the release's publication.
     """
+
+    advice: ClassVar[str] = (
+        "Every list, month by month: `counterpoise sql --name edge_share_by_list`. Look at `missing` first: a package "
+        "that left the source lowers the share too."
+    )
 
     type: Literal["edge_share_fall"] = "edge_share_fall"
     series: Slug = Field(default="pypi-edge-share", description="a series with an edge share")
@@ -34,18 +42,34 @@ class EdgeShareFallRule(TimerRule):
         changes = [one for one in facts.market.edge if one.series == self.series]
         deciding = [one for one in changes if self.list_id in ("", one.list_id)]
         if not deciding:
-            return None
+            return gone(facts, open_key, f"The release of {self.series} that this rested on was withdrawn.")
+        first = deciding[0]
         fallen = all(one.now / one.then <= 1 - self.fall + ROUNDING for one in deciding)
-        key = deciding[0].published_at
+        key = first.published_at
         active = fallen and (open_key is not None or is_news(facts, self.series, key))
-        told = "; ".join(
-            f"{one.list_id} {100 * one.then:.2f} % to {100 * one.now:.2f} % ({100 * (one.now / one.then - 1):+.0f} %)"
-            for one in changes
+        verdict = f"{100 * self.fall:g} % or more by {'every list' if not self.list_id else self.list_id}"
+        said = (
+            f"Edge share of {self.series} ({first.layer}), {first.base_period_end} to {first.period_end}: "
+            f"{'; '.join(_told(one) for one in changes)}. Down {verdict}: {'yes' if fallen else 'no'}. Published "
+            f"{utc_day(key)}."
         )
-        said = f"Edge share of {self.series}, {deciding[0].base_period_end} to {deciding[0].period_end}: {told}."
+        lists = ", ".join(f"'{one.list_id}'" for one in deciding)
         sql = (
-            "SELECT period_end, list_id, edge_share, edge_share_lower, edge_share_upper, other_lists FROM edge_share "  # noqa: S608
-            f"WHERE series = '{self.series}' ORDER BY period_end, list_id"
+            "SELECT n.list_id AS list_id, n.edge_share AS share, n.edge_share_lower AS share_lower, "  # noqa: S608
+            "n.edge_share_upper AS share_upper, b.edge_share AS base_share, share / base_share - 1 AS value FROM "
+            "placement_log AS n FINAL INNER JOIN placement_log AS b FINAL ON b.series = n.series AND b.list_id = "
+            f"n.list_id AND b.catalogue_id = n.catalogue_id WHERE n.series = '{self.series}' AND n.list_id IN ({lists}) "
+            f"AND n.release_id = '{first.release_id}' AND b.release_id = '{first.base_release_id}' AND (n.series, "
+            "n.catalogue_id) IN (SELECT series, catalogue_id FROM series) ORDER BY value DESC"
         )
         worst = max(one.now / one.then - 1 for one in deciding)
-        return Finding(active, open_key if open_key is not None else key, key, said, worst, -self.fall, sql)
+        found = open_key if open_key is not None else key
+        return Finding(active, found, key, said, worst, -self.fall, sql, renews=True)
+
+
+def _told(one: YearChange) -> str:
+    bounds = ""
+    if one.low is not None and one.high is not None:
+        bounds = f" (unknown and missing counted against and for: {100 * one.low:.2f} % to {100 * one.high:.2f} %)"
+    change = f"{100 * (one.now / one.then - 1):+.0f} %"
+    return f"by list {one.list_id} {100 * one.then:.2f} % to {100 * one.now:.2f} %, {change}{bounds}"

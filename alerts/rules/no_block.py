@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from alerts.facts import Facts
 from alerts.rules.base import DURATION_WANTED, DurationSeconds, Finding, TimerRule, say_duration
+from alerts.words import utc
 
 SETTLE_SECONDS = 300
 """A tip that changed within this time is being caught up: its age says nothing yet."""
@@ -19,6 +20,11 @@ class NoBlockRule(TimerRule):
     Header times run up to two hours fast or slow, so `after` below an hour would fire on honest chains. Blocks arrive as a Poisson
     process of one in ten minutes: two hours without one happen by chance once in three to four years.
     """
+
+    advice: ClassVar[str] = (
+        "Look at `counterpoise status`: where ingest waits, its source is away. Where all is well, compare with another "
+        "explorer: the chain itself may be slow; two hours without a block come by chance once in three to four years."
+    )
 
     type: Literal["no_block"] = "no_block"
     after: DurationSeconds = Field(default=7_200, description=DURATION_WANTED)
@@ -35,5 +41,8 @@ class NoBlockRule(TimerRule):
             return Finding(False, open_key, time, f"Blocks arrive again: height {height}.", sql=sql)
         age = facts.now - time
         active = age > self.after and (open_key is not None or facts.now - facts.changed_at >= SETTLE_SECONDS)
-        said = f"No block on {facts.chain} after height {height} for more than {say_duration(self.after)}."
+        said = (
+            f"No block on {facts.chain} for more than {say_duration(self.after)}: the last is height {height}, of "
+            f"{utc(time)} UTC."
+        )
         return Finding(active, height, time + self.after, said, age, float(self.after), sql)

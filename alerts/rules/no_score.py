@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,11 @@ from alerts.rules.base import DURATION_WANTED, DurationSeconds, Finding, TimerRu
 
 class NoScoreRule(TimerRule):
     """Fires when a block has waited for its score for more than `after`; resolves when it is scored. Named by the waiting height."""
+
+    advice: ClassVar[str] = (
+        "Look at `counterpoise status`: streams runs? waits for what? docs/runbook.md goes through the symptoms. Rules "
+        "on concentration say nothing new until scores come again."
+    )
 
     type: Literal["no_score"] = "no_score"
     after: DurationSeconds = Field(default=600, description=DURATION_WANTED)

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from alerts.facts import Facts
-from alerts.rules.base import Finding, TimerRule
+from alerts.market_facts import NO_CALL, PairRegime
+from alerts.rules.base import Finding, TimerRule, gone
+from alerts.rules.newness import is_news
+from alerts.words import utc_day
 from counterpoise.contracts.base import Slug
 
 
 class RegimeChangeRule(TimerRule):
-    """Fires when the live score calls a regime other than the one it called last (or calls its first); resolves when that call ends.
+    """Fires when the live score calls a regime other than the one it called last (or calls its first); resolves when that call
+    ends.
 
-    A regime is called only where all three treatments of the residual, both error models and the 95 % intervals agree. Rows change
-    with a new release or a new block only; age widens intervals, which can end a call and not begin one, and the same call after a
-    break is no change. Named by the end of the call's first day.
+    A regime is called only where all three treatments of the residual, both error models and the 95 % intervals agree. Rows
+    change with a new release or a new block only; age widens intervals, which can end a call and not begin one, and the same
+    call after a break is no change. A release is judged at once, blocks at the end of their UTC day, because a call is
+    calibrated to be looked at daily. A call that is older than two cadences when it is first met is no news. Named by the end
+    of the call's first day.
     """
+
+    advice: ClassVar[str] = (
+        "Who moved: `counterpoise sql --name gap_parts --param day=…`; the history: `counterpoise sql --name "
+        "asymmetry_history`. Ownership of AI compute and operation of pools are different layers: say both. "
+        "docs/methodology-ai.md has the criteria of a call."
+    )
 
     type: Literal["regime_change"] = "regime_change"
     series: Slug = Field(default="epoch-ai-compute-owners", description="a series that pairs with mining")
@@ -40,25 +52,47 @@ class RegimeChangeRule(TimerRule):
             ),
             None,
         )
-        if pair is None or not pair.calls:
-            return None
+        if pair is None:
+            return gone(facts, open_key, f"No score of {self.series} against mining any more.")
+        if open_key is not None and open_key > pair.whole_until:
+            return Finding(True, open_key, open_key, "")  # its day is not over
+        if not pair.calls:
+            return gone(facts, open_key, f"The regime of {self.series} against mining was taken back: no call.")
         call = pair.calls[-1]
+        event_time = min(call.at, int(facts.now))
         sql = (
-            "SELECT day, regime, gap, level, l_dropped, l_one_owner, l_spread, release_id, tip_height FROM asymmetry "  # noqa: S608
-            f"WHERE series = '{pair.series}' AND list_id = '{pair.list_id}' AND chain = '{facts.chain}' AND view = '{pair.view}' "
-            "AND knowledge = 'live' ORDER BY day DESC LIMIT 400"
+            "SELECT day, regime AS value, l_min, l_max, least(low_independent, low_correlated) AS low, "  # noqa: S608
+            "greatest(high_independent, high_correlated) AS high, level, gap, release_id, tip_height FROM (SELECT * "
+            f"FROM asymmetry UNION ALL SELECT * FROM latest_asymmetry) WHERE series = '{pair.series}' AND list_id = "
+            f"'{pair.list_id}' AND chain = '{facts.chain}' AND view = '{pair.view}' AND knowledge = 'live' AND day >= "
+            f"toDate('{utc_day(call.at)}') - 1 ORDER BY valid_at LIMIT 1"
         )
-        if open_key is not None and (open_key != call.since or pair.now == "no_call"):
-            said = f"{_say(pair.series)} against mining: the regime is no longer called."
+        if open_key is not None and (open_key != call.at or pair.now.regime == NO_CALL):
+            said = f"{self._sides(pair)}: {_SAID[call.regime]} is no longer called at the end of {pair.score.day}."
+            if open_key != call.at:
+                said = f"{self._sides(pair)}: another call has followed, {_SAID[call.regime]}."
             return Finding(False, open_key, int(facts.now), said, sql=sql)
-        before = pair.calls[-2].regime.replace("_", " ") if len(pair.calls) > 1 else "no call"
+        before = _SAID[pair.calls[-2].regime] if len(pair.calls) > 1 else "no call"
+        score = pair.score
         said = (
-            f"{_say(pair.series)} (AI side) against pools (operation, {pair.view} view): {call.regime.replace('_', ' ')} over a "
-            f"year, before {before}; all residual treatments and both error models agree at 95 %."
+            f"{self._sides(pair)}: {_SAID[call.regime]} over the year to {score.day}, before: {before}. All residual "
+            f"treatments and both error models agree. AI has {score.l_min:+.2f} to {score.l_max:+.2f} doublings of "
+            f"mining's effective owners, by treatment (95 % {score.low:+.2f} to {score.high:+.2f}); the gap: "
+            f"{score.gap.replace('_', ' ')}. Release of {score.period_end}, published {utc_day(score.published_at)}; tip "
+            f"{score.tip_height}."
         )
-        changed = pair.now == call.regime and (open_key is not None or pair.now_since == call.since)
-        return Finding(changed, call.since, call.since, said, sql=sql)
+        begun = pair.now.at == call.at and is_news(facts, pair.series, call.at)
+        active = pair.now.regime == call.regime and (open_key is not None or begun)
+        return Finding(active, call.at, event_time, said, sql=sql)
+
+    def _sides(self, pair: PairRegime) -> str:
+        pools = "pools" if pair.view == "raw" else "entities"
+        return f"AI ({pair.score.ai_layer}, {pair.series}) against Bitcoin mining ({pair.score.mining_layer}, {pools})"
 
 
-def _say(series: str) -> str:
-    return f"Series {series}"
+_SAID = {
+    "diverging": "diverging (AI spreads, mining concentrates)",
+    "converging": "converging (AI concentrates, mining spreads)",
+    "both_concentrating": "both concentrate",
+    "both_dispersing": "both spread",
+}

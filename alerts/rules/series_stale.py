@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from alerts.facts import Facts
-from alerts.rules.base import Finding, TimerRule
+from alerts.market_facts import Freshness
+from alerts.rules.base import Finding, TimerRule, gone
 from alerts.rules.newness import DAY_SECONDS
+from alerts.words import utc_day
 
 
 class SeriesStaleRule(TimerRule):
     """Fires when the newest release of a series was published more than `cadences` times its cadence, and its usual lag, ago.
 
     Without `series` it watches every series of which a release is here and says which are stale; a series that was never here is not
-    missed. Named by the second at which the first of them went stale.
+    missed. Named by the second at which the first of them went stale; one that goes stale later is told in its turn.
     """
+
+    advice: ClassVar[str] = (
+        "Look at `counterpoise status` (market) and `counterpoise sql --name series_age`: does fetching fail, or does "
+        "the source not publish any more? docs/market-sources.md. Scores that rest on the series go on with intervals "
+        "that widen."
+    )
 
     type: Literal["series_stale"] = "series_stale"
     series: Annotated[str, Field(strict=True, max_length=64)] = Field(
@@ -30,19 +38,25 @@ class SeriesStaleRule(TimerRule):
     def judge(self, facts: Facts, open_key: int | None) -> Finding | None:
         watched = [one for one in facts.market.freshness if self.series in ("", one.series)]
         if not watched:
-            return None
+            return gone(facts, open_key, "No release of what was stale is here any more.")
         due = {
             one.series: one.published_at + (self.cadences * one.cadence_days + one.lag_days) * DAY_SECONDS
             for one in watched
         }
         stale = sorted((at, name) for name, at in due.items() if at < facts.now)
-        sql = "SELECT * FROM series_freshness ORDER BY series"
+        sql = (
+            "SELECT series, newest_period_end, newest_published_at, cadence_days, lag_days, age_days AS value FROM "
+            "series_freshness WHERE newest_published_at IS NOT NULL ORDER BY value / cadence_days DESC"
+        )
         if not stale:
-            if open_key is None:
-                return None
-            return Finding(False, open_key, int(facts.now), "Every market series is published again.", sql=sql)
-        days = {one.series: (facts.now - one.published_at) / DAY_SECONDS for one in watched}
-        told = ", ".join(f"{name} ({days[name]:.0f} days)" for _, name in stale)
+            return gone(facts, open_key, f"Published again: {', '.join(sorted(due))}.")
+        told = "; ".join(_told(one) for _, name in stale for one in watched if one.series == name)
         said = f"Not published for more than {self.cadences} times the cadence: {told}."[:1_000]
+        newest = stale[-1][0]
         key = stale[0][0] if open_key is None else open_key
-        return Finding(True, key, key, said, days[stale[0][1]], sql=sql)
+        oldest_days = max(facts.now - one.published_at for one in watched if due[one.series] < facts.now) / DAY_SECONDS
+        return Finding(True, key, newest, said, oldest_days, sql=sql, renews=True)
+
+
+def _told(one: Freshness) -> str:
+    return f"{one.series}, last on {utc_day(one.published_at)}, expected every {one.cadence_days} days"

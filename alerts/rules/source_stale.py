@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,11 @@ class SourceStaleRule(TimerRule):
     It reads the status file of `counterpoise run ingest` in the state directory; where ingest runs on another machine there is none
     and the rule judges nothing: `no_block` is what covers that.
     """
+
+    advice: ClassVar[str] = (
+        "Look at `counterpoise status` and `counterpoise doctor`: is the node or the web service there? "
+        "docs/sources.md. Blocks that were missed are fetched once it is."
+    )
 
     type: Literal["source_stale"] = "source_stale"
     after: DurationSeconds = Field(default=600, description=DURATION_WANTED)

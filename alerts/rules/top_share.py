@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,11 @@ class TopShareRule(HeightRule):
     c_k counts the blocks of the k largest pools, unknown blocks are in n and never ranked: the share is a lower bound. Possible while
     the upper bound (c_k + unknown) / n alone is over the line. A window that is not full is not judged.
     """
+
+    advice: ClassVar[str] = (
+        "Who gained: the table above, and `counterpoise sql --name top_pools_now`. Quiet it with `counterpoise alerts "
+        "mute RULE --for 2h`; what it means is in docs/alerts.md."
+    )
 
     type: Literal["top_share"] = "top_share"
     above: Share = Field(default=0.75, description=SHARE_WANTED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,11 @@ class TopShareProbabilityRule(HeightRule):
     The probability is that of the one model of uncertainty (a Dirichlet posterior of the window's counts, prior mass 1). It has no
     upper bound of its own, so it is never possible. Lines other than 0.75, and other k than 4, are computed, not read.
     """
+
+    advice: ClassVar[str] = (
+        "Who gained: the table above, and `counterpoise sql --name top_pools_now`. Quiet it with `counterpoise alerts "
+        "mute RULE --for 2h`; what it means is in docs/alerts.md."
+    )
 
     type: Literal["top_share_probability"] = "top_share_probability"
     line: Share = Field(default=0.75, description=SHARE_WANTED)

@@ -200,10 +200,13 @@ def test_without_a_token_the_console_says_it_in_one_line(replayed: Settings) -> 
             world.mine([CLEAR], tell=True)
             running.at(H + 42)
         fired, resolved = running.console.getvalue().splitlines()
-        assert fired.startswith(
-            "2023-07-22 11:16  FIRING  top-4 pool share 75.1 %, over 75 % for 36 blocks (window 1008, "
+        head = "top4-share: The 4 largest pools mined "
+        assert fired.startswith(f"2023-07-22 11:16  FIRING  {head}75.1 % of the last 1,008 blocks (95 % interval ")
+        assert fired.endswith(
+            "over 75 % for 36 blocks: alpha 18.8 %, beta 18.8 %, gamma 18.8 %, delta 18.8 % (height 800041)."
         )
-        assert resolved.startswith("2023-07-22 11:26  RESOLVED  top-4 pool share 72.9 %, below 73 % (window 1008, ")
+        assert resolved.startswith(f"2023-07-22 11:26  RESOLVED  {head}72.9 % of the last 1,008 blocks (95 % interval ")
+        assert resolved.endswith("), below 73 % (height 800042).")
 
 
 def test_heights_that_were_written_anew_are_judged_anew(replayed: Settings, state_dir: Path) -> None:

@@ -45,7 +45,7 @@ def test_history_is_recorded_and_the_state_at_start_is_posted_once(migrated: Set
         [start] = slack.messages
         # Blocks are 600 s apart and the clock is 60 s after the tip: the first within 3 h is 17 before it.
         assert f"from height {H + 71 - 17} " in start.text
-        assert start.text.endswith("1 firing, 1 open")
+        assert start.text.endswith("1 firing, 0 pending or possible")
         with alerter(settings, clock=clock) as running:
             running.at(H + 71)
             world.mine([CLEAR], tell=True)
@@ -83,6 +83,7 @@ def test_a_weekly_reminder_comes_once_in_the_thread(migrated: Settings, state_di
                 quiet(running)
         reminders = [m for m in slack.messages if "Still firing" in m.text]
         assert [m.text.split(":")[0] for m in reminders] == ["Still firing after 2 weeks"]
+        assert reminders[0].text.endswith("UTC; now 75.1 % at height 800041)")
         root = next(m for m in slack.roots if "FIRING" in m.text)
         assert reminders[0].thread_ts == root.ts
 

@@ -7,8 +7,7 @@ import dataclasses
 import pytest
 
 from alerts.facts import Facts
-from alerts.market_facts import Call, Freshness, MarketFacts, PairRegime, YearChange
-from alerts.market_look import calls_of
+from alerts.market_facts import Freshness, MarketFacts, PairRegime, Point, Score, YearChange
 from alerts.rules.ai_top4_rise import AiTop4RiseRule
 from alerts.rules.base import Finding
 from alerts.rules.edge_share_fall import EdgeShareFallRule
@@ -29,46 +28,109 @@ def fresh(series: str, published_at: int, cadence_days: int = 92, lag_days: int 
     return (Freshness(series, published_at, cadence_days, lag_days),)
 
 
-def regimes(*points: tuple[int, str]) -> tuple[PairRegime, ...]:
-    return (PairRegime(OWNERS, "all-owners", "raw", points[-1][1], points[-1][0], calls_of(list(points))),)
+SCORE = Score(
+    "ownership", "operation", "2026-05-27", -0.34, 0.27, -0.44, 0.62, "no_call", 903_210, "2026-03-31", NOW - 40 * DAY
+)
 
 
-def judged(rule: RegimeChangeRule, open_key: int | None, *points: tuple[int, str]) -> Finding | None:
-    return rule.judge(facts(regimes=regimes(*points)), open_key)
+def regimes(*points: tuple[int, str], whole_until: int = NOW) -> tuple[PairRegime, ...]:
+    """Points as days from NOW."""
+    at = tuple(Point(NOW + days * DAY, regime) for days, regime in points)
+    return (PairRegime(OWNERS, "all-owners", "raw", at, whole_until, SCORE),)
+
+
+def judged(
+    rule: RegimeChangeRule, open_day: int | None, *points: tuple[int, str], whole_until: int = NOW
+) -> Finding | None:
+    told = facts(regimes=regimes(*points, whole_until=whole_until), freshness=fresh(OWNERS, NOW - 40 * DAY))
+    return rule.judge(told, None if open_day is None else NOW + open_day * DAY)
+
+
+def on(day: int) -> int:
+    return NOW + day * DAY
 
 
 def test_calls_are_told_apart_by_their_regime_and_not_by_breaks() -> None:
-    points = [(1, "no_call"), (2, "diverging"), (3, "no_call"), (4, "diverging"), (5, "converging")]
-    assert calls_of(points) == (Call("diverging", 2), Call("converging", 5))
+    [pair] = regimes((-9, "no_call"), (-8, "diverging"), (-7, "no_call"), (-6, "diverging"), (-5, "converging"))
+    assert pair.calls == (Point(on(-8), "diverging"), Point(on(-5), "converging"))
 
 
 def test_a_regime_that_nobody_calls_fires_nothing() -> None:
     rule = RegimeChangeRule(id="a")
-    assert judged(rule, None, (1, "no_call")) is None
+    assert judged(rule, None, (-1, "no_call")) is None
     assert rule.judge(facts(), None) is None
 
 
 def test_a_regime_change_fires_once_and_ends_with_its_call() -> None:
     rule = RegimeChangeRule(id="a")
-    first = judged(rule, None, (1, "no_call"), (2, "diverging"))
-    assert first is not None and first.active and first.key == 2
-    assert "before no call" in first.summary and "operation" in first.summary
-    ended = judged(rule, 2, (1, "no_call"), (2, "diverging"), (3, "no_call"))
-    assert ended is not None and not ended.active and ended.key == 2
+    first = judged(rule, None, (-9, "no_call"), (-8, "diverging"))
+    assert first is not None and first.active and first.key == on(-8)
+    for part in (
+        "AI (ownership, epoch-ai-compute-owners) against Bitcoin mining (operation, pools)",
+        "diverging (AI spreads, mining concentrates) over the year to 2026-05-27, before: no call",
+        "-0.34 to +0.27 doublings",
+        "(95 % -0.44 to +0.62)",
+        "published 2026-04-18; tip 903210",
+    ):
+        assert part in first.summary, part
+    ended = judged(rule, -8, (-9, "no_call"), (-8, "diverging"), (-7, "no_call"))
+    assert ended is not None and not ended.active and ended.key == on(-8)
     # The same call after a break is no change; another one is.
-    again = judged(rule, None, (2, "diverging"), (3, "no_call"), (4, "diverging"))
+    again = judged(rule, None, (-8, "diverging"), (-7, "no_call"), (-6, "diverging"))
     assert again is not None and not again.active
-    other = judged(rule, None, (2, "diverging"), (3, "no_call"), (4, "both_concentrating"))
-    assert other is not None and other.active and other.key == 4 and "before diverging" in other.summary
+    other = judged(rule, None, (-8, "diverging"), (-7, "no_call"), (-6, "both_concentrating"))
+    assert other is not None and other.active and other.key == on(-6) and "before: diverging" in other.summary
     # While the first is open, the change to another call ends it, and the next look opens the second.
-    turned = judged(rule, 2, (2, "diverging"), (5, "converging"))
-    assert turned is not None and not turned.active and turned.key == 2
+    turned = judged(rule, -8, (-8, "diverging"), (-5, "converging"))
+    assert turned is not None and not turned.active and turned.key == on(-8)
+    assert "another call has followed, converging" in turned.summary
+
+
+def test_a_call_that_a_release_made_holds_until_its_day_is_over() -> None:
+    rule = RegimeChangeRule(id="a")
+    called = judged(rule, None, (-9, "no_call"), (1, "diverging"))  # the end of the day is tomorrow
+    assert called is not None and called.active
+    assert (called.key, called.event_time) == (on(1), NOW)
+    for before in ([(-9, "no_call")], [(-19, "converging"), (-9, "no_call")]):  # a later block takes it back
+        held = judged(rule, 1, *before, whole_until=NOW)
+        assert held is not None and held.active
+        over = judged(rule, 1, *before, whole_until=on(1))
+        assert over is not None and not over.active
+
+
+def test_a_call_of_long_ago_is_no_news() -> None:
+    days = 2 * 92 + 60
+    rule = RegimeChangeRule(id="a")
+    old, recent = (judged(rule, None, (-999, "no_call"), (-since, "diverging")) for since in (days + 1, days))
+    assert old is not None and not old.active
+    assert recent is not None and recent.active
+
+
+def test_what_was_taken_back_ends_what_rested_on_it() -> None:
+    for rule in (RegimeChangeRule(id="a"), AiTop4RiseRule(id="b"), EdgeShareFallRule(id="c"), SeriesStaleRule(id="d")):
+        found = rule.judge(facts(), 5)
+        assert found is not None and not found.active and found.key == 5
+        assert rule.judge(facts(), None) is None
 
 
 def top4(now: tuple[float, float], then: tuple[float, float], published_at: int = NOW - DAY) -> tuple[YearChange, ...]:
     """(of the named, of all)."""
     return tuple(
-        YearChange(OWNERS, "all-owners", treatment, "r", published_at, "2025-12-31", "2024-12-31", new, old)
+        YearChange(
+            OWNERS,
+            "all-owners",
+            treatment,
+            "ownership",
+            "r1",
+            "r0",
+            published_at,
+            "2025-12-31",
+            "2024-12-31",
+            new,
+            old,
+            0.6,
+            0.8,
+        )
         for treatment, new, old in zip(("dropped", "one_owner"), now, then, strict=True)
     )
 
@@ -84,6 +146,9 @@ def top4(now: tuple[float, float], then: tuple[float, float], published_at: int 
 def test_a_rise_needs_both_denominators(now: tuple[float, float], then: tuple[float, float], fires: bool) -> None:
     found = AiTop4RiseRule(id="a").judge(facts(top4=top4(now, then), freshness=fresh(OWNERS, NOW - DAY)), None)
     assert found is not None and found.active is fires
+    assert found.renews and found.event_time == NOW - DAY
+    rises = f"{100 * now[1]:.1f} % (95 % 60.0 % to 80.0 %) of all at 2025-12-31, {100 * (now[1] - then[1]):+.1f} points"
+    assert rises in found.summary and "(ownership)" in found.summary
 
 
 def test_an_old_release_is_no_news_but_an_open_alert_does_not_end_by_age() -> None:
@@ -97,7 +162,19 @@ def test_an_old_release_is_no_news_but_an_open_alert_does_not_end_by_age() -> No
 
 def edge(**shares: tuple[float, float]) -> tuple[YearChange, ...]:
     return tuple(
-        YearChange(PYPI, name.replace("_", "-"), "", "r", NOW - DAY, "2026-04-01", "2025-04-01", now, then)
+        YearChange(
+            PYPI,
+            name.replace("_", "-"),
+            "",
+            "developer_pull",
+            "r1",
+            "r0",
+            NOW - DAY,
+            "2026-04-01",
+            "2025-04-01",
+            now,
+            then,
+        )
         for name, (now, then) in shares.items()
     )
 
@@ -109,7 +186,7 @@ def test_a_fall_needs_every_list_unless_one_is_named() -> None:
     assert every is not None and not every.active
     one = EdgeShareFallRule(id="a", list_id="without").judge(told, None)
     assert one is not None and one.active
-    assert "as-filed 2.20 % to 4.80 % (+118 %)" in one.summary and "without 12.00 % to 9.00 % (-25 %)" in one.summary
+    assert "by list as-filed 2.20 % to 4.80 %, +118 %; by list without 12.00 % to 9.00 %, -25 %" in one.summary
     assert one.value == pytest.approx(-0.25)
     both = facts(edge=edge(as_filed=(0.80, 1.0), without=(0.09, 0.12)), freshness=fresh(PYPI, NOW - DAY, 31, 1))
     found = EdgeShareFallRule(id="a").judge(both, None)
@@ -122,15 +199,24 @@ def test_a_series_is_stale_after_three_cadences_and_its_lag() -> None:
     assert rule.judge(facts(freshness=fresh(PYPI, NOW - due, 31, 1)), None) is None
     found = rule.judge(facts(freshness=fresh(PYPI, NOW - due - 1, 31, 1)), None)
     assert found is not None and found.active and found.key == NOW - 1
-    assert "pypi-edge-share (94 days)" in found.summary
+    assert "pypi-edge-share, last on 2026-02-23, expected every 31 days" in found.summary
+    assert rule.judge(facts(freshness=fresh(PYPI, NOW - DAY, 31, 1)), None) is None
     mended = rule.judge(facts(freshness=fresh(PYPI, NOW - DAY, 31, 1)), NOW - 1)
     assert mended is not None and not mended.active
     assert rule.judge(facts(), None) is None  # a series that was never here is not missed
 
 
+def test_a_second_series_that_goes_stale_is_news_of_the_open_alert() -> None:
+    rule = SeriesStaleRule(id="a")
+    pypi, owners = NOW - (3 * 31 + 1) * DAY - 9, NOW - (3 * 92 + 60) * DAY - 5
+    both = rule.judge(facts(freshness=(*fresh(PYPI, pypi, 31, 1), *fresh(OWNERS, owners))), NOW - 9)
+    assert both is not None and both.active and both.renews
+    assert (both.key, both.event_time) == (NOW - 9, NOW - 5)
+
+
 def test_only_staleness_is_a_matter_of_the_clock() -> None:
     told = MarketFacts(
-        regimes=regimes((1, "no_call"), (2, "diverging"), (3, "no_call")),
+        regimes=regimes((-9, "no_call"), (-8, "diverging"), (-7, "no_call")),
         top4=top4((0.9, 0.7), (0.89, 0.69)),
         edge=edge(as_filed=(0.5, 0.5)),
         freshness=(*fresh(OWNERS, NOW - DAY), *fresh(PYPI, NOW - DAY, 31, 1)),

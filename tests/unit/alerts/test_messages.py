@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,7 @@ CONTEXT = Context(
     "Top-4 pool share above 75 %",
     "top-4 share of 1008 blocks (raw) over 75 % for 36 blocks, clear below 73 %",
     "main",
+    advice="Look here first",
     tip_height=760_905,
     past=(Past(144, 1008, {"foundry": 240, "antpool": 200}), Past(1008, 1008, {"foundry": 260})),
 )
@@ -61,7 +63,7 @@ def a_transition(**more: object) -> AlertTransition:
         "interval_low": 0.725,
         "interval_high": 0.778,
         "threshold": 0.75,
-        "summary": "top-4 pool share 75.3 %, over 75 % for 36 blocks (window 1008, height 760903)",
+        "summary": "The 4 largest pools mined 75.3 % of the last 1,008 blocks, over 75 % for 36 blocks (height 760903).",
         "evidence": evidence,
     }
     return AlertTransition.model_validate(fields | more)
@@ -77,18 +79,19 @@ def test_a_firing_says_all_that_a_desk_asks() -> None:
     for part in (
         "🔴 FIRING: Top-4 pool share above 75 %",
         "75.3 %",
-        "bounds 75.3 % to 77.3 %: 20 of 1008 blocks unknown",
-        "72.5 % to 77.8 %",
+        "75.3 % of 1,008 blocks\\n77.3 % if the 20 unknown blocks were theirs",
+        "72.5 % to 77.8 % of the hashrate, for these pools",
         "over 75 % for 36 blocks",
-        "1008 blocks (raw), n = 1008",
-        "759896 to 760903",
+        "heights 759896 to 760903, pools as they sign",
         "2022-10-29 12:04 UTC",
         "provisional (3 of 6 confirmations)",
-        "set-a",
+        "attribution set-a",
+        "Look here first",
         "SELECT 1 &lt; 2",
+        "counterpoise alerts show 0123456789abcdef",
     ):
         assert part in said, part
-    assert message.text.startswith("🔴 FIRING: Top-4 pool share above 75 %: top-4 pool share 75.3 %")
+    assert message.text.startswith("🔴 FIRING: Top-4 pool share above 75 %: The 4 largest pools mined 75.3 % of")
 
 
 def test_leaders_change_in_percentage_points_against_earlier_windows() -> None:
@@ -116,17 +119,41 @@ def test_six_confirmations_make_it_final(tip: int | None, said: str) -> None:
 
 
 def test_the_console_line() -> None:
-    assert console_line(a_transition(), CONTEXT) == (
-        "2022-10-29 12:04  FIRING  top-4 pool share 75.3 %, over 75 % for 36 blocks "
-        "(window 1008, height 760903, n=1008, unknown 20, 95 % 72.5–77.8)"
+    assert console_line(a_transition()) == (
+        "2022-10-29 12:04  FIRING  top4-share: The 4 largest pools mined 75.3 % of the last 1,008 blocks, over 75 % for 36 blocks "
+        "(height 760903)."
     )
+    assert console_line(a_transition(summary="two\nlines")).endswith("top4-share: two lines")
+
+
+def test_what_goes_on_firing_with_news_says_still() -> None:
+    again = a_transition(previous_state="firing")
+    assert transition_message(again, CONTEXT, root=False).text.startswith("🔴 STILL FIRING: ")
+    assert "  STILL FIRING  " in console_line(again)
+
+
+def test_a_closing_says_how_long_it_fired() -> None:
+    context = replace(CONTEXT, fired_at=1_667_045_078 - 4 * 86_400 - 16 * 3_600 - 59)
+    said = text_of(transition_message(a_transition(state="resolved"), context, root=False))
+    assert "*Fired*\\n2022-10-24 20:03 UTC, 4 d 16 h before" in said
+    assert "*Fired*" not in text_of(transition_message(a_transition(), context))
+
+
+def test_nothing_unknown_and_one_unknown_are_said_in_words() -> None:
+    def said(unknown: int) -> str:
+        evidence = a_transition().evidence.model_copy(update={"unknown": unknown})
+        return text_of(transition_message(a_transition(evidence=evidence), CONTEXT))
+
+    assert "no block of unknown origin" in said(0)
+    assert "if the 1 unknown block was theirs" in said(1)
 
 
 def test_an_edited_root_shows_the_state_that_holds_and_what_fired() -> None:
-    latest = a_transition(sequence=2, state="resolved", summary="top-4 pool share 72.9 %, below 73 %")
-    message = changed_root(a_transition(), latest, CONTEXT)
+    latest = a_transition(sequence=2, state="resolved", summary="The 4 largest pools mined 72.9 %, below 73 %.")
+    message = changed_root(a_transition(), latest, CONTEXT, CONTEXT)
     assert message.blocks[0]["text"]["text"] == "🟢 RESOLVED: Top-4 pool share above 75 %"
-    assert "Fired: top-4 pool share 75.3 %" in text_of(message)
+    assert "*When it fired* (2022-10-29 12:04 UTC)\\nThe 4 largest pools mined 75.3 %" in text_of(message)
+    assert "Look here first" not in text_of(message), "there is nothing to look for any more"
     assert message.text.startswith("🟢 RESOLVED")
 
 
@@ -137,16 +164,25 @@ def test_a_change_in_the_thread_leaves_out_leaders_and_sql() -> None:
 
 
 def test_the_state_at_start_lists_rules_and_what_is_open() -> None:
-    message = start_message([("Top-4", "75.3 %")], [a_transition()], dataset="main", height=760_903, time=1_667_045_078)
-    assert message.text == "Counterpoise watches main from height 760903 (2022-10-29 12:04 UTC): 1 firing, 1 open"
+    opened = [a_transition(), a_transition(state="pending")]
+    message = start_message(
+        [("Top-4", "75.3 %")], opened, others=8, dataset="main", height=760_903, at="2022-10-29 12:04"
+    )
+    assert message.text == (
+        "Counterpoise watches main from height 760903 (2022-10-29 12:04 UTC): 1 firing, 1 pending or possible"
+    )
     assert "• Top-4: 75.3 %" in text_of(message)
+    assert "• 8 more, on silence, errors and the AI side" in text_of(message)
     assert "*firing* since 2022-10-29 12:04 UTC" in text_of(message)
-    assert "• none" in text_of(start_message([], [], dataset="main", height=1, time=0))
+    assert "• none" in text_of(start_message([], [], others=0, dataset="main", height=1, at=""))
 
 
-def test_a_reminder() -> None:
-    assert reminder_message(a_transition(), 1, CONTEXT).text == (
-        "Still firing after 1 week: Top-4 pool share above 75 % (since 2022-10-29 12:04 UTC)"
+def test_a_reminder_gives_the_value_as_it_is_now() -> None:
+    assert reminder_message(a_transition(), 1, "now 76.1 % at height 761903", CONTEXT).text == (
+        "Still firing after 1 week: Top-4 pool share above 75 % (since 2022-10-29 12:04 UTC; now 76.1 % at height 761903)"
+    )
+    assert reminder_message(a_transition(), 2, "", CONTEXT).line == (
+        "2022-10-29 12:04  STILL FIRING  top4-share: 2 weeks"
     )
 
 
@@ -172,9 +208,9 @@ def test_slacks_limits_hold_and_nothing_is_markup_for_any_text(
     resolved = transition.model_copy(update={"state": "resolved"})
     for message in (
         transition_message(transition, context),
-        changed_root(transition, resolved, context),
-        reminder_message(transition, 3, context),
-        start_message([(title, summary)] * 100, [transition] * 100, dataset=title, height=1, time=1),
+        changed_root(transition, resolved, context, context),
+        reminder_message(transition, 3, summary, context),
+        start_message([(title, summary)] * 100, [transition] * 100, others=3, dataset=title, height=1, at="now"),
     ):
         assert 0 < len(message.text) <= 4_000
         assert 0 < len(message.blocks) <= 50
@@ -184,6 +220,7 @@ def test_slacks_limits_hold_and_nothing_is_markup_for_any_text(
                 limit = 150 if block["type"] == "header" else 2_000 if "fields" in block else 3_000
                 assert 0 < len(part["text"]) <= limit
                 if part["type"] == "mrkdwn":
+                    assert part["verbatim"] is True
                     assert "<" not in part["text"]
                     assert ">" not in part["text"]
         assert "<" not in message.text

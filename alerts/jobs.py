@@ -1,0 +1,70 @@
+"""What there is to send: one message each, known everywhere by its key. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from counterpoise.contracts.alerts import AlertTransition
+
+JobKey = tuple[str, int, str]
+"""(alert, sequence, action): what identifies a message to its notifier and in `alert_deliveries`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The state-at-start message of the rules that went live at one height; `time` is its block's, in seconds."""
+
+    height: int
+    time: int
+    rule_ids: tuple[str, ...]
+    chain: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One message. `inherited`: another process may have sent it. `tries` counts what went wrong. `recorded_at`: in seconds,
+    when it could have been sent at the earliest."""
+
+    alert_id: str
+    sequence: int
+    action: str
+    rule_id: str
+    recorded_at: float
+    transition: AlertTransition | None = None
+    start: Start | None = None
+    weeks: int = 0
+    inherited: bool = False
+    tries: int = 0
+
+    @property
+    def key(self) -> JobKey:
+        """What identifies it to its notifier."""
+        return self.alert_id, self.sequence, self.action
+
+    @property
+    def key_text(self) -> str:
+        """The same, as its message carries it."""
+        return key_text(self.key)
+
+
+def key_text(key: JobKey) -> str:
+    """A key as one text."""
+    return ":".join(map(str, key))
+
+
+def start_id(dataset: str, chain: str, height: int) -> str:
+    """The name of a state-at-start message, in the place of an alert's."""
+    return hashlib.sha256(f"start\0{dataset}\0{chain}\0{height}".encode()).hexdigest()[:16]
+
+
+def actions(transition: AlertTransition, *, fired_before: bool) -> tuple[str, ...]:
+    """What is done about a transition that is told: the first firing is a message of its own; later ones edit it and answer it.
+
+    `restated` rows only set the root right: the retraction before them has said why.
+    """
+    if transition.state == "firing" and not fired_before:
+        return ("post",)
+    if transition.reason == "restated":
+        return ("update",)
+    return ("update", "thread")
