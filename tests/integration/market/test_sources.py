@@ -170,10 +170,15 @@ def test_pypistats_gives_whole_months_and_asks_no_more_until_the_next(server: Ma
 def test_a_month_that_pypistats_lost_days_of_is_of_partial_coverage(server: MarketServer) -> None:
     server.serve_pypistats({"onnx": 10, "openai": 100}, date(2026, 5, 22), 160)  # to 28 October
     source = make(PypistatsSource, ManualClock(NOW), pypistats={"url": server.url})
-    *whole, october = releases(ask(source, {}))
+    memory: dict[str, str] = {}
+    *whole, october = releases(ask(source, memory))
     assert {release.head.coverage for release in whole} == {"full"}
     assert (october.head.coverage, october.head.coverage_note) == ("partial", "the source lacks 3 days of the month")
     assert values(october) == {"onnx": 280.0, "openai": 2_800.0}
+    server.serve_pypistats({"onnx": 10, "openai": 100}, date(2026, 5, 22), 180)
+    (mended,) = releases(ask(source, memory))
+    assert (mended.head.period_start, mended.head.coverage) == ("2026-10-01", "full")
+    assert ask(source, memory) == []
 
 
 # npm
