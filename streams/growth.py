@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from operator import attrgetter
 from typing import Literal
 
-from counterpoise.contracts.releases import Observation
 from counterpoise.series.catalogue import Series
 from counterpoise.series.release import Release
 
@@ -40,21 +41,41 @@ class GrowthRow:
     method_changed: bool
 
 
+class Growth:
+    """`growth_rows` of one series, asked for again as its timeline grows: what two releases say of each other never changes."""
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+        self._known: dict[tuple[str, str, Span], list[GrowthRow]] = {}
+
+    def rows(self, timeline: Sequence[Release]) -> list[GrowthRow]:
+        """See `growth_rows`."""
+        series = self._series
+        found: dict[tuple[str, str, Span], list[GrowthRow]] = {}
+        ends = [release.period_end for release in timeline]
+        for index, release in enumerate(timeline):
+            day, within = year_before(release.period_end), timedelta(days=series.cadence.days // 2)
+            near = timeline[bisect_left(ends, day - within, hi=index) : bisect_right(ends, day + within, hi=index)]
+            bases: list[tuple[Span, Release | None]] = [
+                ("period", timeline[index - 1] if index else None),
+                ("year", min(near, key=lambda one: abs((one.period_end - day).days), default=None)),
+            ]
+            for span, base in bases:
+                if base is not None:
+                    which = (base.release_id, release.release_id, span)
+                    known = self._known.get(which)
+                    found[which] = _rows(base, release, series, span) if known is None else known
+        self._known = found
+        return [row for rows in found.values() for row in rows]
+
+
 def growth_rows(timeline: Sequence[Release], series: Series) -> list[GrowthRow]:
     """Growth over the period before and over the year before, for each release of a timeline (by period end) that has one.
 
-    The base of a year is the release whose period ends nearest to the same day of the year before, within half a cadence.
+    The base of a year is the release whose period ends nearest to the same day of the year before, within half a cadence; of two as
+    near, the earlier.
     """
-    rows: list[GrowthRow] = []
-    for index, release in enumerate(timeline):
-        bases: list[tuple[Span, Release | None]] = [
-            ("period", timeline[index - 1] if index else None),
-            ("year", _nearest(timeline[:index], year_before(release.period_end), series.cadence.days / 2)),
-        ]
-        for span, base in bases:
-            if base is not None:
-                rows += [row for one in series.lists if (row := _row(base, release, series, one.id, span)) is not None]
-    return rows
+    return Growth(series).rows(timeline)
 
 
 def year_before(day: date) -> date:
@@ -65,20 +86,22 @@ def year_before(day: date) -> date:
         return day.replace(year=day.year - 1, day=28)
 
 
-def _nearest(timeline: Sequence[Release], day: date, within_days: float) -> Release | None:
-    near = [release for release in timeline if abs((release.period_end - day).days) <= within_days]
-    return min(near, key=lambda release: (abs((release.period_end - day).days), release.head.period_end), default=None)
+def _rows(base: Release, now: Release, series: Series, span: Span) -> list[GrowthRow]:
+    return [row for one in series.lists if (row := _row(base, now, series, one.id, span)) is not None]
 
 
 def _row(base: Release, now: Release, series: Series, list_id: str, span: Span) -> GrowthRow | None:
     chosen = series.include_list(list_id)
-    sides = [[o for o in release.observations if chosen.counts(o.owner)] for release in (base, now)]
+    owners = {o.owner for release in (base, now) for o in release.observations}
+    counting = {owner: chosen.counts(owner) for owner in owners}
+    sides = [[o for o in release.observations if counting[o.owner]] for release in (base, now)]
     totals = [sum(observation.value for observation in side) for side in sides]
     if not min(totals) > 0:
         return None
     by_owner = base.head.cutoff is not None or now.head.cutoff is not None
-    shared = {_scope(o, by_owner) for o in sides[0]} & {_scope(o, by_owner) for o in sides[1]}
-    kept = [sum(o.value for o in side if _scope(o, by_owner) in shared) for side in sides]
+    scope = attrgetter("owner", "part") if by_owner else attrgetter("part")
+    shared = set(map(scope, sides[0])) & set(map(scope, sides[1]))
+    kept = [sum(o.value for o in side if scope(o) in shared) for side in sides]
     return GrowthRow(
         series=series.series,
         list_id=list_id,
@@ -95,7 +118,3 @@ def _row(base: Release, now: Release, series: Series, list_id: str, span: Span) 
         parts_dropped=tuple(sorted(base.parts - now.parts)),
         method_changed=now.head.method != base.head.method,
     )
-
-
-def _scope(observation: Observation, by_owner: bool) -> tuple[str, str]:
-    return (observation.owner if by_owner else "", observation.part)

@@ -1,13 +1,13 @@
 """Releases in, rows out: the one thread that folds every market series of this process.
 
-As `block_worker`, it is synchronous and lives in an executor thread of its own. What arrived is stored before anything is derived
-from it, so a release whose chunks come one by one survives any crash between them. What the fold forgets is deleted again.
+As `block_worker`, it is synchronous and lives in an executor thread of its own. What arrived is stored before anything that
+is derived from it, so a release whose chunks come one by one survives any crash between them. What the fold forgets is deleted again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,8 +21,8 @@ from counterpoise.kafka.partition import partition_of
 from counterpoise.series.catalogue import Catalogue
 from streams.arrivals import Fault, by_name, refused, refused_here, unpack
 from streams.dead_letter_box import RawMessage
-from streams.dispersion import release_rows
-from streams.growth import GrowthRow, growth_rows
+from streams.dispersion import ReleaseRows, release_rows
+from streams.growth import Growth, GrowthRow
 from streams.loader import stored_chains
 from streams.market_loader import (
     Written,
@@ -44,14 +44,15 @@ RELEASES_A_WRITE = 32
 
 HELPERS = 2
 
+_ROLE = "market:"
+"""Before a series: under which its writers claim their epochs."""
+
+_Due = tuple[StoredRelease, Future[ReleaseRows]]
+
 
 @lru_cache(maxsize=1024)
 def _partition(series: str) -> int:
     return partition_of(series.encode(), EDGE_AI.partitions)
-
-
-_ROLE = "market:"
-"""Before a series: under which its writers claim their epochs."""
 
 
 @dataclass(slots=True)
@@ -64,6 +65,7 @@ class _Series:
     written: dict[str, Written]
     current: set[Current]
     growth: set[GrowthRow]
+    grown: Growth
 
 
 class MarketWorker:
@@ -110,8 +112,9 @@ class MarketWorker:
             bad_now = refused(changes.rejected, placed)
             buried += len(bad_now)
             self._store.bury(bad_now)
+            due = self._due(state, changes.stored)
             self._keep(state, changes)
-            if self._settle(state, changes.stored):
+            if self._settle(state, due):
                 changed.append(name)
             if changes.duplicates:
                 self._status.count("duplicate_chunks", changes.duplicates)
@@ -133,7 +136,7 @@ class MarketWorker:
     def close(self) -> None:
         """Close the client; in the worker's thread."""
         self._store.close()
-        self._helpers.shutdown(wait=False)
+        self._helpers.shutdown(wait=False, cancel_futures=True)
 
     def _fault(self, event: ReleaseEvent, message: RawMessage) -> Fault | None:
         if event.series not in self._catalogue:
@@ -164,12 +167,13 @@ class MarketWorker:
             written=read(written_releases, name),
             current=read(current_pointers, name),
             growth=read(growth_written, name),
+            grown=Growth(self._catalogue[name]),
         )
         self._series[name] = state
         stored = read(stored_events, name, read(stored_contents, name))
         changes = state.fold.apply([event for _, event in stored])
         self._forget(state, changes.forgotten)
-        return self._settle(state, list(state.fold.releases(name)))
+        return self._settle(state, self._due(state, state.fold.releases(name)))
 
     def _keep(self, state: _Series, changes: ReleaseChanges) -> None:
         """Make the chunks in the table those that the fold rests on."""
@@ -182,20 +186,24 @@ class MarketWorker:
             self._store.write(self._sinks.delete_chunks, state.name, release_ids)
             self._status.count("forgotten_releases", len(release_ids))
 
-    def _settle(self, state: _Series, stored: Sequence[StoredRelease]) -> bool:
-        """Write what the tables do not say yet; whether there was anything."""
+    def _due(self, state: _Series, stored: Iterable[StoredRelease]) -> list[_Due]:
+        """The releases that the tables do not have as they are, their rows begun: helpers make them while chunks are written."""
         series = self._catalogue[state.name]
-        due = [
-            one
+        return [
+            (one, self._helpers.submit(release_rows, one.release, series))
             for one in stored
             if state.written.get(one.release.release_id) != self._as_written(one, series.catalogue_id)
         ]
+
+    def _settle(self, state: _Series, due: Sequence[_Due]) -> bool:
+        """Write what the tables do not say yet; whether there was anything."""
+        catalogue_id = self._catalogue[state.name].catalogue_id
         for start in range(0, len(due), RELEASES_A_WRITE):
-            batch = due[start : start + RELEASES_A_WRITE]
-            rows = list(self._helpers.map(lambda one: release_rows(one.release, series), batch))
-            self._store.write(self._sinks.write_releases, batch, rows, series.catalogue_id, state.versions.next())
+            batch = [one for one, _ in due[start : start + RELEASES_A_WRITE]]
+            rows = [begun.result() for _, begun in due[start : start + RELEASES_A_WRITE]]
+            self._store.write(self._sinks.write_releases, batch, rows, catalogue_id, state.versions.next())
             for one in batch:
-                state.written[one.release.release_id] = self._as_written(one, series.catalogue_id)
+                state.written[one.release.release_id] = self._as_written(one, catalogue_id)
             self._status.count("releases", len(batch))
             self._status.progress(0, last_release=f"{state.name} {batch[-1].release.head.period_end}")
         moved = self._settle_current(state)
@@ -213,7 +221,7 @@ class MarketWorker:
         if moved:
             self._store.write(self._sinks.write_current, moved, state.versions.next())
             state.current = now
-        rows = set(growth_rows(state.fold.timeline(state.name), self._catalogue[state.name]))
+        rows = set(state.grown.rows(state.fold.timeline(state.name)))
         keys = {_growth_key(row) for row in rows}
         gone_rows = [row for row in state.growth if _growth_key(row) not in keys]
         new_rows = sorted(rows - state.growth, key=_growth_key)

@@ -64,13 +64,13 @@ class Observation:
     part: Annotated[str, Field(max_length=200)] = ""
     item: Annotated[str, Field(max_length=200)] = ""
 
-    @model_validator(mode="after")
-    def _interval_holds_together(self) -> Observation:
-        if (self.value_p5 is None) != (self.value_p95 is None):
-            raise ValueError("value_p5 and value_p95 come together or not at all")
-        if self.value_p5 is not None and self.value_p95 is not None and self.value_p5 > self.value_p95:
+    def __post_init__(self) -> None:
+        low, high = self.value_p5, self.value_p95
+        if low is None or high is None:
+            if low is not high:
+                raise ValueError("value_p5 and value_p95 come together or not at all")
+        elif low > high:
             raise ValueError("value_p5 is above value_p95")
-        return self
 
 
 class ReleaseEvent(Contract):

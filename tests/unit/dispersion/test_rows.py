@@ -14,7 +14,7 @@ from counterpoise.series.catalogue import Series
 from counterpoise.series.load import load_catalogue, parse_series
 from counterpoise.series.release import Head, Release, make_release
 from streams.dispersion import DispersionRow, PlacementRow, release_rows
-from streams.growth import growth_rows, year_before
+from streams.growth import Growth, growth_rows, year_before
 from streams.value_draws import ValueDraws, draws_for
 from tests.unit.asymmetry import real
 
@@ -244,6 +244,19 @@ def test_growth_as_given_and_like_for_like() -> None:
     assert (year.parts_added, year.parts_dropped, year.method_changed) == (("", "y"), (), False)
     assert (year.base_period_end, year.base_release_id) == ("2024-03-31", timeline[0].release_id)
     assert rows["2025-03-31", "period"].total_ratio == 2.5
+
+
+def test_growth_of_a_growing_timeline_is_that_of_the_whole() -> None:
+    ends = ["2024-03-31", "2024-06-30", "2024-09-30", "2024-12-31", "2025-03-31", "2025-06-30"]
+    timeline = [quarter(end, obs("a", 10 + index, part="x"), obs("b", 5)) for index, end in enumerate(ends)]
+    growth = Growth(series())
+    for length in range(len(timeline) + 1):
+        assert growth.rows(timeline[:length]) == growth_rows(timeline[:length], series())
+    restated = [*timeline[:2], quarter(ends[2], obs("a", 99, part="x")), *timeline[3:]]
+    before, after = growth.rows(timeline), growth.rows(restated)
+    assert after == growth_rows(restated, series())
+    assert after[-1] is before[-1], "made once: neither of its releases changed"
+    assert {row.period_end for row in set(after) - set(before)} == {"2024-09-30", "2024-12-31"}, "it, and the one after"
 
 
 def test_with_a_cutoff_only_owners_in_both_are_compared() -> None:
