@@ -98,7 +98,7 @@ def _series(one: SeriesAge) -> Sequence[str]:
     if one.residual_share:
         said.append(f"{percent(one.residual_share)} in buckets without a name")
     if one.missing:
-        said.append(f"{whole(one.missing)} of the list missing")
+        said.append(f"{whole(one.missing)} of the list {one.list_id} missing")
     if one.imputed:
         said.append(f"{whole(one.imputed)} values without an error of their own")
     state = age(one.age_days)

@@ -109,6 +109,8 @@ class SeriesAge:
     published_at: datetime | None
     age_days: float | None
     stale: bool
+    list_id: str
+    """Include-list that the rest is counted by; empty where there is no release."""
     owners: int | None
     missing: int | None
     imputed: int | None

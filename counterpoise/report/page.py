@@ -53,10 +53,14 @@ def _mining_headline(report: Report) -> str:
     if now is None:
         return _headline("mining", "Bitcoin mining", parts.no_mining())
     hands = "entities" if now.view == "entity" else "pools"
-    unknown = f"{whole(now.unknown)} of them by nobody known" if now.unknown else "all of them by known pools"
+    unknown = (
+        f"{whole(now.unknown)} of the blocks have no known producer"
+        if now.unknown
+        else "every block has a known producer"
+    )
     said = (
         f"The four largest {hands} mined <b>{percent(now.top4)}</b> of the last {whole(now.blocks)} blocks "
-        f"(95{NO_BREAK}% interval {percent(now.top4_low)} to {percent(now.top4_high)}), {unknown}; {_firing(report.firing)}."
+        f"(95{NO_BREAK}% interval {percent(now.top4_low)} to {percent(now.top4_high)}); {unknown}, and {_firing(report.firing)}."
     )
     provisional = " (provisional)" if now.provisional else ""
     window = (
@@ -65,7 +69,7 @@ def _mining_headline(report: Report) -> str:
     facts = [
         ("Up to block", f"{whole(now.height)}{provisional}<br>{minute(now.time)}"),
         ("Window, in blocks", window),
-        ("Chance that the share is above 75 %", percent(now.p_above_75)),
+        ("Chance of more than 75 %", percent(now.p_above_75)),
         (
             "Enough for a majority",
             f"{whole(now.nakamoto_half)} {hands}" if now.nakamoto_half else "not all known together",

@@ -14,8 +14,8 @@ Draw = Callable[[float, str], str]
 """A plot at a width, under a name."""
 
 VIEW_NAMES: Final = {
-    "raw": "pools as they sign their blocks",
-    "entity": "entities by the dated map of ownership and proxies",
+    "raw": "pools, as they sign",
+    "entity": "entities, by ownership and proxies",
 }
 
 

@@ -76,7 +76,7 @@ def rounded_out(low: float, high: float, most: int) -> tuple[float, float]:
 def time_ticks(low: datetime, high: datetime, most: int) -> list[tuple[datetime, str]]:
     """Beginnings of years, months, days or hours (UTC) between two moments, at most `most` of them, each with its label.
 
-    A label says no more than it has to: the month has its year only where the year begins or the scale does.
+    A label says no more than it has to: a day or month has its year only where the year begins or the scale does.
     """
     span = high - low
     for hours in _HOUR_STEPS:
@@ -98,8 +98,9 @@ def _hour_ticks(low: datetime, high: datetime, hours: int) -> list[tuple[datetim
     moment = midnight
     while moment <= high:
         if moment >= low:
-            whole_day = moment.hour == 0
-            found.append((moment, f"{moment.day} {moment:%b}" if whole_day else f"{moment:%H:%M}"))
+            day = f"{moment.day} {moment:%b}"
+            first = not any(other.hour == 0 for other, _ in found)
+            found.append((moment, f"{moment:%H:%M}" if moment.hour else f"{day} {moment.year}" if first else day))
         moment += timedelta(hours=hours)
     return found
 

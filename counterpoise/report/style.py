@@ -107,6 +107,7 @@ thead th { color: var(--muted); font-weight: 500; font-size: 13px; vertical-alig
 .scroll thead th { position: sticky; top: 0; background: var(--page) }
 tbody th { font-weight: 500 }
 .n { text-align: right; white-space: nowrap }
+section[aria-labelledby="alerts"] td { white-space: nowrap }
 .attention { color: var(--alert); font-weight: 650 }
 .none-yet { padding: 16px 20px; background: var(--panel); border-radius: 6px; color: var(--muted) }
 .none-yet b { color: var(--ink) }

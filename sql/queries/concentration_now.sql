@@ -5,7 +5,7 @@
 SELECT
     chain, window_blocks, height, time, n, unknown, pools_seen,
     top1_share, top4_share, top4_share_upper, top4_share_low, top4_share_high, p_top4_above_75,
-    hhi_10000, effective_pools_d2, nakamoto_one_third, nakamoto_half, provisional
+    hhi_10000, effective_pools_d2, nakamoto_one_third, nakamoto_half, provisional, attribution_id
 FROM latest_concentration
 WHERE view = {view:String}
 ORDER BY chain, window_blocks

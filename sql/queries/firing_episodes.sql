@@ -1,17 +1,45 @@
 -- name: firing_episodes
--- description: Each time that an alert fired: from where to where and for how long; an open end is still firing
--- param rule String = top4-share | rule
--- example: counterpoise sql --name firing_episodes
+-- description: Each time that an alert fired: from where to where, for how long, and the highest top-4 share of its view and window meanwhile; an open end is still firing
+-- param rule String = top4-share | rule; empty for all
+-- example: counterpoise sql --name firing_episodes --param rule=
+WITH episodes AS
+(
+    SELECT
+        alert_id,
+        any(e.rule_id) AS rule_id,
+        argMaxIf(e.height, sequence, e.state = 'firing') AS fired_at_height,
+        argMaxIf(event_time, sequence, e.state = 'firing') AS fired_at,
+        if(argMax(e.state, sequence) = 'resolved', argMax(e.height, sequence), NULL) AS resolved_at_height,
+        if(argMax(e.state, sequence) = 'resolved', argMax(event_time, sequence), NULL) AS resolved_at,
+        dateDiff('day', fired_at, resolved_at) AS days,
+        argMax(e.state, sequence) AS state_now,
+        argMaxIf(e.value, sequence, e.state = 'firing') AS fired_value,
+        argMaxIf(e.threshold, sequence, e.state = 'firing') AS fired_threshold,
+        argMaxIf(e.summary, sequence, e.state = 'firing') AS fired_summary,
+        any(e.chain) AS chain,
+        any(e.view) AS view,
+        any(e.window_blocks) AS window_blocks
+    FROM alert_events AS e
+    WHERE {rule:String} = '' OR e.rule_id = {rule:String}
+    GROUP BY alert_id
+    HAVING countIf(e.state = 'firing') > 0 AND state_now != 'retracted'
+)
 SELECT
-    alert_id,
-    argMaxIf(height, sequence, state = 'firing') AS fired_at_height,
-    argMaxIf(event_time, sequence, state = 'firing') AS fired_at,
-    if(argMax(state, sequence) = 'resolved', argMax(height, sequence), NULL) AS resolved_at_height,
-    if(argMax(state, sequence) = 'resolved', argMax(event_time, sequence), NULL) AS resolved_at,
-    dateDiff('day', fired_at, resolved_at) AS days,
-    argMax(state, sequence) AS state_now
-FROM alert_events
-WHERE rule_id = {rule:String}
-GROUP BY alert_id
-HAVING countIf(state = 'firing') > 0 AND state_now != 'retracted'
-ORDER BY fired_at_height
+    rule_id, alert_id, fired_at_height, fired_at, resolved_at_height, resolved_at, days, state_now, fired_value, fired_threshold,
+    if(p.heights = 0, NULL, p.highest) AS highest_top4_share,
+    fired_summary
+FROM episodes
+LEFT JOIN
+(
+    SELECT e.alert_id AS alert_id, count() AS heights, max(c.top4_share) AS highest
+    FROM
+    (
+        SELECT chain, view, window_blocks, height, top4_share FROM concentration
+        WHERE (chain, toString(view), window_blocks) IN (SELECT chain, toString(view), window_blocks FROM episodes)
+    ) AS c
+    INNER JOIN (SELECT alert_id, chain, toString(view) AS view, window_blocks, fired_at_height, resolved_at_height FROM episodes) AS e
+        ON c.chain = e.chain AND toString(c.view) = e.view AND c.window_blocks = e.window_blocks
+    WHERE c.height >= e.fired_at_height AND c.height <= ifNull(e.resolved_at_height, 4294967295)
+    GROUP BY alert_id
+) AS p ON episodes.alert_id = p.alert_id
+ORDER BY fired_at, alert_id

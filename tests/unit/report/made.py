@@ -160,10 +160,22 @@ def report(**changes: object) -> Report:
         },
         "episodes": [EPISODE],
         "series": [
-            SeriesAge("epoch-ai-compute-owners", "ownership", date(2025, 12, 31), MADE_AT, 0.5, False, 7, 0, 1, 0.193),
-            SeriesAge("miner-pivot", "miner_pivot", None, None, None, False, None, None, None, None),
             SeriesAge(
-                "pypi-edge-share", "developer_pull", date(2025, 6, 30), MADE_AT, 180.0, True, None, None, None, None
+                "epoch-ai-compute-owners",
+                "ownership",
+                date(2025, 12, 31),
+                MADE_AT,
+                0.5,
+                False,
+                "all-owners",
+                7,
+                0,
+                1,
+                0.193,
+            ),
+            SeriesAge("miner-pivot", "miner_pivot", None, None, None, False, "", None, None, None, None),
+            SeriesAge(
+                "pypi-edge-share", "developer_pull", date(2025, 6, 30), MADE_AT, 180.0, True, "", None, None, None, None
             ),
         ],
         "dead_letters": [DeadLetters("bad-event", "streams", 2, 1, MADE_AT)],

@@ -84,8 +84,8 @@ def test_it_is_well_formed_and_needs_nothing_from_anywhere(made: model.Report) -
 def test_the_headline_has_the_numbers() -> None:
     said = Page(render(report())).said
     assert (
-        "The four largest pools mined 71.4 % of the last 1,008 blocks (95 % interval 68.6 % to 74.2 %), 8 of them by nobody known; "
-        "no alert is firing."
+        "The four largest pools mined 71.4 % of the last 1,008 blocks (95 % interval 68.6 % to 74.2 %); "
+        "8 of the blocks have no known producer, and no alert is firing."
     ) in said
     for part in ("930,000 (provisional)", "2026-01-01 12:00 UTC", "r-1234", "3 pools", "6.0 pools", "1,652"):
         assert part in said
