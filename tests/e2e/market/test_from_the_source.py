@@ -60,6 +60,7 @@ class MarketService:
         return code
 
 
+@pytest.mark.kafka
 @pytest.mark.timeout(240)
 def test_published_files_end_as_the_gap_of_a_day(line: Line, tmp_path: Path) -> None:
     for name, source in (

@@ -130,6 +130,7 @@ def run_all(engines: Engines, plans: list[list[str]], reference: Line) -> None:
             assert line.workers[-1].stop() == 0, line.workers[-1].tail()
 
 
+@pytest.mark.kafka
 @pytest.mark.timeout(280)
 def test_a_worker_that_dies_at_any_point_leaves_what_the_next_one_heals(engines: Engines, reference: Line) -> None:
     plans = [

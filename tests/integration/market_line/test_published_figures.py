@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+import numpy as np
 import pytest
 
 from tests.integration.market_line.feed import blocks_around, epoch, pypi, send_releases
 from tests.integration.streams.line import Engines, Line, line_on
+from tests.unit.asymmetry.test_intervals_independently import simulated_ai, simulated_mining
+
+TREATMENTS = ("dropped", "one_owner", "spread")
+ERROR_MODELS = ("independent", "correlated")
 
 # The published figures: D₂ of mining, then L with the residual dropped, as one owner, and spread over 25.
 FIGURES = {
@@ -59,6 +64,35 @@ def test_the_score_of_a_day(fed: Line, day: date) -> None:
     assert (ai_layer, mining_layer) == ("ownership", "operation")
     assert hindsight  # the file was published in 2026
     assert blocks == 1008
+
+
+@pytest.mark.parametrize("day", FIGURES)
+def test_intervals_and_probabilities_of_a_day(fed: Line, day: date) -> None:
+    """All that the row says of uncertainty, by scipy from the files: 100,000 draws."""
+    bounds = "low_independent, high_independent, low_correlated, high_correlated"
+    columns = [
+        f"l_{how}_low_{model}, l_{how}_high_{model}, p_{how}_{model}" for how in TREATMENTS for model in ERROR_MODELS
+    ]
+    [row] = fed.ch.query(
+        f"SELECT {', '.join(columns)}, {bounds}, d2_mining_low, d2_mining_high FROM asymmetry "
+        "WHERE series = 'epoch-ai-compute-owners' AND chain = {chain:String} AND day = {day:Date} AND view = 'raw' "
+        "AND knowledge = 'latest'",
+        {"chain": chain_of(day), "day": day},
+    )
+    mining = simulated_mining(day)
+    ends = {}
+    for place, (how, model) in enumerate((how, model) for how in TREATMENTS for model in ERROR_MODELS):
+        draws = simulated_ai(day, model)[how] - mining
+        ends[how, model] = np.quantile(draws, [0.025, 0.975])
+        assert list(row[3 * place : 3 * place + 2]) == pytest.approx(ends[how, model].tolist(), abs=0.02)
+        assert row[3 * place + 2] == pytest.approx(float((draws > 0).mean()), abs=0.02)
+    envelope = [
+        widest(ends[how, model][end] for how in TREATMENTS)
+        for model in ERROR_MODELS
+        for end, widest in ((0, min), (1, max))
+    ]
+    assert list(row[18:22]) == pytest.approx(envelope, abs=0.02)
+    assert list(row[22:]) == pytest.approx(np.exp2(np.quantile(mining, [0.025, 0.975])).tolist(), rel=0.01)
 
 
 def test_owners_at_the_end_of_2025(fed: Line) -> None:
