@@ -24,6 +24,7 @@ from counterpoise.metrics.dispersion_draws import (
     generator,
     lognormal_draws,
     lognormal_sigma,
+    quantile_normals,
 )
 from counterpoise.series.basket import Basket
 
@@ -32,12 +33,15 @@ ERROR_MODELS: tuple[ErrorModel, ...] = get_args(ErrorModel)
 
 _MAX_VALUES = 1 << 19
 _MIN_DRAWS = 512
-_BLOCK_VALUES = 1 << 16
-"""Drawn at once, half a megabyte: what a core's own cache holds, and all the memory that draws need."""
+_BLOCK_VALUES = 1 << 17
+"""Drawn at once, a megabyte: about what a core's own cache holds, and the memory that draws need."""
 
 
 def draws_for(observations: int) -> int:
-    """How many draws a release of so many observations gets: DRAWS up to 64 of them, then fewer, at least 512."""
+    """How many draws a release of so many observations gets: DRAWS up to 64 of them, then fewer, at least 512.
+
+    With 512 the ends of a 95 % interval are good to 0.12 standard deviations.
+    """
     return int(np.clip(_MAX_VALUES // max(observations, 1), _MIN_DRAWS, DRAWS))
 
 
@@ -121,7 +125,7 @@ class ValueDraws:
             yield basket.value[None, :].copy()
             return
         draws, observations = draws_for(len(basket.value)), len(basket.value)
-        rows = max(_BLOCK_VALUES // observations, 1)
+        rows = max(_BLOCK_VALUES // observations // 4 * 4, 4)  # see `quantile_normals`
         sizes = [min(rows, draws - start) for start in range(0, draws, rows)]
         if basket.series.uncertainty == "counts":
             random = generator("independent", basket.release.release_id, basket.include_list.id)
@@ -133,7 +137,10 @@ class ValueDraws:
             random = generator("independent", basket.release.release_id, basket.include_list.id)
             for size in sizes:
                 values = block[:size]
-                random.standard_normal(out=values)
+                if draws == DRAWS:
+                    random.standard_normal(out=values)
+                else:
+                    quantile_normals(random, values)
                 yield lognormal_draws(basket.value, self._sigma[0], values, out=values)
             return
         # Seeded by the series and not by the release: what moves all values of one release moves those of the others too.

@@ -8,14 +8,16 @@ The correlation of its errors is seldom published, so there are two draws of eve
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from counterpoise.metrics.counts import FloatArray
 
 DRAWS = 8_192
-"""Draws behind every interval and probability: the ends of a 95 % interval are good to 0.03 standard deviations, P to 0.006."""
+"""Draws behind an interval or probability: the ends of a 95 % interval are good to 0.03 standard deviations, P to 0.006."""
 
 Z_90 = 1.6448536269514722
 """The 0.95 quantile of the standard normal distribution."""
@@ -31,6 +33,25 @@ def generator(*key: object) -> np.random.Generator:
     text = "\x1f".join(str(part) for part in key)
     seed = int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16], "big")
     return np.random.Generator(np.random.PCG64(seed))
+
+
+def quantile_normals(random: np.random.Generator, out: FloatArray) -> FloatArray:
+    """Fill `out` with standard normals in a sixth of the time that exact ones take: each is one of 65,536 equally likely quantiles.
+
+    The largest is 4.32, the variance 0.99998, and no probability is off by more than 8·10⁻⁶: far less than draws by the thousand
+    are off by themselves. Four of them are taken from each 64 bits, so a stream is one whatever the sizes of its blocks, as long as
+    all but the last are multiples of four.
+    """
+    raw = random.bit_generator.random_raw(-(-out.size // 4))
+    places = np.asarray(raw, "<u8").view("<u2")[: out.size].reshape(out.shape)
+    return np.take(_normal_quantiles(), places, out=out, mode="wrap")  # "raise" would copy; no place is out of range
+
+
+@cache
+def _normal_quantiles() -> FloatArray:
+    steps = 1 << 16
+    quantiles: FloatArray = special.ndtri((np.arange(steps) + 0.5) / steps)
+    return quantiles
 
 
 def lognormal_sigma(p5: FloatArray, p95: FloatArray) -> tuple[FloatArray, int]:

@@ -18,6 +18,7 @@ from counterpoise.metrics.dispersion_draws import (
     generator,
     lognormal_draws,
     lognormal_sigma,
+    quantile_normals,
 )
 
 values = st.lists(st.floats(1e-3, 1e9), min_size=1, max_size=12)
@@ -108,6 +109,14 @@ def test_lognormal_draws_have_the_published_quantiles() -> None:
     expected = [stats.lognorm.ppf(q, 0.3, scale=100) for q in (0.05, 0.5, 0.95)]
     assert np.quantile(draws[:, 0], [0.05, 0.5, 0.95]).tolist() == pytest.approx(expected, rel=0.01)
     assert (draws[:, 1] == 5).all()
+
+
+def test_quantile_normals_are_normal() -> None:
+    drawn = quantile_normals(generator("a third test"), np.empty((1_000, 200)))
+    _, p_value = stats.kstest(drawn.ravel(), "norm")
+    assert p_value > 0.01
+    assert np.abs(drawn).max() == pytest.approx(stats.norm.isf(0.5 / 65_536), abs=0.2)
+    assert np.abs(np.corrcoef(drawn[:, :4].T) - np.eye(4)).max() < 0.15, "four of them share 64 bits"
 
 
 def test_dirichlet_draws_are_the_posterior() -> None:

@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from counterpoise.contracts.releases import VENUES, Observation
 from counterpoise.metrics.dispersion_draws import generator
@@ -201,21 +202,48 @@ def test_fewer_draws_for_large_releases() -> None:
 
 
 def test_draws_in_blocks_are_draws_at_once() -> None:
-    # 300 values: 1,747 draws, 218 of them a block. The same stream of normals, taken whole, owner by owner.
+    # 301 values: 1,741 draws, 432 of them a block. The same bits taken whole, 16 a normal, owner by owner.
     quantiles = {"value_p5": 50.0, "value_p95": 200.0}
-    parts = [f"{index:03}" for index in range(100)]
-    one = release(
-        *(obs(owner, 100, part=part, **quantiles) for owner in ("a", "b", "Rest") for part in parts),
-    )
+    names = [("a", f"{index:03}") for index in range(101)]
+    names += [(owner, f"{index:03}") for owner in ("b", "Rest") for index in range(100)]
+    one = release(*(obs(owner, 100, part=part, **quantiles) for owner, part in names))
     drawn = ValueDraws(make_basket(one, series("p5_p95"), "some")).sums()["independent"]
-    normal = generator("independent", one.release_id, "some").standard_normal((1_747, 300))
-    values = 100 * np.exp(normal * np.log(4) / 3.2897072539)
-    rest, a, b = (values[:, start : start + 100].sum(axis=1) for start in (0, 100, 200))  # capitals sort first
+    bits = generator("independent", one.release_id, "some").bit_generator.random_raw(1_741 * 301 // 4 + 1)
+    places = np.frombuffer(bits.astype("<u8").tobytes(), "<u2")[: 1_741 * 301].reshape(1_741, 301)
+    values = 100 * np.exp(stats.norm.ppf((places + 0.5) / 65_536) * np.log(4) / 3.2897072539)
+    rest, a, b = (values[:, start:end].sum(axis=1) for start, end in ((0, 100), (100, 201), (201, 301)))
     assert drawn.sums.named_total == pytest.approx(a + b)
     assert drawn.sums.named_squares == pytest.approx(a**2 + b**2)
     assert drawn.sums.bucket_total == pytest.approx(rest)
     assert drawn.top == pytest.approx(a + b)
     assert drawn.edge_share == pytest.approx(a / (a + b)), "a runs on devices, b in a hyperscaler's hall"
+
+
+def test_intervals_of_a_large_release_by_other_draws() -> None:
+    # 120 values of different size and error, from scipy's own lognormal. Of 4,369 draws, 2.5 % are 0.025 ± 0.0024 of all.
+    sizes = 100 * 0.97 ** np.arange(120)
+    one = release(
+        *(
+            obs(
+                "abc"[place % 3],
+                size,
+                part=f"{place:03}",
+                value_p5=size / (1.2 + place % 5),
+                value_p95=size * (1.2 + place % 5),
+            )
+            for place, size in enumerate(sizes.tolist())
+        )
+    )
+    row = dispersion_rows(one, series("p5_p95"))[0]
+    random = np.random.default_rng(5)
+    owners = np.zeros((3, 100_000))
+    for place, size in enumerate(sizes):
+        sigma = np.log(1.2 + place % 5) / stats.norm.ppf(0.95)
+        owners[place % 3] += stats.lognorm.rvs(sigma, scale=size, size=100_000, random_state=random)
+    d2 = owners.sum(axis=0) ** 2 / (owners**2).sum(axis=0)
+    assert row.independent.d2 is not None
+    outside = [(d2 < row.independent.d2[0]).mean(), (d2 > row.independent.d2[1]).mean()]
+    assert outside == pytest.approx([0.025, 0.025], abs=3 * 0.0024)
 
 
 def test_absurdly_wide_percentiles_have_finite_rows() -> None:
