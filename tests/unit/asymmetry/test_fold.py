@@ -262,6 +262,39 @@ def test_a_call_is_made_where_everything_agrees() -> None:
     assert {one.inputs_id for one in parts} == {rows[now].inputs_id}
 
 
+# Equal owners then and now, blocks of pools then and now; the regime, and whether |L| grew.
+FEW, MANY, SAME = (700, 308), (202, 202, 202, 202, 200), (504, 504)
+YEARS = [
+    ((2, 5), (MANY, FEW), "diverging", "no_call"),  # L from below zero to above: it closed and opened again
+    ((5, 2), (FEW, MANY), "converging", "no_call"),
+    ((5, 2), (MANY, FEW), "both_concentrating", "no_call"),
+    ((2, 5), (FEW, MANY), "both_dispersing", "no_call"),
+    ((8, 5), (MANY, FEW), "both_concentrating", "opening"),
+    ((5, 9), (MANY, FEW), "diverging", "no_call"),  # L is zero to begin with
+    ((7, 9), (MANY, FEW), "diverging", "opening"),
+    ((9, 7), (FEW, MANY), "converging", "closing"),
+    ((4, 8), (SAME, SAME), "no_call", "opening"),  # the gap needs no direction of mining
+    ((5, 5), (MANY, FEW), "no_call", "no_call"),
+]
+
+
+@pytest.mark.parametrize(("owners", "pools", "regime", "gap"), YEARS)
+def test_what_both_sides_did_over_a_year(
+    owners: tuple[int, int], pools: tuple[tuple[int, ...], tuple[int, ...]], regime: str, gap: str
+) -> None:
+    then, now = date(2024, 3, 31), date(2025, 3, 31)
+    old, new = (
+        release(day, day, **dict.fromkeys("abcdefghi"[:many], 100.0), Other=1.0)
+        for day, many in zip((then, now), owners, strict=True)
+    )
+    releases, fold = ReleaseFold(real.catalogue()), AsymmetryFold(real.catalogue(), [real.PAIR], given_days_only=True)
+    releases.apply([*to_events(old), *to_events(new)])
+    sides = {day: [side(day, *counts)] for day, counts in zip((then, now), pools, strict=True)}
+    rows = fold.apply(releases, changed_series={SERIES}, days=sides).rows
+    [row] = [row for row in rows if (row.knowledge, row.day) == ("latest", now)]
+    assert (row.regime, row.gap) == (regime, gap)
+
+
 def test_the_regime_compares_what_both_releases_draw_on() -> None:
     # The shared table spreads from two owners to five, and a new table, of one owner alone, outweighs it all.
     then, now = date(2024, 3, 31), date(2025, 3, 31)
