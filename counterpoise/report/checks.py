@@ -49,7 +49,10 @@ def quality(report: Report) -> str:
     rows: list[Sequence[str]] = [("Mining side", NOT_KNOWN, "no window has been scored")]
     if now is not None:
         rows = _mining(report, now)
-    rows += [_series(one) for one in report.series]
+    rows += [_series(one) for one in report.series if one.period_end is not None]
+    absent = [one.series for one in report.series if one.period_end is None]
+    if absent:
+        rows.append(("AI: series without a release", whole(len(absent)), f"not known yet: {', '.join(absent)}"))
     rows += [
         (
             f"Dead letters: {letter.reason}",
@@ -91,15 +94,12 @@ def _mining(report: Report, now: MiningNow) -> list[Sequence[str]]:
 
 
 def _series(one: SeriesAge) -> Sequence[str]:
-    layer = one.layer.replace("_", " ")
-    if one.period_end is None:
-        return (f"AI: {one.series}", NOT_KNOWN, f"{layer}; no release is here")
-    said = [f"{layer}; figures up to {day(one.period_end)}, published {day(one.published_at)}"]
+    said = [f"{one.layer.replace('_', ' ')}; figures up to {day(one.period_end)}, published {day(one.published_at)}"]
     if one.residual_share:
         said.append(f"{percent(one.residual_share)} in buckets without a name")
     if one.missing:
         said.append(f"{whole(one.missing)} of the list {one.list_id} missing")
     if one.imputed:
-        said.append(f"{whole(one.imputed)} values without an error of their own")
+        said.append(f"{whole(one.imputed)} {'value' if one.imputed == 1 else 'values'} without an error of its own")
     state = age(one.age_days)
     return (f"AI: {one.series}", Attention(f"{state}, stale") if one.stale else state, "; ".join(said))

@@ -10,7 +10,7 @@ from counterpoise.report.charts import text_of
 from counterpoise.report.gap import sentence
 from counterpoise.report.model import Episode, Report
 from counterpoise.report.style import page_style
-from counterpoise.report.words import NO_BREAK, minute, percent, whole
+from counterpoise.report.words import NO_BREAK, minute, percent, unbroken, whole
 
 NOTICES: Final = {
     "simulated": "<b>Simulated data.</b> The blocks of this dataset were never mined: they were drawn from figures, or made for a "
@@ -92,7 +92,7 @@ def _firing(firing: Sequence[Episode]) -> str:
 
 def _gap_headline(report: Report) -> str:
     rows = [row for row in report.gap_rows if row.ends_year or row.at_tip]
-    said = f'<p class="said second">{text_of(sentence(rows))}</p>' if rows else parts.no_gap()
+    said = f'<p class="said second">{text_of(unbroken(sentence(rows)))}</p>' if rows else parts.no_gap()
     return _headline("ai", "AI compute, and the gap", said)
 
 

@@ -9,6 +9,7 @@ from counterpoise.report import plots
 from counterpoise.report.charts import text_of
 from counterpoise.report.model import Question
 from counterpoise.report.tables import table
+from counterpoise.report.words import unbroken
 
 Draw = Callable[[float, str], str]
 """A plot at a width, under a name."""
@@ -43,14 +44,14 @@ def no_gap() -> str:
 
 def facts(pairs: Sequence[tuple[str, str]]) -> str:
     """Names and values; the values are markup."""
-    rows = (f"<div><dt>{text_of(name)}</dt><dd>{value}</dd></div>" for name, value in pairs)
+    rows = (f"<div><dt>{text_of(unbroken(name))}</dt><dd>{value}</dd></div>" for name, value in pairs)
     return f'<dl class="facts">{"".join(rows)}</dl>'
 
 
 def section(name: str, title: str, lede_markup: str, *content_markup: str) -> str:
     """A part of the page under a heading and a few lines on how to read it."""
     return (
-        f'<section aria-labelledby="{name}"><h2 id="{name}">{text_of(title)}</h2><p class="lede">{lede_markup}</p>'
+        f'<section aria-labelledby="{name}"><h2 id="{name}">{text_of(title)}</h2><p class="lede">{unbroken(lede_markup)}</p>'
         f"{''.join(content_markup)}</section>\n"
     )
 

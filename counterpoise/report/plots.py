@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Final
@@ -43,7 +44,8 @@ def _percent_ticks(low: float, high: float, most: int) -> list[tuple[float, str]
 
 
 def _time_axis(frame: Frame, x: Scale, low: datetime, high: datetime, *, under: float = 0.0) -> str:
-    most = max(2, int((frame.x1 - frame.x0) / 64))
+    room_a_label = 54 if _is_narrow(frame.width) else 88
+    most = max(2, int((frame.x1 - frame.x0) / room_a_label))
     labels = [(x(at.timestamp()), words) for at, words in time_ticks(low, high, most)]
     return charts.x_axis(frame, labels, under=under)
 
@@ -230,7 +232,8 @@ def gap_plot(rows: Sequence[GapRow], *, width: float, name: str, title: str) -> 
     xs = [x(at.timestamp()) for at in times]
     parts = [charts.y_axis(frame, y, [(value, doublings(value, 1)) for value in ticks(low, high, 5)])]
     parts.append(segment(frame.x0, y(0), frame.x1, y(0), class_="zero"))
-    thick = min(11.0, 1.1 * half)
+    apart = min((b - a for a, b in itertools.pairwise(xs)), default=half)
+    thick = max(4.0, min(11.0, 1.1 * half, 0.8 * apart))
     for at, row in zip(xs, rows, strict=True):
         class_ = CALLS.get(row.level, CALLS["no_call"])[1]
         parts.append(segment(at, y(row.low), at, y(row.high), class_=f"reach {class_}"))

@@ -33,7 +33,7 @@ text { font: 12px var(--font); fill: var(--muted); font-variant-numeric: tabular
 .grid { stroke: var(--grid) }
 .axis { stroke: var(--axis) }
 .zero { stroke: var(--ink); stroke-width: 1.2 }
-.line { fill: none; stroke-width: 1.8; stroke-linejoin: round; stroke-linecap: round }
+.line { fill: none; stroke-width: 1.6; stroke-linejoin: round; stroke-linecap: round }
 .line.thin { stroke-width: 1.1 }
 .line.mining { stroke: var(--mining) }
 .line.ai { stroke: var(--ai) }
@@ -107,6 +107,7 @@ thead th { color: var(--muted); font-weight: 500; font-size: 13px; vertical-alig
 .scroll thead th { position: sticky; top: 0; background: var(--page) }
 tbody th { font-weight: 500 }
 .n { text-align: right; white-space: nowrap }
+.n + :not(.n) { padding-left: 12px }
 section[aria-labelledby="alerts"] td { white-space: nowrap }
 .attention { color: var(--alert); font-weight: 650 }
 .none-yet { padding: 16px 20px; background: var(--panel); border-radius: 6px; color: var(--muted) }

@@ -9,6 +9,15 @@ MINUS = "\u2212"
 NOT_KNOWN = "not known"
 
 
+def unbroken(words: str) -> str:
+    """The same with each percent sign tied to its number.
+
+    >>> unbroken("95 % of 8")
+    '95\\xa0% of 8'
+    """
+    return words.replace(" %", f"{NO_BREAK}%")
+
+
 def percent(share: float | None, digits: int | None = 1) -> str:
     """A share of 0 to 1 in percent; `digits` None writes no more of them than it has (to a hundredth).
 

@@ -165,8 +165,8 @@ def test_names_from_outside_are_text() -> None:
 def test_ages_and_gaps_in_the_data_are_in_the_table() -> None:
     said = Page(render(report())).said
     assert "180 days, stale" in said
-    assert "miner-pivotnot known" in said
-    assert "19.3 % in buckets without a name; 1 values without an error of their own" in said
+    assert "AI: series without a release1not known yet: miner-pivot" in said
+    assert "19.3 % in buckets without a name; 1 value without an error of its own" in said
     assert "8 of 1,008 blocks; with all of them the top four would have 72.2 %" in said
     assert "Mining: age15 hours" in said  # noon to 3:04
 
