@@ -99,7 +99,7 @@ def leaders(report: Report) -> str:
     now = report.now[views[0]]
     lede = (
         f"Percent of the last {whole(now.blocks)} blocks with 95 % intervals, up to block {whole(now.height)}; the four "
-        "largest are darker. "
+        "largest stand out. "
         "Both views count the same blocks and differ in who controls whom."
     )
     heads = ("view", "name", "slug", "#blocks", "#share", "#95 % low", "#95 % high")

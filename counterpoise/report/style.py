@@ -108,7 +108,7 @@ thead th { color: var(--muted); font-weight: 500; font-size: 13px; vertical-alig
 tbody th { font-weight: 500 }
 .n { text-align: right; white-space: nowrap }
 .n + :not(.n) { padding-left: 12px }
-section[aria-labelledby="alerts"] td { white-space: nowrap }
+section[aria-labelledby="alerts"] :is(th, td) { white-space: nowrap }
 .attention { color: var(--alert); font-weight: 650 }
 .none-yet { padding: 16px 20px; background: var(--panel); border-radius: 6px; color: var(--muted) }
 .none-yet b { color: var(--ink) }
@@ -127,11 +127,17 @@ footer code { overflow-wrap: anywhere }
   .narrow { display: block }
 }
 @media print {
+  html { font-size: 13px }
   body { max-width: none; padding: 0 }
-  .headline { margin-top: 20px }
-  section { margin-top: 24px; padding-top: 12px }
-  figure, tr, .none-yet { break-inside: avoid }
-  h2, .lede { break-after: avoid }
+  .said { font-size: 19px }
+  .said.second, h2 { font-size: 15px }
+  .headline { margin-top: 18px }
+  .facts { margin-top: 10px; gap: 8px 24px }
+  .lede { max-width: none; margin-bottom: 10px }
+  section { margin-top: 22px; padding-top: 12px; break-inside: avoid }
+  figure, tr { break-inside: avoid }
+  table, thead th { font-size: 12px }
+  th, td { padding-top: 3px; padding-bottom: 3px }
   details { display: none }
   .wide { display: block }
   .narrow { display: none }
