@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -27,17 +26,21 @@ RELEASE_ENTRIES = 64
 
 
 class _Bounded(Generic[V]):
+    """What came first falls out first.
+
+    Not what was used least: a day looks at the window of a year before for the last time, and would keep it in place of the next's.
+    """
+
     def __init__(self, entries: int) -> None:
         self._entries = entries
-        self._values: OrderedDict[Hashable, V] = OrderedDict()
+        self._values: dict[Hashable, V] = {}
 
     def get(self, key: Hashable, make: Callable[[], V]) -> V:
         if key in self._values:
-            self._values.move_to_end(key)
             return self._values[key]
         value = self._values[key] = make()
         if len(self._values) > self._entries:
-            self._values.popitem(last=False)
+            self._values.pop(next(iter(self._values)))
         return value
 
 

@@ -57,7 +57,8 @@ def mining_log2_d2_draws(counts: ArrayLike, key: Sequence[object], draws: int = 
     vector = as_counts(counts)
     pools = -np.sort(-vector[vector > 0])
     shares = dirichlet_draws(pools, generator("mining", *key), draws)
-    result: FloatArray = -np.log2((shares * shares).sum(axis=1))
+    np.multiply(shares, shares, out=shares)
+    result: FloatArray = -np.log2(shares.sum(axis=1))
     return result
 
 
@@ -80,7 +81,8 @@ class Estimate:
     def of(cls, draws: FloatArray) -> Estimate:
         """Summarise draws; a draw of exactly zero counts half."""
         low, high = interval(draws)
-        return cls(low, high, float(np.mean(draws > 0) + 0.5 * np.mean(draws == 0)))
+        above, at = np.count_nonzero(draws > 0), np.count_nonzero(draws == 0)
+        return cls(low, high, above / len(draws) + 0.5 * (at / len(draws)))
 
     @property
     def sign(self) -> int:

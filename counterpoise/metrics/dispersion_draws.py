@@ -89,7 +89,7 @@ def dirichlet_draws(counts: NDArray[np.generic], random: np.random.Generator, dr
     if values.ndim != 1 or not len(values):
         raise ValueError("counts must be a vector of at least one category")
     gammas = random.standard_gamma(values + 1.0 / len(values), size=(draws, len(values)))
-    shares: FloatArray = gammas / gammas.sum(axis=1, keepdims=True)
+    shares: FloatArray = np.divide(gammas, gammas.sum(axis=1, keepdims=True), out=gammas)
     return shares
 
 
