@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from counterpoise.cli.gap_view import add_owner_figures, show_gap
-from counterpoise.cli.replay_line import LineReport, replay_line
-from counterpoise.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
-from counterpoise.clickhouse.client import ClickHouse, connect
-from counterpoise.endpoints import clickhouse_target
-from counterpoise.settings import Settings
-from ingest.sources.figures import read_figures
+if TYPE_CHECKING:
+    from counterpoise.cli.replay_line import LineReport
+    from counterpoise.clickhouse.client import ClickHouse
+    from counterpoise.settings import Settings
 
 DATASET = "demo"
 
@@ -56,6 +53,15 @@ def demo(
     Needs no network and no token. Blocks are simulated from real monthly figures; the demo has a dataset of its own, made anew at
     each run.
     """
+    from counterpoise.cli.gap_view import add_owner_figures, show_gap
+    from counterpoise.cli.replay_line import replay_line
+    from counterpoise.cli.report import write_report
+    from counterpoise.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.endpoints import clickhouse_target
+    from counterpoise.settings import Settings
+    from ingest.sources.figures import read_figures
+
     os.environ["COUNTERPOISE_DATASET"] = DATASET
     os.environ["COUNTERPOISE_DATASET_KIND"] = "simulated"
     os.environ["COUNTERPOISE_ALERTS__NOTIFIER"] = "console"
@@ -88,7 +94,9 @@ def demo(
             for question, sql in QUESTIONS:
                 _answer(console, clickhouse, question, sql)
             _last_alert(console, report)
-            show_gap(console, clickhouse)
+            show_gap(console, clickhouse, settings.ingest.chain)
+            page = write_report(settings, clickhouse, settings.state_dir / "report.html")
+    console.print(f"\nThe same to look at, print and send: {page}", soft_wrap=True)
     _go_on(console, settings)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from datetime import date
 from typing import Final
 
 from rich.console import Console
@@ -13,52 +11,18 @@ from rich.table import Table
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.endpoints import clickhouse_target
 from counterpoise.errors import RetryableError
+from counterpoise.report.data import GAP_SERIES, gap_rows
+from counterpoise.report.gap import sentence, year_ends
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings import Settings
 from ingest.market.figures import publish, read_owner_figures
 
 PATIENCE_SECONDS: Final = 120.0
 POLL_SECONDS: Final = 0.2
-FROM_YEAR, TO_YEAR = 2022, 2025
-
-_SERIES: Final = "epoch-ai-compute-owners"
-
-_ROWS: Final = """
-SELECT day, d2_ai_dropped, d2_ai_one_owner, d2_ai_spread, d2_mining, d2_mining_low, d2_mining_high, l_dropped, l_one_owner, l_spread,
-    least(low_independent, low_correlated), greatest(high_independent, high_correlated),
-    level, regime, bucket_owners, known_blocks + unknown_blocks, hindsight
-FROM asymmetry
-WHERE series = {series:String} AND view = 'raw' AND knowledge = 'latest' AND toMonth(day) = 12 AND toDayOfMonth(day) = 31
-  AND toYear(day) BETWEEN {low:UInt16} AND {high:UInt16}
-ORDER BY day
-"""
 
 _AT_THE_TIP: Final = """
 SELECT count() FROM latest_asymmetry WHERE series = {series:String} AND view = 'entity' AND knowledge = 'latest'
 """
-
-
-@dataclass(frozen=True, slots=True)
-class GapRow:
-    """Both sides at the end of a year, in effective numbers; L in doublings. `low` and `high` span treatments and error models."""
-
-    day: date
-    ai_dropped: float
-    ai_one_owner: float
-    ai_spread: float
-    pools: float
-    pools_low: float
-    pools_high: float
-    l_dropped: float
-    l_one_owner: float
-    l_spread: float
-    low: float
-    high: float
-    level: str
-    regime: str
-    bucket_owners: int
-    blocks: int
-    hindsight: bool
 
 
 def add_owner_figures(settings: Settings) -> int:
@@ -69,7 +33,7 @@ def add_owner_figures(settings: Settings) -> int:
     sent = publish(settings, read_owner_figures())
     deadline = time.monotonic() + PATIENCE_SECONDS
     with connect(clickhouse_target(settings), settings.dataset) as clickhouse:
-        while not clickhouse.query(_AT_THE_TIP, {"series": _SERIES})[0][0]:
+        while not clickhouse.query(_AT_THE_TIP, {"series": GAP_SERIES})[0][0]:
             if time.monotonic() > deadline:
                 raise RetryableError(
                     f"the asymmetry was not scored within {PATIENCE_SECONDS:.0f} s: see counterpoise status"
@@ -78,16 +42,10 @@ def add_owner_figures(settings: Settings) -> int:
     return sent
 
 
-def gap_rows(clickhouse: ClickHouse) -> list[GapRow]:
-    """The ends of the years, as far as they are scored."""
-    parameters = {"series": _SERIES, "low": FROM_YEAR, "high": TO_YEAR}
-    return [GapRow(*row) for row in clickhouse.query(_ROWS, parameters)]
-
-
-def show_gap(console: Console, clickhouse: ClickHouse) -> None:
+def show_gap(console: Console, clickhouse: ClickHouse, chain: str) -> None:
     """Print the table and the sentence; says plainly where there is no row yet."""
-    rows = gap_rows(clickhouse)
-    series = load_catalogue()[_SERIES]
+    rows = year_ends(gap_rows(clickhouse, chain))
+    series = load_catalogue()[GAP_SERIES]
     console.print("\n[bold]Is block production compressing while AI compute spreads?[/]")
     if not rows:
         console.print("The two sides have not been compared yet.")
@@ -113,31 +71,3 @@ def show_gap(console: Console, clickhouse: ClickHouse) -> None:
         )
     console.print(table)
     console.print(f"\n[bold]{sentence(rows)}[/]")
-
-
-def sentence(rows: list[GapRow]) -> str:
-    """What a desk would say aloud about the newest row: what is compared, how far apart, how surely, and whether it is a call."""
-    first, last = rows[0], rows[-1]
-    ai = sorted((last.ai_dropped, last.ai_one_owner, last.ai_spread))
-    sides = (
-        f"ownership of AI compute is worth {ai[0]:.1f} to {ai[-1]:.1f} equal owners, depending on what hides in the unnamed "
-        f"rest, and operation of Bitcoin mining {last.pools:.1f} equal pools"
-    )
-    span = f"between {last.low:+.2f} and {last.high:+.2f} doublings (95 %, every treatment)"
-    change = (
-        "and over the year the data call no direction"
-        if last.regime == "no_call"
-        else f"and over the year the two sides are {last.regime.replace('_', ' ')}"
-    )
-    known = " (in hindsight: the estimates came out later)" if last.hindsight else ""
-    if last.level == "no_call":
-        never = " as in every year since " + str(first.day.year) if all(row.level == "no_call" for row in rows) else ""
-        return (
-            f"At the end of {last.day.year} {sides}: the gap is {span}, so which side is the more concentrated is no call{never}, "
-            f"{change}{known}."
-        )
-    wider, narrower = ("AI", "mining") if last.level == "ai_more_dispersed" else ("mining", "AI")
-    return (
-        f"At the end of {last.day.year} {sides}: {narrower} is in fewer hands than {wider}, by {span}, whatever the unnamed rest is, "
-        f"{change}{known}."
-    )

@@ -68,6 +68,12 @@ ENTRIES: dict[str, Entry] = {
         _DATA,
         ('counterpoise sql "SELECT * FROM latest_concentration"', "counterpoise sql --name top4_breaches"),
     ),
+    "report": Entry(
+        "counterpoise.cli.report:report",
+        "Write one HTML file to look at: plots, calls, alerts, quality.",
+        _DATA,
+        ("counterpoise report --open", "counterpoise report --since 90d --out today.html"),
+    ),
     "alerts": Entry("counterpoise.cli.alerts:alerts_app", "List, test and mute alerts.", _DATA),
     "pools": Entry(
         "counterpoise.cli.pools:pools_app",
@@ -118,7 +124,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - only when asked for
+        from importlib.metadata import version
 
         typer.echo(f"counterpoise {version('counterpoise')}")
         raise typer.Exit
@@ -173,5 +179,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _say(error: Exception, code: int) -> int:
-    print(f"counterpoise: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201 - the one line
+    lines = (f"counterpoise: {' '.join(str(error).split())}", *getattr(error, "__notes__", ()))
+    print(*lines, sep="\n", file=sys.stderr)  # noqa: T201 - the one line, and where a note shows the place, that
     return code

@@ -34,11 +34,14 @@ LEFT JOIN
     SELECT e.alert_id AS alert_id, count() AS heights, max(c.top4_share) AS highest
     FROM
     (
-        SELECT chain, view, window_blocks, height, top4_share FROM concentration
-        WHERE (chain, toString(view), window_blocks) IN (SELECT chain, toString(view), window_blocks FROM episodes)
+        SELECT chain, view, window_blocks, height, top4_share
+        FROM concentration
+        WHERE view IN (SELECT CAST(view, 'Enum8(\'raw\' = 0, \'entity\' = 1)') FROM episodes WHERE window_blocks > 0)
+          AND window_blocks IN (SELECT window_blocks FROM episodes)
+          AND height >= (SELECT min(fired_at_height) FROM episodes WHERE window_blocks > 0)
     ) AS c
-    INNER JOIN (SELECT alert_id, chain, toString(view) AS view, window_blocks, fired_at_height, resolved_at_height FROM episodes) AS e
-        ON c.chain = e.chain AND toString(c.view) = e.view AND c.window_blocks = e.window_blocks
+    INNER JOIN (SELECT * FROM episodes WHERE window_blocks > 0) AS e
+        ON c.chain = e.chain AND toString(c.view) = toString(e.view) AND c.window_blocks = e.window_blocks
     WHERE c.height >= e.fired_at_height AND c.height <= ifNull(e.resolved_at_height, 4294967295)
     GROUP BY alert_id
 ) AS p ON episodes.alert_id = p.alert_id
