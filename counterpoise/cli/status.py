@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from counterpoise.clock import SystemClock
-from counterpoise.settings import Settings
-from counterpoise.supervision.report import Report, collect, utc
+if TYPE_CHECKING:
+    from counterpoise.supervision.report import Report
 
 
 def status(
@@ -26,6 +24,12 @@ def status(
 
     Exit code 0 where all is well, 1 where something is not.
     """
+    from rich.live import Live
+
+    from counterpoise.clock import SystemClock
+    from counterpoise.settings import Settings
+    from counterpoise.supervision.report import collect
+
     settings, clock = Settings.load(), SystemClock()
     report = collect(settings, clock)
     if watch and not as_json:
@@ -47,6 +51,8 @@ def status(
 
 def render(report: Report) -> Group:
     """The report for people."""
+    from counterpoise.supervision.report import utc
+
     engines = _table("engine", "where", "answers")
     for engine in report.engines:
         answer = Text(f"in {engine.answer_ms:g} ms", "green") if engine.problem is None else Text(engine.problem, "red")
@@ -77,7 +83,7 @@ def render(report: Report) -> Group:
         )
     verdict = Text("healthy", "bold green") if report.healthy else Text("not healthy", "bold red")
     head = Text.assemble(f"dataset {report.dataset} at {utc(report.at)} UTC: ", verdict)
-    slack = Text(f"last Slack success: {_age(report.at, report.last_slack_success_at) or 'never'}")
+    slack = Text(f"last Slack success: {_age(report.at, report.last_slack_success_at) or 'none since alerts started'}")
     parts: list[RenderableType] = [head, engines, services]
     parts += [table for table in (lag, blocks) if table.row_count]
     return Group(*parts, slack)

@@ -6,6 +6,7 @@ Left out are only the columns that say when or by which writer something was don
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,11 +146,7 @@ def _select(source: str) -> str:
 def _substitute(sql: str, values: dict[str, str]) -> str:
     """The text of a named query with its values in it, so that it can be a sub-query."""
     text = "\n".join(line for line in sql.splitlines() if not line.startswith("--")).strip().rstrip(";")
-    for name, value in values.items():
-        for kind in ("String", "UInt16", "UInt32", "UInt64", "Float64", "UInt8", "Date"):
-            literal = f"'{value}'" if kind in ("String", "Date") else value
-            text = text.replace(f"{{{name}:{kind}}}", f"CAST({literal} AS {kind})")
-    return text
+    return re.sub(r"\{(\w+):(\w+)\}", lambda found: f"CAST('{values[found[1]]}' AS {found[2]})", text)
 
 
 def _digest(ch: ClickHouse, sql: str) -> tuple[int, int, int]:
