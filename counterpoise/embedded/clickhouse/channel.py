@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,9 +44,10 @@ class Channel:
     def __init__(self, sock: socket.socket, watcher: Watcher, limits: Limits) -> None:
         self.socket = sock
         self.limits = limits
-        self.reader = ByteReader(sock.recv, limit_bytes=limits.block_bytes)
+        self.reader = ByteReader(self._receive, limit_bytes=limits.block_bytes)
         self.revision = packets.REVISION
         self._watcher = watcher
+        self._stranger_until: float | None = time.monotonic() + limits.handshake_seconds
         self._compressed = False
         self._body = self.reader
 
@@ -53,6 +55,20 @@ class Channel:
     def kind_bytes(self) -> bool:
         """Whether a serialization byte stands after each column's type."""
         return self.revision >= packets.KIND_BYTES
+
+    def welcome(self) -> None:
+        """The client is known: from here on a packet may take its time."""
+        self._stranger_until = None
+        self.socket.settimeout(self.limits.packet_seconds)
+
+    def _receive(self, wanted: int) -> bytes:
+        """A stranger has handshake_seconds in all, however many bytes it sends one by one: connections are few."""
+        if self._stranger_until is not None:
+            left = self._stranger_until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("the handshake took too long")
+            self.socket.settimeout(left)
+        return self.socket.recv(wanted)
 
     def compress(self, on: bool) -> None:
         """Blocks of the next query come and go in compressed frames, or not."""

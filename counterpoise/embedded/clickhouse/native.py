@@ -35,7 +35,6 @@ def serve(
     channel = Channel(sock, watcher, limits)
     session: Session | None = None
     try:
-        sock.settimeout(limits.handshake_seconds)
         session = _shake_hands(channel, engine, users, refusal)
         while session and _serve_packet(channel, session):
             pass
@@ -70,7 +69,7 @@ def _shake_hands(channel: Channel, engine: Engine, users: Users, refusal: Server
     except BaseException:
         session.close()
         raise
-    channel.socket.settimeout(channel.limits.packet_seconds)
+    channel.welcome()
     return session
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import random
 import socket
 import struct
+import threading
+import time
+from typing import Any
 
 import pytest
 from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
+from counterpoise.embedded.clickhouse import native
+from counterpoise.embedded.clickhouse.channel import Limits
 from tests.contract.embedded_clickhouse.conftest import PASSWORD, READER_PASSWORD, Connect, Server
 from tests.contract.embedded_clickhouse.test_queries import code_of
 
@@ -125,6 +130,25 @@ def exchange(server: Server, *packets: bytes) -> bytes:
         except ConnectionError:
             pass
     return got
+
+
+def test_a_stranger_that_sends_byte_by_byte_is_not_waited_for_beyond_the_handshake() -> None:
+    """Nothing of the engine is touched before the handshake, so none runs here."""
+    ours, theirs = socket.socketpair()
+    nobody: Any = None
+    serving = threading.Thread(
+        target=native.serve, args=(ours, nobody, nobody, nobody, Limits(handshake_seconds=0.5)), daemon=True
+    )
+    began = time.monotonic()
+    serving.start()
+    with ours, theirs:
+        for byte in hello()[:-1] * 20:
+            if not serving.is_alive():
+                break
+            theirs.send(bytes([byte]))
+            serving.join(0.05)
+        assert not serving.is_alive()
+    assert 0.4 < time.monotonic() - began < 3
 
 
 def test_what_is_not_the_protocol_is_closed(server: Server, client: Client) -> None:
