@@ -8,26 +8,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from alerts.evidence import utc
-from alerts.messages import check_message
-from alerts.notifiers.registry import choose_notifier, make_notifier
-from alerts.notifiers.slack import SlackNotifier
-from alerts.rules.base import parse_duration, say_duration
-from alerts.rulesfile import load_rules
-from alerts.store import ALL_RULES, Store
-from counterpoise.clickhouse.client import connect
 from counterpoise.clock import SystemClock
-from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
-from counterpoise.endpoints import clickhouse_target
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
-from counterpoise.settings import Settings
+
+if TYPE_CHECKING:
+    from alerts.store import Store
+    from counterpoise.contracts.alerts import AlertTransition
+    from counterpoise.settings import Settings
 
 alerts_app = typer.Typer(help="List, test and mute alerts; check the rules.", no_args_is_help=True)
 
@@ -44,6 +38,10 @@ def list_alerts(
     as_json: JsonOption = False,
 ) -> None:
     """List open alerts: firing, and those that are pending or possible and told to nobody yet."""
+    from alerts.evidence import utc
+    from alerts.store import ALL_RULES
+    from counterpoise.contracts.alerts import OPEN_STATES
+
     with _reader() as store:
         latest: dict[str, AlertTransition] = {}
         for row in store.transitions():
@@ -77,6 +75,8 @@ def show_alert(
     alert: Annotated[str, typer.Argument(help="The alert's id, or its first characters.")], as_json: JsonOption = False
 ) -> None:
     """Show every step of an alert, what was sent, and the SQL that gives its value again."""
+    from alerts.evidence import utc
+
     with _reader() as store:
         ids = sorted({row.alert_id for row in store.transitions() if row.alert_id.startswith(alert)})
         if len(ids) != 1:
@@ -118,6 +118,9 @@ def show_rules(
     as_json: JsonOption = False,
 ) -> None:
     """Check a rules file and say what its rules wait for."""
+    from alerts.rulesfile import load_rules
+    from counterpoise.settings import Settings
+
     rules = load_rules(file or Settings.load().alerts.rules_file)
     if as_json:
         _print_json(
@@ -134,6 +137,11 @@ def show_rules(
 @alerts_app.command("test")
 def send_test() -> None:
     """Send a test message to where alerts go, and check the token, its scopes and the channel."""
+    from alerts.messages import check_message
+    from alerts.notifiers.registry import choose_notifier, make_notifier
+    from alerts.notifiers.slack import SlackNotifier
+    from counterpoise.settings import Settings
+
     settings = Settings.load()
     notifier = make_notifier(settings, sys.stdout)
     try:
@@ -156,38 +164,56 @@ def mute(
     duration: Annotated[str, typer.Option("--for", help="How long: 90s, 30m, 2h or 7d.")] = "2h",
 ) -> None:
     """Record a rule's transitions without telling anybody, for a while. What happens meanwhile is not told later."""
+    from alerts.evidence import utc
+    from alerts.rules.base import parse_duration, say_duration
+
     try:
         seconds = parse_duration(duration)
     except ValueError:
         raise ConfigError(f"--for is {duration!r}, expected a duration such as 30m, 2h or 7d, up to 366d") from None
-    settings = Settings.load()
-    _require_rule(settings, rule)
     now = SystemClock().now()
-    with connect(clickhouse_target(settings), settings.dataset) as ch:
-        Store(ch).write_mute(rule, now + seconds, now)
+    _write_mute(rule, now + seconds, now)
     Console().print(f"{rule} is muted for {say_duration(seconds)}, until {utc(now + seconds)} UTC.", markup=False)
 
 
 @alerts_app.command("unmute")
 def unmute(rule: RuleArgument) -> None:
     """Tell of a rule's transitions again from now on."""
-    settings = Settings.load()
-    _require_rule(settings, rule)
     now = SystemClock().now()
-    with connect(clickhouse_target(settings), settings.dataset) as ch:
-        Store(ch).write_mute(rule, now, now)
+    _write_mute(rule, now, now)
     Console().print(f"{rule} is told again.", markup=False)
 
 
 @contextmanager
 def _reader() -> Iterator[Store]:
     """A store of the dataset for reading."""
+    from alerts.store import Store
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.endpoints import clickhouse_target
+    from counterpoise.settings import Settings
+
     settings = Settings.load()
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as ch:
         yield Store(ch)
 
 
+def _write_mute(rule: str, until: float, now: float) -> None:
+    """Mute a rule that exists."""
+    from alerts.store import Store
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.endpoints import clickhouse_target
+    from counterpoise.settings import Settings
+
+    settings = Settings.load()
+    _require_rule(settings, rule)
+    with connect(clickhouse_target(settings), settings.dataset) as ch:
+        Store(ch).write_mute(rule, until, now)
+
+
 def _require_rule(settings: Settings, rule: str) -> None:
+    from alerts.rulesfile import load_rules
+    from alerts.store import ALL_RULES
+
     known = [found.id for found in load_rules(settings.alerts.rules_file)]
     if rule != ALL_RULES and rule not in known:
         raise ConfigError(f"no rule {rule!r}, expected one of {', '.join(known)}, or {ALL_RULES!r} for all")

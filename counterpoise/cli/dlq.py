@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from kafka.errors import KafkaError
 from rich.console import Console
 from rich.table import Table
 
-from counterpoise.clickhouse.client import ClickHouse, connect
-from counterpoise.clickhouse.deadletters import StoredLetter, find_letters, mark_replayed, message_again
-from counterpoise.clickhouse.epochs import claim_epoch
-from counterpoise.clickhouse.values import text_of_bytes
-from counterpoise.clickhouse.versions import Versions
 from counterpoise.clock import SystemClock
-from counterpoise.contracts.blocks import BLOCK_KIND
-from counterpoise.contracts.releases import RELEASE_KIND
-from counterpoise.contracts.scores import SCORE_KIND
-from counterpoise.contracts.topics import BLOCKS, EDGE_AI, SCORES, TOPICS
-from counterpoise.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.errors import ConfigError, RetryableError
-from counterpoise.kafka.clients import make_producer
-from counterpoise.settings import Settings
+
+if TYPE_CHECKING:
+    from counterpoise.clickhouse.client import ClickHouse
+    from counterpoise.clickhouse.deadletters import StoredLetter
+    from counterpoise.settings import Settings
 
 SEND_TIMEOUT_SECONDS = 30.0
-
-KINDS = {BLOCKS.name: BLOCK_KIND, EDGE_AI.name: RELEASE_KIND, SCORES.name: SCORE_KIND}
-"""What the events of each topic are; a letter of another topic is a whole message, which goes again as it is."""
 
 SOURCE_PREFIX = "source:"
 """What ingest writes in the place of a topic for what a source gave and Kafka never saw."""
@@ -47,6 +36,11 @@ def list_letters(
     as_json: JsonOption = False,
 ) -> None:
     """List dead letters, newest first."""
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.deadletters import find_letters
+    from counterpoise.endpoints import clickhouse_target
+    from counterpoise.settings import Settings
+
     settings = Settings.load()
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
         letters = find_letters(clickhouse, reason=reason, limit=limit)
@@ -82,6 +76,11 @@ def show_letter(
     as_json: JsonOption = False,
 ) -> None:
     """Show one dead letter whole, with its payload."""
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.values import text_of_bytes
+    from counterpoise.endpoints import clickhouse_target
+    from counterpoise.settings import Settings
+
     settings = Settings.load()
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
         [letter] = _letters_of(clickhouse, [letter_id])
@@ -107,6 +106,14 @@ def replay_letters(
     """
     if bool(letter_ids) == bool(reason):
         raise ConfigError("name the letters to send again, or --reason for all of one reason")
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.deadletters import find_letters, mark_replayed, message_again
+    from counterpoise.clickhouse.epochs import claim_epoch
+    from counterpoise.clickhouse.versions import Versions
+    from counterpoise.endpoints import clickhouse_target, kafka_bootstrap
+    from counterpoise.kafka.clients import make_producer
+    from counterpoise.settings import Settings
+
     settings = Settings.load()
     clock = SystemClock()
     with connect(clickhouse_target(settings), settings.dataset) as clickhouse:
@@ -144,6 +151,8 @@ def replay_letters(
 
 
 def _send(producer: Any, letter: StoredLetter, message: bytes) -> None:
+    from kafka.errors import KafkaError
+
     try:
         producer.send(letter.topic, value=message, key=letter.key.encode() or None).get(timeout=SEND_TIMEOUT_SECONDS)
     except KafkaError as error:
@@ -154,6 +163,8 @@ def _send(producer: Any, letter: StoredLetter, message: bytes) -> None:
 
 def _letters_of(clickhouse: ClickHouse, starts: Sequence[str]) -> list[StoredLetter]:
     """One letter for each beginning of an id, in that order."""
+    from counterpoise.clickhouse.deadletters import find_letters
+
     found = find_letters(clickhouse, letter_ids=starts)
     chosen: list[StoredLetter] = []
     for start in starts:
@@ -166,10 +177,19 @@ def _letters_of(clickhouse: ClickHouse, starts: Sequence[str]) -> list[StoredLet
 
 
 def _kind_of(letter: StoredLetter, settings: Settings) -> str:
-    """The kind of event that the letter's topic carries; ConfigError for a topic that is none of this dataset's."""
+    """The kind of event that the letter's topic carries; ConfigError for a topic that is none of this dataset's.
+
+    A letter of a topic without such events is a whole message, which goes again as it is.
+    """
+    from counterpoise.contracts.blocks import BLOCK_KIND
+    from counterpoise.contracts.releases import RELEASE_KIND
+    from counterpoise.contracts.scores import SCORE_KIND
+    from counterpoise.contracts.topics import BLOCKS, EDGE_AI, SCORES, TOPICS
+
+    kinds = {BLOCKS.name: BLOCK_KIND, EDGE_AI.name: RELEASE_KIND, SCORES.name: SCORE_KIND}
     for topic in TOPICS:
         if topic.full_name(settings.dataset) == letter.topic:
-            return KINDS.get(topic.name, "")
+            return kinds.get(topic.name, "")
     raise ConfigError(
         f"letter {letter.letter_id} came from topic {letter.topic!r}, which is none of dataset {settings.dataset!r}"
     )

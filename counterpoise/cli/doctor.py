@@ -11,9 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from counterpoise.embedded.doctor import Finding, examine
 from counterpoise.errors import ConfigError
-from counterpoise.settings import Settings
 
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red", "skipped": "dim"}
 
@@ -26,6 +24,9 @@ def doctor(
 
     Exit code 0 where everything can work, 1 where something cannot. Secrets are looked for and never shown.
     """
+    from counterpoise.embedded.doctor import Finding, examine
+    from counterpoise.settings import Settings
+
     try:
         settings = Settings.load()
         findings = [

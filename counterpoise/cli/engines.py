@@ -6,10 +6,7 @@ from typing import Annotated
 
 import typer
 
-from counterpoise.embedded.stack import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, KAFKA_PORT, Ports
-from counterpoise.embedded.stack import down as stop_engines
-from counterpoise.embedded.stack import up as start_engines
-from counterpoise.settings import Settings
+from counterpoise.embedded.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, KAFKA_PORT
 
 
 def up(
@@ -24,6 +21,10 @@ def up(
     ] = None,
 ) -> None:
     """Start the embedded Kafka and ClickHouse on loopback, where they do not run yet, and leave them running."""
+    from counterpoise.embedded.stack import Ports
+    from counterpoise.embedded.stack import up as start_engines
+    from counterpoise.settings import Settings
+
     settings = Settings.load()
     state_dir = settings.state_dir.absolute()
     endpoints, started = start_engines(state_dir, Ports(kafka_port, clickhouse_port, http_port))
@@ -41,5 +42,8 @@ def up(
 
 def down() -> None:
     """Stop the embedded engines. ClickHouse keeps its data; the embedded Kafka forgets its topics (ingest fills them again)."""
+    from counterpoise.embedded.stack import down as stop_engines
+    from counterpoise.settings import Settings
+
     stopped = stop_engines(Settings.load().state_dir.absolute())
     typer.echo(f"stopped {' and '.join(stopped)}" if stopped else "no embedded engines run here")

@@ -6,13 +6,6 @@ from typing import Annotated
 
 import typer
 
-from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.migrations import migrate as migrate_database
-from counterpoise.clickhouse.migrations import pending
-from counterpoise.endpoints import clickhouse_target, kafka_bootstrap
-from counterpoise.kafka.topics import ensure_topics
-from counterpoise.settings import Settings
-
 
 def migrate(
     check: Annotated[
@@ -21,6 +14,13 @@ def migrate(
     clickhouse_only: Annotated[bool, typer.Option("--clickhouse-only", help="Leave Kafka alone.")] = False,
 ) -> None:
     """Make or update the dataset's tables, views and topics. Running it again, or twice at once, does no harm."""
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.migrations import migrate as migrate_database
+    from counterpoise.clickhouse.migrations import pending
+    from counterpoise.endpoints import clickhouse_target, kafka_bootstrap
+    from counterpoise.kafka.topics import ensure_topics
+    from counterpoise.settings import Settings
+
     settings = Settings.load()
     target = clickhouse_target(settings)
     if check:

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, Any
 
-import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from counterpoise.errors import ConfigError, RetryableError
-from counterpoise.pools.attribution import Attribution
-from counterpoise.pools.attribution_set import AttributionSet
-from counterpoise.pools.bip34 import coinbase_height
-from counterpoise.pools.entities import ENTITY_MAP_FORMAT, load_entity_map
-from counterpoise.pools.evidence import Evidence
-from counterpoise.pools.importers import MAX_IMPORT_BYTES, TagKind, guess_tag_kind, import_registry
-from counterpoise.pools.matcher import Matcher
-from counterpoise.pools.registry import Pool
-from counterpoise.pools.registry_file import load_registry, read_text, render_registry
+from counterpoise.cli.files import whole_file
+from counterpoise.errors import ConfigError
 
-FETCH_TIMEOUT_SECONDS = 30.0
-MAX_REDIRECTS = 3
+if TYPE_CHECKING:
+    from counterpoise.pools.attribution import Attribution
+    from counterpoise.pools.importers import TagKind
+    from counterpoise.pools.registry import Pool
+
 MAX_SCRIPT_BYTES = 10_000
 
 pools_app = typer.Typer(
@@ -44,6 +35,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 @pools_app.command("list")
 def list_pools(registry: RegistryOption = None, as_json: JsonOption = False) -> None:
     """List every pool with its code and how much evidence the registry has for it."""
+    from counterpoise.pools.registry_file import load_registry
+
     loaded = load_registry(registry)
     if as_json:
         _print_json([_pool_fields(pool) for pool in loaded])
@@ -62,6 +55,9 @@ def show_pool(
     as_json: JsonOption = False,
 ) -> None:
     """Show all that the registry and the entity map say about one pool."""
+    from counterpoise.pools.entities import load_entity_map
+    from counterpoise.pools.registry_file import load_registry
+
     loaded = load_registry(registry)
     pool = loaded.find(slug)
     if pool is None:
@@ -99,6 +95,11 @@ def attribute(
     as_json: JsonOption = False,
 ) -> None:
     """Say which pool some evidence names, and show everything that was found in it."""
+    from counterpoise.pools.bip34 import coinbase_height
+    from counterpoise.pools.evidence import Evidence
+    from counterpoise.pools.matcher import Matcher
+    from counterpoise.pools.registry_file import load_registry
+
     evidence = Evidence(_script(coinbase), tuple(address or ()), label)
     if evidence == Evidence():
         raise ConfigError("attribute: no evidence; give a coinbase script in hexadecimal, --address or --label")
@@ -139,12 +140,17 @@ def import_pools(
     force: Annotated[bool, typer.Option("--force", help="Replace the file at --out.")] = False,
 ) -> None:
     """Turn a public registry into a registry file; pools join ours by name and alias."""
+    from counterpoise.cli.fetching import read_source
+    from counterpoise.pools.importers import import_registry
+    from counterpoise.pools.registry_file import load_registry, render_registry
+
     if out.exists() and not force:
         raise ConfigError(f"{out}: exists; choose another --out or add --force")
     kind = _tag_kind(tags, source)
-    report = import_registry(_read_source(source), load_registry(base), origin=source, tag_kind=kind, merge=merge)
+    report = import_registry(read_source(source), load_registry(base), origin=source, tag_kind=kind, merge=merge)
     note = f"Imported from {source} (tags read as {kind}){', merged' if merge else ''}."
-    _write(out, render_registry(report.registry, note))
+    with whole_file(out) as partial:
+        partial.write_text(render_registry(report.registry, note), encoding="utf-8")
     for line in report.skipped:
         typer.echo(f"skipped {line}")
     typer.echo(
@@ -159,6 +165,11 @@ def check(
     registry: RegistryOption = None,
 ) -> None:
     """Check a registry or entity map file; exit 2 with the first thing that is wrong."""
+    from counterpoise.pools.attribution_set import AttributionSet
+    from counterpoise.pools.entities import ENTITY_MAP_FORMAT, load_entity_map
+    from counterpoise.pools.matcher import Matcher
+    from counterpoise.pools.registry_file import load_registry, read_text
+
     if ENTITY_MAP_FORMAT in read_text(file)[:10_000]:
         entity_map = load_entity_map(file)
         together = AttributionSet(load_registry(registry), entity_map)
@@ -225,90 +236,9 @@ def _script(text: str) -> bytes:
 
 
 def _tag_kind(tags: str, source: str) -> TagKind:
+    from counterpoise.pools.importers import guess_tag_kind
+
     kinds: dict[str, TagKind] = {"regex": "regex", "text": "text", "auto": guess_tag_kind(source)}
     if tags not in kinds:
         raise ConfigError(f"--tags {tags!r}: expected regex, text or auto")
     return kinds[tags]
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _read_source(source: str) -> bytes:
-    if "://" in source:
-        return _fetch(source)
-    path = Path(source)
-    try:
-        if path.stat().st_size > MAX_IMPORT_BYTES:
-            raise ConfigError(
-                f"{source}: {path.stat().st_size} bytes, expected a registry of at most {MAX_IMPORT_BYTES}"
-            )
-        return path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{source}: cannot be read: {error.strerror}; name a file or an https URL") from error
-
-
-def _fetch(url: str) -> bytes:
-    """Return what a URL holds; https only (or any loopback address), each redirect checked alike, size and time limited."""
-    try:
-        for _ in range(MAX_REDIRECTS + 1):
-            is_loopback = _checked_host(url)
-            # A proxy from the environment cannot reach this machine's loopback.
-            with (
-                httpx.Client(timeout=FETCH_TIMEOUT_SECONDS, trust_env=not is_loopback) as client,
-                client.stream("GET", url) as response,
-            ):
-                if response.is_redirect and response.next_request is not None:
-                    url = str(response.next_request.url)
-                    continue
-                return _body(url, response)
-    except httpx.InvalidURL as error:
-        raise ConfigError(f"{url}: not a URL: {error}") from error
-    except httpx.HTTPError as error:
-        raise RetryableError(
-            f"{url}: cannot be fetched: {error or type(error).__name__}; try again or download it by hand"
-        ) from error
-    raise ConfigError(f"{url}: more than {MAX_REDIRECTS} redirects; name the final address")
-
-
-def _checked_host(url: str) -> bool:
-    """Return whether a URL that may be fetched is on this machine; ConfigError where it may not be fetched."""
-    parts = urlsplit(url)
-    is_loopback = _is_loopback(parts.hostname or "")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback):
-        raise ConfigError(f"{url}: expected an https URL (http only on this machine), or a file")
-    return is_loopback
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _body(url: str, response: httpx.Response) -> bytes:
-    if response.status_code != httpx.codes.OK:
-        _refused(url, response.status_code)
-    chunks: list[bytes] = []
-    size = 0
-    for chunk in response.iter_bytes():
-        size += len(chunk)
-        if size > MAX_IMPORT_BYTES:
-            raise ConfigError(f"{url}: more than {MAX_IMPORT_BYTES} bytes, expected a registry")
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def _refused(url: str, status: int) -> NoReturn:
-    if status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:
-        raise RetryableError(f"{url}: answered {status}; try again later")
-    raise ConfigError(f"{url}: answered {status}, expected 200; check the address")

@@ -6,17 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
-
-from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.datasets import open_dataset
-from counterpoise.endpoints import clickhouse_target
-from counterpoise.pools.attribution_set import AttributionSet
-from counterpoise.pools.entities import load_entity_map
-from counterpoise.pools.registry_file import load_registry
-from counterpoise.settings import Settings
-from streams.reattribute import reattribute as run_reattribution
 
 
 def reattribute(
@@ -33,6 +22,18 @@ def reattribute(
     Old numbers stay where they are, under their attribution id. Services may go on running: the streams worker follows the flip
     within seconds, and alerts take it as a new base, not as a crossing.
     """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.datasets import open_dataset
+    from counterpoise.endpoints import clickhouse_target
+    from counterpoise.pools.attribution_set import AttributionSet
+    from counterpoise.pools.entities import load_entity_map
+    from counterpoise.pools.registry_file import load_registry
+    from counterpoise.settings import Settings
+    from streams.reattribute import reattribute as run_reattribution
+
     settings = Settings.load()
     attribution_set = AttributionSet(load_registry(registry), load_entity_map(entities))
     console = Console(stderr=True)

@@ -6,21 +6,17 @@ import os
 import signal
 import threading
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from counterpoise.cli.replay_line import replay_line
-from counterpoise.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
 from counterpoise.clock import SystemClock
 from counterpoise.errors import ConfigError
-from counterpoise.settings import Settings
-from counterpoise.telemetry.logs import configure_logging
-from counterpoise.telemetry.status import ServiceStatus
-from ingest.backfill import ReplayReport, height_range, run_backfill
-from ingest.sources.registry import FIGURES, SOURCES, replay_source
+
+if TYPE_CHECKING:
+    from ingest.backfill import ReplayReport
 
 REPLAY_DATASET = "replay"
 
@@ -46,6 +42,12 @@ def replay(
     The file has columns height, time and pool, or coinbase evidence (docs/sources.md). The dataset is `replay` unless --dataset names
     another; it is emptied first unless --continue is given. A live dataset is refused.
     """
+    from counterpoise.cli.replay_line import replay_line
+    from counterpoise.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
+    from counterpoise.settings import Settings
+    from ingest.backfill import height_range
+    from ingest.sources.registry import FIGURES, replay_source
+
     os.environ.setdefault("COUNTERPOISE_DATASET", REPLAY_DATASET)
     os.environ.setdefault("COUNTERPOISE_DATASET_KIND", "simulated" if blocks == FIGURES else "historical")
     os.environ.setdefault("COUNTERPOISE_ALERTS__NOTIFIER", "console")
@@ -91,9 +93,15 @@ def backfill(
     `counterpoise run streams` must run for them to reach ClickHouse. What the dataset holds is not fetched again; blocks
     before its first one cannot be added: fill another dataset.
     """
-    settings = Settings.load()
     if (from_height is None) == (from_date is None):
         raise ConfigError("backfill needs a beginning: give either --from-height or --from-date")
+    from counterpoise.settings import Settings
+    from counterpoise.telemetry.logs import configure_logging
+    from counterpoise.telemetry.status import ServiceStatus
+    from ingest.backfill import run_backfill
+    from ingest.sources.registry import SOURCES
+
+    settings = Settings.load()
     configure_logging(settings.log_format, settings.log_level, service="backfill")
     clock = SystemClock()
     stop = threading.Event()

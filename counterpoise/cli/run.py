@@ -10,21 +10,16 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 from importlib import import_module
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from counterpoise.clock import SystemClock
-from counterpoise.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.errors import ConfigError
-from counterpoise.settings import Settings
-from counterpoise.supervision.child import Service
-from counterpoise.supervision.observer import Observer
-from counterpoise.supervision.only_one import only_one
-from counterpoise.supervision.report import configured_services
-from counterpoise.supervision.supervisor import Supervisor
-from counterpoise.telemetry.logs import configure_logging
-from counterpoise.telemetry.status import ServiceStatus
+
+if TYPE_CHECKING:
+    from counterpoise.settings import Settings
+    from counterpoise.supervision.child import Service
 
 RUNNERS: dict[str, str] = {
     "ingest": "ingest.runner:run_ingest",
@@ -57,6 +52,9 @@ def run(
 
     SIGTERM and Ctrl-C stop them in order: what is under way is finished and acknowledged first.
     """
+    from counterpoise.settings import Settings
+    from counterpoise.supervision.report import configured_services
+
     settings = Settings.load()
     if child:
         run_child(str(service), settings)
@@ -66,6 +64,13 @@ def run(
 
 def supervise(names: list[str], settings: Settings) -> None:
     """Supervise services until a signal, until all have finished, or until one has a configuration error (ConfigError)."""
+    from counterpoise.endpoints import clickhouse_target, kafka_bootstrap
+    from counterpoise.supervision.observer import Observer
+    from counterpoise.supervision.only_one import only_one
+    from counterpoise.supervision.supervisor import Supervisor
+    from counterpoise.telemetry.logs import configure_logging
+    from counterpoise.telemetry.status import ServiceStatus
+
     configure_logging(settings.log_format, settings.log_level, service="supervisor")
     kafka_bootstrap(settings)  # a missing address is better said once, here
     clickhouse_target(settings)
@@ -94,6 +99,10 @@ def supervise(names: list[str], settings: Settings) -> None:
 
 def run_child(name: str, settings: Settings) -> None:
     """Run one service here until SIGTERM, Ctrl-C, or the end of its supervisor."""
+    from counterpoise.supervision.only_one import only_one
+    from counterpoise.telemetry.logs import configure_logging
+    from counterpoise.telemetry.status import ServiceStatus
+
     configure_logging(settings.log_format, settings.log_level, service=name)
     module, _, function = RUNNERS[name].partition(":")
     runner: Callable[..., Any] = getattr(import_module(module), function)
@@ -121,6 +130,8 @@ def run_child(name: str, settings: Settings) -> None:
 
 def service_of(name: str) -> Service:
     """A service as a supervisor starts it: the same command, in a process of its own."""
+    from counterpoise.supervision.child import Service
+
     return Service(name, (sys.executable, "-m", "counterpoise", "run", name, "--child"), name in MAY_FINISH)
 
 

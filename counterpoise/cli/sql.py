@@ -1,52 +1,38 @@
-"""`counterpoise sql`: SQL or a named query, read-only unless told otherwise, as a table, CSV, JSON or Parquet."""
+"""`counterpoise sql`: SQL or a named query, read-only unless told otherwise."""
 
 from __future__ import annotations
 
-import csv
+import difflib
 import io
-import json
+import re
 import sys
-from collections.abc import Iterable, Iterator
-from enum import StrEnum
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import pyarrow.parquet as pq
 import typer
-from clickhouse_driver import errors as driver
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from counterpoise.clickhouse.client import ClickHouse, Names, connect
-from counterpoise.clickhouse.errors import first_line
-from counterpoise.clickhouse.namedqueries import named_queries, named_query
-from counterpoise.clickhouse.typenames import parse_type
-from counterpoise.clickhouse.values import arrow_batch, arrow_schema, json_value, plain_text
-from counterpoise.endpoints import clickhouse_target
+from counterpoise.cli.results import TABLE_ROWS, Format, format_of, write_result
 from counterpoise.errors import ConfigError
-from counterpoise.settings import Settings
 
-TABLE_ROWS = 100
-"""Rows of a table that are printed unless --max-rows says otherwise; the other formats print all."""
+if TYPE_CHECKING:
+    from clickhouse_driver import errors as driver
 
-SIGNIFICANT_DIGITS = 6
-PIPE_WIDTH = 200
-"""Characters that a table may be wide where no terminal says; a wider one is printed as one record after the other."""
+    from counterpoise.clickhouse.client import ClickHouse
+    from counterpoise.settings import Settings
 
+SYNTAX_ERROR = 62
 UNKNOWN_TABLE = 60
 READONLY = 164
+UNKNOWN_PARAMETER = 456
+MAX_SHOWN_LINE = 160
+EXPECTATIONS = 100
+"""Characters that are shown of the long list of what the server's parser would have taken instead."""
 
-Blocks = Iterator[tuple[Names, list[Any]]]
-
-
-class Format(StrEnum):
-    """How a result is written."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-    PARQUET = "parquet"
+_POSITION = re.compile(r"failed at position (\d+)")
+_CULPRIT = re.compile(r"(?:[Uu]nknown|[Mm]issing|Function with name)[\w /]* [`'](\w[\w.]*)[`']")
+_WHILE = re.compile(r": while executing .*")
+_SCOPE = re.compile(r"[:.]? [Ii]n scope .*?(?=\. Maybe you meant|$)")
 
 
 def sql(
@@ -54,58 +40,94 @@ def sql(
     *,
     name: Annotated[str | None, typer.Option("--name", help="A named query instead; --list shows them.")] = None,
     param: Annotated[
-        list[str] | None, typer.Option("--param", help="Value of a {name:Type} parameter.", metavar="NAME=VALUE")
+        list[str] | None,
+        typer.Option("--param", help="Value of a {name:Type} parameter; repeat.", metavar="NAME=VALUE"),
     ] = None,
     show_list: Annotated[bool, typer.Option("--list", help="List the named queries and their parameters.")] = False,
-    output: Annotated[Format, typer.Option("--format", help="How the result is written.")] = Format.TABLE,
-    out: Annotated[Path | None, typer.Option("--out", help="Write to this file.", dir_okay=False)] = None,
+    show: Annotated[bool, typer.Option("--show", help="With --name: print the query's SQL and do not run it.")] = False,
+    output: Annotated[
+        Format | None,
+        typer.Option(
+            "--format", help="How the result is written: as --out's name says, else a table.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write to this file, whole or not at all.", dir_okay=False)
+    ] = None,
     max_rows: Annotated[
         int | None,
         typer.Option("--max-rows", min=0, help=f"Stop after so many; 0: no limit. A table stops at {TABLE_ROWS}."),
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Let the statement change data or tables.")] = False,
 ) -> None:
-    """Ask ClickHouse in SQL, or by the name of a stored query. Read-only unless --write is given."""
+    """Ask ClickHouse in SQL, or by the name of a stored query. Read-only unless --write is given.
+
+    Exit code 0 with the answer, 2 where the question is wrong, 3 where the server does not answer.
+    """
+    from counterpoise.clickhouse.namedqueries import named_query
+
     if show_list:
         _print_list()
         return
-    if (query is None) == (name is None):
+    if show and name is not None:
+        typer.echo(named_query(name).sql.rstrip())
+        return
+    if (query is None) == (name is None) or show:
         raise ConfigError(
             'give SQL, or --name and a query\'s name: counterpoise sql "SELECT 1", counterpoise sql --list'
         )
     given = _parameters(param or [])
+    written = format_of(output, out)
     if name is not None:
         named = named_query(name)
         text, values = named.sql, named.bind(given)
     else:
         text, values = (sys.stdin.read() if query == "-" else str(query)), given
+        if not text.strip():
+            raise ConfigError("there is no SQL in it: it is empty")
+    _ask(text, values, written, out, max_rows, write=write)
+
+
+def _ask(
+    text: str, values: dict[str, str], output: Format, out: Path | None, max_rows: int | None, *, write: bool
+) -> None:
+    from clickhouse_driver import errors as driver
+
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.endpoints import clickhouse_target
+    from counterpoise.settings import Settings
+
     settings = Settings.load()
     target = clickhouse_target(settings, read_only=not write)
     with connect(target, settings.dataset, settings=None if write else {"readonly": 1}) as clickhouse:
         reader = clickhouse if write else _reader(clickhouse, settings)
         try:
-            _write(reader.stream(text, values), output, out, max_rows)
+            write_result(reader.stream(text, values), output, out, max_rows)
         except driver.Error as error:
-            raise ConfigError(f"ClickHouse refuses the query: {first_line(error)} (code {error.code})") from error
+            raise _refusal(error, text) from error
         except ConfigError as error:
             cause = error.__cause__
-            if isinstance(cause, driver.Error) and cause.code == READONLY and not write:
-                raise ConfigError(
-                    "this statement would change something or reach outside the database, and `counterpoise sql` reads only "
-                    f"unless --write is given (code {READONLY})"
+            if not isinstance(cause, driver.Error) or cause.code not in {READONLY, UNKNOWN_TABLE}:
+                raise
+            if cause.code == UNKNOWN_TABLE:
+                raise _refusal(
+                    cause, text, "`SHOW TABLES` lists what there is, and `counterpoise migrate` makes what is missing"
                 ) from error
-            if isinstance(cause, driver.Error) and cause.code == UNKNOWN_TABLE:
-                raise ConfigError(
-                    f"ClickHouse refuses the query: {first_line(cause)} (code {UNKNOWN_TABLE}); `SHOW TABLES` lists what there is, "
-                    "and `counterpoise migrate` makes what is missing"
-                ) from error
-            raise
+            if write:
+                raise
+            raise _refusal(
+                cause, text, "`counterpoise sql` only reads, and leaves settings alone, unless --write is given"
+            ) from error
         finally:
             reader.close()
 
 
 def _reader(clickhouse: ClickHouse, settings: Settings) -> ClickHouse:
     """The same connection; or, for a user who may only read and so may not even say so, one that does not say it."""
+    from clickhouse_driver import errors as driver
+
+    from counterpoise.clickhouse.client import connect
+
     try:
         clickhouse.query("SELECT 1")
     except ConfigError as error:
@@ -113,6 +135,67 @@ def _reader(clickhouse: ClickHouse, settings: Settings) -> ClickHouse:
             raise
         return connect(clickhouse.target, settings.dataset)
     return clickhouse
+
+
+def _refusal(error: driver.Error, text: str, next_step: str = "") -> ConfigError:
+    """What the server says is wrong with `text`, in one line; below it, where that can be told, the place."""
+    from counterpoise.clickhouse.errors import first_line
+
+    said = _WHILE.sub("", _SCOPE.sub("", first_line(error, limit=2_000)))
+    at = _place(said, text)
+    if error.code == SYNTAX_ERROR:
+        said = _shorter(said)
+        word = text.strip()
+        if re.fullmatch(r"\w+", word):
+            next_step = f"a stored query is asked by --name{_nearest(word)}"
+    if error.code == UNKNOWN_PARAMETER:
+        next_step = "give it as --param NAME=VALUE"
+    where = "" if at is None else " at line {}, column {}".format(*_line_and_column(text, at))
+    refusal = ConfigError(
+        f"ClickHouse refuses the query{where}: {said} (code {error.code}){f'; {next_step}' if next_step else ''}"
+    )
+    if at is not None:
+        refusal.add_note(_pointer(text, at))
+    return refusal
+
+
+def _place(said: str, text: str) -> int | None:
+    """Index in `text` of what the server means; None where it does not say, or speaks of what is not in `text`."""
+    if found := _POSITION.search(said):
+        at = len(text.encode()[: int(found[1]) - 1].decode(errors="ignore"))
+        return at if at <= len(text) else None
+    if found := _CULPRIT.search(said):
+        word = re.search(rf"(?<![\w.]){re.escape(found[1])}(?!\w)", text)
+        return None if word is None else word.start()
+    return None
+
+
+def _line_and_column(text: str, at: int) -> tuple[int, int]:
+    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+
+
+def _pointer(text: str, at: int) -> str:
+    """The line of `text` that holds `at`, with a mark below the place."""
+    start = text.rfind("\n", 0, at) + 1
+    line = text[start:].split("\n", 1)[0].replace("\t", " ")
+    column = at - start
+    cut = max(0, column - MAX_SHOWN_LINE // 2)
+    return f"  {line[cut : cut + MAX_SHOWN_LINE]}\n  {' ' * (column - cut)}^"
+
+
+def _shorter(said: str) -> str:
+    """A syntax error with the beginning of its long list of what was expected."""
+    head, expected, rest = said.partition(" Expected one of: ")
+    if len(rest) > EXPECTATIONS:
+        rest = rest[:EXPECTATIONS].rpartition(",")[0] + ", …"
+    return head + expected + rest
+
+
+def _nearest(word: str) -> str:
+    from counterpoise.clickhouse.namedqueries import named_queries
+
+    near = difflib.get_close_matches(word, named_queries(), 1)
+    return f" {near[0]}" if near else ", and --list shows them"
 
 
 def _parameters(pairs: Iterable[str]) -> dict[str, str]:
@@ -125,129 +208,10 @@ def _parameters(pairs: Iterable[str]) -> dict[str, str]:
     return given
 
 
-def _write(blocks: Blocks, output: Format, out: Path | None, max_rows: int | None) -> None:
-    if output is Format.PARQUET:
-        if out is None:
-            raise ConfigError("Parquet is written to a file: add --out FILE")
-        _write_parquet(_limited(blocks, max_rows or None), out)
-        return
-    if max_rows is None and output is Format.TABLE and out is None:
-        max_rows = TABLE_ROWS
-    limited = _limited(blocks, max_rows or None)
-    if out is None:
-        _write_text(limited, output, sys.stdout)
-        return
-    try:
-        with out.open("w", encoding="utf-8", newline="") as file:
-            _write_text(limited, output, file)
-    except OSError as error:
-        raise ConfigError(f"{str(out)!r} cannot be written: {error.strerror}") from None
-
-
-def _write_text(blocks: Blocks, output: Format, file: IO[str]) -> None:
-    match output:
-        case Format.CSV:
-            _write_csv(blocks, file)
-        case Format.JSON:
-            _write_json(blocks, file)
-        case _:
-            _write_table(blocks, file)
-
-
-def _limited(blocks: Blocks, limit: int | None) -> Blocks:
-    """At most `limit` rows, with a note on standard error where there were more."""
-    rows = 0
-    for heads, columns in blocks:
-        here = len(columns[0]) if columns else 0
-        if limit is not None and rows + here > limit:
-            yield heads, [column[: limit - rows] for column in columns]
-            typer.echo(f"(the first {limit} rows; --max-rows 0 shows all)", err=True)
-            return
-        rows += here
-        yield heads, columns
-
-
-def _rows(blocks: Blocks) -> tuple[Names, Iterator[tuple[Any, ...]]]:
-    """The columns' names and types, and the rows. A statement without a result has no columns."""
-    heads, first = next(blocks, ([], []))
-
-    def rows() -> Iterator[tuple[Any, ...]]:
-        yield from zip(*first, strict=True)
-        for _, columns in blocks:
-            yield from zip(*columns, strict=True)
-
-    return heads, rows()
-
-
-def _write_csv(blocks: Blocks, file: IO[str]) -> None:
-    heads, rows = _rows(blocks)
-    kinds = [parse_type(spec) for _, spec in heads]
-    writer = csv.writer(file, lineterminator="\n")
-    if heads:
-        writer.writerow([name for name, _ in heads])
-    for row in rows:
-        writer.writerow([plain_text(kind, value) for kind, value in zip(kinds, row, strict=True)])
-
-
-def _write_json(blocks: Blocks, file: IO[str]) -> None:
-    """An array with an object a row, one a line."""
-    heads, rows = _rows(blocks)
-    kinds = [(name, parse_type(spec)) for name, spec in heads]
-    file.write("[")
-    for place, row in enumerate(rows):
-        document = {name: json_value(kind, value) for (name, kind), value in zip(kinds, row, strict=True)}
-        file.write(",\n" if place else "\n")
-        file.write(json.dumps(document, ensure_ascii=False, allow_nan=False))
-    file.write("\n]\n")
-
-
-def _write_table(blocks: Blocks, file: IO[str]) -> None:
-    heads, rows = _rows(blocks)
-    kinds = [parse_type(spec) for _, spec in heads]
-    cells = [
-        [plain_text(kind, value, digits=SIGNIFICANT_DIGITS) for kind, value in zip(kinds, row, strict=True)]
-        for row in rows
-    ]
-    if not heads:
-        return
-    widths = [max(len(name), *(len(row[at]) for row in cells), 0) for at, (name, _) in enumerate(heads)]
-    natural = sum(width + 3 for width in widths) + 1
-    room = Console(file=file).width if file.isatty() else PIPE_WIDTH
-    console = Console(file=file, width=max(natural, room), highlight=False, markup=False, emoji=False, soft_wrap=True)
-    if natural > room:
-        width = max(len(name) for name, _ in heads)
-        for number, row in enumerate(cells, 1):
-            console.print(f"--- row {number}")
-            for (name, _), cell in zip(heads, row, strict=True):
-                console.print(f"{name:<{width}}  {cell}")
-    else:
-        table = Table()
-        for (name, _), kind in zip(heads, kinds, strict=True):
-            numeric = kind.bare.name.startswith(("UInt", "Int", "Float", "Decimal"))
-            table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=True)
-        for row in cells:
-            table.add_row(*(Text(cell) for cell in row))
-        console.print(table)
-    console.print(f"{len(cells)} {'row' if len(cells) == 1 else 'rows'}")
-
-
-def _write_parquet(blocks: Blocks, out: Path) -> None:
-    heads, first = next(blocks, ([], []))
-    if not heads:
-        raise ConfigError("the statement has no result to write")
-    try:
-        with pq.ParquetWriter(out, arrow_schema(heads), compression="zstd") as writer:
-            if first and len(first[0]):
-                writer.write_batch(arrow_batch(heads, first))
-            for _, columns in blocks:
-                if columns:
-                    writer.write_batch(arrow_batch(heads, columns))
-    except OSError as error:
-        raise ConfigError(f"{str(out)!r} cannot be written: {error}") from None
-
-
 def _print_list() -> None:
     """Every named query with its parameters and an example."""
+    from counterpoise.clickhouse.namedqueries import named_queries
+
     page = io.StringIO()
     for query in named_queries().values():
         page.write(f"{query.name}\n    {query.description}\n")

@@ -10,8 +10,9 @@ SELECT …
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,7 @@ class NamedQuery:
         for name in given:
             if name not in names:
                 raise ConfigError(
-                    f"query {self.name!r} has no parameter {name!r}: it takes {', '.join(names) or 'none'}"
+                    f"query {self.name!r} has no parameter {name!r}{_near(name, names)}: it takes {', '.join(names) or 'none'}"
                 )
         bound: dict[str, str] = {}
         for parameter in self.parameters:
@@ -93,8 +94,15 @@ def named_queries() -> dict[str, NamedQuery]:
 
 
 def named_query(name: str) -> NamedQuery:
-    """One of them; ConfigError lists the names where there is none of this one."""
+    """One of them; ConfigError says which name is near, or where the names are listed."""
     queries = named_queries()
     if name not in queries:
-        raise ConfigError(f"there is no query named {name!r}: {', '.join(queries)}")
+        near = _near(name, queries) or f" among {', '.join(queries)}"
+        raise ConfigError(f"there is no query named {name!r}{near}; `counterpoise sql --list` shows what each answers")
     return queries[name]
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """` (did you mean …?)` with the known names that `name` is probably a slip of; empty where there is none."""
+    near = difflib.get_close_matches(name, list(known), 3)
+    return f" (did you mean {' or '.join(near)}?)" if near else ""

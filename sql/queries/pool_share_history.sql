@@ -8,5 +8,6 @@
 SELECT height, time, blocks, n, unknown, share, share_upper
 FROM share_history(pool = {pool:String}, window = {window:UInt16})
 WHERE chain = {chain:String}
+  AND NOT throwIf({pool:String} NOT IN (SELECT slug FROM pool_names) AND (SELECT count() FROM pool_names) > 0, 'no pool has this slug: counterpoise pools list, or the view pool_names, shows them')
   AND (height % {step:UInt32} = 0 OR height = (SELECT max(height) FROM blocks WHERE chain = {chain:String}))
 ORDER BY height

@@ -1,10 +1,13 @@
 -- name: recompute_concentration
 -- description: Counts of one window, counted again from the blocks beside what is stored, for the raw view: they must be equal
 -- param chain String = bitcoin | chain
--- param height UInt32 | last height of the window
+-- param height UInt32 = 0 | last height of the window; 0 for the newest
 -- param window UInt16 = 1008 | trailing window in blocks
 -- example: counterpoise sql --name recompute_concentration --param height=900000
+WITH
+    if({height:UInt32} = 0, (SELECT max(height) FROM latest_concentration WHERE chain = {chain:String}), {height:UInt32}) AS last
 SELECT
+    last AS height,
     sum(blocks) AS counted_n,
     sumIf(blocks, pool = 'unknown') AS counted_unknown,
     countIf(pool != 'unknown') AS counted_pools,
@@ -21,12 +24,12 @@ FROM
 (
     SELECT pool, count() AS blocks
     FROM blocks
-    WHERE chain = {chain:String} AND height > toInt64({height:UInt32}) - {window:UInt16} AND height <= {height:UInt32}
+    WHERE chain = {chain:String} AND height > toInt64(last) - {window:UInt16} AND height <= last
     GROUP BY pool
 ) AS counted
 CROSS JOIN
 (
     SELECT n, unknown, pools_seen, leaders, s2
     FROM concentration
-    WHERE chain = {chain:String} AND view = 'raw' AND window_blocks = {window:UInt16} AND height = {height:UInt32}
+    WHERE chain = {chain:String} AND view = 'raw' AND window_blocks = {window:UInt16} AND height = last
 ) AS s

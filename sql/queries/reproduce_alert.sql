@@ -1,13 +1,15 @@
 -- name: reproduce_alert
 -- description: One step of an alert, and its value computed again from the blocks, under the attribution set that it names: without the stored concentration
--- param alert String | alert id, 16 hexadecimal digits
--- param sequence UInt32 = 0 | step of the alert
+-- param alert String = '' | alert id, 16 hexadecimal digits; empty for the last step that fired
+-- param sequence UInt32 = 0 | step of that alert
 -- example: counterpoise sql --name reproduce_alert --param alert=0123456789abcdef --param sequence=1
 WITH
     (
         SELECT (chain, attribution_id, view, assumeNotNull(from_height), assumeNotNull(height), value, counts, n, reproduce_sql)
         FROM alert_events
-        WHERE alert_id = {alert:String} AND sequence = {sequence:UInt32}
+        WHERE if({alert:String} = '', state = 'firing' AND height IS NOT NULL, alert_id = {alert:String} AND sequence = {sequence:UInt32})
+        ORDER BY event_time DESC, alert_id, sequence DESC
+        LIMIT 1
     ) AS step
 SELECT
     step.1 AS chain,

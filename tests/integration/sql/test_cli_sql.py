@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +28,7 @@ from tests.engines import ClickHouseServer, as_environment
 from tests.integration.sql.sample import LAST, block, dead_letter
 
 Cli = Callable[..., tuple[int, str, str]]
+COMMAND = (sys.executable, "-m", "counterpoise")
 
 
 @pytest.fixture
@@ -98,10 +103,87 @@ def test_parquet_goes_to_a_file(cli: Cli, tmp_path: Path) -> None:
     assert table.num_rows == 400
     assert str(table.schema.field("time").type) == "timestamp[ms, tz=UTC]"
     assert table.column("top4_share").to_pylist()[-1] == 112 / 144
-    assert cli("sql", "SELECT 1", "--format", "parquet")[::2] == (
-        2,
-        "counterpoise: Parquet is written to a file: add --out FILE\n",
+
+
+def test_parquet_can_be_sent_on(cli: Cli) -> None:
+    done = subprocess.run(
+        [*COMMAND, "sql", "SELECT toUInt8(7) AS n", "--format", "parquet"], capture_output=True, check=True
     )
+    assert pq.read_table(io.BytesIO(done.stdout)).to_pydict() == {"n": [7]}
+
+
+def test_ctrl_c_ends_the_query_on_the_server(cli: Cli, sample: ClickHouse) -> None:
+    endless = "SELECT sum(cityHash64(number, 77)) FROM numbers(100000000000)"
+    running = "SELECT count() FROM system.processes WHERE query LIKE 'SELECT sum(cityHash64(number, 77))%'"
+    with subprocess.Popen([*COMMAND, "sql", endless], stderr=subprocess.PIPE, text=True) as asking:
+        _until(lambda: sample.query(running) == [(1,)])
+        asking.send_signal(signal.SIGINT)
+        assert asking.wait(timeout=30) == 130
+        assert asking.stderr is not None
+        assert "Traceback" not in asking.stderr.read()
+    _until(lambda: sample.query(running) == [(0,)])
+
+
+def _until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.csv", "n,s\n1,a|b\n"),
+        ("x.jsonl", '{"n": 1, "s": "a|b"}\n'),
+        ("x.json", '[\n{"n": 1, "s": "a|b"}\n]\n'),
+        ("x.MD", "| n | s |\n| ---: | --- |\n| 1 | a\\|b |\n"),
+    ],
+)
+def test_the_name_of_the_file_says_the_format(cli: Cli, tmp_path: Path, name: str, content: str) -> None:
+    path = tmp_path / name
+    assert cli("sql", "SELECT 1 AS n, 'a|b' AS s", "--out", str(path)) == (0, "", "")
+    assert path.read_text() == content
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("what was there\n")
+    half_way = "SELECT throwIf(number = 200000) FROM numbers(300000) SETTINGS max_block_size = 1000"
+    code, _, err = cli("sql", half_way, "--out", str(path))
+    assert code == 2, err
+    assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("x.csv", "what was there\n")]
+    assert cli("sql", "SELECT 1 AS n", "--out", str(path)) == (0, "", "")
+    assert path.read_text() == "n\n1\n"
+
+
+def test_a_mistake_is_pointed_at(cli: Cli) -> None:
+    code, out, err = cli("sql", "SELECT height\nFROM blocks\nWHERE height >> 3 LIMT 4")
+    assert (code, out) == (2, "")
+    line, shown, mark = err.splitlines()
+    assert line.startswith("counterpoise: ClickHouse refuses the query at line 3, column 15: Syntax error: ")
+    assert line.endswith("(code 62)")
+    assert shown == "  WHERE height >> 3 LIMT 4"
+    assert mark == "  " + " " * 14 + "^"
+    code, _, err = cli("sql", "SELECT height, top4_shar FROM latest_concentration")
+    line, shown, mark = err.splitlines()
+    assert line.startswith("counterpoise: ClickHouse refuses the query at line 1, column 16: ")
+    assert "`top4_share`" in line or "'top4_share'" in line
+    assert shown[mark.index("^") :].startswith("top4_shar")
+
+
+def test_the_name_of_a_stored_query_is_recognised(cli: Cli) -> None:
+    assert "a stored query is asked by --name top4_breaches" in cli("sql", "top4_breach")[2]
+    assert "there is no query named 'top4_breach' (did you mean top4_breaches" in cli("sql", "--name", "top4_breach")[2]
+    said = cli("sql", "--name", "top4_breaches", "--param", "windw=144")[2]
+    assert "has no parameter 'windw' (did you mean window?)" in said
+
+
+def test_a_named_query_is_shown(cli: Cli) -> None:
+    code, out, _ = cli("sql", "--name", "top4_breaches", "--show")
+    assert code == 0
+    assert out.startswith("-- name: top4_breaches\n")
+    assert "FROM concentration" in out
 
 
 def test_a_table_for_people_stops_and_says_so(cli: Cli) -> None:
@@ -118,10 +200,12 @@ def test_a_table_for_people_stops_and_says_so(cli: Cli) -> None:
     assert "400 rows" in out
 
 
-def test_a_wide_row_is_a_record(cli: Cli) -> None:
-    code, out, _ = cli("sql", "SELECT * FROM latest_concentration LIMIT 1")
+def test_a_wide_table_is_turned(cli: Cli) -> None:
+    code, out, _ = cli(
+        "sql", "SELECT * FROM latest_concentration WHERE chain = 'bitcoin' ORDER BY view, window_blocks LIMIT 1"
+    )
     assert code == 0
-    assert "--- row 1\n" in out
+    assert "-----------------------  row 1\n" in out
     assert "top4_share               0.777778\n" in out
 
 
@@ -135,18 +219,16 @@ def test_parameters_of_ad_hoc_sql(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["SELEC 1"], "counterpoise: ClickHouse refuses the query: Syntax error: "),
-        (
-            ["SELECT nope FROM blocks"],
-            "counterpoise: ClickHouse refuses the query: Unknown expression identifier `nope`",
-        ),
+        (["SELECT {a:UInt8} + 1"], "counterpoise: ClickHouse refuses the query: "),
+        ([""], "counterpoise: there is no SQL in it"),
         (["SELECT {a:UInt8}", "--param", "a=many"], "counterpoise: ClickHouse refuses the query: "),
         (["SELECT {a:UInt8}"], "counterpoise: ClickHouse refuses the query: "),
-        (["SELECT 1; SELECT 2"], "counterpoise: ClickHouse refuses the query: "),
         (["SELECT 1", "--param", "a"], "counterpoise: --param takes NAME=VALUE, not 'a'"),
         ([], "counterpoise: give SQL, or --name and a query's name"),
         (["SELECT 1", "--name", "top4_breaches"], "counterpoise: give SQL, or --name and a query's name"),
-        (["--name", "nope"], "counterpoise: there is no query named 'nope': alert_history, "),
+        (["--name", "nope"], "counterpoise: there is no query named 'nope' among alert_history, "),
+        (["--show"], "counterpoise: give SQL, or --name and a query's name"),
+        (["SELECT 1", "--out", "x.what"], "counterpoise: --out 'x.what': its name does not say which format"),
         (["--name", "top4_breaches", "--param", "x=1"], "counterpoise: query 'top4_breaches' has no parameter 'x'"),
         (
             ["SELECT 1", "--out", "/nowhere/x.csv"],

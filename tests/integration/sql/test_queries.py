@@ -82,6 +82,48 @@ def test_share_history_has_every_step_and_the_newest(sample: ClickHouse) -> None
     assert rows[-1]["share"] == 32 / 144
 
 
+def test_a_slug_that_no_pool_has_is_said(sample: ClickHouse) -> None:
+    with pytest.raises(Exception, match="no pool has this slug"):
+        ask(sample, "pool_share_history", pool="AntPool", window="144")
+
+
+def test_pools_that_moved(sample: ClickHouse) -> None:
+    # The blocks of 22 July 2023 from 04:26:40 on are 118 (600 s apart), heights 800000 to 800117; those of the 23rd are 144.
+    rows = {
+        r["pool"]: r
+        for r in ask(sample, "pools_moved", from_day="2023-07-22", change_day="2023-07-23", to_day="2023-07-24")
+    }
+    names = ("foundry-usa", "antpool", "foundry-usa", "f2pool", "foundry-usa", "antpool", "viabtc", "ocean", "unknown")
+    before = [names[height % 9] for height in range(800_000, 800_118)]
+    after = [names[height % 9] for height in range(800_118, 800_118 + 144)]
+    assert sum(row["blocks_before"] for row in rows.values()) == 118
+    for pool in set(names):
+        assert (rows[pool]["blocks_before"], rows[pool]["blocks_after"]) == (before.count(pool), after.count(pool)), (
+            pool
+        )
+        assert rows[pool]["change"] == pytest.approx(after.count(pool) / 144 - before.count(pool) / 118, abs=1e-15)
+
+
+def test_both_views_and_their_difference(sample: ClickHouse) -> None:
+    # f2pool's blocks are antpool's owner's: 128/144 against 112/144. HHI of 48, 32, 16, 16, 16 of 144, and of 48, 48, 16, 16.
+    rows = ask(sample, "entity_minus_raw", window="144", step="100")
+    assert [row["height"] for row in rows] == [800_200, 800_300]
+    last = rows[-1]
+    assert last["top4_difference"] == pytest.approx(16 / 144, abs=1e-15)
+    assert last["raw_hhi_10000"] == pytest.approx(10_000 * (48**2 + 32**2 + 3 * 16**2) / 144**2, abs=1e-9)
+    assert last["entity_hhi_10000"] == pytest.approx(10_000 * (2 * 48**2 + 2 * 16**2) / 144**2, abs=1e-9)
+    # More than 72 of 144: 48 + 32 = 80; 48 + 48 = 96.
+    assert (last["raw_nakamoto_half"], last["entity_nakamoto_half"]) == (2, 2)
+
+
+def test_a_month_by_its_windows(sample: ClickHouse) -> None:
+    [month] = ask(sample, "monthly_concentration", window="144")
+    assert (str(month["month"]), month["heights"]) == ("2023-07-01", 257)
+    assert month["mean_top4_share"] == pytest.approx(112 / 144, abs=1e-12)
+    assert month["mean_unknown_ratio"] == pytest.approx(16 / 144, abs=1e-12)
+    assert (month["lowest_nakamoto_half"], month["highest_nakamoto_half"]) == (2, 2)
+
+
 def test_windows_side_by_side(sample: ClickHouse) -> None:
     rows = ask(sample, "window_comparison")
     assert [(row["window_blocks"], row["blocks"]) for row in rows] == [(144, 144), (1008, 400)]
@@ -129,6 +171,16 @@ def test_stored_concentration_is_what_the_blocks_say(sample: ClickHouse) -> None
         assert row["equal"] == 1, row
 
 
+def test_defaults_speak_of_the_newest(sample: ClickHouse) -> None:
+    [counted] = ask(sample, "recompute_concentration", window="144")
+    assert (counted["height"], counted["equal"]) == (LAST, 1)
+    assert ask(sample, "reproduce_alert") == ask(sample, "reproduce_alert", alert=ALERT, sequence="1")
+
+
+def test_every_parameter_of_every_query_has_a_default() -> None:
+    assert [f"{q.name} {p.name}" for q in named_queries().values() for p in q.parameters if p.default is None] == []
+
+
 def test_dead_letters_by_reason(sample: ClickHouse) -> None:
     [row] = ask(sample, "dead_letter_reasons")
     assert (row["reason"], row["letters"], row["not_replayed"]) == ("bad-event", 2, 2)
@@ -136,13 +188,4 @@ def test_dead_letters_by_reason(sample: ClickHouse) -> None:
 
 def test_every_query_answers_on_an_empty_dataset(empty: ClickHouse) -> None:
     for query in named_queries().values():
-        given = {"alert": "0" * 16, "height": "1"}
-        empty.query(query.sql, query.bind({p.name: given[p.name] for p in query.parameters if p.name in given}))
-
-
-def test_the_recipe_of_a_reader_parses(sample: ClickHouse) -> None:
-    from counterpoise.clickhouse.sqlfiles import split_statements, sql_root
-
-    for statement in split_statements((sql_root() / "recipes" / "read_only_user.sql").read_text()):
-        [(formatted,)] = sample.query("SELECT formatQuery({text:String})", {"text": statement})
-        assert formatted
+        empty.query(query.sql, query.bind({}))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import secrets
 from itertools import pairwise
 from typing import Any
 
-from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.migrations import migrate, read_migrations
 from counterpoise.clickhouse.namedqueries import named_queries
 from counterpoise.clickhouse.sqlfiles import sql_files
+from counterpoise.contracts.datasets import Dataset
+from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, SUPERSEDED, block, insert_all, insert_what_lost
 
 PARAMETERS = {
@@ -71,6 +75,19 @@ def test_everything_twice_and_an_older_version_late_change_no_answer(own_sample:
     ):
         own_sample.execute(f"OPTIMIZE TABLE {table} FINAL")
     assert everything(own_sample) == once
+
+
+def test_an_upgrade_of_a_dataset_changes_no_answer(clickhouse: ClickHouseServer) -> None:
+    dataset = Dataset(f"v_{secrets.token_hex(6)}", "simulated")
+    migrate(clickhouse.target, dataset, migrations=read_migrations()[:8])
+    with connect(clickhouse.target, dataset.name) as ch:
+        insert_all(ch, 100)
+        insert_what_lost(ch)
+        before = everything(ch)
+        assert migrate(clickhouse.target, dataset) == [migration.title for migration in read_migrations()[8:]]
+        after = everything(ch)
+        ch.execute("DROP DATABASE {name:Identifier} SYNC", {"name": dataset.name})
+    assert {name: after[name] for name in before} == before
 
 
 def test_blocks_are_the_best_chain(sample: ClickHouse) -> None:

@@ -1,0 +1,89 @@
+"""A registry file as it is read from this machine or fetched over HTTPS, with limits."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+import httpx
+
+from counterpoise.errors import ConfigError, RetryableError
+from counterpoise.pools.importers import MAX_IMPORT_BYTES
+
+FETCH_TIMEOUT_SECONDS = 30.0
+MAX_REDIRECTS = 3
+
+
+def read_source(source: str) -> bytes:
+    """The bytes of a file or https URL; ConfigError where it cannot be read, RetryableError where its server is away."""
+    if "://" in source:
+        return _fetch(source)
+    path = Path(source)
+    try:
+        if path.stat().st_size > MAX_IMPORT_BYTES:
+            raise ConfigError(
+                f"{source}: {path.stat().st_size} bytes, expected a registry of at most {MAX_IMPORT_BYTES}"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{source}: cannot be read: {error.strerror}; name a file or an https URL") from error
+
+
+def _fetch(url: str) -> bytes:
+    """Return what a URL holds; https only (or any loopback address), each redirect checked alike, size and time limited."""
+    try:
+        for _ in range(MAX_REDIRECTS + 1):
+            is_loopback = _checked_host(url)
+            # A proxy from the environment cannot reach this machine's loopback.
+            with (
+                httpx.Client(timeout=FETCH_TIMEOUT_SECONDS, trust_env=not is_loopback) as client,
+                client.stream("GET", url) as response,
+            ):
+                if response.is_redirect and response.next_request is not None:
+                    url = str(response.next_request.url)
+                    continue
+                return _body(url, response)
+    except httpx.InvalidURL as error:
+        raise ConfigError(f"{url}: not a URL: {error}") from error
+    except httpx.HTTPError as error:
+        raise RetryableError(
+            f"{url}: cannot be fetched: {error or type(error).__name__}; try again or download it by hand"
+        ) from error
+    raise ConfigError(f"{url}: more than {MAX_REDIRECTS} redirects; name the final address")
+
+
+def _checked_host(url: str) -> bool:
+    """Return whether a URL that may be fetched is on this machine; ConfigError where it may not be fetched."""
+    parts = urlsplit(url)
+    is_loopback = _is_loopback(parts.hostname or "")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback):
+        raise ConfigError(f"{url}: expected an https URL (http only on this machine), or a file")
+    return is_loopback
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _body(url: str, response: httpx.Response) -> bytes:
+    if response.status_code != httpx.codes.OK:
+        _refused(url, response.status_code)
+    chunks: list[bytes] = []
+    size = 0
+    for chunk in response.iter_bytes():
+        size += len(chunk)
+        if size > MAX_IMPORT_BYTES:
+            raise ConfigError(f"{url}: more than {MAX_IMPORT_BYTES} bytes, expected a registry")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _refused(url: str, status: int) -> NoReturn:
+    if status >= 500 or status == httpx.codes.TOO_MANY_REQUESTS:
+        raise RetryableError(f"{url}: answered {status}; try again later")
+    raise ConfigError(f"{url}: answered {status}, expected 200; check the address")

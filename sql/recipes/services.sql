@@ -1,0 +1,66 @@
+-- One user for each service with the rights that it needs and no other, for a ClickHouse server of your own. Put the dataset's name in place of
+-- `counterpoise` before each dot, and run this as an administrator after `counterpoise migrate`:
+--
+--   clickhouse-client --param_ingest_password=… --param_streams_password=… --param_alerts_password=… --param_migrate_password=… \
+--     --multiquery < sql/recipes/services.sql
+--
+-- Views run with the rights of who asks, so everybody needs SELECT on the storage tables too. Nobody but counterpoise_migrate may make or drop
+-- anything, and nobody may ALTER, TRUNCATE or OPTIMIZE: rows are only ever added. Each service is then told who it is:
+--
+--   COUNTERPOISE_CLICKHOUSE__USER=counterpoise_streams_service COUNTERPOISE_CLICKHOUSE__PASSWORD_FILE=… counterpoise run streams
+--
+-- `counterpoise run all` runs every service under one user: give that user the roles of ingest, streams and alerts. People who ask use
+-- read_only_user.sql.
+
+CREATE ROLE IF NOT EXISTS counterpoise_ingest;
+CREATE ROLE IF NOT EXISTS counterpoise_streams;
+CREATE ROLE IF NOT EXISTS counterpoise_alerts;
+CREATE ROLE IF NOT EXISTS counterpoise_migrate;
+
+-- Ingest (blocks and the AI side) looks up what is held, and marks a database that has no mark.
+GRANT SELECT ON counterpoise.* TO counterpoise_ingest;
+GRANT INSERT ON counterpoise.datasets_log TO counterpoise_ingest;
+
+-- Streams writes facts and what follows from them. `counterpoise pools reattribute` and `counterpoise dlq replay` write no more than it does.
+GRANT SELECT ON counterpoise.* TO counterpoise_streams;
+GRANT INSERT ON counterpoise.datasets_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.epochs_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.blocks_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.attributions_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.attribution_sets_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.attribution_pointer_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.pool_names_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.concentration_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.dead_letters_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.series_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.series_entries_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.release_chunks_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.release_observations_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.release_current_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.releases_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.dispersion_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.placement_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.growth_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.asymmetry_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.asymmetry_parts_log TO counterpoise_streams;
+
+-- Alerts writes what it decided and what it said. `counterpoise alerts mute` writes no more than it does.
+GRANT SELECT ON counterpoise.* TO counterpoise_alerts;
+GRANT INSERT ON counterpoise.datasets_log TO counterpoise_alerts;
+GRANT INSERT ON counterpoise.epochs_log TO counterpoise_alerts;
+GRANT INSERT ON counterpoise.alert_events_log TO counterpoise_alerts;
+GRANT INSERT ON counterpoise.alert_deliveries_log TO counterpoise_alerts;
+GRANT INSERT ON counterpoise.alert_state_log TO counterpoise_alerts;
+GRANT INSERT ON counterpoise.alert_mutes_log TO counterpoise_alerts;
+
+-- `counterpoise migrate` makes the database, its tables and views, and notes that it did. A view that is made anew replaces the old one.
+GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP VIEW, SELECT, INSERT ON counterpoise.* TO counterpoise_migrate;
+
+CREATE USER IF NOT EXISTS counterpoise_ingest_service IDENTIFIED WITH sha256_password BY {ingest_password:String};
+CREATE USER IF NOT EXISTS counterpoise_streams_service IDENTIFIED WITH sha256_password BY {streams_password:String};
+CREATE USER IF NOT EXISTS counterpoise_alerts_service IDENTIFIED WITH sha256_password BY {alerts_password:String};
+CREATE USER IF NOT EXISTS counterpoise_migrate_service IDENTIFIED WITH sha256_password BY {migrate_password:String};
+GRANT counterpoise_ingest TO counterpoise_ingest_service;
+GRANT counterpoise_streams TO counterpoise_streams_service;
+GRANT counterpoise_alerts TO counterpoise_alerts_service;
+GRANT counterpoise_migrate TO counterpoise_migrate_service;

@@ -1,0 +1,58 @@
+"""The recipes for a server of one's own: the engine's parser takes them, and they grant what the code does and no more.
+
+The embedded server's users may make no roles, so that is as far as it goes here.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.sqlfiles import split_statements, sql_files
+
+ROOT = Path(__file__).resolve().parents[3]
+SHARED = {
+    "open_dataset": "datasets_log",
+    "claim_epoch": "epochs_log",
+}
+"""Functions of counterpoise.clickhouse that insert, and where."""
+
+
+@pytest.mark.parametrize("path", sql_files("recipes"), ids=lambda path: path.stem)
+def test_every_statement_parses(sample: ClickHouse, path: Path) -> None:
+    statements = split_statements(path.read_text(encoding="utf-8"))
+    assert statements
+    for statement in statements:
+        [(formatted,)] = sample.query("SELECT formatQuery({text:String})", {"text": statement})
+        assert formatted
+
+
+def granted(role: str) -> set[str]:
+    recipe = (ROOT / "sql" / "recipes" / "services.sql").read_text(encoding="utf-8")
+    return set(re.findall(rf"^GRANT INSERT ON counterpoise\.(\w+) TO {role};$", recipe, re.MULTILINE))
+
+
+def inserted(package: str) -> set[str]:
+    """The tables that a package's code inserts into, by its own hand or through a shared function."""
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / package).rglob("*.py")))
+    own = set(re.findall(r"""insert[,(]\s*"(\w+_log)\"""", code))
+    return own | {table for function, table in SHARED.items() if re.search(rf"\b{function}\b", code)}
+
+
+@pytest.mark.parametrize("package", ["ingest", "streams", "alerts"])
+def test_a_service_may_insert_where_it_does_and_nowhere_else(package: str) -> None:
+    assert granted(f"counterpoise_{package}") == inserted(package)
+
+
+def test_every_stored_table_has_one_writer_at_least(sample: ClickHouse) -> None:
+    stored = {
+        name
+        for (name,) in sample.query(
+            "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine != 'View'"
+        )
+    }
+    written = granted("counterpoise_ingest") | granted("counterpoise_streams") | granted("counterpoise_alerts")
+    assert stored - written == {"migrations_log"}

@@ -1,0 +1,80 @@
+"""`--help` and mistakes in arguments import nothing heavy: a command pays for a library when it runs, not when it is looked at."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = (
+    "aiokafka",
+    "clickhouse_driver",
+    "fastapi",
+    "faust",
+    "httpx",
+    "kafka",
+    "numpy",
+    "pyarrow",
+    "pydantic_settings",
+    "scipy",
+    "slack_sdk",
+    "starlette",
+    "uvicorn",
+)
+
+WALK = """
+import contextlib, io, sys
+import typer.main
+from counterpoise.cli import main
+from counterpoise.cli.lazy import load
+from counterpoise.cli.root import ENTRIES
+
+HEAVY = set(sys.argv[1].split())
+looked_at = []
+
+def look(*arguments):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        code = main([*arguments])
+    loaded = sorted(HEAVY & sys.modules.keys())
+    looked_at.append(f"{' '.join(arguments)}: {code} {loaded}")
+    if loaded:
+        print("\\n".join(looked_at)); sys.exit(1)
+
+look("--help")
+look("--version")
+look("nope")
+for name, entry in ENTRIES.items():
+    look(name, "--help")
+    look(name, "--nope")
+    for member in getattr(load(name, entry), "commands", {}):
+        look(name, member, "--help")
+        look(name, member, "--nope")
+look("sql")
+look("sql", "SELECT 1", "--format", "nope")
+look("sql", "--name", "nope")
+look("sql", "--list")
+look("alerts", "mute")
+look("backfill")
+print("\\n".join(looked_at))
+"""
+
+
+@pytest.fixture(scope="module")
+def looks() -> list[str]:
+    """Every command's help and a mistake in its arguments, one after the other in one new process: `arguments: exit code, heavy`."""
+    done = subprocess.run([sys.executable, "-c", WALK, " ".join(HEAVY)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def test_nothing_heavy_is_imported_before_a_command_runs(looks: list[str]) -> None:
+    assert len(looks) > 50
+    assert [look for look in looks if not look.endswith(" []")] == []
+
+
+def test_help_ends_with_zero_and_a_mistake_with_two(looks: list[str]) -> None:
+    for look in looks:
+        arguments, _, rest = look.rpartition(": ")
+        right = arguments.endswith(("--help", "--version", "--list"))
+        assert rest.split()[0] == ("0" if right else "2"), look
