@@ -40,15 +40,16 @@ Row = dict[str, Any]
 class _Asker:
     """Asks by name and remembers how, so that a reader can ask again."""
 
-    def __init__(self, clickhouse: ClickHouse) -> None:
+    def __init__(self, clickhouse: ClickHouse, dataset: str) -> None:
         self._clickhouse = clickhouse
+        self._dataset = dataset
         self.questions: dict[str, Question] = {}
 
     def ask(self, topic: str, name: str, **given: object) -> list[Row]:
         """The rows of a named query by column; how it was asked is kept under `topic`."""
         query = named_query(name)
         values = {key: str(value) for key, value in given.items()}
-        self.questions[topic] = Question(_command(name, values), query.sql)
+        self.questions[topic] = Question(_command(self._dataset, name, values), query.sql)
         names: list[str] = []
         rows: list[Row] = []
         for heads, columns in self._clickhouse.stream(query.sql, query.bind(values)):
@@ -57,9 +58,9 @@ class _Asker:
         return rows
 
 
-def _command(name: str, values: Mapping[str, str]) -> str:
+def _command(dataset: str, name: str, values: Mapping[str, str]) -> str:
     parameters = (part for key, value in values.items() for part in ("--param", f"{key}={value}"))
-    return shlex.join(["counterpoise", "sql", "--name", name, *parameters])
+    return shlex.join(["counterpoise", "--dataset", dataset, "sql", "--name", name, *parameters])
 
 
 def gather(
@@ -77,7 +78,7 @@ def gather(
     `since` leaves out what is older in every history: a day, or so long before the newest block. `line` is the rule that is
     drawn; without one the report is about pools and windows of WINDOW_BLOCKS.
     """
-    asker = _Asker(clickhouse)
+    asker = _Asker(clickhouse, dataset)
     window = line.window_blocks if line else WINDOW_BLOCKS
     view = line.view if line else VIEWS[0]
     start = _start(clickhouse, chain, since)
@@ -172,7 +173,7 @@ def _leaders(asker: _Asker, chain: str, now: MiningNow) -> list[PoolShare]:
 
 def gap_rows(clickhouse: ClickHouse, chain: str) -> list[GapRow]:
     """Both sides at the ends of quarters and at the tip, as far as they are scored."""
-    return _gap(_Asker(clickhouse), chain, EPOCH)
+    return _gap(_Asker(clickhouse, clickhouse.database), chain, EPOCH)
 
 
 def _gap(asker: _Asker, chain: str, first_day: date) -> list[GapRow]:

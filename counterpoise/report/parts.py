@@ -50,8 +50,9 @@ def facts(pairs: Sequence[tuple[str, str]]) -> str:
 
 def section(name: str, title: str, lede_markup: str, *content_markup: str) -> str:
     """A part of the page under a heading and a few lines on how to read it."""
+    lede = f'<p class="lede">{unbroken(lede_markup)}</p>' if lede_markup else ""
     return (
-        f'<section aria-labelledby="{name}"><h2 id="{name}">{text_of(title)}</h2><p class="lede">{unbroken(lede_markup)}</p>'
+        f'<section aria-labelledby="{name}"><h2 id="{name}">{text_of(title)}</h2>{lede}'
         f"{''.join(content_markup)}</section>\n"
     )
 

@@ -114,7 +114,7 @@ def test_everything_that_the_report_says_is_what_sql_says(whole: ClickHouse) -> 
         "mining is in fewer hands than AI",
         "up from 28.6 % to 50.0 %",
         "75 %77.78 %",
-        "--name share_over_time --param chain=bitcoin --param view=raw --param window=144",
+        "counterpoise --dataset s sql --name share_over_time --param chain=bitcoin --param view=raw --param window=144",
     ):
         assert part in said, part
 
