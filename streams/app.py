@@ -13,7 +13,7 @@ from counterpoise.kafka.lag import group_id
 from counterpoise.settings import Settings
 from streams.transport import FAUST_LOG, PromptTransport
 
-_COMMIT_INTERVAL_SECONDS = 1.0
+_COMMIT_INTERVAL_SECONDS = 0.5
 _MAX_POLL_INTERVAL_SECONDS = 86_400.0
 """A sink that is down is waited for; the wait must not cost the partition, whose owner would only meet the same sink."""
 

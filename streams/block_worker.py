@@ -29,6 +29,9 @@ from streams.store import Store
 
 REQUEST_AGAIN_SECONDS = 15.0
 
+_ROLE = "streams:"
+"""Before a chain: under which its writers claim their epochs; `reattribute` is one of them."""
+
 
 @lru_cache(maxsize=1024)
 def _partition(chain: str) -> int:
@@ -44,10 +47,6 @@ def _fault(event: BlockEvent, message: RawMessage) -> Fault | None:
         "wrong-partition",
         f"chain {event.chain!r} belongs to partition {expected}, not {message.partition}: the message's key is not the chain",
     )
-
-
-_ROLE = "streams:"
-"""Before a chain: under which its writers claim their epochs; `reattribute` is one of them."""
 
 
 @dataclass(slots=True)

@@ -17,8 +17,9 @@ from tests.integration.streams.tables import assert_consistent
 
 SEED = 20_211_101
 
-# From before the attribution outage (2021-06 … 2022-06) to after the first date of the entity map (2022-07-01).
-OUTAGE = (684_000, 744_200)
+# From within the attribution outage (2021-06 … 2022-06), a month before November 2021, to after the first date of the entity map
+# (2022-07-01).
+OUTAGE = (702_000, 744_200)
 OUTAGE_NOVEMBER = range(707_634, 712_011)  # heights of 2021-11 in the reference file
 MONTHS = {"june-2024": (845_900, 850_250), "april-2025": (890_250, 894_750)}
 FORK_DEPTH = 5

@@ -19,7 +19,6 @@ from tests.integration.streams.line import Line
 from tests.integration.streams.tables import assert_consistent
 
 SEED = 10_000
-MALFORMED = 10_000
 NOISE_BYTES = 900_000
 NOISY = 12
 """How many are 900 kB each; the rest is small, or the test would measure the disk."""
@@ -162,18 +161,19 @@ class Malformer:
 
 
 @pytest.mark.timeout(240)
-def test_ten_thousand_malformed_messages_between_good_ones(line: Line) -> None:
+@pytest.mark.parametrize("malformed", [1_500, pytest.param(10_000, marks=pytest.mark.soak)])
+def test_malformed_messages_between_good_ones(line: Line, malformed: int) -> None:
     print(f"seed {SEED}")
     draw = random.Random(SEED)
     spoil = Malformer(line, draw)
-    good = branch(3_000)
+    good = branch(malformed // 3)
     worker = line.start(settings={"COUNTERPOISE_STREAMS__TAKE_MESSAGES": "100"})
     values: list[bytes | None] = []
     reasons: Counter[str] = Counter()
     by_message: list[int] = []
     at = 0
-    noisy = set(draw.sample(range(MALFORMED), NOISY))
-    for number in range(MALFORMED):
+    noisy = set(draw.sample(range(malformed), NOISY))
+    for number in range(malformed):
         value, expected = spoil.noise() if number in noisy else spoil.ways[number % len(spoil.ways)]()
         values.append(value)
         reasons.update(expected)
@@ -188,7 +188,7 @@ def test_ten_thousand_malformed_messages_between_good_ones(line: Line) -> None:
                 reasons["bad-event"] += 1
             values.append(json.dumps(spoil.document(events=events)).encode())
     values.append(line.envelope(good[at:]))
-    assert len([count for count in by_message if count]) == MALFORMED
+    assert len([count for count in by_message if count]) == malformed
     line.send_raw(values)
     line.drain(120)
 
@@ -212,6 +212,7 @@ def test_ten_thousand_malformed_messages_between_good_ones(line: Line) -> None:
     assert worker.stop() == 0, worker.tail()
 
 
+@pytest.mark.kafka
 def test_foreign_keys_and_letters_of_other_services(line: Line) -> None:
     """An event under another chain's key has neither order nor one owner: it is buried. Letters that come are stored as they are."""
     good = branch(20)

@@ -21,6 +21,7 @@ from tests.integration.streams.tables import assert_consistent, assert_same
 from tests.integration.streams.test_reorgs import assert_chain
 
 
+@pytest.mark.kafka
 @pytest.mark.timeout(180)
 def test_a_worker_that_sleeps_through_its_replacement_loses(
     engines: Engines, parts: list[Part], undisturbed: Line

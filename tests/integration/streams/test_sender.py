@@ -74,8 +74,11 @@ def test_a_stop_ends_the_wait(tmp_path: Path) -> None:
     async def run(status: ServiceStatus) -> None:
         app = app_on(f"127.0.0.1:{free_port()}", tmp_path)
         sender = Sender(app.maybe_start_producer, "sending", Patience(status, SystemClock(), lambda: True))
-        with pytest.raises(StoppingError, match="stopped while waiting for kafka"):
-            await asyncio.wait_for(sender.send(BLOCK_REQUESTS, "bitcoin", b"please"), 20)
+        try:
+            with pytest.raises(StoppingError, match="stopped while waiting for kafka"):
+                await asyncio.wait_for(sender.send(BLOCK_REQUESTS, "bitcoin", b"please"), 20)
+        finally:
+            await app.producer.stop()
 
     with ServiceStatus("streams", tmp_path / "run", SystemClock()) as status:
         asyncio.run(run(status))

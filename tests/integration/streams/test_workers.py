@@ -1,0 +1,187 @@
+"""The three workers in one thread, on a real ClickHouse and without a broker: what one tells the other is carried over by hand."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.epochs import claim_epoch
+from counterpoise.clickhouse.migrations import migrate
+from counterpoise.clock import SystemClock
+from counterpoise.contracts.base import Contract
+from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
+from counterpoise.contracts.datasets import Dataset
+from counterpoise.contracts.envelope import encode
+from counterpoise.contracts.pairs import PAIR_KIND, PairEvent
+from counterpoise.contracts.releases import RELEASE_KIND, ReleaseEvent
+from counterpoise.contracts.topics import BLOCKS, EDGE_AI, PAIRS, Topic
+from counterpoise.deadletter_limit import DeadLetterLimit
+from counterpoise.kafka.partition import partition_of
+from counterpoise.series.load import load_catalogue
+from counterpoise.series.release import to_events
+from counterpoise.telemetry.status import ServiceStatus
+from streams.block_worker import BlockWorker
+from streams.dead_letter_box import RawMessage
+from streams.market_worker import MarketWorker
+from streams.pair_worker import PairWorker
+from streams.pairs import score_pair_events
+from streams.releases import MAX_INCOMPLETE_RELEASES
+from streams.store import Store
+from streams.waiting import Patience
+from tests.engines import ClickHouseServer
+from tests.integration.market_line.feed import epoch
+from tests.integration.market_line.script import chain, restated
+from tests.integration.streams.blocks import block, branch
+
+DATASET = "by_hand"
+
+
+@dataclass
+class Workers:
+    """One of each, and what they would have sent."""
+
+    ch: ClickHouse
+    blocks: BlockWorker
+    market: MarketWorker
+    pairs: PairWorker
+    status: ServiceStatus
+    _offsets: Iterator[int] = field(default_factory=itertools.count)
+
+    def take_over(self) -> None:
+        """Every partition of every topic."""
+        self.pairs.assign(frozenset(range(PAIRS.partitions)))
+        self._tell(self.market.assign(frozenset(range(EDGE_AI.partitions))))
+        self.blocks.assign(frozenset(range(BLOCKS.partitions)))
+
+    def send_blocks(self, events: Sequence[BlockEvent]) -> None:
+        catalogue = load_catalogue()
+        for score in self.blocks.handle([self.message(BLOCKS, events[0].chain, events, BLOCK_KIND)]):
+            self._tell(score_pair_events(catalogue, score))
+
+    def send_chunks(self, events: Sequence[ReleaseEvent]) -> None:
+        self._tell(self.market.handle([self.message(EDGE_AI, events[0].series, events, RELEASE_KIND)]))
+
+    def message(self, topic: Topic, key: str, events: Sequence[Contract], kind: str) -> RawMessage:
+        value = encode(events, kind=kind, dataset=DATASET, producer="test", sent_at_ms=1)
+        partition = partition_of(key.encode(), topic.partitions)
+        return RawMessage(topic.full_name(DATASET), partition, next(self._offsets), key.encode(), value)
+
+    def _tell(self, events: Sequence[PairEvent]) -> None:
+        if events:
+            self.pairs.handle([self.message(PAIRS, event.key, [event], PAIR_KIND) for event in events])
+
+
+@pytest.fixture
+def workers(clickhouse: ClickHouseServer, tmp_path: Path) -> Iterator[Workers]:
+    migrate(clickhouse.target, Dataset(DATASET, "historical"))
+    clients = [connect(clickhouse.target, DATASET) for _ in range(4)]
+    with ServiceStatus("streams", tmp_path, SystemClock()) as status:
+        patience = Patience(status, SystemClock(), lambda: False)
+        stores = [Store(client, patience) for client in clients]
+        limit = DeadLetterLimit(0, 0.5)
+        catalogue = load_catalogue()
+        made = Workers(
+            clients[3],
+            BlockWorker(stores[0], dataset=DATASET, limit=limit),
+            MarketWorker(stores[1], dataset=DATASET, catalogue=catalogue, limit=limit),
+            PairWorker(stores[2], dataset=DATASET, catalogue=catalogue, month_ends_only=True),
+            status,
+        )
+        made.take_over()
+        yield made
+        for worker in (made.blocks, made.market, made.pairs):
+            worker.close()
+    clients[3].execute(f"DROP DATABASE {DATASET} SYNC")
+    clients[3].close()
+
+
+def test_a_release_that_was_forgotten_and_sent_again_is_joined(workers: Workers) -> None:
+    """The worker of pairs has seen its first chunk, saw it deleted, and must take it in when it comes again."""
+    workers.send_blocks(chain())
+    late = restated(epoch()[-3], date(2026, 5, 1), 1.7)
+    first, second = to_events(late, len(late.observations) // 2 + 1)
+    workers.send_chunks([first])
+    whole, other = to_events(epoch()[0]), to_events(epoch()[1])
+    workers.send_chunks(whole)  # makes the worker of pairs look
+    for number in range(MAX_INCOMPLETE_RELEASES):
+        begun = restated(epoch()[0], date(2026, 5, 2) + timedelta(days=number), 2.0 + number)
+        workers.send_chunks(to_events(begun, len(begun.observations) // 2 + 1)[:1])
+    workers.send_chunks(other)
+    assert workers.ch.query("SELECT reason, count() FROM dead_letters GROUP BY reason") == [("too-many-incomplete", 1)]
+    workers.send_chunks([first, second])
+    joined = {
+        row[0] for row in workers.ch.query("SELECT DISTINCT release_id FROM asymmetry WHERE knowledge = 'latest'")
+    }
+    assert joined == {late.release_id}, "the latest period that had ended"
+
+
+def test_an_orphan_that_is_pushed_out_becomes_a_letter_of_its_own_chain(workers: Workers) -> None:
+    """Two chains in one batch: the letter stands in the message that pushed the orphan out, and can be sent again from there."""
+    common = branch(3)
+    orphan = block(common[-1].height + 5, "ab" * 32)
+    workers.send_blocks([*common, orphan])
+    # Its parent turns up at a height that does not fit; another chain's message comes last.
+    parent = block(common[-1].height + 1, common[-1].hash).model_copy(update={"hash": "ab" * 32})
+    other = branch(2, chain="other")
+    messages = [
+        workers.message(BLOCKS, "bitcoin", [parent], BLOCK_KIND),
+        workers.message(BLOCKS, "other", other, BLOCK_KIND),
+    ]
+    workers.blocks.handle(messages)
+    found = workers.ch.query(
+        "SELECT reason, partition, offset, event_index, key, JSONExtractString(payload, 'hash') FROM dead_letters"
+    )
+    at = messages[0]
+    assert found == [("orphan-dropped", at.partition, at.offset, 0, "bitcoin", orphan.hash)]
+
+
+def test_who_is_overtaken_loads_again_and_who_lost_it_forgets(workers: Workers) -> None:
+    workers.send_blocks(branch(5))
+    workers.send_chunks(to_events(epoch()[0]))
+
+    def epochs() -> dict[str, int]:
+        return dict(
+            workers.ch.query("SELECT role, max(epoch) FROM epochs_log WHERE role NOT LIKE 'pairs:%' GROUP BY role")
+        )
+
+    before = epochs()
+    roles = ("streams:bitcoin", f"market:{epoch()[0].head.series}")
+    assert before.keys() >= set(roles)
+    for role in roles:
+        claim_epoch(workers.ch, role)
+    for _ in range(2):
+        assert [score.height for score in workers.blocks.refresh()] in ([branch(5)[-1].height], [])
+        assert workers.market.refresh() == [], "nothing was missing"
+    assert {role: epochs()[role] - before[role] for role in roles} == dict.fromkeys(roles, 2), "once each"
+    workers.blocks.assign(frozenset())
+    workers.market.assign(frozenset())
+    for role in roles:
+        claim_epoch(workers.ch, role)
+    assert (workers.blocks.refresh(), workers.market.refresh()) == ([], [])
+    assert {role: epochs()[role] - before[role] for role in roles} == dict.fromkeys(roles, 3), "not ours any more"
+
+
+def test_forgetting_does_not_count_as_good_input_that_was_bad(clickhouse: ClickHouseServer, workers: Workers) -> None:
+    """One message forgets the events of many earlier ones: these were good when they came."""
+    limited = MarketWorker(
+        Store(connect(clickhouse.target, DATASET), Patience(workers.status, SystemClock(), lambda: False)),
+        dataset=DATASET,
+        catalogue=load_catalogue(),
+        limit=DeadLetterLimit(100, 0.5),
+    )
+    half = len(epoch()[0].observations) // 2 + 1
+    begun = [
+        to_events(restated(epoch()[0], date(2024, 1, 1) + timedelta(days=n), 2.0 + n), half)[0]
+        for n in range(2 * MAX_INCOMPLETE_RELEASES)
+    ]
+    for events in (begun[:MAX_INCOMPLETE_RELEASES], begun[MAX_INCOMPLETE_RELEASES:]):
+        # 64 good, then 64 good and 64 bad: a third of 192.
+        limited.handle([workers.message(EDGE_AI, events[0].series, events, RELEASE_KIND)])
+    limited.close()
+    assert workers.ch.query("SELECT count() FROM dead_letters") == [(MAX_INCOMPLETE_RELEASES,)]
