@@ -66,7 +66,8 @@ def list_letters(
             letter.detail[:120],
         )
     console = Console(highlight=False, markup=False, emoji=False)
-    console.print(table)
+    if letters:
+        console.print(table)
     console.print(f"{len(letters)} of {total} dead letter{'' if total == 1 else 's'}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,7 +62,10 @@ def show_pool(
     loaded = load_registry(registry)
     pool = loaded.find(slug)
     if pool is None:
-        raise ConfigError(f"pool {slug!r}: not in the {loaded.origin}; `counterpoise pools list` shows what is")
+        known = [name for each in loaded for name in (each.slug, each.name, *each.aliases)]
+        near = difflib.get_close_matches(slug, known, 1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigError(f"pool {slug!r}: not in the {loaded.origin}; {hint}`counterpoise pools list` shows what is")
     memberships = [
         {
             **{"group": group.slug, "start": str(member.start or ""), "end": str(member.end or "")},

@@ -25,7 +25,12 @@ EXIT_INTERRUPTED = 130
 _START, _LINE, _DATA = "Start here", "The line", "Data and alerts"
 
 ENTRIES: dict[str, Entry] = {
-    "demo": Entry("counterpoise.cli.demo:demo", "Watch the whole line at work on real monthly figures.", _START),
+    "demo": Entry(
+        "counterpoise.cli.demo:demo",
+        "Watch the whole line at work on real monthly figures.",
+        _START,
+        ("counterpoise demo", "counterpoise --state-dir /tmp/demo demo --speed 500000"),
+    ),
     "doctor": Entry(
         "counterpoise.cli.doctor:doctor",
         "Check this machine, the settings and every connection.",
@@ -42,7 +47,10 @@ ENTRIES: dict[str, Entry] = {
         "counterpoise.cli.engines:down", "Stop the embedded Kafka and ClickHouse.", _START, ("counterpoise down",)
     ),
     "migrate": Entry(
-        "counterpoise.cli.migrate:migrate", "Make or update the dataset's tables, views and topics.", _LINE
+        "counterpoise.cli.migrate:migrate",
+        "Make or update the dataset's tables, views and topics.",
+        _LINE,
+        ("counterpoise migrate", "counterpoise migrate --check", "counterpoise --dataset signet migrate"),
     ),
     "run": Entry(
         "counterpoise.cli.run:run",
@@ -60,8 +68,24 @@ ENTRIES: dict[str, Entry] = {
         _LINE,
         ("counterpoise status", "counterpoise status --watch", "counterpoise status --json | jq .services"),
     ),
-    "replay": Entry("counterpoise.cli.replay:replay", "Send a file of blocks through the whole line.", _LINE),
-    "backfill": Entry("counterpoise.cli.replay:backfill", "Fetch a range of past blocks from the source.", _LINE),
+    "replay": Entry(
+        "counterpoise.cli.replay:replay",
+        "Send a file of blocks through the whole line.",
+        _LINE,
+        (
+            "counterpoise replay --blocks blocks.parquet",
+            "counterpoise --dataset before replay --blocks blocks.csv --to-height 840000",
+        ),
+    ),
+    "backfill": Entry(
+        "counterpoise.cli.replay:backfill",
+        "Fetch a range of past blocks from the source.",
+        _LINE,
+        (
+            "counterpoise backfill --from-date 2024-01-01",
+            "counterpoise --dataset old backfill --from-height 800000 --to-height 810000",
+        ),
+    ),
     "sql": Entry(
         "counterpoise.cli.sql:sql",
         "Ask ClickHouse, read-only: SQL or a named query.",
@@ -74,15 +98,47 @@ ENTRIES: dict[str, Entry] = {
         _DATA,
         ("counterpoise report --open", "counterpoise report --since 90d --out today.html"),
     ),
-    "alerts": Entry("counterpoise.cli.alerts:alerts_app", "List, test and mute alerts.", _DATA),
+    "alerts": Entry(
+        "counterpoise.cli.alerts:alerts_app",
+        "List, test and mute alerts.",
+        _DATA,
+        (
+            "counterpoise alerts list --all",
+            "counterpoise alerts show 1ab5",
+            "counterpoise alerts mute top4-share --for 2h",
+        ),
+    ),
     "pools": Entry(
         "counterpoise.cli.pools:pools_app",
         "The pool registry: look, try, import, re-attribute.",
         _DATA,
+        (
+            "counterpoise pools show foundry-usa",
+            "counterpoise pools attribute 0366eb0c2f5669614254432f",
+            "counterpoise pools reattribute",
+        ),
         members=(("reattribute", "counterpoise.cli.reattribute:reattribute"),),
     ),
-    "market": Entry("counterpoise.cli.market:market_app", "The AI side: series, releases, load a file.", _DATA),
-    "dlq": Entry("counterpoise.cli.dlq:dlq_app", "Dead letters: list, show, replay.", _DATA),
+    "market": Entry(
+        "counterpoise.cli.market:market_app",
+        "The AI side: series, releases, load a file.",
+        _DATA,
+        (
+            "counterpoise market series",
+            "counterpoise market releases epoch-ai-compute-owners",
+            "counterpoise market load figures",
+        ),
+    ),
+    "dlq": Entry(
+        "counterpoise.cli.dlq:dlq_app",
+        "Dead letters: list, show, replay.",
+        _DATA,
+        (
+            "counterpoise dlq list --reason bad-event",
+            "counterpoise dlq show 3f9a",
+            "counterpoise dlq replay --reason bad-event",
+        ),
+    ),
 }
 
 EPILOG = """[bold]Examples[/]

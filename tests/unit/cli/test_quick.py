@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
+
+from counterpoise.cli.root import ENTRIES
 
 HEAVY = (
     "aiokafka",
@@ -78,3 +81,10 @@ def test_help_ends_with_zero_and_a_mistake_with_two(looks: list[str]) -> None:
         arguments, _, rest = look.rpartition(": ")
         right = arguments.endswith(("--help", "--version", "--list"))
         assert rest.split()[0] == ("0" if right else "2"), look
+
+
+def test_every_command_shows_examples_of_itself() -> None:
+    for name, entry in ENTRIES.items():
+        assert entry.examples, name
+        for example in entry.examples:
+            assert re.match(rf"counterpoise (--[a-z-]+ \S+ )*{name}\b", example), example

@@ -17,6 +17,6 @@ def test_a_wide_table_is_turned_and_cut_into_as_many_as_fit() -> None:
         "height      3",
         "top4_share  a sentence that is long",
     ]
-    assert list(_turned(names, rows, 53))[0] == "----------  row 1  row 2      row 3"
+    assert next(_turned(names, rows, 53)) == "----------  row 1  row 2      row 3"
     assert list(_turned(names, rows, 52))[3] == "----------  row 3"
-    assert list(_turned(names, rows, 10))[0] == "----------  row 1"
+    assert next(_turned(names, rows, 10)) == "----------  row 1"
