@@ -102,7 +102,6 @@ class Engine:
         except RuntimeError as error:
             raise EngineError(f"ClickHouse cannot start on {path}: {from_engine(error)}") from error
         self._admin_lock = threading.Lock()
-        self._constrained: dict[tuple[str, str], bool] = {}
         self.version = tuple(int(part) for part in self._value("SELECT version()").split(".")[:3])
         self.timezone = self._value("SELECT timezone()")
         self.setting_names = frozenset(self._value("SELECT name FROM system.settings").split("\n"))
@@ -115,19 +114,6 @@ class Engine:
     def connect(self) -> Connection:
         """A new session of the engine."""
         return self._connect(str(self.path))
-
-    def has_constraint(self, database: str, table: str) -> bool:
-        """Whether a table has a CONSTRAINT; remembered until `forget_tables`."""
-        known = self._constrained.get((database, table))
-        if known is None:
-            where = f"database = {quote_string(database)} AND name = {quote_string(table)}"
-            sql = f"SELECT count() FROM system.tables WHERE {where} AND create_table_query LIKE '%CONSTRAINT%'"  # noqa: S608
-            known = self._constrained[database, table] = self._value(sql) != "0"
-        return known
-
-    def forget_tables(self) -> None:
-        """A statement may have changed tables."""
-        self._constrained.clear()
 
     def kill(self, identity: str) -> None:
         """Ask every statement of the session `identity` (first word of its log_comment) to stop; returns at once."""

@@ -12,7 +12,7 @@ from counterpoise.embedded.clickhouse.channel import Channel, ReceivedBlock
 from counterpoise.embedded.clickhouse.exceptions import ProtocolError, ServerError
 from counterpoise.embedded.clickhouse.insert_head import InsertHead
 from counterpoise.embedded.clickhouse.session import Described, Session
-from counterpoise.embedded.clickhouse.statements import quote_identifier, quote_string
+from counterpoise.embedded.clickhouse.statements import quote_identifier
 
 _INSERTABLE: Final = ("", "DEFAULT")
 _EXCEPT = re.compile(r"\bEXCEPT\s*\(?(.*?)\)?\s*$", re.IGNORECASE | re.DOTALL)
@@ -29,49 +29,50 @@ class Written(NamedTuple):
 def run(session: Session, head: InsertHead, data_format: str, feed: Feed) -> Written:
     """Insert what `feed` appends in `data_format`, and commit: the rows are in their table when this returns.
 
-    A feed that gives up or raises leaves nothing of what the engine had not written yet; as in any ClickHouse, earlier
-    blocks of a large insert may already stand.
+    They rest in a temporary table first and go on with an INSERT … SELECT: the engine's own streaming insert passes in silence over
+    everything that goes wrong behind the reading of the data (a full disk, too many parts, a constraint, a view that fails), and
+    what it answers is as if the rows were there. A feed that gives up or raises leaves nothing.
     """
     if head.structure:
         start, end = head.input_span
+        create = f"ENGINE = Memory AS SELECT * FROM null({head.structure})"  # noqa: S608 - the client's own statement
         before, after = head.query[:start], head.query[end:]
-        written = _through_table(
-            session, head.structure, before=before, after=after, data_format=data_format, feed=feed
-        )
-        return written or Written(0, 0)
-    sample = sample_columns(session, head)
+        return _through_table(session, create, None, before=before, after=after, data_format=data_format, feed=feed)
+    table = session.describe(head.target)
+    sample = sample_columns(table, head)
+    # All columns that can be written, because a DEFAULT may speak of one that the statement leaves out.
+    resting = [column for column in table if column.default_kind in _INSERTABLE or column in sample]
+    create = "(" + ", ".join(map(_declared, resting)) + ") ENGINE = Memory"
     listed = ", ".join(quote_identifier(column.name) for column in sample)
-    columns = f"({listed})" if head.columns is not None else ""
-    if session.has_constraint(head.target):
-        structure = quote_string(", ".join(f"{quote_identifier(column.name)} {column.type}" for column in sample))
-        select = f"{head.into} ({listed}) {head.settings} SELECT {listed} FROM "  # noqa: S608
-        written = _through_table(session, structure, before=select, after="", data_format=data_format, feed=feed)
-        return written or Written(0, 0)
-    return _append(session, f"{head.into} {columns} {head.settings}", data_format, feed, sample) or Written(0, 0)
+    before = f"{head.into} ({listed}) {head.settings} SELECT {listed} FROM "  # noqa: S608 - quoted
+    return _through_table(session, create, sample, before=before, after="", data_format=data_format, feed=feed)
 
 
-def _append(session: Session, sql: str, data_format: str, feed: Feed, sample: list[Described]) -> Written | None:
-    """The engine's streaming insert; None when the feed gave up."""
-    with closing(session.insert(sql, data_format)) as inserter:
-        if not feed(inserter.append, sample):
-            return None
-        result = inserter.finish()
-        return Written(result.rows_written(), result.bytes_written())
+def _declared(column: Described) -> str:
+    default = f" DEFAULT {column.default}" if column.default_kind == "DEFAULT" else ""
+    return f"{quote_identifier(column.name)} {column.type}{default}"
 
 
 def _through_table(
-    session: Session, structure: str, *, before: str, after: str, data_format: str, feed: Feed
-) -> Written | None:
-    """Rows rest in a temporary table of this `structure` and go on with the INSERT … SELECT `before` table `after`.
-
-    For `SELECT … FROM input('…')`, which the engine's streaming insert does not take, and for tables with a CONSTRAINT,
-    which it would not check.
-    """
+    session: Session,
+    create: str,
+    sample: list[Described] | None,
+    *,
+    before: str,
+    after: str,
+    data_format: str,
+    feed: Feed,
+) -> Written:
+    """`before` table `after` is the INSERT … SELECT that takes the rows on; `sample` are the columns of the data, or all."""
     table = "_input_" + session.identity.replace("-", "_")
-    session.query(f"CREATE TEMPORARY TABLE {table} ENGINE = Memory AS SELECT * FROM null({structure})")  # noqa: S608
+    session.query(f"CREATE TEMPORARY TABLE {table} {create}")
     try:
-        if _append(session, f"INSERT INTO {table}", data_format, feed, session.describe(table)) is None:
-            return None
+        columns = session.describe(table) if sample is None else sample
+        listed = ", ".join(quote_identifier(column.name) for column in columns)
+        with closing(session.insert(f"INSERT INTO {table} ({listed})", data_format)) as inserter:
+            if not feed(inserter.append, columns):
+                return Written(0, 0)
+            inserter.finish()
         result = session.query(before + table + after)
         return Written(result.rows_written(), result.bytes_written())
     finally:
@@ -105,9 +106,8 @@ def _check_names(received: ReceivedBlock, names: set[bytes]) -> None:
             raise ServerError(16, f"The block has a column {name} that the INSERT does not name.")
 
 
-def sample_columns(session: Session, head: InsertHead) -> list[Described]:
+def sample_columns(table: list[Described], head: InsertHead) -> list[Described]:
     """The columns that the data must have, in the order of the statement (`*` and EXCEPT expanded, Nested spread)."""
-    table = session.describe(head.target)
     ordinary = [column for column in table if column.default_kind in _INSERTABLE]
     if head.columns is None:
         return ordinary

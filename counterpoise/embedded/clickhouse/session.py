@@ -11,7 +11,7 @@ from counterpoise.embedded.clickhouse import statements
 from counterpoise.embedded.clickhouse.auth import User
 from counterpoise.embedded.clickhouse.engine import Connection, Engine, Result
 from counterpoise.embedded.clickhouse.exceptions import ServerError, from_engine
-from counterpoise.embedded.clickhouse.statements import quote_identifier, quote_string, unquote_identifier
+from counterpoise.embedded.clickhouse.statements import quote_identifier, quote_string
 
 # What a ClickHouse server does and the engine as a library does not: synchronous inserts, no bare expressions as queries.
 DEFAULTS: Final = {"async_insert": "0", "implicit_select": "0"}
@@ -29,11 +29,12 @@ class Setting(NamedTuple):
 
 
 class Described(NamedTuple):
-    """A column as DESCRIBE TABLE tells it; `default_kind` is "", DEFAULT, MATERIALIZED, ALIAS or EPHEMERAL."""
+    """A column as DESCRIBE TABLE tells it. `default_kind` is "", DEFAULT, MATERIALIZED, ALIAS or EPHEMERAL; `default` follows it."""
 
     name: str
     type: str
     default_kind: str
+    default: str = ""
 
 
 class Stream:
@@ -210,21 +211,12 @@ class Session:
         if word == "SET":
             self.has_own_settings = True
         elif word in _DEFINES:
-            self.engine.forget_tables()
             self.has_temporary_tables |= "TEMPORARY" in sql[:_HEAD_CHARS].upper()
         elif word == "USE":
             self.database = self.query("SELECT currentDatabase()", "TSVRaw").bytes().decode().rstrip("\n")
 
     def stream(self, sql: str, parameters: Mapping[str, str]) -> Stream:
         return Stream(self._connection, sql, parameters)
-
-    def has_constraint(self, target: str) -> bool:
-        """Whether the table of an INSERT, as written there, has a CONSTRAINT."""
-        names = [unquote_identifier(token.text) for token in statements.tokens(target) if token.text != "."]
-        if len(names) > 2:
-            return False  # a table function
-        database = names[0] if len(names) == 2 else self.database or "default"
-        return self.engine.has_constraint(database, names[-1])
 
     def insert(self, sql: str, data_format: str) -> Inserter:
         return Inserter(self._connection, sql, data_format)
@@ -248,7 +240,7 @@ class Session:
     def describe(self, target: str, parameters: Mapping[str, str] | None = None) -> list[Described]:
         """The columns of a table, a table function, or a query in brackets."""
         answer = self.query(f"DESCRIBE TABLE {target}\n", "JSONCompact", parameters)
-        return [Described(*row[:3]) for row in json.loads(answer.bytes())["data"]]
+        return [Described(*row[:4]) for row in json.loads(answer.bytes())["data"]]
 
     def describe_beside(self, sql: str, parameters: Mapping[str, str]) -> list[Described] | None:
         """The columns of a SELECT while this session is running it; None where only this session could tell.

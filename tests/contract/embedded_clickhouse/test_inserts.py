@@ -9,6 +9,7 @@ import pytest
 from clickhouse_driver.errors import ServerException
 
 from tests.contract.embedded_clickhouse.conftest import Connect
+from tests.contract.embedded_clickhouse.test_queries import code_of
 
 
 def test_column_lists_defaults_and_aliases(connect: Connect, database: str) -> None:
@@ -132,3 +133,41 @@ def test_a_million_rows_in_and_out(connect: Connect, database: str, compression:
         np.testing.assert_array_equal(received, sent)
     counted = client.execute("SELECT toString(p), count() FROM t GROUP BY p ORDER BY p", columnar=False)
     assert [tuple(row) for row in counted] == [("antpool", 333_333), ("f2pool", 333_333), ("foundry", 333_334)]
+
+
+@pytest.mark.parametrize(
+    ("create", "code"),
+    [
+        ("a UInt64) ENGINE = MergeTree ORDER BY a PARTITION BY a", 252),
+        ("a UInt64, CONSTRAINT c CHECK a < 9) ENGINE = MergeTree ORDER BY a", 469),
+    ],
+)
+def test_what_goes_wrong_behind_the_reading_of_the_rows_is_told(
+    connect: Connect, database: str, create: str, code: int
+) -> None:
+    """An insert that is acknowledged is there."""
+    client = connect(database=database)
+    client.execute(f"CREATE TABLE t ({create}")
+    insert = "INSERT INTO t (a) SETTINGS max_partitions_per_insert_block = 5 VALUES"
+    assert code_of(client.execute, insert, [(n,) for n in range(10)]) == code
+    assert client.execute("SELECT count() FROM t") == [(0,)]
+    client.execute(insert, [(1,), (2,)])
+    assert client.execute("SELECT count() FROM t") == [(2,)]
+
+
+def test_a_view_that_fails_fails_the_insert(connect: Connect, database: str) -> None:
+    client = connect(database=database)
+    client.execute("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
+    client.execute("CREATE TABLE seen (a UInt64) ENGINE = MergeTree ORDER BY a")
+    client.execute("CREATE MATERIALIZED VIEW v TO seen AS SELECT throwIf(a = 5) + a AS a FROM t")
+    assert code_of(client.execute, "INSERT INTO t VALUES", [(5,)]) == 395
+    client.execute("INSERT INTO t VALUES", [(4,)])
+    assert client.execute("SELECT a FROM seen") == [(4,)]
+
+
+def test_a_default_may_speak_of_a_column_that_the_statement_leaves_out(connect: Connect, database: str) -> None:
+    client = connect(database=database)
+    client.execute("CREATE TABLE t (a UInt8, b UInt8 DEFAULT 7, c UInt8 DEFAULT a + b) ENGINE = MergeTree ORDER BY a")
+    client.execute("INSERT INTO t (a) VALUES", [(1,)])
+    client.execute("INSERT INTO t (a, c) VALUES", [(2, 3)])
+    assert client.execute("SELECT * FROM t ORDER BY a") == [(1, 7, 8), (2, 7, 3)]
