@@ -90,7 +90,7 @@ class MarketSide:
 
         @app.timer(_REFRESH_SECONDS)  # type: ignore[untyped-decorator]
         async def refresh_pairs() -> None:
-            await self._guarded(lambda: _run(self._pair_thread, self._pairs.tick), _nothing)
+            await self._guarded(lambda: _run(self._pair_thread, self._pairs.tick), tell_nobody)
 
     async def assigned(self, partitions: Iterable[Any]) -> None:
         """Take over what was assigned: (topic, partition) of every topic of the service."""
@@ -98,7 +98,7 @@ class MarketSide:
         placed = [(one.topic, one.partition) for one in partitions]
         releases = frozenset(number for topic, number in placed if topic == EDGE_AI.full_name(dataset))
         pairs = frozenset(number for topic, number in placed if topic == PAIRS.full_name(dataset))
-        await self._guarded(lambda: _run(self._pair_thread, self._pairs.assign, pairs), _nothing)
+        await self._guarded(lambda: _run(self._pair_thread, self._pairs.assign, pairs), tell_nobody)
         await self._guarded(lambda: _run(self._release_thread, self._releases.assign, releases), self._tell)
 
     async def scored(self, score: ScoreEvent) -> None:
@@ -116,7 +116,7 @@ class MarketSide:
         await self._guarded(lambda: _run(self._release_thread, self._releases.handle, messages), self._tell)
 
     async def _process_pairs(self, messages: Sequence[RawMessage]) -> None:
-        await self._guarded(lambda: _run(self._pair_thread, self._pairs.handle, messages), _nothing)
+        await self._guarded(lambda: _run(self._pair_thread, self._pairs.handle, messages), tell_nobody)
 
     async def _tell(self, events: Sequence[PairEvent]) -> None:
         for event in events:
@@ -127,5 +127,5 @@ async def _run(thread: ThreadPoolExecutor, work: Callable[..., Any], *arguments:
     return await asyncio.get_running_loop().run_in_executor(thread, work, *arguments)
 
 
-async def _nothing(_: Any) -> None:
-    return None
+async def tell_nobody(_: None) -> None:
+    """What is done with what a worker returns that returns nothing."""

@@ -35,7 +35,7 @@ from streams.agents.batches import add_batch_agent
 from streams.app import StreamsApp, create_app, raw_topic
 from streams.block_worker import BlockWorker
 from streams.dead_letter_box import RawMessage
-from streams.market_side import MarketSide
+from streams.market_side import MarketSide, tell_nobody
 from streams.sender import Sender
 from streams.store import Store
 from streams.topic_identity import TopicIdentity
@@ -136,12 +136,10 @@ class StreamsService:
 
     def _prepare(self) -> None:
         """Topics and dataset, waited for as long as it takes."""
-        settings, wait = self._settings, self._patience.until_done
-        wait(
-            lambda: ensure_topics(self._bootstrap, settings.dataset, settings.kafka.replication_factor),
-            on="kafka",
-        )
-        wait(self._topics.has_changed, on="kafka")
+        settings, until_done = self._settings, self._patience.until_done
+        make_topics = partial(ensure_topics, self._bootstrap, settings.dataset, settings.kafka.replication_factor)
+        until_done(make_topics, on="kafka")
+        until_done(self._topics.has_changed, on="kafka")
         self._store.read(open_dataset, settings.dataset_of)
 
     def _build(self) -> StreamsApp:
@@ -190,11 +188,19 @@ class StreamsService:
         return app
 
     async def _check_topics(self) -> None:
-        """Return once the broker has confirmed that our topics are still the same; end the process where they are not."""
+        """Return once the broker has confirmed that our topics are still the same; end the process where they are not.
+
+        It is asked every second, so a worker with nothing to do sees that the broker is away, and says so.
+        """
+        waited = False
         while True:
             try:
                 changed = await asyncio.get_running_loop().run_in_executor(None, self._topics.has_changed)
-            except RetryableError:
+            except RetryableError as error:
+                if self._stop.is_set():  # there is nobody to acknowledge anything to
+                    self._die(0)
+                self._status.waiting("kafka", str(error))
+                waited = True
                 await asyncio.sleep(FIRST_WAIT_SECONDS)
                 continue
             if changed:
@@ -202,16 +208,15 @@ class StreamsService:
                     "topics were made anew: the broker has lost its memory; starting again from what it holds now"
                 )
                 self._die(EXIT_TOPICS_CHANGED)
+            if waited:
+                self._status.working()
             return
 
     async def _process_blocks(self, messages: Sequence[RawMessage]) -> None:
         await self._guarded(lambda: self._in_thread(self._worker.handle, messages), self._send_scores)
 
     async def _process_dead_letters(self, messages: Sequence[RawMessage]) -> None:
-        async def nothing(_: None) -> None:
-            return None
-
-        await self._guarded(lambda: self._in_thread(self._worker.store_dead_letters, messages), nothing)
+        await self._guarded(lambda: self._in_thread(self._worker.store_dead_letters, messages), tell_nobody)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)

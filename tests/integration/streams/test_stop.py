@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.engines import ClickHouseServer, RunningKafka
 from tests.integration.streams.blocks import branch
 from tests.integration.streams.line import SMALL_BATCHES, Engines, line_on, wait_for
+from tests.integration.streams.test_outages import assert_waits_for
 from tests.integration.streams.test_reorgs import assert_chain
 
 AT_ONCE_SECONDS = 5.0
 
 
-@pytest.mark.kafka
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_a_stop_that_hangs(own_clickhouse_engines: Engines, number: signal.Signals) -> None:
+def test_a_second_signal_ends_a_stop_that_hangs(own_clickhouse_engines: Engines) -> None:
     """ClickHouse freezes in the middle of the work: the stop waits for it, and a person who does not says so again."""
-    blocks = branch(400)
+    blocks = branch(300)
     clickhouse = own_clickhouse_engines.clickhouse.process.pid
     with line_on(own_clickhouse_engines, "twice") as line:
         worker = line.start(settings=SMALL_BATCHES)
@@ -27,10 +28,10 @@ def test_a_second_signal_ends_a_stop_that_hangs(own_clickhouse_engines: Engines,
         wait_for(lambda: line.ch.query("SELECT count() FROM blocks")[0][0] > 40, "work", 30, worker.tail)
         os.kill(clickhouse, signal.SIGSTOP)
         try:
-            os.kill(worker.pid, number)
+            os.kill(worker.pid, signal.SIGTERM)
             time.sleep(1.5)
             assert worker.is_alive(), "it did not wait for what was under way"
-            os.kill(worker.pid, number)
+            os.kill(worker.pid, signal.SIGINT)
             assert worker.wait(AT_ONCE_SECONDS) == 0, worker.tail()
         finally:
             os.kill(clickhouse, signal.SIGCONT)
@@ -42,10 +43,27 @@ def test_a_second_signal_ends_a_stop_that_hangs(own_clickhouse_engines: Engines,
         line.drain()
         assert_chain(line, blocks)
         for _ in range(2):  # at rest
-            os.kill(again.pid, number)
+            os.kill(again.pid, signal.SIGTERM)
         assert again.wait(AT_ONCE_SECONDS) == 0, again.tail()
         assert "Traceback" not in again.log(), again.tail()
         assert again.status()["state"] == "stopped"
+
+
+def test_a_stop_without_a_broker_ends_at_once(
+    own_kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path
+) -> None:
+    """There is nobody to acknowledge to: what was done is in ClickHouse, and comes again. The wait shows, with nothing to send."""
+    with line_on(Engines(own_kafka, clickhouse, tmp_path), "alone") as line:
+        worker = line.start()
+        line.send(branch(20))
+        line.drain()
+        line.forget_producer()
+        own_kafka.kill()
+        assert_waits_for(worker, "kafka", within_seconds=6.0)
+        os.kill(worker.pid, signal.SIGTERM)
+        assert worker.wait(AT_ONCE_SECONDS) == 0, worker.tail()
+        assert "Traceback" not in worker.log(), worker.tail()
+        assert worker.status()["state"] == "stopped"
 
 
 @pytest.mark.soak
