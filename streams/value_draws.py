@@ -125,7 +125,7 @@ class ValueDraws:
             yield basket.value[None, :].copy()
             return
         draws, observations = draws_for(len(basket.value)), len(basket.value)
-        rows = max(_BLOCK_VALUES // observations // 4 * 4, 4)  # see `quantile_normals`
+        rows = -(-_BLOCK_VALUES // observations // 4) * 4  # at least 4; see `quantile_normals`
         sizes = [min(rows, draws - start) for start in range(0, draws, rows)]
         if basket.series.uncertainty == "counts":
             random = generator("independent", basket.release.release_id, basket.include_list.id)
