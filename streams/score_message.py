@@ -36,7 +36,7 @@ def score_event(
         )
         windows.append(
             WindowScore(
-                view=VIEWS[int(table.view_code[row])],  # type: ignore[arg-type]
+                view=VIEWS[int(table.view_code[row])],
                 window_blocks=int(table.window_blocks[row]),
                 n=int(table.n[row]),
                 unknown=int(table.unknown[row]),
