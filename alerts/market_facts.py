@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 NO_CALL = "no_call"
+CALLS = ("diverging", "converging", "both_concentrating", "both_dispersing")
+
+_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,16 @@ class Point:
 
     at: int
     regime: str
+
+    @property
+    def key(self) -> int:
+        """What names the episode of a call: its time, and in the seconds after it which call it is."""
+        return self.at + CALLS.index(self.regime)
+
+    @staticmethod
+    def at_of(key: int) -> int:
+        """The time in a key."""
+        return key - key % _DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

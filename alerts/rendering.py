@@ -56,7 +56,7 @@ class Renderer:
         return Context(
             title=rule.name if rule else transition.rule_id,
             condition=rule.condition() if rule else "a rule that is gone or says something else now",
-            advice=rule.advice if rule else "",
+            advice=rule.advice.replace("RULE", rule.id) if rule else "",
             dataset=self._dataset,
             share=transition.value_high is not None,
             tip_height=tip,

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from alerts.facts import Facts
-from alerts.market_facts import NO_CALL, PairRegime
+from alerts.market_facts import NO_CALL, PairRegime, Point
 from alerts.rules.base import Finding, TimerRule, gone
 from alerts.rules.newness import is_news
 from alerts.words import utc_day
@@ -22,7 +22,7 @@ class RegimeChangeRule(TimerRule):
     change with a new release or a new block only; age widens intervals, which can end a call and not begin one, and the same
     call after a break is no change. A release is judged at once, blocks at the end of their UTC day, because a call is
     calibrated to be looked at daily. A call that is older than two cadences when it is first met is no news. Named by the end
-    of the call's first day.
+    of the call's first day and which call it is.
     """
 
     advice: ClassVar[str] = (
@@ -54,8 +54,8 @@ class RegimeChangeRule(TimerRule):
         )
         if pair is None:
             return gone(facts, open_key, f"No score of {self.series} against mining any more.")
-        if open_key is not None and open_key > pair.whole_until:
-            return Finding(True, open_key, open_key, "")  # its day is not over
+        if open_key is not None and Point.at_of(open_key) > pair.whole_until >= pair.now.at:
+            return Finding(True, open_key, open_key, "")  # a release made it, and its day is not over
         if not pair.calls:
             return gone(facts, open_key, f"The regime of {self.series} against mining was taken back: no call.")
         call = pair.calls[-1]
@@ -67,9 +67,9 @@ class RegimeChangeRule(TimerRule):
             f"'{pair.list_id}' AND chain = '{facts.chain}' AND view = '{pair.view}' AND knowledge = 'live' AND day >= "
             f"toDate('{utc_day(call.at)}') - 1 ORDER BY valid_at LIMIT 1"
         )
-        if open_key is not None and (open_key != call.at or pair.now.regime == NO_CALL):
+        if open_key is not None and (open_key != call.key or pair.now.regime == NO_CALL):
             said = f"{self._sides(pair)}: {_SAID[call.regime]} is no longer called at the end of {pair.score.day}."
-            if open_key != call.at:
+            if open_key != call.key:
                 said = f"{self._sides(pair)}: another call has followed, {_SAID[call.regime]}."
             return Finding(False, open_key, int(facts.now), said, sql=sql)
         before = _SAID[pair.calls[-2].regime] if len(pair.calls) > 1 else "no call"
@@ -83,7 +83,7 @@ class RegimeChangeRule(TimerRule):
         )
         begun = pair.now.at == call.at and is_news(facts, pair.series, call.at)
         active = pair.now.regime == call.regime and (open_key is not None or begun)
-        return Finding(active, call.at, event_time, said, sql=sql)
+        return Finding(active, call.key, event_time, said, sql=sql)
 
     def _sides(self, pair: PairRegime) -> str:
         pools = "pools" if pair.view == "raw" else "entities"

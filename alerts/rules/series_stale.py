@@ -44,17 +44,21 @@ class SeriesStaleRule(TimerRule):
             for one in watched
         }
         stale = sorted((at, name) for name, at in due.items() if at < facts.now)
-        sql = (
-            "SELECT series, newest_period_end, newest_published_at, cadence_days, lag_days, age_days AS value FROM "
-            "series_freshness WHERE newest_published_at IS NOT NULL ORDER BY value / cadence_days DESC"
-        )
         if not stale:
             return gone(facts, open_key, f"Published again: {', '.join(sorted(due))}.")
+        names = ", ".join(f"'{name}'" for _, name in stale)
+        sql = (
+            "SELECT series, newest_period_end, newest_published_at, cadence_days, lag_days, "  # noqa: S608
+            f"dateDiff('second', newest_published_at, toDateTime({int(facts.now)}, 'UTC')) / {DAY_SECONDS} AS value "
+            f"FROM series_freshness WHERE series IN ({names}) ORDER BY value DESC"
+        )
         told = "; ".join(_told(one) for _, name in stale for one in watched if one.series == name)
         said = f"Not published for more than {self.cadences} times the cadence: {told}."[:1_000]
         newest = stale[-1][0]
         key = stale[0][0] if open_key is None else open_key
-        oldest_days = max(facts.now - one.published_at for one in watched if due[one.series] < facts.now) / DAY_SECONDS
+        oldest_days = (
+            max(int(facts.now) - one.published_at for one in watched if due[one.series] < facts.now) / DAY_SECONDS
+        )
         return Finding(True, key, newest, said, oldest_days, sql=sql, renews=True)
 
 

@@ -124,9 +124,18 @@ def test_the_check_says_who_we_are_and_misses_a_scope(slack: SlackServer) -> Non
         notifier(slack).check()
 
 
-def test_a_token_never_travels_in_the_clear_to_another_machine() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://slack.example/api/",
+        "http://localhost.example/api/",
+        "http://127.0.0.1.example/",
+        "http://127.0.0.1@a.b/",
+    ],
+)
+def test_a_token_never_travels_in_the_clear_to_another_machine(url: str) -> None:
     with pytest.raises(ConfigError, match="expected https://"):
-        SlackNotifier(lambda: SecretStr("x"), CHANNEL, base_url="http://slack.example/api/")
+        SlackNotifier(lambda: SecretStr("x"), CHANNEL, base_url=url)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from alerts.rules.series_stale import SeriesStaleRule
 
 DAY = 86_400
 NOW = 1_780_000_000
+TODAY = NOW - NOW % DAY
 OWNERS, PYPI = "epoch-ai-compute-owners", "pypi-edge-share"
 
 
@@ -33,21 +34,25 @@ SCORE = Score(
 )
 
 
-def regimes(*points: tuple[int, str], whole_until: int = NOW) -> tuple[PairRegime, ...]:
-    """Points as days from NOW."""
-    at = tuple(Point(NOW + days * DAY, regime) for days, regime in points)
+def regimes(*points: tuple[int, str], whole_until: int = TODAY) -> tuple[PairRegime, ...]:
+    """Points as days from TODAY."""
+    at = tuple(Point(on(days), regime) for days, regime in points)
     return (PairRegime(OWNERS, "all-owners", "raw", at, whole_until, SCORE),)
 
 
 def judged(
-    rule: RegimeChangeRule, open_day: int | None, *points: tuple[int, str], whole_until: int = NOW
+    rule: RegimeChangeRule, open_key: int | None, *points: tuple[int, str], whole_until: int = TODAY
 ) -> Finding | None:
     told = facts(regimes=regimes(*points, whole_until=whole_until), freshness=fresh(OWNERS, NOW - 40 * DAY))
-    return rule.judge(told, None if open_day is None else NOW + open_day * DAY)
+    return rule.judge(told, None if open_key is None else open_key)
 
 
 def on(day: int) -> int:
-    return NOW + day * DAY
+    return TODAY + day * DAY
+
+
+def key(day: int, regime: str) -> int:
+    return Point(on(day), regime).key
 
 
 def test_calls_are_told_apart_by_their_regime_and_not_by_breaks() -> None:
@@ -73,15 +78,15 @@ def test_a_regime_change_fires_once_and_ends_with_its_call() -> None:
         "published 2026-04-18; tip 903210",
     ):
         assert part in first.summary, part
-    ended = judged(rule, -8, (-9, "no_call"), (-8, "diverging"), (-7, "no_call"))
+    ended = judged(rule, key(-8, "diverging"), (-9, "no_call"), (-8, "diverging"), (-7, "no_call"))
     assert ended is not None and not ended.active and ended.key == on(-8)
     # The same call after a break is no change; another one is.
     again = judged(rule, None, (-8, "diverging"), (-7, "no_call"), (-6, "diverging"))
     assert again is not None and not again.active
     other = judged(rule, None, (-8, "diverging"), (-7, "no_call"), (-6, "both_concentrating"))
-    assert other is not None and other.active and other.key == on(-6) and "before: diverging" in other.summary
+    assert other is not None and other.active and other.key == on(-6) + 2 and "before: diverging" in other.summary
     # While the first is open, the change to another call ends it, and the next look opens the second.
-    turned = judged(rule, -8, (-8, "diverging"), (-5, "converging"))
+    turned = judged(rule, key(-8, "diverging"), (-8, "diverging"), (-5, "converging"))
     assert turned is not None and not turned.active and turned.key == on(-8)
     assert "another call has followed, converging" in turned.summary
 
@@ -92,16 +97,18 @@ def test_a_call_that_a_release_made_holds_until_its_day_is_over() -> None:
     assert called is not None and called.active
     assert (called.key, called.event_time) == (on(1), NOW)
     for before in ([(-9, "no_call")], [(-19, "converging"), (-9, "no_call")]):  # a later block takes it back
-        held = judged(rule, 1, *before, whole_until=NOW)
+        held = judged(rule, key(1, "diverging"), *before)
         assert held is not None and held.active
-        over = judged(rule, 1, *before, whole_until=on(1))
+        turned = judged(rule, key(1, "diverging"), *before, (1, "both_concentrating"))
+        assert turned is not None and not turned.active, "another call by another release on the same day"
+        over = judged(rule, key(1, "diverging"), *before, whole_until=on(1))
         assert over is not None and not over.active
 
 
 def test_a_call_of_long_ago_is_no_news() -> None:
     days = 2 * 92 + 60
     rule = RegimeChangeRule(id="a")
-    old, recent = (judged(rule, None, (-999, "no_call"), (-since, "diverging")) for since in (days + 1, days))
+    old, recent = (judged(rule, None, (-999, "no_call"), (-since, "diverging")) for since in (days, days - 1))
     assert old is not None and not old.active
     assert recent is not None and recent.active
 
