@@ -21,7 +21,10 @@ PARAMETERS = {
     "top_pools": "(view = 'raw', window = 144)",
     "share_history": "(pool = 'antpool', window = 144)",
 }
-NEEDED = {"alert": ALERT, "height": str(LAST), "window": "144"}
+NEEDED = {
+    **{"alert": ALERT, "height": str(LAST), "window": "144", "step": "100"},
+    **{"from_day": "2023-07-22", "change_day": "2023-07-23", "to_day": "2023-07-25"},
+}
 
 
 def views(ch: ClickHouse) -> list[str]:
