@@ -6,7 +6,6 @@ from alerts.ledger import Entry
 from alerts.rules.base import Finding, HeightRule, Reading, TimerRule
 from alerts.series import Series
 from alerts.words import say_line, say_value
-from alerts.words import utc as utc  # noqa: PLC0414 - its name here until callers have moved
 from counterpoise.contracts.alerts import AlertTransition, Evidence
 
 

@@ -38,8 +38,8 @@ def list_alerts(
     as_json: JsonOption = False,
 ) -> None:
     """List open alerts: firing, and those that are pending or possible and told to nobody yet."""
-    from alerts.evidence import utc
     from alerts.store import ALL_RULES
+    from alerts.words import utc
     from counterpoise.contracts.alerts import OPEN_STATES
 
     with _reader() as store:
@@ -75,7 +75,7 @@ def show_alert(
     alert: Annotated[str, typer.Argument(help="The alert's id, or its first characters.")], as_json: JsonOption = False
 ) -> None:
     """Show every step of an alert, what was sent, and the SQL that gives its value again."""
-    from alerts.evidence import utc
+    from alerts.words import utc
 
     with _reader() as store:
         ids = sorted({row.alert_id for row in store.transitions() if row.alert_id.startswith(alert)})
@@ -164,8 +164,8 @@ def mute(
     duration: Annotated[str, typer.Option("--for", help="How long: 90s, 30m, 2h or 7d.")] = "2h",
 ) -> None:
     """Record a rule's transitions without telling anybody, for a while. What happens meanwhile is not told later."""
-    from alerts.evidence import utc
     from alerts.rules.base import parse_duration, say_duration
+    from alerts.words import utc
 
     try:
         seconds = parse_duration(duration)
