@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,8 @@ SHORT = Blocks(759_600, 764_800, speed=150_000)
 
 LONG = Blocks(757_000, 771_500, speed=60_000)
 """14,501 real blocks: fires at 760,903, 767,676 and 771,044; clears at 764,690 and 770,283."""
+
+TIMEOUT_SECONDS = 150.0
 
 STORY = {
     SHORT: [("firing", 760_903), ("resolved", 764_690)],
@@ -48,6 +51,17 @@ class Reference:
         assert not told, "\n".join(told)
 
 
+@dataclass(frozen=True)
+class Undisturbed:
+    """A reference that is still in the making."""
+
+    run: Future[Reference]
+
+    def assert_equal(self, line: Line) -> None:
+        """As Reference does, once it is made."""
+        self.run.result(TIMEOUT_SECONDS).assert_equal(line)
+
+
 @contextmanager
 def undisturbed_run(
     kafka: RunningKafka, clickhouse: ClickHouseServer, directory: Path, blocks: Blocks
@@ -58,7 +72,7 @@ def undisturbed_run(
         with line:
             for service in SERVICES:
                 line.start(service)
-            line.until(lambda: line.decided(blocks.last), "the undisturbed run")
+            line.until(lambda: line.decided(blocks.last), "the undisturbed run", TIMEOUT_SECONDS)
             line.stop()
             left = left_by(line.ch, slack)
             told = [(state, height) for _, _, _, state, height, *_ in sorted(left.alerts, key=lambda row: row[4])]

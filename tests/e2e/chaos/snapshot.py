@@ -134,8 +134,16 @@ def _queries(ch: ClickHouse) -> dict[str, str]:
     given = {"alert": alert[0][0] if alert else "0" * 16, "window": "1008", "height": "0"}
     for named in _NAMED.values():
         values = named.bind({p.name: given[p.name] for p in named.parameters if p.name in given and p.default is None})
-        queries[f"query {named.name}"] = _select(f"({_substitute(named.sql, values)})")
+        queries[f"query {named.name}"] = _select(f"({_rounded(ch, _substitute(named.sql, values))})")
     return queries
+
+
+def _rounded(ch: ClickHouse, sql: str) -> str:
+    """The same with its floating-point numbers to nine places: a sum depends on the order of the rows, and that on the parts."""
+    columns = [(row[0], row[1]) for row in ch.query(f"DESCRIBE ({sql})")]
+    floats = {name for name, type_ in columns if type_.removeprefix("Nullable(").startswith("Float")}
+    kept = (f"round(`{name}`, 9) AS `{name}`" if name in floats else f"`{name}`" for name, _ in columns)
+    return f"SELECT {', '.join(kept)} FROM ({sql})"
 
 
 def _select(source: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from counterpoise.testing.slack_server import SlackServer
 from tests.e2e.chaos.kills import ENGINES, Kill, Plan, Round
 from tests.e2e.chaos.line import SERVICES, Blocks, Line
-from tests.e2e.chaos.reference import LONG, SHORT, Reference, undisturbed_run
+from tests.e2e.chaos.reference import LONG, SHORT, Reference, Undisturbed, undisturbed_run
 from tests.e2e.chaos.snapshot import once_each
 from tests.engines import ClickHouseServer, RunningKafka
 
@@ -45,7 +45,9 @@ def seed() -> int:
     return int(os.environ.get("COUNTERPOISE_TEST_SEED") or random.SystemRandom().randrange(1_000_000))
 
 
-def kill_round(line: Line, blocks: Blocks, plan: Plan, reference: Reference, timeout_seconds: float) -> list[Kill]:
+def kill_round(
+    line: Line, blocks: Blocks, plan: Plan, reference: Reference | Undisturbed, timeout_seconds: float
+) -> list[Kill]:
     """Run it and hold what is left against the undisturbed run."""
     with line:
         kills = Round(line, blocks, plan, seed()).run(timeout_seconds)
@@ -59,7 +61,7 @@ def kill_round(line: Line, blocks: Blocks, plan: Plan, reference: Reference, tim
 
 @pytest.mark.kafka
 def test_all_is_as_in_an_undisturbed_run_after_six_kills(
-    undisturbed: Reference,
+    undisturbed: Undisturbed,
     own_kafka: RunningKafka,
     own_clickhouse: ClickHouseServer,
     slack: SlackServer,

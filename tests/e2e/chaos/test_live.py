@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from counterpoise.clickhouse.client import connect
+from counterpoise.kafka.topics import delete_topics
 from counterpoise.pools.document import dump_yaml
 from counterpoise.pools.registry_file import load_registry, registry_document
 from counterpoise.testing.slack_server import SlackServer
@@ -34,11 +37,12 @@ Rows = list[tuple[Any, ...]]
 
 
 @pytest.fixture
-def line(
-    own_kafka: RunningKafka, own_clickhouse: ClickHouseServer, slack: SlackServer, tmp_path: Path
-) -> Iterator[Line]:
-    with Line(own_kafka, own_clickhouse, slack, tmp_path, dataset="chaos_live", kind="live") as made:
+def line(kafka: RunningKafka, clickhouse: ClickHouseServer, slack: SlackServer, tmp_path: Path) -> Iterator[Line]:
+    with Line(kafka, clickhouse, slack, tmp_path, dataset=f"chaos_live_{secrets.token_hex(4)}", kind="live") as made:
         yield made
+    with connect(clickhouse.target, "default") as server:
+        server.execute(f"DROP DATABASE IF EXISTS `{made.dataset}` SYNC")
+    delete_topics(kafka.bootstrap, made.dataset)
 
 
 @pytest.fixture
@@ -68,12 +72,12 @@ def heads(slack: SlackServer) -> list[str]:
     return [message.text.split(":")[0] + (" (reply)" if message.thread_ts else "") for message in slack.messages]
 
 
-def start_head(height: int) -> str:
-    return f"Counterpoise watches chaos_live from height {height} "
+def start_head(line: Line, height: int) -> str:
+    return f"Counterpoise watches {line.dataset} from height {height} "
 
 
-def test_history_is_recorded_news_is_posted_and_a_restart_repeats_nothing(
-    line: Line, nodes: Callable[[LiveChain], dict[str, str]], slack: SlackServer
+def test_history_is_recorded_news_is_posted_and_neither_a_restart_nor_new_attribution_says_anything(
+    line: Line, nodes: Callable[[LiveChain], dict[str, str]], slack: SlackServer, tmp_path: Path
 ) -> None:
     chain = LiveChain(EVEN_BLOCKS + 60)
     chain.mine_by(EVEN, EVEN_BLOCKS - 1)
@@ -84,8 +88,8 @@ def test_history_is_recorded_news_is_posted_and_a_restart_repeats_nothing(
     assert alert_rows(line) == [("pending", "observed", CROSSES_AT, False), ("firing", "observed", FIRES_AT, False)]
     [start] = slack.messages
     # Blocks are 600 s apart and the newest is an hour old: the first of the last three hours is 11 or 12 before it.
-    assert start.text.startswith((start_head(chain.tip.height - 11), start_head(chain.tip.height - 12)))
-    assert start.text.endswith(": 1 firing, 1 open")
+    assert start.text.startswith((start_head(line, chain.tip.height - 11), start_head(line, chain.tip.height - 12)))
+    assert start.text.endswith(": 1 firing, 0 pending or possible")
 
     line.stop([running["alerts"]])
     again = line.start("alerts")
@@ -95,10 +99,19 @@ def test_history_is_recorded_news_is_posted_and_a_restart_repeats_nothing(
     again.kill()
     third = line.start("alerts")
     line.until(lambda: bool(third.info()) and line.decided(chain.tip.height), "the alerter is there once more")
+
+    digest = numbers_of(line, current_set(line), chain.tip.height)
+    then = line.ch.query(digest)
+    merged = reattribute(line, "--registry", edited_registry(tmp_path / "merged.yaml", one_of_two))
+    chain.mine_by(EVEN, 8)
+    line.until(lambda: line.decided(chain.tip.height), "the tip is decided on the new set")
     line.stop()
+    assert line.ch.query("SELECT DISTINCT attribution_id FROM latest_concentration") == [(merged,)]
+    assert line.ch.query(digest) == then, "what was scored with the old set stays as it was"
     assert heads(slack)[1:] == ["🟢 RESOLVED"]
     assert slack.messages[0].text == start.text
-    assert [row[0] for row in alert_rows(line)] == ["pending", "firing", "resolved"]
+    assert [row[0] for row in alert_rows(line)][:3] == ["pending", "firing", "resolved"]
+    assert [told for *_, told in alert_rows(line)[3:]] == [False] * len(alert_rows(line)[3:])
 
 
 def test_two_of_each_on_nodes_that_saw_different_branches_first(
@@ -145,23 +158,43 @@ def edited_registry(path: Path, edit: Callable[[dict[str, dict[str, Any]]], None
     return str(path)
 
 
+def one_of_two(pools: dict[str, dict[str, Any]]) -> None:
+    pools["f2pool"]["tags"] += pools["spiderpool"].pop("tags")
+
+
+def current_set(line: Line) -> str:
+    [(attribution_id,)] = line.ch.query("SELECT attribution_id FROM attribution_pointer_log FINAL")
+    return str(attribution_id)
+
+
+def reattribute(line: Line, *registry: str) -> str:
+    """Flip, and wait until streams and the alerter follow; the new set's id."""
+    done = line.command("pools", "reattribute", *registry)
+    assert done.returncode == 0, done.stderr
+    flipped = current_set(line)
+    line.until(lambda: line.said("alerts")["info"].get("attribution_id") == flipped, "the alerter follows")
+    return flipped
+
+
+def numbers_of(line: Line, attribution_id: str, up_to: int) -> str:
+    """SQL of how many rows a set has and of a hash of all of them, but for how far the tip is."""
+    row = "formatRow('JSONCompactEachRow', * EXCEPT (version, confirmations, provisional))"
+    return f"""SELECT count(), groupBitXor(sipHash64({row}))
+        FROM concentration_of(attribution_id = '{attribution_id}') WHERE height <= {up_to}"""
+
+
+@pytest.mark.soak
 def test_attribution_that_changes_fires_nothing_and_old_numbers_stay(
     line: Line, nodes: Callable[[LiveChain], dict[str, str]], slack: SlackServer, tmp_path: Path
 ) -> None:
-    def one_of_two(pools: dict[str, dict[str, Any]]) -> None:
-        pools["f2pool"]["tags"] += pools["spiderpool"].pop("tags")
-
     def without_foundry(pools: dict[str, dict[str, Any]]) -> None:
         del pools["foundry-usa"]
 
-    def reattribute(*registry: str) -> str:
-        """Flip, wait until streams and the alerter follow, mine a bit on it; the new set's id."""
-        done = line.command("pools", "reattribute", *registry)
-        assert done.returncode == 0, done.stderr
-        [(flipped,)] = line.ch.query("SELECT attribution_id FROM attribution_pointer_log FINAL")
-        line.until(lambda: line.said("alerts")["info"].get("attribution_id") == flipped, "the alerter follows")
+    def flip(*registry: str) -> str:
+        """Flip, and mine a bit on it; the new set's id."""
+        flipped = reattribute(line, *registry)
         settle(EVEN, 8)
-        return str(flipped)
+        return flipped
 
     def settle(tags: tuple[str, ...], blocks: int) -> None:
         chain.mine_by(tags, blocks)
@@ -176,24 +209,22 @@ def test_attribution_that_changes_fires_nothing_and_old_numbers_stay(
     for service in SERVICES:
         line.start(service)
     line.until(lambda: line.decided(chain.tip.height) and len(slack.messages) == 1, "the state at start")
-    assert slack.messages[0].text.endswith(": 0 firing, 0 open")
+    assert slack.messages[0].text.endswith(": 0 firing, 0 pending or possible")
     first = str(line.said("alerts")["info"]["attribution_id"])
     then = chain.tip.height
-    row = "formatRow('JSONCompactEachRow', * EXCEPT (version, confirmations, provisional))"
-    digest = f"""SELECT count(), groupBitXor(sipHash64({row}))
-        FROM concentration_of(attribution_id = '{first}') WHERE height <= {then}"""
-    old_numbers = line.ch.query(digest)  # all but how far the tip is
+    digest = numbers_of(line, first, then)
+    old_numbers = line.ch.query(digest)
     assert top4(first, then) == 0.75
 
     # Two of the six become one: 882 of 1008 blocks are the top four's, all of a sudden and back to the beginning.
-    merged = reattribute("--registry", edited_registry(tmp_path / "merged.yaml", one_of_two))
+    merged = flip("--registry", edited_registry(tmp_path / "merged.yaml", one_of_two))
     assert (top4(merged, then), top4(first, then)) == (0.875, 0.75)
     assert line.ch.query(f"SELECT DISTINCT attribution_id FROM concentration WHERE height > {then - 9}") == [(merged,)]
     assert line.ch.query(digest) == old_numbers
     assert [(state, told) for state, _, _, told in alert_rows(line)] == [("rebased", False)]
 
     # And back: nobody was told that it fired, so nobody is told that it does not.
-    assert reattribute() == first
+    assert flip() == first
     assert line.ch.query(digest) == old_numbers
     assert not any(told for *_, told in alert_rows(line))
     assert len(slack.messages) == 1
@@ -202,7 +233,7 @@ def test_attribution_that_changes_fires_nothing_and_old_numbers_stay(
     settle(FOUNDRY, 60)
     line.until(lambda: heads(slack)[1:] == ["🔴 FIRING"], "it fires")
     assert [row for row in alert_rows(line) if row[3]] == [("firing", "observed", FIRES_AT + 16, True)]
-    reattribute("--registry", edited_registry(tmp_path / "without.yaml", without_foundry))
+    flip("--registry", edited_registry(tmp_path / "without.yaml", without_foundry))
     line.until(lambda: len(slack.messages) == 3, "its end is told")
     line.stop()
     assert heads(slack)[1:] == ["🟢 RESOLVED", "🟢 RESOLVED (reply)"]

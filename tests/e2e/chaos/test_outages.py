@@ -13,7 +13,7 @@ import pytest
 
 from counterpoise.testing.slack_server import SlackServer
 from tests.e2e.chaos.line import SERVICES, SESSION_SECONDS, Line
-from tests.e2e.chaos.reference import SHORT, Reference
+from tests.e2e.chaos.reference import SHORT, Undisturbed
 from tests.e2e.chaos.snapshot import once_each
 from tests.engines import ClickHouseServer, RunningKafka
 
@@ -38,7 +38,7 @@ def services(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_clickhouse_and_slack_away_for_longer_than_the_limits_lose_nothing_and_restart_nothing(
-    undisturbed: Reference,
+    undisturbed: Undisturbed,
     own_kafka: RunningKafka,
     own_clickhouse: ClickHouseServer,
     slack: SlackServer,
@@ -82,12 +82,18 @@ def test_clickhouse_and_slack_away_for_longer_than_the_limits_lose_nothing_and_r
         assert restarts == dict.fromkeys(SERVICES, 0)
         assert services(line.report())["alerts"]["status"]["info"]["last_slack_success_at"] > away_at
         line.stop([supervisor])
+        said = supervisor.log().splitlines()
+        for service, on in (("streams", "clickhouse"), ("alerts", "clickhouse"), ("alerts", "slack")):
+            told = [part for part in said if part.startswith(service) and f"waiting_on={on}" in part]
+            assert 1 <= len(told) <= 3, f"{service} on {on}: {told}"
+        assert "Traceback" not in supervisor.log()
         assert once_each(slack.messages)
         undisturbed.assert_equal(line)
 
 
+@pytest.mark.soak
 def test_two_of_each_and_frozen_ones_leave_what_one_of_each_leaves(
-    undisturbed: Reference,
+    undisturbed: Undisturbed,
     own_kafka: RunningKafka,
     own_clickhouse: ClickHouseServer,
     slack: SlackServer,
