@@ -44,7 +44,7 @@ RowKind = Literal["day", "latest"]
 
 RowKey = tuple[str, Knowledge, RowKind, date | None]
 
-SCORE_FORMAT = "counterpoise-asymmetry/2"
+SCORE_FORMAT = "counterpoise-asymmetry/3"
 """Part of every `inputs_id`: another number of draws or another formula is another format."""
 
 DAY_MS = 86_400_000
