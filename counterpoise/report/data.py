@@ -100,7 +100,7 @@ def gather(
         shares=_shares(asker, chain, view, window, start),
         leaders={name: _leaders(asker, chain, found) for name, found in now.items() if found is not None},
         gap_series=GAP_SERIES,
-        gap_rows=_gap(asker, chain, first_day),
+        gap_rows=_gap(asker, chain),
         edge_series=EDGE_SERIES,
         edge=_edge(asker, first_day),
         episodes=_episodes(asker, start),
@@ -173,14 +173,11 @@ def _leaders(asker: _Asker, chain: str, now: MiningNow) -> list[PoolShare]:
 
 def gap_rows(clickhouse: ClickHouse, chain: str) -> list[GapRow]:
     """Both sides at the ends of quarters and at the tip, as far as they are scored."""
-    return _gap(_Asker(clickhouse, clickhouse.database), chain, EPOCH)
+    return _gap(_Asker(clickhouse, clickhouse.database), chain)
 
 
-def _gap(asker: _Asker, chain: str, first_day: date) -> list[GapRow]:
-    given: dict[str, object] = {"series": GAP_SERIES, "chain": chain}
-    if first_day > EPOCH:
-        given["since"] = first_day
-    return [GapRow(*row.values()) for row in asker.ask("gap", "gap_by_quarter", **given)]
+def _gap(asker: _Asker, chain: str) -> list[GapRow]:
+    return [GapRow(*row.values()) for row in asker.ask("gap", "gap_by_quarter", series=GAP_SERIES, chain=chain)]
 
 
 def _edge(asker: _Asker, first_day: date) -> dict[str, list[EdgePoint]]:

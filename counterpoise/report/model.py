@@ -140,6 +140,7 @@ class Question:
 class Report:
     """Everything that one report says. Empty collections and None are "not known yet".
 
+    since: where histories begin; None for all of them. `gap_rows` are whole all the same, for what is said of them.
     questions: by plot or table: shares, pools, entities, gap, edge, alerts, series, dead_letters, now.
     """
 
@@ -165,6 +166,11 @@ class Report:
     series: Sequence[SeriesAge]
     dead_letters: Sequence[DeadLetters]
     questions: Mapping[str, Question]
+
+    @property
+    def gap_history(self) -> list[GapRow]:
+        """Rows of the gap from the begin of the histories on."""
+        return [row for row in self.gap_rows if self.since is None or row.day >= self.since.date()]
 
     @property
     def firing(self) -> list[Episode]:

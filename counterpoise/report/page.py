@@ -14,8 +14,7 @@ from counterpoise.report.words import NO_BREAK, minute, percent, unbroken, whole
 
 NOTICES: Final = {
     "simulated": "<b>Simulated data.</b> The blocks of this dataset were never mined: they were drawn from figures, or made for a "
-    "test. "
-    "Nothing here says what Bitcoin does now.",
+    "test. Nothing here says what Bitcoin does now.",
     "historical": "<b>Historical data.</b> This dataset was loaded once and does not follow the chain.",
 }
 
@@ -42,16 +41,17 @@ def render(report: Report) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>Counterpoise report: {dataset}, {made}</title>\n<style>{page_style()}</style>\n</head>\n<body>\n"
-        f"<header><h1>Counterpoise report</h1><p>dataset {dataset}, {kind}; made {made}</p></header>\n"
-        f"{notice}<main>\n{body}</main>\n{_footer(report)}\n</body>\n</html>\n"
+        f"<title>Counterpoise report: {dataset}, "
+        f"{made}</title>\n<style>{page_style()}</style>\n</head>\n<body>\n<header><h1>Counterpoise "
+        f"report</h1><p>dataset {dataset}, {kind}; made "
+        f"{made}</p></header>\n{notice}<main>\n{body}</main>\n{_footer(report)}\n</body>\n</html>\n"
     )
 
 
 def _mining_headline(report: Report) -> str:
     now = report.now.get(report.view)
     if now is None:
-        return _headline("mining", "Bitcoin mining", parts.no_mining())
+        return _headline("mining", "Bitcoin mining", parts.no_mining(report))
     hands = "entities" if now.view == "entity" else "pools"
     unknown = (
         f"{whole(now.unknown)} of the blocks have no known producer"
@@ -92,7 +92,7 @@ def _firing(firing: Sequence[Episode]) -> str:
 
 def _gap_headline(report: Report) -> str:
     rows = [row for row in report.gap_rows if row.ends_year or row.at_tip]
-    said = f'<p class="said second">{text_of(unbroken(sentence(rows)))}</p>' if rows else parts.no_gap()
+    said = f'<p class="said second">{text_of(unbroken(sentence(rows)))}</p>' if rows else parts.no_gap(report)
     return _headline("ai", "AI compute, and the gap", said)
 
 
@@ -104,9 +104,7 @@ def _footer(report: Report) -> str:
     since = f" Histories begin {minute(report.since)}." if report.since else ""
     return (
         f"<footer><p>Dataset <code>{text_of(report.dataset)}</code> ({text_of(report.kind)}), chain "
-        f"{text_of(report.chain)}. Made "
-        f"{minute(report.made_at)} by Counterpoise {text_of(report.product_version)} from ClickHouse "
-        f"{text_of(report.clickhouse_version)}, schema {text_of(report.migration)}.{since} Times are UTC. The SQL "
-        "behind every plot and "
-        "table stands under it.</p></footer>"
+        f"{text_of(report.chain)}. Made {minute(report.made_at)} by Counterpoise {text_of(report.product_version)} from "
+        f"ClickHouse {text_of(report.clickhouse_version)}, schema {text_of(report.migration)}.{since} Times are UTC. "
+        "The SQL behind every plot and table stands under it.</p></footer>"
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
 
 from counterpoise.report import plots
 from counterpoise.report.charts import text_of
-from counterpoise.report.model import Question
+from counterpoise.report.model import Question, Report
 from counterpoise.report.tables import table
-from counterpoise.report.words import unbroken
+from counterpoise.report.words import minute, unbroken
 
 Draw = Callable[[float, str], str]
 """A plot at a width, under a name."""
@@ -25,18 +26,28 @@ def not_known_yet(what: str, fills_markup: str) -> str:
     return f'<p class="none-yet"><b>Not known yet.</b> {text_of(what)} {fills_markup}</p>'
 
 
-def no_mining() -> str:
-    """Nothing of the mining side."""
+def nothing_since(since: datetime) -> str:
+    """Histories that begin too late to hold anything."""
+    begins = f"It begins {minute(since)}; an earlier <code>--since</code> shows more."
+    return f'<p class="none-yet"><b>Nothing in this time.</b> {begins}</p>'
+
+
+def no_mining(report: Report) -> str:
+    """Nothing of the mining side, or nothing in the time that was asked for."""
+    if report.now and report.since:
+        return nothing_since(report.since)
     return not_known_yet(
         "No window of this chain has been scored.",
         "<code>counterpoise run all</code> follows the chain; <code>counterpoise replay --blocks FILE</code> loads a file.",
     )
 
 
-def no_gap() -> str:
-    """Nothing that compares the sides."""
+def no_gap(report: Report) -> str:
+    """Nothing that compares the sides, or too little in the time that was asked for."""
+    if report.gap_rows and report.since:
+        return nothing_since(report.since)
     return not_known_yet(
-        "No release of AI compute has been scored against this chain.",
+        f"{'Only one day' if report.gap_rows else 'No release'} of AI compute has been scored against this chain.",
         "<code>counterpoise run market</code> fetches what is published; "
         "<code>counterpoise market load epoch FILE</code> loads a file.",
     )

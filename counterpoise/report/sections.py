@@ -27,17 +27,16 @@ def shares(report: Report) -> str:
     """The top-4 share over time."""
     title = f"Top-4 share of the last {whole(report.window_blocks)} blocks"
     if not report.shares:
-        return parts.section("shares", title, "", parts.no_mining())
+        return parts.section("shares", title, "", parts.no_mining(report))
     lede = (
         "Percent of blocks, at the header time of the window's last block (UTC); "
-        f"{parts.VIEW_NAMES.get(report.view, report.view)}. "
-        "The pale band is the 95 % interval, the darker one how far the share went between two points."
+        f"{parts.VIEW_NAMES.get(report.view, report.view)}. The pale band is the 95 % interval, the darker one how far "
+        "the share went between two points."
     )
     if report.line:
         lede += (
             f" The alert fires once the share was above {percent(report.line.above, None)} for {report.line.for_blocks} "
-            "blocks, and "
-            f"clears below {percent(report.line.clear_below, None)}; shaded is when it fired."
+            f"blocks, and clears below {percent(report.line.clear_below, None)}; shaded is when it fired."
         )
     heads = (
         "#height",
@@ -81,7 +80,7 @@ def leaders(report: Report) -> str:
     title = "Who they are"
     views = [view for view in VIEW_TITLES if report.leaders.get(view)]
     if not views:
-        return parts.section("leaders", title, "", parts.no_mining())
+        return parts.section("leaders", title, "", parts.no_mining(report))
     longest = max(plots.longest_bar(report.now[view], report.leaders[view]) for view in views)
     scale_to = rounded_out(0.0, longest, 4)[1]
     figures: list[str] = []
@@ -99,8 +98,7 @@ def leaders(report: Report) -> str:
     now = report.now[views[0]]
     lede = (
         f"Percent of the last {whole(now.blocks)} blocks with 95 % intervals, up to block {whole(now.height)}; the four "
-        "largest stand out. "
-        "Both views count the same blocks and differ in who controls whom."
+        "largest stand out. Both views count the same blocks and differ in who controls whom."
     )
     heads = ("view", "name", "slug", "#blocks", "#share", "#95 % low", "#95 % high")
     return parts.section(
@@ -116,14 +114,13 @@ def leaders(report: Report) -> str:
 def hands(report: Report) -> str:
     """Both sides as effective numbers."""
     title = "Effective number of equal hands (D₂)"
-    if len(report.gap_rows) < 2:
-        return parts.section("hands", title, "", parts.no_gap())
+    history = report.gap_history
+    if len(history) < 2:
+        return parts.section("hands", title, "", parts.no_gap(report))
     lede = (
         "How many equal pools, or equal owners, would be as concentrated: the fewer, the more concentrated. Operators "
-        "of mining pools "
-        "against owners of AI compute, by quarter. The orange band is what the unnamed rest of the source leaves open, "
-        "the blue one the "
-        "95 % interval."
+        "of mining pools against owners of AI compute, by quarter. The orange band is what the unnamed rest of the "
+        "source leaves open, the blue one the 95 % interval."
     )
     heads = (
         "quarter",
@@ -136,12 +133,12 @@ def hands(report: Report) -> str:
         "AI figures of",
     )
     rows = []
-    for row in report.gap_rows:
+    for row in history:
         numbers = (row.pools, row.pools_low, row.pools_high, row.ai_dropped, row.ai_one_owner, row.ai_spread)
         rows.append((_when(row), *(f"{number:.2f}" for number in numbers), day(row.period_end)))
 
     def draw(width: float, name: str) -> str:
-        return plots.hands_plot(report.gap_rows, width=width, name=name, title=title)
+        return plots.hands_plot(history, width=width, name=name, title=title)
 
     return parts.section(
         "hands",
@@ -156,16 +153,16 @@ def hands(report: Report) -> str:
 def gap(report: Report) -> str:
     """The asymmetry L and its calls."""
     title = "The gap L, in doublings"
-    if not report.gap_rows:
-        return parts.section("gap", title, "", parts.no_gap())
+    history = report.gap_history
+    if not history:
+        return parts.section("gap", title, "", parts.no_gap(report))
     lede = (
         "L is log₂ of AI owners over mining pools, both as effective numbers: above zero AI is in more hands, and one "
-        "doubling is a factor of "
-        "two. Thick bars span the three treatments of the unnamed rest, with a light stroke where each bucket is one "
-        "owner; thin ones their "
-        "95 % intervals. It is no call unless every treatment and every error model agrees on the side."
+        "doubling is a factor of two. Thick bars span the three treatments of the unnamed rest, with a light stroke "
+        "where each bucket is one owner; thin ones their 95 % intervals. It is no call unless every treatment and "
+        "every error model agrees on the side."
     )
-    if any(row.hindsight for row in report.gap_rows):
+    if any(row.hindsight for row in history):
         lede += " All that is known now is used, and much of it was published after the day that it speaks of."
     heads = (
         "quarter",
@@ -179,13 +176,13 @@ def gap(report: Report) -> str:
         "hindsight",
     )
     rows = []
-    for row in report.gap_rows:
+    for row in history:
         numbers = (row.l_dropped, row.l_one_owner, row.l_spread, row.low, row.high)
         words = (LEVELS.get(row.level, row.level), row.regime.replace("_", " "), "yes" if row.hindsight else "no")
         rows.append((_when(row), *(doublings(number) for number in numbers), *words))
 
     def draw(width: float, name: str) -> str:
-        return plots.gap_plot(report.gap_rows, width=width, name=name, title=title)
+        return plots.gap_plot(history, width=width, name=name, title=title)
 
     return parts.section(
         "gap",
@@ -207,7 +204,7 @@ def edge(report: Report) -> str:
     lists = {name: points for name, points in report.edge.items() if len(points) > 1}
     if not lists:
         missing = parts.not_known_yet(
-            f"Fewer than two releases of {report.edge_series} are here.",
+            f"Fewer than two releases of {report.edge_series} are here{' since ' + minute(report.since) if report.since else ''}.",
             "<code>counterpoise run market</code> with the source <code>pypi</code> collects them; "
             "<code>counterpoise market load pypi FILE</code> loads a file.",
         )
@@ -227,10 +224,9 @@ def edge(report: Report) -> str:
             rows.append((name, day(point.period_end), *bounds, whole(point.missing)))
     lede = (
         "Downloads of libraries that run models on a device or at the edge, in percent of these and of those that call "
-        "a remote service: "
-        "developers' interest, not where AI runs. The answer hangs on which packages count, so the lists stand side by "
-        "side, each on its own "
-        "scale. The band is what packages below the source's cutoff leave open."
+        "a remote service: developers' interest, not where AI runs. The answer hangs on which packages count, so the "
+        "lists stand side by side, each on its own scale. The band is what packages below the source's cutoff leave "
+        "open."
     )
     heads = ("list", "period to", "#edge share", "#lower bound", "#upper bound", "#packages missing")
     return parts.section(

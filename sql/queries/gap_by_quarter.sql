@@ -6,7 +6,6 @@
 -- param view String = raw | raw or entity
 -- param window UInt16 = 1008 | trailing window of the mining side in blocks
 -- param knowledge String = latest | live (what was published by then) or latest (all that is known now)
--- param since Date = 1970-01-01 | first day
 -- example: counterpoise sql --name gap_by_quarter --param view=entity
 SELECT
     day, d2_ai_dropped, d2_ai_one_owner, d2_ai_spread, d2_mining, d2_mining_low, d2_mining_high, l_dropped, l_one_owner, l_spread,
@@ -19,5 +18,5 @@ FROM
     SELECT *, true AS at_tip FROM latest_asymmetry
 )
 WHERE series = {series:String} AND list_id = {list:String} AND chain = {chain:String} AND view = {view:String}
-  AND window_blocks = {window:UInt16} AND knowledge = {knowledge:String} AND day >= {since:Date}
+  AND window_blocks = {window:UInt16} AND knowledge = {knowledge:String}
 ORDER BY at_tip, day

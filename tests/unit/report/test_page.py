@@ -175,5 +175,12 @@ def test_the_begin_of_histories_is_said() -> None:
     assert "Histories begin 2025-01-01 00:00 UTC" in Page(render(report(since=datetime(2025, 1, 1, tzinfo=UTC)))).said
 
 
+def test_a_time_that_holds_nothing_is_no_missing_side() -> None:
+    said = Page(render(report(since=datetime(2026, 1, 1, tzinfo=UTC), shares=[]))).said
+    assert said.count("Nothing in this time.") == 2  # no share, and one row of the gap where a line needs two
+    assert "Not known yet." not in said
+    assert "no call as in every year since 2024" in said  # what is said of the years does not hang on it
+
+
 def test_equal_reports_are_equal_pages() -> None:
     assert render(report()) == render(report())
