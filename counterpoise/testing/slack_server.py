@@ -137,6 +137,11 @@ class SlackServer:
         """The thread under a message."""
         return [message for message in self.messages if message.thread_ts == ts]
 
+    def delete(self, ts: str) -> None:
+        """What a person in the channel may do to any message."""
+        with self._lock:
+            del self._messages[ts]
+
     # The methods.
 
     def handle(self, method: str, arguments: dict[str, Any], token: str) -> tuple[int, dict[str, Any], Failure | None]:

@@ -53,6 +53,12 @@ class World:
         if self._producer is not None:
             self._producer.close()
 
+    def forget_producer(self) -> None:
+        """Leave one whose broker is gone."""
+        if self._producer is not None:
+            self._producer.close(timeout=0)
+            self._producer = None
+
     @property
     def height(self) -> int:
         return self.rows[-1][0] if self.rows else self.first - 1

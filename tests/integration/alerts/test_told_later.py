@@ -1,0 +1,156 @@
+"""What nobody was told at first, and who is told of it in the end."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from alerts import service, session
+from alerts.store import Store
+from counterpoise.clickhouse.client import connect
+from counterpoise.clickhouse.epochs import claim_epoch
+from counterpoise.clickhouse.migrations import migrate
+from counterpoise.clickhouse.versions import Versions
+from counterpoise.endpoints import clickhouse_target
+from counterpoise.kafka.lag import read_lag
+from counterpoise.kafka.topics import ensure_topics
+from counterpoise.settings import Settings
+from counterpoise.testing.slack_server import SlackServer
+from tests.engines import ClickHouseServer, RunningKafka, settings_for
+from tests.integration.alerts.running import alerter
+from tests.integration.alerts.test_line import FIRED, H, heads
+from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is due of alerts that fire is asked for once a minute."""
+    monkeypatch.setattr(session, "REMINDER_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(session, "LOOK_SECONDS", 0.3)
+
+
+def mute(settings: Settings, until: float, written_at: float) -> None:
+    with connect(clickhouse_target(settings), settings.dataset) as ch:
+        Store(ch).write_mute("top4-share", until, written_at)
+
+
+def test_what_still_fires_when_its_mute_ends_is_told_then(replayed: Settings, state_dir: Path) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        mute(settings, 4_000_000_000.0, 2.0)
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+            time.sleep(1.0)
+            assert slack.messages == []
+            mute(settings, 1.0, 1.0)  # lifted by somebody whose clock is behind
+            running.until(lambda: heads(slack) == ["🔴 FIRING"], "it is told")
+            world.mine([CLEAR], tell=True)
+            running.at(H + 42)
+        assert heads(slack) == ["🟢 RESOLVED", "🟢 RESOLVED (reply)"]
+
+
+def test_what_began_and_ended_while_muted_is_told_to_nobody(replayed: Settings, state_dir: Path) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        mute(settings, 4_000_000_000.0, 1.0)
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+            world.mine([CLEAR])
+            mute(settings, 1.0, 2.0)
+            running.at(H + 42)
+        assert slack.messages == []
+
+
+def test_a_message_that_stands_is_edited_though_its_rule_is_muted(replayed: Settings, state_dir: Path) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+            mute(settings, 4_000_000_000.0, 1.0)
+            world.mine([CLEAR], tell=True)
+            running.at(H + 42)
+        assert heads(slack) == ["🟢 RESOLVED"]
+
+
+def test_a_message_that_somebody_deleted_does_not_stop_what_follows(replayed: Settings, state_dir: Path) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+            slack.delete(slack.messages[0].ts)
+            slack.fail("drop")  # the answer to the reply is lost too: it is looked for where there is no thread
+            world.mine([CLEAR], tell=True)
+            running.at(H + 42)
+        assert heads(slack) == ["🟢 RESOLVED"]
+
+
+def test_a_retraction_overtakes_a_post_that_is_under_way(replayed: Settings, state_dir: Path) -> None:
+    with SlackServer(slow_seconds=1.0) as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine(FIRED)
+        slack.fail("slow")
+        with alerter(settings) as running:
+            running.until(lambda: "chat.postMessage" in slack.calls, "the post is under way")
+            world.reorg(H + 40, [CLEAR, CLEAR], branch="b", tell=True)
+            running.at(H + 42)
+        assert heads(slack) == ["⚪ RETRACTED", "⚪ RETRACTED (reply)"]
+
+
+def test_a_leader_with_a_wrong_clock_is_not_taken_for_gone(
+    replayed: Settings, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(service, "LEADER_GONE_SECONDS", 1.5)
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine([CLEAR])
+        with alerter(settings) as running, connect(clickhouse_target(settings), settings.dataset) as ch:
+            running.at(H)
+            versions = Versions(claim_epoch(ch, "alerts"))
+            for signs in range(20):  # an hour behind, and alive
+                Store(ch).write_leader(versions.epoch, time.time() - 3_600 + signs, versions.next())
+                time.sleep(0.15)
+            assert running.status.snapshot()["waiting_on"] == "alerter"
+            running.until(lambda: running.status.snapshot()["state"] == "working", "it takes over from a silent one")
+
+
+def test_a_broker_that_lost_its_memory_and_was_not_missed_is_heard_again(
+    own_kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path
+) -> None:
+    """Back within a second with empty topics of the same names: our offset means nothing there."""
+    if os.environ.get("COUNTERPOISE_TEST_KAFKA") == "apache":
+        pytest.skip("Apache Kafka keeps its topics")
+    plain = settings_for(own_kafka, clickhouse, state_dir, dataset_kind="historical")
+    migrate(clickhouse.target, plain.dataset_of)
+    with SlackServer() as slack, a_world(plain) as world:
+        settings = with_slack(plain, slack, state_dir)
+        world.mine(FIRED[:5])
+        with alerter(settings) as running:
+            running.at(H + 4)
+            for top in FIRED[5:20]:
+                world.mine([top], tell=True)
+            running.at(H + 19)
+            own_kafka.kill()
+            own_kafka.restart()
+            ensure_topics(own_kafka.bootstrap, settings.dataset)  # as ingest does
+            world.forget_producer()
+            for top in FIRED[20:]:
+                world.mine([top], tell=True)
+                time.sleep(0.2)
+            running.at(H + 41)
+
+            def heard() -> bool:
+                world.mine([OVER], tell=True)
+                time.sleep(0.1)
+                ours = [row for row in read_lag(own_kafka.bootstrap, settings.dataset, ("alerts",)) if row.end]
+                return bool(ours) and all(row.lag == 0 and (row.committed or 0) <= row.end + 1 for row in ours)
+
+            running.until(heard, "its place in the new topic")
+        assert heads(slack) == ["🔴 FIRING"]
