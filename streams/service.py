@@ -98,6 +98,7 @@ class StreamsService:
         read = (BLOCKS, EDGE_AI, PAIRS, DEAD_LETTERS)
         self._topics = TopicIdentity(self._bootstrap, tuple(topic.full_name(settings.dataset) for topic in read))
         self._app: StreamsApp | None = None
+        self._dying = threading.Lock()
 
     async def main(self) -> None:
         """Prepare, run Faust, and watch over both until told to stop."""
@@ -252,18 +253,24 @@ class StreamsService:
 
     async def _shut_down(self, app: StreamsApp) -> None:
         """Let Faust finish and commit what is under way; a sink that hangs must not hang the stop."""
-        try:
-            async with asyncio.timeout(_STOP_SECONDS):
-                await app.stop()
-                await self._market.close()
-                await self._in_thread(self._worker.close)
-                self._executor.shutdown()
-        except TimeoutError:
+        leaving = asyncio.create_task(self._leave(app))
+        done, _ = await asyncio.wait(
+            {leaving}, timeout=_STOP_SECONDS
+        )  # not cancelled: Faust swallows that, and waits on
+        if not done:
             log.warning("something hangs: leaving what is under way, which comes again", after_seconds=_STOP_SECONDS)
             self._die(0)
+        await leaving
+
+    async def _leave(self, app: StreamsApp) -> None:
+        await app.stop()
+        await self._market.close()
+        await self._in_thread(self._worker.close)
+        self._executor.shutdown()
 
     def _die(self, code: int) -> None:
         """End the process without any further commit."""
+        self._dying.acquire()  # for good: of two threads that see the same end, the second must not cut the first one short
         with contextlib.suppress(Exception):
             if code == 0:
                 self._status.close()
