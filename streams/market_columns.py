@@ -137,7 +137,7 @@ def asymmetry_tombstones(pair: Pair, keys: Sequence[RowKey], version: int) -> di
 
 
 def part_columns(pair: Pair, parts: Sequence[ChangePart], version: int) -> dict[str, Column]:
-    """Rows of asymmetry_parts_log, of one pair."""
+    """Rows of asymmetry_changes_log, of one pair."""
     columns = _key_part([(pair, part.row) for part in parts])
     return columns | {
         "inputs_id": [part.inputs_id for part in parts],

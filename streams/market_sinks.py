@@ -89,7 +89,7 @@ class MarketSinks:
 
     def write_asymmetry(self, pair: Pair, changes: AsymmetryChanges, version: int) -> None:
         """Rows of one pair and the parts of their change. Parts first: they show only beside the row that they belong to."""
-        self.clickhouse.insert("asymmetry_parts_log", part_columns(pair, changes.parts, version))
+        self.clickhouse.insert("asymmetry_changes_log", part_columns(pair, changes.parts, version))
         crash_point("streams-after-parts")
         self.clickhouse.insert("asymmetry_log", asymmetry_columns(changes.rows, version))
         self.clickhouse.insert("asymmetry_log", asymmetry_tombstones(pair, changes.removed, version))

@@ -42,7 +42,7 @@ GRANT INSERT ON counterpoise.dispersion_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.placement_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.growth_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.asymmetry_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.asymmetry_parts_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.asymmetry_changes_log TO counterpoise_streams;
 
 -- Alerts writes what it decided and what it said. `counterpoise alerts mute` writes no more than it does.
 GRANT SELECT ON counterpoise.* TO counterpoise_alerts;
@@ -54,7 +54,7 @@ GRANT INSERT ON counterpoise.alert_state_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_mutes_log TO counterpoise_alerts;
 
 -- `counterpoise migrate` makes the database, its tables and views, and notes that it did. A view that is made anew replaces the old one.
-GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP VIEW, SELECT, INSERT ON counterpoise.* TO counterpoise_migrate;
+GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, SELECT, INSERT ON counterpoise.* TO counterpoise_migrate;
 
 CREATE USER IF NOT EXISTS counterpoise_ingest_service IDENTIFIED WITH sha256_password BY {ingest_password:String};
 CREATE USER IF NOT EXISTS counterpoise_streams_service IDENTIFIED WITH sha256_password BY {streams_password:String};

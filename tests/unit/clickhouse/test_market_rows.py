@@ -230,7 +230,7 @@ def test_a_score_by_treatment_and_its_tombstone() -> None:
 def test_parts_of_a_change() -> None:
     part = ChangePart(score("day").key, "i", Part("dropped", "ai_owner", "Meta", -0.25))
     columns = part_columns(PAIR, [part], 9)
-    assert set(columns) == set(columns_in_migrations("asymmetry_parts_log"))
+    assert set(columns) == set(columns_in_migrations("asymmetry_changes_log"))
     assert row(columns)["doublings"] == -0.25
 
 

@@ -28,10 +28,8 @@ def test_every_statement_of_a_migration_may_run_twice() -> None:
     for migration in read_migrations():
         for statement in migration.statements:
             body = "\n".join(line for line in statement.splitlines() if not line.startswith("--"))
-            assert body.strip().startswith(("CREATE TABLE IF NOT EXISTS ", "CREATE OR REPLACE VIEW ")), (
-                migration.title,
-                body[:60],
-            )
+            repeatable = ("CREATE TABLE IF NOT EXISTS ", "CREATE OR REPLACE VIEW ", "DROP TABLE IF EXISTS ")
+            assert body.strip().startswith(repeatable), (migration.title, body[:60])
 
 
 @pytest.mark.parametrize(
@@ -58,10 +56,18 @@ def test_parameters_are_bound_over_their_defaults() -> None:
     assert query.bind({"line": "0.8"}) == {"chain": "bitcoin", "view": "raw", "window": "1008", "line": "0.8"}
     with pytest.raises(ConfigError, match="has no parameter 'colour': it takes chain, view, window, line"):
         query.bind({"colour": "red"})
-    with pytest.raises(ConfigError, match=r"needs --param alert=… \(String: alert id"):
-        named_query("reproduce_alert").bind({})
-    with pytest.raises(ConfigError, match="no query named 'x': alert_history, "):
+    assert named_query("reproduce_alert").bind({"sequence": "2"}) == {"alert": "", "sequence": "2"}
+    with pytest.raises(ConfigError, match="no query named 'x' among alert_history, "):
         named_query("x")
+
+
+def test_a_parameter_without_a_default_must_be_given(tmp_path: Path) -> None:
+    path = tmp_path / "q.sql"
+    path.write_text("-- name: q\n-- description: d\n-- example: e\n-- param a UInt8 | which\nSELECT {a:UInt8}")
+    query = parse_query(path)
+    assert query.bind({"a": "1"}) == {"a": "1"}
+    with pytest.raises(ConfigError, match=r"needs --param a=… \(UInt8: which\)"):
+        query.bind({})
 
 
 def test_a_default_may_be_empty() -> None:

@@ -1,8 +1,8 @@
 -- The row at the tip moves with every block, and with inputs_id in the key every one of its sets of parts stayed for good. Now a row's parts
 -- replace those that it had; what an older set has beside them no longer joins its row. Rows are scored anew after this migration (their
--- format changed too), so nothing of the old table is carried over.
+-- format changed too), so nothing of asymmetry_parts_log is carried over.
 -- ORDER BY: the parts of one row lie together.
-CREATE OR REPLACE TABLE asymmetry_parts_log
+CREATE TABLE IF NOT EXISTS asymmetry_changes_log
 (
     series LowCardinality(String) COMMENT 'Market series of the pair',
     list_id LowCardinality(String) COMMENT 'Include-list that the series is read by',
@@ -39,10 +39,12 @@ CREATE OR REPLACE VIEW asymmetry_changes
     day Date COMMENT 'UTC day that the row speaks of'
 )
 AS SELECT p.series AS series, p.list_id AS list_id, p.chain AS chain, p.view AS view, p.window_blocks AS window_blocks, p.knowledge AS knowledge, p.kind AS kind, p.treatment AS treatment, p.component AS component, p.name AS name, p.doublings AS doublings, r.day AS day
-FROM (SELECT * FROM asymmetry_parts_log FINAL) AS p
+FROM (SELECT * FROM asymmetry_changes_log FINAL) AS p
 INNER JOIN
 (
     SELECT series, list_id, chain, view, window_blocks, knowledge, kind, slot, inputs_id, day FROM asymmetry_log FINAL
 ) AS r ON p.series = r.series AND p.list_id = r.list_id AND p.chain = r.chain AND p.view = r.view AND p.window_blocks = r.window_blocks
     AND p.knowledge = r.knowledge AND p.kind = r.kind AND p.slot = r.slot AND p.inputs_id = r.inputs_id
 COMMENT 'What the change of L over a year is made of: parts of one row and treatment add up to it';
+
+DROP TABLE IF EXISTS asymmetry_parts_log;
