@@ -53,7 +53,7 @@ def demo(
     Needs no network and no token. Blocks are simulated from real monthly figures; the demo has a dataset of its own, made anew at
     each run.
     """
-    from counterpoise.cli.gap_view import add_owner_figures, show_gap
+    from counterpoise.cli.gap_view import add_market_figures, show_edge, show_gap
     from counterpoise.cli.replay_line import replay_line
     from counterpoise.cli.report import write_report
     from counterpoise.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
@@ -87,13 +87,14 @@ def demo(
             speed=speed,
             first_height=figures.first_height,
             last_height=figures.last_height,
-            after=lambda: add_owner_figures(settings),
+            after=lambda: add_market_figures(settings),
         )
         with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
             _summary(console, report)
             for question, sql in QUESTIONS:
                 _answer(console, clickhouse, question, sql)
             _last_alert(console, report)
+            show_edge(console, clickhouse)
             show_gap(console, clickhouse, settings.ingest.chain)
             page = write_report(settings, clickhouse, settings.state_dir / "report.html")
     console.print(f"\nThe same to look at, print and send: {page}", soft_wrap=True)

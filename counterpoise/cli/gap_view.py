@@ -1,4 +1,4 @@
-"""Both sides and the gap between them, as the demo shows them: a table of year ends and one sentence to say aloud."""
+"""The AI side as the demo shows it: the edge share by every list, then both sides and their gap, each in a sentence to say aloud."""
 
 from __future__ import annotations
 
@@ -11,35 +11,53 @@ from rich.table import Table
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.endpoints import clickhouse_target
 from counterpoise.errors import RetryableError
-from counterpoise.report.data import GAP_SERIES, gap_rows
+from counterpoise.report.data import EDGE_SERIES, GAP_SERIES, edge_points, gap_rows
+from counterpoise.report.edge import edge_sentence
 from counterpoise.report.gap import sentence, year_ends
+from counterpoise.report.words import NO_BREAK
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings import Settings
-from ingest.market.figures import publish, read_owner_figures
+from ingest.market.figures import publish, read_market_figures
 
 PATIENCE_SECONDS: Final = 120.0
 POLL_SECONDS: Final = 0.2
 
-_AT_THE_TIP: Final = """
-SELECT count() FROM latest_asymmetry WHERE series = {series:String} AND view = 'entity' AND knowledge = 'latest'
+_SCORED: Final = """
+SELECT
+    (SELECT count() FROM latest_asymmetry WHERE series = {gap:String} AND view = 'entity' AND knowledge = 'latest') AS at_the_tip,
+    (SELECT uniqExact(period_end) FROM edge_share WHERE series = {edge:String}) AS snapshots
 """
 
 
-def add_owner_figures(settings: Settings) -> int:
-    """Send the packaged figures of the AI side through the line that runs, and return how many quarters, once both views are scored.
+def add_market_figures(settings: Settings) -> None:
+    """Send the packaged figures of the AI side through the line that runs, and return once all that follows from them is scored.
 
     RetryableError where that does not happen within PATIENCE_SECONDS.
     """
-    sent = publish(settings, read_owner_figures())
+    releases = read_market_figures()
+    snapshots = sum(release.head.series == EDGE_SERIES for release in releases)
+    publish(settings, releases)
     deadline = time.monotonic() + PATIENCE_SECONDS
     with connect(clickhouse_target(settings), settings.dataset) as clickhouse:
-        while not clickhouse.query(_AT_THE_TIP, {"series": GAP_SERIES})[0][0]:
+        while True:
+            [(at_the_tip, scored)] = clickhouse.query(_SCORED, {"gap": GAP_SERIES, "edge": EDGE_SERIES})
+            if at_the_tip and scored == snapshots:
+                return
             if time.monotonic() > deadline:
                 raise RetryableError(
-                    f"the asymmetry was not scored within {PATIENCE_SECONDS:.0f} s: see counterpoise status"
+                    f"the AI side was not scored within {PATIENCE_SECONDS:.0f} s: see counterpoise status"
                 )
             time.sleep(POLL_SECONDS)
-    return sent
+
+
+def show_edge(console: Console, clickhouse: ClickHouse) -> None:
+    """Print how the edge share moved by every include-list; says plainly where there is none yet."""
+    series = load_catalogue()[EDGE_SERIES]
+    console.print("\n[bold]Does AI move to the edge?[/]")
+    console.print(f"{series.measures} Source: {series.source}.", style="dim")
+    lists = {name: points for name, points in edge_points(clickhouse).items() if len(points) > 1}
+    said = edge_sentence(lists) if lists else "There are not two releases of it yet."
+    console.print(said.replace(NO_BREAK, " "))
 
 
 def show_gap(console: Console, clickhouse: ClickHouse, chain: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -180,9 +181,15 @@ def load(
                     "`counterpoise run streams` run? See counterpoise status and counterpoise dlq list"
                 )
             time.sleep(POLL_SECONDS)
+    for series in dict.fromkeys(release.head.series for release in found):
+        typer.echo(_summary([release for release in found if release.head.series == series]))
+
+
+def _summary(found: Sequence[Release]) -> str:
+    """What was loaded of one series."""
     partial = sum(release.head.coverage == "partial" for release in found)
     periods = sorted(release.head.period_end for release in found)
-    typer.echo(
+    return (
         f"{len(found)} {'release' if len(found) == 1 else 'releases'} of {found[0].head.series}, "
         f"{periods[0] if len(found) == 1 else f'{periods[0]} to {periods[-1]}'}, "
         f"{sum(len(release.observations) for release in found):,} observations"
@@ -242,7 +249,7 @@ def _read(source: Source, files: list[Path], published: datetime | None) -> list
     from ingest.market.catalogued import time_problem
     from ingest.market.epoch import SERIES as EPOCH
     from ingest.market.epoch import epoch_releases
-    from ingest.market.figures import read_owner_figures
+    from ingest.market.figures import read_market_figures
     from ingest.market.locations import Located
     from ingest.market.pypi import SERIES as PYPI
     from ingest.market.sources.pypi import top_packages_releases
@@ -250,7 +257,7 @@ def _read(source: Source, files: list[Path], published: datetime | None) -> list
     if source is Source.FIGURES:
         if files:
             raise ConfigError("`market load figures` takes no file: the figures come with the package")
-        return read_owner_figures()
+        return read_market_figures()
     if not files:
         raise ConfigError(f"`market load {source}` needs at least one file")
     try:

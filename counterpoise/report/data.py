@@ -176,6 +176,11 @@ def gap_rows(clickhouse: ClickHouse, chain: str) -> list[GapRow]:
     return _gap(_Asker(clickhouse, clickhouse.database), chain)
 
 
+def edge_points(clickhouse: ClickHouse) -> dict[str, list[EdgePoint]]:
+    """The edge share by every include-list, each by day."""
+    return _edge(_Asker(clickhouse, clickhouse.database), date.min)
+
+
 def _gap(asker: _Asker, chain: str) -> list[GapRow]:
     return [GapRow(*row.values()) for row in asker.ask("gap", "gap_by_quarter", series=GAP_SERIES, chain=chain)]
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from counterpoise.report import parts, plots
 from counterpoise.report.charts import text_of
+from counterpoise.report.edge import moved
 from counterpoise.report.gap import GapRow
 from counterpoise.report.model import Report
 from counterpoise.report.scale import rounded_out
@@ -206,7 +207,8 @@ def edge(report: Report) -> str:
         missing = parts.not_known_yet(
             f"Fewer than two releases of {report.edge_series} are here{' since ' + minute(report.since) if report.since else ''}.",
             "<code>counterpoise run market</code> with the source <code>pypi</code> collects them; "
-            "<code>counterpoise market load pypi FILE</code> loads a file.",
+            "<code>counterpoise market load pypi FILE</code> loads a file, <code>counterpoise market load figures</code> what "
+            "the package carries.",
         )
         return parts.section("edge", title, "", missing)
     figures: list[str] = []
@@ -216,8 +218,7 @@ def edge(report: Report) -> str:
         drawing = plots.edge_plot(
             points, width=HALF_WIDTH, name=f"edge-{place}", title=f"Edge share by the list {name}"
         )
-        moved = "from" if first.share == last.share else "up from" if last.share > first.share else "down from"
-        said = f"{moved} {percent(first.share)} to {percent(last.share)} since {day(first.period_end)}"
+        said = f"{moved(first, last)} since {day(first.period_end)}"
         figures.append(parts.small_figure(f"List {name}", said, drawing))
         for point in points:
             bounds = (percent(point.share, 2), percent(point.lower, 2), percent(point.upper, 2))

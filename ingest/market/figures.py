@@ -1,8 +1,11 @@
-"""The demo's AI side: a small table of figures that the package carries (Epoch AI: who owns AI compute, by owner and quarter)."""
+"""The demo's AI side: two small tables of figures that the package carries.
+
+Who owns AI compute, by owner and quarter (Epoch AI), and what Python developers install, by package and month (PyPI).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from importlib.resources import files
 
@@ -21,21 +24,40 @@ from counterpoise.series.release import Release, to_events
 from counterpoise.settings import Settings
 from ingest.market.epoch import SERIES as OWNERS
 from ingest.market.epoch import epoch_releases
+from ingest.market.pypi import SERIES as PACKAGES
+from ingest.market.pypi import pypi_releases
 
-TABLE_NAME = "ai_compute_owners.csv"
+OWNERS_TABLE = "ai_compute_owners.csv"
+PACKAGES_TABLE = "ai_package_downloads.csv"
 SEND_SECONDS = 60
 _PUBLISHED = "# published "
 
 
+def read_market_figures() -> list[Release]:
+    """All that the package carries of the AI side."""
+    return [*read_owner_figures(), *read_package_figures()]
+
+
 def read_owner_figures() -> list[Release]:
     """A release for each quarter of the packaged table; ConfigError where the installation lacks it or it was changed."""
-    resource = files("ingest").joinpath("data", TABLE_NAME)
+    return _packaged(OWNERS_TABLE, lambda text: parse_owner_figures(text, load_catalogue()[OWNERS]))
+
+
+def read_package_figures() -> list[Release]:
+    """A release for each monthly snapshot of the packaged table, published on its day; ConfigError as above."""
+    series = load_catalogue()[PACKAGES]
+    return _packaged(PACKAGES_TABLE, lambda text: pypi_releases(_without_head(text), series, origin=PACKAGES_TABLE))
+
+
+def _packaged(name: str, parse: Callable[[str], list[Release]]) -> list[Release]:
     try:
-        return parse_owner_figures(resource.read_text(encoding="utf-8"), load_catalogue()[OWNERS])
+        return parse(files("ingest").joinpath("data", name).read_text(encoding="utf-8"))
     except (OSError, ValueError, DeadLetterError) as error:
-        raise ConfigError(
-            f"the packaged table {TABLE_NAME} cannot be used ({error}): install counterpoise again"
-        ) from None
+        raise ConfigError(f"the packaged table {name} cannot be used ({error}): install counterpoise again") from None
+
+
+def _without_head(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
 
 
 def parse_owner_figures(text: str, series: Series) -> list[Release]:
@@ -43,13 +65,13 @@ def parse_owner_figures(text: str, series: Series) -> list[Release]:
 
     ValueError where none is, DeadLetterError where the rest is not the packaged layout.
     """
-    lines = text.splitlines()
-    published = next((one.removeprefix(_PUBLISHED) for one in lines if one.startswith(_PUBLISHED)), None)
+    published = next((one.removeprefix(_PUBLISHED) for one in text.splitlines() if one.startswith(_PUBLISHED)), None)
     if published is None:
         raise ValueError(f"expected a line `{_PUBLISHED}YYYY-MM-DD`")
     published_at = datetime.fromisoformat(published.strip()).replace(tzinfo=UTC)
-    table = "\n".join(line for line in lines if not line.startswith("#"))
-    return epoch_releases({TABLE_NAME: table}, series, published_at_ms=int(published_at.timestamp() * 1000))
+    return epoch_releases(
+        {OWNERS_TABLE: _without_head(text)}, series, published_at_ms=int(published_at.timestamp() * 1000)
+    )
 
 
 def publish(settings: Settings, releases: Iterable[Release]) -> int:
