@@ -110,9 +110,10 @@ class Courier:
             self._queue(_job_of(transition, action, inherited=inherited))
 
     def announce_start(self, start: Start, *, inherited: bool) -> None:
-        """Queue the state-at-start message, unless it was sent."""
+        """Queue the state-at-start message, unless it was sent: ahead of the news that comes after it."""
         alert_id = start_id(self._dataset, start.chain, start.height)
-        self._queue(Job(alert_id, 0, "start", ALL_RULES, float(start.time), start=start, inherited=inherited))
+        job = Job(alert_id, 0, "start", ALL_RULES, float(start.time), start=start, inherited=inherited)
+        self._queue(job, ahead=True)
 
     def remind(self, firing: Iterable[AlertTransition]) -> None:
         """Queue what is due for each alert that still fires (its firing row): its message, where nobody was told here because the
@@ -271,10 +272,13 @@ class Courier:
         if self._store.highest_epoch() != self._versions.epoch:
             raise SupersededError(f"a newer alerter than epoch {self._versions.epoch} is at work")
 
-    def _queue(self, job: Job) -> None:
+    def _queue(self, job: Job, *, ahead: bool = False) -> None:
         if job.key not in self._done and job.key not in self._queued and job.key not in self._elsewhere:
             self._queued.add(job.key)
-            self._jobs.append(job)
+            if ahead:
+                self._jobs.appendleft(job)
+            else:
+                self._jobs.append(job)
 
     # What was told.
 

@@ -55,6 +55,26 @@ def test_history_is_recorded_and_the_state_at_start_is_posted_once(migrated: Set
         assert len(slack.roots) == 2, "an alert that fired before go-live has no message to answer"
 
 
+def test_the_state_at_start_comes_before_the_news_that_another_process_left_unsent(
+    migrated: Settings, state_dir: Path
+) -> None:
+    with SlackServer() as slack, a_world(migrated) as world:
+        settings = with_slack(migrated, slack, state_dir)
+        world.mine([CLEAR] * 5)
+        clock = clock_at(world)
+        slack.fail("500", times=1_000)
+        with alerter(settings, clock=clock) as running:
+            running.until(lambda: running.status.snapshot()["info"].get("height") == H + 4, "it is live")
+            world.mine([OVER] * 37, tell=True)
+            clock.advance(37 * 600)
+            running.until(lambda: running.status.snapshot()["info"].get("height") == H + 41, "it fires")
+        slack.recover()
+        with alerter(settings, clock=clock) as running:
+            running.at(H + 41)
+            quiet(running)
+        assert [text.split()[0] for text in heads(slack)] == ["Counterpoise", "🔴"]
+
+
 def test_an_old_tip_is_not_live(migrated: Settings, state_dir: Path) -> None:
     with SlackServer() as slack, a_world(migrated) as world:
         settings = with_slack(migrated, slack, state_dir)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -115,7 +116,14 @@ def test_parquet_can_be_sent_on(cli: Cli) -> None:
 def test_ctrl_c_ends_the_query_on_the_server(cli: Cli, sample: ClickHouse) -> None:
     endless = "SELECT sum(cityHash64(number, 77)) FROM numbers(100000000000)"
     running = "SELECT count() FROM system.processes WHERE query LIKE 'SELECT sum(cityHash64(number, 77))%'"
-    with subprocess.Popen([*COMMAND, "sql", endless], stderr=subprocess.PIPE, text=True) as asking:
+    # Where the tests run in the background of a shell, SIGINT is ignored, and a child would inherit that.
+    heeds = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        [*COMMAND, "sql", endless],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heeds,  # noqa: PLW1509 - the child does nothing else before its exec
+    ) as asking:
         _until(lambda: sample.query(running) == [(1,)])
         asking.send_signal(signal.SIGINT)
         assert asking.wait(timeout=30) == 130
