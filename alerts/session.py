@@ -182,14 +182,16 @@ class Session:
     # What follows.
 
     def _write(self, batch: Batch) -> None:
-        """Rows, courier, checkpoint, in this order."""
+        """Rows, checkpoint, courier, in this order: the state at start, which the checkpoint remembers, is told before the news."""
         if batch.transitions:
-            self._record(batch.transitions)
+            self._keep(batch.transitions)
+        if batch.tracks:
+            crash_point("alerts-before-checkpoint")
+            self._store.write_states(batch.tracks, self._versions.next())
+            self._announce_starts()
+        self._tell(batch.transitions)
         if not batch.tracks:
             return
-        crash_point("alerts-before-checkpoint")
-        self._store.write_states(batch.tracks, self._versions.next())
-        self._announce_starts()
         self._changed_at = self._clock.now()
         self._say_where(batch.tracks[0])
         if self._postman.trouble is None:
@@ -204,9 +206,15 @@ class Session:
         )
 
     def _record(self, transitions: Sequence[AlertTransition]) -> None:
+        self._keep(transitions)
+        self._tell(transitions)
+
+    def _keep(self, transitions: Sequence[AlertTransition]) -> None:
         self._claim_stands()
         self._store.write_transitions(transitions, self._versions.next())
         crash_point("alerts-after-rows")
+
+    def _tell(self, transitions: Sequence[AlertTransition]) -> None:
         for transition in transitions:
             self._postman.tell(transition)
             self._status.count(transition.state)
