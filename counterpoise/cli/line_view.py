@@ -108,6 +108,7 @@ class LineView:
         self._alerts: list[AlertLine] = []
         self._seen: set[tuple[Any, ...]] = set()
         self._step = -1
+        self._unprinted: list[tuple[int, Text]] = []
 
     def __enter__(self) -> LineView:
         if self._live is not None:
@@ -118,25 +119,30 @@ class LineView:
         if self._live is not None:
             self._live.stop()
 
-    def update(self, moment: Moment | None, alerts: Sequence[AlertLine]) -> None:
-        """Show the newest state; alerts that were shown before are not repeated."""
+    def update(self, moment: Moment | None, alerts: Sequence[AlertLine], judged_height: int) -> None:
+        """Show the newest state; alerts that were shown before are not repeated.
+
+        Plain lines come in the order of their heights, so one waits until the alerter has judged its height (`judged_height`).
+        """
         new = [line for line in alerts if line.key not in self._seen]
         self._seen.update(line.key for line in new)
         self._alerts += new
         if self._live is not None:
             self._live.update(self._panel(moment))
             return
-        for line in new:
-            self._console.print(line.text(), soft_wrap=True)
+        self._unprinted += [(line.height or 0, line.text()) for line in new]
         if moment is not None:
             step = (moment.height - self._first) * PLAIN_STEPS // (self._last - self._first)
             if step != self._step:
                 self._step = step
-                self._console.print(self._plain(moment), soft_wrap=True, highlight=False)
+                self._unprinted.append((moment.height, self._plain(moment)))
+        self._unprinted.sort(key=lambda line: line[0])
+        while self._unprinted and self._unprinted[0][0] <= judged_height:
+            self._console.print(self._unprinted.pop(0)[1], soft_wrap=True)
 
-    def _plain(self, m: Moment) -> str:
+    def _plain(self, m: Moment) -> Text:
         leaders = ", ".join(f"{pool} {count / m.n:.0%}" for pool, count in m.leaders[:4])
-        return (
+        return Text(
             f"{m.time:%Y-%m-%d}  height {m.height}  top-4 {m.top4_share:.1%} [{m.top4_low:.1%}, {m.top4_high:.1%}]  "
             f"HHI {m.hhi_points:.0f}  Nakamoto {m.nakamoto_half or '–'}  {leaders}"
         )

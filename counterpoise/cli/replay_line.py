@@ -78,12 +78,12 @@ def replay_line(
             to_height=to_height,
         )
         try:
-            _show_until(lambda: replay.done() or services.failure is not None, clickhouse, view)
+            chain = settings.ingest.chain
+            _show_until(lambda: replay.done() or services.failure is not None, clickhouse, chain, view)
             if services.failure is not None:
                 raise services.failure
             report = replay.result()
             deadline = time.monotonic() + ALERTS_PATIENCE_SECONDS
-            chain = settings.ingest.chain
             _show_until(
                 lambda: (
                     alerts_reached(clickhouse, chain, report.last_height)
@@ -91,6 +91,7 @@ def replay_line(
                     or time.monotonic() > deadline
                 ),
                 clickhouse,
+                chain,
                 view,
             )
             if services.failure is not None:
@@ -103,7 +104,7 @@ def replay_line(
         finally:
             stop.set()
         moment, alerts = latest_moment(clickhouse), alert_lines(clickhouse)
-        view.update(moment, alerts)
+        view.update(moment, alerts, report.last_height)
     return LineReport(report, moment, alerts, seconds)
 
 
@@ -119,13 +120,19 @@ def _logging_to(settings: Settings, file: Path) -> Iterator[None]:
             configure_logging(settings.log_format, "warning", service="replay")
 
 
-def _show_until(done: Callable[[], bool], clickhouse: ClickHouse, view: LineView) -> None:
+def _show_until(done: Callable[[], bool], clickhouse: ClickHouse, chain: str, view: LineView) -> None:
     while not done():
-        view.update(latest_moment(clickhouse), alert_lines(clickhouse))
+        judged = judged_height(clickhouse, chain)  # first: all that is told up to there is among the lines
+        view.update(latest_moment(clickhouse), alert_lines(clickhouse), judged)
         time.sleep(POLL_SECONDS)
 
 
 def alerts_reached(clickhouse: ClickHouse, chain: str, height: int) -> bool:
     """Whether every rule of the chain has judged this height."""
+    return judged_height(clickhouse, chain) >= height
+
+
+def judged_height(clickhouse: ClickHouse, chain: str) -> int:
+    """The height up to which every rule of the chain has judged; −1 before the first."""
     [(rules, lowest)] = clickhouse.query(_ALERTS_AT, {"chain": chain})
-    return bool(rules) and int(lowest) >= height
+    return int(lowest) if rules else -1

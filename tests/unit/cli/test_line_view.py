@@ -1,0 +1,39 @@
+"""What a replay prints where there is no terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from counterpoise.cli.line_view import AlertLine, LineView, Moment
+
+NOON = datetime(2023, 1, 1, 12, tzinfo=UTC)
+
+
+def moment(height: int) -> Moment:
+    return Moment(height, NOON, 1008, 0, 0.7, 0.68, 0.72, 1500.0, 6.0, 3, 0.1, [("antpool", 300)])
+
+
+def alert(height: int, state: str = "firing") -> AlertLine:
+    return AlertLine((f"{height}", 1), NOON, state, "top4-share", height, 0.76, 0.73, 0.78, 0.75, "")
+
+
+def heights(out: io.StringIO) -> list[int]:
+    return [int(found) for found in re.findall(r"height (\d+)", out.getvalue())]
+
+
+def test_lines_come_in_the_order_of_their_heights_though_the_alerter_is_behind() -> None:
+    out = io.StringIO()
+    with LineView(Console(file=out, width=80), 0, 1_000) as view:
+        view.update(moment(100), [], 0)
+        assert heights(out) == [], "the alerter may still have something to say of what came before"
+        view.update(moment(300), [alert(50)], 60)
+        assert heights(out) == [50]
+        view.update(moment(305), [alert(50), alert(150, "resolved"), alert(250)], 200)
+        assert heights(out) == [50, 100, 150]
+        view.update(moment(900), [alert(50), alert(150, "resolved"), alert(250)], 900)
+    assert heights(out) == [50, 100, 150, 250, 300, 900]
+    assert "CLEARED" in out.getvalue()
