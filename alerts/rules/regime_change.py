@@ -18,11 +18,11 @@ class RegimeChangeRule(TimerRule):
     """Fires when the live score calls a regime other than the one it called last (or calls its first); resolves when that call
     ends.
 
-    A regime is called only where all three treatments of the residual, both error models and the 95 % intervals agree. Rows
-    change with a new release or a new block only; age widens intervals, which can end a call and not begin one, and the same
-    call after a break is no change. A release is judged at once, blocks at the end of their UTC day, because a call is
-    calibrated to be looked at daily. A call that is older than two cadences when it is first met is no news. Named by the end
-    of the call's first day and which call it is.
+    A regime is called only where all three treatments of the residual and both error models agree: AI's change at 95 %,
+    mining's at 3.75 standard deviations, because it is looked at daily. Rows change with a new release or a new block only;
+    age widens intervals, which can end a call and not begin one, and the same call after a break is no change. A release is
+    judged at once, blocks at the end of their UTC day, because a call is calibrated to be looked at daily. A call that is
+    older than two cadences when it is first met is no news. Named by the end of the call's first day and which call it is.
     """
 
     advice: ClassVar[str] = (
