@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.sources.figures import Month
+from ingest.blocks.sources.simulated import Month
 from tests.unit.report.made import parsed
 
 ROOT = Path(__file__).resolve().parents[3]
