@@ -13,10 +13,11 @@ from datetime import date, timedelta
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.pairs import PAIR_KIND, PairEvent
 from counterpoise.series.catalogue import Catalogue
+from counterpoise.windows import USUAL_WINDOW_BLOCKS
 from streams.asymmetry.fold.asymmetry_fold import AsymmetryChanges, AsymmetryFold
 from streams.asymmetry.fold.mining_days import MiningDays
 from streams.asymmetry.fold.mining_side import MiningSide
-from streams.asymmetry.fold.pairs import PAIR_WINDOW_BLOCKS, pair_partition, pairs_of
+from streams.asymmetry.fold.pairs import pair_partition, pairs_of
 from streams.asymmetry.fold.score import Pair, RowKey
 from streams.blocks.attribution_store import current_id, read_set
 from streams.blocks.loader import stored_chains
@@ -188,7 +189,7 @@ class AsymmetryWorker:
         state = self._chains.get(chain)
         if state is None or state.days.attribution_set.attribution_id != attribution_id:
             attribution_set = self._store.read(read_set, attribution_id)
-            state = self._chains[chain] = _PairChain(MiningDays(chain, attribution_set, PAIR_WINDOW_BLOCKS))
+            state = self._chains[chain] = _PairChain(MiningDays(chain, attribution_set, USUAL_WINDOW_BLOCKS))
         if state.dirty_from is not None:
             self._read_blocks(state, attribution_id, state.dirty_from)
             state.dirty_from = None

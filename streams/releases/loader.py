@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.contracts.releases import ReleaseEvent
+from counterpoise.windows import ONE_SERIES
 from streams.asymmetry.fold.score import Pair, RowKey
 from streams.releases.fold.growth import GrowthRow
 from streams.releases.fold.release_fold import Current
@@ -42,10 +43,10 @@ _ASYMMETRY = """
     WHERE series = {series:String} AND list_id = {list:String} AND chain = {chain:String} AND view = {view:String}
       AND window_blocks = {window:UInt16}
 """
-_SCORED_TIP = """
+_SCORED_TIP = f"""
     SELECT max(height) FROM concentration_log FINAL
-    WHERE attribution_id = {id:String} AND chain = {chain:String} AND view = 'raw' AND window_blocks = 144
-"""
+    WHERE attribution_id = {{id:String}} AND chain = {{chain:String}} AND {ONE_SERIES}
+"""  # noqa: S608
 # Every block up to the scored tip has its attribution: both are written before the concentration.
 _BLOCKS = """
     SELECT b.height AS height, intDiv(toUnixTimestamp64Milli(b.time), 1000) AS time, a.pool_code AS code
