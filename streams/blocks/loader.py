@@ -115,6 +115,11 @@ class LoadedChain:
     _tip_height: int
     _others_from: int | None = field(default=None)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the chain has no block that stands here yet."""
+        return self._tip_height == 0
+
     def next_events(self) -> list[BlockEvent]:
         """The next batch to fold; empty at the end. After a RetryableError the same batch comes again."""
         if self._next_height <= self._tip_height:

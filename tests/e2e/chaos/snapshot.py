@@ -30,8 +30,11 @@ WHEN_OR_BY_WHOM = frozenset(
 )
 """Columns of ingest time, of writers and of tries."""
 
-WHO_WROTE = frozenset({"epochs_log", "datasets_log", "schema_migrations_log", "migrations_log"})
+WHO_WROTE = frozenset({"epochs_log", "datasets_log", "schema_migrations_log", "migrations_log", "views_log"})
 """Tables of who claimed what when: they count the processes, and more processes ran where some were killed."""
+
+LEAVES_REST = frozenset({"concentration_daily_log"})
+"""Storage where rows of a branch that lost may stay below the newest version of their bucket; the view over it is compared."""
 
 _PARAMETERS = {
     "concentration_of": "(attribution_id = '{id}')",
@@ -125,7 +128,7 @@ def _queries(ch: ClickHouse) -> dict[str, str]:
     for name, engine in ch.query(
         "SELECT name, engine FROM system.tables WHERE database = currentDatabase() ORDER BY name"
     ):
-        if name in WHO_WROTE or name == "alert_state_log":
+        if name in WHO_WROTE | LEAVES_REST or name == "alert_state_log":
             continue
         is_view = engine == "View"
         source = name + (_PARAMETERS.get(name, "").format(id=attribution_id) if is_view else " FINAL")
