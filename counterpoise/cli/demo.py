@@ -21,6 +21,14 @@ DATASET = "demo"
 
 QUESTIONS: Final[tuple[tuple[str, str], ...]] = (
     (
+        "How much did the four largest pools mine in April 2025?",
+        """WITH (SELECT count() FROM blocks WHERE toYYYYMM(time) = 202504) AS total
+SELECT pool, count() AS blocks, round(blocks / total, 4) AS share,
+       round(sum(blocks) OVER (ORDER BY blocks DESC) / total, 4) AS together
+FROM blocks WHERE toYYYYMM(time) = 202504 AND pool != 'unknown'
+GROUP BY pool ORDER BY blocks DESC LIMIT 4""",
+    ),
+    (
         "Which months were most concentrated?",
         """SELECT month, round(arraySum(arraySlice(arrayReverseSort(groupArrayIf(blocks, pool != 'unknown')), 1, 4)) / sum(blocks), 4)
        AS top4
@@ -50,8 +58,8 @@ def demo(
 ) -> None:
     """Replay 2021–2026 through Kafka, Faust and ClickHouse, and watch the alert "top-4 pool share above 75 %" fire and clear.
 
-    Needs no network and no token. Blocks are simulated from real monthly figures; the demo has a dataset of its own, made anew at
-    each run.
+    Needs no network and no token. Blocks are simulated from real counts of blocks per pool; the demo has a dataset of its own,
+    made anew at each run.
     """
     from counterpoise.cli.gap_view import add_market_figures, show_edge, show_gap
     from counterpoise.cli.replay_line import replay_line
@@ -60,7 +68,7 @@ def demo(
     from counterpoise.clickhouse.client import connect
     from counterpoise.endpoints import clickhouse_target
     from counterpoise.settings import Settings
-    from ingest.sources.figures import read_figures
+    from ingest.sources.figures import BIN_BLOCKS, SEED, read_figures
 
     os.environ["COUNTERPOISE_DATASET"] = DATASET
     os.environ["COUNTERPOISE_DATASET_KIND"] = "simulated"
@@ -74,8 +82,8 @@ def demo(
     console = Console(highlight=False)
     console.print("[bold]counterpoise demo[/]: block production by mining pool, January 2021 to April 2026")
     console.print(
-        "Simulated from real monthly figures: how many blocks each pool mined in each month is real, their order inside a month is "
-        "drawn from a fixed seed.",
+        f"Real: the heights, how many blocks each pool mined in each {BIN_BLOCKS} blocks, and the time at the end of each such bin.\n"
+        f"Drawn: the order inside a bin, from the fixed seed {SEED}. Times inside a bin are evenly spread; hashes are made up.",
         style="dim",
     )
     with sole_replay(settings), engines(settings):
