@@ -82,8 +82,9 @@ def demo(
     console = Console(highlight=False)
     console.print("[bold]counterpoise demo[/]: block production by mining pool, January 2021 to April 2026")
     console.print(
-        f"Real: the heights, how many blocks each pool mined in each {BIN_BLOCKS} blocks, and the time at the end of each such bin.\n"
-        f"Drawn: the order inside a bin, from the fixed seed {SEED}. Times inside a bin are evenly spread; hashes are made up.",
+        f"Real: the heights, the blocks per pool in each bin of {BIN_BLOCKS} blocks, and the header time at the end of each bin.\n"
+        f"Drawn: the order of the blocks inside a bin, from the fixed seed {SEED}.\n"
+        "Derived: header times inside a bin (evenly spread), block hashes, and one difficulty for all blocks.",
         style="dim",
     )
     with sole_replay(settings), engines(settings):
