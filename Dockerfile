@@ -4,6 +4,8 @@ WORKDIR /src
 RUN python -m venv /opt/counterpoise
 COPY pyproject.toml README.md LICENSE ./
 COPY counterpoise counterpoise
+COPY desk desk
+COPY engines engines
 COPY ingest ingest
 COPY streams streams
 COPY alerts alerts

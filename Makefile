@@ -27,8 +27,8 @@ soak: $(VENV)/.dev ## the long runs: many kills, hours of blocks
 	$(PY) -m pytest -m soak --timeout 3600
 
 test-kafka: $(VENV)/.dev ## the contract and end-to-end suites on Apache Kafka itself (Java 17 and Maven)
-	@$(PY) -m counterpoise.testing.apache_kafka || test $$? -eq 3
-	@if $(PY) -m counterpoise.testing.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(PY) -m pytest -m "kafka and not soak"; fi
+	@$(PY) -m testkit.apache_kafka || test $$? -eq 3
+	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(PY) -m pytest -m "kafka and not soak"; fi
 
 build: $(VENV)/.dev ## the wheel and the source archive, in dist/
 	$(PY) -m build

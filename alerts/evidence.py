@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from alerts.ledger import Entry
-from alerts.rules.base import Finding, HeightRule, Reading, TimerRule
-from alerts.series import Series
-from alerts.words import say_line, say_value
-from counterpoise.contracts.alerts import AlertTransition, Evidence
+from alerts.formats import format_line, format_value
+from alerts.machine.ledger import LedgerEntry
+from alerts.rules.rule import Finding, HeightRule, Reading, TimerRule
+from alerts.signals.window_counts import WindowCounts
+from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 
 
 def reproducing_sql(rule: HeightRule, attribution_id: str, height: int) -> str:
@@ -21,10 +21,10 @@ def reproducing_sql(rule: HeightRule, attribution_id: str, height: int) -> str:
     )
 
 
-def evidence_of(rule: HeightRule, series: Series, at: int, attribution_id: str) -> Evidence:
+def evidence_of(rule: HeightRule, series: WindowCounts, at: int, attribution_id: str) -> AlertEvidence:
     """The integers of one height, and how to find them again."""
     height, n = int(series.height[at]), int(series.n[at])
-    return Evidence(
+    return AlertEvidence(
         chain=rule.chain,
         view=rule.view,
         window_blocks=rule.window_blocks,
@@ -41,7 +41,7 @@ def evidence_of(rule: HeightRule, series: Series, at: int, attribution_id: str) 
 
 
 def height_transition(
-    entry: Entry, rule: HeightRule, series: Series, *, attribution_id: str, recorded_at_ms: int
+    entry: LedgerEntry, rule: HeightRule, series: WindowCounts, *, attribution_id: str, recorded_at_ms: int
 ) -> AlertTransition:
     """The transition for a row about the blocks of `series`, which must reach the row's height (ValueError if not)."""
     at = series.row(entry.height)
@@ -73,7 +73,7 @@ def height_transition(
     )
 
 
-def timer_transition(entry: Entry, rule: TimerRule, finding: Finding, *, recorded_at_ms: int) -> AlertTransition:
+def timer_transition(entry: LedgerEntry, rule: TimerRule, finding: Finding, *, recorded_at_ms: int) -> AlertTransition:
     """The transition for a row of a dead-man rule."""
     return AlertTransition(
         alert_id=entry.alert_id,
@@ -92,7 +92,7 @@ def timer_transition(entry: Entry, rule: TimerRule, finding: Finding, *, recorde
         interval_high=finding.interval_high,
         threshold=finding.threshold,
         summary=finding.summary[:1_000],
-        evidence=Evidence(chain=rule.chain, sql=finding.sql),
+        evidence=AlertEvidence(chain=rule.chain, sql=finding.sql),
     )
 
 
@@ -101,22 +101,22 @@ def _metric(rule: HeightRule, reading: Reading, n: int) -> str:
     one, many = ("pool", "pools") if rule.view == "raw" else ("entity", "entities")
     who = f"the largest {one}" if rule.k == 1 else f"the {rule.k} largest {many}"
     if reading.unit == "probability":
-        over = say_line(getattr(rule, "line", 0.0), "share")
+        over = format_line(getattr(rule, "line", 0.0), "share")
         return f"{who} hold over {over} of the hashrate with probability {reading.value:.3f}"
     sure = ""
     if reading.interval_low is not None and reading.interval_high is not None:
-        low, high = (say_value(bound, "share") for bound in (reading.interval_low, reading.interval_high))
+        low, high = (format_value(bound, "share") for bound in (reading.interval_low, reading.interval_high))
         sure = f" (95 % interval {low} to {high})"
-    return f"{who} mined {say_value(reading.value, 'share')} of the last {n:,} blocks{sure}"
+    return f"{who} mined {format_value(reading.value, 'share')} of the last {n:,} blocks{sure}"
 
 
-def _summary(entry: Entry, rule: HeightRule, reading: Reading | None, evidence: Evidence) -> str:
+def _summary(entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evidence: AlertEvidence) -> str:
     """The value against its line, and what follows from it; it stands alone."""
     at = f"(height {entry.height})"
     if reading is None:
         return f"{rule.name}: no blocks in the window {at}."
-    line = say_line(reading.threshold, reading.unit)
-    clear = say_line(getattr(rule, "clear_below", reading.threshold), reading.unit)
+    line = format_line(reading.threshold, reading.unit)
+    clear = format_line(getattr(rule, "clear_below", reading.threshold), reading.unit)
     n = evidence.n or 0
     metric = _metric(rule, reading, n)
     said = metric[0].upper() + metric[1:]
@@ -132,9 +132,11 @@ def _summary(entry: Entry, rule: HeightRule, reading: Reading | None, evidence: 
     if entry.reason == "restated":
         return f"{said}: {entry.state} is what stands after the retraction {at}."
     held = f" for {rule.for_blocks} blocks" if rule.for_blocks else ""
-    leaders = ", ".join(f"{name} {say_value(count / max(n, 1), 'share')}" for name, count in evidence.counts[: rule.k])
+    leaders = ", ".join(
+        f"{name} {format_value(count / max(n, 1), 'share')}" for name, count in evidence.counts[: rule.k]
+    )
     tail = {
-        "possible": f"possibly over {line}: {say_value(reading.high or 0.0, reading.unit)} "
+        "possible": f"possibly over {line}: {format_value(reading.high or 0.0, reading.unit)} "
         f"if the {evidence.unknown} unknown blocks were theirs",
         "pending": f"over {line}; it fires once that has held{held}",
         "firing": f"over {line}{held}: {leaders}",

@@ -12,22 +12,22 @@ from typing import Final, TextIO
 
 import structlog
 
-from alerts.delivery import SupersededError
-from alerts.feed import ScoreFeed
-from alerts.notifiers.base import Notifier
-from alerts.notifiers.registry import make_notifier
-from alerts.rulesfile import load_rules
-from alerts.session import LOOK_SECONDS, OnTransition, Session
-from alerts.store import Store
+from alerts.outbox.outbox import SupersededError
+from alerts.outbox.receivers.receiver import Receiver
+from alerts.outbox.receivers.receivers import make_receiver
+from alerts.rules_file import load_rules
+from alerts.score_feed import ScoreFeed
+from alerts.session import LOOK_SECONDS, AlertSession, OnTransition
+from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.clock import Clock, SystemClock
-from counterpoise.endpoints import clickhouse_target
 from counterpoise.errors import RetryableError
-from counterpoise.settings import Settings
-from counterpoise.telemetry.status import ServiceStatus
+from counterpoise.runtime.clock import Clock, SystemClock
+from counterpoise.runtime.status import ServiceStatus
+from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.model import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -83,11 +83,11 @@ class AlertService:
         self._status = status
         self._on_transition = on_transition
         self._rules = load_rules(settings.alerts.rules_file)
-        self._notifier: Notifier = make_notifier(settings, console)
+        self._notifier: Receiver = make_receiver(settings, console)
         self._target = clickhouse_target(settings)
-        self._store = Store(connect(self._target, settings.dataset))
+        self._store = AlertStore(connect(self._target, settings.dataset))
         self._feed = ScoreFeed(settings, clock)
-        self._session: Session | None = None
+        self._session: AlertSession | None = None
 
     def run(self) -> None:
         """Until `stop` is set."""
@@ -113,20 +113,20 @@ class AlertService:
             self._feed.close()
             self._store.ch.close()
 
-    def _begin(self) -> Session:
+    def _begin(self) -> AlertSession:
         open_dataset(self._store.ch, self._settings.dataset_of, clock=self._clock)
         epoch = claim_epoch(self._store.ch, ROLE, clock=self._clock)
-        session = Session(
+        session = AlertSession(
             self._settings,
             clock=self._clock,
             stop=self._stop,
             status=self._status,
             on_transition=self._on_transition,
             store=self._store,
-            courier_store=Store(connect(self._target, self._settings.dataset)),
+            courier_store=AlertStore(connect(self._target, self._settings.dataset)),
             feed=self._feed,
             rules=self._rules,
-            notifier=self._notifier,
+            receiver=self._notifier,
             versions=Versions(epoch),
         )
         try:

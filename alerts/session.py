@@ -11,27 +11,27 @@ from typing import Final
 
 import structlog
 
-from alerts.deadman import DeadMan, gather_facts
-from alerts.delivery import Courier, SupersededError
-from alerts.feed import ScoreFeed
-from alerts.jobs import Start
-from alerts.ledger import Ledger, close_all
-from alerts.market_facts import MarketFacts
-from alerts.market_look import gather_market
-from alerts.notifiers.base import Notifier
-from alerts.postman import Postman
-from alerts.rendering import Renderer
-from alerts.rules.base import Rule
-from alerts.store import Store
-from alerts.track import Track
-from alerts.watch import Batch, Watch
+from alerts.dead_man import DeadManRules, gather_facts
+from alerts.evaluate import EvaluatedScores, Evaluation
+from alerts.machine.ledger import Ledger, close_all
+from alerts.machine.rule_state import RuleState
+from alerts.outbox.jobs import Start
+from alerts.outbox.message_context import Renderer
+from alerts.outbox.outbox import Outbox, SupersededError
+from alerts.outbox.outbox_worker import OutboxWorker
+from alerts.outbox.receivers.receiver import Receiver
+from alerts.rules.rule import Rule
+from alerts.score_feed import ScoreFeed
+from alerts.signals.release_facts import ReleaseFacts
+from alerts.store.alert_store import AlertStore
+from alerts.store.release_facts_reader import read_release_facts
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.clock import Clock
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.contracts.scores import ScoreEvent
-from counterpoise.settings import Settings
-from counterpoise.telemetry.status import ServiceStatus, read_status
-from counterpoise.testing.crash import crash_point
+from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.crash_points import crash_point
+from counterpoise.runtime.status import ServiceStatus, read_status
+from counterpoise.settings.model import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +48,7 @@ REMINDER_CHECK_SECONDS: Final = 60.0
 OnTransition = Callable[[AlertTransition], None]
 
 
-class Session:
+class AlertSession:
     """Work under one epoch."""
 
     def __init__(
@@ -59,11 +59,11 @@ class Session:
         stop: threading.Event,
         status: ServiceStatus,
         on_transition: OnTransition,
-        store: Store,
-        courier_store: Store,
+        store: AlertStore,
+        courier_store: AlertStore,
         feed: ScoreFeed,
         rules: Sequence[Rule],
-        notifier: Notifier,
+        receiver: Receiver,
         versions: Versions,
     ) -> None:
         self._settings = settings
@@ -76,20 +76,20 @@ class Session:
         self._live = settings.dataset_kind == "live"
         self._versions = versions
         self._rules = rules
-        self._watch = Watch(store, self._rules, live=self._live, clock=clock, next_version=versions.next)
-        self._deadman = DeadMan(self._rules if self._live else ())
+        self._watch = Evaluation(store, self._rules, live=self._live, clock=clock, next_version=versions.next)
+        self._deadman = DeadManRules(self._rules if self._live else ())
         self._courier_store = courier_store
-        courier = Courier(
+        outbox = Outbox(
             courier_store,
-            notifier,
+            receiver,
             versions=versions,
             renderer=Renderer(courier_store, self._rules, settings.dataset),
             dataset=settings.dataset,
             clock=clock,
-            on_success=lambda now: status.set(**{f"last_{notifier.name}_success_at": now}),
+            on_success=lambda now: status.set(**{f"last_{receiver.name}_success_at": now}),
         )
-        self._courier = courier
-        self._postman = Postman(courier)
+        self._courier = outbox
+        self._postman = OutboxWorker(outbox)
         self._started: set[tuple[str, int]] = set()
         self._changed_at = clock.now()
         self._behind: dict[str, int] = {}
@@ -99,7 +99,7 @@ class Session:
         self._looked_at = float("-inf")
         self._beat_at = float("-inf")
         self._reminded_at = float("-inf")
-        self._market: dict[str, tuple[float, MarketFacts]] = {}
+        self._market: dict[str, tuple[float, ReleaseFacts]] = {}
 
     def load(self) -> None:
         """State, rows and what was left unsent; then the courier sets off and all news is read."""
@@ -111,12 +111,12 @@ class Session:
         self._close_orphans()
         self._announce_starts(at_tip=is_new_here)
         self._postman.start()
-        self._status.set(epoch=self._versions.epoch, notifier=self._courier.name, rules=len(self._watch.watched))
+        self._status.set(epoch=self._versions.epoch, receiver=self._courier.name, rules=len(self._watch.watched))
         early = self._feed.poll(0.001)  # from here on no message is missed
         self._read_all()
         self._receive(early)
         for watched in self._watch.watched:
-            self._say_where(watched.track)
+            self._say_where(watched.rule_state)
         self._status.working()
 
     def round(self) -> None:
@@ -173,7 +173,7 @@ class Session:
             batch = self._watch.catch_up(chain, rewritten_from=rewritten_from)
             rewritten_from = None
             self._write(batch)
-            moved = moved or bool(batch.tracks)
+            moved = moved or bool(batch.rule_states)
             if batch.done:
                 break
             self._status.beat()
@@ -181,27 +181,27 @@ class Session:
 
     # What follows.
 
-    def _write(self, batch: Batch) -> None:
+    def _write(self, batch: EvaluatedScores) -> None:
         """Rows, checkpoint, courier, in this order: the state at start, which the checkpoint remembers, is told before the news."""
         if batch.transitions:
             self._keep(batch.transitions)
-        if batch.tracks:
+        if batch.rule_states:
             crash_point("alerts-before-checkpoint")
-            self._store.write_states(batch.tracks, self._versions.next())
+            self._store.write_states(batch.rule_states, self._versions.next())
             self._announce_starts()
         self._tell(batch.transitions)
-        if not batch.tracks:
+        if not batch.rule_states:
             return
         self._changed_at = self._clock.now()
-        self._say_where(batch.tracks[0])
+        self._say_where(batch.rule_states[0])
         if self._postman.trouble is None:
             self._status.progress(len(batch.transitions))
 
-    def _say_where(self, track: Track) -> None:
+    def _say_where(self, rule_state: RuleState) -> None:
         self._status.set(
-            height=track.height,
-            tip_hash=track.tip_hash,
-            attribution_id=track.attribution_id,
+            height=rule_state.height,
+            tip_hash=rule_state.tip_hash,
+            attribution_id=rule_state.attribution_id,
             undelivered=self._postman.waiting,
         )
 
@@ -227,9 +227,9 @@ class Session:
         """
         lives: dict[tuple[str, int], list[str]] = {}
         for watched in self._watch.watched:
-            height = watched.track.go_live_height
+            height = watched.rule_state.go_live_height
             if height is not None and height >= 0:
-                height = watched.track.height if at_tip and watched.track.height is not None else height
+                height = watched.rule_state.height if at_tip and watched.rule_state.height is not None else height
                 lives.setdefault((watched.rule.chain, height), []).append(watched.rule.id)
         for (chain, height), rule_ids in lives.items():
             if (chain, height) in self._started:
@@ -304,13 +304,13 @@ class Session:
             if transitions:
                 self._record(transitions)
 
-    def _market_of(self, chain: str) -> MarketFacts:
+    def _market_of(self, chain: str) -> ReleaseFacts:
         """What the AI side says, asked anew now and then: releases come by the day."""
         now = self._clock.monotonic()
         if not self._deadman.asks_of_market:
-            return MarketFacts()
+            return ReleaseFacts()
         if chain not in self._market or now - self._market[chain][0] >= MARKET_LOOK_SECONDS:
-            self._market[chain] = (now, gather_market(self._store.ch, chain))
+            self._market[chain] = (now, read_release_facts(self._store.ch, chain))
         return self._market[chain][1]
 
     def _firing_rows(self) -> list[AlertTransition]:

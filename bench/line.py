@@ -17,16 +17,16 @@ import time
 from pathlib import Path
 
 from bench.report import Figure, machine, peak_memory_mib
-from counterpoise.cli.replay_line import alerts_reached
-from counterpoise.cli.whole_line import BACKFILL_TAKE_MESSAGES, Services, start_afresh
 from counterpoise.clickhouse.client import connect
-from counterpoise.clock import SystemClock
-from counterpoise.embedded.stack import ANY_PORTS, down, up
-from counterpoise.endpoints import clickhouse_target
-from counterpoise.settings import Settings
-from counterpoise.telemetry.logs import configure_logging
-from counterpoise.telemetry.status import ServiceStatus, read_status
-from ingest.replay_job import run_replay
+from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.logs import configure_logging
+from counterpoise.runtime.status import ServiceStatus, read_status
+from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.model import Settings
+from desk.cli.replay_line import alerts_reached
+from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, Services, start_afresh
+from engines.stack import ANY_PORTS, down, up
+from ingest.blocks.replay_job import run_replay
 
 SECONDS_LIMIT = 20.0
 MEMORY_LIMIT_MIB = 300.0

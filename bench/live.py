@@ -21,16 +21,16 @@ import numpy as np
 
 from bench.line import wait_for_services
 from bench.report import Figure, machine
-from counterpoise.cli.whole_line import Services, start_afresh
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topics import BLOCKS
-from counterpoise.embedded.stack import ANY_PORTS, down, up
-from counterpoise.endpoints import kafka_bootstrap
 from counterpoise.kafka.clients import make_producer
-from counterpoise.settings import Settings
-from counterpoise.telemetry.logs import configure_logging
-from counterpoise.testing.slack_server import CHANNEL, TOKEN, Failure, SlackServer
+from counterpoise.runtime.logs import configure_logging
+from counterpoise.settings.endpoints import kafka_bootstrap
+from counterpoise.settings.model import Settings
+from desk.cli.whole_line import Services, start_afresh
+from engines.stack import ANY_PORTS, down, up
+from testkit.slack_server import CHANNEL, TOKEN, Failure, SlackServer
 
 WINDOW_BLOCKS = 144
 SPACING_SECONDS = 2.6

@@ -19,16 +19,16 @@ from pathlib import Path
 
 from bench.line import wait_for_services
 from bench.report import Figure, machine, peak_memory_mib
-from counterpoise.cli.whole_line import Services, start_afresh
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.contracts.releases import Observation
-from counterpoise.embedded.stack import ANY_PORTS, down, up
-from counterpoise.endpoints import clickhouse_target
+from counterpoise.runtime.logs import configure_logging
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Head, Release, make_release
-from counterpoise.settings import Settings
-from counterpoise.telemetry.logs import configure_logging
-from ingest.market.figures import publish
+from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.model import Settings
+from desk.cli.whole_line import Services, start_afresh
+from engines.stack import ANY_PORTS, down, up
+from ingest.releases.demo_figures import publish
 
 OBSERVATIONS = 100_000
 RATE_LIMIT = 20_000.0

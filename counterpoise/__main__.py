@@ -2,7 +2,7 @@
 
 import sys
 
-from counterpoise.cli.root import main
+from desk.cli.root import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -18,16 +18,16 @@ from kafka.errors import KafkaError, KafkaTimeoutError
 
 from counterpoise.contracts.base import Contract
 from counterpoise.contracts.blocks import BlockEvent
-from counterpoise.contracts.deadletters import MAX_PAYLOAD_BYTES, DeadLetter, letter_id
+from counterpoise.contracts.dead_letters import MAX_PAYLOAD_BYTES, DeadLetter, letter_id
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS, Topic
 from counterpoise.errors import RetryableError
 from counterpoise.kafka.clients import admin_client, make_producer, require_broker
 from counterpoise.kafka.topics import ensure_topics
-from counterpoise.settings import Settings
-from counterpoise.telemetry.status import ServiceStatus
-from counterpoise.testing.crash import crash_point
-from ingest.sources.source import BadItem
+from counterpoise.runtime.crash_points import crash_point
+from counterpoise.runtime.status import ServiceStatus
+from counterpoise.settings.model import Settings
+from ingest.bad_item import BadItem
 from ingest.waiting import Waiter
 
 BLOCK_KIND = "block"

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import structlog
 
-from counterpoise.clock import Clock
 from counterpoise.errors import RetryableError
-from counterpoise.telemetry.status import ServiceStatus
+from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.status import ServiceStatus
 
 T = TypeVar("T")
 

@@ -20,9 +20,9 @@ from counterpoise.metrics.dispersion import TREATMENTS, dispersion_sums, hill_nu
 from counterpoise.metrics.dispersion_draws import interval, lognormal_draws, lognormal_sigma
 from counterpoise.series.basket import Basket, make_basket
 from counterpoise.series.load import load_catalogue
-from ingest.market.epoch import SERIES as OWNERS
-from ingest.market.figures import read_owner_figures
-from ingest.sources.figures import read_figures
+from ingest.blocks.sources.simulated import read_figures
+from ingest.releases.demo_figures import read_owner_figures
+from ingest.releases.sources.parse_epoch import SERIES as OWNERS
 
 QUARTERS = ("2022-12-31", "2023-12-31", "2024-12-31", "2025-12-31")
 CORRELATIONS = (0.0, 0.5, 1.0)

@@ -16,11 +16,11 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.machine.rule_state import RuleState
 from alerts.rules.top_share import TopShareRule
-from alerts.series import Series
-from alerts.track import Track
-from ingest.sources.figures import SEED, Figures, draw, read_figures
-from streams.concentration import score_blocks
+from alerts.signals.window_counts import WindowCounts
+from ingest.blocks.sources.simulated import SEED, Figures, draw, read_figures
+from streams.blocks.fold.concentration import score_blocks
 
 SEEDS = range(20)
 NEAR_BLOCKS = 288
@@ -63,7 +63,7 @@ def alerts_of(labels: Sequence[str], first_height: int) -> tuple[Alert, ...]:
     alone = NoOwners(np.zeros(0, np.int64), np.arange(len(names), dtype=np.uint16)[None, :])
     table = score_blocks(codes, np.zeros(len(codes), np.int64), 0, alone, (rule.window_blocks,))
     raw = {name: column[table.view_code == 0] for name, column in table.columns().items()}
-    series = Series.of(
+    series = WindowCounts.of(
         height=first_height + np.arange(len(codes)),
         tip_hash=[""] * len(codes),
         time=np.zeros(len(codes)),
@@ -72,7 +72,7 @@ def alerts_of(labels: Sequence[str], first_height: int) -> tuple[Alert, ...]:
         names=names,
         **{name: raw[name] for name in ("n", "unknown", "window_full", "pools_seen", "p_top4_above_75")},
     )
-    steps = Track(rule.id, rule.rule_hash, "bitcoin", rule.for_blocks).extend(series, rule.levels(series))
+    steps = RuleState(rule.id, rule.rule_hash, "bitcoin", rule.for_blocks).extend(series, rule.levels(series))
     fired, cleared = ([step.height for step in steps if step.state == state] for state in ("firing", "resolved"))
     return tuple(zip(fired, cleared, strict=True))
 

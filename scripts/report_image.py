@@ -9,16 +9,17 @@ import sys
 import textwrap
 from pathlib import Path
 
-from counterpoise.cli.report import gather_report
 from counterpoise.clickhouse.client import connect
-from counterpoise.embedded.stack import ANY_PORTS, down, up
-from counterpoise.endpoints import clickhouse_target
-from counterpoise.report import charts, plots
-from counterpoise.report.gap import sentence
-from counterpoise.report.model import Report
-from counterpoise.report.style import standalone
-from counterpoise.report.words import percent, whole
-from counterpoise.settings import Settings
+from counterpoise.plots import marks as charts
+from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.model import Settings
+from desk.cli.report import gather_report
+from desk.report import report_plots as plots
+from desk.report.formats import percent, whole
+from desk.report.gap_sentence import sentence
+from desk.report.model import Report
+from desk.report.style_sheet import standalone
+from engines.stack import ANY_PORTS, down, up
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "img" / "report.svg"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from counterpoise.report import charts
-from counterpoise.report.charts import EndLabel, Frame
-from counterpoise.report.scale import time_ticks
-from counterpoise.report.style import standalone
-from counterpoise.report.words import percent
-from ingest.sources.figures import Month, read_figures
+from counterpoise.plots import marks as charts
+from counterpoise.plots.marks import EndLabel, Frame
+from counterpoise.plots.scale import time_ticks
+from desk.report.formats import percent
+from desk.report.style_sheet import standalone
+from ingest.blocks.sources.simulated import Month, read_figures
 
 LOW, HIGH, LINE = 0.45, 0.85, 0.75
 TITLE = "Blocks mined by the four largest pools, by month"

@@ -10,8 +10,8 @@ from yarl import URL
 
 from counterpoise.contracts.topics import BLOCKS
 from counterpoise.kafka.lag import group_id
-from counterpoise.settings import Settings
-from streams.transport import FAUST_LOG, PromptTransport
+from counterpoise.settings.model import Settings
+from streams.intake.transport import FAUST_LOG, PromptTransport
 
 _COMMIT_INTERVAL_SECONDS = 0.5
 _MAX_POLL_INTERVAL_SECONDS = 86_400.0

@@ -11,18 +11,18 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.contracts.pairs import PAIR_KIND, PairEvent
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.contracts.topics import EDGE_AI, PAIRS
-from counterpoise.deadletter_limit import DeadLetterLimit
+from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.series.load import load_catalogue
-from counterpoise.settings import Settings
-from streams.agents.batches import add_batch_agent
+from counterpoise.settings.model import Settings
 from streams.app import StreamsApp, raw_topic
-from streams.dead_letter_box import RawMessage
-from streams.market_worker import MarketWorker
-from streams.pair_worker import PairWorker
-from streams.pairs import score_pair_events
+from streams.asymmetry.fold.pairs import score_pair_events
+from streams.asymmetry.worker import AsymmetryWorker
+from streams.intake.batches import add_batch_agent
+from streams.intake.dead_letter import RawMessage
+from streams.releases.worker import ReleaseWorker
 from streams.sender import Sender
-from streams.store import Store
-from streams.waiting import Patience
+from streams.waiting import RetryPolicy
+from streams.worker_store import WorkerStore
 
 _REFRESH_SECONDS = 2.0
 _RELEASE_MESSAGES = 16
@@ -42,7 +42,7 @@ class MarketSide:
         settings: Settings,
         connect: Callable[[], ClickHouse],
         *,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         guarded: Guarded,
         sender: Sender,
     ) -> None:
@@ -51,11 +51,11 @@ class MarketSide:
         self._sender = sender
         self._catalogue = load_catalogue()
         limit = DeadLetterLimit(settings.streams.dead_letter_limit_window, settings.streams.dead_letter_limit_ratio)
-        self._releases = MarketWorker(
-            Store(connect(), patience), dataset=settings.dataset, catalogue=self._catalogue, limit=limit
+        self._releases = ReleaseWorker(
+            WorkerStore(connect(), retry_policy), dataset=settings.dataset, catalogue=self._catalogue, limit=limit
         )
-        self._pairs = PairWorker(
-            Store(connect(), patience),
+        self._pairs = AsymmetryWorker(
+            WorkerStore(connect(), retry_policy),
             dataset=settings.dataset,
             catalogue=self._catalogue,
             month_ends_only=settings.streams.asymmetry_days == "month_ends",
@@ -86,11 +86,11 @@ class MarketSide:
 
         @app.timer(_REFRESH_SECONDS)  # type: ignore[untyped-decorator]
         async def refresh_releases() -> None:
-            await self._guarded(lambda: _run(self._release_thread, self._releases.refresh), self._tell)
+            await self._guarded(lambda: _run(self._release_thread, self._releases.refresh), self._publish)
 
         @app.timer(_REFRESH_SECONDS)  # type: ignore[untyped-decorator]
         async def refresh_pairs() -> None:
-            await self._guarded(lambda: _run(self._pair_thread, self._pairs.tick), tell_nobody)
+            await self._guarded(lambda: _run(self._pair_thread, self._pairs.tick), send_nothing)
 
     async def assigned(self, partitions: Iterable[Any]) -> None:
         """Take over what was assigned: (topic, partition) of every topic of the service."""
@@ -98,12 +98,12 @@ class MarketSide:
         placed = [(one.topic, one.partition) for one in partitions]
         releases = frozenset(number for topic, number in placed if topic == EDGE_AI.full_name(dataset))
         pairs = frozenset(number for topic, number in placed if topic == PAIRS.full_name(dataset))
-        await self._guarded(lambda: _run(self._pair_thread, self._pairs.assign, pairs), tell_nobody)
-        await self._guarded(lambda: _run(self._release_thread, self._releases.assign, releases), self._tell)
+        await self._guarded(lambda: _run(self._pair_thread, self._pairs.assign, pairs), send_nothing)
+        await self._guarded(lambda: _run(self._release_thread, self._releases.assign, releases), self._publish)
 
     async def scored(self, score: ScoreEvent) -> None:
         """Tell the pairs of a chain that blocks were scored."""
-        await self._tell(score_pair_events(self._catalogue, score))
+        await self._publish(score_pair_events(self._catalogue, score))
 
     async def close(self) -> None:
         """Close both clients and end both threads."""
@@ -113,12 +113,12 @@ class MarketSide:
         self._pair_thread.shutdown()
 
     async def _process_releases(self, messages: Sequence[RawMessage]) -> None:
-        await self._guarded(lambda: _run(self._release_thread, self._releases.handle, messages), self._tell)
+        await self._guarded(lambda: _run(self._release_thread, self._releases.handle, messages), self._publish)
 
     async def _process_pairs(self, messages: Sequence[RawMessage]) -> None:
-        await self._guarded(lambda: _run(self._pair_thread, self._pairs.handle, messages), tell_nobody)
+        await self._guarded(lambda: _run(self._pair_thread, self._pairs.handle, messages), send_nothing)
 
-    async def _tell(self, events: Sequence[PairEvent]) -> None:
+    async def _publish(self, events: Sequence[PairEvent]) -> None:
         for event in events:
             await self._sender.send_event(PAIRS, event.key, event, PAIR_KIND)
 
@@ -127,5 +127,5 @@ async def _run(thread: ThreadPoolExecutor, work: Callable[..., Any], *arguments:
     return await asyncio.get_running_loop().run_in_executor(thread, work, *arguments)
 
 
-async def tell_nobody(_: None) -> None:
+async def send_nothing(_: None) -> None:
     """What is done with what a worker returns that returns nothing."""

@@ -12,16 +12,16 @@ from faust.exceptions import ProducerSendError
 from counterpoise.contracts.base import Contract
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topics import Topic
-from streams.waiting import Patience, StoppingError, waits_seconds
+from streams.waiting import RetryPolicy, StoppingError, waits_seconds
 
 
 class Sender:
     """`producer` gives Faust's producer, started; it is asked for at each attempt."""
 
-    def __init__(self, producer: Callable[[], Awaitable[Any]], dataset: str, patience: Patience) -> None:
+    def __init__(self, producer: Callable[[], Awaitable[Any]], dataset: str, retry_policy: RetryPolicy) -> None:
         self._producer = producer
         self._dataset = dataset
-        self._patience = patience
+        self._patience = retry_policy
 
     async def send_event(self, topic: Topic, key: str, event: Contract, kind: str) -> None:
         """Send one event in an envelope; see `send`."""

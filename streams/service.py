@@ -20,26 +20,26 @@ import structlog
 
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
-from counterpoise.clock import Clock, SystemClock
 from counterpoise.contracts.blocks import BlockRequest
 from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent
 from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, DEAD_LETTERS, EDGE_AI, PAIRS, SCORES, Topic
-from counterpoise.deadletter_limit import DeadLetterLimit
-from counterpoise.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.errors import ConfigError, RetryableError
+from counterpoise.kafka.topic_identity import TopicIdentity
 from counterpoise.kafka.topics import ensure_topics
-from counterpoise.settings import Settings
-from counterpoise.telemetry.status import ServiceStatus
-from counterpoise.testing.crash import crash_point
-from streams.agents.batches import add_batch_agent
+from counterpoise.runtime.clock import Clock, SystemClock
+from counterpoise.runtime.crash_points import crash_point
+from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
+from counterpoise.runtime.status import ServiceStatus
+from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+from counterpoise.settings.model import Settings
 from streams.app import StreamsApp, create_app, raw_topic
-from streams.block_worker import BlockWorker
-from streams.dead_letter_box import RawMessage
-from streams.market_side import MarketSide, tell_nobody
+from streams.blocks.worker import BlockWorker
+from streams.intake.batches import add_batch_agent
+from streams.intake.dead_letter import RawMessage
+from streams.market_side import MarketSide, send_nothing
 from streams.sender import Sender
-from streams.store import Store
-from streams.topic_identity import TopicIdentity
-from streams.waiting import FIRST_WAIT_SECONDS, Patience, StoppingError
+from streams.waiting import FIRST_WAIT_SECONDS, RetryPolicy, StoppingError
+from streams.worker_store import WorkerStore
 
 EXIT_BUG = 70
 EXIT_CONFIG = 2
@@ -81,9 +81,9 @@ class StreamsService:
         self._bootstrap = kafka_bootstrap(settings)
         target = clickhouse_target(settings)
         open_client = partial(connect, target, settings.dataset)
-        self._patience = Patience(status, clock, stop.is_set)
+        self._patience = RetryPolicy(status, clock, stop.is_set)
         self._sender = Sender(self._producer, settings.dataset, self._patience)
-        self._store = Store(open_client(), self._patience)
+        self._store = WorkerStore(open_client(), self._patience)
         limit = DeadLetterLimit(settings.streams.dead_letter_limit_window, settings.streams.dead_letter_limit_ratio)
         self._worker = BlockWorker(self._store, dataset=settings.dataset, limit=limit)
         # One thread: the worker's state, its ClickHouse session and the order of its writes need no lock.
@@ -91,7 +91,7 @@ class StreamsService:
         self._market = MarketSide(
             settings,
             open_client,
-            patience=self._patience,
+            retry_policy=self._patience,
             guarded=self._guarded,
             sender=self._sender,
         )
@@ -217,7 +217,7 @@ class StreamsService:
         await self._guarded(lambda: self._in_thread(self._worker.handle, messages), self._send_scores)
 
     async def _process_dead_letters(self, messages: Sequence[RawMessage]) -> None:
-        await self._guarded(lambda: self._in_thread(self._worker.store_dead_letters, messages), tell_nobody)
+        await self._guarded(lambda: self._in_thread(self._worker.store_dead_letters, messages), send_nothing)
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from counterpoise.clock import Clock
 from counterpoise.errors import RetryableError
-from counterpoise.telemetry.status import ServiceStatus
+from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.status import ServiceStatus
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class StoppingError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """What everything that waits shares: where a wait shows, by which clock it passes, and what cuts it short."""
 
     status: ServiceStatus

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:  # pure unit tests need none of it, and import nothing of it
-    from counterpoise.settings import Settings
+    from counterpoise.settings.model import Settings
     from tests.engines import ClickHouseServer, RunningKafka
 
 
@@ -72,7 +72,7 @@ def own_clickhouse(tmp_path: Path) -> Iterator[ClickHouseServer]:
 @pytest.fixture
 def free_port() -> int:
     """A loopback port that was free a moment ago."""
-    from counterpoise.embedded.ports import free_port as find_free_port
+    from engines.ports import free_port as find_free_port
 
     return find_free_port()
 

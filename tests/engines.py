@@ -11,11 +11,11 @@ from typing import Protocol
 import pytest
 from pydantic import SecretStr
 
-from counterpoise.embedded.clickhouse.process import ClickHouseProcess, start_clickhouse
-from counterpoise.embedded.kafka import start_kafka
-from counterpoise.endpoints import ClickHouseTarget
-from counterpoise.settings import Settings
-from counterpoise.testing.apache_kafka import ApacheKafkaUnavailableError, fetch_jars, start_apache_kafka
+from counterpoise.settings.endpoints import ClickHouseTarget
+from counterpoise.settings.model import Settings
+from engines.clickhouse.process import ClickHouseProcess, start_clickhouse
+from engines.kafka import start_kafka
+from testkit.apache_kafka import ApacheKafkaUnavailableError, fetch_jars, start_apache_kafka
 
 
 class RunningKafka(Protocol):

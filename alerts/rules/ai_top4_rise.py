@@ -6,11 +6,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.facts import Facts
-from alerts.market_facts import YearChange
-from alerts.rules.base import SHARE_WANTED, Finding, Share, TimerRule, gone
+from alerts.formats import utc_day
 from alerts.rules.newness import ROUNDING, is_news
-from alerts.words import utc_day
+from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, gone
+from alerts.signals.release_facts import YearChange
+from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
 
 
@@ -37,7 +37,7 @@ class AiTop4RiseRule(TimerRule):
     def condition(self) -> str:
         return f"top-4 share of {self.series} up {100 * self.points:g} points in a year, of all and of the named"
 
-    def judge(self, facts: Facts, open_key: int | None) -> Finding | None:
+    def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         mine = [one for one in facts.market.top4 if one.series == self.series]
         list_id = self.list_id or min((one.list_id for one in mine), default="")
         changes = {one.treatment: one for one in mine if one.list_id == list_id}

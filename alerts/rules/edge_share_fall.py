@@ -6,11 +6,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.facts import Facts
-from alerts.market_facts import YearChange
-from alerts.rules.base import SHARE_WANTED, Finding, Share, TimerRule, gone
+from alerts.formats import utc_day
 from alerts.rules.newness import ROUNDING, is_news
-from alerts.words import utc_day
+from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, gone
+from alerts.signals.release_facts import YearChange
+from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
 
 
@@ -38,7 +38,7 @@ class EdgeShareFallRule(TimerRule):
         by = f"list {self.list_id}" if self.list_id else "every list"
         return f"edge share of {self.series} down {100 * self.fall:g} % in a year, by {by}"
 
-    def judge(self, facts: Facts, open_key: int | None) -> Finding | None:
+    def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         changes = [one for one in facts.market.edge if one.series == self.series]
         deciding = [one for one in changes if self.list_id in ("", one.list_id)]
         if not deciding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.facts import Facts
+from alerts.signals.timer_facts import TimerFacts
 
 DAY_SECONDS = 86_400
 CADENCES = 2
@@ -11,7 +11,7 @@ ROUNDING = 1e-9
 """Shares are floating point: a change of exactly the line must count."""
 
 
-def is_news(facts: Facts, series: str, published_at: int) -> bool:
+def is_news(facts: TimerFacts, series: str, published_at: int) -> bool:
     """Published within two cadences of its series and its usual lag."""
     fresh = next((one for one in facts.market.freshness if one.series == series), None)
     if fresh is None:

@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.facts import Facts
-from alerts.rules.base import DURATION_WANTED, DurationSeconds, Finding, TimerRule, say_duration
-from alerts.words import utc
+from alerts.formats import utc
+from alerts.rules.rule import DURATION_WANTED, DurationSeconds, Finding, TimerRule, format_duration
+from alerts.signals.timer_facts import TimerFacts
 
 SETTLE_SECONDS = 300
 """A tip that changed within this time is being caught up: its age says nothing yet."""
@@ -30,9 +30,9 @@ class NoBlockRule(TimerRule):
     after: DurationSeconds = Field(default=7_200, description=DURATION_WANTED)
 
     def condition(self) -> str:
-        return f"no block for {say_duration(self.after)}"
+        return f"no block for {format_duration(self.after)}"
 
-    def judge(self, facts: Facts, open_key: int | None) -> Finding | None:
+    def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         height, time = facts.scored_height, facts.scored_time
         if height is None or time is None:
             return None
@@ -42,7 +42,7 @@ class NoBlockRule(TimerRule):
         age = facts.now - time
         active = age > self.after and (open_key is not None or facts.now - facts.changed_at >= SETTLE_SECONDS)
         said = (
-            f"No block on {facts.chain} for more than {say_duration(self.after)}: the last is height {height}, of "
+            f"No block on {facts.chain} for more than {format_duration(self.after)}: the last is height {height}, of "
             f"{utc(time)} UTC."
         )
         return Finding(active, height, time + self.after, said, age, float(self.after), sql)

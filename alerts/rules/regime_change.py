@@ -6,11 +6,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.facts import Facts
-from alerts.market_facts import NO_CALL, PairRegime, Point
-from alerts.rules.base import Finding, TimerRule, gone
+from alerts.formats import utc_day
 from alerts.rules.newness import is_news
-from alerts.words import utc_day
+from alerts.rules.rule import Finding, TimerRule, gone
+from alerts.signals.release_facts import NO_CALL, PairRegime, Point
+from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
 
 
@@ -43,7 +43,7 @@ class RegimeChangeRule(TimerRule):
     def condition(self) -> str:
         return f"another regime of {self.series} against mining ({self.view}), all treatments agreeing"
 
-    def judge(self, facts: Facts, open_key: int | None) -> Finding | None:
+    def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         pair = next(
             (
                 one

@@ -6,11 +6,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.facts import Facts
-from alerts.market_facts import Freshness
-from alerts.rules.base import Finding, TimerRule, gone
+from alerts.formats import utc_day
 from alerts.rules.newness import DAY_SECONDS
-from alerts.words import utc_day
+from alerts.rules.rule import Finding, TimerRule, gone
+from alerts.signals.release_facts import Freshness
+from alerts.signals.timer_facts import TimerFacts
 
 
 class SeriesStaleRule(TimerRule):
@@ -35,7 +35,7 @@ class SeriesStaleRule(TimerRule):
     def condition(self) -> str:
         return f"{self.series or 'a market series'} not published for {self.cadences} times its cadence"
 
-    def judge(self, facts: Facts, open_key: int | None) -> Finding | None:
+    def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         watched = [one for one in facts.market.freshness if self.series in ("", one.series)]
         if not watched:
             return gone(facts, open_key, "No release of what was stale is here any more.")

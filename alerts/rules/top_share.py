@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.levels import LevelArray, levels
-from alerts.rules.base import SHARE_WANTED, HeightRule, Reading, Share, exact
-from alerts.series import Series
+from alerts.rules.rule import SHARE_WANTED, HeightRule, Reading, Share, exact
+from alerts.signals.levels import LevelArray, levels
+from alerts.signals.window_counts import WindowCounts
 from counterpoise.metrics.beta_table import top_share_posterior
 
 
@@ -40,7 +40,7 @@ class TopShareRule(HeightRule):
             f"clear below {100 * self.clear_below:g} %"
         )
 
-    def levels(self, series: Series) -> LevelArray:
+    def levels(self, series: WindowCounts) -> LevelArray:
         line, low = exact(self.above), exact(self.clear_below)
         top, n = series.top(self.k), series.n
         over = top * line.denominator > line.numerator * n
@@ -48,7 +48,7 @@ class TopShareRule(HeightRule):
         clear = top * low.denominator < low.numerator * n
         return levels(over, possible, clear, series.window_full & (n > 0))
 
-    def reading(self, series: Series, at: int) -> Reading:
+    def reading(self, series: WindowCounts, at: int) -> Reading:
         n, top, unknown = int(series.n[at]), int(series.top(self.k)[at]), int(series.unknown[at])
         lo, hi, _ = top_share_posterior(n, top, int(series.pools_seen[at]), self.k, self.above).tolist()
         share = top / n

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from alerts.levels import LevelArray, levels
-from alerts.rules.base import SHARE_WANTED, HeightRule, Reading, Share
-from alerts.series import Series
+from alerts.rules.rule import SHARE_WANTED, HeightRule, Reading, Share
+from alerts.signals.levels import LevelArray, levels
+from alerts.signals.window_counts import WindowCounts
 from counterpoise.metrics.beta_table import BetaTable, top_share_posterior
 
 
@@ -49,7 +49,7 @@ class TopShareProbabilityRule(HeightRule):
             f"clear below {self.clear_below:g}"
         )
 
-    def probabilities(self, series: Series) -> NDArray[np.float64]:
+    def probabilities(self, series: WindowCounts) -> NDArray[np.float64]:
         """P(share > line) at each height."""
         if self.k == 4 and self.line == 0.75 and not bool(np.isnan(series.p_top4_above_75).any()):
             return series.p_top4_above_75
@@ -58,12 +58,12 @@ class TopShareProbabilityRule(HeightRule):
         ]
         return found
 
-    def levels(self, series: Series) -> LevelArray:
+    def levels(self, series: WindowCounts) -> LevelArray:
         p = self.probabilities(series)
         never = np.zeros(len(series), np.bool_)
         return levels(p > self.above, never, p < self.clear_below, series.window_full & (series.n > 0))
 
-    def reading(self, series: Series, at: int) -> Reading:
+    def reading(self, series: WindowCounts, at: int) -> Reading:
         n, top = int(series.n[at]), int(series.top(self.k)[at])
         p = float(top_share_posterior(n, top, int(series.pools_seen[at]), self.k, self.line)[2])
         return Reading(p, self.above, unit="probability")

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from counterpoise.clickhouse.array_client import ArrayClient
 from counterpoise.clickhouse.columns import Column, array_dtype
-from counterpoise.clickhouse.errors import translated
-from counterpoise.clickhouse.wire import ArrayClient
-from counterpoise.endpoints import ClickHouseTarget
+from counterpoise.clickhouse.error_codes import translated
+from counterpoise.settings.endpoints import ClickHouseTarget
 
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

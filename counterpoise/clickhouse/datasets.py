@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.rows.datasets import dataset_columns
-from counterpoise.clock import Clock, SystemClock
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.errors import ConfigError
+from counterpoise.runtime.clock import Clock, SystemClock
 
 
 def open_dataset(ch: ClickHouse, dataset: Dataset, *, clock: Clock | None = None) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.rows.epochs import epoch_columns
-from counterpoise.clock import Clock, SystemClock
+from counterpoise.runtime.clock import Clock, SystemClock
 
 MAX_ATTEMPTS = 64
 

@@ -18,12 +18,12 @@ from clickhouse_driver import errors as driver
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.datasets import open_dataset
-from counterpoise.clickhouse.rows.migrations import migration_columns
-from counterpoise.clickhouse.sqlfiles import split_statements, sql_files
-from counterpoise.clock import Clock, SystemClock
+from counterpoise.clickhouse.rows.migration_rows import migration_columns
+from counterpoise.clickhouse.sql_files import split_statements, sql_files
 from counterpoise.contracts.datasets import Dataset
-from counterpoise.endpoints import ClickHouseTarget
 from counterpoise.errors import ConfigError
+from counterpoise.runtime.clock import Clock, SystemClock
+from counterpoise.settings.endpoints import ClickHouseTarget
 
 _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 

@@ -22,7 +22,7 @@ AlertReason = Literal["observed", "reorg", "restated", "rebased", "rule-changed"
 stands after a retraction. `rebased`: the attribution changed. `rule-changed`: its rule is gone, switched off or different now."""
 
 
-class Evidence(Contract):
+class AlertEvidence(Contract):
     """All that is needed to recompute a value without trusting us."""
 
     chain: Slug | None = None
@@ -71,4 +71,4 @@ class AlertTransition(Contract):
     interval_high: float | None = None
     threshold: float | None = None
     summary: Annotated[str, Field(max_length=1_000)]
-    evidence: Evidence = Evidence()
+    evidence: AlertEvidence = AlertEvidence()

@@ -12,7 +12,7 @@ from kafka.errors import KafkaConfigurationError, KafkaError
 from counterpoise.contracts.topics import TOPICS
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.kafka.probe import any_broker_answers, split_address
-from counterpoise.settings import KafkaSettings
+from counterpoise.settings.model import KafkaSettings
 
 MAX_MESSAGE_BYTES: Final = max(topic.max_message_bytes for topic in TOPICS)
 _BOOTSTRAP_TIMEOUT_MS = 10_000

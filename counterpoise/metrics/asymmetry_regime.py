@@ -1,6 +1,6 @@
 """The regime: what both sides did over a horizon, or no call.
 
-With a = log₂ D₂ᴬᴵ(now) − log₂ D₂ᴬᴵ(then) and b the same of mining (each like for like, see `streams.asymmetry`):
+With a = log₂ D₂ᴬᴵ(now) − log₂ D₂ᴬᴵ(then) and b the same of mining (each like for like, see `streams.asymmetry.fold.score`):
 
     a > 0, b < 0   diverging          AI spreads, mining concentrates; L rises
     a < 0, b > 0   converging         AI concentrates, mining spreads; L falls

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from counterpoise.errors import ConfigError
-from counterpoise.pools.document import Section
+from counterpoise.pools.checked_document import Section
 from counterpoise.pools.entities import EntityMap, entity_map_document, entity_map_from_document, load_entity_map
 from counterpoise.pools.entity_table import EntityTable
 from counterpoise.pools.matcher import RULES_VERSION, Matcher

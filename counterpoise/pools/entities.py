@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from counterpoise.pools.document import Section, load_yaml
+from counterpoise.pools.checked_document import Section, load_yaml
 from counterpoise.pools.registry import UNKNOWN_SLUG, Registry, reject
 from counterpoise.pools.registry_file import read_text
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from counterpoise.errors import ConfigError
 from counterpoise.pools.addresses import normal_address
-from counterpoise.pools.document import MAX_TEXT_CHARACTERS
+from counterpoise.pools.checked_document import MAX_TEXT_CHARACTERS
 from counterpoise.pools.patterns import METACHARACTERS
 from counterpoise.pools.registry import UNKNOWN_SLUG, Pool, Registry, Tag, label_key, reject
 from counterpoise.pools.registry_file import checked_tag

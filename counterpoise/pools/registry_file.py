@@ -8,7 +8,7 @@ from typing import Any
 
 from counterpoise.errors import ConfigError
 from counterpoise.pools.addresses import normal_address
-from counterpoise.pools.document import Section, dump_yaml, load_yaml
+from counterpoise.pools.checked_document import Section, dump_yaml, load_yaml
 from counterpoise.pools.patterns import check_pattern
 from counterpoise.pools.registry import MAX_CODE, MAX_TAG_BYTES, Pool, Registry, Tag, reject
 

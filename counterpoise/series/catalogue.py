@@ -26,7 +26,7 @@ Uncertainty = Literal["p5_p95", "counts", "none"]
 """Where intervals come from: the source's own quantiles; sampling, because values are counts of a sample; nowhere."""
 
 
-class Entry(Contract):
+class ListEntry(Contract):
     """An owner that counts, where it runs, and why. Without `venue` an observation keeps the one that its source gave it."""
 
     name: Name
@@ -57,7 +57,7 @@ class IncludeList(Contract):
     id: Slug
     title: Text
     open: bool = False
-    entries: Annotated[tuple[Entry, ...], Field(min_length=1, strict=False)]
+    entries: Annotated[tuple[ListEntry, ...], Field(min_length=1, strict=False)]
     excluded: Annotated[tuple[Exclusion, ...], Field(strict=False)] = ()
     alternatives: Annotated[tuple[Alternative, ...], Field(min_length=1, strict=False)]
 
@@ -71,7 +71,7 @@ class IncludeList(Contract):
         return self
 
     @cached_property
-    def by_name(self) -> Mapping[str, Entry]:
+    def by_name(self) -> Mapping[str, ListEntry]:
         """The entries by owner."""
         return MappingProxyType({entry.name: entry for entry in self.entries})
 

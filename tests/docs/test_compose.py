@@ -8,10 +8,10 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from counterpoise.cli.root import ENTRIES
-from counterpoise.cli.run import RUNNERS, What
-from counterpoise.settings import Settings
-from counterpoise.testing import apache_kafka
+from counterpoise.settings.model import Settings
+from desk.cli.root import ENTRIES
+from desk.cli.run import RUNNERS, What
+from testkit import apache_kafka
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("docker-compose.yml", "deploy/slack.yml")

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from counterpoise.cli.root import ENTRIES
-from counterpoise.cli.run import CHILD_GRACE_SECONDS
-from counterpoise.telemetry.metrics import exposition
+from counterpoise.runtime.prometheus import exposition
+from desk.cli.root import ENTRIES
+from desk.cli.run import CHILD_GRACE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "deploy" / "counterpoise.service"

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 import pytest
 
-from alerts.rules.registry import RULE_TYPES
-from counterpoise.cli.lazy import load
-from counterpoise.cli.root import ENTRIES
-from counterpoise.clickhouse.sqlfiles import sql_files
-from counterpoise.settings_reference import reference
+from alerts.rules.rule_types import RULE_TYPES
+from counterpoise.clickhouse.sql_files import sql_files
+from counterpoise.settings.reference import reference
+from desk.cli.lazy_group import load
+from desk.cli.root import ENTRIES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -40,7 +40,7 @@ def test_every_command_is_in_the_docs(command: str) -> None:
 
 def test_the_settings_reference_is_current() -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    assert page == reference(), "run `python -m counterpoise.settings_reference > docs/settings.md`"
+    assert page == reference(), "run `python -m counterpoise.settings.reference > docs/settings.md`"
 
 
 @pytest.mark.parametrize("rule_type", sorted(RULE_TYPES))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from counterpoise.deadletter_limit import DeadLetterLimit
 from counterpoise.errors import ConfigError
+from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 
 
 def test_nothing_is_judged_before_a_whole_window() -> None:

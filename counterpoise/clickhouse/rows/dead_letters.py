@@ -10,7 +10,7 @@ import numpy as np
 from counterpoise.clickhouse.columns import Column, Constant
 from counterpoise.clickhouse.rows.blocks import coded
 from counterpoise.clickhouse.rows.times import ticks_of_millis
-from counterpoise.contracts.deadletters import DeadLetter
+from counterpoise.contracts.dead_letters import DeadLetter
 
 
 def dead_letter_columns(

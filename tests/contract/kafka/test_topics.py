@@ -12,7 +12,7 @@ from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.kafka.clients import admin_client, make_consumer, make_producer
 from counterpoise.kafka.lag import group_id, read_lag, total_lag
 from counterpoise.kafka.topics import delete_topics, ensure_topics
-from counterpoise.settings import KafkaSettings
+from counterpoise.settings.model import KafkaSettings
 from tests.engines import RunningKafka, kafka_engine
 
 pytestmark = pytest.mark.kafka

@@ -13,9 +13,9 @@ from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.migrations import migrate, pending, read_migrations
-from counterpoise.clock import ManualClock
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.errors import ConfigError
+from counterpoise.runtime.clock import ManualClock
 from tests.engines import ClickHouseServer
 
 

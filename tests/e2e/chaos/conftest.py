@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from counterpoise.testing.slack_server import SlackServer
+from testkit.slack_server import SlackServer
 from tests.e2e.chaos.reference import SHORT, Undisturbed, undisturbed_run
 from tests.engines import ClickHouseServer, RunningKafka
 

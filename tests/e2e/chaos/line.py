@@ -25,8 +25,8 @@ from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.datasets import Dataset, DatasetKind
 from counterpoise.errors import RetryableError
 from counterpoise.kafka.topics import ensure_topics
-from counterpoise.telemetry.status import read_status
-from counterpoise.testing.slack_server import CHANNEL, TOKEN, SlackServer
+from counterpoise.runtime.status import read_status
+from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine
 from tests.shared import shared_data
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from counterpoise.testing.bitcoind_server import BitcoindServer
-from counterpoise.testing.fake_chain import FakeBlock, FakeChain
+from testkit.bitcoind_server import BitcoindServer
+from testkit.fake_chain import FakeBlock, FakeChain
 
 FIRST = 900_000
 EVEN = (

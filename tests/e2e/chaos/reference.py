@@ -10,7 +10,7 @@ from pathlib import Path
 
 from counterpoise.clickhouse.client import connect
 from counterpoise.kafka.topics import delete_topics
-from counterpoise.testing.slack_server import SlackServer
+from testkit.slack_server import SlackServer
 from tests.e2e.chaos.line import SERVICES, Blocks, Line
 from tests.e2e.chaos.snapshot import Left, differences, left_by
 from tests.engines import ClickHouseServer, RunningKafka

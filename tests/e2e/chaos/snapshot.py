@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.namedqueries import named_queries
-from counterpoise.testing.slack_server import SlackMessage, SlackServer
+from counterpoise.clickhouse.named_queries import named_queries
+from testkit.slack_server import SlackMessage, SlackServer
 
 WHEN_OR_BY_WHOM = frozenset(
     {

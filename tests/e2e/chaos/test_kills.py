@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from counterpoise.testing.slack_server import SlackServer
+from testkit.slack_server import SlackServer
 from tests.e2e.chaos.kills import ENGINES, Kill, Plan, Round
 from tests.e2e.chaos.line import SERVICES, Blocks, Line
 from tests.e2e.chaos.reference import LONG, SHORT, Reference, Undisturbed, undisturbed_run

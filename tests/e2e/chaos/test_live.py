@@ -12,9 +12,9 @@ import pytest
 
 from counterpoise.clickhouse.client import connect
 from counterpoise.kafka.topics import delete_topics
-from counterpoise.pools.document import dump_yaml
+from counterpoise.pools.checked_document import dump_yaml
 from counterpoise.pools.registry_file import load_registry, registry_document
-from counterpoise.testing.slack_server import SlackServer
+from testkit.slack_server import SlackServer
 from tests.e2e.chaos.line import SERVICES, Line
 from tests.e2e.chaos.live import (
     CROSSES_AT,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from counterpoise.testing.slack_server import SlackServer
+from testkit.slack_server import SlackServer
 from tests.e2e.chaos.line import SERVICES, SESSION_SECONDS, Line
 from tests.e2e.chaos.reference import SHORT, Undisturbed
 from tests.e2e.chaos.snapshot import once_each

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from alerts.service import run_alerts
-from counterpoise.clock import SystemClock
-from counterpoise.settings import Settings
-from counterpoise.telemetry.status import ServiceStatus
+from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.status import ServiceStatus
+from counterpoise.settings.model import Settings
 
 
 class FileClock(SystemClock):

@@ -10,7 +10,7 @@ import pytest
 
 from counterpoise.clickhouse.migrations import migrate
 from counterpoise.kafka.topics import ensure_topics
-from counterpoise.settings import Settings
+from counterpoise.settings.model import Settings
 from tests.engines import ClickHouseServer, RunningKafka
 
 

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from alerts.service import run_alerts
-from alerts.store import Store
+from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
-from counterpoise.clock import Clock, SystemClock
 from counterpoise.contracts.alerts import AlertTransition
-from counterpoise.endpoints import clickhouse_target
-from counterpoise.settings import Settings
-from counterpoise.telemetry.status import ServiceStatus
+from counterpoise.runtime.clock import Clock, SystemClock
+from counterpoise.runtime.status import ServiceStatus
+from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.model import Settings
 
 
 @dataclass
@@ -82,11 +82,11 @@ def rows_of(settings: Settings) -> list[tuple[object, ...]]:
     with connect(clickhouse_target(settings), settings.dataset) as ch:
         return [
             tuple(t.model_dump(exclude={"recorded_at_ms"}, mode="json").items())
-            for t in sorted(Store(ch).transitions(), key=lambda t: (t.alert_id, t.sequence))
+            for t in sorted(AlertStore(ch).transitions(), key=lambda t: (t.alert_id, t.sequence))
         ]
 
 
 def states_of(settings: Settings) -> list[tuple[str, int | None, int]]:
     """(state, height, sequence) in the order in which they were written."""
     with connect(clickhouse_target(settings), settings.dataset) as ch:
-        return [(t.state, t.evidence.height, t.sequence) for t in Store(ch).transitions()]
+        return [(t.state, t.evidence.height, t.sequence) for t in AlertStore(ch).transitions()]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from counterpoise.cli.alerts import alerts_app
 from counterpoise.errors import ConfigError
-from counterpoise.settings import Settings
-from counterpoise.testing.slack_server import CHANNEL, TOKEN, SlackServer
+from counterpoise.settings.model import Settings
+from desk.cli.alerts import alerts_app
+from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 from tests.engines import as_environment
 from tests.integration.alerts.running import alerter
 from tests.integration.alerts.test_line import FIRED, H

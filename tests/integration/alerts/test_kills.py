@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from alerts.store import Store
+from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
-from counterpoise.endpoints import clickhouse_target
-from counterpoise.settings import Settings
-from counterpoise.telemetry.status import read_status
-from counterpoise.testing.slack_server import Failure, SlackServer
+from counterpoise.runtime.status import read_status
+from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.model import Settings
+from testkit.slack_server import Failure, SlackServer
 from tests.engines import ClickHouseServer, RunningKafka, as_environment, settings_for
 from tests.integration.alerts.running import alerter, rows_of, states_of
 from tests.integration.alerts.test_line import FIRED, H, heads
@@ -115,7 +115,7 @@ def test_killed_at_a_point_and_started_again_all_is_as_in_an_undisturbed_run(
         assert rows_of(settings) == undisturbed
         assert heads(slack) == TOLD
         with connect(clickhouse_target(settings), settings.dataset) as ch:
-            assert sorted((d.action, d.status) for d in Store(ch).deliveries("slack")) == [
+            assert sorted((d.action, d.status) for d in AlertStore(ch).deliveries("slack")) == [
                 ("post", "sent"),
                 ("post", "sent"),
                 ("thread", "sent"),

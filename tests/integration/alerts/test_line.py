@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from counterpoise.clickhouse.client import connect
-from counterpoise.endpoints import clickhouse_target
 from counterpoise.errors import ConfigError
-from counterpoise.settings import Settings
-from counterpoise.testing.slack_server import SlackServer
+from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.model import Settings
+from testkit.slack_server import SlackServer
 from tests.engines import ClickHouseServer
 from tests.integration.alerts.running import alerter, states_of
 from tests.integration.alerts.world import BETWEEN, CLEAR, OVER, N, a_world, with_slack
@@ -148,17 +148,17 @@ def test_a_flip_fires_nothing_and_resolves_what_it_does_not_support(replayed: Se
 
 
 def test_a_muted_rule_is_recorded_and_not_told(replayed: Settings, state_dir: Path) -> None:
-    from alerts.store import Store
+    from alerts.store.alert_store import AlertStore
 
     with SlackServer() as slack, a_world(replayed) as world:
         settings = with_slack(replayed, slack, state_dir)
         with connect(clickhouse_target(settings), settings.dataset) as ch:
-            Store(ch).write_mute("top4-share", 4_000_000_000.0, 1.0)
+            AlertStore(ch).write_mute("top4-share", 4_000_000_000.0, 1.0)
         world.mine(FIRED)
         with alerter(settings) as running:
             running.at(H + 41)
         with connect(clickhouse_target(settings), settings.dataset) as ch:
-            [sent] = Store(ch).deliveries()
+            [sent] = AlertStore(ch).deliveries()
         assert (sent.status, sent.detail, slack.messages) == ("skipped", "muted", [])
         assert states_of(settings)[-1] == ("firing", H + 41, 1)
 

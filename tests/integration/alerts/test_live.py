@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from counterpoise.clock import ManualClock
-from counterpoise.settings import Settings
-from counterpoise.testing.slack_server import SlackServer
+from counterpoise.runtime.clock import ManualClock
+from counterpoise.settings.model import Settings
+from testkit.slack_server import SlackServer
 from tests.integration.alerts.running import Alerter, alerter, states_of
 from tests.integration.alerts.test_line import FIRED, H, heads
 from tests.integration.alerts.world import CLEAR, FIRST_TIME, OVER, World, a_world, with_slack

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from counterpoise.settings import Settings
-from counterpoise.testing.slack_server import SlackServer
+from counterpoise.settings.model import Settings
+from testkit.slack_server import SlackServer
 from tests.integration.alerts.running import alerter, states_of
 from tests.integration.alerts.test_line import FIRED, H, heads
 from tests.integration.alerts.world import OVER, a_world, with_slack

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from alerts.messages import Message
-from alerts.notifiers.base import AmbiguousError, NotAcceptedError, RefusedError
-from alerts.notifiers.console import ConsoleNotifier
-from alerts.notifiers.slack import SlackNotifier
+from alerts.outbox.receivers.console import ConsoleReceiver
+from alerts.outbox.receivers.receiver import AmbiguousError, NotAcceptedError, ReceiverRefusedError
+from alerts.outbox.receivers.slack import SlackReceiver
+from alerts.outbox.render import Message
 from counterpoise.errors import ConfigError, CounterpoiseError
-from counterpoise.testing.slack_server import CHANNEL, TOKEN, Failure, SlackServer
+from testkit.slack_server import CHANNEL, TOKEN, Failure, SlackServer
 
 HELLO = Message("hello", ({"type": "section", "text": {"type": "mrkdwn", "text": "hello"}},), "hello")
 LEAK = "xoxb-leak-1234567890"
@@ -27,8 +27,8 @@ def slack() -> Iterator[SlackServer]:
         yield server
 
 
-def notifier(slack: SlackServer, *, token: str = TOKEN, channel: str = CHANNEL, seconds: float = 1.0) -> SlackNotifier:
-    return SlackNotifier(lambda: SecretStr(token), channel, base_url=slack.base_url, timeout_seconds=seconds)
+def notifier(slack: SlackServer, *, token: str = TOKEN, channel: str = CHANNEL, seconds: float = 1.0) -> SlackReceiver:
+    return SlackReceiver(lambda: SecretStr(token), channel, base_url=slack.base_url, timeout_seconds=seconds)
 
 
 def test_a_post_is_found_by_its_key_edited_and_answered(slack: SlackServer) -> None:
@@ -98,9 +98,9 @@ def test_nobody_listens(slack: SlackServer) -> None:
 
 
 def test_a_message_that_slack_never_takes_is_refused(slack: SlackServer) -> None:
-    with pytest.raises(RefusedError, match="invalid_blocks"):
+    with pytest.raises(ReceiverRefusedError, match="invalid_blocks"):
         notifier(slack).post(Message("x", ({"type": "section"},), ""), "a:0:post", thread=None)
-    with pytest.raises(RefusedError, match="message_not_found"):
+    with pytest.raises(ReceiverRefusedError, match="message_not_found"):
         notifier(slack).edit(HELLO, "a:0:post", "1.000000")
 
 
@@ -135,7 +135,7 @@ def test_the_check_says_who_we_are_and_misses_a_scope(slack: SlackServer) -> Non
 )
 def test_a_token_never_travels_in_the_clear_to_another_machine(url: str) -> None:
     with pytest.raises(ConfigError, match="expected https://"):
-        SlackNotifier(lambda: SecretStr("x"), CHANNEL, base_url=url)
+        SlackReceiver(lambda: SecretStr("x"), CHANNEL, base_url=url)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_the_token_leaks_nowhere(
 
 def test_the_console_writes_one_line_and_has_no_secret() -> None:
     stream = io.StringIO()
-    told = ConsoleNotifier(stream)
+    told = ConsoleReceiver(stream)
     assert told.post(HELLO, "a:0:post", thread=None) == "a:0:post"
     told.edit(HELLO, "a:0:post", "a:0:post")
     told.withdraw("a:0:post")

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from alerts import service, session
-from alerts.store import Store
+from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.migrations import migrate
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.endpoints import clickhouse_target
 from counterpoise.kafka.lag import read_lag
 from counterpoise.kafka.topics import ensure_topics
-from counterpoise.settings import Settings
-from counterpoise.testing.slack_server import SlackServer
+from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.model import Settings
+from testkit.slack_server import SlackServer
 from tests.engines import ClickHouseServer, RunningKafka, settings_for
 from tests.integration.alerts.running import alerter
 from tests.integration.alerts.test_line import FIRED, H, heads
@@ -34,7 +34,7 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def mute(settings: Settings, until: float, written_at: float) -> None:
     with connect(clickhouse_target(settings), settings.dataset) as ch:
-        Store(ch).write_mute("top4-share", until, written_at)
+        AlertStore(ch).write_mute("top4-share", until, written_at)
 
 
 def test_what_still_fires_when_its_mute_ends_is_told_then(replayed: Settings, state_dir: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_leader_with_a_wrong_clock_is_not_taken_for_gone(
             running.at(H)
             versions = Versions(claim_epoch(ch, "alerts"))
             for signs in range(20):  # an hour behind, and alive
-                Store(ch).write_leader(versions.epoch, time.time() - 3_600 + signs, versions.next())
+                AlertStore(ch).write_leader(versions.epoch, time.time() - 3_600 + signs, versions.next())
                 time.sleep(0.15)
             assert running.status.snapshot()["waiting_on"] == "alerter"
             running.until(lambda: running.status.snapshot()["state"] == "working", "it takes over from a silent one")

@@ -15,10 +15,10 @@ from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent, WindowScore
 from counterpoise.contracts.topics import SCORES
-from counterpoise.endpoints import clickhouse_target
 from counterpoise.kafka.clients import make_producer
-from counterpoise.settings import Settings
-from counterpoise.testing.slack_server import CHANNEL, TOKEN, SlackServer
+from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.model import Settings
+from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 
 N = 1008
 OVER, BETWEEN, CLEAR = 757, 750, 735

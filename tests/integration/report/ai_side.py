@@ -10,8 +10,8 @@ from counterpoise.clickhouse.rows.series import series_columns
 from counterpoise.contracts.releases import Observation
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Head, Release, make_release
-from streams.dispersion import release_rows
-from streams.market_columns import dispersion_columns, placement_columns
+from streams.releases.columns import dispersion_columns, placement_columns
+from streams.releases.fold.dispersion import release_rows
 
 OWNERS, PACKAGES = "epoch-ai-compute-owners", "pypi-edge-share"
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from counterpoise.cli import main
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.report.data import gap_rows, gather
-from counterpoise.report.model import Line, Report
-from counterpoise.report.page import render
+from desk.cli import main
+from desk.report.gather import gap_rows, gather
+from desk.report.model import Line, Report
+from desk.report.page import render
 from tests.engines import ClickHouseServer
 from tests.integration.report.ai_side import insert_packages, insert_scores
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, block

@@ -14,10 +14,10 @@ import pytest
 
 from counterpoise.clickhouse.client import connect
 from counterpoise.contracts.topics import TOPICS
-from counterpoise.embedded.stack import down, records, temporary_stack
-from counterpoise.endpoints import EmbeddedEndpoints, clickhouse_target
 from counterpoise.kafka.topics import ensure_topics
-from counterpoise.settings import Settings
+from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target
+from counterpoise.settings.model import Settings
+from engines.stack import down, records, temporary_stack
 from tests.integration.runtime.cli import counterpoise
 
 ANY = ("up", "--kafka-port", "0", "--clickhouse-port", "0", "--http-port", "0")

@@ -17,8 +17,8 @@ from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topics import BLOCKS
 from counterpoise.kafka.clients import make_producer
 from counterpoise.kafka.lag import read_lag, total_lag
-from counterpoise.settings import Settings
-from counterpoise.telemetry.status import read_status
+from counterpoise.runtime.status import read_status
+from counterpoise.settings.model import Settings
 from tests.engines import ClickHouseServer, RunningKafka, as_environment, settings_for
 from tests.integration.runtime.cli import clean_environment, counterpoise
 

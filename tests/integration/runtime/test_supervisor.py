@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from counterpoise.errors import ConfigError
-from counterpoise.supervision.backoff import Backoff
-from counterpoise.supervision.child import Service
-from counterpoise.supervision.stall import Sight
-from counterpoise.supervision.supervisor import Supervisor
+from desk.supervise.child import Service
+from desk.supervise.restart_backoff import RestartBackoff
+from desk.supervise.stall_watch import Sight
+from desk.supervise.supervisor import Supervisor
 
 STAY = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\nprint('up', flush=True)\ntime.sleep(60)"
 
@@ -33,7 +33,7 @@ class Run:
         self.lines: list[tuple[str, str]] = []
         self.changes: list[tuple[str, int | None, int, str]] = []
         self.error: BaseException | None = None
-        options.setdefault("make_backoff", lambda: Backoff(0.02, 0.1, 60.0, random.Random(1)))
+        options.setdefault("make_backoff", lambda: RestartBackoff(0.02, 0.1, 60.0, random.Random(1)))
         options.setdefault("grace_seconds", 5.0)
         self.supervisor = Supervisor(
             services,

@@ -20,11 +20,11 @@ from counterpoise.clickhouse.rows.attributions import attribution_columns
 from counterpoise.clickhouse.rows.blocks import BlockStatus, block_columns
 from counterpoise.clickhouse.rows.concentration import concentration_columns, tombstone_columns
 from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
-from counterpoise.contracts.alerts import AlertTransition, Evidence
+from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.contracts.blocks import BlockEvent
-from counterpoise.contracts.deadletters import DeadLetter, letter_id
+from counterpoise.contracts.dead_letters import DeadLetter, letter_id
 from counterpoise.pools.attribution import Attribution, Candidate
-from streams.concentration import ConcentrationTable, score_blocks
+from streams.blocks.fold.concentration import ConcentrationTable, score_blocks
 
 CURRENT, SUPERSEDED = "r-current", "r-superseded"
 WINDOWS = (144, 1008)
@@ -217,7 +217,7 @@ def _chain(ch: ClickHouse, chain: str, first: int, last: int, version: int) -> N
 
 
 def _alerts(ch: ClickHouse, version: int, value: float = 0.76) -> None:
-    evidence = Evidence(
+    evidence = AlertEvidence(
         chain="bitcoin",
         view="raw",
         window_blocks=144,

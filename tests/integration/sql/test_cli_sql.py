@@ -17,14 +17,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from counterpoise.cli import main
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.envelope import decode
 from counterpoise.contracts.topics import BLOCKS
 from counterpoise.kafka.clients import make_consumer
-from counterpoise.settings import Settings
+from counterpoise.settings.model import Settings
+from desk.cli import main
 from tests.engines import ClickHouseServer, as_environment
 from tests.integration.sql.sample import LAST, block, dead_letter
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.dictionary import PAGE, dictionary
+from counterpoise.clickhouse.data_dictionary import PAGE, dictionary
 
 
 def test_the_page_is_current(empty: ClickHouse) -> None:
-    assert PAGE.read_text(encoding="utf-8") == dictionary(empty), "run python -m counterpoise.clickhouse.dictionary"
+    assert PAGE.read_text(encoding="utf-8") == dictionary(empty), (
+        "run python -m counterpoise.clickhouse.data_dictionary"
+    )
 
 
 def test_every_table_view_and_column_has_a_comment(empty: ClickHouse) -> None:

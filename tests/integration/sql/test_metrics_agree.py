@@ -15,7 +15,7 @@ from counterpoise.clickhouse.rows.concentration import INTEGERS
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.metrics.derived import derive
 from counterpoise.metrics.integers import window_integers
-from streams.concentration import score_blocks
+from streams.blocks.fold.concentration import score_blocks
 from tests.shared import shared_data
 
 SET = "r-metrics"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.sqlfiles import split_statements, sql_files
+from counterpoise.clickhouse.sql_files import split_statements, sql_files
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARED = {

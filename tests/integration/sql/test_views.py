@@ -9,8 +9,8 @@ from typing import Any
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.migrations import migrate, read_migrations
-from counterpoise.clickhouse.namedqueries import named_queries
-from counterpoise.clickhouse.sqlfiles import sql_files
+from counterpoise.clickhouse.named_queries import named_queries
+from counterpoise.clickhouse.sql_files import sql_files
 from counterpoise.contracts.datasets import Dataset
 from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, SUPERSEDED, block, insert_all, insert_what_lost
@@ -51,7 +51,7 @@ def everything(ch: ClickHouse) -> dict[str, Any]:
 
 
 def market_side() -> set[str]:
-    """Views and queries of the AI side, of which the sample has nothing: tests/integration/market_line delivers it twice."""
+    """Views and queries of the AI side, of which the sample has nothing: tests/integration/release_line delivers it twice."""
     text = "".join(path.read_text(encoding="utf-8") for path in sql_files("migrations") if "market" in path.name)
     found = set(re.findall(r"VIEW (\w+)", text))
     asking = {f"query {query.name}" for query in named_queries().values() if found & set(re.findall(r"\w+", query.sql))}

@@ -25,11 +25,11 @@ from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topics import BLOCKS, Topic
-from counterpoise.endpoints import ClickHouseTarget
 from counterpoise.errors import CounterpoiseError, RetryableError
 from counterpoise.kafka.clients import make_producer
 from counterpoise.kafka.lag import group_id, read_lag
 from counterpoise.kafka.topics import ensure_topics
+from counterpoise.settings.endpoints import ClickHouseTarget
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine
 
 ROOT = Path(__file__).resolve().parents[3]

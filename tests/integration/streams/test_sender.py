@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from faust.exceptions import ProducerSendError
 
-from counterpoise.clock import SystemClock
 from counterpoise.contracts.topics import BLOCK_REQUESTS
-from counterpoise.embedded.ports import free_port
 from counterpoise.kafka.clients import make_consumer
 from counterpoise.kafka.topics import ensure_topics
-from counterpoise.settings import KafkaSettings, Settings
-from counterpoise.telemetry.status import ServiceStatus
+from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.status import ServiceStatus
+from counterpoise.settings.model import KafkaSettings, Settings
+from engines.ports import free_port
 from streams.app import StreamsApp, create_app
 from streams.sender import Sender
-from streams.waiting import Patience, StoppingError
+from streams.waiting import RetryPolicy, StoppingError
 from tests.engines import RunningKafka
 
 REQUEST_SECONDS = 1.0
@@ -43,7 +43,7 @@ def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: 
         try:
             with pytest.raises(ProducerSendError):
                 await producer.send_and_wait(BLOCK_REQUESTS.full_name("sending"), b"k", b"v", None, None, {})
-            sender = Sender(app.maybe_start_producer, "sending", Patience(status, SystemClock(), lambda: False))
+            sender = Sender(app.maybe_start_producer, "sending", RetryPolicy(status, SystemClock(), lambda: False))
             sending = asyncio.create_task(sender.send(BLOCK_REQUESTS, "bitcoin", b"please"))
             while status.snapshot()["waiting_on"] is None:
                 assert not sending.done(), sending
@@ -73,7 +73,7 @@ def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: 
 def test_a_stop_ends_the_wait(tmp_path: Path) -> None:
     async def run(status: ServiceStatus) -> None:
         app = app_on(f"127.0.0.1:{free_port()}", tmp_path)
-        sender = Sender(app.maybe_start_producer, "sending", Patience(status, SystemClock(), lambda: True))
+        sender = Sender(app.maybe_start_producer, "sending", RetryPolicy(status, SystemClock(), lambda: True))
         try:
             with pytest.raises(StoppingError, match="stopped while waiting for kafka"):
                 await asyncio.wait_for(sender.send(BLOCK_REQUESTS, "bitcoin", b"please"), 20)

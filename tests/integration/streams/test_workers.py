@@ -13,7 +13,6 @@ import pytest
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.migrations import migrate
-from counterpoise.clock import SystemClock
 from counterpoise.contracts.base import Contract
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.datasets import Dataset
@@ -21,22 +20,23 @@ from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.pairs import PAIR_KIND, PairEvent
 from counterpoise.contracts.releases import RELEASE_KIND, ReleaseEvent
 from counterpoise.contracts.topics import BLOCKS, EDGE_AI, PAIRS, Topic
-from counterpoise.deadletter_limit import DeadLetterLimit
 from counterpoise.kafka.partition import partition_of
+from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
+from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import to_events
-from counterpoise.telemetry.status import ServiceStatus
-from streams.block_worker import BlockWorker
-from streams.dead_letter_box import RawMessage
-from streams.market_worker import MarketWorker
-from streams.pair_worker import PairWorker
-from streams.pairs import score_pair_events
-from streams.releases import MAX_INCOMPLETE_RELEASES
-from streams.store import Store
-from streams.waiting import Patience
+from streams.asymmetry.fold.pairs import score_pair_events
+from streams.asymmetry.worker import AsymmetryWorker
+from streams.blocks.worker import BlockWorker
+from streams.intake.dead_letter import RawMessage
+from streams.releases.fold.release_fold import MAX_INCOMPLETE_RELEASES
+from streams.releases.worker import ReleaseWorker
+from streams.waiting import RetryPolicy
+from streams.worker_store import WorkerStore
 from tests.engines import ClickHouseServer
-from tests.integration.market_line.feed import epoch
-from tests.integration.market_line.script import chain, restated
+from tests.integration.release_line.feed import epoch
+from tests.integration.release_line.script import chain, restated
 from tests.integration.streams.blocks import block, branch
 
 DATASET = "by_hand"
@@ -48,8 +48,8 @@ class Workers:
 
     ch: ClickHouse
     blocks: BlockWorker
-    market: MarketWorker
-    pairs: PairWorker
+    market: ReleaseWorker
+    pairs: AsymmetryWorker
     status: ServiceStatus
     _offsets: Iterator[int] = field(default_factory=itertools.count)
 
@@ -82,15 +82,15 @@ def workers(clickhouse: ClickHouseServer, tmp_path: Path) -> Iterator[Workers]:
     migrate(clickhouse.target, Dataset(DATASET, "historical"))
     clients = [connect(clickhouse.target, DATASET) for _ in range(4)]
     with ServiceStatus("streams", tmp_path, SystemClock()) as status:
-        patience = Patience(status, SystemClock(), lambda: False)
-        stores = [Store(client, patience) for client in clients]
+        patience = RetryPolicy(status, SystemClock(), lambda: False)
+        stores = [WorkerStore(client, patience) for client in clients]
         limit = DeadLetterLimit(0, 0.5)
         catalogue = load_catalogue()
         made = Workers(
             clients[3],
             BlockWorker(stores[0], dataset=DATASET, limit=limit),
-            MarketWorker(stores[1], dataset=DATASET, catalogue=catalogue, limit=limit),
-            PairWorker(stores[2], dataset=DATASET, catalogue=catalogue, month_ends_only=True),
+            ReleaseWorker(stores[1], dataset=DATASET, catalogue=catalogue, limit=limit),
+            AsymmetryWorker(stores[2], dataset=DATASET, catalogue=catalogue, month_ends_only=True),
             status,
         )
         made.take_over()
@@ -169,8 +169,8 @@ def test_who_is_overtaken_loads_again_and_who_lost_it_forgets(workers: Workers) 
 
 def test_forgetting_does_not_count_as_good_input_that_was_bad(clickhouse: ClickHouseServer, workers: Workers) -> None:
     """One message forgets the events of many earlier ones: these were good when they came."""
-    limited = MarketWorker(
-        Store(connect(clickhouse.target, DATASET), Patience(workers.status, SystemClock(), lambda: False)),
+    limited = ReleaseWorker(
+        WorkerStore(connect(clickhouse.target, DATASET), RetryPolicy(workers.status, SystemClock(), lambda: False)),
         dataset=DATASET,
         catalogue=load_catalogue(),
         limit=DeadLetterLimit(100, 0.5),

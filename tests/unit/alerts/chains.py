@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from alerts.levels import Level
-from alerts.series import Series
+from alerts.signals.levels import Level
+from alerts.signals.window_counts import WindowCounts
 
 L = Level
 
@@ -26,14 +26,14 @@ def a_series(
     first: int = 1,
     branch: str = "a",
     time: int = 1_600_000_000,
-) -> Series:
+) -> WindowCounts:
     """One height for each number of blocks of the top four (all of them in c1)."""
     rows = len(tops)
     counts = np.zeros((rows, 6), np.int64)
     counts[:, 0] = tops
     size = np.broadcast_to(np.asarray(n), rows)
     heights = range(first, first + rows)
-    return Series.of(
+    return WindowCounts.of(
         height=list(heights),
         tip_hash=[a_hash(branch, height) for height in heights],
         time=[time + 600 * i for i in range(rows)],

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from alerts.feed import ScoreFeed
-from counterpoise.clock import SystemClock
-from counterpoise.endpoints import EmbeddedEndpoints
+from alerts.score_feed import ScoreFeed
 from counterpoise.errors import ConfigError
-from counterpoise.settings import Settings
-from counterpoise.testing.ports import free_port
+from counterpoise.runtime.clock import SystemClock
+from counterpoise.settings.endpoints import EmbeddedEndpoints
+from counterpoise.settings.model import Settings
+from testkit.ports import free_port
 
 
 def test_engines_that_were_stopped_on_purpose_are_waited_for(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.ledger import Cause, Entry, Ledger, close_all, rebase, reconcile, settle_rebase
-from alerts.levels import Level
-from alerts.track import RING_HEIGHTS, Track
+from alerts.machine.ledger import Cause, Ledger, LedgerEntry, close_all, rebase, reconcile, settle_rebase
+from alerts.machine.rule_state import RING_HEIGHTS, RuleState
+from alerts.signals.levels import Level
 from tests.unit.alerts.chains import a_hash, a_series
 
 OVER, BETWEEN, CLEAR, MAYBE = Level.OVER, Level.BETWEEN, Level.CLEAR, Level.CLEAR_POSSIBLE
@@ -22,13 +22,13 @@ class Follower:
     """A track and its rows over a chain of (branch, level); `rows` is what a database would hold."""
 
     def __init__(self, hold: int = 3, go_live_height: int | None = -1) -> None:
-        self.track = Track("rule", "0123456789ab", "bitcoin", hold, go_live_height=go_live_height)
+        self.track = RuleState("rule", "0123456789ab", "bitcoin", hold, go_live_height=go_live_height)
         self.ledger = Ledger.of(())
-        self.rows: dict[tuple[str, int], Entry] = {}
+        self.rows: dict[tuple[str, int], LedgerEntry] = {}
         self.version = 0
         self.chain: list[tuple[str, int]] = []
 
-    def reach(self, chain: list[tuple[str, int]]) -> list[Entry]:
+    def reach(self, chain: list[tuple[str, int]]) -> list[LedgerEntry]:
         """Follow to `chain`, as the alerter does: find the fork, rewind, extend, reconcile."""
         self.chain = chain
         hashes = {FIRST + i: a_hash(branch, FIRST + i) for i, (branch, _) in enumerate(chain)}
@@ -45,7 +45,9 @@ class Follower:
                 fork = found
         return self._extend(chain, fork, cause, hashes)
 
-    def _extend(self, chain: list[tuple[str, int]], fork: int, cause: Cause, hashes: dict[int, str]) -> list[Entry]:
+    def _extend(
+        self, chain: list[tuple[str, int]], fork: int, cause: Cause, hashes: dict[int, str]
+    ) -> list[LedgerEntry]:
         new = chain[fork + 1 - FIRST :]
         series = replace(
             a_series([0] * len(new), first=fork + 1), tip_hash=tuple(hashes[fork + 1 + i] for i in range(len(new)))
@@ -63,7 +65,7 @@ class Follower:
 
     def kill(self, checkpoint: str) -> None:
         """Start again from a checkpoint and the rows."""
-        track = Track.from_json(
+        track = RuleState.from_json(
             checkpoint, rule_id="rule", rule_hash="0123456789ab", chain="bitcoin", hold=self.track.hold
         )
         assert track is not None
@@ -195,7 +197,7 @@ def test_history_before_go_live_is_not_told() -> None:
     ]
 
 
-def flip(follower: Follower, levels: Sequence[int]) -> list[Entry]:
+def flip(follower: Follower, levels: Sequence[int]) -> list[LedgerEntry]:
     """Another attribution says `levels` of the same blocks."""
     follower.version += 2
     old = follower.track

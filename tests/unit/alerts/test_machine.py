@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.levels import Level
-from alerts.machine import NOWHERE, Phase, Standing, Step, advance, advance_many
+from alerts.machine.machine import NOWHERE, Phase, Standing, Step, advance, advance_many
+from alerts.signals.levels import Level
 
 OVER, BETWEEN, CLEAR, MAYBE, BLIND = Level.OVER, Level.BETWEEN, Level.CLEAR, Level.CLEAR_POSSIBLE, Level.BLIND
 

@@ -6,14 +6,14 @@ import dataclasses
 
 import pytest
 
-from alerts.facts import Facts
-from alerts.market_facts import Freshness, MarketFacts, PairRegime, Point, Score, YearChange
 from alerts.rules.ai_top4_rise import AiTop4RiseRule
-from alerts.rules.base import Finding
 from alerts.rules.edge_share_fall import EdgeShareFallRule
 from alerts.rules.regime_change import RegimeChangeRule
-from alerts.rules.registry import MARKET_RULES, RULE_TYPES
+from alerts.rules.rule import Finding
+from alerts.rules.rule_types import MARKET_RULES, RULE_TYPES
 from alerts.rules.series_stale import SeriesStaleRule
+from alerts.signals.release_facts import Freshness, PairRegime, Point, ReleaseFacts, Score, YearChange
+from alerts.signals.timer_facts import TimerFacts
 
 DAY = 86_400
 NOW = 1_780_000_000
@@ -21,8 +21,8 @@ TODAY = NOW - NOW % DAY
 OWNERS, PYPI = "epoch-ai-compute-owners", "pypi-edge-share"
 
 
-def facts(now: float = NOW, **market: object) -> Facts:
-    return Facts(now=now, changed_at=0, market=MarketFacts(**market))  # type: ignore[arg-type]
+def facts(now: float = NOW, **market: object) -> TimerFacts:
+    return TimerFacts(now=now, changed_at=0, market=ReleaseFacts(**market))  # type: ignore[arg-type]
 
 
 def fresh(series: str, published_at: int, cadence_days: int = 92, lag_days: int = 60) -> tuple[Freshness, ...]:
@@ -222,7 +222,7 @@ def test_a_second_series_that_goes_stale_is_news_of_the_open_alert() -> None:
 
 
 def test_only_staleness_is_a_matter_of_the_clock() -> None:
-    told = MarketFacts(
+    told = ReleaseFacts(
         regimes=regimes((-9, "no_call"), (-8, "diverging"), (-7, "no_call")),
         top4=top4((0.9, 0.7), (0.89, 0.69)),
         edge=edge(as_filed=(0.5, 0.5)),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.messages import (
+from alerts.outbox.render import (
     Context,
     Message,
     Past,
@@ -22,7 +22,7 @@ from alerts.messages import (
     start_message,
     transition_message,
 )
-from counterpoise.contracts.alerts import AlertTransition, Evidence
+from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 
 CONTEXT = Context(
     "Top-4 pool share above 75 %",
@@ -35,7 +35,7 @@ CONTEXT = Context(
 
 
 def a_transition(**more: object) -> AlertTransition:
-    evidence = Evidence(
+    evidence = AlertEvidence(
         chain="bitcoin",
         view="raw",
         window_blocks=1008,

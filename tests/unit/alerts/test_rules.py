@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alerts.facts import Facts
-from alerts.levels import Level
-from alerts.machine import NOWHERE, advance_many
-from alerts.rules.base import Finding, parse_duration, say_duration
+from alerts.machine.machine import NOWHERE, advance_many
+from alerts.machine.rule_state import RuleState
 from alerts.rules.dead_letters import DeadLettersRule
 from alerts.rules.no_block import NoBlockRule
 from alerts.rules.no_score import NoScoreRule
+from alerts.rules.rule import Finding, format_duration, parse_duration
 from alerts.rules.source_stale import SourceStaleRule
 from alerts.rules.top_share import TopShareRule
 from alerts.rules.top_share_probability import TopShareProbabilityRule
-from alerts.series import Series
-from alerts.track import Track
+from alerts.signals.levels import Level
+from alerts.signals.timer_facts import TimerFacts
+from alerts.signals.window_counts import WindowCounts
 from tests.shared import shared_data
 from tests.unit.alerts.chains import a_hash, a_series
 
@@ -61,14 +61,14 @@ def test_the_probability_is_a_half_where_the_share_is_the_line_and_reads_the_sto
     assert p[1] < 0.01 and p[2] > 0.99
     assert rule.levels(a_series([765, 720, 800])).tolist() == [Level.BETWEEN, Level.CLEAR, Level.OVER]
     series = a_series([756])
-    stored = Series(
-        **{name: getattr(series, name) for name in Series.__slots__} | {"p_top4_above_75": np.array([0.99])}
+    stored = WindowCounts(
+        **{name: getattr(series, name) for name in WindowCounts.__slots__} | {"p_top4_above_75": np.array([0.99])}
     )
     assert rule.levels(stored).tolist() == [Level.OVER]
 
 
-def facts(**more: Any) -> Facts:
-    return Facts(**{"now": 1_000_000.0, "changed_at": 0.0} | more)
+def facts(**more: Any) -> TimerFacts:
+    return TimerFacts(**{"now": 1_000_000.0, "changed_at": 0.0} | more)
 
 
 def active(finding: Finding | None) -> tuple[bool, int, int] | None:
@@ -136,10 +136,10 @@ def test_durations(text: str, seconds: int) -> None:
 
 
 def test_durations_are_said_shortly() -> None:
-    assert [say_duration(s) for s in (90, 600, 7_200, 604_800)] == ["90 s", "10 min", "2 h", "7 d"]
+    assert [format_duration(s) for s in (90, 600, 7_200, 604_800)] == ["90 s", "10 min", "2 h", "7 d"]
 
 
-def real_series() -> Series:
+def real_series() -> WindowCounts:
     """Every block of 2021–2026, windows of 1008, counted here block by block."""
     import pyarrow.parquet as pq
 
@@ -158,7 +158,7 @@ def real_series() -> Series:
         rows[i] = -np.sort(-counts[:-1])[:6]
         unknown[i] = counts[-1]
     n = np.minimum(np.arange(total) + 1, 1008)
-    return Series.of(
+    return WindowCounts.of(
         height=heights,
         tip_hash=["%064x" % h for h in heights],  # noqa: UP031
         time=np.zeros(total),
@@ -178,7 +178,7 @@ def test_on_every_real_block_the_shipped_rule_fires_and_clears_eight_times() -> 
     series = real_series()
     rule = TopShareRule(id="top4-share")
     started = time.perf_counter()
-    track = Track(rule.id, rule.rule_hash, "bitcoin", rule.for_blocks)
+    track = RuleState(rule.id, rule.rule_hash, "bitcoin", rule.for_blocks)
     steps = track.extend(series, rule.levels(series))
     assert time.perf_counter() - started < 1.0
     fired = [step.height for step in steps if step.state == "firing"]
@@ -186,7 +186,7 @@ def test_on_every_real_block_the_shipped_rule_fires_and_clears_eight_times() -> 
     assert (len(fired), fired[0], fired[-1]) == (8, 760903, 892330)
     assert (len(cleared), cleared[-1]) == (8, 894647)
     # And cut in two anywhere, the same.
-    again = Track(rule.id, rule.rule_hash, "bitcoin", rule.for_blocks)
+    again = RuleState(rule.id, rule.rule_hash, "bitcoin", rule.for_blocks)
     cut = 123_456
     halves = [series.part(slice(0, cut)), series.part(slice(cut, None))]
     assert [s for half in halves for s in again.extend(half, rule.levels(half))] == steps

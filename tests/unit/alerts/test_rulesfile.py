@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from alerts.rules.base import HeightRule, Rule, TimerRule
-from alerts.rules.registry import RULE_TYPES
+from alerts.rules.rule import HeightRule, Rule, TimerRule
+from alerts.rules.rule_types import RULE_TYPES
 from alerts.rules.top_share import TopShareRule
-from alerts.rulesfile import MAX_FILE_BYTES, load_rules, parse_rules
+from alerts.rules_file import MAX_FILE_BYTES, load_rules, parse_rules
 from counterpoise.errors import ConfigError
 
 MISTAKES = sorted((Path(__file__).parent / "mistakes").glob("*.yaml"))

@@ -14,10 +14,10 @@ from counterpoise.contracts.releases import Observation
 from counterpoise.metrics.asymmetry_change import log2_d2_of, log2_d2_parts, logarithmic_mean
 from counterpoise.metrics.dispersion import TREATMENTS
 from counterpoise.series.release import Head, Release, make_release
-from streams.asymmetry import Moment
-from streams.asymmetry_change import Part, change_parts
-from streams.mining_side import MiningSide
-from streams.score_cache import ScoreCache
+from streams.asymmetry.fold.change import Part, change_parts
+from streams.asymmetry.fold.mining_side import MiningSide
+from streams.asymmetry.fold.score import Moment
+from streams.asymmetry.fold.score_cache import ScoreCache
 from tests.unit.asymmetry import real
 
 amounts = st.dictionaries(st.sampled_from("abcdefgh"), st.floats(1e-3, 1e9), min_size=1, max_size=8)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from counterpoise.metrics.asymmetry import mining_log2_d2_draws
 from counterpoise.metrics.asymmetry_regime import SCANNED_SDS, scanned_sign
-from ingest.sources.figures import read_figures
+from ingest.blocks.sources.simulated import read_figures
 
 YEARS = 400
 BLOCKS_A_DAY, WINDOW_DAYS = 144, 7

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from counterpoise.contracts.releases import Observation
 from counterpoise.series.release import Head, Release, make_release, to_events, withdrawal
-from streams.asymmetry import AsymmetryRow, Pair, RowKey, end_of_day_ms
-from streams.asymmetry_fold import AsymmetryChanges, AsymmetryFold
-from streams.mining_side import MiningSide
-from streams.releases import ReleaseFold
+from streams.asymmetry.fold.asymmetry_fold import AsymmetryChanges, AsymmetryFold
+from streams.asymmetry.fold.mining_side import MiningSide
+from streams.asymmetry.fold.score import AsymmetryRow, Pair, RowKey, end_of_day_ms
+from streams.releases.fold.release_fold import ReleaseFold
 from tests.unit.asymmetry import real
 
 SERIES = real.PAIR.series

@@ -15,10 +15,10 @@ from scipy import stats
 
 from counterpoise.metrics.dispersion import TREATMENTS
 from counterpoise.series.release import to_events
-from streams.asymmetry import AsymmetryRow
-from streams.asymmetry_fold import AsymmetryFold
-from streams.releases import ReleaseFold
-from streams.value_draws import ERROR_MODELS
+from streams.asymmetry.fold.asymmetry_fold import AsymmetryFold
+from streams.asymmetry.fold.score import AsymmetryRow
+from streams.releases.fold.release_fold import ReleaseFold
+from streams.releases.fold.value_draws import ERROR_MODELS
 from tests.shared import shared_data
 from tests.unit.asymmetry import real
 

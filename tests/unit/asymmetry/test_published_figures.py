@@ -8,10 +8,10 @@ import pytest
 
 from counterpoise.metrics.dispersion import TREATMENTS
 from counterpoise.series.release import to_events
-from streams.asymmetry import AsymmetryRow
-from streams.asymmetry_fold import AsymmetryFold
-from streams.dispersion import DispersionRow, release_rows
-from streams.releases import ReleaseFold
+from streams.asymmetry.fold.asymmetry_fold import AsymmetryFold
+from streams.asymmetry.fold.score import AsymmetryRow
+from streams.releases.fold.dispersion import DispersionRow, release_rows
+from streams.releases.fold.release_fold import ReleaseFold
 from tests.unit.asymmetry import real
 
 # quarter end: (D₂ of mining, L with the residual dropped / one owner each / spread over 25 each)

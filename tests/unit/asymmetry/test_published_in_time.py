@@ -11,10 +11,10 @@ import pytest
 
 from counterpoise.contracts.releases import Observation
 from counterpoise.series.release import Release, make_release, to_events, withdrawal
-from streams.asymmetry import AsymmetryRow, RowKey
-from streams.asymmetry_change import ChangePart
-from streams.asymmetry_fold import AsymmetryChanges, AsymmetryFold
-from streams.releases import ReleaseFold
+from streams.asymmetry.fold.asymmetry_fold import AsymmetryChanges, AsymmetryFold
+from streams.asymmetry.fold.change import ChangePart
+from streams.asymmetry.fold.score import AsymmetryRow, RowKey
+from streams.releases.fold.release_fold import ReleaseFold
 from tests.unit.asymmetry import by_file, real
 
 LAG = timedelta(days=61)

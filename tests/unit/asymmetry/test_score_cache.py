@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from streams.mining_side import MiningSide, mining_side
-from streams.score_cache import MINING_ENTRIES, ScoreCache
+from streams.asymmetry.fold.mining_side import MiningSide, mining_side
+from streams.asymmetry.fold.score_cache import MINING_ENTRIES, ScoreCache
 
 YEAR = 365
 

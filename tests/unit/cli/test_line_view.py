@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from counterpoise.cli.line_view import AlertLine, LineView, Moment
+from desk.cli.line_view import AlertLine, LineMoment, LineView
 
 NOON = datetime(2023, 1, 1, 12, tzinfo=UTC)
 
 
-def moment(height: int) -> Moment:
-    return Moment(height, NOON, 1008, 0, 0.7, 0.68, 0.72, 1500.0, 6.0, 3, 0.1, [("antpool", 300)])
+def moment(height: int) -> LineMoment:
+    return LineMoment(height, NOON, 1008, 0, 0.7, 0.68, 0.72, 1500.0, 6.0, 3, 0.1, [("antpool", 300)])
 
 
 def alert(height: int, state: str = "firing") -> AlertLine:

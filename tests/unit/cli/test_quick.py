@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from counterpoise.cli.root import ENTRIES
+from desk.cli.root import ENTRIES
 
 HEAVY = (
     "aiokafka",
@@ -29,9 +29,9 @@ HEAVY = (
 WALK = """
 import contextlib, io, sys
 import typer.main
-from counterpoise.cli import main
-from counterpoise.cli.lazy import load
-from counterpoise.cli.root import ENTRIES
+from desk.cli import main
+from desk.cli.lazy_group import load
+from desk.cli.root import ENTRIES
 
 HEAVY = set(sys.argv[1].split())
 looked_at = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterpoise.cli.results import _turned
+from desk.cli.result_formats import _turned
 
 
 def test_a_wide_table_is_turned_and_cut_into_as_many_as_fit() -> None:

@@ -17,17 +17,15 @@ from counterpoise.clickhouse.rows.releases import (
     release_columns,
 )
 from counterpoise.clickhouse.rows.series import series_columns, series_entry_columns
-from counterpoise.clickhouse.sqlfiles import sql_root
+from counterpoise.clickhouse.sql_files import sql_root
 from counterpoise.contracts.releases import Observation, ReleaseEvent
 from counterpoise.metrics.asymmetry import Estimate
 from counterpoise.metrics.dispersion import TREATMENTS
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Head, make_release, to_events, withdrawal
-from streams.asymmetry import AsymmetryRow, Pair, TreatmentScore
-from streams.asymmetry_change import ChangePart, Part
-from streams.dispersion import release_rows
-from streams.growth import growth_rows
-from streams.market_columns import (
+from streams.asymmetry.fold.change import ChangePart, Part
+from streams.asymmetry.fold.score import AsymmetryRow, Pair, TreatmentScore
+from streams.releases.columns import (
     NO_DAY,
     asymmetry_columns,
     asymmetry_tombstones,
@@ -36,6 +34,8 @@ from streams.market_columns import (
     part_columns,
     placement_columns,
 )
+from streams.releases.fold.dispersion import release_rows
+from streams.releases.fold.growth import growth_rows
 
 CATALOGUE = load_catalogue()
 OWNERS = CATALOGUE["epoch-ai-compute-owners"]

@@ -14,10 +14,10 @@ from counterpoise.clickhouse.rows.attributions import attribution_columns
 from counterpoise.clickhouse.rows.blocks import block_columns, coded, packed_hashes
 from counterpoise.clickhouse.rows.concentration import INTEGERS, concentration_columns, tombstone_columns
 from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
-from counterpoise.clickhouse.sqlfiles import sql_root
+from counterpoise.clickhouse.sql_files import sql_root
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.contracts.blocks import BlockEvent
-from counterpoise.contracts.deadletters import DeadLetter
+from counterpoise.contracts.dead_letters import DeadLetter
 from counterpoise.pools.attribution import Attribution, Candidate
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from counterpoise.clickhouse.migrations import read_migrations
-from counterpoise.clickhouse.namedqueries import named_queries, named_query, parse_query
-from counterpoise.clickhouse.sqlfiles import split_statements, sql_files, sql_root
+from counterpoise.clickhouse.named_queries import named_queries, named_query, parse_query
+from counterpoise.clickhouse.sql_files import split_statements, sql_files, sql_root
 from counterpoise.errors import ConfigError
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from counterpoise.clickhouse.typenames import parse_type
+from counterpoise.clickhouse.type_names import parse_type
 from counterpoise.clickhouse.values import arrow_batch, json_value, plain_text
 
 NOON = datetime(2024, 6, 1, 12, 0, 0, 250_000, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from clickhouse_driver import errors as driver
 
-from counterpoise.clickhouse.errors import CONFIGURATION, RETRYABLE, classify, first_line, translated
+from counterpoise.clickhouse.error_codes import CONFIGURATION, RETRYABLE, classify, first_line, translated
 from counterpoise.clickhouse.versions import MAX_EPOCH, Versions, epoch_of
 from counterpoise.errors import ConfigError, RetryableError
 

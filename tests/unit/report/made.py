@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from xml.etree import ElementTree
 
-from counterpoise.report.gap import GapRow
-from counterpoise.report.model import (
+from desk.report.gap_sentence import GapRow
+from desk.report.model import (
     DeadLetters,
     EdgePoint,
     Episode,

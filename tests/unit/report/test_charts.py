@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.report import charts
-from counterpoise.report.charts import EndLabel, Frame
+from counterpoise.plots import marks as charts
+from counterpoise.plots.marks import EndLabel, Frame
 from tests.unit.report.made import parsed
 
 FRAME = Frame(width=200, height=100, left=20, right=30, top=10, bottom=20)

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from counterpoise.report.edge import edge_sentence
-from counterpoise.report.model import EdgePoint
+from desk.report.edge_sentence import edge_sentence
+from desk.report.model import EdgePoint
 
 
 def points(*shares: float) -> list[EdgePoint]:

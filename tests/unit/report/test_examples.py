@@ -6,7 +6,10 @@ import doctest
 
 import pytest
 
-from counterpoise.report import charts, scale, tables, words
+from counterpoise.plots import marks as charts
+from counterpoise.plots import scale
+from desk.report import formats as words
+from desk.report import html_tables as tables
 
 
 @pytest.mark.parametrize("module", [charts, scale, tables, words])

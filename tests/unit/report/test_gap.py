@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from counterpoise.report.gap import sentence, year_ends
+from desk.report.gap_sentence import sentence, year_ends
 from tests.unit.report.made import gap_row
 
 ROWS = [gap_row(date(2023, 12, 31)), gap_row(date(2024, 3, 31)), gap_row(date(2024, 12, 31))]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.sources.figures import Bin, Month
+from ingest.blocks.sources.simulated import Bin, Month
 from tests.unit.report.made import parsed
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from counterpoise.report import model
-from counterpoise.report.gap import sentence
-from counterpoise.report.page import render
+from desk.report import model
+from desk.report.gap_sentence import sentence
+from desk.report.page import render
 from tests.unit.report.made import EPISODE, POOLS, gap_row, now, report
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}

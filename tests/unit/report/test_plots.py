@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from counterpoise.report import plots
+from desk.report import report_plots as plots
 from tests.unit.report.made import LINE, POOLS, gap_row, now, parsed, pool, report, share
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.report.scale import Scale, rounded_out, spread, ticks, time_ticks
+from counterpoise.plots.scale import Scale, rounded_out, spread, ticks, time_ticks
 
 
 def test_known_values_lie_at_known_places() -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 import typer.main
 
-from counterpoise.cli import root as cli_root
-from counterpoise.cli.lazy import Entry, load
-from counterpoise.cli.root import ENTRIES, main
 from counterpoise.errors import ConfigError, EngineError, RetryableError, StaleSourceError
+from desk.cli import root as cli_root
+from desk.cli.lazy_group import CommandEntry, load
+from desk.cli.root import ENTRIES, main
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def test_every_command_loads_and_explains_itself(name: str, capsys: pytest.Captu
 
 def test_help_names_every_command_and_imports_none_of_them() -> None:
     program = (
-        "import sys; from counterpoise.cli.root import main; main(['--help']); "
+        "import sys; from desk.cli.root import main; main(['--help']); "
         "print(sorted(m for m in sys.modules if m in {'kafka', 'faust', 'clickhouse_driver', 'chdb', 'numpy', 'pyarrow'}))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
@@ -62,15 +62,19 @@ def raising(error: BaseException) -> type[object]:
 def test_an_error_is_one_line_and_its_exit_code(
     error: BaseException, code: int, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli_root.RootGroup, "entries", {"fails": Entry("tests.nowhere:command", "Fails.", "Test")})
-    monkeypatch.setattr("counterpoise.cli.lazy._attribute", lambda _: raising(error))
+    monkeypatch.setattr(
+        cli_root.RootGroup, "entries", {"fails": CommandEntry("tests.nowhere:command", "Fails.", "Test")}
+    )
+    monkeypatch.setattr("desk.cli.lazy_group._attribute", lambda _: raising(error))
     assert main(["fails"]) == code
     assert capsys.readouterr().err == line
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli_root.RootGroup, "entries", {"fails": Entry("tests.nowhere:command", "Fails.", "Test")})
-    monkeypatch.setattr("counterpoise.cli.lazy._attribute", lambda _: raising(ZeroDivisionError("a bug")))
+    monkeypatch.setattr(
+        cli_root.RootGroup, "entries", {"fails": CommandEntry("tests.nowhere:command", "Fails.", "Test")}
+    )
+    monkeypatch.setattr("desk.cli.lazy_group._attribute", lambda _: raising(ZeroDivisionError("a bug")))
     with pytest.raises(ZeroDivisionError, match="a bug"):
         main(["fails"])
 

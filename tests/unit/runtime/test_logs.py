@@ -9,7 +9,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from counterpoise.telemetry.logs import Seldom, configure_logging
+from counterpoise.runtime.logs import RateLimitedLog, configure_logging
 
 TOKEN = "xoxb-123456789-abcdefXYZ"
 SECRETS = (TOKEN, "hunter2", "s3cret-cookie")
@@ -85,7 +85,7 @@ def test_the_kafka_clients_remarks_on_a_busy_machine_are_not_told(capsys: pytest
 
 def test_a_library_that_repeats_itself_is_heard_once_a_minute() -> None:
     now = 100.0
-    seldom = Seldom(60.0, lambda: now)
+    seldom = RateLimitedLog(60.0, lambda: now)
 
     def remark(name: str, line: int, level: int = logging.ERROR) -> bool:
         return seldom.filter(logging.LogRecord(name, level, "client.py", line, "Unable to connect", None, None))

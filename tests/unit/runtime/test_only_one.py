@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from counterpoise.cli.whole_line import sole_replay
 from counterpoise.errors import ConfigError
-from counterpoise.settings import Settings
-from counterpoise.supervision.only_one import only_one
+from counterpoise.settings.model import Settings
+from desk.cli.whole_line import sole_replay
+from desk.supervise.only_one import only_one
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from counterpoise.kafka.lag import PartitionLag
-from counterpoise.supervision.report import Report, ServiceReport, judge
+from desk.supervise.health import Health, ServiceReport, judge
 
 NOW = 10_000.0
 
@@ -68,8 +68,8 @@ def test_a_service_that_falls_again_and_again_names_its_supervisor_and_the_reaso
 def test_one_unhealthy_service_makes_the_whole_unhealthy() -> None:
     well = ServiceReport("a", "working", True, "", None, None, None)
     ill = ServiceReport("b", "waiting", False, "", None, None, None)
-    assert Report("d", NOW, (), (well,), (), (), None).healthy
-    assert not Report("d", NOW, (), (well, ill), (), (), None).healthy
+    assert Health("d", NOW, (), (well,), (), (), None).healthy
+    assert not Health("d", NOW, (), (well, ill), (), (), None).healthy
 
 
 @pytest.mark.parametrize(("committed", "end", "lag"), [(None, 5, 5), (5, 5, 0), (2, 5, 3), (9, 5, 0)])

@@ -3,7 +3,7 @@
 import pytest
 
 from counterpoise.errors import ConfigError
-from counterpoise.settings import Settings
+from counterpoise.settings.model import Settings
 
 
 def test_a_misspelt_setting(monkeypatch: pytest.MonkeyPatch) -> None:

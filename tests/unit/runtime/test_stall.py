@@ -1,6 +1,6 @@
 from typing import Any
 
-from counterpoise.supervision.stall import Sight, StallWatch
+from desk.supervise.stall_watch import Sight, StallWatch
 
 LIMIT = 120.0
 

@@ -9,8 +9,8 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
-from counterpoise.clock import ManualClock
-from counterpoise.telemetry.status import ServiceStatus, read_status
+from counterpoise.runtime.clock import ManualClock
+from counterpoise.runtime.status import ServiceStatus, read_status
 
 
 @pytest.fixture

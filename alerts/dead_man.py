@@ -1,0 +1,130 @@
+"""Dead-man rules, judged on a timer: each has at most one episode open, and its rows are all the state there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from alerts.evidence import timer_transition
+from alerts.machine.ledger import Ledger, LedgerEntry
+from alerts.machine.rule_state import alert_id
+from alerts.rules.rule import Rule, TimerRule
+from alerts.rules.rule_types import MARKET_RULES
+from alerts.signals.release_facts import ReleaseFacts
+from alerts.signals.timer_facts import TimerFacts
+from alerts.store.alert_store import AlertStore
+from counterpoise.contracts.alerts import AlertTransition
+
+LETTERS_BACK_SECONDS: Final = 8 * 86_400
+"""How far back dead letters are looked at: more than any shipped rule asks about."""
+
+INGEST_SILENT_SECONDS: Final = 60.0
+"""Ingest renews its status every few seconds while it lives."""
+
+
+class DeadManRules:
+    """All enabled dead-man rules."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = [rule for rule in rules if isinstance(rule, TimerRule) and rule.enabled]
+        self._ledgers: dict[str, Ledger] = {rule.id: Ledger.of(()) for rule in self._rules}
+
+    @property
+    def asks_of_market(self) -> bool:
+        """Whether any rule looks at the AI side."""
+        return any(isinstance(rule, MARKET_RULES) for rule in self._rules)
+
+    @property
+    def chains(self) -> list[str]:
+        """The chains that any rule looks at."""
+        return sorted({rule.chain for rule in self._rules})
+
+    def load(self, entries: Iterable[tuple[str, str, str, LedgerEntry]]) -> None:
+        """Take up the rows of earlier processes."""
+        rows = list(entries)
+        for rule in self._rules:
+            mine = [e for (rule_id, rule_hash, _, e) in rows if (rule_id, rule_hash) == (rule.id, rule.rule_hash)]
+            self._ledgers[rule.id] = Ledger.of(mine)
+
+    def tick(self, facts: TimerFacts, next_version: Callable[[], int]) -> list[AlertTransition]:
+        """The transitions that the facts make; the ledgers hold them afterwards."""
+        made: list[AlertTransition] = []
+        for rule in self._rules:
+            if rule.chain != facts.chain:
+                continue
+            ledger = self._ledgers[rule.id]
+            open_row = next(iter(ledger.open()), None)
+            finding = rule.judge(facts, open_row.start if open_row else None)
+            if finding is None:
+                continue
+            # An open alert's `height` is the second of what it last told.
+            again = open_row is not None and finding.renews and finding.event_time > open_row.height
+            if finding.active == (open_row is not None) and not again:
+                continue
+            name = open_row.alert_id if open_row else alert_id(rule.id, rule.rule_hash, rule.chain, finding.key)
+            last = ledger.last(name)
+            entry = LedgerEntry(
+                name,
+                ledger.next_sequence(name),
+                "firing" if finding.active else "resolved",
+                finding.event_time,
+                "",
+                notify=True,
+                start=finding.key,
+                previous=last.state if last else None,
+                version=next_version(),
+            )
+            ledger.put(entry)
+            made.append(timer_transition(entry, rule, finding, recorded_at_ms=int(facts.now * 1000) + len(made)))
+        return made
+
+    def firing(self) -> list[str]:
+        """The alerts that fire."""
+        return [entry.alert_id for ledger in self._ledgers.values() for entry in ledger.open()]
+
+
+def gather_facts(
+    store: AlertStore,
+    chain: str,
+    *,
+    now: float,
+    changed_at: float,
+    ingest: dict[str, object] | None,
+    market: ReleaseFacts | None = None,
+) -> TimerFacts:
+    """Look at ClickHouse and at what ingest last said of itself (None: it runs elsewhere, or never ran)."""
+    attribution_id = store.attribution_id(chain)
+    tip = store.tip(chain, attribution_id) if attribution_id else None
+    block_height = store.block_tip(chain)
+    unscored_since = None
+    if block_height is not None and (tip is None or block_height > tip[0]):
+        unscored_since = store.stored_at(chain, tip[0] + 1 if tip else block_height)
+    waiting_since, reason, silent_since = _ingest(ingest, now)
+    return TimerFacts(
+        now=now,
+        changed_at=changed_at,
+        chain=chain,
+        scored_height=tip[0] if tip else None,
+        scored_time=tip[1] if tip else None,
+        block_height=block_height,
+        unscored_since=unscored_since,
+        ingest_waiting_since=waiting_since,
+        ingest_waiting_reason=reason,
+        ingest_silent_since=silent_since,
+        letters=store.letters(now - LETTERS_BACK_SECONDS),
+        market=market or ReleaseFacts(),
+    )
+
+
+def _ingest(status: dict[str, object] | None, now: float) -> tuple[int | None, str, int | None]:
+    if status is None:
+        return None, "", None
+    since = status.get("waiting_since")
+    waits = status.get("state") == "waiting" and status.get("waiting_on") == "source"
+    renewed = status.get("updated_at")
+    silent = isinstance(renewed, (int, float)) and now - renewed > INGEST_SILENT_SECONDS
+    return (
+        int(since) if waits and isinstance(since, (int, float)) else None,
+        str(status.get("wait_reason") or "")[:300] if waits else "",
+        int(renewed) if silent and isinstance(renewed, (int, float)) else None,
+    )

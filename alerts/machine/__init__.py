@@ -1,0 +1,1 @@
+"""The pure state machine of a rule, its state along a chain, and the ledger of its rows."""

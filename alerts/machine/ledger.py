@@ -1,0 +1,256 @@
+"""The rows that are written of a rule's alerts, and what must be written next so that they say what the chain says now.
+
+Rows are never taken away: what a reorg undid is retracted by a further row. `reconcile` compares what the rows claim above a
+fork with what the winning branch says, and is idempotent: after a kill between rows and checkpoint it finds its own rows and
+adds nothing. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from alerts.machine.machine import Step
+from alerts.machine.rule_state import RuleState
+from counterpoise.contracts.alerts import OPEN_STATES, AlertReason, AlertState
+
+Cause = Literal["observed", "reorg", "rebased"]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What the ledger needs of a row. `height` is where it happened, `tip_hash` the block there; for a dead-man rule `height`
+    is the second at which it happened."""
+
+    alert_id: str
+    sequence: int
+    state: AlertState
+    height: int
+    tip_hash: str
+    reason: AlertReason = "observed"
+    undoes: tuple[int, ...] = ()
+    notify: bool = False
+    start: int = -1
+    previous: AlertState | None = None
+    version: int = 0
+
+
+@dataclass(slots=True)
+class Ledger:
+    """All rows of one rule on one chain, by alert and sequence."""
+
+    rows: dict[str, dict[int, LedgerEntry]]
+
+    @classmethod
+    def of(cls, entries: Iterable[LedgerEntry]) -> Ledger:
+        """From rows in any order; of two with one key the higher version counts."""
+        ledger = cls({})
+        for entry in sorted(entries, key=lambda e: e.version):
+            ledger.put(entry)
+        return ledger
+
+    def put(self, entry: LedgerEntry) -> None:
+        """Add a row, or replace the row of its key."""
+        self.rows.setdefault(entry.alert_id, {})[entry.sequence] = entry
+
+    def of_alert(self, alert_id: str) -> list[LedgerEntry]:
+        """An alert's rows in sequence."""
+        rows = self.rows.get(alert_id, {})
+        return [rows[sequence] for sequence in sorted(rows)]
+
+    def last(self, alert_id: str) -> LedgerEntry | None:
+        """An alert's latest row."""
+        rows = self.rows.get(alert_id)
+        return rows[max(rows)] if rows else None
+
+    def next_sequence(self, alert_id: str) -> int:
+        """The sequence of its next row."""
+        rows = self.rows.get(alert_id)
+        return max(rows) + 1 if rows else 0
+
+    def open(self) -> list[LedgerEntry]:
+        """The latest rows of all alerts that are not closed, in the order of their heights."""
+        latest = (entry for entry in map(self.last, self.rows) if entry is not None)
+        return sorted((e for e in latest if e.state in OPEN_STATES), key=lambda e: (e.height, e.alert_id))
+
+    def effective(self, above: int, newer_than: int) -> dict[tuple[str, int, AlertState], LedgerEntry]:
+        """Rows that claim something of a height above `above` and stand: not retracted, not of an earlier attribution."""
+        found: dict[tuple[str, int, AlertState], LedgerEntry] = {}
+        for alert_id, rows in self.rows.items():
+            undone = {sequence for entry in rows.values() for sequence in entry.undoes}
+            for entry in self.of_alert(alert_id):
+                stands = entry.reason == "observed" and entry.sequence not in undone and entry.version > newer_than
+                if stands and entry.height > above:
+                    found[(alert_id, entry.height, entry.state)] = entry
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What the chain says now: one observed row."""
+
+    alert_id: str
+    step: Step
+    state: AlertState
+    previous: AlertState | None
+
+
+def _claims(rule_state: RuleState, steps: Sequence[Step]) -> list[_Claim]:
+    claims = []
+    for step in steps:
+        if step.height <= rule_state.silent_through:
+            continue
+        state, previous = step.state, step.previous
+        if state == "resolved" and rule_state.silent(step.start, step.fired):
+            state, previous = "inactive", "rebased"  # it was never announced as firing
+        claims.append(_Claim(rule_state.identity(step.start), step, state, previous))
+    return claims
+
+
+def reconcile(
+    ledger: Ledger,
+    rule_state: RuleState,
+    steps: Sequence[Step],
+    *,
+    hashes: Mapping[int, str],
+    fork: int,
+    cause: Cause,
+    version: int,
+) -> list[LedgerEntry]:
+    """The rows to write, under `version`, after `track` took in the heights above `fork` with `steps` as its transitions there.
+
+    `hashes` names the block at each height of a step. Retractions come first, then what is new or now rests on another block (same
+    key, new evidence), then what stands after that. The ledger holds them afterwards.
+    """
+    written: list[LedgerEntry] = []
+    tip, tip_hash = (rule_state.height if rule_state.height is not None else fork), rule_state.tip_hash
+
+    def write(entry: LedgerEntry) -> None:
+        stamped = replace(entry, version=version)
+        ledger.put(stamped)
+        written.append(stamped)
+
+    claims = _claims(rule_state, steps)
+    standing = ledger.effective(fork, rule_state.frozen_version)
+    wanted = {(claim.alert_id, claim.step.height, claim.state) for claim in claims}
+    undone: dict[str, list[LedgerEntry]] = {}
+    for key, entry in standing.items():
+        if key not in wanted:
+            undone.setdefault(entry.alert_id, []).append(entry)
+    for alert_id, entries in undone.items():
+        last = ledger.last(alert_id)
+        write(
+            LedgerEntry(
+                alert_id,
+                ledger.next_sequence(alert_id),
+                "retracted",
+                tip,
+                tip_hash,
+                "reorg",
+                tuple(entry.sequence for entry in entries),
+                any(entry.notify for entry in entries),
+                entries[0].start,
+                last.state if last else None,
+            )
+        )
+    for claim in claims:
+        step, known = claim.step, standing.get((claim.alert_id, claim.step.height, claim.state))
+        if known is not None:
+            if known.tip_hash != hashes[step.height]:
+                write(replace(known, tip_hash=hashes[step.height]))
+            continue
+        sequence = ledger.next_sequence(claim.alert_id)
+        notify = claim.state in ("firing", "resolved") and rule_state.tells(step.height)
+        write(
+            LedgerEntry(
+                claim.alert_id,
+                sequence,
+                claim.state,
+                step.height,
+                hashes[step.height],
+                notify=notify,
+                start=step.start,
+                previous=claim.previous,
+            )
+        )
+    for entry in _settle(ledger, rule_state, tip, tip_hash, cause):
+        write(entry)
+    return written
+
+
+def _settle(ledger: Ledger, rule_state: RuleState, tip: int, tip_hash: str, cause: Cause) -> list[LedgerEntry]:
+    """Rows that make every alert's last row say what the track says: its own alert open as it is, all others closed."""
+    shown = rule_state.shown()
+    rows: list[LedgerEntry] = []
+    for entry in ledger.open():
+        if shown is None or entry.alert_id != shown[0]:
+            fired = entry.state == "firing"
+            state: AlertState = "retracted" if cause == "reorg" else "resolved" if fired else "inactive"
+            reason: AlertReason = cause if cause != "observed" else "restated"
+            sequence = ledger.next_sequence(entry.alert_id)
+            notify = fired and rule_state.tells(tip)
+            rows.append(
+                LedgerEntry(
+                    entry.alert_id, sequence, state, tip, tip_hash, reason, (), notify, entry.start, entry.state
+                )
+            )
+    if shown is not None:
+        alert_id, state = shown
+        last = ledger.last(alert_id)
+        if last is None or last.state != state:
+            reason = "rebased" if cause == "rebased" else "restated"
+            notify = state == "firing" and rule_state.tells(tip)
+            previous = last.state if last else None
+            sequence = ledger.next_sequence(alert_id)
+            rows.append(
+                LedgerEntry(
+                    alert_id, sequence, state, tip, tip_hash, reason, (), notify, rule_state.standing.start, previous
+                )
+            )
+    return rows
+
+
+def close_all(ledger: Ledger, version: int) -> list[LedgerEntry]:
+    """Rows that close every open alert because its rule is gone or says something else now; the ledger holds them afterwards.
+
+    They name the height of the alert's last row: the rule did not look any further.
+    """
+    rows = []
+    for entry in ledger.open():
+        closed = replace(
+            entry,
+            sequence=ledger.next_sequence(entry.alert_id),
+            state="resolved" if entry.state == "firing" else "inactive",
+            reason="rule-changed",
+            undoes=(),
+            previous=entry.state,
+            notify=entry.state == "firing" and entry.notify,
+            version=version,
+        )
+        ledger.put(closed)
+        rows.append(closed)
+    return rows
+
+
+def rebase(old: RuleState, new_attribution: str, frozen_version: int) -> RuleState:
+    """A track at the beginning of the chain for a new attribution; extend it to the tip, then `settle_rebase`."""
+    rule_state = old.fresh()
+    rule_state.attribution_id = new_attribution
+    rule_state.frozen_version = frozen_version
+    rule_state.adopted = None
+    rule_state.silent_through = -1
+    return rule_state
+
+
+def settle_rebase(old: RuleState, new: RuleState, ledger: Ledger, version: int) -> list[LedgerEntry]:
+    """Bring the rows in line with the new attribution's history, telling of nothing but an open alert that it does not support.
+
+    An alert that was firing goes on under its own name where the new attribution says firing too. Where only the new one does, the
+    row is marked `rebased` and nobody is told.
+    """
+    new.silent_through = max(old.height or -1, new.height or -1)
+    before, now = old.shown(), new.standing
+    if before is not None and before[1] == "firing" and now.state == "firing":
+        new.adopted = (now.start, before[0])
+    return reconcile(ledger, new, (), hashes={}, fork=new.silent_through, cause="rebased", version=version)

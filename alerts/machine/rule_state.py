@@ -1,0 +1,179 @@
+"""A rule's path along one chain: where it stands, how far it can rewind, what an attribution flip left. Pure; JSON in and out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from alerts.machine.machine import NOWHERE, Phase, Standing, Step, advance, advance_many
+from alerts.signals.levels import LevelArray
+from alerts.signals.window_counts import WindowCounts
+from counterpoise.contracts.alerts import AlertState
+
+RING_HEIGHTS = 288
+"""Heights that can be rewound without reading all history again: twice what a reorg of a day would need."""
+
+
+def alert_id(rule_id: str, rule_hash: str, chain: str, start: int) -> str:
+    """16 hexadecimal digits that name an episode: the rule, what it says, the chain and where the episode began.
+
+    The attribution takes no part: an alert that a new attribution confirms from the same height goes on under its name.
+    """
+    return hashlib.sha256(f"{rule_id}\0{rule_hash}\0{chain}\0{start}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The standing after one height of one branch."""
+
+    height: int
+    tip_hash: str
+    standing: Standing
+
+
+@dataclass(slots=True)
+class RuleState:
+    """`silent_through`: an episode that fired at or below this height did so only in the light of a new attribution: it is never
+    announced. `adopted`: (start, alert_id) of the open alert that went on through a flip although the new attribution dates its
+    episode differently. `frozen_version`: rows up to this version are facts of an earlier attribution. `go_live_height`: nothing
+    up to it is told (−1: all is); None before that. `seen_version`: the newest version of scores taken in.
+    """
+
+    rule_id: str
+    rule_hash: str
+    chain: str
+    hold: int
+    attribution_id: str = ""
+    silent_through: int = -1
+    adopted: tuple[int, str] | None = None
+    frozen_version: int = 0
+    go_live_height: int | None = None
+    seen_version: int = 0
+    marks: deque[Mark] = field(default_factory=lambda: deque(maxlen=RING_HEIGHTS))
+
+    @property
+    def height(self) -> int | None:
+        """The last height taken in; None before the first."""
+        return self.marks[-1].height if self.marks else None
+
+    @property
+    def tip_hash(self) -> str:
+        """The hash at that height."""
+        return self.marks[-1].tip_hash if self.marks else ""
+
+    @property
+    def standing(self) -> Standing:
+        """The standing after it."""
+        return self.marks[-1].standing if self.marks else NOWHERE
+
+    def extend(self, series: WindowCounts, levels: LevelArray) -> list[Step]:
+        """Take in the heights that follow the last one; ValueError if they do not follow it."""
+        if not len(series):
+            return []
+        first = int(series.height[0])
+        if self.height is not None and first != self.height + 1:
+            raise ValueError(f"height {first} does not follow {self.height}")
+        bulk = max(0, len(series) - RING_HEIGHTS)
+        standing, steps = advance_many(self.standing, levels[:bulk], first, self.hold)
+        for at in range(bulk, len(series)):
+            standing, found = advance(standing, int(levels[at]), first + at, self.hold)
+            steps.extend(found)
+            self.marks.append(Mark(first + at, series.tip_hash[at], standing))
+        return steps
+
+    def fork(self, hashes: Mapping[int, str]) -> int | None:
+        """The highest height whose hash is the same in `hashes`; None where none is."""
+        for mark in reversed(self.marks):
+            if hashes.get(mark.height) == mark.tip_hash:
+                return mark.height
+        return None
+
+    def rewind(self, height: int) -> None:
+        """Forget what came after `height`, which must be held; ValueError if it is not."""
+        if not any(mark.height == height for mark in self.marks):
+            raise ValueError(f"height {height} is not among those that can be rewound to")
+        while self.marks[-1].height > height:
+            self.marks.pop()
+
+    def identity(self, start: int) -> str:
+        """The id of the alert whose episode began at `start`."""
+        if self.adopted is not None and self.adopted[0] == start:
+            return self.adopted[1]
+        return alert_id(self.rule_id, self.rule_hash, self.chain, start)
+
+    def silent(self, start: int, fired: int) -> bool:
+        """Whether an episode that fired there did so only because the attribution changed."""
+        return 0 <= fired <= self.silent_through and (self.adopted is None or self.adopted[0] != start)
+
+    def tells(self, height: int) -> bool:
+        """Whether what happens at `height` is news: it is above the height of go-live."""
+        return self.go_live_height is not None and height > self.go_live_height
+
+    def shown(self) -> tuple[str, AlertState] | None:
+        """(alert_id, state) of the episode that is open; None where none is."""
+        now = self.standing
+        if now.phase is Phase.INACTIVE:
+            return None
+        silent = now.phase is Phase.FIRING and self.silent(now.start, now.since)
+        return self.identity(now.start), "rebased" if silent else now.state
+
+    def fresh(self) -> RuleState:
+        """The same rule and marks of service, at the beginning of the chain."""
+        return RuleState(
+            self.rule_id,
+            self.rule_hash,
+            self.chain,
+            self.hold,
+            self.attribution_id,
+            self.silent_through,
+            self.adopted,
+            self.frozen_version,
+            self.go_live_height,
+            self.seen_version,
+        )
+
+    def to_json(self) -> str:
+        """Everything, compactly."""
+        document: dict[str, Any] = {
+            "v": 1,
+            "rule_hash": self.rule_hash,
+            "attribution_id": self.attribution_id,
+            "silent_through": self.silent_through,
+            "adopted": self.adopted,
+            "frozen_version": self.frozen_version,
+            "go_live_height": self.go_live_height,
+            "seen_version": self.seen_version,
+            "marks": [
+                [m.height, m.tip_hash, int(m.standing.phase), m.standing.start, m.standing.since] for m in self.marks
+            ],
+        }
+        return json.dumps(document, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str, *, rule_id: str, rule_hash: str, chain: str, hold: int) -> RuleState | None:
+        """What `to_json` wrote; None where it is of another version or of a rule that said something else."""
+        document = json.loads(text)
+        if document.get("v") != 1 or document["rule_hash"] != rule_hash:
+            return None
+        adopted = document["adopted"]
+        marks = (
+            Mark(height, tip, Standing(Phase(phase), start, since))
+            for height, tip, phase, start, since in document["marks"]
+        )
+        return cls(
+            rule_id,
+            rule_hash,
+            chain,
+            hold,
+            document["attribution_id"],
+            document["silent_through"],
+            (adopted[0], adopted[1]) if adopted else None,
+            document["frozen_version"],
+            document["go_live_height"],
+            document["seen_version"],
+            deque(marks, maxlen=RING_HEIGHTS),
+        )

@@ -1,0 +1,82 @@
+"""The courier's thread: the only one that touches the courier."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+
+from alerts.outbox.jobs import Start
+from alerts.outbox.outbox import Outbox
+from counterpoise.contracts.alerts import AlertTransition
+
+LOOK_SECONDS = 1.0
+
+
+class OutboxWorker:
+    """Takes work from any thread. `failure` is what ended the thread, other than `stop`."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._courier = outbox
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="courier", daemon=True)
+        self._handed = self._taken = 0
+        self.failure: BaseException | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Messages still to be sent, and what was handed over and not looked at yet."""
+        return self._handed - self._taken + self._courier.waiting
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be sent just now; None where all is well."""
+        return self._courier.trouble
+
+    def start(self) -> None:
+        """Set off."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the message at hand and end."""
+        self._ended.set()
+        self._hand(lambda: None)
+        if self._thread.is_alive():
+            self._thread.join(timeout=30.0)
+
+    def tell(self, transition: AlertTransition) -> None:
+        """Hand over a transition."""
+        self._hand(lambda: self._courier.tell(transition))
+
+    def announce(self, start: Start) -> None:
+        """Hand over a state at start."""
+        self._hand(lambda: self._courier.announce_start(start, inherited=True))
+
+    def remind(self, firing: Sequence[AlertTransition]) -> None:
+        """Hand over what still fires."""
+        self._hand(lambda: self._courier.remind(firing))
+
+    def _hand(self, work: Callable[[], None]) -> None:
+        self._handed += 1
+        self._inbox.put(work)
+
+    def _work(self) -> None:
+        try:
+            wait = 0.0
+            while not self._ended.is_set():
+                self._take(min(wait, LOOK_SECONDS))
+                wait = self._courier.run_due()
+        except BaseException as error:
+            self.failure = error
+
+    def _take(self, wait_seconds: float) -> None:
+        """Wait for work that long, then take all there is."""
+        try:
+            work = self._inbox.get(timeout=wait_seconds) if wait_seconds > 0 else self._inbox.get_nowait()
+            while True:
+                work()
+                self._taken += 1
+                work = self._inbox.get_nowait()
+        except queue.Empty:
+            return

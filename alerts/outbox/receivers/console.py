@@ -1,0 +1,36 @@
+"""A line on a stream for each message: what there is without a token, and what a replay shows."""
+
+from __future__ import annotations
+
+import threading
+from typing import TextIO
+
+from alerts.outbox.render import Message
+
+
+class ConsoleReceiver:
+    """Writes the line of a message. It cannot be asked what it wrote, so after a kill a line may come twice."""
+
+    name = "console"
+    channel = "console"
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def post(self, message: Message, key: str, *, thread: str | None) -> str:
+        """Write the line."""
+        with self._lock:
+            self._stream.write(message.line + "\n")
+            self._stream.flush()
+        return key
+
+    def edit(self, message: Message, key: str, message_ts: str) -> None:
+        """A line that is written stays; the change has a line of its own."""
+
+    def find(self, key: str, *, since: float, thread: str | None) -> list[str]:
+        """Nothing can be found on a console."""
+        return []
+
+    def withdraw(self, message_ts: str) -> None:
+        """Nor taken back."""

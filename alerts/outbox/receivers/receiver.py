@@ -1,0 +1,46 @@
+"""What a notifier is: a place where a message is posted under a key, found again by that key, and edited."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from alerts.outbox.render import Message
+from counterpoise.errors import CounterpoiseError, RetryableError
+
+
+class NotAcceptedError(RetryableError):
+    """The other side did not take the message, surely: it may simply be sent again, after `retry_after_seconds` if it said so."""
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class AmbiguousError(RetryableError):
+    """No answer, or one that does not tell whether the message was taken: look for its key before sending it again."""
+
+
+class ReceiverRefusedError(CounterpoiseError):
+    """The other side will never take this message: it is skipped, with this reason."""
+
+
+class Receiver(Protocol):
+    """`name` and `channel` go into the delivery rows. A message's key is unique to one visible message."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def channel(self) -> str: ...
+
+    def post(self, message: Message, key: str, *, thread: str | None) -> str:
+        """Post it, under `thread` and visible in the channel too where one is given; return what identifies it."""
+
+    def edit(self, message: Message, key: str, message_ts: str) -> None:
+        """Replace a message; doing it twice changes nothing."""
+
+    def find(self, key: str, *, since: float, thread: str | None) -> list[str]:
+        """Every message posted under `key` since then, oldest first."""
+
+    def withdraw(self, message_ts: str) -> None:
+        """Take back a message that was posted twice."""

@@ -1,0 +1,298 @@
+"""What people read: a transition as Slack's Block Kit, with plain text beside it, and as one line for a console. Pure.
+
+Slack's limits hold for any input: 50 blocks, 3,000 characters a section, 2,000 a field, 150 a header; `text` is always set. What
+comes from outside is escaped (&, <, >), so that no pool's name can mention a channel or hide a link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from alerts.formats import format_span, utc
+from counterpoise.contracts.alerts import OPEN_STATES, AlertState, AlertTransition
+
+MAX_BLOCKS: Final = 50
+MAX_SECTION_CHARACTERS: Final = 3_000
+MAX_FIELD_CHARACTERS: Final = 2_000
+MAX_HEADER_CHARACTERS: Final = 150
+MAX_TEXT_CHARACTERS: Final = 4_000
+FINAL_CONFIRMATIONS: Final = 6
+
+_MARK: Final[dict[AlertState, str]] = {
+    "firing": "🔴 FIRING",
+    "resolved": "🟢 RESOLVED",
+    "retracted": "⚪ RETRACTED",
+    "rebased": "⚪ REBASED",
+    "inactive": "⚪ ENDED",
+    "pending": "🟡 PENDING",
+    "possible": "🟡 POSSIBLE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`text` stands alone (notifications, screen readers); `blocks` is Block Kit; `line` is for a console."""
+
+    text: str
+    blocks: tuple[dict[str, Any], ...]
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The leaders of the same window `blocks_ago` blocks before: pool → blocks, among `n`."""
+
+    blocks_ago: int
+    n: int
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a message says beside its transition. `share` is false for a rule whose value is no share. `advice` is where to look
+    first, in mrkdwn of our own. `fired_at`: when the alert fired first, as far as it was told, in seconds."""
+
+    title: str
+    condition: str
+    dataset: str
+    advice: str = ""
+    share: bool = True
+    tip_height: int | None = None
+    past: tuple[Past, ...] = ()
+    fired_at: int | None = None
+
+
+def escape(text: str) -> str:
+    """Text that Slack shows as it is."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters, an ellipsis where something is missing; never in the middle of an escape."""
+    if len(text) <= limit:
+        return text
+    head = text[: limit - 1]
+    amp = head.rfind("&", len(head) - 5)
+    return (head[:amp] if amp >= 0 and ";" not in head[amp:] else head) + "…"
+
+
+def fit(blocks: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """The first 50 blocks."""
+    return tuple(blocks[:MAX_BLOCKS])
+
+
+def percent(value: float | None) -> str:
+    """`75.3 %`; an en dash where there is nothing."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def confirmation(transition: AlertTransition, tip_height: int | None) -> str:
+    """`provisional` below six confirmations, else `final`; empty where no block is meant."""
+    height = transition.evidence.height
+    if height is None or tip_height is None:
+        return ""
+    confirmations = max(0, tip_height - height + 1)
+    if confirmations >= FINAL_CONFIRMATIONS:
+        return f"final ({confirmations} confirmations)"
+    return f"provisional ({confirmations} of {FINAL_CONFIRMATIONS} confirmations)"
+
+
+def mark_of(transition: AlertTransition) -> str:
+    """`🔴 FIRING`; an alert that fires and has news is `🔴 STILL FIRING`."""
+    if transition.state == transition.previous_state == "firing":
+        return "🔴 STILL FIRING"
+    return _MARK[transition.state]
+
+
+def transition_message(transition: AlertTransition, context: Context, *, root: bool = True) -> Message:
+    """A transition as a message; `root` gives all of it, otherwise (a change in the thread) without leaders and SQL."""
+    blocks: list[dict[str, Any]] = [
+        _header(f"{mark_of(transition)}: {context.title}"),
+        _section(escape(transition.summary)),
+        _fields(_facts(transition, context)),
+    ]
+    if root:
+        blocks += _details(transition, context)
+    blocks.append(_origin(transition, context))
+    return Message(_text(transition, context), fit(blocks), console_line(transition))
+
+
+def changed_root(first: AlertTransition, latest: AlertTransition, then: Context, now: Context) -> Message:
+    """The root message edited after a change: the state that holds now over what was said when it fired. `then` and `now` are the
+    contexts of the two."""
+    blocks = [
+        _header(f"{mark_of(latest)}: {now.title}"),
+        _section(f"{escape(latest.summary)}\n_{utc(latest.event_time)} UTC_"),
+        _section(f"*When it fired* ({utc(first.event_time)} UTC)\n{escape(first.summary)}"),
+        _fields(_facts(first, then)),
+        *_details(first, then, advice=latest.state in OPEN_STATES),
+        _origin(latest, now),
+    ]
+    return Message(_text(latest, now), fit(blocks), console_line(latest))
+
+
+def reminder_message(first: AlertTransition, weeks: int, now: str, context: Context) -> Message:
+    """`Still firing`, once a week, with the value as it is `now`."""
+    week = "week" if weeks == 1 else "weeks"
+    value = f"; {now}" if now else ""
+    said = f"Still firing after {weeks} {week}: {context.title} (since {utc(first.event_time)} UTC{value})"
+    line = f"{utc(first.event_time)}  STILL FIRING  {first.rule_id}: {weeks} {week}{value}"
+    advice = (_section(context.advice),) if context.advice else ()
+    return Message(cut(escape(said), MAX_TEXT_CHARACTERS), (_section(f"🔴 {escape(said)}"), *advice), line)
+
+
+def start_message(
+    readings: Sequence[tuple[str, str]],
+    open_alerts: Sequence[AlertTransition],
+    *,
+    others: int,
+    dataset: str,
+    height: int,
+    at: str,
+) -> Message:
+    """The state at go-live: each rule on concentration with its value, how many `others` are watched, and what is open.
+
+    `readings` are (rule title, value in words); `at` is the block's time.
+    """
+    head = f"Counterpoise watches {dataset} from height {height} ({at} UTC)"
+    values = [f"• {escape(title)}: {escape(value)}" for title, value in readings]
+    if others:
+        values.append(f"• {others} more, on silence, errors and the AI side: `counterpoise alerts rules`")
+    alerts = [
+        f"• *{found.state}* since {utc(found.event_time)} UTC: {escape(found.summary)}" for found in open_alerts
+    ] or ["• none"]
+    blocks = [
+        _header("State at start"),
+        _section(escape(head) + ". What happened before is recorded, not posted."),
+        _section("*Rules*\n" + "\n".join(values)),
+        _section("*Open alerts*\n" + "\n".join(alerts)),
+    ]
+    firing = sum(found.state == "firing" for found in open_alerts)
+    counts = f"{firing} firing, {len(open_alerts) - firing} pending or possible"
+    line = f"{at}  STATE AT START  {dataset}, height {height}: {counts}"
+    return Message(cut(f"{escape(head)}: {counts}", MAX_TEXT_CHARACTERS), fit(blocks), line)
+
+
+def check_message(dataset: str) -> Message:
+    """What `counterpoise alerts test` sends."""
+    text = f"Counterpoise can post here (dataset {escape(dataset)})."
+    return Message(text, (_section(text),), f"TEST  {text}")
+
+
+def console_line(transition: AlertTransition) -> str:
+    """One line: when, what, which rule, and the summary, which says how much and how surely."""
+    state = mark_of(transition).partition(" ")[2]
+    summary = " ".join(transition.summary.split())
+    return f"{utc(transition.event_time)}  {state}  {transition.rule_id}: {summary}"
+
+
+def _text(transition: AlertTransition, context: Context) -> str:
+    return cut(f"{mark_of(transition)}: {escape(context.title)}: {escape(transition.summary)}", MAX_TEXT_CHARACTERS)
+
+
+def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str]]:
+    found = transition.evidence
+    facts: list[tuple[str, str]] = []
+    if transition.value is not None and context.share and found.height is not None:
+        unknown = f"{found.unknown} unknown block{'' if found.unknown == 1 else 's'}"
+        high = f"{percent(transition.value_high)} if the {unknown} {'was' if found.unknown == 1 else 'were'} theirs"
+        facts.append(
+            (
+                "Share",
+                f"{percent(transition.value)} of {found.n or 0:,} blocks\n{high if found.unknown else 'no block of unknown origin'}",
+            )
+        )
+    if transition.value is not None and transition.interval_low is not None and found.height is not None:
+        facts.append(
+            (
+                "95 % interval",
+                f"{percent(transition.interval_low)} to {percent(transition.interval_high)} of the hashrate, for these pools",
+            )
+        )
+    facts.append(("Rule", escape(context.condition)))
+    if found.window_blocks is not None:
+        view = {"raw": "pools as they sign", "entity": "entities"}.get(found.view or "", found.view or "")
+        facts.append(("Window", f"heights {found.from_height} to {found.height}, {view}"))
+    facts.append(("Time", f"{utc(transition.event_time)} UTC"))
+    if transition.state not in OPEN_STATES and context.fired_at is not None:
+        lasted = format_span(transition.event_time - context.fired_at)
+        facts.append(("Fired", f"{utc(context.fired_at)} UTC, {lasted} before"))
+    status = confirmation(transition, context.tip_height)
+    if status:
+        facts.append(("Status", status))
+    return facts
+
+
+def _details(transition: AlertTransition, context: Context, *, advice: bool = True) -> list[dict[str, Any]]:
+    """Who leads, where to look, and the SQL."""
+    blocks = []
+    if transition.evidence.counts:
+        blocks.append(_section(_leaders(transition, context)))
+    if advice and context.advice:
+        blocks.append(_section(context.advice))
+    if transition.evidence.sql:
+        blocks.append(_section(_code("SQL that gives the value again:", transition.evidence.sql)))
+    return blocks
+
+
+def _origin(transition: AlertTransition, context: Context) -> dict[str, Any]:
+    attribution = transition.evidence.attribution_id
+    return _context(
+        f"alert {transition.alert_id} · step {transition.sequence} · rule {transition.rule_id} ({transition.rule_hash}) "
+        f"· dataset {escape(context.dataset)}{f' · attribution {escape(attribution)}' if attribution else ''} · "
+        f"`counterpoise alerts show {transition.alert_id}`"
+    )
+
+
+def _leaders(transition: AlertTransition, context: Context) -> str:
+    """The five largest, with the change of their share in percentage points against earlier windows."""
+    found = transition.evidence
+    n = found.n or 1
+    heads = "".join(f"{f'vs {past.blocks_ago} ago':>13}" for past in context.past)
+    lines = [f"{'pool':<18}{'blocks':>7}{'share':>9}{heads}"]
+    for name, count in found.counts[:5]:
+        changes = "".join(f"{_change(name, count / n, past):>13}" for past in context.past)
+        lines.append(f"{_plain(name)[:17]:<18}{count:>7}{percent(count / n):>9}{changes}")
+    return "*Leaders*, change in percentage points\n```" + "\n".join(lines) + "```"
+
+
+def _change(name: str, share: float, past: Past) -> str:
+    if not past.n:
+        return "–"
+    before = past.counts.get(name)
+    if before is None:
+        return "not in top 6"
+    return f"{100 * (share - before / past.n):+.1f}"
+
+
+def _plain(text: str) -> str:
+    return escape(text.replace("`", "'").replace("\n", " "))
+
+
+def _code(label: str, sql: str) -> str:
+    quoted = escape(sql.replace("```", "'''"))
+    return f"{label}\n```{cut(quoted, MAX_SECTION_CHARACTERS - len(label) - 8)}```"
+
+
+def _header(text: str) -> dict[str, Any]:
+    return {"type": "header", "text": {"type": "plain_text", "text": cut(text, MAX_HEADER_CHARACTERS), "emoji": True}}
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": _mrkdwn(text, MAX_SECTION_CHARACTERS)}
+
+
+def _fields(facts: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    fields = [_mrkdwn(f"*{name}*\n{value}", MAX_FIELD_CHARACTERS) for name, value in facts[:10]]
+    return {"type": "section", "fields": fields}
+
+
+def _context(text: str) -> dict[str, Any]:
+    return {"type": "context", "elements": [_mrkdwn(text, MAX_SECTION_CHARACTERS)]}
+
+
+def _mrkdwn(text: str, limit: int) -> dict[str, Any]:
+    """`verbatim`: Slack makes no links, mentions or channels of what looks like one."""
+    return {"type": "mrkdwn", "text": cut(text, limit), "verbatim": True}

@@ -1,0 +1,177 @@
+"""What every rule is, and the two kinds: judged at every height, or on a timer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from abc import abstractmethod
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from alerts.signals.levels import LevelArray
+from alerts.signals.timer_facts import TimerFacts
+from alerts.signals.window_counts import WindowCounts
+from counterpoise.contracts.base import Slug
+
+MAX_DECIMALS = 6
+_DURATION = re.compile(r"(\d{1,6})\s?(s|m|h|d)")
+_SECONDS_OF = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def parse_duration(value: object) -> int:
+    """Seconds in `90s`, `10m`, `2h`, `7d`; ValueError for anything else, zero and more than a year among it."""
+    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    seconds = int(found[1]) * _SECONDS_OF[found[2]] if found else 0
+    if not 1 <= seconds <= 366 * 86_400:
+        raise ValueError("not a duration")
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest exact form: 7200 → `2 h`, 90 → `90 s`, 604800 → `7 d`."""
+    whole = int(seconds)
+    for unit in ("d", "h", "m"):
+        if whole and whole % _SECONDS_OF[unit] == 0:
+            return f"{whole // _SECONDS_OF[unit]} {'min' if unit == 'm' else unit}"
+    return f"{whole} s"
+
+
+def _share(value: object) -> object:
+    if isinstance(value, float) and round(value, MAX_DECIMALS) != value:
+        raise ValueError("too many decimals")
+    return value
+
+
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    Field(gt=0, lt=1, strict=True, allow_inf_nan=False),
+]
+DurationSeconds = Annotated[int, BeforeValidator(parse_duration)]
+
+SHARE_WANTED = "a share above 0 and below 1 with at most 6 decimals, such as 0.75"
+DURATION_WANTED = "a duration such as 90s, 10m, 2h or 7d, up to 366d"
+
+
+def exact(share: float) -> Fraction:
+    """The decimal that was written in the file, exactly: comparisons with counts then need no floating point."""
+    return Fraction(str(share))
+
+
+class Rule(BaseModel):
+    """Closed: an unknown field is a mistake. A field's description says what was expected of its value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    NOT_HASHED: ClassVar[frozenset[str]] = frozenset({"id", "enabled", "title"})
+
+    advice: ClassVar[str] = ""
+    """Where the person who is told looks first: a line or two of Slack's mrkdwn."""
+
+    id: Slug = Field(description="a name of 1…64 lower-case letters, digits, dots, dashes and underscores")
+    enabled: bool = Field(default=True, strict=True, description="true or false")
+    title: Annotated[str, Field(strict=True, min_length=1, max_length=120)] = Field(
+        default="-", description="a line of 1…120 characters"
+    )
+    chain: Slug = Field(default="bitcoin", description="a chain's name in lower case, such as bitcoin")
+
+    @property
+    def rule_hash(self) -> str:
+        """12 hexadecimal digits of what the rule says: its type and every value, defaults too, but not its id, title or switch."""
+        content: dict[str, Any] = self.model_dump(mode="json", exclude=set(self.NOT_HASHED))
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def name(self) -> str:
+        """The title, or the id where there is none."""
+        return self.id if self.title == "-" else self.title
+
+    def mistake(self) -> tuple[str, object, str] | None:
+        """(field, value, what was expected) where fields do not fit together; None where all is well."""
+        return None
+
+    @abstractmethod
+    def condition(self) -> str:
+        """What it waits for, in words: one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A rule's value at one height. Bounds and interval are None where the rule has none; `unit` is `share` or `probability`."""
+
+    value: float
+    threshold: float
+    low: float | None = None
+    high: float | None = None
+    interval_low: float | None = None
+    interval_high: float | None = None
+    unit: str = "share"
+
+
+class HeightRule(Rule):
+    """A rule on one window of one view, judged at every height."""
+
+    view: Annotated[str, Field(strict=True, pattern="^(raw|entity)$")] = Field(
+        default="raw", description="raw or entity"
+    )
+    window_blocks: int = Field(default=1008, strict=True, description="one of 144, 1008, 2016, 4320")
+    k: int = Field(default=4, strict=True, ge=1, le=6, description="a whole number, 1…6")
+    for_blocks: int = Field(default=36, strict=True, ge=0, le=100_000, description="a whole number of blocks, 0…100000")
+
+    WINDOWS: ClassVar[tuple[int, ...]] = (144, 1008, 2016, 4320)
+
+    def mistake(self) -> tuple[str, object, str] | None:
+        if self.window_blocks not in self.WINDOWS:
+            return "window_blocks", self.window_blocks, "one of 144, 1008, 2016, 4320"
+        return None
+
+    @abstractmethod
+    def levels(self, series: WindowCounts) -> LevelArray:
+        """Where the value stands at each height of the series."""
+
+    @abstractmethod
+    def reading(self, series: WindowCounts, at: int) -> Reading:
+        """The value at row `at`, with its bounds and interval."""
+
+    @abstractmethod
+    def value_sql(self) -> str:
+        """The expression that gives the value from a row of `concentration_log`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a timer rule sees now. `key` names the episode (a height or a second), so that every run gives it the same id.
+
+    `renews`: while the episode is open, a later `event_time` than the last one told is told in its turn. `interval_low` and
+    `interval_high` are of `value`.
+    """
+
+    active: bool
+    key: int
+    event_time: int
+    summary: str
+    value: float | None = None
+    threshold: float | None = None
+    sql: str = ""
+    renews: bool = False
+    interval_low: float | None = None
+    interval_high: float | None = None
+
+
+def gone(facts: TimerFacts, open_key: int | None, said: str) -> Finding | None:
+    """What a rule finds where there is nothing to judge by: the end of an episode that is open, for what it
+    rested on was taken back."""
+    return None if open_key is None else Finding(False, open_key, int(facts.now), said)
+
+
+class TimerRule(Rule):
+    """A rule judged on a timer, from facts that ClickHouse and the services' own status give: a dead-man's switch."""
+
+    @abstractmethod
+    def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
+        """What it sees; None where there is nothing to judge by. `open_key` is the key of the episode that is open."""

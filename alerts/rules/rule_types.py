@@ -1,0 +1,33 @@
+"""Every type of rule. To add one: a file beside this, and a line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts.rules.ai_top4_rise import AiTop4RiseRule
+from alerts.rules.dead_letters import DeadLettersRule
+from alerts.rules.edge_share_fall import EdgeShareFallRule
+from alerts.rules.no_block import NoBlockRule
+from alerts.rules.no_score import NoScoreRule
+from alerts.rules.regime_change import RegimeChangeRule
+from alerts.rules.rule import Rule
+from alerts.rules.series_stale import SeriesStaleRule
+from alerts.rules.source_stale import SourceStaleRule
+from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_probability import TopShareProbabilityRule
+
+RULE_TYPES: Final[dict[str, type[Rule]]] = {
+    "top_share": TopShareRule,
+    "top_share_probability": TopShareProbabilityRule,
+    "no_block": NoBlockRule,
+    "no_score": NoScoreRule,
+    "source_stale": SourceStaleRule,
+    "dead_letters": DeadLettersRule,
+    "regime_change": RegimeChangeRule,
+    "ai_top4_rise": AiTop4RiseRule,
+    "edge_share_fall": EdgeShareFallRule,
+    "series_stale": SeriesStaleRule,
+}
+
+MARKET_RULES: Final = (RegimeChangeRule, AiTop4RiseRule, EdgeShareFallRule, SeriesStaleRule)
+"""Those that judge the AI side."""

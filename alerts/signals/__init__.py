@@ -1,0 +1,1 @@
+"""What rules judge: values read from scores, releases and the clock. Pure."""

@@ -1,0 +1,1 @@
+"""What the alerter reads from and writes to ClickHouse."""

@@ -1,5 +1,0 @@
-"""The command line: the only place that composes ingest, streams and alerts. `main` is the console script."""
-
-from counterpoise.cli.root import main
-
-__all__ = ["main"]

@@ -1,0 +1,262 @@
+"""What a service is doing right now, as a file in its run directory and over HTTP on loopback, where both hold the same JSON.
+
+`working` makes progress or has nothing to do; `waiting` cannot go on until something else answers, and says since when. The
+supervisor, `counterpoise status` and health checks read it; nothing else depends on it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+import structlog
+
+from counterpoise.runtime.clock import Clock
+
+_HOST = socket.gethostname()
+_LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
+
+log = structlog.get_logger("status")
+
+ServiceState = Literal["starting", "working", "waiting", "stopped"]
+
+WRITE_INTERVAL_SECONDS = 0.5
+HEARTBEAT_SECONDS = 5.0
+"""The file is written this often at least, so that its `updated_at` tells a live process from a dead one."""
+TOLD_AFTER_SECONDS = 1.0
+"""A wait that lasts for so long is a line in the log, and so is its end."""
+
+
+@dataclass(slots=True)
+class _Fields:
+    service: str
+    pid: int
+    started_at: float
+    state: ServiceState = "starting"
+    waiting_on: str | None = None
+    wait_reason: str | None = None
+    waiting_since: float | None = None
+    last_progress_at: float | None = None
+    last_beat_at: float | None = None
+    health_port: int | None = None
+    counters: dict[str, int] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+class ServiceStatus:
+    """Thread-safe; every method returns at once. Times are UTC seconds of `clock`.
+
+    A daemon thread writes `<run_dir>/<service>.json` atomically, at most twice a second while something changes, and logs waits.
+    Close it at the end (or use `with`): that writes `stopped`.
+    """
+
+    def __init__(self, service: str, run_dir: Path, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._file_lock = threading.Lock()
+        self._fields = _Fields(service, os.getpid(), clock.now())
+        self._path = run_dir / f"{service}.json"
+        self._changed = True
+        self._waiting_from = 0.0  # monotonic, as is the next
+        self._told: tuple[str, float] | None = None  # which wait the log knows of, and since when it lasts
+        self._closed = threading.Event()
+        self._server: ThreadingHTTPServer | None = None
+        run_dir.mkdir(parents=True, exist_ok=True)
+        self.flush()
+        self._writer = threading.Thread(target=self._write_loop, name=f"{service}-status", daemon=True)
+        self._writer.start()
+
+    def __enter__(self) -> ServiceStatus:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def set(self, **info: Any) -> None:
+        """Set fields of `info`: JSON values only (height, hash, lag, source, last_slack_success_at, …)."""
+        with self._lock:
+            self._fields.info.update(info)
+            self._changed = True
+
+    def count(self, name: str, n: int = 1) -> None:
+        """Add to a counter."""
+        with self._lock:
+            self._fields.counters[name] = self._fields.counters.get(name, 0) + n
+            self._changed = True
+
+    def progress(self, n: int = 1, **info: Any) -> None:
+        """`n` events more are done for good; the state becomes `working`."""
+        with self._lock:
+            self._work()
+            self._fields.last_progress_at = self._clock.now()
+            self._fields.counters["events"] = self._fields.counters.get("events", 0) + n
+            self._fields.info.update(info)
+            self._changed = True
+
+    def waiting(self, on: str, reason: str) -> None:
+        """Nothing goes on until `on` (kafka, clickhouse, slack, source …) answers. `waiting_since` keeps the first call's time."""
+        with self._lock:
+            if self._fields.state != "waiting" or self._fields.waiting_on != on:
+                self._fields.waiting_since, self._waiting_from = self._clock.now(), self._clock.monotonic()
+            self._fields.state, self._fields.waiting_on, self._fields.wait_reason = "waiting", on, reason
+            self._changed = True
+
+    def working(self) -> None:
+        """The wait, or the start, is over."""
+        with self._lock:
+            self._work()
+            self._changed = True
+
+    def beat(self) -> None:
+        """The main loop went round once more. A service that has ever said so counts as stalled when it stops saying so."""
+        with self._lock:
+            self._fields.last_beat_at = self._clock.now()
+            self._changed = True
+
+    def snapshot(self) -> dict[str, Any]:
+        """The JSON that the file and `/health` hold."""
+        with self._lock:
+            f = self._fields
+            return {
+                "service": f.service,
+                "pid": f.pid,
+                "host": _HOST,
+                "state": f.state,
+                "healthy": f.state in ("starting", "working"),
+                "waiting_on": f.waiting_on,
+                "wait_reason": f.wait_reason,
+                "waiting_since": f.waiting_since,
+                "started_at": f.started_at,
+                "last_progress_at": f.last_progress_at,
+                "last_beat_at": f.last_beat_at,
+                "updated_at": self._clock.now(),
+                "health_port": f.health_port,
+                "counters": dict(f.counters),
+                "info": dict(f.info),
+            }
+
+    def serve(self, host: str, port: int) -> int:
+        """Answer GET /health (200, or 503 while waiting or stopped), /live (200) and /metrics from now on; return the port.
+
+        On a loopback address only requests for a loopback name are answered: a web page that points a name of its own there
+        (DNS rebinding) is not. OSError where the address is taken.
+        """
+        server = _HealthServer((host, port), self)
+        self._server = server
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="health", daemon=True).start()
+        with self._lock:
+            self._fields.health_port = int(server.server_address[1])
+            self._changed = True
+        self.flush()
+        return int(server.server_address[1])
+
+    def flush(self) -> None:
+        """Write the file now."""
+        with self._file_lock:
+            with self._lock:
+                self._changed = False
+            draft = self._path.with_suffix(f".{os.getpid()}.draft")
+            draft.write_text(json.dumps(self.snapshot(), default=str) + "\n", encoding="utf-8")
+            draft.replace(self._path)
+
+    def tell(self) -> None:
+        """Log a wait that lasts, and the end of one that was logged; the daemon thread asks for it."""
+        with self._lock:
+            on, reason, since = self._fields.waiting_on, self._fields.wait_reason, self._waiting_from
+        now = self._clock.monotonic()
+        if self._told is not None and self._told != (on, since):
+            log.info("goes on", waited_for=self._told[0], seconds=round(now - self._told[1]))
+            self._told = None
+        if on is not None and self._told is None and now - since >= TOLD_AFTER_SECONDS:
+            log.warning("waiting", waiting_on=on, reason=reason)
+            self._told = (on, since)
+
+    def close(self) -> None:
+        """Say `stopped`, write it, and stop the threads. A second call does nothing."""
+        if self._closed.is_set():
+            return
+        with self._lock:
+            self._work()
+            self._fields.state = "stopped"
+        self._closed.set()
+        self._writer.join(timeout=5.0)
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+        self.flush()
+
+    def _work(self) -> None:
+        self._fields.state = "working"
+        self._fields.waiting_on = self._fields.wait_reason = self._fields.waiting_since = None
+
+    def _write_loop(self) -> None:
+        quiet_seconds = 0.0
+        while not self._closed.wait(WRITE_INTERVAL_SECONDS):
+            self.tell()
+            quiet_seconds += WRITE_INTERVAL_SECONDS
+            if self._changed or quiet_seconds >= HEARTBEAT_SECONDS:
+                quiet_seconds = 0.0
+                try:
+                    self.flush()
+                except OSError:  # a full disk must not end the service; the next round tries again
+                    self._changed = True
+
+
+class _HealthServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], status: ServiceStatus) -> None:
+        self.status = status
+        super().__init__(address, _HealthHandler)
+        self.on_loopback = ip_address(str(self.server_address[0])).is_loopback
+
+    def takes(self, host: str) -> bool:
+        """Whether a request's Host header is one to answer."""
+        try:
+            return not self.on_loopback or urlsplit("//" + host).hostname in _LOOPBACK_NAMES
+        except ValueError:
+            return False
+
+
+class _HealthHandler(BaseHTTPRequestHandler):
+    server: _HealthServer
+    timeout = 10
+
+    def do_GET(self) -> None:
+        if not self.server.takes(self.headers.get("Host") or ""):
+            self.send_error(403)
+            return
+        snapshot = self.server.status.snapshot()
+        kind, body = "application/json", json.dumps(snapshot, default=str).encode() + b"\n"
+        if self.path == "/metrics":
+            from counterpoise.runtime.prometheus import CONTENT_TYPE, exposition  # noqa: PLC0415 - only where one is asked
+
+            kind, body = CONTENT_TYPE, exposition(snapshot)
+        elif self.path not in ("/health", "/live"):
+            self.send_error(404)
+            return
+        self.send_response(503 if self.path == "/health" and not snapshot["healthy"] else 200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Health checks are not news."""
+
+
+def read_status(run_dir: Path, service: str) -> dict[str, Any] | None:
+    """What the service last wrote; None where it never ran here or the file is not ours."""
+    try:
+        found = json.loads((run_dir / f"{service}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and found.keys() >= {"state", "pid", "updated_at", "info"} else None

@@ -1,0 +1,85 @@
+"""Where the engines are: what the settings name, or else what `counterpoise up` started on this machine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from counterpoise.errors import ConfigError
+from counterpoise.settings.model import Settings, read_secret
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedEndpoints:
+    """What `counterpoise up` wrote down: addresses on loopback, and the files that hold the passwords."""
+
+    kafka: str
+    clickhouse_host: str
+    clickhouse_port: int
+    clickhouse_http_port: int
+    clickhouse_password_file: str
+    clickhouse_reader_password_file: str
+
+    @staticmethod
+    def path(state_dir: Path) -> Path:
+        """The file that holds them."""
+        return state_dir / "embedded" / "endpoints.json"
+
+    def write(self, state_dir: Path) -> None:
+        """Write atomically."""
+        path = self.path(state_dir)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        draft.replace(path)
+
+    @classmethod
+    def read(cls, state_dir: Path) -> EmbeddedEndpoints:
+        """Read them back; ConfigError says how to start the engines where there are none."""
+        try:
+            return cls(**json.loads(cls.path(state_dir).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            raise ConfigError(
+                "no Kafka or ClickHouse address is set and no embedded engines run here: start them with `counterpoise up`, or set "
+                "COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS and COUNTERPOISE_CLICKHOUSE__HOST"
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class ClickHouseTarget:
+    """An address, a user and a password; what `counterpoise.clickhouse` connects to."""
+
+    host: str
+    port: int
+    user: str
+    password: SecretStr
+    secure: bool = False
+    connect_timeout_seconds: float = 5.0
+    query_timeout_seconds: float = 60.0
+
+
+def kafka_bootstrap(settings: Settings) -> str:
+    """Comma-separated `host:port` of the brokers."""
+    return settings.kafka.bootstrap_servers or EmbeddedEndpoints.read(settings.state_dir).kafka
+
+
+def clickhouse_target(settings: Settings, *, read_only: bool = False) -> ClickHouseTarget:
+    """The server to write to; with `read_only`, the embedded server's reader (on a real server: the configured user)."""
+    ch = settings.clickhouse
+    if ch.host is not None:
+        password = read_secret(ch.password, ch.password_file, "COUNTERPOISE_CLICKHOUSE__PASSWORD") or SecretStr("")
+        target = ClickHouseTarget(ch.host, ch.port, ch.user, password, ch.secure)
+    else:
+        found = EmbeddedEndpoints.read(settings.state_dir)
+        file = Path(found.clickhouse_reader_password_file if read_only else found.clickhouse_password_file)
+        password = read_secret(None, file, "the embedded server's password") or SecretStr("")
+        user = "reader" if read_only else "default"
+        target = ClickHouseTarget(found.clickhouse_host, found.clickhouse_port, user, password)
+    return replace(
+        target,
+        connect_timeout_seconds=ch.connect_timeout_seconds,
+        query_timeout_seconds=ch.query_timeout_seconds,
+    )

@@ -1,0 +1,80 @@
+"""docs/settings.md, made from the settings themselves: `python -m counterpoise.settings.reference > docs/settings.md`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from counterpoise.settings.model import Settings, SettingsSection
+
+PREFIX = "COUNTERPOISE_"
+
+HEAD = """# Settings
+
+Environment variables, over a TOML file (`counterpoise.toml` here, or what `COUNTERPOISE_CONFIG` names), over these
+defaults. In the file, `COUNTERPOISE_CLICKHOUSE__HOST` is `host` in the table `[clickhouse]`. `counterpoise doctor` checks them. A
+secret is better given as a file; it is never printed. This page is made from the code: `python -m counterpoise.settings.reference`.
+"""
+
+
+def reference() -> str:
+    """The whole page."""
+    parts = [HEAD, "## General\n", _table(PREFIX, Settings)]
+    for name, section in _sections(Settings):
+        parts.append(f"## {name}\n\n{(section.__doc__ or '').strip()}\n")
+        parts.append(_table(f"{PREFIX}{name.upper().replace('.', '__')}__", section))
+    return "\n".join(parts)
+
+
+def variables() -> frozenset[str]:
+    """The name of every environment variable that is read."""
+    found = {f"{PREFIX}CONFIG", *(PREFIX + name.upper() for name in Settings.model_fields)}
+    for path, section in _sections(Settings):
+        above = PREFIX + path.upper().replace(".", "__")
+        found |= {f"{above}__{name.upper()}" for name in section.model_fields}
+    return frozenset(found)
+
+
+def _sections(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, type[SettingsSection]]]:
+    for name, info in model.model_fields.items():
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, SettingsSection):
+            path = f"{above}{name}"
+            yield path, kind
+            yield from _sections(kind, f"{path}.")
+
+
+def _table(prefix: str, model: type[BaseModel]) -> str:
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, info in model.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, SettingsSection):
+            continue
+        choices = _choices(info.annotation)
+        meaning = " ".join((info.description or "").split())
+        rows.append(f"| `{prefix}{name.upper()}` | {_default(info)} | {meaning}{choices} |")
+    return "\n".join(rows) + "\n"
+
+
+def _choices(kind: Any) -> str:
+    if get_origin(kind) is not None and all(isinstance(value, str) for value in get_args(kind)) and get_args(kind):
+        return " One of " + ", ".join(f"`{value}`" for value in get_args(kind)) + "."
+    return ""
+
+
+def _default(info: FieldInfo) -> str:
+    if info.default_factory is not None:
+        return "`~/.local/state/counterpoise`"
+    value = info.default
+    if value is None or value == ():
+        return ""
+    if isinstance(value, SecretStr):
+        return "(hidden)"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

@@ -1,0 +1,170 @@
+"""`counterpoise demo`: five years of mining through the whole line in a minute, with the alert, and SQL to go on with."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from counterpoise.clickhouse.client import ClickHouse
+    from counterpoise.settings.model import Settings
+    from desk.cli.replay_line import LineReport
+
+DATASET = "demo"
+
+QUESTIONS: Final[tuple[tuple[str, str], ...]] = (
+    (
+        "How much did the four largest pools mine in April 2025?",
+        """WITH (SELECT count() FROM blocks WHERE toYYYYMM(time) = 202504) AS total
+SELECT pool, count() AS blocks, round(blocks / total, 4) AS share,
+       round(sum(blocks) OVER (ORDER BY blocks DESC) / total, 4) AS together
+FROM blocks WHERE toYYYYMM(time) = 202504 AND pool != 'unknown'
+GROUP BY pool ORDER BY blocks DESC LIMIT 4""",
+    ),
+    (
+        "Which months were most concentrated?",
+        """SELECT month, round(arraySum(arraySlice(arrayReverseSort(groupArrayIf(blocks, pool != 'unknown')), 1, 4)) / sum(blocks), 4)
+       AS top4
+FROM (SELECT toStartOfMonth(time) AS month, pool, count() AS blocks FROM blocks GROUP BY month, pool)
+GROUP BY month ORDER BY top4 DESC LIMIT 5""",
+    ),
+    (
+        "How do the windows and both views of control compare now?",
+        """SELECT view, window_blocks, round(top4_share, 4) AS top4, round(top4_share_low, 4) AS low,
+       round(top4_share_high, 4) AS high, round(hhi_10000) AS hhi, nakamoto_half
+FROM latest_concentration ORDER BY view, window_blocks""",
+    ),
+    (
+        "How long did each alert last?",
+        """SELECT min(event_time) AS fired, maxIf(event_time, state = 'resolved') AS cleared,
+       dateDiff('day', fired, cleared) AS days
+FROM alert_events WHERE state IN ('firing', 'resolved')
+GROUP BY alert_id ORDER BY fired""",
+    ),
+)
+
+
+def demo(
+    speed: Annotated[
+        float, typer.Option("--speed", min=0.0, help="Times real time; 0 is flat out.", metavar="N")
+    ] = 0.0,
+) -> None:
+    """Replay 2021–2026 through Kafka, Faust and ClickHouse, and watch the alert "top-4 pool share above 75 %" fire and clear.
+
+    Needs no network and no token. Blocks are simulated from real counts of blocks per pool; the demo has a dataset of its own,
+    made anew at each run.
+    """
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.settings.endpoints import clickhouse_target
+    from counterpoise.settings.model import Settings
+    from desk.cli.gap_view import add_market_figures, show_edge, show_gap
+    from desk.cli.replay_line import replay_line
+    from desk.cli.report import write_report
+    from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
+    from ingest.blocks.sources.simulated import BIN_BLOCKS, SEED, read_figures
+
+    os.environ["COUNTERPOISE_DATASET"] = DATASET
+    os.environ["COUNTERPOISE_DATASET_KIND"] = "simulated"
+    os.environ["COUNTERPOISE_ALERTS__NOTIFIER"] = "console"
+    os.environ.setdefault("COUNTERPOISE_STREAMS__TAKE_MESSAGES", BACKFILL_TAKE_MESSAGES)
+    os.environ["COUNTERPOISE_STREAMS__ASYMMETRY_DAYS"] = (
+        "month_ends"  # a row for each of 1,900 days takes half a minute
+    )
+    settings = Settings.load()
+    figures = read_figures()
+    console = Console(highlight=False)
+    console.print("[bold]counterpoise demo[/]: block production by mining pool, January 2021 to April 2026")
+    console.print(
+        f"Real: the heights, the blocks per pool in each bin of {BIN_BLOCKS} blocks, and the header time at the end of each bin.\n"
+        f"Drawn: the order of the blocks inside a bin, from the fixed seed {SEED}.\n"
+        "Derived: header times inside a bin (evenly spread), block hashes, and one difficulty for all blocks.",
+        style="dim",
+    )
+    with sole_replay(settings), engines(settings):
+        start_afresh(settings)
+        report = replay_line(
+            settings,
+            "figures",
+            console,
+            speed=speed,
+            first_height=figures.first_height,
+            last_height=figures.last_height,
+            after=lambda: add_market_figures(settings),
+        )
+        with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
+            _summary(console, report)
+            for question, sql in QUESTIONS:
+                _answer(console, clickhouse, question, sql)
+            _last_alert(console, report)
+            show_edge(console, clickhouse)
+            show_gap(console, clickhouse, settings.ingest.chain)
+            page = write_report(settings, clickhouse, settings.state_dir / "report.html")
+    console.print(f"\nThe same to look at, print and send: {page}", soft_wrap=True)
+    _go_on(console, settings)
+
+
+def _summary(console: Console, report: LineReport) -> None:
+    fired = sum(line.state == "firing" for line in report.alerts)
+    cleared = sum(line.state == "resolved" for line in report.alerts)
+    rate = report.replay.blocks / report.seconds
+    console.print(
+        f"\n[bold]{report.replay.blocks:,} blocks[/] through Kafka, Faust and ClickHouse in {report.seconds:.1f} s, start of the "
+        f"services included ({rate:,.0f} blocks/s): 8 windows and views a block scored, "
+        f"[bold]{fired} alerts fired, {cleared} cleared[/]."
+    )
+    m = report.moment
+    if m is not None:
+        console.print(
+            f"At the end, {m.time:%Y-%m-%d}: the four largest pools mined {m.top4_share:.1%} of the last {m.n} blocks "
+            f"(95 % interval {m.top4_low:.1%} to {m.top4_high:.1%}); {m.nakamoto_half} pools suffice for a majority."
+        )
+
+
+def _last_alert(console: Console, report: LineReport) -> None:
+    """What a desk would have found in its channel."""
+    told = report.alerts[-2:]
+    if told:
+        console.print("\n[bold]The last alert, as it fired and cleared[/]")
+    for line in told:
+        console.print(line.text(), soft_wrap=True)
+
+
+def _answer(console: Console, clickhouse: ClickHouse, question: str, sql: str) -> None:
+    console.print(f"\n[bold]{question}[/]\n[cyan]{escape(sql)}[/]", soft_wrap=True)
+    names: list[str] = []
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heads, columns in clickhouse.stream(sql):
+        if not names:
+            names = [name for name, _ in heads]
+            for name in names:
+                table.add_column(name)
+        for row in zip(*columns, strict=True):
+            table.add_row(*(_cell(value) for value in row))
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(
+            " ".join(str(part) for part in item) if isinstance(item, tuple) else str(item) for item in value[:4]
+        )
+    return str(value).removesuffix("+00:00")
+
+
+def _go_on(console: Console, settings: Settings) -> None:
+    command = shlex.join([sys.argv[0], "--state-dir", str(settings.state_dir), "--dataset", DATASET])
+    up, down = (shlex.join([sys.argv[0], "--state-dir", str(settings.state_dir), what]) for what in ("up", "down"))
+    console.print(
+        f"\nThe data is still there. To ask more:\n  {up}\n  {command} sql --list\n"  # noqa: S608 - shown, not run
+        f'  {command} sql "SELECT * FROM latest_concentration"\n  {command} sql --name asymmetry_history\n  {down}',
+        soft_wrap=True,
+    )

@@ -1,0 +1,238 @@
+"""`counterpoise dlq`: list dead letters, show one, send some again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from counterpoise.errors import ConfigError, RetryableError
+from counterpoise.runtime.clock import SystemClock
+
+if TYPE_CHECKING:
+    from counterpoise.clickhouse.client import ClickHouse
+    from counterpoise.clickhouse.stored_dead_letters import StoredLetter
+    from counterpoise.settings.model import Settings
+
+SEND_TIMEOUT_SECONDS = 30.0
+
+SOURCE_PREFIX = "source:"
+"""What ingest writes in the place of a topic for what a source gave and Kafka never saw."""
+
+dlq_app = typer.Typer(help="Dead letters: events that could not be processed.", no_args_is_help=True)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Only letters of this reason.")]
+
+
+@dlq_app.command("list")
+def list_letters(
+    reason: ReasonOption = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """List dead letters, newest first."""
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.stored_dead_letters import find_letters
+    from counterpoise.settings.endpoints import clickhouse_target
+    from counterpoise.settings.model import Settings
+
+    settings = Settings.load()
+    with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
+        letters = find_letters(clickhouse, reason=reason, limit=limit)
+        [(total,)] = clickhouse.query(
+            "SELECT count() FROM dead_letters WHERE {reason:String} = '' OR reason = {reason:String}",
+            {"reason": reason},
+        )
+    if as_json:
+        _print_json([_fields(letter) for letter in letters])
+        return
+    table = Table()
+    for title in ("id", "seen", "reason", "topic", "place", "bytes", "replayed", "what was wrong"):
+        table.add_column(title, overflow="fold", no_wrap=title in {"id", "reason"})
+    for letter in letters:
+        table.add_row(
+            letter.letter_id[:12],
+            f"{letter.seen_at:%Y-%m-%d %H:%M:%S}",
+            letter.reason,
+            letter.topic,
+            _place(letter),
+            f"{letter.payload_bytes}{' (cut)' if letter.truncated else ''}",
+            f"{letter.replayed_at:%Y-%m-%d %H:%M:%S}" if letter.replayed_at else "",
+            letter.detail[:120],
+        )
+    console = Console(highlight=False, markup=False, emoji=False)
+    if letters:
+        console.print(table)
+    console.print(f"{len(letters)} of {total} dead letter{'' if total == 1 else 's'}")
+
+
+@dlq_app.command("show")
+def show_letter(
+    letter_id: Annotated[str, typer.Argument(help="The letter's id, or the beginning of it.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show one dead letter whole, with its payload."""
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.values import text_of_bytes
+    from counterpoise.settings.endpoints import clickhouse_target
+    from counterpoise.settings.model import Settings
+
+    settings = Settings.load()
+    with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
+        [letter] = _letters_of(clickhouse, [letter_id])
+    if as_json:
+        _print_json(_fields(letter) | {"payload": text_of_bytes(letter.payload)})
+        return
+    for name, value in _fields(letter).items():
+        typer.echo(f"{name:<15} {'' if value is None else value}")
+    typer.echo(text_of_bytes(letter.payload))
+
+
+@dlq_app.command("replay")
+def replay_letters(
+    letter_ids: Annotated[list[str] | None, typer.Argument(help="Letters' ids, or the beginnings of them.")] = None,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Every letter of this reason that was not sent again yet.")
+    ] = "",
+) -> None:
+    """Send dead letters again to the topics that they came from; what is still bad becomes a dead letter again.
+
+    Two kinds cannot be sent and are left as they are: a letter whose payload was too long to be kept whole, and one that ingest
+    refused before it came to Kafka. Their source has to give them again.
+    """
+    if bool(letter_ids) == bool(reason):
+        raise ConfigError("name the letters to send again, or --reason for all of one reason")
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.epochs import claim_epoch
+    from counterpoise.clickhouse.stored_dead_letters import find_letters, mark_replayed, message_again
+    from counterpoise.clickhouse.versions import Versions
+    from counterpoise.kafka.clients import make_producer
+    from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+    from counterpoise.settings.model import Settings
+
+    settings = Settings.load()
+    clock = SystemClock()
+    with connect(clickhouse_target(settings), settings.dataset) as clickhouse:
+        letters = (
+            _letters_of(clickhouse, letter_ids)
+            if letter_ids
+            else find_letters(clickhouse, reason=reason, unreplayed=True)
+        )
+        whole = []
+        for letter in letters:
+            why_not = _why_not(letter)
+            if why_not is None:
+                whole.append(letter)
+            else:
+                typer.echo(f"refused  {letter.letter_id}  {why_not}", err=True)
+        if not letters:
+            raise ConfigError(f"no letter of reason {reason!r} is left to send: see `counterpoise dlq list`")
+        if whole:
+            versions = Versions(claim_epoch(clickhouse, "dlq"))
+            producer = make_producer(kafka_bootstrap(settings), "counterpoise-dlq")
+            try:
+                for letter in whole:
+                    now_ms = int(clock.now() * 1000)
+                    message = message_again(
+                        letter, kind=_kind_of(letter, settings), dataset=settings.dataset, sent_at_ms=now_ms
+                    )
+                    _send(producer, letter, message)
+                    mark_replayed(clickhouse, letter, replayed_at_ms=now_ms, version=versions.next())
+                    typer.echo(f"sent     {letter.letter_id}  to {letter.topic}")
+            finally:
+                producer.close()
+    typer.echo(f"{len(whole)} sent, {len(letters) - len(whole)} refused")
+    if len(whole) < len(letters):
+        raise typer.Exit(1)
+
+
+def _send(producer: Any, letter: StoredLetter, message: bytes) -> None:
+    from kafka.errors import KafkaError
+
+    try:
+        producer.send(letter.topic, value=message, key=letter.key.encode() or None).get(timeout=SEND_TIMEOUT_SECONDS)
+    except KafkaError as error:
+        raise RetryableError(
+            f"Kafka did not take letter {letter.letter_id} for topic {letter.topic}: {error}"
+        ) from error
+
+
+def _letters_of(clickhouse: ClickHouse, starts: Sequence[str]) -> list[StoredLetter]:
+    """One letter for each beginning of an id, in that order."""
+    from counterpoise.clickhouse.stored_dead_letters import find_letters
+
+    found = find_letters(clickhouse, letter_ids=starts)
+    chosen: list[StoredLetter] = []
+    for start in starts:
+        matching = [letter for letter in found if letter.letter_id.startswith(start)]
+        if len(matching) != 1 or not start:
+            what = f"{len(matching)} dead letters begin" if matching else "no dead letter begins"
+            raise ConfigError(f"{what} with {start!r}: `counterpoise dlq list` shows their ids")
+        chosen.extend(matching)
+    return chosen
+
+
+def _kind_of(letter: StoredLetter, settings: Settings) -> str:
+    """The kind of event that the letter's topic carries; ConfigError for a topic that is none of this dataset's.
+
+    A letter of a topic without such events is a whole message, which goes again as it is.
+    """
+    from counterpoise.contracts.blocks import BLOCK_KIND
+    from counterpoise.contracts.releases import RELEASE_KIND
+    from counterpoise.contracts.scores import SCORE_KIND
+    from counterpoise.contracts.topics import BLOCKS, EDGE_AI, SCORES, TOPICS
+
+    kinds = {BLOCKS.name: BLOCK_KIND, EDGE_AI.name: RELEASE_KIND, SCORES.name: SCORE_KIND}
+    for topic in TOPICS:
+        if topic.full_name(settings.dataset) == letter.topic:
+            return kinds.get(topic.name, "")
+    raise ConfigError(
+        f"letter {letter.letter_id} came from topic {letter.topic!r}, which is none of dataset {settings.dataset!r}"
+    )
+
+
+def _why_not(letter: StoredLetter) -> str | None:
+    """Why a letter cannot be sent again; None where it can."""
+    if letter.topic.startswith(SOURCE_PREFIX):
+        return (
+            f"it never came to Kafka: mend the source {letter.topic.removeprefix(SOURCE_PREFIX)!r}; a block that is missing is "
+            "asked of it until it comes"
+        )
+    if letter.truncated:
+        return f"only {len(letter.payload)} of its {letter.payload_bytes} bytes were kept: let its source send it again"
+    return None
+
+
+def _place(letter: StoredLetter) -> str:
+    if letter.partition < 0:
+        return ""
+    event = "" if letter.event_index < 0 else f" #{letter.event_index}"
+    return f"{letter.partition}:{letter.offset}{event}"
+
+
+def _fields(letter: StoredLetter) -> dict[str, Any]:
+    return {
+        "letter_id": letter.letter_id,
+        "service": letter.service,
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "event_index": letter.event_index,
+        "key": letter.key,
+        "payload_bytes": letter.payload_bytes,
+        "payload_sha256": letter.payload_sha256,
+        "truncated": letter.truncated,
+        "seen_at": letter.seen_at.isoformat(),
+        "replayed_at": letter.replayed_at.isoformat() if letter.replayed_at else None,
+    }
+
+
+def _print_json(document: Any) -> None:
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=1))

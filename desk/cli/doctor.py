@@ -1,0 +1,47 @@
+"""`counterpoise doctor`: check this machine, the settings and every connection; exit code 1 where something cannot work."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from counterpoise.errors import ConfigError
+
+_COLOURS = {"ok": "green", "warning": "yellow", "problem": "red", "skipped": "dim"}
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Leave out what asks the network.")] = False,
+) -> None:
+    """Check Python, platform, engines, ports, disk, settings, Kafka, ClickHouse, Slack's settings, the block source and the clock.
+
+    Exit code 0 where everything can work, 1 where something cannot. Secrets are looked for and never shown.
+    """
+    from counterpoise.settings.model import Settings
+    from desk.supervise.preflight import PreflightResult, examine
+
+    try:
+        settings = Settings.load()
+        findings = [
+            PreflightResult("settings", "ok", f"dataset {settings.dataset} ({settings.dataset_kind})"),
+            *examine(settings, offline=offline),
+        ]
+    except ConfigError as error:
+        findings = [PreflightResult("settings", "problem", str(error))]
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
+    else:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for column in ("check", "", "what"):
+            table.add_column(column, overflow="fold")
+        for finding in findings:
+            table.add_row(finding.check, Text(finding.verdict, _COLOURS[finding.verdict]), Text(finding.said))
+        Console().print(table)
+    raise typer.Exit(1 if any(finding.verdict == "problem" for finding in findings) else 0)

@@ -1,0 +1,49 @@
+"""`counterpoise up` and `down`: the embedded engines."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, KAFKA_PORT
+
+
+def up(
+    kafka_port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help=f"{KAFKA_PORT} unless given; 0 takes a free one.")
+    ] = None,
+    clickhouse_port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help=f"Native protocol: {CLICKHOUSE_PORT} unless given.")
+    ] = None,
+    http_port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help=f"HTTP: {CLICKHOUSE_HTTP_PORT} unless given.")
+    ] = None,
+) -> None:
+    """Start the embedded Kafka and ClickHouse on loopback, where they do not run yet, and leave them running."""
+    from counterpoise.settings.model import Settings
+    from engines.stack import Ports
+    from engines.stack import up as start_engines
+
+    settings = Settings.load()
+    state_dir = settings.state_dir.absolute()
+    endpoints, started = start_engines(state_dir, Ports(kafka_port, clickhouse_port, http_port))
+    for name, where in (
+        ("kafka", endpoints.kafka),
+        (
+            "clickhouse",
+            f"{endpoints.clickhouse_host}:{endpoints.clickhouse_port}, HTTP {endpoints.clickhouse_http_port}",
+        ),
+    ):
+        typer.echo(f"{name:<11}{'started' if name in started else 'already runs'} on {where}")
+    typer.echo(f"passwords  user default: {endpoints.clickhouse_password_file}")
+    typer.echo(f"           user reader (read-only): {endpoints.clickhouse_reader_password_file}")
+
+
+def down() -> None:
+    """Stop the embedded engines. ClickHouse keeps its data; the embedded Kafka forgets its topics (ingest fills them again)."""
+    from counterpoise.settings.model import Settings
+    from engines.stack import down as stop_engines
+
+    stopped = stop_engines(Settings.load().state_dir.absolute())
+    typer.echo(f"stopped {' and '.join(stopped)}" if stopped else "no embedded engines run here")

@@ -1,0 +1,174 @@
+"""What a replay shows while it runs: the window that ends in the newest scored block, and alerts as they fire and clear."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from counterpoise.clickhouse.client import ClickHouse
+
+WINDOW_BLOCKS = 1008
+BAR_CELLS = 32
+PLAIN_STEPS = 25
+"""Without a terminal, one line is printed every so many parts of the way."""
+
+_LATEST = """
+    SELECT height, time, n, unknown, top4_share, top4_share_low, top4_share_high, hhi_10000, effective_pools_d2, nakamoto_half,
+           p_top4_above_75, leaders
+    FROM latest_concentration
+    WHERE view = 'raw' AND window_blocks = {window:UInt16}
+"""
+
+_EVENTS = """
+    SELECT alert_id, sequence, event_time, state, rule_id, height, value, interval_low, interval_high, threshold, summary
+    FROM alert_events
+    WHERE state IN ('firing', 'resolved', 'retracted')
+    ORDER BY event_time, alert_id, sequence
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LineMoment:
+    """The newest scored window."""
+
+    height: int
+    time: datetime
+    n: int
+    unknown: int
+    top4_share: float
+    top4_low: float
+    top4_high: float
+    hhi_points: float
+    effective_pools: float
+    nakamoto_half: int
+    """0 where all known pools together have no majority."""
+    p_above: float
+    leaders: Sequence[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertLine:
+    """One transition that a desk is told of."""
+
+    key: tuple[str, int]
+    time: datetime
+    state: str
+    rule_id: str
+    height: int | None
+    value: float | None
+    low: float | None
+    high: float | None
+    threshold: float | None
+    summary: str
+
+    def text(self) -> Text:
+        """One line for a terminal."""
+        style = {"firing": "bold red", "resolved": "bold green"}.get(self.state, "yellow")
+        word = {"firing": "FIRING", "resolved": "CLEARED", "retracted": "RETRACTED"}[self.state]
+        line = Text.assemble((f"{self.time:%Y-%m-%d %H:%M}", "dim"), "  ", (f"{word:<9}", style), f" {self.rule_id}")
+        if self.value is not None:
+            line.append(f"  {self.value:.2%}")
+            if self.low is not None and self.high is not None:
+                line.append(f" [{self.low:.1%}, {self.high:.1%}]", "dim")
+            if self.threshold is not None and self.state == "firing":
+                line.append(f"  line {self.threshold:.0%}")
+        if self.height is not None:
+            line.append(f"  height {self.height}", "dim")
+        return line
+
+
+def latest_moment(clickhouse: ClickHouse) -> LineMoment | None:
+    """The newest window of WINDOW_BLOCKS, or None before the first score."""
+    rows = clickhouse.query(_LATEST, {"window": WINDOW_BLOCKS})
+    return LineMoment(*rows[0]) if rows else None
+
+
+def alert_lines(clickhouse: ClickHouse) -> list[AlertLine]:
+    """Every transition so far that a desk is told of, by event time."""
+    return [AlertLine((row[0], row[1]), *row[2:]) for row in clickhouse.query(_EVENTS)]
+
+
+class LineView:
+    """Draws in place on a terminal, in plain lines elsewhere."""
+
+    def __init__(self, console: Console, first_height: int, last_height: int) -> None:
+        self._console = console
+        self._first = first_height
+        self._last = max(last_height, first_height + 1)
+        self._live = Live(console=console, refresh_per_second=8, transient=False) if console.is_terminal else None
+        self._alerts: list[AlertLine] = []
+        self._seen: set[tuple[Any, ...]] = set()
+        self._step = -1
+        self._unprinted: list[tuple[int, Text]] = []
+
+    def __enter__(self) -> LineView:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def update(self, moment: LineMoment | None, alerts: Sequence[AlertLine], judged_height: int) -> None:
+        """Show the newest state; alerts that were shown before are not repeated.
+
+        Plain lines come in the order of their heights, so one waits until the alerter has judged its height (`judged_height`).
+        """
+        new = [line for line in alerts if line.key not in self._seen]
+        self._seen.update(line.key for line in new)
+        self._alerts += new
+        if self._live is not None:
+            self._live.update(self._panel(moment))
+            return
+        self._unprinted += [(line.height or 0, line.text()) for line in new]
+        if moment is not None:
+            step = (moment.height - self._first) * PLAIN_STEPS // (self._last - self._first)
+            if step != self._step:
+                self._step = step
+                self._unprinted.append((moment.height, self._plain(moment)))
+        self._unprinted.sort(key=lambda line: line[0])
+        while self._unprinted and self._unprinted[0][0] <= judged_height:
+            self._console.print(self._unprinted.pop(0)[1], soft_wrap=True)
+
+    def _plain(self, m: LineMoment) -> Text:
+        leaders = ", ".join(f"{pool} {count / m.n:.0%}" for pool, count in m.leaders[:4])
+        return Text(
+            f"{m.time:%Y-%m-%d}  height {m.height}  top-4 {m.top4_share:.1%} [{m.top4_low:.1%}, {m.top4_high:.1%}]  "
+            f"HHI {m.hhi_points:.0f}  Nakamoto {m.nakamoto_half or '–'}  {leaders}"
+        )
+
+    def _panel(self, m: LineMoment | None) -> RenderableType:
+        if m is None:
+            return Panel(Text("starting: Kafka, ClickHouse, streams, alerts …", style="dim"), title="counterpoise")
+        head = Table.grid(padding=(0, 3))
+        head.add_row(
+            Text(f"{m.time:%Y-%m-%d %H:%M} UTC", style="bold"),
+            f"height {m.height}",
+            f"window {m.n} blocks",
+            f"unknown {m.unknown / m.n:.1%}",
+        )
+        share = Text.assemble(
+            "top-4 share ",
+            (f"{m.top4_share:.1%}", "bold red" if m.top4_share > 0.75 else "bold"),
+            (f" [{m.top4_low:.1%}, {m.top4_high:.1%}]", "dim"),
+            f"   P(> 75 %) {m.p_above:.2f}   HHI {m.hhi_points:.0f}   effective pools {m.effective_pools:.2f}   "
+            f"Nakamoto {m.nakamoto_half or '–'}",
+        )
+        pools = Table.grid(padding=(0, 2))
+        for pool, count in m.leaders:
+            pools.add_row(pool, Text("█" * round(BAR_CELLS * count / m.n), style="cyan"), f"{count / m.n:.1%}")
+        progress = ProgressBar(total=self._last - self._first, completed=m.height - self._first, width=60)
+        alerts = [line.text() for line in self._alerts[-8:]] or [Text("no alert yet", style="dim")]
+        return Panel(
+            Group(head, share, "", pools, "", progress, "", *alerts), title="counterpoise", subtitle="Ctrl-C stops"
+        )

@@ -1,0 +1,41 @@
+"""`counterpoise migrate`: make or update the dataset's database and topics."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def migrate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit 1 where the database lacks a migration.")
+    ] = False,
+    clickhouse_only: Annotated[bool, typer.Option("--clickhouse-only", help="Leave Kafka alone.")] = False,
+) -> None:
+    """Make or update the dataset's tables, views and topics. Running it again, or twice at once, does no harm."""
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.migrations import migrate as migrate_database
+    from counterpoise.clickhouse.migrations import pending
+    from counterpoise.kafka.topics import ensure_topics
+    from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+    from counterpoise.settings.model import Settings
+
+    settings = Settings.load()
+    target = clickhouse_target(settings)
+    if check:
+        with connect(target, settings.dataset) as clickhouse:
+            missing = pending(clickhouse)
+        for title in missing:
+            typer.echo(f"missing  {title}")
+        typer.echo(f"{settings.dataset}: {f'{len(missing)} to apply' if missing else 'up to date'}")
+        raise typer.Exit(1 if missing else 0)
+    applied = migrate_database(target, settings.dataset_of)
+    for title in applied:
+        typer.echo(f"applied  {title}")
+    created: tuple[str, ...] = ()
+    if not clickhouse_only:
+        created = ensure_topics(kafka_bootstrap(settings), settings.dataset, settings.kafka.replication_factor)
+        for name in created:
+            typer.echo(f"created  topic {name}")
+    typer.echo(f"{settings.dataset} ({settings.dataset_kind}): {'ready' if applied or created else 'nothing to do'}")

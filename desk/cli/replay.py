@@ -1,0 +1,174 @@
+"""`counterpoise replay` and `counterpoise backfill`: blocks of the past, from a file or from the configured source."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from counterpoise.errors import ConfigError
+from counterpoise.runtime.clock import SystemClock
+
+if TYPE_CHECKING:
+    from ingest.blocks.backfill import ReplayReport
+
+REPLAY_DATASET = "replay"
+
+FromHeight = Annotated[int | None, typer.Option("--from-height", min=0, help="First height.", metavar="N")]
+ToHeight = Annotated[int | None, typer.Option("--to-height", min=0, help="Last height.", metavar="N")]
+
+
+def replay(
+    blocks: Annotated[
+        str, typer.Option("--blocks", help="A .parquet, .csv or .jsonl file, or the word figures.", metavar="FILE")
+    ],
+    speed: Annotated[
+        float, typer.Option("--speed", min=0.0, help="Times real time; 0 is flat out.", metavar="N")
+    ] = 0.0,
+    from_height: FromHeight = None,
+    to_height: ToHeight = None,
+    goes_on: Annotated[
+        bool, typer.Option("--continue", help="Go on where the dataset ends, instead of making it anew.")
+    ] = False,
+) -> None:
+    """Send a file of blocks through Kafka, Faust and ClickHouse, into a dataset of its own, with alerts on the console.
+
+    The file has columns height, time and pool, or coinbase evidence (docs/sources.md). The dataset is `replay` unless --dataset names
+    another; it is emptied first unless --continue is given. A live dataset is refused.
+    """
+    from counterpoise.settings.model import Settings
+    from desk.cli.replay_line import replay_line
+    from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
+    from ingest.blocks.backfill import height_range
+    from ingest.blocks.sources.block_sources import FIGURES, replay_source
+
+    os.environ.setdefault("COUNTERPOISE_DATASET", REPLAY_DATASET)
+    os.environ.setdefault("COUNTERPOISE_DATASET_KIND", "simulated" if blocks == FIGURES else "historical")
+    os.environ.setdefault("COUNTERPOISE_ALERTS__NOTIFIER", "console")
+    os.environ.setdefault("COUNTERPOISE_STREAMS__TAKE_MESSAGES", BACKFILL_TAKE_MESSAGES)
+    settings = Settings.load()
+    source = replay_source(settings, blocks, SystemClock())
+    first, last = height_range(source, from_height, to_height)
+    console = Console(highlight=False)
+    console.print(
+        f"[bold]counterpoise replay[/]: {blocks}, heights {first:,} to {last:,}, into dataset {settings.dataset}"
+    )
+    with sole_replay(settings), engines(settings):
+        if not goes_on:
+            start_afresh(settings)
+        report = replay_line(
+            settings,
+            blocks,
+            console,
+            speed=speed,
+            first_height=first,
+            last_height=last,
+            from_height=from_height,
+            to_height=to_height,
+        )
+    fired = sum(line.state == "firing" for line in report.alerts)
+    cleared = sum(line.state == "resolved" for line in report.alerts)
+    console.print(
+        f"\n[bold]{report.replay.blocks:,} blocks[/] in {report.seconds:.1f} s; [bold]{fired} alerts fired, {cleared} cleared[/]."
+    )
+
+
+def backfill(
+    from_height: FromHeight = None,
+    from_date: Annotated[
+        datetime | None,
+        typer.Option("--from-date", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="First day (UTC).", metavar="DATE"),
+    ] = None,
+    to_height: ToHeight = None,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until ClickHouse holds the last block.")] = True,
+) -> None:
+    """Fetch past blocks from the configured source (bitcoind, mempool) into Kafka, with a progress bar.
+
+    `counterpoise run streams` must run for them to reach ClickHouse. What the dataset holds is not fetched again; blocks
+    before its first one cannot be added: fill another dataset.
+    """
+    if (from_height is None) == (from_date is None):
+        raise ConfigError("backfill needs a beginning: give either --from-height or --from-date")
+    from counterpoise.runtime.logs import configure_logging
+    from counterpoise.runtime.status import ServiceStatus
+    from counterpoise.settings.model import Settings
+    from ingest.blocks.backfill import run_backfill
+    from ingest.blocks.sources.block_sources import SOURCES
+
+    settings = Settings.load()
+    configure_logging(settings.log_format, settings.log_level, service="backfill")
+    clock = SystemClock()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    console = Console(stderr=True, highlight=False)
+    with ServiceStatus("backfill", settings.run_dir, clock) as status, _Bars(console) as bars:
+        report = run_backfill(
+            settings,
+            SOURCES[settings.ingest.source](settings, clock),
+            stop=stop,
+            status=status,
+            clock=clock,
+            on_progress=bars.published,
+            on_stored=bars.stored,
+            from_height=from_height,
+            from_time=None if from_date is None else int(from_date.replace(tzinfo=UTC).timestamp()),
+            to_height=to_height,
+            wait_until_stored=wait,
+        )
+    console.print(_sentence(report))
+    if not report.complete:
+        raise typer.Exit(130)
+
+
+def _sentence(report: ReplayReport) -> str:
+    end = "" if report.complete else ": stopped before the end; the same command goes on"
+    letters = f", {report.dead_letters} dead letters" if report.dead_letters else ""
+    return (
+        f"{report.blocks:,} blocks of heights {report.first_height:,} to {report.last_height:,} from {report.source} in "
+        f"{report.total_seconds:.1f} s{letters}{end}"
+    )
+
+
+class _Bars:
+    """Two bars: what Kafka got, and what ClickHouse holds."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:<18}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._first: int | None = None
+        self._last = 0
+        self._published: TaskID | None = None
+        self._stored: TaskID | None = None
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def published(self, height: int, last_height: int) -> None:
+        """Kafka has the blocks up to `height`."""
+        if self._first is None or self._published is None:
+            self._first, self._last = height, last_height
+            self._published = self._progress.add_task("sent to Kafka", total=last_height - height + 1)
+        self._progress.update(self._published, completed=height - self._first + 1)
+
+    def stored(self, height: int) -> None:
+        """ClickHouse has the blocks up to `height`."""
+        first = self._first if self._first is not None else height
+        if self._stored is None:
+            self._stored = self._progress.add_task("held in ClickHouse", total=max(1, self._last - first + 1))
+        self._progress.update(self._stored, completed=max(0, min(height, self._last) - first + 1))

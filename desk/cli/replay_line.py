@@ -1,0 +1,138 @@
+"""Replay a source through the whole line, shown as it goes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.errors import RetryableError
+from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.logs import configure_logging
+from counterpoise.runtime.status import ServiceStatus
+from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.model import Settings
+from desk.cli.line_view import AlertLine, LineMoment, LineView, alert_lines, latest_moment
+from desk.cli.whole_line import Services
+from ingest.blocks.replay_job import ReplayReport, run_replay
+
+POLL_SECONDS = 0.25
+ALERTS_PATIENCE_SECONDS = 120.0
+
+_ALERTS_AT = "SELECT count(), min(height) FROM alert_state_log FINAL WHERE chain = {chain:String}"
+
+
+@dataclass(frozen=True, slots=True)
+class LineReport:
+    """How it ended. `seconds` run from the first block published to the last alert decided."""
+
+    replay: ReplayReport
+    moment: LineMoment | None
+    alerts: list[AlertLine]
+    seconds: float
+
+
+def replay_line(
+    settings: Settings,
+    source: Path | str,
+    console: Console,
+    *,
+    speed: float,
+    first_height: int,
+    last_height: int,
+    from_height: int | None = None,
+    to_height: int | None = None,
+    after: Callable[[], object] | None = None,
+) -> LineReport:
+    """Run ingest here and streams and alerts beside it, until the alerter has judged the last block and `after` has returned.
+
+    Raises what stopped a service, and RetryableError where the alerter does not come to an end.
+    """
+    stop = threading.Event()
+    clock = SystemClock()
+    began = time.monotonic()
+    log_file = settings.run_dir / "services.log"
+    with (
+        _logging_to(settings, settings.run_dir / "replay.log"),
+        Services(settings, log_file) as services,
+        ServiceStatus("ingest", settings.run_dir, clock) as status,
+        connect(clickhouse_target(settings), settings.dataset) as clickhouse,
+        ThreadPoolExecutor(1, thread_name_prefix="replay") as pool,
+        LineView(console, first_height, last_height) as view,
+    ):
+        replay = pool.submit(
+            run_replay,
+            settings,
+            source,
+            stop=stop,
+            status=status,
+            speed=speed,
+            from_height=from_height,
+            to_height=to_height,
+        )
+        try:
+            chain = settings.ingest.chain
+            _show_until(lambda: replay.done() or services.failure is not None, clickhouse, chain, view)
+            if services.failure is not None:
+                raise services.failure
+            report = replay.result()
+            deadline = time.monotonic() + ALERTS_PATIENCE_SECONDS
+            _show_until(
+                lambda: (
+                    alerts_reached(clickhouse, chain, report.last_height)
+                    or services.failure is not None
+                    or time.monotonic() > deadline
+                ),
+                clickhouse,
+                chain,
+                view,
+            )
+            if services.failure is not None:
+                raise services.failure
+            if not alerts_reached(clickhouse, chain, report.last_height):
+                raise RetryableError(f"the alerter did not reach height {report.last_height}: see {log_file}")
+            seconds = time.monotonic() - began
+            if after is not None:
+                after()
+        finally:
+            stop.set()
+        moment, alerts = latest_moment(clickhouse), alert_lines(clickhouse)
+        view.update(moment, alerts, report.last_height)
+    return LineReport(report, moment, alerts, seconds)
+
+
+@contextmanager
+def _logging_to(settings: Settings, file: Path) -> Iterator[None]:
+    """Log warnings of this process to a file: a line on the terminal would tear the view apart."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", encoding="utf-8") as stream:
+        configure_logging(settings.log_format, "warning", service="replay", stream=stream)
+        try:
+            yield
+        finally:
+            configure_logging(settings.log_format, "warning", service="replay")
+
+
+def _show_until(done: Callable[[], bool], clickhouse: ClickHouse, chain: str, view: LineView) -> None:
+    while not done():
+        judged = judged_height(clickhouse, chain)  # first: all that is told up to there is among the lines
+        view.update(latest_moment(clickhouse), alert_lines(clickhouse), judged)
+        time.sleep(POLL_SECONDS)
+
+
+def alerts_reached(clickhouse: ClickHouse, chain: str, height: int) -> bool:
+    """Whether every rule of the chain has judged this height."""
+    return judged_height(clickhouse, chain) >= height
+
+
+def judged_height(clickhouse: ClickHouse, chain: str) -> int:
+    """The height up to which every rule of the chain has judged; −1 before the first."""
+    [(rules, lowest)] = clickhouse.query(_ALERTS_AT, {"chain": chain})
+    return int(lowest) if rules else -1

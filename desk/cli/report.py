@@ -1,0 +1,117 @@
+"""`counterpoise report`: what the dataset says, as one HTML file to look at, print and send."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from counterpoise.errors import ConfigError
+from desk.cli.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from counterpoise.clickhouse.client import ClickHouse
+    from counterpoise.settings.model import Settings
+    from desk.report.model import Line, Report
+
+TOP_POOLS: Final = 4
+_LENGTH: Final = re.compile(r"([1-9]\d{0,4})([dwy])")
+_DAYS: Final = {"d": 1, "w": 7, "y": 365}
+
+
+def report(
+    *,
+    out: Annotated[Path, typer.Option("--out", help="Write to this file, whole or not at all.", dir_okay=False)] = Path(
+        "report.html"
+    ),
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            help="Leave out what is older: a day (2025-01-01), or 90d, 12w, 2y before the newest block.",
+            metavar="WHEN",
+        ),
+    ] = None,
+) -> None:
+    """Write one HTML file: where mining and AI compute stand, how they came there, which alerts fired.
+
+    It needs no network and no script to be read, prints, and follows light or dark. Under each plot are its numbers and its SQL.
+    """
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.settings.endpoints import clickhouse_target
+    from counterpoise.settings.model import Settings
+
+    start = parse_since(since)
+    settings = Settings.load()
+    with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
+        written = write_report(settings, clickhouse, out, start)
+    typer.echo(written)
+    if show:
+        typer.launch(written.as_uri())
+
+
+def write_report(settings: Settings, clickhouse: ClickHouse, out: Path, since: date | timedelta | None = None) -> Path:
+    """Gather, draw and write; the absolute path of the file. ConfigError where it cannot be written."""
+    from desk.report.page import render
+
+    page = render(gather_report(settings, clickhouse, since))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{str(out)!r} cannot be written: {error.strerror}") from None
+    with whole_file(out) as partial:
+        partial.write_text(page, encoding="utf-8")
+    return out.absolute()
+
+
+def gather_report(settings: Settings, clickhouse: ClickHouse, since: date | timedelta | None = None) -> Report:
+    """What the settings' dataset says, with the line of its rules."""
+    from counterpoise.runtime.clock import SystemClock
+    from desk.report.gather import gather
+
+    marks = clickhouse.query("SELECT kind FROM datasets")
+    return gather(
+        clickhouse,
+        dataset=settings.dataset,
+        kind=marks[0][0] if marks else settings.dataset_kind,
+        chain=settings.ingest.chain,
+        made_at=datetime.fromtimestamp(SystemClock().now(), UTC),
+        line=_line(settings),
+        since=since,
+    )
+
+
+def parse_since(given: str | None) -> date | timedelta | None:
+    """A day, or a length of time; ConfigError for anything else.
+
+    >>> parse_since("2025-01-01"), parse_since("12w")
+    (datetime.date(2025, 1, 1), datetime.timedelta(days=84))
+    """
+    if given is None:
+        return None
+    if match := _LENGTH.fullmatch(given):
+        return timedelta(days=int(match[1]) * _DAYS[match[2]])
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        raise ConfigError(f"--since takes a day such as 2025-01-01, or 90d, 12w or 2y, not {given!r}") from None
+
+
+def _line(settings: Settings) -> Line | None:
+    """The first rule on the share of the four largest pools that is switched on."""
+    from alerts.rules.top_share import TopShareRule
+    from alerts.rules_file import load_rules
+    from desk.report.model import Line
+
+    for rule in load_rules(settings.alerts.rules_file):
+        if not isinstance(rule, TopShareRule) or not rule.enabled:
+            continue
+        if rule.k == TOP_POOLS and rule.chain == settings.ingest.chain:
+            return Line(
+                rule.id, rule.title, rule.view, rule.window_blocks, rule.above, rule.clear_below, rule.for_blocks
+            )
+    return None

@@ -1,0 +1,254 @@
+"""A result of ClickHouse as a table, Markdown, CSV, JSON, JSON lines or Parquet, on the terminal or in a file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import typer
+
+from counterpoise.errors import ConfigError
+from desk.cli.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from counterpoise.clickhouse.client import Names
+    from counterpoise.clickhouse.type_names import TypeName
+
+TABLE_ROWS = 100
+"""Rows of a table that are printed unless a limit is given; the other formats print all."""
+
+SIGNIFICANT_DIGITS = 6
+PIPE_WIDTH = 200
+"""Characters that a table may be wide where no terminal says; a wider one is turned, with rows as columns."""
+
+Blocks = Iterator[tuple["Names", list[Any]]]
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+_FOR_PEOPLE = frozenset({Format.TABLE, Format.MARKDOWN})
+_BY_SUFFIX = {
+    ".csv": Format.CSV,
+    ".json": Format.JSON,
+    ".jsonl": Format.JSONL,
+    ".ndjson": Format.JSONL,
+    ".parquet": Format.PARQUET,
+    ".md": Format.MARKDOWN,
+    ".txt": Format.TABLE,
+}
+
+
+def format_of(given: Format | None, out: Path | None) -> Format:
+    """The format: as given, else by the file's name, else a table. ConfigError where the name says nothing."""
+    if given is not None:
+        return given
+    if out is None or (out.exists() and not out.is_file()):
+        return Format.TABLE
+    try:
+        return _BY_SUFFIX[out.suffix.lower()]
+    except KeyError:
+        raise ConfigError(
+            f"--out {str(out)!r}: its name does not say which format it is to have; add --format ({', '.join(Format)})"
+        ) from None
+
+
+def write_result(blocks: Blocks, output: Format, out: Path | None, max_rows: int | None) -> None:
+    """Write every block to `out`, or to standard output. A file appears when it is whole; if anything fails it stays as it was.
+
+    `max_rows`: None is all, of a table on standard output the first 100; 0 is all.
+    """
+    if max_rows is None and output is Format.TABLE and out is None:
+        max_rows = TABLE_ROWS
+    limited = _limited(blocks, max_rows or None)
+    if out is None:
+        if output is Format.PARQUET:
+            if sys.stdout.isatty():
+                raise ConfigError("Parquet is not for a terminal: add --out FILE, or send it on with | or >")
+            _write_parquet(limited, sys.stdout.buffer)
+        else:
+            _write_text(limited, output, sys.stdout)
+        return
+    with whole_file(out) as partial:
+        if output is Format.PARQUET:
+            with partial.open("wb") as raw:
+                _write_parquet(limited, raw)
+        else:
+            with partial.open("w", encoding="utf-8", newline="") as file:
+                _write_text(limited, output, file)
+
+
+def _write_text(blocks: Blocks, output: Format, file: IO[str]) -> None:
+    match output:
+        case Format.CSV:
+            _write_csv(blocks, file)
+        case Format.JSON:
+            _write_json(blocks, file)
+        case Format.JSONL:
+            _write_json_lines(blocks, file)
+        case Format.MARKDOWN:
+            _write_markdown(blocks, file)
+        case _:
+            _write_table(blocks, file)
+
+
+def _limited(blocks: Blocks, limit: int | None) -> Blocks:
+    """At most `limit` rows, with a note on standard error where there were more."""
+    rows = 0
+    for heads, columns in blocks:
+        here = len(columns[0]) if columns else 0
+        if limit is not None and rows + here > limit:
+            yield heads, [column[: limit - rows] for column in columns]
+            typer.echo(f"(the first {limit} rows; --max-rows 0 shows all)", err=True)
+            return
+        rows += here
+        yield heads, columns
+
+
+def _rows(blocks: Blocks) -> tuple[Names, list[TypeName], Iterator[tuple[Any, ...]]]:
+    """The columns' names and types, and the rows. A statement without a result has no columns."""
+    from counterpoise.clickhouse.type_names import parse_type
+
+    heads, first = next(blocks, ([], []))
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        yield from zip(*first, strict=True)
+        for _, columns in blocks:
+            yield from zip(*columns, strict=True)
+
+    return heads, [parse_type(spec) for _, spec in heads], rows()
+
+
+def _cells(kinds: list[TypeName], rows: Iterator[tuple[Any, ...]]) -> list[list[str]]:
+    """Rows for people: floats of six digits, lists in words, times without T and Z."""
+    from counterpoise.clickhouse.values import plain_text
+
+    return [
+        [plain_text(kind, value, digits=SIGNIFICANT_DIGITS) for kind, value in zip(kinds, row, strict=True)]
+        for row in rows
+    ]
+
+
+def _is_numeric(kind: TypeName) -> bool:
+    return kind.bare.name.startswith(("UInt", "Int", "Float", "Decimal"))
+
+
+def _write_csv(blocks: Blocks, file: IO[str]) -> None:
+    from counterpoise.clickhouse.values import plain_text
+
+    heads, kinds, rows = _rows(blocks)
+    writer = csv.writer(file, lineterminator="\n")
+    if heads:
+        writer.writerow([name for name, _ in heads])
+    for row in rows:
+        writer.writerow([plain_text(kind, value) for kind, value in zip(kinds, row, strict=True)])
+
+
+def _documents(blocks: Blocks) -> Iterator[str]:
+    from counterpoise.clickhouse.values import json_value
+
+    heads, kinds, rows = _rows(blocks)
+    for row in rows:
+        document = {name: json_value(kind, value) for (name, _), kind, value in zip(heads, kinds, row, strict=True)}
+        yield json.dumps(document, ensure_ascii=False, allow_nan=False)
+
+
+def _write_json(blocks: Blocks, file: IO[str]) -> None:
+    """An array with an object a row, one a line."""
+    file.write("[")
+    for place, document in enumerate(_documents(blocks)):
+        file.write(",\n" if place else "\n")
+        file.write(document)
+    file.write("\n]\n")
+
+
+def _write_json_lines(blocks: Blocks, file: IO[str]) -> None:
+    for document in _documents(blocks):
+        file.write(document + "\n")
+
+
+def _write_markdown(blocks: Blocks, file: IO[str]) -> None:
+    heads, kinds, rows = _rows(blocks)
+    if not heads:
+        return
+    lines = [
+        [name for name, _ in heads],
+        ["---:" if _is_numeric(kind) else "---" for kind in kinds],
+        *_cells(kinds, rows),
+    ]
+    for line in lines:
+        file.write("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |\n")
+
+
+def _write_table(blocks: Blocks, file: IO[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    heads, kinds, rows = _rows(blocks)
+    if not heads:
+        return
+    cells = _cells(kinds, rows)
+    widths = [max(len(name), *(len(row[at]) for row in cells), 0) for at, (name, _) in enumerate(heads)]
+    natural = sum(width + 3 for width in widths) + 1
+    room = Console(file=file).width if file.isatty() else PIPE_WIDTH
+    console = Console(file=file, width=max(natural, room), highlight=False, markup=False, emoji=False, soft_wrap=True)
+    if natural > room:
+        for line in _turned([name for name, _ in heads], cells, room):
+            console.print(line)
+    else:
+        table = Table()
+        for (name, _), kind in zip(heads, kinds, strict=True):
+            table.add_column(Text(name), justify="right" if _is_numeric(kind) else "left", no_wrap=True)
+        for row in cells:
+            table.add_row(*(Text(cell) for cell in row))
+        console.print(table)
+    console.print(f"{len(cells)} {'row' if len(cells) == 1 else 'rows'}")
+
+
+def _turned(names: list[str], rows: list[list[str]], room: int) -> Iterator[str]:
+    """Rows as columns: a line for each name, with as many rows beside each other as `room` characters hold, at least one."""
+    margin = max(len(name) for name in names)
+    widths = [max(len(f"row {number}"), *(len(cell) for cell in row)) for number, row in enumerate(rows, 1)]
+    first = 0
+    while first < len(rows):
+        last, wide = first + 1, margin + 2 + widths[first]
+        while last < len(rows) and wide + 2 + widths[last] <= room:
+            wide += 2 + widths[last]
+            last += 1
+        beside = range(first, last)
+        lines = [("-" * margin, [f"row {at + 1}" for at in beside])]
+        lines += [(name, [rows[at][place] for at in beside]) for place, name in enumerate(names)]
+        for name, parts in lines:
+            padded = [part.ljust(widths[at]) for at, part in zip(beside, parts, strict=True)]
+            yield f"{name:<{margin}}  {'  '.join(padded)}".rstrip()
+        first = last
+
+
+def _write_parquet(blocks: Blocks, file: IO[bytes]) -> None:
+    import pyarrow.parquet as pq
+
+    from counterpoise.clickhouse.values import arrow_batch, arrow_schema
+
+    heads, first = next(blocks, ([], []))
+    if not heads:
+        raise ConfigError("the statement has no result to write")
+    with pq.ParquetWriter(file, arrow_schema(heads), compression="zstd") as writer:
+        if first and len(first[0]):
+            writer.write_batch(arrow_batch(heads, first))
+        for _, columns in blocks:
+            if columns:
+                writer.write_batch(arrow_batch(heads, columns))

@@ -1,0 +1,240 @@
+"""The root of the command line: its commands, the options that all of them share, and what an error becomes.
+
+Exit codes: 0 done, 1 a bug (with traceback) or an unhealthy answer, 2 a mistake in a setting or an argument (one line), 3 something
+that is needed does not answer (one line), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import typer
+import typer.main
+
+from counterpoise.errors import ConfigError, RetryableError
+from desk.cli.lazy_group import CommandEntry, LazyGroup
+
+EXIT_CONFIG = 2
+EXIT_RETRY = 3
+EXIT_INTERRUPTED = 130
+
+_START, _LINE, _DATA = "Start here", "The line", "Data and alerts"
+
+ENTRIES: dict[str, CommandEntry] = {
+    "demo": CommandEntry(
+        "desk.cli.demo:demo",
+        "Watch the whole line at work on real counts per 144 blocks.",
+        _START,
+        ("counterpoise demo", "counterpoise --state-dir /tmp/demo demo --speed 500000"),
+    ),
+    "doctor": CommandEntry(
+        "desk.cli.doctor:doctor",
+        "Check this machine, the settings and every connection.",
+        _START,
+        ("counterpoise doctor", "counterpoise doctor --json --offline"),
+    ),
+    "up": CommandEntry(
+        "desk.cli.engines:up",
+        "Start the embedded Kafka and ClickHouse.",
+        _START,
+        ("counterpoise up", "counterpoise up --kafka-port 0 --clickhouse-port 0 --http-port 0"),
+    ),
+    "down": CommandEntry(
+        "desk.cli.engines:down", "Stop the embedded Kafka and ClickHouse.", _START, ("counterpoise down",)
+    ),
+    "migrate": CommandEntry(
+        "desk.cli.migrate:migrate",
+        "Make or update the dataset's tables, views and topics.",
+        _LINE,
+        ("counterpoise migrate", "counterpoise migrate --check", "counterpoise --dataset signet migrate"),
+    ),
+    "run": CommandEntry(
+        "desk.cli.run:run",
+        "Run ingest, market, streams, alerts, or all of them, supervised.",
+        _LINE,
+        (
+            "counterpoise run all",
+            "counterpoise run streams",
+            "counterpoise --dataset signet --log-level debug run ingest",
+        ),
+    ),
+    "status": CommandEntry(
+        "desk.cli.status:status",
+        "Engines, services, lag, last block: is it well?",
+        _LINE,
+        ("counterpoise status", "counterpoise status --watch", "counterpoise status --json | jq .services"),
+    ),
+    "replay": CommandEntry(
+        "desk.cli.replay:replay",
+        "Send a file of blocks through the whole line.",
+        _LINE,
+        (
+            "counterpoise replay --blocks blocks.parquet",
+            "counterpoise --dataset before replay --blocks blocks.csv --to-height 840000",
+        ),
+    ),
+    "backfill": CommandEntry(
+        "desk.cli.replay:backfill",
+        "Fetch a range of past blocks from the source.",
+        _LINE,
+        (
+            "counterpoise backfill --from-date 2024-01-01",
+            "counterpoise --dataset old backfill --from-height 800000 --to-height 810000",
+        ),
+    ),
+    "sql": CommandEntry(
+        "desk.cli.sql:sql",
+        "Ask ClickHouse, read-only: SQL or a named query.",
+        _DATA,
+        ('counterpoise sql "SELECT * FROM latest_concentration"', "counterpoise sql --name top4_breaches"),
+    ),
+    "report": CommandEntry(
+        "desk.cli.report:report",
+        "Write one HTML file to look at: plots, calls, alerts, quality.",
+        _DATA,
+        ("counterpoise report --open", "counterpoise report --since 90d --out today.html"),
+    ),
+    "alerts": CommandEntry(
+        "desk.cli.alerts:alerts_app",
+        "List, test and mute alerts.",
+        _DATA,
+        (
+            "counterpoise alerts list --all",
+            "counterpoise alerts show 1ab5",
+            "counterpoise alerts mute top4-share --for 2h",
+        ),
+    ),
+    "pools": CommandEntry(
+        "desk.cli.pools:pools_app",
+        "The pool registry: look, try, import, re-attribute.",
+        _DATA,
+        (
+            "counterpoise pools show foundry-usa",
+            "counterpoise pools attribute 0366eb0c2f5669614254432f",
+            "counterpoise pools reattribute",
+        ),
+        members=(("reattribute", "desk.cli.reattribute:reattribute"),),
+    ),
+    "market": CommandEntry(
+        "desk.cli.market:market_app",
+        "The AI side: series, releases, load a file.",
+        _DATA,
+        (
+            "counterpoise market series",
+            "counterpoise market releases epoch-ai-compute-owners",
+            "counterpoise market load figures",
+        ),
+    ),
+    "dlq": CommandEntry(
+        "desk.cli.dlq:dlq_app",
+        "Dead letters: list, show, replay.",
+        _DATA,
+        (
+            "counterpoise dlq list --reason bad-event",
+            "counterpoise dlq show 3f9a",
+            "counterpoise dlq replay --reason bad-event",
+        ),
+    ),
+}
+
+EPILOG = """[bold]Examples[/]
+
+counterpoise up && counterpoise migrate && counterpoise run all
+
+counterpoise status --watch
+
+counterpoise sql "SELECT * FROM latest_concentration"
+
+Settings come from COUNTERPOISE_… variables over counterpoise.toml; `counterpoise doctor` checks them.
+"""
+
+
+class RootGroup(LazyGroup):
+    """All commands of the product."""
+
+    entries: ClassVar[dict[str, CommandEntry]] = ENTRIES
+
+
+class Kind(StrEnum):
+    """What kind of data a dataset holds."""
+
+    LIVE = "live"
+    HISTORICAL = "historical"
+    SIMULATED = "simulated"
+
+
+app = typer.Typer(
+    cls=RootGroup,
+    name="counterpoise",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EPILOG,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"counterpoise {version('counterpoise')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="Database and topic prefix to work on.", metavar="NAME")
+    ] = None,
+    dataset_kind: Annotated[
+        Kind | None, typer.Option("--dataset-kind", help="What the dataset holds; a mismatch with its mark is refused.")
+    ] = None,
+    state_dir: Annotated[
+        Path | None, typer.Option("--state-dir", help="Where engines and services keep their state.", file_okay=False)
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A settings file other than ./counterpoise.toml.", dir_okay=False)
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option("--log-level", help="debug, info, warning or error.", metavar="LEVEL")
+    ] = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Counterpoise measures how concentrated Bitcoin mining and AI compute are, live, and says in Slack when a line is crossed."""
+    # As environment variables, so that every process that a command starts sees the same.
+    given = {
+        "COUNTERPOISE_DATASET": dataset,
+        "COUNTERPOISE_DATASET_KIND": dataset_kind,
+        "COUNTERPOISE_STATE_DIR": state_dir and state_dir.absolute(),
+        "COUNTERPOISE_CONFIG": config and config.absolute(),
+        "COUNTERPOISE_LOG_LEVEL": log_level,
+    }
+    os.environ.update({name: str(value) for name, value in given.items() if value is not None})
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; `arguments` are the process's own where not given."""
+    try:
+        typer.main.get_command(app).main(args=arguments, prog_name="counterpoise")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except ConfigError as error:
+        return _say(error, EXIT_CONFIG)
+    except RetryableError as error:
+        return _say(error, EXIT_RETRY)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return 0
+
+
+def _say(error: Exception, code: int) -> int:
+    lines = (f"counterpoise: {' '.join(str(error).split())}", *getattr(error, "__notes__", ()))
+    print(*lines, sep="\n", file=sys.stderr)  # noqa: T201 - the one line, and where a note shows the place, that
+    return code

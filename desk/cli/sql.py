@@ -1,0 +1,222 @@
+"""`counterpoise sql`: SQL or a named query, read-only unless told otherwise."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from counterpoise.errors import ConfigError
+from desk.cli.result_formats import TABLE_ROWS, Format, format_of, write_result
+
+if TYPE_CHECKING:
+    from clickhouse_driver import errors as driver
+
+    from counterpoise.clickhouse.client import ClickHouse
+    from counterpoise.settings.model import Settings
+
+SYNTAX_ERROR = 62
+UNKNOWN_TABLE = 60
+READONLY = 164
+UNKNOWN_PARAMETER = 456
+MAX_SHOWN_LINE = 160
+EXPECTATIONS = 100
+"""Characters that are shown of the long list of what the server's parser would have taken instead."""
+
+_POSITION = re.compile(r"failed at position (\d+)")
+_CULPRIT = re.compile(r"(?:[Uu]nknown|[Mm]issing|Function with name)[\w /]* [`'](\w[\w.]*)[`']")
+_WHILE = re.compile(r": while executing .*")
+_SCOPE = re.compile(r"[:.]? [Ii]n scope .*?(?=\. Maybe you meant|$)")
+
+
+def sql(
+    query: Annotated[str | None, typer.Argument(help="SQL; - reads it from standard input.")] = None,
+    *,
+    name: Annotated[str | None, typer.Option("--name", help="A named query instead; --list shows them.")] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", help="Value of a {name:Type} parameter; repeat.", metavar="NAME=VALUE"),
+    ] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="List the named queries and their parameters.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="With --name: print the query's SQL and do not run it.")] = False,
+    output: Annotated[
+        Format | None,
+        typer.Option(
+            "--format", help="How the result is written: as --out's name says, else a table.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write to this file, whole or not at all.", dir_okay=False)
+    ] = None,
+    max_rows: Annotated[
+        int | None,
+        typer.Option("--max-rows", min=0, help=f"Stop after so many; 0: no limit. A table stops at {TABLE_ROWS}."),
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Let the statement change data or tables.")] = False,
+) -> None:
+    """Ask ClickHouse in SQL, or by the name of a stored query. Read-only unless --write is given.
+
+    Exit code 0 with the answer, 2 where the question is wrong, 3 where the server does not answer.
+    """
+    from counterpoise.clickhouse.named_queries import named_query
+
+    if show_list:
+        _print_list()
+        return
+    if show and name is not None:
+        typer.echo(named_query(name).sql.rstrip())
+        return
+    if (query is None) == (name is None) or show:
+        raise ConfigError(
+            'give SQL, or --name and a query\'s name: counterpoise sql "SELECT 1", counterpoise sql --list'
+        )
+    given = _parameters(param or [])
+    written = format_of(output, out)
+    if name is not None:
+        named = named_query(name)
+        text, values = named.sql, named.bind(given)
+    else:
+        text, values = (sys.stdin.read() if query == "-" else str(query)), given
+        if not text.strip():
+            raise ConfigError("there is no SQL in it: it is empty")
+    _ask(text, values, written, out, max_rows, write=write)
+
+
+def _ask(
+    text: str, values: dict[str, str], output: Format, out: Path | None, max_rows: int | None, *, write: bool
+) -> None:
+    from clickhouse_driver import errors as driver
+
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.settings.endpoints import clickhouse_target
+    from counterpoise.settings.model import Settings
+
+    settings = Settings.load()
+    target = clickhouse_target(settings, read_only=not write)
+    with connect(target, settings.dataset, settings=None if write else {"readonly": 1}) as clickhouse:
+        reader = clickhouse if write else _reader(clickhouse, settings)
+        try:
+            write_result(reader.stream(text, values), output, out, max_rows)
+        except driver.Error as error:
+            raise _refusal(error, text) from error
+        except ConfigError as error:
+            cause = error.__cause__
+            if not isinstance(cause, driver.Error) or cause.code not in {READONLY, UNKNOWN_TABLE}:
+                raise
+            if cause.code == UNKNOWN_TABLE:
+                raise _refusal(
+                    cause, text, "`SHOW TABLES` lists what there is, and `counterpoise migrate` makes what is missing"
+                ) from error
+            if write:
+                raise
+            raise _refusal(
+                cause, text, "`counterpoise sql` only reads, and leaves settings alone, unless --write is given"
+            ) from error
+        finally:
+            reader.close()
+
+
+def _reader(clickhouse: ClickHouse, settings: Settings) -> ClickHouse:
+    """The same connection; or, for a user who may only read and so may not even say so, one that does not say it."""
+    from clickhouse_driver import errors as driver
+
+    from counterpoise.clickhouse.client import connect
+
+    try:
+        clickhouse.query("SELECT 1")
+    except ConfigError as error:
+        if not isinstance(error.__cause__, driver.Error) or error.__cause__.code != READONLY:
+            raise
+        return connect(clickhouse.target, settings.dataset)
+    return clickhouse
+
+
+def _refusal(error: driver.Error, text: str, next_step: str = "") -> ConfigError:
+    """What the server says is wrong with `text`, in one line; below it, where that can be told, the place."""
+    from counterpoise.clickhouse.error_codes import first_line
+
+    said = _WHILE.sub("", _SCOPE.sub("", first_line(error, limit=2_000)))
+    at = _place(said, text)
+    if error.code == SYNTAX_ERROR:
+        said = _shorter(said)
+        word = text.strip()
+        if re.fullmatch(r"\w+", word):
+            next_step = f"a stored query is asked by --name{_nearest(word)}"
+    if error.code == UNKNOWN_PARAMETER:
+        next_step = "give it as --param NAME=VALUE"
+    where = "" if at is None else " at line {}, column {}".format(*_line_and_column(text, at))
+    refusal = ConfigError(
+        f"ClickHouse refuses the query{where}: {said} (code {error.code}){f'; {next_step}' if next_step else ''}"
+    )
+    if at is not None:
+        refusal.add_note(_pointer(text, at))
+    return refusal
+
+
+def _place(said: str, text: str) -> int | None:
+    """Index in `text` of what the server means; None where it does not say, or speaks of what is not in `text`."""
+    if found := _POSITION.search(said):
+        at = len(text.encode()[: int(found[1]) - 1].decode(errors="ignore"))
+        return at if at <= len(text) else None
+    if found := _CULPRIT.search(said):
+        word = re.search(rf"(?<![\w.]){re.escape(found[1])}(?!\w)", text)
+        return None if word is None else word.start()
+    return None
+
+
+def _line_and_column(text: str, at: int) -> tuple[int, int]:
+    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+
+
+def _pointer(text: str, at: int) -> str:
+    """The line of `text` that holds `at`, with a mark below the place."""
+    start = text.rfind("\n", 0, at) + 1
+    line = text[start:].split("\n", 1)[0].replace("\t", " ")
+    column = at - start
+    cut = max(0, column - MAX_SHOWN_LINE // 2)
+    return f"  {line[cut : cut + MAX_SHOWN_LINE]}\n  {' ' * (column - cut)}^"
+
+
+def _shorter(said: str) -> str:
+    """A syntax error with the beginning of its long list of what was expected."""
+    head, expected, rest = said.partition(" Expected one of: ")
+    if len(rest) > EXPECTATIONS:
+        rest = rest[:EXPECTATIONS].rpartition(",")[0] + ", …"
+    return head + expected + rest
+
+
+def _nearest(word: str) -> str:
+    from counterpoise.clickhouse.named_queries import named_queries
+
+    near = difflib.get_close_matches(word, named_queries(), 1)
+    return f" {near[0]}" if near else ", and --list shows them"
+
+
+def _parameters(pairs: Iterable[str]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.isidentifier():
+            raise ConfigError(f"--param takes NAME=VALUE, not {pair!r}")
+        given[name] = value
+    return given
+
+
+def _print_list() -> None:
+    """Every named query with its parameters and an example."""
+    from counterpoise.clickhouse.named_queries import named_queries
+
+    page = io.StringIO()
+    for query in named_queries().values():
+        page.write(f"{query.name}\n    {query.description}\n")
+        for parameter in query.parameters:
+            default = "has to be given" if parameter.default is None else f"default {parameter.default or 'empty'}"
+            page.write(f"    --param {parameter.name}  {parameter.type}, {default}: {parameter.meaning}\n")
+        page.write(f"    {query.example}\n\n")
+    typer.echo(page.getvalue().rstrip())

@@ -1,0 +1,108 @@
+"""`counterpoise status`: engines, services, lag, the last block; exit code 0 where all is well, 1 where not."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from desk.supervise.health import Health
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=0.5, max=3600, help="Seconds between looks with --watch.")] = 2.0,
+) -> None:
+    """Say how everything is: do the engines answer, do the services run, how far behind are they, what do they wait for.
+
+    Exit code 0 where all is well, 1 where something is not.
+    """
+    from rich.live import Live
+
+    from counterpoise.runtime.clock import SystemClock
+    from counterpoise.settings.model import Settings
+    from desk.supervise.health import collect
+
+    settings, clock = Settings.load(), SystemClock()
+    report = collect(settings, clock)
+    if watch and not as_json:
+        with Live(render(report), console=Console(), screen=False, auto_refresh=False) as live:
+            while True:
+                time.sleep(every)
+                report = collect(settings, clock)
+                live.update(render(report), refresh=True)
+    while watch:
+        typer.echo(json.dumps(report.as_json()))
+        time.sleep(every)
+        report = collect(settings, clock)
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), indent=1))
+    else:
+        Console().print(render(report))
+    raise typer.Exit(0 if report.healthy else 1)
+
+
+def render(report: Health) -> Group:
+    """The report for people."""
+    from desk.supervise.health import utc
+
+    engines = _table("engine", "where", "answers")
+    for engine in report.engines:
+        answer = Text(f"in {engine.answer_ms:g} ms", "green") if engine.problem is None else Text(engine.problem, "red")
+        engines.add_row(engine.name, engine.where, answer)
+    services = _table("service", "state", "lag", "last progress", "")
+    for service in report.services:
+        services.add_row(
+            service.name,
+            Text(service.state, "green" if service.healthy else "red"),
+            "" if service.lag_messages is None else f"{service.lag_messages:,}",
+            _age(report.at, service.last_progress_at),
+            Text(service.detail),
+        )
+    lag = _table("group", "topic", "partition", "committed", "end", "lag")
+    for row in report.lag:
+        if row.end or row.committed:
+            committed = "never" if row.committed is None else f"{row.committed:,}"
+            lag.add_row(row.group, row.topic, str(row.partition), committed, f"{row.end:,}", f"{row.lag:,}")
+    blocks = _table("chain", "last block", "hash", "time (UTC)", "age", "")
+    for block in report.last_blocks:
+        blocks.add_row(
+            block.chain,
+            f"{block.height:,}",
+            f"{block.hash[:8]}…{block.hash[-8:]}",
+            utc(block.time),
+            _age(report.at, block.time),
+            Text(f"{block.parked:,} above it wait for a missing block" if block.parked else "", "red"),
+        )
+    verdict = Text("healthy", "bold green") if report.healthy else Text("not healthy", "bold red")
+    head = Text.assemble(f"dataset {report.dataset} at {utc(report.at)} UTC: ", verdict)
+    slack = Text(f"last Slack success: {_age(report.at, report.last_slack_success_at) or 'none since alerts started'}")
+    parts: list[RenderableType] = [head, engines, services]
+    parts += [table for table in (lag, blocks) if table.row_count]
+    return Group(*parts, slack)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(
+            column, overflow="fold", justify="right" if column in {"lag", "committed", "end", "partition"} else "left"
+        )
+    return table
+
+
+def _age(now: float, then: float | None) -> str:
+    if then is None:
+        return ""
+    seconds = max(0.0, now - then)
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"

@@ -1,0 +1,126 @@
+"""The whole line in one command: engines where none run, a fresh dataset, streams and alerts as supervised processes.
+
+`demo` and `replay` use it. What it starts it also stops; engines that were running before stay.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from counterpoise.clickhouse.client import connect
+from counterpoise.clickhouse.migrations import migrate
+from counterpoise.errors import ConfigError, CounterpoiseError
+from counterpoise.kafka.topics import delete_topics, ensure_topics
+from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+from counterpoise.settings.model import Settings
+from desk.cli.run import service_of
+from desk.supervise.observer import Observer
+from desk.supervise.only_one import only_one
+from desk.supervise.supervisor import Supervisor
+from engines.stack import ANY_PORTS, down, up
+
+STOPPING_SECONDS = 10.0
+"""How long services of a replay that was just stopped are waited for."""
+
+
+@contextmanager
+def sole_replay(settings: Settings) -> Iterator[None]:
+    """Hold the dataset for one replay: a second one, or services that run on it, would have their data taken away.
+
+    ConfigError where there are such, before anything is touched.
+    """
+    with ExitStack() as held:
+        held.enter_context(
+            only_one(settings, "replay", patience_seconds=0.0, next_step="wait until it ends, or stop it")
+        )
+        step = "stop it first, or replay into another dataset"
+        held.enter_context(only_one(settings, "ingest", patience_seconds=0.0, next_step=step))
+        for name in ("streams", "alerts"):
+            with only_one(settings, name, patience_seconds=STOPPING_SECONDS, next_step=step):
+                pass
+        yield
+
+
+BACKFILL_TAKE_MESSAGES = "24"
+"""Messages that streams folds at once in a replay: three times the live default, for fewer and larger inserts."""
+
+
+@contextmanager
+def engines(settings: Settings) -> Iterator[None]:
+    """Embedded engines on free ports for the time of the block, unless addresses are set or engines run already."""
+    if settings.kafka.bootstrap_servers is not None and settings.clickhouse.host is not None:
+        yield
+        return
+    state_dir = settings.state_dir.absolute()
+    _, started = up(state_dir, ANY_PORTS)
+    try:
+        yield
+    finally:
+        if started:
+            down(state_dir)
+
+
+def start_afresh(settings: Settings) -> None:
+    """Empty the dataset, its topics and its consumer groups, and make them anew.
+
+    ConfigError where the database is marked as live: nothing here deletes live data.
+    """
+    target = clickhouse_target(settings)
+    with connect(target, "default") as clickhouse:
+        [(exists,)] = clickhouse.query(
+            "SELECT count() FROM system.databases WHERE name = {name:String}", {"name": settings.dataset}
+        )
+        if exists:
+            _refuse_live(settings)
+            clickhouse.execute("DROP DATABASE IF EXISTS {name:Identifier} SYNC", {"name": settings.dataset})
+    bootstrap = kafka_bootstrap(settings)
+    delete_topics(bootstrap, settings.dataset)
+    migrate(target, settings.dataset_of)
+    ensure_topics(bootstrap, settings.dataset, settings.kafka.replication_factor)
+
+
+def _refuse_live(settings: Settings) -> None:
+    with connect(clickhouse_target(settings), settings.dataset) as clickhouse:
+        kinds = {kind for (kind,) in clickhouse.query("SELECT kind FROM datasets_log")}
+    if "live" in kinds:
+        raise ConfigError(
+            f"dataset {settings.dataset!r} is marked live and would be emptied: give another name with --dataset, or drop it yourself"
+        )
+
+
+class Services:
+    """Streams and alerts, supervised by a thread; their output goes to `log_file`. `failure` is what ended them early."""
+
+    def __init__(self, settings: Settings, log_file: Path) -> None:
+        self.failure: CounterpoiseError | None = None
+        self._stop = threading.Event()
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        self._log = log_file.open("w", encoding="utf-8")
+        self._lock = threading.Lock()
+        self._supervisor = Supervisor(
+            [service_of("streams"), service_of("alerts")], self._stop, self._say, look=Observer(settings).look
+        )
+        self._thread = threading.Thread(target=self._run, name="supervisor")
+
+    def __enter__(self) -> Services:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._log.close()
+
+    def _run(self) -> None:
+        try:
+            self._supervisor.run()
+        except CounterpoiseError as error:
+            self.failure = error
+
+    def _say(self, name: str, line: str) -> None:
+        with self._lock, suppress(ValueError):  # a last word after the log was closed
+            self._log.write(f"{name:<8}| {line}\n")
+            self._log.flush()

@@ -1,0 +1,221 @@
+"""What a report says, asked from ClickHouse by named queries. The only part of the package that asks anything."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from importlib.metadata import version
+from typing import Any, Final
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.named_queries import named_query
+from counterpoise.metrics.beta_table import top_share_posterior
+from desk.report.gap_sentence import GapRow
+from desk.report.model import (
+    DeadLetters,
+    EdgePoint,
+    Episode,
+    Line,
+    MiningNow,
+    PoolShare,
+    Question,
+    Report,
+    SeriesAge,
+    SharePoint,
+)
+
+GAP_SERIES: Final = "epoch-ai-compute-owners"
+EDGE_SERIES: Final = "pypi-edge-share"
+WINDOW_BLOCKS: Final = 1008
+VIEWS: Final = ("raw", "entity")
+EPOCH: Final = date(1970, 1, 1)
+
+_NEWEST: Final = "SELECT max(time) FROM latest_concentration WHERE chain = {chain:String}"
+_MIGRATION: Final = "SELECT max(number) FROM migrations_log"
+
+Row = dict[str, Any]
+
+
+class _Asker:
+    """Asks by name and remembers how, so that a reader can ask again."""
+
+    def __init__(self, clickhouse: ClickHouse, dataset: str) -> None:
+        self._clickhouse = clickhouse
+        self._dataset = dataset
+        self.questions: dict[str, Question] = {}
+
+    def ask(self, topic: str, name: str, **given: object) -> list[Row]:
+        """The rows of a named query by column; how it was asked is kept under `topic`."""
+        query = named_query(name)
+        values = {key: str(value) for key, value in given.items()}
+        self.questions[topic] = Question(_command(self._dataset, name, values), query.sql)
+        names: list[str] = []
+        rows: list[Row] = []
+        for heads, columns in self._clickhouse.stream(query.sql, query.bind(values)):
+            names = names or [column for column, _ in heads]
+            rows.extend(dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+        return rows
+
+
+def _command(dataset: str, name: str, values: Mapping[str, str]) -> str:
+    parameters = (part for key, value in values.items() for part in ("--param", f"{key}={value}"))
+    return shlex.join(["counterpoise", "--dataset", dataset, "sql", "--name", name, *parameters])
+
+
+def gather(
+    clickhouse: ClickHouse,
+    *,
+    dataset: str,
+    kind: str,
+    chain: str,
+    made_at: datetime,
+    line: Line | None,
+    since: date | timedelta | None = None,
+) -> Report:
+    """Ask for everything that a report says. What is not there yet is empty; see `Report`.
+
+    `since` leaves out what is older in every history: a day, or so long before the newest block. `line` is the rule that is
+    drawn; without one the report is about pools and windows of WINDOW_BLOCKS.
+    """
+    asker = _Asker(clickhouse, dataset)
+    window = line.window_blocks if line else WINDOW_BLOCKS
+    view = line.view if line else VIEWS[0]
+    start = _start(clickhouse, chain, since)
+    first_day = start.date() if start else EPOCH
+    now = {name: _now(asker, name, chain, window) for name in VIEWS}
+    return Report(
+        dataset=dataset,
+        kind=kind,
+        chain=chain,
+        made_at=made_at,
+        since=start,
+        product_version=version("counterpoise"),
+        clickhouse_version=str(clickhouse.query("SELECT version()")[0][0]),
+        migration=f"{clickhouse.query(_MIGRATION)[0][0]:04d}",
+        line=line,
+        window_blocks=window,
+        view=view,
+        now={name: found for name, found in now.items() if found is not None},
+        shares=_shares(asker, chain, view, window, start),
+        leaders={name: _leaders(asker, chain, found) for name, found in now.items() if found is not None},
+        gap_series=GAP_SERIES,
+        gap_rows=_gap(asker, chain),
+        edge_series=EDGE_SERIES,
+        edge=_edge(asker, first_day),
+        episodes=_episodes(asker, start),
+        series=[SeriesAge(**row) for row in asker.ask("series", "series_age")],
+        dead_letters=_dead_letters(asker),
+        questions=asker.questions,
+    )
+
+
+def _start(clickhouse: ClickHouse, chain: str, since: date | timedelta | None) -> datetime | None:
+    if isinstance(since, timedelta):
+        newest: datetime = clickhouse.query(_NEWEST, {"chain": chain})[0][0]
+        return max(newest - since, datetime(1970, 1, 1, tzinfo=UTC))
+    return datetime(since.year, since.month, since.day, tzinfo=UTC) if since else None
+
+
+def _now(asker: _Asker, view: str, chain: str, window: int) -> MiningNow | None:
+    for row in asker.ask("now" if view == VIEWS[0] else f"now-{view}", "concentration_now", view=view):
+        if (row["chain"], row["window_blocks"]) == (chain, window):
+            return MiningNow(
+                view=view,
+                window_blocks=window,
+                height=row["height"],
+                time=row["time"],
+                blocks=row["n"],
+                unknown=row["unknown"],
+                pools_seen=row["pools_seen"],
+                top4=row["top4_share"],
+                top4_upper=row["top4_share_upper"],
+                top4_low=row["top4_share_low"],
+                top4_high=row["top4_share_high"],
+                p_above_75=row["p_top4_above_75"],
+                hhi_points=row["hhi_10000"],
+                effective_pools=row["effective_pools_d2"],
+                nakamoto_half=row["nakamoto_half"],
+                provisional=row["provisional"],
+                attribution_id=row["attribution_id"],
+            )
+    return None
+
+
+def _shares(asker: _Asker, chain: str, view: str, window: int, start: datetime | None) -> list[SharePoint]:
+    given: dict[str, object] = {"chain": chain, "view": view, "window": window}
+    if start is not None:
+        given["since"] = f"{start:%Y-%m-%d %H:%M:%S}"
+    return [
+        SharePoint(
+            row["to_height"],
+            row["to_time"],
+            row["share"],
+            row["low"],
+            row["high"],
+            row["lowest"],
+            row["highest"],
+            row["unknown_ratio"],
+        )
+        for row in asker.ask("shares", "share_over_time", **given)
+    ]
+
+
+def _leaders(asker: _Asker, chain: str, now: MiningNow) -> list[PoolShare]:
+    rows = asker.ask(f"leaders-{now.view}", "top_pools_now", view=now.view, window=now.window_blocks)
+    here = [row for row in rows if row["chain"] == chain]
+    posterior = top_share_posterior(now.blocks, [row["blocks"] for row in here], now.pools_seen, 1, 0.5)
+    return [
+        PoolShare(row["name"], row["pool"], row["blocks"], row["share"], float(low), float(high))
+        for row, (low, high, _) in zip(here, posterior, strict=True)
+    ]
+
+
+def gap_rows(clickhouse: ClickHouse, chain: str) -> list[GapRow]:
+    """Both sides at the ends of quarters and at the tip, as far as they are scored."""
+    return _gap(_Asker(clickhouse, clickhouse.database), chain)
+
+
+def edge_points(clickhouse: ClickHouse) -> dict[str, list[EdgePoint]]:
+    """The edge share by every include-list, each by day."""
+    return _edge(_Asker(clickhouse, clickhouse.database), date.min)
+
+
+def _gap(asker: _Asker, chain: str) -> list[GapRow]:
+    return [GapRow(*row.values()) for row in asker.ask("gap", "gap_by_quarter", series=GAP_SERIES, chain=chain)]
+
+
+def _edge(asker: _Asker, first_day: date) -> dict[str, list[EdgePoint]]:
+    lists: dict[str, list[EdgePoint]] = {}
+    for row in asker.ask("edge", "edge_share_by_list", series=EDGE_SERIES, list=""):
+        if row["period_end"] >= first_day:
+            lists.setdefault(row["list_id"], []).append(
+                EdgePoint(row["period_end"], row["edge_share"], row["lower"], row["upper"], row["missing"])
+            )
+    return lists
+
+
+def _episodes(asker: _Asker, start: datetime | None) -> list[Episode]:
+    return [
+        Episode(
+            rule_id=row["rule_id"],
+            alert_id=row["alert_id"],
+            fired_at=row["fired_at"],
+            fired_height=row["fired_at_height"],
+            cleared_at=row["resolved_at"],
+            cleared_height=row["resolved_at_height"],
+            value=row["fired_value"],
+            threshold=row["fired_threshold"],
+            peak_top4=row["highest_top4_share"],
+            summary=row["fired_summary"],
+        )
+        for row in asker.ask("alerts", "firing_episodes", rule="")
+        if start is None or row["resolved_at"] is None or row["resolved_at"] >= start
+    ]
+
+
+def _dead_letters(asker: _Asker) -> Sequence[DeadLetters]:
+    return [
+        DeadLetters(row["reason"], row["service"], row["letters"], row["not_replayed"], row["last_seen"])
+        for row in asker.ask("dead_letters", "dead_letter_reasons")
+    ]

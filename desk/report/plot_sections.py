@@ -1,0 +1,241 @@
+"""The sections of the page that hold a plot, in the order that a desk asks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from counterpoise.plots.marks import text_of
+from counterpoise.plots.scale import rounded_out
+from desk.report import html_parts as parts
+from desk.report import report_plots as plots
+from desk.report.edge_sentence import moved
+from desk.report.formats import day, doublings, minute, percent, quarter, whole
+from desk.report.gap_sentence import GapRow
+from desk.report.model import Report
+
+HALF_WIDTH: Final = 440.0
+"""Of a drawing that stands beside another one."""
+
+LEVELS: Final = {
+    "no_call": "no call",
+    "ai_more_dispersed": "AI is in more hands",
+    "mining_more_dispersed": "mining is in more hands",
+}
+VIEW_TITLES: Final = {"raw": "Pools, as they sign", "entity": "Entities, by ownership and proxies"}
+
+
+def shares(report: Report) -> str:
+    """The top-4 share over time."""
+    title = f"Top-4 share of the last {whole(report.window_blocks)} blocks"
+    if not report.shares:
+        return parts.section("shares", title, "", parts.no_mining(report))
+    lede = (
+        "Percent of blocks, at the header time of the window's last block (UTC); "
+        f"{parts.VIEW_NAMES.get(report.view, report.view)}. The pale band is the 95 % interval, the darker one how far "
+        "the share went between two points."
+    )
+    if report.line:
+        lede += (
+            f" The alert fires once the share was above {percent(report.line.above, None)} for {report.line.for_blocks} "
+            f"blocks, and clears below {percent(report.line.clear_below, None)}; shaded is when it fired."
+        )
+    heads = (
+        "#height",
+        "time",
+        "#top-4 share",
+        "#95 % low",
+        "#95 % high",
+        "#lowest since the row before",
+        "#highest",
+        "#unknown",
+    )
+    rows = [
+        (
+            whole(point.height),
+            minute(point.time),
+            percent(point.share, 2),
+            percent(point.low),
+            percent(point.high),
+            percent(point.lowest, 2),
+            percent(point.highest, 2),
+            percent(point.unknown),
+        )
+        for point in report.shares
+    ]
+
+    def draw(width: float, name: str) -> str:
+        return plots.share_plot(report.shares, report.episodes, report.line, width=width, name=name, title=title)
+
+    return parts.section(
+        "shares",
+        title,
+        text_of(lede),
+        parts.drawn(draw, "share-plot"),
+        parts.numbers_behind(title, heads, rows),
+        parts.ask_again(report.questions.get("shares")),
+    )
+
+
+def leaders(report: Report) -> str:
+    """The largest pools now, in both views of control."""
+    title = "Who they are"
+    views = [view for view in VIEW_TITLES if report.leaders.get(view)]
+    if not views:
+        return parts.section("leaders", title, "", parts.no_mining(report))
+    longest = max(plots.longest_bar(report.now[view], report.leaders[view]) for view in views)
+    scale_to = rounded_out(0.0, longest, 4)[1]
+    figures: list[str] = []
+    rows: list[Sequence[str]] = []
+    for view in views:
+        now, pools = report.now[view], report.leaders[view]
+        four = f"top four {percent(now.top4)} ({percent(now.top4_low)} to {percent(now.top4_high)})"
+        drawing = plots.leaders_plot(
+            now, pools, scale_to, width=HALF_WIDTH, name=f"leaders-{view}", title=f"{VIEW_TITLES[view]}: {four}"
+        )
+        figures.append(parts.small_figure(VIEW_TITLES[view], four, drawing))
+        for pool in pools:
+            share = (percent(pool.share, 2), percent(pool.low), percent(pool.high))
+            rows.append((view, pool.name, pool.slug, whole(pool.blocks), *share))
+    now = report.now[views[0]]
+    lede = (
+        f"Percent of the last {whole(now.blocks)} blocks with 95 % intervals, up to block {whole(now.height)}; the four "
+        "largest stand out. Both views count the same blocks and differ in who controls whom."
+    )
+    heads = ("view", "name", "slug", "#blocks", "#share", "#95 % low", "#95 % high")
+    return parts.section(
+        "leaders",
+        title,
+        text_of(lede),
+        parts.pair(*figures),
+        parts.numbers_behind(title, heads, rows),
+        parts.ask_again(*(report.questions.get(f"leaders-{view}") for view in views)),
+    )
+
+
+def hands(report: Report) -> str:
+    """Both sides as effective numbers."""
+    title = "Effective number of equal hands (D₂)"
+    history = report.gap_history
+    if len(history) < 2:
+        return parts.section("hands", title, "", parts.no_gap(report))
+    lede = (
+        "How many equal pools, or equal owners, would be as concentrated: the fewer, the more concentrated. Operators "
+        "of mining pools against owners of AI compute, by quarter. The orange band is what the unnamed rest of the "
+        "source leaves open, the blue one the 95 % interval."
+    )
+    heads = (
+        "quarter",
+        "#pools",
+        "#95 % low",
+        "#95 % high",
+        "#AI, rest left out",
+        "#each bucket one owner",
+        "#spread",
+        "AI figures of",
+    )
+    rows = []
+    for row in history:
+        numbers = (row.pools, row.pools_low, row.pools_high, row.ai_dropped, row.ai_one_owner, row.ai_spread)
+        rows.append((_when(row), *(f"{number:.2f}" for number in numbers), day(row.period_end)))
+
+    def draw(width: float, name: str) -> str:
+        return plots.hands_plot(history, width=width, name=name, title=title)
+
+    return parts.section(
+        "hands",
+        title,
+        text_of(lede),
+        parts.drawn(draw, "hands-plot"),
+        parts.numbers_behind(title, heads, rows),
+        parts.ask_again(report.questions.get("gap")),
+    )
+
+
+def gap(report: Report) -> str:
+    """The asymmetry L and its calls."""
+    title = "The gap L, in doublings"
+    history = report.gap_history
+    if not history:
+        return parts.section("gap", title, "", parts.no_gap(report))
+    lede = (
+        "L is log₂ of AI owners over mining pools, both as effective numbers: above zero AI is in more hands, and one "
+        "doubling is a factor of two. Thick bars span the three treatments of the unnamed rest, with a light stroke "
+        "where each bucket is one owner; thin ones their 95 % intervals. It is no call unless every treatment and "
+        "every error model agrees on the side."
+    )
+    if any(row.hindsight for row in history):
+        lede += " All that is known now is used, and much of it was published after the day that it speaks of."
+    heads = (
+        "quarter",
+        "#rest left out",
+        "#each bucket one owner",
+        "#spread",
+        "#95 % low",
+        "#95 % high",
+        "call",
+        "over the year",
+        "hindsight",
+    )
+    rows = []
+    for row in history:
+        numbers = (row.l_dropped, row.l_one_owner, row.l_spread, row.low, row.high)
+        words = (LEVELS.get(row.level, row.level), row.regime.replace("_", " "), "yes" if row.hindsight else "no")
+        rows.append((_when(row), *(doublings(number) for number in numbers), *words))
+
+    def draw(width: float, name: str) -> str:
+        return plots.gap_plot(history, width=width, name=name, title=title)
+
+    return parts.section(
+        "gap",
+        title,
+        text_of(lede),
+        parts.drawn(draw, "gap-plot"),
+        parts.numbers_behind(title, heads, rows),
+        parts.ask_again(report.questions.get("gap")),
+    )
+
+
+def _when(row: GapRow) -> str:
+    return f"{day(row.day)} (tip)" if row.at_tip else quarter(row.day)
+
+
+def edge(report: Report) -> str:
+    """The edge share by every include-list, side by side."""
+    title = "Edge share of what developers install"
+    lists = {name: points for name, points in report.edge.items() if len(points) > 1}
+    if not lists:
+        missing = parts.not_known_yet(
+            f"Fewer than two releases of {report.edge_series} are here{' since ' + minute(report.since) if report.since else ''}.",
+            "<code>counterpoise run market</code> with the source <code>pypi</code> collects them; "
+            "<code>counterpoise market load pypi FILE</code> loads a file, <code>counterpoise market load figures</code> what "
+            "the package carries.",
+        )
+        return parts.section("edge", title, "", missing)
+    figures: list[str] = []
+    rows: list[Sequence[str]] = []
+    for place, (name, points) in enumerate(lists.items()):
+        first, last = points[0], points[-1]
+        drawing = plots.edge_plot(
+            points, width=HALF_WIDTH, name=f"edge-{place}", title=f"Edge share by the list {name}"
+        )
+        said = f"{moved(first, last)} since {day(first.period_end)}"
+        figures.append(parts.small_figure(f"List {name}", said, drawing))
+        for point in points:
+            bounds = (percent(point.share, 2), percent(point.lower, 2), percent(point.upper, 2))
+            rows.append((name, day(point.period_end), *bounds, whole(point.missing)))
+    lede = (
+        "Downloads of libraries that run models on a device or at the edge, in percent of these and of those that call "
+        "a remote service: developers' interest, not where AI runs. The answer hangs on which packages count, so the "
+        "lists stand side by side, each on its own scale. The band is what packages below the source's cutoff leave "
+        "open."
+    )
+    heads = ("list", "period to", "#edge share", "#lower bound", "#upper bound", "#packages missing")
+    return parts.section(
+        "edge",
+        title,
+        text_of(lede),
+        parts.pair(*figures),
+        parts.numbers_behind(title, heads, rows),
+        parts.ask_again(report.questions.get("edge")),
+    )

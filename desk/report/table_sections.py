@@ -1,0 +1,105 @@
+"""The sections of the page that are tables: which alerts fired, and what the numbers are worth. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from desk.report import html_parts as parts
+from desk.report.formats import NOT_KNOWN, age, day, minute, percent, whole
+from desk.report.html_tables import Attention
+from desk.report.model import Episode, MiningNow, Report, SeriesAge
+
+DAY = timedelta(days=1)
+
+
+def alerts(report: Report) -> str:
+    """Each time that an alert fired, newest first."""
+    title = "Alerts"
+    again = parts.ask_again(report.questions.get("alerts"))
+    if not report.episodes:
+        none = "None fired in this time." if report.shares else "None fired, and nothing has been scored yet."
+        return parts.section("alerts", title, none, again)
+    now = report.now.get(report.view)
+    newest = now.time if now else report.made_at
+    ordered = sorted(report.episodes, key=lambda one: (one.fired_at, one.alert_id), reverse=True)
+    lede = "Each time that one fired, newest first. The peak is the highest top-4 share of the alert's own view and window meanwhile."
+    heads = ("rule", "fired", "#at height", "cleared", "#lasted", "#line", "#peak")
+    rows = [_episode(episode, newest) for episode in ordered]
+    return parts.section("alerts", title, lede, parts.plain_table(title, heads, rows), again)
+
+
+def _episode(episode: Episode, newest: datetime) -> Sequence[str]:
+    lasted = (episode.cleared_at or max(newest, episode.fired_at)) - episode.fired_at
+    return (
+        episode.rule_id,
+        minute(episode.fired_at),
+        "" if episode.fired_height is None else whole(episode.fired_height),
+        minute(episode.cleared_at) if episode.cleared_at else Attention("firing"),
+        age(lasted / DAY),
+        "" if episode.threshold is None or episode.peak_top4 is None else percent(episode.threshold, None),
+        "" if episode.peak_top4 is None else percent(episode.peak_top4, 2),
+    )
+
+
+def quality(report: Report) -> str:
+    """Unknown blocks, ages, coverage, dead letters."""
+    title = "What the numbers are worth"
+    now = report.now.get(report.view)
+    rows: list[Sequence[str]] = [("Mining side", NOT_KNOWN, "no window has been scored")]
+    if now is not None:
+        rows = _mining(report, now)
+    rows += [_series(one) for one in report.series if one.period_end is not None]
+    absent = [one.series for one in report.series if one.period_end is None]
+    if absent:
+        rows.append(("AI: series without a release", whole(len(absent)), f"not known yet: {', '.join(absent)}"))
+    rows += [
+        (
+            f"Dead letters: {letter.reason}",
+            Attention(whole(letter.letters)) if letter.not_replayed else whole(letter.letters),
+            f"from {letter.service}; {whole(letter.not_replayed)} not replayed, the last seen {minute(letter.last_seen)}",
+        )
+        for letter in report.dead_letters
+    ]
+    if not report.dead_letters:
+        rows.append(("Dead letters", "0", "every event could be read"))
+    return parts.section(
+        "quality",
+        title,
+        "What the shares leave out, how old each side is, and what could not be read.",
+        parts.plain_table(title, ("what", "#value", "that is"), rows),
+        parts.ask_again(*(report.questions.get(topic) for topic in ("now", "series", "dead_letters"))),
+    )
+
+
+def _mining(report: Report, now: MiningNow) -> list[Sequence[str]]:
+    upper = f"with all of them the top four would have {percent(now.top4_upper)}" if now.unknown else "none"
+    rows: list[Sequence[str]] = [
+        (
+            "Mining: age",
+            age((report.made_at - now.time) / DAY),
+            f"newest block {whole(now.height)}, {minute(now.time)}",
+        ),
+        (
+            "Mining: unknown producer",
+            percent(now.unknown / now.blocks),
+            f"{whole(now.unknown)} of {whole(now.blocks)} blocks; {upper}",
+        ),
+    ]
+    if report.shares:
+        worst = max(report.shares, key=lambda point: point.unknown)
+        place = f"in the window up to block {whole(worst.height)}, {day(worst.time)}"
+        rows.append(("Mining: unknown at most", percent(worst.unknown), place))
+    return rows
+
+
+def _series(one: SeriesAge) -> Sequence[str]:
+    said = [f"{one.layer.replace('_', ' ')}; figures up to {day(one.period_end)}, published {day(one.published_at)}"]
+    if one.residual_share:
+        said.append(f"{percent(one.residual_share)} in buckets without a name")
+    if one.missing:
+        said.append(f"{whole(one.missing)} of the list {one.list_id} missing")
+    if one.imputed:
+        said.append(f"{whole(one.imputed)} {'value' if one.imputed == 1 else 'values'} without an error of its own")
+    state = age(one.age_days)
+    return (f"AI: {one.series}", Attention(f"{state}, stale") if one.stale else state, "; ".join(said))

@@ -1,0 +1,236 @@
+"""How everything is, in one value: engines, services, lag, the last block. What `counterpoise status` shows."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from clickhouse_driver.errors import Error as ClickHouseError
+
+from counterpoise.clickhouse.client import connect
+from counterpoise.errors import CounterpoiseError, RetryableError
+from counterpoise.kafka.lag import CONSUMERS, PartitionLag, group_id, read_lag, total_lag
+from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.status import HEARTBEAT_SECONDS, read_status
+from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+from counterpoise.settings.model import Settings
+
+SERVICES: Final = ("ingest", "market", "streams", "alerts")
+"""In the order of the line. `market` is left out where no market source is configured and it never ran."""
+SILENT_AFTER_SECONDS: Final = HEARTBEAT_SECONDS * 3
+_START_EMBEDDED: Final = ": `counterpoise up` starts it again"
+
+_LAST_BLOCK = """
+SELECT chain, tip_height, lower(hex(tip_hash)), toUnixTimestamp(tip_time), arrayCount(h -> h > tip_height, parked_heights)
+FROM
+(
+    SELECT chain,
+           maxIf(height, status = 'canonical') AS tip_height,
+           argMaxIf(hash, height, status = 'canonical') AS tip_hash,
+           argMaxIf(time, height, status = 'canonical') AS tip_time,
+           groupArrayIf(height, status = 'parked') AS parked_heights
+    FROM blocks_log FINAL
+    GROUP BY chain
+    HAVING countIf(status = 'canonical') > 0
+)
+ORDER BY chain
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReport:
+    """`where` is its address; `problem` is None where it answers."""
+
+    name: str
+    where: str
+    problem: str | None
+    answer_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceReport:
+    """`state` is what the service says of itself, or `never ran`, `died` (its process is gone) or `silent` (it stopped speaking).
+
+    `restarts` is how often its supervisor started it again; None where no supervisor of it runs here.
+    """
+
+    name: str
+    state: str
+    healthy: bool
+    detail: str
+    lag_messages: int | None
+    last_progress_at: float | None
+    status: dict[str, Any] | None
+    restarts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastBlock:
+    """The tip of a chain as ClickHouse holds it; `age_seconds` since its header's time.
+
+    `parked` counts the blocks above it that cannot be scored, because a block between is missing.
+    """
+
+    chain: str
+    height: int
+    hash: str
+    time: int
+    age_seconds: float
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """`healthy`: both engines answer, and every service runs (or finished its work) and waits for nothing."""
+
+    dataset: str
+    at: float
+    engines: tuple[EngineReport, ...]
+    services: tuple[ServiceReport, ...]
+    lag: tuple[PartitionLag, ...]
+    last_blocks: tuple[LastBlock, ...]
+    last_slack_success_at: float | None
+
+    @property
+    def healthy(self) -> bool:
+        return all(e.problem is None for e in self.engines) and all(s.healthy for s in self.services)
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values only."""
+        return {
+            "dataset": self.dataset,
+            "at": self.at,
+            "healthy": self.healthy,
+            "engines": [asdict(e) for e in self.engines],
+            "services": [asdict(s) for s in self.services],
+            "lag": [row.as_json() for row in self.lag],
+            "last_blocks": [asdict(block) for block in self.last_blocks],
+            "last_slack_success_at": self.last_slack_success_at,
+        }
+
+
+def collect(settings: Settings, clock: Clock) -> Health:
+    """Look at everything once. Takes some seconds where an engine does not answer; raises ConfigError where no address is known."""
+    now = clock.now()
+    kafka, lag = _look_at_kafka(settings)
+    clickhouse, blocks = _look_at_clickhouse(settings, now)
+    services = tuple(
+        judge(name, said, now, _lag_of(settings, name, lag), _supervised(settings, name))
+        for name, said in ((name, read_status(settings.run_dir, name)) for name in SERVICES)
+        if said is not None or name in configured_services(settings)
+    )
+    slack = [s.status["info"].get("last_slack_success_at") for s in services if s.status]
+    return Health(
+        settings.dataset,
+        now,
+        (kafka, clickhouse),
+        services,
+        tuple(lag or ()),
+        blocks,
+        max((at for at in slack if isinstance(at, int | float)), default=None),
+    )
+
+
+def configured_services(settings: Settings) -> tuple[str, ...]:
+    """The services that `counterpoise run all` runs."""
+    return tuple(name for name in SERVICES if name != "market" or settings.market.sources)
+
+
+def judge(
+    name: str,
+    status: Mapping[str, Any] | None,
+    now: float,
+    lag_messages: int | None,
+    supervised: Mapping[str, Any] | None = None,
+) -> ServiceReport:
+    """What to make of a service's last words at UTC `now`, and of what a supervisor that runs last noted about it."""
+    restarts = int(supervised["restarts"]) if supervised is not None else None
+    tended = (
+        f"its supervisor starts it again: restart {restarts}, {supervised['last']}" if supervised and restarts else ""
+    )
+    if status is None:
+        detail = tended or f"counterpoise run {name}"
+        return ServiceReport(name, "never ran", False, detail, lag_messages, None, None, restarts)
+    state, healthy, detail = str(status["state"]), bool(status.get("healthy")), ""
+    quiet_seconds = now - float(status.get("updated_at") or 0)
+    if state == "stopped":
+        healthy = bool(status["info"].get("finished"))
+        detail = "its work is done" if healthy else tended or f"counterpoise run {name}"
+    elif status.get("host") == socket.gethostname() and not _pid_exists(int(status["pid"])):
+        state, healthy, detail = "died", False, tended or f"process {status['pid']} is gone: counterpoise run {name}"
+    elif quiet_seconds > SILENT_AFTER_SECONDS:
+        state, healthy, detail = "silent", False, f"said nothing for {quiet_seconds:.0f} s"
+    elif state == "waiting":
+        waited = now - float(status.get("waiting_since") or now)
+        detail = f"on {status.get('waiting_on')} for {waited:.0f} s: {status.get('wait_reason')}"
+    elif stale := status["info"].get("stale_sources"):
+        detail = f"stale: {', '.join(stale)}"
+    at = status.get("last_progress_at")
+    return ServiceReport(name, state, healthy, detail, lag_messages, at, dict(status), restarts)
+
+
+def _supervised(settings: Settings, name: str) -> Mapping[str, Any] | None:
+    """What the supervisor of a service that runs on this machine last noted about it: pid, restarts, last."""
+    for label in ("supervisor", f"supervisor-{name}"):
+        said = read_status(settings.run_dir, label)
+        if said is None or said["state"] == "stopped" or said.get("host") != socket.gethostname():
+            continue
+        noted: Mapping[str, Any] | None = said["info"].get(name)
+        if noted is not None and _pid_exists(int(said["pid"])):
+            return noted
+    return None
+
+
+def _lag_of(settings: Settings, name: str, lag: list[PartitionLag] | None) -> int | None:
+    if lag is None or name not in CONSUMERS:
+        return None
+    return total_lag(lag, group_id(settings.dataset, name))
+
+
+def _look_at_kafka(settings: Settings) -> tuple[EngineReport, list[PartitionLag] | None]:
+    bootstrap = kafka_bootstrap(settings)
+    started = time.perf_counter()
+    try:
+        lag = read_lag(bootstrap, settings.dataset)
+    except CounterpoiseError as error:
+        step = _START_EMBEDDED if settings.kafka.bootstrap_servers is None else ""
+        return EngineReport("kafka", bootstrap, str(error) + step, None), None
+    return EngineReport("kafka", bootstrap, None, _ms(started)), lag
+
+
+def _look_at_clickhouse(settings: Settings, now: float) -> tuple[EngineReport, tuple[LastBlock, ...]]:
+    target = clickhouse_target(settings, read_only=True)
+    where = f"{target.host}:{target.port}"
+    started = time.perf_counter()
+    try:
+        with connect(target, settings.dataset) as clickhouse:
+            rows = clickhouse.query(_LAST_BLOCK)
+    except (CounterpoiseError, ClickHouseError) as error:
+        step = _START_EMBEDDED if settings.clickhouse.host is None and isinstance(error, RetryableError) else ""
+        return EngineReport("clickhouse", where, " ".join(str(error).split())[:300] + step, None), ()
+    blocks = tuple(LastBlock(chain, height, hash_, at, now - at, parked) for chain, height, hash_, at, parked in rows)
+    return EngineReport("clickhouse", where, None, _ms(started)), blocks
+
+
+def _ms(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)
+
+
+def _pid_exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def utc(seconds: float) -> str:
+    """UTC as people read it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,52 @@
+"""Look at running services from outside: what they say, how far behind they are in Kafka, and whether what they need answers."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from counterpoise.errors import CounterpoiseError
+from counterpoise.kafka.lag import CONSUMERS, PartitionLag, group_id, read_lag
+from counterpoise.runtime.status import read_status
+from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+from counterpoise.settings.model import Settings
+from desk.supervise.stall_watch import Sight
+
+_CONNECT_TIMEOUT_SECONDS = 2.0
+
+
+def clickhouse_accepts(settings: Settings) -> bool:
+    """True where the server's port takes a connection; whether it also answers queries is its users' to say."""
+    try:
+        target = clickhouse_target(settings)
+        with socket.create_connection((target.host, target.port), timeout=_CONNECT_TIMEOUT_SECONDS):
+            return True
+    except (OSError, CounterpoiseError):
+        return False
+
+
+class Observer:
+    """Looks at all services of a dataset at once; blocks for some seconds where Kafka does not answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def look(self, services: list[str]) -> dict[str, Sight]:
+        """A sight of each service."""
+        consuming = tuple(name for name in services if name in CONSUMERS)
+        rows = self._lag(consuming)
+        sinks_answer = rows is not None and clickhouse_accepts(self._settings)
+        return {name: self._sight(name, rows or [], sinks_answer) for name in services}
+
+    def _lag(self, services: tuple[str, ...]) -> list[PartitionLag] | None:
+        try:
+            return read_lag(kafka_bootstrap(self._settings), self._settings.dataset, services)
+        except CounterpoiseError:
+            return None
+
+    def _sight(self, service: str, rows: list[PartitionLag], sinks_answer: bool) -> Sight:
+        said: dict[str, Any] | None = read_status(self._settings.run_dir, service)
+        if service not in CONSUMERS:
+            return Sight(said, sinks_answer=sinks_answer)
+        mine = [row for row in rows if row.group == group_id(self._settings.dataset, service)]
+        return Sight(said, sum(row.lag for row in mine), sum(row.committed or 0 for row in mine), sinks_answer)

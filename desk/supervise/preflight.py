@@ -1,0 +1,282 @@
+"""Check, one by one, what the product needs of a machine and of its settings; each check is a line with what to do about it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import httpx
+
+from counterpoise.errors import CounterpoiseError
+from counterpoise.kafka.clients import require_broker
+from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target, kafka_bootstrap
+from counterpoise.settings.model import Settings, read_secret
+from counterpoise.settings.reference import PREFIX, variables
+from engines.kafka import broker_binary
+from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, HOST, KAFKA_PORT
+from engines.stack import data_dir, records
+
+Verdict = Literal["ok", "warning", "problem", "skipped"]
+
+PLATFORMS: Final = frozenset({("linux", "x86_64"), ("linux", "aarch64"), ("linux", "arm64"), ("darwin", "arm64")})
+MIN_FREE_BYTES: Final = 2 * 1024**3
+WORST_CLOCK_ERROR_SECONDS: Final = 5.0
+_TIMEOUT_SECONDS = 5.0
+_TESTS = (f"{PREFIX}TEST_", f"{PREFIX}CRASH_POINT")
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightResult:
+    """One check: what was looked at, how it is, and in one line what was seen or what to do."""
+
+    check: str
+    verdict: Verdict
+    said: str
+
+
+def examine(settings: Settings, *, offline: bool = False) -> Iterator[PreflightResult]:
+    """Every check in turn; `offline` leaves out what asks the network beyond Kafka, ClickHouse and this machine.
+
+    Only `problem` means that something cannot work. No secret's value is ever in a finding.
+    """
+    yield _variables()
+    yield _python()
+    yield _platform()
+    embedded = settings.kafka.bootstrap_servers is None or settings.clickhouse.host is None
+    yield from _wheels(embedded)
+    yield _state_dir(settings.state_dir)
+    yield _disk(settings.state_dir)
+    yield from _engines_here(settings)
+    yield _kafka(settings)
+    yield _clickhouse(settings)
+    yield _slack(settings)
+    yield from _network(settings, offline=offline)
+
+
+def _variables() -> PreflightResult:
+    """A misspelt variable changes nothing and says nothing: here it is named."""
+    known = variables()
+    strange = sorted(
+        name for name in os.environ if name.startswith(PREFIX) and name not in known and not name.startswith(_TESTS)
+    )
+    if not strange:
+        return PreflightResult("variables", "ok", f"every {PREFIX}… in the environment is a setting")
+    near = get_close_matches(strange[0], known, 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return PreflightResult("variables", "warning", f"no setting, and read by nobody: {', '.join(strange)}{hint}")
+
+
+def _python() -> PreflightResult:
+    said = f"{platform.python_version()} at {sys.executable}"
+    if (3, 11) <= sys.version_info[:2] < (3, 14):
+        return PreflightResult("python", "ok", said)
+    return PreflightResult("python", "problem", f"{said}; 3.11, 3.12 or 3.13 is needed")
+
+
+def _platform() -> PreflightResult:
+    here = (sys.platform, platform.machine())
+    said = f"{here[0]}/{here[1]}"
+    if here in PLATFORMS:
+        return PreflightResult("platform", "ok", said)
+    return PreflightResult(
+        "platform",
+        "warning",
+        f"{said}: no embedded engines for it; point the settings at a Kafka and a ClickHouse of your own",
+    )
+
+
+def _wheels(needed: bool) -> Iterator[PreflightResult]:
+    if not needed:
+        yield PreflightResult("embedded engines", "skipped", "the settings name a Kafka and a ClickHouse")
+        return
+    try:
+        yield PreflightResult("kafka engine", "ok", broker_binary())
+    except CounterpoiseError as error:
+        yield PreflightResult("kafka engine", "problem", str(error))
+    if importlib.util.find_spec("chdb") is None:
+        yield PreflightResult(
+            "clickhouse engine", "problem", "chdb-core is missing: pip install 'counterpoise[embedded]'"
+        )
+    else:
+        yield PreflightResult("clickhouse engine", "ok", "chdb-core is installed")
+
+
+def _state_dir(folder: Path) -> PreflightResult:
+    existing = next((p for p in (folder, *folder.parents) if p.exists()), folder)
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
+        return PreflightResult("state directory", "ok", str(folder))
+    return PreflightResult(
+        "state directory", "problem", f"{folder} cannot be written: choose another with COUNTERPOISE_STATE_DIR"
+    )
+
+
+def _disk(folder: Path) -> PreflightResult:
+    existing = next((p for p in (folder, *folder.parents) if p.exists()), Path("/"))
+    free = shutil.disk_usage(existing).free
+    said = f"{free / 1024**3:.1f} GiB free under {existing}"
+    return (
+        PreflightResult("disk", "ok", said)
+        if free >= MIN_FREE_BYTES
+        else PreflightResult("disk", "problem", f"{said}; 2 GiB are needed")
+    )
+
+
+def _engines_here(settings: Settings) -> Iterator[PreflightResult]:
+    """The engines that `up` started, or whether it could start them: free ports, and a data directory that nobody holds."""
+    if settings.kafka.bootstrap_servers is not None and settings.clickhouse.host is not None:
+        return
+    known = {record.name: record for record in records(settings.state_dir.absolute())}
+    running = {name: record for name, record in known.items() if record.runs()}
+    for name, ports in (("kafka", (KAFKA_PORT,)), ("clickhouse", (CLICKHOUSE_PORT, CLICKHOUSE_HTTP_PORT))):
+        record = known.get(name)
+        if record is not None and name not in running:
+            said = f"process {record.pid}, which `counterpoise up` started, is gone: `counterpoise up` starts another"
+            yield PreflightResult(f"embedded {name}", "problem", said)
+            continue
+        if record is not None:
+            verdict: Verdict = "ok" if record.answers() else "problem"
+            yield PreflightResult(
+                f"embedded {name}",
+                verdict,
+                f"process {record.pid} on port {record.port}" + ("" if verdict == "ok" else " is silent"),
+            )
+            continue
+        taken = [port for port in ports if _listens(port)]
+        if taken:
+            yield PreflightResult(
+                f"embedded {name}",
+                "warning",
+                f"not running, and port {taken[0]} is taken: `counterpoise up` with --{name}-port 0",
+            )
+        else:
+            yield PreflightResult(f"embedded {name}", "ok", "not running; its ports are free: `counterpoise up`")
+    lock = data_dir(settings.state_dir.absolute()) / "status"
+    if "clickhouse" not in running and lock.exists() and (holder := _holder(lock)):
+        yield PreflightResult(
+            "data directory",
+            "problem",
+            f"{lock.parent} is held by process {holder}, which `counterpoise` does not know: end it",
+        )
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def _holder(file: Path) -> int | None:
+    """The process that has `file` open, where Linux tells us."""
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        try:
+            if any(entry.resolve() == file.resolve() for entry in folder.iterdir()):
+                return int(folder.parent.name)
+        except OSError:  # another user's process, or one that just ended
+            continue
+    return None
+
+
+def _not_started(settings: Settings) -> bool:
+    """No embedded engines run and none of other engines is asked for: nothing to reach yet, and nothing wrong with that."""
+    return not EmbeddedEndpoints.path(settings.state_dir).exists()
+
+
+def _kafka(settings: Settings) -> PreflightResult:
+    if settings.kafka.bootstrap_servers is None and _not_started(settings):
+        return PreflightResult("kafka", "skipped", "not started yet: `counterpoise up`")
+    try:
+        bootstrap = kafka_bootstrap(settings)
+        require_broker(bootstrap)
+    except CounterpoiseError as error:
+        return PreflightResult("kafka", "problem", str(error))
+    return PreflightResult("kafka", "ok", f"{bootstrap} answers")
+
+
+def _clickhouse(settings: Settings) -> PreflightResult:
+    if settings.clickhouse.host is None and _not_started(settings):
+        return PreflightResult("clickhouse", "skipped", "not started yet: `counterpoise up`")
+    from counterpoise.clickhouse.client import connect  # noqa: PLC0415 - heavy, and the rest must work without it
+
+    try:
+        target = clickhouse_target(settings)
+        with connect(target, "default") as clickhouse:
+            version, skew = clickhouse.query("SELECT version(), toFloat64(now64(3, 'UTC'))")[0]
+    except CounterpoiseError as error:
+        return PreflightResult("clickhouse", "problem", str(error))
+    said = f"{target.host}:{target.port} answers, version {version}"
+    off = abs(float(skew) - time.time())
+    if off > WORST_CLOCK_ERROR_SECONDS:
+        return PreflightResult("clickhouse", "warning", f"{said}; its clock and this machine's differ by {off:.0f} s")
+    return PreflightResult("clickhouse", "ok", said)
+
+
+def _slack(settings: Settings) -> PreflightResult:
+    slack = settings.slack
+    try:
+        token = read_secret(slack.token, slack.token_file, "COUNTERPOISE_SLACK__TOKEN")
+    except CounterpoiseError as error:
+        return PreflightResult("slack", "problem", str(error))
+    if token is None and slack.channel is None:
+        return PreflightResult("slack", "skipped", "no token and no channel: alerts go to the console")
+    if token is None or slack.channel is None:
+        missing = "COUNTERPOISE_SLACK__TOKEN" if token is None else "COUNTERPOISE_SLACK__CHANNEL"
+        return PreflightResult("slack", "problem", f"{missing} is missing; both a token and a channel are needed")
+    return PreflightResult(
+        "slack", "ok", f"a token is set, channel {slack.channel}; `counterpoise alerts test` posts to it"
+    )
+
+
+def _network(settings: Settings, *, offline: bool) -> Iterator[PreflightResult]:
+    """The source of blocks, and by its Date header this machine's clock."""
+    ingest = settings.ingest
+    if offline or ingest.source == "replay":
+        yield PreflightResult("source", "skipped", "not asked" if offline else "blocks come from a file")
+        yield PreflightResult("clock", "skipped", "nobody was asked the time")
+        return
+    checks: dict[str, Callable[[], httpx.Response]] = {
+        "mempool": lambda: httpx.get(
+            f"{ingest.mempool.url.rstrip('/')}/api/blocks/tip/height", timeout=_TIMEOUT_SECONDS
+        ),
+        "bitcoind": lambda: httpx.post(ingest.bitcoind.url, timeout=_TIMEOUT_SECONDS),  # 401 is an answer, too
+    }
+    url = ingest.mempool.url if ingest.source == "mempool" else ingest.bitcoind.url
+    try:
+        response = checks[ingest.source]()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        yield PreflightResult(
+            "source", "problem", f"{ingest.source} at {url} does not answer: {error or type(error).__name__}"
+        )
+        yield PreflightResult("clock", "skipped", "nobody was asked the time")
+        return
+    if response.is_success or (ingest.source == "bitcoind" and response.status_code in (401, 403, 405, 500)):
+        yield PreflightResult("source", "ok", f"{ingest.source} at {url} answers")
+    else:
+        yield PreflightResult("source", "problem", f"{ingest.source} at {url} answers HTTP {response.status_code}")
+    yield _clock(response.headers.get("date"))
+
+
+def _clock(header: str | None) -> PreflightResult:
+    try:
+        theirs = parsedate_to_datetime(header or "")
+    except ValueError:
+        return PreflightResult("clock", "skipped", "the source did not say what time it is")
+    off = abs((datetime.now(UTC) - theirs).total_seconds())
+    if off > WORST_CLOCK_ERROR_SECONDS:
+        return PreflightResult(
+            "clock",
+            "warning",
+            f"{off:.0f} s away from the source's: dead-man alerts and ages would be wrong; set it with NTP",
+        )
+    return PreflightResult("clock", "ok", f"within {max(off, 1):.0f} s of the source's")

@@ -1,0 +1,160 @@
+"""Run services as processes of their own: start them again when they fall or stall, and stop everything for a wrong setting."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from counterpoise.errors import ConfigError
+from desk.supervise.child import Child, Service
+from desk.supervise.restart_backoff import RestartBackoff
+from desk.supervise.stall_watch import Sight, StallWatch
+
+EXIT_CONFIG = 2
+POLL_SECONDS = 0.1
+
+log = structlog.get_logger("supervisor")
+
+Look = Callable[[list[str]], dict[str, Sight]]
+
+
+@dataclass(slots=True)
+class _Slot:
+    service: Service
+    backoff: RestartBackoff
+    child: Child | None = None
+    watch: StallWatch | None = None
+    started_at: float = 0.0
+    start_at: float = 0.0
+    restarts: int = 0
+    last_end: str = ""
+    finished: bool = False
+    stalled: str | None = None
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """`run` blocks until `stop` is set, every service has finished, or one has a configuration error.
+
+    `look` is asked every `look_every_seconds` for a sight of the services that run; None switches stall detection off. `say` gets
+    each line of output with the service's name; `on_change` hears (name, pid or None, restarts, why) at each start and end.
+    """
+
+    services: Sequence[Service]
+    stop: threading.Event
+    say: Callable[[str, str], None]
+    look: Look | None = None
+    stall_after_seconds: float = 120.0
+    look_every_seconds: float = 5.0
+    grace_seconds: float = 30.0
+    make_backoff: Callable[[], RestartBackoff] = RestartBackoff
+    on_change: Callable[[str, int | None, int, str], None] = lambda *_: None
+    _slots: list[_Slot] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self) -> None:
+        """Return after an orderly end. ConfigError where a service ended with one (all are stopped by then)."""
+        self._slots = [_Slot(service, self.make_backoff()) for service in self.services]
+        done = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(done,), name="stall-watch", daemon=True)
+        if self.look is not None:
+            watcher.start()
+        try:
+            while not self.stop.is_set() and not all(slot.finished for slot in self._slots):
+                for slot in self._slots:
+                    self._tend(slot)
+                self.stop.wait(POLL_SECONDS)
+        finally:
+            done.set()
+            self._end_all()
+
+    def _tend(self, slot: _Slot) -> None:
+        if slot.finished:
+            return
+        if slot.child is None:
+            if time.monotonic() >= slot.start_at:
+                self._start(slot)
+            return
+        if slot.stalled is not None:
+            log.error("stalled; killing it", service=slot.service.name, pid=slot.child.pid, reason=slot.stalled)
+            slot.child.kill()
+        code = slot.child.poll()
+        if code is not None:
+            self._ended(slot, slot.child, code)
+
+    def _start(self, slot: _Slot) -> None:
+        name = slot.service.name
+        with self._lock:
+            slot.child = Child(slot.service, lambda line: self.say(name, line))
+            slot.watch = StallWatch(self.stall_after_seconds)
+            slot.stalled = None
+            slot.started_at = time.monotonic()
+        log.info("started", service=name, pid=slot.child.pid, restarts=slot.restarts)
+        why = f"started after {slot.last_end}" if slot.last_end else "started"
+        self.on_change(name, slot.child.pid, slot.restarts, why)
+
+    def _ended(self, slot: _Slot, child: Child, code: int) -> None:
+        name, stalled = slot.service.name, slot.stalled
+        with self._lock:
+            slot.child = slot.watch = None
+        if code == EXIT_CONFIG:
+            self.on_change(name, None, slot.restarts, child.last_words)
+            raise ConfigError(
+                f"{name}: {child.last_words or 'stopped for a setting that is wrong; its last log line says which'}"
+            )
+        if child.last_words:
+            self.say(name, child.last_words)
+        if code == 0 and slot.service.may_finish:
+            slot.finished = True
+            log.info("finished", service=name)
+            self.on_change(name, None, slot.restarts, "finished")
+            return
+        why = f"stalled: {stalled}" if stalled else f"signal {-code}" if code < 0 else f"exit code {code}"
+        slot.restarts, slot.last_end = slot.restarts + 1, why
+        wait_seconds = slot.backoff.next_wait_seconds(time.monotonic() - slot.started_at)
+        slot.start_at = time.monotonic() + wait_seconds
+        log.error(
+            "ended; starting it again", service=name, why=why, in_seconds=round(wait_seconds, 1), restarts=slot.restarts
+        )
+        self.on_change(name, None, slot.restarts, why)
+
+    def _watch(self, done: threading.Event) -> None:
+        while not done.wait(self.look_every_seconds):
+            with self._lock:
+                running = [(slot, slot.child.pid) for slot in self._slots if slot.child is not None]
+            if not running or self.look is None:
+                continue
+            try:
+                sights = self.look([slot.service.name for slot, _ in running])
+            except Exception:  # a look that fails must never end the supervision
+                log.exception("could not look at the services")
+                continue
+            now = time.monotonic()
+            with self._lock:
+                for slot, pid in running:
+                    sight = sights[slot.service.name]
+                    same = slot.child is not None and slot.child.pid == pid
+                    speaks = sight.status is not None and sight.status.get("pid") == pid  # not its predecessor's file
+                    if same and speaks and slot.watch is not None:
+                        slot.stalled = slot.watch.look(now, sight)
+
+    def _end_all(self) -> None:
+        """SIGTERM to all at once, one grace for all, SIGKILL for the rest."""
+        children = [slot.child for slot in self._slots if slot.child is not None]
+        for child in children:
+            child.ask_to_stop()
+        deadline = time.monotonic() + self.grace_seconds
+        while children and time.monotonic() < deadline:
+            children = [child for child in children if child.poll() is None]
+            if children:
+                time.sleep(0.05)
+        for child in children:
+            log.error("did not stop in time; killing it", service=child.service.name, pid=child.pid)
+            child.kill()
+        for slot in self._slots:
+            if slot.child is not None:
+                self.on_change(slot.service.name, None, slot.restarts, "stopped")

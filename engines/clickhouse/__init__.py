@@ -1,0 +1,17 @@
+"""An embedded ClickHouse: chDB's engine behind ClickHouse's own native TCP protocol and HTTP interface, on loopback.
+
+    python -m engines.clickhouse --path DIR --password-file FILE
+
+`start_clickhouse` starts that as a process and waits until it answers; everything else speaks to it with an ordinary
+ClickHouse client. One process owns a data directory; it is a real engine, and what it acknowledged survives its kill.
+
+    process.py      start, stop and kill the server process         (imported by others)
+    server.py       sockets, limits, shutdown                       native.py   one native connection
+    http.py         the HTTP interface                              engine.py   chDB, and what can stop it from starting
+    session.py      one session: settings, temporary tables         statements.py, insert_head.py   just enough SQL to route
+    wire.py, types.py, blocks.py, compression.py, packets.py        the protocol's bytes
+"""
+
+from engines.clickhouse.process import ClickHouseProcess, start_clickhouse
+
+__all__ = ["ClickHouseProcess", "start_clickhouse"]

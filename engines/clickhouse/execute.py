@@ -1,0 +1,135 @@
+"""Statements over the native protocol: queries that stream, inserts that wait for blocks, and all others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from functools import partial
+
+from engines.clickhouse import blocks, insert, packets, statements
+from engines.clickhouse.access import SELECTS, refuse, refuse_outside
+from engines.clickhouse.blocks import Block
+from engines.clickhouse.channel import Channel
+from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError
+from engines.clickhouse.insert_head import parse_insert
+from engines.clickhouse.session import Described, Session
+from engines.clickhouse.watcher import Watch
+from engines.clickhouse.wire import ByteReader, ConnectionClosedError
+
+
+class Statement:
+    """One statement on its way: `run` sends everything but an exception, which it raises as ServerError."""
+
+    def __init__(self, channel: Channel, session: Session, sql: str, parameters: Mapping[str, str]) -> None:
+        self._channel = channel
+        self._session = session
+        self._sql = sql
+        self._parameters = parameters
+        self._reported: dict[str, int] = {}
+        session.progress.clear()
+
+    def run(self) -> None:
+        word = statements.first_word(self._sql)
+        head = parse_insert(self._sql) if word == "INSERT" else None
+        if head and not self._sql[head.data_start :].strip(" \t\r\n;"):
+            refuse(self._session, word, "MUTATING")
+            written = insert.run(self._session, head, "Native", partial(insert.feed_blocks, self._channel))
+            delta = {"written_rows": written.rows, "written_bytes": written.size_bytes}
+            self._channel.send(packets.progress(delta, self._channel.revision), packets.END_OF_STREAM)
+            return
+        kind = self._session.classify(self._sql)
+        refuse(self._session, word, kind)
+        refuse_outside(self._session, self._sql, kind)
+        with self._channel.watching(self._session.interrupt) as watch:
+            try:
+                if word in SELECTS and kind == "READ_ONLY":
+                    self._stream(watch)
+                else:
+                    self._whole(word)
+            except ServerError as error:
+                if watch.gone:
+                    raise ConnectionClosedError("the client left while its statement ran") from None
+                if not (watch.cancelled and error.code == QUERY_WAS_CANCELLED):
+                    raise
+                self._channel.send(packets.END_OF_STREAM)
+
+    def _whole(self, word: str) -> None:
+        """Run to the end, then send: everything that is small or has no rows."""
+        sql = self._sql if word in statements.KEEP_FORMAT else statements.split_format(self._sql)[0]
+        result = self._session.query(sql, "Native", self._parameters)
+        self._session.note(word, sql)
+        reader = ByteReader(data=result.bytes(), limit_bytes=self._channel.limits.block_bytes)
+        rows = count = size_bytes = 0
+        while word != "INSERT" and reader.buffered():
+            block = blocks.walk(reader, kind_bytes=False)
+            if not count:
+                self._channel.send_header((head.name, head.type) for head in block.columns)
+            data = bytes(memoryview(reader.buf)[: reader.pos])
+            size_bytes += self._channel.send_block(blocks.from_native(data, block, kind_bytes=self._channel.kind_bytes))
+            reader.compact()
+            count += 1
+            rows += block.rows
+        if count:
+            self._channel.send(packets.profile(rows, count, size_bytes))
+        self._finish(written_rows=result.rows_written(), written_bytes=result.bytes_written())
+
+    def _stream(self, watch: Watch) -> None:
+        """Send each block as the engine makes it."""
+        sql = statements.split_format(self._sql)[0].rstrip().rstrip(";")
+        types: Sequence[bytes] | None = None
+        # Only this session can describe what reads its temporary tables, and only while nothing runs in it.
+        described = self._describe(sql) if self._session.has_temporary_tables else None
+        rows = count = size_bytes = 0
+        with closing(self._session.stream(sql, self._parameters)) as stream:
+            while data := stream.fetch():
+                reader = ByteReader(data=data, limit_bytes=len(data))
+                block = blocks.walk(reader, kind_bytes=False, to_the_end=False)
+                if not count:
+                    types = self._zoned_types(sql, block, described)
+                    named = types or [head.type for head in block.columns]
+                    self._channel.send_header(
+                        (head.name, type_) for head, type_ in zip(block.columns, named, strict=True)
+                    )
+                self._report()
+                pieces = blocks.from_native(data, block, kind_bytes=self._channel.kind_bytes, types=types)
+                size_bytes += self._channel.send_block(pieces)
+                count += 1
+                rows += block.rows
+                if watch.stopped:
+                    raise ServerError(QUERY_WAS_CANCELLED, "Query was cancelled.")
+        if not count:
+            # The engine gives no bytes for an empty result; clients want its columns all the same.
+            self._channel.send_header((column.name, column.type) for column in self._describe(sql))
+        self._report()
+        self._channel.send(packets.profile(rows, count, size_bytes))
+        self._finish()
+
+    def _describe(self, sql: str) -> list[Described]:
+        return self._session.describe(f"({sql}\n)", self._parameters)
+
+    def _zoned_types(self, sql: str, block: Block, described: list[Described] | None) -> list[bytes] | None:
+        """FORMAT Native drops the zone of a DateTime('zone') column: ask for the full types where there is one."""
+        if not any(head.type == b"DateTime" for head in block.columns):
+            return None
+        described = described or self._session.describe_beside(sql, self._parameters)
+        if not described or len(described) != len(block.columns):
+            return None
+        return [
+            column.type.encode() if head.type == b"DateTime" else head.type
+            for head, column in zip(block.columns, described, strict=True)
+        ]
+
+    def _report(self) -> None:
+        """Send what the engine has read since the last report, if anything."""
+        if self._session.progress.get("read_rows", 0) > self._reported.get("read_rows", 0):
+            self._channel.send(packets.progress(self._delta(), self._channel.revision))
+
+    def _delta(self) -> dict[str, int]:
+        now = dict(self._session.progress)
+        keys = ("read_rows", "read_bytes", "total_rows_to_read", "elapsed_ns")
+        delta = {key: now.get(key, 0) - self._reported.get(key, 0) for key in keys}
+        self._reported = now
+        return delta
+
+    def _finish(self, **written: int) -> None:
+        self._channel.send(packets.progress(self._delta() | written, self._channel.revision), packets.END_OF_STREAM)

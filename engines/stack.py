@@ -1,0 +1,254 @@
+"""Both embedded engines as one thing: started together, written down, found again, ended together.
+
+Everything is in `<state_dir>/embedded`: ClickHouse's data, both logs, the passwords (0600), `engines.json` (which processes) and
+`endpoints.json` (where to connect). ClickHouse's data stays; the embedded Kafka's memory goes with its process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from counterpoise.errors import EngineError
+from counterpoise.kafka.probe import kafka_answers
+from counterpoise.settings.endpoints import EmbeddedEndpoints
+from engines.clickhouse.process import ClickHouseProcess, start_clickhouse
+from engines.kafka import KafkaProcess, broker_marker, start_kafka
+from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, HOST, KAFKA_PORT, require_free_port
+from engines.processes import end_process, is_ours
+
+_CONNECT_TIMEOUT_SECONDS = 2.0
+_PASSWORD_BYTES = 24  # 32 url-safe characters
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Which ports to take: 0 is any free one, None is the one of the last start, or the usual one."""
+
+    kafka: int | None = None
+    clickhouse: int | None = None
+    clickhouse_http: int | None = None
+
+
+ANY_PORTS: Final = Ports(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRecord:
+    """One engine as it was started. `marker` tells its command line from every other's."""
+
+    name: str
+    pid: int
+    marker: str
+    port: int
+    http_port: int | None = None
+
+    def runs(self) -> bool:
+        """The process is there and is ours."""
+        return is_ours(self.pid, self.marker)
+
+    def answers(self) -> bool:
+        """It takes connections."""
+        if self.name == "kafka":
+            return kafka_answers(HOST, self.port, _CONNECT_TIMEOUT_SECONDS)
+        try:
+            with socket.create_connection((HOST, self.port), timeout=_CONNECT_TIMEOUT_SECONDS):
+                return True
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Both engines with their handles, as `temporary_stack` gives them."""
+
+    state_dir: Path
+    endpoints: EmbeddedEndpoints
+    kafka: KafkaProcess
+    clickhouse: ClickHouseProcess
+
+
+def embedded_dir(state_dir: Path) -> Path:
+    """Where the engines keep everything."""
+    return state_dir / "embedded"
+
+
+def data_dir(state_dir: Path) -> Path:
+    """ClickHouse's data."""
+    return embedded_dir(state_dir) / "clickhouse"
+
+
+def records(state_dir: Path) -> list[EngineRecord]:
+    """The engines as last started here; empty where none ever was, or after `down`."""
+    try:
+        found = json.loads((embedded_dir(state_dir) / "engines.json").read_text(encoding="utf-8"))
+        return [EngineRecord(**entry) for entry in found]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def up(state_dir: Path, ports: Ports = Ports()) -> tuple[EmbeddedEndpoints, tuple[str, ...]]:
+    """Start what does not run yet; return where the engines are and the names of those started now.
+
+    EngineError in one line for anything that stands in the way; what this call had started is stopped again.
+    """
+    with _locked(state_dir):
+        endpoints, kafka, clickhouse = _start_missing(state_dir, ports)
+    return endpoints, tuple(
+        name for name, handle in (("kafka", kafka), ("clickhouse", clickhouse)) if handle is not None
+    )
+
+
+def down(state_dir: Path) -> tuple[str, ...]:
+    """Stop the engines that run; return their names. A process that only has an old engine's id is left alone."""
+    if not embedded_dir(state_dir).is_dir():
+        return ()
+    with _locked(state_dir):
+        stopped = tuple(r.name for r in records(state_dir) if end_process(r.pid, r.marker, grace_seconds=20.0))
+        for name in ("engines.json", "endpoints.json"):
+            (embedded_dir(state_dir) / name).unlink(missing_ok=True)
+    return stopped
+
+
+@contextmanager
+def temporary_stack(state_dir: Path, ports: Ports = ANY_PORTS) -> Iterator[Stack]:
+    """Both engines for the length of a `with`. What a killed predecessor left running on `state_dir` is ended first."""
+    down(state_dir)
+    with _locked(state_dir):
+        endpoints, kafka, clickhouse = _start_missing(state_dir, ports)
+    if kafka is None or clickhouse is None:
+        raise EngineError(f"the engines of {state_dir} were started by another process at the same moment: try again")
+    try:
+        yield Stack(state_dir, endpoints, kafka, clickhouse)
+    finally:
+        kafka.stop()
+        clickhouse.stop()
+        down(state_dir)
+
+
+def _start_missing(
+    state_dir: Path, ports: Ports
+) -> tuple[EmbeddedEndpoints, KafkaProcess | None, ClickHouseProcess | None]:
+    folder = embedded_dir(state_dir)
+    known = {record.name: record for record in records(state_dir)}
+    kafka: KafkaProcess | None = None
+    clickhouse: ClickHouseProcess | None = None
+    kafka_record = _running(known.get("kafka"), {"kafka": ports.kafka})
+    clickhouse_record = _running(
+        known.get("clickhouse"), {"clickhouse": ports.clickhouse, "http": ports.clickhouse_http}
+    )
+    password, reader_password = folder / "password", folder / "reader-password"
+    try:
+        if kafka_record is None:
+            port = _choose(ports.kafka, known.get("kafka"), "port", KAFKA_PORT)
+            kafka = start_kafka(port=port, log_file=folder / "kafka.log")
+            kafka_record = EngineRecord("kafka", kafka.pid, broker_marker(kafka.port), kafka.port)
+        if clickhouse_record is None:
+            port = _choose(ports.clickhouse, known.get("clickhouse"), "port", CLICKHOUSE_PORT)
+            http_port = _choose(ports.clickhouse_http, known.get("clickhouse"), "http_port", CLICKHOUSE_HTTP_PORT)
+            for taken, what, option in (
+                (port, "the embedded ClickHouse", "--clickhouse-port"),
+                (http_port, "the embedded ClickHouse's HTTP", "--http-port"),
+            ):
+                require_free_port(taken, what, option)
+            for file in (password, reader_password):
+                _make_password(file)
+            clickhouse = start_clickhouse(
+                data_dir(state_dir),
+                password_file=password,
+                reader_password_file=reader_password,
+                port=port,
+                http_port=http_port,
+                log_file=folder / "clickhouse.log",
+            )
+            marker = f"-m engines.clickhouse --path {data_dir(state_dir)} "
+            clickhouse_record = EngineRecord(
+                "clickhouse", clickhouse.pid, marker, clickhouse.port, clickhouse.http_port
+            )
+        _write_records(folder, [kafka_record, clickhouse_record])
+    except BaseException:
+        if kafka is not None:
+            kafka.stop()
+        if clickhouse is not None:
+            clickhouse.stop()
+        raise
+    endpoints = EmbeddedEndpoints(
+        f"{HOST}:{kafka_record.port}",
+        HOST,
+        clickhouse_record.port,
+        clickhouse_record.http_port or 0,
+        str(password),
+        str(reader_password),
+    )
+    endpoints.write(state_dir)
+    return endpoints, kafka, clickhouse
+
+
+def _running(record: EngineRecord | None, asked: dict[str, int | None]) -> EngineRecord | None:
+    """The record where that engine runs and answers; EngineError where it runs on other ports than asked for, or hangs."""
+    if record is None or not record.runs():
+        return None
+    if not record.answers():
+        raise EngineError(
+            f"the embedded {record.name} (process {record.pid}) runs but does not answer: `counterpoise down`, then `up`"
+        )
+    for name, port in asked.items():
+        has = record.http_port if name == "http" else record.port
+        if port and port != has:
+            raise EngineError(
+                f"the embedded {record.name} already runs with {name} port {has}, not {port}: `counterpoise down` first"
+            )
+    return record
+
+
+def _choose(asked: int | None, last: EngineRecord | None, field: str, usual: int) -> int:
+    if asked is not None:
+        return asked
+    return int(getattr(last, field) or usual) if last is not None else usual
+
+
+def _make_password(file: Path) -> None:
+    """Write a new password readable by this user only, unless there is one (a full disk may have left an empty file)."""
+    with suppress(FileNotFoundError):
+        file.chmod(0o600)
+        if file.stat().st_size:
+            return
+    draft = file.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as stream:
+        stream.write(secrets.token_urlsafe(_PASSWORD_BYTES) + "\n")
+    draft.replace(file)
+
+
+def _write_records(folder: Path, found: list[EngineRecord]) -> None:
+    draft = folder / "engines.draft"
+    draft.write_text(json.dumps([asdict(record) for record in found], indent=1) + "\n", encoding="utf-8")
+    draft.replace(folder / "engines.json")
+
+
+@contextmanager
+def _locked(state_dir: Path) -> Iterator[None]:
+    """One `up` or `down` at a time on a state directory; makes it, for this user only."""
+    folder = embedded_dir(state_dir)
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
+        with suppress(PermissionError):
+            folder.chmod(0o700)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise EngineError(
+            f"the state directory {state_dir} cannot be used: {error.strerror}; choose another with --state-dir or "
+            "COUNTERPOISE_STATE_DIR"
+        ) from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

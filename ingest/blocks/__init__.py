@@ -1,0 +1,1 @@
+"""Block sources and the service that publishes their blocks."""

@@ -1,0 +1,137 @@
+"""Answer streams' requests for blocks that it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+import structlog
+from kafka import TopicPartition
+from kafka.errors import KafkaError
+from pydantic import ValidationError
+
+from counterpoise.contracts.blocks import BlockEvent, BlockRequest
+from counterpoise.contracts.topics import BLOCK_REQUESTS
+from counterpoise.errors import RetryableError
+from counterpoise.kafka.clients import make_consumer
+from counterpoise.runtime.clock import Clock
+from counterpoise.settings.model import Settings
+from ingest.bad_item import BadItem
+from ingest.blocks.follower import MAX_WALK_BLOCKS
+from ingest.blocks.sources.block_source import BlockBatch, BlockSource, LiveSource
+
+MAX_AGE_SECONDS: Final = 600.0
+"""Older requests are passed over: streams asks again for what it still lacks."""
+
+REPEAT_SECONDS: Final = 20.0
+"""The same request within this time is answered once."""
+
+_WALK_BLOCKS = 32
+"""A longer range is fetched by height, which costs less."""
+
+_RETRY_SECONDS = 5.0
+_MAX_REQUESTS_A_ROUND = 16
+
+log = structlog.get_logger("ingest")
+
+
+class BlockRequests:
+    """Reads block-requests.v1 without a group: every ingest worker hears every request, and a lost one is asked again."""
+
+    def __init__(self, settings: Settings, bootstrap: str, clock: Clock) -> None:
+        self._settings = settings
+        self._bootstrap = bootstrap
+        self._clock = clock
+        self._partition = TopicPartition(BLOCK_REQUESTS.full_name(settings.dataset), 0)
+        self._consumer: Any = None
+        self._retry_at = 0.0
+        self._answered: dict[tuple[str, int, int], float] = {}
+
+    def take(self) -> tuple[list[BlockRequest], list[BadItem]]:
+        """New requests for this chain, at most a few at a time, and what was no request. Never waits, never raises for Kafka."""
+        if self._clock.monotonic() < self._retry_at:
+            return [], []
+        try:
+            if self._consumer is None:
+                self._consumer = self._connect()
+            polled = self._consumer.poll(timeout_ms=0, max_records=_MAX_REQUESTS_A_ROUND)
+        except (KafkaError, RetryableError) as error:
+            log.warning("cannot read block requests", reason=str(error)[:200])
+            self.close()
+            self._retry_at = self._clock.monotonic() + _RETRY_SECONDS
+            return [], []
+        requests: list[BlockRequest] = []
+        bad: list[BadItem] = []
+        for record in polled.get(self._partition, ()):
+            value = record.value or b""
+            try:
+                request = BlockRequest.model_validate_json(value)
+            except ValidationError as error:
+                key = f"{self._partition.topic}:{record.partition}:{record.offset}"
+                bad.append(
+                    BadItem(key, "bad-request", f"{error.error_count()} errors: {error.errors()[0]['msg']}", value)
+                )
+                continue
+            if self._is_due(request):
+                requests.append(request)
+        return requests, bad
+
+    def from_the_beginning(self) -> None:
+        """The broker forgot everything: read what is new there from its start."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            consumer.close(autocommit=False)
+
+    def _connect(self) -> Any:
+        consumer = make_consumer(
+            self._bootstrap, (), client_id="counterpoise-ingest-requests", group_id=None, kafka=self._settings.kafka
+        )
+        consumer.assign([self._partition])
+        consumer.seek_to_beginning(self._partition)
+        return consumer
+
+    def _is_due(self, request: BlockRequest) -> bool:
+        if request.chain != self._settings.ingest.chain:
+            return False
+        if self._clock.now() - request.requested_at_ms / 1000 > MAX_AGE_SECONDS:
+            return False
+        now = self._clock.monotonic()
+        self._answered = {key: at for key, at in self._answered.items() if now - at < REPEAT_SECONDS}
+        key = (request.hash, request.from_height, request.to_height)
+        if key in self._answered:
+            return False
+        self._answered[key] = now
+        return True
+
+
+def answer(source: BlockSource, request: BlockRequest) -> Iterator[BlockBatch]:
+    """The blocks that a request is about, lowest first, in batches, as far as the source has them. Raises StaleSourceError.
+
+    A short range is walked back from the hash, whatever branch it is on; a long one is fetched by height and then the hash, if that
+    was not among them.
+    """
+    from_height = max(request.from_height, request.to_height - MAX_WALK_BLOCKS)
+    have: set[str] = set()
+    if not isinstance(source, LiveSource) or request.to_height - from_height > _WALK_BLOCKS:
+        for batch in source.blocks(from_height, request.to_height):
+            have.update(event.hash for event in batch.events)
+            yield batch
+    if isinstance(source, LiveSource) and request.hash not in have:
+        yield _walked_back(source, request.hash, from_height, have)
+
+
+def _walked_back(source: LiveSource, block_hash: str, from_height: int, have: Collection[str]) -> BlockBatch:
+    walked: list[BlockEvent] = []
+    while block_hash not in have and len(walked) <= _WALK_BLOCKS:
+        batch = source.block(block_hash)
+        if not batch.events:
+            return BlockBatch(tuple(reversed(walked)), batch.bad)
+        walked.append(batch.events[0])
+        if batch.events[0].height <= from_height:
+            break
+        block_hash = batch.events[0].prev_hash
+    return BlockBatch(tuple(reversed(walked)))

@@ -1,0 +1,270 @@
+"""A Bitcoin Core node: JSON-RPC for every fact, ZMQ only to hear sooner that there is one.
+
+A block costs three small calls (`getblock` with transaction ids only, `getblockstats` for the fees, `getrawtransaction` of the
+coinbase), many blocks in one HTTP request: tens of kilobytes a block where the full block would be megabytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from counterpoise.errors import DeadLetterError, StaleSourceError
+from counterpoise.runtime.clock import Clock
+from counterpoise.settings.model import BitcoindSettings, read_secret
+from ingest.bad_item import BadItem
+from ingest.blocks.sources.block_source import BlockBatch, Capabilities, News, Tip
+from ingest.blocks.sources.parse import from_bitcoind
+from ingest.blocks.sources.zmq_listener import ZmqListener
+from ingest.http import BoundedHttp, UnauthorisedError
+
+BLOCKS_PER_REQUEST = 8
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+MAX_COOKIE_BYTES = 1_024
+_NOT_FOUND = -5
+_NO_SUCH_HEIGHT = -8
+_KEPT_PAYLOAD_BYTES = 64 * 1024
+
+log = structlog.get_logger("ingest")
+
+
+class RpcError(StaleSourceError):
+    """The node answered a call with an error; `code` is its own (-28: still starting)."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class BitcoindSource:
+    """Credentials: user and password, or the cookie file, read again when the node refuses it (new at each start)."""
+
+    name = "bitcoind"
+    capabilities = Capabilities(live=True, kinds=frozenset({"live", "historical"}))
+
+    def __init__(self, settings: BitcoindSettings, chain: str, clock: Clock) -> None:
+        self._settings = settings
+        self._chain = chain
+        self._clock = clock
+        self._http = BoundedHttp(
+            settings.url,
+            clock=clock,
+            timeout_seconds=settings.timeout_seconds,
+            max_bytes=MAX_ANSWER_BYTES,
+            setting="COUNTERPOISE_INGEST__BITCOIND__URL",
+        )
+        self._password = read_secret(
+            settings.password, settings.password_file, "COUNTERPOISE_INGEST__BITCOIND__PASSWORD"
+        )
+        self._cookie: tuple[str, str] | None = None
+        endpoints = tuple(url for url in (settings.zmq_hashblock, settings.zmq_sequence) if url)
+        self._listener = ZmqListener(endpoints, clock) if endpoints else None
+
+    def tip(self) -> Tip:
+        """The node's best block; `lowest_height` is where its pruned blocks end.
+
+        StaleSourceError while the node still loads the chain: its best block is then years old and no tip.
+        """
+        info = self._call("getblockchaininfo")
+        try:
+            if info.get("initialblockdownload") is True and (not info["blocks"] or info["blocks"] < info["headers"]):
+                raise StaleSourceError(
+                    f"{self._http.shown} still loads the chain: {info['blocks']} of {info['headers']} blocks so far"
+                )
+            lowest = int(info.get("pruneheight", 0)) if info.get("pruned") else 0
+            return Tip(_whole(info["blocks"]), _text(info["bestblockhash"]), lowest)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise StaleSourceError(
+                f"{self._http.shown}: getblockchaininfo gave no best block: is it Bitcoin Core?"
+            ) from None
+
+    def blocks(self, from_height: int, to_height: int) -> Iterator[BlockBatch]:
+        """Blocks of the node's best chain; it ends sooner where the chain became shorter meanwhile."""
+        for start in range(from_height, to_height + 1, BLOCKS_PER_REQUEST):
+            heights = range(start, min(start + BLOCKS_PER_REQUEST, to_height + 1))
+            answers = self._calls([("getblockhash", [height]) for height in heights])
+            hashes = [answer for answer in answers if isinstance(answer, str)]
+            other = next((answer for answer in answers if not isinstance(answer, str)), None)
+            if other is not None and not (isinstance(other, _Failure) and other.code == _NO_SUCH_HEIGHT):
+                self._raise_error(other, "getblockhash")
+            if hashes:
+                yield self._fetch(hashes)
+            if other is not None:
+                return
+
+    def block(self, block_hash: str) -> BlockBatch:
+        """A block of any branch that the node has."""
+        return self._fetch([block_hash], missing_ok=True)
+
+    def wait(self, seconds: float) -> News:
+        """Until ZMQ says something about blocks, or the time is over."""
+        if self._listener is None:
+            self._clock.sleep(seconds)
+            return News()
+        return self._listener.wait(seconds)
+
+    def close(self) -> None:
+        """Close connections."""
+        self._http.close()
+        if self._listener is not None:
+            self._listener.close()
+
+    def _fetch(self, hashes: Sequence[str], *, missing_ok: bool = False) -> BlockBatch:
+        calls: list[tuple[str, list[Any]]] = []
+        for block_hash in hashes:
+            calls.append(("getblock", [block_hash, 1]))
+            calls.append(("getblockstats", [block_hash, ["totalfee"]]))
+        answers = self._calls(calls)
+        blocks = [answers[2 * i] for i in range(len(hashes))]
+        fees = [answers[2 * i + 1] for i in range(len(hashes))]
+        for block_hash, block in zip(hashes, blocks, strict=True):
+            if isinstance(block, _Failure):
+                if missing_ok and block.code == _NOT_FOUND:
+                    return BlockBatch()
+                self._raise_error(block, f"getblock {block_hash}")
+        coinbases = self._coinbases(hashes, blocks)
+        events, bad = [], []
+        seen_at_ms = int(self._clock.now() * 1000)
+        for block_hash, block, fee, coinbase in zip(hashes, blocks, fees, coinbases, strict=True):
+            try:
+                total = fee.get("totalfee") if isinstance(fee, Mapping) else None
+                events.append(from_bitcoind(block, coinbase, fees_sats=total, chain=self._chain, seen_at_ms=seen_at_ms))
+            except DeadLetterError as error:
+                payload = json.dumps({"coinbase": coinbase, "block": block}, default=str).encode()
+                height = block.get("height") if isinstance(block, Mapping) else None
+                bad.append(
+                    BadItem(
+                        block_hash, error.reason, str(error), payload[:_KEPT_PAYLOAD_BYTES], _height_or_none(height)
+                    )
+                )
+        return BlockBatch(tuple(events), tuple(bad))
+
+    def _coinbases(self, hashes: Sequence[str], blocks: Sequence[Any]) -> list[Any]:
+        """The first transaction of each block; with the block's hash the node needs no transaction index."""
+        ids = [_first_id(block) for block in blocks]
+        wanted = [(i, txid) for i, txid in enumerate(ids) if txid is not None]
+        answers = self._calls([("getrawtransaction", [txid, True, hashes[i]]) for i, txid in wanted])
+        found: list[Any] = [None] * len(blocks)
+        for (i, _), answer in zip(wanted, answers, strict=True):
+            if not isinstance(answer, _Failure):
+                found[i] = answer
+            elif answer.code == _NOT_FOUND:  # the genesis block's coinbase, which the node gives only inside its block
+                whole = self._calls([("getblock", [hashes[i], 2])])[0]
+                transactions = whole.get("tx") if isinstance(whole, Mapping) else None
+                found[i] = transactions[0] if isinstance(transactions, list) and transactions else None
+            else:
+                self._raise_error(answer, f"getrawtransaction of block {hashes[i]}")
+        return found
+
+    def _call(self, method: str, *params: Any) -> Any:
+        answer = self._calls([(method, list(params))])[0]
+        if isinstance(answer, _Failure):
+            self._raise_error(answer, method)
+        return answer
+
+    def _raise_error(self, failure: Any, what: str) -> None:
+        code = failure.code if isinstance(failure, _Failure) else 0
+        message = failure.message if isinstance(failure, _Failure) else f"unexpected answer {str(failure)[:80]!r}"
+        raise RpcError(f"{self._http.shown}: {what}: {message} (code {code})", code)
+
+    def _calls(self, calls: Sequence[tuple[str, list[Any]]]) -> list[Any]:
+        """Results in the order of the calls, a _Failure where one failed."""
+        if not calls:
+            return []
+        payload = [{"jsonrpc": "2.0", "id": i, "method": m, "params": p} for i, (m, p) in enumerate(calls)]
+        answer = self._post(payload)
+        if isinstance(answer, Mapping):  # an error of the whole request: still starting, too many requests
+            self._raise_error(_failure(answer.get("error")), "request")
+        results: dict[int, Any] = {}
+        if isinstance(answer, list):
+            for entry in answer:
+                if isinstance(entry, Mapping) and isinstance(entry.get("id"), int):
+                    failed = entry.get("error")
+                    results[entry["id"]] = entry.get("result") if failed is None else _failure(failed)
+        if len(results) < len(calls):
+            raise StaleSourceError(
+                f"{self._http.shown}: {len(results)} answers to {len(calls)} calls: is it Bitcoin Core?"
+            )
+        return [results.get(i) for i in range(len(calls))]
+
+    def _post(self, payload: object) -> Any:
+        try:
+            return self._http.post(payload, self._credentials())
+        except UnauthorisedError as error:
+            if self._settings.cookie_file is None:
+                raise StaleSourceError(
+                    f"{error}: check COUNTERPOISE_INGEST__BITCOIND__USER and …__PASSWORD against rpcauth of the node"
+                ) from None
+        self._cookie = None  # the node started again and wrote a new one
+        try:
+            return self._http.post(payload, self._credentials())
+        except UnauthorisedError as error:
+            raise StaleSourceError(f"{error}: the cookie in {self._settings.cookie_file} is not this node's") from None
+
+    def _credentials(self) -> tuple[str, str] | None:
+        settings = self._settings
+        if settings.cookie_file is None:
+            return (settings.user, self._password.get_secret_value()) if settings.user and self._password else None
+        if self._cookie is None:
+            self._cookie = _read_cookie(settings.cookie_file)
+        return self._cookie
+
+
+class _Failure:
+    """The error of one call among many."""
+
+    def __init__(self, message: str, code: int) -> None:
+        self.message = message
+        self.code = code
+
+    def __str__(self) -> str:
+        return f"{self.message} (code {self.code})"
+
+
+def _failure(error: Any) -> _Failure:
+    if isinstance(error, Mapping) and isinstance(error.get("code"), int):
+        return _Failure(str(error.get("message", ""))[:200], error["code"])
+    return _Failure(str(error)[:200], 0)
+
+
+def _read_cookie(path: Path) -> tuple[str, str]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MAX_COOKIE_BYTES).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StaleSourceError(
+            f"the cookie file {path} cannot be read ({error}): is the node up, and may this user read it? "
+            "See COUNTERPOISE_INGEST__BITCOIND__COOKIE_FILE"
+        ) from None
+    user, colon, password = text.partition(":")
+    if not colon:
+        raise StaleSourceError(f"the cookie file {path} holds no user:password")
+    return user, password
+
+
+def _first_id(block: Any) -> str | None:
+    ids = block.get("tx") if isinstance(block, Mapping) else None
+    return ids[0] if isinstance(ids, list) and ids and isinstance(ids[0], str) else None
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 0x7FFF_FFFF:
+        raise ValueError(value)
+    return value
+
+
+def _height_or_none(value: Any) -> int | None:
+    try:
+        return _whole(value)
+    except ValueError:
+        return None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) != 64:
+        raise ValueError(value)
+    return value.lower()

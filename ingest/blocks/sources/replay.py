@@ -1,0 +1,115 @@
+"""A file of blocks: Parquet, CSV or JSON lines with height, time and a pool label or coinbase evidence.
+
+The whole file is checked before the first block is given; one error names file, column and row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from counterpoise.errors import ConfigError
+from counterpoise.runtime.clock import Clock
+from ingest.blocks.sources.block_columns import BlockColumns, EventMaker
+from ingest.blocks.sources.block_source import BlockBatch, Capabilities, Tip
+from ingest.blocks.sources.replay_columns import MAX_HEIGHT, Layout, typed_columns
+from ingest.blocks.sources.replay_formats import open_table
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What the check of a file found."""
+
+    rows: int
+    lowest_height: int
+    highest_height: int
+
+
+class ReplaySource:
+    """Blocks of a file, in its order.
+
+    Without a `hash` column heights must go up by one from row to row, and hashes are derived (see EventMaker). With `hash` and
+    `prev_hash` columns rows may be of several branches and in any order, as a node would have seen them.
+    """
+
+    name = "replay"
+    capabilities = Capabilities(live=False, kinds=frozenset({"historical", "simulated"}))
+
+    def __init__(self, path: Path, chain: str, clock: Clock) -> None:
+        self._path = path
+        self._chain = chain
+        self._clock = clock
+        self._layout: Layout | None = None
+        self._facts: FileFacts | None = None
+
+    @property
+    def facts(self) -> FileFacts:
+        """Check the file, once; ConfigError names the first thing that is wrong."""
+        if self._facts is None:
+            self._facts = self._check()
+        return self._facts
+
+    def tip(self) -> Tip:
+        """The highest height of the file."""
+        return Tip(self.facts.highest_height, lowest_height=self.facts.lowest_height)
+
+    def blocks(self, from_height: int, to_height: int) -> Iterator[BlockBatch]:
+        """The rows whose height is in the range, in the file's order."""
+        facts = self.facts
+        if from_height > facts.highest_height or to_height < facts.lowest_height:
+            return
+        maker = EventMaker(self._chain, self.name)
+        in_order = self._opened_layout().hash is None
+        for columns in self._columns():
+            low, high = min(columns.heights), max(columns.heights)
+            if high < from_height or low > to_height:
+                if in_order and low > to_height:
+                    return
+                maker.skip(columns)
+                continue
+            events = maker.events(columns, int(self._clock.now() * 1000))
+            if low < from_height or high > to_height:
+                events = [event for event in events if from_height <= event.height <= to_height]
+            if events:
+                yield BlockBatch(tuple(events))
+
+    def close(self) -> None:
+        """Nothing stays open between calls."""
+
+    def _opened_layout(self) -> Layout:
+        if self._layout is None:
+            self._layout = Layout.detect(self._path, open_table(self._path).names)
+        return self._layout
+
+    def _columns(self) -> Iterator[BlockColumns]:
+        layout = self._opened_layout()
+        for first_row, table in open_table(self._path).chunks(layout.used):
+            yield typed_columns(self._path, layout, table, first_row)
+
+    def _check(self) -> FileFacts:
+        rows, lowest, highest = 0, MAX_HEIGHT + 1, -1
+        layout = self._opened_layout()
+        for columns in self._columns():
+            heights = columns.heights
+            if layout.hash is None:
+                self._require_consecutive(columns, highest)
+            rows += len(columns)
+            lowest = min(lowest, *heights)
+            highest = max(highest, *heights)
+        if not rows:
+            raise ConfigError(f"{self._path}: it has no rows: a replay needs at least one block")
+        return FileFacts(rows, lowest, highest)
+
+    def _require_consecutive(self, columns: BlockColumns, before: int) -> None:
+        expected = columns.heights[0] if before < 0 else before + 1
+        if columns.heights == list(range(expected, expected + len(columns))):
+            return
+        for offset, height in enumerate(columns.heights):
+            if height != expected:
+                row = columns.first_row + offset
+                raise ConfigError(
+                    f"{self._path}: column {self._opened_layout().height!r}, row {row}: height {height} follows {expected - 1}, "
+                    f"expected {expected}: sort the file by height and fill the gap, or add hash and prev_hash columns"
+                )
+            expected += 1

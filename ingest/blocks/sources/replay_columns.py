@@ -1,0 +1,254 @@
+"""Find the columns of a replay file by their names, and bring their cells to the types of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from counterpoise.contracts.blocks import MAX_PAYOUT_ADDRESSES, MAX_SCRIPT_HEX
+from counterpoise.errors import ConfigError
+from ingest.blocks.sources.block_columns import BlockColumns
+
+MAX_HEIGHT = 0x7FFF_FFFF
+MAX_UINT32 = 0xFFFF_FFFF
+MAX_FEES_SATS = 2_100_000_000_000_000
+MAX_TEXT = 128
+
+NAMES: Final[dict[str, tuple[str, ...]]] = {
+    "height": ("height", "blockheight"),
+    "time": ("time", "timestamp", "date", "headertime", "blocktime"),
+    "label": ("poolslug", "pool", "label", "poolname", "miner"),
+    "script": ("coinbasescript", "scriptsig", "coinbaseraw", "coinbase"),
+    "addresses": ("payoutaddresses", "coinbaseaddresses", "addresses", "address"),
+    "bits": ("bits",),
+    "hash": ("hash", "blockhash", "id"),
+    "prev_hash": ("prevhash", "previousblockhash", "prev"),
+    "fees": ("feessats", "totalfees", "fees"),
+}
+"""The names that each column goes by, compared without case and underscores; the first that is there is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The file's own names of the columns, None where it has none."""
+
+    height: str
+    time: str
+    label: str | None = None
+    script: str | None = None
+    addresses: str | None = None
+    bits: str | None = None
+    hash: str | None = None
+    prev_hash: str | None = None
+    fees: str | None = None
+
+    @classmethod
+    def detect(cls, path: Path, names: Sequence[str]) -> Layout:
+        """ConfigError where height or time is missing, or all of label, script and addresses, or one of the two hashes."""
+        plain = {name.replace("_", "").lower(): name for name in reversed(names)}
+        found = {field: next((plain[n] for n in known if n in plain), None) for field, known in NAMES.items()}
+        has = ", ".join(names[:30]) or "none"
+        for field in ("height", "time"):
+            if found[field] is None:
+                raise ConfigError(
+                    f"{path}: no column for {field}: expected one named {' or '.join(NAMES[field])}; it has: {has}"
+                )
+        if found["label"] is None and found["script"] is None and found["addresses"] is None:
+            raise ConfigError(
+                f"{path}: nothing says who made a block: expected a column pool, coinbase_script or payout_addresses; it has: {has}"
+            )
+        if (found["hash"] is None) != (found["prev_hash"] is None):
+            given, lacks = ("hash", "prev_hash") if found["prev_hash"] is None else ("prev_hash", "hash")
+            raise ConfigError(f"{path}: it has a column for {given} and none for {lacks}: give both, or neither")
+        return cls(**found)  # type: ignore[arg-type]
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The file's columns that matter."""
+        every = (
+            self.height,
+            self.time,
+            self.label,
+            self.script,
+            self.addresses,
+            self.bits,
+            self.hash,
+            self.prev_hash,
+            self.fees,
+        )
+        return tuple(dict.fromkeys(name for name in every if name is not None))
+
+
+def typed_columns(path: Path, layout: Layout, table: pa.Table, first_row: int) -> BlockColumns:
+    """A chunk as block columns; ConfigError names file, column and row of the first cell that does not fit."""
+
+    def cells(name: str) -> _Cells:
+        return _Cells(path, name, first_row, table.column(name).combine_chunks())
+
+    addresses = None if layout.addresses is None else cells(layout.addresses).addresses()
+    return BlockColumns(
+        first_row=first_row,
+        heights=cells(layout.height).whole_numbers(0, MAX_HEIGHT),
+        times=cells(layout.time).times(),
+        labels=None if layout.label is None else cells(layout.label).texts(),
+        scripts=None if layout.script is None else cells(layout.script).hex(None, MAX_SCRIPT_HEX),
+        addresses=addresses,
+        bits=None if layout.bits is None else cells(layout.bits).bits(),
+        hashes=None if layout.hash is None else cells(layout.hash).hex(64, 64, required=True),
+        prev_hashes=None if layout.prev_hash is None else cells(layout.prev_hash).hex(64, 64, required=True),
+        fees=None if layout.fees is None else cells(layout.fees).whole_numbers(0, MAX_FEES_SATS, required=False),
+    )
+
+
+class _Cells:
+    """One column of a chunk. Whole columns are converted at once; only a failure looks for the cell that caused it."""
+
+    def __init__(self, path: Path, name: str, first_row: int, array: Any) -> None:
+        self._path, self._name, self._first_row = path, name, first_row
+        if isinstance(array, pa.ChunkedArray):
+            array = pa.concat_arrays(array.chunks)
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        if pa.types.is_large_string(array.type):
+            array = array.cast(pa.string())
+        self._array = array
+
+    def whole_numbers(self, low: int, high: int, *, required: bool = True) -> list[int]:
+        expected = f"a whole number, {low} to {high}"
+        array = self._array
+        if pa.types.is_string(array.type):
+            array = pc.utf8_trim_whitespace(array)
+        if pa.types.is_boolean(array.type):
+            raise self._wrong(0, expected)
+        try:
+            numbers = array.cast(pa.int64())
+        except pa.ArrowException:
+            raise self._wrong(self._first(lambda cell: pa.scalar(cell).cast(pa.int64())), expected) from None
+        if required:
+            self._refuse(pc.is_null(numbers), expected)
+        self._refuse(pc.or_(pc.less(numbers, low), pc.greater(numbers, high)), expected)
+        return list(numbers.to_pylist())
+
+    def times(self) -> list[int]:
+        expected = "a time in UTC: seconds since 1970, a timestamp, or text like 2024-06-01T12:00:00Z"
+        array = self._array
+        if pa.types.is_timestamp(array.type) or pa.types.is_date(array.type):
+            seconds = (
+                pc.floor_temporal(array.cast(pa.timestamp("us")), unit="second")
+                .cast(pa.timestamp("s"))
+                .cast(pa.int64())
+            )
+        elif pa.types.is_string(array.type):
+            seconds = self._times_from_text(array, expected)
+        elif pa.types.is_integer(array.type):
+            seconds = array.cast(pa.int64())
+        else:
+            raise self._wrong(0, expected)
+        self._refuse(pc.is_null(seconds), expected)
+        self._refuse(pc.or_(pc.less(seconds, 0), pc.greater(seconds, MAX_UINT32)), expected)
+        return list(seconds.to_pylist())
+
+    def texts(self) -> list[str | None]:
+        expected = f"text of at most {MAX_TEXT} characters"
+        try:
+            array = pc.utf8_trim_whitespace(self._array.cast(pa.string()))
+        except pa.ArrowException:
+            raise self._wrong(0, expected) from None
+        self._refuse(pc.greater(pc.utf8_length(array), MAX_TEXT), expected)
+        return list(array.to_pylist())
+
+    def hex(self, low: int | None, high: int, *, required: bool = False) -> list[Any]:
+        expected = f"{high} hexadecimal digits" if low else f"an even number of hexadecimal digits, at most {high}"
+        if pa.types.is_binary(self._array.type) or pa.types.is_fixed_size_binary(self._array.type):
+            cells = self._array.to_pylist()
+            array = pa.array([None if cell is None else cell.hex() for cell in cells], pa.string())
+        elif pa.types.is_string(self._array.type):
+            array = pc.utf8_lower(pc.utf8_trim_whitespace(self._array))
+        else:
+            raise self._wrong(0, expected)
+        if required:
+            self._refuse(pc.is_null(array), expected)
+        self._refuse(pc.invert(pc.match_substring_regex(array, "^([0-9a-f]{2})*$")), expected)
+        length = pc.utf8_length(array)
+        self._refuse(pc.or_(pc.greater(length, high), pc.less(length, low or 0)), expected)
+        return list(array.to_pylist())
+
+    def bits(self) -> list[int | None]:
+        """Compact targets: whole numbers, or eight hexadecimal digits as nodes print them."""
+        if not pa.types.is_string(self._array.type):
+            return list(self.whole_numbers(1, MAX_UINT32, required=False))
+        bits: list[int | None] = []
+        for index, cell in enumerate(self._array.to_pylist()):
+            try:
+                number = None if cell is None else int(cell, 16) if len(cell) == 8 else int(cell)
+            except ValueError:
+                number = 0
+            if number is not None and not 1 <= number <= MAX_UINT32:
+                raise self._wrong(index, "a compact target: eight hexadecimal digits or a whole number")
+            bits.append(number)
+        return bits
+
+    def addresses(self) -> list[tuple[str, ...] | None]:
+        expected = f"at most {MAX_PAYOUT_ADDRESSES} addresses, as a list or separated by spaces"
+        found: list[tuple[str, ...] | None] = []
+        for index, cell in enumerate(self._array.to_pylist()):
+            if cell is None:
+                found.append(None)
+                continue
+            parts = cell.replace(";", " ").split() if isinstance(cell, str) else cell
+            if (
+                not isinstance(parts, list)
+                or len(parts) > MAX_PAYOUT_ADDRESSES
+                or not all(isinstance(part, str) and 1 <= len(part) <= MAX_TEXT for part in parts)
+            ):
+                raise self._wrong(index, expected)
+            found.append(tuple(parts))
+        return found
+
+    def _times_from_text(self, array: Any, expected: str) -> Any:
+        for kind in (pa.int64(), pa.timestamp("s", "UTC"), pa.timestamp("s")):
+            try:
+                return array.cast(kind).cast(pa.int64())
+            except pa.ArrowException:
+                continue
+        seconds = []
+        for index, cell in enumerate(array.to_pylist()):
+            try:
+                seconds.append(None if cell is None else _seconds(cell))
+            except (ValueError, OverflowError):
+                raise self._wrong(index, expected) from None
+        return pa.array(seconds, pa.int64())
+
+    def _first(self, check: Callable[[Any], Any]) -> int:
+        for index, cell in enumerate(self._array.to_pylist()):
+            try:
+                check(cell.strip() if isinstance(cell, str) else cell)
+            except (pa.ArrowException, ValueError, OverflowError):
+                return index
+        return 0
+
+    def _refuse(self, mask: Any, expected: str) -> None:
+        index = pc.index(pc.fill_null(mask, False), True).as_py()
+        if index >= 0:
+            raise self._wrong(index, expected)
+
+    def _wrong(self, index: int, expected: str) -> ConfigError:
+        cell = self._array[index].as_py()
+        shown = "it is empty" if cell is None or cell == "" else repr(cell)[:80]
+        return ConfigError(
+            f"{self._path}: column {self._name!r}, row {self._first_row + index}: {shown}: expected {expected}"
+        )
+
+
+def _seconds(text: str) -> int:
+    text = text.strip()
+    if text.isdecimal():
+        return int(text)
+    when = datetime.fromisoformat(text)
+    return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())

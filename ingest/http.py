@@ -1,0 +1,182 @@
+"""Answers over HTTP from a server that is not trusted to be well: bounded in size and time, every failure one kind of error."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Never
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic_core import from_json
+
+from counterpoise.clickhouse.client import is_local
+from counterpoise.errors import ConfigError, StaleSourceError
+from counterpoise.runtime.clock import Clock
+
+_MAX_RETRY_AFTER_SECONDS = 600.0
+
+
+class UnauthorisedError(StaleSourceError):
+    """The server wants other credentials (401 or 403)."""
+
+
+class NotThereError(StaleSourceError):
+    """The server answers, and does not have what was asked for (404, or mempool's 400 for an unknown block)."""
+
+
+class BusyError(StaleSourceError):
+    """The server asks for a pause; `retry_after_seconds` of it, None where it does not say how long."""
+
+    def __init__(self, message: str, retry_after_seconds: float | None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+def shown_url(url: str) -> str:
+    """A URL as messages may name it: without credentials, and without a query that may hold some."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+
+
+class Answer(NamedTuple):
+    """What came back: `status` is 200, or 304 with an empty body where the request named what it has already."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class BoundedHttp:
+    """One server. `shown` is its URL without credentials: what messages name."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        timeout_seconds: float,
+        max_bytes: int,
+        setting: str,
+        user_agent: str = "counterpoise",
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError(f"{setting}={url!r} is not a URL: expected one like http://127.0.0.1:8332")
+        self.shown = shown_url(url).rstrip("/")
+        self._server = parts[:2]
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._timeout_seconds = timeout_seconds
+        self._setting = setting
+        self._client = httpx.Client(
+            base_url=url.rstrip("/") + "/",
+            timeout=httpx.Timeout(timeout_seconds),
+            headers={"User-Agent": user_agent, "Accept": "application/json"},
+            follow_redirects=False,
+            verify=parts.scheme == "https",  # reading the machine's certificates takes longer than most answers
+            trust_env=not is_local(
+                parts.hostname
+            ),  # a proxy of the environment has no way to this machine's own servers
+        )
+
+    def fetch(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        """GET as bytes, of any type; `path` may be a whole URL of this server (ValueError for another's)."""
+        if path.startswith(("http://", "https://")) and urlsplit(path)[:2] != self._server:
+            raise ValueError(f"{shown_url(path)} is not on {self.shown}")
+        where = self._where(path)
+        answer = self._exchange("GET", path, where, headers=headers)
+        if answer.status not in (200, 304):
+            self._refuse(where, answer)
+        return answer
+
+    def get(self, path: str) -> Any:
+        """GET and parse."""
+        return self._ask("GET", path, None, None)
+
+    def post(self, payload: object, auth: tuple[str, str] | None) -> Any:
+        """POST JSON to the URL itself, and parse the answer whatever its status: JSON-RPC errors come with 500."""
+        return self._ask("POST", "", payload, auth)
+
+    def close(self) -> None:
+        """Close connections."""
+        self._client.close()
+
+    def _ask(self, method: str, path: str, payload: object, auth: tuple[str, str] | None) -> Any:
+        where = self._where(path)
+        answer = self._exchange(method, path, where, payload=payload, auth=auth)
+        if answer.status != 200 and not (method == "POST" and answer.status == 500):
+            self._refuse(where, answer)
+        try:
+            return from_json(answer.body, allow_inf_nan=False)
+        except (ValueError, RecursionError) as error:
+            raise StaleSourceError(
+                f"{where} answered what is not JSON ({' '.join(str(error).split())[:120]})"
+            ) from None
+
+    def _where(self, path: str) -> str:
+        """What messages call it."""
+        if path.startswith(("http://", "https://")):
+            return shown_url(path)
+        return f"{self.shown}/{path}" if path else self.shown
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        where: str,
+        *,
+        payload: object = None,
+        auth: tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        deadline = time.monotonic() + self._timeout_seconds
+        try:
+            with self._client.stream(method, path, json=payload, auth=auth, headers=headers) as response:
+                answer = Answer(response.status_code, response.headers, self._read(response, where, deadline))
+        except httpx.HTTPError as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise StaleSourceError(
+                f"{where} cannot be reached ({reason}): check that it runs, the network, and {self._setting}"
+            ) from None
+        status = answer.status
+        if status in (401, 403):
+            raise UnauthorisedError(f"{where} refuses the credentials ({status})")
+        if status in (429, 503):
+            wait_seconds = self._retry_after(answer.headers.get("Retry-After"))
+            raise BusyError(f"{where} asks for a pause ({status})", wait_seconds)
+        if status == 404 or (status == 400 and method == "GET"):
+            raise NotThereError(f"{where} does not exist there ({status})")
+        return answer
+
+    def _refuse(self, where: str, answer: Answer) -> Never:
+        moved = answer.headers.get("Location")
+        hint = f" (it moved to {moved[:200]})" if moved and 300 <= answer.status < 400 else ""
+        raise StaleSourceError(f"{where} answered {answer.status}, expected 200{hint}: check {self._setting}")
+
+    def _read(self, response: httpx.Response, where: str, deadline: float) -> bytes:
+        """The body; httpx's own timeout is for each part of it, and a server may send parts for ever."""
+        body = bytearray()
+        for part in response.iter_bytes():
+            body += part
+            if len(body) > self._max_bytes:
+                raise StaleSourceError(f"{where} answered more than {self._max_bytes} bytes: refused")
+            if time.monotonic() > deadline:
+                raise StaleSourceError(
+                    f"{where} did not answer whole within {self._timeout_seconds:g} s: given up after {len(body)} bytes"
+                )
+        return bytes(body)
+
+    def _retry_after(self, value: str | None) -> float | None:
+        """Seconds, from a number of them or a date; at most ten minutes."""
+        if value is None:
+            return None
+        try:
+            seconds = float(value)
+        except ValueError:
+            try:
+                seconds = email.utils.parsedate_to_datetime(value).timestamp() - self._clock.now()
+            except (ValueError, TypeError):
+                return None
+        return min(max(seconds, 0.0), _MAX_RETRY_AFTER_SECONDS) if seconds == seconds else None  # noqa: PLR0124 - NaN

@@ -1,0 +1,238 @@
+"""A folder that people and jobs put files into; each file is read once, whole, and ends in `processed` or `failed`.
+
+    <folder>/<mapping>/report.csv          put here, best under another name (.part, or a leading dot) and then renamed
+    <folder>/<mapping>/mapping.yaml        how to read them; not needed where <mapping> is a shipped mapping
+    <folder>/<mapping>/.taken/             being read; read again after a crash
+    <folder>/<mapping>/processed/, failed/ where it went; beside a failed file, report.csv.why.txt
+
+A file is taken by a rename, its releases are journalled, and only then is it moved on. A crash between two of these steps repeats the
+later ones. Releases are named by their content, and nothing in them depends on when they are read (`fetched` is the file's own time
+here), so the same file again gives the same releases: none is journalled twice, and none is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from counterpoise.errors import ConfigError, DeadLetterError
+from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.crash_points import crash_point
+from counterpoise.series.catalogue import Catalogue
+from counterpoise.settings.model import DropSettings
+from ingest.releases.journal.durable_files import FolderLock, move_durably, write_durably
+from ingest.releases.journal.entry import entry_of
+from ingest.releases.journal.release_journal import JournalFullError, ReleaseJournal
+from ingest.releases.mapping.mapping import Mapping
+from ingest.releases.mapping.mapping_file import load_mapping, shipped_names
+from ingest.releases.mapping.releases_of_file import releases_of_file, require_known_ending
+
+MAPPING_FILE: Final = "mapping.yaml"
+_UNFINISHED: Final = (".part", ".tmp", ".crdownload")
+
+log = structlog.get_logger("market")
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a file looked like, and since when it has."""
+
+    size: int
+    modified_ns: int
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Inbox:
+    folder: Path
+    mapping: Mapping
+    stamp: tuple[int, int] | None
+    """Of its mapping file when it was read: an edited one is read again."""
+
+    @property
+    def taken(self) -> Path:
+        return self.folder / ".taken"
+
+
+class DropFolder:
+    """See the module. One process a folder, one thread. ConfigError where the folder or a mapping in it cannot work."""
+
+    def __init__(
+        self,
+        settings: DropSettings,
+        catalogue: Catalogue,
+        journal: ReleaseJournal,
+        *,
+        clock: Clock,
+        count: Callable[[str], None],
+    ) -> None:
+        if settings.folder is None:
+            raise ConfigError("source drop needs a folder: set COUNTERPOISE_MARKET__DROP__FOLDER")
+        self._folder = settings.folder
+        self._settings = settings
+        self._catalogue = catalogue
+        self._journal = journal
+        self._clock = clock
+        self._count = count
+        self._looks: dict[Path, _Look] = {}
+        self._inboxes: dict[Path, _Inbox] = {}
+        self._said: dict[Path, str] = {}
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FolderLock(self._folder)
+        except OSError as error:
+            raise ConfigError(f"the drop folder {self._folder} cannot be used: {error.strerror}") from None
+        if not self._lock.take():
+            raise ConfigError(f"the drop folder {self._folder} is read by another process: give each its own")
+        try:
+            for folder in self._sub_folders():
+                if (folder / MAPPING_FILE).is_file() or any(folder.iterdir()):  # an empty one may be filled yet
+                    self._inboxes[folder] = self._inbox(folder)
+        except ConfigError:
+            self._lock.release()
+            raise
+
+    def scan(self) -> int:
+        """Look once, and read what is ready; how many files were dealt with."""
+        dealt_with = 0
+        for folder in self._sub_folders():
+            try:
+                inbox = self._inboxes.get(folder)
+                if inbox is None or inbox.stamp != _stamp(folder):
+                    inbox = self._inboxes[folder] = self._inbox(folder)
+                dealt_with += self._scan_inbox(inbox)
+            except (ConfigError, OSError) as error:
+                self._inboxes.pop(folder, None)
+                if self._said.get(folder) != str(error):  # once, and again when it is another
+                    log.error("a drop folder cannot be read", folder=str(folder), reason=str(error))
+                self._said[folder] = str(error)
+            else:
+                self._said.pop(folder, None)
+        return dealt_with
+
+    def close(self) -> None:
+        """Let another process have the folder."""
+        self._lock.release()
+
+    def _sub_folders(self) -> list[Path]:
+        return sorted(p for p in self._folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+    def _inbox(self, folder: Path) -> _Inbox:
+        own, stamp = folder / MAPPING_FILE, _stamp(folder)
+        if not own.is_file() and folder.name not in shipped_names():
+            raise ConfigError(
+                f"{folder} has no {MAPPING_FILE} and is named after no shipped mapping ({', '.join(shipped_names())})"
+            )
+        mapping = load_mapping(str(own) if own.is_file() else folder.name, self._catalogue)
+        inbox = _Inbox(folder, mapping, stamp)
+        for name in (".taken", "processed", "failed"):
+            (folder / name).mkdir(exist_ok=True)
+        return inbox
+
+    def _scan_inbox(self, inbox: _Inbox) -> int:
+        dealt_with = sum(self._read(inbox, path) for path in sorted(inbox.taken.iterdir()))
+        for path in sorted(inbox.folder.iterdir()):
+            if path.name == MAPPING_FILE or path.name.startswith(".") or path.suffix in _UNFINISHED:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                continue
+            if self._is_settled(path):
+                taken = _free_name(inbox.taken / path.name)
+                try:
+                    move_durably(path, taken)
+                except FileNotFoundError:  # renamed away since it was looked at
+                    continue
+                crash_point("market-after-take")
+                dealt_with += self._read(inbox, taken)
+        return dealt_with
+
+    def _is_settled(self, path: Path) -> bool:
+        """Whether nobody has written to it for a while."""
+        try:
+            found = path.lstat()
+        except FileNotFoundError:  # renamed away since the folder was listed
+            self._looks.pop(path, None)
+            return False
+        now = self._clock.monotonic()
+        look = self._looks.get(path)
+        if look is None or (look.size, look.modified_ns) != (found.st_size, found.st_mtime_ns):
+            look = self._looks[path] = _Look(found.st_size, found.st_mtime_ns, now)
+        if now - look.since < self._settings.settle_seconds:
+            return False
+        del self._looks[path]
+        return True
+
+    def _read(self, inbox: _Inbox, path: Path) -> bool:
+        """Bring one taken file to its end; False where it has to wait for room in the journal."""
+        try:
+            content = self._content(path)
+            releases = releases_of_file(
+                inbox.mapping,
+                self._catalogue[inbox.mapping.series],
+                content,
+                name=path.name,
+                modified_ms=int(path.stat().st_mtime) * 1000,
+                now_ms=int(self._clock.now() * 1000),
+            )
+        except DeadLetterError as error:
+            self._fail(inbox, path, str(error))
+            return True
+        try:
+            new = self._journal.append([entry_of(release) for release in releases])
+        except JournalFullError as error:
+            log.error("a dropped file waits", mapping=inbox.mapping.name, file=path.name, reason=str(error))
+            return False
+        crash_point("market-after-journal")
+        move_durably(path, _free_name(inbox.folder / "processed" / path.name))
+        self._count("dropped_files")
+        log.info(
+            "read a dropped file",
+            mapping=inbox.mapping.name,
+            file=path.name,
+            releases=len(releases),
+            new=sum(new),
+        )
+        return True
+
+    def _content(self, path: Path) -> bytes:
+        if path.is_symlink() or not path.is_file():
+            raise DeadLetterError("not-a-file", f"{path.name} is no plain file")
+        require_known_ending(path.name)
+        size = path.stat().st_size
+        if size > self._settings.max_file_bytes:
+            raise DeadLetterError(
+                "too-large", f"{path.name} has {size} bytes, at most {self._settings.max_file_bytes} are read"
+            )
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise DeadLetterError("unreadable", f"{path.name} cannot be read: {error.strerror}") from None
+
+    def _fail(self, inbox: _Inbox, path: Path, reason: str) -> None:
+        target = _free_name(inbox.folder / "failed" / path.name)
+        write_durably(target.with_name(f"{target.name}.why.txt"), f"{reason}\n".encode())
+        move_durably(path, target)
+        self._count("failed_files")
+        log.error("a dropped file cannot be read", mapping=inbox.mapping.name, file=path.name, reason=reason)
+
+
+def _stamp(folder: Path) -> tuple[int, int] | None:
+    """Tells one state of a folder's own mapping from another; None where it has none."""
+    try:
+        found = (folder / MAPPING_FILE).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _free_name(path: Path) -> Path:
+    """The path, or one with a number in front of its ending that nobody has."""
+    candidate, number = path, 1
+    while candidate.exists() or candidate.is_symlink():
+        number += 1
+        candidate = path.with_name(f"{path.stem}.{number}{path.suffix}")
+    return candidate

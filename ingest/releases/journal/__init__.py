@@ -1,0 +1,1 @@
+"""Accepted releases on disk until ClickHouse holds them."""

@@ -1,0 +1,191 @@
+"""Carries the journal to Kafka, as often as it takes, until ClickHouse holds every entry."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import structlog
+
+from counterpoise.contracts.envelope import MAX_EVENTS
+from counterpoise.contracts.releases import RELEASE_KIND, ReleaseEvent
+from counterpoise.contracts.topics import EDGE_AI
+from counterpoise.errors import RetryableError
+from counterpoise.runtime.status import ServiceStatus
+from ingest.bad_item import BadItem
+from ingest.publisher import Publisher
+from ingest.releases.journal.durable_files import write_durably
+from ingest.releases.journal.entry import Held, JournalEntry
+from ingest.releases.journal.release_journal import ReleaseJournal
+from ingest.waiting import Waiter
+
+MAX_MESSAGE_OBSERVATIONS = 5_000
+FIRST_CONFIRM_SECONDS = 0.5
+MOST_CONFIRM_SECONDS = 10.0
+_ROUND_SECONDS = 0.5
+_ENTRIES_A_ROUND = 500
+"""Read and packed at once; more would only hold memory."""
+
+log = structlog.get_logger("market")
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedEntry:
+    """What a source gave and no release can be made of."""
+
+    item: BadItem
+    origin: str
+
+
+class Relay:
+    """One thread runs it; others fill `misfits`. `check` is called every round and may raise.
+
+    An entry is published again when the broker lost its memory, and after every restart unless ClickHouse holds it by then; equal
+    releases collapse there. One that ClickHouse does not take for `set_aside_after_seconds` while it takes entries that were
+    published later is written to the folder `aside` and no longer sent.
+    """
+
+    def __init__(
+        self,
+        journal: ReleaseJournal,
+        publisher: Publisher,
+        stored: Held,
+        *,
+        waiter: Waiter,
+        status: ServiceStatus,
+        set_aside_after_seconds: float,
+        check: Callable[[], None],
+        rejected: queue.SimpleQueue[RejectedEntry],
+    ) -> None:
+        self._journal = journal
+        self._publisher = publisher
+        self._held = stored
+        self._waiter = waiter
+        self._status = status
+        self._set_aside_after_seconds = set_aside_after_seconds
+        self._check = check
+        self._misfits = rejected
+        self._published: dict[str, float] = {}
+        self._newest_taken_at = float("-inf")
+        self._confirm_pause_seconds = FIRST_CONFIRM_SECONDS
+        self._confirm_at = 0.0
+        self._clickhouse_is_away = False
+
+    def run(self) -> None:
+        """Until the waiter raises Stopped."""
+        self._waiter.until("clickhouse", self._retire_held_from_before)
+        seen = -1
+        while True:
+            self._waiter.check()
+            self._check()
+            if self._publisher.lost_memory():
+                log.warning("kafka lost its messages: publishing again what clickhouse does not hold")
+                self._published.clear()
+                seen = -1
+            self._send_misfits()
+            now_appended = self._journal.appended
+            if now_appended != seen and not self._publish():
+                seen = now_appended
+            self._confirm()
+            self._status.beat()
+            if seen == now_appended:
+                self._journal.wait_for_more(seen, _ROUND_SECONDS)
+
+    def _retire_held_from_before(self) -> None:
+        keys = self._journal.pending()
+        stored = self._held(keys) if keys else set()
+        self._journal.retire(stored)
+        if keys:
+            log.info("releases wait in the journal", waiting=len(keys) - len(stored), held_meanwhile=len(stored))
+
+    def _publish(self) -> bool:
+        """Send what was not sent yet, oldest first; whether some is left for the next round."""
+        keys = [key for key in self._journal.pending() if key not in self._published]
+        entries = [entry for key in keys[:_ENTRIES_A_ROUND] if (entry := self._journal.read(key)) is not None]
+        for events in packed(event for entry in entries for event in entry.events):
+            self._publisher.send_events(EDGE_AI, RELEASE_KIND, events[0].series, events)
+        self._publisher.flush()
+        now = self._waiter.clock.monotonic()
+        self._published.update((entry.key, now) for entry in entries)
+        if entries:
+            self._confirm_pause_seconds = FIRST_CONFIRM_SECONDS
+            self._confirm_at = now + FIRST_CONFIRM_SECONDS
+            self._status.count("releases_published", len(entries))
+        self._tell()
+        return len(keys) > _ENTRIES_A_ROUND
+
+    def _send_misfits(self) -> None:
+        while not self._misfits.empty():
+            misfit = self._misfits.get_nowait()
+            self._publisher.dead_letter(misfit.item, misfit.origin)
+
+    def _confirm(self) -> None:
+        """Retire what ClickHouse holds; asked often at first and then less and less."""
+        now = self._waiter.clock.monotonic()
+        if not self._published or now < self._confirm_at:
+            return
+        try:
+            stored = self._held(list(self._published))
+        except RetryableError as error:  # what is pushed meanwhile still goes to Kafka
+            self._clickhouse_is_away = True
+            self._status.waiting("clickhouse", str(error))
+            stored = set()
+        else:
+            if self._clickhouse_is_away:
+                self._clickhouse_is_away = False
+                self._status.working()
+            self._newest_taken_at = max([self._newest_taken_at, *(self._published[key] for key in stored)])
+            self._journal.retire(stored)
+            for key in stored:
+                del self._published[key]
+            self._status.count("releases_held", len(stored))
+            self._set_aside(now)
+        longer = min(MOST_CONFIRM_SECONDS, self._confirm_pause_seconds * 2)
+        self._confirm_pause_seconds = FIRST_CONFIRM_SECONDS if stored else longer
+        self._confirm_at = now + self._confirm_pause_seconds
+        self._tell()
+
+    def _set_aside(self, now: float) -> None:
+        """Keep as files what ClickHouse plainly does not take; it cannot hold up the journal for ever."""
+        refused = [
+            key
+            for key, at in self._published.items()
+            if now - at >= self._set_aside_after_seconds and at < self._newest_taken_at
+        ]
+        for key in refused:
+            entry = self._journal.read(key)
+            if entry is not None:
+                self._keep_aside(entry)
+            del self._published[key]
+        self._journal.retire(refused)
+
+    def _keep_aside(self, entry: JournalEntry) -> None:
+        folder = self._journal.folder / "aside"
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{entry.key.replace(':', '-')}.json"
+        write_durably(path, entry.to_bytes())
+        log.error("clickhouse did not take a release: see its dead letters", series=entry.series, kept=str(path))
+        self._status.count("releases_set_aside")
+
+    def _tell(self) -> None:
+        self._status.set(journal_bytes=self._journal.size_bytes, unconfirmed_releases=len(self._published))
+
+
+def packed(events: Iterable[ReleaseEvent]) -> Iterator[list[ReleaseEvent]]:
+    """Runs of events of one series, in order, each with at most MAX_MESSAGE_OBSERVATIONS observations or one event."""
+    batch: list[ReleaseEvent] = []
+    observations = 0
+    for event in events:
+        size = len(event.observations)
+        if batch and (
+            event.series != batch[0].series
+            or observations + size > MAX_MESSAGE_OBSERVATIONS
+            or len(batch) >= MAX_EVENTS
+        ):
+            yield batch
+            batch, observations = [], 0
+        batch.append(event)
+        observations += size
+    if batch:
+        yield batch

@@ -1,0 +1,58 @@
+"""What a market source is: something that is asked now and then, and gives whole releases."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Protocol
+
+from counterpoise.series.release import Release
+from ingest.bad_item import BadItem
+from ingest.rate_limited_http import Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one step of a fetch gave. After each step, releases are journalled and the source's memory is stored."""
+
+    releases: tuple[Release, ...] = ()
+    rejected: tuple[BadItem, ...] = ()
+
+
+class ReleaseSource(Protocol):
+    """`fetch` raises StaleSourceError while the source cannot be reached; what its earlier steps gave is kept.
+
+    `memory` is changed in place and survives restarts, so that an interrupted fetch goes on where it was and nothing that did not
+    change is read again. A fetch that finds nothing new gives nothing.
+    """
+
+    name: str
+    cadence_seconds: float
+
+    def fetch(self, memory: Memory) -> Iterator[Fetched]:
+        """One round, in steps."""
+
+    def close(self) -> None:
+        """Let go of connections; a second call does nothing."""
+
+
+def digest_of(content: bytes) -> str:
+    """Names content in a memory."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def http_date_ms(text: str) -> int | None:
+    """Milliseconds of an HTTP date; None where it is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
+
+
+def day_of(seconds: float) -> str:
+    """The UTC day of a moment, YYYY-MM-DD."""
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

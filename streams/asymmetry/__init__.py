@@ -1,0 +1,1 @@
+"""Both sides in; the asymmetry score out."""

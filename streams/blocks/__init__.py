@@ -1,0 +1,1 @@
+"""Blocks in; blocks, attributions and concentration out."""

@@ -1,0 +1,180 @@
+"""The state of a chain from ClickHouse, and what an earlier worker left half written.
+
+A worker can die between the insert of blocks and that of their concentration. So loading starts where blocks and concentration last
+agree, and hands out every later block as an event to fold again: equal input, equal rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.contracts.blocks import BlockEvent
+from streams.blocks.fold.attributor import Attributor
+from streams.blocks.fold.chain_fold import HISTORY_BLOCKS, MAX_REORG_BLOCKS, ChainFold, StoredChain
+from streams.blocks.fold.concentration import TableCache
+
+BATCH_BLOCKS = 4_000
+
+_CHAINS = "SELECT DISTINCT chain FROM blocks_log ORDER BY chain"
+
+# Two writers that overlapped can leave two canonical blocks at a height, or one whose parent is not the block below: from there on
+# nothing is taken for granted.
+_CANONICAL = """
+    SELECT height, hash,
+        row_number() OVER w = 1 OR (lagInFrame(height) OVER w = height - 1 AND lagInFrame(hash) OVER w = prev_hash) AS follows
+    FROM blocks_log FINAL WHERE chain = {chain:String} AND status = 'canonical'
+    WINDOW w AS (ORDER BY height, version DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+"""
+
+# The concentration of one view and window stands for all: they are written in one insert.
+_SCORED = """
+    SELECT height, tip_hash FROM concentration_log FINAL
+    WHERE attribution_id = {id:String} AND chain = {chain:String} AND view = 'raw' AND window_blocks = 144
+"""
+
+_BOUNDS = f"""
+    WITH canonical AS ({_CANONICAL}), scored AS ({_SCORED})
+    SELECT count(), min(height), max(height), countIf(not whole), minIf(height, not whole)
+    FROM (SELECT height, follows AND (height, hash) IN scored AS whole FROM canonical)
+"""  # noqa: S608 - composed of our own constants
+
+_ORPHAN_SCORES = f"SELECT height FROM ({_SCORED}) WHERE height > {{tip:UInt32}} ORDER BY height"  # noqa: S608
+
+_BLOCKS = """
+    SELECT height, lower(hex(hash)), lower(hex(prev_hash)), intDiv(toUnixTimestamp64Milli(time), 1000), bits,
+           lower(hex(coinbase_script)), payout_addresses, label, fees_sats, source, synthetic, toUnixTimestamp64Milli(seen_at)
+    FROM blocks_log FINAL
+    WHERE chain = {chain:String} AND height BETWEEN {low:UInt32} AND {high:UInt32}
+"""
+
+_CANONICAL_BLOCKS = _BLOCKS + " AND status = 'canonical' ORDER BY height, version DESC"
+_OTHER_BLOCKS = _BLOCKS + " AND status != 'canonical' ORDER BY version, height, seen_at"
+
+
+def stored_chains(clickhouse: ClickHouse) -> list[str]:
+    """Every chain that has blocks here."""
+    return [chain for (chain,) in clickhouse.query(_CHAINS)]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainBounds:
+    """What is stored of a chain: its canonical heights, and the first that does not stand on the one below or lacks concentration."""
+
+    blocks: int
+    first: int
+    tip: int
+    unscored_from: int
+
+
+def chain_bounds(clickhouse: ClickHouse, chain: str, attribution_id: str) -> ChainBounds:
+    """Compare blocks and concentration; `unscored_from` is tip + 1 where all is well. All 0 for a chain without blocks."""
+    [(blocks, first, tip, unscored, unscored_from)] = clickhouse.query(_BOUNDS, {"chain": chain, "id": attribution_id})
+    if not blocks:
+        return ChainBounds(0, 0, 0, 0)
+    return ChainBounds(int(blocks), int(first), int(tip), int(unscored_from) if unscored else int(tip) + 1)
+
+
+def canonical_blocks(clickhouse: ClickHouse, chain: str, low: int, high: int) -> list[BlockEvent]:
+    """The canonical blocks of heights `low` … `high`, both included, by height."""
+    return _events(clickhouse, _CANONICAL_BLOCKS, chain, low, high)
+
+
+def other_blocks(clickhouse: ClickHouse, chain: str, low: int, high: int) -> list[BlockEvent]:
+    """Stale and parked blocks of these heights, in the order in which they came."""
+    return _events(clickhouse, _OTHER_BLOCKS, chain, low, high)
+
+
+def scored_above(clickhouse: ClickHouse, chain: str, attribution_id: str, tip_height: int) -> list[int]:
+    """Heights above the tip that have concentration: what a worker wrote that was replaced or died before it undid them."""
+    found = clickhouse.query(_ORPHAN_SCORES, {"chain": chain, "id": attribution_id, "tip": tip_height})
+    return [int(height) for (height,) in found]
+
+
+@dataclass(slots=True)
+class LoadedChain:
+    """A fold that is ready, and the stored blocks that it must fold again: at least the tip, so that its score is told again."""
+
+    fold: ChainFold
+    _clickhouse: ClickHouse
+    _chain: str
+    _next_height: int
+    _tip_height: int
+    _others_from: int | None = field(default=None)
+
+    def next_events(self) -> list[BlockEvent]:
+        """The next batch to fold; empty at the end. After a RetryableError the same batch comes again."""
+        if self._next_height <= self._tip_height:
+            high = min(self._next_height + BATCH_BLOCKS - 1, self._tip_height)
+            events = canonical_blocks(self._clickhouse, self._chain, self._next_height, high)
+            self._next_height = high + 1
+            return events
+        if self._others_from is not None:
+            events = other_blocks(self._clickhouse, self._chain, self._others_from, 0x7FFF_FFFF)
+            self._others_from = None
+            return events
+        return []
+
+
+def load_chain(clickhouse: ClickHouse, chain: str, attributor: Attributor, cache: TableCache) -> LoadedChain:
+    """Load a chain up to where its concentration is whole, short of its tip; see `LoadedChain` for what is left to do."""
+    attribution_id = attributor.attribution_set.attribution_id
+    bounds = chain_bounds(clickhouse, chain, attribution_id)
+    if not bounds.blocks:
+        fold = ChainFold(attributor, cache=cache)
+        return LoadedChain(fold, clickhouse, chain, 1, 0, 0)
+    stored = None
+    whole_to = min(bounds.unscored_from, bounds.tip) - 1
+    recent_from = max(bounds.first, whole_to - MAX_REORG_BLOCKS + 1)
+    if whole_to >= bounds.first:
+        base = max(bounds.first, recent_from - HISTORY_BLOCKS)
+        history = canonical_blocks(clickhouse, chain, base, whole_to)
+        stored = StoredChain(
+            base_height=base,
+            codes=[attributor.attribute(event).code for event in history],
+            times=[event.time for event in history],
+            recent=history[recent_from - base :],
+        )
+    return LoadedChain(
+        fold=ChainFold(attributor, stored, cache=cache),
+        _clickhouse=clickhouse,
+        _chain=chain,
+        _next_height=whole_to + 1,
+        _tip_height=bounds.tip,
+        _others_from=recent_from,
+    )
+
+
+def _events(clickhouse: ClickHouse, sql: str, chain: str, low: int, high: int) -> list[BlockEvent]:
+    found = clickhouse.query(sql, {"chain": chain, "low": max(0, low), "high": max(0, high)})
+    return [
+        BlockEvent.model_construct(  # what is stored was validated when it came
+            chain=chain,
+            height=height,
+            hash=block_hash,
+            prev_hash=prev_hash,
+            time=time,
+            bits=bits,
+            coinbase_script=script,
+            payout_addresses=tuple(addresses),
+            label=label or None,
+            fees_sats=fees_sats,
+            source=source,
+            synthetic=synthetic,
+            seen_at_ms=seen_at_ms,
+        )
+        for (
+            height,
+            block_hash,
+            prev_hash,
+            time,
+            bits,
+            script,
+            addresses,
+            label,
+            fees_sats,
+            source,
+            synthetic,
+            seen_at_ms,
+        ) in found
+    ]

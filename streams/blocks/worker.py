@@ -1,0 +1,212 @@
+"""Blocks in, rows and scores out: the one thread that folds every chain of this process.
+
+Everything here is synchronous and runs in a single executor thread: the ClickHouse client, the folds and their order. The Faust agent
+hands in raw messages, and acknowledges them after `handle` has returned and the scores are sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from counterpoise.clickhouse.versions import Versions
+from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent, BlockRequest
+from counterpoise.contracts.scores import ScoreEvent
+from counterpoise.contracts.topics import BLOCKS
+from counterpoise.kafka.partition import partition_of
+from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
+from streams.blocks.attribution_store import current_id, current_set
+from streams.blocks.fold.attributor import Attributor
+from streams.blocks.fold.chain_fold import ChainFold, FoldResult
+from streams.blocks.fold.concentration import TableCache
+from streams.blocks.fold.score_message import score_event
+from streams.blocks.loader import load_chain, scored_above, stored_chains
+from streams.blocks.sinks import BlockSinks
+from streams.intake.dead_letter import RawMessage, parsed_letter
+from streams.intake.unpack import Fault, by_name, refused, refused_here, unpack
+from streams.worker_store import WorkerStore
+
+REQUEST_AGAIN_SECONDS = 15.0
+
+_ROLE = "streams:"
+"""Before a chain: under which its writers claim their epochs; `reattribute` is one of them."""
+
+
+@lru_cache(maxsize=1024)
+def _partition(chain: str) -> int:
+    """The partition that carries a chain: elsewhere its order would be lost, and two workers would both hold it."""
+    return partition_of(chain.encode(), BLOCKS.partitions)
+
+
+def _fault(event: BlockEvent, message: RawMessage) -> Fault | None:
+    expected = _partition(event.chain)
+    if expected == message.partition:
+        return None
+    return (
+        "wrong-partition",
+        f"chain {event.chain!r} belongs to partition {expected}, not {message.partition}: the message's key is not the chain",
+    )
+
+
+@dataclass(slots=True)
+class _AssignedChain:
+    name: str
+    fold: ChainFold
+    versions: Versions
+    version: int = 0
+    requested: dict[bytes, float] = field(default_factory=dict)
+
+
+class BlockWorker:
+    """See the module. The store is used in the worker's own thread alone."""
+
+    def __init__(self, store: WorkerStore, *, dataset: str, limit: DeadLetterLimit) -> None:
+        self._store = store
+        self._sinks = BlockSinks(store.clickhouse)
+        self._status = store.status
+        self._dataset = dataset
+        self._limit = limit
+        self._chains: dict[str, _AssignedChain] = {}
+        self._cache = TableCache()
+        self._assigned: frozenset[int] = frozenset()
+
+    def assign(self, partitions: frozenset[int]) -> list[ScoreEvent]:
+        """Take over partitions: forget every chain, load those that ClickHouse knows and these partitions carry, heal them."""
+        self._assigned = partitions
+        self._chains.clear()
+        scores: list[ScoreEvent] = []
+        for chain in self._store.read(stored_chains):
+            if _partition(chain) in partitions:
+                scores += self._load(chain)
+        return scores
+
+    def handle(self, messages: Sequence[RawMessage]) -> list[ScoreEvent]:
+        """Process messages for good; returns the scores to send. Raises only on a bug, on a stop, or at the dead-letter limit."""
+        good, bad = unpack(messages, BlockEvent, kind=BLOCK_KIND, dataset=self._dataset, fault=_fault)
+        rejected = 0
+        scores: list[ScoreEvent] = []
+        for chain, placed in by_name(good, lambda event: event.chain).items():
+            if chain not in self._chains:
+                scores += self._load(chain)
+            state = self._chains[chain]
+            result = state.fold.apply([one.event for one in placed])
+            self._write(state, result)
+            scores += self._scores(state, result)
+            rejected += refused_here(result.rejected, placed)
+            bad += refused(result.rejected, placed)
+            self._publish(state, result)
+        self._store.bury(bad)
+        self._limit.record(good=len(good) - rejected, bad=len(bad))
+        self._status.progress(len(good) + len(bad))
+        return scores
+
+    def refresh(self) -> list[ScoreEvent]:
+        """Follow a flip of the attribution pointer; returns the scores of chains that were re-based or loaded again.
+
+        Where someone claimed an epoch after ours, our rows lose from then on: whoever still owns the chain loads it again under a
+        newer epoch, and a worker that lost it without being told forgets it.
+        """
+        scores: list[ScoreEvent] = []
+        overtaken = self._store.overtaken(_ROLE, {chain: state.versions for chain, state in self._chains.items()})
+        for chain, state in tuple(self._chains.items()):
+            current = self._store.read(current_id, chain)
+            rebased = current is not None and current != state.fold.attribution_set.attribution_id
+            if _partition(chain) not in self._assigned:
+                del self._chains[chain]
+            elif rebased or chain in overtaken:
+                scores += self._load(chain, rebased=rebased)
+        return scores
+
+    def requests(self) -> list[BlockRequest]:
+        """What is missing below parked blocks, at most once in REQUEST_AGAIN_SECONDS each."""
+        now = self._store.clock.monotonic()
+        found = []
+        for chain, state in self._chains.items():
+            gaps = state.fold.gaps()
+            state.requested = {gap.hash: state.requested[gap.hash] for gap in gaps if gap.hash in state.requested}
+            for gap in gaps:
+                if now - state.requested.get(gap.hash, -REQUEST_AGAIN_SECONDS) >= REQUEST_AGAIN_SECONDS:
+                    state.requested[gap.hash] = now
+                    found.append(
+                        BlockRequest(
+                            chain=chain,
+                            hash=gap.hash.hex(),
+                            from_height=gap.from_height,
+                            to_height=gap.to_height,
+                            requested_at_ms=self._store.now_ms(),
+                        )
+                    )
+        return found
+
+    def store_dead_letters(self, messages: Sequence[RawMessage]) -> None:
+        """Store letters that other services sent; what is no letter becomes one itself."""
+        self._store.store_letters([parsed_letter(message, self._store.now_ms()) for message in messages])
+
+    def close(self) -> None:
+        """Close the client; in the worker's thread."""
+        self._store.close()
+
+    def _load(self, chain: str, *, rebased: bool = False) -> list[ScoreEvent]:
+        """Load a chain under a new epoch and rewrite what an earlier worker left unfinished."""
+        read, write = self._store.read, self._store.write
+        versions = self._store.claim(_ROLE + chain)
+        attribution_set = read(current_set, chain, versions.next())
+        attribution_id = attribution_set.attribution_id
+        loaded = read(load_chain, chain, Attributor(attribution_set), self._cache)
+        state = _AssignedChain(chain, loaded.fold, versions)
+        self._chains[chain] = state
+        scores: list[ScoreEvent] = []
+        while events := write(loaded.next_events):
+            result = state.fold.apply(events)
+            self._write(state, result)
+            scores += self._scores(state, result, rebased=rebased)
+        tip = state.fold.tip
+        if tip is not None:
+            if heights := read(scored_above, chain, attribution_id, tip.height):
+                write(
+                    self._sinks.undo_heights,
+                    heights,
+                    chain=chain,
+                    attribution_id=attribution_id,
+                    version=versions.next(),
+                )
+            self._status.set(last_height=tip.height, last_hash=tip.hash, last_block_time=tip.time)
+        return scores
+
+    def _write(self, state: _AssignedChain, result: FoldResult) -> None:
+        if not result.blocks and result.scored is None:
+            return
+        state.version = state.versions.next()
+        self._store.write(
+            self._sinks.write,
+            result,
+            chain=state.name,
+            attribution_id=state.fold.attribution_set.attribution_id,
+            version=state.version,
+        )
+
+    def _scores(self, state: _AssignedChain, result: FoldResult, *, rebased: bool = False) -> list[ScoreEvent]:
+        tip = state.fold.tip
+        if result.scored is None or tip is None:
+            return []
+        return [
+            score_event(
+                result.scored,
+                tip,
+                state.fold.attribution_set,
+                version=state.version,
+                scored_at_ms=self._store.now_ms(),
+                rebased=rebased,
+            )
+        ]
+
+    def _publish(self, state: _AssignedChain, result: FoldResult) -> None:
+        tip = state.fold.tip
+        if tip is not None:
+            self._status.set(last_height=tip.height, last_hash=tip.hash, last_block_time=tip.time)
+        if result.duplicates:
+            self._status.count("duplicates", result.duplicates)
+        if result.too_old:
+            self._status.count("too_old", result.too_old)
+        self._status.set(parked=len(state.fold.gaps()))

@@ -1,0 +1,1 @@
+"""Releases in; dispersion, placement and growth out."""

@@ -1,0 +1,1 @@
+"""The pure fold of releases and what each release says."""

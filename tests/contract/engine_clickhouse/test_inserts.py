@@ -1,0 +1,173 @@
+"""Every way in which rows arrive over the native protocol."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from clickhouse_driver.errors import ServerException
+
+from tests.contract.engine_clickhouse.conftest import Connect
+from tests.contract.engine_clickhouse.test_queries import code_of
+
+
+def test_column_lists_defaults_and_aliases(connect: Connect, database: str) -> None:
+    client = connect(database=database)
+    client.execute(
+        "CREATE TABLE t (k UInt32, v String DEFAULT 'none', twice UInt32 ALIAS k * 2, next UInt32 MATERIALIZED k + 1,"
+        " `odd ``name` UInt8) ENGINE = MergeTree ORDER BY k"
+    )
+    client.execute("INSERT INTO t (k) VALUES", [(1,)])
+    client.execute("INSERT INTO t (`odd ``name`, k) VALUES", [(7, 2)])
+    client.execute("insert into\n t(*) /* all */ format Native", [(3, "three", 0)])
+    client.execute("INSERT INTO t (* EXCEPT(v)) VALUES", [(4, 9)])
+    client.execute("INSERT INTO t SETTINGS async_insert = 0 VALUES", [(5, "five", 5)])
+    client.execute(f"INSERT INTO TABLE `{database}`.t -- comment\n VALUES", [(6, "six", 6)])
+    assert client.execute("SELECT k, v, twice, next, `odd ``name` FROM t ORDER BY k") == [
+        (1, "none", 2, 2, 0),
+        (2, "none", 4, 3, 7),
+        (3, "three", 6, 4, 0),
+        (4, "none", 8, 5, 9),
+        (5, "five", 10, 6, 5),
+        (6, "six", 12, 7, 6),
+    ]
+
+
+def test_nested_columns_spread(connect: Connect, database: str) -> None:
+    client = connect(database=database)
+    client.execute("CREATE TABLE t (k UInt8, n Nested(a String, b UInt8)) ENGINE = MergeTree ORDER BY k")
+    client.execute("INSERT INTO t (k, n.a, n.b) VALUES", [(1, ["x", "y"], [1, 2])])
+    assert client.execute("SELECT n.a, n.b FROM t") == [(["x", "y"], [1, 2])]
+
+
+def test_inline_values_and_insert_select(connect: Connect, database: str) -> None:
+    client = connect(database=database)
+    client.execute("CREATE TABLE t (a UInt8, b String) ENGINE = MergeTree ORDER BY a")
+    client.execute("INSERT INTO t VALUES (1, 'VALUES ('), (2, 'b')")
+    client.execute("INSERT INTO t SELECT a + 2, b FROM t")
+    client.execute('INSERT INTO t FORMAT JSONEachRow {"a": 5, "b": "e"}')
+    assert client.execute("SELECT count(), sum(a) FROM t") == [(5, 15)]
+
+
+def test_rows_through_input_are_transformed(connect: Connect, database: str) -> None:
+    client = connect(database=database)
+    client.execute("CREATE TABLE t (k UInt32, v String) ENGINE = MergeTree ORDER BY k")
+    sql = "INSERT INTO t SELECT k + 1, upper(v) FROM input('k UInt32, v String') WHERE k > 1 FORMAT Native"
+    client.execute(sql, [(1, "a"), (2, "b"), (3, "c")])
+    assert client.execute("SELECT k, v FROM t ORDER BY k") == [(3, "B"), (4, "C")]
+    assert client.execute("SELECT count() FROM system.tables WHERE is_temporary") == [(0,)]
+
+
+def test_rows_into_a_table_function(connect: Connect) -> None:
+    client = connect()
+    assert client.execute("INSERT INTO FUNCTION null('k UInt32') VALUES", [(1,), (2,)]) == 2
+
+
+def test_a_constraint_holds_for_inserted_blocks(connect: Connect, database: str) -> None:
+    client = connect(database=database)
+    client.execute("CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")
+    client.execute("INSERT INTO t VALUES", [(9,)])
+    client.execute("ALTER TABLE t ADD CONSTRAINT small CHECK a < 5")
+    with pytest.raises(ServerException) as caught:
+        client.execute("INSERT INTO t VALUES", [(8,)])
+    assert caught.value.code == 469  # VIOLATED_CONSTRAINT
+    client.execute("INSERT INTO t (a) VALUES", [(4,)])
+    assert client.execute("SELECT a FROM t ORDER BY a") == [(4,), (9,)]
+
+
+def test_a_materialized_view_sees_inserted_blocks(connect: Connect, database: str) -> None:
+    client = connect(database=database)
+    client.execute("CREATE TABLE t (k UInt8, n UInt32) ENGINE = MergeTree ORDER BY k")
+    client.execute("CREATE MATERIALIZED VIEW s ENGINE = SummingMergeTree ORDER BY k AS SELECT k, n FROM t")
+    client.execute("INSERT INTO t VALUES", [(1, 2), (1, 3), (2, 4)])
+    assert client.execute("SELECT k, sum(n) FROM s GROUP BY k ORDER BY k") == [(1, 5), (2, 4)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "code"),
+    [
+        ("INSERT INTO absent VALUES", 60),
+        ("INSERT INTO t (nope) VALUES", 16),
+        ("INSERT INTO t (a", 62),
+        ("INSERT INTO nowhere.t VALUES", 81),
+    ],
+)
+def test_a_wrong_insert_is_told_with_its_code_and_the_connection_goes_on(
+    connect: Connect, database: str, sql: str, code: int
+) -> None:
+    client = connect(database=database)
+    client.execute("CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a")
+    with pytest.raises(ServerException) as caught:
+        client.execute(sql, [(1,)])
+    assert caught.value.code == code
+    assert client.execute("SELECT count() FROM t") == [(0,)]
+
+
+def test_many_blocks_make_one_insert(connect: Connect, database: str) -> None:
+    client = connect(database=database)
+    client.execute("CREATE TABLE t (n UInt32) ENGINE = MergeTree ORDER BY n")
+    rows = ((number,) for number in range(10_000))
+    assert client.execute("INSERT INTO t VALUES", rows, settings={"insert_block_size": 100}) == 10_000
+    assert client.execute("SELECT count(), sum(n) FROM t") == [(10_000, 49_995_000)]
+    assert client.execute("SELECT count() FROM system.parts WHERE database = %(d)s", {"d": database}) == [(1,)]
+
+
+@pytest.mark.parametrize("compression", [False, "lz4"], ids=["plain", "lz4"])
+def test_a_million_rows_in_and_out(connect: Connect, database: str, compression: str) -> None:
+    rows = 1_000_000
+    client = connect(database=database, compression=compression, settings={"use_numpy": True})
+    client.execute(
+        "CREATE TABLE t (a UInt64, b UInt32, c Float64, p LowCardinality(String)) ENGINE = MergeTree ORDER BY a"
+    )
+    a = np.arange(rows, dtype=np.uint64)
+    names = np.array(["foundry", "antpool", "f2pool"], dtype=object)[np.arange(rows) % 3]
+    columns = [a, (a % 1000).astype(np.uint32), a / 7.0, names]
+    started = time.perf_counter()
+    client.execute("INSERT INTO t VALUES", columns, columnar=True)
+    inserted = time.perf_counter()
+    got = client.execute("SELECT a, b, c FROM t ORDER BY a", columnar=True)
+    selected = time.perf_counter()
+    print(f"\n1 M rows, {compression or 'plain'}: in {inserted - started:.2f} s, out {selected - inserted:.2f} s")
+    for sent, received in zip(columns, got, strict=False):
+        np.testing.assert_array_equal(received, sent)
+    counted = client.execute("SELECT toString(p), count() FROM t GROUP BY p ORDER BY p", columnar=False)
+    assert [tuple(row) for row in counted] == [("antpool", 333_333), ("f2pool", 333_333), ("foundry", 333_334)]
+
+
+@pytest.mark.parametrize(
+    ("create", "code"),
+    [
+        ("a UInt64) ENGINE = MergeTree ORDER BY a PARTITION BY a", 252),
+        ("a UInt64, CONSTRAINT c CHECK a < 9) ENGINE = MergeTree ORDER BY a", 469),
+    ],
+)
+def test_what_goes_wrong_behind_the_reading_of_the_rows_is_told(
+    connect: Connect, database: str, create: str, code: int
+) -> None:
+    """An insert that is acknowledged is there."""
+    client = connect(database=database)
+    client.execute(f"CREATE TABLE t ({create}")
+    insert = "INSERT INTO t (a) SETTINGS max_partitions_per_insert_block = 5 VALUES"
+    assert code_of(client.execute, insert, [(n,) for n in range(10)]) == code
+    assert client.execute("SELECT count() FROM t") == [(0,)]
+    client.execute(insert, [(1,), (2,)])
+    assert client.execute("SELECT count() FROM t") == [(2,)]
+
+
+def test_a_view_that_fails_fails_the_insert(connect: Connect, database: str) -> None:
+    client = connect(database=database)
+    client.execute("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
+    client.execute("CREATE TABLE seen (a UInt64) ENGINE = MergeTree ORDER BY a")
+    client.execute("CREATE MATERIALIZED VIEW v TO seen AS SELECT throwIf(a = 5) + a AS a FROM t")
+    assert code_of(client.execute, "INSERT INTO t VALUES", [(5,)]) == 395
+    client.execute("INSERT INTO t VALUES", [(4,)])
+    assert client.execute("SELECT a FROM seen") == [(4,)]
+
+
+def test_a_default_may_speak_of_a_column_that_the_statement_leaves_out(connect: Connect, database: str) -> None:
+    client = connect(database=database)
+    client.execute("CREATE TABLE t (a UInt8, b UInt8 DEFAULT 7, c UInt8 DEFAULT a + b) ENGINE = MergeTree ORDER BY a")
+    client.execute("INSERT INTO t (a) VALUES", [(1,)])
+    client.execute("INSERT INTO t (a, c) VALUES", [(2, 3)])
+    assert client.execute("SELECT * FROM t ORDER BY a") == [(1, 7, 8), (2, 7, 3)]

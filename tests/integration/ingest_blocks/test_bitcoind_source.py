@@ -1,0 +1,210 @@
+"""The bitcoind source against a stand-in node over real HTTP and ZMQ."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from counterpoise.errors import ConfigError, StaleSourceError
+from counterpoise.runtime.clock import SystemClock
+from counterpoise.settings.model import BitcoindSettings
+from ingest.blocks.sources.bitcoind import BitcoindSource
+from testkit.bitcoind_server import BitcoindServer
+from testkit.fake_chain import FakeChain
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[BitcoindServer]:
+    chain = FakeChain()
+    chain.mine(30)
+    with BitcoindServer(chain, tmp_path) as server:
+        yield server
+
+
+def source_of(node: BitcoindServer, **more: Any) -> BitcoindSource:
+    fields: dict[str, Any] = {"url": node.url, "cookie_file": node.cookie_file, "timeout_seconds": 5.0}
+    return BitcoindSource(BitcoindSettings(**(fields | more)), "bitcoin", SystemClock())
+
+
+@pytest.fixture
+def source(node: BitcoindServer) -> Iterator[BitcoindSource]:
+    made = source_of(node)
+    yield made
+    made.close()
+
+
+def test_tip_and_blocks(node: BitcoindServer, source: BitcoindSource) -> None:
+    best = node.chain.best()
+    assert source.tip() == (30, best[-1].hash, 0)
+    events = [event for batch in source.blocks(0, 30) for event in batch.events]
+    assert [e.hash for e in events] == [b.hash for b in best]
+    assert [e.prev_hash for e in events] == [b.prev_hash for b in best]
+    assert [(e.height, e.time, e.bits) for e in events] == [(b.height, b.time, b.bits) for b in best]
+    assert [e.coinbase_script for e in events] == [b.coinbase_script for b in best]
+    assert [e.payout_addresses for e in events] == [b.addresses for b in best]
+    assert [e.fees_sats for e in events[1:]] == [b.fees_sats for b in best[1:]]
+    assert events[0].fees_sats is None  # the node cannot say for the genesis block
+
+
+def test_many_blocks_share_a_request(node: BitcoindServer, source: BitcoindSource) -> None:
+    list(source.blocks(1, 24))
+    assert node.requests == 3 * 3  # hashes, blocks with their fees, coinbases: for eight blocks at a time
+    assert node.calls["getblock"] == 24
+
+
+def test_a_chain_that_became_shorter_ends_where_it_ends(node: BitcoindServer, source: BitcoindSource) -> None:
+    events = [event for batch in source.blocks(28, 47) for event in batch.events]
+    assert [event.height for event in events] == [28, 29, 30]
+    assert list(source.blocks(31, 40)) == []
+
+
+def test_a_block_of_a_branch_that_lost_and_one_that_nobody_knows(node: BitcoindServer, source: BitcoindSource) -> None:
+    lost = node.chain.tip
+    node.chain.reorg(1)
+    assert [e.hash for e in source.block(lost.hash).events] == [lost.hash]
+    assert source.block("ab" * 32).events == ()
+
+
+def test_a_new_cookie_is_read_when_the_old_one_is_refused(node: BitcoindServer, source: BitcoindSource) -> None:
+    source.tip()
+    node.rotate_cookie()
+    assert source.tip().height == 30
+    assert node.requests == 3  # one of them refused
+
+
+def test_a_wrong_cookie_is_a_stale_source(node: BitcoindServer, source: BitcoindSource) -> None:
+    node.cookie = "__cookie__:other"
+    with pytest.raises(StaleSourceError, match="is not this node's"):
+        source.tip()
+
+
+def test_a_cookie_that_is_not_there_yet_is_a_stale_source(node: BitcoindServer, tmp_path: Path) -> None:
+    source = source_of(node, cookie_file=tmp_path / "none")
+    with pytest.raises(StaleSourceError, match="cannot be read"):
+        source.tip()
+    source.close()
+
+
+def test_user_and_password(node: BitcoindServer) -> None:
+    node.user_password = ("desk", "s3cret")
+    source = source_of(node, cookie_file=None, user="desk", password="s3cret")
+    assert source.tip().height == 30
+    source.close()
+    wrong = source_of(node, cookie_file=None, user="desk", password="wr0ng")
+    with pytest.raises(StaleSourceError) as caught:
+        wrong.tip()
+    wrong.close()
+    assert "rpcauth" in str(caught.value)
+    assert "wr0ng" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("unavailable", r"asks for a pause \(503\)"),
+        ("malformed", "answered what is not JSON"),
+        ("oversized", "answered more than 33554432 bytes: refused"),
+        ("starting", r"Loading block index\.\.\. \(code -28\)"),
+        ("cut", "cannot be reached"),
+    ],
+)
+def test_what_goes_wrong_is_a_stale_source_and_passes(
+    node: BitcoindServer, source: BitcoindSource, fault: Any, message: str
+) -> None:
+    node.fault = fault
+    with pytest.raises(StaleSourceError, match=message):
+        source.tip()
+    node.fault = None
+    assert source.tip().height == 30
+
+
+def test_a_slow_node_is_given_up(node: BitcoindServer) -> None:
+    source = source_of(node, timeout_seconds=0.2)
+    node.fault, node.slow_seconds = "slow", 1.0
+    began = time.monotonic()
+    with pytest.raises(StaleSourceError, match="cannot be reached"):
+        source.tip()
+    assert time.monotonic() - began < 0.9
+    source.close()
+
+
+def test_a_node_that_is_away_is_named_with_the_next_step(node: BitcoindServer, free_port: int) -> None:
+    source = source_of(node, url=f"http://u:p@127.0.0.1:{free_port}")
+    with pytest.raises(StaleSourceError) as caught:
+        source.tip()
+    source.close()
+    assert f"http://127.0.0.1:{free_port} cannot be reached" in str(caught.value)
+    assert "check that it runs, the network, and COUNTERPOISE_INGEST__BITCOIND__URL" in str(caught.value)
+
+
+def test_a_url_that_is_none() -> None:
+    with pytest.raises(ConfigError, match="COUNTERPOISE_INGEST__BITCOIND__URL='localhost:8332' is not a URL"):
+        BitcoindSource(BitcoindSettings(url="localhost:8332"), "bitcoin", SystemClock())
+
+
+def test_a_zmq_endpoint_that_is_none(node: BitcoindServer) -> None:
+    with pytest.raises(ConfigError, match="ZMQ endpoint 'nonsense'"):
+        source_of(node, zmq_hashblock="nonsense")
+
+
+def test_a_node_that_still_loads_the_chain_has_no_tip_yet(node: BitcoindServer, source: BitcoindSource) -> None:
+    node.headers_ahead = 900_000
+    with pytest.raises(StaleSourceError, match="still loads the chain: 30 of 900030 blocks so far"):
+        source.tip()
+    node.headers_ahead = 0
+    assert source.tip().height == 30
+
+
+def test_a_pruned_node_says_where_its_blocks_begin(node: BitcoindServer, source: BitcoindSource) -> None:
+    node.prune_height = 20
+    assert source.tip().lowest_height == 20
+    with pytest.raises(StaleSourceError, match=r"Block not available \(pruned data\)"):
+        list(source.blocks(10, 12))
+
+
+def test_a_block_that_is_none_is_a_bad_item_among_good_ones(node: BitcoindServer, source: BitcoindSource) -> None:
+    bad = node.chain.best()[7]
+    node.replace[bad.hash] = {"hash": bad.hash, "height": 10**40, "tx": [bad.coinbase_txid]}
+    batches = list(source.blocks(5, 9))
+    assert [e.height for b in batches for e in b.events] == [5, 6, 8, 9]
+    assert [(item.key, item.reason) for b in batches for item in b.bad] == [(bad.hash, "bad-block")]
+
+
+def test_zmq_wakes_at_a_block_and_names_it(node: BitcoindServer) -> None:
+    source = source_of(node, zmq_hashblock=node.zmq_url, zmq_sequence=node.zmq_url)
+    mined = node.chain.mine(1)[0]
+    news = source.wait(0.05)
+    deadline = time.monotonic() + 10
+    while not news.changed and time.monotonic() < deadline:  # a subscriber joins late, as on a real node
+        node.announce(mined.hash)
+        news = source.wait(0.1)
+    assert news == (True, (mined.hash,))
+    source.close()
+
+
+def test_zmq_transactions_wake_nobody_and_a_gap_does(node: BitcoindServer) -> None:
+    source = source_of(node, zmq_hashblock=node.zmq_url)
+    first = node.chain.mine(1)[0]
+    deadline = time.monotonic() + 10
+    while not source.wait(0.1).changed and time.monotonic() < deadline:
+        node.announce(first.hash)
+    while source.wait(0.1).changed:
+        pass
+    node.announce_transaction()
+    assert source.wait(0.2) == (False, ())
+    node.announce(first.hash, lose=3)
+    news = source.wait(5.0)
+    assert news.changed
+    assert source._listener is not None
+    assert source._listener.gaps >= 1
+    source.close()
+
+
+def test_without_zmq_waiting_is_only_time(source: BitcoindSource) -> None:
+    began = time.monotonic()
+    assert source.wait(0.05) == (False, ())
+    assert time.monotonic() - began >= 0.05

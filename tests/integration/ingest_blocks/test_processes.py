@@ -1,0 +1,140 @@
+"""Ingest as processes: killed in the middle, and on the command line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from counterpoise.clickhouse.client import connect
+from counterpoise.clickhouse.migrations import migrate
+from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.model import Settings
+from testkit.bitcoind_server import BitcoindServer
+from testkit.fake_chain import FakeChain
+from tests.engines import ClickHouseServer, as_environment
+from tests.integration.ingest_blocks.storing import Storing
+
+ROWS = 5_000
+
+
+@pytest.fixture
+def historical(settings: Settings, clickhouse: ClickHouseServer, tmp_path: Path) -> Settings:
+    path = tmp_path / "blocks.csv"
+    rows = "".join(f"{100 + i},{1_690_000_000 + 600 * i},antpool\n" for i in range(ROWS))
+    path.write_text("height,time,pool\n" + rows)
+    fields = {"dataset_kind": "historical", "ingest": {"source": "replay", "replay": {"path": path}}}
+    made = Settings.load(**(settings.model_dump() | fields))
+    migrate(clickhouse.target, made.dataset_of)
+    return made
+
+
+@contextmanager
+def process(settings: Settings, *arguments: str, **more: str) -> Iterator[subprocess.Popen[str]]:
+    replay = (
+        {}
+        if settings.ingest.replay.path is None
+        else {"COUNTERPOISE_INGEST__REPLAY__PATH": str(settings.ingest.replay.path)}
+    )
+    environment = {
+        **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        **as_environment(settings),
+        **replay,
+        "COUNTERPOISE_INGEST__SOURCE": settings.ingest.source,
+        **more,
+    }
+    running = subprocess.Popen(
+        [sys.executable, "-m", "counterpoise", *arguments],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def stored(settings: Settings) -> int:
+    with connect(clickhouse_target(settings), settings.dataset) as ch:
+        [(rows,)] = ch.query("SELECT count() FROM blocks_log FINAL WHERE status = 'canonical'")
+    return int(rows)
+
+
+@pytest.mark.kafka
+def test_killed_after_publishing_it_goes_on(historical: Settings) -> None:
+    with Storing(historical):
+        for nth in (1, 4):
+            with process(
+                historical, "run", "ingest", "--child", COUNTERPOISE_CRASH_POINT=f"ingest-after-publish:{nth}"
+            ) as killed:
+                assert killed.wait(60) == -signal.SIGKILL
+                assert killed.stdout is not None
+                output = killed.stdout.read()
+            assert f"crash point ingest-after-publish reached: killing {killed.pid}" in output
+            assert stored(historical) < ROWS
+        with process(historical, "run", "ingest", "--child") as running:
+            deadline = time.monotonic() + 60
+            while stored(historical) < ROWS:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            running.send_signal(signal.SIGTERM)
+            assert running.wait(20) == 0
+    with connect(clickhouse_target(historical), historical.dataset) as ch:
+        assert ch.query("SELECT count(), uniqExact(hash), max(height) FROM blocks_log FINAL") == [
+            (ROWS, ROWS, 99 + ROWS)
+        ]
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[BitcoindServer]:
+    chain = FakeChain()
+    chain.mine(100)
+    with BitcoindServer(chain, tmp_path) as server:
+        yield server
+
+
+@pytest.mark.kafka
+def test_backfill_says_what_it_did(migrated: Settings, node: BitcoindServer) -> None:
+    live = migrated.model_copy(update={"ingest": migrated.ingest.model_copy(update={"source": "bitcoind"})})
+    where = {
+        "COUNTERPOISE_INGEST__BITCOIND__URL": node.url,
+        "COUNTERPOISE_INGEST__BITCOIND__COOKIE_FILE": str(node.cookie_file),
+    }
+    with Storing(live), process(live, "backfill", "--from-height", "40", "--to-height", "90", **where) as running:
+        output, _ = running.communicate(timeout=60)
+        assert running.returncode == 0, output
+        assert "51 blocks of heights 40 to 90 from bitcoind in" in output
+        assert stored(live) == 51
+    with process(live, "backfill", "--from-height", "20", **where) as running:
+        output, _ = running.communicate(timeout=60)
+        assert running.returncode == 2
+        assert f"dataset '{live.dataset}' begins at height 40: earlier blocks (20) cannot be added" in output
+
+
+@pytest.mark.kafka
+def test_backfill_needs_a_beginning(migrated: Settings) -> None:
+    with process(migrated, "backfill") as running:
+        output, _ = running.communicate(timeout=60)
+    assert running.returncode == 2
+    assert output.strip() == "counterpoise: backfill needs a beginning: give either --from-height or --from-date"
+
+
+def test_replay_of_a_file_that_is_none_is_one_line(settings: Settings, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("height,time\n1,2\n")
+    with process(settings, "--dataset-kind", "historical", "replay", "--blocks", str(path)) as running:
+        output, _ = running.communicate(timeout=60)
+    assert running.returncode == 2
+    assert output.startswith(f"counterpoise: {path}: nothing says who made a block")
+    assert output.count("\n") == 1

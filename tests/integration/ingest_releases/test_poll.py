@@ -1,0 +1,183 @@
+"""The poller with the shipped mappings and with one of a user's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from counterpoise.errors import ConfigError, StaleSourceError
+from counterpoise.runtime.clock import ManualClock
+from counterpoise.settings.model import MarketSettings
+from ingest.http import BusyError
+from ingest.releases.mapping.mapping import Mapping
+from ingest.releases.mapping.mapping_file import load_mapping
+from ingest.releases.sources.poll import PollSource
+from testkit.market_server import MarketServer
+from tests.integration.ingest_releases.asking import CATALOGUE, NOW, ask, releases, values
+
+
+def on(server: MarketServer, name: str) -> Mapping:
+    """A shipped mapping with its server replaced."""
+    mapping = load_mapping(name, CATALOGUE)
+    assert mapping.fetch is not None
+
+    def moved(url: str) -> str:
+        return server.url + "/" + url.split("/", 3)[3]
+
+    items = mapping.fetch.items
+    if items is not None and items.url is not None:
+        items = items.model_copy(update={"url": moved(items.url)})
+    fetch = mapping.fetch.model_copy(update={"url": moved(mapping.fetch.url), "items": items})
+    return mapping.model_copy(update={"fetch": fetch})
+
+
+def poll(mapping: Mapping, clock: ManualClock | None = None, **settings: Any) -> PollSource:
+    clock = clock or ManualClock(NOW)
+    return PollSource(mapping, MarketSettings(**settings), CATALOGUE, clock=clock, pause=clock.sleep)
+
+
+PROVIDERS = {
+    "meta/llama": ["Together", "Groq", "DeepInfra", "Together"],
+    "openai/gpt": ["OpenAI", "Azure"],
+    "gone/model": [],
+}
+
+
+def test_openrouter_gives_an_offer_for_each_provider_of_each_model(server: MarketServer) -> None:
+    server.serve_openrouter(PROVIDERS)
+    source = poll(on(server, "openrouter-models"))
+    memory: dict[str, str] = {}
+    (release,) = releases(ask(source, memory))
+    assert {(o.owner, o.item, o.value) for o in release.observations} == {
+        ("Together", "meta/llama", 1.0),
+        ("Groq", "meta/llama", 1.0),
+        ("DeepInfra", "meta/llama", 1.0),
+        ("OpenAI", "openai/gpt", 1.0),
+        ("Azure", "openai/gpt", 1.0),
+    }
+    assert (release.head.period_start, release.head.period_end) == ("2026-11-18", "2026-11-18")
+    assert release.head.unit == "offers"
+    assert ask(source, memory) == [], "the same again is no news"
+    assert server.paths["/robots.txt"] == 0, "a documented interface"
+
+
+def test_a_round_that_broke_off_goes_on_where_it_was(server: MarketServer) -> None:
+    server.serve_openrouter(PROVIDERS)
+    clock = ManualClock(NOW)
+    source = poll(on(server, "openrouter-models"), clock)
+    server.fault, server.fault_after = "too-many", 3  # the list, two models, and then no more
+    with pytest.raises(BusyError):
+        ask(source, {})
+    server.fault = None
+    clock.advance(5)
+    assert len(releases(ask(source, {}))) == 1
+    assert sorted(server.paths.values()) == [1, 1, 2, 2], "two documents once; the third and the list twice"
+
+
+def companyfacts(name: str, facts: dict[str, list[tuple[str, int, str]]]) -> dict[str, Any]:
+    def fact(frame: str, value: int, filed: str) -> dict[str, Any]:
+        year = int(frame[2:6])
+        return {
+            "start": f"{year}-01-01", "end": f"{year}-12-31", "val": value, "accn": "0", "fy": year, "fp": "FY", "form": "10-K",
+            "filed": filed, "frame": frame,
+        }  # fmt: skip
+
+    tagged = {tag: {"label": tag, "units": {"USD": [fact(*one) for one in rows]}} for tag, rows in facts.items()}
+    return {"cik": 1, "entityName": name, "facts": {"us-gaap": tagged, "dei": {}}}
+
+
+PPE, PRODUCTIVE = "PaymentsToAcquirePropertyPlantAndEquipment", "PaymentsToAcquireProductiveAssets"
+CIK = {"Microsoft": "0000789019", "Google": "0001652044", "Amazon": "0001018724", "Meta": "0001326801"}
+
+
+def serve_sec(server: MarketServer) -> None:
+    both = [("CY2024", 50, "2025-02-05"), ("CY2025", 60, "2026-02-05")]
+    quarterly = [("CY2024Q1", 9, "2024-05-01")]
+    for owner in ("Microsoft", "Google", "Meta"):
+        rows = both[:1] if owner == "Meta" else both
+        server.serve(f"/api/xbrl/companyfacts/CIK{CIK[owner]}.json", companyfacts(owner, {PPE: rows + quarterly}))
+    server.serve(f"/api/xbrl/companyfacts/CIK{CIK['Amazon']}.json", companyfacts("Amazon", {PRODUCTIVE: both}))
+
+
+def test_sec_company_facts_give_a_release_a_calendar_year(server: MarketServer) -> None:
+    serve_sec(server)
+    source = poll(on(server, "sec-companyfacts-capex"), contact="Desk desk@example.org")
+    whole, short = releases(ask(source, {}))
+    assert values(whole) == {"Microsoft": 50.0, "Google": 50.0, "Amazon": 50.0, "Meta": 50.0}
+    assert (whole.head.period_start, whole.head.period_end) == ("2024-01-01", "2024-12-31")
+    assert whole.head.published_at_ms == 1_738_713_600_000  # date -u -d 2025-02-05 +%s
+    assert whole.head.coverage == "full"
+    assert (short.head.coverage, short.head.coverage_note) == ("partial", "lacks Meta")
+    assert {headers["user-agent"].partition(" ")[2] for headers in server.headers} == {"(Desk desk@example.org)"}
+
+
+def test_sec_wants_a_contact_and_gets_at_most_ten_requests_a_second() -> None:
+    mapping = load_mapping("sec-companyfacts-capex", CATALOGUE)
+    assert mapping.fetch is not None
+    assert mapping.fetch.max_requests_per_second <= 10
+    message = (
+        "mapping sec-companyfacts-capex needs a contact, its publisher asks for one: set COUNTERPOISE_MARKET__CONTACT to a name and "
+        "an e-mail address"
+    )
+    with pytest.raises(ConfigError) as found:
+        poll(mapping)
+    assert str(found.value) == message
+
+
+def test_a_mapping_for_files_is_not_polled() -> None:
+    with pytest.raises(ConfigError, match="mapping miner-pivot has no fetch section: it is for files"):
+        poll(load_mapping("miner-pivot", CATALOGUE))
+
+
+OWN = """
+format: counterpoise-mapping/1
+name: own
+title: A table of somebody's
+series: epoch-ai-compute-owners
+fetch: {{ url: "{url}/table.json", robots: {robots} }}
+rows: rows
+fields: {{ owner: row.who, value: row.n, part: {{ constant: nvidia_owners }} }}
+period: {{ start: document.from, end: document.to }}
+published: document.at
+"""
+
+
+def own(server: MarketServer, tmp_path: Path, robots: str = "ask") -> Mapping:
+    path = tmp_path / "own.yaml"
+    path.write_text(OWN.format(url=server.url, robots=robots))
+    return load_mapping(str(path), CATALOGUE)
+
+
+TABLE = {"from": "2025-10-01", "to": "2025-12-31", "at": "2026-03-01", "rows": [{"who": "Amazon", "n": 5}]}
+
+
+def test_a_users_own_mapping(server: MarketServer, tmp_path: Path) -> None:
+    server.serve("/table.json", TABLE)
+    source = poll(own(server, tmp_path))
+    (release,) = releases(ask(source, {}))
+    assert values(release) == {"Amazon": 5.0}
+    assert server.paths["/robots.txt"] == 1
+    assert release.head.coverage == "partial", "by the catalogue's rule for this series"
+
+
+def test_a_document_with_a_bad_row_is_a_misfit_and_no_release(server: MarketServer, tmp_path: Path) -> None:
+    server.serve("/table.json", TABLE | {"rows": [{"who": "Amazon", "n": 5}, {"who": "Meta", "n": "many"}]})
+    source = poll(own(server, tmp_path))
+    (step,) = ask(source, {})
+    assert step.releases == ()
+    assert step.rejected[0].detail == f"{server.url}/table.json: row 2: value: 'many' is no number"
+
+
+def test_a_url_that_is_gone_is_a_source_that_does_not_answer(server: MarketServer, tmp_path: Path) -> None:
+    source = poll(own(server, tmp_path, robots="documented_api"))
+    with pytest.raises(StaleSourceError, match="does not exist there"):
+        ask(source, {})
+
+
+def test_a_list_of_items_that_is_none(server: MarketServer) -> None:
+    server.serve("/api/v1/models", {"data": {}})
+    source = poll(on(server, "openrouter-models"))
+    with pytest.raises(StaleSourceError, match=r"gives no list of names at data\[\]\.id"):
+        ask(source, {})

@@ -1,0 +1,277 @@
+"""When sources are asked, what survives a failure, and how little is said about it. No network, no waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from counterpoise.errors import ConfigError, StaleSourceError
+from counterpoise.runtime.clock import ManualClock
+from counterpoise.runtime.status import ServiceStatus
+from counterpoise.series.release import Release
+from desk.supervise.health import judge
+from ingest.bad_item import BadItem
+from ingest.http import BusyError
+from ingest.rate_limited_http import Memory
+from ingest.releases.journal.entry import entry_of
+from ingest.releases.journal.release_journal import ReleaseJournal
+from ingest.releases.schedule import MOST_RETRY_SECONDS, REPEAT_LINE_SECONDS, Schedule
+from ingest.releases.sources.release_source import Fetched
+from tests.unit.ingest_releases.releases import a_release
+
+DAY = 86_400.0
+
+
+class Scripted:
+    """A source that gives what it is told, step by step; an exception in the script is raised there."""
+
+    def __init__(self, name: str, cadence_seconds: float = DAY) -> None:
+        self.name = name
+        self.cadence_seconds = cadence_seconds
+        self.script: list[Release | BadItem | Exception] = []
+        self.asked = 0
+        self.memories: list[dict[str, str]] = []
+        self.closed = False
+
+    def fetch(self, memory: Memory) -> Iterator[Fetched]:
+        self.asked += 1
+        self.memories.append(dict(memory))
+        for number, step in enumerate(self.script):
+            if isinstance(step, Exception):
+                memory["half"] = "a step that failed"
+                raise step
+            memory["step"] = str(number)
+            yield Fetched((step,)) if isinstance(step, Release) else Fetched(rejected=(step,))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Bench:
+    """Schedules over one folder, as processes that follow each other would have them."""
+
+    def __init__(self, folder: Path, *sources: Scripted) -> None:
+        self.folder = folder
+        self.sources = sources
+        self.clock = ManualClock(1_795_000_000.0)  # 2026-11-18
+        self.status = ServiceStatus("market", folder / "run", self.clock)
+        self.journal = ReleaseJournal(folder / "journal", max_bytes=1 << 24)
+        self.rejected: list[tuple[str, str]] = []
+        self.schedule = self.start()
+
+    def start(self) -> Schedule:
+        self.schedule = Schedule(
+            self.sources,
+            self.journal,
+            self.folder / "sources",
+            clock=self.clock,
+            status=self.status,
+            on_misfit=lambda item, origin: self.rejected.append((item.reason, origin)),
+        )
+        return self.schedule
+
+    def told(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.status.snapshot()["info"]["market_sources"][name]
+        return found
+
+    def close(self) -> None:
+        self.schedule.close()
+        self.journal.close()
+        self.status.close()
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Iterator[tuple[Bench, Scripted]]:
+    source = Scripted("one")
+    bench = Bench(tmp_path, source)
+    yield bench, source
+    bench.close()
+    assert source.closed
+
+
+def test_a_source_is_asked_at_once_and_then_at_its_cadence(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    source.script = [a_release()]
+    assert [bench.schedule.ask_due() for _ in range(3)] == [1, 0, 0]
+    bench.clock.advance(DAY - 1)
+    assert bench.schedule.ask_due() == 0
+    bench.clock.advance(1)
+    assert bench.schedule.ask_due() == 1
+    assert bench.journal.pending() == [a_release().release_id]
+
+
+def test_a_restart_does_not_ask_again_before_its_time(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    bench.schedule.ask_due()
+    bench.clock.advance(100)
+    bench.start()
+    assert bench.schedule.ask_due() == 0
+    bench.clock.advance(DAY)
+    assert bench.schedule.ask_due() == 1
+    assert source.asked == 2
+
+
+def test_steps_before_a_failure_are_kept_and_the_failed_one_is_forgotten(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    source.script = [a_release("A"), StaleSourceError("gone")]
+    bench.schedule.ask_due()
+    assert len(bench.journal.pending()) == 1
+    bench.start()
+    source.script = []
+    bench.schedule.ask_due()
+    assert source.memories == [{}, {"step": "0"}]
+
+
+def test_retries_grow_from_a_minute_to_an_hour(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    source.script = [StaleSourceError("gone")]
+    pauses = []
+    for _ in range(12):
+        bench.schedule.ask_due()
+        pause = bench.told("one")["next_at"] - bench.clock.now()
+        pauses.append(pause)
+        bench.clock.advance(pause)
+    assert 30 <= pauses[0] <= 60
+    assert all(MOST_RETRY_SECONDS / 2 <= pause <= MOST_RETRY_SECONDS for pause in pauses[-3:])
+    source.script = []
+    bench.schedule.ask_due()
+    bench.clock.advance(DAY)
+    source.script = [StaleSourceError("gone")]
+    bench.schedule.ask_due()
+    assert bench.told("one")["next_at"] - bench.clock.now() <= 60, "short again after an answer"
+
+
+def test_the_pause_that_a_server_asks_for_is_kept(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    source.script = [BusyError("busy", 600.0)]
+    bench.schedule.ask_due()
+    assert bench.told("one")["next_at"] - bench.clock.now() == 600.0
+
+
+def test_a_publisher_that_says_no_is_asked_again_at_the_cadence(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    source.script = [ConfigError("robots.txt says no")]
+    bench.schedule.ask_due()
+    assert bench.told("one")["next_at"] - bench.clock.now() == DAY
+    assert bench.told("one")["reason"] == "robots.txt says no"
+
+
+def test_stale_after_three_cadences_without_an_answer(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    assert bench.told("one")["state"] == "not asked yet"
+    bench.schedule.ask_due()
+    assert bench.told("one")["state"] == "ok"
+    source.script = [StaleSourceError("gone")]
+    bench.clock.advance(DAY)
+    bench.schedule.ask_due()
+    assert bench.told("one")["state"] == "unreachable"
+    bench.clock.advance(2 * DAY)
+    bench.schedule.ask_due()
+    assert bench.told("one")["state"] == "unreachable", "three cadences exactly"
+    bench.clock.advance(1)
+    bench.schedule.ask_due()
+    assert bench.told("one")["state"] == "stale"
+    assert bench.status.snapshot()["info"]["stale_sources"] == ["one"]
+    bench.status.working()
+    report = judge("market", bench.status.snapshot(), bench.clock.now(), None)
+    assert (report.healthy, report.detail) == (True, "stale: one")
+    source.script = []
+    bench.clock.advance(MOST_RETRY_SECONDS)
+    bench.schedule.ask_due()
+    assert bench.status.snapshot()["info"]["stale_sources"] == []
+
+
+def test_a_source_that_never_answers_is_stale_however_often_we_start(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    source.script = [StaleSourceError("gone")]
+    for _ in range(4):
+        bench.schedule.ask_due()
+        assert bench.told("one")["state"] == "unreachable"
+        bench.clock.advance(DAY)
+        bench.start()
+    bench.schedule.ask_due()
+    assert bench.told("one")["state"] == "stale"
+
+
+def test_a_clock_that_was_ahead_costs_one_cadence(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    bench.clock.advance(1_000 * DAY)
+    bench.schedule.ask_due()
+    bench.clock.advance(-1_000 * DAY)
+    bench.start()
+    assert bench.schedule.ask_due() == 0
+    bench.clock.advance(DAY)
+    assert bench.schedule.ask_due() == 1
+    assert source.asked == 2
+
+
+def test_a_world_that_cannot_be_reached_is_one_line_an_hour(tmp_path: Path) -> None:
+    sources = [Scripted(name) for name in ("epoch", "npm", "pypi")]
+    for source in sources:
+        source.script = [StaleSourceError(f"https://{source.name}.example cannot be reached (no route): check it")]
+    bench = Bench(tmp_path, *sources)
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(30):
+            bench.schedule.ask_due()
+            bench.clock.advance(60)
+    assert [line["event"] for line in lines] == ["market sources cannot be reached; trying again"]
+    assert lines[0]["sources"] == "epoch, npm, pypi"
+    assert lines[0]["reason"] == "https://epoch.example cannot be reached (no route): check it"
+    with structlog.testing.capture_logs() as later:
+        for _ in range(int(3 * REPEAT_LINE_SECONDS // 60)):
+            bench.schedule.ask_due()
+            bench.clock.advance(60)
+        for source in sources:
+            source.script = []
+        bench.clock.advance(MOST_RETRY_SECONDS)
+        bench.schedule.ask_due()
+    *repeated, last = [line["event"] for line in later]
+    assert set(repeated) == {"market sources cannot be reached; trying again"}
+    assert 1 <= len(repeated) <= 3
+    assert last == "market sources answer again"
+    bench.close()
+
+
+def test_misfits_are_handed_on(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    source.script = [BadItem("k", "bad-rows", "row 1", b"x")]
+    bench.schedule.ask_due()
+    assert bench.rejected == [("bad-rows", "one")]
+
+
+def test_a_release_of_the_future_is_a_misfit_and_the_others_are_taken(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    source.script = [a_release("A"), a_release("B", published_at_ms=1_796_000_000_000)]
+    bench.schedule.ask_due()
+    assert bench.journal.pending() == [a_release("A").release_id]
+    assert bench.rejected == [("bad-time", "one")]
+
+
+def test_a_database_that_lost_what_was_read_is_filled_again(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    release = a_release()
+    source.script = [release]
+    bench.schedule.ask_due()
+    bench.journal.retire([entry_of(release).key])
+    bench.journal.close()
+    bench.journal = ReleaseJournal(bench.folder / "journal", max_bytes=1 << 24)  # a new process knows nothing of it
+    bench.start()
+    bench.schedule.forget_what_is_lost(set)
+    assert bench.schedule.ask_due() == 0
+    bench.schedule.forget_what_is_lost(lambda _keys: set())
+    assert bench.schedule.ask_due() == 1
+    assert source.memories[-1] == {}
+    assert bench.journal.pending() == [release.release_id]
+
+
+def test_a_memory_that_is_broken_means_reading_anew(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    bench.schedule.ask_due()
+    (bench.folder / "sources" / "one.json").write_text('{"last_answer_at": ')
+    bench.start()
+    assert bench.schedule.ask_due() == 1
+    assert source.memories == [{}, {}]
