@@ -93,7 +93,7 @@ def scored_above(clickhouse: ClickHouse, chain: str, attribution_id: str, tip_he
 
 @dataclass(slots=True)
 class LoadedChain:
-    """A fold that is ready, and the stored blocks that it must fold again: at least the tip, so that its score is told again."""
+    """A fold that is ready, and the stored blocks that it must fold again: at least the tip, so that its score is published again."""
 
     fold: ChainFold
     _clickhouse: ClickHouse

@@ -1,7 +1,7 @@
 """The fold of one chain: block events in, rows and scores out. Pure; the state is a function of the blocks and of nothing else.
 
-A batch of events goes through the block tree; what the batch changed in the end is told once: each new block with its attribution,
-each block whose status moved, and the concentration of every height from the fork on.
+A batch of events goes through the block tree; what the batch changed in the end is returned once: each new block with its
+attribution, each block whose status moved, and the concentration of every height from the fork on.
 """
 
 from __future__ import annotations

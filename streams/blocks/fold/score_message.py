@@ -1,4 +1,4 @@
-"""A scored tip as the message that tells the world about it. Pure."""
+"""A scored tip as the message that publishes it. Pure."""
 
 from __future__ import annotations
 
