@@ -16,10 +16,11 @@ from counterpoise.contracts.pairs import PAIR_KIND, PairEvent
 from counterpoise.contracts.topics import PAIRS
 from counterpoise.kafka.partition import partition_of
 from counterpoise.series.catalogue import Catalogue
+from counterpoise.windows import USUAL_WINDOW_BLOCKS
 from streams.asymmetry.fold.asymmetry_fold import AsymmetryChanges, AsymmetryFold
 from streams.asymmetry.fold.mining_days import MiningDays
 from streams.asymmetry.fold.mining_side import MiningSide
-from streams.asymmetry.fold.pairs import PAIR_WINDOW_BLOCKS, pairs_of
+from streams.asymmetry.fold.pairs import pairs_of
 from streams.asymmetry.fold.score import Pair, RowKey
 from streams.asymmetry.loader import asymmetry_written, block_hashes, block_stretch, scored_tip
 from streams.asymmetry.sinks import AsymmetrySinks
@@ -195,7 +196,7 @@ class AsymmetryWorker:
         state = self._chains.get(chain)
         if state is None or state.days.attribution_set.attribution_id != attribution_id:
             attribution_set = self._store.read(read_set, attribution_id)
-            state = self._chains[chain] = _PairChain(MiningDays(chain, attribution_set, PAIR_WINDOW_BLOCKS))
+            state = self._chains[chain] = _PairChain(MiningDays(chain, attribution_set, USUAL_WINDOW_BLOCKS))
         if state.dirty_from is not None:
             self._read_blocks(state, attribution_id, state.dirty_from)
             state.dirty_from = None
