@@ -13,12 +13,12 @@ from counterpoise.errors import RetryableError
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
+from counterpoise.windows import VIEWS
 from desk.report.edge_sentence import edge_sentence
 from desk.report.formats import NO_BREAK
 from desk.report.gap_sentence import sentence, year_ends
 from desk.report.gather import EDGE_SERIES, GAP_SERIES, edge_points, gap_rows
 from ingest.releases.demo_figures import publish, read_market_figures
-from streams.blocks.fold.concentration import VIEWS
 
 PATIENCE_SECONDS: Final = 120.0
 POLL_SECONDS: Final = 0.2
