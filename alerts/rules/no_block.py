@@ -6,9 +6,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.formats import utc
-from alerts.rules.rule import DURATION_WANTED, DurationSeconds, Finding, TimerRule, format_duration
+from alerts.rules.rule import DURATION_WANTED, DurationSeconds, Finding, TimerRule
 from alerts.signals.timer_facts import TimerFacts
+from counterpoise.formats import utc_minute
+from counterpoise.spans import exact_span
 
 SETTLE_SECONDS = 300
 """A tip that changed within this time is being caught up: its age says nothing yet."""
@@ -30,7 +31,7 @@ class NoBlockRule(TimerRule):
     after: DurationSeconds = Field(default=7_200, description=DURATION_WANTED)
 
     def condition(self) -> str:
-        return f"no block for {format_duration(self.after)}"
+        return f"no block for {exact_span(self.after)}"
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         height, time = facts.scored_height, facts.scored_time
@@ -42,7 +43,7 @@ class NoBlockRule(TimerRule):
         age = facts.now - time
         active = age > self.after and (open_key is not None or facts.now - facts.changed_at >= SETTLE_SECONDS)
         said = (
-            f"No block on {facts.chain} for more than {format_duration(self.after)}: the last is height {height}, of "
-            f"{utc(time)} UTC."
+            f"No block on {facts.chain} for more than {exact_span(self.after)}: the last is height {height}, of "
+            f"{utc_minute(time)} UTC."
         )
         return Finding(active, height, time + self.after, said, age, float(self.after), sql)

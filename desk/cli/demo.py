@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from counterpoise.formats import TERMINAL
+
 if TYPE_CHECKING:
     from counterpoise.clickhouse.client import ClickHouse
     from counterpoise.settings.model import Settings
@@ -122,8 +124,8 @@ def _summary(console: Console, report: LineReport) -> None:
     m = report.moment
     if m is not None:
         console.print(
-            f"At the end, {m.time:%Y-%m-%d}: the four largest pools mined {m.top4_share:.1%} of the last {m.n} blocks "
-            f"(95 % interval {m.top4_low:.1%} to {m.top4_high:.1%}); {m.nakamoto_half} pools suffice for a majority."
+            f"At the end, {m.time:%Y-%m-%d}: the four largest pools mined {TERMINAL.share(m.top4_share)} of the last {m.n} blocks "
+            f"(95 % interval {TERMINAL.share_range(m.top4_low, m.top4_high)}); {m.nakamoto_half} pools suffice for a majority."
         )
 
 

@@ -10,12 +10,12 @@ from rich.table import Table
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.errors import RetryableError
+from counterpoise.formats import NO_BREAK, TERMINAL
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from counterpoise.windows import VIEWS
 from desk.report.edge_sentence import edge_sentence
-from desk.report.formats import NO_BREAK
 from desk.report.gap_sentence import sentence, year_ends
 from desk.report.gather import EDGE_SERIES, GAP_SERIES, edge_points, gap_rows
 from ingest.releases.demo_figures import publish, read_market_figures
@@ -88,10 +88,10 @@ def show_gap(console: Console, clickhouse: ClickHouse, chain: str) -> None:
     for row in rows:
         table.add_row(
             str(row.day.year),
-            f"{row.ai_dropped:.1f}/{row.ai_one_owner:.1f}/{row.ai_spread:.1f}",
-            f"{row.pools:.1f} ({row.pools_low:.1f} to {row.pools_high:.1f})",
-            f"{row.l_dropped:+.2f}/{row.l_one_owner:+.2f}/{row.l_spread:+.2f}",
-            f"{row.low:+.2f} to {row.high:+.2f}",
+            "/".join(TERMINAL.number(owners, 1) for owners in (row.ai_dropped, row.ai_one_owner, row.ai_spread)),
+            f"{TERMINAL.number(row.pools, 1)} ({TERMINAL.number(row.pools_low, 1)} to {TERMINAL.number(row.pools_high, 1)})",
+            "/".join(TERMINAL.doublings(gap) for gap in (row.l_dropped, row.l_one_owner, row.l_spread)),
+            f"{TERMINAL.doublings_range(row.low, row.high)}",
             row.level.replace("_", " "),
         )
     console.print(table)
