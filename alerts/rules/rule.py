@@ -16,6 +16,9 @@ from alerts.signals.timer_facts import TimerFacts
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.contracts.base import Slug
 from counterpoise.spans import DAY_SECONDS, parse_span
+from counterpoise.windows import USUAL_WINDOW_BLOCKS, WINDOWS_BLOCKS
+
+WINDOWS_TEXT = ", ".join(str(window) for window in WINDOWS_BLOCKS)
 
 MAX_DECIMALS = 6
 MAX_DURATION_SECONDS = 366 * DAY_SECONDS
@@ -108,15 +111,13 @@ class HeightRule(Rule):
     view: Annotated[str, Field(strict=True, pattern="^(raw|entity)$")] = Field(
         default="raw", description="raw or entity"
     )
-    window_blocks: int = Field(default=1008, strict=True, description="one of 144, 1008, 2016, 4320")
+    window_blocks: int = Field(default=USUAL_WINDOW_BLOCKS, strict=True, description=f"one of {WINDOWS_TEXT}")
     k: int = Field(default=4, strict=True, ge=1, le=6, description="a whole number, 1…6")
     for_blocks: int = Field(default=36, strict=True, ge=0, le=100_000, description="a whole number of blocks, 0…100000")
 
-    WINDOWS: ClassVar[tuple[int, ...]] = (144, 1008, 2016, 4320)
-
     def mistake(self) -> tuple[str, object, str] | None:
-        if self.window_blocks not in self.WINDOWS:
-            return "window_blocks", self.window_blocks, "one of 144, 1008, 2016, 4320"
+        if self.window_blocks not in WINDOWS_BLOCKS:
+            return "window_blocks", self.window_blocks, f"one of {WINDOWS_TEXT}"
         return None
 
     @abstractmethod

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from counterpoise.contracts.datasets import Dataset, DatasetKind
 from counterpoise.errors import ConfigError
+from counterpoise.windows import HISTORY_BLOCKS
 
 MAX_SECRET_BYTES = 16 * 1024
 
@@ -140,7 +141,7 @@ class IngestSettings(SettingsSection):
     """Where blocks come from: a source of docs/sources.md."""
     chain: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] = "bitcoin"
     """The name that its blocks are filed under."""
-    history_blocks: Annotated[int, Field(ge=1, le=2_000_000)] = 4320 + 144 + 36
+    history_blocks: Annotated[int, Field(ge=1, le=2_000_000)] = HISTORY_BLOCKS + 144 + 36
     """Fetched by a first start: the longest window, the hold and a reorg margin."""
     reorg_margin_blocks: Annotated[int, Field(ge=1, le=2016)] = 12
     """Fetched again at every start, below the newest block held."""

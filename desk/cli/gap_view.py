@@ -14,6 +14,7 @@ from counterpoise.formats import NO_BREAK, TERMINAL
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
+from counterpoise.windows import VIEWS
 from desk.report.edge_sentence import edge_sentence
 from desk.report.gap_sentence import sentence, year_ends
 from desk.report.gather import EDGE_SERIES, GAP_SERIES, edge_points, gap_rows
@@ -24,7 +25,10 @@ POLL_SECONDS: Final = 0.2
 
 _SCORED: Final = """
 SELECT
-    (SELECT count() FROM latest_asymmetry WHERE series = {gap:String} AND view = 'entity' AND knowledge = 'latest') AS at_the_tip,
+    (SELECT uniqExact(view) FROM latest_asymmetry
+     WHERE series = {gap:String} AND knowledge = 'latest' AND period_end = {last:Date}) AS views,
+    (SELECT count() FROM asymmetry
+     WHERE series = {gap:String} AND knowledge = 'latest' AND day >= {last:Date} AND period_end < {last:Date}) AS behind,
     (SELECT uniqExact(period_end) FROM edge_share WHERE series = {edge:String}) AS snapshots
 """
 
@@ -36,12 +40,15 @@ def add_market_figures(settings: Settings) -> None:
     """
     releases = read_market_figures()
     snapshots = sum(release.head.series == EDGE_SERIES for release in releases)
+    # The releases may be scored in several steps, and each step one view at a time: the last release in both views is the end.
+    last = max(release.head.period_end for release in releases if release.head.series == GAP_SERIES)
+    names = {"gap": GAP_SERIES, "edge": EDGE_SERIES, "last": last}
     publish(settings, releases)
     deadline = time.monotonic() + PATIENCE_SECONDS
     with connect(clickhouse_target(settings), settings.dataset) as clickhouse:
         while True:
-            [(at_the_tip, scored)] = clickhouse.query(_SCORED, {"gap": GAP_SERIES, "edge": EDGE_SERIES})
-            if at_the_tip and scored == snapshots:
+            [(views, behind, scored)] = clickhouse.query(_SCORED, names)
+            if views == len(VIEWS) and not behind and scored == snapshots:
                 return
             if time.monotonic() > deadline:
                 raise RetryableError(

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.formats import TERMINAL
+from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS
 
-WINDOW_BLOCKS = 1008
 BAR_CELLS = 32
 PLAIN_STEPS = 25
 """Without a terminal, one line is printed every so many parts of the way."""
@@ -26,7 +26,7 @@ _LATEST = """
     SELECT height, time, n, unknown, top4_share, top4_share_low, top4_share_high, hhi_10000, effective_pools_d2, nakamoto_half,
            p_top4_above_75, leaders
     FROM latest_concentration
-    WHERE view = 'raw' AND window_blocks = {window:UInt16}
+    WHERE view = {view:String} AND window_blocks = {window:UInt16}
 """
 
 _EVENTS = """
@@ -88,8 +88,8 @@ class AlertLine:
 
 
 def latest_moment(clickhouse: ClickHouse) -> LineMoment | None:
-    """The newest window of WINDOW_BLOCKS, or None before the first score."""
-    rows = clickhouse.query(_LATEST, {"window": WINDOW_BLOCKS})
+    """The newest window of USUAL_WINDOW_BLOCKS, or None before the first score."""
+    rows = clickhouse.query(_LATEST, {"view": RAW, "window": USUAL_WINDOW_BLOCKS})
     return LineMoment(*rows[0]) if rows else None
 
 
