@@ -23,6 +23,7 @@ from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS, Topic
 from counterpoise.errors import RetryableError
 from counterpoise.kafka.clients import admin_client, make_producer, require_broker
+from counterpoise.kafka.own_partitions import require_own_partitions
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.runtime.status import ServiceStatus
@@ -62,7 +63,7 @@ class Publisher:
     def __init__(self, settings: Settings, bootstrap: str, waiter: Waiter, status: ServiceStatus) -> None:
         self._bootstrap = bootstrap
         self._dataset = settings.dataset
-        self._replication_factor = settings.kafka.replication_factor
+        self._kafka = settings.kafka
         self._events_per_message = settings.ingest.events_per_message
         self._waiter = waiter
         self._status = status
@@ -85,9 +86,12 @@ class Publisher:
         self.dead_letters_sent = 0
 
     def open(self) -> None:
-        """Make the topics and connect; waits for the broker. ConfigError where a topic has another shape."""
+        """Make the topics and connect; waits for the broker. ConfigError where a topic has another shape, or holds
+        unread messages of a chain outside the chain's own partition.
+        """
         self._waiter.until("kafka", self._connect)
         self._waiter.until("kafka", self._look_at_topics)
+        self._waiter.until("kafka", lambda: require_own_partitions(self._bootstrap, self._dataset))
 
     def send(self, events: Sequence[BlockEvent]) -> None:
         """Publish blocks of one chain, in order. Returns when they are on their way; `flush` makes sure that they arrived."""
@@ -247,7 +251,7 @@ class Publisher:
         return producer
 
     def _make_topics(self) -> None:
-        ensure_topics(self._bootstrap, self._dataset, self._replication_factor)
+        ensure_topics(self._bootstrap, self._dataset, self._kafka.replication_factor, partitions=self._kafka.partitions)
 
     def _has_lost(self) -> bool:
         """Whether a topic was made anew, or a partition ends before where it ended at an earlier look.

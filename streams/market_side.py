@@ -52,13 +52,18 @@ class MarketSide:
         self._catalogue = load_catalogue()
         limit = DeadLetterLimit(settings.streams.dead_letter_limit_window, settings.streams.dead_letter_limit_ratio)
         self._releases = ReleaseWorker(
-            WorkerStore(connect(), retry_policy), dataset=settings.dataset, catalogue=self._catalogue, limit=limit
+            WorkerStore(connect(), retry_policy),
+            dataset=settings.dataset,
+            catalogue=self._catalogue,
+            limit=limit,
+            partitions=settings.kafka.partitions,
         )
         self._pairs = AsymmetryWorker(
             WorkerStore(connect(), retry_policy),
             dataset=settings.dataset,
             catalogue=self._catalogue,
             month_ends_only=settings.streams.asymmetry_days == "month_ends",
+            partitions=settings.kafka.partitions,
         )
         # A thread each: a history that is scored anew takes its time, and what arrives meanwhile is stored.
         self._release_thread = ThreadPoolExecutor(1, thread_name_prefix="releases")

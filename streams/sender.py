@@ -30,13 +30,17 @@ class Sender:
         await self.send(topic, key, value)
 
     async def send(self, topic: Topic, key: str, value: bytes) -> None:
-        """Send until it is acknowledged; the wait shows in the status. StoppingError if told to stop meanwhile."""
+        """Send until it is acknowledged; the wait shows in the status. StoppingError if told to stop meanwhile.
+
+        A topic of one partition may have more on the embedded broker; its readers look at the first one alone.
+        """
+        partition = None if topic.is_spread else 0
         status, waited = self._patience.status, False
         for seconds in waits_seconds():
             try:
                 producer = await self._producer()
                 await producer.send_and_wait(
-                    topic.full_name(self._dataset), key.encode(), value, None, None, headers={}
+                    topic.full_name(self._dataset), key.encode(), value, partition, None, headers={}
                 )
             except (KafkaError, ProducerSendError) as error:  # Faust wraps what fails before a message is on its way
                 status.waiting("kafka", f"{topic.name}: {error!r}")

@@ -24,6 +24,7 @@ from counterpoise.contracts.blocks import BlockRequest
 from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent
 from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, DEAD_LETTERS, EDGE_AI, PAIRS, SCORES, Topic
 from counterpoise.errors import ConfigError, RetryableError
+from counterpoise.kafka.own_partitions import require_own_partitions
 from counterpoise.kafka.topic_identity import TopicIdentity
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.clock import Clock, SystemClock
@@ -85,7 +86,9 @@ class StreamsService:
         self._sender = Sender(self._producer, settings.dataset, self._patience)
         self._store = WorkerStore(open_client(), self._patience)
         limit = DeadLetterLimit(settings.streams.dead_letter_limit_window, settings.streams.dead_letter_limit_ratio)
-        self._worker = BlockWorker(self._store, dataset=settings.dataset, limit=limit)
+        self._worker = BlockWorker(
+            self._store, dataset=settings.dataset, limit=limit, partitions=settings.kafka.partitions
+        )
         # One thread: the worker's state, its ClickHouse session and the order of its writes need no lock.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="fold")
         self._market = MarketSide(
@@ -138,8 +141,15 @@ class StreamsService:
     def _prepare(self) -> None:
         """Topics and dataset, waited for as long as it takes."""
         settings, until_done = self._settings, self._patience.until_done
-        make_topics = partial(ensure_topics, self._bootstrap, settings.dataset, settings.kafka.replication_factor)
+        make_topics = partial(
+            ensure_topics,
+            self._bootstrap,
+            settings.dataset,
+            settings.kafka.replication_factor,
+            partitions=settings.kafka.partitions,
+        )
         until_done(make_topics, on="kafka")
+        until_done(partial(require_own_partitions, self._bootstrap, settings.dataset), on="kafka")
         until_done(self._topics.has_changed, on="kafka")
         self._store.read(open_dataset, settings.dataset_of)
 
