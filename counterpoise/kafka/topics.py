@@ -16,6 +16,8 @@ from counterpoise.kafka.lag import is_embedded
 _NO_ERROR = 0
 _VISIBLE_SECONDS = 15.0
 _LOOK_AGAIN_SECONDS = 0.05
+_EMBEDDED_DEFAULT = 4
+"""The partitions of a topic that the embedded broker makes because a client asked for it."""
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +71,11 @@ def _without_accidents(
     admin: KafkaAdminClient, present: dict[str, int], wanted: dict[str, Topic], partitions: int
 ) -> dict[str, int]:
     """`present`, without the empty topics of another shape that the embedded broker made by itself; these are deleted."""
-    strange = [name for name, count in present.items() if not _fits(count, wanted[name], partitions)]
+    strange = [
+        name
+        for name, count in present.items()
+        if count == _EMBEDDED_DEFAULT and not _fits(count, wanted[name], partitions)
+    ]
     if not strange or not is_embedded(admin):
         return present
     every = [TopicPartition(name, number) for name in strange for number in range(present[name])]

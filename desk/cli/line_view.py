@@ -25,7 +25,7 @@ _LATEST = """
     SELECT height, time, n, unknown, top4_share, top4_share_low, top4_share_high, hhi_10000, effective_pools_d2, nakamoto_half,
            p_top4_above_75, leaders
     FROM latest_concentration
-    WHERE view = 'raw' AND window_blocks = {window:UInt16}
+    WHERE chain = {chain:String} AND view = 'raw' AND window_blocks = {window:UInt16}
 """
 
 _EVENTS = """
@@ -86,9 +86,9 @@ class AlertLine:
         return line
 
 
-def latest_moment(clickhouse: ClickHouse) -> LineMoment | None:
-    """The newest window of WINDOW_BLOCKS, or None before the first score."""
-    rows = clickhouse.query(_LATEST, {"window": WINDOW_BLOCKS})
+def latest_moment(clickhouse: ClickHouse, chain: str) -> LineMoment | None:
+    """The chain's newest window of WINDOW_BLOCKS, or None before the first score."""
+    rows = clickhouse.query(_LATEST, {"chain": chain, "window": WINDOW_BLOCKS})
     return LineMoment(*rows[0]) if rows else None
 
 
