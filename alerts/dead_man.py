@@ -14,8 +14,9 @@ from alerts.signals.release_facts import ReleaseFacts
 from alerts.signals.timer_facts import TimerFacts
 from alerts.store.alert_store import AlertStore
 from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.spans import DAY_SECONDS
 
-LETTERS_BACK_SECONDS: Final = 8 * 86_400
+LETTERS_BACK_SECONDS: Final = 8 * DAY_SECONDS
 """How far back dead letters are looked at: more than any shipped rule asks about."""
 
 INGEST_SILENT_SECONDS: Final = 60.0

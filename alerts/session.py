@@ -32,6 +32,7 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.runtime.status import ServiceStatus, read_status
 from counterpoise.settings.model import Settings
+from counterpoise.windows import RAW, SHORTEST_WINDOW_BLOCKS
 
 log = structlog.get_logger(__name__)
 
@@ -236,7 +237,7 @@ class AlertSession:
             if (chain, height) in self._started:
                 continue
             attribution_id = self._store.attribution_id(chain) or ""
-            series = self._store.series(chain, attribution_id, "raw", 144, low=height, high=height)
+            series = self._store.series(chain, attribution_id, RAW, SHORTEST_WINDOW_BLOCKS, low=height, high=height)
             if len(series):
                 self._started.add((chain, height))
                 self._postman.announce(Start(height, int(series.time[0]), tuple(rule_ids), chain))

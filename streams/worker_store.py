@@ -1,4 +1,4 @@
-"""ClickHouse as a worker has it: waited for while it is away, written under epochs, with a box for dead letters."""
+"""ClickHouse as a worker has it: waited for while it is away, written under epochs, with dead letters."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class WorkerStore:
         self.clickhouse = clickhouse
         self.status = retry_policy.status
         self.clock = retry_policy.clock
-        self._patience = retry_policy
+        self._retry_policy = retry_policy
 
     def read(self, query: Callable[Concatenate[ClickHouse, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `query(clickhouse, …)` returns."""
@@ -38,21 +38,21 @@ class WorkerStore:
 
     def write(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `action(…)` returns; it has a client already."""
-        return self._patience.until_done(lambda: action(*args, **kwargs), on="clickhouse")
+        return self._retry_policy.until_done(lambda: action(*args, **kwargs), on="clickhouse")
 
     def claim(self, role: str) -> Versions:
         """Versions above those of every earlier writer of a role."""
         return Versions(self.read(claim_epoch, role))
 
-    def overtaken(self, prefix: str, held: Mapping[str, Versions]) -> list[str]:
+    def overtaken(self, prefix: str, written_under: Mapping[str, Versions]) -> list[str]:
         """Those of our names whose role (`prefix` + name) somebody claimed after us: our rows lose from then on.
 
-        It asks even where we hold none: so a worker with nothing to do sees that ClickHouse is away, and says so.
+        It asks even where we hold none: so a worker with nothing to do sees that ClickHouse is away, and reports it.
         """
         epochs = self.read(claimed_epochs, prefix)
-        return [name for name, versions in held.items() if epochs.get(prefix + name, 0) > versions.epoch]
+        return [name for name, versions in written_under.items() if epochs.get(prefix + name, 0) > versions.epoch]
 
-    def bury(self, bad: Sequence[Bad]) -> None:
+    def write_dead_letters(self, bad: Sequence[Bad]) -> None:
         """Store a dead letter for each."""
         self.store_letters([dead_letter(event, message, self.now_ms()) for message, event in bad])
 

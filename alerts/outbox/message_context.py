@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from alerts.formats import format_value, utc
 from alerts.outbox.jobs import Job, Start
 from alerts.outbox.render import (
     Context,
@@ -19,6 +18,7 @@ from alerts.rules.rule import HeightRule, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
+from counterpoise.formats import TEXT, utc_minute
 
 PAST_BLOCKS = (144, 1008)
 
@@ -83,7 +83,7 @@ class Renderer:
         if series is None or not len(series):
             return ""
         reading = rule.reading(series, 0)
-        return f"now {format_value(reading.value, reading.unit)} at height {tip[0] if tip else 0}"
+        return f"now {TEXT.value(reading.value, reading.unit)} at height {tip[0] if tip else 0}"
 
     def _at(self, rule: HeightRule, attribution_id: str, height: int) -> WindowCounts:
         return self._store.series(rule.chain, attribution_id, rule.view, rule.window_blocks, low=height, high=height)
@@ -98,7 +98,7 @@ class Renderer:
             series = self._at(rule, attribution_id, start.height)
             if len(series) and int(series.n[0]):
                 reading = rule.reading(series, 0)
-                readings.append((rule.name, f"{format_value(reading.value, reading.unit)} ({rule.condition()})"))
+                readings.append((rule.name, f"{TEXT.value(reading.value, reading.unit)} ({rule.condition()})"))
         others = len({r.id for r in self._rules.values() if r.enabled and not isinstance(r, HeightRule)})
         return start_message(
             readings,
@@ -106,7 +106,7 @@ class Renderer:
             others=others,
             dataset=self._dataset,
             height=start.height,
-            at=utc(start.time),
+            at=utc_minute(start.time),
         )
 
     def _open_at(self, start: Start) -> list[AlertTransition]:

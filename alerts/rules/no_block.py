@@ -6,10 +6,11 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from alerts.formats import utc
-from alerts.rules.rule import ALL_CHAINS, DURATION_WANTED, DurationSeconds, Finding, TimerRule, format_duration
+from alerts.rules.rule import ALL_CHAINS, DURATION_WANTED, DurationSeconds, Finding, TimerRule
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.chain.chain_registry import BITCOIN, CHAINS, no_block_seconds
+from counterpoise.formats import utc_minute
+from counterpoise.spans import exact_span
 
 SETTLE_SECONDS = 300
 """A tip that changed within this time is being caught up: its age says nothing yet."""
@@ -49,9 +50,9 @@ class NoBlockRule(TimerRule):
 
     def condition(self) -> str:
         if self.chain == ALL_CHAINS and "after" not in self.model_fields_set:
-            times = ", ".join(f"{name} {format_duration(chain.no_block_seconds)}" for name, chain in CHAINS.items())
+            times = ", ".join(f"{name} {exact_span(chain.no_block_seconds)}" for name, chain in CHAINS.items())
             return f"no block for the chain's time ({times})"
-        return f"no block for {format_duration(self.after)}"
+        return f"no block for {exact_span(self.after)}"
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         height, time = facts.scored_height, facts.scored_time
@@ -63,7 +64,7 @@ class NoBlockRule(TimerRule):
         age = facts.now - time
         active = age > self.after and (open_key is not None or facts.now - facts.changed_at >= SETTLE_SECONDS)
         said = (
-            f"No block on {facts.chain} for more than {format_duration(self.after)}: the last is height {height}, of "
-            f"{utc(time)} UTC."
+            f"No block on {facts.chain} for more than {exact_span(self.after)}: the last is height {height}, of "
+            f"{utc_minute(time)} UTC."
         )
         return Finding(active, height, time + self.after, said, age, float(self.after), sql)

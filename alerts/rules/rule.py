@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from abc import abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,32 +16,24 @@ from alerts.signals.timer_facts import TimerFacts
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.chain.chain_registry import BITCOIN, CHAINS, known_chains
 from counterpoise.contracts.base import Slug
+from counterpoise.spans import DAY_SECONDS, parse_span
+from counterpoise.windows import USUAL_WINDOW_BLOCKS, WINDOWS_BLOCKS
+
+WINDOWS_TEXT = ", ".join(str(window) for window in WINDOWS_BLOCKS)
 
 MAX_DECIMALS = 6
+MAX_DURATION_SECONDS = 366 * DAY_SECONDS
 
 ALL_CHAINS: Final = "all"
 """In place of a chain's name: the rule stands for one rule on each known chain."""
 
-_DURATION = re.compile(r"(\d{1,6})\s?(s|m|h|d)")
-_SECONDS_OF = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-
 
 def parse_duration(value: object) -> int:
     """Seconds in `90s`, `10m`, `2h`, `7d`; ValueError for anything else, zero and more than a year among it."""
-    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    seconds = int(found[1]) * _SECONDS_OF[found[2]] if found else 0
-    if not 1 <= seconds <= 366 * 86_400:
+    seconds = parse_span(value) if isinstance(value, str) else 0
+    if not 1 <= seconds <= MAX_DURATION_SECONDS:
         raise ValueError("not a duration")
     return seconds
-
-
-def format_duration(seconds: float) -> str:
-    """The shortest exact form: 7200 → `2 h`, 90 → `90 s`, 604800 → `7 d`."""
-    whole = int(seconds)
-    for unit in ("d", "h", "m"):
-        if whole and whole % _SECONDS_OF[unit] == 0:
-            return f"{whole // _SECONDS_OF[unit]} {'min' if unit == 'm' else unit}"
-    return f"{whole} s"
 
 
 def _share(value: object) -> object:
@@ -151,15 +142,13 @@ class HeightRule(Rule):
     view: Annotated[str, Field(strict=True, pattern="^(raw|entity)$")] = Field(
         default="raw", description="raw or entity"
     )
-    window_blocks: int = Field(default=1008, strict=True, description="one of 144, 1008, 2016, 4320")
+    window_blocks: int = Field(default=USUAL_WINDOW_BLOCKS, strict=True, description=f"one of {WINDOWS_TEXT}")
     k: int = Field(default=4, strict=True, ge=1, le=6, description="a whole number, 1…6")
     for_blocks: int = Field(default=36, strict=True, ge=0, le=100_000, description="a whole number of blocks, 0…100000")
 
-    WINDOWS: ClassVar[tuple[int, ...]] = (144, 1008, 2016, 4320)
-
     def mistake(self) -> tuple[str, object, str] | None:
-        if self.window_blocks not in self.WINDOWS:
-            return "window_blocks", self.window_blocks, "one of 144, 1008, 2016, 4320"
+        if self.window_blocks not in WINDOWS_BLOCKS:
+            return "window_blocks", self.window_blocks, f"one of {WINDOWS_TEXT}"
         return None
 
     @abstractmethod

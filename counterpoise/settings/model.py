@@ -18,6 +18,7 @@ from counterpoise.chain.chain_registry import CHAINS, known_chains
 from counterpoise.contracts.datasets import Dataset, DatasetKind
 from counterpoise.contracts.topics import DEFAULT_PARTITIONS
 from counterpoise.errors import ConfigError
+from counterpoise.windows import HISTORY_BLOCKS
 
 MAX_SECRET_BYTES = 16 * 1024
 
@@ -148,7 +149,7 @@ class IngestSettings(SettingsSection):
     source: Literal["bitcoind", "mempool", "replay"] = "mempool"
     """Where blocks come from."""
     chain: ChainName = Field(default="bitcoin", description=f"Whose blocks they are: {known_chains()}.")
-    history_blocks: Annotated[int, Field(ge=1, le=2_000_000)] = 4320 + 144 + 36
+    history_blocks: Annotated[int, Field(ge=1, le=2_000_000)] = HISTORY_BLOCKS + 144 + 36
     """Fetched by a first start: the longest window, the hold and a reorg margin."""
     reorg_margin_blocks: Annotated[int, Field(ge=1, le=2016)] = 12
     """Fetched again at every start, below the newest block held."""

@@ -38,9 +38,9 @@ def list_alerts(
     as_json: JsonOption = False,
 ) -> None:
     """List open alerts: firing, and those that are pending or possible and told to nobody yet."""
-    from alerts.formats import utc
     from alerts.store.alert_store import ALL_RULES
     from counterpoise.contracts.alerts import OPEN_STATES
+    from counterpoise.formats import utc_minute
 
     with _reader() as store:
         latest: dict[str, AlertTransition] = {}
@@ -61,7 +61,7 @@ def list_alerts(
                 row.alert_id,
                 row.rule_id + (" (muted)" if row.rule_id in muted or ALL_RULES in muted else ""),
                 row.state,
-                utc(row.event_time),
+                utc_minute(row.event_time),
                 "–" if row.value is None else f"{row.value:.4g}",
                 row.summary,
             )
@@ -75,7 +75,7 @@ def show_alert(
     alert: Annotated[str, typer.Argument(help="The alert's id, or its first characters.")], as_json: JsonOption = False
 ) -> None:
     """Show every step of an alert, what was sent, and the SQL that gives its value again."""
-    from alerts.formats import utc
+    from counterpoise.formats import utc_minute
 
     with _reader() as store:
         ids = sorted({row.alert_id for row in store.transitions() if row.alert_id.startswith(alert)})
@@ -99,7 +99,7 @@ def show_alert(
                 str(row.sequence),
                 row.state,
                 row.reason,
-                utc(row.event_time),
+                utc_minute(row.event_time),
                 "–" if row.evidence.height is None else str(row.evidence.height),
                 row.summary,
                 ", ".join(f"{d.receiver} {d.action}: {d.status}" for d in deliveries if d.sequence == row.sequence),
@@ -164,8 +164,9 @@ def mute(
     duration: Annotated[str, typer.Option("--for", help="How long: 90s, 30m, 2h or 7d.")] = "2h",
 ) -> None:
     """Record a rule's transitions without telling anybody, for a while. What happens meanwhile is not told later."""
-    from alerts.formats import utc
-    from alerts.rules.rule import format_duration, parse_duration
+    from alerts.rules.rule import parse_duration
+    from counterpoise.formats import utc_minute
+    from counterpoise.spans import exact_span
 
     try:
         seconds = parse_duration(duration)
@@ -173,7 +174,7 @@ def mute(
         raise ConfigError(f"--for is {duration!r}, expected a duration such as 30m, 2h or 7d, up to 366d") from None
     now = SystemClock().now()
     _write_mute(rule, now + seconds, now)
-    Console().print(f"{rule} is muted for {format_duration(seconds)}, until {utc(now + seconds)} UTC.", markup=False)
+    Console().print(f"{rule} is muted for {exact_span(seconds)}, until {utc_minute(now + seconds)} UTC.", markup=False)
 
 
 @alerts_app.command("unmute")

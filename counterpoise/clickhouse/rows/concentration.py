@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from counterpoise.clickhouse.columns import Column, Constant
+from counterpoise.windows import LEADERS, VIEWS
 
 INTEGERS: Final = (
     "n",
     "unknown",
     "window_full",
     "pools_seen",
-    *(f"c{rank}" for rank in range(1, 7)),
-    *(f"l{rank}" for rank in range(1, 7)),
+    *(f"c{rank}" for rank in range(1, LEADERS + 1)),
+    *(f"l{rank}" for rank in range(1, LEADERS + 1)),
     "s2",
     "s3",
     "s4",
@@ -71,7 +72,7 @@ def tombstone_columns(
     chain: str,
     heights: Sequence[int],
     windows: Sequence[int],
-    views: int = 2,
+    views: int = len(VIEWS),
     version: int,
 ) -> dict[str, Column]:
     """A tombstone for every view and window of each height that a reorganisation undid and no new block took.
