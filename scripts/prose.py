@@ -4,8 +4,8 @@
     python scripts/prose.py --tables    # docs/tables.md too
     python scripts/prose.py FILE ...    # these files only
 
-A text is a paragraph, a bullet, a heading or a table cell of a Markdown page; or, in a Python file, a docstring, a help text or a message.
-Code blocks, HTML comments and URLs are skipped. A code span counts as one word, and its content is not searched for phrases.
+A text is a paragraph, a bullet, a heading or a table cell of a Markdown page. In a Python file it is a docstring, a help text or a
+message. Code blocks, HTML comments and URLs are skipped. A code span counts as one word, and its content is not searched for phrases.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ EXEMPT_FOLDERS = ("counterpoise/metrics", "counterpoise/clickhouse", "counterpoi
 CODE = "CODE"
 """Stands for a code span or a value that is formatted into a message. One word."""
 
-_END = re.compile(r"(?<=[.!?])[\"')\]*_”’]*\s+(?=[\"'(\[*_“‘]*[A-Z0-9])")
+_END = re.compile(r"(?<=[.!?])([\"')\]*_”’]*)\s+(?=[\"'(\[*_“‘]*[A-Z0-9])")
 _NO_END = re.compile(r"(?:\b(?:e\.g|i\.e|vs|No|cf|St|approx)\.|^\d+\.)$")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _CODE_SPAN = re.compile(r"(`+)(.+?)\1", re.DOTALL)
@@ -45,7 +45,7 @@ _SQL = re.compile(r"^\s*(?:SELECT|INSERT|CREATE|ALTER|WITH|DROP|SHOW|SET|SYSTEM|
 
 @dataclass(frozen=True, order=True)
 class Text:
-    """A piece of prose: where its first line is, what it says, and whether its sentences are counted."""
+    """A piece of prose, the number of its first line, and whether the words of its sentences are counted."""
 
     line: int
     body: str
@@ -108,14 +108,14 @@ def sentences(text: str) -> list[str]:
     for match in _END.finditer(text):
         if _NO_END.search(text[start : match.start()]):
             continue
-        found.append(text[start : match.start()].strip())
+        found.append(text[start : match.end(1)].strip())
         start = match.end()
     found.append(text[start:].strip())
     return [sentence for sentence in found if sentence]
 
 
 def words(sentence: str) -> int:
-    """Number of words: what stands between spaces and has a letter or a digit. `70 %` is one word, a lone dash is none."""
+    """Number of parts between spaces with a letter or a digit. `70 %` is one word, a lone dash is none."""
     return sum(any(char.isalnum() for char in word) for word in sentence.split())
 
 
@@ -155,7 +155,12 @@ def markdown_texts(page: str) -> Iterator[Text]:
             yield from flush()
             continue
         blank_before = number == 1 or not lines[number - 2].strip()
-        if line.startswith(" " * (list_indent + 4)) and not block and (blank_before or indented) and not _BULLET.match(line):
+        if (
+            line.startswith(" " * (list_indent + 4))
+            and not block
+            and (blank_before or indented)
+            and not _BULLET.match(line)
+        ):
             indented = True
             continue
         indented = False
@@ -185,9 +190,9 @@ def markdown_texts(page: str) -> Iterator[Text]:
 
 
 def python_texts(source: str, *, is_help: bool) -> Iterator[Text]:
-    """Docstrings, and strings that read as a sentence, of a Python file. Sentences of docstrings are counted where they are command help.
+    """Docstrings and messages of a Python file. The words of a docstring are counted if it is command help.
 
-    Values inside an f-string become CODE. SQL, and strings of fewer than four words, are no prose.
+    A message is a string of at least four words that is not SQL. Values inside an f-string become CODE.
     """
     tree = ast.parse(source)
     docstrings: set[int] = set()
@@ -221,7 +226,7 @@ def python_texts(source: str, *, is_help: bool) -> Iterator[Text]:
 
 
 def _is_command(function: ast.FunctionDef) -> bool:
-    """Whether a decorator registers it as a command, or its name is public in a module of commands."""
+    """Whether a decorator registers the function as a command, or its name is public."""
     return bool(function.decorator_list) or not function.name.startswith("_")
 
 
@@ -236,7 +241,7 @@ def _docstring_texts(docstring: str, line: int, *, counted: bool) -> Iterator[Te
 
 
 def findings(path: str, texts: Iterable[Text], avoided: list[Phrase]) -> list[Finding]:
-    """What breaks a rule in the texts of one file, in the order of its lines."""
+    """Findings in the texts of one file, in the order of its lines."""
     found = []
     for text in texts:
         for sentence in sentences(text.body):
