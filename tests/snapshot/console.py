@@ -11,6 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+COMMAND_SECONDS = 900.0
+"""How long one command may take."""
+
 PROGRESS = re.compile(r"^\d{4}-\d\d-\d\d  height [\d,]+ .*\n", re.MULTILINE)
 """A line that a replay prints when it looks: at which heights depends on the machine."""
 
@@ -69,11 +72,11 @@ class Console:
             env=self.environment(more),
         )
 
-    def raw(self, *arguments: str, timeout_seconds: float = 900.0, **more: str) -> tuple[int, str]:
+    def raw(self, *arguments: str, **more: str) -> tuple[int, str]:
         """(exit code, all that was printed)."""
         with self.start(*arguments, **more) as process:
             try:
-                printed, _ = process.communicate(timeout=timeout_seconds)
+                printed, _ = process.communicate(timeout=COMMAND_SECONDS)
             except BaseException:
                 process.terminate()
                 raise

@@ -36,6 +36,9 @@ WHO_WROTE = frozenset({"epochs_log", "datasets_log", "schema_migrations_log", "m
 TRACK_VERSIONS = ("seen_version", "frozen_version")
 """Fields of an alerter's state that name row versions."""
 
+LEADER = "_leader"
+"""The `rule_id` of the row that says which alerter leads since when."""
+
 ROWS_WRITTEN = 2_500
 HEIGHTS_SHOWN = (664_063, 700_000, 800_000, 850_000, 900_000, 946_236)
 PARAMETERS = {"view": "raw", "window": "1008", "pool": "antpool", "chain": "bitcoin"}
@@ -94,7 +97,7 @@ class Dataset:
                 )
             )
             columns = tuple(
-                Column(row[0], row[1], comments.get(row[0], row[4]))
+                Column(row[0], " ".join(row[1].split()), comments.get(row[0], row[4]))
                 for row in self.query(f"DESCRIBE (SELECT * FROM {source})" if bound else f"DESCRIBE TABLE `{name}`")
             )
             keys = f"partition by ({partition}), order by ({order}), primary key ({primary})"
@@ -120,9 +123,11 @@ class Dataset:
         return "\n".join(lines) + "\n"
 
     def _rows(self, columns: list[Column], source: str) -> list[str]:
-        names = ", ".join(f"`{c.name}`" for c in columns)
+        names = ", ".join(
+            f"hex(`{c.name}`) AS `{c.name}`" if "FixedString" in c.type else f"`{c.name}`" for c in columns
+        )
         found = [str(row) for (row,) in self.query(f"SELECT formatRowNoNewline('JSONEachRow', {names}) FROM {source}")]
-        return sorted(_without_versions(row) for row in found)
+        return sorted(_without_versions(row) for row in found if f'"rule_id":"{LEADER}"' not in row)
 
     def _digests(self, columns: list[Column], source: str) -> list[str]:
         """A column's digest does not depend on the order of rows; that of `whole rows` changes when values change places."""

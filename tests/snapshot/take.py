@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from counterpoise.testing.slack_server import CHANNEL, TOKEN, SlackServer  # the one module of the code under test
+from tests.snapshot.channel import CHANNEL, TOKEN, SlackServer, shown_by
 from tests.snapshot.console import PROGRESS, Console
 from tests.snapshot.tables import Dataset
 
@@ -61,7 +61,7 @@ def take(directory: Path, checkout: Path) -> None:
         print(f"{time.monotonic() - began:6.1f} s  {what}", flush=True)
 
     with tempfile.TemporaryDirectory(prefix="snapshot-") as work:
-        names = {work: "WORK", str(BLOCKS): "BLOCKS", str(checkout): "CHECKOUT"}
+        names = {work: "WORK", str(BLOCKS): "BLOCKS", str(checkout): "CHECKOUT", sys.prefix: "VENV"}
         console = Console(checkout, Path(work), names)
         say("help, docs")
         _write(directory / "cli" / "help.txt", "\n".join(console.helps()))
@@ -119,7 +119,7 @@ def _replay(console: Console, directory: Path) -> None:
                 printed, _ = alerter.communicate(timeout=60)
         if alerter.returncode:
             raise SystemExit(f"the alerter ended with {alerter.returncode}:\n{printed}")
-        _write(directory / "slack.json", json.dumps(_channel(slack), indent=1, ensure_ascii=False) + "\n")
+        _write(directory / "slack.json", json.dumps(shown_by(slack), indent=1, ensure_ascii=False) + "\n")
 
 
 def _until_all_is_said(console: Console, settings: dict[str, str]) -> None:
@@ -135,21 +135,6 @@ def _until_all_is_said(console: Console, settings: dict[str, str]) -> None:
                 f"the alerter has not said everything after {DELIVERY_SECONDS:g} s:\n{json.dumps(alerter, indent=1)}"
             )
         time.sleep(1)
-
-
-def _channel(slack: SlackServer) -> list[dict[str, Any]]:
-    """As people see it, in its order; a thread is named by the key of its root."""
-    keys = {message.ts: message.key for message in slack.messages}
-    return [
-        {
-            "key": message.key,
-            "thread": keys.get(message.thread_ts or ""),
-            "broadcast": message.broadcast,
-            "text": message.text,
-            "blocks": message.blocks,
-        }
-        for message in slack.messages
-    ]
 
 
 def _tables(dataset: Dataset, directory: Path) -> None:
