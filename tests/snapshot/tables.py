@@ -40,6 +40,9 @@ LEADER = "_leader"
 """The `rule_id` of the row that says which alerter leads since when."""
 
 ROWS_WRITTEN = 2_500
+VIEW_ROWS_DIGESTED = 1_000_000
+EVERY_HEIGHT = 17
+"""Of a view with more rows only each such height is digested: the table below it is digested whole."""
 HEIGHTS_SHOWN = (664_063, 700_000, 800_000, 850_000, 900_000, 946_236)
 PARAMETERS = {"view": "raw", "window": "1008", "pool": "antpool", "chain": "bitcoin"}
 """Of parameterised views; `attribution_id` is the current one."""
@@ -59,6 +62,7 @@ class Table:
     name: str
     head: str
     source: str
+    is_view: bool
     columns: tuple[Column, ...]
 
     def schema(self) -> str:
@@ -104,7 +108,7 @@ class Dataset:
             head = f"{name}: {'view' if is_view else engine + ', ' + keys}" + (
                 f", parameters {parameters}" if bound else ""
             )
-            yield Table(name, f"{head}\n{comment}", source, columns)
+            yield Table(name, f"{head}\n{comment}", source, is_view, columns)
 
     def contents(self, table: Table) -> str:
         """Every row, or digests and some rows."""
@@ -116,8 +120,13 @@ class Dataset:
         if rows <= ROWS_WRITTEN:
             lines += self._rows(kept, table.source)
         else:
-            lines += self._digests(kept, table.source)
             by_height = any(c.name == "height" for c in kept)
+            part = (
+                f" WHERE height % {EVERY_HEIGHT} = 0"
+                if by_height and table.is_view and rows > VIEW_ROWS_DIGESTED
+                else ""
+            )
+            lines += [f"digests{part}", *self._digests(kept, table.source + part)]
             where = f" WHERE height IN {HEIGHTS_SHOWN}" if by_height else " ORDER BY ALL LIMIT 20"
             lines += self._rows(kept, table.source + where)
         return "\n".join(lines) + "\n"
