@@ -24,9 +24,13 @@ _CHANGES = (
     (re.compile(r"\bprocess \d+\b"), "process PID"),
     (re.compile(r"\bin [\d.,]+ (ms|s)\b"), "in DURATION"),
     (re.compile(r"\([\d,.]+ blocks/s\)"), "(RATE blocks/s)"),
+    (
+        re.compile(r"(\.v\d+  \d+  )\d+  \d+"),
+        r"\1N  N",
+    ),  # messages, and so offsets, depend on what was at hand to be packed
     (re.compile(r"\b[\d.]+ (s|min|h|d) ago\b"), "AGE ago"),
     (re.compile(r"[\d.]+ GiB free"), "SPACE free"),
-    (re.compile(r"\b(dataset \S+ at|Made|demo,|replay,) \d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC"), r"\1 NOW"),
+    (re.compile(r"\b(dataset \S+ at|[Mm]ade|demo,|replay,) \d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC"), r"\1 NOW"),
     (re.compile(r'("(?:pid|health_port|answer_ms|age_seconds|at|\w+_at|restarts)": )[\d.]+'), r"\1N"),
     (re.compile(r'("host": )"[^"]*"'), r'\1"HOST"'),
     (re.compile(r"[─━]{3,}"), "───"),

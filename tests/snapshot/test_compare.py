@@ -8,6 +8,7 @@ import pytest
 
 from tests.snapshot.compare import SHOWN_CHARACTERS, compare
 from tests.snapshot.console import PROGRESS, Console
+from tests.snapshot.take import answer
 
 
 def _snapshot(directory: Path, **files: str) -> Path:
@@ -49,6 +50,13 @@ def test_only_what_changes_from_run_to_run_is_left_out(tmp_path: Path) -> None:
     assert console.normalised("2026-04-22  top4 0.7123 [0.6835, 0.7393] height 946236 HHI 1652") == (
         "2026-04-22  top4 0.7123 [0.6835, 0.7393] height 946236 HHI 1652"
     )
+
+
+def test_an_answer_keeps_all_but_times_and_the_last_digits() -> None:
+    said = (
+        '$ counterpoise sql\n{"age_days": 218, "hhi": 0.17870153038758624, "n": 1008, "sent_at": null}\nexit code 0\n'
+    )
+    assert answer(said) == '$ counterpoise sql\n{"hhi": 0.17870153, "n": 1008}\nexit code 0\n'
 
 
 def test_progress_is_left_out_and_alerts_stay() -> None:
