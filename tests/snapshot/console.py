@@ -31,6 +31,7 @@ _CHANGES = (
     (re.compile(r"[\d.]+ GiB free"), "SPACE free"),
     (re.compile(r"\b(dataset \S+ at|[Mm]ade|demo,|replay,) \d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC"), r"\1 NOW"),
     (re.compile(r"[─━]{3,}"), "───"),
+    (re.compile(r" {3,}"), "  "),
     (re.compile(r"[ \t]+$", re.MULTILINE), ""),
 )
 _PANEL = re.compile(r"^╭─ (?P<title>.+?) ─+╮\n(?P<body>.*?)^╰", re.MULTILINE | re.DOTALL)

@@ -43,7 +43,7 @@ def test_half_a_snapshot_is_refused(tmp_path: Path) -> None:
 
 def test_only_what_changes_from_run_to_run_is_left_out(tmp_path: Path) -> None:
     console = Console(tmp_path, tmp_path, {"/tmp/snapshot-x": "WORK"})
-    said = "kafka  127.0.0.1:34229 in 14.9 ms, process 17 on port 8123, /tmp/snapshot-x/state; 282,174 blocks in 31.1 s: 9 of 9"
+    said = "kafka      127.0.0.1:34229 in 14.9 ms, process 17 on port 8123, /tmp/snapshot-x/state; 282,174 blocks in 31.1 s: 9 of 9"
     assert console.normalised(said) == (
         "kafka  127.0.0.1:PORT in DURATION, process PID on port PORT, WORK/state; 282,174 blocks in DURATION: 9 of 9"
     )
