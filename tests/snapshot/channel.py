@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from counterpoise.testing.slack_server import CHANNEL, TOKEN, SlackServer
+from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 
 __all__ = ["CHANNEL", "TOKEN", "SlackServer", "shown_by"]
 
