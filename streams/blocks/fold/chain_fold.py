@@ -18,9 +18,13 @@ from counterpoise.chain.work import work_from_bits
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.pools.attribution import Attribution
 from counterpoise.pools.attribution_set import AttributionSet
-from counterpoise.windows import HISTORY_BLOCKS, MAX_REORG_BLOCKS
+from counterpoise.windows import DAILY_BUCKET_BLOCKS, HISTORY_BLOCKS, MAX_REORG_BLOCKS
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.concentration import ConcentrationTable, TableCache, score_blocks
+from streams.blocks.fold.summary import Summary, bucket_start, summarise
+
+FOLD_HISTORY_BLOCKS = HISTORY_BLOCKS + DAILY_BUCKET_BLOCKS
+"""Blocks below the lowest that may be scored: what the longest window needs from the start of that one's bucket on."""
 
 _PRUNE_SLACK_BLOCKS = 512
 
@@ -58,6 +62,7 @@ class Scored:
     tip_hashes: tuple[bytes, ...]
     times: NDArray[np.int64]
     table: ConcentrationTable
+    summary: Summary
     parent_hash: bytes
     undone_heights: tuple[int, ...] = ()
 
@@ -229,14 +234,18 @@ class ChainFold:
             raise ValueError("an empty chain has no scores")
         first = fork_height + 1
         start = first - self._base_height
-        low = max(0, start - (HISTORY_BLOCKS - 1))
+        # Days are summed up by whole buckets, so scoring begins at the start of the bucket.
+        begin = max(0, bucket_start(first) - self._base_height)
+        low = max(0, begin - (HISTORY_BLOCKS - 1))
+        times = np.array(self._times[low:], dtype=np.int64)
         table = score_blocks(
             np.array(self._codes[low:], dtype=np.uint16),
-            np.array(self._times[low:], dtype=np.int64),
-            start - low,
+            times,
+            begin - low,
             self.attribution_set.entity_table,
             table_cache=self._cache,
         )
+        summary = summarise(table, self._base_height + begin, times[begin - low :])
         hashes = []
         for height in range(first, tip.height + 1):
             link = self._tree.canonical_at(height)
@@ -250,8 +259,9 @@ class ChainFold:
             from_height=first,
             height=tip.height,
             tip_hashes=tuple(hashes),
-            times=np.array(self._times[start:], dtype=np.int64),
-            table=table,
+            times=times[start - low :],
+            table=table.from_index(start - begin),
+            summary=summary,
             parent_hash=b"" if parent is None else parent.prev_hash,
             undone_heights=undone,
         )
@@ -264,7 +274,7 @@ class ChainFold:
                 self._drop(orphan, result)
         held = {link.hash for link in self._tree.parked}
         self._known = {h: block for h, block in self._known.items() if h in self._tree or h in held}
-        extra = len(self._codes) - (len(self._tree) + HISTORY_BLOCKS)
+        extra = len(self._codes) - (len(self._tree) + FOLD_HISTORY_BLOCKS)
         if extra > 0:
             del self._codes[:extra]
             del self._times[:extra]
