@@ -19,7 +19,15 @@ from counterpoise.pools.attribution_set import AttributionSet
 from streams.blocks.attribution_store import current_id, flip, store_set
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import MAX_REORG_BLOCKS, ChainFold
-from streams.blocks.loader import BATCH_BLOCKS, ChainBounds, canonical_blocks, chain_bounds, other_blocks, scored_above
+from streams.blocks.loader import (
+    BATCH_BLOCKS,
+    ChainBounds,
+    canonical_blocks,
+    chain_bounds,
+    parked_blocks,
+    scored_above,
+    stale_blocks,
+)
 from streams.blocks.sinks import BlockSinks
 
 _CATCH_UP_BLOCKS = 144
@@ -76,7 +84,8 @@ class _Computation:
             high = min(low + BATCH_BLOCKS - 1, bounds.tip)
             self._apply(canonical_blocks(self._clickhouse, self._chain, low, high))
             on_progress(high - bounds.first + 1, bounds.tip - bounds.first + 1)
-        self._attribute(other_blocks(self._clickhouse, self._chain, bounds.first, bounds.tip))
+        self._attribute(stale_blocks(self._clickhouse, self._chain, 0))
+        self._attribute(parked_blocks(self._clickhouse, self._chain, 0))
         while self._catch_up():
             pass
         self._undo_above_tip()
