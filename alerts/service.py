@@ -15,7 +15,7 @@ import structlog
 from alerts.outbox.outbox import SupersededError
 from alerts.outbox.receivers.receiver import Receiver
 from alerts.outbox.receivers.receivers import make_receiver
-from alerts.rules_file import load_rules
+from alerts.rules_file import load_judged_rules
 from alerts.score_feed import ScoreFeed
 from alerts.session import LOOK_SECONDS, AlertSession, OnTransition
 from alerts.store.alert_store import AlertStore
@@ -80,7 +80,7 @@ class AlertService:
         self._stop = stop
         self._status = status
         self._on_transition = on_transition
-        self._rules = load_rules(settings.alerts.rules_file)
+        self._rules = load_judged_rules(settings.alerts.rules_file)
         self._notifier: Receiver = make_receiver(settings, console)
         self._target = clickhouse_target(settings)
         self._store = AlertStore(connect(self._target, settings.dataset))

@@ -23,6 +23,7 @@ from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS, Topic
 from counterpoise.errors import RetryableError
 from counterpoise.kafka.broker_memory import BrokerMemory
 from counterpoise.kafka.clients import make_producer, require_broker
+from counterpoise.kafka.own_partitions import require_own_partitions
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.runtime.retry import Waiter
@@ -59,7 +60,7 @@ class Publisher:
     def __init__(self, settings: Settings, bootstrap: str, waiter: Waiter, status: ServiceStatus) -> None:
         self._bootstrap = bootstrap
         self._dataset = settings.dataset
-        self._replication_factor = settings.kafka.replication_factor
+        self._kafka = settings.kafka
         self._events_per_message = settings.ingest.events_per_message
         self._waiter = waiter
         self._status = status
@@ -78,9 +79,12 @@ class Publisher:
         self.dead_letters_sent = 0
 
     def open(self) -> None:
-        """Make the topics and connect; waits for the broker. ConfigError where a topic has another shape."""
+        """Make the topics and connect; waits for the broker. ConfigError where a topic has another shape, or holds
+        unread messages of a chain outside the chain's own partition.
+        """
         self._waiter.until_done("kafka", self._connect)
         self._waiter.until_done("kafka", self._note_topics)
+        self._waiter.until_done("kafka", lambda: require_own_partitions(self._bootstrap, self._dataset))
 
     def send(self, events: Sequence[BlockEvent]) -> None:
         """Publish blocks of one chain, in order. Returns when they are on their way; `flush` makes sure that they arrived."""
@@ -227,7 +231,7 @@ class Publisher:
         return producer
 
     def _make_topics(self) -> None:
-        ensure_topics(self._bootstrap, self._dataset, self._replication_factor)
+        ensure_topics(self._bootstrap, self._dataset, self._kafka.replication_factor, partitions=self._kafka.partitions)
 
     def _is_lost(self, now: bool) -> bool:
         """Ask the broker, at most every few seconds."""

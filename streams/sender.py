@@ -23,14 +23,18 @@ class Sender:
         self._waiter = waiter
 
     async def send(self, outgoing: Outgoing) -> None:
-        """Send until it is acknowledged; the wait shows in the status. StoppingError if told to stop meanwhile."""
+        """Send until it is acknowledged; the wait shows in the status. StoppingError if told to stop meanwhile.
+
+        A topic of one partition may have more on the embedded broker; its readers look at the first one alone.
+        """
+        partition = None if outgoing.topic.is_spread else 0
         key, value = outgoing.key.encode(), self._encoded(outgoing)
 
         async def attempt() -> None:
             try:
                 producer = await self._producer()
                 await producer.send_and_wait(
-                    outgoing.topic.full_name(self._dataset), key, value, None, None, headers={}
+                    outgoing.topic.full_name(self._dataset), key, value, partition, None, headers={}
                 )
             except (KafkaError, ProducerSendError) as error:  # Faust wraps what fails before a message is on its way
                 raise RetryableError(f"{outgoing.topic.name}: {error!r}") from error

@@ -22,6 +22,7 @@ from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.errors import ConfigError
 from counterpoise.kafka.broker_memory import BrokerMemory
+from counterpoise.kafka.own_partitions import require_own_partitions
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.crash_points import crash_point
@@ -144,8 +145,15 @@ class StreamsService:
     def _prepare(self, store: WorkerStore) -> None:
         """Topics and dataset, waited for as long as it takes."""
         settings, until_done = self._settings, self._waiter.until_done
-        make_topics = partial(ensure_topics, self._bootstrap, settings.dataset, settings.kafka.replication_factor)
+        make_topics = partial(
+            ensure_topics,
+            self._bootstrap,
+            settings.dataset,
+            settings.kafka.replication_factor,
+            partitions=settings.kafka.partitions,
+        )
         until_done("kafka", make_topics)
+        until_done("kafka", partial(require_own_partitions, self._bootstrap, settings.dataset))
         until_done("kafka", self._broker_memory.is_lost)
         store.read(open_dataset, settings.dataset_of)
 

@@ -26,10 +26,11 @@ from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.runtime.retry import Backoff, RetryPolicy
+from counterpoise.spans import DAY_SECONDS
 
 log = structlog.get_logger(__name__)
 
-WEEK_SECONDS: Final = 7 * 86_400
+WEEK_SECONDS: Final = 7 * DAY_SECONDS
 MESSAGE_INTERVAL_SECONDS: Final = 1.0
 LOOK_BACK_SECONDS: Final = 3_600.0
 """A look-up starts this long before a transition was recorded: more than two clocks differ."""

@@ -23,7 +23,7 @@ from ingest.blocks.follower import Follower
 from ingest.blocks.height_at_time import first_height_since
 from ingest.blocks.pace import Pace
 from ingest.blocks.sources.block_source import BlockBatch, BlockSource, LiveSource, Tip
-from ingest.blocks.sources.block_sources import SOURCES
+from ingest.blocks.sources.block_sources import configured_source
 from ingest.blocks.stall_notice import StallNotice
 from ingest.blocks.stored_blocks import StoredBlocks
 from ingest.ingest_waiter import SOURCE_RETRY, ingest_waiter
@@ -57,7 +57,7 @@ def run_ingest(
     """
     clock = clock or SystemClock()
     waiter = ingest_waiter(clock, stop, status, stale_after_seconds=settings.ingest.stale_after_seconds)
-    source = source or SOURCES[settings.ingest.source](settings, clock)
+    source = source or configured_source(settings, clock)
     try:
         require_kind(settings, source)
         bootstrap = kafka_bootstrap(settings)
@@ -155,7 +155,6 @@ class _Ingest:
 
     def _follow_tip(self, source: LiveSource, follower: Follower) -> None:
         clock = self._waiter.clock
-        poll_seconds = self._poll_seconds()
         poll_at = clock.monotonic()
         while True:
             self._waiter.check()
@@ -168,7 +167,7 @@ class _Ingest:
                 for block_hash in self._held_up.retry_due():
                     follower.try_again(block_hash)
                 if news.changed or clock.monotonic() >= poll_at:
-                    poll_at = clock.monotonic() + poll_seconds
+                    poll_at = clock.monotonic() + source.poll_seconds
                     self._poll(source, follower, heard=news.changed)
                     self._source_answers()
             except RetryableError as error:
@@ -265,10 +264,6 @@ class _Ingest:
             )
             start = tip.lowest_height
         return min(start, tip.height)
-
-    def _poll_seconds(self) -> float:
-        settings = self._settings.ingest
-        return settings.bitcoind.poll_seconds if settings.source == "bitcoind" else settings.mempool.poll_seconds
 
     def _report(self, height: int, last_height: int) -> None:
         self._status.set(history_height=height, history_to_height=last_height)

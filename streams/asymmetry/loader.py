@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.windows import ONE_SERIES
 from streams.asymmetry.fold.score import Pair, RowKey
 
 _ASYMMETRY = """
@@ -18,10 +19,10 @@ _ASYMMETRY = """
     WHERE series = {series:String} AND list_id = {list:String} AND chain = {chain:String} AND view = {view:String}
       AND window_blocks = {window:UInt16}
 """
-_SCORED_TIP = """
+_SCORED_TIP = f"""
     SELECT max(height) FROM concentration_log FINAL
-    WHERE attribution_id = {id:String} AND chain = {chain:String} AND view = 'raw' AND window_blocks = 144
-"""
+    WHERE attribution_id = {{id:String}} AND chain = {{chain:String}} AND {ONE_SERIES}
+"""  # noqa: S608
 # Every block up to the scored tip has its attribution: both are written before the concentration.
 _BLOCKS = """
     SELECT b.height AS height, intDiv(toUnixTimestamp64Milli(b.time), 1000) AS time, a.pool_code AS code

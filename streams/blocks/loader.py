@@ -11,15 +11,9 @@ from dataclasses import dataclass
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.contracts.blocks import BlockEvent
+from counterpoise.windows import HISTORY_BLOCKS, MAX_REORG_BLOCKS, ONE_SERIES
 from streams.blocks.fold.attributor import Attributor
-from streams.blocks.fold.chain_fold import (
-    HISTORY_BLOCKS,
-    MAX_REORG_BLOCKS,
-    ChainFold,
-    FoldResult,
-    StoredBlock,
-    StoredChain,
-)
+from streams.blocks.fold.chain_fold import ChainFold, FoldResult, StoredBlock, StoredChain
 from streams.blocks.fold.concentration import TableCache
 
 BATCH_BLOCKS = 4_000
@@ -36,10 +30,10 @@ _CANONICAL = """
 """
 
 # The concentration of one view and window stands for all: they are written in one insert.
-_SCORED = """
+_SCORED = f"""
     SELECT height, tip_hash FROM concentration_log FINAL
-    WHERE attribution_id = {id:String} AND chain = {chain:String} AND view = 'raw' AND window_blocks = 144
-"""
+    WHERE attribution_id = {{id:String}} AND chain = {{chain:String}} AND {ONE_SERIES}
+"""  # noqa: S608
 
 _BOUNDS = f"""
     WITH canonical AS ({_CANONICAL}), scored AS ({_SCORED})

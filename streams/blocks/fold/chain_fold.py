@@ -20,14 +20,9 @@ from counterpoise.chain.work import work_from_bits
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.pools.attribution import Attribution
 from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.windows import HISTORY_BLOCKS, MAX_REORG_BLOCKS
 from streams.blocks.fold.attributor import Attributor
-from streams.blocks.fold.concentration import WINDOWS_BLOCKS, ConcentrationTable, TableCache, score_blocks
-
-HISTORY_BLOCKS = max(WINDOWS_BLOCKS)
-"""Blocks that the longest window needs."""
-
-MAX_REORG_BLOCKS = 2_016
-"""A reorg undoes at most this many blocks below the highest tip there was: what lies deeper is final."""
+from streams.blocks.fold.concentration import ConcentrationTable, TableCache, score_blocks
 
 _TRIM_BLOCKS = 512
 """Heights are let go of in portions; it shows nowhere."""

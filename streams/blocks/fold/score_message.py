@@ -6,10 +6,9 @@ import numpy as np
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.scores import ScoreEvent, WindowScore
-from counterpoise.metrics.integers import LEADERS
 from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.windows import LEADERS, VIEWS
 from streams.blocks.fold.chain_fold import Scored
-from streams.blocks.fold.concentration import VIEWS
 
 
 def score_event(

@@ -28,9 +28,9 @@ from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import to_events
+from counterpoise.windows import MAX_REORG_BLOCKS
 from streams.asymmetry.pair_events import with_pair_events
 from streams.asymmetry.worker import AsymmetryWorker
-from streams.blocks.fold.chain_fold import MAX_REORG_BLOCKS
 from streams.blocks.worker import BlockWorker
 from streams.intake.dead_letter import RawMessage
 from streams.releases.fold.release_fold import MAX_INCOMPLETE_RELEASES

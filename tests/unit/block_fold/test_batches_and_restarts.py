@@ -17,9 +17,9 @@ from hypothesis import given, settings
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.windows import VIEWS, WINDOWS_BLOCKS
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import ChainFold, FoldResult, Gap, StoredBlock, StoredChain
-from streams.blocks.fold.concentration import VIEWS, WINDOWS_BLOCKS
 from tests.unit.block_fold.chains import POOLS, block, chain_of
 
 FIRST_HEIGHT = 800_000
