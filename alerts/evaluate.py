@@ -177,10 +177,7 @@ class Evaluation:
         return max(low + CHUNK_HEIGHTS, ahead)
 
     def _read(self, watched: EvaluatedRule, low: int, high: int) -> WindowCounts:
-        rule, rule_state = watched.rule, watched.rule_state
-        return self._store.series(
-            rule.chain, rule_state.attribution_id, rule.view, rule.window_blocks, low=max(0, low), high=high
-        )
+        return self._store.series_of(watched.rule, watched.rule_state.attribution_id, low=low, high=high)
 
     def _extend(
         self, watched: EvaluatedRule, series: WindowCounts, batch: EvaluatedScores, *, fork: int, cause: Cause
@@ -234,14 +231,7 @@ class Evaluation:
         low = lowest
         rule = watched.rule
         while low is not None:
-            series = self._store.series(
-                rule.chain,
-                rule_state.attribution_id,
-                rule.view,
-                rule.window_blocks,
-                low=low,
-                high=low + CHUNK_HEIGHTS - 1,
-            )
+            series = self._store.series_of(rule, rule_state.attribution_id, low=low, high=low + CHUNK_HEIGHTS - 1)
             if not len(series):
                 break
             self._go_live(rule_state, series)
@@ -320,6 +310,8 @@ def _next_row(watched: EvaluatedRule, event: ScoreEvent) -> WindowCounts | None:
         if (window.view, window.window_blocks) == (rule.view, rule.window_blocks):
             counts = [count for _, count in window.leaders] + [0] * (6 - len(window.leaders))
             names = (*(name for name, _ in window.leaders), *[""] * (6 - len(window.leaders)))
+            if not window.stored.keys() >= set(rule.further_columns):
+                return None  # a message of an earlier version: ClickHouse has the rest
             p_above = window.p_top4_above_75
             return WindowCounts.of(
                 height=[event.height],
@@ -333,5 +325,6 @@ def _next_row(watched: EvaluatedRule, event: ScoreEvent) -> WindowCounts | None:
                 p_top4_above_75=[p_above if p_above is not None else float("nan")],
                 leaders=[list(range(6))],
                 names=names,
+                further={name: [window.stored[name]] for name in rule.further_columns},
             )
     return None

@@ -18,7 +18,7 @@ from alerts.rules.rule import HeightRule, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
-from counterpoise.formats import TEXT, utc_minute
+from counterpoise.formats import utc_minute
 
 PAST_BLOCKS = (144, 1008)
 
@@ -83,10 +83,12 @@ class Renderer:
         if series is None or not len(series):
             return ""
         reading = rule.reading(series, 0)
-        return f"now {TEXT.value(reading.value, reading.unit)} at height {tip[0] if tip else 0}"
+        if reading is None:
+            return ""
+        return f"now {rule.format_value(reading.value)} at height {tip[0] if tip else 0}"
 
     def _at(self, rule: HeightRule, attribution_id: str, height: int) -> WindowCounts:
-        return self._store.series(rule.chain, attribution_id, rule.view, rule.window_blocks, low=height, high=height)
+        return self._store.series_of(rule, attribution_id, low=height, high=height)
 
     def _start(self, start: Start) -> Message:
         readings: list[tuple[str, str]] = []
@@ -96,9 +98,9 @@ class Renderer:
             if not isinstance(rule, HeightRule) or attribution_id is None:
                 continue
             series = self._at(rule, attribution_id, start.height)
-            if len(series) and int(series.n[0]):
-                reading = rule.reading(series, 0)
-                readings.append((rule.name, f"{TEXT.value(reading.value, reading.unit)} ({rule.condition()})"))
+            reading = rule.reading(series, 0) if len(series) and int(series.n[0]) else None
+            if reading is not None:
+                readings.append((rule.name, f"{rule.format_value(reading.value)} ({rule.condition()})"))
         others = sum(rule.enabled and not isinstance(rule, HeightRule) for rule in self._rules.values())
         return start_message(
             readings,

@@ -11,6 +11,7 @@ import numpy as np
 
 from alerts.machine.ledger import LedgerEntry
 from alerts.machine.rule_state import RuleState
+from alerts.rules.rule import HeightRule
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.rows.alert_events import alert_event_columns
@@ -63,11 +64,19 @@ class Delivery:
         return self.alert_id, self.sequence, self.action
 
 
-def empty_window_counts(names: tuple[str, ...] = ("",)) -> WindowCounts:
+def empty_window_counts(names: tuple[str, ...] = ("",), further: Sequence[str] = ()) -> WindowCounts:
     """A series of no heights."""
     columns: dict[str, Any] = dict.fromkeys(("height", "time", "n", "unknown", "pools_seen", "window_full"), ())
     blank = np.zeros((0, 6), np.int64)
-    return WindowCounts.of(**columns, tip_hash=(), p_top4_above_75=[], counts=blank, leaders=blank, names=names)
+    return WindowCounts.of(
+        **columns,
+        tip_hash=(),
+        p_top4_above_75=[],
+        counts=blank,
+        leaders=blank,
+        names=names,
+        further=dict.fromkeys(further, ()),
+    )
 
 
 class AlertStore:
@@ -95,10 +104,23 @@ class AlertStore:
         rows = rows or self.ch.query(_TIP, {**asked, "low": 0})
         return (int(rows[0][0]), int(rows[0][1]), str(rows[0][2])) if rows else None
 
+    def series_of(self, rule: HeightRule, attribution_id: str, *, low: int, high: int) -> WindowCounts:
+        """`series` of a rule's chain, view and window, with the columns that it needs."""
+        key = (rule.chain, attribution_id, rule.view, rule.window_blocks)
+        return self.series(*key, low=low, high=high, further=rule.further_columns)
+
     def series(
-        self, chain: str, attribution_id: str, view: str, window_blocks: int, *, low: int, high: int
+        self,
+        chain: str,
+        attribution_id: str,
+        view: str,
+        window_blocks: int,
+        *,
+        low: int,
+        high: int,
+        further: Sequence[str] = (),
     ) -> WindowCounts:
-        """The scored heights from `low` to `high`, up to the first one that is missing."""
+        """The scored heights from `low` to `high`, up to the first one that is missing; `further` names columns beside the usual."""
         asked = {
             "attribution_id": attribution_id,
             "chain": chain,
@@ -107,11 +129,13 @@ class AlertStore:
             "low": max(0, low),
             "high": max(0, high),
         }
-        found = self.ch.query_columns(_SERIES, asked)
+        found = self.ch.query_columns(
+            _SERIES.replace("FROM", "".join(f", {name}" for name in further) + " FROM", 1), asked
+        )
         names = self.names(attribution_id, view)
         heights = np.asarray(found["height"], np.int64)
         if not len(heights):
-            return empty_window_counts(names)
+            return empty_window_counts(names, further)
         codes = np.stack([np.asarray(found[f"l{i}"], np.int64) for i in range(1, LEADERS + 1)], axis=1)
         if int(codes.max()) >= len(names):  # a name that came after we read them
             self._names.pop((attribution_id, view), None)
@@ -128,6 +152,7 @@ class AlertStore:
             p_top4_above_75=np.asarray(found["p_top4_above_75"], np.float64),
             leaders=codes,
             names=names,
+            further={name: np.asarray(found[name]) for name in further},
         )
         gaps = np.flatnonzero(np.diff(heights) != 1)
         return series.part(slice(0, int(gaps[0]) + 1)) if len(gaps) else series
