@@ -31,6 +31,11 @@ class WorkerContext:
         """The dataset's name."""
         return self.settings.dataset
 
+    @property
+    def partitions(self) -> int:
+        """How many each topic has that chains and series are spread over."""
+        return self.settings.kafka.partitions
+
     def dead_letter_limit(self) -> DeadLetterLimit:
         """A limit of the worker's own, at the service's settings."""
         streams = self.settings.streams
@@ -65,7 +70,9 @@ def _fixed(messages: int, within_seconds: float) -> Callable[[Settings], Batchin
 
 
 def _blocks(context: WorkerContext) -> Worker:
-    return BlockWorker(context.store, dataset=context.dataset, limit=context.dead_letter_limit())
+    return BlockWorker(
+        context.store, dataset=context.dataset, limit=context.dead_letter_limit(), partitions=context.partitions
+    )
 
 
 def _dead_letters(context: WorkerContext) -> Worker:
@@ -78,12 +85,17 @@ def _pairs(context: WorkerContext) -> Worker:
         dataset=context.dataset,
         catalogue=context.catalogue,
         month_ends_only=context.settings.streams.asymmetry_days == "month_ends",
+        partitions=context.partitions,
     )
 
 
 def _releases(context: WorkerContext) -> Worker:
     return ReleaseWorker(
-        context.store, dataset=context.dataset, catalogue=context.catalogue, limit=context.dead_letter_limit()
+        context.store,
+        dataset=context.dataset,
+        catalogue=context.catalogue,
+        limit=context.dead_letter_limit(),
+        partitions=context.partitions,
     )
 
 

@@ -27,6 +27,8 @@ class AiTop4RiseRule(TimerRule):
         "in `releases` first: a source that counts differently moves shares too."
     )
 
+    OF_A_CHAIN: ClassVar[bool] = False
+
     type: Literal["ai_top4_rise"] = "ai_top4_rise"
     series: Slug = Field(default="epoch-ai-compute-owners", description="a series of owners")
     list_id: Annotated[str, Field(strict=True, max_length=64)] = Field(

@@ -22,6 +22,8 @@ class DeadLettersRule(TimerRule):
         "mended, `counterpoise dlq replay ID` sends it again."
     )
 
+    OF_A_CHAIN: ClassVar[bool] = False
+
     type: Literal["dead_letters"] = "dead_letters"
     more_than: int = Field(default=0, strict=True, ge=0, le=1_000_000, description="a whole number, 0…1000000")
     within: DurationSeconds = Field(default=3_600, description=DURATION_WANTED)

@@ -27,6 +27,8 @@ class EdgeShareFallRule(TimerRule):
         "that left the source lowers the share too."
     )
 
+    OF_A_CHAIN: ClassVar[bool] = False
+
     type: Literal["edge_share_fall"] = "edge_share_fall"
     series: Slug = Field(default="pypi-edge-share", description="a series with an edge share")
     list_id: Annotated[str, Field(strict=True, max_length=64)] = Field(

@@ -26,6 +26,8 @@ class SeriesStaleRule(TimerRule):
         "that widen."
     )
 
+    OF_A_CHAIN: ClassVar[bool] = False
+
     type: Literal["series_stale"] = "series_stale"
     series: Annotated[str, Field(strict=True, max_length=64)] = Field(
         default="", description="a series, or nothing for every one that is here"

@@ -23,6 +23,8 @@ class SourceStaleRule(TimerRule):
         "docs/sources.md. Blocks that were missed are fetched once it is."
     )
 
+    OF_A_CHAIN: ClassVar[bool] = False
+
     type: Literal["source_stale"] = "source_stale"
     after: DurationSeconds = Field(default=600, description=DURATION_WANTED)
 

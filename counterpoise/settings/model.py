@@ -14,7 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from counterpoise.chain.chain_registry import CHAINS, known_chains
 from counterpoise.contracts.datasets import Dataset, DatasetKind
+from counterpoise.contracts.topics import DEFAULT_PARTITIONS
 from counterpoise.errors import ConfigError
 from counterpoise.windows import HISTORY_BLOCKS
 
@@ -22,6 +24,15 @@ MAX_SECRET_BYTES = 16 * 1024
 
 Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+def _known_chain(name: str) -> str:
+    if name not in CHAINS:
+        raise ValueError(f"{name!r} is an unknown chain: expected one of {known_chains()}")
+    return name
+
+
+ChainName = Annotated[str, AfterValidator(_known_chain)]
 
 
 class SettingsSection(BaseModel):
@@ -52,6 +63,8 @@ class KafkaSettings(SettingsSection):
     """`host:port[,host:port…]`."""
     replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
     """Of topics that are made; 3 on a cluster of three brokers or more."""
+    partitions: Annotated[int, Field(ge=1, le=1_024)] = DEFAULT_PARTITIONS
+    """Of each topic that chains and series are spread over. Topics that exist with another number are refused."""
     session_timeout_seconds: Seconds = 6.0
     """After so long without a sign of life a consumer loses its partitions."""
     heartbeat_interval_seconds: Seconds = 1.0
@@ -139,8 +152,7 @@ class IngestSettings(SettingsSection):
 
     source: PluginName = "mempool"
     """Where blocks come from: a source of docs/sources.md."""
-    chain: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] = "bitcoin"
-    """The name that its blocks are filed under."""
+    chain: ChainName = Field(default="bitcoin", description=f"Whose blocks they are: {known_chains()}.")
     history_blocks: Annotated[int, Field(ge=1, le=2_000_000)] = HISTORY_BLOCKS + 144 + 36
     """Fetched by a first start: the longest window, the hold and a reorg margin."""
     reorg_margin_blocks: Annotated[int, Field(ge=1, le=2016)] = 12
@@ -354,7 +366,6 @@ _SAID_BETTER = {
     "dataset": "expected lower-case letters, digits and _ (a letter first, 48 at most)",
     "source": _NAME_WANTED,
     "notifier": _NAME_WANTED,
-    "chain": "expected lower-case letters, digits, dots, - and _ (64 at most)",
 }
 
 
@@ -362,6 +373,8 @@ def _what_is_wrong(kind: str, setting: str, said: str) -> str:
     """A mistake in words for who wrote it, where pydantic's `said` speaks of inputs and patterns."""
     if kind == "extra_forbidden":
         return "there is no setting of this name: docs/settings.md lists them all"
+    if kind == "value_error":
+        return said.removeprefix("Value error, ")
     return _SAID_BETTER.get(setting, said) if kind == "string_pattern_mismatch" else said
 
 

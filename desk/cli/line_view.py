@@ -27,7 +27,7 @@ _LATEST = """
     SELECT height, time, n, unknown, top4_share, top4_share_low, top4_share_high, hhi_10000, effective_pools_d2, nakamoto_half,
            p_top4_above_75, leaders
     FROM latest_concentration
-    WHERE view = {view:String} AND window_blocks = {window:UInt16}
+    WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16}
 """
 
 _EVENTS = """
@@ -97,9 +97,9 @@ class AlertLine:
         return TERMINAL.metric(value, spec.kind, spec.unit)
 
 
-def latest_moment(clickhouse: ClickHouse) -> LineMoment | None:
-    """The newest window of USUAL_WINDOW_BLOCKS, or None before the first score."""
-    rows = clickhouse.query(_LATEST, {"view": RAW, "window": USUAL_WINDOW_BLOCKS})
+def latest_moment(clickhouse: ClickHouse, chain: str) -> LineMoment | None:
+    """The chain's newest window of USUAL_WINDOW_BLOCKS, or None before the first score."""
+    rows = clickhouse.query(_LATEST, {"chain": chain, "view": RAW, "window": USUAL_WINDOW_BLOCKS})
     return LineMoment(*rows[0]) if rows else None
 
 

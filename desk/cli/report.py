@@ -102,6 +102,7 @@ def parse_since(given: str | None) -> date | timedelta | None:
 
 def _line(settings: Settings) -> Line | None:
     """The first rule on the share of the four largest pools that is switched on."""
+    from alerts.rules.rule import ALL_CHAINS
     from alerts.rules.top_share import TopShareRule
     from alerts.rules_file import load_rules
     from desk.report.model import Line
@@ -109,7 +110,7 @@ def _line(settings: Settings) -> Line | None:
     for rule in load_rules(settings.alerts.rules_file):
         if not isinstance(rule, TopShareRule) or not rule.enabled:
             continue
-        if rule.k == TOP_POOLS and rule.chain == settings.ingest.chain:
+        if rule.k == TOP_POOLS and rule.chain in (settings.ingest.chain, ALL_CHAINS):
             return Line(
                 rule.id, rule.title, rule.view, rule.window_blocks, rule.above, rule.clear_below, rule.for_blocks
             )

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import lru_cache
 
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.pairs import PAIR_KIND, PairEvent
-from counterpoise.contracts.topics import PAIRS
+from counterpoise.contracts.topics import DEFAULT_PARTITIONS
 from counterpoise.kafka.partition import partition_of
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
@@ -43,12 +42,6 @@ _ROLE = "pairs:"
 
 _End = tuple[int, str]
 """Height and hash of the last block of a window."""
-
-
-@lru_cache(maxsize=4096)
-def _partition(key: str) -> int:
-    """The partition that carries a pair."""
-    return partition_of(key.encode(), PAIRS.partitions)
 
 
 @dataclass(slots=True)
@@ -85,16 +78,23 @@ class _Pair:
 
 
 class AsymmetryWorker:
-    """See the module. The store is used in the worker's own thread alone."""
+    """See the module. The store is used in the worker's own thread alone. `partitions` is how many the pairs topic has."""
 
     def __init__(
-        self, store: WorkerStore, *, dataset: str, catalogue: Catalogue, month_ends_only: bool = False
+        self,
+        store: WorkerStore,
+        *,
+        dataset: str,
+        catalogue: Catalogue,
+        month_ends_only: bool = False,
+        partitions: int = DEFAULT_PARTITIONS,
     ) -> None:
         self._store = store
         self._sinks = AsymmetrySinks(store.clickhouse)
         self._dataset = dataset
         self._catalogue = catalogue
         self._month_ends_only = month_ends_only
+        self._partitions = partitions
         self._chains: dict[str, _PairChain] = {}
         self._releases: dict[str, _Releases] = {}
         self._pairs: dict[str, _Pair] = {}
@@ -134,16 +134,19 @@ class AsymmetryWorker:
         if self._unhealed:
             self._unhealed = False
             pairs = [pair for chain in self._store.read(stored_chains) for pair in pairs_of(self._catalogue, chain)]
-            self._bring_up_to_date(pair for pair in pairs if _partition(pair.key) in self._assigned)
+            self._bring_up_to_date(pair for pair in pairs if self._partition(pair) in self._assigned)
         return []
 
     def close(self) -> None:
         """Close the client; in the worker's thread."""
         self._store.close()
 
+    def _partition(self, pair: Pair) -> int:
+        return partition_of(pair.key.encode(), self._partitions)
+
     def _fault(self, event: PairEvent, message: RawMessage) -> Fault | None:
         pair = _pair_of(event)
-        if pair in pairs_of(self._catalogue, event.chain) and _partition(pair.key) == message.partition:
+        if pair in pairs_of(self._catalogue, event.chain) and self._partition(pair) == message.partition:
             return None
         return "unknown-pair", f"{event.key} is no pair of the catalogue, or its message had another key"
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent, BlockRequest
 from counterpoise.contracts.scores import SCORE_KIND
-from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, SCORES
+from counterpoise.contracts.topics import BLOCK_REQUESTS, DEFAULT_PARTITIONS, SCORES
 from counterpoise.kafka.partition import partition_of
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from streams.blocks.attribution_store import current_id, current_set
@@ -34,22 +33,6 @@ _ROLE = "streams:"
 """Before a chain: under which its writers claim their epochs; `reattribute` is one of them."""
 
 
-@lru_cache(maxsize=1024)
-def _partition(chain: str) -> int:
-    """The partition that carries a chain: elsewhere its order would be lost, and two workers would both hold it."""
-    return partition_of(chain.encode(), BLOCKS.partitions)
-
-
-def _fault(event: BlockEvent, message: RawMessage) -> Fault | None:
-    expected = _partition(event.chain)
-    if expected == message.partition:
-        return None
-    return (
-        "wrong-partition",
-        f"chain {event.chain!r} belongs to partition {expected}, not {message.partition}: the message's key is not the chain",
-    )
-
-
 @dataclass(slots=True)
 class _AssignedChain:
     name: str
@@ -60,14 +43,17 @@ class _AssignedChain:
 
 
 class BlockWorker:
-    """See the module. The store is used in the worker's own thread alone."""
+    """See the module. The store is used in the worker's own thread alone. `partitions` is how many the blocks topic has."""
 
-    def __init__(self, store: WorkerStore, *, dataset: str, limit: DeadLetterLimit) -> None:
+    def __init__(
+        self, store: WorkerStore, *, dataset: str, limit: DeadLetterLimit, partitions: int = DEFAULT_PARTITIONS
+    ) -> None:
         self._store = store
         self._sinks = BlockSinks(store.clickhouse)
         self._status = store.status
         self._dataset = dataset
         self._limit = limit
+        self._partitions = partitions
         self._chains: dict[str, _AssignedChain] = {}
         self._cache = TableCache()
         self._assigned: frozenset[int] = frozenset()
@@ -78,13 +64,13 @@ class BlockWorker:
         self._chains.clear()
         scores: list[Outgoing] = []
         for chain in self._store.read(stored_chains):
-            if _partition(chain) in partitions:
+            if self._partition(chain) in partitions:
                 scores += self._load(chain)
         return scores
 
     def handle(self, messages: Sequence[RawMessage]) -> list[Outgoing]:
         """Process messages for good; returns the scores to send. Raises only on a bug, on a stop, or at the dead-letter limit."""
-        good, bad = unpack(messages, BlockEvent, kind=BLOCK_KIND, dataset=self._dataset, fault=_fault)
+        good, bad = unpack(messages, BlockEvent, kind=BLOCK_KIND, dataset=self._dataset, fault=self._fault)
         rejected = 0
         scores: list[Outgoing] = []
         for chain, placed in by_name(good, lambda event: event.chain).items():
@@ -114,7 +100,7 @@ class BlockWorker:
         for chain, state in tuple(self._chains.items()):
             current = self._store.read(current_id, chain)
             rebased = current is not None and current != state.fold.attribution_set.attribution_id
-            if _partition(chain) not in self._assigned:
+            if self._partition(chain) not in self._assigned:
                 del self._chains[chain]
             elif rebased or chain in overtaken:
                 scores += self._load(chain, rebased=rebased)
@@ -143,6 +129,19 @@ class BlockWorker:
                         )
                     )
         return found
+
+    def _partition(self, chain: str) -> int:
+        """The partition that carries a chain: elsewhere its order would be lost, and two workers would both hold it."""
+        return partition_of(chain.encode(), self._partitions)
+
+    def _fault(self, event: BlockEvent, message: RawMessage) -> Fault | None:
+        expected = self._partition(event.chain)
+        if expected == message.partition:
+            return None
+        return (
+            "wrong-partition",
+            f"chain {event.chain!r} belongs to partition {expected}, not {message.partition}: the message's key is not the chain",
+        )
 
     def _load(self, chain: str, *, rebased: bool = False) -> list[Outgoing]:
         """Load a chain under a new epoch and rewrite what an earlier worker left unfinished."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 
 from counterpoise.clickhouse.rows.releases import FIRST_DAY, LAST_DAY
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.releases import RELEASE_KIND, ReleaseEvent
-from counterpoise.contracts.topics import EDGE_AI
+from counterpoise.contracts.topics import DEFAULT_PARTITIONS
 from counterpoise.kafka.partition import partition_of
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.series.catalogue import Catalogue
@@ -48,11 +47,6 @@ _ROLE = "market:"
 _Due = tuple[StoredRelease, Future[ReleaseRows]]
 
 
-@lru_cache(maxsize=1024)
-def _partition(series: str) -> int:
-    return partition_of(series.encode(), EDGE_AI.partitions)
-
-
 @dataclass(slots=True)
 class _Series:
     """One series as it stands in the tables."""
@@ -67,15 +61,24 @@ class _Series:
 
 
 class ReleaseWorker:
-    """See the module. The store is used in the worker's own thread alone."""
+    """See the module. The store is used in the worker's own thread alone. `partitions` is how many the releases topic has."""
 
-    def __init__(self, store: WorkerStore, *, dataset: str, catalogue: Catalogue, limit: DeadLetterLimit) -> None:
+    def __init__(
+        self,
+        store: WorkerStore,
+        *,
+        dataset: str,
+        catalogue: Catalogue,
+        limit: DeadLetterLimit,
+        partitions: int = DEFAULT_PARTITIONS,
+    ) -> None:
         self._store = store
         self._sinks = ReleaseSinks(store.clickhouse)
         self._status = store.status
         self._dataset = dataset
         self._catalogue = catalogue
         self._limit = limit
+        self._partitions = partitions
         # What follows from a release is a pure function of it, and most of that is numpy, which lets other threads run.
         self._helpers = ThreadPoolExecutor(HELPERS, thread_name_prefix="dispersion")
         self._series: dict[str, _Series] = {}
@@ -91,7 +94,7 @@ class ReleaseWorker:
         healed = [
             name
             for name in self._store.read(stored_series)
-            if name in self._catalogue and _partition(name) in partitions and self._load(name)
+            if name in self._catalogue and self._partition(name) in partitions and self._load(name)
         ]
         return _changed(healed)
 
@@ -127,7 +130,7 @@ class ReleaseWorker:
         healed = []
         for name in self._store.overtaken(_ROLE, {name: state.versions for name, state in self._series.items()}):
             del self._series[name]
-            if _partition(name) in self._assigned and self._load(name):
+            if self._partition(name) in self._assigned and self._load(name):
                 healed.append(name)
         return _changed(healed)
 
@@ -136,11 +139,16 @@ class ReleaseWorker:
         self._store.close()
         self._helpers.shutdown(wait=False, cancel_futures=True)
 
+    def _partition(self, series: str) -> int:
+        return partition_of(series.encode(), self._partitions)
+
     def _fault(self, event: ReleaseEvent, message: RawMessage) -> Fault | None:
         if event.series not in self._catalogue:
             return "unknown-series", f"series {event.series!r} is not in the catalogue"
-        if _partition(event.series) != message.partition:
-            detail = f"series {event.series!r} belongs to partition {_partition(event.series)}, not {message.partition}"
+        if self._partition(event.series) != message.partition:
+            detail = (
+                f"series {event.series!r} belongs to partition {self._partition(event.series)}, not {message.partition}"
+            )
             return "wrong-partition", f"{detail}: the message's key is not the series"
         if event.period_start < FIRST_DAY.isoformat() or event.period_end > LAST_DAY.isoformat():
             detail = f"{event.period_start} … {event.period_end} is not within {FIRST_DAY} … {LAST_DAY}"

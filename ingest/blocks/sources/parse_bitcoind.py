@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from counterpoise.chain.address_format import AddressFormat
+from counterpoise.chain.chain_registry import address_format
 from counterpoise.contracts.blocks import MAX_PAYOUT_ADDRESSES, BlockEvent
 from counterpoise.errors import DeadLetterError
 from counterpoise.pools.addresses import output_address
@@ -42,14 +44,14 @@ def from_bitcoind(block: object, coinbase: object, *, fees_sats: object, chain: 
         time=head.get("time"),
         bits=compact_target(head.get("bits")),
         coinbase_script=script.lower(),
-        payout_addresses=tuple(_addresses(outputs)),
+        payout_addresses=tuple(_addresses(outputs, address_format(chain))),
         fees_sats=fees_or_none(fees_sats),
         source="bitcoind",
         seen_at_ms=seen_at_ms,
     )
 
 
-def _addresses(outputs: list[object]) -> Iterable[str]:
+def _addresses(outputs: list[object], form: AddressFormat) -> Iterable[str]:
     """Addresses of outputs in their order: as the node names them (new and old form), else from the script."""
     for output in outputs[:MAX_PAYOUT_ADDRESSES]:
         script = output.get("scriptPubKey") if isinstance(output, Mapping) else None
@@ -60,7 +62,7 @@ def _addresses(outputs: list[object]) -> Iterable[str]:
             named = script["addresses"][0]
         if named is None and isinstance(script.get("hex"), str) and len(script["hex"]) <= _MAX_OUTPUT_SCRIPT_HEX:
             try:
-                named = output_address(bytes.fromhex(script["hex"]))
+                named = output_address(bytes.fromhex(script["hex"]), form)
             except ValueError:
                 raise DeadLetterError("bad-block", "an output script of the coinbase is not hexadecimal") from None
         if named is not None:
