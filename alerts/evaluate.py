@@ -109,7 +109,7 @@ class Evaluation:
     def catch_up(self, chain: str, *, rewritten_from: int | None = None) -> EvaluatedScores:
         """Read on from ClickHouse, at most a chunk for each rule; `rewritten_from`: heights from there on were written anew."""
         batch = EvaluatedScores()
-        attribution_id = self._store.attribution_id(chain)
+        attribution_id = self._store.attribution.current(chain)
         if attribution_id is None:
             return batch
         for watched in self.watched:
@@ -137,7 +137,7 @@ class Evaluation:
             self._rebase(watched, attribution_id, batch)
             return
         if rule_state.height is None:
-            lowest = self._store.lowest(rule_state.chain, attribution_id)
+            lowest = self._store.concentration.lowest(rule_state.chain, attribution_id)
             if lowest is not None:
                 series = self._read(watched, lowest, self._far_enough(watched, lowest))
                 self._extend(watched, series, batch, fork=lowest - 1, cause="observed")
@@ -177,7 +177,7 @@ class Evaluation:
         return max(low + CHUNK_HEIGHTS, ahead)
 
     def _read(self, watched: EvaluatedRule, low: int, high: int) -> WindowCounts:
-        return self._store.series_of(watched.rule, watched.rule_state.attribution_id, low=low, high=high)
+        return self._store.concentration.series_of(watched.rule, watched.rule_state.attribution_id, low=low, high=high)
 
     def _extend(
         self, watched: EvaluatedRule, series: WindowCounts, batch: EvaluatedScores, *, fork: int, cause: Cause
@@ -227,11 +227,13 @@ class Evaluation:
         """Extend an empty track over all history; its steps, the block hashes there, and the lowest height."""
         steps: list[Step] = []
         hashes: dict[int, str] = {}
-        lowest = self._store.lowest(rule_state.chain, rule_state.attribution_id)
+        lowest = self._store.concentration.lowest(rule_state.chain, rule_state.attribution_id)
         low = lowest
         rule = watched.rule
         while low is not None:
-            series = self._store.series_of(rule, rule_state.attribution_id, low=low, high=low + CHUNK_HEIGHTS - 1)
+            series = self._store.concentration.series_of(
+                rule, rule_state.attribution_id, low=low, high=low + CHUNK_HEIGHTS - 1
+            )
             if not len(series):
                 break
             self._go_live(rule_state, series)

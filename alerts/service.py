@@ -148,7 +148,7 @@ class AlertService:
             self._status.beat()
             self._status.waiting("alerter", reason)
             try:
-                sign = self._store.leader()
+                sign = self._store.states.leader()
                 if sign != last:
                     last, seen_at = sign, self._clock.monotonic()
                 elif self._clock.monotonic() - seen_at > LEADER_GONE_SECONDS:

@@ -106,8 +106,8 @@ class AlertSession:
     def load(self) -> None:
         """State, rows and what was left unsent; then the courier sets off and all news is read."""
         self._claim_stands()
-        entries = self._store.entries()
-        self._watch.load(entries, self._store.states())
+        entries = self._store.events.entries()
+        self._watch.load(entries, self._store.states.read())
         self._deadman.load(entries)
         is_new_here = self._courier.load()
         self._close_orphans()
@@ -189,7 +189,7 @@ class AlertSession:
             self._keep(batch.transitions)
         if batch.rule_states:
             crash_point("alerts-before-checkpoint")
-            self._store.write_states(batch.rule_states, self._versions.next())
+            self._store.states.write(batch.rule_states, self._versions.next())
             self._announce_starts()
         self._tell(batch.transitions)
         if not batch.rule_states:
@@ -213,7 +213,7 @@ class AlertSession:
 
     def _keep(self, transitions: Sequence[AlertTransition]) -> None:
         self._claim_stands()
-        self._store.write_transitions(transitions, self._versions.next())
+        self._store.events.write(transitions, self._versions.next())
         crash_point("alerts-after-rows")
 
     def _tell(self, transitions: Sequence[AlertTransition]) -> None:
@@ -236,8 +236,10 @@ class AlertSession:
         for (chain, height), rule_ids in lives.items():
             if (chain, height) in self._started:
                 continue
-            attribution_id = self._store.attribution_id(chain) or ""
-            series = self._store.series(chain, attribution_id, RAW, SHORTEST_WINDOW_BLOCKS, low=height, high=height)
+            attribution_id = self._store.attribution.current(chain) or ""
+            series = self._store.concentration.series(
+                chain, attribution_id, RAW, SHORTEST_WINDOW_BLOCKS, low=height, high=height
+            )
             if len(series):
                 self._started.add((chain, height))
                 self._postman.announce(Start(height, int(series.time[0]), tuple(rule_ids), chain))
@@ -245,12 +247,14 @@ class AlertSession:
     def _close_orphans(self) -> None:
         """Close what is open under rules that are gone, switched off or say something else now."""
         current = {(rule.id, rule.rule_hash) for rule in self._rules if rule.enabled}
-        entries = [e for rule_id, rule_hash, _, e in self._store.entries() if (rule_id, rule_hash) not in current]
+        entries = [
+            e for rule_id, rule_hash, _, e in self._store.events.entries() if (rule_id, rule_hash) not in current
+        ]
         closed = close_all(Ledger.of(entries), self._versions.next())
         now_ms = int(self._clock.now() * 1000)
         rows: list[AlertTransition] = []
         for entry in closed:
-            last = self._store.transitions(alert_id=entry.alert_id)[-1]
+            last = self._store.events.transitions(alert_id=entry.alert_id)[-1]
             rows.append(
                 last.model_copy(
                     update={
@@ -319,17 +323,17 @@ class AlertSession:
         names = [name for name, _ in self._watch.firing()] + self._deadman.firing()
         found = []
         for name in names:
-            rows = [row for row in self._store.transitions(alert_id=name) if row.state == "firing"]
+            rows = [row for row in self._store.events.transitions(alert_id=name) if row.state == "firing"]
             found.extend(rows[:1])
         return found
 
     def _claim_stands(self) -> None:
         """Raise where another alerter has taken over; say now and then that we are at work."""
-        if self._store.highest_epoch() != self._versions.epoch:
+        if self._store.epochs.highest() != self._versions.epoch:
             raise SupersededError(f"another alerter than epoch {self._versions.epoch} has taken over")
         if self._clock.monotonic() - self._beat_at >= HEARTBEAT_SECONDS:
             self._beat_at = self._clock.monotonic()
-            self._store.write_leader(self._versions.epoch, self._clock.now(), self._versions.next())
+            self._store.states.write_leader(self._versions.epoch, self._clock.now(), self._versions.next())
 
     def _say(self) -> None:
         """Publish what we wait for, if anything."""

@@ -55,7 +55,7 @@ class Renderer:
         past: list[Past] = []
         tip: int | None = None
         if isinstance(rule, HeightRule) and found.attribution_id and found.height is not None:
-            current = self._store.tip(rule.chain, found.attribution_id)
+            current = self._store.concentration.tip(rule.chain, found.attribution_id)
             tip = current[0] if current else None
             for ago in PAST_BLOCKS:
                 series = self._at(rule, found.attribution_id, found.height - ago)
@@ -75,10 +75,10 @@ class Renderer:
     def _now(self, transition: AlertTransition) -> str:
         """Where the value of an alert stands at the tip, in words; empty for a rule without one."""
         rule = self._rule_of(transition)
-        attribution_id = self._store.attribution_id(rule.chain) if isinstance(rule, HeightRule) else None
+        attribution_id = self._store.attribution.current(rule.chain) if isinstance(rule, HeightRule) else None
         if not isinstance(rule, HeightRule) or attribution_id is None:
             return ""
-        tip = self._store.tip(rule.chain, attribution_id)
+        tip = self._store.concentration.tip(rule.chain, attribution_id)
         series = self._at(rule, attribution_id, tip[0]) if tip else None
         if series is None or not len(series):
             return ""
@@ -88,11 +88,11 @@ class Renderer:
         return f"now {rule.format_value(reading.value)} at height {tip[0] if tip else 0}"
 
     def _at(self, rule: HeightRule, attribution_id: str, height: int) -> WindowCounts:
-        return self._store.series_of(rule, attribution_id, low=height, high=height)
+        return self._store.concentration.series_of(rule, attribution_id, low=height, high=height)
 
     def _start(self, start: Start) -> Message:
         readings: list[tuple[str, str]] = []
-        attribution_id = self._store.attribution_id(start.chain)
+        attribution_id = self._store.attribution.current(start.chain)
         for rule_id in start.rule_ids:
             rule = self._by_chain.get((rule_id, start.chain))
             if not isinstance(rule, HeightRule) or attribution_id is None:
@@ -114,7 +114,7 @@ class Renderer:
     def _open_at(self, start: Start) -> list[AlertTransition]:
         """The alerts that were open once the block at go-live was taken in."""
         latest: dict[str, AlertTransition] = {}
-        for row in self._store.transitions():
+        for row in self._store.events.transitions():
             height = row.evidence.height
             if row.rule_id not in start.rule_ids or row.evidence.chain != start.chain:
                 continue

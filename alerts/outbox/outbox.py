@@ -19,7 +19,9 @@ from alerts.outbox.jobs import Job, JobKey, Start, actions, key_text, start_id
 from alerts.outbox.message_context import Renderer
 from alerts.outbox.receivers.receiver import AmbiguousError, NotAcceptedError, Receiver, ReceiverRefusedError
 from alerts.outbox.render import Message
-from alerts.store.alert_store import ALL_RULES, AlertStore, Delivery, DeliveryStatus
+from alerts.store.alert_deliveries_log import Delivery, DeliveryStatus
+from alerts.store.alert_mutes_log import ALL_RULES
+from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.errors import ConfigError, RetryableError
@@ -91,10 +93,10 @@ class Outbox:
 
         What another notifier told already is not told again by this one, so a token that is set after a month begins no flood.
         """
-        every = self._store.deliveries()
+        every = self._store.deliveries.read()
         self._done = {found.key: found for found in every if found.receiver == self._notifier.name}
         self._elsewhere = {found.key for found in every if found.receiver != self._notifier.name}
-        for transition in self._store.transitions(told=True):
+        for transition in self._store.events.transitions(announced=True):
             self.tell(transition, inherited=True)
         return bool(self._elsewhere) and not self._done
 
@@ -184,7 +186,7 @@ class Outbox:
         if ts is None:
             return
         crash_point("alerts-after-slack-accept")
-        if job.action != "update" and (job.inherited or self._store.highest_epoch() != self._versions.epoch):
+        if job.action != "update" and (job.inherited or self._store.epochs.highest() != self._versions.epoch):
             found = self._find(job)
             ts = self._keep_first(found) if found else ts
         self._finish(job, "sent", ts=ts)
@@ -254,7 +256,7 @@ class Outbox:
         self._write(delivery)
 
     def _write(self, delivery: Delivery) -> None:
-        self._store.write_delivery(delivery, self._versions.next())
+        self._store.deliveries.write(delivery, self._versions.next())
         self._unwritten = None
         self.trouble = None
 
@@ -270,7 +272,7 @@ class Outbox:
         self.trouble = reason
 
     def _require_newest(self) -> None:
-        if self._store.highest_epoch() != self._versions.epoch:
+        if self._store.epochs.highest() != self._versions.epoch:
             raise SupersededError(f"a newer alerter than epoch {self._versions.epoch} is at work")
 
     def _queue(self, job: Job, *, ahead: bool = False) -> None:
@@ -315,7 +317,7 @@ class Outbox:
         return root.message_ts if root else None
 
     def _is_muted(self, rule_id: str) -> bool:
-        mutes = self._store.mutes()
+        mutes = self._store.mutes.read()
         return self._clock.now() < max(mutes.get(rule_id, 0.0), mutes.get(ALL_RULES, 0.0))
 
 

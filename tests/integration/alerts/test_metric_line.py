@@ -113,7 +113,7 @@ def test_the_evidence_of_every_metric_gives_its_value_again(replayed: Settings, 
         assert len(further_columns(pools, unknown)) > 8
         for name, spec in SPECS.items():
             rule = MetricRule(id="a", metric=name, above=spec.range.low)
-            series = store.series_of(rule, world.attribution_id, low=H, high=H + 5)
+            series = store.concentration.series_of(rule, world.attribution_id, low=H, high=H + 5)
             assert len(series) == 6
             for at in range(6):
                 reading = rule.reading(series, at)

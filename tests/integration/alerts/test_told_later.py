@@ -34,7 +34,7 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def mute(settings: Settings, until: float, written_at: float) -> None:
     with connect(clickhouse_target(settings), settings.dataset) as ch:
-        AlertStore(ch).write_mute("top4-share", until, written_at)
+        AlertStore(ch).mutes.write("top4-share", until, written_at)
 
 
 def test_what_still_fires_when_its_mute_ends_is_told_then(replayed: Settings, state_dir: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_leader_with_a_wrong_clock_is_not_taken_for_gone(
             running.at(H)
             versions = Versions(claim_epoch(ch, "alerts"))
             for signs in range(60):  # an hour behind, and alive
-                AlertStore(ch).write_leader(versions.epoch, time.time() - 3_600 + signs, versions.next())
+                AlertStore(ch).states.write_leader(versions.epoch, time.time() - 3_600 + signs, versions.next())
                 time.sleep(0.1)
             assert running.status.snapshot()["waiting_on"] == "alerter"
             running.until(lambda: running.status.snapshot()["state"] == "working", "it takes over from a silent one")
