@@ -30,7 +30,7 @@ class DeadManRules:
         self._rules = [rule for rule in rules if isinstance(rule, TimerRule) and rule.enabled]
         self._ledgers: dict[tuple[str, str], Ledger] = {_key(rule): Ledger.of(()) for rule in self._rules}
 
-    def asks_of_market(self, chain: str) -> bool:
+    def needs_release_facts(self, chain: str) -> bool:
         """Whether any rule of the chain looks at the AI side."""
         return any(isinstance(rule, MARKET_RULES) for rule in self._rules if rule.chain == chain)
 

@@ -104,28 +104,28 @@ def _summary(entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evid
     line, clear = rule.format_line(reading.threshold), rule.format_line(rule.clear_line)
     n = evidence.n or 0
     statement = rule.statement(reading, n)
-    said = statement[0].upper() + statement[1:]
+    sentence = statement[0].upper() + statement[1:]
     if entry.reason == "rebased":
         tail = {
             "rebased": f"{rule.over} {line} under the new attribution; recorded, not announced",
             "firing": f"still {rule.over} {line} under the new attribution",
             "resolved": "the new attribution does not support the alert",
         }.get(entry.state, f"{entry.state} under the new attribution")
-        return f"{said}: {tail} {at}."
+        return f"{sentence}: {tail} {at}."
     if entry.state == "retracted":
         return f"The blocks that this rested on were undone (a reorganisation or a repair). Now {statement} {at}."
     if entry.reason == "restated":
-        return f"{said}: {entry.state} is what stands after the retraction {at}."
-    held = f" for {rule.for_blocks} blocks" if rule.for_blocks else ""
+        return f"{sentence}: {entry.state} is what stands after the retraction {at}."
+    hold = f" for {rule.for_blocks} blocks" if rule.for_blocks else ""
     leaders = ", ".join(
         f"{name} {TEXT.share(count / max(n, 1))}" for name, count in evidence.counts[: rule.leaders_named]
     )
     tail = {
         "possible": f"possibly {rule.over} {line}: {rule.format_value(reading.high or 0.0)} "
         f"if the {evidence.unknown} unknown blocks were theirs",
-        "pending": f"{rule.over} {line}; it fires once that has held{held}",
-        "firing": f"{rule.over} {line}{held}: {leaders}",
+        "pending": f"{rule.over} {line}; it fires once that has held{hold}",
+        "firing": f"{rule.over} {line}{hold}: {leaders}",
         "resolved": f"{rule.under} {clear}",
         "inactive": f"no longer {rule.over} {line}",
     }.get(entry.state, entry.state)
-    return f"{said}, {tail} {at}."
+    return f"{sentence}, {tail} {at}."

@@ -32,12 +32,12 @@ class Renderer:
         self._by_chain: Mapping[tuple[str, str], Rule] = {(rule.id, rule.chain): rule for rule in rules}
         self._dataset = dataset
 
-    def render(self, job: Job, told: Sequence[AlertTransition]) -> Message:
-        """The message of a job; `told` is what its alert told so far, the firing first where there was one."""
+    def render(self, job: Job, announced: Sequence[AlertTransition]) -> Message:
+        """The message of a job; `announced`: what was sent of its alert so far, the firing first where there was one."""
         if job.start is not None:
             return self._start(job.start)
         assert job.transition is not None  # noqa: S101 - a job is a start or has a transition
-        fired = next((row for row in told if row.state == "firing"), None)
+        fired = next((row for row in announced if row.state == "firing"), None)
         context = self._context(job.transition, fired)
         if job.weeks:
             return reminder_message(job.transition, job.weeks, self._now(job.transition), context)

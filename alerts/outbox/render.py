@@ -117,7 +117,7 @@ def transition_message(transition: AlertTransition, context: Context, *, root: b
 
 
 def changed_root(first: AlertTransition, latest: AlertTransition, then: Context, now: Context) -> Message:
-    """The root message edited after a change: the state that holds now over what was said when it fired. `then` and `now` are the
+    """The root message edited after a change: the state that holds now over the text of the firing. `then` and `now` are the
     contexts of the two."""
     blocks = [
         _header(f"{mark_of(latest)}: {now.title}"),
@@ -134,10 +134,10 @@ def reminder_message(first: AlertTransition, weeks: int, now: str, context: Cont
     """`Still firing`, once a week, with the value as it is `now`."""
     week = "week" if weeks == 1 else "weeks"
     value = f"; {now}" if now else ""
-    said = f"Still firing after {weeks} {week}: {context.title} (since {utc_minute(first.event_time)} UTC{value})"
+    sentence = f"Still firing after {weeks} {week}: {context.title} (since {utc_minute(first.event_time)} UTC{value})"
     line = f"{utc_minute(first.event_time)}  STILL FIRING  {first.rule_id}: {weeks} {week}{value}"
     advice = (_section(context.advice),) if context.advice else ()
-    return Message(cut(escape(said), MAX_TEXT_CHARACTERS), (_section(f"🔴 {escape(said)}"), *advice), line)
+    return Message(cut(escape(sentence), MAX_TEXT_CHARACTERS), (_section(f"🔴 {escape(sentence)}"), *advice), line)
 
 
 def start_message(

@@ -140,12 +140,12 @@ class MetricRule(HeightRule):
         return Reading(value, self.line, None if upper is None else value, upper, one(low), one(high))
 
     def statement(self, reading: Reading, n: int) -> str:
-        sure = ""
+        interval = ""
         if reading.interval_low is not None and reading.interval_high is not None:
             low, high = (self.format_value(bound) for bound in (reading.interval_low, reading.interval_high))
-            sure = f" (95 % interval {low} to {high})"
+            interval = f" (95 % interval {low} to {high})"
         by = "" if self.view == "raw" else " by entity"
-        return f"{self.spec.title}{by} over the last {n:,} blocks is {self.format_value(reading.value)}{sure}"
+        return f"{self.spec.title}{by} over the last {n:,} blocks is {self.format_value(reading.value)}{interval}"
 
     def format_value(self, value: float) -> str:
         return TEXT.metric(value, self.spec.kind, self.spec.unit)

@@ -238,10 +238,10 @@ class Finding:
     interval_high: float | None = None
 
 
-def gone(facts: TimerFacts, open_key: int | None, said: str) -> Finding | None:
+def withdrawn(facts: TimerFacts, open_key: int | None, summary: str) -> Finding | None:
     """What a rule finds where there is nothing to judge by: the end of an episode that is open, for what it
     rested on was taken back."""
-    return None if open_key is None else Finding(False, open_key, int(facts.now), said)
+    return None if open_key is None else Finding(False, open_key, int(facts.now), summary)
 
 
 class TimerRule(Rule):

@@ -42,10 +42,10 @@ class TopShareRule(TopRule):
         return self.clear_below
 
     def statement(self, reading: Reading, n: int) -> str:
-        sure = ""
+        interval = ""
         if reading.interval_low is not None and reading.interval_high is not None:
-            sure = f" (95 % interval {TEXT.share_range(reading.interval_low, reading.interval_high)})"
-        return f"{self.who()} mined {TEXT.share(reading.value)} of the last {n:,} blocks{sure}"
+            interval = f" (95 % interval {TEXT.share_range(reading.interval_low, reading.interval_high)})"
+        return f"{self.who()} mined {TEXT.share(reading.value)} of the last {n:,} blocks{interval}"
 
     def format_value(self, value: float) -> str:
         return TEXT.share(value)

@@ -30,7 +30,7 @@ class Delivery:
 
     @property
     def key(self) -> tuple[str, int, str]:
-        """What identifies it to its notifier."""
+        """What identifies it to its receiver."""
         return self.alert_id, self.sequence, self.action
 
 
