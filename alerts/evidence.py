@@ -5,6 +5,7 @@ from __future__ import annotations
 from alerts.machine.ledger import LedgerEntry
 from alerts.rules.rule import Finding, HeightRule, Reading, TimerRule
 from alerts.signals.window_counts import WindowCounts
+from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.formats import TEXT
 
@@ -100,14 +101,15 @@ def _metric(rule: HeightRule, reading: Reading, n: int) -> str:
     """Who has how much of what, and how surely: the beginning of a sentence."""
     one, many = ("pool", "pools") if rule.view == "raw" else ("entity", "entities")
     who = f"the largest {one}" if rule.k == 1 else f"the {rule.k} largest {many}"
+    chain = "" if rule.chain == BITCOIN.name else f"{rule.chain} "  # which is named only where it could be doubted
     if reading.unit == "probability":
         over = TEXT.share(getattr(rule, "line", 0.0), None)
-        return f"{who} hold over {over} of the hashrate with probability {TEXT.probability(reading.value)}"
+        return f"{who} hold over {over} of the {chain}hashrate with probability {TEXT.probability(reading.value)}"
     sure = ""
     if reading.interval_low is not None and reading.interval_high is not None:
         low, high = (TEXT.share(bound) for bound in (reading.interval_low, reading.interval_high))
         sure = f" (95 % interval {low} to {high})"
-    return f"{who} mined {TEXT.share(reading.value)} of the last {n:,} blocks{sure}"
+    return f"{who} mined {TEXT.share(reading.value)} of the last {n:,} {chain}blocks{sure}"
 
 
 def _summary(entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evidence: AlertEvidence) -> str:

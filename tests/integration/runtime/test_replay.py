@@ -81,7 +81,7 @@ def test_a_rule_on_all_chains_judges_each_and_names_it(dataset: Settings, blocks
             ("top4", "litecoin", FIRST + 1_007)
         ]
     told = (dataset.run_dir / "services.log").read_text()
-    assert "Top four (litecoin)" in told
+    assert "FIRING  top4: The 4 largest pools mined 90.0 % of the last 1,008 litecoin blocks (95 % interval" in told
 
 
 def test_a_replay_of_an_unknown_chain_is_refused_with_the_known_ones(dataset: Settings, blocks_file: Path) -> None:
