@@ -14,18 +14,19 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, ParamSpec
 
 import structlog
 
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
-from counterpoise.errors import ConfigError, RetryableError
+from counterpoise.errors import ConfigError
+from counterpoise.kafka.broker_memory import BrokerMemory
 from counterpoise.kafka.own_partitions import require_own_partitions
-from counterpoise.kafka.topic_identity import TopicIdentity
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.crash_points import crash_point
+from counterpoise.runtime.retry import RetryPolicy, StoppingError, Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
@@ -35,7 +36,6 @@ from streams.asymmetry.pair_events import with_pair_events
 from streams.intake.batches import add_batch_agent
 from streams.intake.dead_letter import RawMessage
 from streams.sender import Sender
-from streams.waiting import FIRST_WAIT_SECONDS, RetryPolicy, StoppingError
 from streams.worker import Outgoing, Output, Worker
 from streams.worker_registry import WORKERS, WorkerContext, WorkerEntry
 from streams.worker_store import WorkerStore
@@ -48,6 +48,7 @@ EXIT_TOPICS_CHANGED = 75
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _REFRESH_SECONDS = 2.0
 _IDENTITY_SECONDS = 1.0
+_IDENTITY_RETRY = RetryPolicy(0.25, 0.25, jitter=0.0)
 _WATCH_SECONDS = 0.1
 _STOP_SECONDS = 20.0
 
@@ -89,16 +90,16 @@ class StreamsService:
         self._status = status
         self._bootstrap = kafka_bootstrap(settings)
         self._catalogue = load_catalogue()
-        retry_policy = self._retry_policy = RetryPolicy(status, clock, stop.is_set)
-        self._sender = Sender(self._producer, settings.dataset, retry_policy)
+        waiter = self._waiter = Waiter(clock, status, stop.is_set)
+        self._sender = Sender(self._producer, settings.dataset, waiter)
         target = clickhouse_target(settings)
         self._threads = {
-            name: WorkerThread(name, WorkerStore(connect(target, settings.dataset), retry_policy))
+            name: WorkerThread(name, WorkerStore(connect(target, settings.dataset), waiter))
             for name in dict.fromkeys(entry.thread for entry in WORKERS)
         }
         self._workers = [self._create(entry) for entry in WORKERS]
         read = tuple(worker.topic_name(settings.dataset) for worker in self._workers)
-        self._topics = TopicIdentity(self._bootstrap, read)
+        self._broker_memory = BrokerMemory(self._bootstrap, read)
         self._app: StreamsApp | None = None
         self._dying = threading.Lock()
 
@@ -143,7 +144,7 @@ class StreamsService:
 
     def _prepare(self, store: WorkerStore) -> None:
         """Topics and dataset, waited for as long as it takes."""
-        settings, until_done = self._settings, self._retry_policy.until_done
+        settings, until_done = self._settings, self._waiter.until_done
         make_topics = partial(
             ensure_topics,
             self._bootstrap,
@@ -151,9 +152,9 @@ class StreamsService:
             settings.kafka.replication_factor,
             partitions=settings.kafka.partitions,
         )
-        until_done(make_topics, on="kafka")
-        until_done(partial(require_own_partitions, self._bootstrap, settings.dataset), on="kafka")
-        until_done(self._topics.has_changed, on="kafka")
+        until_done("kafka", make_topics)
+        until_done("kafka", partial(require_own_partitions, self._bootstrap, settings.dataset))
+        until_done("kafka", self._broker_memory.is_lost)
         store.read(open_dataset, settings.dataset_of)
 
     def _build(self) -> StreamsApp:
@@ -166,7 +167,7 @@ class StreamsService:
             for running in self._workers:
                 topic = running.topic_name(self._settings.dataset)
                 partitions = frozenset(tp.partition for tp in assigned if tp.topic == topic)
-                await self._run(running, Worker.assign, partitions)
+                await self._run(running, running.worker.assign, partitions)
 
         @app.timer(_IDENTITY_SECONDS)  # type: ignore[untyped-decorator]
         async def check_topics() -> None:
@@ -176,7 +177,7 @@ class StreamsService:
 
     def _add_worker(self, app: StreamsApp, running: _RunningWorker) -> None:
         async def handle(messages: Sequence[RawMessage]) -> None:
-            await self._run(running, Worker.handle, messages)
+            await self._run(running, running.worker.handle, messages)
 
         batching = running.entry.batching(self._settings)
         add_batch_agent(
@@ -189,7 +190,7 @@ class StreamsService:
         )
 
         async def refresh() -> None:
-            await self._run(running, Worker.refresh)
+            await self._run(running, running.worker.refresh)
 
         app.timer(_REFRESH_SECONDS, name=f"refresh-{running.entry.name}")(refresh)
 
@@ -198,30 +199,25 @@ class StreamsService:
 
         It is asked every second, so a worker with nothing to do sees that the broker is away, and reports it.
         """
-        waited = False
-        while True:
-            try:
-                changed = await asyncio.get_running_loop().run_in_executor(None, self._topics.has_changed)
-            except RetryableError as error:
-                if self._stop.is_set():  # there is nobody to acknowledge anything to
-                    self._die(0)
-                self._status.waiting("kafka", str(error))
-                waited = True
-                await asyncio.sleep(FIRST_WAIT_SECONDS)
-                continue
-            if changed:
+
+        async def is_lost() -> bool:
+            return await asyncio.get_running_loop().run_in_executor(None, self._broker_memory.is_lost)
+
+        try:
+            lost = await self._waiter.until_done_async("kafka", is_lost, policy=_IDENTITY_RETRY)
+        except StoppingError:  # there is nobody to acknowledge anything to
+            self._die(0)
+        else:
+            if lost:
                 log.error(
                     "topics were made anew: the broker has lost its memory; starting again from what it holds now"
                 )
                 self._die(EXIT_TOPICS_CHANGED)
-            if waited:
-                self._status.working()
-            return
 
     async def _run(
         self,
         running: _RunningWorker,
-        call: Callable[Concatenate[Worker, P], Sequence[Output]],
+        call: Callable[P, Sequence[Output]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None:
@@ -231,7 +227,7 @@ class StreamsService:
         """
 
         def work() -> list[Outgoing]:
-            return with_pair_events(call(running.worker, *args, **kwargs), self._catalogue, running.thread.store)
+            return with_pair_events(call(*args, **kwargs), self._catalogue, running.thread.store)
 
         try:
             await self._send(await running.thread.run(work))

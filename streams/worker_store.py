@@ -10,8 +10,8 @@ from counterpoise.clickhouse.epochs import claim_epoch, claimed_epochs
 from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.dead_letters import DeadLetter
+from counterpoise.runtime.retry import Waiter
 from streams.intake.dead_letter import Bad, dead_letter
-from streams.waiting import RetryPolicy
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,11 +26,11 @@ class WorkerStore:
     What it is given must be safe to run twice: an insert whose answer was lost is sent again.
     """
 
-    def __init__(self, clickhouse: ClickHouse, retry_policy: RetryPolicy) -> None:
+    def __init__(self, clickhouse: ClickHouse, waiter: Waiter) -> None:
         self.clickhouse = clickhouse
-        self.status = retry_policy.status
-        self.clock = retry_policy.clock
-        self._retry_policy = retry_policy
+        self.status = waiter.status
+        self.clock = waiter.clock
+        self._waiter = waiter
 
     def read(self, query: Callable[Concatenate[ClickHouse, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `query(clickhouse, …)` returns."""
@@ -38,7 +38,7 @@ class WorkerStore:
 
     def write(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `action(…)` returns; it has a client already."""
-        return self._retry_policy.until_done(lambda: action(*args, **kwargs), on="clickhouse")
+        return self._waiter.until_done("clickhouse", lambda: action(*args, **kwargs))
 
     def claim(self, role: str) -> Versions:
         """Versions above those of every earlier writer of a role."""

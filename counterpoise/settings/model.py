@@ -143,11 +143,15 @@ class ReplaySettings(SettingsSection):
     """Times real time; 0 is flat out."""
 
 
+PluginName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+"""A name in a registry of sources or receivers, which refuses one that it does not hold: at start, and in `doctor`."""
+
+
 class IngestSettings(SettingsSection):
     """Which source of blocks, and how much history a first start fetches."""
 
-    source: Literal["bitcoind", "mempool", "replay"] = "mempool"
-    """Where blocks come from."""
+    source: PluginName = "mempool"
+    """Where blocks come from: a source of docs/sources.md."""
     chain: ChainName = Field(default="bitcoin", description=f"Whose blocks they are: {known_chains()}.")
     history_blocks: Annotated[int, Field(ge=1, le=2_000_000)] = HISTORY_BLOCKS + 144 + 36
     """Fetched by a first start: the longest window, the hold and a reorg margin."""
@@ -269,8 +273,8 @@ class PushSettings(SettingsSection):
 class MarketSettings(SettingsSection):
     """The AI side's sources: `sources` names the ones that run."""
 
-    sources: tuple[Literal["epoch", "pypi", "pypistats", "npm", "huggingface", "drop", "poll", "push"], ...] = ()
-    """Which run."""
+    sources: tuple[PluginName, ...] = ()
+    """Which run: sources of docs/market-sources.md."""
     contact: str | None = None
     """Who asks, for the User-Agent: a name and an e-mail address. Some publishers require it."""
     timeout_seconds: Seconds = 30.0
@@ -326,8 +330,8 @@ class AlertSettings(SettingsSection):
 
     rules_file: Path | None = None
     """The shipped rules where not given."""
-    notifier: Literal["auto", "slack", "console"] = "auto"
-    """`auto`: Slack where a token and a channel are set, else the console."""
+    notifier: PluginName = "auto"
+    """`slack`, `console`, or `auto`: Slack where a token and a channel are set, else the console."""
     allow_slack_when_not_live: bool = False
     """Let a replay or a demo post to Slack."""
     tick_seconds: Seconds = 1.0
@@ -356,8 +360,12 @@ def _default_state_dir() -> Path:
     return Path(base) / "counterpoise"
 
 
+_NAME_WANTED = "expected a name of lower-case letters, digits, - and _"
+
 _SAID_BETTER = {
     "dataset": "expected lower-case letters, digits and _ (a letter first, 48 at most)",
+    "source": _NAME_WANTED,
+    "notifier": _NAME_WANTED,
 }
 
 

@@ -138,18 +138,15 @@ def show_rules(
 def send_test() -> None:
     """Send a test message to where alerts go, and check the token, its scopes and the channel."""
     from alerts.outbox.receivers.receivers import choose_receiver, make_receiver
-    from alerts.outbox.receivers.slack import SlackReceiver
     from alerts.outbox.render import check_message
     from counterpoise.settings.model import Settings
 
     settings = Settings.load()
     notifier = make_receiver(settings, sys.stdout)
     try:
-        if isinstance(notifier, SlackReceiver):
-            who = notifier.check()
-            Console().print(
-                f"Slack knows us as {who}; the history of channel {notifier.channel} can be read.", markup=False
-            )
+        access = notifier.check()
+        if access is not None:
+            Console().print(access, markup=False)
         notifier.post(check_message(settings.dataset), f"test:{SystemClock().now():.6f}", thread=None)
     except (ConfigError, RetryableError):
         raise

@@ -6,12 +6,12 @@ import structlog
 
 from counterpoise.errors import RetryableError
 from counterpoise.formats import utc_second
+from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.status import ServiceStatus
 from ingest.blocks.feed import Feed
 from ingest.blocks.missing_blocks import MissingBlock, MissingBlocks
 from ingest.blocks.sources.block_source import BlockBatch
 from ingest.blocks.stored_blocks import StoredBlocks
-from ingest.waiting import Waiter
 
 _LOOK_SECONDS = 5.0
 """Between two questions to ClickHouse, asked only while a block is owed."""

@@ -21,12 +21,12 @@ from counterpoise.contracts.topics import BLOCK_REQUESTS, DEAD_LETTERS
 from counterpoise.errors import ConfigError
 from counterpoise.kafka.clients import make_consumer, make_producer
 from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.retry import RetryPolicy
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.settings.model import Settings
 from desk.supervise.health import judge
 from ingest.blocks.service import run_ingest
-from ingest.waiting import Backoff
 from testkit.bitcoind_server import BitcoindServer
 from testkit.fake_chain import FakeChain
 from testkit.mempool_server import MempoolServer
@@ -184,7 +184,7 @@ def test_what_streams_lacks_is_sent_again(migrated: Settings, node: BitcoindServ
 def test_a_source_that_is_down_is_stale_and_comes_back(
     migrated: Settings, node: BitcoindServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.blocks.service.Backoff", lambda *_: Backoff(0.1, 0.5))
+    monkeypatch.setattr("ingest.blocks.service.SOURCE_POLL_RETRY", RetryPolicy(0.1, 0.5))
     settings = with_node(migrated, node)
     with Storing(settings), running(settings) as service:
         until(lambda: len(stored(settings)) == 60)

@@ -13,12 +13,12 @@ from counterpoise.contracts.topics import BLOCK_REQUESTS
 from counterpoise.kafka.clients import make_consumer
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.retry import StoppingError, Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.model import KafkaSettings, Settings
 from engines.ports import free_port
 from streams.app import StreamsApp, create_app
 from streams.sender import Sender
-from streams.waiting import RetryPolicy, StoppingError
 from streams.worker import Outgoing
 from tests.engines import RunningKafka
 
@@ -47,7 +47,7 @@ def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: 
         try:
             with pytest.raises(ProducerSendError):
                 await producer.send_and_wait(BLOCK_REQUESTS.full_name("sending"), b"k", b"v", None, None, {})
-            sender = Sender(app.maybe_start_producer, "sending", RetryPolicy(status, SystemClock(), lambda: False))
+            sender = Sender(app.maybe_start_producer, "sending", Waiter(SystemClock(), status, lambda: False))
             sending = asyncio.create_task(sender.send(Outgoing(BLOCK_REQUESTS, "bitcoin", REQUEST)))
             while status.snapshot()["waiting_on"] is None:
                 assert not sending.done(), sending
@@ -77,7 +77,7 @@ def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: 
 def test_a_stop_ends_the_wait(tmp_path: Path) -> None:
     async def run(status: ServiceStatus) -> None:
         app = app_on(f"127.0.0.1:{free_port()}", tmp_path)
-        sender = Sender(app.maybe_start_producer, "sending", RetryPolicy(status, SystemClock(), lambda: True))
+        sender = Sender(app.maybe_start_producer, "sending", Waiter(SystemClock(), status, lambda: True))
         try:
             with pytest.raises(StoppingError, match="stopped while waiting for kafka"):
                 await asyncio.wait_for(sender.send(Outgoing(BLOCK_REQUESTS, "bitcoin", REQUEST)), 20)

@@ -24,6 +24,7 @@ from counterpoise.contracts.topics import BLOCKS, EDGE_AI, PAIRS, SCORES, Topic
 from counterpoise.kafka.partition import partition_of
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
+from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import to_events
@@ -33,7 +34,6 @@ from streams.blocks.worker import BlockWorker
 from streams.intake.dead_letter import RawMessage
 from streams.releases.fold.release_fold import MAX_INCOMPLETE_RELEASES
 from streams.releases.worker import ReleaseWorker
-from streams.waiting import RetryPolicy
 from streams.worker import Outgoing, Output
 from streams.worker_store import WorkerStore
 from tests.engines import ClickHouseServer
@@ -91,8 +91,8 @@ def workers(clickhouse: ClickHouseServer, tmp_path: Path) -> Iterator[Workers]:
     migrate(clickhouse.target, Dataset(DATASET, "historical"))
     clients = [connect(clickhouse.target, DATASET) for _ in range(4)]
     with ServiceStatus("streams", tmp_path, SystemClock()) as status:
-        patience = RetryPolicy(status, SystemClock(), lambda: False)
-        stores = [WorkerStore(client, patience) for client in clients]
+        waiter = Waiter(SystemClock(), status, lambda: False)
+        stores = [WorkerStore(client, waiter) for client in clients]
         limit = DeadLetterLimit(0, 0.5)
         catalogue = load_catalogue()
         made = Workers(
@@ -180,7 +180,7 @@ def test_who_is_overtaken_loads_again_and_who_lost_it_forgets(workers: Workers) 
 def test_forgetting_does_not_count_as_good_input_that_was_bad(clickhouse: ClickHouseServer, workers: Workers) -> None:
     """One message forgets the events of many earlier ones: these were good when they came."""
     limited = ReleaseWorker(
-        WorkerStore(connect(clickhouse.target, DATASET), RetryPolicy(workers.status, SystemClock(), lambda: False)),
+        WorkerStore(connect(clickhouse.target, DATASET), Waiter(SystemClock(), workers.status, lambda: False)),
         dataset=DATASET,
         catalogue=load_catalogue(),
         limit=DeadLetterLimit(100, 0.5),

@@ -14,11 +14,11 @@ import streams
 from counterpoise.clickhouse.client import connect
 from counterpoise.contracts.topics import TOPICS
 from counterpoise.runtime.clock import ManualClock
+from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import ClickHouseTarget
 from counterpoise.settings.model import Settings
-from streams.waiting import RetryPolicy
 from streams.worker import Worker
 from streams.worker_registry import WORKERS, WorkerContext, WorkerEntry
 from streams.worker_store import WorkerStore
@@ -34,7 +34,7 @@ def context(tmp_path: Path) -> Iterator[WorkerContext]:
         client = connect(ClickHouseTarget("127.0.0.1", 1, "default", SecretStr("")), "nowhere")
         yield WorkerContext(
             Settings.load(dataset="nowhere", state_dir=tmp_path),
-            WorkerStore(client, RetryPolicy(status, clock, lambda: False)),
+            WorkerStore(client, Waiter(clock, status, lambda: False)),
             load_catalogue(),
         )
 
