@@ -6,7 +6,7 @@ STATE := .counterpoise
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench soak test-kafka build clean lint types imports audit sql-check docs-check
+.PHONY: help demo test check bench soak test-kafka snapshot build clean lint types imports audit prose sql-check docs-check
 
 help: ## list the targets
 	@echo "Counterpoise: make TARGET"
@@ -18,7 +18,7 @@ demo: $(VENV)/.embedded ## watch the whole line at work: blocks in, alerts out (
 test: $(VENV)/.dev ## every test but the long ones
 	$(PY) -m pytest -m "not soak" --durations 15
 
-check: lint types imports audit sql-check docs-check ## style, types, import direction, dependency audit, SQL, docs
+check: lint types imports audit prose sql-check docs-check ## style, types, import direction, dependency audit, prose, SQL, docs
 
 bench: $(VENV)/.dev ## measure the whole line on this machine
 	$(PY) -m bench
@@ -29,6 +29,9 @@ soak: $(VENV)/.dev ## the long runs: many kills, hours of blocks
 test-kafka: $(VENV)/.dev ## the contract and end-to-end suites on Apache Kafka itself (Java 17 and Maven)
 	@$(PY) -m testkit.apache_kafka || test $$? -eq 3
 	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(PY) -m pytest -m "kafka and not soak"; fi
+
+snapshot: $(VENV)/.dev ## write down all that the demo and a replay leave (TO=DIR; CONTRIBUTING says how to compare)
+	$(PY) -m tests.snapshot take $(or $(TO),.snapshot)
 
 build: $(VENV)/.dev ## the wheel and the source archive, in dist/
 	$(PY) -m build
@@ -49,6 +52,9 @@ imports: $(VENV)/.dev
 
 audit: $(VENV)/.dev
 	$(PY) scripts/audit.py
+
+prose: $(VENV)/.dev
+	$(PY) scripts/prose.py
 
 sql-check: $(VENV)/.dev
 	$(PY) -m pytest -q tests/contract/sql

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.engines import ClickHouseServer, RunningKafka
+from tests.integration.kafka_sockets import closed_kafka_sockets
 from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.script import SEED, Part, script, send
 from tests.integration.streams.tables import assert_consistent
+
+__all__ = ["closed_kafka_sockets"]
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +53,7 @@ def undisturbed(engines: Engines, parts: list[Part]) -> Iterator[Line]:
     with line_on(engines, "undisturbed") as line:
         worker = line.start(settings=SMALL_BATCHES)
         send(line, parts)
-        line.drain(90)
+        line.drain()
         assert worker.stop() == 0, worker.tail()
         assert_consistent(line)
         stale, parked = line.ch.query("SELECT countIf(status = 'stale'), countIf(status = 'parked') FROM blocks_all")[0]
