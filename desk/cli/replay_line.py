@@ -55,7 +55,7 @@ def replay_line(
 ) -> LineReport:
     """Run ingest here and streams and alerts beside it, until the alerter has judged the last block and `after` has returned.
 
-    Of a chain that no rule on concentration watches, until the last block is scored.
+    If no rule on concentration watches the chain, it ends when the last block is scored.
 
     Raises what stopped a service, and RetryableError where the alerter does not come to an end.
     """
