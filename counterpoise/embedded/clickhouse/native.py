@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 
 from counterpoise.embedded.clickhouse import packets
 from counterpoise.embedded.clickhouse.auth import Users
-from counterpoise.embedded.clickhouse.channel import Channel, Limits, ReceivedBlock
+from counterpoise.embedded.clickhouse.channel import Channel, ReceivedBlock
 from counterpoise.embedded.clickhouse.engine import Engine
 from counterpoise.embedded.clickhouse.exceptions import ProtocolError, ServerError
 from counterpoise.embedded.clickhouse.execute import Statement
+from counterpoise.embedded.clickhouse.limits import Limits
 from counterpoise.embedded.clickhouse.session import Session
 from counterpoise.embedded.clickhouse.statements import quote_identifier, unquote_parameter
 from counterpoise.embedded.clickhouse.watcher import Watcher
@@ -27,15 +29,19 @@ def serve(
     limits: Limits,
     *,
     refusal: ServerError | None = None,
+    welcome: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve one socket until its client leaves or breaks the protocol; never raises for a client's fault.
 
-    With a `refusal` the client is told that instead of being let in. The caller closes the socket.
+    `welcome` is called once the client is known. With a `refusal` the client is told that instead of being let in;
+    the caller closes the socket.
     """
     channel = Channel(sock, watcher, limits)
     session: Session | None = None
     try:
         session = _shake_hands(channel, engine, users, refusal)
+        if session:
+            welcome()
         while session and _serve_packet(channel, session):
             pass
     except ProtocolError as error:

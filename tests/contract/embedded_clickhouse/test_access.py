@@ -14,7 +14,7 @@ from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
 from counterpoise.embedded.clickhouse import native
-from counterpoise.embedded.clickhouse.channel import Limits
+from counterpoise.embedded.clickhouse.limits import Limits
 from tests.contract.embedded_clickhouse.conftest import PASSWORD, READER_PASSWORD, Connect, Server
 from tests.contract.embedded_clickhouse.test_queries import code_of
 
