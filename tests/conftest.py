@@ -26,8 +26,42 @@ _LEFT = pytest.StashKey[list[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """The process that was started from a shell has the guardian; workers of xdist are among what it guards."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # dozens of processes would compile the same modules
     if not hasattr(config, "workerinput"):
         config.stash[_GUARDIAN] = start_guardian()
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two a core, since most tests wait for processes; at most eight, since each worker has engines of its own (0.7 GB)."""
+    return min(8, 2 * (os.cpu_count() or 1))
+
+
+_LONGEST_FIRST = ("e2e", "integration/streams", "integration/release_line", "integration", "contract", "docs", "unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs longest begins first, and what is computed once a session is computed in one worker.
+
+    Tests that share a long reference run are a group of their own, as are those of a file with fixtures of its module, and those of a
+    file that only computes. Every other test goes to whichever worker is free (`--dist loadgroup`).
+    """
+    for item in items:
+        folder = item.path.parent.relative_to(Path(__file__).parent).as_posix()
+        names = getattr(item, "fixturenames", ())
+        known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+        scopes = {fixture.scope for name in names for fixture in known.get(name, ())[-1:]}
+        if item.get_closest_marker("xdist_group") is None:
+            if "undisturbed" in names and "session" in scopes:
+                item.add_marker(pytest.mark.xdist_group(f"{folder}: against one reference run"))
+            elif "module" in scopes or folder.startswith(("unit", "docs", "contract")):
+                item.add_marker(pytest.mark.xdist_group(f"{folder}/{item.path.name}"))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> tuple[int, bool]:
+    folder = item.path.parent.relative_to(Path(__file__).parent).as_posix()
+    place = next((at for at, first in enumerate(_LONGEST_FIRST) if folder.startswith(first)), len(_LONGEST_FIRST))
+    return place, item.get_closest_marker("xdist_group") is None
 
 
 @pytest.hookimpl(trylast=True)  # after xdist has ended its workers
