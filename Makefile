@@ -6,7 +6,7 @@ STATE := .counterpoise
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast check bench soak test-kafka build lock hooks clean lint types imports audit docs-check
+.PHONY: help demo test test-fast check bench soak test-kafka snapshot build lock hooks clean lint types imports audit prose docs-check
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP   := $(PY) -m pip --quiet --disable-pip-version-check
@@ -26,8 +26,8 @@ test: $(VENV)/.dev ## every test but the long ones and those of `make check`
 test-fast: $(VENV)/.dev ## the tests that start no engine
 	$(TESTS) -q tests/unit
 
-check: $(VENV)/.dev ## style, types, import direction, dependency audit, docs
-	@$(MAKE) --no-print-directory -j4 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types imports audit docs-check
+check: $(VENV)/.dev ## style, types, import direction, dependency audit, prose, docs
+	@$(MAKE) --no-print-directory -j4 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types imports audit prose docs-check
 
 bench: $(VENV)/.dev ## measure the whole line on this machine
 	$(PY) -m bench
@@ -38,6 +38,9 @@ soak: $(VENV)/.dev ## the long runs: many kills, hours of blocks
 test-kafka: $(VENV)/.dev ## the contract and end-to-end suites on Apache Kafka itself (Java 17 and Maven)
 	@$(PY) -m testkit.apache_kafka || test $$? -eq 3
 	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(TESTS) -m "kafka and not soak"; fi
+
+snapshot: $(VENV)/.dev ## write down all that the demo and a replay leave (TO=DIR; CONTRIBUTING says how to compare)
+	$(PY) -m tests.snapshot take $(or $(TO),.snapshot)
 
 build: $(VENV)/.dev ## the wheel and the source archive, in dist/
 	$(PY) -m build --no-isolation
@@ -80,6 +83,9 @@ imports: $(VENV)/.dev
 
 audit: $(VENV)/.dev
 	$(PY) scripts/audit.py
+
+prose: $(VENV)/.dev
+	$(PY) scripts/prose.py
 
 docs-check: $(VENV)/.dev
 	$(PY) -m pytest -q tests/docs

@@ -14,8 +14,9 @@ from alerts.signals.release_facts import ReleaseFacts
 from alerts.signals.timer_facts import TimerFacts
 from alerts.store.alert_store import AlertStore
 from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.spans import DAY_SECONDS
 
-LETTERS_BACK_SECONDS: Final = 8 * 86_400
+LETTERS_BACK_SECONDS: Final = 8 * DAY_SECONDS
 """How far back dead letters are looked at: more than any shipped rule asks about."""
 
 INGEST_SILENT_SECONDS: Final = 60.0
@@ -27,12 +28,11 @@ class DeadManRules:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = [rule for rule in rules if isinstance(rule, TimerRule) and rule.enabled]
-        self._ledgers: dict[str, Ledger] = {rule.id: Ledger.of(()) for rule in self._rules}
+        self._ledgers: dict[tuple[str, str], Ledger] = {_key(rule): Ledger.of(()) for rule in self._rules}
 
-    @property
-    def asks_of_market(self) -> bool:
-        """Whether any rule looks at the AI side."""
-        return any(isinstance(rule, MARKET_RULES) for rule in self._rules)
+    def asks_of_market(self, chain: str) -> bool:
+        """Whether any rule of the chain looks at the AI side."""
+        return any(isinstance(rule, MARKET_RULES) for rule in self._rules if rule.chain == chain)
 
     @property
     def chains(self) -> list[str]:
@@ -44,7 +44,7 @@ class DeadManRules:
         rows = list(entries)
         for rule in self._rules:
             mine = [e for (rule_id, rule_hash, _, e) in rows if (rule_id, rule_hash) == (rule.id, rule.rule_hash)]
-            self._ledgers[rule.id] = Ledger.of(mine)
+            self._ledgers[_key(rule)] = Ledger.of(mine)
 
     def tick(self, facts: TimerFacts, next_version: Callable[[], int]) -> list[AlertTransition]:
         """The transitions that the facts make; the ledgers hold them afterwards."""
@@ -52,7 +52,7 @@ class DeadManRules:
         for rule in self._rules:
             if rule.chain != facts.chain:
                 continue
-            ledger = self._ledgers[rule.id]
+            ledger = self._ledgers[_key(rule)]
             open_row = next(iter(ledger.open()), None)
             finding = rule.judge(facts, open_row.start if open_row else None)
             if finding is None:
@@ -81,6 +81,11 @@ class DeadManRules:
     def firing(self) -> list[str]:
         """The alerts that fire."""
         return [entry.alert_id for ledger in self._ledgers.values() for entry in ledger.open()]
+
+
+def _key(rule: Rule) -> tuple[str, str]:
+    """A rule that names all chains is several rules of one id."""
+    return rule.id, rule.chain
 
 
 def gather_facts(

@@ -22,11 +22,12 @@ from alerts.store.alert_store import AlertStore
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.runtime.clock import Clock
+from counterpoise.spans import HOUR_SECONDS
 
 log = structlog.get_logger(__name__)
 
 CHUNK_HEIGHTS = 50_000
-LIVE_WITHIN_SECONDS = 3 * 3_600
+LIVE_WITHIN_SECONDS = 3 * HOUR_SECONDS
 """A dataset is live from the first block whose time is within this of the clock: an hour of silence is common, three are not."""
 
 _PROBE_HEIGHTS = 12

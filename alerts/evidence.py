@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from alerts.formats import format_line, format_value
 from alerts.machine.ledger import LedgerEntry
 from alerts.rules.rule import Finding, HeightRule, Reading, TimerRule
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from counterpoise.formats import TEXT
 
 
 def reproducing_sql(rule: HeightRule, attribution_id: str, height: int) -> str:
@@ -101,13 +101,13 @@ def _metric(rule: HeightRule, reading: Reading, n: int) -> str:
     one, many = ("pool", "pools") if rule.view == "raw" else ("entity", "entities")
     who = f"the largest {one}" if rule.k == 1 else f"the {rule.k} largest {many}"
     if reading.unit == "probability":
-        over = format_line(getattr(rule, "line", 0.0), "share")
-        return f"{who} hold over {over} of the hashrate with probability {reading.value:.3f}"
+        over = TEXT.share(getattr(rule, "line", 0.0), None)
+        return f"{who} hold over {over} of the hashrate with probability {TEXT.probability(reading.value)}"
     sure = ""
     if reading.interval_low is not None and reading.interval_high is not None:
-        low, high = (format_value(bound, "share") for bound in (reading.interval_low, reading.interval_high))
+        low, high = (TEXT.share(bound) for bound in (reading.interval_low, reading.interval_high))
         sure = f" (95 % interval {low} to {high})"
-    return f"{who} mined {format_value(reading.value, 'share')} of the last {n:,} blocks{sure}"
+    return f"{who} mined {TEXT.share(reading.value)} of the last {n:,} blocks{sure}"
 
 
 def _summary(entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evidence: AlertEvidence) -> str:
@@ -115,8 +115,8 @@ def _summary(entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evid
     at = f"(height {entry.height})"
     if reading is None:
         return f"{rule.name}: no blocks in the window {at}."
-    line = format_line(reading.threshold, reading.unit)
-    clear = format_line(getattr(rule, "clear_below", reading.threshold), reading.unit)
+    line = TEXT.line(reading.threshold, reading.unit)
+    clear = TEXT.line(getattr(rule, "clear_below", reading.threshold), reading.unit)
     n = evidence.n or 0
     metric = _metric(rule, reading, n)
     said = metric[0].upper() + metric[1:]
@@ -132,11 +132,9 @@ def _summary(entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evid
     if entry.reason == "restated":
         return f"{said}: {entry.state} is what stands after the retraction {at}."
     held = f" for {rule.for_blocks} blocks" if rule.for_blocks else ""
-    leaders = ", ".join(
-        f"{name} {format_value(count / max(n, 1), 'share')}" for name, count in evidence.counts[: rule.k]
-    )
+    leaders = ", ".join(f"{name} {TEXT.share(count / max(n, 1))}" for name, count in evidence.counts[: rule.k])
     tail = {
-        "possible": f"possibly over {line}: {format_value(reading.high or 0.0, reading.unit)} "
+        "possible": f"possibly over {line}: {TEXT.value(reading.high or 0.0, reading.unit)} "
         f"if the {evidence.unknown} unknown blocks were theirs",
         "pending": f"over {line}; it fires once that has held{held}",
         "firing": f"over {line}{held}: {leaders}",

@@ -41,6 +41,11 @@ def load_rules(path: Path | None) -> tuple[Rule, ...]:
     return parse_rules(text, name)
 
 
+def load_judged_rules(path: Path | None) -> tuple[Rule, ...]:
+    """The rules as they are judged: `load_rules`, with one rule for each chain in the place of a rule on all."""
+    return tuple(judged for rule in load_rules(path) for judged in rule.per_chain())
+
+
 def parse_rules(text: str, name: str) -> tuple[Rule, ...]:
     """Check the text of a rules file; `name` is how messages call it. Pure."""
     document = _parse_yaml(text, name)

@@ -94,7 +94,12 @@ class ScoreFeed:
         settings = self._settings
         try:
             bootstrap = self._address()
-            ensure_topics(bootstrap, settings.dataset, settings.kafka.replication_factor)
+            ensure_topics(
+                bootstrap,
+                settings.dataset,
+                settings.kafka.replication_factor,
+                partitions=settings.kafka.partitions,
+            )
             consumer = make_consumer(
                 bootstrap,
                 (),
@@ -103,7 +108,7 @@ class ScoreFeed:
                 kafka=settings.kafka,
             )
             topic = SCORES.full_name(settings.dataset)
-            partitions = [TopicPartition(topic, number) for number in range(SCORES.partitions)]
+            partitions = [TopicPartition(topic, number) for number in range(settings.kafka.partitions)]
             consumer.assign(partitions)
             consumer.seek_to_end(*partitions)
             for partition in partitions:

@@ -15,7 +15,7 @@ import structlog
 from alerts.outbox.outbox import SupersededError
 from alerts.outbox.receivers.receiver import Receiver
 from alerts.outbox.receivers.receivers import make_receiver
-from alerts.rules_file import load_rules
+from alerts.rules_file import load_judged_rules
 from alerts.score_feed import ScoreFeed
 from alerts.session import LOOK_SECONDS, AlertSession, OnTransition
 from alerts.store.alert_store import AlertStore
@@ -25,6 +25,7 @@ from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.errors import RetryableError
 from counterpoise.runtime.clock import Clock, SystemClock
+from counterpoise.runtime.retry import SINK_RETRY, Backoff
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
@@ -34,9 +35,6 @@ log = structlog.get_logger(__name__)
 ROLE: Final = "alerts"
 LEADER_GONE_SECONDS: Final = 60.0
 """After this long without a sign of life of the alerter with the newest epoch, one that stands by takes over."""
-
-_FIRST_WAIT_SECONDS: Final = 0.25
-_LONGEST_WAIT_SECONDS: Final = 5.0
 
 
 def run_alerts(
@@ -82,7 +80,7 @@ class AlertService:
         self._stop = stop
         self._status = status
         self._on_transition = on_transition
-        self._rules = load_rules(settings.alerts.rules_file)
+        self._rules = load_judged_rules(settings.alerts.rules_file)
         self._notifier: Receiver = make_receiver(settings, console)
         self._target = clickhouse_target(settings)
         self._store = AlertStore(connect(self._target, settings.dataset))
@@ -91,7 +89,7 @@ class AlertService:
 
     def run(self) -> None:
         """Until `stop` is set."""
-        wait_seconds = _FIRST_WAIT_SECONDS
+        backoff = Backoff(SINK_RETRY)
         try:
             while not self._stop.is_set():
                 self._status.beat()
@@ -99,12 +97,11 @@ class AlertService:
                     if self._session is None:
                         self._session = self._begin()
                     self._session.round()
-                    wait_seconds = _FIRST_WAIT_SECONDS
+                    backoff.reset()
                 except RetryableError as error:
                     self._end_session()
                     self._status.waiting("clickhouse", str(error))
-                    self._clock.sleep(wait_seconds)
-                    wait_seconds = min(_LONGEST_WAIT_SECONDS, 2 * wait_seconds)
+                    self._clock.sleep(backoff.next_seconds())
                 except SupersededError as error:
                     self._end_session()
                     self._stand_by(str(error))

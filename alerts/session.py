@@ -32,6 +32,7 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.runtime.status import ServiceStatus, read_status
 from counterpoise.settings.model import Settings
+from counterpoise.windows import RAW, SHORTEST_WINDOW_BLOCKS
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +92,8 @@ class AlertSession:
         self._courier = outbox
         self._postman = OutboxWorker(outbox)
         self._started: set[tuple[str, int]] = set()
-        self._changed_at = clock.now()
+        self._began_at = clock.now()
+        self._changed_at: dict[str, float] = {}
         self._behind: dict[str, int] = {}
         self._told_version: dict[str, int] = {}
         self._unheard = False
@@ -192,7 +194,7 @@ class AlertSession:
         self._tell(batch.transitions)
         if not batch.rule_states:
             return
-        self._changed_at = self._clock.now()
+        self._changed_at |= dict.fromkeys((state.chain for state in batch.rule_states), self._clock.now())
         self._say_where(batch.rule_states[0])
         if self._postman.trouble is None:
             self._status.progress(len(batch.transitions))
@@ -235,7 +237,7 @@ class AlertSession:
             if (chain, height) in self._started:
                 continue
             attribution_id = self._store.attribution_id(chain) or ""
-            series = self._store.series(chain, attribution_id, "raw", 144, low=height, high=height)
+            series = self._store.series(chain, attribution_id, RAW, SHORTEST_WINDOW_BLOCKS, low=height, high=height)
             if len(series):
                 self._started.add((chain, height))
                 self._postman.announce(Start(height, int(series.time[0]), tuple(rule_ids), chain))
@@ -296,7 +298,7 @@ class AlertSession:
                 self._store,
                 chain,
                 now=self._clock.now(),
-                changed_at=self._changed_at,
+                changed_at=self._changed_at.get(chain, self._began_at),
                 ingest=ingest,
                 market=self._market_of(chain),
             )
@@ -307,7 +309,7 @@ class AlertSession:
     def _market_of(self, chain: str) -> ReleaseFacts:
         """What the AI side says, asked anew now and then: releases come by the day."""
         now = self._clock.monotonic()
-        if not self._deadman.asks_of_market:
+        if not self._deadman.asks_of_market(chain):
             return ReleaseFacts()
         if chain not in self._market or now - self._market[chain][0] >= MARKET_LOOK_SECONDS:
             self._market[chain] = (now, read_release_facts(self._store.ch, chain))

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.windows import WINDOWS_BLOCKS
 from streams.blocks.fold import concentration
-from streams.blocks.fold.concentration import WINDOWS_BLOCKS, ConcentrationTable, TableCache, score_blocks
+from streams.blocks.fold.concentration import ConcentrationTable, TableCache, score_blocks
 
 HISTORY_BLOCKS = max(WINDOWS_BLOCKS) - 1
 REAL_BLOCKS = Path(__file__).resolve().parents[2] / "shared" / "data" / "blocks" / "mainnet_664063_946236.parquet"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, NamedTuple, Never
 from urllib.parse import urlsplit
 
@@ -14,8 +14,12 @@ from pydantic_core import from_json
 from counterpoise.clickhouse.client import is_local
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.probe import Probe
 
 _MAX_RETRY_AFTER_SECONDS = 600.0
+
+PROBE_SECONDS = 5.0
+"""The longest that `counterpoise doctor` waits for a server."""
 
 
 class UnauthorisedError(StaleSourceError):
@@ -98,6 +102,20 @@ class BoundedHttp:
     def post(self, payload: object, auth: tuple[str, str] | None) -> Any:
         """POST JSON to the URL itself, and parse the answer whatever its status: JSON-RPC errors come with 500."""
         return self._ask("POST", "", payload, auth)
+
+    def probe(
+        self, name: str, path: str = "", *, method: str = "GET", answers: Container[int] = range(200, 300)
+    ) -> Probe:
+        """Whether the server of source `name` answers `path` with success, or one of `answers`."""
+        try:
+            response = self._client.request(method, path, timeout=PROBE_SECONDS)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            return Probe("problem", f"{name} at {self.shown} does not answer: {reason}")
+        date = response.headers.get("Date", "")
+        if response.is_success or response.status_code in answers:
+            return Probe("ok", f"{name} at {self.shown} answers", date)
+        return Probe("problem", f"{name} at {self.shown} answers HTTP {response.status_code}", date)
 
     def close(self) -> None:
         """Close connections."""

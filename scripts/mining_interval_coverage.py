@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.metrics.hhi_interval import d2_interval
+from counterpoise.windows import WINDOWS_BLOCKS
 from ingest.blocks.sources.simulated import read_figures
 
 MONTHS = ("2021-11", "2022-12", "2024-06", "2025-12")
-WINDOWS_BLOCKS = (144, 1008, 2016, 4320)
 SIMULATIONS = 10_000
 SEED = 20_260_501
 

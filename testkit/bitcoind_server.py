@@ -238,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         node = self.server.node
         node.requests += 1
-        payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
         match node.fault:
             case "unavailable":
                 self._send(503, b"Work queue depth exceeded")
@@ -261,6 +261,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not node.authorised(self.headers.get("Authorization")):
             self._send(401, b"")
             return
+        payload = json.loads(body)
         answer = [node.answer(call) for call in payload] if isinstance(payload, list) else node.answer(payload)
         self._send(200, json.dumps(answer).encode())
 

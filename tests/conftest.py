@@ -167,9 +167,9 @@ def settings(kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path)
 @pytest.fixture
 def migrated(settings: Settings, kafka: RunningKafka, clickhouse: ClickHouseServer) -> Settings:
     """`settings`, with its tables, views and topics made."""
-    from counterpoise.clickhouse.migrations import migrate
     from counterpoise.kafka.topics import ensure_topics
+    from tests.template import make_database
 
-    migrate(clickhouse.target, settings.dataset_of)
+    make_database(clickhouse.target, settings.dataset_of)
     ensure_topics(kafka.bootstrap, settings.dataset)
     return settings

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from alerts.formats import format_value, utc
 from alerts.outbox.jobs import Job, Start
 from alerts.outbox.render import (
     Context,
@@ -19,6 +18,7 @@ from alerts.rules.rule import HeightRule, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
+from counterpoise.formats import TEXT, utc_minute
 
 PAST_BLOCKS = (144, 1008)
 
@@ -26,9 +26,10 @@ PAST_BLOCKS = (144, 1008)
 class Renderer:
     """Renders with one connection: not safe to share between threads."""
 
-    def __init__(self, store: AlertStore, rules: Iterable[Rule], dataset: str) -> None:
+    def __init__(self, store: AlertStore, rules: Sequence[Rule], dataset: str) -> None:
         self._store = store
-        self._rules: Mapping[str, Rule] = {rule.id: rule for rule in rules}
+        self._rules: Mapping[tuple[str, str], Rule] = {(rule.id, rule.rule_hash): rule for rule in rules}
+        self._by_chain: Mapping[tuple[str, str], Rule] = {(rule.id, rule.chain): rule for rule in rules}
         self._dataset = dataset
 
     def render(self, job: Job, told: Sequence[AlertTransition]) -> Message:
@@ -46,8 +47,7 @@ class Renderer:
 
     def _rule_of(self, transition: AlertTransition) -> Rule | None:
         """The rule as the alert knew it; None where it is gone or says something else now."""
-        rule = self._rules.get(transition.rule_id)
-        return rule if rule is not None and rule.rule_hash == transition.rule_hash else None
+        return self._rules.get((transition.rule_id, transition.rule_hash))
 
     def _context(self, transition: AlertTransition, fired: AlertTransition | None) -> Context:
         rule = self._rule_of(transition)
@@ -64,7 +64,7 @@ class Renderer:
         return Context(
             title=rule.name if rule else transition.rule_id,
             condition=rule.condition() if rule else "a rule that is gone or says something else now",
-            advice=rule.advice.replace("RULE", rule.id) if rule else "",
+            advice=rule.next_step() if rule else "",
             dataset=self._dataset,
             share=transition.value_high is not None,
             tip_height=tip,
@@ -83,7 +83,7 @@ class Renderer:
         if series is None or not len(series):
             return ""
         reading = rule.reading(series, 0)
-        return f"now {format_value(reading.value, reading.unit)} at height {tip[0] if tip else 0}"
+        return f"now {TEXT.value(reading.value, reading.unit)} at height {tip[0] if tip else 0}"
 
     def _at(self, rule: HeightRule, attribution_id: str, height: int) -> WindowCounts:
         return self._store.series(rule.chain, attribution_id, rule.view, rule.window_blocks, low=height, high=height)
@@ -92,21 +92,21 @@ class Renderer:
         readings: list[tuple[str, str]] = []
         attribution_id = self._store.attribution_id(start.chain)
         for rule_id in start.rule_ids:
-            rule = self._rules.get(rule_id)
+            rule = self._by_chain.get((rule_id, start.chain))
             if not isinstance(rule, HeightRule) or attribution_id is None:
                 continue
             series = self._at(rule, attribution_id, start.height)
             if len(series) and int(series.n[0]):
                 reading = rule.reading(series, 0)
-                readings.append((rule.name, f"{format_value(reading.value, reading.unit)} ({rule.condition()})"))
-        others = sum(rule.enabled and not isinstance(rule, HeightRule) for rule in self._rules.values())
+                readings.append((rule.name, f"{TEXT.value(reading.value, reading.unit)} ({rule.condition()})"))
+        others = len({r.id for r in self._rules.values() if r.enabled and not isinstance(r, HeightRule)})
         return start_message(
             readings,
             self._open_at(start),
             others=others,
             dataset=self._dataset,
             height=start.height,
-            at=utc(start.time),
+            at=utc_minute(start.time),
         )
 
     def _open_at(self, start: Start) -> list[AlertTransition]:
@@ -114,6 +114,8 @@ class Renderer:
         latest: dict[str, AlertTransition] = {}
         for row in self._store.transitions():
             height = row.evidence.height
-            if row.rule_id in start.rule_ids and height is not None and height <= start.height:
+            if row.rule_id not in start.rule_ids or row.evidence.chain != start.chain:
+                continue
+            if height is not None and height <= start.height:
                 latest[row.alert_id] = row
         return [row for row in latest.values() if row.state in OPEN_STATES]

@@ -25,18 +25,19 @@ from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.crash_points import crash_point
+from counterpoise.runtime.retry import Backoff, RetryPolicy
+from counterpoise.spans import DAY_SECONDS
 
 log = structlog.get_logger(__name__)
 
-WEEK_SECONDS: Final = 7 * 86_400
+WEEK_SECONDS: Final = 7 * DAY_SECONDS
 MESSAGE_INTERVAL_SECONDS: Final = 1.0
 LOOK_BACK_SECONDS: Final = 3_600.0
 """A look-up starts this long before a transition was recorded: more than two clocks differ."""
 
 MUTED: Final = "muted"
 
-_FIRST_WAIT_SECONDS: Final = 1.0
-_LONGEST_WAIT_SECONDS: Final = 60.0
+_DELIVERY_RETRY: Final = RetryPolicy(1.0, 60.0, jitter=0.0)
 
 
 class SupersededError(Exception):
@@ -71,7 +72,7 @@ class Outbox:
         self._queued: set[JobKey] = set()
         self._unwritten: Delivery | None = None
         self._not_before = float("-inf")
-        self._wait_seconds = _FIRST_WAIT_SECONDS
+        self._backoff = Backoff(_DELIVERY_RETRY)
         self.trouble: str | None = None
         """Why nothing can be sent just now; None where all is well."""
 
@@ -247,7 +248,7 @@ class Outbox:
         self._jobs.popleft()
         self._queued.discard(job.key)
         self.trouble = None
-        self._wait_seconds = _FIRST_WAIT_SECONDS
+        self._backoff.reset()
         if status == "sent":
             self._on_success(delivery.updated_at)
         self._write(delivery)
@@ -262,8 +263,8 @@ class Outbox:
             job = self._jobs[0]
             self._jobs[0] = replace(job, tries=job.tries + 1, inherited=job.inherited or ambiguous)
         asked = getattr(error, "retry_after_seconds", None)
-        self._not_before = self._clock.monotonic() + (asked or self._wait_seconds)
-        self._wait_seconds = min(_LONGEST_WAIT_SECONDS, 2 * self._wait_seconds)
+        wait_seconds = self._backoff.next_seconds()
+        self._not_before = self._clock.monotonic() + (asked or wait_seconds)
         if self.trouble is None:
             log.warning("cannot deliver", receiver=self._notifier.name, reason=reason, waiting=len(self._jobs))
         self.trouble = reason

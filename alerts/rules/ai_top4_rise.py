@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.formats import utc_day
 from alerts.rules.newness import ROUNDING, is_news
 from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, gone
 from alerts.signals.release_facts import YearChange
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
+from counterpoise.formats import TEXT, utc_day
 
 
 class AiTop4RiseRule(TimerRule):
@@ -27,6 +27,8 @@ class AiTop4RiseRule(TimerRule):
         "in `releases` first: a source that counts differently moves shares too."
     )
 
+    OF_A_CHAIN: ClassVar[bool] = False
+
     type: Literal["ai_top4_rise"] = "ai_top4_rise"
     series: Slug = Field(default="epoch-ai-compute-owners", description="a series of owners")
     list_id: Annotated[str, Field(strict=True, max_length=64)] = Field(
@@ -35,7 +37,9 @@ class AiTop4RiseRule(TimerRule):
     points: Share = Field(default=0.05, description=SHARE_WANTED)
 
     def condition(self) -> str:
-        return f"top-4 share of {self.series} up {100 * self.points:g} points in a year, of all and of the named"
+        return (
+            f"top-4 share of {self.series} up {TEXT.points_line(self.points)} points in a year, of all and of the named"
+        )
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         mine = [one for one in facts.market.top4 if one.series == self.series]
@@ -48,12 +52,12 @@ class AiTop4RiseRule(TimerRule):
         risen = all(rise >= self.points - ROUNDING for rise in rises)
         key = named.published_at
         active = risen and (open_key is not None or is_news(facts, self.series, key))
-        points = f"{100 * self.points:g} points"
+        points = f"{TEXT.points_line(self.points)} points"
         verdict = f"{points} or more on both" if risen else f"less than {points} on one of them or both"
         said = (
             f"The four largest of {self.series} ({named.layer}) hold {_share(everything)} of all at {named.period_end}, "
-            f"{100 * rises[1]:+.1f} points since {named.base_period_end}, and {_share(named)} of what has a named owner, "
-            f"{100 * rises[0]:+.1f} points: {verdict}. Published {utc_day(key)}."
+            f"{TEXT.points(rises[1])} points since {named.base_period_end}, and {_share(named)} of what has a named owner, "
+            f"{TEXT.points(rises[0])} points: {verdict}. Published {utc_day(key)}."
         )
         sql = (
             "SELECT n.treatment AS treatment, n.period_end AS period_end, n.top4 AS share, b.period_end "  # noqa: S608
@@ -67,5 +71,5 @@ class AiTop4RiseRule(TimerRule):
 
 
 def _share(one: YearChange) -> str:
-    sure = "" if one.low is None or one.high is None else f" (95 % {100 * one.low:.1f} % to {100 * one.high:.1f} %)"
-    return f"{100 * one.now:.1f} %{sure}"
+    sure = "" if one.low is None or one.high is None else f" (95 % {TEXT.share_range(one.low, one.high)})"
+    return f"{TEXT.share(one.now)}{sure}"

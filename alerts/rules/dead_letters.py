@@ -6,8 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.rules.rule import DURATION_WANTED, DurationSeconds, Finding, TimerRule, format_duration
+from alerts.rules.rule import DURATION_WANTED, DurationSeconds, Finding, TimerRule
 from alerts.signals.timer_facts import TimerFacts
+from counterpoise.spans import exact_span
 
 
 class DeadLettersRule(TimerRule):
@@ -21,20 +22,20 @@ class DeadLettersRule(TimerRule):
         "mended, `counterpoise dlq replay ID` sends it again."
     )
 
+    OF_A_CHAIN: ClassVar[bool] = False
+
     type: Literal["dead_letters"] = "dead_letters"
     more_than: int = Field(default=0, strict=True, ge=0, le=1_000_000, description="a whole number, 0…1000000")
     within: DurationSeconds = Field(default=3_600, description=DURATION_WANTED)
 
     def condition(self) -> str:
-        return f"more than {self.more_than} dead letters within {format_duration(self.within)}"
+        return f"more than {self.more_than} dead letters within {exact_span(self.within)}"
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         if open_key is not None:
             last = max((second for second, _ in facts.letters), default=open_key)
             if facts.now - last > self.within:
-                return Finding(
-                    False, open_key, last + self.within, f"No dead letter for {format_duration(self.within)}."
-                )
+                return Finding(False, open_key, last + self.within, f"No dead letter for {exact_span(self.within)}.")
             return Finding(True, open_key, open_key, "")
         recent = [(second, count) for second, count in facts.letters if facts.now - second <= self.within]
         total = 0
@@ -42,7 +43,9 @@ class DeadLettersRule(TimerRule):
             total += count
             if total > self.more_than:
                 letters = "dead letter" if total == 1 else "dead letters"
-                said = f"{total} {letters} within {format_duration(self.within)}: `counterpoise dlq list` shows what was wrong."
+                said = (
+                    f"{total} {letters} within {exact_span(self.within)}: `counterpoise dlq list` shows what was wrong."
+                )
                 sql = (
                     "SELECT reason, count() FROM dead_letters "  # noqa: S608
                     f"WHERE seen_at >= toDateTime64({recent[0][0]}, 3, 'UTC') GROUP BY reason"

@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.formats import utc_day
 from alerts.rules.newness import ROUNDING, is_news
 from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, gone
 from alerts.signals.release_facts import YearChange
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
+from counterpoise.formats import TEXT, utc_day
 
 
 class EdgeShareFallRule(TimerRule):
@@ -27,6 +27,8 @@ class EdgeShareFallRule(TimerRule):
         "that left the source lowers the share too."
     )
 
+    OF_A_CHAIN: ClassVar[bool] = False
+
     type: Literal["edge_share_fall"] = "edge_share_fall"
     series: Slug = Field(default="pypi-edge-share", description="a series with an edge share")
     list_id: Annotated[str, Field(strict=True, max_length=64)] = Field(
@@ -36,7 +38,7 @@ class EdgeShareFallRule(TimerRule):
 
     def condition(self) -> str:
         by = f"list {self.list_id}" if self.list_id else "every list"
-        return f"edge share of {self.series} down {100 * self.fall:g} % in a year, by {by}"
+        return f"edge share of {self.series} down {TEXT.share(self.fall, None)} in a year, by {by}"
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         changes = [one for one in facts.market.edge if one.series == self.series]
@@ -47,7 +49,7 @@ class EdgeShareFallRule(TimerRule):
         fallen = all(one.now / one.then <= 1 - self.fall + ROUNDING for one in deciding)
         key = first.published_at
         active = fallen and (open_key is not None or is_news(facts, self.series, key))
-        verdict = f"{100 * self.fall:g} % or more by {'every list' if not self.list_id else self.list_id}"
+        verdict = f"{TEXT.share(self.fall, None)} or more by {'every list' if not self.list_id else self.list_id}"
         said = (
             f"Edge share of {self.series} ({first.layer}), {first.base_period_end} to {first.period_end}: "
             f"{'; '.join(_told(one) for one in changes)}. Down {verdict}: {'yes' if fallen else 'no'}. Published "
@@ -70,6 +72,6 @@ class EdgeShareFallRule(TimerRule):
 def _told(one: YearChange) -> str:
     bounds = ""
     if one.low is not None and one.high is not None:
-        bounds = f" (unknown and missing counted against and for: {100 * one.low:.2f} % to {100 * one.high:.2f} %)"
-    change = f"{100 * (one.now / one.then - 1):+.0f} %"
-    return f"by list {one.list_id} {100 * one.then:.2f} % to {100 * one.now:.2f} %, {change}{bounds}"
+        bounds = f" (unknown and missing counted against and for: {TEXT.share_range(one.low, one.high, 2)})"
+    change = f"{TEXT.points(one.now / one.then - 1, 0)} %"
+    return f"by list {one.list_id} {TEXT.share_range(one.then, one.now, 2)}, {change}{bounds}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from alerts.signals.timer_facts import TimerFacts
+from counterpoise.spans import DAY_SECONDS
 
-DAY_SECONDS = 86_400
 CADENCES = 2
 
 ROUNDING = 1e-9

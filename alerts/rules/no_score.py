@@ -6,8 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.rules.rule import DURATION_WANTED, DurationSeconds, Finding, TimerRule, format_duration
+from alerts.rules.rule import DURATION_WANTED, DurationSeconds, Finding, TimerRule
 from alerts.signals.timer_facts import TimerFacts
+from counterpoise.spans import exact_span
 
 
 class NoScoreRule(TimerRule):
@@ -22,7 +23,7 @@ class NoScoreRule(TimerRule):
     after: DurationSeconds = Field(default=600, description=DURATION_WANTED)
 
     def condition(self) -> str:
-        return f"a block without a score for {format_duration(self.after)}"
+        return f"a block without a score for {exact_span(self.after)}"
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         scored = facts.scored_height if facts.scored_height is not None else -1
@@ -36,7 +37,5 @@ class NoScoreRule(TimerRule):
             f"SELECT max(height) AS stored, (SELECT max(height) FROM latest_concentration WHERE chain = '{facts.chain}') AS scored "  # noqa: S608
             f"FROM blocks WHERE chain = '{facts.chain}'"
         )
-        said = (
-            f"Block {scored + 1} on {facts.chain} is stored but not scored for more than {format_duration(self.after)}."
-        )
+        said = f"Block {scored + 1} on {facts.chain} is stored but not scored for more than {exact_span(self.after)}."
         return Finding(waited > self.after, scored + 1, since + self.after, said, waited, float(self.after), sql)

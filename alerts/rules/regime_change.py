@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.formats import utc_day
 from alerts.rules.newness import is_news
 from alerts.rules.rule import Finding, TimerRule, gone
 from alerts.signals.release_facts import NO_CALL, PairRegime, Point
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
+from counterpoise.formats import TEXT, utc_day
 
 
 class RegimeChangeRule(TimerRule):
@@ -76,8 +76,8 @@ class RegimeChangeRule(TimerRule):
         score = pair.score
         said = (
             f"{self._sides(pair)}: {_SAID[call.regime]} over the year to {score.day}, before: {before}. All residual "
-            f"treatments and both error models agree. AI has {score.l_min:+.2f} to {score.l_max:+.2f} doublings of "
-            f"mining's effective owners, by treatment (95 % {score.low:+.2f} to {score.high:+.2f}); the gap: "
+            f"treatments and both error models agree. AI has {TEXT.doublings_range(score.l_min, score.l_max)} doublings of "
+            f"mining's effective owners, by treatment (95 % {TEXT.doublings_range(score.low, score.high)}); the gap: "
             f"{score.gap.replace('_', ' ')}. Release of {score.period_end}, published {utc_day(score.published_at)}; tip "
             f"{score.tip_height}."
         )

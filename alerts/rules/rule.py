@@ -4,46 +4,48 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from abc import abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from alerts.signals.levels import LevelArray
 from alerts.signals.timer_facts import TimerFacts
 from alerts.signals.window_counts import WindowCounts
+from counterpoise.chain.chain_registry import BITCOIN, CHAINS, known_chains
 from counterpoise.contracts.base import Slug
+from counterpoise.spans import DAY_SECONDS, parse_span
+from counterpoise.windows import USUAL_WINDOW_BLOCKS, WINDOWS_BLOCKS
+
+WINDOWS_TEXT = ", ".join(str(window) for window in WINDOWS_BLOCKS)
 
 MAX_DECIMALS = 6
-_DURATION = re.compile(r"(\d{1,6})\s?(s|m|h|d)")
-_SECONDS_OF = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+MAX_DURATION_SECONDS = 366 * DAY_SECONDS
+
+ALL_CHAINS: Final = "all"
+"""In place of a chain's name: the rule stands for one rule on each known chain."""
 
 
 def parse_duration(value: object) -> int:
     """Seconds in `90s`, `10m`, `2h`, `7d`; ValueError for anything else, zero and more than a year among it."""
-    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    seconds = int(found[1]) * _SECONDS_OF[found[2]] if found else 0
-    if not 1 <= seconds <= 366 * 86_400:
+    seconds = parse_span(value) if isinstance(value, str) else 0
+    if not 1 <= seconds <= MAX_DURATION_SECONDS:
         raise ValueError("not a duration")
     return seconds
-
-
-def format_duration(seconds: float) -> str:
-    """The shortest exact form: 7200 → `2 h`, 90 → `90 s`, 604800 → `7 d`."""
-    whole = int(seconds)
-    for unit in ("d", "h", "m"):
-        if whole and whole % _SECONDS_OF[unit] == 0:
-            return f"{whole // _SECONDS_OF[unit]} {'min' if unit == 'm' else unit}"
-    return f"{whole} s"
 
 
 def _share(value: object) -> object:
     if isinstance(value, float) and round(value, MAX_DECIMALS) != value:
         raise ValueError("too many decimals")
     return value
+
+
+def _known_chain(name: str) -> str:
+    if name != ALL_CHAINS and name not in CHAINS:
+        raise ValueError("not a known chain")
+    return name
 
 
 Share = Annotated[
@@ -72,12 +74,17 @@ class Rule(BaseModel):
     advice: ClassVar[str] = ""
     """Where the person who is told looks first: a line or two of Slack's mrkdwn."""
 
+    OF_A_CHAIN: ClassVar[bool] = True
+    """Whether what it judges differs from chain to chain; where not, `all` means one rule and not one for each."""
+
     id: Slug = Field(description="a name of 1…64 lower-case letters, digits, dots, dashes and underscores")
     enabled: bool = Field(default=True, strict=True, description="true or false")
     title: Annotated[str, Field(strict=True, min_length=1, max_length=120)] = Field(
         default="-", description="a line of 1…120 characters"
     )
-    chain: Slug = Field(default="bitcoin", description="a chain's name in lower case, such as bitcoin")
+    chain: Annotated[Slug, AfterValidator(_known_chain)] = Field(
+        default=BITCOIN.name, description=f"one of {known_chains()}, or {ALL_CHAINS}"
+    )
 
     @property
     def rule_hash(self) -> str:
@@ -90,6 +97,22 @@ class Rule(BaseModel):
     def name(self) -> str:
         """The title, or the id where there is none."""
         return self.id if self.title == "-" else self.title
+
+    def next_step(self) -> str:
+        """`advice`, with the rule's own id in it."""
+        return self.advice.replace("RULE", self.id)
+
+    def on_chain(self, chain: str) -> Self:
+        """This rule on a chain of its own; it hashes as if the chain's name had been written."""
+        return self.model_copy(update={"chain": chain})
+
+    def per_chain(self) -> tuple[Self, ...]:
+        """The rules that are judged: itself, or where it names all chains, one for each, with the chain in the title."""
+        if self.chain != ALL_CHAINS:
+            return (self,)
+        if not self.OF_A_CHAIN:
+            return (self.on_chain(BITCOIN.name),)
+        return tuple(self.on_chain(name).model_copy(update={"title": f"{self.name} ({name})"}) for name in CHAINS)
 
     def mistake(self) -> tuple[str, object, str] | None:
         """(field, value, what was expected) where fields do not fit together; None where all is well."""
@@ -119,15 +142,13 @@ class HeightRule(Rule):
     view: Annotated[str, Field(strict=True, pattern="^(raw|entity)$")] = Field(
         default="raw", description="raw or entity"
     )
-    window_blocks: int = Field(default=1008, strict=True, description="one of 144, 1008, 2016, 4320")
+    window_blocks: int = Field(default=USUAL_WINDOW_BLOCKS, strict=True, description=f"one of {WINDOWS_TEXT}")
     k: int = Field(default=4, strict=True, ge=1, le=6, description="a whole number, 1…6")
     for_blocks: int = Field(default=36, strict=True, ge=0, le=100_000, description="a whole number of blocks, 0…100000")
 
-    WINDOWS: ClassVar[tuple[int, ...]] = (144, 1008, 2016, 4320)
-
     def mistake(self) -> tuple[str, object, str] | None:
-        if self.window_blocks not in self.WINDOWS:
-            return "window_blocks", self.window_blocks, "one of 144, 1008, 2016, 4320"
+        if self.window_blocks not in WINDOWS_BLOCKS:
+            return "window_blocks", self.window_blocks, f"one of {WINDOWS_TEXT}"
         return None
 
     @abstractmethod

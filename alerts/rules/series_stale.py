@@ -6,11 +6,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.formats import utc_day
-from alerts.rules.newness import DAY_SECONDS
 from alerts.rules.rule import Finding, TimerRule, gone
 from alerts.signals.release_facts import Freshness
 from alerts.signals.timer_facts import TimerFacts
+from counterpoise.formats import utc_day
+from counterpoise.spans import DAY_SECONDS
 
 
 class SeriesStaleRule(TimerRule):
@@ -25,6 +25,8 @@ class SeriesStaleRule(TimerRule):
         "the source not publish any more? docs/market-sources.md. Scores that rest on the series go on with intervals "
         "that widen."
     )
+
+    OF_A_CHAIN: ClassVar[bool] = False
 
     type: Literal["series_stale"] = "series_stale"
     series: Annotated[str, Field(strict=True, max_length=64)] = Field(

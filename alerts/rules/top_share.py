@@ -9,6 +9,7 @@ from pydantic import Field
 from alerts.rules.rule import SHARE_WANTED, HeightRule, Reading, Share, exact
 from alerts.signals.levels import LevelArray, levels
 from alerts.signals.window_counts import WindowCounts
+from counterpoise.formats import TEXT
 from counterpoise.metrics.beta_table import top_share_posterior
 
 
@@ -36,8 +37,8 @@ class TopShareRule(HeightRule):
     def condition(self) -> str:
         hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
         return (
-            f"top-{self.k} share of {self.window_blocks} blocks ({self.view}) over {100 * self.above:g} %{hold}, "
-            f"clear below {100 * self.clear_below:g} %"
+            f"top-{self.k} share of {self.window_blocks} blocks ({self.view}) over {TEXT.share(self.above, None)}{hold}, "
+            f"clear below {TEXT.share(self.clear_below, None)}"
         )
 
     def levels(self, series: WindowCounts) -> LevelArray:

@@ -12,6 +12,7 @@ from pydantic import Field
 from alerts.rules.rule import SHARE_WANTED, HeightRule, Reading, Share
 from alerts.signals.levels import LevelArray, levels
 from alerts.signals.window_counts import WindowCounts
+from counterpoise.formats import TEXT
 from counterpoise.metrics.beta_table import BetaTable, top_share_posterior
 
 
@@ -45,8 +46,8 @@ class TopShareProbabilityRule(HeightRule):
     def condition(self) -> str:
         hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
         return (
-            f"P(top-{self.k} share of {self.window_blocks} blocks ({self.view}) > {100 * self.line:g} %) over {self.above:g}{hold}, "
-            f"clear below {self.clear_below:g}"
+            f"P(top-{self.k} share of {self.window_blocks} blocks ({self.view}) > {TEXT.share(self.line, None)}) "
+            f"over {self.above:g}{hold}, clear below {self.clear_below:g}"
         )
 
     def probabilities(self, series: WindowCounts) -> NDArray[np.float64]:

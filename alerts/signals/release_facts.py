@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from counterpoise.spans import DAY_SECONDS
+
 NO_CALL = "no_call"
 CALLS = ("diverging", "converging", "both_concentrating", "both_dispersing")
-
-_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Point:
     @staticmethod
     def at_of(key: int) -> int:
         """The time in a key."""
-        return key - key % _DAY_SECONDS
+        return key - key % DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from alerts.signals.window_counts import WindowCounts
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.rows.alert_events import alert_event_columns
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from counterpoise.windows import LEADERS, ONE_SERIES
 
 ALL_RULES: Final = "*"
 """The name under which a mute holds for every rule."""
@@ -22,7 +23,7 @@ ALL_RULES: Final = "*"
 LEADER: Final = "_leader"
 """The row of alert_state_log in which the alerter at work says that it is."""
 
-_COUNTS = ", ".join(f"c{i}, l{i}" for i in range(1, 7))
+_COUNTS = ", ".join(f"c{i}, l{i}" for i in range(1, LEADERS + 1))
 _SERIES = f"""
 SELECT height, lower(hex(tip_hash)) AS tip, toUnixTimestamp(time) AS seconds, n, unknown, window_full, pools_seen, {_COUNTS},
   p_top4_above_75
@@ -32,7 +33,7 @@ WHERE attribution_id = {{attribution_id:String}} AND chain = {{chain:String}} AN
 ORDER BY height
 """  # noqa: S608
 
-_SERIES_KEY = "attribution_id = {id:String} AND chain = {chain:String} AND view = 'raw' AND window_blocks = 144"
+_SERIES_KEY = f"attribution_id = {{id:String}} AND chain = {{chain:String}} AND {ONE_SERIES}"
 _TIP = (
     f"SELECT height, toUnixTimestamp(time), lower(hex(tip_hash)) FROM concentration_log FINAL WHERE {_SERIES_KEY} "  # noqa: S608
     "AND height >= {low:Int64} ORDER BY height DESC LIMIT 1"
@@ -111,7 +112,7 @@ class AlertStore:
         heights = np.asarray(found["height"], np.int64)
         if not len(heights):
             return empty_window_counts(names)
-        codes = np.stack([np.asarray(found[f"l{i}"], np.int64) for i in range(1, 7)], axis=1)
+        codes = np.stack([np.asarray(found[f"l{i}"], np.int64) for i in range(1, LEADERS + 1)], axis=1)
         if int(codes.max()) >= len(names):  # a name that came after we read them
             self._names.pop((attribution_id, view), None)
             names = self.names(attribution_id, view)
@@ -123,7 +124,7 @@ class AlertStore:
             unknown=np.asarray(found["unknown"], np.int64),
             window_full=np.asarray(found["window_full"], np.bool_),
             pools_seen=np.asarray(found["pools_seen"], np.int64),
-            counts=np.stack([np.asarray(found[f"c{i}"], np.int64) for i in range(1, 7)], axis=1),
+            counts=np.stack([np.asarray(found[f"c{i}"], np.int64) for i in range(1, LEADERS + 1)], axis=1),
             p_top4_above_75=np.asarray(found["p_top4_above_75"], np.float64),
             leaders=codes,
             names=names,

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from counterpoise.contracts.base import Contract, Height, Slug
+from counterpoise.windows import View
 
 PAIR_KIND = "pair"
 """The kind of an envelope of PairEvents."""
@@ -26,7 +27,7 @@ class PairEvent(Contract):
     series: Slug
     list_id: Slug
     chain: Slug
-    view: Literal["raw", "entity"]
+    view: View
     window_blocks: Annotated[int, Field(ge=1, le=0xFFFF)]
     cause: Literal["release", "blocks"]
     from_height: Height | None = None

@@ -7,16 +7,16 @@ the fork and reads the heights between from ClickHouse, which holds them before 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from counterpoise.contracts.base import Contract, Hash256, Height, Slug, UnixMillis, UnixSeconds
+from counterpoise.windows import LEADERS, View
 
 SCORE_KIND = "score"
 """The kind of an envelope of ScoreEvents."""
 
-View = Literal["raw", "entity"]
 Count = Annotated[int, Field(ge=0, le=0xFFFF)]
 
 
@@ -32,7 +32,7 @@ class WindowScore(Contract):
     n: Count
     unknown: Count
     pools_seen: Count
-    leaders: Annotated[tuple[tuple[str, int], ...], Field(max_length=6, strict=False)]
+    leaders: Annotated[tuple[tuple[str, int], ...], Field(max_length=LEADERS, strict=False)]
     p_top4_above_75: Annotated[float, Field(ge=0, le=1)] | None = None
 
 

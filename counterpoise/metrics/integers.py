@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 
 from counterpoise.metrics.counts import MAX_BLOCKS, FloatArray, IntArray
 from counterpoise.metrics.nakamoto import HALF, ONE_THIRD, nakamoto_of_ordered
-
-LEADERS = 6
-"""How many of the largest pools a row names."""
+from counterpoise.windows import LEADERS
 
 _CODE_LIMIT = 0xFFFF
 _FIXED_POINT_BITS = 46

@@ -38,9 +38,9 @@ def list_alerts(
     as_json: JsonOption = False,
 ) -> None:
     """List open alerts: firing, and those that are pending or possible and told to nobody yet."""
-    from alerts.formats import utc
     from alerts.store.alert_store import ALL_RULES
     from counterpoise.contracts.alerts import OPEN_STATES
+    from counterpoise.formats import utc_minute
 
     with _reader() as store:
         latest: dict[str, AlertTransition] = {}
@@ -61,7 +61,7 @@ def list_alerts(
                 row.alert_id,
                 row.rule_id + (" (muted)" if row.rule_id in muted or ALL_RULES in muted else ""),
                 row.state,
-                utc(row.event_time),
+                utc_minute(row.event_time),
                 "–" if row.value is None else f"{row.value:.4g}",
                 row.summary,
             )
@@ -75,7 +75,7 @@ def show_alert(
     alert: Annotated[str, typer.Argument(help="The alert's id, or its first characters.")], as_json: JsonOption = False
 ) -> None:
     """Show every step of an alert, what was sent, and the SQL that gives its value again."""
-    from alerts.formats import utc
+    from counterpoise.formats import utc_minute
 
     with _reader() as store:
         ids = sorted({row.alert_id for row in store.transitions() if row.alert_id.startswith(alert)})
@@ -99,7 +99,7 @@ def show_alert(
                 str(row.sequence),
                 row.state,
                 row.reason,
-                utc(row.event_time),
+                utc_minute(row.event_time),
                 "–" if row.evidence.height is None else str(row.evidence.height),
                 row.summary,
                 ", ".join(f"{d.receiver} {d.action}: {d.status}" for d in deliveries if d.sequence == row.sequence),
@@ -138,18 +138,15 @@ def show_rules(
 def send_test() -> None:
     """Send a test message to where alerts go, and check the token, its scopes and the channel."""
     from alerts.outbox.receivers.receivers import choose_receiver, make_receiver
-    from alerts.outbox.receivers.slack import SlackReceiver
     from alerts.outbox.render import check_message
     from counterpoise.settings.model import Settings
 
     settings = Settings.load()
     notifier = make_receiver(settings, sys.stdout)
     try:
-        if isinstance(notifier, SlackReceiver):
-            who = notifier.check()
-            Console().print(
-                f"Slack knows us as {who}; the history of channel {notifier.channel} can be read.", markup=False
-            )
+        access = notifier.check()
+        if access is not None:
+            Console().print(access, markup=False)
         notifier.post(check_message(settings.dataset), f"test:{SystemClock().now():.6f}", thread=None)
     except (ConfigError, RetryableError):
         raise
@@ -164,8 +161,9 @@ def mute(
     duration: Annotated[str, typer.Option("--for", help="How long: 90s, 30m, 2h or 7d.")] = "2h",
 ) -> None:
     """Record a rule's transitions without telling anybody, for a while. What happens meanwhile is not told later."""
-    from alerts.formats import utc
-    from alerts.rules.rule import format_duration, parse_duration
+    from alerts.rules.rule import parse_duration
+    from counterpoise.formats import utc_minute
+    from counterpoise.spans import exact_span
 
     try:
         seconds = parse_duration(duration)
@@ -173,7 +171,7 @@ def mute(
         raise ConfigError(f"--for is {duration!r}, expected a duration such as 30m, 2h or 7d, up to 366d") from None
     now = SystemClock().now()
     _write_mute(rule, now + seconds, now)
-    Console().print(f"{rule} is muted for {format_duration(seconds)}, until {utc(now + seconds)} UTC.", markup=False)
+    Console().print(f"{rule} is muted for {exact_span(seconds)}, until {utc_minute(now + seconds)} UTC.", markup=False)
 
 
 @alerts_app.command("unmute")

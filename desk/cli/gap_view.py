@@ -10,11 +10,12 @@ from rich.table import Table
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.errors import RetryableError
+from counterpoise.formats import NO_BREAK, TERMINAL
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
+from counterpoise.windows import VIEWS
 from desk.report.edge_sentence import edge_sentence
-from desk.report.formats import NO_BREAK
 from desk.report.gap_sentence import sentence, year_ends
 from desk.report.gather import EDGE_SERIES, GAP_SERIES, edge_points, gap_rows
 from ingest.releases.demo_figures import publish, read_market_figures
@@ -24,7 +25,10 @@ POLL_SECONDS: Final = 0.2
 
 _SCORED: Final = """
 SELECT
-    (SELECT count() FROM latest_asymmetry WHERE series = {gap:String} AND view = 'entity' AND knowledge = 'latest') AS at_the_tip,
+    (SELECT uniqExact(view) FROM latest_asymmetry
+     WHERE series = {gap:String} AND knowledge = 'latest' AND period_end = {last:Date}) AS views,
+    (SELECT count() FROM asymmetry
+     WHERE series = {gap:String} AND knowledge = 'latest' AND day >= {last:Date} AND period_end < {last:Date}) AS behind,
     (SELECT uniqExact(period_end) FROM edge_share WHERE series = {edge:String}) AS snapshots
 """
 
@@ -36,12 +40,15 @@ def add_market_figures(settings: Settings) -> None:
     """
     releases = read_market_figures()
     snapshots = sum(release.head.series == EDGE_SERIES for release in releases)
+    # The releases may be scored in several steps, and each step one view at a time: the last release in both views is the end.
+    last = max(release.head.period_end for release in releases if release.head.series == GAP_SERIES)
+    names = {"gap": GAP_SERIES, "edge": EDGE_SERIES, "last": last}
     publish(settings, releases)
     deadline = time.monotonic() + PATIENCE_SECONDS
     with connect(clickhouse_target(settings), settings.dataset) as clickhouse:
         while True:
-            [(at_the_tip, scored)] = clickhouse.query(_SCORED, {"gap": GAP_SERIES, "edge": EDGE_SERIES})
-            if at_the_tip and scored == snapshots:
+            [(views, behind, scored)] = clickhouse.query(_SCORED, names)
+            if views == len(VIEWS) and not behind and scored == snapshots:
                 return
             if time.monotonic() > deadline:
                 raise RetryableError(
@@ -81,10 +88,10 @@ def show_gap(console: Console, clickhouse: ClickHouse, chain: str) -> None:
     for row in rows:
         table.add_row(
             str(row.day.year),
-            f"{row.ai_dropped:.1f}/{row.ai_one_owner:.1f}/{row.ai_spread:.1f}",
-            f"{row.pools:.1f} ({row.pools_low:.1f} to {row.pools_high:.1f})",
-            f"{row.l_dropped:+.2f}/{row.l_one_owner:+.2f}/{row.l_spread:+.2f}",
-            f"{row.low:+.2f} to {row.high:+.2f}",
+            "/".join(TERMINAL.number(owners, 1) for owners in (row.ai_dropped, row.ai_one_owner, row.ai_spread)),
+            f"{TERMINAL.number(row.pools, 1)} ({TERMINAL.number(row.pools_low, 1)} to {TERMINAL.number(row.pools_high, 1)})",
+            "/".join(TERMINAL.doublings(gap) for gap in (row.l_dropped, row.l_one_owner, row.l_spread)),
+            f"{TERMINAL.doublings_range(row.low, row.high)}",
             row.level.replace("_", " "),
         )
     console.print(table)

@@ -15,8 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.formats import TERMINAL
+from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS
 
-WINDOW_BLOCKS = 1008
 BAR_CELLS = 32
 PLAIN_STEPS = 25
 """Without a terminal, one line is printed every so many parts of the way."""
@@ -25,7 +26,7 @@ _LATEST = """
     SELECT height, time, n, unknown, top4_share, top4_share_low, top4_share_high, hhi_10000, effective_pools_d2, nakamoto_half,
            p_top4_above_75, leaders
     FROM latest_concentration
-    WHERE view = 'raw' AND window_blocks = {window:UInt16}
+    WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16}
 """
 
 _EVENTS = """
@@ -76,19 +77,19 @@ class AlertLine:
         word = {"firing": "FIRING", "resolved": "CLEARED", "retracted": "RETRACTED"}[self.state]
         line = Text.assemble((f"{self.time:%Y-%m-%d %H:%M}", "dim"), "  ", (f"{word:<9}", style), f" {self.rule_id}")
         if self.value is not None:
-            line.append(f"  {self.value:.2%}")
+            line.append(f"  {TERMINAL.share(self.value, 2)}")
             if self.low is not None and self.high is not None:
-                line.append(f" [{self.low:.1%}, {self.high:.1%}]", "dim")
+                line.append(f" [{TERMINAL.share(self.low)}, {TERMINAL.share(self.high)}]", "dim")
             if self.threshold is not None and self.state == "firing":
-                line.append(f"  line {self.threshold:.0%}")
+                line.append(f"  line {TERMINAL.share(self.threshold, 0)}")
         if self.height is not None:
             line.append(f"  height {self.height}", "dim")
         return line
 
 
-def latest_moment(clickhouse: ClickHouse) -> LineMoment | None:
-    """The newest window of WINDOW_BLOCKS, or None before the first score."""
-    rows = clickhouse.query(_LATEST, {"window": WINDOW_BLOCKS})
+def latest_moment(clickhouse: ClickHouse, chain: str) -> LineMoment | None:
+    """The chain's newest window of USUAL_WINDOW_BLOCKS, or None before the first score."""
+    rows = clickhouse.query(_LATEST, {"chain": chain, "view": RAW, "window": USUAL_WINDOW_BLOCKS})
     return LineMoment(*rows[0]) if rows else None
 
 
@@ -141,9 +142,10 @@ class LineView:
             self._console.print(self._unprinted.pop(0)[1], soft_wrap=True)
 
     def _plain(self, m: LineMoment) -> Text:
-        leaders = ", ".join(f"{pool} {count / m.n:.0%}" for pool, count in m.leaders[:4])
+        leaders = ", ".join(f"{pool} {TERMINAL.share(count / m.n, 0)}" for pool, count in m.leaders[:4])
         return Text(
-            f"{m.time:%Y-%m-%d}  height {m.height}  top-4 {m.top4_share:.1%} [{m.top4_low:.1%}, {m.top4_high:.1%}]  "
+            f"{m.time:%Y-%m-%d}  height {m.height}  top-4 {TERMINAL.share(m.top4_share)} "
+            f"[{TERMINAL.share(m.top4_low)}, {TERMINAL.share(m.top4_high)}]  "
             f"HHI {m.hhi_points:.0f}  Nakamoto {m.nakamoto_half or '–'}  {leaders}"
         )
 
@@ -155,18 +157,18 @@ class LineView:
             Text(f"{m.time:%Y-%m-%d %H:%M} UTC", style="bold"),
             f"height {m.height}",
             f"window {m.n} blocks",
-            f"unknown {m.unknown / m.n:.1%}",
+            f"unknown {TERMINAL.share(m.unknown / m.n)}",
         )
         share = Text.assemble(
             "top-4 share ",
-            (f"{m.top4_share:.1%}", "bold red" if m.top4_share > 0.75 else "bold"),
-            (f" [{m.top4_low:.1%}, {m.top4_high:.1%}]", "dim"),
-            f"   P(> 75 %) {m.p_above:.2f}   HHI {m.hhi_points:.0f}   effective pools {m.effective_pools:.2f}   "
-            f"Nakamoto {m.nakamoto_half or '–'}",
+            (f"{TERMINAL.share(m.top4_share)}", "bold red" if m.top4_share > 0.75 else "bold"),
+            (f" [{TERMINAL.share(m.top4_low)}, {TERMINAL.share(m.top4_high)}]", "dim"),
+            f"   P(> 75 %) {TERMINAL.probability(m.p_above, 2)}   HHI {m.hhi_points:.0f}   "
+            f"effective pools {TERMINAL.number(m.effective_pools, 2)}   Nakamoto {m.nakamoto_half or '–'}",
         )
         pools = Table.grid(padding=(0, 2))
         for pool, count in m.leaders:
-            pools.add_row(pool, Text("█" * round(BAR_CELLS * count / m.n), style="cyan"), f"{count / m.n:.1%}")
+            pools.add_row(pool, Text("█" * round(BAR_CELLS * count / m.n), style="cyan"), TERMINAL.share(count / m.n))
         progress = ProgressBar(total=self._last - self._first, completed=m.height - self._first, width=60)
         alerts = [line.text() for line in self._alerts[-8:]] or [Text("no alert yet", style="dim")]
         return Panel(

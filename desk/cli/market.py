@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from counterpoise.errors import ConfigError, DeadLetterError, RetryableError
+from counterpoise.formats import utc_day
 
 if TYPE_CHECKING:
     from counterpoise.series.release import Release
@@ -235,7 +236,7 @@ def check(
                 path.name,
                 head.series,
                 f"{head.period_start} to {head.period_end}",
-                datetime.fromtimestamp(head.published_at_ms / 1000, UTC).strftime("%Y-%m-%d"),
+                utc_day(head.published_at_ms / 1000),
                 f"{head.coverage}: {head.coverage_note}" if head.coverage_note else head.coverage,
                 str(len(observations)),
                 f"{sum(one.value for one in observations):g} {head.unit}",

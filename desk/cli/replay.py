@@ -46,7 +46,7 @@ def replay(
     from desk.cli.replay_line import replay_line
     from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
     from ingest.blocks.backfill import height_range
-    from ingest.blocks.sources.block_sources import FIGURES, replay_source
+    from ingest.blocks.sources.replay import FIGURES, replay_source
 
     os.environ.setdefault("COUNTERPOISE_DATASET", REPLAY_DATASET)
     os.environ.setdefault("COUNTERPOISE_DATASET_KIND", "simulated" if blocks == FIGURES else "historical")
@@ -99,7 +99,7 @@ def backfill(
     from counterpoise.runtime.status import ServiceStatus
     from counterpoise.settings.model import Settings
     from ingest.blocks.backfill import run_backfill
-    from ingest.blocks.sources.block_sources import SOURCES
+    from ingest.blocks.sources.block_sources import configured_source
 
     settings = Settings.load()
     configure_logging(settings.log_format, settings.log_level, service="backfill")
@@ -111,7 +111,7 @@ def backfill(
     with ServiceStatus("backfill", settings.run_dir, clock) as status, _Bars(console) as bars:
         report = run_backfill(
             settings,
-            SOURCES[settings.ingest.source](settings, clock),
+            configured_source(settings, clock),
             stop=stop,
             status=status,
             clock=clock,

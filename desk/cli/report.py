@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from counterpoise.errors import ConfigError
+from counterpoise.spans import parse_span
 from desk.cli.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from desk.report.model import Line, Report
 
 TOP_POOLS: Final = 4
-_LENGTH: Final = re.compile(r"([1-9]\d{0,4})([dwy])")
-_DAYS: Final = {"d": 1, "w": 7, "y": 365}
 
 
 def report(
@@ -93,8 +92,8 @@ def parse_since(given: str | None) -> date | timedelta | None:
     """
     if given is None:
         return None
-    if match := _LENGTH.fullmatch(given):
-        return timedelta(days=int(match[1]) * _DAYS[match[2]])
+    with suppress(ValueError):
+        return timedelta(seconds=parse_span(given, "dwy"))
     try:
         return date.fromisoformat(given)
     except ValueError:
@@ -103,6 +102,7 @@ def parse_since(given: str | None) -> date | timedelta | None:
 
 def _line(settings: Settings) -> Line | None:
     """The first rule on the share of the four largest pools that is switched on."""
+    from alerts.rules.rule import ALL_CHAINS
     from alerts.rules.top_share import TopShareRule
     from alerts.rules_file import load_rules
     from desk.report.model import Line
@@ -110,7 +110,7 @@ def _line(settings: Settings) -> Line | None:
     for rule in load_rules(settings.alerts.rules_file):
         if not isinstance(rule, TopShareRule) or not rule.enabled:
             continue
-        if rule.k == TOP_POOLS and rule.chain == settings.ingest.chain:
+        if rule.k == TOP_POOLS and rule.chain in (settings.ingest.chain, ALL_CHAINS):
             return Line(
                 rule.id, rule.title, rule.view, rule.window_blocks, rule.above, rule.clear_below, rule.for_blocks
             )

@@ -27,7 +27,7 @@ _START, _LINE, _DATA = "Start here", "The line", "Data and alerts"
 ENTRIES: dict[str, CommandEntry] = {
     "demo": CommandEntry(
         "desk.cli.demo:demo",
-        "Watch the whole line at work on real monthly figures.",
+        "Watch the whole line at work on real counts per 144 blocks.",
         _START,
         ("counterpoise demo", "counterpoise --state-dir /tmp/demo demo --speed 500000"),
     ),

@@ -11,6 +11,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from counterpoise.spans import rough_span
+
 if TYPE_CHECKING:
     from desk.supervise.health import Health
 
@@ -51,7 +53,7 @@ def status(
 
 def render(report: Health) -> Group:
     """The report for people."""
-    from desk.supervise.health import utc
+    from counterpoise.formats import utc_second
 
     engines = _table("engine", "where", "answers")
     for engine in report.engines:
@@ -77,12 +79,12 @@ def render(report: Health) -> Group:
             block.chain,
             f"{block.height:,}",
             f"{block.hash[:8]}…{block.hash[-8:]}",
-            utc(block.time),
+            utc_second(block.time),
             _age(report.at, block.time),
             Text(f"{block.parked:,} above it wait for a missing block" if block.parked else "", "red"),
         )
     verdict = Text("healthy", "bold green") if report.healthy else Text("not healthy", "bold red")
-    head = Text.assemble(f"dataset {report.dataset} at {utc(report.at)} UTC: ", verdict)
+    head = Text.assemble(f"dataset {report.dataset} at {utc_second(report.at)} UTC: ", verdict)
     slack = Text(f"last Slack success: {_age(report.at, report.last_slack_success_at) or 'none since alerts started'}")
     parts: list[RenderableType] = [head, engines, services]
     parts += [table for table in (lag, blocks) if table.row_count]
@@ -99,10 +101,4 @@ def _table(*columns: str) -> Table:
 
 
 def _age(now: float, then: float | None) -> str:
-    if then is None:
-        return ""
-    seconds = max(0.0, now - then)
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
+    return "" if then is None else f"{rough_span(now - then)} ago"

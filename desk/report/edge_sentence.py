@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from desk.report.formats import day, percent
+from counterpoise.formats import PAGE
 from desk.report.model import EdgePoint
 
 
 def moved(first: EdgePoint, last: EdgePoint) -> str:
     """`up from 0.7 % to 4.8 %`, between two periods of one list."""
     way = "from" if first.share == last.share else "up from" if last.share > first.share else "down from"
-    return f"{way} {percent(first.share)} to {percent(last.share)}"
+    return f"{way} {PAGE.share_range(first.share, last.share)}"
 
 
 def edge_sentence(lists: Mapping[str, Sequence[EdgePoint]]) -> str:
@@ -30,5 +30,5 @@ def edge_sentence(lists: Mapping[str, Sequence[EdgePoint]]) -> str:
     said = call[steps.pop()] if len(steps) == 1 else "the lists disagree, so which way it goes is no call"
     return (
         f"Of what Python developers install to run or to call models, the share of the edge went {' and '.join(parts)} "
-        f"from {day(since)} to {day(until)}: {said}."
+        f"from {PAGE.day(since)} to {PAGE.day(until)}: {said}."
     )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from counterpoise.formats import TEXT
+
 
 @dataclass(frozen=True, slots=True)
 class GapRow:
@@ -69,10 +71,10 @@ def sentence(rows: Sequence[GapRow]) -> str:
         when = f"On {last.day.day} {last.day:%B %Y}"
         figures = f" (figures of {last.period_end.day} {last.period_end:%B %Y})" if last.period_end else ""
     sides = (
-        f"ownership of AI compute{figures} is worth {ai[0]:.1f} to {ai[-1]:.1f} equal owners, depending on what hides in the unnamed "
-        f"rest, and operation of Bitcoin mining {last.pools:.1f} equal pools"
+        f"ownership of AI compute{figures} is worth {TEXT.number(ai[0], 1)} to {TEXT.number(ai[-1], 1)} equal owners, "
+        f"depending on what hides in the unnamed rest, and operation of Bitcoin mining {TEXT.number(last.pools, 1)} equal pools"
     )
-    span = f"between {last.low:+.2f} and {last.high:+.2f} doublings (95 %, every treatment)"
+    span = f"between {TEXT.doublings(last.low)} and {TEXT.doublings(last.high)} doublings (95 %, every treatment)"
     change = (
         "and over the year the data call no direction"
         if last.regime == "no_call"

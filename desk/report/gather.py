@@ -11,6 +11,7 @@ from typing import Any, Final
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.named_queries import named_query
 from counterpoise.metrics.beta_table import top_share_posterior
+from counterpoise.windows import USUAL_WINDOW_BLOCKS, VIEWS
 from desk.report.gap_sentence import GapRow
 from desk.report.model import (
     DeadLetters,
@@ -27,8 +28,6 @@ from desk.report.model import (
 
 GAP_SERIES: Final = "epoch-ai-compute-owners"
 EDGE_SERIES: Final = "pypi-edge-share"
-WINDOW_BLOCKS: Final = 1008
-VIEWS: Final = ("raw", "entity")
 EPOCH: Final = date(1970, 1, 1)
 
 _NEWEST: Final = "SELECT max(time) FROM latest_concentration WHERE chain = {chain:String}"
@@ -76,10 +75,10 @@ def gather(
     """Ask for everything that a report says. What is not there yet is empty; see `Report`.
 
     `since` leaves out what is older in every history: a day, or so long before the newest block. `line` is the rule that is
-    drawn; without one the report is about pools and windows of WINDOW_BLOCKS.
+    drawn; without one the report is about pools and windows of USUAL_WINDOW_BLOCKS.
     """
     asker = _Asker(clickhouse, dataset)
-    window = line.window_blocks if line else WINDOW_BLOCKS
+    window = line.window_blocks if line else USUAL_WINDOW_BLOCKS
     view = line.view if line else VIEWS[0]
     start = _start(clickhouse, chain, since)
     first_day = start.date() if start else EPOCH

@@ -9,31 +9,29 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Final, Literal
-
-import httpx
+from typing import Final
 
 from counterpoise.errors import CounterpoiseError
 from counterpoise.kafka.clients import require_broker
+from counterpoise.runtime.clock import Clock, SystemClock
+from counterpoise.runtime.probe import Probe, Verdict
 from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target, kafka_bootstrap
-from counterpoise.settings.model import Settings, read_secret
+from counterpoise.settings.model import Settings
 from counterpoise.settings.reference import PREFIX, variables
 from engines.kafka import broker_binary
 from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, HOST, KAFKA_PORT
 from engines.stack import data_dir, records
 
-Verdict = Literal["ok", "warning", "problem", "skipped"]
-
 PLATFORMS: Final = frozenset({("linux", "x86_64"), ("linux", "aarch64"), ("linux", "arm64"), ("darwin", "arm64")})
 MIN_FREE_BYTES: Final = 2 * 1024**3
 WORST_CLOCK_ERROR_SECONDS: Final = 5.0
-_TIMEOUT_SECONDS = 5.0
 _TESTS = (f"{PREFIX}TEST_", f"{PREFIX}CRASH_POINT")
 
 
@@ -44,6 +42,9 @@ class PreflightResult:
     check: str
     verdict: Verdict
     said: str
+
+
+_NO_TIME: Final = PreflightResult("clock", "skipped", "nobody was asked the time")
 
 
 def examine(settings: Settings, *, offline: bool = False) -> Iterator[PreflightResult]:
@@ -61,7 +62,7 @@ def examine(settings: Settings, *, offline: bool = False) -> Iterator[PreflightR
     yield from _engines_here(settings)
     yield _kafka(settings)
     yield _clickhouse(settings)
-    yield _slack(settings)
+    yield from _receivers(settings)
     yield from _network(settings, offline=offline)
 
 
@@ -222,54 +223,54 @@ def _clickhouse(settings: Settings) -> PreflightResult:
     return PreflightResult("clickhouse", "ok", said)
 
 
-def _slack(settings: Settings) -> PreflightResult:
-    slack = settings.slack
-    try:
-        token = read_secret(slack.token, slack.token_file, "COUNTERPOISE_SLACK__TOKEN")
-    except CounterpoiseError as error:
-        return PreflightResult("slack", "problem", str(error))
-    if token is None and slack.channel is None:
-        return PreflightResult("slack", "skipped", "no token and no channel: alerts go to the console")
-    if token is None or slack.channel is None:
-        missing = "COUNTERPOISE_SLACK__TOKEN" if token is None else "COUNTERPOISE_SLACK__CHANNEL"
-        return PreflightResult("slack", "problem", f"{missing} is missing; both a token and a channel are needed")
-    return PreflightResult(
-        "slack", "ok", f"a token is set, channel {slack.channel}; `counterpoise alerts test` posts to it"
-    )
+def _receivers(settings: Settings) -> Iterator[PreflightResult]:
+    """Where alerts go: each receiver that has settings of its own."""
+    from alerts.outbox.receivers.receivers import RECEIVERS  # noqa: PLC0415 - heavy, and the rest must work without it
+
+    for name, receiver in RECEIVERS.items():
+        probe = receiver.probe(settings)
+        if probe is not None:
+            yield PreflightResult(name, probe.verdict, probe.said)
 
 
 def _network(settings: Settings, *, offline: bool) -> Iterator[PreflightResult]:
-    """The source of blocks, and by its Date header this machine's clock."""
-    ingest = settings.ingest
-    if offline or ingest.source == "replay":
-        yield PreflightResult("source", "skipped", "not asked" if offline else "blocks come from a file")
-        yield PreflightResult("clock", "skipped", "nobody was asked the time")
+    """The source of blocks, this machine's clock by its Date header, and the sources of the AI side."""
+    if offline:
+        yield PreflightResult("source", "skipped", "not asked")
+        yield _NO_TIME
         return
-    checks: dict[str, Callable[[], httpx.Response]] = {
-        "mempool": lambda: httpx.get(
-            f"{ingest.mempool.url.rstrip('/')}/api/blocks/tip/height", timeout=_TIMEOUT_SECONDS
-        ),
-        "bitcoind": lambda: httpx.post(ingest.bitcoind.url, timeout=_TIMEOUT_SECONDS),  # 401 is an answer, too
-    }
-    url = ingest.mempool.url if ingest.source == "mempool" else ingest.bitcoind.url
+    from ingest.blocks.sources.block_sources import configured_source  # noqa: PLC0415 - heavy, as below
+
+    clock = SystemClock()
     try:
-        response = checks[ingest.source]()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        yield PreflightResult(
-            "source", "problem", f"{ingest.source} at {url} does not answer: {error or type(error).__name__}"
-        )
-        yield PreflightResult("clock", "skipped", "nobody was asked the time")
-        return
-    if response.is_success or (ingest.source == "bitcoind" and response.status_code in (401, 403, 405, 500)):
-        yield PreflightResult("source", "ok", f"{ingest.source} at {url} answers")
-    else:
-        yield PreflightResult("source", "problem", f"{ingest.source} at {url} answers HTTP {response.status_code}")
-    yield _clock(response.headers.get("date"))
+        with closing(configured_source(settings, clock)) as source:
+            probe = source.probe()
+    except CounterpoiseError as error:
+        probe = Probe("problem", str(error))
+    yield PreflightResult("source", probe.verdict, probe.said)
+    yield _NO_TIME if probe.date is None else _clock(probe.date)
+    if settings.market.sources:
+        yield from _market_sources(settings, clock)
 
 
-def _clock(header: str | None) -> PreflightResult:
+def _market_sources(settings: Settings, clock: Clock) -> Iterator[PreflightResult]:
+    from counterpoise.series.load import load_catalogue  # noqa: PLC0415
+    from ingest.releases.sources.release_sources import configured_sources  # noqa: PLC0415
+
     try:
-        theirs = parsedate_to_datetime(header or "")
+        sources = configured_sources(settings.market, load_catalogue(), clock=clock, pause=clock.sleep)
+    except CounterpoiseError as error:
+        yield PreflightResult("market sources", "problem", str(error))
+        return
+    for source in sources:
+        with closing(source):
+            probe = source.probe()
+        yield PreflightResult(f"market source {source.name}", probe.verdict, probe.said)
+
+
+def _clock(header: str) -> PreflightResult:
+    try:
+        theirs = parsedate_to_datetime(header)
     except ValueError:
         return PreflightResult("clock", "skipped", "the source did not say what time it is")
     off = abs((datetime.now(UTC) - theirs).total_seconds())

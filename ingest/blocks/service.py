@@ -10,23 +10,27 @@ import structlog
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.errors import RetryableError
+from counterpoise.kafka.broker_memory import BrokerLostMemory
 from counterpoise.runtime.clock import Clock, SystemClock
+from counterpoise.runtime.retry import Backoff, RetryPolicy, StoppingError, Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.settings.model import Settings
 from ingest.blocks.backfill import require_kind, resume_height
 from ingest.blocks.block_requests import BlockRequests, answer
-from ingest.blocks.feed import BrokerLostMemory, Feed
+from ingest.blocks.feed import Feed
 from ingest.blocks.follower import Follower
 from ingest.blocks.height_at_time import first_height_since
 from ingest.blocks.pace import Pace
 from ingest.blocks.sources.block_source import BlockBatch, BlockSource, LiveSource, Tip
-from ingest.blocks.sources.block_sources import SOURCES
+from ingest.blocks.sources.block_sources import configured_source
 from ingest.blocks.stall_notice import StallNotice
 from ingest.blocks.stored_blocks import StoredBlocks
+from ingest.ingest_waiter import SOURCE_RETRY, ingest_waiter
 from ingest.publisher import Publisher
-from ingest.waiting import Backoff, Stopped, Waiter
 
+SOURCE_POLL_RETRY = RetryPolicy(1.0, 60.0)
+"""Between two polls of a source that does not answer."""
 _ROUND_SECONDS = 0.5
 """The longest that the main loop is deaf to gap requests, a stop, or a broker that forgot."""
 
@@ -52,8 +56,8 @@ def run_ingest(
     ClickHouse holds. Whatever is down is waited for. Migrations must have run. ConfigError where a setting cannot work.
     """
     clock = clock or SystemClock()
-    waiter = Waiter(clock, stop, status, stale_after_seconds=settings.ingest.stale_after_seconds)
-    source = source or SOURCES[settings.ingest.source](settings, clock)
+    waiter = ingest_waiter(clock, stop, status, stale_after_seconds=settings.ingest.stale_after_seconds)
+    source = source or configured_source(settings, clock)
     try:
         require_kind(settings, source)
         bootstrap = kafka_bootstrap(settings)
@@ -65,14 +69,14 @@ def run_ingest(
             pace = Pace(speed, waiter) if speed > 0 else None
             feed = Feed(source, publisher, stored, waiter=waiter, status=status, pace=pace)
             try:
-                waiter.until("clickhouse", lambda: open_dataset(clickhouse, settings.dataset_of))
+                waiter.until_done("clickhouse", lambda: open_dataset(clickhouse, settings.dataset_of))
                 publisher.open()
                 service = _Ingest(settings, feed, stored, requests, waiter=waiter, status=status)
                 service.run(from_height, from_date)
             finally:
                 requests.close()
                 publisher.close()
-    except Stopped:
+    except StoppingError:
         log.info("ingest stopped")
     finally:
         source.close()
@@ -95,7 +99,7 @@ class _Ingest:
         self._requests = requests
         self._waiter = waiter
         self._status = status
-        self._source_backoff = Backoff(1.0, 60.0)
+        self._source_backoff = Backoff(SOURCE_POLL_RETRY)
         self._source_down_since: float | None = None
         self._source_logged_at = 0.0
         self._held_up = StallNotice(
@@ -103,10 +107,10 @@ class _Ingest:
         )
 
     def run(self, from_height: int | None, from_date: datetime | None) -> None:
-        """Until Stopped is raised; starts over from ClickHouse each time the broker lost its memory."""
+        """Until StoppingError is raised; starts over from ClickHouse each time the broker lost its memory."""
         if from_date is not None:
             source, when = self._feed.source, int(from_date.timestamp())
-            from_height = self._waiter.until("source", lambda: first_height_since(source, when))
+            from_height = self._waiter.until_done("source", lambda: first_height_since(source, when))
         while True:
             try:
                 if isinstance(self._feed.source, LiveSource):
@@ -136,7 +140,7 @@ class _Ingest:
         stored = self._feed.stored_tip()
         tip = self._tip()
         start = self._start_height(tip, stored.height if stored else None, from_height)
-        known = self._waiter.until("clickhouse", self._held.recent) if stored else {}
+        known = self._waiter.until_done("clickhouse", self._held.recent) if stored else {}
         # What ClickHouse holds near its tip is sent again, so it does not count as published: the newest of it may be lost.
         follower = Follower(
             source, {h: height for h, height in known.items() if height < start}, min([start, *known.values()])
@@ -151,7 +155,6 @@ class _Ingest:
 
     def _follow_tip(self, source: LiveSource, follower: Follower) -> None:
         clock = self._waiter.clock
-        poll_seconds = self._poll_seconds()
         poll_at = clock.monotonic()
         while True:
             self._waiter.check()
@@ -164,7 +167,7 @@ class _Ingest:
                 for block_hash in self._held_up.retry_due():
                     follower.try_again(block_hash)
                 if news.changed or clock.monotonic() >= poll_at:
-                    poll_at = clock.monotonic() + poll_seconds
+                    poll_at = clock.monotonic() + source.poll_seconds
                     self._poll(source, follower, heard=news.changed)
                     self._source_answers()
             except RetryableError as error:
@@ -239,12 +242,12 @@ class _Ingest:
             follower.give_up(batch.bad)
 
     def _repair_gaps(self) -> None:
-        for first, last in self._waiter.until("clickhouse", self._held.gaps):
+        for first, last in self._waiter.until_done("clickhouse", self._held.gaps):
             log.warning("clickhouse lacks blocks, publishing them again", from_height=first, to_height=last)
             self._feed.publish_range(first, last)
 
     def _tip(self) -> Tip:
-        return self._waiter.until("source", self._feed.source.tip, most_seconds=60.0)
+        return self._waiter.until_done("source", self._feed.source.tip, policy=SOURCE_RETRY)
 
     def _start_height(self, tip: Tip, held_height: int | None, from_height: int | None) -> int:
         settings = self._settings.ingest
@@ -261,10 +264,6 @@ class _Ingest:
             )
             start = tip.lowest_height
         return min(start, tip.height)
-
-    def _poll_seconds(self) -> float:
-        settings = self._settings.ingest
-        return settings.bitcoind.poll_seconds if settings.source == "bitcoind" else settings.mempool.poll_seconds
 
     def _report(self, height: int, last_height: int) -> None:
         self._status.set(history_height=height, history_to_height=last_height)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import structlog
 
 from counterpoise.errors import RetryableError
+from counterpoise.formats import utc_second
+from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.status import ServiceStatus
 from ingest.blocks.feed import Feed
 from ingest.blocks.missing_blocks import MissingBlock, MissingBlocks
 from ingest.blocks.sources.block_source import BlockBatch
 from ingest.blocks.stored_blocks import StoredBlocks
-from ingest.waiting import Waiter
 
 _LOOK_SECONDS = 5.0
 """Between two questions to ClickHouse, asked only while a block is owed."""
@@ -82,7 +81,7 @@ class StallNotice:
 
     def _say(self, block: MissingBlock, source_is_down: bool) -> None:
         name = self._feed.source.name
-        since = datetime.fromtimestamp(block.since, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        since = utc_second(block.since)
         reason = (
             f"{name} does not give block {block.height} ({block.hash}) whole since {since} UTC, and the chain cannot go on "
             f"without it ({block.problem}): mend {name}, or run a second ingester with another source for this dataset"

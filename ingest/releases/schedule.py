@@ -12,6 +12,7 @@ import structlog
 
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.retry import Backoff, RetryPolicy
 from counterpoise.runtime.status import ServiceStatus
 from ingest.bad_item import BadItem
 from ingest.http import BusyError
@@ -20,7 +21,6 @@ from ingest.releases.journal.entry import Held, JournalEntry, entry_of
 from ingest.releases.journal.release_journal import JournalFullError, ReleaseJournal
 from ingest.releases.release_head import time_problem
 from ingest.releases.sources.release_source import Fetched, ReleaseSource
-from ingest.waiting import Backoff
 
 STALE_CADENCES = 3
 """A source without an answer for so many of its cadences is stale."""
@@ -54,7 +54,8 @@ class _Slot:
         # A clock that was wrong may have left an answer in the future: no later than a cadence from now.
         self.due_at = min(max(now, self.kept.last_answer_at + source.cadence_seconds), now + source.cadence_seconds)
         self.reason: str | None = None
-        self.backoff = Backoff(FIRST_RETRY_SECONDS, min(MOST_RETRY_SECONDS, max(1.0, source.cadence_seconds)))
+        longest_seconds = min(MOST_RETRY_SECONDS, max(1.0, source.cadence_seconds))
+        self.backoff = Backoff(RetryPolicy(FIRST_RETRY_SECONDS, longest_seconds))
 
     def is_stale(self, now: float) -> bool:
         """Counted from the last answer; for a source that never gave one, from the first question, however often we started."""

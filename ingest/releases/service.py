@@ -13,12 +13,14 @@ import structlog
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.runtime.clock import Clock, SystemClock
+from counterpoise.runtime.retry import StoppingError
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.settings.model import Settings
 from ingest.bad_item import BadItem
+from ingest.ingest_waiter import ingest_waiter
 from ingest.publisher import Publisher
 from ingest.releases.drop_folder import DropFolder
 from ingest.releases.journal.entry import Held
@@ -29,7 +31,6 @@ from ingest.releases.relay import RejectedEntry, Relay
 from ingest.releases.schedule import Schedule
 from ingest.releases.sources.release_sources import configured_sources
 from ingest.releases.stored_releases import StoredReleases
-from ingest.waiting import Stopped, Waiter
 
 _SCHEDULE_ROUND_SECONDS = 1.0
 _JOIN_SECONDS = 10.0
@@ -54,7 +55,7 @@ def run_market(
     """
     clock = clock or SystemClock()
     catalogue = catalogue or load_catalogue()
-    waiter = Waiter(clock, stop, status, stale_after_seconds=settings.ingest.stale_after_seconds)
+    waiter = ingest_waiter(clock, stop, status, stale_after_seconds=settings.ingest.stale_after_seconds)
     folder = settings.run_dir / "market"
     with ExitStack() as stack:
         journal = ReleaseJournal(folder / "journal", max_bytes=settings.market.journal_max_bytes)
@@ -81,14 +82,14 @@ def run_market(
             doors.open()
             if clickhouse is not None:
                 opened = clickhouse
-                waiter.until("clickhouse", lambda: open_dataset(opened, settings.dataset_of))
+                waiter.until_done("clickhouse", lambda: open_dataset(opened, settings.dataset_of))
             ask_held = stored
-            waiter.until("clickhouse", lambda: doors.schedule.forget_what_is_lost(ask_held))
+            waiter.until_done("clickhouse", lambda: doors.schedule.forget_what_is_lost(ask_held))
             doors.start_asking()
             publisher.open()
             status.working()
             relay.run()
-        except Stopped:
+        except StoppingError:
             log.info("market ingest stopped")
 
 
@@ -166,7 +167,7 @@ class _Intake:
                 while True:
                     work()
                     self._pause(every_seconds)
-            except Stopped:
+            except StoppingError:
                 pass
             except BaseException as error:
                 self._failure = error
@@ -177,7 +178,7 @@ class _Intake:
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):
-            raise Stopped
+            raise StoppingError("stopped")
 
     def _misfit(self, item: BadItem, origin: str) -> None:
         self.rejected.put(RejectedEntry(item, origin))

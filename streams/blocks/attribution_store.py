@@ -10,7 +10,7 @@ import numpy as np
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.errors import ConfigError
 from counterpoise.pools.attribution_set import AttributionSet
-from streams.blocks.fold.concentration import VIEWS
+from counterpoise.windows import VIEWS
 
 _POINTER = "SELECT attribution_id FROM attribution_pointer_log FINAL WHERE chain = {chain:String}"
 _DOCUMENT = "SELECT document FROM attribution_sets_log FINAL WHERE attribution_id = {id:String}"

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.contracts.blocks import BlockEvent
+from counterpoise.windows import HISTORY_BLOCKS, MAX_REORG_BLOCKS, ONE_SERIES
 from streams.blocks.fold.attributor import Attributor
-from streams.blocks.fold.chain_fold import HISTORY_BLOCKS, MAX_REORG_BLOCKS, ChainFold, StoredChain
+from streams.blocks.fold.chain_fold import ChainFold, StoredChain
 from streams.blocks.fold.concentration import TableCache
 
 BATCH_BLOCKS = 4_000
@@ -28,10 +29,10 @@ _CANONICAL = """
 """
 
 # The concentration of one view and window stands for all: they are written in one insert.
-_SCORED = """
+_SCORED = f"""
     SELECT height, tip_hash FROM concentration_log FINAL
-    WHERE attribution_id = {id:String} AND chain = {chain:String} AND view = 'raw' AND window_blocks = 144
-"""
+    WHERE attribution_id = {{id:String}} AND chain = {{chain:String}} AND {ONE_SERIES}
+"""  # noqa: S608
 
 _BOUNDS = f"""
     WITH canonical AS ({_CANONICAL}), scored AS ({_SCORED})
@@ -93,7 +94,7 @@ def scored_above(clickhouse: ClickHouse, chain: str, attribution_id: str, tip_he
 
 @dataclass(slots=True)
 class LoadedChain:
-    """A fold that is ready, and the stored blocks that it must fold again: at least the tip, so that its score is told again."""
+    """A fold that is ready, and the stored blocks that it must fold again: at least the tip, so that its score is published again."""
 
     fold: ChainFold
     _clickhouse: ClickHouse

@@ -16,13 +16,14 @@ from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.errors import ConfigError
 from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.windows import MAX_REORG_BLOCKS, SHORTEST_WINDOW_BLOCKS
 from streams.blocks.attribution_store import current_id, flip, store_set
 from streams.blocks.fold.attributor import Attributor
-from streams.blocks.fold.chain_fold import MAX_REORG_BLOCKS, ChainFold
+from streams.blocks.fold.chain_fold import ChainFold
 from streams.blocks.loader import BATCH_BLOCKS, ChainBounds, canonical_blocks, chain_bounds, other_blocks, scored_above
 from streams.blocks.sinks import BlockSinks
 
-_CATCH_UP_BLOCKS = 144
+_CATCH_UP_BLOCKS = min(SHORTEST_WINDOW_BLOCKS, MAX_REORG_BLOCKS)
 """A catch-up reads this far below what it has: a branch that won meanwhile is met from its fork on."""
 
 Progress = Callable[[int, int], None]
@@ -84,7 +85,7 @@ class _Computation:
     def _catch_up(self) -> bool:
         """Fold the newest stored blocks again; False once that brings nothing new."""
         tip = self._fold.tip
-        low = 0 if tip is None else tip.height - min(_CATCH_UP_BLOCKS, MAX_REORG_BLOCKS)
+        low = 0 if tip is None else tip.height - _CATCH_UP_BLOCKS
         newest = canonical_blocks(self._clickhouse, self._chain, low, 0x7FFF_FFFF)
         self._apply(newest)
         after = self._fold.tip

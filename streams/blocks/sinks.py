@@ -10,8 +10,8 @@ from counterpoise.clickhouse.rows.attributions import attribution_columns
 from counterpoise.clickhouse.rows.blocks import block_columns
 from counterpoise.clickhouse.rows.concentration import concentration_columns, tombstone_columns
 from counterpoise.runtime.crash_points import crash_point
+from counterpoise.windows import VIEWS, WINDOWS_BLOCKS
 from streams.blocks.fold.chain_fold import FoldResult, Scored
-from streams.blocks.fold.concentration import VIEWS, WINDOWS_BLOCKS
 
 
 class BlockSinks:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent, BlockRequest
-from counterpoise.contracts.scores import ScoreEvent
-from counterpoise.contracts.topics import BLOCKS
+from counterpoise.contracts.scores import SCORE_KIND
+from counterpoise.contracts.topics import BLOCK_REQUESTS, DEFAULT_PARTITIONS, SCORES
 from counterpoise.kafka.partition import partition_of
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from streams.blocks.attribution_store import current_id, current_set
@@ -23,30 +22,15 @@ from streams.blocks.fold.concentration import TableCache
 from streams.blocks.fold.score_message import score_event
 from streams.blocks.loader import load_chain, scored_above, stored_chains
 from streams.blocks.sinks import BlockSinks
-from streams.intake.dead_letter import RawMessage, parsed_letter
+from streams.intake.dead_letter import RawMessage
 from streams.intake.unpack import Fault, by_name, refused, refused_here, unpack
+from streams.worker import Outgoing
 from streams.worker_store import WorkerStore
 
 REQUEST_AGAIN_SECONDS = 15.0
 
 _ROLE = "streams:"
 """Before a chain: under which its writers claim their epochs; `reattribute` is one of them."""
-
-
-@lru_cache(maxsize=1024)
-def _partition(chain: str) -> int:
-    """The partition that carries a chain: elsewhere its order would be lost, and two workers would both hold it."""
-    return partition_of(chain.encode(), BLOCKS.partitions)
-
-
-def _fault(event: BlockEvent, message: RawMessage) -> Fault | None:
-    expected = _partition(event.chain)
-    if expected == message.partition:
-        return None
-    return (
-        "wrong-partition",
-        f"chain {event.chain!r} belongs to partition {expected}, not {message.partition}: the message's key is not the chain",
-    )
 
 
 @dataclass(slots=True)
@@ -59,33 +43,36 @@ class _AssignedChain:
 
 
 class BlockWorker:
-    """See the module. The store is used in the worker's own thread alone."""
+    """See the module. The store is used in the worker's own thread alone. `partitions` is how many the blocks topic has."""
 
-    def __init__(self, store: WorkerStore, *, dataset: str, limit: DeadLetterLimit) -> None:
+    def __init__(
+        self, store: WorkerStore, *, dataset: str, limit: DeadLetterLimit, partitions: int = DEFAULT_PARTITIONS
+    ) -> None:
         self._store = store
         self._sinks = BlockSinks(store.clickhouse)
         self._status = store.status
         self._dataset = dataset
         self._limit = limit
+        self._partitions = partitions
         self._chains: dict[str, _AssignedChain] = {}
         self._cache = TableCache()
         self._assigned: frozenset[int] = frozenset()
 
-    def assign(self, partitions: frozenset[int]) -> list[ScoreEvent]:
+    def assign(self, partitions: frozenset[int]) -> list[Outgoing]:
         """Take over partitions: forget every chain, load those that ClickHouse knows and these partitions carry, heal them."""
         self._assigned = partitions
         self._chains.clear()
-        scores: list[ScoreEvent] = []
+        scores: list[Outgoing] = []
         for chain in self._store.read(stored_chains):
-            if _partition(chain) in partitions:
+            if self._partition(chain) in partitions:
                 scores += self._load(chain)
         return scores
 
-    def handle(self, messages: Sequence[RawMessage]) -> list[ScoreEvent]:
+    def handle(self, messages: Sequence[RawMessage]) -> list[Outgoing]:
         """Process messages for good; returns the scores to send. Raises only on a bug, on a stop, or at the dead-letter limit."""
-        good, bad = unpack(messages, BlockEvent, kind=BLOCK_KIND, dataset=self._dataset, fault=_fault)
+        good, bad = unpack(messages, BlockEvent, kind=BLOCK_KIND, dataset=self._dataset, fault=self._fault)
         rejected = 0
-        scores: list[ScoreEvent] = []
+        scores: list[Outgoing] = []
         for chain, placed in by_name(good, lambda event: event.chain).items():
             if chain not in self._chains:
                 scores += self._load(chain)
@@ -96,30 +83,34 @@ class BlockWorker:
             rejected += refused_here(result.rejected, placed)
             bad += refused(result.rejected, placed)
             self._publish(state, result)
-        self._store.bury(bad)
+        self._store.write_dead_letters(bad)
         self._limit.record(good=len(good) - rejected, bad=len(bad))
         self._status.progress(len(good) + len(bad))
         return scores
 
-    def refresh(self) -> list[ScoreEvent]:
-        """Follow a flip of the attribution pointer; returns the scores of chains that were re-based or loaded again.
+    def refresh(self) -> list[Outgoing]:
+        """Follow a flip of the attribution pointer; returns the scores of chains that were re-based or loaded again, and requests
+        for blocks that are missing below parked ones, each at most once in REQUEST_AGAIN_SECONDS.
 
         Where someone claimed an epoch after ours, our rows lose from then on: whoever still owns the chain loads it again under a
-        newer epoch, and a worker that lost it without being told forgets it.
+        newer epoch, and a worker that lost it without an assignment forgets it.
         """
-        scores: list[ScoreEvent] = []
+        scores: list[Outgoing] = []
         overtaken = self._store.overtaken(_ROLE, {chain: state.versions for chain, state in self._chains.items()})
         for chain, state in tuple(self._chains.items()):
             current = self._store.read(current_id, chain)
             rebased = current is not None and current != state.fold.attribution_set.attribution_id
-            if _partition(chain) not in self._assigned:
+            if self._partition(chain) not in self._assigned:
                 del self._chains[chain]
             elif rebased or chain in overtaken:
                 scores += self._load(chain, rebased=rebased)
-        return scores
+        return scores + [Outgoing(BLOCK_REQUESTS, request.chain, request) for request in self._requests()]
 
-    def requests(self) -> list[BlockRequest]:
-        """What is missing below parked blocks, at most once in REQUEST_AGAIN_SECONDS each."""
+    def close(self) -> None:
+        """Close the client; in the worker's thread."""
+        self._store.close()
+
+    def _requests(self) -> list[BlockRequest]:
         now = self._store.clock.monotonic()
         found = []
         for chain, state in self._chains.items():
@@ -139,15 +130,20 @@ class BlockWorker:
                     )
         return found
 
-    def store_dead_letters(self, messages: Sequence[RawMessage]) -> None:
-        """Store letters that other services sent; what is no letter becomes one itself."""
-        self._store.store_letters([parsed_letter(message, self._store.now_ms()) for message in messages])
+    def _partition(self, chain: str) -> int:
+        """The partition that carries a chain: elsewhere its order would be lost, and two workers would both hold it."""
+        return partition_of(chain.encode(), self._partitions)
 
-    def close(self) -> None:
-        """Close the client; in the worker's thread."""
-        self._store.close()
+    def _fault(self, event: BlockEvent, message: RawMessage) -> Fault | None:
+        expected = self._partition(event.chain)
+        if expected == message.partition:
+            return None
+        return (
+            "wrong-partition",
+            f"chain {event.chain!r} belongs to partition {expected}, not {message.partition}: the message's key is not the chain",
+        )
 
-    def _load(self, chain: str, *, rebased: bool = False) -> list[ScoreEvent]:
+    def _load(self, chain: str, *, rebased: bool = False) -> list[Outgoing]:
         """Load a chain under a new epoch and rewrite what an earlier worker left unfinished."""
         read, write = self._store.read, self._store.write
         versions = self._store.claim(_ROLE + chain)
@@ -156,7 +152,7 @@ class BlockWorker:
         loaded = read(load_chain, chain, Attributor(attribution_set), self._cache)
         state = _AssignedChain(chain, loaded.fold, versions)
         self._chains[chain] = state
-        scores: list[ScoreEvent] = []
+        scores: list[Outgoing] = []
         while events := write(loaded.next_events):
             result = state.fold.apply(events)
             self._write(state, result)
@@ -186,20 +182,19 @@ class BlockWorker:
             version=state.version,
         )
 
-    def _scores(self, state: _AssignedChain, result: FoldResult, *, rebased: bool = False) -> list[ScoreEvent]:
+    def _scores(self, state: _AssignedChain, result: FoldResult, *, rebased: bool = False) -> list[Outgoing]:
         tip = state.fold.tip
         if result.scored is None or tip is None:
             return []
-        return [
-            score_event(
-                result.scored,
-                tip,
-                state.fold.attribution_set,
-                version=state.version,
-                scored_at_ms=self._store.now_ms(),
-                rebased=rebased,
-            )
-        ]
+        score = score_event(
+            result.scored,
+            tip,
+            state.fold.attribution_set,
+            version=state.version,
+            scored_at_ms=self._store.now_ms(),
+            rebased=rebased,
+        )
+        return [Outgoing(SCORES, score.chain, score, SCORE_KIND, crash_point="streams-after-score")]
 
     def _publish(self, state: _AssignedChain, result: FoldResult) -> None:
         tip = state.fold.tip

@@ -6,6 +6,8 @@ import threading
 from typing import TextIO
 
 from alerts.outbox.render import Message
+from counterpoise.runtime.probe import Probe
+from counterpoise.settings.model import Settings
 
 
 class ConsoleReceiver:
@@ -17,6 +19,21 @@ class ConsoleReceiver:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._lock = threading.Lock()
+
+    @classmethod
+    def from_settings(cls, settings: Settings, stream: TextIO) -> ConsoleReceiver:
+        """Needs no settings."""
+        return cls(stream)
+
+    @classmethod
+    def is_configured(cls, settings: Settings) -> bool:
+        """Always."""
+        return True
+
+    @classmethod
+    def probe(cls, settings: Settings) -> Probe | None:
+        """It has no settings."""
+        return None
 
     def post(self, message: Message, key: str, *, thread: str | None) -> str:
         """Write the line."""
@@ -34,3 +51,7 @@ class ConsoleReceiver:
 
     def withdraw(self, message_ts: str) -> None:
         """Nor taken back."""
+
+    def check(self) -> str | None:
+        """Nobody is asked."""
+        return None

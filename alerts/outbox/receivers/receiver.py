@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Self, TextIO
 
 from alerts.outbox.render import Message
 from counterpoise.errors import CounterpoiseError, RetryableError
+from counterpoise.runtime.probe import Probe
+from counterpoise.settings.model import Settings
 
 
 class NotAcceptedError(RetryableError):
@@ -44,3 +46,22 @@ class Receiver(Protocol):
 
     def withdraw(self, message_ts: str) -> None:
         """Take back a message that was posted twice."""
+
+    def check(self) -> str | None:
+        """Ask for access to all that it needs, and say in one line what was found; None where there is nothing to ask."""
+
+
+class ConfiguredReceiver(Receiver, Protocol):
+    """What the registry holds: a receiver that the settings alone can make, choose and describe."""
+
+    @classmethod
+    def from_settings(cls, settings: Settings, stream: TextIO) -> Self:
+        """ConfigError says what it lacks; `stream` is the console."""
+
+    @classmethod
+    def is_configured(cls, settings: Settings) -> bool:
+        """Whether it has all that it needs, and this dataset may reach it."""
+
+    @classmethod
+    def probe(cls, settings: Settings) -> Probe | None:
+        """What `counterpoise doctor` says of its settings; None where it has none. Nothing is sent."""

@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from counterpoise.clickhouse.columns import Column, Constant
-
-INTEGERS: Final = (
-    "n",
-    "unknown",
-    "window_full",
-    "pools_seen",
-    *(f"c{rank}" for rank in range(1, 7)),
-    *(f"l{rank}" for rank in range(1, 7)),
-    "s2",
-    "s3",
-    "s4",
-    "gini_num",
-    "sum_c_ln_c",
-    "nakamoto_one_third",
-    "nakamoto_half",
-    "top1_lo",
-    "top1_hi",
-    "top4_lo",
-    "top4_hi",
-    "p_top4_above_75",
-)
-"""Columns that the fold computes and the table stores under the same name."""
+from counterpoise.metrics.stored_integers import STORED_COLUMNS
+from counterpoise.windows import VIEWS
 
 
 def concentration_columns(
@@ -59,7 +39,7 @@ def concentration_columns(
         "height": (index + np.uint32(from_height)).astype(np.uint32),
         "tip_hash": hashes[index],
         "time": (times.astype(np.int64) * 1000)[index],
-        **{name: table[name] for name in INTEGERS},
+        **{name: table[name] for name in STORED_COLUMNS},
         "version": Constant(version, rows),
         "is_deleted": Constant(0, rows),
     }
@@ -71,7 +51,7 @@ def tombstone_columns(
     chain: str,
     heights: Sequence[int],
     windows: Sequence[int],
-    views: int = 2,
+    views: int = len(VIEWS),
     version: int,
 ) -> dict[str, Column]:
     """A tombstone for every view and window of each height that a reorganisation undid and no new block took.
@@ -80,7 +60,7 @@ def tombstone_columns(
     """
     keys = views * len(windows)
     rows = keys * len(heights)
-    zeros: dict[str, Column] = {name: Constant(0, rows) for name in INTEGERS}
+    zeros: dict[str, Column] = {name: Constant(0, rows) for name in STORED_COLUMNS}
     return {
         "attribution_id": Constant(attribution_id, rows),
         "chain": Constant(chain, rows),

@@ -15,10 +15,11 @@ import structlog
 
 from counterpoise.errors import DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
-from counterpoise.settings.model import BitcoindSettings, read_secret
+from counterpoise.runtime.probe import Probe
+from counterpoise.settings.model import BitcoindSettings, Settings, read_secret
 from ingest.bad_item import BadItem
 from ingest.blocks.sources.block_source import BlockBatch, Capabilities, News, Tip
-from ingest.blocks.sources.parse import from_bitcoind
+from ingest.blocks.sources.parse_bitcoind import from_bitcoind
 from ingest.blocks.sources.zmq_listener import ZmqListener
 from ingest.http import BoundedHttp, UnauthorisedError
 
@@ -47,6 +48,7 @@ class BitcoindSource:
     capabilities = Capabilities(live=True, kinds=frozenset({"live", "historical"}))
 
     def __init__(self, settings: BitcoindSettings, chain: str, clock: Clock) -> None:
+        self.poll_seconds = settings.poll_seconds
         self._settings = settings
         self._chain = chain
         self._clock = clock
@@ -63,6 +65,15 @@ class BitcoindSource:
         self._cookie: tuple[str, str] | None = None
         endpoints = tuple(url for url in (settings.zmq_hashblock, settings.zmq_sequence) if url)
         self._listener = ZmqListener(endpoints, clock) if endpoints else None
+
+    @classmethod
+    def from_settings(cls, settings: Settings, clock: Clock) -> BitcoindSource:
+        """The node that the settings name."""
+        return cls(settings.ingest.bitcoind, settings.ingest.chain, clock)
+
+    def probe(self) -> Probe:
+        """Whether the node answers; refused credentials (401, 403) and a bare 405 or 500 are answers, too."""
+        return self._http.probe(self.name, method="POST", answers=(401, 403, 405, 500))
 
     def tip(self) -> Tip:
         """The node's best block; `lowest_height` is where its pruned blocks end.

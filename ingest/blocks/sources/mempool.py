@@ -12,11 +12,12 @@ import structlog
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.errors import DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
-from counterpoise.settings.model import MempoolSettings
+from counterpoise.runtime.probe import Probe
+from counterpoise.settings.model import MempoolSettings, Settings
 from ingest.bad_item import BadItem
 from ingest.blocks.sources.block_source import BlockBatch, Capabilities, News, Tip
 from ingest.blocks.sources.mempool_socket import MempoolSocket
-from ingest.blocks.sources.parse import from_mempool
+from ingest.blocks.sources.parse_mempool import from_mempool
 from ingest.http import BoundedHttp, BusyError, NotThereError
 
 BLOCKS_PER_REQUEST = 15
@@ -37,6 +38,7 @@ class MempoolSource:
     capabilities = Capabilities(live=True, kinds=frozenset({"live", "historical"}))
 
     def __init__(self, settings: MempoolSettings, chain: str, clock: Clock) -> None:
+        self.poll_seconds = settings.poll_seconds
         self._chain = chain
         self._clock = clock
         self._http = BoundedHttp(
@@ -50,6 +52,15 @@ class MempoolSource:
         self._next_request_at = clock.monotonic()
         self._kept: dict[str, BlockBatch] = {}
         self._socket = MempoolSocket(settings.url, settings.timeout_seconds) if settings.websocket else None
+
+    @classmethod
+    def from_settings(cls, settings: Settings, clock: Clock) -> MempoolSource:
+        """The instance that the settings name."""
+        return cls(settings.ingest.mempool, settings.ingest.chain, clock)
+
+    def probe(self) -> Probe:
+        """Whether the instance says how high its tip is."""
+        return self._http.probe(self.name, "api/blocks/tip/height")
 
     def tip(self) -> Tip:
         """The highest of the newest blocks, usable or not; the usable ones are kept for `block`."""

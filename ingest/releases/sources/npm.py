@@ -8,6 +8,7 @@ from typing import Any
 
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.probe import Probe
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.settings.model import MarketSettings
 from ingest.http import NotThereError
@@ -64,6 +65,10 @@ class NpmSource:
                 raise StaleSourceError(f"{self._base} gives no downloads of any package in {month}")
             memory[key] = "read"
             yield Fetched((month_release(self._series, month, downloads, lag_days=lag_days, method=METHOD),))
+
+    def probe(self) -> Probe:
+        """Whether the server answers."""
+        return self._http.probe(self.name)
 
     def close(self) -> None:
         """Close connections."""

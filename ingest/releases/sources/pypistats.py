@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from counterpoise.errors import StaleSourceError
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.probe import Probe
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.release import Release
 from counterpoise.settings.model import MarketSettings
@@ -85,6 +86,10 @@ class PypistatsSource:
             if release.head.coverage == "full":  # days that are missing may still come
                 memory[memory_key(month)] = "read"
         yield Fetched(tuple(found.values()))
+
+    def probe(self) -> Probe:
+        """Whether the server answers."""
+        return self._http.probe(self.name)
 
     def close(self) -> None:
         """Close connections."""

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import Final, Literal
+from typing import Literal
 
 from counterpoise.contracts.pairs import PairEvent
 from counterpoise.contracts.scores import ScoreEvent
-from counterpoise.contracts.topics import PAIRS
-from counterpoise.kafka.partition import partition_of
 from counterpoise.series.catalogue import Catalogue
+from counterpoise.windows import USUAL_WINDOW_BLOCKS, VIEWS
 from streams.asymmetry.fold.score import Pair
-from streams.blocks.fold.concentration import VIEWS
-
-PAIR_WINDOW_BLOCKS: Final = 1008
-"""A week of blocks: the shortest window whose effective number is steadier than what it is compared with."""
 
 
 def pairs_of(catalogue: Catalogue, chain: str) -> list[Pair]:
     """Every series that pairs with mining, by each of its include-lists, against both views of control of a chain."""
     return [
-        Pair(series.series, one.id, chain, view, PAIR_WINDOW_BLOCKS)
+        Pair(series.series, one.id, chain, view, USUAL_WINDOW_BLOCKS)
         for series in catalogue
         if series.pairs_with_mining
         for one in series.lists
@@ -35,7 +29,7 @@ def pair_event(pair: Pair, cause: Literal["release", "blocks"], from_height: int
         series=pair.series,
         list_id=pair.list_id,
         chain=pair.chain,
-        view="raw" if pair.view == "raw" else "entity",
+        view=VIEWS[VIEWS.index(pair.view)],
         window_blocks=pair.window_blocks,
         cause=cause,
         from_height=from_height,
@@ -56,9 +50,3 @@ def release_events(catalogue: Catalogue, chains: Iterable[str], series: Iterable
 def score_pair_events(catalogue: Catalogue, score: ScoreEvent) -> list[PairEvent]:
     """That blocks were scored, to every pair of their chain."""
     return [pair_event(pair, "blocks", score.from_height) for pair in pairs_of(catalogue, score.chain)]
-
-
-@lru_cache(maxsize=4096)
-def pair_partition(key: str) -> int:
-    """The partition that carries a pair."""
-    return partition_of(key.encode(), PAIRS.partitions)

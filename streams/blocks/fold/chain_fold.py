@@ -1,7 +1,7 @@
 """The fold of one chain: block events in, rows and scores out. Pure; the state is a function of the blocks and of nothing else.
 
-A batch of events goes through the block tree; what the batch changed in the end is told once: each new block with its attribution,
-each block whose status moved, and the concentration of every height from the fork on.
+A batch of events goes through the block tree; what the batch changed in the end is returned once: each new block with its
+attribution, each block whose status moved, and the concentration of every height from the fork on.
 """
 
 from __future__ import annotations
@@ -18,14 +18,9 @@ from counterpoise.chain.work import work_from_bits
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.pools.attribution import Attribution
 from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.windows import HISTORY_BLOCKS, MAX_REORG_BLOCKS
 from streams.blocks.fold.attributor import Attributor
-from streams.blocks.fold.concentration import WINDOWS_BLOCKS, ConcentrationTable, TableCache, score_blocks
-
-HISTORY_BLOCKS = max(WINDOWS_BLOCKS)
-"""Blocks that the longest window needs."""
-
-MAX_REORG_BLOCKS = 2_016
-"""The tree holds this many canonical blocks: no deeper reorg is followed."""
+from streams.blocks.fold.concentration import ConcentrationTable, TableCache, score_blocks
 
 _PRUNE_SLACK_BLOCKS = 512
 

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from counterpoise.metrics.beta_table import BetaTable
 from counterpoise.metrics.counts import MAX_BLOCKS
-from counterpoise.metrics.integers import LEADERS, WindowIntegers, window_integers
+from counterpoise.metrics.integers import WindowIntegers, window_integers
+from counterpoise.windows import LEADERS, VIEWS, WINDOWS_BLOCKS
 
-WINDOWS_BLOCKS = (144, 1008, 2016, 4320)
-VIEWS = ("raw", "entity")
 UNKNOWN_CODE = 0
 """The code of a block without a known producer, in both views."""
 

@@ -1,4 +1,4 @@
-"""A scored tip as the message that tells the world about it. Pure."""
+"""A scored tip as the message that publishes it. Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import numpy as np
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.scores import ScoreEvent, WindowScore
-from counterpoise.metrics.integers import LEADERS
 from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.windows import LEADERS, VIEWS
 from streams.blocks.fold.chain_fold import Scored
-from streams.blocks.fold.concentration import VIEWS
 
 
 def score_event(

@@ -45,6 +45,40 @@ def test_a_topic_of_another_shape_is_refused_with_what_to_do(kafka: RunningKafka
     delete_topics(kafka.bootstrap, dataset)
 
 
+def test_the_count_of_partitions_is_that_of_the_settings_and_a_changed_one_is_refused(
+    kafka: RunningKafka, dataset: str
+) -> None:
+    ensure_topics(kafka.bootstrap, dataset, partitions=3)
+    with admin_client(kafka.bootstrap) as admin:
+        found = {t["name"]: len(t["partitions"]) for t in admin.describe_topics([t.full_name(dataset) for t in TOPICS])}
+    assert found == {topic.full_name(dataset): 3 if topic.is_spread else 1 for topic in TOPICS}
+    for wanted in (1, 2, 4, 8):
+        with pytest.raises(ConfigError, match=f"has 3 partitions and should have {wanted}: .*COUNTERPOISE_KAFKA__PART"):
+            ensure_topics(kafka.bootstrap, dataset, partitions=wanted)
+    assert ensure_topics(kafka.bootstrap, dataset, partitions=3) == ()
+    delete_topics(kafka.bootstrap, dataset)
+
+
+@pytest.mark.skipif(kafka_engine() == "apache", reason="Apache Kafka makes no topic by itself")
+def test_an_empty_topic_that_the_embedded_broker_made_is_made_anew_and_a_filled_one_refused(
+    kafka: RunningKafka, dataset: str
+) -> None:
+    topics = (BLOCKS.full_name(dataset), SCORES.full_name(dataset))
+    for _ in range(2):
+        consumer = make_consumer(kafka.bootstrap, topics, client_id="test", group_id=None, kafka=KafkaSettings())
+        consumer.poll(300)
+        consumer.close()
+        made = ensure_topics(kafka.bootstrap, dataset, partitions=6)
+        assert set(topics) <= set(made)
+        delete_topics(kafka.bootstrap, dataset)
+    producer = make_producer(kafka.bootstrap, "test")
+    producer.send(topics[0], b"x", key=b"bitcoin").get(PATIENCE_SECONDS)
+    producer.close()
+    with pytest.raises(ConfigError, match=f"topic {topics[0]} has 4 partitions and should have 6"):
+        ensure_topics(kafka.bootstrap, dataset, partitions=6)
+    delete_topics(kafka.bootstrap, dataset)
+
+
 @pytest.mark.skipif(kafka_engine() != "apache", reason="the embedded broker takes any replication factor")
 def test_more_replicas_than_brokers_is_a_configuration_error(kafka: RunningKafka, dataset: str) -> None:
     with pytest.raises(ConfigError, match=r"Kafka refuses 3 replicas .* lower COUNTERPOISE_KAFKA__REPLICATION_FACTOR"):

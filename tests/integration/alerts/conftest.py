@@ -8,17 +8,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.settings.model import Settings
 from tests.engines import ClickHouseServer, RunningKafka
+from tests.template import make_database
 
 
 @pytest.fixture
 def replayed(settings: Settings, kafka: RunningKafka, clickhouse: ClickHouseServer) -> Settings:
     """`migrated`, for a historical dataset: everything that happens is told."""
     historical = settings.model_copy(update={"dataset_kind": "historical"})
-    migrate(clickhouse.target, historical.dataset_of)
+    make_database(clickhouse.target, historical.dataset_of)
     ensure_topics(kafka.bootstrap, historical.dataset)
     return historical
 

@@ -12,11 +12,11 @@ from websockets.sync.client import connect
 
 from counterpoise.errors import StaleSourceError
 from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.retry import RetryPolicy
 from counterpoise.settings.model import MempoolSettings
 from ingest.blocks.sources import mempool_socket
 from ingest.blocks.sources.block_source import News
 from ingest.blocks.sources.mempool import MempoolSource
-from ingest.waiting import Backoff
 from testkit.fake_chain import FakeChain
 from testkit.mempool_server import MempoolServer
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -198,7 +198,7 @@ def test_the_socket_outlives_errors_of_every_kind(server: MempoolServer, monkeyp
         return connect(*where, **more)
 
     monkeypatch.setattr(mempool_socket, "connect", connecting)
-    monkeypatch.setattr(mempool_socket, "Backoff", lambda *_: Backoff(0.01, 0.01))
+    monkeypatch.setattr(mempool_socket, "RECONNECT_RETRY", RetryPolicy(0.01, 0.01))
     source = source_of(server, websocket=True)
     server.wait_for_listener()
     mined = server.chain.mine(1)[0]

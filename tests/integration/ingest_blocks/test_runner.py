@@ -15,23 +15,23 @@ import pytest
 from kafka import TopicPartition
 
 from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.dead_letters import DeadLetter
 from counterpoise.contracts.topics import BLOCK_REQUESTS, DEAD_LETTERS
 from counterpoise.errors import ConfigError
 from counterpoise.kafka.clients import make_consumer, make_producer
 from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.retry import RetryPolicy
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.settings.model import Settings
 from desk.supervise.health import judge
 from ingest.blocks.service import run_ingest
-from ingest.waiting import Backoff
 from testkit.bitcoind_server import BitcoindServer
 from testkit.fake_chain import FakeChain
 from testkit.mempool_server import MempoolServer
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine, settings_for
 from tests.integration.ingest_blocks.storing import Storing
+from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
@@ -181,7 +181,7 @@ def test_what_streams_lacks_is_sent_again(migrated: Settings, node: BitcoindServ
 def test_a_source_that_is_down_is_stale_and_comes_back(
     migrated: Settings, node: BitcoindServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.blocks.service.Backoff", lambda *_: Backoff(0.1, 0.5))
+    monkeypatch.setattr("ingest.blocks.service.SOURCE_POLL_RETRY", RetryPolicy(0.1, 0.5))
     settings = with_node(migrated, node)
     with Storing(settings), running(settings) as service:
         until(lambda: len(stored(settings)) == 60)
@@ -366,7 +366,7 @@ def test_a_broker_that_forgot_live_blocks_gets_them_again(
     if kafka_engine() != "embedded":
         pytest.skip("only the embedded broker forgets")
     settings = with_node(settings_for(own_kafka, clickhouse, state_dir), node)
-    migrate(clickhouse.target, settings.dataset_of)
+    make_database(clickhouse.target, settings.dataset_of)
     storing = Storing(settings)
     with running(settings) as service:
         with storing:

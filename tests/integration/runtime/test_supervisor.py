@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from counterpoise.errors import ConfigError
+from counterpoise.runtime.retry import Backoff, RetryPolicy
 from desk.supervise.child import Service
-from desk.supervise.restart_backoff import RestartBackoff
 from desk.supervise.stall_watch import Sight
 from desk.supervise.supervisor import Supervisor
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -33,7 +33,7 @@ class Run:
         self.lines: list[tuple[str, str]] = []
         self.changes: list[tuple[str, int | None, int, str]] = []
         self.error: BaseException | None = None
-        options.setdefault("make_backoff", lambda: RestartBackoff(0.02, 0.1, 60.0, random.Random(1)))
+        options.setdefault("make_backoff", lambda: Backoff(RetryPolicy(0.02, 0.1), random.Random(1)))
         options.setdefault("grace_seconds", 5.0)
         self.supervisor = Supervisor(
             services,

@@ -11,36 +11,14 @@ import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.columns import Constant
-from counterpoise.clickhouse.rows.concentration import INTEGERS
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.metrics.derived import derive
-from counterpoise.metrics.integers import window_integers
+from counterpoise.metrics.stored_integers import STORED_COLUMNS, StoredIntegers
 from streams.blocks.fold.concentration import score_blocks
 from tests.shared import shared_data
 
 SET = "r-metrics"
-
-
-def columns_of(metrics: Any) -> dict[str, npt.NDArray[np.float64]]:
-    """The view's name of each metric."""
-    return {
-        **{f"top{k}_share": metrics.top_share[:, k - 1] for k in range(1, 7)},
-        **{f"top{k}_share_upper": metrics.top_share_upper[:, k - 1] for k in range(1, 7)},
-        "hhi": metrics.hhi,
-        "hhi_10000": metrics.hhi_points,
-        "hhi_unbiased": metrics.hhi_unbiased,
-        "hhi_low": metrics.hhi_lo,
-        "hhi_high": metrics.hhi_hi,
-        "effective_pools_d1": metrics.d1,
-        "effective_pools_d2": metrics.d2,
-        "effective_pools_d2_low": metrics.d2_lo,
-        "effective_pools_d2_high": metrics.d2_hi,
-        "entropy_nats": metrics.shannon_nats,
-        "entropy_bits": metrics.shannon_bits,
-        "entropy_normalised": metrics.normalised_entropy,
-        "gini": metrics.gini,
-        "theil_nats": metrics.theil,
-    }
+INTERVALS = ("window_full", "top1_lo", "top1_hi", "top4_lo", "top4_hi", "p_top4_above_75")
 
 
 def store(ch: ClickHouse, table: dict[str, npt.NDArray[Any]]) -> None:
@@ -56,7 +34,7 @@ def store(ch: ClickHouse, table: dict[str, npt.NDArray[Any]]) -> None:
             "height": np.arange(rows),
             "tip_hash": np.zeros((rows, 32), np.uint8),
             "time": np.zeros(rows, np.int64),
-            **{name: table[name] for name in INTEGERS},
+            **{name: table[name] for name in STORED_COLUMNS},
             "version": Constant(1, rows),
             "is_deleted": Constant(0, rows),
         },
@@ -67,49 +45,22 @@ def store(ch: ClickHouse, table: dict[str, npt.NDArray[Any]]) -> None:
 
 
 def agree(ch: ClickHouse, table: dict[str, npt.NDArray[Any]]) -> None:
-    expected = columns_of(
-        derive(
-            n=table["n"],
-            unknown=table["unknown"],
-            pools_seen=table["pools_seen"],
-            counts=np.column_stack([table[f"c{k}"] for k in range(1, 7)]),
-            s2=table["s2"],
-            s3=table["s3"],
-            gini_num=table["gini_num"],
-            sum_c_ln_c=table["sum_c_ln_c"],
-        )
-    )
-    stored = {
-        "top1_share_low": table["top1_lo"],
-        "top1_share_high": table["top1_hi"],
-        "top4_share_low": table["top4_lo"],
-        "top4_share_high": table["top4_hi"],
-        "p_top4_above_75": table["p_top4_above_75"],
-        "nakamoto_one_third": table["nakamoto_one_third"],
-        "nakamoto_half": table["nakamoto_half"],
-    }
+    expected = derive(StoredIntegers(table))
     found = ch.query_columns("SELECT * FROM concentration ORDER BY height")
     assert len(found["n"]) == len(table["n"])
-    derived = {name for name, column in found.items() if isinstance(column, np.ndarray) and column.dtype == np.float64}
-    assert derived - {"sum_c_ln_c"} <= expected.keys() | stored.keys()
-    for name, values in (expected | stored).items():
+    computed = {name for name, column in found.items() if isinstance(column, np.ndarray) and column.dtype == np.float64}
+    assert computed - {"sum_c_ln_c"} <= expected.keys() <= found.keys()
+    for name, values in expected.items():
         np.testing.assert_allclose(np.asarray(found[name]), values, rtol=1e-9, atol=1e-12, equal_nan=True, err_msg=name)
 
 
 def of_counts(counts: npt.NDArray[np.int64], unknown: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:
     n = counts.sum(axis=1) + unknown
-    integers = window_integers(counts, np.arange(1, counts.shape[1] + 1, dtype=np.uint16), n)
-    table: dict[str, npt.NDArray[Any]] = {
-        name: getattr(integers, name)
-        for name in ("pools_seen", "s2", "s3", "s4", "gini_num", "sum_c_ln_c", "nakamoto_one_third", "nakamoto_half")
-    }
-    table |= {f"c{k}": integers.counts[:, k - 1] for k in range(1, 7)}
-    table |= {f"l{k}": integers.leaders[:, k - 1] for k in range(1, 7)}
-    top1 = top_share_posterior(n, table["c1"], table["pools_seen"], 1, 0.75)
-    top4 = top_share_posterior(n, integers.counts[:, :4].sum(axis=1), table["pools_seen"], 4, 0.75)
+    integers = StoredIntegers.of_counts(counts, unknown=unknown)
+    table = {name: integers[name] for name in STORED_COLUMNS if name not in INTERVALS}
+    top1 = top_share_posterior(n, integers.top(1), table["pools_seen"], 1, 0.75)
+    top4 = top_share_posterior(n, integers.top(4), table["pools_seen"], 4, 0.75)
     return table | {
-        "n": n,
-        "unknown": unknown,
         "window_full": n == 1008,
         "top1_lo": top1[:, 0],
         "top1_hi": top1[:, 1],
@@ -174,7 +125,7 @@ def test_real_windows(empty: ClickHouse) -> None:
     names = ["unknown", *sorted(set(slugs) - {"unknown"})]
     codes = np.array([names.index(slug) for slug in slugs], np.uint16)
     scored = score_blocks(codes, np.arange(len(codes)), 6_000, _Owners(len(names)), (144, 1008, 4320)).columns()
-    table = {name: scored[name] for name in INTEGERS}
+    table = {name: scored[name] for name in STORED_COLUMNS}
     assert int(table["unknown"].max()) > 100
     store(empty, table)
     agree(empty, table)

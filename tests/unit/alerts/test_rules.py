@@ -12,13 +12,14 @@ from alerts.machine.rule_state import RuleState
 from alerts.rules.dead_letters import DeadLettersRule
 from alerts.rules.no_block import NoBlockRule
 from alerts.rules.no_score import NoScoreRule
-from alerts.rules.rule import Finding, format_duration, parse_duration
+from alerts.rules.rule import Finding, parse_duration
 from alerts.rules.source_stale import SourceStaleRule
 from alerts.rules.top_share import TopShareRule
 from alerts.rules.top_share_probability import TopShareProbabilityRule
 from alerts.signals.levels import Level
 from alerts.signals.timer_facts import TimerFacts
 from alerts.signals.window_counts import WindowCounts
+from counterpoise.spans import exact_span
 from tests.shared import shared_data
 from tests.unit.alerts.chains import a_hash, a_series
 
@@ -135,7 +136,7 @@ def test_durations(text: str, seconds: int) -> None:
 
 
 def test_durations_are_said_shortly() -> None:
-    assert [format_duration(s) for s in (90, 600, 7_200, 604_800)] == ["90 s", "10 min", "2 h", "7 d"]
+    assert [exact_span(s) for s in (90, 600, 7_200, 604_800)] == ["90 s", "10 min", "2 h", "7 d"]
 
 
 def real_series() -> WindowCounts:

@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from counterpoise.metrics.beta_table import BetaTable
-from counterpoise.metrics.derived import DerivedMetrics, derive
+from counterpoise.metrics.derived import derive
+from counterpoise.metrics.stored_integers import StoredIntegers
 from streams.blocks.fold.concentration import ConcentrationTable, TableCache, score_blocks
 from tests.shared import shared_data
 from tests.unit.block_fold import naive
@@ -53,22 +54,12 @@ def nobody_owns(chain: Mainnet) -> Entities:
 
 
 @cache
-def weekly() -> tuple[ConcentrationTable, DerivedMetrics]:
+def weekly() -> tuple[ConcentrationTable, dict[str, np.ndarray]]:
     """Every block's 1008-block window, raw view."""
     chain = mainnet()
     table = score_blocks(chain.codes, chain.times, 0, nobody_owns(chain), (1008,))
     raw = ConcentrationTable(**{name: column[table.view_code == 0] for name, column in table.columns().items()})
-    counts = np.stack([raw.c1, raw.c2, raw.c3, raw.c4, raw.c5, raw.c6], axis=1)
-    return raw, derive(
-        n=raw.n,
-        unknown=raw.unknown,
-        pools_seen=raw.pools_seen,
-        counts=counts,
-        s2=raw.s2,
-        s3=raw.s3,
-        gini_num=raw.gini_num,
-        sum_c_ln_c=raw.sum_c_ln_c,
-    )
+    return raw, derive(StoredIntegers(raw.columns()))
 
 
 def month(year: int, number: int) -> ConcentrationTable:
@@ -112,8 +103,8 @@ def test_effective_number_of_pools_at_year_ends(day: str, value: float) -> None:
     _, metrics = weekly()
     midnight = dt.datetime.fromisoformat(f"{day}T00:00:00+00:00") + dt.timedelta(days=1)
     last = np.flatnonzero(mainnet().times < midnight.timestamp())[-1]
-    assert metrics.d2[last] == pytest.approx(value, abs=5e-4)
-    assert metrics.d2_lo[last] < value < metrics.d2_hi[last]
+    assert metrics["effective_pools_d2"][last] == pytest.approx(value, abs=5e-4)
+    assert metrics["effective_pools_d2_low"][last] < value < metrics["effective_pools_d2_high"][last]
 
 
 def test_the_default_rule_fires_and_clears_eight_times() -> None:
@@ -196,7 +187,7 @@ def test_batches_of_any_size_and_a_cold_cache_give_the_same_bits() -> None:
 def test_probability_of_the_line_matches_the_interval() -> None:
     table, metrics = weekly()
     full = table.window_full
-    share, above = metrics.top_share[full, 3], table.p_top4_above_75[full]
+    share, above = metrics["top4_share"][full], table.p_top4_above_75[full]
     assert np.all(above[table.top4_lo[full] > 0.75] >= 0.975)
     assert np.all(above[table.top4_hi[full] < 0.75] <= 0.025)
     assert np.all((table.top4_lo[full] < share) & (share < table.top4_hi[full]))

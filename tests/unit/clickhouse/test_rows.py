@@ -12,12 +12,13 @@ from counterpoise.clickhouse.columns import Column, as_list
 from counterpoise.clickhouse.rows.alert_events import alert_event_columns
 from counterpoise.clickhouse.rows.attributions import attribution_columns
 from counterpoise.clickhouse.rows.blocks import block_columns, coded, packed_hashes
-from counterpoise.clickhouse.rows.concentration import INTEGERS, concentration_columns, tombstone_columns
+from counterpoise.clickhouse.rows.concentration import concentration_columns, tombstone_columns
 from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
 from counterpoise.clickhouse.sql_files import sql_root
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.dead_letters import DeadLetter
+from counterpoise.metrics.stored_integers import STORED_COLUMNS
 from counterpoise.pools.attribution import Attribution, Candidate
 
 
@@ -93,7 +94,7 @@ def test_attributions() -> None:
 
 
 def test_concentration_points_into_its_blocks() -> None:
-    table = {name: np.arange(4) for name in INTEGERS} | {
+    table = {name: np.arange(4) for name in STORED_COLUMNS} | {
         "view_code": np.array([0, 0, 1, 1]),
         "window_blocks": np.full(4, 144),
         "index": np.array([0, 1, 0, 1], np.uint32),

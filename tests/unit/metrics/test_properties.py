@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterpoise.metrics import derived
 from counterpoise.metrics.counts import MAX_BLOCKS, pools_seen
 from counterpoise.metrics.effective_number import d1, d2
 from counterpoise.metrics.entropy import normalised_entropy, renyi_bits, shannon_bits, shannon_nats
@@ -19,6 +18,8 @@ from counterpoise.metrics.hhi import hhi, hhi_attributed, hhi_points, hhi_unbias
 from counterpoise.metrics.integers import window_integers
 from counterpoise.metrics.nakamoto import HALF, ONE_THIRD, nakamoto
 from counterpoise.metrics.shares import top_k_share, top_k_share_upper
+from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.stored_integers import StoredIntegers
 from counterpoise.metrics.theil import theil
 
 COUNTS = st.lists(st.integers(0, 400), min_size=1, max_size=20)
@@ -106,39 +107,26 @@ def test_no_truth_about_the_unknown_leaves_the_bounds(counts: list[int], unknown
 @settings(deadline=None)
 def test_the_integers_say_what_the_counts_say(rows: list[list[int]], unknown: list[int]) -> None:
     counts, missing = np.array(rows), np.array(unknown[: len(rows)])
-    n = counts.sum(axis=1) + missing
-    integers = window_integers(counts, np.arange(1, 10, dtype=np.uint16), n)
-    metrics = derived.derive(
-        n=n,
-        unknown=missing,
-        pools_seen=integers.pools_seen,
-        counts=integers.counts,
-        s2=integers.s2,
-        s3=integers.s3,
-        gini_num=integers.gini_num,
-        sum_c_ln_c=integers.sum_c_ln_c,
-    )
+    integers = StoredIntegers.of_counts(counts, unknown=missing)
     expected = {
         "hhi": hhi(counts, unknown=missing),
-        "hhi_points": hhi_points(counts, unknown=missing),
+        "hhi_10000": hhi_points(counts, unknown=missing),
         "hhi_unbiased": hhi_unbiased(counts, unknown=missing),
-        "hhi_attributed": hhi_attributed(counts),
-        "d1": d1(counts),
-        "d2": d2(counts),
-        "shannon_nats": shannon_nats(counts),
-        "shannon_bits": shannon_bits(counts),
-        "normalised_entropy": normalised_entropy(counts),
+        "effective_pools_d1": d1(counts),
+        "effective_pools_d2": d2(counts),
+        "entropy_nats": shannon_nats(counts),
+        "entropy_bits": shannon_bits(counts),
+        "entropy_normalised": normalised_entropy(counts),
         "gini": gini(counts),
-        "theil": theil(counts),
+        "theil_nats": theil(counts),
+        **{f"top{k}_share": top_k_share(counts, k, unknown=missing) for k in range(1, 7)},
+        **{f"top{k}_share_upper": top_k_share_upper(counts, k, unknown=missing) for k in range(1, 7)},
+        "nakamoto_half": nakamoto(counts, HALF, unknown=missing),
+        "nakamoto_one_third": nakamoto(counts, ONE_THIRD, unknown=missing),
     }
     for name, values in expected.items():
-        assert getattr(metrics, name).tolist() == pytest.approx(values.tolist(), rel=1e-11, abs=1e-11, nan_ok=True), (
-            name
-        )
-    for k in range(1, 7):
-        lower, upper = top_k_share(counts, k, unknown=missing), top_k_share_upper(counts, k, unknown=missing)
-        assert metrics.top_share[:, k - 1].tolist() == pytest.approx(lower.tolist(), rel=1e-14, nan_ok=True)
-        assert metrics.top_share_upper[:, k - 1].tolist() == pytest.approx(upper.tolist(), rel=1e-14, nan_ok=True)
+        found = SPECS[name].compute(integers).tolist()
+        assert found == pytest.approx(values.tolist(), rel=1e-11, abs=1e-11, nan_ok=True), name
 
 
 def test_integers_are_exact_up_to_their_limit_and_refuse_beyond() -> None:

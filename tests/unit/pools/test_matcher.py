@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.pools.addresses import MAINNET
+from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.pools.attribution import Candidate
 from counterpoise.pools.base58 import base58check_encode
 from counterpoise.pools.evidence import Evidence
@@ -165,7 +165,9 @@ def test_names_used_elsewhere_mean_our_pools(label: str, slug: str) -> None:
 
 
 def test_416_payees_are_one_block_of_one_pool() -> None:
-    payees = [base58check_encode(bytes([MAINNET.p2pkh_version]) + i.to_bytes(20, "big")) for i in range(1, 416)]
+    payees = [
+        base58check_encode(bytes([BITCOIN.addresses.p2pkh_version]) + i.to_bytes(20, "big")) for i in range(1, 416)
+    ]
     ocean = REGISTRY.by_slug["ocean"].addresses[0]
     tags = b"OCEAN.XYZ\x0fSome Miner\x00"
     script = bytes.fromhex("03a0bb0d") + bytes([len(tags)]) + tags + bytes.fromhex("03002a10")

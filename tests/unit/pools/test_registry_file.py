@@ -121,7 +121,8 @@ def test_the_version_is_of_the_content_that_decides() -> None:
         (
             GENESIS,
             GENESIS[:-1] + "b",
-            f"r.yaml: pool 'one': addresses: '{GENESIS[:-1]}b', expected a Bitcoin mainnet address with a right checksum",
+            f"r.yaml: pool 'one': addresses: '{GENESIS[:-1]}b', "
+            "expected an address with a right checksum, of one of bitcoin, bitcoin-cash, litecoin, signet, testnet4",
         ),
         ("t[wv]o+", "t[wvo+", "r.yaml: pool 'two-pool': tags: 't[wvo+', expected a usable pattern (missing ]: [wvo+)"),
         ("t[wv]o+", "x*", "r.yaml: pool 'two-pool': tags: 'x*', expected a usable pattern (it matches the empty text)"),

@@ -1,0 +1,63 @@
+"""Effective number of pools of order 2: how many equal pools would be as concentrated as these are; attributed blocks only.
+
+Its interval is the reciprocals of the ends of the index's over attributed blocks alone. Reference: M. O. Hill, Ecology 54 (1973).
+"""
+
+from __future__ import annotations
+
+from counterpoise.metrics.counts import FloatArray, ratio
+from counterpoise.metrics.spec import UP_TO_POOLS, MetricSpec, Range
+from counterpoise.metrics.stored_integers import StoredIntegers
+
+
+def _d2(integers: StoredIntegers) -> FloatArray:
+    known = integers.known.astype(float)
+    return ratio(known * known, integers["s2"])
+
+
+SPECS = (
+    MetricSpec(
+        name="effective_pools_d2",
+        order=211,
+        group="dispersion",
+        title="effective number of pools",
+        unit="pools",
+        range=Range(1.0, float("inf"), "1–D₁"),
+        formula="m²/s2",
+        undefined="NaN where m = 0",
+        reference='M. O. Hill, "Diversity and Evenness", Ecology 54 (1973)',
+        comment=(
+            "Effective number of pools of order 2: how many equal pools would have this index; attributed blocks only, "
+            "NaN where there are none"
+        ),
+        compute=_d2,
+        sql="known * known / s2",
+        interval=("effective_pools_d2_low", "effective_pools_d2_high"),
+    ),
+    MetricSpec(
+        name="effective_pools_d2_low",
+        order=212,
+        group="dispersion",
+        title="2.5 % quantile of the effective number of pools",
+        unit="pools",
+        range=UP_TO_POOLS,
+        formula="1/(97.5 % quantile of the index over attributed blocks)",
+        undefined="NaN where m = 0",
+        comment="2.5 % quantile of effective_pools_d2",
+        compute=lambda integers: integers.d2_interval[0],
+        sql="multiIf(known = 0, nan, pools_seen = 1, 1., 1. / least(1. / k + known_middle * known_factor, 1.))",
+    ),
+    MetricSpec(
+        name="effective_pools_d2_high",
+        order=213,
+        group="dispersion",
+        title="97.5 % quantile of the effective number of pools",
+        unit="pools",
+        range=UP_TO_POOLS,
+        formula="1/(2.5 % quantile of the index over attributed blocks)",
+        undefined="NaN where m = 0",
+        comment="97.5 % quantile of effective_pools_d2",
+        compute=lambda integers: integers.d2_interval[1],
+        sql="multiIf(known = 0, nan, pools_seen = 1, 1., 1. / (1. / k + known_middle / known_factor))",
+    ),
+)
