@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.guardian import Guardian, start_guardian
+from tests.kafka_sockets import close_kafka_sockets, close_lost_kafka_sockets, keep_kafka_sockets
 
 if TYPE_CHECKING:  # pure unit tests need none of it, and import nothing of it
     from counterpoise.settings.model import Settings
@@ -67,6 +68,7 @@ def _place(item: pytest.Item) -> tuple[int, bool]:
 @pytest.hookimpl(trylast=True)  # after xdist has ended its workers
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A run that leaves a process behind has failed, whatever its tests said."""
+    close_kafka_sockets()
     if guardian := session.config.stash.get(_GUARDIAN, None):
         session.config.stash[_LEFT] = left = guardian.left_running()
         if left and session.exitstatus == pytest.ExitCode.OK:
@@ -94,6 +96,15 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_socket_for_the_collector() -> Iterator[None]:
+    """What kafka-python loses in one test must not fail another."""
+    keep_kafka_sockets()
+    yield
+    keep_kafka_sockets()  # where the test was the first to load it
+    close_lost_kafka_sockets()
 
 
 @pytest.fixture(scope="session")
