@@ -47,7 +47,7 @@ def test_list_show_and_mute(environment: Settings) -> None:
     assert "counterpoise sql" in run("show", closed)
     assert "muted for 2 h" in run("mute", "top4-share", "--for", "2h")
     assert "top4-share (muted)" in run("list")
-    assert "told again" in run("unmute", "top4-share")
+    assert "no longer muted" in run("unmute", "top4-share")
     assert "muted" not in run("list")
     with pytest.raises(ConfigError, match="no alert with an id that begins with 'zz'"):
         run("show", "zz")
