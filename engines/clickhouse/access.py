@@ -1,4 +1,4 @@
-"""What this server does not let through, whatever the engine would say."""
+"""Statements that this server refuses, whatever the engine allows."""
 
 from __future__ import annotations
 

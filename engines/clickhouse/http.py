@@ -61,7 +61,7 @@ def _content_type(output_format: str) -> str:
 
 
 class HttpServer(ThreadingHTTPServer):
-    """Serves a socket that already listens. One thread a connection, `max_connections` of them."""
+    """Serves a socket that already listens. One thread per connection, at most `max_connections`."""
 
     daemon_threads = True
     block_on_close = False
@@ -82,7 +82,7 @@ class HttpServer(ThreadingHTTPServer):
         self._slots = threading.BoundedSemaphore(max_connections)
 
     def serve(self) -> None:
-        """Accept connections in a thread of its own; returns at once."""
+        """Accept connections in a separate thread; returns at once."""
         threading.Thread(target=self.serve_forever, args=(_POLL_SECONDS,), name="http-accept", daemon=True).start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -245,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _insert_head(query: str, pieces: Iterator[bytes]) -> tuple[InsertHead | None, Iterator[bytes]]:
     """The head of an INSERT with data, and its data; None, and the body, for any other statement.
 
-    The statement stands in the URL, at the start of the body, or begins in the one and goes on in the other.
+    The statement is in the URL, at the start of the body, or starts in the URL and continues in the body.
     """
     start = b"" if query else _at_least(pieces, _HEAD_BYTES)
     text = query or start.decode("utf-8", "surrogateescape")

@@ -30,7 +30,7 @@ def serve(
 ) -> None:
     """Serve one socket until its client leaves or breaks the protocol; never raises for a client's fault.
 
-    With a `refusal` the client is told that instead of being let in. The caller closes the socket.
+    With a `refusal` the client receives it and gets no session. The caller closes the socket.
     """
     channel = Channel(sock, watcher, limits)
     session: Session | None = None
@@ -50,7 +50,7 @@ def serve(
 
 
 def _shake_hands(channel: Channel, engine: Engine, users: Users, refusal: ServerError | None) -> Session | None:
-    """The client's session, or None after it was told why it gets none."""
+    """The client's session, or None after it received the reason for getting none."""
     if channel.reader.varint() != packets.CLIENT_HELLO:
         return None  # not a native client (HTTP, TLS …)
     hello = packets.read_hello(channel.reader)

@@ -29,7 +29,7 @@ class Setting(NamedTuple):
 
 
 class Described(NamedTuple):
-    """A column as DESCRIBE TABLE tells it. `default_kind` is "", DEFAULT, MATERIALIZED, ALIAS or EPHEMERAL; `default` follows it."""
+    """A column as DESCRIBE TABLE lists it. `default_kind` is "", DEFAULT, MATERIALIZED, ALIAS or EPHEMERAL; `default` follows it."""
 
     name: str
     type: str
@@ -243,9 +243,9 @@ class Session:
         return [Described(*row[:4]) for row in json.loads(answer.bytes())["data"]]
 
     def describe_beside(self, sql: str, parameters: Mapping[str, str]) -> list[Described] | None:
-        """The columns of a SELECT while this session is running it; None where only this session could tell.
+        """The columns of a SELECT while this session is running it; None if only this session could list them.
 
-        A second statement would end the running one, so a sibling with the same settings is asked; it does not see this
+        A second statement would end the running one, so a sibling with the same settings lists them; it does not see this
         session's temporary tables.
         """
         sibling = Session(self.engine, User(self.user.name, b"", readonly=False), self.database)

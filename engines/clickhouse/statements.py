@@ -98,7 +98,7 @@ def unquote_parameter(value: str) -> str:
 def split_format(sql: str) -> tuple[str, str | None]:
     """Take a `FORMAT name` clause off a query's tail (a SETTINGS clause may follow it); the name, or None.
 
-    The protocol answers in blocks whatever the clause says; over HTTP it chooses the answer's format.
+    The protocol answers in blocks whatever the clause is; over HTTP it chooses the answer's format.
     """
     if "FORMAT" not in sql[-_TAIL_CHARS:].upper():
         return sql, None
