@@ -6,7 +6,7 @@ STATE := .counterpoise
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench soak test-kafka build clean lint types imports audit prose sql-check docs-check
+.PHONY: help demo test check bench soak test-kafka snapshot build clean lint types imports audit prose sql-check docs-check
 
 help: ## list the targets
 	@echo "Counterpoise: make TARGET"
@@ -29,6 +29,9 @@ soak: $(VENV)/.dev ## the long runs: many kills, hours of blocks
 test-kafka: $(VENV)/.dev ## the contract and end-to-end suites on Apache Kafka itself (Java 17 and Maven)
 	@$(PY) -m testkit.apache_kafka || test $$? -eq 3
 	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(PY) -m pytest -m "kafka and not soak"; fi
+
+snapshot: $(VENV)/.dev ## write down all that the demo and a replay leave (TO=DIR; CONTRIBUTING says how to compare)
+	$(PY) -m tests.snapshot take $(or $(TO),.snapshot)
 
 build: $(VENV)/.dev ## the wheel and the source archive, in dist/
 	$(PY) -m build

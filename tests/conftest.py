@@ -1,7 +1,7 @@
 """Fixtures that every suite shares.
 
 `kafka` and `clickhouse` run for the whole session and are shared: use a dataset of your own (`settings` has one) and leave them
-running. `own_kafka` and `own_clickhouse` are for tests that kill or restart them.
+running. `own_kafka` and `own_clickhouse` are for tests that kill or restart them. Under xdist each worker has its own session.
 """
 
 from __future__ import annotations
@@ -13,9 +13,42 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.guardian import Guardian, start_guardian
+
 if TYPE_CHECKING:  # pure unit tests need none of it, and import nothing of it
     from counterpoise.settings.model import Settings
     from tests.engines import ClickHouseServer, RunningKafka
+
+
+_GUARDIAN = pytest.StashKey[Guardian]()
+_LEFT = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that was started from a shell has the guardian; workers of xdist are among what it guards."""
+    if not hasattr(config, "workerinput"):
+        config.stash[_GUARDIAN] = start_guardian()
+
+
+@pytest.hookimpl(trylast=True)  # after xdist has ended its workers
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that leaves a process behind has failed, whatever its tests said."""
+    if guardian := session.config.stash.get(_GUARDIAN, None):
+        session.config.stash[_LEFT] = left = guardian.left_running()
+        if left and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if left := config.stash.get(_LEFT, []):
+        terminalreporter.section("left running by the tests", red=True)
+        for line in left:
+            terminalreporter.line(line)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if guardian := config.stash.get(_GUARDIAN, None):
+        guardian.dismiss()
 
 
 @pytest.fixture(autouse=True)
@@ -71,10 +104,10 @@ def own_clickhouse(tmp_path: Path) -> Iterator[ClickHouseServer]:
 
 @pytest.fixture
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    from engines.ports import free_port as find_free_port
+    """A loopback port on which nothing listens, for the whole run."""
+    from testkit.ports import reserved_port
 
-    return find_free_port()
+    return reserved_port()
 
 
 @pytest.fixture

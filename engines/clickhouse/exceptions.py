@@ -12,6 +12,7 @@ NAMES = {
     48: "NOT_IMPLEMENTED",
     50: "UNKNOWN_TYPE",
     62: "SYNTAX_ERROR",
+    73: "UNKNOWN_FORMAT",
     89: "UNKNOWN_COMPRESSION_METHOD",
     99: "UNKNOWN_PACKET_FROM_CLIENT",
     101: "UNEXPECTED_PACKET_FROM_CLIENT",
@@ -30,6 +31,15 @@ NAMES = {
 QUERY_WAS_CANCELLED = 394
 
 _CODE = re.compile(r"Code: (\d+)\. (?:DB::Exception: )?")
+
+
+_NAMED = re.compile(r"\(([A-Z][A-Z0-9_]*)\)(?: \(version [^)]*\))?\s*$")
+
+
+def name_of(text: str) -> str:
+    """The name of an error at the end of the engine's text, "" when there is none."""
+    found = _NAMED.search(text)
+    return found[1] if found else ""
 
 
 class ServerError(Exception):

@@ -16,13 +16,13 @@ from typing import Any, Final
 
 from counterpoise.runtime.clock import SystemClock
 from engines.clickhouse import compression, insert, statements
-from engines.clickhouse.access import refuse, refuse_outside
 from engines.clickhouse.auth import User, Users
 from engines.clickhouse.engine import Engine
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.http_request import Body, HttpError, Request, credentials, refuse_foreign
 from engines.clickhouse.http_sessions import HttpSessions
 from engines.clickhouse.insert_head import InsertHead, parse_insert
+from engines.clickhouse.prepare import prepared
 from engines.clickhouse.session import Described, Session
 from engines.clickhouse.watcher import Watcher
 
@@ -185,7 +185,8 @@ class _Handler(BaseHTTPRequestHandler):
             head, data = _insert_head(request.query, pieces)
             output_format = request.format
             if head is not None:
-                refuse(session, "INSERT", "MUTATING", read_only=read_only)
+                if read_only or not session.may_write:
+                    raise ServerError(164, f"{user.name}: Cannot execute query in readonly mode.")
                 written = insert.run(session, head, head.format, _feed(data))
                 answer, rows, size = b"", written.rows, written.size_bytes
             else:
@@ -206,23 +207,21 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _run(self, session: Session, sql: str, request: Request, *, read_only: bool) -> tuple[bytes, str, int, int]:
-        word = statements.first_word(sql)
-        kind = session.classify(sql)
-        refuse(session, word, kind, read_only=read_only)
-        refuse_outside(session, sql, kind)
-        named = None
-        if word not in statements.KEEP_FORMAT:
-            sql, named = statements.split_format(sql)
-        output_format = named or request.format
-        # A reader that hangs up stops its query; a write goes on, as with any ClickHouse.
-        watching: AbstractContextManager[object] = nullcontext()
-        if kind == "READ_ONLY":
-            watching = self.server.watcher.watching(self.connection, session.interrupt)
-        with watching:
-            result = session.query(sql, output_format, request.query_parameters)
-        session.note(word, sql)
-        answer = b"" if word == "INSERT" else result.bytes()
-        return answer, output_format, result.rows_written(), result.bytes_written()
+        with prepared(session, sql, read_only=read_only) as ready:
+            output_format = ready.format or request.format
+            if ready.nothing:
+                return b"", output_format, 0, 0
+            if not ready.format and not session.may_write:
+                session.check_format(output_format)
+            # A reader that hangs up stops its query; a write goes on, as with any ClickHouse.
+            watching: AbstractContextManager[object] = nullcontext()
+            if ready.reads:
+                watching = self.server.watcher.watching(self.connection, session.interrupt)
+            with watching:
+                result = session.query(ready.text, output_format, {**session.parameters, **request.query_parameters})
+            session.note(ready.word, ready.text)
+            answer = b"" if ready.word == "INSERT" else result.bytes()
+            return answer, output_format, result.rows_written(), result.bytes_written()
 
     def _session(self, request: Request, user: User) -> AbstractContextManager[Session]:
         def open_session() -> Session:

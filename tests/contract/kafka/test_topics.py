@@ -14,6 +14,7 @@ from counterpoise.kafka.lag import group_id, read_lag, total_lag
 from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.settings.model import KafkaSettings
 from tests.engines import RunningKafka, kafka_engine
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.kafka
 
@@ -90,7 +91,7 @@ def test_the_largest_message_goes_through_and_lag_falls_with_the_commit(kafka: R
     largest = secrets.token_bytes(BLOCKS.max_message_bytes - 64 * 1024)  # does not compress
     producer = make_producer(kafka.bootstrap, "test")
     for value in (b"one", largest, b"three"):
-        producer.send(topic, value, key=b"bitcoin").get(30)
+        producer.send(topic, value, key=b"bitcoin").get(PATIENCE_SECONDS)
     producer.close()
     assert total_lag(read_lag(kafka.bootstrap, dataset), group) == 3
     consumer = make_consumer(kafka.bootstrap, (topic,), client_id="test", group_id=group, kafka=KafkaSettings())
@@ -116,7 +117,7 @@ def test_lag_counts_every_message_of_a_batch(kafka: RunningKafka, dataset: str) 
     sent += [producer.send(blocks, b"%d" % n, key=b"bitcoin") for n in range(7)]  # and another behind it
     sent += [producer.send(scores, b"%d" % n, key=b"bitcoin") for n in range(5)]
     producer.close()
-    partition = sent[0].get(10).partition
+    partition = sent[0].get(PATIENCE_SECONDS).partition
     assert total_lag(read_lag(kafka.bootstrap, dataset), group) == 27
     assert total_lag(read_lag(kafka.bootstrap, dataset), group_id(dataset, "alerts")) == 5
     consumer = make_consumer(kafka.bootstrap, (), client_id="test", group_id=group, kafka=KafkaSettings())
@@ -150,7 +151,7 @@ def test_asking_for_a_topic_makes_it_on_the_embedded_broker_only_and_that_is_put
 def test_a_restarted_broker_serves_again_and_only_apache_kafka_remembers(own_kafka: RunningKafka, dataset: str) -> None:
     ensure_topics(own_kafka.bootstrap, dataset)
     producer = make_producer(own_kafka.bootstrap, "test")
-    producer.send(BLOCKS.full_name(dataset), b"x", key=b"bitcoin").get(10)
+    producer.send(BLOCKS.full_name(dataset), b"x", key=b"bitcoin").get(PATIENCE_SECONDS)
     producer.close()
     own_kafka.kill()
     assert not own_kafka.is_alive()

@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,7 @@ from tests.engines import ClickHouseServer, RunningKafka, as_environment, settin
 from tests.integration.alerts.running import alerter, rows_of, states_of
 from tests.integration.alerts.test_line import FIRED, H, heads
 from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 STORY = FIRED + [OVER] * 5 + [CLEAR] * 3 + [OVER] * 40
 """Fires at H+41, resolves at H+47, fires again at H+86."""
@@ -58,14 +57,7 @@ def start(settings: Settings, **more: str) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> None:
     process.terminate()
-    process.communicate(timeout=40)
-
-
-def wait_for(done: Callable[[], bool], what: str, seconds: float = 40.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.05)
+    process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def is_at(settings: Settings, height: int, pid: int) -> bool:
@@ -106,7 +98,7 @@ def test_killed_at_a_point_and_started_again_all_is_as_in_an_undisturbed_run(
     with SlackServer() as slack:
         settings = with_slack(replayed, slack, state_dir)
         doomed = start(settings, COUNTERPOISE_CRASH_POINT=point)
-        _, said = doomed.communicate(timeout=60)
+        _, said = doomed.communicate(timeout=PATIENCE_SECONDS)
         assert doomed.returncode == -signal.SIGKILL, said
         assert f"crash point {point.split(':', maxsplit=1)[0]} reached" in said
         again = start(settings)

@@ -69,7 +69,7 @@ def test_blocks_one_by_one_and_all_at_once_give_equal_rows(replayed: Settings, s
             for top in FIRED[2:]:
                 world.mine([top], tell=True)
             running.at(H + 41)
-            assert running.status.snapshot()["counters"]["events"] == 2
+            running.until(lambda: running.status.snapshot()["counters"].get("events") == 2, "both are counted")
         assert states_of(settings) == [("pending", H + 5, 0), ("firing", H + 41, 1)]
         assert heads(slack) == ["🔴 FIRING"]
 

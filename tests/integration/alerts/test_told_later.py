@@ -107,16 +107,16 @@ def test_a_leader_with_a_wrong_clock_is_not_taken_for_gone(
     replayed: Settings, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(service, "LEADER_GONE_SECONDS", 1.5)
+    monkeypatch.setattr(service, "LEADER_GONE_SECONDS", 4.0)
     with SlackServer() as slack, a_world(replayed) as world:
         settings = with_slack(replayed, slack, state_dir)
         world.mine([CLEAR])
         with alerter(settings) as running, connect(clickhouse_target(settings), settings.dataset) as ch:
             running.at(H)
             versions = Versions(claim_epoch(ch, "alerts"))
-            for signs in range(20):  # an hour behind, and alive
+            for signs in range(60):  # an hour behind, and alive
                 AlertStore(ch).write_leader(versions.epoch, time.time() - 3_600 + signs, versions.next())
-                time.sleep(0.15)
+                time.sleep(0.1)
             assert running.status.snapshot()["waiting_on"] == "alerter"
             running.until(lambda: running.status.snapshot()["state"] == "working", "it takes over from a silent one")
 

@@ -19,6 +19,7 @@ from counterpoise.kafka.clients import make_producer
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
+from tests.waiting import PATIENCE_SECONDS
 
 N = 1008
 OVER, BETWEEN, CLEAR = 757, 750, 735
@@ -190,7 +191,9 @@ class World:
             assert self.settings.kafka.bootstrap_servers
             self._producer = make_producer(self.settings.kafka.bootstrap_servers, "test")
         raw = encode([self.event()], kind=SCORE_KIND, dataset=self.settings.dataset, producer="test", sent_at_ms=0)
-        self._producer.send(SCORES.full_name(self.settings.dataset), key=b"bitcoin", value=raw).get(timeout=10)
+        self._producer.send(SCORES.full_name(self.settings.dataset), key=b"bitcoin", value=raw).get(
+            timeout=PATIENCE_SECONDS
+        )
 
 
 def with_slack(settings: Settings, slack: SlackServer, state_dir: Path, **more: Any) -> Settings:

@@ -20,19 +20,19 @@ from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.model import KafkaSettings, Settings
 from ingest.releases.journal.entry import Held
 from ingest.releases.service import run_market
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
-PATIENCE_SECONDS = 30.0
 
+def eventually(what: Callable[[], Any]) -> Any:
+    """What it gives as soon as that is true."""
+    found: list[Any] = []
 
-def eventually(what: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
-    """What it gives as soon as that is true; AssertionError after so long."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"nothing within {seconds} s")
+    def there() -> bool:
+        found[:] = [what()]
+        return bool(found[0])
+
+    wait_for(there, "what comes eventually", lambda: found)
+    return found[0]
 
 
 class Service:
@@ -63,7 +63,7 @@ class Service:
 
     def end(self) -> None:
         self.stop.set()
-        self._thread.join(20)
+        self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()
         self.status.close()
 

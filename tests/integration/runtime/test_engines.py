@@ -18,9 +18,17 @@ from counterpoise.kafka.topics import ensure_topics
 from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target
 from counterpoise.settings.model import Settings
 from engines.stack import down, records, temporary_stack
+from testkit.ports import reserved_port
 from tests.integration.runtime.cli import counterpoise
 
-ANY = ("up", "--kafka-port", "0", "--clickhouse-port", "0", "--http-port", "0")
+
+def any_ports() -> tuple[str, ...]:
+    """`up` on ports that stay this test's own while an engine is down, unlike those that the kernel would give."""
+    ports = ("--kafka-port", "--clickhouse-port", "--http-port")
+    return ("up", *(word for option in ports for word in (option, str(reserved_port()))))
+
+
+ANY = any_ports()
 
 
 @pytest.fixture
@@ -228,7 +236,7 @@ def test_an_empty_password_file_gets_a_password(state: Path) -> None:
     file = state / "embedded" / "password"
     file.write_text("")
     file.chmod(0o644)
-    code, _, err = run(state, "up")
+    code, _, err = run(state, *ANY)
     assert (code, err) == (0, "")
     assert len(file.read_text().strip()) == 32
     assert file.stat().st_mode & 0o777 == 0o600

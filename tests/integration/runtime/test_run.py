@@ -21,6 +21,7 @@ from counterpoise.runtime.status import read_status
 from counterpoise.settings.model import Settings
 from tests.engines import ClickHouseServer, RunningKafka, as_environment, settings_for
 from tests.integration.runtime.cli import clean_environment, counterpoise
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 HERE = Path(__file__).parent
 
@@ -49,16 +50,13 @@ class Supervised:
     def status(self, service: str) -> dict[str, Any]:
         return read_status(self._settings.run_dir, service) or {"state": "nothing yet", "pid": 0}
 
-    def until(self, true: Callable[[], bool], what: str, seconds: float = 45.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}\n{self.log[-3000:]}"
-            time.sleep(0.1)
+    def until(self, true: Callable[[], bool], what: str) -> None:
+        wait_for(true, what, lambda: self.log[-3000:])
 
     def end(self) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -191,7 +189,7 @@ def send_block(settings: Settings, height: int) -> None:
     )
     value = encode([event], kind=BLOCK_KIND, dataset=settings.dataset, producer="test", sent_at_ms=1_700_000_000_000)
     producer = make_producer(str(settings.kafka.bootstrap_servers), "test")
-    producer.send(BLOCKS.full_name(settings.dataset), value, key=b"bitcoin").get(10)
+    producer.send(BLOCKS.full_name(settings.dataset), value, key=b"bitcoin").get(PATIENCE_SECONDS)
     producer.close()
 
 

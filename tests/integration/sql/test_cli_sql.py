@@ -8,7 +8,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -27,6 +26,7 @@ from counterpoise.settings.model import Settings
 from desk.cli import main
 from tests.engines import ClickHouseServer, as_environment
 from tests.integration.sql.sample import LAST, block, dead_letter
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 Cli = Callable[..., tuple[int, str, str]]
 COMMAND = (sys.executable, "-m", "counterpoise")
@@ -126,17 +126,14 @@ def test_ctrl_c_ends_the_query_on_the_server(cli: Cli, sample: ClickHouse) -> No
     ) as asking:
         _until(lambda: sample.query(running) == [(1,)])
         asking.send_signal(signal.SIGINT)
-        assert asking.wait(timeout=30) == 130
+        assert asking.wait(timeout=PATIENCE_SECONDS) == 130
         assert asking.stderr is not None
         assert "Traceback" not in asking.stderr.read()
     _until(lambda: sample.query(running) == [(0,)])
 
 
-def _until(true: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def _until(true: Callable[[], bool]) -> None:
+    wait_for(true, "the query")
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_orphans_wait_for_their_parent_which_is_asked_for(running: Line) -> None
                 requests.extend(BlockRequest.model_validate(json.loads(record.value)) for record in records)
             return any(request.chain == chain for request in requests)
 
-        wait_for(asked, "a block request", 15, lambda: str(requests))
+        wait_for(asked, "a block request", lambda: str(requests))
     finally:
         consumer.close()
     request = next(request for request in requests if request.chain == chain)
@@ -240,7 +240,7 @@ def test_scores_tell_of_each_switch(running: Line) -> None:
                 )
             return len(told) >= 2
 
-        wait_for(read, "two scores", 10, lambda: str(told))
+        wait_for(read, "two scores", lambda: str(told))
     finally:
         consumer.close()
     assert [(event["from_height"], event["height"], event["tip_hash"]) for event in told] == [

@@ -16,10 +16,10 @@ from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.retry import StoppingError, Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.model import KafkaSettings, Settings
-from engines.ports import free_port
 from streams.app import StreamsApp, create_app
 from streams.sender import Sender
 from streams.worker import Outgoing
+from testkit.ports import reserved_port
 from tests.engines import RunningKafka
 
 REQUEST_SECONDS = 1.0
@@ -76,7 +76,7 @@ def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: 
 
 def test_a_stop_ends_the_wait(tmp_path: Path) -> None:
     async def run(status: ServiceStatus) -> None:
-        app = app_on(f"127.0.0.1:{free_port()}", tmp_path)
+        app = app_on(f"127.0.0.1:{reserved_port()}", tmp_path)
         sender = Sender(app.maybe_start_producer, "sending", Waiter(SystemClock(), status, lambda: True))
         try:
             with pytest.raises(StoppingError, match="stopped while waiting for kafka"):

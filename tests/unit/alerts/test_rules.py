@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -178,10 +177,8 @@ def test_on_every_real_block_the_shipped_rule_fires_and_clears_eight_times() -> 
     """FACTS: fires 8 times, first at 760903 and last at 892330, clears 8 times, last at 894647."""
     series = real_series()
     rule = TopShareRule(id="top4-share")
-    started = time.perf_counter()
     track = RuleState(rule.id, rule.rule_hash, "bitcoin", rule.for_blocks)
     steps = track.extend(series, rule.levels(series))
-    assert time.perf_counter() - started < 1.0
     fired = [step.height for step in steps if step.state == "firing"]
     cleared = [step.height for step in steps if step.state == "resolved"]
     assert (len(fired), fired[0], fired[-1]) == (8, 760903, 892330)

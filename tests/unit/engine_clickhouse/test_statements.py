@@ -26,27 +26,12 @@ def head(sql: str) -> InsertHead:
         ("", ""),
         ("-- only", ""),
         ("/* never closed SELECT", ""),
+        ("/* a /* b */ INSERT */ SELECT 1", "SELECT"),
+        ("/* a /* b */ SELECT 1", ""),
     ],
 )
 def test_first_word(sql: str, word: str) -> None:
     assert statements.first_word(sql) == word
-
-
-@pytest.mark.parametrize(
-    ("sql", "rest", "name"),
-    [
-        ("SELECT 1 FORMAT JSON", "SELECT 1 ", "JSON"),
-        ("SELECT 1 format CSV;", "SELECT 1 ;", "CSV"),
-        ("SELECT 1 FORMAT CSV SETTINGS a = 1", "SELECT 1  SETTINGS a = 1", "CSV"),
-        ("SELECT 1 FORMAT CSV -- FORMAT TSV", "SELECT 1  -- FORMAT TSV", "CSV"),
-        ("SELECT 'x FORMAT CSV'", "SELECT 'x FORMAT CSV'", None),
-        ("SELECT format('{}', 1)", "SELECT format('{}', 1)", None),
-        ("SELECT t.format AS a FROM t", "SELECT t.format AS a FROM t", None),
-        ("SELECT 1 -- FORMAT CSV", "SELECT 1 -- FORMAT CSV", None),
-    ],
-)
-def test_split_format(sql: str, rest: str, name: str | None) -> None:
-    assert statements.split_format(sql) == (rest, name)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +116,6 @@ def test_no_text_makes_the_lexer_fail_or_lose_a_character(sql: str) -> None:
     covered = list(statements.tokens(sql))
     assert all(sql[token.start : token.end] == token.text for token in covered)
     statements.first_word(sql)
-    statements.split_format(sql)
     parse_insert("INSERT INTO t " + sql)
 
 

@@ -1,6 +1,5 @@
 """The matcher's rules, each on the case that made it necessary, and properties on arbitrary evidence."""
 
-import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -251,25 +250,3 @@ def test_any_evidence_gives_a_consistent_answer(
             assert script[candidate.offset :].lower().startswith(candidate.matched.encode().lower())
     if answer.conflict:
         assert len({candidate.slug for candidate in answer.candidates}) > 1
-
-
-def best_seconds(rounds: int, work: object) -> float:
-    assert callable(work)
-    times = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return min(times)
-
-
-def test_speed_of_labels_and_of_coinbases() -> None:
-    labels = ["foundryusa", "antpool", "unknown", "btccom"] * 70_544
-    assert best_seconds(3, lambda: MATCHER.attribute_labels(labels)) < 0.3  # 282,176 labels
-    script = bytes.fromhex(
-        "03b4c50c1b4d696e656420627920416e74506f6f6c38333035010001214a5697fabe6d6d89907adbb0addfe28be89c002fbe45"
-    )
-    evidence = Evidence(script, ("37jKPSmbEGwgfacCr2nayn1wTaqMAbA94Z",))
-    assert (
-        best_seconds(3, lambda: [MATCHER.attribute(evidence, 1_711_850_704) for _ in range(2_000)]) < 0.1
-    )  # 20,000 a second
