@@ -1,9 +1,9 @@
-"""The outbox: every transition that is told becomes messages, each posted once as far as anyone can see.
+"""The outbox: every notified transition becomes messages, each visible once.
 
-What is to be sent follows from the rows: a transition that is told, without a delivery row, is still to be sent; so a kill loses
-nothing. Before a message is sent that an earlier process (or an earlier try, whose answer was lost) may have sent already, the
-other side is asked for its key. Before every post our epoch must still be the newest; where it was lost in that very moment, both
-alerters look for the key again and keep the earliest message only.
+Pending messages follow from the rows: a notified transition without a delivery row is pending, so a kill loses nothing. An
+earlier process, or an earlier try whose answer was lost, may have sent a message already; its key is then looked up first.
+Before every post our epoch must still be the newest. If it was lost in that moment, both alerters look up the key again and keep
+the earliest message only.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _DELIVERY_RETRY: Final = RetryPolicy(1.0, 60.0, jitter=0.0)
 
 
 class SupersededError(Exception):
-    """Another alerter has claimed a newer epoch: this one must not say anything any more."""
+    """Another alerter has claimed a newer epoch: this one must not send any more."""
 
 
 class Outbox:
-    """Takes jobs from any thread; `run_due` sends what can be sent, in order, from one thread with a store of its own."""
+    """Takes jobs from any thread; `run_due` sends what can be sent, in order, from one thread with its own store."""
 
     def __init__(
         self,
@@ -87,9 +87,9 @@ class Outbox:
         return self._notifier.name
 
     def load(self) -> bool:
-        """Take up what earlier processes left unsent; True where this notifier is new to a dataset that another one told of.
+        """Queue the unsent messages of earlier processes; True if this notifier is new to a dataset that another one reported on.
 
-        What another notifier told already is not told again by this one, so a token that is set after a month begins no flood.
+        Transitions that another notifier sent are not sent again, so a token that is set after a month causes no flood.
         """
         every = self._store.deliveries()
         self._done = {found.key: found for found in every if found.receiver == self._notifier.name}
@@ -99,7 +99,7 @@ class Outbox:
         return bool(self._elsewhere) and not self._done
 
     def tell(self, transition: AlertTransition, *, inherited: bool = False) -> None:
-        """Queue the messages of a transition that is told; nothing for one that is not, or was."""
+        """Queue the messages of a notified transition; nothing for one that is recorded only or was queued."""
         if not transition.notify:
             return
         rows = self._told.setdefault(transition.alert_id, [])
@@ -117,8 +117,8 @@ class Outbox:
         self._queue(job, ahead=True)
 
     def remind(self, firing: Iterable[AlertTransition]) -> None:
-        """Queue what is due for each alert that still fires (its firing row): its message, where nobody was told here because the
-        rule was muted, or because another notifier or channel was in use; then a reminder a week. Missed weeks are not made up.
+        """Queue what is due for each alert that still fires (its firing row). That is its message, if none was sent here because the
+        rule was muted, or because another notifier or channel was in use; then one reminder per week. Missed weeks are skipped.
 
         Weeks count from the alert's own message, or from the state at start where it fired before go-live.
         """
@@ -140,7 +140,7 @@ class Outbox:
                 )
 
     def run_due(self) -> float:
-        """Send what is due; seconds until it is worth calling again (infinite where nothing waits). SupersededError stops it all."""
+        """Send what is due; the seconds until the next call is useful (infinite if nothing waits). SupersededError stops it all."""
         while self._jobs or self._unwritten:
             left = self._not_before - self._clock.monotonic()
             if left > 0:
@@ -163,7 +163,7 @@ class Outbox:
             self._finish(job, "skipped", detail=MUTED)
             return
         if job.action == "thread" and self._was_muted(job.alert_id):
-            self._finish(job, "skipped", detail="nobody was told that it fired")
+            self._finish(job, "skipped", detail="its firing was not sent")
             return
         self._require_newest()
         if job.action == "update" and self._root(job.alert_id) is None:
@@ -284,7 +284,7 @@ class Outbox:
     # What was told.
 
     def _post_of(self, alert_id: str) -> Job | None:
-        """The job of an alert's own message; None where its firing is history that is told to nobody."""
+        """The job of an alert's own message; None if its firing is history that is not sent."""
         fired = next((row for row in self._told.get(alert_id, ()) if row.state == "firing"), None)
         return _job_of(fired, "post", inherited=True) if fired else None
 

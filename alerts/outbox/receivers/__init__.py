@@ -1,1 +1,1 @@
-"""Where alerts are told: Slack, or a console."""
+"""Receivers of alerts: Slack, or a console."""

@@ -80,5 +80,5 @@ def test_a_test_message_reaches_slack(environment: Settings, monkeypatch: pytest
             monkeypatch.setenv(name, value)
         said = run("test")
         assert [m.text for m in slack.messages] == [f"Counterpoise can post here (dataset {environment.dataset})."]
-    assert "Slack knows us as counterpoise" in said
+    assert "The token belongs to counterpoise" in said
     assert TOKEN not in said

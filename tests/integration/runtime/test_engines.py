@@ -225,8 +225,9 @@ def test_doctor_names_what_is_wrong_and_never_a_secret(state: Path) -> None:
 def test_doctor_names_a_variable_that_nobody_reads(state: Path) -> None:
     code, out, _ = run(state, "doctor", "--offline", COUNTERPOISE_INGEST_SOURCE="bitcoind", COLUMNS="200")
     assert code == 0
-    assert "not a setting, and never read: COUNTERPOISE_INGEST_SOURCE; did you mean COUNTERPOISE_INGEST__SOURCE?" in " ".join(
-        out.split()
+    assert (
+        "not a setting, and never read: COUNTERPOISE_INGEST_SOURCE; did you mean COUNTERPOISE_INGEST__SOURCE?"
+        in " ".join(out.split())
     )
 
 
