@@ -6,7 +6,7 @@ STATE := .counterpoise
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench soak test-kafka snapshot build clean lint types imports audit prose sql-check docs-check
+.PHONY: help demo test check generate bench soak test-kafka snapshot build clean lint types imports audit prose generated sql-check docs-check
 
 help: ## list the targets
 	@echo "Counterpoise: make TARGET"
@@ -18,7 +18,10 @@ demo: $(VENV)/.embedded ## watch the whole line at work: blocks in, alerts out (
 test: $(VENV)/.dev ## every test but the long ones
 	$(PY) -m pytest -m "not soak" --durations 15
 
-check: lint types imports audit prose sql-check docs-check ## style, types, import direction, dependency audit, prose, SQL, docs
+check: lint types imports audit prose generated sql-check docs-check ## style, types, import direction, dependency audit, prose, SQL, docs
+
+generate: $(VENV)/.dev ## write what follows from the metric specs: SQL, docs
+	$(PY) scripts/generate.py
 
 bench: $(VENV)/.dev ## measure the whole line on this machine
 	$(PY) -m bench
@@ -55,6 +58,9 @@ audit: $(VENV)/.dev
 
 prose: $(VENV)/.dev
 	$(PY) scripts/prose.py
+
+generated: $(VENV)/.dev
+	$(PY) scripts/generate.py --check
 
 sql-check: $(VENV)/.dev
 	$(PY) -m pytest -q tests/contract/sql

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from counterpoise.contracts.alerts import AlertTransition
 
 JobKey = tuple[str, int, str]
-"""(alert, sequence, action): what identifies a message to its notifier and in `alert_deliveries`."""
+"""(alert, sequence, action): what identifies a message to its receiver and in `alert_deliveries`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Job:
 
     @property
     def key(self) -> JobKey:
-        """What identifies it to its notifier."""
+        """What identifies it to its receiver."""
         return self.alert_id, self.sequence, self.action
 
     @property

@@ -36,6 +36,8 @@ class AlertEvidence(Contract):
     unknown: int | None = None
     pools_seen: int | None = None
     counts: Annotated[tuple[tuple[str, int], ...], Field(strict=False)] = ()
+    metric: str | None = None
+    """The metric that the value is one of, by its name; None for a rule with a wording of its own."""
     sql: str = ""
 
 

@@ -16,6 +16,7 @@ POINTS = (
     "market-after-journal",
     "market-after-accept",
     "streams-after-blocks",
+    "streams-after-newest",
     "streams-after-concentration",
     "streams-after-score",
     "streams-after-chunks",

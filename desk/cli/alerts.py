@@ -38,16 +38,16 @@ def list_alerts(
     as_json: JsonOption = False,
 ) -> None:
     """List open alerts: firing, and the pending or possible ones that were not sent yet."""
-    from alerts.store.alert_store import ALL_RULES
+    from alerts.store.alert_mutes_log import ALL_RULES
     from counterpoise.contracts.alerts import OPEN_STATES
     from counterpoise.formats import utc_minute
 
     with _reader() as store:
         latest: dict[str, AlertTransition] = {}
-        for row in store.transitions():
+        for row in store.events.transitions():
             latest.pop(row.alert_id, None)
             latest[row.alert_id] = row
-        mutes = store.mutes()
+        mutes = store.mutes.read()
     found = [row for row in reversed(latest.values()) if every or row.state in OPEN_STATES][:limit]
     if as_json:
         _print_json([row.model_dump(mode="json") for row in found])
@@ -78,11 +78,11 @@ def show_alert(
     from counterpoise.formats import utc_minute
 
     with _reader() as store:
-        ids = sorted({row.alert_id for row in store.transitions() if row.alert_id.startswith(alert)})
+        ids = sorted({row.alert_id for row in store.events.transitions() if row.alert_id.startswith(alert)})
         if len(ids) != 1:
             what = "no alert" if not ids else f"{len(ids)} alerts ({', '.join(ids[:5])})"
             raise ConfigError(f"{what} with an id that begins with {alert!r}: see `counterpoise alerts list --all`")
-        rows, deliveries = store.transitions(alert_id=ids[0]), store.deliveries(alert_id=ids[0])
+        rows, deliveries = store.events.transitions(alert_id=ids[0]), store.deliveries.read(alert_id=ids[0])
     if as_json:
         _print_json(
             {
@@ -205,12 +205,12 @@ def _write_mute(rule: str, until: float, now: float) -> None:
     settings = Settings.load()
     _require_rule(settings, rule)
     with connect(clickhouse_target(settings), settings.dataset) as ch:
-        AlertStore(ch).write_mute(rule, until, now)
+        AlertStore(ch).mutes.write(rule, until, now)
 
 
 def _require_rule(settings: Settings, rule: str) -> None:
     from alerts.rules_file import load_rules
-    from alerts.store.alert_store import ALL_RULES
+    from alerts.store.alert_mutes_log import ALL_RULES
 
     known = [found.id for found in load_rules(settings.alerts.rules_file)]
     if rule != ALL_RULES and rule not in known:

@@ -1,1 +1,1 @@
-"""Receivers of alerts: Slack, or a console."""
+"""Where alerts are sent: Slack, or a console."""

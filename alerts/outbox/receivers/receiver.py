@@ -1,4 +1,4 @@
-"""What a notifier is: a place where a message is posted under a key, found again by that key, and edited."""
+"""What a receiver is: a place where a message is posted under a key, found again by that key, and edited."""
 
 from __future__ import annotations
 

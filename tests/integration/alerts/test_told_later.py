@@ -29,12 +29,12 @@ from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is due of alerts that fire is asked for once a minute."""
     monkeypatch.setattr(session, "REMINDER_CHECK_SECONDS", 0.0)
-    monkeypatch.setattr(session, "LOOK_SECONDS", 0.3)
+    monkeypatch.setattr(session, "POLL_SECONDS", 0.3)
 
 
 def mute(settings: Settings, until: float, written_at: float) -> None:
     with connect(clickhouse_target(settings), settings.dataset) as ch:
-        AlertStore(ch).write_mute("top4-share", until, written_at)
+        AlertStore(ch).mutes.write("top4-share", until, written_at)
 
 
 def test_what_still_fires_when_its_mute_ends_is_told_then(replayed: Settings, state_dir: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_retraction_overtakes_a_post_that_is_under_way(replayed: Settings, sta
 def test_a_leader_with_a_wrong_clock_is_not_taken_for_gone(
     replayed: Settings, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(service, "POLL_SECONDS", 0.1)
     monkeypatch.setattr(service, "LEADER_GONE_SECONDS", 4.0)
     with SlackServer() as slack, a_world(replayed) as world:
         settings = with_slack(replayed, slack, state_dir)
@@ -115,7 +115,7 @@ def test_a_leader_with_a_wrong_clock_is_not_taken_for_gone(
             running.at(H)
             versions = Versions(claim_epoch(ch, "alerts"))
             for signs in range(60):  # an hour behind, and alive
-                AlertStore(ch).write_leader(versions.epoch, time.time() - 3_600 + signs, versions.next())
+                AlertStore(ch).states.write_leader(versions.epoch, time.time() - 3_600 + signs, versions.next())
                 time.sleep(0.1)
             assert running.status.snapshot()["waiting_on"] == "alerter"
             running.until(lambda: running.status.snapshot()["state"] == "working", "it takes over from a silent one")

@@ -302,7 +302,7 @@ def test_a_block_that_is_never_given_whole_is_said_and_asked_for_again(
 def test_a_block_of_a_branch_that_lost_holds_nothing_up(
     migrated: Settings, node: BitcoindServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.blocks.stall_notice._LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("ingest.blocks.stall_notice._POLL_SECONDS", 0.1)
     settings = with_node(migrated, node)
     with Storing(settings), running(settings) as service:
         until(lambda: len(stored(settings)) == 60)
