@@ -27,7 +27,7 @@ class ReceivedBlock(NamedTuple):
 
 
 class Channel:
-    """`revision` and `compressed` say how packets look; they are set by the handshake and by each query."""
+    """`revision` and `compressed` define the form of packets; the handshake and each query set them."""
 
     def __init__(self, sock: socket.socket, watcher: Watcher, limits: Limits) -> None:
         self.socket = sock
@@ -119,7 +119,7 @@ class Channel:
 
     @contextmanager
     def watching(self, interrupt: Callable[[], None]) -> Iterator[Watch]:
-        """Hear Cancel and departure for the length of the block, which must not read from this channel."""
+        """Detect Cancel and departure for the length of the block, which must not read from this channel."""
         with self._watcher.watching(self.socket, interrupt) as watch:
             if self.reader.buffered():
                 watch.arrived(self.reader.buf[self.reader.pos])

@@ -1,4 +1,4 @@
-"""chDB's engine: started once on one path, and what can stop it from starting told in one line."""
+"""chDB's engine: started once on one path; an error at the start is one line."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _refuse_if_locked(path: Path) -> None:
 
 
 class Engine:
-    """The engine on `path`. It lives until `close`; sessions are connections of their own (`connect`, 0.1 ms).
+    """The engine on `path`. It lives until `close`; each session is a separate connection (`connect`, 0.1 ms).
 
     Raises EngineError on a foreign platform, without chdb-core, and when the path is locked or cannot be written.
     """

@@ -346,7 +346,7 @@ class _Answer:
 def _insert_head(query: str, pieces: Iterator[bytes]) -> tuple[InsertHead | None, Iterator[bytes]]:
     """The head of an INSERT with data, and its data; None, and the body, for any other statement.
 
-    The statement stands in the URL, at the start of the body, or begins in the one and goes on in the other.
+    The statement is in the URL, at the start of the body, or starts in the URL and continues in the body.
     """
     start = b"" if query else _at_least(pieces, _HEAD_BYTES)
     text = query or start.decode("utf-8", "surrogateescape")

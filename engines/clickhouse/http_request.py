@@ -70,7 +70,7 @@ def refuse_ambiguous(head: bytes) -> None:
 
 
 class HttpError(Exception):
-    """A request that is answered with a status and one line, and is not looked at any further."""
+    """A request that is answered with a status and one line, and not read any further."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)

@@ -56,7 +56,7 @@ def serve(
 
 
 def _shake_hands(channel: Channel, engine: Engine, users: Users, refusal: ServerError | None) -> Session | None:
-    """The client's session, or None after it was told why it gets none."""
+    """The client's session, or None after it received the reason for getting none."""
     if channel.reader.varint() != packets.CLIENT_HELLO:
         return None  # not a native client (HTTP, TLS …)
     hello = packets.read_hello(channel.reader)

@@ -34,7 +34,7 @@ _SELECT_FROM: Final = "SELECT * FROM "
 
 
 class Prepared(NamedTuple):
-    """`text` runs as it stands. `streams`: it is a SELECT, whose blocks can be sent as they are made. `word` is its first
+    """`text` runs unchanged. `streams`: it is a SELECT, whose blocks can be sent as they are made. `word` is its first
     keyword. `format` is the one that the client's text named, if it did. `nothing`: there is nothing left to run.
     """
 

@@ -1,4 +1,4 @@
-"""The server: one engine, a native port and an HTTP port on loopback, one thread a connection."""
+"""The server: one engine, a native port and an HTTP port on loopback, one thread per connection."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def listen(host: str, port: int, what: str) -> socket.socket:
 class Server:
     """Listens from its construction on; `serve` accepts until `close`.
 
-    The sockets come before the engine, so that a taken port is told at once and nothing was opened.
+    The sockets come before the engine, so that a taken port is reported at once and nothing was opened.
     """
 
     def __init__(self, path: Path, address: Address, users: Users, limits: Limits | None = None) -> None:
@@ -75,7 +75,7 @@ class Server:
         self.http_port: int = http_socket.getsockname()[1]
 
     def serve(self) -> None:
-        """Accept connections in threads of their own; returns at once."""
+        """Accept connections in separate threads; returns at once."""
         threading.Thread(target=self._accept, name="native-accept", daemon=True).start()
         self._http.serve()
 

@@ -34,7 +34,7 @@ class Setting(NamedTuple):
 
 
 class Described(NamedTuple):
-    """A column as DESCRIBE TABLE tells it. `default_kind` is "", DEFAULT, MATERIALIZED, ALIAS or EPHEMERAL; `default` follows it."""
+    """A column as DESCRIBE TABLE lists it. `default_kind` is "", DEFAULT, MATERIALIZED, ALIAS or EPHEMERAL; `default` follows it."""
 
     name: str
     type: str
@@ -431,7 +431,7 @@ class Session:
         return self.describe(f"({self.write(tree)})", parameters)
 
     def describe_beside(self, text: str, parameters: Mapping[str, str]) -> list[Described] | None:
-        """The columns of a SELECT that is running, `text` as it was prepared; None where only this session could tell.
+        """The columns of a SELECT that is running, `text` as it was prepared; None if only this session could list them.
 
         A second statement would end the running one, so a sibling with the same user, rights and settings is asked; it
         does not see this session's temporary tables.
