@@ -46,7 +46,7 @@ class BrokerMemory:
         return bool(self._acknowledged)
 
     def acknowledged(self, topic: str, partition: int, offset: int) -> None:
-        """Note where a message was stored; a negative offset (a duplicate of an idempotent send) says nothing."""
+        """Note where a message was stored; a negative offset (a duplicate of an idempotent send) is not an offset."""
         if offset < 0:
             return
         at = TopicPartition(topic, partition)

@@ -187,6 +187,6 @@ class _Outage:
         return self._backoff.next_seconds()
 
     def end(self) -> None:
-        """Report the end of the wait, if there was one: what is done at once says nothing of another's wait."""
+        """Report the end of the wait, if there was one: what is done at once does not end another's wait."""
         if self._since is not None:
             self._waiter._report_end()
