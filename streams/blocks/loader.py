@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.contracts.blocks import BlockEvent
-from counterpoise.windows import HISTORY_BLOCKS, MAX_REORG_BLOCKS, ONE_SERIES
+from counterpoise.windows import DAILY_BUCKET_BLOCKS, MAX_REORG_BLOCKS, ONE_SERIES
 from streams.blocks.fold.attributor import Attributor
-from streams.blocks.fold.chain_fold import ChainFold, FoldResult, StoredBlock, StoredChain
+from streams.blocks.fold.chain_fold import FOLD_HISTORY_BLOCKS, ChainFold, FoldResult, StoredBlock, StoredChain
 from streams.blocks.fold.concentration import TableCache
 
 BATCH_BLOCKS = 4_000
@@ -42,6 +42,12 @@ _BOUNDS = f"""
 """  # noqa: S608 - composed of our own constants
 
 _ORPHAN_SCORES = f"SELECT height FROM ({_SCORED}) WHERE height > {{tip:UInt32}} ORDER BY height"  # noqa: S608
+
+_ORPHAN_DAYS = f"""
+    SELECT bucket FROM concentration_daily_log
+    WHERE attribution_id = {{id:String}} AND chain = {{chain:String}} AND {ONE_SERIES} AND bucket > {{bucket:UInt32}}
+    GROUP BY bucket HAVING argMax(blocks, version) > 0 ORDER BY bucket
+"""  # noqa: S608
 
 _BLOCKS = """
     SELECT height, lower(hex(hash)), lower(hex(prev_hash)), intDiv(toUnixTimestamp64Milli(time), 1000), bits,
@@ -125,6 +131,12 @@ def scored_above(clickhouse: ClickHouse, chain: str, attribution_id: str, tip_he
     return [int(height) for (height,) in found]
 
 
+def days_above(clickhouse: ClickHouse, chain: str, attribution_id: str, tip_height: int) -> list[int]:
+    """Buckets above the tip's that `concentration_daily` shows something of, left behind as in `scored_above`."""
+    asked = {"chain": chain, "id": attribution_id, "bucket": tip_height // DAILY_BUCKET_BLOCKS}
+    return [int(bucket) for (bucket,) in clickhouse.query(_ORPHAN_DAYS, asked)]
+
+
 @dataclass(slots=True)
 class LoadedChain:
     """A fold, and the stored blocks that it must fold again: at least the tip, so that its score is published again.
@@ -170,7 +182,7 @@ def load_chain(clickhouse: ClickHouse, chain: str, attributor: Attributor, cache
     whole_to = min(bounds.unscored_from, bounds.tip) - 1
     if whole_to >= bounds.first:
         recent_from = max(bounds.first, whole_to - MAX_REORG_BLOCKS)
-        base = max(bounds.first, recent_from - HISTORY_BLOCKS)
+        base = max(bounds.first, recent_from - FOLD_HISTORY_BLOCKS)
         history = canonical_blocks(clickhouse, chain, base, whole_to)
         stored = StoredChain(
             first_height=bounds.first,

@@ -20,7 +20,7 @@ from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import ChainFold, FoldResult
 from streams.blocks.fold.concentration import TableCache
 from streams.blocks.fold.score_message import score_event
-from streams.blocks.loader import load_chain, not_stored, scored_above, stored_chains
+from streams.blocks.loader import days_above, load_chain, not_stored, scored_above, stored_chains
 from streams.blocks.sinks import BlockSinks
 from streams.intake.dead_letter import RawMessage
 from streams.intake.unpack import Fault, by_name, refused, refused_here, unpack
@@ -161,10 +161,13 @@ class BlockWorker:
             scores += self._scores(state, result, rebased=rebased)
         tip = state.fold.tip
         if tip is not None:
-            if heights := read(scored_above, chain, attribution_id, tip.height):
+            heights = read(scored_above, chain, attribution_id, tip.height)
+            buckets = read(days_above, chain, attribution_id, tip.height)
+            if heights or buckets:
                 write(
-                    self._sinks.undo_heights,
+                    self._sinks.undo_above,
                     heights,
+                    buckets,
                     chain=chain,
                     attribution_id=attribution_id,
                     version=versions.next(),
@@ -183,7 +186,7 @@ class BlockWorker:
             self._sinks.write,
             result,
             chain=state.name,
-            attribution_id=attribution_id,
+            attribution_set=state.fold.attribution_set,
             version=state.version,
         )
 

@@ -20,9 +20,13 @@ from counterpoise.chain.work import work_from_bits
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.pools.attribution import Attribution
 from counterpoise.pools.attribution_set import AttributionSet
-from counterpoise.windows import HISTORY_BLOCKS, MAX_REORG_BLOCKS
+from counterpoise.windows import DAILY_BUCKET_BLOCKS, HISTORY_BLOCKS, MAX_REORG_BLOCKS
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.concentration import ConcentrationTable, TableCache, score_blocks
+from streams.blocks.fold.summary import Summary, bucket_start, summarise
+
+FOLD_HISTORY_BLOCKS = HISTORY_BLOCKS + DAILY_BUCKET_BLOCKS
+"""Blocks below the lowest that may be scored: what the longest window needs from the start of that one's bucket on."""
 
 _TRIM_BLOCKS = 512
 """Heights are let go of in portions; it shows nowhere."""
@@ -62,6 +66,7 @@ class Scored:
     tip_hashes: tuple[bytes, ...]
     times: NDArray[np.int64]
     table: ConcentrationTable
+    summary: Summary
     parent_hash: bytes
     undone_heights: tuple[int, ...] = ()
 
@@ -283,28 +288,33 @@ class ChainFold:
     def _score(self, fork_height: int, highest: int) -> Scored:
         first = fork_height + 1
         start = first - self._base_height
-        low = max(0, start - (HISTORY_BLOCKS - 1))
+        # Days are summed up by whole buckets, so scoring begins at the start of the bucket.
+        begin = max(0, bucket_start(first) - self._base_height)
+        low = max(0, begin - (HISTORY_BLOCKS - 1))
+        times = np.array(self._times[low:], dtype=np.int64)
         table = score_blocks(
             np.array(self._codes[low:], dtype=np.uint16),
-            np.array(self._times[low:], dtype=np.int64),
-            start - low,
+            times,
+            begin - low,
             self.attribution_set.entity_table,
             table_cache=self._cache,
         )
+        summary = summarise(table, self._base_height + begin, times[begin - low :])
         tip_height = self._base_height + len(self._codes) - 1
         return Scored(
             from_height=first,
             height=tip_height,
             tip_hashes=tuple(self._hashes[start:]),
-            times=np.array(self._times[start:], dtype=np.int64),
-            table=table,
+            times=times[start - low :],
+            table=table.from_index(start - begin),
+            summary=summary,
             parent_hash=self._hashes[start - 1] if start else self._first_parent,
             # Also what was reached only within this batch: a worker that batches otherwise, and was replaced, may have written it.
             undone_heights=tuple(range(tip_height + 1, highest + 1)),
         )
 
     def _trim(self) -> None:
-        extra = len(self._codes) - (len(self._tree) + HISTORY_BLOCKS)
+        extra = len(self._codes) - (len(self._tree) + FOLD_HISTORY_BLOCKS)
         if extra > _TRIM_BLOCKS:
             del self._codes[:extra]
             del self._times[:extra]
