@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from alerts.machine.ledger import LedgerEntry
-from alerts.rules.rule import Finding, HeightRule, Reading, TimerRule
+from alerts.rules.rule import Finding, HeightRule, Reading, Rule, TimerRule
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.formats import TEXT
@@ -49,19 +51,11 @@ def height_transition(
         raise ValueError(f"height {entry.height} is not in the series")
     reading = rule.reading(series, at) if int(series.n[at]) else None
     evidence = evidence_of(rule, series, at, attribution_id)
-    return AlertTransition(
-        alert_id=entry.alert_id,
-        sequence=entry.sequence,
-        rule_id=rule.id,
-        rule_hash=rule.rule_hash,
-        state=entry.state,
-        previous_state=entry.previous,
-        reason=entry.reason,
-        notify=entry.notify,
-        undoes=entry.undoes,
+    return _transition(
+        entry,
+        rule,
         event_time=int(series.time[at]),
         recorded_at_ms=recorded_at_ms,
-        start_height=entry.start,
         value=reading.value if reading else None,
         value_low=reading.low if reading else None,
         value_high=reading.high if reading else None,
@@ -73,8 +67,36 @@ def height_transition(
     )
 
 
+def bare_transition(entry: LedgerEntry, rule: Rule, *, recorded_at_ms: int) -> AlertTransition:
+    """The transition for a row without evidence: its height is scored no more."""
+    return _transition(
+        entry,
+        rule,
+        event_time=recorded_at_ms // 1000,
+        recorded_at_ms=recorded_at_ms,
+        summary=f"{rule.name}: {entry.state} at height {entry.height}, which is scored no more",
+        evidence=AlertEvidence(chain=rule.chain, height=entry.height, tip_hash=entry.tip_hash or None),
+    )
+
+
 def timer_transition(entry: LedgerEntry, rule: TimerRule, finding: Finding, *, recorded_at_ms: int) -> AlertTransition:
     """The transition for a row of a dead-man rule."""
+    return _transition(
+        entry,
+        rule,
+        event_time=finding.event_time,
+        recorded_at_ms=recorded_at_ms,
+        value=finding.value,
+        interval_low=finding.interval_low,
+        interval_high=finding.interval_high,
+        threshold=finding.threshold,
+        summary=finding.summary[:1_000],
+        evidence=AlertEvidence(chain=rule.chain, sql=finding.sql),
+    )
+
+
+def _transition(entry: LedgerEntry, rule: Rule, **more: Any) -> AlertTransition:
+    """What the ledger and the rule say of every transition, with the rest in `more`."""
     return AlertTransition(
         alert_id=entry.alert_id,
         sequence=entry.sequence,
@@ -84,15 +106,9 @@ def timer_transition(entry: LedgerEntry, rule: TimerRule, finding: Finding, *, r
         previous_state=entry.previous,
         reason=entry.reason,
         notify=entry.notify,
-        event_time=finding.event_time,
-        recorded_at_ms=recorded_at_ms,
-        start_height=entry.start,
-        value=finding.value,
-        interval_low=finding.interval_low,
-        interval_high=finding.interval_high,
-        threshold=finding.threshold,
-        summary=finding.summary[:1_000],
-        evidence=AlertEvidence(chain=rule.chain, sql=finding.sql),
+        undoes=entry.undoes,
+        start_height=max(0, entry.start),
+        **more,
     )
 
 
