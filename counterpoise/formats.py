@@ -15,7 +15,7 @@ from counterpoise.spans import rough_span
 NO_BREAK: Final = "\u00a0"
 NOT_KNOWN: Final = "not known"
 _LINE_DECIMALS: Final = 4
-"""Of a percentage without a fixed number of digits: lines of rules have at most six decimals as shares."""
+"""Digits of a percentage without a fixed number: lines of rules have at most six decimals as shares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Formats:
         return f"{100 * change:+.{digits}f}".replace("-", self.minus)
 
     def points_line(self, size: float) -> str:
-        """The size of a change in percentage points as a rule's file has it, without a sign.
+        """The size of a change in percentage points as in a rules file, without a sign.
 
         >>> TEXT.points_line(0.05), TEXT.points_line(0.025)
         ('5', '2.5')

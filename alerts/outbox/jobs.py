@@ -59,9 +59,9 @@ def start_id(dataset: str, chain: str, height: int) -> str:
 
 
 def actions(transition: AlertTransition, *, fired_before: bool) -> tuple[str, ...]:
-    """What is done about a transition that is told: the first firing is a message of its own; later ones edit it and answer it.
+    """The actions for a notified transition. The first firing is a separate message; later ones edit it and reply to it.
 
-    `restated` rows only set the root right: the retraction before them has said why.
+    `restated` rows only correct the root: the retraction before them states why.
     """
     if transition.state == "firing" and not fired_before:
         return ("post",)

@@ -1,4 +1,4 @@
-"""From a job to its message: what a message says beside its transition is read from ClickHouse here."""
+"""From a job to its message: reads from ClickHouse what a message contains beside its transition."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Renderer:
         return transition_message(job.transition, context, root=job.action == "post")
 
     def _rule_of(self, transition: AlertTransition) -> Rule | None:
-        """The rule as the alert knew it; None where it is gone or says something else now."""
+        """The rule of the alert; None if it was removed or changed."""
         return self._rules.get((transition.rule_id, transition.rule_hash))
 
     def _context(self, transition: AlertTransition, fired: AlertTransition | None) -> Context:
@@ -63,7 +63,7 @@ class Renderer:
                     past.append(Past(ago, int(series.n[0]), dict(series.named_counts(0))))
         return Context(
             title=rule.name if rule else transition.rule_id,
-            condition=rule.condition() if rule else "a rule that is gone or says something else now",
+            condition=rule.condition() if rule else "a rule that was removed or changed",
             advice=rule.next_step() if rule else "",
             dataset=self._dataset,
             share=transition.value_high is not None,

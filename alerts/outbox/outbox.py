@@ -1,8 +1,8 @@
 """The outbox: every transition that is announced becomes messages, each posted once as far as anyone can see.
 
 What is to be sent follows from the rows: a transition that is announced, without a delivery row, is still to be sent; so a kill loses
-nothing. Before a message is sent that an earlier process (or an earlier try, whose answer was lost) may have sent already, the
-other side is asked for its key. Before every post our epoch must still be the newest; where it was lost in that very moment, both
+nothing. An earlier process, or an earlier try whose answer was lost, may have sent a message already; its key
+is then looked up first. Before every post our epoch must still be the newest; where it was lost in that very moment, both
 alerters look for the key again and keep the earliest message only.
 """
 
@@ -43,11 +43,11 @@ _DELIVERY_RETRY: Final = RetryPolicy(1.0, 60.0, jitter=0.0)
 
 
 class SupersededError(Exception):
-    """Another alerter has claimed a newer epoch: this one must not say anything any more."""
+    """Another alerter has claimed a newer epoch: this one must not send any more."""
 
 
 class Outbox:
-    """Takes jobs from any thread; `run_due` sends what can be sent, in order, from one thread with a store of its own."""
+    """Takes jobs from any thread; `run_due` sends what can be sent, in order, from one thread with its own store."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class Outbox:
                 )
 
     def run_due(self) -> float:
-        """Send what is due; seconds until it is worth calling again (infinite where nothing waits). SupersededError stops it all."""
+        """Send what is due; the seconds until the next call is useful (infinite if nothing waits). SupersededError stops it all."""
         while self._jobs or self._unwritten:
             left = self._not_before - self._clock.monotonic()
             if left > 0:
@@ -165,7 +165,7 @@ class Outbox:
             self._finish(job, "skipped", detail=MUTED)
             return
         if job.action == "thread" and self._was_muted(job.alert_id):
-            self._finish(job, "skipped", detail="nobody was told that it fired")
+            self._finish(job, "skipped", detail="its firing was not sent")
             return
         self._require_newest()
         if job.action == "update" and self._root(job.alert_id) is None:
@@ -286,7 +286,7 @@ class Outbox:
     # What was sent.
 
     def _post_of(self, alert_id: str) -> Job | None:
-        """The job of an alert's own message; None where its firing is history that is sent to nobody."""
+        """The job of an alert's own message; None if its firing is history that is not sent."""
         fired = next((row for row in self._announced.get(alert_id, ()) if row.state == "firing"), None)
         return _job_of(fired, "post", inherited=True) if fired else None
 

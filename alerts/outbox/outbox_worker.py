@@ -26,7 +26,7 @@ class OutboxWorker:
 
     @property
     def waiting(self) -> int:
-        """Messages still to be sent, and what was handed over and not looked at yet."""
+        """Pending messages, and transitions that were handed over and not read yet."""
         return self._handed - self._taken + self._outbox.waiting
 
     @property

@@ -145,7 +145,7 @@ class MetricRule(HeightRule):
             low, high = (self.format_value(bound) for bound in (reading.interval_low, reading.interval_high))
             interval = f" (95 % interval {low} to {high})"
         by = "" if self.view == "raw" else " by entity"
-        return f"{self.spec.title}{by} over the last {n:,} blocks is {self.format_value(reading.value)}{interval}"
+        return f"{self.spec.title}{by} over the last {n:,} {self.chain_word}blocks is {self.format_value(reading.value)}{interval}"
 
     def format_value(self, value: float) -> str:
         return TEXT.metric(value, self.spec.kind, self.spec.unit)

@@ -98,6 +98,11 @@ class Rule(BaseModel):
         """The title, or the id where there is none."""
         return self.id if self.title == "-" else self.title
 
+    @property
+    def chain_word(self) -> str:
+        """The chain before a noun in a message, with a space; empty on bitcoin, the usual one."""
+        return "" if self.chain == BITCOIN.name else f"{self.chain} "
+
     def next_step(self) -> str:
         """`advice`, with the rule's own id in it."""
         return self.advice.replace("RULE", self.id)

@@ -45,7 +45,7 @@ class TopShareRule(TopRule):
         interval = ""
         if reading.interval_low is not None and reading.interval_high is not None:
             interval = f" (95 % interval {TEXT.share_range(reading.interval_low, reading.interval_high)})"
-        return f"{self.who()} mined {TEXT.share(reading.value)} of the last {n:,} blocks{interval}"
+        return f"{self.who()} mined {TEXT.share(reading.value)} of the last {n:,} {self.chain_word}blocks{interval}"
 
     def format_value(self, value: float) -> str:
         return TEXT.share(value)

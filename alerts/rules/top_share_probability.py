@@ -48,7 +48,7 @@ class TopShareProbabilityRule(TopRule):
         return self.clear_below
 
     def statement(self, reading: Reading, n: int) -> str:
-        over = f"hold over {TEXT.share(self.line, None)} of the hashrate"
+        over = f"hold over {TEXT.share(self.line, None)} of the {self.chain_word}hashrate"
         return f"{self.who()} {over} with probability {TEXT.probability(reading.value)}"
 
     def format_value(self, value: float) -> str:

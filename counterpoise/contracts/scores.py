@@ -1,8 +1,8 @@
 """A score message: the state of concentration at one tip.
 
-One message a change of tip. It says which heights were (re)written and carries the integers of the new tip, from which every
+One message per change of tip. It names the (re)written heights and carries the integers of the new tip, from which every
 metric follows. A reader whose own height is `from_height − 1` on the same branch applies the message; any other reader rewinds to
-the fork and reads the heights between from ClickHouse, which holds them before the message exists.
+the fork and reads the heights between from ClickHouse, which stores them before the message exists.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class KeyPartitioner(Partitioner):  # type: ignore[misc]
         serialized_value: bytes | None,
         cluster: Any,
     ) -> int:
-        """The partition of one message, among those that the broker says the topic has."""
+        """The partition of one message, among those of the topic in the broker's metadata."""
         found = cluster.partitions_for_topic(topic)
         if serialized_key is None or not found:
             return int(self._default.partition(topic, key, serialized_key, value, serialized_value, cluster))

@@ -37,7 +37,7 @@ def list_alerts(
     limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most this many, newest first.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """List open alerts: firing, and those that are pending or possible and told to nobody yet."""
+    """List open alerts: firing, and the pending or possible ones that were not sent yet."""
     from alerts.store.alert_mutes_log import ALL_RULES
     from counterpoise.contracts.alerts import OPEN_STATES
     from counterpoise.formats import utc_minute
@@ -117,7 +117,7 @@ def show_rules(
     file: Annotated[Path | None, typer.Argument(help="A rules file; the one in use if left out.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a rules file and say what its rules wait for."""
+    """Check a rules file and show the condition of each rule."""
     from alerts.rules_file import load_rules
     from counterpoise.settings.model import Settings
 
@@ -136,7 +136,7 @@ def show_rules(
 
 @alerts_app.command("test")
 def send_test() -> None:
-    """Send a test message to where alerts go, and check the token, its scopes and the channel."""
+    """Send a test message to the receiver of alerts, and check the token, its scopes and the channel."""
     from alerts.outbox.receivers.receivers import choose_receiver, make_receiver
     from alerts.outbox.render import check_message
     from counterpoise.settings.model import Settings
@@ -160,7 +160,7 @@ def mute(
     rule: RuleArgument,
     duration: Annotated[str, typer.Option("--for", help="How long: 90s, 30m, 2h or 7d.")] = "2h",
 ) -> None:
-    """Record a rule's transitions without telling anybody, for a while. What happens meanwhile is not told later."""
+    """Record a rule's transitions without sending them, for a while. They are not sent later."""
     from alerts.rules.rule import parse_duration
     from counterpoise.formats import utc_minute
     from counterpoise.spans import exact_span
@@ -176,10 +176,10 @@ def mute(
 
 @alerts_app.command("unmute")
 def unmute(rule: RuleArgument) -> None:
-    """Tell of a rule's transitions again from now on."""
+    """Send a rule's transitions again from now on."""
     now = SystemClock().now()
     _write_mute(rule, now, now)
-    Console().print(f"{rule} is told again.", markup=False)
+    Console().print(f"{rule} is no longer muted.", markup=False)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class LineMoment:
 
 @dataclass(frozen=True, slots=True)
 class AlertLine:
-    """One transition that a desk is told of."""
+    """One notified transition."""
 
     key: tuple[str, int]
     time: datetime
@@ -104,7 +104,7 @@ def latest_moment(clickhouse: ClickHouse, chain: str) -> LineMoment | None:
 
 
 def alert_lines(clickhouse: ClickHouse) -> list[AlertLine]:
-    """Every transition so far that a desk is told of, by event time."""
+    """Every notified transition so far, by event time."""
     return [AlertLine((row[0], row[1]), *row[2:]) for row in clickhouse.query(_EVENTS)]
 
 

@@ -1,1 +1,1 @@
-"""One file a chain, each with a `CHAIN`; `counterpoise.chain.chain_registry` finds them."""
+"""One file per chain, each with a `CHAIN`; `counterpoise.chain.chain_registry` finds them."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from counterpoise.chain.chain_registry import known_chains
 from counterpoise.clickhouse.client import connect
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
@@ -49,7 +50,6 @@ def scored(settings: Settings) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(150)
 def test_a_replay_of_a_chain_without_rules_ends_when_its_blocks_are_scored(
     dataset: Settings, blocks_file: Path
 ) -> None:
@@ -63,7 +63,6 @@ def test_a_replay_of_a_chain_without_rules_ends_when_its_blocks_are_scored(
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(150)
 def test_a_rule_on_all_chains_judges_each_and_names_it(dataset: Settings, blocks_file: Path) -> None:
     rules = blocks_file.with_name("rules.yaml")
     rules.write_text("version: 1\nrules: [{id: top4, type: top_share, title: Top four, chain: all, for_blocks: 0}]\n")
@@ -81,11 +80,11 @@ def test_a_rule_on_all_chains_judges_each_and_names_it(dataset: Settings, blocks
             ("top4", "litecoin", FIRST + 1_007)
         ]
     told = (dataset.run_dir / "services.log").read_text()
-    assert "Top four (litecoin)" in told
+    assert "FIRING  top4: The 4 largest pools mined 90.0 % of the last 1,008 litecoin blocks (95 % interval" in told
 
 
 def test_a_replay_of_an_unknown_chain_is_refused_with_the_known_ones(dataset: Settings, blocks_file: Path) -> None:
-    environment = as_environment(dataset) | {"COUNTERPOISE_INGEST__CHAIN": "dogecoin"}
+    environment = as_environment(dataset) | {"COUNTERPOISE_INGEST__CHAIN": "nocoin"}
     done = counterpoise("replay", "--blocks", str(blocks_file), cwd=blocks_file.parent, environment=environment)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "'dogecoin' is an unknown chain: expected one of bitcoin, bitcoin-cash, litecoin, signet" in done.stderr
+    assert f"'nocoin' is an unknown chain: expected one of {known_chains()}" in done.stderr

@@ -11,7 +11,7 @@ from alerts.rules.rule import HeightRule, Rule, TimerRule
 from alerts.rules.rule_types import RULE_TYPES
 from alerts.rules.top_share import TopShareRule
 from alerts.rules_file import MAX_FILE_BYTES, load_rules, parse_rules
-from counterpoise.chain.chain_registry import CHAINS
+from counterpoise.chain.chain_registry import CHAINS, known_chains
 from counterpoise.errors import ConfigError
 
 MISTAKES = sorted((Path(__file__).parent / "mistakes").glob("*.yaml"))
@@ -22,7 +22,8 @@ def test_a_mistake_gives_its_message(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
         parse_rules(text, "rules file")
-    assert str(caught.value) == text.splitlines()[0].removeprefix("# ")
+    expected = text.splitlines()[0].removeprefix("# ").replace("{known_chains}", known_chains())
+    assert str(caught.value) == expected
 
 
 def test_every_field_of_every_type_has_a_mistake_file_or_is_free() -> None:
@@ -99,13 +100,13 @@ def test_a_rule_on_no_block_has_its_chains_time_unless_it_names_one() -> None:
     assert one(type="no_block").rule_hash == one(type="no_block", after="2h", chain="bitcoin").rule_hash
     times = {rule.chain: rule.condition() for rule in one(type="no_block", chain="all").per_chain()}
     hours = {"bitcoin": 2, "litecoin": 1, "bitcoin-cash": 2, "testnet4": 2, "signet": 2}
-    assert times == {chain: f"no block for {n} h" for chain, n in hours.items()}
+    assert times | {chain: f"no block for {n} h" for chain, n in hours.items()} == times
     assert one(type="no_block", chain="litecoin").condition() == "no block for 1 h"
     named = one(type="no_block", chain="all", after="30m")
     assert {rule.condition() for rule in (named, *named.per_chain())} == {"no block for 30 min"}
-    assert one(type="no_block", chain="all").condition() == (
-        "no block for the chain's time (bitcoin 2 h, litecoin 1 h, bitcoin-cash 2 h, testnet4 2 h, signet 2 h)"
-    )
+    said = one(type="no_block", chain="all").condition()
+    assert said.startswith("no block for the chain's time (bitcoin 2 h, litecoin 1 h, bitcoin-cash 2 h, testnet4 2 h, ")
+    assert all(name in said for name in CHAINS)
 
 
 def test_what_two_hours_without_a_block_mean_is_said_of_chains_of_ten_minutes_only() -> None:

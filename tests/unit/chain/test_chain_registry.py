@@ -90,16 +90,11 @@ def test_a_genesis_hash_is_that_of_its_header(name: str) -> None:
 
 
 def test_no_block_is_twelve_spacings_and_an_hour_at_least() -> None:
-    assert {name: chain.no_block_seconds for name, chain in CHAINS.items()} == {
-        "bitcoin": 7_200,
-        "bitcoin-cash": 7_200,
-        "litecoin": 3_600,
-        "testnet4": 7_200,
-        "signet": 7_200,
-    }
+    expected = {"bitcoin": 7_200, "bitcoin-cash": 7_200, "litecoin": 3_600, "testnet4": 7_200, "signet": 7_200}
+    assert {name: CHAINS[name].no_block_seconds for name in expected} == expected
 
 
 def test_an_unknown_chain_is_taken_as_bitcoin() -> None:
-    assert address_format("dogecoin") == CHAINS["bitcoin"].addresses
-    assert no_block_seconds("dogecoin") == 7_200
+    assert address_format("nocoin") == CHAINS["bitcoin"].addresses
+    assert no_block_seconds("nocoin") == 7_200
     assert known_chains() == ", ".join(sorted(CHAINS))
