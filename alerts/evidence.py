@@ -117,7 +117,7 @@ def _summary(entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evid
     at = f"(height {entry.height})"
     if reading is None:
         return f"{rule.name}: no {'value' if evidence.n else 'blocks in the window'} {at}."
-    line, clear = rule.format_line(reading.threshold), rule.format_line(rule.clear_line)
+    line = rule.format_line(reading.threshold)
     n = evidence.n or 0
     statement = rule.statement(reading, n)
     sentence = statement[0].upper() + statement[1:]
@@ -141,7 +141,7 @@ def _summary(entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evid
         f"if the {evidence.unknown} unknown blocks were theirs",
         "pending": f"{rule.over} {line}; it fires once that has held{hold}",
         "firing": f"{rule.over} {line}{hold}: {leaders}",
-        "resolved": f"{rule.under} {clear}",
+        "resolved": rule.cleared(),
         "inactive": f"no longer {rule.over} {line}",
     }.get(entry.state, entry.state)
     return f"{sentence}, {tail} {at}."
