@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -248,3 +249,10 @@ def test_the_hash_of_a_rule_covers_its_metric_and_lines() -> None:
     ]
     assert len({rule.rule_hash for rule in rules}) == len(rules)
     assert MetricRule(id="b", metric="hhi_10000", above=2500.0).rule_hash == rules[0].rule_hash
+
+
+def test_the_rules_files_in_the_docs_are_rules_files() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n(version: 1\n.*?)```", page, re.DOTALL)
+    rules = [rule for text in examples for rule in parse_rules(text, "docs/alerts.md")]
+    assert {rule.type for rule in rules if isinstance(rule, (MetricRule, TopShareRule))} == {"metric", "top_share"}
