@@ -74,7 +74,7 @@ class Observation:
 
 
 class ReleaseHead(Contract):
-    """All that is said of a release beside its values; see `ReleaseEvent` for the fields."""
+    """Everything about a release except its values; see `ReleaseEvent` for the fields."""
 
     series: Slug
     kind: Kind = "measured"
