@@ -48,14 +48,13 @@ def require_own_partitions(bootstrap: str, dataset: str) -> None:
                 consumer.pause(at)
             silent = 0 if found or done else silent + 1
             if silent >= _SILENT_POLLS:
-                raise RetryableError(f"Kafka at {bootstrap} gives no messages of {topic} that it says it has")
+                raise RetryableError(f"Kafka at {bootstrap} sends no messages of {topic} up to the end that it reports")
 
 
 def _require_own(key: bytes, partition: int, count: int, topic: str) -> None:
     own = partition_of(key, count)
     if partition != own and partition == hashed_partition(key, count):
         raise ConfigError(
-            f"topic {topic} holds unread blocks of {key.decode(errors='replace')} in partition {partition}, where an earlier version "
-            f"put them; they belong to partition {own} now: let that version's streams read them, or delete the topic (ClickHouse "
-            "holds the data, ingest fills it again)"
+            f"topic {topic} has unread blocks of {key.decode(errors='replace')} in partition {partition}, where an earlier version put "
+            f"them; their partition is now {own}. Let that version's streams read them, or delete the topic: ingest sends them again"
         )
