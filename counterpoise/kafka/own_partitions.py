@@ -55,6 +55,6 @@ def _require_own(key: bytes, partition: int, count: int, topic: str) -> None:
     own = partition_of(key, count)
     if partition != own and partition == hashed_partition(key, count):
         raise ConfigError(
-            f"topic {topic} has unread blocks of {key.decode(errors='replace')} in partition {partition}, where an earlier version put "
-            f"them; their partition is now {own}. Let that version's streams read them, or delete the topic: ingest sends them again"
+            f"topic {topic} has unread blocks of {key.decode(errors='replace')} in partition {partition}, where an earlier version "
+            f"put them; their partition is now {own}. Let that version's streams read them, or delete the topic: ingest sends them again"
         )
