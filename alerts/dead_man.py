@@ -30,7 +30,7 @@ class DeadManRules:
         self._rules = [rule for rule in rules if isinstance(rule, TimerRule) and rule.enabled]
         self._ledgers: dict[tuple[str, str], Ledger] = {_key(rule): Ledger.of(()) for rule in self._rules}
 
-    def asks_of_market(self, chain: str) -> bool:
+    def needs_release_facts(self, chain: str) -> bool:
         """Whether any rule of the chain looks at the AI side."""
         return any(isinstance(rule, MARKET_RULES) for rule in self._rules if rule.chain == chain)
 
@@ -98,12 +98,12 @@ def gather_facts(
     market: ReleaseFacts | None = None,
 ) -> TimerFacts:
     """Look at ClickHouse and at what ingest last said of itself (None: it runs elsewhere, or never ran)."""
-    attribution_id = store.attribution_id(chain)
-    tip = store.tip(chain, attribution_id) if attribution_id else None
-    block_height = store.block_tip(chain)
+    attribution_id = store.attribution.current(chain)
+    tip = store.concentration.tip(chain, attribution_id) if attribution_id else None
+    block_height = store.blocks.tip(chain)
     unscored_since = None
     if block_height is not None and (tip is None or block_height > tip[0]):
-        unscored_since = store.stored_at(chain, tip[0] + 1 if tip else block_height)
+        unscored_since = store.blocks.seen_at(chain, tip[0] + 1 if tip else block_height)
     waiting_since, reason, silent_since = _ingest(ingest, now)
     return TimerFacts(
         now=now,
@@ -116,7 +116,7 @@ def gather_facts(
         ingest_waiting_since=waiting_since,
         ingest_waiting_reason=reason,
         ingest_silent_since=silent_since,
-        letters=store.letters(now - LETTERS_BACK_SECONDS),
+        letters=store.dead_letters.per_second(now - LETTERS_BACK_SECONDS),
         market=market or ReleaseFacts(),
     )
 

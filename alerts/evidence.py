@@ -5,7 +5,6 @@ from __future__ import annotations
 from alerts.machine.ledger import LedgerEntry
 from alerts.rules.rule import Finding, HeightRule, Reading, TimerRule
 from alerts.signals.window_counts import WindowCounts
-from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.formats import TEXT
 
@@ -14,9 +13,8 @@ def reproducing_sql(rule: HeightRule, attribution_id: str, height: int) -> str:
     """A query that gives the rule's value at a height again, from stored integers. The parts that are filled in are names and numbers
     that the contracts admit, so that nothing in them could end the quotes."""
     return (
-        f"SELECT height, lower(hex(tip_hash)) AS tip_hash, n, unknown, {rule.value_sql()} AS value, "  # noqa: S608
-        f"({' + '.join(f'c{i}' for i in range(1, rule.k + 1))}) / n AS share_low, "
-        f"({' + '.join(f'c{i}' for i in range(1, rule.k + 1))} + unknown) / n AS share_high "
+        f"{rule.terms_sql()}SELECT height, lower(hex(tip_hash)) AS tip_hash, n, unknown, {rule.value_sql()} AS value"  # noqa: S608
+        f"{rule.bounds_sql()} "
         f"FROM concentration_log FINAL WHERE attribution_id = '{attribution_id}' AND chain = '{rule.chain}' "
         f"AND view = '{rule.view}' AND window_blocks = {rule.window_blocks} AND height = {height}"
     )
@@ -37,6 +35,7 @@ def evidence_of(rule: HeightRule, series: WindowCounts, at: int, attribution_id:
         unknown=int(series.unknown[at]),
         pools_seen=int(series.pools_seen[at]),
         counts=series.named_counts(at),
+        metric=rule.metric_name,
         sql=reproducing_sql(rule, attribution_id, height),
     )
 
@@ -97,50 +96,36 @@ def timer_transition(entry: LedgerEntry, rule: TimerRule, finding: Finding, *, r
     )
 
 
-def _metric(rule: HeightRule, reading: Reading, n: int) -> str:
-    """Who has how much of what, and how surely: the beginning of a sentence."""
-    one, many = ("pool", "pools") if rule.view == "raw" else ("entity", "entities")
-    who = f"the largest {one}" if rule.k == 1 else f"the {rule.k} largest {many}"
-    chain = "" if rule.chain == BITCOIN.name else f"{rule.chain} "  # which is named only where it could be doubted
-    if reading.unit == "probability":
-        over = TEXT.share(getattr(rule, "line", 0.0), None)
-        return f"{who} hold over {over} of the {chain}hashrate with probability {TEXT.probability(reading.value)}"
-    sure = ""
-    if reading.interval_low is not None and reading.interval_high is not None:
-        low, high = (TEXT.share(bound) for bound in (reading.interval_low, reading.interval_high))
-        sure = f" (95 % interval {low} to {high})"
-    return f"{who} mined {TEXT.share(reading.value)} of the last {n:,} {chain}blocks{sure}"
-
-
 def _summary(entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evidence: AlertEvidence) -> str:
     """The value against its line, and what follows from it; it stands alone."""
     at = f"(height {entry.height})"
     if reading is None:
-        return f"{rule.name}: no blocks in the window {at}."
-    line = TEXT.line(reading.threshold, reading.unit)
-    clear = TEXT.line(getattr(rule, "clear_below", reading.threshold), reading.unit)
+        return f"{rule.name}: no {'value' if evidence.n else 'blocks in the window'} {at}."
+    line, clear = rule.format_line(reading.threshold), rule.format_line(rule.clear_line)
     n = evidence.n or 0
-    metric = _metric(rule, reading, n)
-    said = metric[0].upper() + metric[1:]
+    statement = rule.statement(reading, n)
+    sentence = statement[0].upper() + statement[1:]
     if entry.reason == "rebased":
         tail = {
-            "rebased": f"over {line} under the new attribution; recorded, not announced",
-            "firing": f"still over {line} under the new attribution",
+            "rebased": f"{rule.over} {line} under the new attribution; recorded, not announced",
+            "firing": f"still {rule.over} {line} under the new attribution",
             "resolved": "the new attribution does not support the alert",
         }.get(entry.state, f"{entry.state} under the new attribution")
-        return f"{said}: {tail} {at}."
+        return f"{sentence}: {tail} {at}."
     if entry.state == "retracted":
-        return f"The blocks that this rested on were undone (a reorganisation or a repair). Now {metric} {at}."
+        return f"The blocks that this rested on were undone (a reorganisation or a repair). Now {statement} {at}."
     if entry.reason == "restated":
-        return f"{said}: {entry.state} is what stands after the retraction {at}."
-    held = f" for {rule.for_blocks} blocks" if rule.for_blocks else ""
-    leaders = ", ".join(f"{name} {TEXT.share(count / max(n, 1))}" for name, count in evidence.counts[: rule.k])
+        return f"{sentence}: {entry.state} is what stands after the retraction {at}."
+    hold = f" for {rule.for_blocks} blocks" if rule.for_blocks else ""
+    leaders = ", ".join(
+        f"{name} {TEXT.share(count / max(n, 1))}" for name, count in evidence.counts[: rule.leaders_named]
+    )
     tail = {
-        "possible": f"possibly over {line}: {TEXT.value(reading.high or 0.0, reading.unit)} "
+        "possible": f"possibly {rule.over} {line}: {rule.format_value(reading.high or 0.0)} "
         f"if the {evidence.unknown} unknown blocks were theirs",
-        "pending": f"over {line}; it fires once that has held{held}",
-        "firing": f"over {line}{held}: {leaders}",
-        "resolved": f"below {clear}",
-        "inactive": f"no longer over {line}",
+        "pending": f"{rule.over} {line}; it fires once that has held{hold}",
+        "firing": f"{rule.over} {line}{hold}: {leaders}",
+        "resolved": f"{rule.under} {clear}",
+        "inactive": f"no longer {rule.over} {line}",
     }.get(entry.state, entry.state)
-    return f"{said}, {tail} {at}."
+    return f"{sentence}, {tail} {at}."

@@ -34,7 +34,7 @@ class ScoreFeed:
         self._clock = clock
         self._bootstrap: str | None = None
         self._consumer: KafkaConsumer | None = None
-        self._next_look = 0.0
+        self._next_probe = 0.0
         self._read = False
         self.trouble: str | None = "not connected yet"
         self.bad_messages = 0
@@ -62,7 +62,7 @@ class ScoreFeed:
                     )
         self._read = self._read or bool(found)
         if not found:
-            self._look()
+            self._probe_broker()
         return events
 
     def commit(self) -> None:
@@ -78,7 +78,7 @@ class ScoreFeed:
     def lose(self, reason: str) -> None:
         """Give the connection up; the next poll makes a new one."""
         self.trouble = reason
-        self._next_look = self._clock.monotonic() + 0.5
+        self._next_probe = self._clock.monotonic() + 0.5
         self.close()
 
     def close(self) -> None:
@@ -88,9 +88,9 @@ class ScoreFeed:
             consumer.close(autocommit=False)
 
     def _connect(self) -> bool:
-        if self._clock.monotonic() < self._next_look:
+        if self._clock.monotonic() < self._next_probe:
             return False
-        self._next_look = self._clock.monotonic() + 1.0
+        self._next_probe = self._clock.monotonic() + 1.0
         settings = self._settings
         try:
             bootstrap = self._address()
@@ -119,7 +119,7 @@ class ScoreFeed:
         self._consumer = consumer
         self._read = True
         self.trouble = None
-        self._next_look = self._clock.monotonic() + PROBE_SECONDS
+        self._next_probe = self._clock.monotonic() + PROBE_SECONDS
         return True
 
     def _address(self) -> str:
@@ -131,11 +131,11 @@ class ScoreFeed:
                 raise
         return self._bootstrap
 
-    def _look(self) -> None:
+    def _probe_broker(self) -> None:
         """A client of a dead broker just hears nothing: ask now and then whether it is there."""
-        if self._clock.monotonic() < self._next_look:
+        if self._clock.monotonic() < self._next_probe:
             return
-        self._next_look = self._clock.monotonic() + PROBE_SECONDS
+        self._next_probe = self._clock.monotonic() + PROBE_SECONDS
         try:
             require_broker(self._address())
         except RetryableError as error:

@@ -17,7 +17,7 @@ from alerts.outbox.receivers.receiver import Receiver
 from alerts.outbox.receivers.receivers import make_receiver
 from alerts.rules_file import load_judged_rules
 from alerts.score_feed import ScoreFeed
-from alerts.session import LOOK_SECONDS, AlertSession, OnTransition
+from alerts.session import POLL_SECONDS, AlertSession, OnTransition
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
@@ -49,7 +49,7 @@ def run_alerts(
     """Run until `stop` is set. ConfigError at the start for rules or settings that are wrong.
 
     `on_transition` is called with every transition once its row is stored, from the thread that runs this. `console` is where the
-    console notifier writes; standard output if not given.
+    console receiver writes; standard output if not given.
     """
     service = AlertService(
         settings,
@@ -81,7 +81,7 @@ class AlertService:
         self._status = status
         self._on_transition = on_transition
         self._rules = load_judged_rules(settings.alerts.rules_file)
-        self._notifier: Receiver = make_receiver(settings, console)
+        self._receiver: Receiver = make_receiver(settings, console)
         self._target = clickhouse_target(settings)
         self._store = AlertStore(connect(self._target, settings.dataset))
         self._feed = ScoreFeed(settings, clock)
@@ -120,10 +120,10 @@ class AlertService:
             status=self._status,
             on_transition=self._on_transition,
             store=self._store,
-            courier_store=AlertStore(connect(self._target, self._settings.dataset)),
+            outbox_store=AlertStore(connect(self._target, self._settings.dataset)),
             feed=self._feed,
             rules=self._rules,
-            receiver=self._notifier,
+            receiver=self._receiver,
             versions=Versions(epoch),
         )
         try:
@@ -148,7 +148,7 @@ class AlertService:
             self._status.beat()
             self._status.waiting("alerter", reason)
             try:
-                sign = self._store.leader()
+                sign = self._store.states.leader()
                 if sign != last:
                     last, seen_at = sign, self._clock.monotonic()
                 elif self._clock.monotonic() - seen_at > LEADER_GONE_SECONDS:
@@ -156,4 +156,4 @@ class AlertService:
             except RetryableError as error:
                 self._status.waiting("clickhouse", str(error))
                 seen_at = self._clock.monotonic()
-            self._stop.wait(LOOK_SECONDS)
+            self._stop.wait(POLL_SECONDS)

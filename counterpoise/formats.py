@@ -15,7 +15,7 @@ from counterpoise.spans import rough_span
 NO_BREAK: Final = "\u00a0"
 NOT_KNOWN: Final = "not known"
 _LINE_DECIMALS: Final = 4
-"""Of a percentage without a fixed number of digits: lines of rules have at most six decimals as shares."""
+"""Digits of a percentage without a fixed number: lines of rules have at most six decimals as shares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Formats:
         return f"{100 * change:+.{digits}f}".replace("-", self.minus)
 
     def points_line(self, size: float) -> str:
-        """The size of a change in percentage points as a rule's file has it, without a sign.
+        """The size of a change in percentage points as in a rules file, without a sign.
 
         >>> TEXT.points_line(0.05), TEXT.points_line(0.025)
         ('5', '2.5')
@@ -111,21 +111,25 @@ class Formats:
         """
         return self.missing if _unknown(value) else f"{value:.{digits}f}"
 
-    def value(self, value: float | None, unit: str) -> str:
-        """A value by its unit: `share`, `probability`, else a number in the unit's own digits.
+    def metric(self, value: float | None, kind: str, unit: str) -> str:
+        """A metric's value, by the `kind` and `unit` of its spec.
 
-        >>> TEXT.value(0.7531, "share"), TEXT.value(0.9621, "probability")
-        ('75.3 %', '0.962')
+        >>> TEXT.metric(0.7531, "percent", "share"), TEXT.metric(1850.277, "whole", "points"), TEXT.metric(5.4321, "number", "pools")
+        ('75.3 %', '1,850', '5.43')
+        >>> TEXT.metric(0.18503, "number", "index")
+        '0.185'
         """
-        return self.share(value) if unit == "share" else self.probability(value)
+        if kind == "percent":
+            return self.share(value)
+        return self.number(value, 0 if kind == "whole" else 3 if unit == "index" else 2)
 
-    def line(self, value: float, unit: str) -> str:
-        """A line as its rule's file has it, with no more decimals than that.
+    def metric_line(self, value: float, kind: str) -> str:
+        """A line on a metric as its rule's file has it, with no more decimals than that.
 
-        >>> TEXT.line(0.75, "share"), TEXT.line(0.95, "probability")
-        ('75 %', '0.95')
+        >>> TEXT.metric_line(0.75, "percent"), TEXT.metric_line(2500.0, "whole"), TEXT.metric_line(0.185, "number")
+        ('75 %', '2,500', '0.185')
         """
-        return self.share(value, None) if unit == "share" else f"{value:g}"
+        return self.share(value, None) if kind == "percent" else f"{value:,.10g}"
 
     def day(self, value: date | datetime | None) -> str:
         """A day in words.

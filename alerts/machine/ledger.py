@@ -161,7 +161,7 @@ def reconcile(
                 write(replace(known, tip_hash=hashes[step.height]))
             continue
         sequence = ledger.next_sequence(claim.alert_id)
-        notify = claim.state in ("firing", "resolved") and rule_state.tells(step.height)
+        notify = claim.state in ("firing", "resolved") and rule_state.announces(step.height)
         write(
             LedgerEntry(
                 claim.alert_id,
@@ -189,7 +189,7 @@ def _settle(ledger: Ledger, rule_state: RuleState, tip: int, tip_hash: str, caus
             state: AlertState = "retracted" if cause == "reorg" else "resolved" if fired else "inactive"
             reason: AlertReason = cause if cause != "observed" else "restated"
             sequence = ledger.next_sequence(entry.alert_id)
-            notify = fired and rule_state.tells(tip)
+            notify = fired and rule_state.announces(tip)
             rows.append(
                 LedgerEntry(
                     entry.alert_id, sequence, state, tip, tip_hash, reason, (), notify, entry.start, entry.state
@@ -200,7 +200,7 @@ def _settle(ledger: Ledger, rule_state: RuleState, tip: int, tip_hash: str, caus
         last = ledger.last(alert_id)
         if last is None or last.state != state:
             reason = "rebased" if cause == "rebased" else "restated"
-            notify = state == "firing" and rule_state.tells(tip)
+            notify = state == "firing" and rule_state.announces(tip)
             previous = last.state if last else None
             sequence = ledger.next_sequence(alert_id)
             rows.append(

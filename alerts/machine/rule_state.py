@@ -109,7 +109,7 @@ class RuleState:
         """Whether an episode that fired there did so only because the attribution changed."""
         return 0 <= fired <= self.silent_through and (self.adopted is None or self.adopted[0] != start)
 
-    def tells(self, height: int) -> bool:
+    def announces(self, height: int) -> bool:
         """Whether what happens at `height` is news: it is above the height of go-live."""
         return self.go_live_height is not None and height > self.go_live_height
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from counterpoise.contracts.alerts import OPEN_STATES, AlertState, AlertTransition
 from counterpoise.formats import TEXT, utc_minute
+from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.spans import long_span
 
 MAX_BLOCKS: Final = 50
@@ -116,7 +117,7 @@ def transition_message(transition: AlertTransition, context: Context, *, root: b
 
 
 def changed_root(first: AlertTransition, latest: AlertTransition, then: Context, now: Context) -> Message:
-    """The root message edited after a change: the state that holds now over what was said when it fired. `then` and `now` are the
+    """The root message edited after a change: the state that holds now over the text of the firing. `then` and `now` are the
     contexts of the two."""
     blocks = [
         _header(f"{mark_of(latest)}: {now.title}"),
@@ -133,10 +134,10 @@ def reminder_message(first: AlertTransition, weeks: int, now: str, context: Cont
     """`Still firing`, once a week, with the value as it is `now`."""
     week = "week" if weeks == 1 else "weeks"
     value = f"; {now}" if now else ""
-    said = f"Still firing after {weeks} {week}: {context.title} (since {utc_minute(first.event_time)} UTC{value})"
+    sentence = f"Still firing after {weeks} {week}: {context.title} (since {utc_minute(first.event_time)} UTC{value})"
     line = f"{utc_minute(first.event_time)}  STILL FIRING  {first.rule_id}: {weeks} {week}{value}"
     advice = (_section(context.advice),) if context.advice else ()
-    return Message(cut(escape(said), MAX_TEXT_CHARACTERS), (_section(f"🔴 {escape(said)}"), *advice), line)
+    return Message(cut(escape(sentence), MAX_TEXT_CHARACTERS), (_section(f"🔴 {escape(sentence)}"), *advice), line)
 
 
 def start_message(
@@ -190,13 +191,13 @@ def _text(transition: AlertTransition, context: Context) -> str:
 
 def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str]]:
     found = transition.evidence
-    facts: list[tuple[str, str]] = []
-    if transition.value is not None and context.share and found.height is not None:
+    facts = _metric_facts(transition)
+    if not facts and transition.value is not None and context.share and found.height is not None:
         unknown = f"{found.unknown} unknown block{'' if found.unknown == 1 else 's'}"
         high = f"{TEXT.share(transition.value_high)} if the {unknown} {'was' if found.unknown == 1 else 'were'} theirs"
         bound = high if found.unknown else "no block of unknown origin"
         facts.append(("Share", f"{TEXT.share(transition.value)} of {found.n or 0:,} blocks\n{bound}"))
-    if transition.value is not None and transition.interval_low is not None and found.height is not None:
+    if found.metric is None and transition.interval_low is not None and found.height is not None:
         facts.append(
             (
                 "95 % interval",
@@ -214,6 +215,25 @@ def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str
     status = confirmation(transition, context.tip_height)
     if status:
         facts.append(("Status", status))
+    return facts
+
+
+def _metric_facts(transition: AlertTransition) -> list[tuple[str, str]]:
+    """A metric's value with its bound and interval, worded by its spec; nothing for a rule with a wording of its own."""
+    found = transition.evidence
+    spec = SPECS.get(found.metric or "")
+    if spec is None or transition.value is None:
+        return []
+
+    def written(value: float | None) -> str:
+        return TEXT.metric(value, spec.kind, spec.unit)
+
+    value = f"{written(transition.value)} over {found.n or 0:,} blocks"
+    if transition.value_high is not None and found.unknown:
+        value += f"\nat most {written(transition.value_high)}, with {found.unknown} of unknown origin"
+    facts = [(spec.title[0].upper() + spec.title[1:], value)]
+    if transition.interval_low is not None:
+        facts.append(("95 % interval", f"{written(transition.interval_low)} to {written(transition.interval_high)}"))
     return facts
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.rules.newness import ROUNDING, is_news
-from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, gone
+from alerts.rules.recency import ROUNDING, is_recent
+from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, withdrawn
 from alerts.signals.release_facts import YearChange
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
@@ -46,15 +46,15 @@ class AiTop4RiseRule(TimerRule):
         list_id = self.list_id or min((one.list_id for one in mine), default="")
         changes = {one.treatment: one for one in mine if one.list_id == list_id}
         if not {"dropped", "one_owner"} <= changes.keys():
-            return gone(facts, open_key, f"The release of {self.series} that this rested on was withdrawn.")
+            return withdrawn(facts, open_key, f"The release of {self.series} that this rested on was withdrawn.")
         named, everything = changes["dropped"], changes["one_owner"]
         rises = [one.now - one.then for one in (named, everything)]
         risen = all(rise >= self.points - ROUNDING for rise in rises)
         key = named.published_at
-        active = risen and (open_key is not None or is_news(facts, self.series, key))
+        active = risen and (open_key is not None or is_recent(facts, self.series, key))
         points = f"{TEXT.points_line(self.points)} points"
         verdict = f"{points} or more on both" if risen else f"less than {points} on one of them or both"
-        said = (
+        summary = (
             f"The four largest of {self.series} ({named.layer}) hold {_share(everything)} of all at {named.period_end}, "
             f"{TEXT.points(rises[1])} points since {named.base_period_end}, and {_share(named)} of what has a named owner, "
             f"{TEXT.points(rises[0])} points: {verdict}. Published {utc_day(key)}."
@@ -67,9 +67,9 @@ class AiTop4RiseRule(TimerRule):
             f"b.release_id = '{named.base_release_id}' AND n.treatment IN ('dropped', 'one_owner') ORDER BY value"
         )
         found = open_key if open_key is not None else key
-        return Finding(active, found, key, said, min(rises), self.points, sql, renews=True)
+        return Finding(active, found, key, summary, min(rises), self.points, sql, renews=True)
 
 
 def _share(one: YearChange) -> str:
-    sure = "" if one.low is None or one.high is None else f" (95 % {TEXT.share_range(one.low, one.high)})"
-    return f"{TEXT.share(one.now)}{sure}"
+    interval = "" if one.low is None or one.high is None else f" (95 % {TEXT.share_range(one.low, one.high)})"
+    return f"{TEXT.share(one.now)}{interval}"

@@ -43,12 +43,12 @@ class DeadLettersRule(TimerRule):
             total += count
             if total > self.more_than:
                 letters = "dead letter" if total == 1 else "dead letters"
-                said = (
+                summary = (
                     f"{total} {letters} within {exact_span(self.within)}: `counterpoise dlq list` shows what was wrong."
                 )
                 sql = (
                     "SELECT reason, count() FROM dead_letters "  # noqa: S608
                     f"WHERE seen_at >= toDateTime64({recent[0][0]}, 3, 'UTC') GROUP BY reason"
                 )
-                return Finding(True, recent[0][0], second, said, float(total), float(self.more_than), sql)
+                return Finding(True, recent[0][0], second, summary, float(total), float(self.more_than), sql)
         return None

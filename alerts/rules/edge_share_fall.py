@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.rules.newness import ROUNDING, is_news
-from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, gone
+from alerts.rules.recency import ROUNDING, is_recent
+from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, withdrawn
 from alerts.signals.release_facts import YearChange
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
@@ -44,15 +44,15 @@ class EdgeShareFallRule(TimerRule):
         changes = [one for one in facts.market.edge if one.series == self.series]
         deciding = [one for one in changes if self.list_id in ("", one.list_id)]
         if not deciding:
-            return gone(facts, open_key, f"The release of {self.series} that this rested on was withdrawn.")
+            return withdrawn(facts, open_key, f"The release of {self.series} that this rested on was withdrawn.")
         first = deciding[0]
         fallen = all(one.now / one.then <= 1 - self.fall + ROUNDING for one in deciding)
         key = first.published_at
-        active = fallen and (open_key is not None or is_news(facts, self.series, key))
+        active = fallen and (open_key is not None or is_recent(facts, self.series, key))
         verdict = f"{TEXT.share(self.fall, None)} or more by {'every list' if not self.list_id else self.list_id}"
-        said = (
+        summary = (
             f"Edge share of {self.series} ({first.layer}), {first.base_period_end} to {first.period_end}: "
-            f"{'; '.join(_told(one) for one in changes)}. Down {verdict}: {'yes' if fallen else 'no'}. Published "
+            f"{'; '.join(_format_change(one) for one in changes)}. Down {verdict}: {'yes' if fallen else 'no'}. Published "
             f"{utc_day(key)}."
         )
         lists = ", ".join(f"'{one.list_id}'" for one in deciding)
@@ -66,10 +66,10 @@ class EdgeShareFallRule(TimerRule):
         )
         worst = max(one.now / one.then - 1 for one in deciding)
         found = open_key if open_key is not None else key
-        return Finding(active, found, key, said, worst, -self.fall, sql, renews=True)
+        return Finding(active, found, key, summary, worst, -self.fall, sql, renews=True)
 
 
-def _told(one: YearChange) -> str:
+def _format_change(one: YearChange) -> str:
     bounds = ""
     if one.low is not None and one.high is not None:
         bounds = f" (unknown and missing counted against and for: {TEXT.share_range(one.low, one.high, 2)})"

@@ -63,8 +63,8 @@ class NoBlockRule(TimerRule):
             return Finding(False, open_key, time, f"Blocks arrive again: height {height}.", sql=sql)
         age = facts.now - time
         active = age > self.after and (open_key is not None or facts.now - facts.changed_at >= SETTLE_SECONDS)
-        said = (
+        summary = (
             f"No block on {facts.chain} for more than {exact_span(self.after)}: the last is height {height}, of "
             f"{utc_minute(time)} UTC."
         )
-        return Finding(active, height, time + self.after, said, age, float(self.after), sql)
+        return Finding(active, height, time + self.after, summary, age, float(self.after), sql)

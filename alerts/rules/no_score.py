@@ -37,5 +37,7 @@ class NoScoreRule(TimerRule):
             f"SELECT max(height) AS stored, (SELECT max(height) FROM latest_concentration WHERE chain = '{facts.chain}') AS scored "  # noqa: S608
             f"FROM blocks WHERE chain = '{facts.chain}'"
         )
-        said = f"Block {scored + 1} on {facts.chain} is stored but not scored for more than {exact_span(self.after)}."
-        return Finding(waited > self.after, scored + 1, since + self.after, said, waited, float(self.after), sql)
+        summary = (
+            f"Block {scored + 1} on {facts.chain} is stored but not scored for more than {exact_span(self.after)}."
+        )
+        return Finding(waited > self.after, scored + 1, since + self.after, summary, waited, float(self.after), sql)

@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.rules.newness import is_news
-from alerts.rules.rule import Finding, TimerRule, gone
+from alerts.rules.recency import is_recent
+from alerts.rules.rule import Finding, TimerRule, withdrawn
 from alerts.signals.release_facts import NO_CALL, PairRegime, Point
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
@@ -53,11 +53,11 @@ class RegimeChangeRule(TimerRule):
             None,
         )
         if pair is None:
-            return gone(facts, open_key, f"No score of {self.series} against mining any more.")
+            return withdrawn(facts, open_key, f"No score of {self.series} against mining any more.")
         if open_key is not None and Point.at_of(open_key) > pair.whole_until >= pair.now.at:
             return Finding(True, open_key, open_key, "")  # a release made it, and its day is not over
         if not pair.calls:
-            return gone(facts, open_key, f"The regime of {self.series} against mining was taken back: no call.")
+            return withdrawn(facts, open_key, f"The regime of {self.series} against mining was taken back: no call.")
         call = pair.calls[-1]
         event_time = min(call.at, int(facts.now))
         sql = (
@@ -68,29 +68,31 @@ class RegimeChangeRule(TimerRule):
             f"toDate('{utc_day(call.at)}') - 1 ORDER BY valid_at LIMIT 1"
         )
         if open_key is not None and (open_key != call.key or pair.now.regime == NO_CALL):
-            said = f"{self._sides(pair)}: {_SAID[call.regime]} is no longer called at the end of {pair.score.day}."
+            summary = (
+                f"{self._sides(pair)}: {_REGIME_TEXT[call.regime]} is no longer called at the end of {pair.score.day}."
+            )
             if open_key != call.key:
-                said = f"{self._sides(pair)}: another call has followed, {_SAID[call.regime]}."
-            return Finding(False, open_key, int(facts.now), said, sql=sql)
-        before = _SAID[pair.calls[-2].regime] if len(pair.calls) > 1 else "no call"
+                summary = f"{self._sides(pair)}: another call has followed, {_REGIME_TEXT[call.regime]}."
+            return Finding(False, open_key, int(facts.now), summary, sql=sql)
+        before = _REGIME_TEXT[pair.calls[-2].regime] if len(pair.calls) > 1 else "no call"
         score = pair.score
-        said = (
-            f"{self._sides(pair)}: {_SAID[call.regime]} over the year to {score.day}, before: {before}. All residual "
+        summary = (
+            f"{self._sides(pair)}: {_REGIME_TEXT[call.regime]} over the year to {score.day}, before: {before}. All residual "
             f"treatments and both error models agree. AI has {TEXT.doublings_range(score.l_min, score.l_max)} doublings of "
             f"mining's effective owners, by treatment (95 % {TEXT.doublings_range(score.low, score.high)}); the gap: "
             f"{score.gap.replace('_', ' ')}. Release of {score.period_end}, published {utc_day(score.published_at)}; tip "
             f"{score.tip_height}."
         )
-        begun = pair.now.at == call.at and is_news(facts, pair.series, call.at)
+        begun = pair.now.at == call.at and is_recent(facts, pair.series, call.at)
         active = pair.now.regime == call.regime and (open_key is not None or begun)
-        return Finding(active, call.key, event_time, said, sql=sql)
+        return Finding(active, call.key, event_time, summary, sql=sql)
 
     def _sides(self, pair: PairRegime) -> str:
         pools = "pools" if pair.view == "raw" else "entities"
         return f"AI ({pair.score.ai_layer}, {pair.series}) against Bitcoin mining ({pair.score.mining_layer}, {pools})"
 
 
-_SAID = {
+_REGIME_TEXT = {
     "diverging": "diverging (AI spreads, mining concentrates)",
     "converging": "converging (AI concentrates, mining spreads)",
     "both_concentrating": "both concentrate",

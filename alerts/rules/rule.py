@@ -98,6 +98,11 @@ class Rule(BaseModel):
         """The title, or the id where there is none."""
         return self.id if self.title == "-" else self.title
 
+    @property
+    def chain_word(self) -> str:
+        """The chain before a noun in a message, with a space; empty on bitcoin, the usual one."""
+        return "" if self.chain == BITCOIN.name else f"{self.chain} "
+
     def next_step(self) -> str:
         """`advice`, with the rule's own id in it."""
         return self.advice.replace("RULE", self.id)
@@ -125,7 +130,7 @@ class Rule(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A rule's value at one height. Bounds and interval are None where the rule has none; `unit` is `share` or `probability`."""
+    """A rule's value at one height. Bounds and interval are None where the rule has none."""
 
     value: float
     threshold: float
@@ -133,7 +138,12 @@ class Reading:
     high: float | None = None
     interval_low: float | None = None
     interval_high: float | None = None
-    unit: str = "share"
+
+
+LEADERS_ADVICE = (
+    "Who gained: the table above, and `counterpoise sql --name top_pools_now`. Quiet it with `counterpoise alerts "
+    "mute RULE --for 2h`; what it means is in docs/alerts.md."
+)
 
 
 class HeightRule(Rule):
@@ -143,7 +153,6 @@ class HeightRule(Rule):
         default="raw", description="raw or entity"
     )
     window_blocks: int = Field(default=USUAL_WINDOW_BLOCKS, strict=True, description=f"one of {WINDOWS_TEXT}")
-    k: int = Field(default=4, strict=True, ge=1, le=6, description="a whole number, 1…6")
     for_blocks: int = Field(default=36, strict=True, ge=0, le=100_000, description="a whole number of blocks, 0…100000")
 
     def mistake(self) -> tuple[str, object, str] | None:
@@ -151,17 +160,67 @@ class HeightRule(Rule):
             return "window_blocks", self.window_blocks, f"one of {WINDOWS_TEXT}"
         return None
 
+    @property
+    def over(self) -> str:
+        """Where the value stands to the line while the rule fires."""
+        return "over"
+
+    @property
+    def under(self) -> str:
+        """Where it stands to the clearing line when the rule clears."""
+        return "below"
+
+    @property
+    def leaders_named(self) -> int:
+        """How many of the largest pools a firing names."""
+        return 4
+
+    @property
+    def further_columns(self) -> tuple[str, ...]:
+        """Columns of `concentration_log` that the rule needs beside those that every series has."""
+        return ()
+
+    @property
+    def metric_name(self) -> str | None:
+        """The metric spec that its value is one of; None for a rule with a wording of its own."""
+        return None
+
+    @property
+    @abstractmethod
+    def clear_line(self) -> float:
+        """The line at which it clears."""
+
     @abstractmethod
     def levels(self, series: WindowCounts) -> LevelArray:
         """Where the value stands at each height of the series."""
 
     @abstractmethod
-    def reading(self, series: WindowCounts, at: int) -> Reading:
-        """The value at row `at`, with its bounds and interval."""
+    def reading(self, series: WindowCounts, at: int) -> Reading | None:
+        """The value at row `at`, with its bounds and interval; None where it is undefined."""
+
+    @abstractmethod
+    def statement(self, reading: Reading, n: int) -> str:
+        """What the value says of a window of `n` blocks: the beginning of a sentence."""
+
+    @abstractmethod
+    def format_value(self, value: float) -> str:
+        """A value in its unit."""
+
+    @abstractmethod
+    def format_line(self, value: float) -> str:
+        """A line as the rules file has it."""
 
     @abstractmethod
     def value_sql(self) -> str:
         """The expression that gives the value from a row of `concentration_log`."""
+
+    def terms_sql(self) -> str:
+        """What stands before SELECT and names the terms of `value_sql`; empty where it has none."""
+        return ""
+
+    def bounds_sql(self) -> str:
+        """Further columns with the bounds of the value, each with a comma before it; empty where it has none."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +243,10 @@ class Finding:
     interval_high: float | None = None
 
 
-def gone(facts: TimerFacts, open_key: int | None, said: str) -> Finding | None:
+def withdrawn(facts: TimerFacts, open_key: int | None, summary: str) -> Finding | None:
     """What a rule finds where there is nothing to judge by: the end of an episode that is open, for what it
     rested on was taken back."""
-    return None if open_key is None else Finding(False, open_key, int(facts.now), said)
+    return None if open_key is None else Finding(False, open_key, int(facts.now), summary)
 
 
 class TimerRule(Rule):

@@ -40,5 +40,5 @@ class SourceStaleRule(TimerRule):
         since = open_key if open_key is not None else min(starts)
         away = facts.now - since
         why = facts.ingest_waiting_reason or "ingest does not renew its status"
-        said = f"Ingest has been without its source for more than {exact_span(self.after)}: {why}"[:500]
-        return Finding(away > self.after, since, since + self.after, said, away, float(self.after))
+        summary = f"Ingest has been without its source for more than {exact_span(self.after)}: {why}"[:500]
+        return Finding(away > self.after, since, since + self.after, summary, away, float(self.after))

@@ -67,12 +67,14 @@ Column = Constant | Coded | Sequence[Any] | npt.NDArray[Any]
 def fixed_dtype(spec: str) -> np.dtype[Any] | None:
     """The little-endian dtype whose bytes are ClickHouse's for the type `spec`; None for a type without a fixed width.
 
-    DateTime64 is its int64 ticks, an Enum its integer, FixedString(n) n raw bytes.
+    DateTime64 is its int64 ticks, Date its days since 1970, an Enum its integer, FixedString(n) n raw bytes.
     """
     if spec in FIXED_WIDTH:
         return np.dtype(FIXED_WIDTH[spec])
     if spec.startswith("DateTime64("):
         return np.dtype("<i8")
+    if spec == "Date":
+        return np.dtype("<u2")
     if spec == "DateTime" or spec.startswith("DateTime("):
         return np.dtype("<u4")
     if spec.startswith("Enum8("):

@@ -1,27 +1,21 @@
-"""The data dictionary, docs/tables.md: every view and table with its columns, types, order and comments, as the engine has them.
-
-`python -m counterpoise.clickhouse.data_dictionary` writes it from a throw-away database on the ClickHouse of the settings
-(`counterpoise up` starts one); with `--check` it only says whether the file is current.
-"""
+"""The data dictionary, docs/tables.md: every view and table with its columns, types, order and comments, as the engine has them."""
 
 from __future__ import annotations
 
 import secrets
-import sys
 from pathlib import Path
 from typing import Any, Final
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.datasets import Dataset
-from counterpoise.settings.endpoints import ClickHouseTarget, clickhouse_target
-from counterpoise.settings.model import Settings
+from counterpoise.settings.endpoints import ClickHouseTarget
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
 
 HEAD: Final = """# Tables and views
 
-Written by `python -m counterpoise.clickhouse.data_dictionary` from the comments in `sql/migrations`; a test compares the two.
+`make generate` writes this page from the comments in `sql/tables` and `sql/views`; a test compares the two.
 
 A dataset is one database of this name. Read the views: each shows, of every fact, the one row that stands. Names that end in `_log`
 are storage: their rows are replaced by newer ones of the same key (`ORDER BY`), so they hold duplicates and losers until a merge and
@@ -77,16 +71,3 @@ def page_of_a_new_database(target: ClickHouseTarget) -> str:
                 return dictionary(ch)
         finally:
             server.execute("DROP DATABASE IF EXISTS {name:Identifier} SYNC", {"name": name})
-
-
-def main(arguments: list[str]) -> int:
-    """Write the page, or with `--check` return 1 where it is not current."""
-    page = page_of_a_new_database(clickhouse_target(Settings.load()))
-    if arguments == ["--check"]:
-        return 0 if PAGE.read_text(encoding="utf-8") == page else 1
-    PAGE.write_text(page, encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""The SQL files that the package carries: migrations and named queries."""
+"""The SQL files that the package carries: tables, migrations, views, named queries and recipes."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Literal
 
 from counterpoise.errors import ConfigError
 
-Folder = Literal["migrations", "queries", "recipes"]
+Folder = Literal["tables", "migrations", "views", "queries", "recipes"]
 
 
 def sql_root() -> Path:
-    """The folder that holds `migrations/`, `queries/` and `recipes/`: inside an installed package, else at the root of a checkout."""
+    """The folder that holds these: inside an installed package, else at the root of a checkout."""
     package = Path(__file__).resolve().parent.parent
     for root in (package / "_sql", package.parent / "sql"):
-        if (root / "migrations").is_dir():
+        if (root / "tables").is_dir():
             return root
     raise ConfigError(
         f"no SQL files in {package / '_sql'} or {package.parent / 'sql'}: the installation is not complete, install again"

@@ -1,7 +1,7 @@
 """An edge-AI market fact: a release, a complete snapshot of a distribution over owners for one period.
 
-A release travels as 1…N chunks, in any order and any number of times, and is scored only when all are here. Its id is the hash of
-its content (`counterpoise.series.release`), so what arrives can be checked against its own name.
+A release travels as 1…N chunks, in any order and any number of times, and is scored only when all have arrived. Its id is the hash of
+its content (`counterpoise.series.release`), so a chunk can be checked against its own name.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Observation:
 
     `residual` marks a bucket that is no single owner ("Other", an anonymous country): it is never ranked as one. `part` names the
     table, chip maker or segment of the source that the value comes from; values of one owner add up over parts. `item` is what is
-    held or offered: a chip maker's chips, a model that several providers serve. (owner, venue, part, item) is unique in a release.
-    An owner that the source does not list has no observation: missing is not zero.
+    owned or offered: a chip maker's chips, a model that several providers serve. (owner, venue, part, item) is unique in a release.
+    An owner that the source does not list has no observation; it is not zero.
     """
 
     owner: Annotated[str, Field(min_length=1, max_length=200)]
@@ -77,13 +77,13 @@ class ReleaseEvent(Contract):
     """A chunk of a release, or its withdrawal. `chunk` counts from 0 to `chunks` − 1.
 
     kind       keeps forecasts apart: no live score reads one
-    period     first and last day that the values speak of; a stock (chips owned) is that of `period_end`
+    period     first and last day of the values; a stock (chips owned) is that of `period_end`
     published  when the source published this release; not when we fetched it
-    coverage   `partial` where the source, or the catalogue's rule for it, says that the period is not all here yet;
-               `coverage_note` says what is missing. A partial release is kept and never scored
-    method     what the source counted with, in its own words; two releases of different methods are compared with that said
+    coverage   `partial` if the source, or the catalogue's rule for it, marks the period as incomplete;
+               `coverage_note` names the missing parts. A partial release is kept and never scored
+    method     how the source counted, in its own words; a comparison of two releases of different methods names it
     cutoff     the source lists nothing below this value: an owner that is absent has less, not nothing
-    withdrawn  takes the release of this id back from `withdrawn_at_ms` on, for good; it carries no observations
+    withdrawn  takes the release of this id back from `withdrawn_at_ms` on, permanently; it carries no observations
     """
 
     series: Slug

@@ -8,12 +8,12 @@ from typing import Final
 DAY_MS: Final = 86_400_000
 
 DEFAULT_PARTITIONS: Final = 4
-"""Of each topic that is spread, unless the setting `kafka.partitions` says otherwise."""
+"""Partitions of each topic that is spread, unless the setting `kafka.partitions` overrides it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """`name` without the dataset's prefix. `key` says in words what events are keyed, and so ordered, by.
+    """`name` without the dataset's prefix. `key` names in words the key of events, by which they are ordered.
 
     `partitions` is 1, or for a topic that is spread, the default count.
     """
@@ -32,7 +32,7 @@ class Topic:
 
     @property
     def is_spread(self) -> bool:
-        """Whether its keys are spread over as many partitions as the settings say."""
+        """Whether its keys are spread over the number of partitions in the settings."""
         return self.partitions > 1
 
     def count(self, spread_over: int) -> int:

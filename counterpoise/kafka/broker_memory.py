@@ -23,7 +23,7 @@ class BrokerLostMemory(Exception):  # noqa: N818 - not wrong, an event: start ag
 
 
 class BrokerMemory:
-    """What a broker held of some topics when it was first asked, and what it acknowledged since. Safe to share between threads."""
+    """Content of some topics at the first check, and the acknowledgements since. Safe to share between threads."""
 
     def __init__(self, bootstrap: str, topics: Sequence[str]) -> None:
         self._bootstrap = bootstrap
@@ -46,7 +46,7 @@ class BrokerMemory:
         return bool(self._acknowledged)
 
     def acknowledged(self, topic: str, partition: int, offset: int) -> None:
-        """Note where a message was stored; a negative offset (a duplicate of an idempotent send) says nothing."""
+        """Note where a message was stored; a negative offset (a duplicate of an idempotent send) carries no information."""
         if offset < 0:
             return
         at = TopicPartition(topic, partition)

@@ -75,7 +75,7 @@ def make_producer(bootstrap: str, client_id: str, **more: Any) -> KafkaProducer:
 def make_consumer(
     bootstrap: str, topics: tuple[str, ...], *, client_id: str, group_id: str | None, kafka: KafkaSettings, **more: Any
 ) -> KafkaConsumer:
-    """A consumer that starts at the earliest message and commits only when told; topics are never created by asking for them."""
+    """A consumer that starts at the earliest message and commits only explicitly; a request never creates a topic."""
     require_broker(bootstrap)
     with _retryable(bootstrap):
         settings: dict[str, Any] = {

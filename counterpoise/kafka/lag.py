@@ -92,8 +92,8 @@ def _ends(admin: KafkaAdminClient, bootstrap: str, asked: list[TopicPartition]) 
 
 
 def _ends_of_last_batches(bootstrap: str, ends: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
-    """Where the partitions end, for the embedded broker: asked for an end it names the first offset of the last batch, plus one,
-    however many messages are in it. What it says beside that batch is right. A partition that says nothing in time is left out.
+    """Where the partitions end, for the embedded broker. Its answer is the first offset of the last batch, plus one, however many
+    messages are in it. The offsets around that batch are right. A partition without an answer in time is left out.
     """
     found: dict[TopicPartition, int] = {}
     if not ends:

@@ -48,13 +48,16 @@ def require_own_partitions(bootstrap: str, dataset: str) -> None:
                 consumer.pause(at)
             silent = 0 if found or done else silent + 1
             if silent >= _SILENT_POLLS:
-                raise RetryableError(f"Kafka at {bootstrap} sends no messages of {topic} up to the end that it reports")
+                raise RetryableError(
+                    f"Kafka at {bootstrap} sends no messages of {topic}, although its end offsets promise some"
+                )
 
 
 def _require_own(key: bytes, partition: int, count: int, topic: str) -> None:
     own = partition_of(key, count)
     if partition != own and partition == hashed_partition(key, count):
         raise ConfigError(
-            f"topic {topic} has unread blocks of {key.decode(errors='replace')} in partition {partition}, where an earlier version "
-            f"put them; their partition is now {own}. Let that version's streams read them, or delete the topic: ingest sends them again"
+            f"topic {topic} holds unread blocks of {key.decode(errors='replace')} in partition {partition}, where an earlier version "
+            f"put them; they belong to partition {own} now. Let that version's streams read them, or delete the topic (ClickHouse "
+            "stores the data, ingest fills it again)"
         )

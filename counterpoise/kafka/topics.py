@@ -56,9 +56,8 @@ def ensure_topics(
     for name, count in present.items():
         if not _fits(count, wanted[name], partitions):
             raise ConfigError(
-                f"topic {name} has {count} partitions and should have {counts[name]}: delete it (ClickHouse "
-                "holds the data, ingest fills it again), or take another dataset name; their number is "
-                "COUNTERPOISE_KAFKA__PARTITIONS"
+                f"topic {name} has {count} partitions and should have {counts[name]}: delete it (ingest fills it "
+                "again), take another dataset name, or change COUNTERPOISE_KAFKA__PARTITIONS"
             )
     return created
 

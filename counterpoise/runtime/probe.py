@@ -12,7 +12,7 @@ Verdict = Literal["ok", "warning", "problem", "skipped"]
 class Probe:
     """`said` is one line: what was seen, or what to do. No secret is in it.
 
-    `date` is the Date header of an answer over HTTP, empty where the answer had none, and None where nobody was asked.
+    `date` is the Date header of an answer over HTTP, empty if the answer had none, and None if no request was sent.
     """
 
     verdict: Verdict

@@ -71,7 +71,7 @@ class Waiter:
 
     A wait shows in the status. One that lasts for `stale_after_seconds` (None: never) is logged once as an error and sets `stale`.
     `on_step` is called at each step of a pause. With `stops_at_once` no call is made after a stop; without, a call is tried once, so
-    that what is under way can be finished.
+    that current work can finish.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Waiter:
             self.check(on)
 
     def until_done(self, on: str, call: Callable[[], T], *, policy: RetryPolicy | None = None) -> T:
-        """Call until it does not raise RetryableError, and return what it gave; StoppingError if told to stop meanwhile.
+        """Call until it does not raise RetryableError, and return its result; StoppingError on a stop meanwhile.
 
         `on` names what is waited for in status and log.
         """
@@ -187,6 +187,6 @@ class _Outage:
         return self._backoff.next_seconds()
 
     def end(self) -> None:
-        """Report the end of the wait, if there was one: what is done at once says nothing of another's wait."""
+        """Report the end of the wait, if there was one: a call without a wait does not end another's wait."""
         if self._since is not None:
             self._waiter._report_end()

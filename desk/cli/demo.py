@@ -1,4 +1,4 @@
-"""`counterpoise demo`: five years of mining through the whole line in a minute, with the alert, and SQL to go on with."""
+"""`counterpoise demo`: five years of mining in a minute, with the alert, and SQL for exploring the data."""
 
 from __future__ import annotations
 
@@ -55,13 +55,12 @@ GROUP BY alert_id ORDER BY fired""",
 
 def demo(
     speed: Annotated[
-        float, typer.Option("--speed", min=0.0, help="Times real time; 0 is flat out.", metavar="N")
+        float, typer.Option("--speed", min=0.0, help="Multiple of real time; 0 is unlimited.", metavar="N")
     ] = 0.0,
 ) -> None:
     """Replay 2021–2026 through Kafka, Faust and ClickHouse, and watch the alert "top-4 pool share above 75 %" fire and clear.
 
-    Needs no network and no token. Blocks are simulated from real counts of blocks per pool; the demo has a dataset of its own,
-    made anew at each run.
+    Needs no network and no token. Blocks are simulated from real counts of blocks per pool. Each run makes the dataset `demo` anew.
     """
     from counterpoise.clickhouse.client import connect
     from counterpoise.settings.endpoints import clickhouse_target
@@ -108,7 +107,7 @@ def demo(
             show_edge(console, clickhouse)
             show_gap(console, clickhouse, settings.ingest.chain)
             page = write_report(settings, clickhouse, settings.state_dir / "report.html")
-    console.print(f"\nThe same to look at, print and send: {page}", soft_wrap=True)
+    console.print(f"\nReport: {page}", soft_wrap=True)
     _go_on(console, settings)
 
 
@@ -117,8 +116,8 @@ def _summary(console: Console, report: LineReport) -> None:
     cleared = sum(line.state == "resolved" for line in report.alerts)
     rate = report.replay.blocks / report.seconds
     console.print(
-        f"\n[bold]{report.replay.blocks:,} blocks[/] through Kafka, Faust and ClickHouse in {report.seconds:.1f} s, start of the "
-        f"services included ({rate:,.0f} blocks/s): 8 windows and views a block scored, "
+        f"\n[bold]{report.replay.blocks:,} blocks[/] through Kafka, Faust and ClickHouse in {report.seconds:.1f} s, including the "
+        f"start of the services ({rate:,.0f} blocks/s). 8 scores per block (4 windows, 2 views); "
         f"[bold]{fired} alerts fired, {cleared} cleared[/]."
     )
     m = report.moment
@@ -130,7 +129,7 @@ def _summary(console: Console, report: LineReport) -> None:
 
 
 def _last_alert(console: Console, report: LineReport) -> None:
-    """What a desk would have found in its channel."""
+    """The last two messages of the channel."""
     told = report.alerts[-2:]
     if told:
         console.print("\n[bold]The last alert, as it fired and cleared[/]")
@@ -166,7 +165,7 @@ def _go_on(console: Console, settings: Settings) -> None:
     command = shlex.join([sys.argv[0], "--state-dir", str(settings.state_dir), "--dataset", DATASET])
     up, down = (shlex.join([sys.argv[0], "--state-dir", str(settings.state_dir), what]) for what in ("up", "down"))
     console.print(
-        f"\nThe data is still there. To ask more:\n  {up}\n  {command} sql --list\n"  # noqa: S608 - shown, not run
+        f"\nThe data is kept. Commands for exploring it:\n  {up}\n  {command} sql --list\n"  # noqa: S608 - shown, not run
         f'  {command} sql "SELECT * FROM latest_concentration"\n  {command} sql --name asymmetry_history\n  {down}',
         soft_wrap=True,
     )

@@ -1,4 +1,4 @@
-"""The AI side as the demo shows it: the edge share by every list, then both sides and their gap, each in a sentence to say aloud."""
+"""The AI side in the demo: the edge share by every list, then both sides and their gap, each with a sentence."""
 
 from __future__ import annotations
 
@@ -58,17 +58,17 @@ def add_market_figures(settings: Settings) -> None:
 
 
 def show_edge(console: Console, clickhouse: ClickHouse) -> None:
-    """Print how the edge share moved by every include-list; says plainly where there is none yet."""
+    """Print how the edge share moved by every include-list, or that there is none yet."""
     series = load_catalogue()[EDGE_SERIES]
     console.print("\n[bold]Does AI move to the edge?[/]")
     console.print(f"{series.measures} Source: {series.source}.", style="dim")
     lists = {name: points for name, points in edge_points(clickhouse).items() if len(points) > 1}
-    said = edge_sentence(lists) if lists else "There are not two releases of it yet."
-    console.print(said.replace(NO_BREAK, " "))
+    text = edge_sentence(lists) if lists else "There are not two releases of it yet."
+    console.print(text.replace(NO_BREAK, " "))
 
 
 def show_gap(console: Console, clickhouse: ClickHouse, chain: str) -> None:
-    """Print the table and the sentence; says plainly where there is no row yet."""
+    """Print the table and the sentence, or that there is no row yet."""
     rows = year_ends(gap_rows(clickhouse, chain))
     series = load_catalogue()[GAP_SERIES]
     console.print("\n[bold]Is block production compressing while AI compute spreads?[/]")

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.formats import TERMINAL
+from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS
 
 BAR_CELLS = 32
@@ -30,7 +31,8 @@ _LATEST = """
 """
 
 _EVENTS = """
-    SELECT alert_id, sequence, event_time, state, rule_id, height, value, interval_low, interval_high, threshold, summary
+    SELECT alert_id, sequence, event_time, state, rule_id, height, value, interval_low, interval_high, threshold, summary,
+           JSONExtractString(evidence, 'metric') AS metric
     FROM alert_events
     WHERE state IN ('firing', 'resolved', 'retracted')
     ORDER BY event_time, alert_id, sequence
@@ -58,7 +60,7 @@ class LineMoment:
 
 @dataclass(frozen=True, slots=True)
 class AlertLine:
-    """One transition that a desk is told of."""
+    """One notified transition."""
 
     key: tuple[str, int]
     time: datetime
@@ -70,6 +72,7 @@ class AlertLine:
     high: float | None
     threshold: float | None
     summary: str
+    metric: str = ""
 
     def text(self) -> Text:
         """One line for a terminal."""
@@ -77,14 +80,21 @@ class AlertLine:
         word = {"firing": "FIRING", "resolved": "CLEARED", "retracted": "RETRACTED"}[self.state]
         line = Text.assemble((f"{self.time:%Y-%m-%d %H:%M}", "dim"), "  ", (f"{word:<9}", style), f" {self.rule_id}")
         if self.value is not None:
-            line.append(f"  {TERMINAL.share(self.value, 2)}")
+            line.append(f"  {self._written(self.value, 2)}")
             if self.low is not None and self.high is not None:
-                line.append(f" [{TERMINAL.share(self.low)}, {TERMINAL.share(self.high)}]", "dim")
+                line.append(f" [{self._written(self.low)}, {self._written(self.high)}]", "dim")
             if self.threshold is not None and self.state == "firing":
-                line.append(f"  line {TERMINAL.share(self.threshold, 0)}")
+                line.append(f"  line {self._written(self.threshold, 0)}")
         if self.height is not None:
             line.append(f"  height {self.height}", "dim")
         return line
+
+    def _written(self, value: float, digits: int = 1) -> str:
+        """A value of the rule: a share with so many digits, or a metric as its spec says."""
+        spec = SPECS.get(self.metric)
+        if spec is None or spec.kind == "percent":
+            return TERMINAL.share(value, digits)
+        return TERMINAL.metric(value, spec.kind, spec.unit)
 
 
 def latest_moment(clickhouse: ClickHouse, chain: str) -> LineMoment | None:
@@ -94,7 +104,7 @@ def latest_moment(clickhouse: ClickHouse, chain: str) -> LineMoment | None:
 
 
 def alert_lines(clickhouse: ClickHouse) -> list[AlertLine]:
-    """Every transition so far that a desk is told of, by event time."""
+    """Every notified transition so far, by event time."""
     return [AlertLine((row[0], row[1]), *row[2:]) for row in clickhouse.query(_EVENTS)]
 
 

@@ -9,11 +9,11 @@ import typer
 
 def migrate(
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; exit 1 where the database lacks a migration.")
+        bool, typer.Option("--check", help="Change nothing; exit 1 if the database lacks a migration.")
     ] = False,
-    clickhouse_only: Annotated[bool, typer.Option("--clickhouse-only", help="Leave Kafka alone.")] = False,
+    clickhouse_only: Annotated[bool, typer.Option("--clickhouse-only", help="Do not change Kafka.")] = False,
 ) -> None:
-    """Make or update the dataset's tables, views and topics. Running it again, or twice at once, does no harm."""
+    """Create or update the dataset's tables, views and topics. Repeated or concurrent runs are safe."""
     from counterpoise.clickhouse.client import connect
     from counterpoise.clickhouse.migrations import migrate as migrate_database
     from counterpoise.clickhouse.migrations import pending

@@ -1,4 +1,4 @@
-"""Replay a source through the whole line, shown as it goes."""
+"""Replay a source through the whole pipeline, with a live view."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def replay_line(
     to_height: int | None = None,
     after: Callable[[], object] | None = None,
 ) -> LineReport:
-    """Run ingest here and streams and alerts beside it, until the alerter has judged the last block and `after` has returned.
+    """Run ingest here, and streams and alerts beside it, until the alerter has judged the last block and `after` has returned.
 
-    If no rule on concentration watches the chain, it ends when the last block is scored.
+    If no rule on concentration watches the chain, run until the last block is scored.
 
-    Raises what stopped a service, and RetryableError where the alerter does not come to an end.
+    Raises the error that stopped a service, and RetryableError if the alerter does not finish.
     """
     stop = threading.Event()
     clock = SystemClock()

@@ -1,4 +1,4 @@
-"""`counterpoise report`: what the dataset says, as one HTML file to look at, print and send."""
+"""`counterpoise report`: the dataset as one HTML file."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ TOP_POOLS: Final = 4
 
 def report(
     *,
-    out: Annotated[Path, typer.Option("--out", help="Write to this file, whole or not at all.", dir_okay=False)] = Path(
+    out: Annotated[Path, typer.Option("--out", help="Write to this file, atomically.", dir_okay=False)] = Path(
         "report.html"
     ),
-    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
     since: Annotated[
         str | None,
         typer.Option(
             "--since",
-            help="Leave out what is older: a day (2025-01-01), or 90d, 12w, 2y before the newest block.",
+            help="Start of the report: a day (2025-01-01), or 90d, 12w, 2y before the newest block.",
             metavar="WHEN",
         ),
     ] = None,
 ) -> None:
-    """Write one HTML file: where mining and AI compute stand, how they came there, which alerts fired.
+    """Write one HTML file with the current state of mining and AI compute, their history, and the alerts that fired.
 
-    It needs no network and no script to be read, prints, and follows light or dark. Under each plot are its numbers and its SQL.
+    The file needs no network and no script, prints, and follows light or dark mode. Each plot has its numbers and its SQL.
     """
     from counterpoise.clickhouse.client import connect
     from counterpoise.settings.endpoints import clickhouse_target
@@ -68,7 +68,7 @@ def write_report(settings: Settings, clickhouse: ClickHouse, out: Path, since: d
 
 
 def gather_report(settings: Settings, clickhouse: ClickHouse, since: date | timedelta | None = None) -> Report:
-    """What the settings' dataset says, with the line of its rules."""
+    """The report of the settings' dataset, with the line of its rules."""
     from counterpoise.runtime.clock import SystemClock
     from desk.report.gather import gather
 

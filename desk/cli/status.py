@@ -1,4 +1,4 @@
-"""`counterpoise status`: engines, services, lag, the last block; exit code 0 where all is well, 1 where not."""
+"""`counterpoise status`: engines, services, lag, the last block; exit code 0 if everything is healthy, 1 if not."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
-    every: Annotated[float, typer.Option(min=0.5, max=3600, help="Seconds between looks with --watch.")] = 2.0,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh the status until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=0.5, max=3600, help="Seconds between refreshes with --watch.")] = 2.0,
 ) -> None:
-    """Say how everything is: do the engines answer, do the services run, how far behind are they, what do they wait for.
+    """Show whether engines answer and services run, with their lag, their waits and the last block.
 
-    Exit code 0 where all is well, 1 where something is not.
+    Exit code 0 if everything is healthy, 1 if not.
     """
     from rich.live import Live
 

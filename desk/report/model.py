@@ -85,7 +85,10 @@ class EdgePoint:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A time that an alert fired. `cleared_at` is None while it fires; `peak_top4` is of the alert's own view and window."""
+    """A time that an alert fired. `cleared_at` is None while it fires; `peak_top4` is of the alert's own view and window.
+
+    `metric` is the one that `value` and `threshold` are of; empty for a rule with a wording of its own.
+    """
 
     rule_id: str
     alert_id: str
@@ -97,6 +100,7 @@ class Episode:
     threshold: float | None
     peak_top4: float | None
     summary: str
+    metric: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from counterpoise.formats import NOT_KNOWN, PAGE
+from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.spans import DAY_SECONDS
 from desk.report import html_parts as parts
 from desk.report.html_tables import Attention
@@ -36,9 +37,17 @@ def _episode(episode: Episode, newest: datetime) -> Sequence[str]:
         "" if episode.fired_height is None else PAGE.count(episode.fired_height),
         PAGE.minute(episode.cleared_at) if episode.cleared_at else Attention("firing"),
         PAGE.age(lasted.total_seconds()),
-        "" if episode.threshold is None or episode.peak_top4 is None else PAGE.share(episode.threshold, None),
+        _line(episode),
         "" if episode.peak_top4 is None else PAGE.share(episode.peak_top4, 2),
     )
+
+
+def _line(episode: Episode) -> str:
+    """The line of the rule in the unit of its metric; nothing where it is about no window."""
+    spec = SPECS.get(episode.metric)
+    if episode.threshold is None or (spec is None and episode.peak_top4 is None):
+        return ""
+    return PAGE.share(episode.threshold, None) if spec is None else PAGE.metric_line(episode.threshold, spec.kind)
 
 
 def quality(report: Report) -> str:

@@ -37,18 +37,18 @@ _TESTS = (f"{PREFIX}TEST_", f"{PREFIX}CRASH_POINT")
 
 @dataclass(frozen=True, slots=True)
 class PreflightResult:
-    """One check: what was looked at, how it is, and in one line what was seen or what to do."""
+    """One check: its subject, its verdict, and one line with the observation or the next step."""
 
     check: str
     verdict: Verdict
     said: str
 
 
-_NO_TIME: Final = PreflightResult("clock", "skipped", "nobody was asked the time")
+_NO_TIME: Final = PreflightResult("clock", "skipped", "no time was requested")
 
 
 def examine(settings: Settings, *, offline: bool = False) -> Iterator[PreflightResult]:
-    """Every check in turn; `offline` leaves out what asks the network beyond Kafka, ClickHouse and this machine.
+    """Every check in turn; `offline` skips network requests beyond Kafka, ClickHouse and this machine.
 
     Only `problem` means that something cannot work. No secret's value is ever in a finding.
     """
@@ -67,7 +67,7 @@ def examine(settings: Settings, *, offline: bool = False) -> Iterator[PreflightR
 
 
 def _variables() -> PreflightResult:
-    """A misspelt variable changes nothing and says nothing: here it is named."""
+    """A misspelt variable has no effect and raises no error. This check names it."""
     known = variables()
     strange = sorted(
         name for name in os.environ if name.startswith(PREFIX) and name not in known and not name.startswith(_TESTS)
@@ -76,7 +76,7 @@ def _variables() -> PreflightResult:
         return PreflightResult("variables", "ok", f"every {PREFIX}… in the environment is a setting")
     near = get_close_matches(strange[0], known, 1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    return PreflightResult("variables", "warning", f"no setting, and read by nobody: {', '.join(strange)}{hint}")
+    return PreflightResult("variables", "warning", f"not a setting, and never read: {', '.join(strange)}{hint}")
 
 
 def _python() -> PreflightResult:
@@ -94,7 +94,7 @@ def _platform() -> PreflightResult:
     return PreflightResult(
         "platform",
         "warning",
-        f"{said}: no embedded engines for it; point the settings at a Kafka and a ClickHouse of your own",
+        f"{said}: no embedded engines for it; point the settings at your own Kafka and ClickHouse",
     )
 
 
@@ -135,7 +135,7 @@ def _disk(folder: Path) -> PreflightResult:
 
 
 def _engines_here(settings: Settings) -> Iterator[PreflightResult]:
-    """The engines that `up` started, or whether it could start them: free ports, and a data directory that nobody holds."""
+    """The engines that `up` started, or whether it could start them: free ports and an unlocked data directory."""
     if settings.kafka.bootstrap_servers is not None and settings.clickhouse.host is not None:
         return
     known = {record.name: record for record in records(settings.state_dir.absolute())}
@@ -168,7 +168,7 @@ def _engines_here(settings: Settings) -> Iterator[PreflightResult]:
         yield PreflightResult(
             "data directory",
             "problem",
-            f"{lock.parent} is held by process {holder}, which `counterpoise` does not know: end it",
+            f"{lock.parent} is in use by process {holder}, which `counterpoise` did not start: end it",
         )
 
 
@@ -179,7 +179,7 @@ def _listens(port: int) -> bool:
 
 
 def _holder(file: Path) -> int | None:
-    """The process that has `file` open, where Linux tells us."""
+    """The process that has `file` open; None where the system does not show it."""
     for folder in Path("/proc").glob("[0-9]*/fd"):
         try:
             if any(entry.resolve() == file.resolve() for entry in folder.iterdir()):
@@ -190,7 +190,7 @@ def _holder(file: Path) -> int | None:
 
 
 def _not_started(settings: Settings) -> bool:
-    """No embedded engines run and none of other engines is asked for: nothing to reach yet, and nothing wrong with that."""
+    """True if no embedded engine runs and the settings name no other: there is nothing to reach yet, which is normal."""
     return not EmbeddedEndpoints.path(settings.state_dir).exists()
 
 
@@ -224,7 +224,7 @@ def _clickhouse(settings: Settings) -> PreflightResult:
 
 
 def _receivers(settings: Settings) -> Iterator[PreflightResult]:
-    """Where alerts go: each receiver that has settings of its own."""
+    """Receivers of alerts that have settings."""
     from alerts.outbox.receivers.receivers import RECEIVERS  # noqa: PLC0415 - heavy, and the rest must work without it
 
     for name, receiver in RECEIVERS.items():
@@ -236,7 +236,7 @@ def _receivers(settings: Settings) -> Iterator[PreflightResult]:
 def _network(settings: Settings, *, offline: bool) -> Iterator[PreflightResult]:
     """The source of blocks, this machine's clock by its Date header, and the sources of the AI side."""
     if offline:
-        yield PreflightResult("source", "skipped", "not asked")
+        yield PreflightResult("source", "skipped", "not checked")
         yield _NO_TIME
         return
     from ingest.blocks.sources.block_sources import configured_source  # noqa: PLC0415 - heavy, as below
@@ -272,7 +272,7 @@ def _clock(header: str) -> PreflightResult:
     try:
         theirs = parsedate_to_datetime(header)
     except ValueError:
-        return PreflightResult("clock", "skipped", "the source did not say what time it is")
+        return PreflightResult("clock", "skipped", "the source sent no valid time")
     off = abs((datetime.now(UTC) - theirs).total_seconds())
     if off > WORST_CLOCK_ERROR_SECONDS:
         return PreflightResult(

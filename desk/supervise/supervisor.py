@@ -1,4 +1,4 @@
-"""Run services as processes of their own: start them again when they fall or stall, and stop everything for a wrong setting."""
+"""Run services as separate processes: restart them after a crash or a stall, and stop everything for a wrong setting."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Supervisor:
     """`run` blocks until `stop` is set, every service has finished, or one has a configuration error.
 
     `look` is asked every `look_every_seconds` for a sight of the services that run; None switches stall detection off. `say` gets
-    each line of output with the service's name; `on_change` hears (name, pid or None, restarts, why) at each start and end.
+    each line of output with the service's name; `on_change` receives (name, pid or None, restarts, why) at each start and end.
     """
 
     services: Sequence[Service]
@@ -106,7 +106,7 @@ class Supervisor:
         if code == EXIT_CONFIG:
             self.on_change(name, None, slot.restarts, child.last_words)
             raise ConfigError(
-                f"{name}: {child.last_words or 'stopped for a setting that is wrong; its last log line says which'}"
+                f"{name}: {child.last_words or 'stopped because a setting is wrong; its last log line names it'}"
             )
         if child.last_words:
             self.say(name, child.last_words)
@@ -135,7 +135,7 @@ class Supervisor:
             try:
                 sights = self.look([slot.service.name for slot, _ in running])
             except Exception:  # a look that fails must never end the supervision
-                log.exception("could not look at the services")
+                log.exception("could not observe the services")
                 continue
             now = time.monotonic()
             with self._lock:

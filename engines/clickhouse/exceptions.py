@@ -20,6 +20,7 @@ NAMES = {
     117: "INCORRECT_DATA",
     131: "TOO_LARGE_STRING_SIZE",
     164: "READONLY",
+    167: "TOO_DEEP_AST",
     202: "TOO_MANY_SIMULTANEOUS_QUERIES",
     372: "SESSION_NOT_FOUND",
     373: "SESSION_IS_LOCKED",
@@ -43,7 +44,7 @@ def name_of(text: str) -> str:
 
 
 class ServerError(Exception):
-    """An error that a client sees with ClickHouse's code; the connection goes on. `text` is without code and name."""
+    """An error that a client receives with ClickHouse's code; the connection continues. `text` is without code and name."""
 
     def __init__(self, code: int, text: str, *, name: str | None = None) -> None:
         self.code = code
@@ -58,7 +59,7 @@ class ServerError(Exception):
 
 
 class ProtocolError(ServerError):
-    """The client broke the protocol or a limit of it; it is told once, and the connection ends."""
+    """The client broke the protocol or one of its limits; it receives one error, and the connection ends."""
 
 
 def from_engine(error: Exception) -> ServerError:

@@ -29,9 +29,9 @@ class Written(NamedTuple):
 def run(session: Session, head: InsertHead, data_format: str, feed: Feed) -> Written:
     """Insert what `feed` appends in `data_format`, and commit: the rows are in their table when this returns.
 
-    They rest in a temporary table first and go on with an INSERT … SELECT: the engine's own streaming insert passes in silence over
-    everything that goes wrong behind the reading of the data (a full disk, too many parts, a constraint, a view that fails), and
-    what it answers is as if the rows were there. A feed that gives up or raises leaves nothing.
+    They first enter a temporary table, and an INSERT … SELECT moves them on. The engine's own streaming insert hides every error
+    after the reading of the data (a full disk, too many parts, a constraint, a view that fails), and answers as if the rows
+    were stored. A feed that gives up or raises leaves nothing.
     """
     if head.structure:
         start, end = head.input_span
@@ -80,7 +80,7 @@ def _through_table(
 
 
 def feed_blocks(channel: Channel, append: Callable[[bytes], None], sample: list[Described]) -> bool:
-    """Tell the client the columns and take its blocks until the empty one; False when it sends Cancel instead."""
+    """Send the columns to the client and read its blocks until the empty one; False when it sends Cancel instead."""
     channel.send_header((column.name, column.type) for column in sample)
     names = {column.name.encode() for column in sample}
     while True:

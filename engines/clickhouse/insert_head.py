@@ -81,7 +81,7 @@ class _Cursor:
 def parse_insert(sql: str) -> InsertHead | None:
     """The head of an INSERT that ends in VALUES or FORMAT, or reads `input('…')`; None for any other statement.
 
-    `sql[data_start:]` is the inline data, possibly blank; it is not looked at. A statement that is not understood gives
+    `sql[data_start:]` is the inline data, possibly blank; it is not read. A statement that is not understood gives
     None and is left to the engine and its message.
     """
     cursor = _Cursor(sql)

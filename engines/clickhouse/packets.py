@@ -84,7 +84,7 @@ def hello(version: tuple[int, ...], timezone: str) -> bytes:
 
 
 def read_query(reader: ByteReader, revision: int, max_sql_bytes: int) -> Query:
-    """A Query packet, its type already read. Who and where the client says it is, is passed over."""
+    """A Query packet, its type already read. The client's own name and host are skipped."""
     query_id = reader.text(1 << 10)
     _skip_client_info(reader, revision)
     settings = _read_settings(reader)
@@ -107,7 +107,7 @@ def _skip_client_info(reader: ByteReader, revision: int) -> None:
     if revision >= _START_TIME:
         reader.skip(8)
     if reader.byte() != 1:
-        raise ProtocolError(99, "The client does not say that it speaks TCP.")
+        raise ProtocolError(99, "The client's interface is not TCP.")
     for _ in range(3):  # os user, host, client name
         reader.string()
     for _ in range(3):  # client version and revision

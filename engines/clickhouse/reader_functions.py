@@ -289,7 +289,7 @@ varSampStable welchTTest windowFunnel
 """Aggregate and window functions. Each combinator (`-If`, `-State`, …) may follow."""
 
 REFUSED: Final = {
-    "They read files or look at the file system.": """
+    "They read files or the file system.": """
 file filesystemAvailable filesystemCapacity filesystemUnreserved getMaxTableNameLengthForDatabase
     """.split(),
     "They open tables by a name in a string, which a database over the file system takes for a path.": """
@@ -315,7 +315,7 @@ stochasticLogisticRegression
     "They look into the process, or write to its log.": """
 addressToLine addressToLineWithInlines addressToSymbol demangle flameGraph hasThreadFuzzer logTrace tid
     """.split(),
-    "They tell about the machine, the server's configuration or its certificates.": """
+    "They disclose the machine, the server's configuration or its certificates.": """
 FQDN buildId currentHandler currentRequestURL displayName fullHostName generateSerialID getClientHTTPHeader
 getMacro getOSKernelVersion getServerPort getServerSetting hostName hostname runningConcurrency serverUUID
 showCertificate tcpPort transactionID transactionLatestSnapshot transactionOldestSnapshot zookeeperSessionUptime

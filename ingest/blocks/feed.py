@@ -45,7 +45,7 @@ class Feed:
     ) -> None:
         self.source = source
         self.publisher = publisher
-        self._held = stored
+        self._stored = stored
         self._waiter = waiter
         self._status = status
         self._pace = pace
@@ -56,7 +56,7 @@ class Feed:
 
     def stored_tip(self) -> StoredTip | None:
         """What ClickHouse holds; waits for it."""
-        return self._waiter.until_done("clickhouse", self._held.tip)
+        return self._waiter.until_done("clickhouse", self._stored.tip)
 
     def publish_range(
         self,
@@ -79,7 +79,7 @@ class Feed:
             cursor = reached + 1
 
     def publish(self, batch: BlockBatch) -> None:
-        """Publish what one request gave: its blocks in order, and its misfits as dead letters."""
+        """Publish what one request gave: its blocks in order, and what is no block as dead letters."""
         self._status.beat()
         for item in batch.bad:
             self.publisher.dead_letter(item, self.source.name)
@@ -108,7 +108,7 @@ class Feed:
         last = self.last
         if last is None:
             return
-        while not self._waiter.until_done("clickhouse", lambda: self._held.holds(last.height, last.hash)):
+        while not self._waiter.until_done("clickhouse", lambda: self._stored.holds(last.height, last.hash)):
             self.check_broker()
             if on_stored is not None:
                 tip = self.stored_tip()

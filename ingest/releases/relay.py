@@ -17,7 +17,7 @@ from counterpoise.runtime.status import ServiceStatus
 from ingest.bad_item import BadItem
 from ingest.publisher import Publisher
 from ingest.releases.journal.durable_files import write_durably
-from ingest.releases.journal.entry import Held, JournalEntry
+from ingest.releases.journal.entry import JournalEntry, ReadStored
 from ingest.releases.journal.release_journal import ReleaseJournal
 
 MAX_MESSAGE_OBSERVATIONS = 5_000
@@ -50,7 +50,7 @@ class Relay:
         self,
         journal: ReleaseJournal,
         publisher: Publisher,
-        stored: Held,
+        stored: ReadStored,
         *,
         waiter: Waiter,
         status: ServiceStatus,
@@ -60,7 +60,7 @@ class Relay:
     ) -> None:
         self._journal = journal
         self._publisher = publisher
-        self._held = stored
+        self._stored = stored
         self._waiter = waiter
         self._status = status
         self._set_aside_after_seconds = set_aside_after_seconds
@@ -74,7 +74,7 @@ class Relay:
 
     def run(self) -> None:
         """Until the waiter raises StoppingError."""
-        self._waiter.until_done("clickhouse", self._retire_held_from_before)
+        self._waiter.until_done("clickhouse", self._retire_stored_before)
         seen = -1
         while True:
             self._waiter.check()
@@ -92,9 +92,9 @@ class Relay:
             if seen == now_appended:
                 self._journal.wait_for_more(seen, _ROUND_SECONDS)
 
-    def _retire_held_from_before(self) -> None:
+    def _retire_stored_before(self) -> None:
         keys = self._journal.pending()
-        stored = self._held(keys) if keys else set()
+        stored = self._stored(keys) if keys else set()
         self._journal.retire(stored)
         if keys:
             log.info("releases wait in the journal", waiting=len(keys) - len(stored), held_meanwhile=len(stored))
@@ -126,7 +126,7 @@ class Relay:
         if not self._published or now < self._confirm_at:
             return
         try:
-            stored = self._held(list(self._published))
+            stored = self._stored(list(self._published))
         except RetryableError as error:  # what is pushed meanwhile still goes to Kafka
             self._clickhouse_is_away = True
             self._status.waiting("clickhouse", str(error))

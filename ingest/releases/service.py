@@ -23,7 +23,7 @@ from ingest.bad_item import BadItem
 from ingest.ingest_waiter import ingest_waiter
 from ingest.publisher import Publisher
 from ingest.releases.drop_folder import DropFolder
-from ingest.releases.journal.entry import Held
+from ingest.releases.journal.entry import ReadStored
 from ingest.releases.journal.release_journal import ReleaseJournal
 from ingest.releases.push.app import PushEndpoint, make_app
 from ingest.releases.push.server import PushServer, push_token
@@ -44,14 +44,14 @@ def run_market(
     clock: Clock | None = None,
     stop: threading.Event,
     status: ServiceStatus,
-    stored: Held | None = None,
+    stored: ReadStored | None = None,
     catalogue: Catalogue | None = None,
 ) -> None:
     """Run the configured market sources until `stop` is set. Migrations must have run.
 
-    What is accepted is in the journal before anything else happens to it, and goes to Kafka until `held` (ClickHouse, where not
-    given) has it. Whatever is down is waited for, while the other doors stay open. ConfigError where a setting cannot work; any
-    other error of a door ends the service, for its supervisor to start it again.
+    What is accepted is in the journal before anything else happens to it, and goes to Kafka until `stored` (ClickHouse, where not
+    given) has it. Whatever is down is waited for, while the other entrances stay open. ConfigError where a setting cannot work; any
+    other error of an entrance ends the service, for its supervisor to start it again.
     """
     clock = clock or SystemClock()
     catalogue = catalogue or load_catalogue()
@@ -60,8 +60,8 @@ def run_market(
     with ExitStack() as stack:
         journal = ReleaseJournal(folder / "journal", max_bytes=settings.market.journal_max_bytes)
         stack.callback(journal.close)
-        doors = _Intake(settings, catalogue, journal, folder, clock=clock, stop=stop, status=status)
-        stack.callback(doors.close)
+        intake = _Intake(settings, catalogue, journal, folder, clock=clock, stop=stop, status=status)
+        stack.callback(intake.close)
         publisher = Publisher(settings, kafka_bootstrap(settings), waiter, status)
         stack.callback(publisher.close)
         clickhouse: ClickHouse | None = None
@@ -75,17 +75,17 @@ def run_market(
             waiter=waiter,
             status=status,
             set_aside_after_seconds=settings.market.set_aside_after_seconds,
-            check=doors.check,
-            rejected=doors.rejected,
+            check=intake.check,
+            rejected=intake.rejected,
         )
         try:
-            doors.open()
+            intake.open()
             if clickhouse is not None:
                 opened = clickhouse
                 waiter.until_done("clickhouse", lambda: open_dataset(opened, settings.dataset_of))
-            ask_held = stored
-            waiter.until_done("clickhouse", lambda: doors.schedule.forget_what_is_lost(ask_held))
-            doors.start_asking()
+            read_stored = stored
+            waiter.until_done("clickhouse", lambda: intake.schedule.forget_what_is_lost(read_stored))
+            intake.start_asking()
             publisher.open()
             status.working()
             relay.run()
@@ -117,7 +117,7 @@ class _Intake:
         with ExitStack() as stack:
             sources = configured_sources(market, catalogue, clock=clock, pause=self._pause)
             self.schedule = Schedule(
-                sources, journal, folder / "sources", clock=clock, status=status, on_misfit=self._misfit
+                sources, journal, folder / "sources", clock=clock, status=status, on_rejected=self._reject
             )
             stack.callback(self.schedule.close)
             self._drop: DropFolder | None = None
@@ -148,7 +148,7 @@ class _Intake:
         self._start("sources", self.schedule.ask_due, _SCHEDULE_ROUND_SECONDS)
 
     def check(self) -> None:
-        """Raise what ended a door that should be open."""
+        """Raise what ended an entrance that should be open."""
         if self._failure is not None:
             raise self._failure
         if self._push is not None and not self._push.is_alive():
@@ -180,5 +180,5 @@ class _Intake:
         if self._stop.wait(seconds):
             raise StoppingError("stopped")
 
-    def _misfit(self, item: BadItem, origin: str) -> None:
+    def _reject(self, item: BadItem, origin: str) -> None:
         self.rejected.put(RejectedEntry(item, origin))

@@ -20,7 +20,16 @@ from counterpoise.windows import MAX_REORG_BLOCKS, SHORTEST_WINDOW_BLOCKS
 from streams.blocks.attribution_store import current_id, flip, store_set
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import ChainFold
-from streams.blocks.loader import BATCH_BLOCKS, ChainBounds, canonical_blocks, chain_bounds, other_blocks, scored_above
+from streams.blocks.loader import (
+    BATCH_BLOCKS,
+    ChainBounds,
+    canonical_blocks,
+    chain_bounds,
+    days_above,
+    parked_blocks,
+    scored_above,
+    stale_blocks,
+)
 from streams.blocks.sinks import BlockSinks
 
 _CATCH_UP_BLOCKS = min(SHORTEST_WINDOW_BLOCKS, MAX_REORG_BLOCKS)
@@ -66,6 +75,7 @@ class _Computation:
     def __init__(self, clickhouse: ClickHouse, chain: str, attribution_set: AttributionSet, versions: Versions) -> None:
         self._clickhouse = clickhouse
         self._chain = chain
+        self._set = attribution_set
         self._id = attribution_set.attribution_id
         self._versions = versions
         self._fold = ChainFold(Attributor(attribution_set))
@@ -77,7 +87,8 @@ class _Computation:
             high = min(low + BATCH_BLOCKS - 1, bounds.tip)
             self._apply(canonical_blocks(self._clickhouse, self._chain, low, high))
             on_progress(high - bounds.first + 1, bounds.tip - bounds.first + 1)
-        self._attribute(other_blocks(self._clickhouse, self._chain, bounds.first, bounds.tip))
+        self._attribute(stale_blocks(self._clickhouse, self._chain, 0))
+        self._attribute(parked_blocks(self._clickhouse, self._chain, 0))
         while self._catch_up():
             pass
         self._undo_above_tip()
@@ -94,16 +105,20 @@ class _Computation:
     def _undo_above_tip(self) -> None:
         """A set that was current before may have scored heights that a reorganisation has undone since."""
         tip = self._fold.tip
-        if tip is not None and (heights := scored_above(self._clickhouse, self._chain, self._id, tip.height)):
+        if tip is None:
+            return
+        heights = scored_above(self._clickhouse, self._chain, self._id, tip.height)
+        buckets = days_above(self._clickhouse, self._chain, self._id, tip.height)
+        if heights or buckets:
             version = self._versions.next()
-            self._sinks.undo_heights(heights, chain=self._chain, attribution_id=self._id, version=version)
+            self._sinks.undo_above(heights, buckets, chain=self._chain, attribution_id=self._id, version=version)
 
     def _apply(self, events: list[BlockEvent]) -> None:
         result = self._fold.apply(events)
         self._attribute([stored.event for stored in result.blocks])
         if result.scored is not None:
             version = self._versions.next()
-            self._sinks.write_scores(result.scored, chain=self._chain, attribution_id=self._id, version=version)
+            self._sinks.write_scores(result.scored, chain=self._chain, attribution_set=self._set, version=version)
 
     def _attribute(self, events: list[BlockEvent]) -> None:
         if events:

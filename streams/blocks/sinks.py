@@ -1,4 +1,9 @@
-"""What the fold decided, into ClickHouse, in the order that a crash can be healed from: blocks, attributions, concentration."""
+"""What the fold decided, into ClickHouse, in the order that a crash can be healed from.
+
+Blocks come first, and the concentration of every height comes last: a worker that loads the chain folds again from the first block
+without concentration, so whatever was not written before a death is written then. What readers see of the newest height and of days
+comes between, so that it never speaks of a branch that lost while `concentration` has the one that won.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +14,30 @@ from counterpoise.clickhouse.columns import Column, concatenate
 from counterpoise.clickhouse.rows.attributions import attribution_columns
 from counterpoise.clickhouse.rows.blocks import block_columns
 from counterpoise.clickhouse.rows.concentration import concentration_columns, tombstone_columns
+from counterpoise.clickhouse.rows.concentration_daily import daily_columns, emptied_columns
+from counterpoise.clickhouse.rows.concentration_latest import latest_columns
+from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.runtime.crash_points import crash_point
-from counterpoise.windows import VIEWS, WINDOWS_BLOCKS
-from streams.blocks.fold.chain_fold import FoldResult, Scored
+from counterpoise.windows import DAILY_BUCKET_BLOCKS, VIEWS, WINDOWS_BLOCKS
+from streams.blocks.fold.chain_fold import FoldResult, Scored, StoredBlock
+from streams.blocks.fold.summary import DailyParts
+
+_LOSING_VERSION = 0
+"""Below every version that a writer is given."""
+
+
+def daily_rows(daily: DailyParts, *, attribution_id: str, chain: str, version: int) -> dict[str, Column]:
+    """Rows of concentration_daily_log."""
+    names = ("view_code", "window_blocks", "bucket", "day", "from_height", "to_height", "blocks")
+    return daily_columns(
+        daily.metrics,
+        {name: getattr(daily, name) for name in names},
+        {"first": daily.first, "last": daily.last, "lowest": daily.lowest, "highest": daily.highest},
+        attribution_id=attribution_id,
+        chain=chain,
+        version=version,
+    )
 
 
 class BlockSinks:
@@ -21,22 +47,44 @@ class BlockSinks:
     def __init__(self, clickhouse: ClickHouse) -> None:
         self.clickhouse = clickhouse
 
-    def write(self, result: FoldResult, *, chain: str, attribution_id: str, version: int) -> None:
+    def write(self, result: FoldResult, *, chain: str, attribution_set: AttributionSet, version: int) -> None:
         """Write all that one batch changed, under one version."""
         if result.blocks:
-            events = [stored.event for stored in result.blocks]
-            statuses = [stored.status for stored in result.blocks]
-            self.clickhouse.insert("blocks_log", block_columns(events, statuses, version))
-            crash_point("streams-after-blocks")
-            attributions = [stored.attribution for stored in result.blocks]
-            columns = attribution_columns(attribution_id, events, attributions, version)
-            self.clickhouse.insert("attributions_log", columns)
+            self._write_blocks(result.blocks, attribution_set.attribution_id, version)
         if result.scored is not None:
-            self.write_scores(result.scored, chain=chain, attribution_id=attribution_id, version=version)
+            self.write_scores(result.scored, chain=chain, attribution_set=attribution_set, version=version)
             crash_point("streams-after-concentration")
 
-    def write_scores(self, scored: Scored, *, chain: str, attribution_id: str, version: int) -> None:
+    def write_too_old(self, blocks: Sequence[StoredBlock], *, attribution_id: str) -> None:
+        """Write blocks for which nothing is left to decide. Any other row of such a block wins: its standing is older and true."""
+        self._write_blocks(blocks, attribution_id, _LOSING_VERSION)
+
+    def _write_blocks(self, blocks: Sequence[StoredBlock], attribution_id: str, version: int) -> None:
+        events = [stored.event for stored in blocks]
+        statuses = [stored.status for stored in blocks]
+        self.clickhouse.insert("blocks_log", block_columns(events, statuses, version))
+        crash_point("streams-after-blocks")
+        attributions = [stored.attribution for stored in blocks]
+        columns = attribution_columns(attribution_id, events, attributions, version)
+        self.clickhouse.insert("attributions_log", columns)
+
+    def write_scores(self, scored: Scored, *, chain: str, attribution_set: AttributionSet, version: int) -> None:
         """The new heights and the tombstones of the undone ones, in one insert: readers see the whole switch or none of it."""
+        attribution_id = attribution_set.attribution_id
+        self._write_days(scored, chain, attribution_id, version)
+        slugs = {code: slug for code, (slug, _) in attribution_set.entity_table.names.items()}
+        newest = latest_columns(
+            scored.summary.newest,
+            slugs,
+            attribution_id=attribution_id,
+            chain=chain,
+            height=scored.height,
+            tip_hash=scored.tip_hashes[-1],
+            time=int(scored.times[-1]),
+            version=version,
+        )
+        self.clickhouse.insert("concentration_latest_log", newest)
+        crash_point("streams-after-newest")
         columns = concentration_columns(
             scored.table.columns(),
             attribution_id=attribution_id,
@@ -50,9 +98,35 @@ class BlockSinks:
             columns = concatenate(columns, self._tombstones(scored.undone_heights, chain, attribution_id, version))
         self.clickhouse.insert("concentration_log", columns)
 
-    def undo_heights(self, heights: Sequence[int], *, chain: str, attribution_id: str, version: int) -> None:
-        """Tombstones for heights that no block stands under any more."""
-        self.clickhouse.insert("concentration_log", self._tombstones(heights, chain, attribution_id, version))
+    def undo_above(
+        self, heights: Sequence[int], buckets: Sequence[int], *, chain: str, attribution_id: str, version: int
+    ) -> None:
+        """Undo heights, and buckets of days, that no block stands under any more."""
+        if buckets:
+            self.clickhouse.insert("concentration_daily_log", self._emptied(buckets, chain, attribution_id, version))
+        if heights:
+            self.clickhouse.insert("concentration_log", self._tombstones(heights, chain, attribution_id, version))
+
+    def _write_days(self, scored: Scored, chain: str, attribution_id: str, version: int) -> None:
+        daily = scored.summary.daily
+        columns = daily_rows(daily, attribution_id=attribution_id, chain=chain, version=version)
+        tip_bucket = scored.height // DAILY_BUCKET_BLOCKS
+        emptied = sorted({height // DAILY_BUCKET_BLOCKS for height in scored.undone_heights} - {tip_bucket})
+        if emptied:
+            columns = concatenate(columns, self._emptied(emptied, chain, attribution_id, version))
+        if len(daily) or emptied:
+            self.clickhouse.insert("concentration_daily_log", columns)
+
+    def _emptied(self, buckets: Sequence[int], chain: str, attribution_id: str, version: int) -> dict[str, Column]:
+        return emptied_columns(
+            tuple(SPECS),
+            buckets,
+            windows=WINDOWS_BLOCKS,
+            views=len(VIEWS),
+            attribution_id=attribution_id,
+            chain=chain,
+            version=version,
+        )
 
     def _tombstones(self, heights: Sequence[int], chain: str, attribution_id: str, version: int) -> dict[str, Column]:
         return tombstone_columns(

@@ -20,7 +20,7 @@ from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import ChainFold, FoldResult
 from streams.blocks.fold.concentration import TableCache
 from streams.blocks.fold.score_message import score_event
-from streams.blocks.loader import load_chain, scored_above, stored_chains
+from streams.blocks.loader import days_above, load_chain, not_stored, scored_above, stored_chains
 from streams.blocks.sinks import BlockSinks
 from streams.intake.dead_letter import RawMessage
 from streams.intake.unpack import Fault, by_name, refused, refused_here, unpack
@@ -71,21 +71,24 @@ class BlockWorker:
     def handle(self, messages: Sequence[RawMessage]) -> list[Outgoing]:
         """Process messages for good; returns the scores to send. Raises only on a bug, on a stop, or at the dead-letter limit."""
         good, bad = unpack(messages, BlockEvent, kind=BLOCK_KIND, dataset=self._dataset, fault=self._fault)
-        rejected = 0
+        rejected = letters = 0
         scores: list[Outgoing] = []
         for chain, placed in by_name(good, lambda event: event.chain).items():
             if chain not in self._chains:
                 scores += self._load(chain)
             state = self._chains[chain]
             result = state.fold.apply([one.event for one in placed])
+            rejected += refused_here(result.rejected, placed)
+            # Before the rows: once these are stored the same event is a duplicate, and gives no letter.
+            bad_now = refused(result.rejected, placed)
+            letters += len(bad_now)
+            self._store.write_dead_letters(bad_now)
             self._write(state, result)
             scores += self._scores(state, result)
-            rejected += refused_here(result.rejected, placed)
-            bad += refused(result.rejected, placed)
             self._publish(state, result)
         self._store.write_dead_letters(bad)
-        self._limit.record(good=len(good) - rejected, bad=len(bad))
-        self._status.progress(len(good) + len(bad))
+        self._limit.record(good=len(good) - rejected, bad=len(bad) + letters)
+        self._status.progress(len(good) + len(bad) + letters)
         return scores
 
     def refresh(self) -> list[Outgoing]:
@@ -153,16 +156,18 @@ class BlockWorker:
         state = _AssignedChain(chain, loaded.fold, versions)
         self._chains[chain] = state
         scores: list[Outgoing] = []
-        while events := write(loaded.next_events):
-            result = state.fold.apply(events)
+        while (result := write(loaded.fold_next)) is not None:
             self._write(state, result)
             scores += self._scores(state, result, rebased=rebased)
         tip = state.fold.tip
         if tip is not None:
-            if heights := read(scored_above, chain, attribution_id, tip.height):
+            heights = read(scored_above, chain, attribution_id, tip.height)
+            buckets = read(days_above, chain, attribution_id, tip.height)
+            if heights or buckets:
                 write(
-                    self._sinks.undo_heights,
+                    self._sinks.undo_above,
                     heights,
+                    buckets,
                     chain=chain,
                     attribution_id=attribution_id,
                     version=versions.next(),
@@ -171,6 +176,9 @@ class BlockWorker:
         return scores
 
     def _write(self, state: _AssignedChain, result: FoldResult) -> None:
+        attribution_id = state.fold.attribution_set.attribution_id
+        if result.too_old and (new := self._store.read(not_stored, state.name, result.too_old)):
+            self._store.write(self._sinks.write_too_old, new, attribution_id=attribution_id)
         if not result.blocks and result.scored is None:
             return
         state.version = state.versions.next()
@@ -178,7 +186,7 @@ class BlockWorker:
             self._sinks.write,
             result,
             chain=state.name,
-            attribution_id=state.fold.attribution_set.attribution_id,
+            attribution_set=state.fold.attribution_set,
             version=state.version,
         )
 
@@ -203,5 +211,5 @@ class BlockWorker:
         if result.duplicates:
             self._status.count("duplicates", result.duplicates)
         if result.too_old:
-            self._status.count("too_old", result.too_old)
+            self._status.count("too_old", len(result.too_old))
         self._status.set(parked=len(state.fold.gaps()))

@@ -10,6 +10,7 @@ import pytest
 
 from alerts.rules.rule_types import RULE_TYPES
 from counterpoise.clickhouse.sql_files import sql_files
+from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.settings.reference import reference
 from desk.cli.lazy_group import load
 from desk.cli.root import ENTRIES
@@ -53,17 +54,11 @@ def test_every_named_query_is_in_the_docs(query: str) -> None:
     assert query in TEXT
 
 
-def metric_columns() -> list[str]:
-    """Float columns and Nakamoto numbers of the view `concentration`."""
-    sql = (ROOT / "sql" / "migrations" / "0006_views.sql").read_text(encoding="utf-8")
-    head = sql.partition("VIEW concentration_sets_log")[2].partition("\nAS ")[0]
-    found = re.findall(r"(?m)^    (\w+) Float64", head) + re.findall(r"(?m)^    (nakamoto_\w+) ", head)
-    return [name for name in found if not re.fullmatch(r"top[1-6]_share(_upper)?", name)]
-
-
-@pytest.mark.parametrize("column", metric_columns())
-def test_every_metric_is_in_the_methodology(column: str) -> None:
-    assert f"`{column}`" in (ROOT / "docs" / "methodology.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", ["methodology.md", "tables.md"])
+@pytest.mark.parametrize("metric", SPECS)
+def test_every_metric_is_in_the_docs(metric: str, page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert re.search(rf"(?m)^\| `?{metric}`? \|", text), f"{page} has no row of {metric}: run `make generate`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -43,7 +43,7 @@ class ConsoleReceiver:
         return key
 
     def edit(self, message: Message, key: str, message_ts: str) -> None:
-        """A line that is written stays; the change has a line of its own."""
+        """A written line stays; the change has its own line."""
 
     def find(self, key: str, *, since: float, thread: str | None) -> list[str]:
         """Nothing can be found on a console."""
@@ -53,5 +53,5 @@ class ConsoleReceiver:
         """Nor taken back."""
 
     def check(self) -> str | None:
-        """Nobody is asked."""
+        """No access is checked."""
         return None

@@ -1,4 +1,4 @@
-"""What a notifier is: a place where a message is posted under a key, found again by that key, and edited."""
+"""What a receiver is: a place where a message is posted under a key, found again by that key, and edited."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from counterpoise.settings.model import Settings
 
 
 class NotAcceptedError(RetryableError):
-    """The other side did not take the message, surely: it may simply be sent again, after `retry_after_seconds` if it said so."""
+    """The receiver did not accept the message. It may be sent again, after `retry_after_seconds` if that is given."""
 
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
@@ -19,7 +19,7 @@ class NotAcceptedError(RetryableError):
 
 
 class AmbiguousError(RetryableError):
-    """No answer, or one that does not tell whether the message was taken: look for its key before sending it again."""
+    """No answer, or one that leaves open whether the message was accepted. Look up its key before sending it again."""
 
 
 class ReceiverRefusedError(CounterpoiseError):
@@ -48,7 +48,7 @@ class Receiver(Protocol):
         """Take back a message that was posted twice."""
 
     def check(self) -> str | None:
-        """Ask for access to all that it needs, and say in one line what was found; None where there is nothing to ask."""
+        """Check the access to all that it needs, and return one line with the result; None if there is nothing to check."""
 
 
 class ConfiguredReceiver(Receiver, Protocol):
@@ -56,7 +56,7 @@ class ConfiguredReceiver(Receiver, Protocol):
 
     @classmethod
     def from_settings(cls, settings: Settings, stream: TextIO) -> Self:
-        """ConfigError says what it lacks; `stream` is the console."""
+        """ConfigError names the missing settings; `stream` is the console."""
 
     @classmethod
     def is_configured(cls, settings: Settings) -> bool:
@@ -64,4 +64,4 @@ class ConfiguredReceiver(Receiver, Protocol):
 
     @classmethod
     def probe(cls, settings: Settings) -> Probe | None:
-        """What `counterpoise doctor` says of its settings; None where it has none. Nothing is sent."""
+        """The result of `counterpoise doctor` on its settings; None if it has none. Nothing is sent."""

@@ -32,5 +32,5 @@ def choose_receiver(settings: Settings) -> str:
 
 
 def make_receiver(settings: Settings, stream: TextIO) -> Receiver:
-    """The receiver that the settings ask for; ConfigError says what it lacks. `stream` is the console."""
+    """The receiver of the settings; ConfigError names what is missing. `stream` is the console."""
     return RECEIVERS[choose_receiver(settings)].from_settings(settings, stream)

@@ -79,7 +79,7 @@ class _DirectClient(WebClient):
 
 
 class SlackReceiver:
-    """One channel. `token` is asked for at every call, so that a token file may be replaced while we run; it is never printed."""
+    """One channel. `token` is read at every call, so that a token file may be replaced at any time; it is never printed."""
 
     name = "slack"
 
@@ -207,7 +207,7 @@ class SlackReceiver:
             return
 
     def check(self) -> str | None:
-        """Ask Slack who we are and whether we may read the channel's history. ConfigError says what is missing."""
+        """Check the token and the access to the channel's history. ConfigError names what is missing."""
         who = self._call(lambda client: client.auth_test())
         try:
             self._call(
@@ -219,7 +219,7 @@ class SlackReceiver:
                 "cannot be looked up; docs/slack.md shows the app's scopes"
             ) from None
         name = who.get("user") or who.get("bot_id") or "?"
-        return f"Slack knows us as {name}; the history of channel {self.channel} can be read."
+        return f"The token belongs to {name}; the history of channel {self.channel} can be read."
 
     def _call(self, request: Callable[[WebClient], Any]) -> Any:
         client = _DirectClient(
@@ -269,10 +269,10 @@ def _judge(error: SlackApiError) -> NotAcceptedError | AmbiguousError | Receiver
     if code in _NEVER:
         return ReceiverRefusedError(f"Slack refuses the message: {code}")
     if code in _SETTINGS:
-        return NotAcceptedError(f"Slack says {code}: check the token, its scopes and the channel (docs/slack.md)")
+        return NotAcceptedError(f"Slack answers {code}: check the token, its scopes and the channel (docs/slack.md)")
     if status >= 500 or code in _PERHAPS or not code:
         return AmbiguousError(f"Slack answered {status}{f' {code}' if code else ''}")
-    return NotAcceptedError(f"Slack says {code}")
+    return NotAcceptedError(f"Slack answers {code}")
 
 
 def _seconds(value: Any) -> float:

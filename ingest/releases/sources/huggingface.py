@@ -58,7 +58,7 @@ class HuggingFaceSource:
         for series, listing in ((self._providers, self._served), (self._formats, self._downloaded)):
             if memory.get(series.series) == day:
                 continue
-            release = self._asked(listing, day)
+            release = self._list(listing, day)
             memory[series.series] = day
             yield Fetched((release,))
             self._pause(1.0)
@@ -82,7 +82,7 @@ class HuggingFaceSource:
 
         close_session()
 
-    def _asked(self, listing: Callable[[str], Release], day: str) -> Release:
+    def _list(self, listing: Callable[[str], Release], day: str) -> Release:
         from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled  # noqa: PLC0415 - optional
 
         try:

@@ -153,7 +153,7 @@ class FileSource(ABC):
 
     @abstractmethod
     def read(self, files: list[Located]) -> Fetched:
-        """The releases and misfits of all files together."""
+        """The releases and rejected items of all files together."""
 
     def close(self) -> None:
         """Close connections."""

@@ -100,6 +100,14 @@ class ConcentrationTable:
         """The columns by name, in the order above; the arrays themselves, not copies."""
         return {column.name: getattr(self, column.name) for column in fields(self)}
 
+    def from_index(self, first: int) -> ConcentrationTable:
+        """The rows of the new blocks from `first` on, counted from there."""
+        if not first:
+            return self
+        keys = int(np.count_nonzero(self.index == 0))
+        kept = {name: column.reshape(keys, -1)[:, first:].reshape(-1) for name, column in self.columns().items()}
+        return ConcentrationTable(**{**kept, "index": kept["index"] - np.uint32(first)})
+
 
 _Columns = dict[str, NDArray[Any]]
 

@@ -13,10 +13,12 @@ from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.migrations import migrate, pending, read_migrations
+from counterpoise.clickhouse.schema import Definition, ordered_views, read_tables, read_views
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import ManualClock
 from tests.engines import ClickHouseServer
+from tests.made_by_main import migrate_as_main_did
 
 
 @pytest.fixture
@@ -37,8 +39,9 @@ def schema(server: ClickHouseServer, dataset: Dataset) -> list[tuple[str, ...]]:
 
 
 def test_migrating_twice_changes_nothing(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
-    titles = [migration.title for migration in read_migrations()]
-    assert migrate(clickhouse.target, dataset) == titles
+    tables, views = read_tables(), read_views()
+    made = [f"table {table.name}" for table in tables if table.name not in {"migrations_log", "datasets_log"}]
+    assert migrate(clickhouse.target, dataset) == [*made, *(f"view {view.name}" for view in views)]
     before = schema(clickhouse, dataset)
     assert migrate(clickhouse.target, dataset) == []
     assert schema(clickhouse, dataset) == before
@@ -52,6 +55,8 @@ def test_every_statement_may_run_again(clickhouse: ClickHouseServer, dataset: Da
     migrate(clickhouse.target, dataset)
     before = schema(clickhouse, dataset)
     with connect(clickhouse.target, dataset.name) as ch:
+        for definition in (*read_tables(), *read_views()):
+            ch.execute(definition.statement)
         for migration in read_migrations():
             for statement in migration.statements:
                 ch.execute(statement)
@@ -77,18 +82,86 @@ def test_many_may_migrate_at_once(clickhouse: ClickHouseServer, dataset: Dataset
     assert failures == []
     assert migrate(clickhouse.target, dataset) == []
     with connect(clickhouse.target, dataset.name) as ch:
-        assert ch.query("SELECT count(DISTINCT number) FROM migrations_log") == [(len(read_migrations()),)]
+        assert ch.query("SELECT count(DISTINCT number) FROM migrations_log") == [(len(read_migrations()) + 1,)]
 
 
 def test_a_death_in_the_middle_is_made_good(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
-    whole = read_migrations()
-    # Two statements of the second migration ran, and nothing was noted of it.
-    migrate(clickhouse.target, dataset, migrations=whole[:1])
+    # A new database: some tables are there, nothing is noted.
+    with connect(clickhouse.target, "") as server:
+        server.execute(f"CREATE DATABASE {dataset.name} ENGINE = Atomic")
     with connect(clickhouse.target, dataset.name) as ch:
-        for statement in whole[1].statements[:2]:
-            ch.execute(statement)
-    assert migrate(clickhouse.target, dataset) == [migration.title for migration in whole[1:]]
+        for table in read_tables()[:7]:
+            ch.execute(table.statement)
+        assert migrate(clickhouse.target, dataset)
+        assert pending(ch) == []
+        # All is noted but the views.
+        ch.execute("TRUNCATE TABLE views_log")
+        assert migrate(clickhouse.target, dataset) == [f"view {view.name}" for view in read_views()]
+        assert pending(ch) == []
+
+
+def test_a_view_is_made_anew_where_its_text_differs_and_dropped_where_its_file_is_gone(
+    clickhouse: ClickHouseServer, dataset: Dataset
+) -> None:
+    migrate(clickhouse.target, dataset)
+    definitions = [Definition(view.name, view.statement) for view in read_views()]
+    changed = ordered_views(
+        [
+            Definition(one.name, one.statement.replace("COMMENT 'Codes of", "COMMENT 'The codes of"))
+            for one in definitions
+            if one.name != "series_freshness"
+        ]
+    )
+    expected = ["view pool_names", "view series_freshness dropped"]
+    assert migrate(clickhouse.target, dataset, views=changed) == expected
+    assert migrate(clickhouse.target, dataset, views=changed) == []
     with connect(clickhouse.target, dataset.name) as ch:
+        assert pending(ch) == ["view pool_names", "view series_freshness"]
+        assert migrate(clickhouse.target, dataset) == ["view pool_names", "view series_freshness"]
+        assert pending(ch) == []
+
+
+def test_a_dataset_of_before_becomes_what_a_new_one_is(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
+    migrate_as_main_did(clickhouse.target, dataset)
+    with connect(clickhouse.target, dataset.name) as ch:
+        todo = pending(ch)
+        assert todo[0] == "0011_formulas_in_each_view" and "table concentration_latest_log" in todo
+        assert migrate(clickhouse.target, dataset) == todo
+        assert pending(ch) == [] and migrate(clickhouse.target, dataset) == []
+    other = Dataset(f"{dataset.name}_new", "simulated")
+    migrate(clickhouse.target, other)
+    upgraded, new = schema(clickhouse, dataset), schema(clickhouse, other)
+    with connect(clickhouse.target, "") as server:
+        server.execute("DROP DATABASE {name:Identifier} SYNC", {"name": other.name})
+    # How fine the index of a table is cannot be changed later; all else is the same.
+    coarse = [
+        (name, statement.replace("index_granularity = 1024", "index_granularity = 8192")) for name, statement in new
+    ]
+    assert [
+        (name, text.replace("index_granularity = 1024", "index_granularity = 8192")) for name, text in upgraded
+    ] == coarse
+
+
+def test_a_dataset_from_before_that_is_refused_with_the_next_step(
+    clickhouse: ClickHouseServer, dataset: Dataset
+) -> None:
+    migrate_as_main_did(clickhouse.target, dataset, up_to=8)
+    expected = (
+        rf"^database '{dataset.name}' lacks migration 0009_latest_concentration, which this version builds on: run `counterpoise "
+        r"migrate` of the version that ends with 0010_asymmetry_changes, then this one$"
+    )
+    with pytest.raises(ConfigError, match=expected):
+        migrate(clickhouse.target, dataset)
+    with connect(clickhouse.target, dataset.name) as ch, pytest.raises(ConfigError, match=expected):
+        pending(ch)
+
+
+def test_a_new_metric_brings_its_column_and_its_newest_values(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
+    migrate(clickhouse.target, dataset)
+    with connect(clickhouse.target, dataset.name) as ch:
+        ch.execute("ALTER TABLE concentration_latest_log DROP COLUMN gini")
+        assert pending(ch) == ["column concentration_latest_log.gini"]
+        assert migrate(clickhouse.target, dataset) == ["column concentration_latest_log.gini"]
         assert pending(ch) == []
 
 
@@ -97,7 +170,7 @@ def test_a_migration_that_was_changed_is_refused(clickhouse: ClickHouseServer, d
     whole = read_migrations()
     changed = [replace(whole[0], sha256="0" * 64), *whole[1:]]
     with pytest.raises(
-        ConfigError, match=r"0001_blocks was changed after it was applied to database .* add a new migration instead"
+        ConfigError, match=r"0011_\w+ was changed after it was applied to database .* add a new migration instead"
     ):
         migrate(clickhouse.target, dataset, migrations=changed)
 
@@ -125,7 +198,8 @@ def test_a_database_of_another_kind_is_refused(clickhouse: ClickHouseServer, dat
 
 def test_what_is_not_migrated_is_all_pending(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
     with connect(clickhouse.target, dataset.name) as ch:
-        assert pending(ch) == [migration.title for migration in read_migrations()]
+        names = [f"table {table.name}" for table in read_tables()] + [f"view {view.name}" for view in read_views()]
+        assert pending(ch) == names
 
 
 def test_epochs_rise_and_no_two_claimants_share_one(clickhouse: ClickHouseServer, dataset: Dataset) -> None:

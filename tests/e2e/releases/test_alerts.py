@@ -185,7 +185,7 @@ def told(line: Line) -> list[tuple[str, str]]:
 
 def rows(line: Line) -> list[AlertTransition]:
     with connect(line.engines.target, line.dataset) as ch:
-        return AlertStore(ch).transitions()
+        return AlertStore(ch).events.transitions()
 
 
 def wait_until_told(line: Line, alerter: Alerter, expected: list[tuple[str, str]]) -> AlertTransition:

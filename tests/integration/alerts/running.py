@@ -79,11 +79,11 @@ def rows_of(settings: Settings) -> list[tuple[object, ...]]:
     with connect(clickhouse_target(settings), settings.dataset) as ch:
         return [
             tuple(t.model_dump(exclude={"recorded_at_ms"}, mode="json").items())
-            for t in sorted(AlertStore(ch).transitions(), key=lambda t: (t.alert_id, t.sequence))
+            for t in sorted(AlertStore(ch).events.transitions(), key=lambda t: (t.alert_id, t.sequence))
         ]
 
 
 def states_of(settings: Settings) -> list[tuple[str, int | None, int]]:
     """(state, height, sequence) in the order in which they were written."""
     with connect(clickhouse_target(settings), settings.dataset) as ch:
-        return [(t.state, t.evidence.height, t.sequence) for t in AlertStore(ch).transitions()]
+        return [(t.state, t.evidence.height, t.sequence) for t in AlertStore(ch).events.transitions()]

@@ -121,7 +121,9 @@ def test_the_environment_names_a_proxy_that_is_dead(slack: SlackServer, monkeypa
 
 
 def test_the_check_says_who_we_are_and_misses_a_scope(slack: SlackServer) -> None:
-    assert notifier(slack).check() == f"Slack knows us as counterpoise; the history of channel {CHANNEL} can be read."
+    assert (
+        notifier(slack).check() == f"The token belongs to counterpoise; the history of channel {CHANNEL} can be read."
+    )
     slack.fail("invalid_auth", method="conversations.history")
     with pytest.raises(ConfigError, match="channels:history"):
         notifier(slack).check()

@@ -15,7 +15,6 @@ import pytest
 from kafka import TopicPartition
 
 from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.dead_letters import DeadLetter
 from counterpoise.contracts.topics import BLOCK_REQUESTS, DEAD_LETTERS
 from counterpoise.errors import ConfigError
@@ -32,6 +31,7 @@ from testkit.fake_chain import FakeChain
 from testkit.mempool_server import MempoolServer
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine, settings_for
 from tests.integration.ingest_blocks.storing import Storing
+from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
@@ -302,7 +302,7 @@ def test_a_block_that_is_never_given_whole_is_said_and_asked_for_again(
 def test_a_block_of_a_branch_that_lost_holds_nothing_up(
     migrated: Settings, node: BitcoindServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.blocks.stall_notice._LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("ingest.blocks.stall_notice._POLL_SECONDS", 0.1)
     settings = with_node(migrated, node)
     with Storing(settings), running(settings) as service:
         until(lambda: len(stored(settings)) == 60)
@@ -366,7 +366,7 @@ def test_a_broker_that_forgot_live_blocks_gets_them_again(
     if kafka_engine() != "embedded":
         pytest.skip("only the embedded broker forgets")
     settings = with_node(settings_for(own_kafka, clickhouse, state_dir), node)
-    migrate(clickhouse.target, settings.dataset_of)
+    make_database(clickhouse.target, settings.dataset_of)
     storing = Storing(settings)
     with running(settings) as service:
         with storing:

@@ -18,7 +18,7 @@ from counterpoise.kafka.clients import make_consumer
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.model import KafkaSettings, Settings
-from ingest.releases.journal.entry import Held
+from ingest.releases.journal.entry import ReadStored
 from ingest.releases.service import run_market
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
@@ -38,18 +38,18 @@ def eventually(what: Callable[[], Any]) -> Any:
 class Service:
     """A service in a thread; `failure` is what ended it."""
 
-    def __init__(self, settings: Settings, held: Held | None) -> None:
+    def __init__(self, settings: Settings, stored: ReadStored | None) -> None:
         self.settings = settings
         self.stop = threading.Event()
         self.status = ServiceStatus("market", settings.run_dir, SystemClock())
         self.failure: BaseException | None = None
-        self._held = held
+        self._stored = stored
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            run_market(self.settings, stop=self.stop, status=self.status, held=self._held)
+            run_market(self.settings, stop=self.stop, status=self.status, stored=self._stored)
         except BaseException as error:
             self.failure = error
 
@@ -69,8 +69,8 @@ class Service:
 
 
 @contextmanager
-def running(settings: Settings, held: Held | None = None) -> Iterator[Service]:
-    service = Service(settings, held)
+def running(settings: Settings, stored: ReadStored | None = None) -> Iterator[Service]:
+    service = Service(settings, stored)
     try:
         yield service
     finally:

@@ -19,12 +19,15 @@ from counterpoise.clickhouse.rows.alert_events import alert_event_columns
 from counterpoise.clickhouse.rows.attributions import attribution_columns
 from counterpoise.clickhouse.rows.blocks import BlockStatus, block_columns
 from counterpoise.clickhouse.rows.concentration import concentration_columns, tombstone_columns
+from counterpoise.clickhouse.rows.concentration_latest import latest_columns
 from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.dead_letters import DeadLetter, letter_id
 from counterpoise.pools.attribution import Attribution, Candidate
 from streams.blocks.fold.concentration import ConcentrationTable, score_blocks
+from streams.blocks.fold.summary import summarise
+from streams.blocks.sinks import daily_rows
 
 CURRENT, SUPERSEDED = "r-current", "r-superseded"
 WINDOWS = (144, 1008)
@@ -97,11 +100,32 @@ def scored(chain: str, first: int, last: int, *, other: bool = False) -> Concent
     return score_blocks(codes, times, 0, OWNERS, WINDOWS)
 
 
-def insert_all(ch: ClickHouse, version: int) -> None:
-    """Write the whole dataset; every row under a version from `version` on."""
+def write_summary(
+    ch: ClickHouse, table: ConcentrationTable, events: list[BlockEvent], *, attribution_id: str, version: int
+) -> None:
+    """The newest row of each series and the days, as the worker writes them."""
+    times = np.array([event.time for event in events])
+    summary = summarise(table, events[0].height, times)
+    where = {"attribution_id": attribution_id, "chain": events[0].chain, "version": version}
+    ch.insert("concentration_daily_log", daily_rows(summary.daily, **where))
+    ch.insert(
+        "concentration_latest_log",
+        latest_columns(
+            summary.newest,
+            dict(enumerate(POOLS)),
+            height=events[-1].height,
+            tip_hash=bytes.fromhex(events[-1].hash),
+            time=events[-1].time,
+            **where,
+        ),
+    )
+
+
+def insert_all(ch: ClickHouse, version: int, *, summaries: bool = True) -> None:
+    """Write the whole dataset; every row under a version from `version` on. `summaries`: what older datasets have no tables for."""
     _names(ch, version)
-    _chain(ch, "bitcoin", FIRST, LAST, version)
-    _chain(ch, "signet", 10, 29, version)
+    _chain(ch, "bitcoin", FIRST, LAST, version, summaries=summaries)
+    _chain(ch, "signet", 10, 29, version, summaries=summaries)
     losers: list[tuple[BlockEvent, BlockStatus]] = [
         (block("bitcoin", 800_350, "lost"), "stale"),
         *((block("bitcoin", height, "lighter"), "stale") for height in (800_400, 800_401, 800_402)),
@@ -126,14 +150,17 @@ def insert_all(ch: ClickHouse, version: int) -> None:
     _dead_letters(ch, version)
 
 
-def insert_what_lost(ch: ClickHouse) -> None:
+def insert_what_lost(ch: ClickHouse, *, summaries: bool = True) -> None:
     """What an earlier writer left, under versions below every one of `insert_all(…, version ≥ 100)`: it must not show anywhere."""
     late = list(range(LAST - 5, LAST + 4))
     events = [block("bitcoin", height, "lighter") for height in late]
     ch.insert("blocks_log", block_columns(events, ["canonical"] * len(events), 3))
     ch.insert("attributions_log", attribution_columns(CURRENT, events, [attribution(4, other=True)] * len(events), 3))
     table = scored("bitcoin", FIRST, LAST + 3, other=True)
-    hashes = [bytes.fromhex(block("bitcoin", height, "lighter").hash) for height in range(FIRST, LAST + 4)]
+    lighter = [block("bitcoin", height, "lighter") for height in range(FIRST, LAST + 4)]
+    if summaries:
+        write_summary(ch, table, lighter, attribution_id=CURRENT, version=3)
+    hashes = [bytes.fromhex(event.hash) for event in lighter]
     times = np.array([block("bitcoin", height).time for height in range(FIRST, LAST + 4)])
     ch.insert(
         "concentration_log",
@@ -188,7 +215,7 @@ def _names(ch: ClickHouse, version: int) -> None:
     )
 
 
-def _chain(ch: ClickHouse, chain: str, first: int, last: int, version: int) -> None:
+def _chain(ch: ClickHouse, chain: str, first: int, last: int, version: int, *, summaries: bool) -> None:
     heights = range(first, last + 1)
     events = [block(chain, height) for height in heights]
     ch.insert("blocks_log", block_columns(events, ["canonical"] * len(events), version + 1))
@@ -200,8 +227,11 @@ def _chain(ch: ClickHouse, chain: str, first: int, last: int, version: int) -> N
                 attribution_id, events, [attribution(height, other=other) for height in heights], version + 1
             ),
         )
+        table = scored(chain, first, last, other=other)
+        if summaries:
+            write_summary(ch, table, events, attribution_id=attribution_id, version=version + 1)
         rows = concentration_columns(
-            scored(chain, first, last, other=other).columns(),
+            table.columns(),
             attribution_id=attribution_id,
             chain=chain,
             from_height=first,

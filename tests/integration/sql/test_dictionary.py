@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.data_dictionary import PAGE, dictionary
+from counterpoise.clickhouse.sql_files import sql_files
 
 
 def test_the_page_is_current(empty: ClickHouse) -> None:
-    assert PAGE.read_text(encoding="utf-8") == dictionary(empty), (
-        "run python -m counterpoise.clickhouse.data_dictionary"
-    )
+    assert PAGE.read_text(encoding="utf-8") == dictionary(empty), "run make generate"
 
 
 def test_every_table_view_and_column_has_a_comment(empty: ClickHouse) -> None:
@@ -22,9 +21,5 @@ def test_every_table_view_and_column_has_a_comment(empty: ClickHouse) -> None:
 
 
 def test_every_table_says_why_it_is_ordered_so() -> None:
-    from counterpoise.clickhouse.migrations import read_migrations
-
-    for migration in read_migrations():
-        for statement in migration.statements:
-            if "CREATE TABLE" in statement:
-                assert "-- ORDER BY: " in statement, statement[:80]
+    for path in sql_files("tables"):
+        assert "-- ORDER BY: " in path.read_text(encoding="utf-8"), path

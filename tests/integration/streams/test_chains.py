@@ -18,6 +18,7 @@ from counterpoise.settings.model import KafkaSettings
 from tests.integration.streams.blocks import branch
 from tests.integration.streams.line import ROOT, SMALL_BATCHES, Engines, Line, line_on, wait_for
 from tests.integration.streams.tables import assert_consistent
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.kafka
 
@@ -109,7 +110,7 @@ def migrate(line: Line, **settings: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
 
 
@@ -134,7 +135,9 @@ def test_unread_messages_of_the_rule_of_old_are_refused_in_one_line_until_the_to
     old = hashed_partition(b"litecoin", 4)
     assert partition_of(b"bitcoin", 4) == old != CHAINS["litecoin"].number % 4
     producer = make_producer(line.engines.bootstrap, "test")
-    producer.send(BLOCKS.full_name(line.dataset), line.envelope(litecoin), key=b"litecoin", partition=old).get(10)
+    producer.send(BLOCKS.full_name(line.dataset), line.envelope(litecoin), key=b"litecoin", partition=old).get(
+        PATIENCE_SECONDS
+    )
     producer.close()
     worker = line.start()
     assert worker.wait() == 2
@@ -149,14 +152,14 @@ def test_unread_messages_of_the_rule_of_old_are_refused_in_one_line_until_the_to
         input="",
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
     )
     done = migrate(line)
     assert (done.returncode, ingest.returncode) == (2, 2)
     for text in (worker.log(), done.stderr, ingest.stderr):
         [told] = lines_of_refusal(text)
-        assert f"topic {line.dataset}.blocks.v1 has unread blocks of litecoin in partition {old}" in told
-        assert "or delete the topic: ingest sends them again" in told and "Traceback" not in text
+        assert f"topic {line.dataset}.blocks.v1 holds unread blocks of litecoin in partition {old}" in told
+        assert "delete the topic (ClickHouse holds the data, ingest fills it again)" in told and "Traceback" not in text
     delete_topics(line.engines.bootstrap, line.dataset)
     assert migrate(line).returncode == 0
     line.forget_producer()

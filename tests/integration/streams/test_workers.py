@@ -20,7 +20,7 @@ from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.pairs import PAIR_KIND
 from counterpoise.contracts.releases import RELEASE_KIND, ReleaseEvent
 from counterpoise.contracts.scores import ScoreEvent
-from counterpoise.contracts.topics import BLOCKS, EDGE_AI, PAIRS, SCORES, Topic
+from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, EDGE_AI, PAIRS, SCORES, Topic
 from counterpoise.kafka.partition import partition_of
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
@@ -28,6 +28,7 @@ from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import to_events
+from counterpoise.windows import MAX_REORG_BLOCKS
 from streams.asymmetry.pair_events import with_pair_events
 from streams.asymmetry.worker import AsymmetryWorker
 from streams.blocks.worker import BlockWorker
@@ -149,6 +150,36 @@ def test_an_orphan_that_is_pushed_out_becomes_a_letter_of_its_own_chain(workers:
     )
     at = messages[0]
     assert found == [("orphan-dropped", at.partition, at.offset, 0, "bitcoin", orphan.hash)]
+
+
+def test_what_comes_too_late_has_a_row_and_changes_no_other(workers: Workers) -> None:
+    """Blocks that fork below what is final, new or delivered again, before and after the worker loads its state anew."""
+    trunk = branch(MAX_REORG_BLOCKS + 40)
+    for start in range(0, len(trunk), 500):
+        workers.send_blocks(trunk[start : start + 500])
+    final = len(trunk) - MAX_REORG_BLOCKS - 1
+    late, deep = branch(3, trunk[final - 20], salt="late"), branch(2, trunk[final - 1], salt="deep")
+    before = block(trunk[0].height - 1, "ab" * 32)
+
+    def standing() -> dict[str, str]:
+        return dict(workers.ch.query("SELECT hash, toString(status) FROM blocks_all"))
+
+    def scores() -> list[tuple[object, ...]]:
+        return workers.ch.query(
+            "SELECT * EXCEPT (version) FROM concentration_log FINAL ORDER BY height, view, window_blocks"
+        )
+
+    expected = {event.hash: "canonical" for event in trunk}
+    assert standing() == expected
+    scored = scores()
+    expected |= {event.hash: "stale" for event in (*late, *deep)} | {before.hash: "parked"}
+    for events in ([*late, *trunk[:5], *deep], [before, *late], trunk[final - 2 : final + 3]):
+        workers.send_blocks(events)
+        workers.blocks.assign(frozenset(range(BLOCKS.partitions)))
+    assert standing() == expected
+    assert scores() == scored
+    assert workers.ch.query("SELECT count() FROM dead_letters") == [(0,)]
+    assert [one.event for one in workers.blocks.refresh() if one.topic is BLOCK_REQUESTS] == []
 
 
 def test_who_is_overtaken_loads_again_and_who_lost_it_forgets(workers: Workers) -> None:

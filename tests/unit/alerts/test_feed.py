@@ -20,7 +20,7 @@ def test_engines_that_were_stopped_on_purpose_are_waited_for(tmp_path: Path) -> 
     assert feed.trouble is not None
     EmbeddedEndpoints.path(tmp_path).unlink()
     feed.lose("stopped")
-    feed._next_look = 0.0
+    feed._next_probe = 0.0
     assert feed.poll(0.0) == []
     assert feed.trouble not in (None, "stopped"), "it tried the address that it knew"
 

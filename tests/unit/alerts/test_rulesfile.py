@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.rules.metric import MetricRule
 from alerts.rules.rule import HeightRule, Rule, TimerRule
 from alerts.rules.rule_types import RULE_TYPES
 from alerts.rules.top_share import TopShareRule
@@ -45,7 +46,7 @@ def test_the_shipped_rules_are_the_documented_ones() -> None:
         36,
         0.73,
     )
-    assert {type(rule) for rule in rules.values()} == set(RULE_TYPES.values())
+    assert {type(rule) for rule in rules.values()} == set(RULE_TYPES.values()) - {MetricRule}
     assert getattr(rules["no-block"], "after", None) == 7_200
 
 
@@ -81,14 +82,18 @@ def one(**fields: object) -> Rule:
 
 @pytest.mark.parametrize("kind", RULE_TYPES)
 def test_a_rule_on_all_chains_is_one_on_each_where_chains_differ(kind: str) -> None:
-    judged = one(type=kind, chain="all", title="T").per_chain()
+    needs = {"metric": {"metric": "hhi_10000", "above": 2500}}.get(kind, {})
+    judged = one(type=kind, chain="all", title="T", **needs).per_chain()
     chains = list(CHAINS) if RULE_TYPES[kind].OF_A_CHAIN else ["bitcoin"]
     assert [rule.chain for rule in judged] == chains
     for rule in judged:
         assert rule.id == "a"
-        assert rule.rule_hash == one(type=kind, chain=rule.chain).rule_hash, "it is the rule that names the chain"
+        assert rule.rule_hash == one(type=kind, chain=rule.chain, **needs).rule_hash, (
+            "it is the rule that names the chain"
+        )
     assert [rule.title for rule in judged] == ([f"T ({chain})" for chain in chains] if len(chains) > 1 else ["T"])
-    assert one(type=kind, chain="litecoin").per_chain() == (one(type=kind, chain="litecoin"),)
+    on_litecoin = one(type=kind, chain="litecoin", **needs)
+    assert on_litecoin.per_chain() == (on_litecoin,)
 
 
 def test_a_rule_on_no_block_has_its_chains_time_unless_it_names_one() -> None:

@@ -70,6 +70,7 @@ def test_other_fixed_widths() -> None:
     )
     # 2021-01-02 00:00:00.123 UTC is 1609545600.123 s.
     ticks = np.array([1_609_545_600_123])
+    assert encode("Date", np.array([18_628])) == (18_628).to_bytes(2, "little")  # 2021-01-01
     assert encode("DateTime64(3, 'UTC')", ticks) == (1_609_545_600_123).to_bytes(8, "little")
     moments = np.array(["2021-01-02T00:00:00.123"], "datetime64[us]")
     assert encode("DateTime64(3, 'UTC')", moments) == (1_609_545_600_123).to_bytes(8, "little")

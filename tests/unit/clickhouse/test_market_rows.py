@@ -34,8 +34,8 @@ CATALOGUE = load_catalogue()
 OWNERS = CATALOGUE["epoch-ai-compute-owners"]
 
 
-def columns_in_migrations(table: str) -> list[str]:
-    text = "".join(path.read_text() for path in sorted((sql_root() / "migrations").glob("*.sql")))
+def stored_columns_of(table: str) -> list[str]:
+    text = (sql_root() / "tables" / f"{table}.sql").read_text()
     [body] = re.findall(rf"CREATE TABLE IF NOT EXISTS {table}\n\((.*?)\n\)\nENGINE", text, re.DOTALL)
     return re.findall(r"^    (\w+) ", body, re.MULTILINE)
 
@@ -75,7 +75,7 @@ def test_chunks_read_back_as_the_same_events() -> None:
     events = [*to_events(RELEASE, 2), withdrawal(RELEASE, 1_767_300_000_000)]
     contents = [event_json(event) for event in events]
     columns = chunk_columns(events, contents, 9)
-    assert list(columns) == columns_in_migrations("release_chunks_log")
+    assert list(columns) == stored_columns_of("release_chunks_log")
     assert [ReleaseEvent.model_validate_json(content) for content in as_list(columns["event"])] == events
     assert as_list(columns["observations"]) == [2, 1, 0]
     assert as_list(columns["withdrawn"]) == [False, False, True]
@@ -86,13 +86,13 @@ def test_chunks_read_back_as_the_same_events() -> None:
 
 def test_releases_and_their_observations() -> None:
     columns = release_columns([RELEASE, RELEASE], [None, 1_767_300_000_000], ["c1", "c1"], 9)
-    assert list(columns) == columns_in_migrations("releases_log")
+    assert list(columns) == stored_columns_of("releases_log")
     first = row(columns)
     assert (first["period_end"], first["observations"], first["total"]) == (date(2025, 12, 31), 3, 8.0)
     assert (first["cutoff"], first["withdrawn_at"], row(columns, 1)["withdrawn_at"]) == (None, None, 1_767_300_000_000)
     assert first["published_at"] == 1_767_225_600_123
     columns = observation_columns([RELEASE], 9)
-    assert list(columns) == columns_in_migrations("release_observations_log")
+    assert list(columns) == stored_columns_of("release_observations_log")
     assert [row(columns, at)["owner"] for at in range(3)] == ["Google", "Meta", "Other"]
     assert [as_list(columns[name])[1] for name in ("value", "value_p5", "value_p95")] == [3.0, 2.0, 4.0]
     assert as_list(columns["value_p5"])[0] is None
@@ -103,21 +103,21 @@ def test_a_pointer_without_a_release_is_deleted() -> None:
     columns = current_columns(
         [("s", "measured", "2025-01-01", "2025-03-31", "r"), ("s", "forecast", "2033-01-01", "2033-12-31", None)], 9
     )
-    assert list(columns) == columns_in_migrations("release_current_log")
+    assert list(columns) == stored_columns_of("release_current_log")
     assert as_list(columns["is_deleted"]) == [0, 1]
 
 
 def test_dispersion_and_placement() -> None:
     made = release_rows(RELEASE, OWNERS)
     columns = dispersion_columns(made.dispersion, 9)
-    assert set(columns) == set(columns_in_migrations("dispersion_log"))
+    assert set(columns) == set(stored_columns_of("dispersion_log"))
     # (3 + 1)² / (9 + 1) with the bucket left out; 64 / 26 as one owner.
     assert as_list(columns["d2"])[:2] == pytest.approx([1.6, 64 / 26])
     assert as_list(columns["treatment"]) == [0, 1, 2]
     low, high = row(columns)["d2_low_independent"], row(columns)["d2_high_independent"]
     assert low < 1.6 < high
     columns = placement_columns(made.placement, 9)
-    assert set(columns) == set(columns_in_migrations("placement_log"))
+    assert set(columns) == set(stored_columns_of("placement_log"))
     assert (
         sum(
             row(columns)[venue]
@@ -144,7 +144,7 @@ def test_growth_and_its_tombstone() -> None:
     before = make_release(head("2025-09-30"), [Observation(owner="Meta", value=2.0, part="p")])
     rows = growth_rows([before, RELEASE], OWNERS)
     columns = growth_columns(rows, 9)
-    assert list(columns) == columns_in_migrations("growth_log")
+    assert list(columns) == stored_columns_of("growth_log")
     assert row(columns)["total_ratio"] == 4.0
     assert as_list(growth_columns(rows, 9, deleted=True)["is_deleted"]) == [1] * len(rows)
 
@@ -201,7 +201,7 @@ def score(kind: str) -> AsymmetryRow:
 def test_a_score_by_treatment_and_its_tombstone() -> None:
     rows = [score("day"), score("latest")]
     columns = asymmetry_columns(rows, 9)
-    assert set(columns) == set(columns_in_migrations("asymmetry_log"))
+    assert set(columns) == set(stored_columns_of("asymmetry_log"))
     first = row(columns)
     assert (first["slot"], row(columns, 1)["slot"], first["day"]) == (date(2026, 1, 2), NO_DAY, date(2026, 1, 2))
     assert (first["d2_ai_dropped"], first["d2_ai_spread"], first["l_one_owner"]) == (4.0, 6.0, 0.1)
@@ -223,15 +223,15 @@ def test_a_score_by_treatment_and_its_tombstone() -> None:
 def test_parts_of_a_change() -> None:
     part = ChangePart(score("day").key, "i", Part("dropped", "ai_owner", "Meta", -0.25))
     columns = part_columns(PAIR, [part], 9)
-    assert set(columns) == set(columns_in_migrations("asymmetry_changes_log"))
+    assert set(columns) == set(stored_columns_of("asymmetry_changes_log"))
     assert row(columns)["doublings"] == -0.25
 
 
 def test_the_catalogue() -> None:
     entries = list(CATALOGUE)
-    assert list(series_columns(entries, 9)) == columns_in_migrations("series_log")
+    assert list(series_columns(entries, 9)) == stored_columns_of("series_log")
     columns = series_entry_columns(entries, 9)
-    assert list(columns) == columns_in_migrations("series_entries_log")
+    assert list(columns) == stored_columns_of("series_entries_log")
     flower = [
         (counts, reason)
         for owner, counts, reason in zip(

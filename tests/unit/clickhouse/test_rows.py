@@ -22,8 +22,8 @@ from counterpoise.metrics.stored_integers import STORED_COLUMNS
 from counterpoise.pools.attribution import Attribution, Candidate
 
 
-def columns_in_migrations(table: str) -> list[str]:
-    text = "".join(path.read_text() for path in sorted((sql_root() / "migrations").glob("*.sql")))
+def stored_columns_of(table: str) -> list[str]:
+    text = (sql_root() / "tables" / f"{table}.sql").read_text()
     [body] = re.findall(rf"CREATE TABLE IF NOT EXISTS {table}\n\((.*?)\n\)\nENGINE", text, re.DOTALL)
     return re.findall(r"^    (\w+) ", body, re.MULTILINE)
 
@@ -49,7 +49,7 @@ BLOCK = BlockEvent(
 def test_blocks() -> None:
     bare = BLOCK.model_copy(update={"fees_sats": 7, "label": "AntPool", "payout_addresses": (), "synthetic": True})
     columns = block_columns([BLOCK, bare], ["canonical", "parked"], 9)
-    assert list(columns) == columns_in_migrations("blocks_log")
+    assert list(columns) == stored_columns_of("blocks_log")
     first, second = row(columns), row(columns, 1)
     assert bytes(first["hash"]).hex() == BLOCK.hash
     assert (first["time"], first["seen_at"]) == (1_690_168_629_000, 1_690_168_700_123)
@@ -82,7 +82,7 @@ def test_attributions() -> None:
         "someone",
     )
     columns = attribution_columns("r1", [BLOCK, BLOCK], [found, Attribution("unknown", 0, "none")], 9)
-    assert list(columns) == columns_in_migrations("attributions_log")
+    assert list(columns) == stored_columns_of("attributions_log")
     first, second = row(columns), row(columns, 1)
     assert (first["pool_code"], first["method"], first["matched"], first["matched_offset"]) == (3, 3, "bc1qa", -1)
     assert (first["candidates"], first["conflict"], first["template_builder"]) == (
@@ -108,7 +108,7 @@ def test_concentration_points_into_its_blocks() -> None:
         times=np.array([5, 6]),
         version=9,
     )
-    assert set(columns) == set(columns_in_migrations("concentration_log"))
+    assert set(columns) == set(stored_columns_of("concentration_log"))
     assert as_list(columns["height"]) == [800_000, 800_001, 800_000, 800_001]
     assert as_list(columns["time"]) == [5_000, 6_000, 5_000, 6_000]
     assert bytes(as_list(columns["tip_hash"])[3]) == b"b" * 32
@@ -116,7 +116,7 @@ def test_concentration_points_into_its_blocks() -> None:
 
 def test_a_tombstone_for_each_view_and_window() -> None:
     columns = tombstone_columns(attribution_id="r1", chain="bitcoin", heights=[7, 8], windows=[144, 1008], version=9)
-    assert set(columns) == set(columns_in_migrations("concentration_log"))
+    assert set(columns) == set(stored_columns_of("concentration_log"))
     keys = set(
         zip(as_list(columns["view"]), as_list(columns["window_blocks"]), as_list(columns["height"]), strict=True)
     )
@@ -140,7 +140,7 @@ def test_dead_letters_keep_their_bytes() -> None:
         seen_at_ms=3,
     )
     columns = dead_letter_columns([letter], 9)
-    assert list(columns) == columns_in_migrations("dead_letters_log")
+    assert list(columns) == stored_columns_of("dead_letters_log")
     assert (row(columns)["payload"], row(columns)["event_index"], row(columns)["replayed_at"]) == (
         b"\xff\xfe",
         -1,
@@ -162,7 +162,7 @@ def test_alert_events() -> None:
         summary="No block",
     )
     columns = alert_event_columns([step], 9)
-    assert set(columns) == set(columns_in_migrations("alert_events_log"))
+    assert set(columns) == set(stored_columns_of("alert_events_log"))
     found = row(columns)
     assert (found["event_time"], found["recorded_at"], found["height"], found["value"]) == (5_000, 6, None, None)
     assert (found["previous_state"], found["chain"], found["undoes"]) == ("", "", [0])

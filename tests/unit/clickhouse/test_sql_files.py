@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from counterpoise.clickhouse.generate import stale
 from counterpoise.clickhouse.migrations import read_migrations
 from counterpoise.clickhouse.named_queries import named_queries, named_query, parse_query
+from counterpoise.clickhouse.schema import Definition, ordered_views, read_tables, read_views
 from counterpoise.clickhouse.sql_files import split_statements, sql_files, sql_root
 from counterpoise.errors import ConfigError
 
@@ -20,7 +22,7 @@ def test_statements_are_cut_outside_quotes_and_comments() -> None:
 
 def test_migrations_are_numbered_without_gaps() -> None:
     found = read_migrations()
-    assert [migration.number for migration in found] == list(range(1, len(found) + 1))
+    assert [migration.number for migration in found] == list(range(11, 11 + len(found)))
     assert all(migration.statements for migration in found)
 
 
@@ -28,18 +30,47 @@ def test_every_statement_of_a_migration_may_run_twice() -> None:
     for migration in read_migrations():
         for statement in migration.statements:
             body = "\n".join(line for line in statement.splitlines() if not line.startswith("--"))
-            repeatable = ("CREATE TABLE IF NOT EXISTS ", "CREATE OR REPLACE VIEW ", "DROP TABLE IF EXISTS ")
+            repeatable = (
+                "CREATE TABLE IF NOT EXISTS ",
+                "CREATE OR REPLACE VIEW ",
+                "DROP TABLE IF EXISTS ",
+                "DROP VIEW IF EXISTS ",
+            )
             assert body.strip().startswith(repeatable), (migration.title, body[:60])
 
 
 @pytest.mark.parametrize(
-    ("names", "message"), [(["1_a.sql"], "named NNNN"), (["0001_a.sql", "0003_b.sql"], "without gap")]
+    ("names", "message"), [(["1_a.sql"], "named NNNN"), (["0011_a.sql", "0013_b.sql"], "without gap")]
 )
 def test_misnamed_migrations_are_refused(tmp_path: Path, names: list[str], message: str) -> None:
     for name in names:
         (tmp_path / name).write_text("SELECT 1")
     with pytest.raises(ConfigError, match=message):
         read_migrations([tmp_path / name for name in names])
+
+
+def test_a_file_of_a_table_or_view_holds_one_statement_of_its_name(tmp_path: Path) -> None:
+    for text in ("CREATE TABLE IF NOT EXISTS other\n(\n)", "CREATE TABLE IF NOT EXISTS t\n(\n);\nSELECT 1", "SELECT 1"):
+        (tmp_path / "t.sql").write_text(text)
+        with pytest.raises(ConfigError, match="a file holds one statement, the one that creates t"):
+            read_tables([tmp_path / "t.sql"])
+
+
+def test_views_come_after_those_that_they_read_from_and_change_with_them() -> None:
+    order = [view.name for view in read_views()]
+    assert order.index("blocks_canonical_log") < order.index("blocks") < order.index("share_history")
+    texts = {"a": "SELECT 1", "b": "SELECT * FROM a", "c": "SELECT * FROM (SELECT 1) JOIN b"}
+    before, after = (
+        {view.name: view.sha256 for view in ordered_views([Definition(*item) for item in (texts | change).items()])}
+        for change in ({}, {"b": "SELECT 2 FROM a"})
+    )
+    assert before["a"] == after["a"] and before["b"] != after["b"] and before["c"] != after["c"]
+    with pytest.raises(ConfigError, match="views read each other in a circle: a → c → b → a"):
+        ordered_views([Definition(*item) for item in (texts | {"a": "SELECT * FROM c"}).items()])
+
+
+def test_generated_files_are_what_the_specs_say() -> None:
+    assert stale() == []
 
 
 def test_every_named_query_parses_and_says_how_to_call_it() -> None:

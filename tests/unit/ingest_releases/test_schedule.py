@@ -70,7 +70,7 @@ class Bench:
             self.folder / "sources",
             clock=self.clock,
             status=self.status,
-            on_misfit=lambda item, origin: self.rejected.append((item.reason, origin)),
+            on_rejected=lambda item, origin: self.rejected.append((item.reason, origin)),
         )
         return self.schedule
 

@@ -92,7 +92,7 @@ def test_the_version_is_of_the_content_that_decides() -> None:
         (
             "code: 2",
             "code: 1",
-            "r.yaml: pool 'one': code: 1 also belongs to pool 'two-pool', expected a number of its own; remove it from one of them",
+            "r.yaml: pool 'one': code: 1 also belongs to pool 'two-pool', expected a unique number; remove it from one of them",
         ),
         ("code: 2", "code: 0", "r.yaml: pool 'two-pool': code: 0, expected a whole number from 1 to 60000"),
         ("code: 2", "code: true", "r.yaml: pool 'two-pool': code: True, expected a whole number from 1 to 60000"),
@@ -104,7 +104,7 @@ def test_the_version_is_of_the_content_that_decides() -> None:
         (
             "slug: two-pool",
             "slug: one",
-            "r.yaml: pool 'one': slug: 'one' also belongs to pool 'one', expected a slug of its own; remove it from one of them",
+            "r.yaml: pool 'one': slug: 'one' also belongs to pool 'one', expected a unique slug; remove it from one of them",
         ),
         (
             "zwei",

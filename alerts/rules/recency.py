@@ -1,4 +1,4 @@
-"""Whether a release is news: a rule that meets an old one for the first time (a first start, a backfill) tells nothing. Pure."""
+"""Whether a release is news: a rule that meets an old one for the first time (a first start, a backfill) is silent. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROUNDING = 1e-9
 """Shares are floating point: a change of exactly the line must count."""
 
 
-def is_news(facts: TimerFacts, series: str, published_at: int) -> bool:
+def is_recent(facts: TimerFacts, series: str, published_at: int) -> bool:
     """Published within two cadences of its series and its usual lag."""
     fresh = next((one for one in facts.market.freshness if one.series == series), None)
     if fresh is None:

@@ -1,0 +1,37 @@
+-- ORDER BY: as dispersion_log.
+CREATE TABLE IF NOT EXISTS placement_log
+(
+    series LowCardinality(String) COMMENT 'Series',
+    list_id LowCardinality(String) COMMENT 'Include-list of the catalogue',
+    catalogue_id LowCardinality(String) COMMENT 'Entry of the catalogue that the row rests on',
+    release_id String COMMENT 'Release',
+    layer LowCardinality(String) COMMENT 'What the values are a layer of: ownership, serving, developer_pull, device_capacity, market_size or miner_pivot',
+    unit LowCardinality(String) COMMENT 'Unit of the values',
+    period_start Date32 COMMENT 'First day that the values speak of',
+    period_end Date32 COMMENT 'Last day that the values speak of; a stock is that of this day',
+    published_at DateTime64(3, 'UTC') COMMENT 'When the source published the release; not when it was fetched',
+    device Float64 COMMENT 'Total on devices',
+    edge Float64 COMMENT 'Total at the edge',
+    on_premises Float64 COMMENT 'Total on premises',
+    regional_cloud Float64 COMMENT 'Total at regional and specialised clouds',
+    hyperscale Float64 COMMENT 'Total at hyperscale clouds',
+    unknown Float64 COMMENT 'Total without a known venue',
+    missing Array(String) COMMENT 'Owners of the list that the release lacks: not known, never zero',
+    outside Array(String) COMMENT 'Owners of the release that the list does not know',
+    cutoff Nullable(Float64) COMMENT 'A missing owner has less than this; NULL where the source has no cutoff',
+    edge_share Nullable(Float64) COMMENT 'Device and edge, of what has a known venue; NULL where nothing has',
+    edge_share_lower Nullable(Float64) COMMENT 'The same with every unknown venue, and every missing owner at the cutoff, against the edge',
+    edge_share_upper Nullable(Float64) COMMENT 'The same with them for the edge',
+    edge_share_low_independent Nullable(Float64) COMMENT '2.5 % quantile of edge_share, errors of the source independent; NULL where the series states no uncertainty',
+    edge_share_high_independent Nullable(Float64) COMMENT '97.5 % quantile of edge_share, errors of the source independent',
+    edge_share_low_correlated Nullable(Float64) COMMENT '2.5 % quantile of edge_share, errors of the source correlated',
+    edge_share_high_correlated Nullable(Float64) COMMENT '97.5 % quantile of edge_share, errors of the source correlated',
+    items UInt32 COMMENT 'Different things offered; 0 for layers other than serving',
+    providers_mean Nullable(Float64) COMMENT 'Providers of an item, mean over the items',
+    providers_median Nullable(Float64) COMMENT 'Providers of an item, median over the items',
+    single_provider_share Nullable(Float64) COMMENT 'Share of the items with one provider only',
+    version UInt64 COMMENT 'Epoch of the writer (high 24 bits) and its sequence (low 40 bits); the highest wins'
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (series, list_id, catalogue_id, period_end, release_id)
+COMMENT 'Where the values of every release run, and how replaceable providers are. Read the views placement and edge_share';

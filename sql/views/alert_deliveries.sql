@@ -1,0 +1,15 @@
+CREATE OR REPLACE VIEW alert_deliveries
+(
+    alert_id String COMMENT 'Alert',
+    sequence UInt32 COMMENT 'Step of the alert',
+    notifier LowCardinality(String) COMMENT 'slack or console',
+    action LowCardinality(String) COMMENT 'post, thread, update, start or reminder-N',
+    status Enum8('pending' = 0, 'sent' = 1, 'skipped' = 2) COMMENT 'pending: to be sent; sent: the other side accepted it; skipped: history, muted or not meant to be sent',
+    channel String COMMENT 'Channel of the message',
+    message_ts String COMMENT 'Slack time stamp, which identifies the message in its channel',
+    attempts UInt32 COMMENT 'Tries so far',
+    detail String COMMENT 'Why it was skipped; empty where it was not',
+    updated_at DateTime64(3, 'UTC') COMMENT 'When the standing last changed'
+)
+AS SELECT alert_id, sequence, notifier, action, status, channel, message_ts, attempts, detail, updated_at FROM alert_deliveries_log FINAL
+COMMENT 'What was said where about each transition';

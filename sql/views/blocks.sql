@@ -1,0 +1,61 @@
+CREATE OR REPLACE VIEW blocks
+(
+    chain LowCardinality(String) COMMENT 'Chain',
+    height UInt32 COMMENT 'Blocks between this one and the genesis block',
+    hash String COMMENT 'Block hash, hexadecimal',
+    prev_hash String COMMENT 'Hash of the block before, hexadecimal',
+    time DateTime64(3, 'UTC') COMMENT 'Header time; it may lie before the time of the block before: order by height',
+    status Enum8('parked' = 0, 'stale' = 1, 'canonical' = 2) COMMENT 'canonical: on the best chain; stale: on a branch that lost; parked: its parent is not known yet',
+    confirmations UInt32 COMMENT 'Blocks from this height up to the tip, both included; 1 at the tip, 0 for a block that is not canonical',
+    provisional Bool COMMENT 'True below 6 confirmations: a reorganisation may still undo it',
+    pool String COMMENT 'Pool that produced it, by its slug, under the current attribution set; unknown where nobody is known to have; empty where it is not attributed',
+    pool_name String COMMENT 'Name of the pool for people',
+    method Enum8('none' = 0, 'label' = 1, 'tag' = 2, 'address' = 3) COMMENT 'Evidence that decided',
+    conflict Bool COMMENT 'True where address and tag point to different pools',
+    template_builder LowCardinality(String) COMMENT 'Who built the block template, where that is known and is not the pool',
+    attribution_id LowCardinality(String) COMMENT 'Attribution set that named the pool',
+    bits UInt32 COMMENT 'Compact target of the header',
+    coinbase_script String COMMENT 'Input script of the coinbase, raw bytes',
+    payout_addresses Array(String) COMMENT 'Addresses of the outputs of the coinbase, in their order',
+    label String COMMENT 'What a replayed file says about the producer',
+    fees_sats Nullable(UInt64) COMMENT 'Fees of the block in satoshis; NULL where the source does not say',
+    source LowCardinality(String) COMMENT 'Source that saw the block first',
+    synthetic Bool COMMENT 'True where the hash was made up because the source had none',
+    seen_at DateTime64(3, 'UTC') COMMENT 'When the source saw the block'
+)
+AS WITH
+    (SELECT (groupArray(toString(chain)), groupArray(height)) FROM chain_tips_log) AS tips,
+    (SELECT (keys, slugs, names) FROM pool_keys_log) AS names,
+    cityHash64(toString(a.attribution_id), toUInt8(0), a.pool_code) AS name_key
+SELECT
+    b.chain AS chain,
+    b.height AS height,
+    lower(hex(b.hash)) AS hash,
+    lower(hex(b.prev_hash)) AS prev_hash,
+    b.time AS time,
+    b.status AS status,
+    toUInt32(greatest(toInt64(transform(toString(b.chain), tips.1, tips.2, toUInt32(0))) - b.height + 1, 1)) AS confirmations,
+    toBool(confirmations < 6) AS provisional,
+    transform(name_key, names.1, names.2, '') AS pool,
+    transform(name_key, names.1, names.3, '') AS pool_name,
+    a.method AS method,
+    a.conflict AS conflict,
+    a.template_builder AS template_builder,
+    a.attribution_id AS attribution_id,
+    b.bits AS bits,
+    b.coinbase_script AS coinbase_script,
+    b.payout_addresses AS payout_addresses,
+    b.label AS label,
+    b.fees_sats AS fees_sats,
+    b.source AS source,
+    b.synthetic AS synthetic,
+    b.seen_at AS seen_at
+FROM blocks_canonical_log AS b
+LEFT JOIN
+(
+    SELECT * FROM attributions_log FINAL
+    WHERE (attribution_id, chain) IN (
+        SELECT attribution_id, chain FROM attribution_pointer_log FINAL
+    )
+) AS a ON b.chain = a.chain AND b.height = a.height AND b.hash = a.hash
+COMMENT 'The best chain: one block a height, with the pool that produced it under the current attribution set';
