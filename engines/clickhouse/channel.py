@@ -6,28 +6,16 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from engines.clickhouse import blocks, compression, packets
 from engines.clickhouse.blocks import Block
 from engines.clickhouse.exceptions import ProtocolError, ServerError
+from engines.clickhouse.limits import Limits
 from engines.clickhouse.watcher import Watch, Watcher
 from engines.clickhouse.wire import ByteReader
 
 _JOIN_BYTES = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one client, and all of them together, may take."""
-
-    connections: int = 256
-    handshake_seconds: float = 10.0
-    idle_seconds: float = 3600.0
-    packet_seconds: float = 300.0
-    sql_bytes: int = 64 << 20
-    block_bytes: int = 1 << 30
 
 
 class ReceivedBlock(NamedTuple):

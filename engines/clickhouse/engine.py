@@ -21,6 +21,7 @@ from urllib.parse import unquote
 from counterpoise.errors import EngineError
 from engines.clickhouse import reader_rules
 from engines.clickhouse.exceptions import from_engine
+from engines.clickhouse.limits import Limits, Turns
 from engines.clickhouse.reader_rules import Catalogue
 from engines.clickhouse.statements import escape_parameter, quote_string
 
@@ -38,6 +39,7 @@ _OVERLAY: Final = "counterpoise_overlay"
 _CONFIG: Final = """<clickhouse>
  <users_config>{folder}/users.xml</users_config>
  <default_database>{overlay}</default_database>
+ <max_server_memory_usage>{memory}</max_server_memory_usage>
 </clickhouse>
 """
 _USERS: Final = f"""<clickhouse>
@@ -82,6 +84,14 @@ class Connection(Protocol):
     def set_progress_callback(self, callback: Callable[[dict[str, int]], object] | None) -> None: ...
     def classify_query(self, sql: str) -> dict[str, Any]: ...
     def close(self) -> None: ...
+
+
+def _within(value: str | None, limit: int) -> bool:
+    """Whether a setting asks for no more than the limit; 0 is "without limit"."""
+    try:
+        return value is not None and 0 < float(value) <= limit
+    except ValueError:
+        return False  # the engine refused it already, or will
 
 
 _INNER: Final = "'system', 'information_schema', 'INFORMATION_SCHEMA'"
@@ -133,8 +143,10 @@ class Engine:
     Raises EngineError on a foreign platform, without chdb-core, and when the path is locked or cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits | None = None) -> None:
         self.path = path
+        self.limits = limits or Limits()
+        self.turns = Turns(self.limits.reader_statements)
         # A server zone other than the clients' makes every DateTime column slow to read.
         os.environ["TZ"] = "UTC"
         chdb = _chdb()
@@ -163,7 +175,7 @@ class Engine:
         with tempfile.TemporaryDirectory(prefix="clickhouse-config-") as folder:
             self._lay_out_default()
             config = Path(folder) / "config.xml"
-            config.write_text(_CONFIG.format(folder=folder, overlay=_OVERLAY))
+            config.write_text(_CONFIG.format(folder=folder, overlay=_OVERLAY, memory=self.limits.server_memory_bytes))
             (Path(folder) / "users.xml").write_text(_USERS)
             return self._connect(f"{self.path}?config-file={config}")
 
@@ -191,6 +203,16 @@ class Engine:
 
     def _names(self, sql: str) -> frozenset[str]:
         return frozenset(row[0] for row in self._rows(sql))
+
+    def reader_limits(self, own: Mapping[str, str]) -> dict[str, str]:
+        """The settings of a reader's statement: its own, within what a reader may take."""
+        most = {
+            "max_memory_usage": self.limits.reader_memory_bytes,
+            "max_execution_time": self.limits.reader_seconds,
+            "max_result_bytes": self.limits.reader_result_bytes,
+        }
+        within = {name: str(limit) for name, limit in most.items() if not _within(own.get(name), limit)}
+        return {"timeout_overflow_mode": "throw", **own, **within}
 
     @contextmanager
     def changing_names(self) -> Iterator[None]:

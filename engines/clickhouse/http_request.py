@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from email.message import Message
-from io import BufferedIOBase
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -41,6 +39,36 @@ _INTERFACE: Final = frozenset(
 )
 
 
+class Headers:
+    """Headers by name, in any case; of several of one name, the first."""
+
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        self._values: dict[str, str] = {}
+        for name, value in pairs:
+            self._values.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+
+    def get(self, name: str) -> str | None:
+        return self._values.get(name.lower())
+
+
+def refuse_ambiguous(head: bytes) -> None:
+    """Raise 400 for a head whose body two readers could end in different places.
+
+    The parser passes over a second Content-Length of the same value, and over one beside Transfer-Encoding.
+    """
+    pairs = [line.partition(b":")[::2] for line in head.split(b"\n")[1:]]
+    names = [name.strip().lower() for name, _ in pairs]
+    lengths, codings = names.count(b"content-length"), names.count(b"transfer-encoding")
+    if lengths + codings > 1:
+        raise HttpError(400, "More than one of Content-Length and Transfer-Encoding.")
+    if any(
+        name == b"content-length" and not value.strip().isdigit() for name, (_, value) in zip(names, pairs, strict=True)
+    ):
+        raise HttpError(400, "Content-Length is not a number.")
+    if any(line[:1] in (b" ", b"\t") for line in head.split(b"\n")[1:]):
+        raise HttpError(400, "A header that goes on in another line.")
+
+
 class HttpError(Exception):
     """A request that is answered with a status and one line, and not read any further."""
 
@@ -49,7 +77,7 @@ class HttpError(Exception):
         self.status = status
 
 
-def refuse_foreign(headers: Message, host: str, port: int) -> None:
+def refuse_foreign(headers: Headers, host: str, port: int) -> None:
     """Raise 403 for a Host that is not ours (DNS rebinding) and for an Origin that is another site's (403)."""
     names = _LOOPBACK | {host}
     if not _is_ours("//" + (headers.get("Host") or ""), names, port):
@@ -67,7 +95,7 @@ def _is_ours(url: str, names: frozenset[str], port: int) -> bool:
         return False
 
 
-def credentials(headers: Message, parameters: Mapping[str, str]) -> tuple[str, bytes]:
+def credentials(headers: Headers, parameters: Mapping[str, str]) -> tuple[str, bytes]:
     """User and password from the X-ClickHouse headers, Basic, or the URL, whichever is there first."""
     user, key = headers.get("X-ClickHouse-User"), headers.get("X-ClickHouse-Key")
     if user is not None or key is not None:
@@ -85,7 +113,7 @@ def credentials(headers: Message, parameters: Mapping[str, str]) -> tuple[str, b
 class Request:
     """The parameters of a request. `query_parameters` fill `{name:Type}`; `settings` are every one that is left over."""
 
-    def __init__(self, target: str, headers: Message) -> None:
+    def __init__(self, target: str, headers: Headers) -> None:
         parts = urlsplit(target)
         self.path = parts.path
         self.given = dict(parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape"))
@@ -109,67 +137,28 @@ class Request:
 
 
 class Body:
-    """A request's body, plain or chunked, unpacked as it is read; more than `limit_bytes` unpacked raises 413."""
+    """A request's body, unpacked as it is read; more than `limit_bytes` unpacked raises 413.
 
-    def __init__(self, stream: BufferedIOBase, headers: Message, limit_bytes: int) -> None:
-        self._stream = stream
+    `received` gives it as it comes, without the transfer's own coding. Nothing is read before `pieces` is.
+    """
+
+    def __init__(self, received: Iterator[bytes], headers: Headers, limit_bytes: int) -> None:
+        self._received = received
         self._limit = limit_bytes
-        length, coding = headers.get("Content-Length"), headers.get("Transfer-Encoding")
-        if length is not None and coding is not None:
-            raise HttpError(400, "Content-Length and Transfer-Encoding exclude each other.")
-        if coding is not None and coding.strip().lower() != "chunked":
-            raise HttpError(501, f"Transfer-Encoding {coding} is not supported.")
-        if length is not None and not (length.isascii() and length.isdecimal()):
-            raise HttpError(400, "Content-Length is not a number.")
-        if (headers.get_content_type() if headers.get("Content-Type") else "") == "multipart/form-data":
+        kind = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        if kind == "multipart/form-data":
             raise HttpError(501, "Multipart bodies are not supported: send external data over the native protocol.")
-        self._chunked = coding is not None
-        self._length = int(length or 0)
         self._unpack = _unpacker((headers.get("Content-Encoding") or "identity").strip().lower())
-        self.finished = not self._chunked and not self._length
 
     def pieces(self) -> Iterator[bytes]:
         """The unpacked body, piece by piece; once."""
         total = 0
-        for packed in self._chunks() if self._chunked else self._plain():
+        for packed in self._received:
             for piece in self._unpack(packed):
                 total += len(piece)
                 if total > self._limit:
                     raise HttpError(413, f"A body of more than {self._limit} bytes is refused.")
                 yield piece
-        self.finished = True
-
-    def _plain(self) -> Iterator[bytes]:
-        left = self._length
-        while left:
-            piece = self._stream.read(min(left, _CHUNK_BYTES))
-            if not piece:
-                raise HttpError(400, "The body ended before its Content-Length.")
-            left -= len(piece)
-            yield piece
-
-    def _chunks(self) -> Iterator[bytes]:
-        while size := self._chunk_size():
-            while size:
-                piece = self._stream.read(min(size, _CHUNK_BYTES))
-                if not piece:
-                    raise HttpError(400, "The body ended inside a chunk.")
-                size -= len(piece)
-                yield piece
-            self._stream.readline(3)
-        while self._stream.readline(1 << 16).strip():  # trailers
-            pass
-
-    def _chunk_size(self) -> int:
-        line = self._stream.readline(1 << 10)
-        digits = line.partition(b";")[0].strip()
-        try:
-            size = int(digits, 16) if digits.isalnum() else -1
-        except ValueError:
-            size = -1
-        if size < 0:
-            raise HttpError(400, "A chunk's size is not a number.")
-        return size
 
 
 def _unpacker(coding: str) -> Callable[[bytes], Iterator[bytes]]:

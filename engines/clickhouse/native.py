@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 
 from engines.clickhouse import packets
 from engines.clickhouse.auth import Users
-from engines.clickhouse.channel import Channel, Limits, ReceivedBlock
+from engines.clickhouse.channel import Channel, ReceivedBlock
 from engines.clickhouse.engine import Engine
 from engines.clickhouse.exceptions import ProtocolError, ServerError
 from engines.clickhouse.execute import Statement
+from engines.clickhouse.limits import Limits
 from engines.clickhouse.session import Session
 from engines.clickhouse.statements import quote_identifier, unquote_parameter
 from engines.clickhouse.watcher import Watcher
@@ -27,15 +29,19 @@ def serve(
     limits: Limits,
     *,
     refusal: ServerError | None = None,
+    welcome: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve one socket until its client leaves or breaks the protocol; never raises for a client's fault.
 
-    With a `refusal` the client receives it and gets no session. The caller closes the socket.
+    `welcome` is called once the client is known. With a `refusal` the client is told that instead of being let in;
+    the caller closes the socket.
     """
     channel = Channel(sock, watcher, limits)
     session: Session | None = None
     try:
         session = _shake_hands(channel, engine, users, refusal)
+        if session:
+            welcome()
         while session and _serve_packet(channel, session):
             pass
     except ProtocolError as error:

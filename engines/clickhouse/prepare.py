@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final, NamedTuple
 
 from engines.clickhouse import reader_rules, statements
@@ -53,11 +53,12 @@ def prepared(session: Session, sql: str, *, read_only: bool = False) -> Iterator
     A reader gets a fresh engine session for it, which may only read. Of `default`, a statement that may only read (a GET
     request: `read_only`, or the setting readonly) is judged like a reader's and runs with the reader's rights.
     """
+    statements.refuse_unreadable(sql)
     with session.statement():
         if session.user.readonly or session.reads_only or read_only:
             ready = _for_reader(session, sql)
             if not ready.nothing:
-                with session.sealed():
+                with session.engine.turns.one() if session.user.readonly else nullcontext(), session.sealed():
                     yield ready
                 return
         else:

@@ -42,13 +42,24 @@ class Described(NamedTuple):
     default: str = ""
 
 
-class Stream:
-    """The blocks of a running SELECT, each in FORMAT Native. Always closed, even after an error."""
+def _refuse_bytes(sql: str, parameters: Mapping[str, str]) -> None:
+    """Raise 117 for text that stands for bytes which are not UTF-8."""
+    try:
+        for text in (sql, *parameters, *parameters.values()):
+            text.encode()
+    except UnicodeEncodeError:
+        raise ServerError(117, "The statement, a setting or a parameter is not UTF-8.") from None
 
-    def __init__(self, connection: Connection, sql: str, parameters: Mapping[str, str]) -> None:
+
+class Stream:
+    """The blocks of a running SELECT, each written alone in the format. Always closed, even after an error."""
+
+    def __init__(self, connection: Connection, sql: str, parameters: Mapping[str, str], output_format: str) -> None:
+        _refuse_bytes(sql, parameters)
         self._connection = connection
+        self.rows = 0
         try:
-            self._stream = connection.send_query(sql, "Native", params=parameters)
+            self._stream = connection.send_query(sql, output_format, params=parameters)
         except RuntimeError as error:
             raise from_engine(error) from None
         self._open = True
@@ -63,6 +74,7 @@ class Stream:
         if chunk is None or not chunk.rows_read():
             self._open = False
             return None
+        self.rows += chunk.rows_read()
         return chunk.bytes()
 
     def close(self) -> None:
@@ -75,6 +87,7 @@ class Inserter:
     """A running INSERT: `append` data in its format, then `finish`. Without `finish`, `close` aborts it."""
 
     def __init__(self, connection: Connection, sql: str, data_format: str) -> None:
+        _refuse_bytes(sql, {})
         self._connection = connection
         try:
             self._insert = connection.send_insert(sql, data_format)
@@ -192,8 +205,8 @@ class Session:
         A reader's settings come just before: what judges a statement runs without them.
         """
         if self.user.readonly:
-            if settings := {**self._kept, **self._query_settings, **self._statement_settings}:
-                self._set(settings)
+            own = {**self._kept, **self._query_settings, **self._statement_settings}
+            self._set(self.engine.reader_limits(own))
             self.query(f"SET ROLE {READER_ROLE}")
             self._set({"readonly": "1"})
             self.progress.clear()
@@ -231,6 +244,9 @@ class Session:
     # ---- settings
 
     def use(self, database: str) -> None:
+        if self._open is None:
+            with self.statement():
+                return self.use(database)
         self.query(f"USE {quote_identifier(database)}")
         self.database = database
 
@@ -373,6 +389,7 @@ class Session:
 
     def query(self, sql: str, output_format: str = "Native", parameters: Mapping[str, str] | None = None) -> Result:
         """Run any statement to its end; the whole answer stays in memory."""
+        _refuse_bytes(sql, parameters or {})
         try:
             return self._connection.query(sql, output_format, params=parameters or {})
         except RuntimeError as error:
@@ -387,8 +404,8 @@ class Session:
         elif word == "USE":
             self.database = self.query("SELECT currentDatabase()", "TSVRaw").bytes().decode().rstrip("\n")
 
-    def stream(self, sql: str, parameters: Mapping[str, str]) -> Stream:
-        return Stream(self._connection, sql, parameters)
+    def stream(self, sql: str, parameters: Mapping[str, str], output_format: str = "Native") -> Stream:
+        return Stream(self._connection, sql, parameters, output_format)
 
     def insert(self, sql: str, data_format: str) -> Inserter:
         return Inserter(self._connection, sql, data_format)

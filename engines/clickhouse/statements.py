@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from engines.clickhouse.exceptions import ServerError
+
 _TOKEN = re.compile(
     r"""(?P<space>\s+|--[^\n]*|\#[!\ ][^\n]*)
       | (?P<comment>/\*)
@@ -54,6 +56,43 @@ def _comment_end(sql: str, start: int) -> int:
         if not depth:
             return found.end()
     return len(sql)
+
+
+MAX_NESTING: Final = 300
+"""Brackets within brackets; of some kinds, the engine's parser takes minutes for a few thousand."""
+
+_NESTING = re.compile(
+    r"""(?P<quoted>'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|"(?:[^"\\]|\\.)*")
+      | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | --[^\n]* | \#[!\ ][^\n]*
+      | (?P<comment>/\*) | (?P<open>[(\[{]) | (?P<close>[)\]}])""",
+    re.DOTALL | re.VERBOSE,
+)
+
+
+def refuse_unreadable(sql: str) -> None:
+    """Raise for bytes that are not UTF-8 (117) and for brackets nested deeper than MAX_NESTING (167)."""
+    try:
+        sql.encode()
+    except UnicodeEncodeError:
+        raise ServerError(117, "The statement is not UTF-8.") from None
+    if sum(map(sql.count, "([{")) > MAX_NESTING and _nesting(sql) > MAX_NESTING:
+        raise ServerError(167, f"Brackets are nested more than {MAX_NESTING} deep.")
+
+
+def _nesting(sql: str) -> int:
+    deepest = depth = start = 0
+    while found := _NESTING.search(sql, start):
+        start = found.end()
+        if found["comment"]:
+            start = _comment_end(sql, start)
+        elif found["open"]:
+            depth += 1
+            if depth > MAX_NESTING:
+                return depth
+            deepest = max(deepest, depth)
+        elif found["close"]:
+            depth -= 1
+    return deepest
 
 
 def first_word(sql: str) -> str:

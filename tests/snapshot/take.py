@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.snapshot.channel import CHANNEL, TOKEN, SlackServer, shown_by
 from tests.snapshot.console import PROGRESS, Console
 from tests.snapshot.tables import WHEN_OR_BY_WHOM, Dataset
+from tests.waiting import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = ROOT.parent / "shared" / "data" / "blocks" / "mainnet_664063_946236.parquet"
@@ -116,7 +117,7 @@ def _replay(console: Console, directory: Path) -> None:
                 _until_all_is_said(console, chosen)
             finally:
                 alerter.terminate()
-                printed, _ = alerter.communicate(timeout=60)
+                printed, _ = alerter.communicate(timeout=PATIENCE_SECONDS)
         if alerter.returncode:
             raise SystemExit(f"the alerter ended with {alerter.returncode}:\n{printed}")
         _write(directory / "slack.json", json.dumps(shown_by(slack), indent=1, ensure_ascii=False) + "\n")

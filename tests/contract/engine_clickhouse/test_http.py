@@ -57,6 +57,14 @@ class Http:
         connection.close()
         return read
 
+    def bytes(self, sql: str) -> bytes:
+        """The answer to a statement of `default` as it came."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("POST", "/", sql.encode(), BASIC)
+        answer = connection.getresponse().read()
+        connection.close()
+        return answer
+
 
 @pytest.fixture
 def ask(server: Server) -> Http:

@@ -72,7 +72,7 @@ def test_an_empty_topic_that_the_embedded_broker_made_is_made_anew_and_a_filled_
         assert set(topics) <= set(made)
         delete_topics(kafka.bootstrap, dataset)
     producer = make_producer(kafka.bootstrap, "test")
-    producer.send(topics[0], b"x", key=b"bitcoin").get(10)
+    producer.send(topics[0], b"x", key=b"bitcoin").get(PATIENCE_SECONDS)
     producer.close()
     with pytest.raises(ConfigError, match=f"topic {topics[0]} has 4 partitions and should have 6"):
         ensure_topics(kafka.bootstrap, dataset, partitions=6)

@@ -20,6 +20,7 @@ from tests.engines import ClickHouseServer, RunningKafka, as_environment, settin
 from tests.integration.alerts.running import alerter, rows_of, states_of
 from tests.integration.alerts.test_line import FIRED, H, heads
 from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
+from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 STORY = FIRED + [OVER] * 5 + [CLEAR] * 3 + [OVER] * 40
@@ -147,10 +148,8 @@ def test_slack_away_for_long_loses_nothing_and_shows_in_the_status(replayed: Set
 def test_clickhouse_killed_under_us_is_waited_for(
     kafka: RunningKafka, own_clickhouse: ClickHouseServer, state_dir: Path
 ) -> None:
-    from counterpoise.clickhouse.migrations import migrate
-
     plain = settings_for(kafka, own_clickhouse, state_dir, dataset_kind="historical")
-    migrate(own_clickhouse.target, plain.dataset_of)
+    make_database(own_clickhouse.target, plain.dataset_of)
     with SlackServer() as slack, a_world(plain) as world:
         settings = with_slack(plain, slack, state_dir)
         world.mine(FIRED[:-1])
@@ -169,10 +168,8 @@ def test_clickhouse_killed_under_us_is_waited_for(
 def test_a_broker_that_is_away_costs_delay_and_no_more(
     own_kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path
 ) -> None:
-    from counterpoise.clickhouse.migrations import migrate
-
     plain = settings_for(own_kafka, clickhouse, state_dir, dataset_kind="historical")
-    migrate(clickhouse.target, plain.dataset_of)
+    make_database(clickhouse.target, plain.dataset_of)
     with SlackServer() as slack, a_world(plain) as world:
         settings = with_slack(plain, slack, state_dir)
         world.mine(FIRED[:-1])

@@ -12,7 +12,6 @@ from alerts import service, session
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.epochs import claim_epoch
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.kafka.lag import read_lag
 from counterpoise.kafka.topics import ensure_topics
@@ -23,6 +22,7 @@ from tests.engines import ClickHouseServer, RunningKafka, settings_for
 from tests.integration.alerts.running import alerter
 from tests.integration.alerts.test_line import FIRED, H, heads
 from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
+from tests.template import make_database
 
 
 @pytest.fixture(autouse=True)
@@ -128,7 +128,7 @@ def test_a_broker_that_lost_its_memory_and_was_not_missed_is_heard_again(
     if os.environ.get("COUNTERPOISE_TEST_KAFKA") == "apache":
         pytest.skip("Apache Kafka keeps its topics")
     plain = settings_for(own_kafka, clickhouse, state_dir, dataset_kind="historical")
-    migrate(clickhouse.target, plain.dataset_of)
+    make_database(clickhouse.target, plain.dataset_of)
     with SlackServer() as slack, a_world(plain) as world:
         settings = with_slack(plain, slack, state_dir)
         world.mine(FIRED[:5])

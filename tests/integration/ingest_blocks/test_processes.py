@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.bitcoind_server import BitcoindServer
 from testkit.fake_chain import FakeChain
 from tests.engines import ClickHouseServer, as_environment
 from tests.integration.ingest_blocks.storing import Storing
+from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ROWS = 5_000
@@ -32,7 +32,7 @@ def historical(settings: Settings, clickhouse: ClickHouseServer, tmp_path: Path)
     path.write_text("height,time,pool\n" + rows)
     fields = {"dataset_kind": "historical", "ingest": {"source": "replay", "replay": {"path": path}}}
     made = Settings.load(**(settings.model_dump() | fields))
-    migrate(clickhouse.target, made.dataset_of)
+    make_database(clickhouse.target, made.dataset_of)
     return made
 
 

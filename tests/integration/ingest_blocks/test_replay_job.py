@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.status import ServiceStatus
@@ -23,6 +22,7 @@ from ingest.blocks.replay_job import run_replay
 from ingest.blocks.stored_blocks import StoredBlocks
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine, settings_for
 from tests.integration.ingest_blocks.storing import Storing
+from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ROWS = 6_000
@@ -102,7 +102,7 @@ def expected() -> list[tuple[int, str]]:
 @pytest.fixture
 def historical(settings: Settings, clickhouse: ClickHouseServer) -> Settings:
     made = settings.model_copy(update={"dataset_kind": "historical"})
-    migrate(clickhouse.target, made.dataset_of)
+    make_database(clickhouse.target, made.dataset_of)
     return made
 
 
@@ -180,7 +180,7 @@ def test_a_broker_that_dies_with_unstored_blocks_gets_them_again(
     if kafka_engine() != "embedded":
         pytest.skip("only the embedded broker forgets")
     settings = settings_for(own_kafka, clickhouse, state_dir, dataset_kind="historical")
-    migrate(clickhouse.target, settings.dataset_of)
+    make_database(clickhouse.target, settings.dataset_of)
     with replaying(settings, blocks_file) as run:
         assert run.published.wait(PATIENCE_SECONDS)
         own_kafka.kill()
@@ -198,7 +198,7 @@ def test_a_broker_that_is_away_is_waited_for(
     own_kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path, blocks_file: Path
 ) -> None:
     settings = settings_for(own_kafka, clickhouse, state_dir, dataset_kind="historical")
-    migrate(clickhouse.target, settings.dataset_of)
+    make_database(clickhouse.target, settings.dataset_of)
     own_kafka.kill()
     with replaying(settings, blocks_file) as run:
         wait_for(lambda: run.status.snapshot()["waiting_on"] == "kafka", "the wait for Kafka")
@@ -214,7 +214,7 @@ def test_clickhouse_dying_while_its_holding_is_awaited(
     kafka: RunningKafka, own_clickhouse: ClickHouseServer, state_dir: Path, blocks_file: Path
 ) -> None:
     settings = settings_for(kafka, own_clickhouse, state_dir, dataset_kind="historical")
-    migrate(own_clickhouse.target, settings.dataset_of)
+    make_database(own_clickhouse.target, settings.dataset_of)
     with replaying(settings, blocks_file) as run:
         assert run.published.wait(PATIENCE_SECONDS)
         own_clickhouse.kill()

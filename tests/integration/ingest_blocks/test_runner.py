@@ -15,7 +15,6 @@ import pytest
 from kafka import TopicPartition
 
 from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.dead_letters import DeadLetter
 from counterpoise.contracts.topics import BLOCK_REQUESTS, DEAD_LETTERS
 from counterpoise.errors import ConfigError
@@ -32,6 +31,7 @@ from testkit.fake_chain import FakeChain
 from testkit.mempool_server import MempoolServer
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine, settings_for
 from tests.integration.ingest_blocks.storing import Storing
+from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
@@ -366,7 +366,7 @@ def test_a_broker_that_forgot_live_blocks_gets_them_again(
     if kafka_engine() != "embedded":
         pytest.skip("only the embedded broker forgets")
     settings = with_node(settings_for(own_kafka, clickhouse, state_dir), node)
-    migrate(clickhouse.target, settings.dataset_of)
+    make_database(clickhouse.target, settings.dataset_of)
     storing = Storing(settings)
     with running(settings) as service:
         with storing:

@@ -50,7 +50,6 @@ def scored(settings: Settings) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(150)
 def test_a_replay_of_a_chain_without_rules_ends_when_its_blocks_are_scored(
     dataset: Settings, blocks_file: Path
 ) -> None:
@@ -64,7 +63,6 @@ def test_a_replay_of_a_chain_without_rules_ends_when_its_blocks_are_scored(
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(150)
 def test_a_rule_on_all_chains_judges_each_and_names_it(dataset: Settings, blocks_file: Path) -> None:
     rules = blocks_file.with_name("rules.yaml")
     rules.write_text("version: 1\nrules: [{id: top4, type: top_share, title: Top four, chain: all, for_blocks: 0}]\n")

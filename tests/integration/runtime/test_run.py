@@ -21,6 +21,7 @@ from counterpoise.runtime.status import read_status
 from counterpoise.settings.model import Settings
 from tests.engines import ClickHouseServer, RunningKafka, as_environment, settings_for
 from tests.integration.runtime.cli import clean_environment, counterpoise
+from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 HERE = Path(__file__).parent
@@ -149,10 +150,8 @@ def test_a_frozen_worker_is_a_stall_and_is_replaced(migrated: Settings, runs: li
 def test_an_outage_of_clickhouse_is_a_wait_that_status_shows_and_no_restart(
     kafka: RunningKafka, own_clickhouse: ClickHouseServer, state_dir: Path, runs: list[Supervised]
 ) -> None:
-    from counterpoise.clickhouse.migrations import migrate
-
     settings = settings_for(kafka, own_clickhouse, state_dir)
-    migrate(own_clickhouse.target, settings.dataset_of)
+    make_database(own_clickhouse.target, settings.dataset_of)
     run = Supervised(settings, "streams", COUNTERPOISE_HEALTH__STALL_AFTER_SECONDS="3")
     runs.append(run)
     run.until(lambda: run.status("streams")["state"] == "working", "streams works")

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from counterpoise.clickhouse.client import ClickHouse, connect
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.contracts.envelope import encode
@@ -30,6 +29,7 @@ from counterpoise.kafka.lag import group_id, read_lag
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.settings.endpoints import ClickHouseTarget
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine
+from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -285,7 +285,7 @@ class Line:
 def line_on(engines: Engines, prefix: str = "t") -> Iterator[Line]:
     """A dataset of its own on these engines."""
     name = f"{prefix}_{''.join(random.choices(string.ascii_lowercase, k=8))}"
-    migrate(engines.target, Dataset(name, "historical"))
+    make_database(engines.target, Dataset(name, "historical"))
     ensure_topics(engines.bootstrap, name)
     line = Line(engines, name)
     try:

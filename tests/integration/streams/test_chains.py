@@ -18,6 +18,7 @@ from counterpoise.settings.model import KafkaSettings
 from tests.integration.streams.blocks import branch
 from tests.integration.streams.line import ROOT, SMALL_BATCHES, Engines, Line, line_on, wait_for
 from tests.integration.streams.tables import assert_consistent
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.kafka
 
@@ -52,26 +53,24 @@ def assert_chains(line: Line, chains: dict[str, list[BlockEvent]]) -> None:
     assert_consistent(line)
 
 
-@pytest.mark.timeout(180)
 def test_chains_that_shared_a_partition_go_on_two_workers_and_one_of_them_is_killed(engines: Engines) -> None:
     assert len({hashed_partition(name.encode(), 4) for name in ("bitcoin", "litecoin", "testnet4", "dogecoin")}) == 1
     chains = many(300)
     with line_on(engines, "chains") as line:
         workers = [line.start(name=name, settings=SMALL_BATCHES) for name in ("w0", "w1")]
         for worker in workers:
-            wait_for(lambda w=worker: w.status().get("state") == "working", "both to work", 30, worker.tail)  # type: ignore[misc]
+            wait_for(lambda w=worker: w.status().get("state") == "working", "both to work", worker.tail)  # type: ignore[misc]
         send_in_turns(line, {name: events[:200] for name, events in chains.items()})
-        wait_for(lambda: line.ch.query("SELECT count() FROM blocks")[0][0] > 300, "work", 60, workers[0].tail)
+        wait_for(lambda: line.ch.query("SELECT count() FROM blocks")[0][0] > 300, "work", workers[0].tail)
         counts = [worker.status().get("counters", {}).get("events", 0) for worker in workers]
         assert min(counts) > 0, f"one of them has all chains: {counts}"
         workers[0].kill()
         send_in_turns(line, {name: events[200:] for name, events in chains.items()})
-        line.drain(90)
+        line.drain()
         assert_chains(line, chains)
         assert workers[1].stop() == 0, workers[1].tail()
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_count_of_partitions_is_a_setting(engines: Engines, count: int) -> None:
     chains = many(30)
@@ -92,7 +91,7 @@ def test_the_count_of_partitions_is_a_setting(engines: Engines, count: int) -> N
             return {name for name, _ in places} == set(HEIGHTS)
 
         try:
-            wait_for(read, "a score of each chain", 20, lambda: str(places))
+            wait_for(read, "a score of each chain", lambda: str(places))
         finally:
             consumer.close()
         assert places == {(name, partition_of(name.encode(), count)) for name in HEIGHTS}
@@ -111,14 +110,14 @@ def migrate(line: Line, **settings: str) -> subprocess.CompletedProcess[str]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
 
 
 def test_a_changed_count_is_refused_in_one_line(line: Line) -> None:
     line.send(branch(5))  # a topic with nothing in it may be made anew
     worker = line.start(settings={"COUNTERPOISE_KAFKA__PARTITIONS": "5"})
-    assert worker.wait(40) == 2
+    assert worker.wait() == 2
     done = migrate(line, COUNTERPOISE_KAFKA__PARTITIONS="5")
     assert done.returncode == 2
     for text in (worker.log(), done.stderr):
@@ -127,7 +126,6 @@ def test_a_changed_count_is_refused_in_one_line(line: Line) -> None:
         assert "COUNTERPOISE_KAFKA__PARTITIONS" in told and "Traceback" not in text
 
 
-@pytest.mark.timeout(120)
 def test_unread_messages_of_the_rule_of_old_are_refused_in_one_line_until_the_topic_is_made_anew(
     line: Line, tmp_path: Path
 ) -> None:
@@ -137,10 +135,12 @@ def test_unread_messages_of_the_rule_of_old_are_refused_in_one_line_until_the_to
     old = hashed_partition(b"litecoin", 4)
     assert partition_of(b"bitcoin", 4) == old != CHAINS["litecoin"].number % 4
     producer = make_producer(line.engines.bootstrap, "test")
-    producer.send(BLOCKS.full_name(line.dataset), line.envelope(litecoin), key=b"litecoin", partition=old).get(10)
+    producer.send(BLOCKS.full_name(line.dataset), line.envelope(litecoin), key=b"litecoin", partition=old).get(
+        PATIENCE_SECONDS
+    )
     producer.close()
     worker = line.start()
-    assert worker.wait(40) == 2
+    assert worker.wait() == 2
     file = tmp_path / "blocks.csv"
     file.write_text("height,time,pool\n1,1700000000,f2pool\n")
     ingest = subprocess.run(
@@ -152,7 +152,7 @@ def test_unread_messages_of_the_rule_of_old_are_refused_in_one_line_until_the_to
         input="",
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
     done = migrate(line)
     assert (done.returncode, ingest.returncode) == (2, 2)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.clickhouse import statements
+from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.insert_head import InsertHead, parse_insert
 
 
@@ -121,3 +122,24 @@ def test_no_text_makes_the_lexer_fail_or_lose_a_character(sql: str) -> None:
 
 def test_split_list_minds_brackets_and_quotes() -> None:
     assert statements.split_list("a, f(b, c), 'x,(y', `d,e`,") == ["a", "f(b, c)", "'x,(y'", "`d,e`"]
+
+
+def test_deep_nesting_is_refused_wherever_it_hides() -> None:
+    limit = statements.MAX_NESTING
+    deep = "[(" * limit + "1" + ",1]" * limit
+    for sql in (f"SELECT {deep}", "SELECT ')' " * 400 + deep, f"SELECT 1 /* {')' * 999} */, {deep}", "-(" * 100_000):
+        with pytest.raises(ServerError, match=f"more than {limit} deep"):
+            statements.refuse_unreadable(sql)
+    for sql in (
+        "(" * limit + ")" * limit,
+        "()" * 10_000,
+        f"SELECT '{deep}'",
+        f"SELECT 1 /* /* */ {deep} */",
+        f"$${deep}$$",
+    ):
+        statements.refuse_unreadable(sql)
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    with pytest.raises(ServerError, match="not UTF-8"):
+        statements.refuse_unreadable(b"SELECT '\xff'".decode("utf-8", "surrogateescape"))
