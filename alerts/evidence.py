@@ -1,4 +1,4 @@
-"""From a row of the ledger to the transition that is stored: value, bounds, evidence and the SQL that gives the value again. Pure."""
+"""From a row of the ledger to the transition that is stored: value, bounds, evidence and the SQL that reproduces the value. Pure."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ TABLES = "docs/tables.md"
 """Made from the COMMENTs in sql/."""
 HELP_FOLDERS = ("desk/cli",)
 """Here docstrings are command help: they are checked for length too."""
-PYTHON_FOLDERS = ("desk", "engines", "counterpoise", "alerts/outbox")
+PYTHON_FOLDERS = ("desk", "engines", "counterpoise", "alerts")
 EXEMPT_FOLDERS = ("counterpoise/metrics", "counterpoise/clickhouse", "counterpoise/chain")
 
 CODE = "CODE"
@@ -40,7 +40,9 @@ _CODE_SPAN = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 _HTML = re.compile(r"<!--.*?-->|</?[a-zA-Z][^>]*>", re.DOTALL)
 _AUTOLINK = re.compile(r"<https?://[^>]*>|\bhttps?://\S+")
 _BULLET = re.compile(r"^(\s*)(?:[-*+]|\d+[.)])\s+(?=\S)")
-_SQL = re.compile(r"^\s*(?:SELECT|INSERT|CREATE|ALTER|WITH|DROP|SHOW|SET|SYSTEM|DESCRIBE|EXPLAIN|FROM|WHERE|AND)\b")
+_SQL = re.compile(
+    r"^\s*(?:CODE)?(?:SELECT|INSERT|CREATE|ALTER|WITH|DROP|SHOW|SET|SYSTEM|DESCRIBE|EXPLAIN|FROM|WHERE|AND)\b"
+)
 
 
 @dataclass(frozen=True, order=True)

@@ -37,7 +37,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         "--max-memory-bytes",
         type=int,
         default=Limits().server_memory_bytes,
-        help="of all statements together; one that wants more ends with code 241 (default %(default)s)",
+        help="memory limit for all statements together; one beyond it ends with code 241 (default %(default)s)",
     )
     parser.add_argument("--ready-file", type=Path, help='written when ready: {"port", "http_port", "pid"}')
     return parser.parse_args(argv)

@@ -86,7 +86,7 @@ def _content_type(output_format: str) -> str:
 
 
 class HttpServer:
-    """Serves a socket that already listens. One thread a connection; strangers make room for each other."""
+    """Serves a socket that already listens. One thread per connection; unknown clients make room for each other."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class HttpServer:
         self._closing = False
 
     def serve(self) -> None:
-        """Accept connections in a thread of its own; returns at once."""
+        """Accept connections in a separate thread; returns at once."""
         threading.Thread(target=self._accept, name="http-accept", daemon=True).start()
 
     def _accept(self) -> None:
@@ -150,7 +150,7 @@ class HttpServer:
 
     @contextmanager
     def known(self, sock: socket.socket) -> Iterator[None]:
-        """For the length of a request whose user is known, its connection makes room for nobody (202 beyond the limit)."""
+        """During a request whose user is known, its connection makes room for no other (202 beyond the limit)."""
         if not self._known.acquire(blocking=False):
             raise ServerError(202, f"Too many HTTP requests at once: this server takes {self.limits.http_connections}.")
         self.strangers.leave(sock)

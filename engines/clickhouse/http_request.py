@@ -66,7 +66,7 @@ def refuse_ambiguous(head: bytes) -> None:
     ):
         raise HttpError(400, "Content-Length is not a number.")
     if any(line[:1] in (b" ", b"\t") for line in head.split(b"\n")[1:]):
-        raise HttpError(400, "A header that goes on in another line.")
+        raise HttpError(400, "A header that continues in another line.")
 
 
 class HttpError(Exception):

@@ -33,7 +33,7 @@ def serve(
 ) -> None:
     """Serve one socket until its client leaves or breaks the protocol; never raises for a client's fault.
 
-    `welcome` is called once the client is known. With a `refusal` the client is told that instead of being let in;
+    `welcome` is called once the client is known. With a `refusal` the client receives it and gets no session;
     the caller closes the socket.
     """
     channel = Channel(sock, watcher, limits)

@@ -249,7 +249,7 @@ def story(line: Line, alerter: Alerter, slack: SlackServer) -> None:
     message = message_of(slack, first)
     assert message.text.startswith("🔴 FIRING: Mining and AI took another direction: AI (ownership, ")
     for part in (
-        "diverging (AI spreads, mining concentrates) over the year to 2026-05-10, before: no call",
+        "diverging (AI spreads, mining concentrates) over the year to 2026-05-10, before: not determined",
         "against Bitcoin mining (operation, pools)",
         "published 2026-05-10; tip 802299",
         "counterpoise sql --name gap_parts",
