@@ -39,7 +39,7 @@ app = faust.App(
 source = app.topic(topic, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw")
 
 
-@app.agent(source)
+@app.agent(source)  # type: ignore[untyped-decorator]  # Faust is untyped
 async def note(stream: Any) -> None:
     async for events in stream.noack_take(50, within=0.05):
         lines = "".join(f"{event.message.partition} {event.value.decode()}\n" for event in events)
