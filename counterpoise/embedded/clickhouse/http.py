@@ -27,6 +27,7 @@ from counterpoise.embedded.clickhouse.prepare import Prepared, prepared
 from counterpoise.embedded.clickhouse.session import Described, Session
 from counterpoise.embedded.clickhouse.strangers import Strangers
 from counterpoise.embedded.clickhouse.watcher import Watcher
+from counterpoise.embedded.clickhouse.wire import ConnectionClosedError
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +190,7 @@ class _Handler:
             method, target, headers = asked
             if method not in ("GET", "HEAD", "POST"):
                 raise HttpError(501, f"The method {method} is not supported.")
-            refuse_foreign(headers, self.server.host, self.server.port)
+            refuse_foreign(headers, self.server.host, self.server.port, self.server.limits.allowed_hosts)
             request = Request(target, headers)
             query_id = request.given.get("query_id") or query_id
             if request.path in ("/ping", "/replicas_status") or (
@@ -241,14 +242,16 @@ class _Handler:
     # ---- the statement
 
     def _statement(self, request: Request, user: User, body: Body, query_id: str, *, read_only: bool) -> bool:
-        if request.flag("decompress"):
-            raise ServerError(48, "decompress=1 is not supported: use Content-Encoding gzip or lz4.")
         with self._session(request, user) as session:
             if request.database:
                 session.use(request.database)
             session.apply(request.settings)
             session.progress.clear()
-            head, data = _insert_head(request.query, body.pieces())
+            session.query_id = query_id
+            pieces = body.pieces()
+            if request.flag("decompress"):
+                pieces = _unpacked(pieces, self.server.limits.http_body_bytes)
+            head, data = _insert_head(request.query, pieces)
             answer = _Answer(self, session, request, query_id)
             if head is not None:
                 if read_only or not session.may_write:
@@ -271,7 +274,7 @@ class _Handler:
 
     @staticmethod
     def _run(session: Session, ready: Prepared, answer: _Answer, parameters: Mapping[str, str]) -> bool:
-        if not (ready.streams and answer.format in _STREAMED):
+        if not (ready.streams and answer.format in _STREAMED) or ready.adds:
             result = session.query(ready.text, answer.format, parameters)
             session.note(ready.word, ready.text)
             return answer.whole(
@@ -341,6 +344,19 @@ class _Answer:
         """What was read and made so far: all of it where the answer is whole."""
         known = {**self._session.progress, **counts}
         return {name: str(known.get(name, 0)) for name in _SUMMARY}
+
+
+def _unpacked(pieces: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
+    """A body in the native protocol's compressed frames."""
+    total = 0
+    try:
+        for piece in compression.unpack(pieces):
+            total += len(piece)
+            if total > limit_bytes:
+                raise HttpError(413, f"A body of more than {limit_bytes} bytes is refused.")
+            yield piece
+    except ConnectionClosedError:
+        raise ServerError(117, "The body ends inside a compressed frame.") from None
 
 
 def _insert_head(query: str, pieces: Iterator[bytes]) -> tuple[InsertHead | None, Iterator[bytes]]:
