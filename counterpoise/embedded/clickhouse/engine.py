@@ -20,6 +20,7 @@ from urllib.parse import unquote
 
 from counterpoise.embedded.clickhouse import reader_rules
 from counterpoise.embedded.clickhouse.exceptions import from_engine
+from counterpoise.embedded.clickhouse.insert_head import InsertHead
 from counterpoise.embedded.clickhouse.limits import Limits, Turns
 from counterpoise.embedded.clickhouse.reader_rules import Catalogue
 from counterpoise.embedded.clickhouse.statements import escape_parameter, quote_string
@@ -161,6 +162,7 @@ class Engine:
             raise EngineError(f"The ClickHouse data directory {path} cannot be used: {error.strerror}.") from error
         except RuntimeError as error:
             raise EngineError(f"ClickHouse cannot start on {path}: {from_engine(error)}") from error
+        self.insert_heads: dict[str, InsertHead] = {}  # as the engine writes them, by the client's text
         self._admin_lock = threading.Lock()
         self._running_lock = threading.Lock()
         self._running: dict[str, tuple[str, str]] = {}  # the client's query id to its user and session
@@ -302,6 +304,23 @@ class Engine:
             with self._running_lock:
                 if self._running.get(query_id) == (user, identity):
                     del self._running[query_id]
+
+    def processes(self) -> str:
+        """`system.processes` with the query ids and users of clients, as a query: the engine knows only its own."""
+        with self._running_lock:
+            running = {identity: (query_id, user) for query_id, (user, identity) in self._running.items()}
+        if not running:
+            return "SELECT * FROM system.processes"
+        columns = []
+        for number, name in enumerate(("query_id", "user")):
+            sessions, values = (
+                "[" + ", ".join(map(quote_string, texts)) + "]"
+                for texts in (list(running), [both[number] for both in running.values()])
+            )
+            columns.append(
+                f"transform(splitByChar(' ', Settings['log_comment'])[1], {sessions}, {values}, {name}) AS {name}"
+            )
+        return f"SELECT * REPLACE ({', '.join(columns)}) FROM system.processes"  # noqa: S608 - quoted
 
     def kill_by_id(self, query_id: str, user: str | None) -> str | None:
         """Stop the statement with that id, if it runs and is `user`'s (None: anybody's); the name of its user."""

@@ -209,8 +209,14 @@ class _Handler:
             text = f"{error} (version {version})\n"
             answer = [_PLAIN, ("X-ClickHouse-Query-Id", query_id), ("X-ClickHouse-Exception-Code", str(error.code))]
             return self.whole(_STATUS.get(error.code, 500), text.encode("utf-8", "surrogateescape"), answer)
+        except (GoneError, OSError, MemoryError):
+            raise
         except HttpError as error:
             return self.whole(error.status, f"{error}\n".encode("utf-8", "replace"), [_PLAIN], close=True)
+        except Exception as error:  # a bug of ours must cost one request, and the client is told
+            log.exception("a request failed inside the server")
+            text = f"Code: 1001. {type(error).__name__} inside the embedded server.\n"
+            return self.whole(500, text.encode(), [_PLAIN], close=True)
 
     def whole(self, status: int, body: bytes, headers: list[tuple[str, str]], *, close: bool = False) -> bool:
         if self._connection.answering:  # an answer is under way, and cannot be taken back: it ends without its end

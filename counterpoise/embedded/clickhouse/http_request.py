@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -124,7 +123,7 @@ def credentials(headers: Headers, parameters: Mapping[str, str]) -> tuple[str, b
     if scheme.lower() == "basic":
         try:
             name, _, password = base64.b64decode(encoded, validate=True).partition(b":")
-        except binascii.Error:
+        except ValueError:  # binascii.Error is one
             raise HttpError(400, "The Authorization header is not valid base64.") from None
         return name.decode("utf-8", "replace") or "default", password
     return parameters.get("user") or "default", parameters.get("password", "").encode()

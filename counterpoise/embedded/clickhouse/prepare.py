@@ -86,11 +86,40 @@ def _for_owner(session: Session, sql: str) -> Prepared:
         raise ServerError(48, "INTO OUTFILE is the client's to do; this server does not write result files.")
     text, output_format = sql, None
     upper = sql.upper()
+    if kind == "READ_ONLY" and "PROCESS" in upper and (rewritten := _with_client_ids(session, sql)):
+        text = sql = rewritten
+        word, upper = "SELECT", rewritten.upper()
     if word not in statements.KEEP_FORMAT and "FORMAT" in upper:
-        text, output_format = _without_format(session, sql)
+        text, output_format = _without_format(session, text)
     streams = kind == "READ_ONLY" and word in ("SELECT", "WITH", "FROM")
     adds = streams and (("TOTALS" in upper and has_totals(session.parse(text))) or session.wants_extremes(sql))
     return Prepared(text, word, streams, output_format, reads=kind == "READ_ONLY", adds=adds)
+
+
+def _with_client_ids(session: Session, sql: str) -> str | None:
+    """SHOW PROCESSLIST, or a query of system.processes, with the ids that clients gave; None for any other statement."""
+    tree = session.parse(sql)
+    processes = session.parse(session.engine.processes())
+    if processes is None:
+        return None
+    if tree is None:
+        written = session.formatted(sql)
+        shown = written.removeprefix("SHOW PROCESSLIST")
+        return None if shown == written else f"{session.engine.processes()} ORDER BY elapsed DESC{shown}"
+    found = False
+    for node in list(reader_rules.nodes(tree)):
+        table = node.get("database_and_table_name")
+        if node["type"] == "TableExpression" and table and _full_name(session, table) == ["system", "processes"]:
+            del node["database_and_table_name"]
+            alias = table.get("alias", "processes")
+            node["subquery"] = {"type": "Subquery", "children": [processes], "alias": alias}
+            found = True
+    return session.write(tree) if found else None
+
+
+def _full_name(session: Session, table: Tree) -> list[str]:
+    parts: list[str] = table.get("name_parts") or [session.database or "default", table.get("name", "")]
+    return parts
 
 
 def _kill(session: Session, tree: Tree | None, user: str | None) -> Prepared | None:

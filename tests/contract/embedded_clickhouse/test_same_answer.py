@@ -210,3 +210,44 @@ def test_settings_that_clients_send_as_a_reader(connect: Connect) -> None:
         "SELECT b FROM (SELECT 1 AS a) AS l LEFT JOIN (SELECT 2 AS a, 3 AS b) AS r USING a SETTINGS join_use_nulls = 1"
     ) == [(None,)]
     assert code_of(client.execute, "SELECT number FROM numbers(99)", settings={"max_result_rows": 10}) == 396
+
+
+def test_processes_have_the_clients_ids(server: Server, connect: Connect) -> None:
+    victim, admin = connect(**READER), connect()
+    endless = "SELECT sum(sleepEachRow(0.05)) FROM numbers(100000) SETTINGS max_block_size = 10"
+    thread = threading.Thread(target=lambda: code_of(victim.execute, endless, query_id="seen"), daemon=True)
+    thread.start()
+    listed = "SELECT user FROM system.processes WHERE query_id = 'seen'"
+    while admin.execute(listed) != [("reader",)]:
+        assert thread.is_alive()
+    assert admin.execute("SELECT p.user FROM system.processes AS p WHERE p.query_id = 'seen' FORMAT JSON") == [
+        ("reader",)
+    ]
+    rows, columns = admin.execute("SHOW PROCESSLIST", with_column_types=True)
+    at = [name for name, _ in columns].index("query_id")
+    assert "seen" in {row[at] for row in rows}
+    assert "\tseen\t" in Http(server)("SHOW PROCESSLIST FORMAT TSV").body
+    while thread.is_alive():
+        admin.execute("KILL QUERY WHERE query_id = 'seen'")
+        thread.join(0.1)
+
+
+def test_an_insert_is_cut_as_the_engine_reads_it(server: Server, connect: Connect, database: str) -> None:
+    admin = connect(database=database)
+    admin.execute("CREATE TABLE t (a UInt8, `VALUES` UInt8) ENGINE = MergeTree ORDER BY a")
+    for sql in (
+        "INSERT INTO /* /* VALUES */ (x) */ t (a, `VALUES`) VALUES",
+        "INSERT INTO t -- FORMAT CSV\n (`VALUES`, a) /* ' */ VALUES",
+        f'INSERT INTO TABLE `{database}`."t" VALUES',
+        "INSERT INTO t (a, `VALUES`) SETTINGS max_threads = 1 VALUES",
+    ):
+        assert admin.execute(sql, [(1, 1)]) == 1
+    http = Http(server)
+    assert http("INSERT INTO t /* /* VALUES (9, 9) */ */ FORMAT CSV\n2,2\n", database=database).status == 200
+    assert (
+        http(
+            "INSERT INTO t SELECT a, a FROM /* input('x') */ input('a UInt8') FORMAT CSV\n3\n", database=database
+        ).status
+        == 200
+    )
+    assert admin.execute("SELECT sum(a), sum(`VALUES`), count() FROM t") == [(9, 9, 6)]
