@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -49,17 +50,24 @@ REMINDER_CHECK_SECONDS: Final = 60.0
 OnTransition = Callable[[AlertTransition], None]
 
 
+@dataclass(frozen=True, slots=True)
+class AlertProcess:
+    """What all sessions of one process have in common."""
+
+    settings: Settings
+    clock: Clock
+    stop: threading.Event
+    status: ServiceStatus
+    on_transition: OnTransition
+
+
 class AlertSession:
     """Work under one epoch."""
 
     def __init__(
         self,
-        settings: Settings,
+        process: AlertProcess,
         *,
-        clock: Clock,
-        stop: threading.Event,
-        status: ServiceStatus,
-        on_transition: OnTransition,
         store: AlertStore,
         outbox_store: AlertStore,
         feed: ScoreFeed,
@@ -67,11 +75,12 @@ class AlertSession:
         receiver: Receiver,
         versions: Versions,
     ) -> None:
+        settings, clock, status = process.settings, process.clock, process.status
         self._settings = settings
         self._clock = clock
-        self._stop = stop
+        self._stop = process.stop
         self._status = status
-        self._on_transition = on_transition
+        self._on_transition = process.on_transition
         self._store = store
         self._feed = feed
         self._live = settings.dataset_kind == "live"

@@ -104,7 +104,7 @@ class StreamsService:
         self._dying = threading.Lock()
 
     async def main(self) -> None:
-        """Prepare, run Faust, and watch over both until told to stop."""
+        """Prepare, run Faust, and watch over it until a stop."""
         loop = asyncio.get_running_loop()
         with contextlib.suppress(ValueError, RuntimeError):  # not in the main thread
             for number in _SIGNALS:

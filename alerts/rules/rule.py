@@ -166,11 +166,6 @@ class HeightRule(Rule):
         return "over"
 
     @property
-    def under(self) -> str:
-        """Where it stands to the clearing line when the rule clears."""
-        return "below"
-
-    @property
     def leaders_named(self) -> int:
         """How many of the largest pools a firing names."""
         return 4
@@ -182,13 +177,12 @@ class HeightRule(Rule):
 
     @property
     def metric_name(self) -> str | None:
-        """The metric spec that its value is one of; None for a rule with its own wording."""
+        """The metric spec that its value is one of; None for a rule of another type."""
         return None
 
-    @property
     @abstractmethod
-    def clear_line(self) -> float:
-        """The line at which it clears."""
+    def cleared(self) -> str:
+        """Where the value stands to the clearing line when the rule clears: the end of a sentence."""
 
     @abstractmethod
     def levels(self, series: WindowCounts) -> LevelArray:

@@ -43,9 +43,8 @@ class TopShareProbabilityRule(TopRule):
         hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
         return f"P({self.subject()} > {TEXT.share(self.line, None)}) over {self.above:g}{hold}, clear below {self.clear_below:g}"
 
-    @property
-    def clear_line(self) -> float:
-        return self.clear_below
+    def cleared(self) -> str:
+        return f"below {self.format_line(self.clear_below)}"
 
     def statement(self, reading: Reading, n: int) -> str:
         over = f"hold over {TEXT.share(self.line, None)} of the {self.chain_word}hashrate"

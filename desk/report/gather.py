@@ -196,7 +196,7 @@ def _edge(asker: _Asker, first_day: date) -> dict[str, list[EdgePoint]]:
 
 
 def is_share(metric: str) -> bool:
-    """Whether a rule's value can stand beside a top-4 share: a rule of before metrics, or one on a metric in percent."""
+    """Whether a rule's value can stand beside a top-4 share: a rule of another type than `metric`, or a metric in percent."""
     return not metric or (metric in SPECS and SPECS[metric].kind == "percent")
 
 

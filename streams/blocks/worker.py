@@ -85,7 +85,7 @@ class BlockWorker:
             self._store.write_dead_letters(bad_now)
             self._write(state, result)
             scores += self._scores(state, result)
-            self._publish(state, result)
+            self._report(state, result)
         self._store.write_dead_letters(bad)
         self._limit.record(good=len(good) - rejected, bad=len(bad) + letters)
         self._status.progress(len(good) + len(bad) + letters)
@@ -204,7 +204,7 @@ class BlockWorker:
         )
         return [Outgoing(SCORES, score.chain, score, SCORE_KIND, crash_point="streams-after-score")]
 
-    def _publish(self, state: _AssignedChain, result: FoldResult) -> None:
+    def _report(self, state: _AssignedChain, result: FoldResult) -> None:
         tip = state.fold.tip
         if tip is not None:
             self._status.set(last_height=tip.height, last_hash=tip.hash, last_block_time=tip.time)

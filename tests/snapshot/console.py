@@ -18,6 +18,8 @@ PROGRESS = re.compile(r"^\d{4}-\d\d-\d\d  height [\d,]+ .*\n", re.MULTILINE)
 """A line that a replay prints when it looks: at which heights depends on the machine."""
 
 _CHANGES = (
+    (re.compile(r" {3,}"), "  "),  # first: the others reckon with two blanks at most
+    (re.compile(r"[─━]{3,}"), "───"),
     (re.compile(r"\S*/counterpoise/__main__\.py"), "counterpoise"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
     (re.compile(r"\b(HTTP|port) \d{2,5}\b"), r"\1 PORT"),
@@ -30,8 +32,6 @@ _CHANGES = (
     (re.compile(r"last Slack success: .*"), "last Slack success: AGE"),
     (re.compile(r"[\d.]+ GiB free"), "SPACE free"),
     (re.compile(r"\b(dataset \S+ at|[Mm]ade|demo,|replay,) \d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC"), r"\1 NOW"),
-    (re.compile(r"[─━]{3,}"), "───"),
-    (re.compile(r" {3,}"), "  "),
     (re.compile(r"[ \t]+$", re.MULTILINE), ""),
 )
 _PANEL = re.compile(r"^╭─ (?P<title>.+?) ─+╮\n(?P<body>.*?)^╰", re.MULTILINE | re.DOTALL)

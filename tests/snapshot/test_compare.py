@@ -47,6 +47,11 @@ def test_only_what_changes_from_run_to_run_is_left_out(tmp_path: Path) -> None:
     assert console.normalised(said) == (
         "kafka  127.0.0.1:PORT in DURATION, process PID on port PORT, WORK/state; 282,174 blocks in DURATION: 9 of 9"
     )
+    group = "demo.streams  demo.pairs.v1      3         28   28    0\nalerts   stopped    0  65 s ago    counterpoise run alerts\n"
+    assert (
+        console.normalised(group)
+        == "demo.streams  demo.pairs.v1  3  N  N  0\nalerts  stopped  0  counterpoise run alerts\n"
+    )
     assert console.normalised("2026-04-22  top4 0.7123 [0.6835, 0.7393] height 946236 HHI 1652") == (
         "2026-04-22  top4 0.7123 [0.6835, 0.7393] height 946236 HHI 1652"
     )
