@@ -219,7 +219,7 @@ def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str
 
 
 def _metric_facts(transition: AlertTransition) -> list[tuple[str, str]]:
-    """A metric's value with its bound and interval, worded by its spec; nothing for a rule of another type."""
+    """A metric's value with its bound and interval, worded by its spec; nothing for a rule with its own wording."""
     found = transition.evidence
     spec = SPECS.get(found.metric or "")
     if spec is None or transition.value is None:

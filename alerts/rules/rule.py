@@ -177,7 +177,7 @@ class HeightRule(Rule):
 
     @property
     def metric_name(self) -> str | None:
-        """The metric spec that its value is one of; None for a rule of another type."""
+        """The metric spec that its value is one of; None for a rule with its own wording."""
         return None
 
     @abstractmethod

@@ -26,7 +26,8 @@ from testkit.slack_server import CHANNEL, TOKEN, SlackMessage, SlackServer
 from tests.integration.release_line.feed import pypi, send_releases
 from tests.integration.release_line.views import rest
 from tests.integration.streams.blocks import block
-from tests.integration.streams.line import ROOT, Engines, Line, wait_for
+from tests.integration.streams.line import ROOT, Engines, Line
+from tests.waiting import wait_for
 
 OWNERS, EDGE = "epoch-ai-compute-owners", "pypi-edge-share"
 DAY_SECONDS = 86_400

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.kafka_sockets import closed_kafka_sockets
 
 from tests.engines import ClickHouseServer, RunningKafka
 from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on

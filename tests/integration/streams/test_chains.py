@@ -16,9 +16,9 @@ from counterpoise.kafka.partition import hashed_partition, partition_of
 from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.settings.model import KafkaSettings
 from tests.integration.streams.blocks import branch
-from tests.integration.streams.line import ROOT, SMALL_BATCHES, Engines, Line, line_on, wait_for
+from tests.integration.streams.line import ROOT, SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.tables import assert_consistent
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.kafka
 

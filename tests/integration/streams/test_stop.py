@@ -11,9 +11,10 @@ import pytest
 
 from tests.engines import ClickHouseServer, RunningKafka
 from tests.integration.streams.blocks import branch
-from tests.integration.streams.line import SMALL_BATCHES, Engines, line_on, wait_for
+from tests.integration.streams.line import SMALL_BATCHES, Engines, line_on
 from tests.integration.streams.test_outages import assert_waits_for
 from tests.integration.streams.test_reorgs import assert_chain
+from tests.waiting import wait_for
 
 
 def test_a_second_signal_ends_a_stop_that_hangs(own_clickhouse_engines: Engines) -> None:
