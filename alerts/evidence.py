@@ -96,7 +96,7 @@ def timer_transition(entry: LedgerEntry, rule: TimerRule, finding: Finding, *, r
 
 
 def _transition(entry: LedgerEntry, rule: Rule, **more: Any) -> AlertTransition:
-    """What the ledger and the rule say of every transition, with the rest in `more`."""
+    """Fields of every transition from the ledger and the rule, with the rest in `more`."""
     return AlertTransition(
         alert_id=entry.alert_id,
         sequence=entry.sequence,

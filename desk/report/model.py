@@ -87,7 +87,11 @@ class EdgePoint:
 class Episode:
     """A time that an alert fired. `cleared_at` is None while it fires; `peak_top4` is of the alert's own view and window.
 
-    `metric` is the one that `value` and `threshold` are of; empty for a rule with its own wording.
+    <<<<<<< HEAD
+        `metric` is the one that `value` and `threshold` are of; empty for a rule of another type.
+    =======
+        `metric` is the one that `value` and `threshold` are of; empty for a rule with its own wording.
+    >>>>>>> main
     """
 
     rule_id: str
