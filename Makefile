@@ -6,7 +6,12 @@ STATE := .counterpoise
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check generate bench soak test-kafka build clean lint types imports audit generated sql-check docs-check
+.PHONY: help demo test test-fast check generate bench soak test-kafka snapshot build lock hooks clean lint types imports audit prose generated docs-check
+unexport PYTHONDONTWRITEBYTECODE
+
+PIP   := $(PY) -m pip --quiet --disable-pip-version-check
+# As many workers as tests/conftest.py says: two a core.
+TESTS := $(PY) -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 
 help: ## list the targets
 	@echo "Counterpoise: make TARGET"
@@ -15,10 +20,14 @@ help: ## list the targets
 demo: $(VENV)/.embedded ## watch the whole line at work: blocks in, alerts out (no network, no token)
 	$(VENV)/bin/counterpoise --state-dir $(STATE) demo
 
-test: $(VENV)/.dev ## every test but the long ones
-	$(PY) -m pytest -m "not soak" --durations 15
+test: $(VENV)/.dev ## every test but the long ones and those of `make check`
+	$(TESTS) -m "not soak" --ignore tests/docs --durations 15
 
-check: lint types imports audit generated sql-check docs-check ## style, types, import direction, dependency audit, SQL, docs
+test-fast: $(VENV)/.dev ## the tests that start no engine
+	$(TESTS) -q tests/unit
+
+check: $(VENV)/.dev ## style, types, import direction, dependency audit, prose, docs
+	@$(MAKE) --no-print-directory -j4 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types imports audit prose generated docs-check
 
 generate: $(VENV)/.dev ## write what follows from the metric specs: SQL, docs
 	$(PY) scripts/generate.py
@@ -31,10 +40,35 @@ soak: $(VENV)/.dev ## the long runs: many kills, hours of blocks
 
 test-kafka: $(VENV)/.dev ## the contract and end-to-end suites on Apache Kafka itself (Java 17 and Maven)
 	@$(PY) -m testkit.apache_kafka || test $$? -eq 3
-	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(PY) -m pytest -m "kafka and not soak"; fi
+	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(TESTS) -m "kafka and not soak"; fi
+
+snapshot: $(VENV)/.dev ## write down all that the demo and a replay leave (TO=DIR; CONTRIBUTING says how to compare)
+	$(PY) -m tests.snapshot take $(or $(TO),.snapshot)
 
 build: $(VENV)/.dev ## the wheel and the source archive, in dist/
-	$(PY) -m build
+	$(PY) -m build --no-isolation
+
+# The tool is fetched into a cache of its own: it decides versions and is needed by nobody else.
+UV_VERSION := 0.13.9
+UV      := .cache/uv/bin/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --annotation-style line \
+           --no-emit-index-url pyproject.toml requirements/build.in
+# Every environment that the lock is for fulfils this; repeated on each line it would only hide the others.
+EVERYWHERE := implementation_name == 'cpython' and (sys_platform == 'darwin' or sys_platform == 'linux')
+
+lock: $(UV) ## write requirements/*.txt anew; versions stay unless pyproject.toml or UPGRADE=--upgrade says otherwise
+	$(COMPILE) $(UPGRADE) --extra dev --output-file requirements/dev.txt
+	$(COMPILE) $(UPGRADE) --extra embedded --constraint requirements/dev.txt --output-file requirements/embedded.txt
+	@for file in requirements/dev.txt requirements/embedded.txt; do \
+	  sed -e "s/ ; $(EVERYWHERE)//" -e "s/ and $(EVERYWHERE)//" $$file > $$file.new && mv $$file.new $$file || exit 1; \
+	done
+
+$(UV): | $(PY)
+	@$(PY) -m venv .cache/uv
+	@.cache/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+hooks: $(VENV)/.dev ## let git run style, types and import direction before each commit
+	$(VENV)/bin/pre-commit install
 
 clean: ## remove the environment, caches and built files; the state in .counterpoise stays
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -53,11 +87,11 @@ imports: $(VENV)/.dev
 audit: $(VENV)/.dev
 	$(PY) scripts/audit.py
 
+prose: $(VENV)/.dev
+	$(PY) scripts/prose.py
+
 generated: $(VENV)/.dev
 	$(PY) scripts/generate.py --check
-
-sql-check: $(VENV)/.dev
-	$(PY) -m pytest -q tests/contract/sql
 
 docs-check: $(VENV)/.dev
 	$(PY) -m pytest -q tests/docs
@@ -73,11 +107,16 @@ $(PY):
 	"$$found" -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "$$found cannot make a virtual environment: install its venv module (Debian and Ubuntu: apt install python3-venv)" >&2; exit 2; }
 
-$(VENV)/.embedded: pyproject.toml | $(PY)
-	@if [ -e $(VENV)/.dev ]; then :; else echo "installing into $(VENV): a minute or two, once"; $(PY) -m pip install --quiet --disable-pip-version-check -e '.[embedded]'; fi
+# First what others wrote, exactly as locked; then the project itself, which needs nothing from the network any more.
+$(VENV)/.embedded: pyproject.toml requirements/embedded.txt | $(PY)
+	@if [ -e $(VENV)/.dev ]; then :; else \
+	  echo "installing into $(VENV): a minute or two, once"; \
+	  $(PIP) install --require-hashes -r requirements/embedded.txt && $(PIP) install --no-deps --no-build-isolation -e .; \
+	fi
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(PY)
+$(VENV)/.dev: pyproject.toml requirements/dev.txt | $(PY)
 	@echo "installing into $(VENV), with the tools: a minute or two, once"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.embedded

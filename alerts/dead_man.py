@@ -14,9 +14,10 @@ from alerts.signals.release_facts import ReleaseFacts
 from alerts.signals.timer_facts import TimerFacts
 from alerts.store.alert_store import AlertStore
 from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.spans import DAY_SECONDS
 
-LETTERS_BACK_SECONDS: Final = 8 * 86_400
-"""How far back dead letters are looked at: more than any shipped rule asks about."""
+LETTERS_BACK_SECONDS: Final = 8 * DAY_SECONDS
+"""How far back dead letters are read: more than any shipped rule needs."""
 
 INGEST_SILENT_SECONDS: Final = 60.0
 """Ingest renews its status every few seconds while it lives."""
@@ -27,16 +28,15 @@ class DeadManRules:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = [rule for rule in rules if isinstance(rule, TimerRule) and rule.enabled]
-        self._ledgers: dict[str, Ledger] = {rule.id: Ledger.of(()) for rule in self._rules}
+        self._ledgers: dict[tuple[str, str], Ledger] = {_key(rule): Ledger.of(()) for rule in self._rules}
 
-    @property
-    def asks_of_market(self) -> bool:
-        """Whether any rule looks at the AI side."""
-        return any(isinstance(rule, MARKET_RULES) for rule in self._rules)
+    def needs_release_facts(self, chain: str) -> bool:
+        """Whether any rule of the chain reads the AI side."""
+        return any(isinstance(rule, MARKET_RULES) for rule in self._rules if rule.chain == chain)
 
     @property
     def chains(self) -> list[str]:
-        """The chains that any rule looks at."""
+        """The chains that any rule reads."""
         return sorted({rule.chain for rule in self._rules})
 
     def load(self, entries: Iterable[tuple[str, str, str, LedgerEntry]]) -> None:
@@ -44,7 +44,7 @@ class DeadManRules:
         rows = list(entries)
         for rule in self._rules:
             mine = [e for (rule_id, rule_hash, _, e) in rows if (rule_id, rule_hash) == (rule.id, rule.rule_hash)]
-            self._ledgers[rule.id] = Ledger.of(mine)
+            self._ledgers[_key(rule)] = Ledger.of(mine)
 
     def tick(self, facts: TimerFacts, next_version: Callable[[], int]) -> list[AlertTransition]:
         """The transitions that the facts make; the ledgers hold them afterwards."""
@@ -52,7 +52,7 @@ class DeadManRules:
         for rule in self._rules:
             if rule.chain != facts.chain:
                 continue
-            ledger = self._ledgers[rule.id]
+            ledger = self._ledgers[_key(rule)]
             open_row = next(iter(ledger.open()), None)
             finding = rule.judge(facts, open_row.start if open_row else None)
             if finding is None:
@@ -83,6 +83,11 @@ class DeadManRules:
         return [entry.alert_id for ledger in self._ledgers.values() for entry in ledger.open()]
 
 
+def _key(rule: Rule) -> tuple[str, str]:
+    """A rule that names all chains is several rules of one id."""
+    return rule.id, rule.chain
+
+
 def gather_facts(
     store: AlertStore,
     chain: str,
@@ -92,13 +97,13 @@ def gather_facts(
     ingest: dict[str, object] | None,
     market: ReleaseFacts | None = None,
 ) -> TimerFacts:
-    """Look at ClickHouse and at what ingest last said of itself (None: it runs elsewhere, or never ran)."""
-    attribution_id = store.attribution_id(chain)
-    tip = store.tip(chain, attribution_id) if attribution_id else None
-    block_height = store.block_tip(chain)
+    """Read ClickHouse and the last status of ingest (None: it runs elsewhere, or never ran)."""
+    attribution_id = store.attribution.current(chain)
+    tip = store.concentration.tip(chain, attribution_id) if attribution_id else None
+    block_height = store.blocks.tip(chain)
     unscored_since = None
     if block_height is not None and (tip is None or block_height > tip[0]):
-        unscored_since = store.stored_at(chain, tip[0] + 1 if tip else block_height)
+        unscored_since = store.blocks.seen_at(chain, tip[0] + 1 if tip else block_height)
     waiting_since, reason, silent_since = _ingest(ingest, now)
     return TimerFacts(
         now=now,
@@ -111,7 +116,7 @@ def gather_facts(
         ingest_waiting_since=waiting_since,
         ingest_waiting_reason=reason,
         ingest_silent_since=silent_since,
-        letters=store.letters(now - LETTERS_BACK_SECONDS),
+        letters=store.dead_letters.per_second(now - LETTERS_BACK_SECONDS),
         market=market or ReleaseFacts(),
     )
 

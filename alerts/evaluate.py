@@ -1,4 +1,4 @@
-"""Rules on concentration, followed along their chains: what a score message or a look into ClickHouse makes of them.
+"""Rules on concentration, followed along their chains: what a score message or a query to ClickHouse makes of them.
 
 A message that is exactly the next block of our branch is applied at once; anything else (a gap, a reorg, a flip of the attribution,
 messages that were lost) is answered from ClickHouse, which holds every score before its message exists.
@@ -12,21 +12,22 @@ from dataclasses import dataclass, field
 import numpy as np
 import structlog
 
-from alerts.evidence import height_transition
+from alerts.evidence import bare_transition, height_transition
 from alerts.machine.ledger import Cause, Ledger, LedgerEntry, rebase, reconcile, settle_rebase
 from alerts.machine.machine import Step
 from alerts.machine.rule_state import RING_HEIGHTS, RuleState
 from alerts.rules.rule import HeightRule, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
-from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.runtime.clock import Clock
+from counterpoise.spans import HOUR_SECONDS
 
 log = structlog.get_logger(__name__)
 
 CHUNK_HEIGHTS = 50_000
-LIVE_WITHIN_SECONDS = 3 * 3_600
+LIVE_WITHIN_SECONDS = 3 * HOUR_SECONDS
 """A dataset is live from the first block whose time is within this of the clock: an hour of silence is common, three are not."""
 
 _PROBE_HEIGHTS = 12
@@ -64,17 +65,17 @@ class Evaluation:
         self._live = live
         self._clock = clock
         self._rules = [rule for rule in rules if isinstance(rule, HeightRule) and rule.enabled]
-        self.watched: list[EvaluatedRule] = []
+        self.evaluated: list[EvaluatedRule] = []
 
     @property
     def chains(self) -> list[str]:
-        """The chains that any rule looks at."""
-        return sorted({w.rule.chain for w in self.watched})
+        """The chains that any rule reads."""
+        return sorted({w.rule.chain for w in self.evaluated})
 
     def load(self, entries: Iterable[tuple[str, str, str, LedgerEntry]], states: dict[tuple[str, str], str]) -> None:
         """Take up the checkpoints and rows of earlier processes."""
         rows = list(entries)
-        self.watched = []
+        self.evaluated = []
         for rule in self._rules:
             text = states.get((rule.id, rule.chain))
             rule_state = text and RuleState.from_json(
@@ -85,125 +86,124 @@ class Evaluation:
             if not self._live:
                 rule_state.go_live_height = -1
             mine = [e for (rule_id, rule_hash, _, e) in rows if (rule_id, rule_hash) == (rule.id, rule.rule_hash)]
-            self.watched.append(EvaluatedRule(rule, rule_state, Ledger.of(mine)))
+            self.evaluated.append(EvaluatedRule(rule, rule_state, Ledger.of(mine)))
 
     def take(self, event: ScoreEvent) -> EvaluatedScores | None:
         """Apply a message that is the next block for every rule of its chain; None where ClickHouse has to be asked."""
-        mine = [w for w in self.watched if w.rule.chain == event.chain]
+        mine = [w for w in self.evaluated if w.rule.chain == event.chain]
         parts = [(w, _next_row(w, event)) for w in mine]
         batch = EvaluatedScores()
         if any(row is None for _, row in parts):
             return None
-        for watched, row in parts:
+        for evaluated, row in parts:
             if row is not None:
-                self._extend(watched, row, batch, fork=event.height - 1, cause="observed")
-                watched.rule_state.seen_version = event.version
+                self._extend(evaluated, row, batch, fork=event.height - 1, cause="observed")
+                evaluated.rule_state.seen_version = event.version
         return batch
 
-    def knows(self, event: ScoreEvent) -> bool:
-        """Whether every rule of its chain has taken in what the message tells: then it is old news."""
-        mine = [w for w in self.watched if w.rule.chain == event.chain]
+    def is_taken_in(self, event: ScoreEvent) -> bool:
+        """Whether every rule of its chain has taken in what the message announces: then it is old."""
+        mine = [w for w in self.evaluated if w.rule.chain == event.chain]
         return all(event.version <= w.rule_state.seen_version for w in mine)
 
     def catch_up(self, chain: str, *, rewritten_from: int | None = None) -> EvaluatedScores:
         """Read on from ClickHouse, at most a chunk for each rule; `rewritten_from`: heights from there on were written anew."""
         batch = EvaluatedScores()
-        attribution_id = self._store.attribution_id(chain)
+        attribution_id = self._store.attribution.current(chain)
         if attribution_id is None:
             return batch
-        for watched in self.watched:
-            if watched.rule.chain == chain:
-                self._follow(watched, attribution_id, batch, rewritten_from)
+        for evaluated in self.evaluated:
+            if evaluated.rule.chain == chain:
+                self._follow(evaluated, attribution_id, batch, rewritten_from)
         return batch
 
     def seen(self, chain: str, score_version: int) -> None:
         """Note that scores up to this version are taken in."""
-        for watched in self.watched:
-            if watched.rule.chain == chain:
-                watched.rule_state.seen_version = max(watched.rule_state.seen_version, score_version)
+        for evaluated in self.evaluated:
+            if evaluated.rule.chain == chain:
+                evaluated.rule_state.seen_version = max(evaluated.rule_state.seen_version, score_version)
 
     def firing(self) -> list[tuple[str, int]]:
         """(alert, sequence of its last row) of all that fire."""
-        return [(e.alert_id, e.sequence) for w in self.watched for e in w.ledger.open() if e.state == "firing"]
+        return [(e.alert_id, e.sequence) for w in self.evaluated for e in w.ledger.open() if e.state == "firing"]
 
     def _follow(
-        self, watched: EvaluatedRule, attribution_id: str, batch: EvaluatedScores, rewritten_from: int | None
+        self, evaluated: EvaluatedRule, attribution_id: str, batch: EvaluatedScores, rewritten_from: int | None
     ) -> None:
-        rule_state = watched.rule_state
+        rule_state = evaluated.rule_state
         if not rule_state.attribution_id:
             rule_state.attribution_id = attribution_id
         if rule_state.attribution_id != attribution_id:
-            self._rebase(watched, attribution_id, batch)
+            self._rebase(evaluated, attribution_id, batch)
             return
         if rule_state.height is None:
-            lowest = self._store.lowest(rule_state.chain, attribution_id)
+            lowest = self._store.concentration.lowest(rule_state.chain, attribution_id)
             if lowest is not None:
-                series = self._read(watched, lowest, self._far_enough(watched, lowest))
-                self._extend(watched, series, batch, fork=lowest - 1, cause="observed")
+                series = self._read(evaluated, lowest, self._far_enough(evaluated, lowest))
+                self._extend(evaluated, series, batch, fork=lowest - 1, cause="observed")
             return
-        fork, series = self._find_fork(watched)
+        fork, series = self._find_fork(evaluated)
         if rewritten_from is not None and fork is not None and rewritten_from <= fork:
             fork = rewritten_from - 1
         if fork is None or not any(mark.height == fork for mark in rule_state.marks):
             if len(series):
-                self._rebuild(watched, batch)
+                self._rebuild(evaluated, batch)
             return
         if len(series) and fork + 1 < int(series.height[0]):  # what is rewritten begins below what was looked at
-            series = self._read(watched, fork + 1, self._far_enough(watched, rule_state.height))
+            series = self._read(evaluated, fork + 1, self._far_enough(evaluated, rule_state.height))
         undone = fork < rule_state.height
         rule_state.rewind(fork)
         new = series.part(slice(fork + 1 - int(series.height[0]), None))
-        if undone or len(new) or watched.ledger.effective(fork, rule_state.frozen_version):
-            self._extend(watched, new, batch, fork=fork, cause="reorg" if undone else "observed")
+        if undone or len(new) or evaluated.ledger.effective(fork, rule_state.frozen_version):
+            self._extend(evaluated, new, batch, fork=fork, cause="reorg" if undone else "observed")
 
-    def _find_fork(self, watched: EvaluatedRule) -> tuple[int | None, WindowCounts]:
-        """The highest height on which we and ClickHouse agree, and what ClickHouse holds from some way below it on."""
-        height = watched.rule_state.height or 0
+    def _find_fork(self, evaluated: EvaluatedRule) -> tuple[int | None, WindowCounts]:
+        """The highest height on which we and ClickHouse agree, and ClickHouse's rows from some way below it on."""
+        height = evaluated.rule_state.height or 0
         series = None
         for depth in (_PROBE_HEIGHTS, RING_HEIGHTS):
-            series = self._read(watched, height - depth + 1, self._far_enough(watched, height))
+            series = self._read(evaluated, height - depth + 1, self._far_enough(evaluated, height))
             hashes = dict(zip(series.height.tolist(), series.tip_hash, strict=True))
-            fork = watched.rule_state.fork(hashes)
+            fork = evaluated.rule_state.fork(hashes)
             if fork is not None:
                 return fork, series
         assert series is not None  # noqa: S101 - the loop ran
         return None, series
 
-    def _far_enough(self, watched: EvaluatedRule, low: int) -> int:
+    def _far_enough(self, evaluated: EvaluatedRule, low: int) -> int:
         """A chunk, and all that rows were written for before a kill, so that none of them is taken for undone."""
-        claims = watched.ledger.effective(low - 1, watched.rule_state.frozen_version).values()
+        claims = evaluated.ledger.effective(low - 1, evaluated.rule_state.frozen_version).values()
         ahead = max((entry.height for entry in claims), default=0)
         return max(low + CHUNK_HEIGHTS, ahead)
 
-    def _read(self, watched: EvaluatedRule, low: int, high: int) -> WindowCounts:
-        rule, rule_state = watched.rule, watched.rule_state
-        return self._store.series(
-            rule.chain, rule_state.attribution_id, rule.view, rule.window_blocks, low=max(0, low), high=high
+    def _read(self, evaluated: EvaluatedRule, low: int, high: int) -> WindowCounts:
+        return self._store.concentration.series_of(
+            evaluated.rule, evaluated.rule_state.attribution_id, low=low, high=high
         )
 
     def _extend(
-        self, watched: EvaluatedRule, series: WindowCounts, batch: EvaluatedScores, *, fork: int, cause: Cause
+        self, evaluated: EvaluatedRule, series: WindowCounts, batch: EvaluatedScores, *, fork: int, cause: Cause
     ) -> None:
-        rule_state = watched.rule_state
+        rule_state = evaluated.rule_state
         self._go_live(rule_state, series)
-        steps = rule_state.extend(series, watched.rule.levels(series))
+        steps = rule_state.extend(series, evaluated.rule.levels(series))
         hashes = {step.height: series.tip_hash[step.height - int(series.height[0])] for step in steps}
         entries = reconcile(
-            watched.ledger, rule_state, steps, hashes=hashes, fork=fork, cause=cause, version=self._next_version()
+            evaluated.ledger, rule_state, steps, hashes=hashes, fork=fork, cause=cause, version=self._next_version()
         )
-        self._record(watched, entries, series, batch)
+        self._record(evaluated, entries, series, batch)
         batch.done = batch.done and len(series) < CHUNK_HEIGHTS
 
-    def _rebuild(self, watched: EvaluatedRule, batch: EvaluatedScores) -> None:
+    def _rebuild(self, evaluated: EvaluatedRule, batch: EvaluatedScores) -> None:
         """All history again: the fork is deeper than what can be rewound, or older heights were written anew."""
-        log.warning("following all history again", rule=watched.rule.id, chain=watched.rule.chain)
-        rule_state = watched.rule_state.fresh()
-        steps, hashes, lowest = self._replay(watched, rule_state)
+        log.warning("following all history again", rule=evaluated.rule.id, chain=evaluated.rule.chain)
+        rule_state = evaluated.rule_state.fresh()
+        steps, hashes, lowest = self._replay(evaluated, rule_state)
         if rule_state.height is None:
             return
-        watched.rule_state = rule_state
+        evaluated.rule_state = rule_state
         entries = reconcile(
-            watched.ledger,
+            evaluated.ledger,
             rule_state,
             steps,
             hashes=hashes,
@@ -211,35 +211,30 @@ class Evaluation:
             cause="reorg",
             version=self._next_version(),
         )
-        self._record(watched, entries, None, batch)
+        self._record(evaluated, entries, None, batch)
 
-    def _rebase(self, watched: EvaluatedRule, attribution_id: str, batch: EvaluatedScores) -> None:
+    def _rebase(self, evaluated: EvaluatedRule, attribution_id: str, batch: EvaluatedScores) -> None:
         """Another attribution is current: all its history decides where the rule stands, and nothing fires from the flip itself."""
-        old = watched.rule_state
+        old = evaluated.rule_state
         new = rebase(old, attribution_id, frozen_version=self._next_version())
-        self._replay(watched, new)
+        self._replay(evaluated, new)
         if new.height is None:
             return  # not scored under the new set yet; the next look will find it
-        log.info("re-based", rule=watched.rule.id, attribution_id=attribution_id, before=old.attribution_id)
-        entries = settle_rebase(old, new, watched.ledger, self._next_version())
-        watched.rule_state = new
-        self._record(watched, entries, None, batch)
+        log.info("re-based", rule=evaluated.rule.id, attribution_id=attribution_id, before=old.attribution_id)
+        entries = settle_rebase(old, new, evaluated.ledger, self._next_version())
+        evaluated.rule_state = new
+        self._record(evaluated, entries, None, batch)
 
-    def _replay(self, watched: EvaluatedRule, rule_state: RuleState) -> tuple[list[Step], dict[int, str], int]:
+    def _replay(self, evaluated: EvaluatedRule, rule_state: RuleState) -> tuple[list[Step], dict[int, str], int]:
         """Extend an empty track over all history; its steps, the block hashes there, and the lowest height."""
         steps: list[Step] = []
         hashes: dict[int, str] = {}
-        lowest = self._store.lowest(rule_state.chain, rule_state.attribution_id)
+        lowest = self._store.concentration.lowest(rule_state.chain, rule_state.attribution_id)
         low = lowest
-        rule = watched.rule
+        rule = evaluated.rule
         while low is not None:
-            series = self._store.series(
-                rule.chain,
-                rule_state.attribution_id,
-                rule.view,
-                rule.window_blocks,
-                low=low,
-                high=low + CHUNK_HEIGHTS - 1,
+            series = self._store.concentration.series_of(
+                rule, rule_state.attribution_id, low=low, high=low + CHUNK_HEIGHTS - 1
             )
             if not len(series):
                 break
@@ -258,54 +253,34 @@ class Evaluation:
                 rule_state.go_live_height = int(series.height[recent[0]])
 
     def _record(
-        self, watched: EvaluatedRule, entries: list[LedgerEntry], series: WindowCounts | None, batch: EvaluatedScores
+        self, evaluated: EvaluatedRule, entries: list[LedgerEntry], series: WindowCounts | None, batch: EvaluatedScores
     ) -> None:
         now_ms = int(self._clock.now() * 1000)
         for entry in entries:
             # A millisecond apart, so that the rows of one batch keep their order when they are read again.
             recorded_at_ms = now_ms + len(batch.transitions)
-            batch.transitions.append(self._transition(watched, entry, series, recorded_at_ms))
-        batch.rule_states.append(watched.rule_state)
+            batch.transitions.append(self._transition(evaluated, entry, series, recorded_at_ms))
+        batch.rule_states.append(evaluated.rule_state)
 
     def _transition(
-        self, watched: EvaluatedRule, entry: LedgerEntry, series: WindowCounts | None, recorded_at_ms: int
+        self, evaluated: EvaluatedRule, entry: LedgerEntry, series: WindowCounts | None, recorded_at_ms: int
     ) -> AlertTransition:
         if series is None or series.row(entry.height) is None:
-            series = self._read(watched, entry.height, entry.height)
+            series = self._read(evaluated, entry.height, entry.height)
         if series.row(entry.height) is None:
-            return _bare(watched.rule, entry, recorded_at_ms)
+            return bare_transition(entry, evaluated.rule, recorded_at_ms=recorded_at_ms)
         return height_transition(
             entry,
-            watched.rule,
+            evaluated.rule,
             series,
-            attribution_id=watched.rule_state.attribution_id,
+            attribution_id=evaluated.rule_state.attribution_id,
             recorded_at_ms=recorded_at_ms,
         )
 
 
-def _bare(rule: Rule, entry: LedgerEntry, recorded_at_ms: int) -> AlertTransition:
-    """A transition without evidence: its height is scored no more."""
-    return AlertTransition(
-        alert_id=entry.alert_id,
-        sequence=entry.sequence,
-        rule_id=rule.id,
-        rule_hash=rule.rule_hash,
-        state=entry.state,
-        previous_state=entry.previous,
-        reason=entry.reason,
-        notify=entry.notify,
-        undoes=entry.undoes,
-        event_time=recorded_at_ms // 1000,
-        recorded_at_ms=recorded_at_ms,
-        start_height=max(0, entry.start),
-        summary=f"{rule.name}: {entry.state} at height {entry.height}, which is scored no more",
-        evidence=AlertEvidence(chain=rule.chain, height=entry.height, tip_hash=entry.tip_hash or None),
-    )
-
-
-def _next_row(watched: EvaluatedRule, event: ScoreEvent) -> WindowCounts | None:
+def _next_row(evaluated: EvaluatedRule, event: ScoreEvent) -> WindowCounts | None:
     """The message as a series of one height, where it is the next one on our branch; else None."""
-    rule, rule_state = watched.rule, watched.rule_state
+    rule, rule_state = evaluated.rule, evaluated.rule_state
     is_next = (
         rule_state.height is not None
         and event.from_height == event.height == rule_state.height + 1
@@ -319,6 +294,8 @@ def _next_row(watched: EvaluatedRule, event: ScoreEvent) -> WindowCounts | None:
         if (window.view, window.window_blocks) == (rule.view, rule.window_blocks):
             counts = [count for _, count in window.leaders] + [0] * (6 - len(window.leaders))
             names = (*(name for name, _ in window.leaders), *[""] * (6 - len(window.leaders)))
+            if not window.stored.keys() >= set(rule.further_columns):
+                return None  # a message of an earlier version: ClickHouse has the rest
             p_above = window.p_top4_above_75
             return WindowCounts.of(
                 height=[event.height],
@@ -332,5 +309,6 @@ def _next_row(watched: EvaluatedRule, event: ScoreEvent) -> WindowCounts | None:
                 p_top4_above_75=[p_above if p_above is not None else float("nan")],
                 leaders=[list(range(6))],
                 names=names,
+                further={name: [window.stored[name]] for name in rule.further_columns},
             )
     return None

@@ -1,21 +1,22 @@
-"""From a row of the ledger to the transition that is stored: value, bounds, evidence and the SQL that gives the value again. Pure."""
+"""From a row of the ledger to the transition that is stored: value, bounds, evidence and the SQL that reproduces the value. Pure."""
 
 from __future__ import annotations
 
-from alerts.formats import format_line, format_value
+from typing import Any
+
 from alerts.machine.ledger import LedgerEntry
-from alerts.rules.rule import Finding, HeightRule, Reading, TimerRule
+from alerts.rules.rule import Finding, HeightRule, Reading, Rule, TimerRule
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from counterpoise.formats import TEXT
 
 
 def reproducing_sql(rule: HeightRule, attribution_id: str, height: int) -> str:
     """A query that gives the rule's value at a height again, from stored integers. The parts that are filled in are names and numbers
     that the contracts admit, so that nothing in them could end the quotes."""
     return (
-        f"SELECT height, lower(hex(tip_hash)) AS tip_hash, n, unknown, {rule.value_sql()} AS value, "  # noqa: S608
-        f"({' + '.join(f'c{i}' for i in range(1, rule.k + 1))}) / n AS share_low, "
-        f"({' + '.join(f'c{i}' for i in range(1, rule.k + 1))} + unknown) / n AS share_high "
+        f"{rule.terms_sql()}SELECT height, lower(hex(tip_hash)) AS tip_hash, n, unknown, {rule.value_sql()} AS value"  # noqa: S608
+        f"{rule.bounds_sql()} "
         f"FROM concentration_log FINAL WHERE attribution_id = '{attribution_id}' AND chain = '{rule.chain}' "
         f"AND view = '{rule.view}' AND window_blocks = {rule.window_blocks} AND height = {height}"
     )
@@ -36,6 +37,7 @@ def evidence_of(rule: HeightRule, series: WindowCounts, at: int, attribution_id:
         unknown=int(series.unknown[at]),
         pools_seen=int(series.pools_seen[at]),
         counts=series.named_counts(at),
+        metric=rule.metric_name,
         sql=reproducing_sql(rule, attribution_id, height),
     )
 
@@ -49,19 +51,11 @@ def height_transition(
         raise ValueError(f"height {entry.height} is not in the series")
     reading = rule.reading(series, at) if int(series.n[at]) else None
     evidence = evidence_of(rule, series, at, attribution_id)
-    return AlertTransition(
-        alert_id=entry.alert_id,
-        sequence=entry.sequence,
-        rule_id=rule.id,
-        rule_hash=rule.rule_hash,
-        state=entry.state,
-        previous_state=entry.previous,
-        reason=entry.reason,
-        notify=entry.notify,
-        undoes=entry.undoes,
+    return _transition(
+        entry,
+        rule,
         event_time=int(series.time[at]),
         recorded_at_ms=recorded_at_ms,
-        start_height=entry.start,
         value=reading.value if reading else None,
         value_low=reading.low if reading else None,
         value_high=reading.high if reading else None,
@@ -73,20 +67,25 @@ def height_transition(
     )
 
 
+def bare_transition(entry: LedgerEntry, rule: Rule, *, recorded_at_ms: int) -> AlertTransition:
+    """The transition for a row without evidence: its height is scored no more."""
+    return _transition(
+        entry,
+        rule,
+        event_time=recorded_at_ms // 1000,
+        recorded_at_ms=recorded_at_ms,
+        summary=f"{rule.name}: {entry.state} at height {entry.height}, which is scored no more",
+        evidence=AlertEvidence(chain=rule.chain, height=entry.height, tip_hash=entry.tip_hash or None),
+    )
+
+
 def timer_transition(entry: LedgerEntry, rule: TimerRule, finding: Finding, *, recorded_at_ms: int) -> AlertTransition:
     """The transition for a row of a dead-man rule."""
-    return AlertTransition(
-        alert_id=entry.alert_id,
-        sequence=entry.sequence,
-        rule_id=rule.id,
-        rule_hash=rule.rule_hash,
-        state=entry.state,
-        previous_state=entry.previous,
-        reason=entry.reason,
-        notify=entry.notify,
+    return _transition(
+        entry,
+        rule,
         event_time=finding.event_time,
         recorded_at_ms=recorded_at_ms,
-        start_height=entry.start,
         value=finding.value,
         interval_low=finding.interval_low,
         interval_high=finding.interval_high,
@@ -96,51 +95,53 @@ def timer_transition(entry: LedgerEntry, rule: TimerRule, finding: Finding, *, r
     )
 
 
-def _metric(rule: HeightRule, reading: Reading, n: int) -> str:
-    """Who has how much of what, and how surely: the beginning of a sentence."""
-    one, many = ("pool", "pools") if rule.view == "raw" else ("entity", "entities")
-    who = f"the largest {one}" if rule.k == 1 else f"the {rule.k} largest {many}"
-    if reading.unit == "probability":
-        over = format_line(getattr(rule, "line", 0.0), "share")
-        return f"{who} hold over {over} of the hashrate with probability {reading.value:.3f}"
-    sure = ""
-    if reading.interval_low is not None and reading.interval_high is not None:
-        low, high = (format_value(bound, "share") for bound in (reading.interval_low, reading.interval_high))
-        sure = f" (95 % interval {low} to {high})"
-    return f"{who} mined {format_value(reading.value, 'share')} of the last {n:,} blocks{sure}"
+def _transition(entry: LedgerEntry, rule: Rule, **more: Any) -> AlertTransition:
+    """Fields of every transition from the ledger and the rule, with the rest in `more`."""
+    return AlertTransition(
+        alert_id=entry.alert_id,
+        sequence=entry.sequence,
+        rule_id=rule.id,
+        rule_hash=rule.rule_hash,
+        state=entry.state,
+        previous_state=entry.previous,
+        reason=entry.reason,
+        notify=entry.notify,
+        undoes=entry.undoes,
+        start_height=max(0, entry.start),
+        **more,
+    )
 
 
 def _summary(entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evidence: AlertEvidence) -> str:
     """The value against its line, and what follows from it; it stands alone."""
     at = f"(height {entry.height})"
     if reading is None:
-        return f"{rule.name}: no blocks in the window {at}."
-    line = format_line(reading.threshold, reading.unit)
-    clear = format_line(getattr(rule, "clear_below", reading.threshold), reading.unit)
+        return f"{rule.name}: no {'value' if evidence.n else 'blocks in the window'} {at}."
+    line = rule.format_line(reading.threshold)
     n = evidence.n or 0
-    metric = _metric(rule, reading, n)
-    said = metric[0].upper() + metric[1:]
+    statement = rule.statement(reading, n)
+    sentence = statement[0].upper() + statement[1:]
     if entry.reason == "rebased":
         tail = {
-            "rebased": f"over {line} under the new attribution; recorded, not announced",
-            "firing": f"still over {line} under the new attribution",
+            "rebased": f"{rule.over} {line} under the new attribution; recorded, not announced",
+            "firing": f"still {rule.over} {line} under the new attribution",
             "resolved": "the new attribution does not support the alert",
         }.get(entry.state, f"{entry.state} under the new attribution")
-        return f"{said}: {tail} {at}."
+        return f"{sentence}: {tail} {at}."
     if entry.state == "retracted":
-        return f"The blocks that this rested on were undone (a reorganisation or a repair). Now {metric} {at}."
+        return f"The blocks that this rested on were undone (a reorganisation or a repair). Now {statement} {at}."
     if entry.reason == "restated":
-        return f"{said}: {entry.state} is what stands after the retraction {at}."
-    held = f" for {rule.for_blocks} blocks" if rule.for_blocks else ""
+        return f"{sentence}: {entry.state} is what stands after the retraction {at}."
+    hold = f" for {rule.for_blocks} blocks" if rule.for_blocks else ""
     leaders = ", ".join(
-        f"{name} {format_value(count / max(n, 1), 'share')}" for name, count in evidence.counts[: rule.k]
+        f"{name} {TEXT.share(count / max(n, 1))}" for name, count in evidence.counts[: rule.leaders_named]
     )
     tail = {
-        "possible": f"possibly over {line}: {format_value(reading.high or 0.0, reading.unit)} "
+        "possible": f"possibly {rule.over} {line}: {rule.format_value(reading.high or 0.0)} "
         f"if the {evidence.unknown} unknown blocks were theirs",
-        "pending": f"over {line}; it fires once that has held{held}",
-        "firing": f"over {line}{held}: {leaders}",
-        "resolved": f"below {clear}",
-        "inactive": f"no longer over {line}",
+        "pending": f"{rule.over} {line}; it fires once that has held{hold}",
+        "firing": f"{rule.over} {line}{hold}: {leaders}",
+        "resolved": rule.cleared(),
+        "inactive": f"no longer {rule.over} {line}",
     }.get(entry.state, entry.state)
-    return f"{said}, {tail} {at}."
+    return f"{sentence}, {tail} {at}."

@@ -1,7 +1,7 @@
 """scores.v1 as the alerter reads it: all partitions, from now on.
 
-Offsets are committed for people and the supervisor to see the lag; nothing rests on them, because ClickHouse holds every score
-before its message exists. So a broker that is away, or that forgot everything, costs delay and no more.
+Offsets are committed for people and the supervisor to see the lag; nothing rests on them, because ClickHouse stores every score
+before its message exists. A broker that is down, or that forgot everything, only costs delay.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ PROBE_SECONDS = 5.0
 
 
 class ScoreFeed:
-    """Not safe to share between threads. `trouble` says why no message can come just now; None where all is well."""
+    """Not safe to share between threads. `trouble` is the reason why no message can arrive now; None without one."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
         self._bootstrap: str | None = None
         self._consumer: KafkaConsumer | None = None
-        self._next_look = 0.0
+        self._next_probe = 0.0
         self._read = False
         self.trouble: str | None = "not connected yet"
         self.bad_messages = 0
 
     def poll(self, timeout_seconds: float) -> list[ScoreEvent]:
-        """Events since the last call, waiting at most that long for the first; none while the broker is away."""
+        """Events since the last call, waiting at most that long for the first; none while the broker is down."""
         if self._consumer is None and not self._connect():
             self._clock.sleep(min(timeout_seconds, 0.5))
             return []
@@ -62,7 +62,7 @@ class ScoreFeed:
                     )
         self._read = self._read or bool(found)
         if not found:
-            self._look()
+            self._probe_broker()
         return events
 
     def commit(self) -> None:
@@ -78,7 +78,7 @@ class ScoreFeed:
     def lose(self, reason: str) -> None:
         """Give the connection up; the next poll makes a new one."""
         self.trouble = reason
-        self._next_look = self._clock.monotonic() + 0.5
+        self._next_probe = self._clock.monotonic() + 0.5
         self.close()
 
     def close(self) -> None:
@@ -88,13 +88,18 @@ class ScoreFeed:
             consumer.close(autocommit=False)
 
     def _connect(self) -> bool:
-        if self._clock.monotonic() < self._next_look:
+        if self._clock.monotonic() < self._next_probe:
             return False
-        self._next_look = self._clock.monotonic() + 1.0
+        self._next_probe = self._clock.monotonic() + 1.0
         settings = self._settings
         try:
             bootstrap = self._address()
-            ensure_topics(bootstrap, settings.dataset, settings.kafka.replication_factor)
+            ensure_topics(
+                bootstrap,
+                settings.dataset,
+                settings.kafka.replication_factor,
+                partitions=settings.kafka.partitions,
+            )
             consumer = make_consumer(
                 bootstrap,
                 (),
@@ -103,7 +108,7 @@ class ScoreFeed:
                 kafka=settings.kafka,
             )
             topic = SCORES.full_name(settings.dataset)
-            partitions = [TopicPartition(topic, number) for number in range(SCORES.partitions)]
+            partitions = [TopicPartition(topic, number) for number in range(settings.kafka.partitions)]
             consumer.assign(partitions)
             consumer.seek_to_end(*partitions)
             for partition in partitions:
@@ -114,7 +119,7 @@ class ScoreFeed:
         self._consumer = consumer
         self._read = True
         self.trouble = None
-        self._next_look = self._clock.monotonic() + PROBE_SECONDS
+        self._next_probe = self._clock.monotonic() + PROBE_SECONDS
         return True
 
     def _address(self) -> str:
@@ -126,11 +131,11 @@ class ScoreFeed:
                 raise
         return self._bootstrap
 
-    def _look(self) -> None:
-        """A client of a dead broker just hears nothing: ask now and then whether it is there."""
-        if self._clock.monotonic() < self._next_look:
+    def _probe_broker(self) -> None:
+        """A client of a dead broker receives nothing and no error: check now and then whether it answers."""
+        if self._clock.monotonic() < self._next_probe:
             return
-        self._next_look = self._clock.monotonic() + PROBE_SECONDS
+        self._next_probe = self._clock.monotonic() + PROBE_SECONDS
         try:
             require_broker(self._address())
         except RetryableError as error:

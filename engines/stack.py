@@ -43,7 +43,7 @@ ANY_PORTS: Final = Ports(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class EngineRecord:
-    """One engine as it was started. `marker` tells its command line from every other's."""
+    """One engine as it was started. `marker` identifies its command line among all others."""
 
     name: str
     pid: int

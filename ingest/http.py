@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import email.utils
 import time
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Never
+from collections.abc import Container, Mapping
+from typing import Any, NamedTuple, Never, Protocol
 from urllib.parse import urlsplit
 
 import httpx
@@ -14,8 +14,12 @@ from pydantic_core import from_json
 from counterpoise.clickhouse.client import is_local
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.probe import Probe
 
 _MAX_RETRY_AFTER_SECONDS = 600.0
+
+PROBE_SECONDS = 5.0
+"""The longest that `counterpoise doctor` waits for a server."""
 
 
 class UnauthorisedError(StaleSourceError):
@@ -38,6 +42,16 @@ def shown_url(url: str) -> str:
     """A URL as messages may name it: without credentials, and without a query that may hold some."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+
+
+class HasUrl(Protocol):
+    """A section of the settings that names one server."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def timeout_seconds(self) -> float: ...
 
 
 class Answer(NamedTuple):
@@ -81,6 +95,13 @@ class BoundedHttp:
             ),  # a proxy of the environment has no way to this machine's own servers
         )
 
+    @classmethod
+    def of(cls, section: HasUrl, *, clock: Clock, max_bytes: int, setting: str) -> BoundedHttp:
+        """The server of a section of the settings, with its timeout."""
+        return cls(
+            section.url, clock=clock, timeout_seconds=section.timeout_seconds, max_bytes=max_bytes, setting=setting
+        )
+
     def fetch(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
         """GET as bytes, of any type; `path` may be a whole URL of this server (ValueError for another's)."""
         if path.startswith(("http://", "https://")) and urlsplit(path)[:2] != self._server:
@@ -98,6 +119,20 @@ class BoundedHttp:
     def post(self, payload: object, auth: tuple[str, str] | None) -> Any:
         """POST JSON to the URL itself, and parse the answer whatever its status: JSON-RPC errors come with 500."""
         return self._ask("POST", "", payload, auth)
+
+    def probe(
+        self, name: str, path: str = "", *, method: str = "GET", answers: Container[int] = range(200, 300)
+    ) -> Probe:
+        """Whether the server of source `name` answers `path` with success, or one of `answers`."""
+        try:
+            response = self._client.request(method, path, timeout=PROBE_SECONDS)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            return Probe("problem", f"{name} at {self.shown} does not answer: {reason}")
+        date = response.headers.get("Date", "")
+        if response.is_success or response.status_code in answers:
+            return Probe("ok", f"{name} at {self.shown} answers", date)
+        return Probe("problem", f"{name} at {self.shown} answers HTTP {response.status_code}", date)
 
     def close(self) -> None:
         """Close connections."""

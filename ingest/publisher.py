@@ -12,31 +12,29 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from kafka import KafkaProducer, TopicPartition
-from kafka.admin import OffsetSpec
+from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from counterpoise.contracts.base import Contract
-from counterpoise.contracts.blocks import BlockEvent
+from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.dead_letters import MAX_PAYLOAD_BYTES, DeadLetter, letter_id
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS, Topic
 from counterpoise.errors import RetryableError
-from counterpoise.kafka.clients import admin_client, make_producer, require_broker
+from counterpoise.kafka.broker_memory import BrokerMemory
+from counterpoise.kafka.clients import make_producer, require_broker
+from counterpoise.kafka.own_partitions import require_own_partitions
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.crash_points import crash_point
+from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.model import Settings
 from ingest.bad_item import BadItem
-from ingest.waiting import Waiter
-
-BLOCK_KIND = "block"
-"""The envelope's kind on the blocks topic."""
 
 TARGET_MESSAGE_BYTES = 1024 * 1024
 MAX_IN_FLIGHT_BYTES = 8 * 1024 * 1024
 KEPT_DEAD_LETTERS = 1_000
-_ACK_PATIENCE_SECONDS = 1.0
+_ACK_WAIT_SECONDS = 1.0
 _CHECK_INTERVAL_SECONDS = 3.0
 _SEEN_BAD_ITEMS = 10_000
 
@@ -62,20 +60,16 @@ class Publisher:
     def __init__(self, settings: Settings, bootstrap: str, waiter: Waiter, status: ServiceStatus) -> None:
         self._bootstrap = bootstrap
         self._dataset = settings.dataset
-        self._replication_factor = settings.kafka.replication_factor
+        self._kafka = settings.kafka
         self._events_per_message = settings.ingest.events_per_message
         self._waiter = waiter
         self._status = status
         self._name = f"{status.snapshot()['service']}@{socket.gethostname()}:{os.getpid()}"[:200]
-        self._blocks_topic = BLOCKS.full_name(settings.dataset)
         self._dead_letters_topic = DEAD_LETTERS.full_name(settings.dataset)
+        self._memory = BrokerMemory(bootstrap, (BLOCKS.full_name(settings.dataset), self._dead_letters_topic))
         self._producer: KafkaProducer | None = None
         self._in_flight: deque[_Message] = deque()
         self._in_flight_bytes = 0
-        self._acknowledged: dict[tuple[str, int], int] = {}
-        self._ids: dict[str, Any] = {}
-        self._ends: dict[TopicPartition, int] = {}
-        self._forgot = False
         self._checked_at = waiter.clock.monotonic()
         self._letters: deque[_Message] = deque(maxlen=KEPT_DEAD_LETTERS)
         self._bad_seen: dict[str, None] = {}
@@ -85,9 +79,12 @@ class Publisher:
         self.dead_letters_sent = 0
 
     def open(self) -> None:
-        """Make the topics and connect; waits for the broker. ConfigError where a topic has another shape."""
-        self._waiter.until("kafka", self._connect)
-        self._waiter.until("kafka", self._look_at_topics)
+        """Make the topics and connect; waits for the broker. ConfigError where a topic has another shape, or holds
+        unread messages of a chain outside the chain's own partition.
+        """
+        self._waiter.until_done("kafka", self._connect)
+        self._waiter.until_done("kafka", self._note_topics)
+        self._waiter.until_done("kafka", lambda: require_own_partitions(self._bootstrap, self._dataset))
 
     def send(self, events: Sequence[BlockEvent]) -> None:
         """Publish blocks of one chain, in order. Returns when they are on their way; `flush` makes sure that they arrived."""
@@ -128,21 +125,14 @@ class Publisher:
             self._await_oldest()
 
     def lost_memory(self, *, now: bool = False) -> bool:
-        """Whether the broker no longer has what it once acknowledged; says so once for each loss.
+        """Whether the broker no longer has what it once acknowledged; True once for each loss.
 
         Seen from an offset that went back, or, asked at most every few seconds (`now`: at once), from the topics themselves. The
         topics exist again afterwards and dead letters are sent again; the blocks are the caller's to send again.
         """
-        clock = self._waiter.clock
-        if not self._forgot and (now or clock.monotonic() - self._checked_at >= _CHECK_INTERVAL_SECONDS):
-            self._checked_at = clock.monotonic()
-            if bool(self._acknowledged) and self._waiter.until("kafka", self._has_lost):
-                self._forgot = True
-        if not self._forgot:
+        if not self._memory.went_back and not self._is_lost(now):
             return False
-        self._forgot = False
-        self._acknowledged.clear()
-        self._waiter.until("kafka", self._look_at_topics)
+        self._waiter.until_done("kafka", self._note_topics)
         for letter in tuple(self._letters):
             self._enqueue(_Message(letter.topic, letter.key, letter.value, 0))
         self._status.count("broker_losses")
@@ -150,6 +140,7 @@ class Publisher:
 
     def close(self) -> None:
         """Give the rest a moment to arrive, then let go. Nothing is lost by what does not: its blocks are fetched again."""
+        self._memory.close()
         producer, self._producer = self._producer, None
         if producer is None:
             return
@@ -183,7 +174,7 @@ class Publisher:
         while True:
             self._waiter.check()
             try:
-                metadata = message.future.get(timeout=_ACK_PATIENCE_SECONDS)
+                metadata = message.future.get(timeout=_ACK_WAIT_SECONDS)
                 break
             except KafkaTimeoutError as error:
                 if not message.future.is_done:
@@ -198,7 +189,7 @@ class Publisher:
                 self._recover(_line(error))
         self._in_flight.popleft()
         self._in_flight_bytes -= len(message.value)
-        self._note_offset(metadata.topic, metadata.partition, metadata.offset)
+        self._memory.acknowledged(metadata.topic, metadata.partition, metadata.offset)
         self.bytes_sent += len(message.value)
         if not message.events:
             self._status.working()
@@ -208,18 +199,11 @@ class Publisher:
             self._status.progress(message.events)
             crash_point("ingest-after-publish")
 
-    def _note_offset(self, topic: str, partition: int, offset: int) -> None:
-        if offset < 0:  # a duplicate of an idempotent send: the broker has it, and does not say where
-            return
-        if offset <= self._acknowledged.get((topic, partition), -1):
-            self._forgot = True
-        self._acknowledged[topic, partition] = offset
-
     def _recover(self, reason: str) -> None:
         """Replace the producer and send all that is unacknowledged again, in order; waits for the broker."""
         log.warning("kafka did not take a message, sending again", reason=reason, messages=len(self._in_flight))
         self._status.waiting("kafka", reason)
-        self._waiter.until("kafka", self._reconnect_and_resend)
+        self._waiter.until_done("kafka", self._reconnect_and_resend)
         self._status.working()
 
     def _reconnect_and_resend(self) -> None:
@@ -247,41 +231,20 @@ class Publisher:
         return producer
 
     def _make_topics(self) -> None:
-        ensure_topics(self._bootstrap, self._dataset, self._replication_factor)
+        ensure_topics(self._bootstrap, self._dataset, self._kafka.replication_factor, partitions=self._kafka.partitions)
 
-    def _has_lost(self) -> bool:
-        """Whether a topic was made anew, or a partition ends before where it ended at an earlier look.
+    def _is_lost(self, now: bool) -> bool:
+        """Ask the broker, at most every few seconds."""
+        monotonic = self._waiter.clock.monotonic()
+        if not now and monotonic - self._checked_at < _CHECK_INTERVAL_SECONDS:
+            return False
+        self._checked_at = monotonic
+        return self._memory.is_owed and self._waiter.until_done("kafka", self._memory.is_lost)
 
-        Not whether it ends before what was acknowledged: as the end of a partition the embedded broker names the first offset of
-        its last batch.
-        """
-        ids = self._topic_ids()
-        if ids != self._ids:
-            return True
-        try:
-            with admin_client(self._bootstrap) as admin:
-                wanted = {TopicPartition(*at): OffsetSpec.LATEST for at in self._acknowledged}
-                ends = {tp: found.offset for tp, found in admin.list_partition_offsets(wanted).items()}
-        except KafkaError as error:
-            raise RetryableError(f"Kafka at {self._bootstrap}: {_line(error)}") from error
-        went_back = any(end < self._ends.get(at, 0) for at, end in ends.items())
-        self._ends |= ends
-        return went_back
-
-    def _look_at_topics(self) -> None:
+    def _note_topics(self) -> None:
         """Remember which topics these are; what was seen of earlier ones is void."""
         self._make_topics()
-        self._ids = self._topic_ids()
-        self._ends = {}
-
-    def _topic_ids(self) -> dict[str, Any]:
-        """Topic → the id that it got when it was made."""
-        try:
-            with admin_client(self._bootstrap) as admin:
-                found = admin.describe_topics([self._blocks_topic, self._dead_letters_topic])
-        except KafkaError as error:
-            raise RetryableError(f"Kafka at {self._bootstrap}: {_line(error)}") from error
-        return {answer["name"]: answer["topic_id"] for answer in found if answer["error_code"] == 0}
+        self._memory.start_over()
 
 
 def _discard(producer: KafkaProducer) -> None:

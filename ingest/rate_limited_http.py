@@ -13,6 +13,7 @@ from pydantic_core import from_json
 
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import MarketSettings
 from ingest.http import BoundedHttp, BusyError, NotThereError, shown_url
 
@@ -108,6 +109,10 @@ class RateLimitedHttp:
         page = self.get(url)
         assert page is not None  # noqa: S101 - nothing was named that could be unchanged
         return page.json(shown_url(url))
+
+    def probe(self, name: str) -> Probe:
+        """Whether the server of source `name` answers: its robots.txt may always be asked for, and need not exist."""
+        return self._http.probe(name, "robots.txt", answers=range(200, 500))
 
     def close(self) -> None:
         """Close connections."""

@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 
-TIMEOUT_SECONDS = 240
+TIMEOUT_SECONDS = 40
 ACCEPTED: dict[str, str] = {}
 """Advisory id: why it does not touch us."""
 

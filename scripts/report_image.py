@@ -10,12 +10,12 @@ import textwrap
 from pathlib import Path
 
 from counterpoise.clickhouse.client import connect
+from counterpoise.formats import PAGE
 from counterpoise.plots import marks as charts
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from desk.cli.report import gather_report
 from desk.report import report_plots as plots
-from desk.report.formats import percent, whole
 from desk.report.gap_sentence import sentence
 from desk.report.model import Report
 from desk.report.style_sheet import standalone
@@ -71,21 +71,21 @@ def draw(report: Report) -> str:
     sheet = Sheet()
     sheet.title("Counterpoise report, simulated data of the demo")
     sheet.words(
-        f"The four largest pools mined {percent(now.top4)} of the last {whole(now.blocks)} blocks "
-        f"(95 % interval {percent(now.top4_low)} to {percent(now.top4_high)}).",
+        f"The four largest pools mined {PAGE.share(now.top4)} of the last {PAGE.count(now.blocks)} blocks "
+        f"(95 % interval {PAGE.share_range(now.top4_low, now.top4_high)}).",
         "label mining",
     )
     sheet.words(sentence([row for row in report.gap_rows if row.ends_year or row.at_tip]), "label ai")
     sheet.y += SPACE / 2
-    title = f"Top-4 share of the last {whole(report.window_blocks)} blocks, 95 % interval, alerts"
+    title = f"Top-4 share of the last {PAGE.count(report.window_blocks)} blocks, 95 % interval, alerts"
     sheet.title(title)
     sheet.drawing(
         plots.share_plot(report.shares, report.episodes, report.line, width=plots.WIDE, name="shares", title=title)
     )
-    title = "Effective number of equal hands, by quarter"
+    title = "Effective number of equal owners or pools, by quarter"
     sheet.title(title)
     sheet.drawing(plots.hands_plot(report.gap_rows, width=plots.WIDE, name="hands", title=title))
-    title = "The gap L, in doublings, and what may be said of it"
+    title = "The gap L, in doublings, and its level"
     sheet.title(title)
     sheet.drawing(plots.gap_plot(report.gap_rows, width=plots.WIDE, name="gap", title=title))
     return standalone(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from counterpoise.formats import PAGE
 from counterpoise.plots import marks as charts
 from counterpoise.plots.marks import EndLabel, Frame
 from counterpoise.plots.scale import time_ticks
-from desk.report.formats import percent
 from desk.report.style_sheet import standalone
 from ingest.blocks.sources.simulated import Month, read_figures
 
@@ -38,7 +38,7 @@ def draw() -> str:
     last = shares[-1]
     body = [
         charts.text(TITLE, 0, 16, class_="label strong"),
-        charts.y_axis(frame, y, [(step / 100, percent(step / 100, 0)) for step in range(50, 90, 10)]),
+        charts.y_axis(frame, y, [(step / 100, PAGE.share(step / 100, 0)) for step in range(50, 90, 10)]),
         f'<defs><clipPath id="over"><rect x="0" y="0" width="{frame.width:g}" height="{line:.1f}"/></clipPath></defs>',
         charts.element("path", d=track, class_="line mining"),
         charts.element("path", d=track, class_="line alert", clip_path="url(#over)"),
@@ -47,8 +47,8 @@ def draw() -> str:
         charts.end_labels(
             frame,
             [
-                EndLabel(line, f"{percent(LINE, 0)} alert line", "label"),
-                EndLabel(y(last), percent(last, 1), "label strong mining"),
+                EndLabel(line, f"{PAGE.share(LINE, 0)} alert line", "label"),
+                EndLabel(y(last), PAGE.share(last), "label strong mining"),
             ],
         ),
         charts.x_axis(frame, [(x(at.timestamp()), words) for at, words in years]),
@@ -60,8 +60,8 @@ def draw() -> str:
         height=frame.height,
         name="top4",
         title=TITLE,
-        description=f"Line, {months[0].name} to {months[-1].name}: between {percent(min(shares))} and {percent(max(shares))}, "
-        f"{above} of {len(months)} months above {percent(LINE, 0)}.",
+        description=f"Line, {months[0].name} to {months[-1].name}: between {PAGE.share(min(shares))} and {PAGE.share(max(shares))}, "
+        f"{above} of {len(months)} months above {PAGE.share(LINE, 0)}.",
     )
 
 

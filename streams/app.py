@@ -10,6 +10,7 @@ from yarl import URL
 
 from counterpoise.contracts.topics import BLOCKS
 from counterpoise.kafka.lag import group_id
+from counterpoise.kafka.partition import partition_among
 from counterpoise.settings.model import Settings
 from streams.intake.transport import FAUST_LOG, PromptTransport
 
@@ -39,7 +40,7 @@ def create_app(settings: Settings, bootstrap: str, before_commit: Callable[[], A
         datadir=str(
             settings.run_dir / "faust"
         ),  # nothing is kept there, but Faust makes it, by default where it was started
-        topic_partitions=BLOCKS.partitions,
+        topic_partitions=settings.kafka.partitions,
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,
@@ -52,6 +53,7 @@ def create_app(settings: Settings, bootstrap: str, before_commit: Callable[[], A
         consumer_max_fetch_size=BLOCKS.max_message_bytes,
         producer_acks=-1,
         producer_compression_type="lz4",
+        producer_partitioner=partition_among,
         producer_max_request_size=BLOCKS.max_message_bytes,
     )
     app.fetch_max_wait_ms = settings.kafka.fetch_max_wait_ms

@@ -2,49 +2,49 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiokafka.errors import KafkaError
 from faust.exceptions import ProducerSendError
 
-from counterpoise.contracts.base import Contract
 from counterpoise.contracts.envelope import encode
-from counterpoise.contracts.topics import Topic
-from streams.waiting import RetryPolicy, StoppingError, waits_seconds
+from counterpoise.errors import RetryableError
+from counterpoise.runtime.retry import Waiter
+from streams.worker import Outgoing
 
 
 class Sender:
     """`producer` gives Faust's producer, started; it is asked for at each attempt."""
 
-    def __init__(self, producer: Callable[[], Awaitable[Any]], dataset: str, retry_policy: RetryPolicy) -> None:
+    def __init__(self, producer: Callable[[], Awaitable[Any]], dataset: str, waiter: Waiter) -> None:
         self._producer = producer
         self._dataset = dataset
-        self._patience = retry_policy
+        self._waiter = waiter
 
-    async def send_event(self, topic: Topic, key: str, event: Contract, kind: str) -> None:
-        """Send one event in an envelope; see `send`."""
-        sent_at_ms = int(self._patience.clock.now() * 1000)
-        value = encode([event], kind=kind, dataset=self._dataset, producer="streams", sent_at_ms=sent_at_ms)
-        await self.send(topic, key, value)
+    async def send(self, outgoing: Outgoing) -> None:
+        """Send until it is acknowledged; the wait shows in the status. StoppingError if told to stop meanwhile.
 
-    async def send(self, topic: Topic, key: str, value: bytes) -> None:
-        """Send until it is acknowledged; the wait shows in the status. StoppingError if told to stop meanwhile."""
-        status, waited = self._patience.status, False
-        for seconds in waits_seconds():
+        A topic of one partition may have more on the embedded broker; its readers look at the first one alone.
+        """
+        partition = None if outgoing.topic.is_spread else 0
+        key, value = outgoing.key.encode(), self._encoded(outgoing)
+
+        async def attempt() -> None:
             try:
                 producer = await self._producer()
                 await producer.send_and_wait(
-                    topic.full_name(self._dataset), key.encode(), value, None, None, headers={}
+                    outgoing.topic.full_name(self._dataset), key, value, partition, None, headers={}
                 )
             except (KafkaError, ProducerSendError) as error:  # Faust wraps what fails before a message is on its way
-                status.waiting("kafka", f"{topic.name}: {error!r}")
-                waited = True
-                if self._patience.stopping():
-                    raise StoppingError("stopped while waiting for kafka") from error
-                await asyncio.sleep(seconds)
-            else:
-                if waited:
-                    status.working()
-                return
+                raise RetryableError(f"{outgoing.topic.name}: {error!r}") from error
+
+        await self._waiter.until_done_async("kafka", attempt)
+
+    def _encoded(self, outgoing: Outgoing) -> bytes:
+        if outgoing.kind is None:
+            return outgoing.event.model_dump_json().encode()
+        sent_at_ms = int(self._waiter.clock.now() * 1000)
+        return encode(
+            [outgoing.event], kind=outgoing.kind, dataset=self._dataset, producer="streams", sent_at_ms=sent_at_ms
+        )

@@ -1,4 +1,4 @@
-"""The streams service: Faust reads, one thread folds and writes, scores go out, and only then is anything acknowledged.
+"""The streams service: Faust reads, workers fold and write in threads of their own, what they return is sent, then it acknowledges.
 
 A bug ends the process at once, unacknowledged, and the supervisor starts it again: an exception that left an agent would lose its
 events, because Faust commits their offsets all the same.
@@ -11,35 +11,35 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, ParamSpec
 
 import structlog
 
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
-from counterpoise.contracts.blocks import BlockRequest
-from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent
-from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, DEAD_LETTERS, EDGE_AI, PAIRS, SCORES, Topic
-from counterpoise.errors import ConfigError, RetryableError
-from counterpoise.kafka.topic_identity import TopicIdentity
+from counterpoise.errors import ConfigError
+from counterpoise.kafka.broker_memory import BrokerMemory
+from counterpoise.kafka.own_partitions import require_own_partitions
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.crash_points import crash_point
-from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
+from counterpoise.runtime.retry import RetryPolicy, StoppingError, Waiter
 from counterpoise.runtime.status import ServiceStatus
+from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.settings.model import Settings
 from streams.app import StreamsApp, create_app, raw_topic
-from streams.blocks.worker import BlockWorker
+from streams.asymmetry.pair_events import with_pair_events
 from streams.intake.batches import add_batch_agent
 from streams.intake.dead_letter import RawMessage
-from streams.market_side import MarketSide, send_nothing
 from streams.sender import Sender
-from streams.waiting import FIRST_WAIT_SECONDS, RetryPolicy, StoppingError
+from streams.worker import Outgoing, Output, Worker
+from streams.worker_registry import WORKERS, WorkerContext, WorkerEntry
 from streams.worker_store import WorkerStore
+from streams.worker_thread import WorkerThread
 
 EXIT_BUG = 70
 EXIT_CONFIG = 2
@@ -47,13 +47,13 @@ EXIT_TOPICS_CHANGED = 75
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _REFRESH_SECONDS = 2.0
-_REQUEST_SECONDS = 2.0
 _IDENTITY_SECONDS = 1.0
+_IDENTITY_RETRY = RetryPolicy(0.25, 0.25, jitter=0.0)
 _WATCH_SECONDS = 0.1
 _STOP_SECONDS = 20.0
 
 log = structlog.get_logger("streams")
-T = TypeVar("T")
+P = ParamSpec("P")
 
 
 def run_streams(
@@ -71,6 +71,16 @@ def run_streams(
         service.ignore_signals()  # the loop has given them back; what is left of the process takes no time
 
 
+@dataclass(frozen=True, slots=True)
+class _RunningWorker:
+    entry: WorkerEntry
+    thread: WorkerThread
+    worker: Worker
+
+    def topic_name(self, dataset: str) -> str:
+        return self.entry.topic.full_name(dataset)
+
+
 class StreamsService:
     """All wiring of the service; one instance a process."""
 
@@ -79,35 +89,28 @@ class StreamsService:
         self._stop = stop
         self._status = status
         self._bootstrap = kafka_bootstrap(settings)
+        self._catalogue = load_catalogue()
+        waiter = self._waiter = Waiter(clock, status, stop.is_set)
+        self._sender = Sender(self._producer, settings.dataset, waiter)
         target = clickhouse_target(settings)
-        open_client = partial(connect, target, settings.dataset)
-        self._patience = RetryPolicy(status, clock, stop.is_set)
-        self._sender = Sender(self._producer, settings.dataset, self._patience)
-        self._store = WorkerStore(open_client(), self._patience)
-        limit = DeadLetterLimit(settings.streams.dead_letter_limit_window, settings.streams.dead_letter_limit_ratio)
-        self._worker = BlockWorker(self._store, dataset=settings.dataset, limit=limit)
-        # One thread: the worker's state, its ClickHouse session and the order of its writes need no lock.
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="fold")
-        self._market = MarketSide(
-            settings,
-            open_client,
-            retry_policy=self._patience,
-            guarded=self._guarded,
-            sender=self._sender,
-        )
-        read = (BLOCKS, EDGE_AI, PAIRS, DEAD_LETTERS)
-        self._topics = TopicIdentity(self._bootstrap, tuple(topic.full_name(settings.dataset) for topic in read))
+        self._threads = {
+            name: WorkerThread(name, WorkerStore(connect(target, settings.dataset), waiter))
+            for name in dict.fromkeys(entry.thread for entry in WORKERS)
+        }
+        self._workers = [self._create(entry) for entry in WORKERS]
+        read = tuple(worker.topic_name(settings.dataset) for worker in self._workers)
+        self._broker_memory = BrokerMemory(self._bootstrap, read)
         self._app: StreamsApp | None = None
         self._dying = threading.Lock()
 
     async def main(self) -> None:
-        """Prepare, run Faust, and watch over both until told to stop."""
+        """Prepare, run Faust, and watch over it until a stop."""
         loop = asyncio.get_running_loop()
         with contextlib.suppress(ValueError, RuntimeError):  # not in the main thread
             for number in _SIGNALS:
                 loop.add_signal_handler(number, self._take_signal)
         try:
-            await loop.run_in_executor(self._executor, self._prepare)
+            await self._workers[0].thread.run(self._prepare, self._workers[0].thread.store)
         except StoppingError:
             return
         app = self._app = self._build()
@@ -135,52 +138,36 @@ class StreamsService:
             self._die(0)
         self._stop.set()
 
-    def _prepare(self) -> None:
+    def _create(self, entry: WorkerEntry) -> _RunningWorker:
+        thread = self._threads[entry.thread]
+        return _RunningWorker(entry, thread, entry.create(WorkerContext(self._settings, thread.store, self._catalogue)))
+
+    def _prepare(self, store: WorkerStore) -> None:
         """Topics and dataset, waited for as long as it takes."""
-        settings, until_done = self._settings, self._patience.until_done
-        make_topics = partial(ensure_topics, self._bootstrap, settings.dataset, settings.kafka.replication_factor)
-        until_done(make_topics, on="kafka")
-        until_done(self._topics.has_changed, on="kafka")
-        self._store.read(open_dataset, settings.dataset_of)
+        settings, until_done = self._settings, self._waiter.until_done
+        make_topics = partial(
+            ensure_topics,
+            self._bootstrap,
+            settings.dataset,
+            settings.kafka.replication_factor,
+            partitions=settings.kafka.partitions,
+        )
+        until_done("kafka", make_topics)
+        until_done("kafka", partial(require_own_partitions, self._bootstrap, settings.dataset))
+        until_done("kafka", self._broker_memory.is_lost)
+        store.read(open_dataset, settings.dataset_of)
 
     def _build(self) -> StreamsApp:
-        settings = self._settings
-        app = create_app(settings, self._bootstrap, self._check_topics)
-
-        def name(topic: Topic) -> str:
-            return topic.full_name(settings.dataset)
-
-        add_batch_agent(
-            app,
-            raw_topic(app, name(BLOCKS)),
-            "blocks",
-            self._process_blocks,
-            take_messages=settings.streams.take_messages,
-            within_seconds=settings.streams.take_within_seconds,
-        )
-        add_batch_agent(
-            app,
-            raw_topic(app, name(DEAD_LETTERS)),
-            "dead-letters",
-            self._process_dead_letters,
-            take_messages=100,
-            within_seconds=0.2,
-        )
-        self._market.add_to(app)
+        app = create_app(self._settings, self._bootstrap, self._check_topics)
+        for running in self._workers:
+            self._add_worker(app, running)
 
         @app.on_partitions_assigned.connect(weak=False)  # type: ignore[untyped-decorator]
         async def on_assigned(sender: Any, assigned: Any = (), **_: Any) -> None:
-            blocks = frozenset(tp.partition for tp in assigned if tp.topic == name(BLOCKS))
-            await self._guarded(lambda: self._in_thread(self._worker.assign, blocks), self._send_scores)
-            await self._market.assigned(assigned)
-
-        @app.timer(_REFRESH_SECONDS)  # type: ignore[untyped-decorator]
-        async def refresh() -> None:
-            await self._guarded(lambda: self._in_thread(self._worker.refresh), self._send_scores)
-
-        @app.timer(_REQUEST_SECONDS)  # type: ignore[untyped-decorator]
-        async def request() -> None:
-            await self._guarded(lambda: self._in_thread(self._worker.requests), self._send_requests)
+            for running in self._workers:
+                topic = running.topic_name(self._settings.dataset)
+                partitions = frozenset(tp.partition for tp in assigned if tp.topic == topic)
+                await self._run(running, running.worker.assign, partitions)
 
         @app.timer(_IDENTITY_SECONDS)  # type: ignore[untyped-decorator]
         async def check_topics() -> None:
@@ -188,44 +175,62 @@ class StreamsService:
 
         return app
 
+    def _add_worker(self, app: StreamsApp, running: _RunningWorker) -> None:
+        async def handle(messages: Sequence[RawMessage]) -> None:
+            await self._run(running, running.worker.handle, messages)
+
+        batching = running.entry.batching(self._settings)
+        add_batch_agent(
+            app,
+            raw_topic(app, running.topic_name(self._settings.dataset)),
+            running.entry.name,
+            handle,
+            take_messages=batching.messages,
+            within_seconds=batching.within_seconds,
+        )
+
+        async def refresh() -> None:
+            await self._run(running, running.worker.refresh)
+
+        app.timer(_REFRESH_SECONDS, name=f"refresh-{running.entry.name}")(refresh)
+
     async def _check_topics(self) -> None:
         """Return once the broker has confirmed that our topics are still the same; end the process where they are not.
 
-        It is asked every second, so a worker with nothing to do sees that the broker is away, and says so.
+        It is asked every second, so a worker with nothing to do sees that the broker is away, and reports it.
         """
-        waited = False
-        while True:
-            try:
-                changed = await asyncio.get_running_loop().run_in_executor(None, self._topics.has_changed)
-            except RetryableError as error:
-                if self._stop.is_set():  # there is nobody to acknowledge anything to
-                    self._die(0)
-                self._status.waiting("kafka", str(error))
-                waited = True
-                await asyncio.sleep(FIRST_WAIT_SECONDS)
-                continue
-            if changed:
+
+        async def is_lost() -> bool:
+            return await asyncio.get_running_loop().run_in_executor(None, self._broker_memory.is_lost)
+
+        try:
+            lost = await self._waiter.until_done_async("kafka", is_lost, policy=_IDENTITY_RETRY)
+        except StoppingError:  # there is nobody to acknowledge anything to
+            self._die(0)
+        else:
+            if lost:
                 log.error(
                     "topics were made anew: the broker has lost its memory; starting again from what it holds now"
                 )
                 self._die(EXIT_TOPICS_CHANGED)
-            if waited:
-                self._status.working()
-            return
 
-    async def _process_blocks(self, messages: Sequence[RawMessage]) -> None:
-        await self._guarded(lambda: self._in_thread(self._worker.handle, messages), self._send_scores)
+    async def _run(
+        self,
+        running: _RunningWorker,
+        call: Callable[P, Sequence[Output]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> None:
+        """Call a worker in its thread and send what it returns.
 
-    async def _process_dead_letters(self, messages: Sequence[RawMessage]) -> None:
-        await self._guarded(lambda: self._in_thread(self._worker.store_dead_letters, messages), send_nothing)
+        Where either fails, the process ends here, so that nothing is acknowledged that was not done.
+        """
 
-    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+        def work() -> list[Outgoing]:
+            return with_pair_events(call(*args, **kwargs), self._catalogue, running.thread.store)
 
-    async def _guarded(self, work: Callable[[], Awaitable[T]], then: Callable[[T], Awaitable[None]]) -> None:
-        """Run both; where that fails, the process ends here, so that nothing is acknowledged that was not done."""
         try:
-            await then(await work())
+            await self._send(await running.thread.run(work))
         except (StoppingError, asyncio.CancelledError):
             self._die(0)
         except ConfigError as error:
@@ -236,15 +241,11 @@ class StreamsService:
             log.exception("a bug ends this process; its messages stay unacknowledged")
             self._die(EXIT_BUG)
 
-    async def _send_scores(self, scores: Sequence[ScoreEvent]) -> None:
-        for score in scores:
-            await self._sender.send_event(SCORES, score.chain, score, SCORE_KIND)
-            crash_point("streams-after-score")
-            await self._market.scored(score)
-
-    async def _send_requests(self, requests: Sequence[BlockRequest]) -> None:
-        for request in requests:
-            await self._sender.send(BLOCK_REQUESTS, request.chain, request.model_dump_json().encode())
+    async def _send(self, outgoing: Sequence[Outgoing]) -> None:
+        for one in outgoing:
+            await self._sender.send(one)
+            if one.crash_point is not None:
+                crash_point(one.crash_point)
 
     async def _producer(self) -> Any:
         if self._app is None:
@@ -264,9 +265,10 @@ class StreamsService:
 
     async def _leave(self, app: StreamsApp) -> None:
         await app.stop()
-        await self._market.close()
-        await self._in_thread(self._worker.close)
-        self._executor.shutdown()
+        for running in reversed(self._workers):
+            await running.thread.run(running.worker.close)
+        for thread in self._threads.values():
+            thread.shutdown()
 
     def _die(self, code: int) -> None:
         """End the process without any further commit."""

@@ -1,4 +1,4 @@
-"""ClickHouse as a worker has it: waited for while it is away, written under epochs, with a box for dead letters."""
+"""ClickHouse as a worker has it: waited for while it is away, written under epochs, with dead letters."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from counterpoise.clickhouse.epochs import claim_epoch, claimed_epochs
 from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.dead_letters import DeadLetter
+from counterpoise.runtime.retry import Waiter
 from streams.intake.dead_letter import Bad, dead_letter
-from streams.waiting import RetryPolicy
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,11 +26,11 @@ class WorkerStore:
     What it is given must be safe to run twice: an insert whose answer was lost is sent again.
     """
 
-    def __init__(self, clickhouse: ClickHouse, retry_policy: RetryPolicy) -> None:
+    def __init__(self, clickhouse: ClickHouse, waiter: Waiter) -> None:
         self.clickhouse = clickhouse
-        self.status = retry_policy.status
-        self.clock = retry_policy.clock
-        self._patience = retry_policy
+        self.status = waiter.status
+        self.clock = waiter.clock
+        self._waiter = waiter
 
     def read(self, query: Callable[Concatenate[ClickHouse, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `query(clickhouse, …)` returns."""
@@ -38,21 +38,21 @@ class WorkerStore:
 
     def write(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `action(…)` returns; it has a client already."""
-        return self._patience.until_done(lambda: action(*args, **kwargs), on="clickhouse")
+        return self._waiter.until_done("clickhouse", lambda: action(*args, **kwargs))
 
     def claim(self, role: str) -> Versions:
         """Versions above those of every earlier writer of a role."""
         return Versions(self.read(claim_epoch, role))
 
-    def overtaken(self, prefix: str, held: Mapping[str, Versions]) -> list[str]:
+    def overtaken(self, prefix: str, written_under: Mapping[str, Versions]) -> list[str]:
         """Those of our names whose role (`prefix` + name) somebody claimed after us: our rows lose from then on.
 
-        It asks even where we hold none: so a worker with nothing to do sees that ClickHouse is away, and says so.
+        It asks even where we hold none: so a worker with nothing to do sees that ClickHouse is away, and reports it.
         """
         epochs = self.read(claimed_epochs, prefix)
-        return [name for name, versions in held.items() if epochs.get(prefix + name, 0) > versions.epoch]
+        return [name for name, versions in written_under.items() if epochs.get(prefix + name, 0) > versions.epoch]
 
-    def bury(self, bad: Sequence[Bad]) -> None:
+    def write_dead_letters(self, bad: Sequence[Bad]) -> None:
         """Store a dead letter for each."""
         self.store_letters([dead_letter(event, message, self.now_ms()) for message, event in bad])
 

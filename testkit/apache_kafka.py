@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from counterpoise.kafka.probe import kafka_answers
-from engines.ports import HOST, free_port
+from engines.ports import HOST
+from testkit.ports import reserved_port
 
 VERSION: Final = "4.4.0"
 """Faust 0.15.3 with aiokafka 0.14, and kafka-python 3.0, join, consume, commit and rebalance on it: tests/contract/kafka."""
@@ -185,10 +186,10 @@ class ApacheKafka:
 def start_apache_kafka(directory: Path, *, port: int = 0, version: str | None = None) -> ApacheKafka:
     """Format `directory`, start one node on loopback and return when it answers (some five seconds)."""
     jars = fetch_jars(version)
-    port = port or free_port()
+    port = port or reserved_port()
     directory.mkdir(parents=True, exist_ok=True)
     config, log4j = directory / "node.properties", directory / "log4j2.properties"
-    config.write_text(_NODE.format(port=port, controller_port=free_port(), data=directory / "data"))
+    config.write_text(_NODE.format(port=port, controller_port=reserved_port(), data=directory / "data"))
     log4j.write_text(_LOG4J)
     java = ["java", *_JAVA_FLAGS, f"-Dlog4j2.configurationFile={log4j}", "-cp", f"{jars}/*"]
     tool = [*java, "kafka.tools.StorageTool"]

@@ -7,7 +7,6 @@ import json
 import secrets
 import struct
 import threading
-import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -38,6 +37,7 @@ class BitcoindServer:
         self.user_password: tuple[str, str] | None = None
         self.fault: Fault | None = None
         self.slow_seconds = 1.0
+        self.closing = threading.Event()
         self.prune_height: int | None = None
         self.headers_ahead = 0
         self.replace: dict[str, Any] = {}
@@ -87,6 +87,7 @@ class BitcoindServer:
 
     def close(self) -> None:
         """Stop serving."""
+        self.closing.set()
         self._http.shutdown()
         self._http.server_close()
         self._publisher.close()
@@ -237,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         node = self.server.node
         node.requests += 1
-        payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
         match node.fault:
             case "unavailable":
                 self._send(503, b"Work queue depth exceeded")
@@ -256,10 +257,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(500, json.dumps({"result": None, "error": error, "id": None}).encode())
                 return
             case "slow":
-                time.sleep(node.slow_seconds)
+                node.closing.wait(node.slow_seconds)
         if not node.authorised(self.headers.get("Authorization")):
             self._send(401, b"")
             return
+        payload = json.loads(body)
         answer = [node.answer(call) for call in payload] if isinstance(payload, list) else node.answer(payload)
         self._send(200, json.dumps(answer).encode())
 

@@ -39,6 +39,7 @@ class MarketServer:
         self.asked_at: list[float] = []
         self.headers: list[dict[str, str]] = []
         self._lock = threading.Lock()
+        self._closing = threading.Event()
         self._server = _Server(("127.0.0.1", 0), self)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
@@ -128,6 +129,7 @@ class MarketServer:
 
     def close(self) -> None:
         """Stop serving; a second call does nothing."""
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -174,10 +176,10 @@ class MarketServer:
             case "oversized":
                 request.give(200, b"[" + b"0," * 4_000_000 + b"0]")
             case "slow":
-                time.sleep(self.slow_seconds)
+                self._closing.wait(self.slow_seconds)
                 request.give(200, b"{}")
             case "dripping":
-                request.drip(self.slow_seconds)
+                request.drip(self.slow_seconds, self._closing)
             case "not-found":
                 request.give(404, b"{}")
             case "moved":
@@ -222,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True
 
-    def drip(self, seconds: float) -> None:
+    def drip(self, seconds: float, closing: threading.Event) -> None:
         """Begin an answer and go on with it, a byte at a time, for so long."""
         try:
             self.send_response(200)
@@ -231,7 +233,8 @@ class _Handler(BaseHTTPRequestHandler):
             end = time.monotonic() + seconds
             while time.monotonic() < end:
                 self.wfile.write(b" ")
-                time.sleep(0.02)
+                if closing.wait(0.02):
+                    break
         except ConnectionError:
             pass
         self.close_connection = True

@@ -34,6 +34,7 @@ class MempoolServer:
         self.fault: Fault | None = None
         self.retry_after = "1"
         self.slow_seconds = 1.0
+        self._closing = threading.Event()
         self.replace: dict[str, Any] = {}
         self.paths: Counter[str] = Counter()
         self.asked_at: list[float] = []
@@ -117,6 +118,7 @@ class MempoolServer:
     def close(self) -> None:
         """Stop serving."""
         self.drop_sockets()
+        self._closing.set()
         self._server.shutdown()
 
     def _serve_socket(self, connection: ServerConnection) -> None:
@@ -152,7 +154,7 @@ class MempoolServer:
             case "not-found":
                 return _response(404, b"not found")
             case "slow":
-                time.sleep(self.slow_seconds)
+                self._closing.wait(self.slow_seconds)
         answer = self._rest(request.path)
         return _response(404, b"Block not found") if answer is None else _response(200, json.dumps(answer).encode())
 

@@ -1,7 +1,7 @@
 """Fixtures that every suite shares.
 
 `kafka` and `clickhouse` run for the whole session and are shared: use a dataset of your own (`settings` has one) and leave them
-running. `own_kafka` and `own_clickhouse` are for tests that kill or restart them.
+running. `own_kafka` and `own_clickhouse` are for tests that kill or restart them. Under xdist each worker has its own session.
 """
 
 from __future__ import annotations
@@ -13,9 +13,78 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.guardian import Guardian, start_guardian
+from tests.kafka_sockets import close_kafka_sockets, close_lost_kafka_sockets, keep_kafka_sockets
+
 if TYPE_CHECKING:  # pure unit tests need none of it, and import nothing of it
     from counterpoise.settings.model import Settings
     from tests.engines import ClickHouseServer, RunningKafka
+
+
+_GUARDIAN = pytest.StashKey[Guardian]()
+_LEFT = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that was started from a shell has the guardian; workers of xdist are among what it guards."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # dozens of processes would compile the same modules
+    if not hasattr(config, "workerinput"):
+        config.stash[_GUARDIAN] = start_guardian()
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two a core, since most tests wait for processes; at most eight, since each worker has engines of its own (0.7 GB)."""
+    return min(8, 2 * (os.cpu_count() or 1))
+
+
+_LONGEST_FIRST = ("e2e", "integration/streams", "integration/release_line", "integration", "contract", "docs", "unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs longest begins first, and what is computed once a session is computed in one worker.
+
+    Tests that share a long reference run are a group of their own, as are those of a file with fixtures of its module, and those of a
+    file that only computes. Every other test goes to whichever worker is free (`--dist loadgroup`).
+    """
+    for item in items:
+        folder = item.path.parent.relative_to(Path(__file__).parent).as_posix()
+        names = getattr(item, "fixturenames", ())
+        known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+        scopes = {fixture.scope for name in names for fixture in known.get(name, ())[-1:]}
+        if item.get_closest_marker("xdist_group") is None:
+            if "undisturbed" in names and "session" in scopes:
+                item.add_marker(pytest.mark.xdist_group(f"{folder}: against one reference run"))
+            elif "module" in scopes or folder.startswith(("unit", "docs", "contract")):
+                item.add_marker(pytest.mark.xdist_group(f"{folder}/{item.path.name}"))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> tuple[int, bool]:
+    folder = item.path.parent.relative_to(Path(__file__).parent).as_posix()
+    place = next((at for at, first in enumerate(_LONGEST_FIRST) if folder.startswith(first)), len(_LONGEST_FIRST))
+    return place, item.get_closest_marker("xdist_group") is None
+
+
+@pytest.hookimpl(trylast=True)  # after xdist has ended its workers
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that leaves a process behind has failed, whatever its tests said."""
+    close_kafka_sockets()
+    if guardian := session.config.stash.get(_GUARDIAN, None):
+        session.config.stash[_LEFT] = left = guardian.left_running()
+        if left and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if left := config.stash.get(_LEFT, []):
+        terminalreporter.section("left running by the tests", red=True)
+        for line in left:
+            terminalreporter.line(line)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if guardian := config.stash.get(_GUARDIAN, None):
+        guardian.dismiss()
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +96,15 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_socket_for_the_collector() -> Iterator[None]:
+    """What kafka-python loses in one test must not fail another."""
+    keep_kafka_sockets()
+    yield
+    keep_kafka_sockets()  # where the test was the first to load it
+    close_lost_kafka_sockets()
 
 
 @pytest.fixture(scope="session")
@@ -71,10 +149,10 @@ def own_clickhouse(tmp_path: Path) -> Iterator[ClickHouseServer]:
 
 @pytest.fixture
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    from engines.ports import free_port as find_free_port
+    """A loopback port on which nothing listens, for the whole run."""
+    from testkit.ports import reserved_port
 
-    return find_free_port()
+    return reserved_port()
 
 
 @pytest.fixture
@@ -100,9 +178,9 @@ def settings(kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path)
 @pytest.fixture
 def migrated(settings: Settings, kafka: RunningKafka, clickhouse: ClickHouseServer) -> Settings:
     """`settings`, with its tables, views and topics made."""
-    from counterpoise.clickhouse.migrations import migrate
     from counterpoise.kafka.topics import ensure_topics
+    from tests.template import make_database
 
-    migrate(clickhouse.target, settings.dataset_of)
+    make_database(clickhouse.target, settings.dataset_of)
     ensure_topics(kafka.bootstrap, settings.dataset)
     return settings

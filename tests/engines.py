@@ -16,6 +16,7 @@ from counterpoise.settings.model import Settings
 from engines.clickhouse.process import ClickHouseProcess, start_clickhouse
 from engines.kafka import start_kafka
 from testkit.apache_kafka import ApacheKafkaUnavailableError, fetch_jars, start_apache_kafka
+from testkit.ports import reserved_port
 
 
 class RunningKafka(Protocol):
@@ -52,7 +53,7 @@ def run_kafka(directory: Path) -> RunningKafka:
         except ApacheKafkaUnavailableError as reason:
             pytest.skip(str(reason))
         return start_apache_kafka(directory / "apache-kafka")
-    return start_kafka(log_file=directory / "kafka.log")
+    return start_kafka(port=reserved_port(), log_file=directory / "kafka.log")
 
 
 @dataclass
@@ -67,7 +68,7 @@ class ClickHouseServer:
         for file in (self.password_file, self.reader_password_file):
             file.write_text(secrets.token_urlsafe(24))
             file.chmod(0o600)
-        self._start(0, 0)
+        self._start(reserved_port(), reserved_port())
 
     @property
     def password_file(self) -> Path:

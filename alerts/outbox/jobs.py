@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from counterpoise.contracts.alerts import AlertTransition
 
 JobKey = tuple[str, int, str]
-"""(alert, sequence, action): what identifies a message to its notifier and in `alert_deliveries`."""
+"""(alert, sequence, action): what identifies a message to its receiver and in `alert_deliveries`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Job:
 
     @property
     def key(self) -> JobKey:
-        """What identifies it to its notifier."""
+        """What identifies it to its receiver."""
         return self.alert_id, self.sequence, self.action
 
     @property
@@ -59,9 +59,9 @@ def start_id(dataset: str, chain: str, height: int) -> str:
 
 
 def actions(transition: AlertTransition, *, fired_before: bool) -> tuple[str, ...]:
-    """What is done about a transition that is told: the first firing is a message of its own; later ones edit it and answer it.
+    """The actions for a notified transition. The first firing is a separate message; later ones edit it and reply to it.
 
-    `restated` rows only set the root right: the retraction before them has said why.
+    `restated` rows only correct the root: the retraction before them states why.
     """
     if transition.state == "firing" and not fired_before:
         return ("post",)

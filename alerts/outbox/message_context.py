@@ -1,10 +1,9 @@
-"""From a job to its message: what a message says beside its transition is read from ClickHouse here."""
+"""From a job to its message: reads from ClickHouse what a message contains beside its transition."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from alerts.formats import format_value, utc
 from alerts.outbox.jobs import Job, Start
 from alerts.outbox.render import (
     Context,
@@ -19,6 +18,7 @@ from alerts.rules.rule import HeightRule, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
+from counterpoise.formats import utc_minute
 
 PAST_BLOCKS = (144, 1008)
 
@@ -26,17 +26,18 @@ PAST_BLOCKS = (144, 1008)
 class Renderer:
     """Renders with one connection: not safe to share between threads."""
 
-    def __init__(self, store: AlertStore, rules: Iterable[Rule], dataset: str) -> None:
+    def __init__(self, store: AlertStore, rules: Sequence[Rule], dataset: str) -> None:
         self._store = store
-        self._rules: Mapping[str, Rule] = {rule.id: rule for rule in rules}
+        self._rules: Mapping[tuple[str, str], Rule] = {(rule.id, rule.rule_hash): rule for rule in rules}
+        self._by_chain: Mapping[tuple[str, str], Rule] = {(rule.id, rule.chain): rule for rule in rules}
         self._dataset = dataset
 
-    def render(self, job: Job, told: Sequence[AlertTransition]) -> Message:
-        """The message of a job; `told` is what its alert told so far, the firing first where there was one."""
+    def render(self, job: Job, announced: Sequence[AlertTransition]) -> Message:
+        """The message of a job; `announced`: what was sent of its alert so far, the firing first where there was one."""
         if job.start is not None:
             return self._start(job.start)
         assert job.transition is not None  # noqa: S101 - a job is a start or has a transition
-        fired = next((row for row in told if row.state == "firing"), None)
+        fired = next((row for row in announced if row.state == "firing"), None)
         context = self._context(job.transition, fired)
         if job.weeks:
             return reminder_message(job.transition, job.weeks, self._now(job.transition), context)
@@ -45,9 +46,8 @@ class Renderer:
         return transition_message(job.transition, context, root=job.action == "post")
 
     def _rule_of(self, transition: AlertTransition) -> Rule | None:
-        """The rule as the alert knew it; None where it is gone or says something else now."""
-        rule = self._rules.get(transition.rule_id)
-        return rule if rule is not None and rule.rule_hash == transition.rule_hash else None
+        """The rule of the alert; None if it was removed or changed."""
+        return self._rules.get((transition.rule_id, transition.rule_hash))
 
     def _context(self, transition: AlertTransition, fired: AlertTransition | None) -> Context:
         rule = self._rule_of(transition)
@@ -55,7 +55,7 @@ class Renderer:
         past: list[Past] = []
         tip: int | None = None
         if isinstance(rule, HeightRule) and found.attribution_id and found.height is not None:
-            current = self._store.tip(rule.chain, found.attribution_id)
+            current = self._store.concentration.tip(rule.chain, found.attribution_id)
             tip = current[0] if current else None
             for ago in PAST_BLOCKS:
                 series = self._at(rule, found.attribution_id, found.height - ago)
@@ -63,8 +63,8 @@ class Renderer:
                     past.append(Past(ago, int(series.n[0]), dict(series.named_counts(0))))
         return Context(
             title=rule.name if rule else transition.rule_id,
-            condition=rule.condition() if rule else "a rule that is gone or says something else now",
-            advice=rule.advice.replace("RULE", rule.id) if rule else "",
+            condition=rule.condition() if rule else "a rule that was removed or changed",
+            advice=rule.next_step() if rule else "",
             dataset=self._dataset,
             share=transition.value_high is not None,
             tip_height=tip,
@@ -75,45 +75,49 @@ class Renderer:
     def _now(self, transition: AlertTransition) -> str:
         """Where the value of an alert stands at the tip, in words; empty for a rule without one."""
         rule = self._rule_of(transition)
-        attribution_id = self._store.attribution_id(rule.chain) if isinstance(rule, HeightRule) else None
+        attribution_id = self._store.attribution.current(rule.chain) if isinstance(rule, HeightRule) else None
         if not isinstance(rule, HeightRule) or attribution_id is None:
             return ""
-        tip = self._store.tip(rule.chain, attribution_id)
+        tip = self._store.concentration.tip(rule.chain, attribution_id)
         series = self._at(rule, attribution_id, tip[0]) if tip else None
         if series is None or not len(series):
             return ""
         reading = rule.reading(series, 0)
-        return f"now {format_value(reading.value, reading.unit)} at height {tip[0] if tip else 0}"
+        if reading is None:
+            return ""
+        return f"now {rule.format_value(reading.value)} at height {tip[0] if tip else 0}"
 
     def _at(self, rule: HeightRule, attribution_id: str, height: int) -> WindowCounts:
-        return self._store.series(rule.chain, attribution_id, rule.view, rule.window_blocks, low=height, high=height)
+        return self._store.concentration.series_of(rule, attribution_id, low=height, high=height)
 
     def _start(self, start: Start) -> Message:
         readings: list[tuple[str, str]] = []
-        attribution_id = self._store.attribution_id(start.chain)
+        attribution_id = self._store.attribution.current(start.chain)
         for rule_id in start.rule_ids:
-            rule = self._rules.get(rule_id)
+            rule = self._by_chain.get((rule_id, start.chain))
             if not isinstance(rule, HeightRule) or attribution_id is None:
                 continue
             series = self._at(rule, attribution_id, start.height)
-            if len(series) and int(series.n[0]):
-                reading = rule.reading(series, 0)
-                readings.append((rule.name, f"{format_value(reading.value, reading.unit)} ({rule.condition()})"))
-        others = sum(rule.enabled and not isinstance(rule, HeightRule) for rule in self._rules.values())
+            reading = rule.reading(series, 0) if len(series) and int(series.n[0]) else None
+            if reading is not None:
+                readings.append((rule.name, f"{rule.format_value(reading.value)} ({rule.condition()})"))
+        others = len({r.id for r in self._rules.values() if r.enabled and not isinstance(r, HeightRule)})
         return start_message(
             readings,
             self._open_at(start),
             others=others,
             dataset=self._dataset,
             height=start.height,
-            at=utc(start.time),
+            at=utc_minute(start.time),
         )
 
     def _open_at(self, start: Start) -> list[AlertTransition]:
         """The alerts that were open once the block at go-live was taken in."""
         latest: dict[str, AlertTransition] = {}
-        for row in self._store.transitions():
+        for row in self._store.events.transitions():
             height = row.evidence.height
-            if row.rule_id in start.rule_ids and height is not None and height <= start.height:
+            if row.rule_id not in start.rule_ids or row.evidence.chain != start.chain:
+                continue
+            if height is not None and height <= start.height:
                 latest[row.alert_id] = row
         return [row for row in latest.values() if row.state in OPEN_STATES]

@@ -1,8 +1,8 @@
-"""The outbox: every transition that is told becomes messages, each posted once as far as anyone can see.
+"""The outbox: every transition that is announced becomes messages, each posted once as far as anyone can see.
 
-What is to be sent follows from the rows: a transition that is told, without a delivery row, is still to be sent; so a kill loses
-nothing. Before a message is sent that an earlier process (or an earlier try, whose answer was lost) may have sent already, the
-other side is asked for its key. Before every post our epoch must still be the newest; where it was lost in that very moment, both
+What is to be sent follows from the rows: a transition that is announced, without a delivery row, is still to be sent; so a kill loses
+nothing. An earlier process, or an earlier try whose answer was lost, may have sent a message already; its key
+is then looked up first. Before every post our epoch must still be the newest; where it was lost in that very moment, both
 alerters look for the key again and keep the earliest message only.
 """
 
@@ -19,32 +19,35 @@ from alerts.outbox.jobs import Job, JobKey, Start, actions, key_text, start_id
 from alerts.outbox.message_context import Renderer
 from alerts.outbox.receivers.receiver import AmbiguousError, NotAcceptedError, Receiver, ReceiverRefusedError
 from alerts.outbox.render import Message
-from alerts.store.alert_store import ALL_RULES, AlertStore, Delivery, DeliveryStatus
+from alerts.store.alert_deliveries_log import Delivery, DeliveryStatus
+from alerts.store.alert_mutes_log import ALL_RULES
+from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.crash_points import crash_point
+from counterpoise.runtime.retry import Backoff, RetryPolicy
+from counterpoise.spans import DAY_SECONDS
 
 log = structlog.get_logger(__name__)
 
-WEEK_SECONDS: Final = 7 * 86_400
+WEEK_SECONDS: Final = 7 * DAY_SECONDS
 MESSAGE_INTERVAL_SECONDS: Final = 1.0
-LOOK_BACK_SECONDS: Final = 3_600.0
+SEARCH_BACK_SECONDS: Final = 3_600.0
 """A look-up starts this long before a transition was recorded: more than two clocks differ."""
 
 MUTED: Final = "muted"
 
-_FIRST_WAIT_SECONDS: Final = 1.0
-_LONGEST_WAIT_SECONDS: Final = 60.0
+_DELIVERY_RETRY: Final = RetryPolicy(1.0, 60.0, jitter=0.0)
 
 
 class SupersededError(Exception):
-    """Another alerter has claimed a newer epoch: this one must not say anything any more."""
+    """Another alerter has claimed a newer epoch: this one must not send any more."""
 
 
 class Outbox:
-    """Takes jobs from any thread; `run_due` sends what can be sent, in order, from one thread with a store of its own."""
+    """Takes jobs from any thread; `run_due` sends what can be sent, in order, from one thread with its own store."""
 
     def __init__(
         self,
@@ -58,7 +61,7 @@ class Outbox:
         on_success: Callable[[float], None] = lambda now: None,
     ) -> None:
         self._store = store
-        self._notifier = receiver
+        self._receiver = receiver
         self._versions = versions
         self._renderer = renderer
         self._dataset = dataset
@@ -67,11 +70,11 @@ class Outbox:
         self._jobs: deque[Job] = deque()
         self._done: dict[JobKey, Delivery] = {}
         self._elsewhere: set[JobKey] = set()
-        self._told: dict[str, list[AlertTransition]] = {}
+        self._announced: dict[str, list[AlertTransition]] = {}
         self._queued: set[JobKey] = set()
         self._unwritten: Delivery | None = None
         self._not_before = float("-inf")
-        self._wait_seconds = _FIRST_WAIT_SECONDS
+        self._backoff = Backoff(_DELIVERY_RETRY)
         self.trouble: str | None = None
         """Why nothing can be sent just now; None where all is well."""
 
@@ -82,26 +85,26 @@ class Outbox:
 
     @property
     def name(self) -> str:
-        """The notifier's."""
-        return self._notifier.name
+        """The receiver's."""
+        return self._receiver.name
 
     def load(self) -> bool:
-        """Take up what earlier processes left unsent; True where this notifier is new to a dataset that another one told of.
+        """Take up what earlier processes left unsent; True where this receiver is new to a dataset that another one sent for.
 
-        What another notifier told already is not told again by this one, so a token that is set after a month begins no flood.
+        What another receiver sent already is not sent again by this one, so a token that is set after a month begins no flood.
         """
-        every = self._store.deliveries()
-        self._done = {found.key: found for found in every if found.receiver == self._notifier.name}
-        self._elsewhere = {found.key for found in every if found.receiver != self._notifier.name}
-        for transition in self._store.transitions(told=True):
-            self.tell(transition, inherited=True)
+        every = self._store.deliveries.read()
+        self._done = {found.key: found for found in every if found.receiver == self._receiver.name}
+        self._elsewhere = {found.key for found in every if found.receiver != self._receiver.name}
+        for transition in self._store.events.transitions(announced=True):
+            self.enqueue(transition, inherited=True)
         return bool(self._elsewhere) and not self._done
 
-    def tell(self, transition: AlertTransition, *, inherited: bool = False) -> None:
-        """Queue the messages of a transition that is told; nothing for one that is not, or was."""
+    def enqueue(self, transition: AlertTransition, *, inherited: bool = False) -> None:
+        """Queue the messages of a transition that is announced; nothing for one that is not, or was."""
         if not transition.notify:
             return
-        rows = self._told.setdefault(transition.alert_id, [])
+        rows = self._announced.setdefault(transition.alert_id, [])
         if any(row.sequence == transition.sequence for row in rows):
             return  # written again with new evidence
         fired_before = any(row.state == "firing" for row in rows)
@@ -116,14 +119,14 @@ class Outbox:
         self._queue(job, ahead=True)
 
     def remind(self, firing: Iterable[AlertTransition]) -> None:
-        """Queue what is due for each alert that still fires (its firing row): its message, where nobody was told here because the
-        rule was muted, or because another notifier or channel was in use; then a reminder a week. Missed weeks are not made up.
+        """Queue what is due for each alert that still fires (its firing row): its message, where nothing was sent here because the
+        rule was muted, or because another receiver or channel was in use; then a reminder a week. Missed weeks are not made up.
 
         Weeks count from the alert's own message, or from the state at start where it fired before go-live.
         """
         for first in firing:
             post = self._post_of(first.alert_id)
-            if post is not None and post.key not in self._queued and self._untold_here(post):
+            if post is not None and post.key not in self._queued and self._is_unsent_here(post):
                 if not self._is_muted(post.rule_id):
                     self._done.pop(post.key, None)
                     self._elsewhere.discard(post.key)
@@ -139,7 +142,7 @@ class Outbox:
                 )
 
     def run_due(self) -> float:
-        """Send what is due; seconds until it is worth calling again (infinite where nothing waits). SupersededError stops it all."""
+        """Send what is due; the seconds until the next call is useful (infinite if nothing waits). SupersededError stops it all."""
         while self._jobs or self._unwritten:
             left = self._not_before - self._clock.monotonic()
             if left > 0:
@@ -162,7 +165,7 @@ class Outbox:
             self._finish(job, "skipped", detail=MUTED)
             return
         if job.action == "thread" and self._was_muted(job.alert_id):
-            self._finish(job, "skipped", detail="nobody was told that it fired")
+            self._finish(job, "skipped", detail="its firing was not sent")
             return
         self._require_newest()
         if job.action == "update" and self._root(job.alert_id) is None:
@@ -176,21 +179,21 @@ class Outbox:
         self._send(job)
 
     def _send(self, job: Job) -> None:
-        message = self._renderer.render(job, self._told.get(job.alert_id, ()))
+        message = self._renderer.render(job, self._announced.get(job.alert_id, ()))
         # A later try is ambiguous from here on: the process may die between the other side's accepting and our row.
         self._jobs[0] = replace(job, inherited=True)
-        ts = self._deliver(job, message)
+        ts = self._post_or_edit(job, message)
         if ts is None:
             return
         crash_point("alerts-after-slack-accept")
-        if job.action != "update" and (job.inherited or self._store.highest_epoch() != self._versions.epoch):
+        if job.action != "update" and (job.inherited or self._store.epochs.highest() != self._versions.epoch):
             found = self._find(job)
             ts = self._keep_first(found) if found else ts
         self._finish(job, "sent", ts=ts)
-        if self._notifier.name == "slack":
+        if self._receiver.name == "slack":
             self._not_before = self._clock.monotonic() + MESSAGE_INTERVAL_SECONDS
 
-    def _deliver(self, job: Job, message: Message) -> str | None:
+    def _post_or_edit(self, job: Job, message: Message) -> str | None:
         """Post or edit; what identifies the message, None where it was refused in every shape (the job is finished then).
 
         What is refused is tried as text alone, and what was meant for a thread (somebody may have deleted its root) in the
@@ -209,35 +212,35 @@ class Outbox:
         return None
 
     def _post(self, job: Job, message: Message, thread: str | None) -> str:
-        return self._notifier.post(message, job.key_text, thread=thread)
+        return self._receiver.post(message, job.key_text, thread=thread)
 
     def _edit(self, job: Job, message: Message) -> str:
         root = self._root(job.alert_id)
         assert root is not None  # noqa: S101 - asked for just before
-        self._notifier.edit(message, key_text(root.key), root.message_ts)
+        self._receiver.edit(message, key_text(root.key), root.message_ts)
         return root.message_ts
 
     def _find(self, job: Job) -> list[str]:
         """Where its message stands already, oldest first."""
-        since = job.recorded_at - LOOK_BACK_SECONDS
+        since = job.recorded_at - SEARCH_BACK_SECONDS
         try:
-            return self._notifier.find(job.key_text, since=since, thread=self._thread_of(job))
+            return self._receiver.find(job.key_text, since=since, thread=self._thread_of(job))
         except ReceiverRefusedError:  # the thread is gone
-            return self._notifier.find(job.key_text, since=since, thread=None)
+            return self._receiver.find(job.key_text, since=since, thread=None)
 
     def _keep_first(self, found: list[str]) -> str:
         for later in found[1:]:
-            self._notifier.withdraw(later)
+            self._receiver.withdraw(later)
         return found[0]
 
     def _finish(self, job: Job, status: DeliveryStatus, *, ts: str = "", detail: str = "") -> None:
         delivery = Delivery(
             job.alert_id,
             job.sequence,
-            self._notifier.name,
+            self._receiver.name,
             job.action,
             status,
-            self._notifier.channel,
+            self._receiver.channel,
             ts,
             job.tries + 1,
             detail,
@@ -247,13 +250,13 @@ class Outbox:
         self._jobs.popleft()
         self._queued.discard(job.key)
         self.trouble = None
-        self._wait_seconds = _FIRST_WAIT_SECONDS
+        self._backoff.reset()
         if status == "sent":
             self._on_success(delivery.updated_at)
         self._write(delivery)
 
     def _write(self, delivery: Delivery) -> None:
-        self._store.write_delivery(delivery, self._versions.next())
+        self._store.deliveries.write(delivery, self._versions.next())
         self._unwritten = None
         self.trouble = None
 
@@ -262,14 +265,14 @@ class Outbox:
             job = self._jobs[0]
             self._jobs[0] = replace(job, tries=job.tries + 1, inherited=job.inherited or ambiguous)
         asked = getattr(error, "retry_after_seconds", None)
-        self._not_before = self._clock.monotonic() + (asked or self._wait_seconds)
-        self._wait_seconds = min(_LONGEST_WAIT_SECONDS, 2 * self._wait_seconds)
+        wait_seconds = self._backoff.next_seconds()
+        self._not_before = self._clock.monotonic() + (asked or wait_seconds)
         if self.trouble is None:
-            log.warning("cannot deliver", receiver=self._notifier.name, reason=reason, waiting=len(self._jobs))
+            log.warning("cannot deliver", receiver=self._receiver.name, reason=reason, waiting=len(self._jobs))
         self.trouble = reason
 
     def _require_newest(self) -> None:
-        if self._store.highest_epoch() != self._versions.epoch:
+        if self._store.epochs.highest() != self._versions.epoch:
             raise SupersededError(f"a newer alerter than epoch {self._versions.epoch} is at work")
 
     def _queue(self, job: Job, *, ahead: bool = False) -> None:
@@ -280,16 +283,16 @@ class Outbox:
             else:
                 self._jobs.append(job)
 
-    # What was told.
+    # What was sent.
 
     def _post_of(self, alert_id: str) -> Job | None:
-        """The job of an alert's own message; None where its firing is history that is told to nobody."""
-        fired = next((row for row in self._told.get(alert_id, ()) if row.state == "firing"), None)
+        """The job of an alert's own message; None if its firing is history that is not sent."""
+        fired = next((row for row in self._announced.get(alert_id, ()) if row.state == "firing"), None)
         return _job_of(fired, "post", inherited=True) if fired else None
 
-    def _untold_here(self, post: Job) -> bool:
+    def _is_unsent_here(self, post: Job) -> bool:
         found = self._done.get(post.key)
-        return found is None or found.channel != self._notifier.channel or found.detail == MUTED
+        return found is None or found.channel != self._receiver.channel or found.detail == MUTED
 
     def _was_muted(self, alert_id: str) -> bool:
         post = self._post_of(alert_id)
@@ -305,7 +308,7 @@ class Outbox:
         return next((d for d in self._done.values() if d.action == "start" and self._here(d)), None)
 
     def _here(self, found: Delivery | None) -> Delivery | None:
-        return found if found and found.status == "sent" and found.channel == self._notifier.channel else None
+        return found if found and found.status == "sent" and found.channel == self._receiver.channel else None
 
     def _thread_of(self, job: Job) -> str | None:
         if job.action in ("post", "start", "update"):
@@ -314,7 +317,7 @@ class Outbox:
         return root.message_ts if root else None
 
     def _is_muted(self, rule_id: str) -> bool:
-        mutes = self._store.mutes()
+        mutes = self._store.mutes.read()
         return self._clock.now() < max(mutes.get(rule_id, 0.0), mutes.get(ALL_RULES, 0.0))
 
 

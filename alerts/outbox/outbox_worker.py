@@ -1,4 +1,4 @@
-"""The courier's thread: the only one that touches the courier."""
+"""The outbox's thread: the only one that touches the outbox."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from alerts.outbox.jobs import Start
 from alerts.outbox.outbox import Outbox
 from counterpoise.contracts.alerts import AlertTransition
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 
 
 class OutboxWorker:
     """Takes work from any thread. `failure` is what ended the thread, other than `stop`."""
 
     def __init__(self, outbox: Outbox) -> None:
-        self._courier = outbox
+        self._outbox = outbox
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="courier", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="outbox", daemon=True)
         self._handed = self._taken = 0
         self.failure: BaseException | None = None
 
     @property
     def waiting(self) -> int:
-        """Messages still to be sent, and what was handed over and not looked at yet."""
-        return self._handed - self._taken + self._courier.waiting
+        """Pending messages, and transitions that were handed over and not read yet."""
+        return self._handed - self._taken + self._outbox.waiting
 
     @property
     def trouble(self) -> str | None:
         """Why nothing can be sent just now; None where all is well."""
-        return self._courier.trouble
+        return self._outbox.trouble
 
     def start(self) -> None:
         """Set off."""
@@ -45,17 +45,17 @@ class OutboxWorker:
         if self._thread.is_alive():
             self._thread.join(timeout=30.0)
 
-    def tell(self, transition: AlertTransition) -> None:
+    def enqueue(self, transition: AlertTransition) -> None:
         """Hand over a transition."""
-        self._hand(lambda: self._courier.tell(transition))
+        self._hand(lambda: self._outbox.enqueue(transition))
 
     def announce(self, start: Start) -> None:
         """Hand over a state at start."""
-        self._hand(lambda: self._courier.announce_start(start, inherited=True))
+        self._hand(lambda: self._outbox.announce_start(start, inherited=True))
 
     def remind(self, firing: Sequence[AlertTransition]) -> None:
         """Hand over what still fires."""
-        self._hand(lambda: self._courier.remind(firing))
+        self._hand(lambda: self._outbox.remind(firing))
 
     def _hand(self, work: Callable[[], None]) -> None:
         self._handed += 1
@@ -65,8 +65,8 @@ class OutboxWorker:
         try:
             wait = 0.0
             while not self._ended.is_set():
-                self._take(min(wait, LOOK_SECONDS))
-                wait = self._courier.run_due()
+                self._take(min(wait, POLL_SECONDS))
+                wait = self._outbox.run_due()
         except BaseException as error:
             self.failure = error
 

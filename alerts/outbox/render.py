@@ -1,4 +1,4 @@
-"""What people read: a transition as Slack's Block Kit, with plain text beside it, and as one line for a console. Pure.
+"""A transition as Slack's Block Kit, with plain text beside it, and as one line for a console. Pure.
 
 Slack's limits hold for any input: 50 blocks, 3,000 characters a section, 2,000 a field, 150 a header; `text` is always set. What
 comes from outside is escaped (&, <, >), so that no pool's name can mention a channel or hide a link.
@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from alerts.formats import format_span, utc
 from counterpoise.contracts.alerts import OPEN_STATES, AlertState, AlertTransition
+from counterpoise.formats import TEXT, utc_minute
+from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.spans import long_span
 
 MAX_BLOCKS: Final = 50
 MAX_SECTION_CHARACTERS: Final = 3_000
@@ -51,8 +53,8 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a message says beside its transition. `share` is false for a rule whose value is no share. `advice` is where to look
-    first, in mrkdwn of our own. `fired_at`: when the alert fired first, as far as it was told, in seconds."""
+    """Content of a message beside its transition. `share` is false for a rule whose value is no share. `advice` is where to look
+    first, in our own mrkdwn. `fired_at`: time of the first notified firing, in seconds."""
 
     title: str
     condition: str
@@ -81,11 +83,6 @@ def cut(text: str, limit: int) -> str:
 def fit(blocks: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
     """The first 50 blocks."""
     return tuple(blocks[:MAX_BLOCKS])
-
-
-def percent(value: float | None) -> str:
-    """`75.3 %`; an en dash where there is nothing."""
-    return "–" if value is None else f"{100 * value:.1f} %"
 
 
 def confirmation(transition: AlertTransition, tip_height: int | None) -> str:
@@ -120,12 +117,12 @@ def transition_message(transition: AlertTransition, context: Context, *, root: b
 
 
 def changed_root(first: AlertTransition, latest: AlertTransition, then: Context, now: Context) -> Message:
-    """The root message edited after a change: the state that holds now over what was said when it fired. `then` and `now` are the
+    """The root message edited after a change: the state that holds now over the text of the firing. `then` and `now` are the
     contexts of the two."""
     blocks = [
         _header(f"{mark_of(latest)}: {now.title}"),
-        _section(f"{escape(latest.summary)}\n_{utc(latest.event_time)} UTC_"),
-        _section(f"*When it fired* ({utc(first.event_time)} UTC)\n{escape(first.summary)}"),
+        _section(f"{escape(latest.summary)}\n_{utc_minute(latest.event_time)} UTC_"),
+        _section(f"*When it fired* ({utc_minute(first.event_time)} UTC)\n{escape(first.summary)}"),
         _fields(_facts(first, then)),
         *_details(first, then, advice=latest.state in OPEN_STATES),
         _origin(latest, now),
@@ -137,10 +134,10 @@ def reminder_message(first: AlertTransition, weeks: int, now: str, context: Cont
     """`Still firing`, once a week, with the value as it is `now`."""
     week = "week" if weeks == 1 else "weeks"
     value = f"; {now}" if now else ""
-    said = f"Still firing after {weeks} {week}: {context.title} (since {utc(first.event_time)} UTC{value})"
-    line = f"{utc(first.event_time)}  STILL FIRING  {first.rule_id}: {weeks} {week}{value}"
+    sentence = f"Still firing after {weeks} {week}: {context.title} (since {utc_minute(first.event_time)} UTC{value})"
+    line = f"{utc_minute(first.event_time)}  STILL FIRING  {first.rule_id}: {weeks} {week}{value}"
     advice = (_section(context.advice),) if context.advice else ()
-    return Message(cut(escape(said), MAX_TEXT_CHARACTERS), (_section(f"🔴 {escape(said)}"), *advice), line)
+    return Message(cut(escape(sentence), MAX_TEXT_CHARACTERS), (_section(f"🔴 {escape(sentence)}"), *advice), line)
 
 
 def start_message(
@@ -161,7 +158,7 @@ def start_message(
     if others:
         values.append(f"• {others} more, on silence, errors and the AI side: `counterpoise alerts rules`")
     alerts = [
-        f"• *{found.state}* since {utc(found.event_time)} UTC: {escape(found.summary)}" for found in open_alerts
+        f"• *{found.state}* since {utc_minute(found.event_time)} UTC: {escape(found.summary)}" for found in open_alerts
     ] or ["• none"]
     blocks = [
         _header("State at start"),
@@ -182,10 +179,10 @@ def check_message(dataset: str) -> Message:
 
 
 def console_line(transition: AlertTransition) -> str:
-    """One line: when, what, which rule, and the summary, which says how much and how surely."""
+    """One line: time, state, rule, and the summary with the value and its interval."""
     state = mark_of(transition).partition(" ")[2]
     summary = " ".join(transition.summary.split())
-    return f"{utc(transition.event_time)}  {state}  {transition.rule_id}: {summary}"
+    return f"{utc_minute(transition.event_time)}  {state}  {transition.rule_id}: {summary}"
 
 
 def _text(transition: AlertTransition, context: Context) -> str:
@@ -194,46 +191,61 @@ def _text(transition: AlertTransition, context: Context) -> str:
 
 def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str]]:
     found = transition.evidence
-    facts: list[tuple[str, str]] = []
-    if transition.value is not None and context.share and found.height is not None:
+    facts = _metric_facts(transition)
+    if not facts and transition.value is not None and context.share and found.height is not None:
         unknown = f"{found.unknown} unknown block{'' if found.unknown == 1 else 's'}"
-        high = f"{percent(transition.value_high)} if the {unknown} {'was' if found.unknown == 1 else 'were'} theirs"
-        facts.append(
-            (
-                "Share",
-                f"{percent(transition.value)} of {found.n or 0:,} blocks\n{high if found.unknown else 'no block of unknown origin'}",
-            )
-        )
-    if transition.value is not None and transition.interval_low is not None and found.height is not None:
+        high = f"{TEXT.share(transition.value_high)} if the {unknown} {'was' if found.unknown == 1 else 'were'} theirs"
+        bound = high if found.unknown else "no block of unknown origin"
+        facts.append(("Share", f"{TEXT.share(transition.value)} of {found.n or 0:,} blocks\n{bound}"))
+    if found.metric is None and transition.interval_low is not None and found.height is not None:
         facts.append(
             (
                 "95 % interval",
-                f"{percent(transition.interval_low)} to {percent(transition.interval_high)} of the hashrate, for these pools",
+                f"{TEXT.share_range(transition.interval_low, transition.interval_high)} of the hashrate, for these pools",
             )
         )
     facts.append(("Rule", escape(context.condition)))
     if found.window_blocks is not None:
         view = {"raw": "pools as they sign", "entity": "entities"}.get(found.view or "", found.view or "")
         facts.append(("Window", f"heights {found.from_height} to {found.height}, {view}"))
-    facts.append(("Time", f"{utc(transition.event_time)} UTC"))
+    facts.append(("Time", f"{utc_minute(transition.event_time)} UTC"))
     if transition.state not in OPEN_STATES and context.fired_at is not None:
-        lasted = format_span(transition.event_time - context.fired_at)
-        facts.append(("Fired", f"{utc(context.fired_at)} UTC, {lasted} before"))
+        lasted = long_span(transition.event_time - context.fired_at)
+        facts.append(("Fired", f"{utc_minute(context.fired_at)} UTC, {lasted} before"))
     status = confirmation(transition, context.tip_height)
     if status:
         facts.append(("Status", status))
     return facts
 
 
+def _metric_facts(transition: AlertTransition) -> list[tuple[str, str]]:
+    """A metric's value with its bound and interval, worded by its spec; nothing for a rule with its own wording."""
+    found = transition.evidence
+    spec = SPECS.get(found.metric or "")
+    if spec is None or transition.value is None:
+        return []
+
+    def written(value: float | None) -> str:
+        return TEXT.metric(value, spec.kind, spec.unit)
+
+    value = f"{written(transition.value)} over {found.n or 0:,} blocks"
+    if transition.value_high is not None and found.unknown:
+        value += f"\nat most {written(transition.value_high)}, with {found.unknown} of unknown origin"
+    facts = [(spec.title[0].upper() + spec.title[1:], value)]
+    if transition.interval_low is not None:
+        facts.append(("95 % interval", f"{written(transition.interval_low)} to {written(transition.interval_high)}"))
+    return facts
+
+
 def _details(transition: AlertTransition, context: Context, *, advice: bool = True) -> list[dict[str, Any]]:
-    """Who leads, where to look, and the SQL."""
+    """Leaders, advice, and the SQL."""
     blocks = []
     if transition.evidence.counts:
         blocks.append(_section(_leaders(transition, context)))
     if advice and context.advice:
         blocks.append(_section(context.advice))
     if transition.evidence.sql:
-        blocks.append(_section(_code("SQL that gives the value again:", transition.evidence.sql)))
+        blocks.append(_section(_code("SQL that reproduces the value:", transition.evidence.sql)))
     return blocks
 
 
@@ -254,7 +266,7 @@ def _leaders(transition: AlertTransition, context: Context) -> str:
     lines = [f"{'pool':<18}{'blocks':>7}{'share':>9}{heads}"]
     for name, count in found.counts[:5]:
         changes = "".join(f"{_change(name, count / n, past):>13}" for past in context.past)
-        lines.append(f"{_plain(name)[:17]:<18}{count:>7}{percent(count / n):>9}{changes}")
+        lines.append(f"{_plain(name)[:17]:<18}{count:>7}{TEXT.share(count / n):>9}{changes}")
     return "*Leaders*, change in percentage points\n```" + "\n".join(lines) + "```"
 
 
@@ -264,7 +276,7 @@ def _change(name: str, share: float, past: Past) -> str:
     before = past.counts.get(name)
     if before is None:
         return "not in top 6"
-    return f"{100 * (share - before / past.n):+.1f}"
+    return TEXT.points(share - before / past.n)
 
 
 def _plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""`ai_top4_rise`: the four largest owners of AI compute hold clearly more than a year before."""
+"""`ai_top4_rise`: the four largest owners of AI compute have clearly more than a year before."""
 
 from __future__ import annotations
 
@@ -6,26 +6,28 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.formats import utc_day
-from alerts.rules.newness import ROUNDING, is_news
-from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, gone
+from alerts.rules.recency import ROUNDING, is_recent
+from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, withdrawn
 from alerts.signals.release_facts import YearChange
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
+from counterpoise.formats import TEXT, utc_day
 
 
 class AiTop4RiseRule(TimerRule):
     """Fires on a release in which the top-4 share is at least `points` above that of a year before, of all *and* of the named.
 
-    A line at a fixed share would never fire or always: of all it is 53 to 71 %, of the named 84 to 96 %. Both denominators have to
-    say so, or the change may be one of the unnamed rest. Only the newest current release is judged, while it is news; a later one
-    that says so too is told in its turn, one that says otherwise resolves it. Named by the second of the release's publication.
+    A line at a fixed share would never fire or always: of all it is 53 to 71 %, of the named 84 to 96 %. Both denominators
+    must agree, or the change may be one of the unnamed rest. Only the newest current release is judged, while it is recent. A later
+    one with the same result is sent too; one with another result resolves it. Named by the second of the release's publication.
     """
 
     advice: ClassVar[str] = (
-        "Who holds what: `counterpoise sql --name owners_of_release --param period_end=…`. Look at `method` and `parts` "
-        "in `releases` first: a source that counts differently moves shares too."
+        "Owners: `counterpoise sql --name owners_of_release --param period_end=…`. Check `method` and `parts` in "
+        "`releases` first: a source that counts differently moves shares too."
     )
+
+    OF_A_CHAIN: ClassVar[bool] = False
 
     type: Literal["ai_top4_rise"] = "ai_top4_rise"
     series: Slug = Field(default="epoch-ai-compute-owners", description="a series of owners")
@@ -35,25 +37,27 @@ class AiTop4RiseRule(TimerRule):
     points: Share = Field(default=0.05, description=SHARE_WANTED)
 
     def condition(self) -> str:
-        return f"top-4 share of {self.series} up {100 * self.points:g} points in a year, of all and of the named"
+        return (
+            f"top-4 share of {self.series} up {TEXT.points_line(self.points)} points in a year, of all and of the named"
+        )
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         mine = [one for one in facts.market.top4 if one.series == self.series]
         list_id = self.list_id or min((one.list_id for one in mine), default="")
         changes = {one.treatment: one for one in mine if one.list_id == list_id}
         if not {"dropped", "one_owner"} <= changes.keys():
-            return gone(facts, open_key, f"The release of {self.series} that this rested on was withdrawn.")
+            return withdrawn(facts, open_key, f"The release of {self.series} that this rested on was withdrawn.")
         named, everything = changes["dropped"], changes["one_owner"]
         rises = [one.now - one.then for one in (named, everything)]
         risen = all(rise >= self.points - ROUNDING for rise in rises)
         key = named.published_at
-        active = risen and (open_key is not None or is_news(facts, self.series, key))
-        points = f"{100 * self.points:g} points"
+        active = risen and (open_key is not None or is_recent(facts, self.series, key))
+        points = f"{TEXT.points_line(self.points)} points"
         verdict = f"{points} or more on both" if risen else f"less than {points} on one of them or both"
-        said = (
-            f"The four largest of {self.series} ({named.layer}) hold {_share(everything)} of all at {named.period_end}, "
-            f"{100 * rises[1]:+.1f} points since {named.base_period_end}, and {_share(named)} of what has a named owner, "
-            f"{100 * rises[0]:+.1f} points: {verdict}. Published {utc_day(key)}."
+        summary = (
+            f"The four largest of {self.series} ({named.layer}) have {_share(everything)} of all at {named.period_end}, "
+            f"{TEXT.points(rises[1])} points since {named.base_period_end}. They have {_share(named)} of all with a named owner, "
+            f"{TEXT.points(rises[0])} points: {verdict}. Published {utc_day(key)}."
         )
         sql = (
             "SELECT n.treatment AS treatment, n.period_end AS period_end, n.top4 AS share, b.period_end "  # noqa: S608
@@ -63,9 +67,9 @@ class AiTop4RiseRule(TimerRule):
             f"b.release_id = '{named.base_release_id}' AND n.treatment IN ('dropped', 'one_owner') ORDER BY value"
         )
         found = open_key if open_key is not None else key
-        return Finding(active, found, key, said, min(rises), self.points, sql, renews=True)
+        return Finding(active, found, key, summary, min(rises), self.points, sql, renews=True)
 
 
 def _share(one: YearChange) -> str:
-    sure = "" if one.low is None or one.high is None else f" (95 % {100 * one.low:.1f} % to {100 * one.high:.1f} %)"
-    return f"{100 * one.now:.1f} %{sure}"
+    interval = "" if one.low is None or one.high is None else f" (95 % {TEXT.share_range(one.low, one.high)})"
+    return f"{TEXT.share(one.now)}{interval}"

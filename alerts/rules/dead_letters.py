@@ -6,8 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.rules.rule import DURATION_WANTED, DurationSeconds, Finding, TimerRule, format_duration
+from alerts.rules.rule import DURATION_WANTED, DurationSeconds, Finding, TimerRule
 from alerts.signals.timer_facts import TimerFacts
+from counterpoise.spans import exact_span
 
 
 class DeadLettersRule(TimerRule):
@@ -17,24 +18,24 @@ class DeadLettersRule(TimerRule):
     """
 
     advice: ClassVar[str] = (
-        "`counterpoise dlq list` shows reason and place, `counterpoise dlq show ID` one of them; once the cause is "
-        "mended, `counterpoise dlq replay ID` sends it again."
+        "`counterpoise dlq list` shows reason and place, `counterpoise dlq show ID` one letter. Fix the cause, then "
+        "send it again with `counterpoise dlq replay ID`."
     )
+
+    OF_A_CHAIN: ClassVar[bool] = False
 
     type: Literal["dead_letters"] = "dead_letters"
     more_than: int = Field(default=0, strict=True, ge=0, le=1_000_000, description="a whole number, 0…1000000")
     within: DurationSeconds = Field(default=3_600, description=DURATION_WANTED)
 
     def condition(self) -> str:
-        return f"more than {self.more_than} dead letters within {format_duration(self.within)}"
+        return f"more than {self.more_than} dead letters within {exact_span(self.within)}"
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         if open_key is not None:
             last = max((second for second, _ in facts.letters), default=open_key)
             if facts.now - last > self.within:
-                return Finding(
-                    False, open_key, last + self.within, f"No dead letter for {format_duration(self.within)}."
-                )
+                return Finding(False, open_key, last + self.within, f"No dead letter for {exact_span(self.within)}.")
             return Finding(True, open_key, open_key, "")
         recent = [(second, count) for second, count in facts.letters if facts.now - second <= self.within]
         total = 0
@@ -42,10 +43,12 @@ class DeadLettersRule(TimerRule):
             total += count
             if total > self.more_than:
                 letters = "dead letter" if total == 1 else "dead letters"
-                said = f"{total} {letters} within {format_duration(self.within)}: `counterpoise dlq list` shows what was wrong."
+                summary = (
+                    f"{total} {letters} within {exact_span(self.within)}: `counterpoise dlq list` shows the reasons."
+                )
                 sql = (
                     "SELECT reason, count() FROM dead_letters "  # noqa: S608
                     f"WHERE seen_at >= toDateTime64({recent[0][0]}, 3, 'UTC') GROUP BY reason"
                 )
-                return Finding(True, recent[0][0], second, said, float(total), float(self.more_than), sql)
+                return Finding(True, recent[0][0], second, summary, float(total), float(self.more_than), sql)
         return None

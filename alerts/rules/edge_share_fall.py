@@ -6,26 +6,28 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.formats import utc_day
-from alerts.rules.newness import ROUNDING, is_news
-from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, gone
+from alerts.rules.recency import ROUNDING, is_recent
+from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, withdrawn
 from alerts.signals.release_facts import YearChange
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
+from counterpoise.formats import TEXT, utc_day
 
 
 class EdgeShareFallRule(TimerRule):
     """Fires on a release whose edge share is at least `fall` lower, relative to that of a year before, by every include-list.
 
-    What the share is hangs on the list, so all lists of the series have to agree, unless `list_id` names one; the message says what
-    each of them shows. Only the newest current release is judged, while it is news; a later one that says so too is told in
-    its turn, one that says otherwise resolves it. Named by the second of the release's publication.
+    The share depends on the list, so all lists of the series must agree, unless `list_id` names one. The message shows every
+    list. Only the newest current release is judged, while it is recent. A later one with the same result is sent too; one with
+    another result resolves it. Named by the second of the release's publication.
     """
 
     advice: ClassVar[str] = (
-        "Every list, month by month: `counterpoise sql --name edge_share_by_list`. Look at `missing` first: a package "
+        "Every list, month by month: `counterpoise sql --name edge_share_by_list`. Check `missing` first: a package "
         "that left the source lowers the share too."
     )
+
+    OF_A_CHAIN: ClassVar[bool] = False
 
     type: Literal["edge_share_fall"] = "edge_share_fall"
     series: Slug = Field(default="pypi-edge-share", description="a series with an edge share")
@@ -36,21 +38,21 @@ class EdgeShareFallRule(TimerRule):
 
     def condition(self) -> str:
         by = f"list {self.list_id}" if self.list_id else "every list"
-        return f"edge share of {self.series} down {100 * self.fall:g} % in a year, by {by}"
+        return f"edge share of {self.series} down {TEXT.share(self.fall, None)} in a year, by {by}"
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         changes = [one for one in facts.market.edge if one.series == self.series]
         deciding = [one for one in changes if self.list_id in ("", one.list_id)]
         if not deciding:
-            return gone(facts, open_key, f"The release of {self.series} that this rested on was withdrawn.")
+            return withdrawn(facts, open_key, f"The release of {self.series} that this rested on was withdrawn.")
         first = deciding[0]
         fallen = all(one.now / one.then <= 1 - self.fall + ROUNDING for one in deciding)
         key = first.published_at
-        active = fallen and (open_key is not None or is_news(facts, self.series, key))
-        verdict = f"{100 * self.fall:g} % or more by {'every list' if not self.list_id else self.list_id}"
-        said = (
+        active = fallen and (open_key is not None or is_recent(facts, self.series, key))
+        verdict = f"{TEXT.share(self.fall, None)} or more by {'every list' if not self.list_id else self.list_id}"
+        summary = (
             f"Edge share of {self.series} ({first.layer}), {first.base_period_end} to {first.period_end}: "
-            f"{'; '.join(_told(one) for one in changes)}. Down {verdict}: {'yes' if fallen else 'no'}. Published "
+            f"{'; '.join(_format_change(one) for one in changes)}. Down {verdict}: {'yes' if fallen else 'no'}. Published "
             f"{utc_day(key)}."
         )
         lists = ", ".join(f"'{one.list_id}'" for one in deciding)
@@ -64,12 +66,12 @@ class EdgeShareFallRule(TimerRule):
         )
         worst = max(one.now / one.then - 1 for one in deciding)
         found = open_key if open_key is not None else key
-        return Finding(active, found, key, said, worst, -self.fall, sql, renews=True)
+        return Finding(active, found, key, summary, worst, -self.fall, sql, renews=True)
 
 
-def _told(one: YearChange) -> str:
+def _format_change(one: YearChange) -> str:
     bounds = ""
     if one.low is not None and one.high is not None:
-        bounds = f" (unknown and missing counted against and for: {100 * one.low:.2f} % to {100 * one.high:.2f} %)"
-    change = f"{100 * (one.now / one.then - 1):+.0f} %"
-    return f"by list {one.list_id} {100 * one.then:.2f} % to {100 * one.now:.2f} %, {change}{bounds}"
+        bounds = f" (unknown and missing counted against and for: {TEXT.share_range(one.low, one.high, 2)})"
+    change = f"{TEXT.points(one.now / one.then - 1, 0)} %"
+    return f"by list {one.list_id} {TEXT.share_range(one.then, one.now, 2)}, {change}{bounds}"

@@ -4,49 +4,48 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from abc import abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from alerts.signals.levels import LevelArray
 from alerts.signals.timer_facts import TimerFacts
 from alerts.signals.window_counts import WindowCounts
+from counterpoise.chain.chain_registry import BITCOIN, CHAINS, known_chains
 from counterpoise.contracts.base import Slug
+from counterpoise.spans import DAY_SECONDS, parse_span
 from counterpoise.windows import USUAL_WINDOW_BLOCKS, WINDOWS_BLOCKS
 
 WINDOWS_TEXT = ", ".join(str(window) for window in WINDOWS_BLOCKS)
 
 MAX_DECIMALS = 6
-_DURATION = re.compile(r"(\d{1,6})\s?(s|m|h|d)")
-_SECONDS_OF = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+MAX_DURATION_SECONDS = 366 * DAY_SECONDS
+
+ALL_CHAINS: Final = "all"
+"""In place of a chain's name: the rule stands for one rule on each known chain."""
 
 
 def parse_duration(value: object) -> int:
     """Seconds in `90s`, `10m`, `2h`, `7d`; ValueError for anything else, zero and more than a year among it."""
-    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    seconds = int(found[1]) * _SECONDS_OF[found[2]] if found else 0
-    if not 1 <= seconds <= 366 * 86_400:
+    seconds = parse_span(value) if isinstance(value, str) else 0
+    if not 1 <= seconds <= MAX_DURATION_SECONDS:
         raise ValueError("not a duration")
     return seconds
-
-
-def format_duration(seconds: float) -> str:
-    """The shortest exact form: 7200 → `2 h`, 90 → `90 s`, 604800 → `7 d`."""
-    whole = int(seconds)
-    for unit in ("d", "h", "m"):
-        if whole and whole % _SECONDS_OF[unit] == 0:
-            return f"{whole // _SECONDS_OF[unit]} {'min' if unit == 'm' else unit}"
-    return f"{whole} s"
 
 
 def _share(value: object) -> object:
     if isinstance(value, float) and round(value, MAX_DECIMALS) != value:
         raise ValueError("too many decimals")
     return value
+
+
+def _known_chain(name: str) -> str:
+    if name != ALL_CHAINS and name not in CHAINS:
+        raise ValueError("not a known chain")
+    return name
 
 
 Share = Annotated[
@@ -66,25 +65,30 @@ def exact(share: float) -> Fraction:
 
 
 class Rule(BaseModel):
-    """Closed: an unknown field is a mistake. A field's description says what was expected of its value."""
+    """Closed: an unknown field is a mistake. A field's description states the expected value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     NOT_HASHED: ClassVar[frozenset[str]] = frozenset({"id", "enabled", "title"})
 
     advice: ClassVar[str] = ""
-    """Where the person who is told looks first: a line or two of Slack's mrkdwn."""
+    """What the recipient checks first: a line or two of Slack's mrkdwn."""
+
+    OF_A_CHAIN: ClassVar[bool] = True
+    """Whether what it judges differs from chain to chain; where not, `all` means one rule and not one for each."""
 
     id: Slug = Field(description="a name of 1…64 lower-case letters, digits, dots, dashes and underscores")
     enabled: bool = Field(default=True, strict=True, description="true or false")
     title: Annotated[str, Field(strict=True, min_length=1, max_length=120)] = Field(
         default="-", description="a line of 1…120 characters"
     )
-    chain: Slug = Field(default="bitcoin", description="a chain's name in lower case, such as bitcoin")
+    chain: Annotated[Slug, AfterValidator(_known_chain)] = Field(
+        default=BITCOIN.name, description=f"one of {known_chains()}, or {ALL_CHAINS}"
+    )
 
     @property
     def rule_hash(self) -> str:
-        """12 hexadecimal digits of what the rule says: its type and every value, defaults too, but not its id, title or switch."""
+        """12 hexadecimal digits of the rule's content: its type and every value, defaults too, but not its id, title or switch."""
         content: dict[str, Any] = self.model_dump(mode="json", exclude=set(self.NOT_HASHED))
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -93,6 +97,27 @@ class Rule(BaseModel):
     def name(self) -> str:
         """The title, or the id where there is none."""
         return self.id if self.title == "-" else self.title
+
+    @property
+    def chain_word(self) -> str:
+        """The chain before a noun in a message, with a space; empty on bitcoin, the usual one."""
+        return "" if self.chain == BITCOIN.name else f"{self.chain} "
+
+    def next_step(self) -> str:
+        """`advice`, with the rule's own id in it."""
+        return self.advice.replace("RULE", self.id)
+
+    def on_chain(self, chain: str) -> Self:
+        """This rule on one chain; it hashes as if the chain's name had been written."""
+        return self.model_copy(update={"chain": chain})
+
+    def per_chain(self) -> tuple[Self, ...]:
+        """The rules that are judged: itself, or where it names all chains, one for each, with the chain in the title."""
+        if self.chain != ALL_CHAINS:
+            return (self,)
+        if not self.OF_A_CHAIN:
+            return (self.on_chain(BITCOIN.name),)
+        return tuple(self.on_chain(name).model_copy(update={"title": f"{self.name} ({name})"}) for name in CHAINS)
 
     def mistake(self) -> tuple[str, object, str] | None:
         """(field, value, what was expected) where fields do not fit together; None where all is well."""
@@ -105,7 +130,7 @@ class Rule(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A rule's value at one height. Bounds and interval are None where the rule has none; `unit` is `share` or `probability`."""
+    """A rule's value at one height. Bounds and interval are None where the rule has none."""
 
     value: float
     threshold: float
@@ -113,7 +138,12 @@ class Reading:
     high: float | None = None
     interval_low: float | None = None
     interval_high: float | None = None
-    unit: str = "share"
+
+
+LEADERS_ADVICE = (
+    "Who gained: the table above, and `counterpoise sql --name top_pools_now`. Quiet it with `counterpoise alerts "
+    "mute RULE --for 2h`; what it means is in docs/alerts.md."
+)
 
 
 class HeightRule(Rule):
@@ -123,7 +153,6 @@ class HeightRule(Rule):
         default="raw", description="raw or entity"
     )
     window_blocks: int = Field(default=USUAL_WINDOW_BLOCKS, strict=True, description=f"one of {WINDOWS_TEXT}")
-    k: int = Field(default=4, strict=True, ge=1, le=6, description="a whole number, 1…6")
     for_blocks: int = Field(default=36, strict=True, ge=0, le=100_000, description="a whole number of blocks, 0…100000")
 
     def mistake(self) -> tuple[str, object, str] | None:
@@ -131,24 +160,68 @@ class HeightRule(Rule):
             return "window_blocks", self.window_blocks, f"one of {WINDOWS_TEXT}"
         return None
 
+    @property
+    def over(self) -> str:
+        """Where the value stands to the line while the rule fires."""
+        return "over"
+
+    @property
+    def leaders_named(self) -> int:
+        """How many of the largest pools a firing names."""
+        return 4
+
+    @property
+    def further_columns(self) -> tuple[str, ...]:
+        """Columns of `concentration_log` that the rule needs beside those that every series has."""
+        return ()
+
+    @property
+    def metric_name(self) -> str | None:
+        """The metric spec that its value is one of; None for a rule with its own wording."""
+        return None
+
+    @abstractmethod
+    def cleared(self) -> str:
+        """Where the value stands to the clearing line when the rule clears: the end of a sentence."""
+
     @abstractmethod
     def levels(self, series: WindowCounts) -> LevelArray:
         """Where the value stands at each height of the series."""
 
     @abstractmethod
-    def reading(self, series: WindowCounts, at: int) -> Reading:
-        """The value at row `at`, with its bounds and interval."""
+    def reading(self, series: WindowCounts, at: int) -> Reading | None:
+        """The value at row `at`, with its bounds and interval; None where it is undefined."""
+
+    @abstractmethod
+    def statement(self, reading: Reading, n: int) -> str:
+        """The value of a window of `n` blocks in words: the beginning of a sentence."""
+
+    @abstractmethod
+    def format_value(self, value: float) -> str:
+        """A value in its unit."""
+
+    @abstractmethod
+    def format_line(self, value: float) -> str:
+        """A line as the rules file has it."""
 
     @abstractmethod
     def value_sql(self) -> str:
         """The expression that gives the value from a row of `concentration_log`."""
+
+    def terms_sql(self) -> str:
+        """What stands before SELECT and names the terms of `value_sql`; empty where it has none."""
+        return ""
+
+    def bounds_sql(self) -> str:
+        """Further columns with the bounds of the value, each with a comma before it; empty where it has none."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a timer rule sees now. `key` names the episode (a height or a second), so that every run gives it the same id.
 
-    `renews`: while the episode is open, a later `event_time` than the last one told is told in its turn. `interval_low` and
+    `renews`: while the episode is open, a later `event_time` than the last sent one is sent too. `interval_low` and
     `interval_high` are of `value`.
     """
 
@@ -164,10 +237,10 @@ class Finding:
     interval_high: float | None = None
 
 
-def gone(facts: TimerFacts, open_key: int | None, said: str) -> Finding | None:
+def withdrawn(facts: TimerFacts, open_key: int | None, summary: str) -> Finding | None:
     """What a rule finds where there is nothing to judge by: the end of an episode that is open, for what it
     rested on was taken back."""
-    return None if open_key is None else Finding(False, open_key, int(facts.now), said)
+    return None if open_key is None else Finding(False, open_key, int(facts.now), summary)
 
 
 class TimerRule(Rule):

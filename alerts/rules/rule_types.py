@@ -7,6 +7,7 @@ from typing import Final
 from alerts.rules.ai_top4_rise import AiTop4RiseRule
 from alerts.rules.dead_letters import DeadLettersRule
 from alerts.rules.edge_share_fall import EdgeShareFallRule
+from alerts.rules.metric import MetricRule
 from alerts.rules.no_block import NoBlockRule
 from alerts.rules.no_score import NoScoreRule
 from alerts.rules.regime_change import RegimeChangeRule
@@ -19,6 +20,7 @@ from alerts.rules.top_share_probability import TopShareProbabilityRule
 RULE_TYPES: Final[dict[str, type[Rule]]] = {
     "top_share": TopShareRule,
     "top_share_probability": TopShareProbabilityRule,
+    "metric": MetricRule,
     "no_block": NoBlockRule,
     "no_score": NoScoreRule,
     "source_stale": SourceStaleRule,

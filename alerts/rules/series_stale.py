@@ -6,29 +6,30 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.formats import utc_day
-from alerts.rules.newness import DAY_SECONDS
-from alerts.rules.rule import Finding, TimerRule, gone
+from alerts.rules.rule import Finding, TimerRule, withdrawn
 from alerts.signals.release_facts import Freshness
 from alerts.signals.timer_facts import TimerFacts
+from counterpoise.formats import utc_day
+from counterpoise.spans import DAY_SECONDS
 
 
 class SeriesStaleRule(TimerRule):
     """Fires when the newest release of a series was published more than `cadences` times its cadence, and its usual lag, ago.
 
-    Without `series` it watches every series of which a release is here and says which are stale; a series that was never here is not
-    missed. Named by the second at which the first of them went stale; one that goes stale later is told in its turn.
+    Without `series` it watches every series with a stored release and names the stale ones. A series without any release is not
+    missed. Named by the second at which the first of them went stale; one that goes stale later renews the alert.
     """
 
     advice: ClassVar[str] = (
-        "Look at `counterpoise status` (market) and `counterpoise sql --name series_age`: does fetching fail, or does "
-        "the source not publish any more? docs/market-sources.md. Scores that rest on the series go on with intervals "
-        "that widen."
+        "Check in `counterpoise status` (market) and `counterpoise sql --name series_age` whether fetching fails or the source "
+        "does not publish any more (docs/market-sources.md). Scores that rest on the series continue with widening intervals."
     )
+
+    OF_A_CHAIN: ClassVar[bool] = False
 
     type: Literal["series_stale"] = "series_stale"
     series: Annotated[str, Field(strict=True, max_length=64)] = Field(
-        default="", description="a series, or nothing for every one that is here"
+        default="", description="a series, or nothing for every stored one"
     )
     cadences: int = Field(default=3, strict=True, ge=1, le=100, description="a whole number, 1…100")
 
@@ -36,31 +37,31 @@ class SeriesStaleRule(TimerRule):
         return f"{self.series or 'a market series'} not published for {self.cadences} times its cadence"
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
-        watched = [one for one in facts.market.freshness if self.series in ("", one.series)]
-        if not watched:
-            return gone(facts, open_key, "No release of what was stale is here any more.")
+        series_here = [one for one in facts.market.freshness if self.series in ("", one.series)]
+        if not series_here:
+            return withdrawn(facts, open_key, "No release of the stale series is stored any more.")
         due = {
             one.series: one.published_at + (self.cadences * one.cadence_days + one.lag_days) * DAY_SECONDS
-            for one in watched
+            for one in series_here
         }
         stale = sorted((at, name) for name, at in due.items() if at < facts.now)
         if not stale:
-            return gone(facts, open_key, f"Published again: {', '.join(sorted(due))}.")
+            return withdrawn(facts, open_key, f"Published again: {', '.join(sorted(due))}.")
         names = ", ".join(f"'{name}'" for _, name in stale)
         sql = (
             "SELECT series, newest_period_end, newest_published_at, cadence_days, lag_days, "  # noqa: S608
             f"dateDiff('second', newest_published_at, toDateTime({int(facts.now)}, 'UTC')) / {DAY_SECONDS} AS value "
             f"FROM series_freshness WHERE series IN ({names}) ORDER BY value DESC"
         )
-        told = "; ".join(_told(one) for _, name in stale for one in watched if one.series == name)
-        said = f"Not published for more than {self.cadences} times the cadence: {told}."[:1_000]
+        listed = "; ".join(_format_freshness(one) for _, name in stale for one in series_here if one.series == name)
+        summary = f"Not published for more than {self.cadences} times the cadence: {listed}."[:1_000]
         newest = stale[-1][0]
         key = stale[0][0] if open_key is None else open_key
         oldest_days = (
-            max(int(facts.now) - one.published_at for one in watched if due[one.series] < facts.now) / DAY_SECONDS
+            max(int(facts.now) - one.published_at for one in series_here if due[one.series] < facts.now) / DAY_SECONDS
         )
-        return Finding(True, key, newest, said, oldest_days, sql=sql, renews=True)
+        return Finding(True, key, newest, summary, oldest_days, sql=sql, renews=True)
 
 
-def _told(one: Freshness) -> str:
+def _format_freshness(one: Freshness) -> str:
     return f"{one.series}, last on {utc_day(one.published_at)}, expected every {one.cadence_days} days"

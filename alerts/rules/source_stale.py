@@ -1,4 +1,4 @@
-"""`source_stale`: ingest cannot reach its source, or says nothing any more."""
+"""`source_stale`: ingest cannot reach its source, or does not report any more."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.rules.rule import DURATION_WANTED, DurationSeconds, Finding, TimerRule, format_duration
+from alerts.rules.rule import DURATION_WANTED, DurationSeconds, Finding, TimerRule
 from alerts.signals.timer_facts import TimerFacts
+from counterpoise.spans import exact_span
 
 
 class SourceStaleRule(TimerRule):
@@ -18,15 +19,17 @@ class SourceStaleRule(TimerRule):
     """
 
     advice: ClassVar[str] = (
-        "Look at `counterpoise status` and `counterpoise doctor`: is the node or the web service there? "
-        "docs/sources.md. Blocks that were missed are fetched once it is."
+        "Check in `counterpoise status` and `counterpoise doctor` whether the node or the web service answers "
+        "(docs/sources.md). Missed blocks are fetched once it does."
     )
+
+    OF_A_CHAIN: ClassVar[bool] = False
 
     type: Literal["source_stale"] = "source_stale"
     after: DurationSeconds = Field(default=600, description=DURATION_WANTED)
 
     def condition(self) -> str:
-        return f"the source of blocks away for {format_duration(self.after)}"
+        return f"the source of blocks unavailable for {exact_span(self.after)}"
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         starts = [at for at in (facts.ingest_silent_since, facts.ingest_waiting_since) if at is not None]
@@ -37,5 +40,5 @@ class SourceStaleRule(TimerRule):
         since = open_key if open_key is not None else min(starts)
         away = facts.now - since
         why = facts.ingest_waiting_reason or "ingest does not renew its status"
-        said = f"Ingest has been without its source for more than {format_duration(self.after)}: {why}"[:500]
-        return Finding(away > self.after, since, since + self.after, said, away, float(self.after))
+        summary = f"Ingest has been without its source for more than {exact_span(self.after)}: {why}"[:500]
+        return Finding(away > self.after, since, since + self.after, summary, away, float(self.after))

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from alerts.rules.rule import SHARE_WANTED, HeightRule, Reading, Share, exact
+from alerts.rules.rule import SHARE_WANTED, Reading, Share, exact
+from alerts.rules.top_rule import TopRule
 from alerts.signals.levels import LevelArray, levels
 from alerts.signals.window_counts import WindowCounts
+from counterpoise.formats import TEXT
 from counterpoise.metrics.beta_table import top_share_posterior
 
 
-class TopShareRule(HeightRule):
+class TopShareRule(TopRule):
     """Over while c_k / n > `above`, strictly; clears below `clear_below`, strictly. Both in integers, on the lower bound.
 
     c_k counts the blocks of the k largest pools, unknown blocks are in n and never ranked: the share is a lower bound. Possible while
     the upper bound (c_k + unknown) / n alone is over the line. A window that is not full is not judged.
     """
-
-    advice: ClassVar[str] = (
-        "Who gained: the table above, and `counterpoise sql --name top_pools_now`. Quiet it with `counterpoise alerts "
-        "mute RULE --for 2h`; what it means is in docs/alerts.md."
-    )
 
     type: Literal["top_share"] = "top_share"
     above: Share = Field(default=0.75, description=SHARE_WANTED)
@@ -36,9 +33,24 @@ class TopShareRule(HeightRule):
     def condition(self) -> str:
         hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
         return (
-            f"top-{self.k} share of {self.window_blocks} blocks ({self.view}) over {100 * self.above:g} %{hold}, "
-            f"clear below {100 * self.clear_below:g} %"
+            f"{self.subject()} over {TEXT.share(self.above, None)}{hold}, "
+            f"clear below {TEXT.share(self.clear_below, None)}"
         )
+
+    def cleared(self) -> str:
+        return f"below {self.format_line(self.clear_below)}"
+
+    def statement(self, reading: Reading, n: int) -> str:
+        interval = ""
+        if reading.interval_low is not None and reading.interval_high is not None:
+            interval = f" (95 % interval {TEXT.share_range(reading.interval_low, reading.interval_high)})"
+        return f"{self.who()} mined {TEXT.share(reading.value)} of the last {n:,} {self.chain_word}blocks{interval}"
+
+    def format_value(self, value: float) -> str:
+        return TEXT.share(value)
+
+    def format_line(self, value: float) -> str:
+        return TEXT.share(value, None)
 
     def levels(self, series: WindowCounts) -> LevelArray:
         line, low = exact(self.above), exact(self.clear_below)
@@ -55,4 +67,4 @@ class TopShareRule(HeightRule):
         return Reading(share, self.above, share, (top + unknown) / n, lo, hi)
 
     def value_sql(self) -> str:
-        return "(" + " + ".join(f"c{i}" for i in range(1, self.k + 1)) + ") / n"
+        return f"({self.counts_sql()}) / n"

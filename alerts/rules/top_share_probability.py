@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from alerts.rules.rule import SHARE_WANTED, HeightRule, Reading, Share
+from alerts.rules.rule import SHARE_WANTED, Reading, Share
+from alerts.rules.top_rule import TopRule
 from alerts.signals.levels import LevelArray, levels
 from alerts.signals.window_counts import WindowCounts
+from counterpoise.formats import TEXT
 from counterpoise.metrics.beta_table import BetaTable, top_share_posterior
 
 
@@ -20,17 +22,12 @@ def _table(k: int, line: float) -> BetaTable:
     return BetaTable(k, line)
 
 
-class TopShareProbabilityRule(HeightRule):
+class TopShareProbabilityRule(TopRule):
     """Over while P(share of these k pools > `line`) > `above`; clears below `clear_below`. A window that is not full is not judged.
 
-    The probability is that of the one model of uncertainty (a Dirichlet posterior of the window's counts, prior mass 1). It has no
-    upper bound of its own, so it is never possible. Lines other than 0.75, and other k than 4, are computed, not read.
+    The probability is that of the one model of uncertainty (a Dirichlet posterior of the window's counts, prior mass 1).
+    It has no upper bound, so it is never possible. Lines other than 0.75, and other k than 4, are computed, not read.
     """
-
-    advice: ClassVar[str] = (
-        "Who gained: the table above, and `counterpoise sql --name top_pools_now`. Quiet it with `counterpoise alerts "
-        "mute RULE --for 2h`; what it means is in docs/alerts.md."
-    )
 
     type: Literal["top_share_probability"] = "top_share_probability"
     line: Share = Field(default=0.75, description=SHARE_WANTED)
@@ -44,10 +41,20 @@ class TopShareProbabilityRule(HeightRule):
 
     def condition(self) -> str:
         hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
-        return (
-            f"P(top-{self.k} share of {self.window_blocks} blocks ({self.view}) > {100 * self.line:g} %) over {self.above:g}{hold}, "
-            f"clear below {self.clear_below:g}"
-        )
+        return f"P({self.subject()} > {TEXT.share(self.line, None)}) over {self.above:g}{hold}, clear below {self.clear_below:g}"
+
+    def cleared(self) -> str:
+        return f"below {self.format_line(self.clear_below)}"
+
+    def statement(self, reading: Reading, n: int) -> str:
+        over = f"hold over {TEXT.share(self.line, None)} of the {self.chain_word}hashrate"
+        return f"{self.who()} {over} with probability {TEXT.probability(reading.value)}"
+
+    def format_value(self, value: float) -> str:
+        return TEXT.probability(value)
+
+    def format_line(self, value: float) -> str:
+        return f"{value:g}"
 
     def probabilities(self, series: WindowCounts) -> NDArray[np.float64]:
         """P(share > line) at each height."""
@@ -66,7 +73,7 @@ class TopShareProbabilityRule(HeightRule):
     def reading(self, series: WindowCounts, at: int) -> Reading:
         n, top = int(series.n[at]), int(series.top(self.k)[at])
         p = float(top_share_posterior(n, top, int(series.pools_seen[at]), self.k, self.line)[2])
-        return Reading(p, self.above, unit="probability")
+        return Reading(p, self.above)
 
     def value_sql(self) -> str:
         return "p_top4_above_75" if self.k == 4 and self.line == 0.75 else "NULL"

@@ -1,12 +1,15 @@
-"""The integers of one window under one view, height after height: what rules on concentration look at."""
+"""The integers of one window under one view, height after height: the input of rules on concentration."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from counterpoise.metrics.stored_integers import StoredIntegers
 
 IntArray = NDArray[np.int64]
 
@@ -16,7 +19,8 @@ class WindowCounts:
     """R heights in a row, ascending by one. Arrays have R entries, `counts` is (R, 6): c1…c6, largest first.
 
     `tip_hash` is hexadecimal as explorers show it; `time` is the block's, in seconds; `p_top4_above_75` is NaN where unknown.
-    `leaders` (R, 6) are places in `names`: who made c1…c6.
+    `leaders` (R, 6) are places in `names`: who made c1…c6. `further` are other columns of `concentration_log` by name, for rules
+    that need them.
     """
 
     height: IntArray
@@ -30,6 +34,7 @@ class WindowCounts:
     p_top4_above_75: NDArray[np.float64]
     leaders: IntArray
     names: tuple[str, ...]
+    further: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.tip_hash)
@@ -42,7 +47,15 @@ class WindowCounts:
     def part(self, at: slice) -> WindowCounts:
         """The same columns for some of the heights."""
         columns = {f.name: getattr(self, f.name) for f in fields(self)}
-        return WindowCounts(**{name: value if name == "names" else value[at] for name, value in columns.items()})
+        further = {name: values[at] for name, values in columns.pop("further").items()}
+        names = columns.pop("names")
+        return WindowCounts(**{name: values[at] for name, values in columns.items()}, names=names, further=further)
+
+    def integers(self) -> StoredIntegers:
+        """The columns as metrics take them; a metric that needs a missing one of `further` raises KeyError."""
+        own = {name: getattr(self, name) for name in ("n", "unknown", "window_full", "pools_seen", "p_top4_above_75")}
+        ranked = {f"c{rank + 1}": self.counts[:, rank] for rank in range(self.counts.shape[1])}
+        return StoredIntegers({**own, **ranked, **self.further})
 
     def row(self, height: int) -> int | None:
         """The place of a height; None where the series does not reach it."""
@@ -61,10 +74,12 @@ class WindowCounts:
         full = np.asarray(columns.pop("window_full"), np.bool_)
         p_above = np.asarray(columns.pop("p_top4_above_75"), np.float64)
         names = tuple(columns.pop("names"))
+        further = {name: np.asarray(values) for name, values in columns.pop("further", {}).items()}
         ints = {name: np.asarray(values, np.int64) for name, values in columns.items()}
-        series = cls(tip_hash=tip_hash, window_full=full, p_top4_above_75=p_above, names=names, **ints)
+        series = cls(tip_hash=tip_hash, window_full=full, p_top4_above_75=p_above, names=names, further=further, **ints)
         rows = len(tip_hash)
-        if any(len(values) != rows for values in (*ints.values(), full, p_above)) or series.counts.shape != (rows, 6):
+        lengths = {len(values) for values in (*ints.values(), *further.values(), full, p_above)}
+        if lengths != {rows} or series.counts.shape != (rows, 6):
             raise ValueError("the columns of a series have different lengths")
         if rows > 1 and not bool(np.all(np.diff(series.height) == 1)):
             raise ValueError("the heights of a series ascend by one")

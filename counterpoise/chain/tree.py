@@ -1,19 +1,25 @@
 """The block tree of one chain, folded block by block.
 
 The tip is the block with the most work behind it since the common ancestor; a tie stays with the block that was the tip first. A
-block whose parent is unknown is parked until the parent comes. The tree holds the newest part of the chain; its lowest canonical
-block is the root, and what would attach at or below the root is too old to matter.
+block whose parent is unknown is parked until the parent comes.
 
-The tree knows hashes, heights and work; nothing of pools, time or storage. It changes in place, and what each block did is a value.
+The tree holds the newest part of the chain. Its lowest canonical block is the root: `max_reorg_blocks` below the highest tip there
+ever was, or the first block of all. Nothing at or below the root can change any more. The root moves with each block, so the tree
+depends on the blocks and their order alone; and it can be restored from the standing of each block (`from_canonical`, `raise_peak`,
+`restore_lost`).
+
+The tree holds hashes, heights and work; nothing of pools, time or storage. It changes in place, and what each block did is a value.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+MAX_PARKED: Final = 2_000
 
 
 class Link(NamedTuple):
@@ -31,8 +37,9 @@ class Seen(Enum):
     NEW = "new"
     DUPLICATE = "duplicate"
     PARKED = "parked"
-    TOO_OLD = "too old"
+    FINAL = "at or below what is final"
     WRONG_HEIGHT = "wrong height"
+    CROWDED_OUT = "too many orphans wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,56 +57,59 @@ class Switch:
 
 
 class Added(NamedTuple):
-    """What one call of `add` did: to the block itself, to the canonical chain, and to orphans.
+    """What one call of `add` did: to the block itself, to the canonical chain, to orphans, and to what is old.
 
-    `adopted` orphans wait no longer, whether or not they are canonical now. One is `dropped` where its parent came and its height
-    does not follow, or where too many wait.
+    `adopted` orphans wait no longer, whether or not they are canonical now. One is `misplaced` where its parent came and its height
+    does not follow. `lost` are orphans for which no parent can come any more. `forgotten` are blocks that the tree held and holds no
+    longer, as they stand for good.
     """
 
     seen: Seen
     switch: Switch | None = None
-    dropped: tuple[Link, ...] = ()
+    misplaced: tuple[Link, ...] = ()
     adopted: tuple[Link, ...] = ()
+    lost: tuple[Link, ...] = ()
+    forgotten: tuple[bytes, ...] = ()
 
 
 @dataclass(slots=True)
 class _Node:
+    """`attached`: its ancestors led to the canonical chain when it came. The others are held to be recognised, and never win."""
+
     link: Link
     total_work: int
+    attached: bool = True
 
 
 class BlockTree:
-    """See the module. At most `max_parked` orphans wait; the oldest is given up first."""
+    """See the module. A reorg undoes at most `max_reorg_blocks` (None: any number); of orphans, at most `max_parked` may wait."""
 
-    def __init__(self, *, max_parked: int = 2_000) -> None:
+    def __init__(self, *, max_reorg_blocks: int | None = None, max_parked: int = MAX_PARKED) -> None:
         self._nodes: dict[bytes, _Node] = {}
         self._canonical: list[bytes] = []
+        self._canonical_from = 0
         self._root_height = 0
+        self._peak_height = -1
         self._parked: dict[bytes, Link] = {}
         self._waiting_for: dict[bytes, list[bytes]] = {}
+        self._at_height: dict[int, list[bytes]] = {}
+        self._max_reorg_blocks = max_reorg_blocks
         self._max_parked = max_parked
 
     @classmethod
     def from_canonical(
-        cls, chain: Sequence[Link], others: Iterable[Link] = (), *, max_parked: int = 2_000
+        cls, chain: Sequence[Link], *, max_reorg_blocks: int | None = None, max_parked: int = MAX_PARKED
     ) -> BlockTree:
-        """Start from stored state: `chain` oldest first and unbroken, then all else in the order in which it came.
+        """Start from stored state: `chain` oldest first and unbroken. ValueError where it is not one chain.
 
-        Raises ValueError where `chain` is not one chain. The stored tip stays the tip unless `others` outweigh it.
+        `raise_peak` and `restore_lost` bring back the rest.
         """
-        tree = cls(max_parked=max_parked)
-        total = 0
+        tree = cls(max_reorg_blocks=max_reorg_blocks, max_parked=max_parked)
         for index, link in enumerate(chain):
             if index and (link.prev_hash != chain[index - 1].hash or link.height != chain[index - 1].height + 1):
                 raise ValueError(
                     f"stored chain is broken at height {link.height}: its parent is not at {link.height - 1}"
                 )
-            total += link.work
-            tree._nodes[link.hash] = _Node(link, total)
-            tree._canonical.append(link.hash)
-        if chain:
-            tree._root_height = chain[0].height
-        for link in others:
             tree.add(link)
         return tree
 
@@ -110,8 +120,13 @@ class BlockTree:
 
     @property
     def root_height(self) -> int:
-        """The height of the lowest block held."""
+        """The height of the lowest block held: it is final."""
         return self._root_height
+
+    @property
+    def peak_height(self) -> int:
+        """The height of the highest tip there ever was; −1 in an empty tree."""
+        return self._peak_height
 
     @property
     def parked(self) -> tuple[Link, ...]:
@@ -122,12 +137,13 @@ class BlockTree:
         return block_hash in self._nodes
 
     def __len__(self) -> int:
-        return len(self._canonical)
+        """How many canonical blocks are held."""
+        return self._canonical_from + len(self._canonical) - self._root_height if self._canonical else 0
 
     def canonical_at(self, height: int) -> Link | None:
         """The canonical block at a height, or None outside what is held."""
-        index = height - self._root_height
-        return self._nodes[self._canonical[index]].link if 0 <= index < len(self._canonical) else None
+        block_hash = self._canonical_hash(height)
+        return None if block_hash is None else self._nodes[block_hash].link
 
     def is_canonical(self, block_hash: bytes) -> bool:
         """Whether the block is held and on the best chain."""
@@ -150,57 +166,115 @@ class BlockTree:
         if link.hash in self._nodes or link.hash in self._parked:
             return Added(Seen.DUPLICATE)
         if not self._canonical:
-            self._nodes[link.hash] = _Node(link, link.work)
+            self._hold(_Node(link, link.work))
             self._canonical.append(link.hash)
-            self._root_height = link.height
+            self._canonical_from = self._root_height = self._peak_height = link.height
             return Added(Seen.NEW, Switch(link.height - 1, (), (link,)))
         if link.height <= self._root_height:
-            return Added(Seen.TOO_OLD)
+            return Added(Seen.FINAL)
         parent = self._nodes.get(link.prev_hash)
         if parent is None:
-            return Added(Seen.PARKED, None, self._park(link))
+            return self._add_orphan(link)
         if link.height != parent.link.height + 1:
             return Added(Seen.WRONG_HEIGHT)
-        node = _Node(link, parent.total_work + link.work)
-        self._nodes[link.hash] = node
+        node = _Node(link, parent.total_work + link.work, parent.attached)
+        self._hold(node)
         if not self._parked and parent.link.hash == self._canonical[-1]:  # the common case, kept cheap
             self._canonical.append(link.hash)
-            return Added(Seen.NEW, Switch(parent.link.height, (), (link,)))
-        heaviest, adopted, dropped = self._adopt_descendants(node)
-        return Added(Seen.NEW, self._switch_to(heaviest), dropped, adopted)
+            lost, forgotten = self._advance(link.height)
+            return Added(Seen.NEW, Switch(parent.link.height, (), (link,)), (), (), lost, forgotten)
+        heaviest, adopted, misplaced = self._adopt_descendants(node)
+        switch = self._switch_to(heaviest)
+        lost, forgotten = ((), ()) if switch is None else self._advance(switch.tip_height)
+        return Added(Seen.NEW, switch, misplaced, adopted, lost, forgotten)
 
-    def prune(self, keep_blocks: int) -> tuple[Link, ...]:
-        """Forget all but the newest `keep_blocks` canonical blocks, the branches off them, and orphans at or below the new root.
+    def raise_peak(self, height: int) -> Added:
+        """Note how high a tip once was, where the stored chain does not show it any more: what was final then stays final."""
+        lost, forgotten = self._advance(height) if self._canonical else ((), ())
+        return Added(Seen.DUPLICATE, lost=lost, forgotten=forgotten)
 
-        Returns the forgotten orphans.
+    def restore_lost(self, link: Link) -> Added:
+        """Take back a stored block off the best chain, parents before children.
+
+        One whose parent is not held can never win, so it does not wait for its parent again.
         """
-        extra = len(self._canonical) - keep_blocks
-        if extra <= 0:
-            return ()
-        del self._canonical[:extra]
-        self._root_height += extra
-        self._nodes = {
-            block_hash: node
-            for block_hash, node in self._nodes.items()
-            if node.link.height > self._root_height or block_hash == self._canonical[0]
-        }
-        old = tuple(link for link in self._parked.values() if link.height <= self._root_height)
-        for link in old:
-            self._unpark(link)
-        return old
+        parent = self._nodes.get(link.prev_hash)
+        if not self._canonical:
+            return self.add(link)
+        if link.hash in self._nodes or link.hash in self._parked or link.height <= self._root_height:
+            return Added(Seen.DUPLICATE)
+        if parent is not None and parent.link.height + 1 == link.height:
+            return self.add(link)
+        return Added(Seen.NEW, None, (), self._detach(link))
 
-    def _is_canonical(self, link: Link) -> bool:
-        index = link.height - self._root_height
-        return 0 <= index < len(self._canonical) and self._canonical[index] == link.hash
-
-    def _park(self, link: Link) -> tuple[Link, ...]:
-        dropped: tuple[Link, ...] = ()
+    def _add_orphan(self, link: Link) -> Added:
+        if link.height == self._root_height + 1:  # its parent would have to be the root, and is not
+            return Added(Seen.NEW, None, (), (), self._detach(link))
         if len(self._parked) >= self._max_parked:
-            dropped = (next(iter(self._parked.values())),)
-            self._unpark(dropped[0])
+            return Added(Seen.CROWDED_OUT)
         self._parked[link.hash] = link
         self._waiting_for.setdefault(link.prev_hash, []).append(link.hash)
-        return dropped
+        self._at_height.setdefault(link.height, []).append(link.hash)
+        return Added(Seen.PARKED)
+
+    def _hold(self, node: _Node) -> None:
+        self._nodes[node.link.hash] = node
+        self._at_height.setdefault(node.link.height, []).append(node.link.hash)
+
+    def _detach(self, link: Link) -> tuple[Link, ...]:
+        """Hold a block that can never win, and with it the orphans that wait for it: these."""
+        node = _Node(link, 0, attached=False)
+        self._hold(node)
+        _, adopted, misplaced = self._adopt_descendants(node)
+        return *adopted, *misplaced
+
+    def _canonical_hash(self, height: int) -> bytes | None:
+        index = height - self._canonical_from
+        held = height >= self._root_height and 0 <= index < len(self._canonical)
+        return self._canonical[index] if held else None
+
+    def _is_canonical(self, link: Link) -> bool:
+        return self._canonical_hash(link.height) == link.hash
+
+    def _advance(self, tip_height: int) -> tuple[tuple[Link, ...], tuple[bytes, ...]]:
+        """Move the root after the highest tip; the orphans that no parent can come for now, and the blocks that are forgotten."""
+        if tip_height <= self._peak_height:
+            return (), ()
+        self._peak_height = tip_height
+        if self._max_reorg_blocks is None or tip_height - self._max_reorg_blocks <= self._root_height:
+            return (), ()
+        root_height = min(tip_height - self._max_reorg_blocks, self._canonical_from + len(self._canonical) - 1)
+        lost: list[Link] = []
+        forgotten: list[bytes] = []
+        # Step by step, so that an orphan is lost as soon as the only block that could be its parent is final and another.
+        while self._root_height < root_height:
+            for block_hash in self._at_height.pop(self._root_height, ()):
+                self._forget(block_hash, forgotten)
+            self._root_height += 1
+            root_hash = self._canonical[self._root_height - self._canonical_from]
+            for block_hash in self._at_height[self._root_height]:
+                if block_hash != root_hash:
+                    self._forget(block_hash, forgotten)
+            self._at_height[self._root_height] = [root_hash]
+            for block_hash in self._at_height.get(self._root_height + 1, ()):
+                link = self._parked.get(block_hash)
+                if link is not None:
+                    lost.extend(self._lose(link))
+        if self._root_height - self._canonical_from > max(1_000, self._max_reorg_blocks):
+            del self._canonical[: self._root_height - self._canonical_from]
+            self._canonical_from = self._root_height
+        return tuple(lost), tuple(forgotten)
+
+    def _forget(self, block_hash: bytes, forgotten: list[bytes]) -> None:
+        del self._nodes[block_hash]  # an orphan this low was lost before
+        forgotten.append(block_hash)
+
+    def _lose(self, link: Link) -> tuple[Link, ...]:
+        """An orphan becomes a held block that can never win, and with it those that wait for it."""
+        self._unpark(link)
+        self._nodes[link.hash] = node = _Node(link, 0, attached=False)
+        _, adopted, misplaced = self._adopt_descendants(node)
+        return (link, *adopted, *misplaced)
 
     def _unpark(self, link: Link) -> None:
         del self._parked[link.hash]
@@ -210,29 +284,31 @@ class BlockTree:
             del self._waiting_for[link.prev_hash]
 
     def _adopt_descendants(self, node: _Node) -> tuple[_Node, tuple[Link, ...], tuple[Link, ...]]:
-        """Attach the parked descendants of a new node: the heaviest of all, first come first in a tie; these; and the misfits."""
+        """Hold the parked descendants of a new node: the heaviest of all that are attached; those that fit; and the misplaced.
+
+        They connect at one moment, so the order in which they came decides nothing: in a tie the lowest hash wins. A misplaced block
+        stays known, and what waits for it is adopted with it; neither can win.
+        """
         heaviest = node
-        attached: list[Link] = []
-        dropped: list[Link] = []
+        adopted: list[Link] = []
+        misplaced: list[Link] = []
         queue = deque([node])
         while queue:
             parent = queue.popleft()
             for child_hash in tuple(self._waiting_for.get(parent.link.hash, ())):
-                child = self._parked[child_hash]
-                self._unpark(child)
-                if child.height != parent.link.height + 1:
-                    dropped.append(child)
-                    continue
-                adopted = _Node(child, parent.total_work + child.work)
-                self._nodes[child_hash] = adopted
-                attached.append(child)
-                queue.append(adopted)
-                if adopted.total_work > heaviest.total_work:
-                    heaviest = adopted
-        return heaviest, tuple(attached), tuple(dropped)
+                link = self._parked[child_hash]
+                self._unpark(link)
+                fits = link.height == parent.link.height + 1
+                (adopted if fits else misplaced).append(link)
+                child = _Node(link, parent.total_work + link.work, parent.attached and fits)
+                self._nodes[child_hash] = child
+                queue.append(child)
+                if child.attached and (child.total_work, heaviest.link.hash) > (heaviest.total_work, child.link.hash):
+                    heaviest = child
+        return heaviest, tuple(adopted), tuple(misplaced)
 
     def _switch_to(self, candidate: _Node) -> Switch | None:
-        if candidate.total_work <= self._nodes[self._canonical[-1]].total_work:
+        if not candidate.attached or candidate.total_work <= self._nodes[self._canonical[-1]].total_work:
             return None
         link = candidate.link
         path: list[Link] = []
@@ -243,7 +319,7 @@ class BlockTree:
                 return None
             link = parent.link
         connected = tuple(reversed(path))
-        keep = link.height - self._root_height + 1
+        keep = link.height - self._canonical_from + 1
         undone = tuple(self._nodes[block_hash].link for block_hash in self._canonical[keep:])
         del self._canonical[keep:]
         self._canonical.extend(entry.hash for entry in connected)

@@ -9,11 +9,11 @@ from pydantic import Field
 from counterpoise.contracts.base import Contract, Slug, UnixMillis, UnixSeconds
 
 AlertState = Literal["possible", "pending", "firing", "rebased", "resolved", "inactive", "retracted"]
-"""Open states: `possible`: only the upper bound is over the line. `pending`: over the line, the hold still runs. `firing`: what it
-says. `rebased`: over the line and held, but first seen so because the attribution changed: recorded, never announced.
+"""Open states: `possible`: only the upper bound is over the line. `pending`: over the line, the hold still runs. `firing`: the hold
+ended over the line. `rebased`: the same, but first seen because the attribution changed: recorded, never announced.
 
 Closed states: `resolved`: it fired and the value fell below the clearing line. `inactive`: it ended without having fired.
-`retracted`: it rested on blocks that were undone. An alert can go on after a retraction: the next row says with what."""
+`retracted`: it rested on blocks that were undone. An alert can continue after a retraction: the next row has its state."""
 
 OPEN_STATES: tuple[AlertState, ...] = ("possible", "pending", "firing", "rebased")
 
@@ -36,6 +36,8 @@ class AlertEvidence(Contract):
     unknown: int | None = None
     pools_seen: int | None = None
     counts: Annotated[tuple[tuple[str, int], ...], Field(strict=False)] = ()
+    metric: str | None = None
+    """The metric that the value is one of, by its name; None for a rule with its own wording."""
     sql: str = ""
 
 
@@ -47,8 +49,8 @@ class AlertTransition(Contract):
 
     `value` is the rule's metric; where it is a share, `value_low` (the same: unknown blocks belong to others) and `value_high`
     (unknown blocks belong to the leaders) bound it, and `interval_low`, `interval_high` are its 95 % interval. `threshold` is the
-    line of the rule. `start_height` is where the episode began. `undoes` lists the sequences that a retraction takes back.
-    `notify` is false for what is recorded only: history before go-live, states that nobody is told of.
+    line of the rule. `start_height` is where the episode began. `undoes` lists the sequences that a retraction undoes.
+    `notify` is false for what is recorded only: history before go-live, and states that are not sent.
     """
 
     v: Literal[1] = 1

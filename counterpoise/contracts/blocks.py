@@ -1,7 +1,7 @@
 """A block as a source saw it: facts and evidence only.
 
-Nothing here says which pool mined it or whether it is on the best chain; both are decided in `streams`, from these facts, so
-that two ingest workers cannot disagree.
+It does not contain the pool that mined it, or whether it is on the best chain. `streams` decides both from these facts, so that
+two ingest workers cannot disagree.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class BlockEvent(Contract):
     """One block on one chain.
 
     `hash` identifies it. `bits` is the header's compact target, from which its work follows. `coinbase_script` is the whole input
-    script of the coinbase, hexadecimal; `payout_addresses` are the addresses of its outputs in their order. `label` is what a
-    replayed file itself says about the producer; it counts only where the coinbase is silent. `synthetic` marks a block whose hash
+    script of the coinbase, hexadecimal; `payout_addresses` are the addresses of its outputs in their order. `label` is the
+    producer in a replayed file; it counts only where the coinbase is silent. `synthetic` marks a block whose hash
     was made up because its source had none (a replay of heights and pools).
     """
 

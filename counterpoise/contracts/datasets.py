@@ -11,7 +11,7 @@ DatasetKind = Literal["live", "historical", "simulated"]
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """`name` is the database's name and the topics' prefix. Only a live dataset reaches Slack without being told to."""
+    """`name` is the database's name and the topics' prefix. Only a live dataset reaches Slack without an explicit setting."""
 
     name: str
     kind: DatasetKind

@@ -1,7 +1,7 @@
 """That one of the two sides of a pair moved: what joins releases (keyed by series) and blocks (keyed by chain) under one key.
 
-The message says where to look and no more: both sides are in ClickHouse before it is sent, and the score is a function of what is
-there. A message that is lost, late or doubled changes no row.
+The message names the pair and no more. Both sides are in ClickHouse before it is sent, and the score is a function of
+ClickHouse's content. A message that is lost, late or doubled changes no row.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """A score message: the state of concentration at one tip.
 
-One message a change of tip. It says which heights were (re)written and carries the integers of the new tip, from which every
+One message per change of tip. It names the (re)written heights and carries the integers of the new tip, from which every
 metric follows. A reader whose own height is `from_height − 1` on the same branch applies the message; any other reader rewinds to
-the fork and reads the heights between from ClickHouse, which holds them before the message exists.
+the fork and reads the heights between from ClickHouse, which stores them before the message exists.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -34,6 +34,14 @@ class WindowScore(Contract):
     pools_seen: Count
     leaders: Annotated[tuple[tuple[str, int], ...], Field(max_length=LEADERS, strict=False)]
     p_top4_above_75: Annotated[float, Field(ge=0, le=1)] | None = None
+    stored: dict[str, int | float] = Field(default_factory=dict)
+    """The further columns of its row in `concentration_log`, by name; empty in messages of earlier versions."""
+
+    NAMED: ClassVar[frozenset[str]] = frozenset(
+        {"n", "unknown", "window_full", "pools_seen", "p_top4_above_75"}
+        | {f"{letter}{rank}" for letter in "cl" for rank in range(1, LEADERS + 1)}
+    )
+    """Columns of that row that other fields hold."""
 
 
 class ScoreEvent(Contract):

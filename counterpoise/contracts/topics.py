@@ -7,10 +7,16 @@ from typing import Final
 
 DAY_MS: Final = 86_400_000
 
+DEFAULT_PARTITIONS: Final = 4
+"""Partitions of each topic that is spread, unless the setting `kafka.partitions` overrides it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """`name` without the dataset's prefix. `key` says in words what events are keyed, and so ordered, by."""
+    """`name` without the dataset's prefix. `key` names in words the key of events, by which they are ordered.
+
+    `partitions` is 1, or for a topic that is spread, the default count.
+    """
 
     name: str
     carries: str
@@ -24,6 +30,15 @@ class Topic:
         """The name on the broker: `<prefix>.<name>`."""
         return f"{prefix}.{self.name}"
 
+    @property
+    def is_spread(self) -> bool:
+        """Whether its keys are spread over the number of partitions in the settings."""
+        return self.partitions > 1
+
+    def count(self, spread_over: int) -> int:
+        """Its partitions where topics that are spread have `spread_over`."""
+        return spread_over if self.is_spread else self.partitions
+
     def config(self) -> dict[str, str]:
         """Topic settings as Kafka takes them."""
         return {
@@ -33,11 +48,15 @@ class Topic:
         }
 
 
-BLOCKS = Topic("blocks.v1", "BlockEvent envelopes", "chain", 4, 30 * DAY_MS, False, 8 * 1024 * 1024)
+BLOCKS = Topic("blocks.v1", "BlockEvent envelopes", "chain", DEFAULT_PARTITIONS, 30 * DAY_MS, False, 8 * 1024 * 1024)
 BLOCK_REQUESTS = Topic("block-requests.v1", "BlockRequest", "chain", 1, DAY_MS, False, 64 * 1024)
-EDGE_AI = Topic("edge-ai.v1", "ReleaseEvent envelopes", "series", 4, 365 * DAY_MS, False, 8 * 1024 * 1024)
-SCORES = Topic("scores.v1", "ScoreEvent envelopes", "chain", 4, 30 * DAY_MS, False, 1024 * 1024)
-PAIRS = Topic("pairs.v1", "PairEvent envelopes", "series/list/chain/view/window", 4, DAY_MS, False, 1024 * 1024)
+EDGE_AI = Topic(
+    "edge-ai.v1", "ReleaseEvent envelopes", "series", DEFAULT_PARTITIONS, 365 * DAY_MS, False, 8 * 1024 * 1024
+)
+SCORES = Topic("scores.v1", "ScoreEvent envelopes", "chain", DEFAULT_PARTITIONS, 30 * DAY_MS, False, 1024 * 1024)
+PAIRS = Topic(
+    "pairs.v1", "PairEvent envelopes", "series/list/chain/view/window", DEFAULT_PARTITIONS, DAY_MS, False, 1024 * 1024
+)
 DEAD_LETTERS = Topic("dead-letters.v1", "DeadLetter", "service", 1, 30 * DAY_MS, False, 256 * 1024)
 
 TOPICS: Final[tuple[Topic, ...]] = (BLOCKS, BLOCK_REQUESTS, EDGE_AI, SCORES, PAIRS, DEAD_LETTERS)

@@ -11,6 +11,7 @@ from kafka.errors import KafkaConfigurationError, KafkaError
 
 from counterpoise.contracts.topics import TOPICS
 from counterpoise.errors import ConfigError, RetryableError
+from counterpoise.kafka.partition import KeyPartitioner
 from counterpoise.kafka.probe import any_broker_answers, split_address
 from counterpoise.settings.model import KafkaSettings
 
@@ -51,7 +52,8 @@ def admin_client(bootstrap: str) -> Iterator[KafkaAdminClient]:
 
 
 def make_producer(bootstrap: str, client_id: str, **more: Any) -> KafkaProducer:
-    """An idempotent producer, acks=all, lz4, no batching delay. `more` are kafka-python's own settings.
+    """An idempotent producer, acks=all, lz4, no batching delay; keys go where `partition_of` puts them. `more` are kafka-python's
+    own settings.
 
     RetryableError where no broker answers: a producer made then would only fail later.
     """
@@ -62,6 +64,7 @@ def make_producer(bootstrap: str, client_id: str, **more: Any) -> KafkaProducer:
             "enable_idempotence": True,
             "compression_type": "lz4",
             "linger_ms": 0,
+            "partitioner": KeyPartitioner(),
             "max_request_size": MAX_MESSAGE_BYTES,
             "bootstrap_timeout_ms": _BOOTSTRAP_TIMEOUT_MS,
             "metrics_enabled": False,
@@ -72,7 +75,7 @@ def make_producer(bootstrap: str, client_id: str, **more: Any) -> KafkaProducer:
 def make_consumer(
     bootstrap: str, topics: tuple[str, ...], *, client_id: str, group_id: str | None, kafka: KafkaSettings, **more: Any
 ) -> KafkaConsumer:
-    """A consumer that starts at the earliest message and commits only when told; topics are never created by asking for them."""
+    """A consumer that starts at the earliest message and commits only explicitly; a request never creates a topic."""
     require_broker(bootstrap)
     with _retryable(bootstrap):
         settings: dict[str, Any] = {
@@ -89,6 +92,28 @@ def make_consumer(
         return KafkaConsumer(
             *topics, bootstrap_servers=bootstrap, client_id=client_id, group_id=group_id, **(settings | more)
         )
+
+
+@contextmanager
+def open_consumer(bootstrap: str, client_id: str) -> Iterator[KafkaConsumer]:
+    """A consumer outside any group, for one look; it commits nothing and makes no topic. Errors come out as from `admin_client`."""
+    require_broker(bootstrap)
+    with _retryable(bootstrap):
+        consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap,
+            client_id=client_id,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            allow_auto_create_topics=False,
+            fetch_max_wait_ms=20,
+            max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
+            bootstrap_timeout_ms=_BOOTSTRAP_TIMEOUT_MS,
+            metrics_enabled=False,
+        )
+        try:
+            yield consumer
+        finally:
+            consumer.close()
 
 
 @contextmanager

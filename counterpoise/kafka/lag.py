@@ -77,18 +77,23 @@ def read_lag(bootstrap: str, dataset: str, services: tuple[str, ...] = tuple(CON
     return found
 
 
+def is_embedded(admin: KafkaAdminClient) -> bool:
+    """Whether the broker is the embedded one, which differs from Apache Kafka where this is asked."""
+    return bool(admin.describe_cluster()["cluster_id"] == _EMBEDDED_CLUSTER)
+
+
 def _ends(admin: KafkaAdminClient, bootstrap: str, asked: list[TopicPartition]) -> dict[TopicPartition, int]:
     """The offset after the last message of each partition."""
     told = admin.list_partition_offsets(dict.fromkeys(asked, OffsetSpec.LATEST))
     ends = {partition: int(found.offset) for partition, found in told.items()}
-    if admin.describe_cluster()["cluster_id"] == _EMBEDDED_CLUSTER:
+    if is_embedded(admin):
         ends |= _ends_of_last_batches(bootstrap, {partition: end for partition, end in ends.items() if end})
     return ends
 
 
 def _ends_of_last_batches(bootstrap: str, ends: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
-    """Where the partitions end, for the embedded broker: asked for an end it names the first offset of the last batch, plus one,
-    however many messages are in it. What it says beside that batch is right. A partition that says nothing in time is left out.
+    """Where the partitions end, for the embedded broker. Its answer is the first offset of the last batch, plus one, however many
+    messages are in it. The offsets around that batch are right. A partition without an answer in time is left out.
     """
     found: dict[TopicPartition, int] = {}
     if not ends:

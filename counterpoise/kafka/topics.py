@@ -4,33 +4,47 @@ from __future__ import annotations
 
 import time
 
-from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
+import structlog
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import NewTopic, OffsetSpec
 
-from counterpoise.contracts.topics import TOPICS, Topic
+from counterpoise.contracts.topics import DEFAULT_PARTITIONS, TOPICS, Topic
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.kafka.clients import admin_client
+from counterpoise.kafka.lag import is_embedded
 
 _NO_ERROR = 0
 _VISIBLE_SECONDS = 15.0
 _LOOK_AGAIN_SECONDS = 0.05
+_EMBEDDED_DEFAULT = 4
+"""The partitions of a topic that the embedded broker makes because a client asked for it."""
+
+log = structlog.get_logger(__name__)
 
 
 def ensure_topics(
-    bootstrap: str, prefix: str, replication_factor: int = 1, *, topics: tuple[Topic, ...] = TOPICS
+    bootstrap: str,
+    prefix: str,
+    replication_factor: int = 1,
+    *,
+    partitions: int = DEFAULT_PARTITIONS,
+    topics: tuple[Topic, ...] = TOPICS,
 ) -> tuple[str, ...]:
     """Create what is missing of a dataset's topics; return the names that were created (empty on a second call).
 
-    RetryableError where the broker does not answer. ConfigError where a topic exists with another number of partitions (keys would
-    land elsewhere than before), or where the replication factor is more than there are brokers. A topic that should have one
-    partition may have more, because nothing rests on the order between its keys and the embedded broker makes any topic that a
-    client asks for, with four.
+    `partitions` is the count of each topic that is spread. RetryableError where the broker does not answer. ConfigError where a
+    topic exists with another number of partitions (keys would land elsewhere than before), or where the replication factor is
+    more than there are brokers. A topic that should have one partition may have more, because nothing rests on the order
+    between its keys and the embedded broker makes any topic that a client asks for, with four. For the same reason an empty topic
+    of another shape is made anew there.
     """
     wanted = {topic.full_name(prefix): topic for topic in topics}
+    counts = {name: topic.count(partitions) for name, topic in wanted.items()}
     with admin_client(bootstrap) as admin:
         present = _partitions(admin, list(wanted))
+        present = _without_accidents(admin, present, wanted, partitions)
         missing = [name for name in wanted if name not in present]
-        created = _create(admin, {name: wanted[name] for name in missing}, replication_factor)
+        created = _create(admin, {name: wanted[name] for name in missing}, counts, replication_factor)
         deadline = time.monotonic() + _VISIBLE_SECONDS
         while len(present) < len(wanted):  # what was just made, here or elsewhere, is not at once known to every broker
             if time.monotonic() > deadline:
@@ -40,13 +54,37 @@ def ensure_topics(
             time.sleep(_LOOK_AGAIN_SECONDS)
             present = _partitions(admin, list(wanted))
     for name, count in present.items():
-        wanted_count = wanted[name].partitions
-        if count < wanted_count or count > wanted_count > 1:
+        if not _fits(count, wanted[name], partitions):
             raise ConfigError(
-                f"topic {name} has {count} partitions and should have {wanted_count}: delete it (ClickHouse "
-                "holds the data, ingest fills it again), or take another dataset name"
+                f"topic {name} has {count} partitions and should have {counts[name]}: delete it (ingest fills it "
+                "again), take another dataset name, or change COUNTERPOISE_KAFKA__PARTITIONS"
             )
     return created
+
+
+def _fits(count: int, topic: Topic, partitions: int) -> bool:
+    return count == topic.count(partitions) or (not topic.is_spread and count > topic.partitions)
+
+
+def _without_accidents(
+    admin: KafkaAdminClient, present: dict[str, int], wanted: dict[str, Topic], partitions: int
+) -> dict[str, int]:
+    """`present`, without the empty topics of another shape that the embedded broker made by itself; these are deleted."""
+    strange = [
+        name
+        for name, count in present.items()
+        if count == _EMBEDDED_DEFAULT and not _fits(count, wanted[name], partitions)
+    ]
+    if not strange or not is_embedded(admin):
+        return present
+    every = [TopicPartition(name, number) for name in strange for number in range(present[name])]
+    ends = admin.list_partition_offsets(dict.fromkeys(every, OffsetSpec.LATEST))
+    filled = {at.topic for at, found in ends.items() if found.offset > 0}
+    empty = [name for name in strange if name not in filled]
+    if empty:
+        log.info("topics of another shape are made anew", topics=empty)
+        admin.delete_topics(empty)
+    return {name: count for name, count in present.items() if name not in empty}
 
 
 def _partitions(admin: KafkaAdminClient, names: list[str]) -> dict[str, int]:
@@ -54,11 +92,13 @@ def _partitions(admin: KafkaAdminClient, names: list[str]) -> dict[str, int]:
     return {t["name"]: len(t["partitions"]) for t in admin.describe_topics(names) if t["error_code"] == _NO_ERROR}
 
 
-def _create(admin: KafkaAdminClient, topics: dict[str, Topic], replication_factor: int) -> tuple[str, ...]:
+def _create(
+    admin: KafkaAdminClient, topics: dict[str, Topic], counts: dict[str, int], replication_factor: int
+) -> tuple[str, ...]:
     if not topics:
         return ()
     new = [
-        NewTopic(name, num_partitions=t.partitions, replication_factor=replication_factor, topic_configs=t.config())
+        NewTopic(name, num_partitions=counts[name], replication_factor=replication_factor, topic_configs=t.config())
         for name, t in topics.items()
     ]
     created = []

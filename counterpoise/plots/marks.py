@@ -163,7 +163,7 @@ def x_axis(frame: Frame, labels: Iterable[tuple[float, str]], *, under: float = 
 
 @dataclass(frozen=True, slots=True)
 class EndLabel:
-    """What a line is, said where it ends: the height of its end, the words, and the class of the words."""
+    """Label of a line at its end: the height of the end, the words, and the class of the words."""
 
     y: float
     words: str

@@ -76,7 +76,7 @@ def rounded_out(low: float, high: float, most: int) -> tuple[float, float]:
 def time_ticks(low: datetime, high: datetime, most: int) -> list[tuple[datetime, str]]:
     """Beginnings of years, months, days or hours (UTC) between two moments, at most `most` of them, each with its label.
 
-    A label says no more than it has to: a day or month has its year only where the year begins or the scale does.
+    A label is as short as possible: a day or month has its year only where the year begins or the scale does.
     """
     span = high - low
     for hours in _HOUR_STEPS:

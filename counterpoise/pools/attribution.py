@@ -34,7 +34,7 @@ class Attribution:
     `code` and `slug` are 0 and "unknown" exactly when `method` is "none". `matched` and `offset` are those of the deciding
     candidate. `candidates` holds everything that was found, the deciding one first. `conflict` is True when evidence that
     counts names another pool than the one chosen. `template_builder` is the miner's own tag where the pool lets miners build
-    their templates and says who did (OCEAN's DATUM), otherwise None.
+    their templates and names the builder (OCEAN's DATUM), otherwise None.
     """
 
     slug: str

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-_CHARACTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-_VALUES = {character: value for value, character in enumerate(_CHARACTERS)}
+CHARACTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+VALUES = {character: value for value, character in enumerate(CHARACTERS)}
+"""The 32 characters by value, and the values by character; CashAddr has the same."""
+
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _BECH32, _BECH32M = 1, 0x2BC830A3
 _CHECKSUM_CHARACTERS = 6
@@ -27,7 +29,8 @@ def _expand(prefix: str) -> list[int]:
     return [ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix]
 
 
-def _regroup(values: Iterable[int], from_bits: int, to_bits: int, *, pad: bool) -> list[int] | None:
+def regroup(values: Iterable[int], from_bits: int, to_bits: int, *, pad: bool) -> list[int] | None:
+    """Return the same bits in groups of another size; None where bits are left over that padding cannot explain."""
     accumulator = bits = 0
     groups: list[int] = []
     for value in values:
@@ -54,11 +57,11 @@ def segwit_encode(prefix: str, version: int, program: bytes) -> str:
     """Return the lower-case segwit address of a witness program; ValueError where BIP141 has no such program."""
     if not is_witness_program(version, program):
         raise ValueError(f"no witness program of version {version} has {len(program)} bytes")
-    data = [version, *(_regroup(program, 8, 5, pad=True) or ())]
+    data = [version, *(regroup(program, 8, 5, pad=True) or ())]
     constant = _BECH32 if version == 0 else _BECH32M
     check = _polymod([*_expand(prefix), *data, *([0] * _CHECKSUM_CHARACTERS)]) ^ constant
     data += [check >> 5 * (5 - i) & 31 for i in range(_CHECKSUM_CHARACTERS)]
-    return f"{prefix}1" + "".join(_CHARACTERS[value] for value in data)
+    return f"{prefix}1" + "".join(CHARACTERS[value] for value in data)
 
 
 def segwit_decode(prefix: str, text: str) -> tuple[int, bytes] | None:
@@ -68,13 +71,13 @@ def segwit_decode(prefix: str, text: str) -> tuple[int, bytes] | None:
     found, separator, rest = text.lower().rpartition("1")
     if not separator or found != prefix or len(rest) < _CHECKSUM_CHARACTERS + 1:
         return None
-    values = [_VALUES.get(character, -1) for character in rest]
+    values = [VALUES.get(character, -1) for character in rest]
     if min(values) < 0:
         return None
     version = values[0]
     if _polymod(_expand(prefix) + values) != (_BECH32 if version == 0 else _BECH32M):
         return None
-    program = _regroup(values[1:-_CHECKSUM_CHARACTERS], 5, 8, pad=False)
+    program = regroup(values[1:-_CHECKSUM_CHARACTERS], 5, 8, pad=False)
     if program is None or not is_witness_program(version, bytes(program)):
         return None
     return version, bytes(program)

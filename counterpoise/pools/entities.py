@@ -60,7 +60,7 @@ class EntityMap:
         spans: dict[str, list[tuple[date, date, str]]] = {}
         for group in self.groups:
             if group.slug in slugs or group.slug == UNKNOWN_SLUG:
-                reject(self.origin, f"group {group.slug!r}", "slug", group.slug, "a slug of its own")
+                reject(self.origin, f"group {group.slug!r}", "slug", group.slug, "a unique slug")
             slugs.add(group.slug)
             for member in group.members:
                 spans.setdefault(member.pool, []).append((member.start or date.min, member.end or date.max, group.slug))

@@ -2,7 +2,7 @@
 
 1. Every payout address that the registry lists and every tag in the coinbase script is a candidate and is recorded.
 2. Among tags, one outside its pool's active time is dropped, then weak ones where a strong one or an address is left, then one
-   inside another (`/ViaBTC/` inside `/ViaBTC/TATMAS Pool/`, `EMC` inside `/EMCD/`). Of the rest the longest wins, the first in
+   inside another (`/ViaBTC/` inside `/ViaBTC/TATMAS Pool/`, `EMC` inside `/EMCD/`). The longest of the rest wins, the first in
    the script if equal.
 3. An address beats a tag; the first listed output wins among addresses. A label decides only where both are silent.
 4. Whatever counts (not dropped in 2) and names another pool than the winner makes the attribution a conflict.

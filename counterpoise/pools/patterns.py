@@ -50,7 +50,7 @@ def check_pattern(pattern: str) -> str | None:
 
 
 class TagPatterns:
-    """All tags of a registry as one automaton: one pass over a script says which occur, then each of those is located.
+    """All tags of a registry as one automaton: one pass over a script finds which occur, then each of those is located.
 
     A script may be any bytes; patterns are UTF-8 and see invalid bytes as bytes that match nothing.
     """

@@ -144,8 +144,8 @@ class Registry:
         addresses: dict[Any, Pool] = {}
         tags: dict[Any, Pool] = {}
         for pool in self.pools:
-            self._own(codes, pool.code, pool, "code", "a number of its own")
-            self._own(slugs, pool.slug, pool, "slug", "a slug of its own")
+            self._own(codes, pool.code, pool, "code", "a unique number")
+            self._own(slugs, pool.slug, pool, "slug", "a unique slug")
             for key in _label_keys(pool):
                 self._own(labels, key, pool, "aliases", "names that no other pool has")
             for address in pool.addresses:

@@ -6,8 +6,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from counterpoise.chain.chain_registry import known_chains
 from counterpoise.errors import ConfigError
-from counterpoise.pools.addresses import normal_address
+from counterpoise.pools.addresses import normal_address_of_any
 from counterpoise.pools.checked_document import Section, dump_yaml, load_yaml
 from counterpoise.pools.patterns import check_pattern
 from counterpoise.pools.registry import MAX_CODE, MAX_TAG_BYTES, Pool, Registry, Tag, reject
@@ -139,7 +140,8 @@ def checked_tag(origin: str, where: str, tag: Tag) -> Tag:
 
 
 def _address(section: Section, value: str) -> str:
-    address = normal_address(value)
+    address = normal_address_of_any(value)
     if address is None:
-        reject(section.origin, section.where, "addresses", value, "a Bitcoin mainnet address with a right checksum")
+        wanted = f"an address with a right checksum, of one of {known_chains()}"
+        reject(section.origin, section.where, "addresses", value, wanted)
     return address

@@ -35,7 +35,7 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that moves only when told; `sleep` moves it. Safe to share between threads."""
+    """A clock that moves only on request; `sleep` moves it. Safe to share between threads."""
 
     def __init__(self, now: float = 1_700_000_000.0) -> None:
         self._now = now

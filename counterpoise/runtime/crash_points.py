@@ -35,7 +35,7 @@ _left = int(_count or 1) if _name else 0
 
 
 def crash_point(name: str) -> None:
-    """Die here if the environment says so; leaves one line on stderr as the proof that the process was at work."""
+    """End the process here if the environment names this point; one line on stderr proves that the process was at work."""
     global _left  # noqa: PLW0603 - a countdown of the process
     if name != _name:
         return

@@ -40,6 +40,6 @@ class DeadLetterLimit:
         total = self._good + self._bad
         if total >= self._window_events and self._bad > self._ratio * total:
             raise ConfigError(
-                f"{self._bad} of the last {total} events were bad, more than the limit of {self._ratio:.0%}: look at them with "
-                "`counterpoise dlq list`, mend the producer, or raise COUNTERPOISE_STREAMS__DEAD_LETTER_LIMIT_RATIO, and start again"
+                f"{self._bad} of the last {total} events were bad, more than the limit of {self._ratio:.0%}. List them with "
+                "`counterpoise dlq list`, fix the producer, or raise COUNTERPOISE_STREAMS__DEAD_LETTER_LIMIT_RATIO, and start again"
             )

@@ -27,7 +27,7 @@ _TRANSPORT = ("kafka.net", "kafka.cluster")  # six remarks on one lost connectio
 class RateLimitedLog(logging.Filter):
     """Of equal remarks of a library (one place in its code, one level; of kafka-python's transport: any) let one through a minute.
 
-    While a broker is away its clients repeat themselves fifty times a second, and the service's own line about it would be lost.
+    While a broker is down its clients log fifty times per second, and would hide the service's own line about it.
     """
 
     def __init__(self, every_seconds: float = 60.0, now: Callable[[], float] = time.monotonic) -> None:
@@ -50,7 +50,7 @@ class RateLimitedLog(logging.Filter):
 
 
 class NoTracebackOfOutages(logging.Filter):
-    """Put a library's traceback of a connection that failed into its line: it ends in the socket module, and tells no more.
+    """Put a library's traceback of a connection that failed into its line: it ends in the socket module, and adds nothing.
 
     kafka-python's transport closes sockets under its own reader; whatever it raises then is one, too.
     """
@@ -73,7 +73,7 @@ def configure_logging(
 ) -> None:
     """Send every log line of this process to `stream` (stderr), as text for people or as one JSON object a line.
 
-    `level` is of our own loggers; libraries say only warnings and worse, each once a minute, unless it is debug.
+    `level` applies to our loggers; libraries log only warnings and worse, each once a minute, unless it is debug.
     May be called again.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
@@ -130,7 +130,7 @@ def configure_logging(
 
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Hide values under a telling name, Slack tokens, and credentials in URLs and headers, however deep."""
+    """Hide values under a secret's name, Slack tokens, and credentials in URLs and headers, however deep."""
     for name, value in event.items():
         event[name] = _hidden(name, value)
     return event

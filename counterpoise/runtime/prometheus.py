@@ -1,4 +1,4 @@
-"""What a service says about itself, as Prometheus reads it."""
+"""A service's status as Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Snapshot:
         yield _gauge("start_timestamp_seconds", "When the process began", service, said["started_at"])
         yield _gauge(
             "last_progress_timestamp_seconds",
-            "When something was last done for good",
+            "Time of the last progress",
             service,
             said["last_progress_at"],
         )

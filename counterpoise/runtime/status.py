@@ -1,6 +1,6 @@
 """What a service is doing right now, as a file in its run directory and over HTTP on loopback, where both hold the same JSON.
 
-`working` makes progress or has nothing to do; `waiting` cannot go on until something else answers, and says since when. The
+`working` makes progress or has nothing to do; `waiting` needs an answer of something else, and has the start of the wait. The
 supervisor, `counterpoise status` and health checks read it; nothing else depends on it.
 """
 
@@ -30,7 +30,7 @@ ServiceState = Literal["starting", "working", "waiting", "stopped"]
 
 WRITE_INTERVAL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 5.0
-"""The file is written this often at least, so that its `updated_at` tells a live process from a dead one."""
+"""The file is written at least this often, so that its `updated_at` distinguishes a live process from a dead one."""
 TOLD_AFTER_SECONDS = 1.0
 """A wait that lasts for so long is a line in the log, and so is its end."""
 
@@ -93,7 +93,7 @@ class ServiceStatus:
             self._changed = True
 
     def progress(self, n: int = 1, **info: Any) -> None:
-        """`n` events more are done for good; the state becomes `working`."""
+        """`n` more events are done permanently; the state becomes `working`."""
         with self._lock:
             self._work()
             self._fields.last_progress_at = self._clock.now()
@@ -102,7 +102,7 @@ class ServiceStatus:
             self._changed = True
 
     def waiting(self, on: str, reason: str) -> None:
-        """Nothing goes on until `on` (kafka, clickhouse, slack, source …) answers. `waiting_since` keeps the first call's time."""
+        """The service waits until `on` (kafka, clickhouse, slack, source …) answers. `waiting_since` keeps the first call's time."""
         with self._lock:
             if self._fields.state != "waiting" or self._fields.waiting_on != on:
                 self._fields.waiting_since, self._waiting_from = self._clock.now(), self._clock.monotonic()
@@ -116,7 +116,7 @@ class ServiceStatus:
             self._changed = True
 
     def beat(self) -> None:
-        """The main loop went round once more. A service that has ever said so counts as stalled when it stops saying so."""
+        """The main loop ran once more. A service that has ever reported this counts as stalled when it stops reporting it."""
         with self._lock:
             self._fields.last_beat_at = self._clock.now()
             self._changed = True
@@ -146,7 +146,7 @@ class ServiceStatus:
     def serve(self, host: str, port: int) -> int:
         """Answer GET /health (200, or 503 while waiting or stopped), /live (200) and /metrics from now on; return the port.
 
-        On a loopback address only requests for a loopback name are answered: a web page that points a name of its own there
+        On a loopback address only requests for a loopback name are answered: a web page that points its own name there
         (DNS rebinding) is not. OSError where the address is taken.
         """
         server = _HealthServer((host, port), self)
@@ -173,14 +173,14 @@ class ServiceStatus:
             on, reason, since = self._fields.waiting_on, self._fields.wait_reason, self._waiting_from
         now = self._clock.monotonic()
         if self._told is not None and self._told != (on, since):
-            log.info("goes on", waited_for=self._told[0], seconds=round(now - self._told[1]))
+            log.info("wait ended", waited_for=self._told[0], seconds=round(now - self._told[1]))
             self._told = None
         if on is not None and self._told is None and now - since >= TOLD_AFTER_SECONDS:
             log.warning("waiting", waiting_on=on, reason=reason)
             self._told = (on, since)
 
     def close(self) -> None:
-        """Say `stopped`, write it, and stop the threads. A second call does nothing."""
+        """Set `stopped`, write it, and stop the threads. A second call does nothing."""
         if self._closed.is_set():
             return
         with self._lock:

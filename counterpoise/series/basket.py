@@ -95,7 +95,7 @@ class Basket:
 def make_basket(release: Release, series: Series, list_id: str, *, only_parts: frozenset[str] | None = None) -> Basket:
     """Return the release as the list sees it; with `only_parts`, restricted to these parts of the source.
 
-    An owner is a residual bucket where the source or the catalogue says so.
+    An owner is a residual bucket if the source or the catalogue marks it.
     """
     chosen = series.include_list(list_id)
     seen = dict.fromkeys(observation.owner for observation in release.observations)

@@ -116,14 +116,14 @@ class Cadence(Contract):
 
 
 class Drift(Contract):
-    """How fast log₂ of the effective number moves while nobody looks: its standard deviation after a year, as of a random walk."""
+    """How fast log₂ of the effective number moves between observations: its standard deviation after a year, as of a random walk."""
 
     log2_per_sqrt_year: Annotated[float, Field(ge=0, le=10)]
     reason: Text
 
 
 class Series(Contract):
-    """One series. Every field that is prose is shown to users as it stands."""
+    """One series. Every field that is prose is shown to users unchanged."""
 
     series: Slug
     title: Text

@@ -37,7 +37,7 @@ def load_catalogue_folder(folder: Path) -> Catalogue:
 def parse_series(text: str, origin: str) -> Series:
     """Return the series that a YAML text describes; `origin` names it in messages.
 
-    A list may say `based_on` another list of the file and `without` some of its entries (each with a reason) instead of repeating it.
+    A list may name in `based_on` another list of the file, and in `without` the entries to leave out (each with a reason).
     """
     try:
         document = yaml.load(text, Loader=_LOADER)  # noqa: S506  # both are safe loaders
@@ -67,8 +67,8 @@ def _derived(origin: str, one: Any, lists: list[Any]) -> Any:
     without = one.get("without")
     if base is None or "based_on" in base or not isinstance(without, list):
         raise ConfigError(
-            f"{origin}: list {one.get('id')!r}: based_on must name a list of this file that is not derived itself, and without "
-            "must be a list of names and reasons"
+            f"{origin}: list {one.get('id')!r}: based_on must name a list of this file that is not derived, and without "
+            "must list names and reasons"
         )
     left_out = {out.get("name") for out in without if isinstance(out, dict)}
     unknown = left_out - {entry.get("name") for entry in base.get("entries", ()) if isinstance(entry, dict)}

@@ -15,7 +15,7 @@ from typing import Any
 from counterpoise.contracts.releases import Coverage, Kind, Layer, Observation, ReleaseEvent
 
 CHUNK_OBSERVATIONS = 1_000
-"""Observations in a chunk, unless a caller wants another number."""
+"""Observations in a chunk, unless a caller sets another number."""
 
 RELEASE_FORMAT = "counterpoise-release/1"
 
@@ -74,7 +74,7 @@ class Release:
 
     @property
     def values_id(self) -> str:
-        """As `release_id` without the publication time: tells a source that published the same again from one that changed."""
+        """As `release_id` without the publication time: equal if a source published the same content again."""
         return self._ids[1]
 
     @cached_property

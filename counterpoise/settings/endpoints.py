@@ -38,7 +38,7 @@ class EmbeddedEndpoints:
 
     @classmethod
     def read(cls, state_dir: Path) -> EmbeddedEndpoints:
-        """Read them back; ConfigError says how to start the engines where there are none."""
+        """Read them back; ConfigError names the command that starts the engines if there are none."""
         try:
             return cls(**json.loads(cls.path(state_dir).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):

@@ -1,7 +1,7 @@
 """Every setting, from environment variables (`COUNTERPOISE_…`) over a TOML file over the defaults below.
 
-Nested names take two underscores: `COUNTERPOISE_CLICKHOUSE__HOST`. The file is `counterpoise.toml` in the working directory, or what
-`COUNTERPOISE_CONFIG` names. A secret is given as a value, or as a file (`…__PASSWORD_FILE`), and is never printed.
+Nested names take two underscores: `COUNTERPOISE_CLICKHOUSE__HOST`. The file is `counterpoise.toml` in the working directory, or
+the one in `COUNTERPOISE_CONFIG`. A secret is a value or a file (`…__PASSWORD_FILE`), and is never printed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from counterpoise.chain.chain_registry import CHAINS, known_chains
 from counterpoise.contracts.datasets import Dataset, DatasetKind
+from counterpoise.contracts.topics import DEFAULT_PARTITIONS
 from counterpoise.errors import ConfigError
 from counterpoise.windows import HISTORY_BLOCKS
 
@@ -24,6 +26,15 @@ Seconds = Annotated[float, Field(gt=0, le=31_536_000)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
+def _known_chain(name: str) -> str:
+    if name not in CHAINS:
+        raise ValueError(f"{name!r} is an unknown chain: expected one of {known_chains()}")
+    return name
+
+
+ChainName = Annotated[str, AfterValidator(_known_chain)]
+
+
 class SettingsSection(BaseModel):
     """A group of settings: closed, so that a misspelt name is an error."""
 
@@ -31,7 +42,7 @@ class SettingsSection(BaseModel):
 
 
 def read_secret(value: SecretStr | None, file: Path | None, name: str) -> SecretStr | None:
-    """The secret itself, from its value or its file (trailing newline dropped); None where neither is given."""
+    """The secret, from its value or its file (trailing newline dropped); None if neither is set."""
     if value is not None:
         return value
     if file is None:
@@ -46,105 +57,110 @@ def read_secret(value: SecretStr | None, file: Path | None, name: str) -> Secret
 
 
 class KafkaSettings(SettingsSection):
-    """Where Kafka is. Without `bootstrap_servers` the embedded broker that `counterpoise up` started is used."""
+    """The Kafka cluster. Without `bootstrap_servers`, the embedded broker that `counterpoise up` started is used."""
 
     bootstrap_servers: str | None = None
-    """`host:port[,host:port…]`."""
+    """Addresses of the brokers: `host:port[,host:port…]`."""
     replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
-    """Of topics that are made; 3 on a cluster of three brokers or more."""
+    """Replication factor of new topics. Set 3 on a cluster of three brokers or more."""
+    partitions: Annotated[int, Field(ge=1, le=1_024)] = DEFAULT_PARTITIONS
+    """Partitions of each topic that chains and series are spread over. An existing topic with another number is refused."""
     session_timeout_seconds: Seconds = 6.0
-    """After so long without a sign of life a consumer loses its partitions."""
+    """Time without a heartbeat after which a consumer loses its partitions."""
     heartbeat_interval_seconds: Seconds = 1.0
-    """Between two signs of life; a third of the session at most."""
+    """Time between two heartbeats: at most a third of the session timeout."""
     rebalance_timeout_seconds: Seconds = 30.0
-    """How long a rebalance waits for members."""
+    """Longest time that a rebalance waits for members."""
     fetch_max_wait_ms: Annotated[int, Field(ge=1, le=5_000)] = 20
-    """How long a broker may hold a fetch on a quiet topic: the floor of latency."""
+    """Longest time that a broker delays a fetch on a quiet topic. It is the lower bound of latency."""
 
 
 class ClickHouseSettings(SettingsSection):
-    """Where ClickHouse is. Without `host` the embedded server that `counterpoise up` started is used."""
+    """The ClickHouse server. Without `host`, the embedded server that `counterpoise up` started is used."""
 
     host: str | None = None
     """Name or address of the server."""
     port: Port = 9000
-    """Of the native protocol; 9440 is usual with TLS."""
+    """Port of the native protocol. With TLS it is usually 9440."""
     user: str = "default"
-    """The user to connect as."""
+    """User name."""
     password: SecretStr | None = None
-    """The password itself; a file is better."""
+    """The password. Prefer a file."""
     password_file: Path | None = None
-    """A file that holds it."""
+    """File with the secret."""
     secure: bool = False
-    """TLS."""
+    """Use TLS."""
     connect_timeout_seconds: Seconds = 5.0
-    """For a connection to be made."""
+    """Timeout of connecting."""
     query_timeout_seconds: Seconds = 60.0
-    """For an answer to begin or go on."""
+    """Timeout of each read of an answer."""
 
 
 class BitcoindSettings(SettingsSection):
     """A Bitcoin Core node: JSON-RPC, with the cookie file or a user and password, and ZMQ where it publishes."""
 
     url: str = "http://127.0.0.1:8332"
-    """Of JSON-RPC."""
+    """URL of JSON-RPC."""
     cookie_file: Path | None = None
     """The node's .cookie, read again when it changes."""
     user: str | None = None
-    """With a password, instead of the cookie."""
+    """User of JSON-RPC, with a password, instead of the cookie."""
     password: SecretStr | None = None
-    """The password itself; a file is better."""
+    """The password. Prefer a file."""
     password_file: Path | None = None
-    """A file that holds it."""
+    """File with the secret."""
     zmq_hashblock: str | None = None
     """The node's -zmqpubhashblock address, such as tcp://127.0.0.1:28332."""
     zmq_sequence: str | None = None
     """The node's -zmqpubsequence address."""
     poll_seconds: Seconds = 10.0
-    """Between two looks at the tip while ZMQ is silent or not set."""
+    """Time between two polls of the tip, with or without ZMQ."""
     timeout_seconds: Seconds = 30.0
-    """For one answer."""
+    """Timeout of one answer."""
 
 
 class MempoolSettings(SettingsSection):
-    """mempool.space, or an instance of your own."""
+    """mempool.space, or your own instance."""
 
     url: str = "https://mempool.space"
-    """Of the instance."""
+    """URL of the instance."""
     websocket: bool = True
-    """Hear of new blocks at once; without it, by polling."""
+    """Receive new blocks at once over a WebSocket. Without it, polling finds them."""
     poll_seconds: Seconds = 30.0
-    """Between two looks at the tip."""
+    """Time between two polls of the tip."""
     timeout_seconds: Seconds = 20.0
-    """For one answer."""
+    """Timeout of one answer."""
     max_requests_per_second: Annotated[float, Field(gt=0, le=100)] = 2.0
-    """Politeness towards a public instance."""
+    """Rate limit, for a public instance."""
 
 
 class ReplaySettings(SettingsSection):
-    """A file of blocks, or the figures that the package carries (`figures`)."""
+    """A file of blocks, or the packaged figures (`figures`)."""
 
     path: Path | None = None
     """The file (.parquet, .csv, .jsonl)."""
     speed: Annotated[float, Field(ge=0)] = 0.0
-    """Times real time; 0 is flat out."""
+    """Speed as a multiple of real time. 0 is unlimited."""
+
+
+PluginName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+"""A name in a registry of sources or receivers. The registry refuses an unknown name at start and in `doctor`."""
 
 
 class IngestSettings(SettingsSection):
-    """Which source of blocks, and how much history a first start fetches."""
+    """The block source, and the history that a first start fetches."""
 
-    source: Literal["bitcoind", "mempool", "replay"] = "mempool"
-    """Where blocks come from."""
-    chain: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] = "bitcoin"
-    """The name that its blocks are filed under."""
+    source: PluginName = "mempool"
+    """Block source: one of docs/sources.md."""
+    chain: ChainName = Field(default="bitcoin", description=f"Chain of the blocks: {known_chains()}.")
     history_blocks: Annotated[int, Field(ge=1, le=2_000_000)] = HISTORY_BLOCKS + 144 + 36
-    """Fetched by a first start: the longest window, the hold and a reorg margin."""
+    """Blocks that a first start fetches: the longest window, the hold and a reorg margin."""
     reorg_margin_blocks: Annotated[int, Field(ge=1, le=2016)] = 12
-    """Fetched again at every start, below the newest block held."""
+    """Blocks below the newest stored block that every start fetches again."""
     events_per_message: Annotated[int, Field(ge=1, le=2_000)] = 500
-    """Packed into one Kafka message in a backfill."""
+    """Events in one Kafka message during a backfill."""
     stale_after_seconds: Seconds = 300.0
-    """A source silent for so long is called stale."""
+    """Time without an answer after which a source is stale."""
     bitcoind: BitcoindSettings = BitcoindSettings()
     mempool: MempoolSettings = MempoolSettings()
     replay: ReplaySettings = ReplaySettings()
@@ -156,7 +172,7 @@ class EpochSettings(SettingsSection):
     locations: tuple[str, ...] = ()
     """Files, folders or URLs."""
     cadence_seconds: Seconds = 86_400.0
-    """Between two looks."""
+    """Time between two polls."""
 
 
 class PypiSettings(SettingsSection):
@@ -165,18 +181,18 @@ class PypiSettings(SettingsSection):
     location: str = "https://hugovk.dev/top-pypi-packages/top-pypi-packages.min.json"
     """File or URL."""
     cadence_seconds: Seconds = 86_400.0
-    """Between two looks."""
+    """Time between two polls."""
 
 
 class PypistatsSettings(SettingsSection):
     """PyPI downloads by calendar month, without mirrors, from pypistats.org."""
 
     url: str = "https://pypistats.org"
-    """Of the service."""
+    """URL of the service."""
     cadence_seconds: Seconds = 86_400.0
-    """Between two looks."""
+    """Time between two polls."""
     max_requests_per_second: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Politeness."""
+    """Rate limit."""
 
 
 class NpmSettings(SettingsSection):
@@ -187,28 +203,28 @@ class NpmSettings(SettingsSection):
     history_months: Annotated[int, Field(ge=1, le=60)] = 12
     """Complete months that a first start fetches."""
     cadence_seconds: Seconds = 86_400.0
-    """Between two looks."""
+    """Time between two polls."""
     max_requests_per_second: Annotated[float, Field(gt=0, le=5)] = 1.0
-    """Politeness."""
+    """Rate limit."""
 
 
 class HuggingFaceSettings(SettingsSection):
-    """The Hugging Face Hub: who serves its models, and the formats that run on devices."""
+    """The Hugging Face Hub: providers of its models, and the formats that run on devices."""
 
     endpoint: str = "https://huggingface.co"
-    """Of the Hub or a mirror."""
+    """URL of the Hub or a mirror."""
     token: SecretStr | None = None
-    """Optional; a file is better."""
+    """Optional token. Prefer a file."""
     token_file: Path | None = None
-    """A file that holds it."""
+    """File with the secret."""
     max_models: Annotated[int, Field(ge=1, le=1_000_000)] = 50_000
-    """Of the list of served models; a list that is cut there is of partial coverage and not scored."""
+    """Limit of the list of served models. A list cut at the limit has partial coverage and is not scored."""
     top_models: Annotated[int, Field(ge=1, le=10_000)] = 1_000
-    """Of each format, most downloaded first; the downloads of the last one are the release's cutoff."""
+    """Models of each format, most downloaded first. The downloads of the last one are the release's cutoff."""
     cadence_seconds: Seconds = 604_800.0
-    """Between two looks."""
+    """Time between two polls."""
     timeout_seconds: Seconds = 60.0
-    """For one answer."""
+    """Timeout of one answer."""
 
 
 class DropSettings(SettingsSection):
@@ -217,58 +233,58 @@ class DropSettings(SettingsSection):
     folder: Path | None = None
     """The folder; its sub-folders are named after mappings."""
     settle_seconds: Annotated[float, Field(ge=0, le=3_600)] = 2.0
-    """A file is read once its size and time stood still for so long."""
+    """A file is read once its size and time have not changed for this long."""
     scan_seconds: Seconds = 2.0
-    """Between two looks into it."""
+    """Time between two scans of the folder."""
     max_file_bytes: Annotated[int, Field(ge=1, le=1 << 30)] = 64 * 1024 * 1024
     """Larger files are refused."""
 
 
 class PollSettings(SettingsSection):
-    """JSON documents that are fetched and mapped: names of shipped mappings, or paths of your own (.yaml)."""
+    """JSON documents that are fetched and mapped: names of shipped mappings, or paths of your mappings (.yaml)."""
 
     mappings: tuple[str, ...] = ()
-    """What to fetch and how to read it."""
+    """Mappings to fetch."""
 
 
 class PushSettings(SettingsSection):
-    """The HTTP endpoint that releases are pushed to. Loopback unless another host is set; TLS is a proxy's work."""
+    """The HTTP endpoint for pushed releases. It listens on loopback unless another host is set. Use a proxy for TLS."""
 
     host: str = "127.0.0.1"
-    """To listen on."""
+    """Address to listen on."""
     port: Port = 8645
-    """To listen on; 0 takes a free one."""
+    """Port to listen on. 0 takes a free port."""
     token: SecretStr | None = None
-    """What senders must show; a file is better."""
+    """Token that senders must present. Prefer a file."""
     token_file: Path | None = None
-    """A file that holds it."""
+    """File with the secret."""
     max_body_bytes: Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024)] = 4 * 1024 * 1024
     """Larger bodies are refused."""
     body_timeout_seconds: Seconds = 10.0
-    """For a body to arrive whole."""
+    """Timeout of receiving a body."""
     requests_per_second: Annotated[float, Field(gt=0, le=1_000)] = 5.0
-    """Accepted on average."""
+    """Requests accepted per second on average."""
     burst_requests: Annotated[int, Field(ge=1, le=10_000)] = 20
-    """Accepted at once."""
+    """Requests accepted in one burst."""
     max_connections: Annotated[int, Field(ge=1, le=10_000)] = 64
-    """Open at the same time."""
+    """Connections open at the same time."""
 
 
 class MarketSettings(SettingsSection):
-    """The AI side's sources: `sources` names the ones that run."""
+    """Sources of the AI side."""
 
-    sources: tuple[Literal["epoch", "pypi", "pypistats", "npm", "huggingface", "drop", "poll", "push"], ...] = ()
-    """Which run."""
+    sources: tuple[PluginName, ...] = ()
+    """Sources that run: see docs/market-sources.md."""
     contact: str | None = None
-    """Who asks, for the User-Agent: a name and an e-mail address. Some publishers require it."""
+    """Name and e-mail address for the User-Agent. Some publishers require it."""
     timeout_seconds: Seconds = 30.0
-    """For one answer."""
+    """Timeout of one answer."""
     max_answer_bytes: Annotated[int, Field(ge=1_024, le=1 << 30)] = 64 * 1024 * 1024
     """Larger answers are refused."""
     journal_max_bytes: Annotated[int, Field(ge=1 << 20, le=1 << 40)] = 1 << 30
-    """Accepted releases wait here until ClickHouse holds them; when it is full, nothing more is accepted."""
+    """Size limit of the journal of accepted releases that are not in ClickHouse yet. A full journal accepts nothing more."""
     set_aside_after_seconds: Seconds = 86_400.0
-    """A release that ClickHouse does not take for so long, while it takes later ones, is put aside as a file."""
+    """Time after which a release that ClickHouse refuses moves to a file, if ClickHouse takes later ones."""
     epoch: EpochSettings = EpochSettings()
     pypi: PypiSettings = PypiSettings()
     pypistats: PypistatsSettings = PypistatsSettings()
@@ -283,60 +299,60 @@ class StreamsSettings(SettingsSection):
     """The stream workers."""
 
     take_messages: Annotated[int, Field(ge=1, le=1_000)] = 8
-    """Kafka messages folded and written together at most."""
+    """Largest number of Kafka messages folded and written together."""
     take_within_seconds: Annotated[float, Field(gt=0, le=10)] = 0.02
-    """How long to wait for more of them: part of the latency."""
+    """Time to wait for more messages. It adds to the latency."""
     dead_letter_limit_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """A service stops when more than this part of its last `dead_letter_limit_window` events was bad."""
+    """A service stops if more than this share of its last `dead_letter_limit_window` events was bad."""
     dead_letter_limit_window: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000
-    """0 switches the limit off."""
+    """Number of events for the limit. 0 switches the limit off."""
     asymmetry_days: Literal["every", "month_ends"] = "every"
-    """Which days get a row of the asymmetry score: every UTC day, or the last of each month (a long history in less time)."""
+    """Days with a row of the asymmetry score: every UTC day, or the last day of each month (faster for a long history)."""
 
 
 class SlackSettings(SettingsSection):
     """Slack's Web API: a bot token with chat:write and channels:history (metadata look-up), and the channel's id."""
 
     token: SecretStr | None = None
-    """The token itself; a file is better."""
+    """The bot token. Prefer a file."""
     token_file: Path | None = None
-    """A file that holds it."""
+    """File with the secret."""
     channel: str | None = None
     """The id of the channel (C…), not its name."""
     base_url: str = "https://slack.com/api/"
-    """Another server that speaks Slack's API, for tests."""
+    """URL of Slack's API. Change it for tests."""
     timeout_seconds: Seconds = 10.0
-    """For one answer."""
+    """Timeout of one answer."""
 
 
 class AlertSettings(SettingsSection):
-    """The alerter."""
+    """The alerts service."""
 
     rules_file: Path | None = None
-    """The shipped rules where not given."""
-    notifier: Literal["auto", "slack", "console"] = "auto"
-    """`auto`: Slack where a token and a channel are set, else the console."""
+    """File with rules. Without it the shipped rules apply."""
+    notifier: PluginName = "auto"
+    """`slack`, `console`, or `auto`: Slack if a token and a channel are set, else the console."""
     allow_slack_when_not_live: bool = False
-    """Let a replay or a demo post to Slack."""
+    """Allow a replay or a demo to post to Slack."""
     tick_seconds: Seconds = 1.0
-    """Between two looks of dead-man rules and deliveries."""
+    """Time between two evaluations of dead-man rules and deliveries."""
 
 
 class HealthSettings(SettingsSection):
-    """The health endpoint of each service; port 0 takes a free one and notes it in the state directory."""
+    """The health endpoint of each service. Port 0 takes a free port and records it in the state directory."""
 
     host: str = "127.0.0.1"
-    """To listen on."""
+    """Address to listen on."""
     ingest_port: Port = 0
-    """Of the ingest service."""
+    """Port of the ingest service."""
     market_port: Port = 0
-    """Of the market service."""
+    """Port of the market service."""
     streams_port: Port = 0
-    """Of the streams service."""
+    """Port of the streams service."""
     alerts_port: Port = 0
-    """Of the alerts service."""
+    """Port of the alerts service."""
     stall_after_seconds: Seconds = 120.0
-    """No progress for so long, while nothing is waited for and there is work, ends in a restart."""
+    """Time without progress, with work and no wait, after which a service is restarted."""
 
 
 def _default_state_dir() -> Path:
@@ -344,17 +360,22 @@ def _default_state_dir() -> Path:
     return Path(base) / "counterpoise"
 
 
-_SAID_BETTER = {
+_EXPECTED_NAME = "expected a name of lower-case letters, digits, - and _"
+
+_PLAIN_MESSAGES = {
     "dataset": "expected lower-case letters, digits and _ (a letter first, 48 at most)",
-    "chain": "expected lower-case letters, digits, dots, - and _ (64 at most)",
+    "source": _EXPECTED_NAME,
+    "notifier": _EXPECTED_NAME,
 }
 
 
-def _what_is_wrong(kind: str, setting: str, said: str) -> str:
-    """A mistake in words for who wrote it, where pydantic's `said` speaks of inputs and patterns."""
+def _what_is_wrong(kind: str, setting: str, message: str) -> str:
+    """A mistake in plain words, in place of pydantic's `message` about inputs and patterns."""
     if kind == "extra_forbidden":
         return "there is no setting of this name: docs/settings.md lists them all"
-    return _SAID_BETTER.get(setting, said) if kind == "string_pattern_mismatch" else said
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    return _PLAIN_MESSAGES.get(setting, message) if kind == "string_pattern_mismatch" else message
 
 
 DatasetName = Annotated[
@@ -365,11 +386,11 @@ DatasetName = Annotated[
 
 
 def _reserved(name: str) -> str:
-    raise ValueError(f"{name!r} is a name of ClickHouse's own")
+    raise ValueError(f"{name!r} is reserved by ClickHouse")
 
 
 class Settings(BaseSettings):
-    """All of them. `Settings.load()` is the way in: it turns a mistake into one clear line."""
+    """All settings. Use `Settings.load()`: it turns a mistake into one clear line."""
 
     model_config = SettingsConfigDict(
         env_prefix="COUNTERPOISE_",
@@ -382,15 +403,15 @@ class Settings(BaseSettings):
     )
 
     state_dir: Path = Field(default_factory=_default_state_dir)
-    """Where the embedded engines keep data and all services keep their run files."""
+    """Folder for the data of the embedded engines and the run files of all services."""
     dataset: DatasetName = "counterpoise"
     """The ClickHouse database and the prefix of topics."""
     dataset_kind: DatasetKind = "live"
-    """What the dataset may hold; a database marked otherwise is refused."""
+    """Kind of data in the dataset. A database marked with another kind is refused."""
     log_format: Literal["text", "json"] = "text"
-    """For people, or one JSON object a line."""
+    """Log lines for people, or one JSON object per line."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Of our own lines; libraries say warnings and worse, unless it is debug."""
+    """Lowest level of Counterpoise's log lines. Libraries log warnings and worse, unless the level is debug."""
     kafka: KafkaSettings = KafkaSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     ingest: IngestSettings = IngestSettings()
@@ -416,7 +437,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:
-        """Read everything, or raise ConfigError with a line for each mistake."""
+        """Read all settings, or raise ConfigError with a line for each mistake."""
         try:
             return cls(**overrides)
         except ValidationError as error:
@@ -435,5 +456,5 @@ class Settings(BaseSettings):
 
     @property
     def run_dir(self) -> Path:
-        """Where the services of this dataset keep their status, health ports and journals."""
+        """Folder of the status, health ports and journals of this dataset's services."""
         return self.state_dir / "run" / self.dataset

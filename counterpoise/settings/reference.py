@@ -15,9 +15,10 @@ PREFIX = "COUNTERPOISE_"
 
 HEAD = """# Settings
 
-Environment variables, over a TOML file (`counterpoise.toml` here, or what `COUNTERPOISE_CONFIG` names), over these
-defaults. In the file, `COUNTERPOISE_CLICKHOUSE__HOST` is `host` in the table `[clickhouse]`. `counterpoise doctor` checks them. A
-secret is better given as a file; it is never printed. This page is made from the code: `python -m counterpoise.settings.reference`.
+Environment variables override the TOML file (`counterpoise.toml` in the working directory, or the file in
+`COUNTERPOISE_CONFIG`). The file overrides the defaults below. In the file, `COUNTERPOISE_CLICKHOUSE__HOST` is `host` in the table
+`[clickhouse]`. `counterpoise doctor` checks all settings. Prefer a file for a secret; it is never printed. This page is generated
+from the code: `python -m counterpoise.settings.reference`.
 """
 
 

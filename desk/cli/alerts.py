@@ -37,17 +37,17 @@ def list_alerts(
     limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most this many, newest first.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """List open alerts: firing, and those that are pending or possible and told to nobody yet."""
-    from alerts.formats import utc
-    from alerts.store.alert_store import ALL_RULES
+    """List open alerts: firing, and the pending or possible ones that were not sent yet."""
+    from alerts.store.alert_mutes_log import ALL_RULES
     from counterpoise.contracts.alerts import OPEN_STATES
+    from counterpoise.formats import utc_minute
 
     with _reader() as store:
         latest: dict[str, AlertTransition] = {}
-        for row in store.transitions():
+        for row in store.events.transitions():
             latest.pop(row.alert_id, None)
             latest[row.alert_id] = row
-        mutes = store.mutes()
+        mutes = store.mutes.read()
     found = [row for row in reversed(latest.values()) if every or row.state in OPEN_STATES][:limit]
     if as_json:
         _print_json([row.model_dump(mode="json") for row in found])
@@ -61,7 +61,7 @@ def list_alerts(
                 row.alert_id,
                 row.rule_id + (" (muted)" if row.rule_id in muted or ALL_RULES in muted else ""),
                 row.state,
-                utc(row.event_time),
+                utc_minute(row.event_time),
                 "–" if row.value is None else f"{row.value:.4g}",
                 row.summary,
             )
@@ -75,14 +75,14 @@ def show_alert(
     alert: Annotated[str, typer.Argument(help="The alert's id, or its first characters.")], as_json: JsonOption = False
 ) -> None:
     """Show every step of an alert, what was sent, and the SQL that gives its value again."""
-    from alerts.formats import utc
+    from counterpoise.formats import utc_minute
 
     with _reader() as store:
-        ids = sorted({row.alert_id for row in store.transitions() if row.alert_id.startswith(alert)})
+        ids = sorted({row.alert_id for row in store.events.transitions() if row.alert_id.startswith(alert)})
         if len(ids) != 1:
             what = "no alert" if not ids else f"{len(ids)} alerts ({', '.join(ids[:5])})"
             raise ConfigError(f"{what} with an id that begins with {alert!r}: see `counterpoise alerts list --all`")
-        rows, deliveries = store.transitions(alert_id=ids[0]), store.deliveries(alert_id=ids[0])
+        rows, deliveries = store.events.transitions(alert_id=ids[0]), store.deliveries.read(alert_id=ids[0])
     if as_json:
         _print_json(
             {
@@ -99,7 +99,7 @@ def show_alert(
                 str(row.sequence),
                 row.state,
                 row.reason,
-                utc(row.event_time),
+                utc_minute(row.event_time),
                 "–" if row.evidence.height is None else str(row.evidence.height),
                 row.summary,
                 ", ".join(f"{d.receiver} {d.action}: {d.status}" for d in deliveries if d.sequence == row.sequence),
@@ -117,7 +117,7 @@ def show_rules(
     file: Annotated[Path | None, typer.Argument(help="A rules file; the one in use if left out.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a rules file and say what its rules wait for."""
+    """Check a rules file and show the condition of each rule."""
     from alerts.rules_file import load_rules
     from counterpoise.settings.model import Settings
 
@@ -136,20 +136,17 @@ def show_rules(
 
 @alerts_app.command("test")
 def send_test() -> None:
-    """Send a test message to where alerts go, and check the token, its scopes and the channel."""
+    """Send a test message to the receiver of alerts, and check the token, its scopes and the channel."""
     from alerts.outbox.receivers.receivers import choose_receiver, make_receiver
-    from alerts.outbox.receivers.slack import SlackReceiver
     from alerts.outbox.render import check_message
     from counterpoise.settings.model import Settings
 
     settings = Settings.load()
     notifier = make_receiver(settings, sys.stdout)
     try:
-        if isinstance(notifier, SlackReceiver):
-            who = notifier.check()
-            Console().print(
-                f"Slack knows us as {who}; the history of channel {notifier.channel} can be read.", markup=False
-            )
+        access = notifier.check()
+        if access is not None:
+            Console().print(access, markup=False)
         notifier.post(check_message(settings.dataset), f"test:{SystemClock().now():.6f}", thread=None)
     except (ConfigError, RetryableError):
         raise
@@ -163,9 +160,10 @@ def mute(
     rule: RuleArgument,
     duration: Annotated[str, typer.Option("--for", help="How long: 90s, 30m, 2h or 7d.")] = "2h",
 ) -> None:
-    """Record a rule's transitions without telling anybody, for a while. What happens meanwhile is not told later."""
-    from alerts.formats import utc
-    from alerts.rules.rule import format_duration, parse_duration
+    """Record a rule's transitions without sending them, for a while. They are not sent later."""
+    from alerts.rules.rule import parse_duration
+    from counterpoise.formats import utc_minute
+    from counterpoise.spans import exact_span
 
     try:
         seconds = parse_duration(duration)
@@ -173,15 +171,15 @@ def mute(
         raise ConfigError(f"--for is {duration!r}, expected a duration such as 30m, 2h or 7d, up to 366d") from None
     now = SystemClock().now()
     _write_mute(rule, now + seconds, now)
-    Console().print(f"{rule} is muted for {format_duration(seconds)}, until {utc(now + seconds)} UTC.", markup=False)
+    Console().print(f"{rule} is muted for {exact_span(seconds)}, until {utc_minute(now + seconds)} UTC.", markup=False)
 
 
 @alerts_app.command("unmute")
 def unmute(rule: RuleArgument) -> None:
-    """Tell of a rule's transitions again from now on."""
+    """Send a rule's transitions again from now on."""
     now = SystemClock().now()
     _write_mute(rule, now, now)
-    Console().print(f"{rule} is told again.", markup=False)
+    Console().print(f"{rule} is no longer muted.", markup=False)
 
 
 @contextmanager
@@ -207,12 +205,12 @@ def _write_mute(rule: str, until: float, now: float) -> None:
     settings = Settings.load()
     _require_rule(settings, rule)
     with connect(clickhouse_target(settings), settings.dataset) as ch:
-        AlertStore(ch).write_mute(rule, until, now)
+        AlertStore(ch).mutes.write(rule, until, now)
 
 
 def _require_rule(settings: Settings, rule: str) -> None:
     from alerts.rules_file import load_rules
-    from alerts.store.alert_store import ALL_RULES
+    from alerts.store.alert_mutes_log import ALL_RULES
 
     known = [found.id for found in load_rules(settings.alerts.rules_file)]
     if rule != ALL_RULES and rule not in known:

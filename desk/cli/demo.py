@@ -1,4 +1,4 @@
-"""`counterpoise demo`: five years of mining through the whole line in a minute, with the alert, and SQL to go on with."""
+"""`counterpoise demo`: five years of mining in a minute, with the alert, and SQL for exploring the data."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from counterpoise.formats import TERMINAL
+
 if TYPE_CHECKING:
     from counterpoise.clickhouse.client import ClickHouse
     from counterpoise.settings.model import Settings
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
 DATASET = "demo"
 
 QUESTIONS: Final[tuple[tuple[str, str], ...]] = (
+    (
+        "How much did the four largest pools mine in April 2025?",
+        """WITH (SELECT count() FROM blocks WHERE toYYYYMM(time) = 202504) AS total
+SELECT pool, count() AS blocks, round(blocks / total, 4) AS share,
+       round(sum(blocks) OVER (ORDER BY blocks DESC) / total, 4) AS together
+FROM blocks WHERE toYYYYMM(time) = 202504 AND pool != 'unknown'
+GROUP BY pool ORDER BY blocks DESC LIMIT 4""",
+    ),
     (
         "Which months were most concentrated?",
         """SELECT month, round(arraySum(arraySlice(arrayReverseSort(groupArrayIf(blocks, pool != 'unknown')), 1, 4)) / sum(blocks), 4)
@@ -45,13 +55,12 @@ GROUP BY alert_id ORDER BY fired""",
 
 def demo(
     speed: Annotated[
-        float, typer.Option("--speed", min=0.0, help="Times real time; 0 is flat out.", metavar="N")
+        float, typer.Option("--speed", min=0.0, help="Multiple of real time; 0 is unlimited.", metavar="N")
     ] = 0.0,
 ) -> None:
     """Replay 2021–2026 through Kafka, Faust and ClickHouse, and watch the alert "top-4 pool share above 75 %" fire and clear.
 
-    Needs no network and no token. Blocks are simulated from real monthly figures; the demo has a dataset of its own, made anew at
-    each run.
+    Needs no network and no token. Blocks are simulated from real counts of blocks per pool. Each run makes the dataset `demo` anew.
     """
     from counterpoise.clickhouse.client import connect
     from counterpoise.settings.endpoints import clickhouse_target
@@ -60,7 +69,7 @@ def demo(
     from desk.cli.replay_line import replay_line
     from desk.cli.report import write_report
     from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
-    from ingest.blocks.sources.simulated import read_figures
+    from ingest.blocks.sources.simulated import BIN_BLOCKS, SEED, read_figures
 
     os.environ["COUNTERPOISE_DATASET"] = DATASET
     os.environ["COUNTERPOISE_DATASET_KIND"] = "simulated"
@@ -74,8 +83,9 @@ def demo(
     console = Console(highlight=False)
     console.print("[bold]counterpoise demo[/]: block production by mining pool, January 2021 to April 2026")
     console.print(
-        "Simulated from real monthly figures: how many blocks each pool mined in each month is real, their order inside a month is "
-        "drawn from a fixed seed.",
+        f"Real: the heights, the blocks per pool in each bin of {BIN_BLOCKS} blocks, and the header time at the end of each bin.\n"
+        f"Drawn: the order of the blocks inside a bin, from the fixed seed {SEED}.\n"
+        "Derived: header times inside a bin (evenly spread), block hashes, and one difficulty for all blocks.",
         style="dim",
     )
     with sole_replay(settings), engines(settings):
@@ -97,7 +107,7 @@ def demo(
             show_edge(console, clickhouse)
             show_gap(console, clickhouse, settings.ingest.chain)
             page = write_report(settings, clickhouse, settings.state_dir / "report.html")
-    console.print(f"\nThe same to look at, print and send: {page}", soft_wrap=True)
+    console.print(f"\nReport: {page}", soft_wrap=True)
     _go_on(console, settings)
 
 
@@ -106,20 +116,20 @@ def _summary(console: Console, report: LineReport) -> None:
     cleared = sum(line.state == "resolved" for line in report.alerts)
     rate = report.replay.blocks / report.seconds
     console.print(
-        f"\n[bold]{report.replay.blocks:,} blocks[/] through Kafka, Faust and ClickHouse in {report.seconds:.1f} s, start of the "
-        f"services included ({rate:,.0f} blocks/s): 8 windows and views a block scored, "
+        f"\n[bold]{report.replay.blocks:,} blocks[/] through Kafka, Faust and ClickHouse in {report.seconds:.1f} s, including the "
+        f"start of the services ({rate:,.0f} blocks/s). 8 scores per block (4 windows, 2 views); "
         f"[bold]{fired} alerts fired, {cleared} cleared[/]."
     )
     m = report.moment
     if m is not None:
         console.print(
-            f"At the end, {m.time:%Y-%m-%d}: the four largest pools mined {m.top4_share:.1%} of the last {m.n} blocks "
-            f"(95 % interval {m.top4_low:.1%} to {m.top4_high:.1%}); {m.nakamoto_half} pools suffice for a majority."
+            f"At the end, {m.time:%Y-%m-%d}: the four largest pools mined {TERMINAL.share(m.top4_share)} of the last {m.n} blocks "
+            f"(95 % interval {TERMINAL.share_range(m.top4_low, m.top4_high)}); {m.nakamoto_half} pools suffice for a majority."
         )
 
 
 def _last_alert(console: Console, report: LineReport) -> None:
-    """What a desk would have found in its channel."""
+    """The last two messages of the channel."""
     told = report.alerts[-2:]
     if told:
         console.print("\n[bold]The last alert, as it fired and cleared[/]")
@@ -155,7 +165,7 @@ def _go_on(console: Console, settings: Settings) -> None:
     command = shlex.join([sys.argv[0], "--state-dir", str(settings.state_dir), "--dataset", DATASET])
     up, down = (shlex.join([sys.argv[0], "--state-dir", str(settings.state_dir), what]) for what in ("up", "down"))
     console.print(
-        f"\nThe data is still there. To ask more:\n  {up}\n  {command} sql --list\n"  # noqa: S608 - shown, not run
+        f"\nThe data is kept. Commands for exploring it:\n  {up}\n  {command} sql --list\n"  # noqa: S608 - shown, not run
         f'  {command} sql "SELECT * FROM latest_concentration"\n  {command} sql --name asymmetry_history\n  {down}',
         soft_wrap=True,
     )

@@ -100,10 +100,10 @@ def replay_letters(
         str, typer.Option("--reason", help="Every letter of this reason that was not sent again yet.")
     ] = "",
 ) -> None:
-    """Send dead letters again to the topics that they came from; what is still bad becomes a dead letter again.
+    """Send dead letters again to their topics. A letter that is still bad becomes a dead letter again.
 
-    Two kinds cannot be sent and are left as they are: a letter whose payload was too long to be kept whole, and one that ingest
-    refused before it came to Kafka. Their source has to give them again.
+    Two kinds cannot be sent and stay unchanged: a letter with a truncated payload, and one that ingest refused before Kafka.
+    Their source must send them again.
     """
     if bool(letter_ids) == bool(reason):
         raise ConfigError("name the letters to send again, or --reason for all of one reason")
@@ -200,8 +200,8 @@ def _why_not(letter: StoredLetter) -> str | None:
     """Why a letter cannot be sent again; None where it can."""
     if letter.topic.startswith(SOURCE_PREFIX):
         return (
-            f"it never came to Kafka: mend the source {letter.topic.removeprefix(SOURCE_PREFIX)!r}; a block that is missing is "
-            "asked of it until it comes"
+            f"it never reached Kafka: fix the source {letter.topic.removeprefix(SOURCE_PREFIX)!r}, which is polled for a missing "
+            "block until it sends it"
         )
     if letter.truncated:
         return f"only {len(letter.payload)} of its {letter.payload_bytes} bytes were kept: let its source send it again"

@@ -1,4 +1,4 @@
-"""`counterpoise doctor`: check this machine, the settings and every connection; exit code 1 where something cannot work."""
+"""`counterpoise doctor`: check this machine, the settings and every connection; exit code 1 if something cannot work."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red", "skipped": "di
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Leave out what asks the network.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Skip checks that use the network.")] = False,
 ) -> None:
     """Check Python, platform, engines, ports, disk, settings, Kafka, ClickHouse, Slack's settings, the block source and the clock.
 
-    Exit code 0 where everything can work, 1 where something cannot. Secrets are looked for and never shown.
+    Exit code 0 if everything can work, 1 if not. Secrets are checked and never shown.
     """
     from counterpoise.settings.model import Settings
     from desk.supervise.preflight import PreflightResult, examine

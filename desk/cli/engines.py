@@ -20,7 +20,7 @@ def up(
         int | None, typer.Option(min=0, max=65_535, help=f"HTTP: {CLICKHOUSE_HTTP_PORT} unless given.")
     ] = None,
 ) -> None:
-    """Start the embedded Kafka and ClickHouse on loopback, where they do not run yet, and leave them running."""
+    """Start the embedded Kafka and ClickHouse on loopback if they do not run yet, and leave them running."""
     from counterpoise.settings.model import Settings
     from engines.stack import Ports
     from engines.stack import up as start_engines
@@ -41,7 +41,7 @@ def up(
 
 
 def down() -> None:
-    """Stop the embedded engines. ClickHouse keeps its data; the embedded Kafka forgets its topics (ingest fills them again)."""
+    """Stop the embedded engines. ClickHouse keeps its data. The embedded Kafka forgets its topics, and ingest refills them."""
     from counterpoise.settings.model import Settings
     from engines.stack import down as stop_engines
 

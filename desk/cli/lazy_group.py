@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 @dataclass(frozen=True, slots=True)
 class CommandEntry:
-    """`target` is `module:attribute`: a `typer.Typer` (a group of its own) or a function (one command).
+    """`target` is `module:attribute`: a `typer.Typer` (a group) or a function (one command).
 
     `examples` are shown, a line each, at the end of its `--help`. `members` are commands of a group that live in other modules.
     """
@@ -26,7 +26,7 @@ class CommandEntry:
 
 
 class LazyGroup(TyperGroup):
-    """Shows `entries` as they are described here; imports the one that is called. Subclasses set `entries`."""
+    """Lists `entries` with their help; imports the command that is used. Subclasses set `entries`."""
 
     entries: ClassVar[dict[str, CommandEntry]] = {}
 

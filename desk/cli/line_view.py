@@ -15,6 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.formats import TERMINAL
+from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS
 
 BAR_CELLS = 32
@@ -25,11 +27,12 @@ _LATEST = """
     SELECT height, time, n, unknown, top4_share, top4_share_low, top4_share_high, hhi_10000, effective_pools_d2, nakamoto_half,
            p_top4_above_75, leaders
     FROM latest_concentration
-    WHERE view = {view:String} AND window_blocks = {window:UInt16}
+    WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16}
 """
 
 _EVENTS = """
-    SELECT alert_id, sequence, event_time, state, rule_id, height, value, interval_low, interval_high, threshold, summary
+    SELECT alert_id, sequence, event_time, state, rule_id, height, value, interval_low, interval_high, threshold, summary,
+           JSONExtractString(evidence, 'metric') AS metric
     FROM alert_events
     WHERE state IN ('firing', 'resolved', 'retracted')
     ORDER BY event_time, alert_id, sequence
@@ -57,7 +60,7 @@ class LineMoment:
 
 @dataclass(frozen=True, slots=True)
 class AlertLine:
-    """One transition that a desk is told of."""
+    """One notified transition."""
 
     key: tuple[str, int]
     time: datetime
@@ -69,6 +72,7 @@ class AlertLine:
     high: float | None
     threshold: float | None
     summary: str
+    metric: str = ""
 
     def text(self) -> Text:
         """One line for a terminal."""
@@ -76,24 +80,31 @@ class AlertLine:
         word = {"firing": "FIRING", "resolved": "CLEARED", "retracted": "RETRACTED"}[self.state]
         line = Text.assemble((f"{self.time:%Y-%m-%d %H:%M}", "dim"), "  ", (f"{word:<9}", style), f" {self.rule_id}")
         if self.value is not None:
-            line.append(f"  {self.value:.2%}")
+            line.append(f"  {self._written(self.value, 2)}")
             if self.low is not None and self.high is not None:
-                line.append(f" [{self.low:.1%}, {self.high:.1%}]", "dim")
+                line.append(f" [{self._written(self.low)}, {self._written(self.high)}]", "dim")
             if self.threshold is not None and self.state == "firing":
-                line.append(f"  line {self.threshold:.0%}")
+                line.append(f"  line {self._written(self.threshold, 0)}")
         if self.height is not None:
             line.append(f"  height {self.height}", "dim")
         return line
 
+    def _written(self, value: float, digits: int = 1) -> str:
+        """A value of the rule: a share with so many digits, or a metric in the form of its spec."""
+        spec = SPECS.get(self.metric)
+        if spec is None or spec.kind == "percent":
+            return TERMINAL.share(value, digits)
+        return TERMINAL.metric(value, spec.kind, spec.unit)
 
-def latest_moment(clickhouse: ClickHouse) -> LineMoment | None:
-    """The newest window of USUAL_WINDOW_BLOCKS, or None before the first score."""
-    rows = clickhouse.query(_LATEST, {"view": RAW, "window": USUAL_WINDOW_BLOCKS})
+
+def latest_moment(clickhouse: ClickHouse, chain: str) -> LineMoment | None:
+    """The chain's newest window of USUAL_WINDOW_BLOCKS, or None before the first score."""
+    rows = clickhouse.query(_LATEST, {"chain": chain, "view": RAW, "window": USUAL_WINDOW_BLOCKS})
     return LineMoment(*rows[0]) if rows else None
 
 
 def alert_lines(clickhouse: ClickHouse) -> list[AlertLine]:
-    """Every transition so far that a desk is told of, by event time."""
+    """Every notified transition so far, by event time."""
     return [AlertLine((row[0], row[1]), *row[2:]) for row in clickhouse.query(_EVENTS)]
 
 
@@ -141,9 +152,10 @@ class LineView:
             self._console.print(self._unprinted.pop(0)[1], soft_wrap=True)
 
     def _plain(self, m: LineMoment) -> Text:
-        leaders = ", ".join(f"{pool} {count / m.n:.0%}" for pool, count in m.leaders[:4])
+        leaders = ", ".join(f"{pool} {TERMINAL.share(count / m.n, 0)}" for pool, count in m.leaders[:4])
         return Text(
-            f"{m.time:%Y-%m-%d}  height {m.height}  top-4 {m.top4_share:.1%} [{m.top4_low:.1%}, {m.top4_high:.1%}]  "
+            f"{m.time:%Y-%m-%d}  height {m.height}  top-4 {TERMINAL.share(m.top4_share)} "
+            f"[{TERMINAL.share(m.top4_low)}, {TERMINAL.share(m.top4_high)}]  "
             f"HHI {m.hhi_points:.0f}  Nakamoto {m.nakamoto_half or '–'}  {leaders}"
         )
 
@@ -155,18 +167,18 @@ class LineView:
             Text(f"{m.time:%Y-%m-%d %H:%M} UTC", style="bold"),
             f"height {m.height}",
             f"window {m.n} blocks",
-            f"unknown {m.unknown / m.n:.1%}",
+            f"unknown {TERMINAL.share(m.unknown / m.n)}",
         )
         share = Text.assemble(
             "top-4 share ",
-            (f"{m.top4_share:.1%}", "bold red" if m.top4_share > 0.75 else "bold"),
-            (f" [{m.top4_low:.1%}, {m.top4_high:.1%}]", "dim"),
-            f"   P(> 75 %) {m.p_above:.2f}   HHI {m.hhi_points:.0f}   effective pools {m.effective_pools:.2f}   "
-            f"Nakamoto {m.nakamoto_half or '–'}",
+            (f"{TERMINAL.share(m.top4_share)}", "bold red" if m.top4_share > 0.75 else "bold"),
+            (f" [{TERMINAL.share(m.top4_low)}, {TERMINAL.share(m.top4_high)}]", "dim"),
+            f"   P(> 75 %) {TERMINAL.probability(m.p_above, 2)}   HHI {m.hhi_points:.0f}   "
+            f"effective pools {TERMINAL.number(m.effective_pools, 2)}   Nakamoto {m.nakamoto_half or '–'}",
         )
         pools = Table.grid(padding=(0, 2))
         for pool, count in m.leaders:
-            pools.add_row(pool, Text("█" * round(BAR_CELLS * count / m.n), style="cyan"), f"{count / m.n:.1%}")
+            pools.add_row(pool, Text("█" * round(BAR_CELLS * count / m.n), style="cyan"), TERMINAL.share(count / m.n))
         progress = ProgressBar(total=self._last - self._first, completed=m.height - self._first, width=60)
         alerts = [line.text() for line in self._alerts[-8:]] or [Text("no alert yet", style="dim")]
         return Panel(

@@ -1,4 +1,4 @@
-"""`counterpoise market`: the AI side's series and releases, and a file of a known source brought in by hand."""
+"""`counterpoise market`: series and releases of the AI side, and loading files of a known source."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from counterpoise.errors import ConfigError, DeadLetterError, RetryableError
+from counterpoise.formats import utc_day
 
 if TYPE_CHECKING:
     from counterpoise.series.release import Release
@@ -60,7 +61,7 @@ class Source(StrEnum):
 
 @market_app.command("series")
 def series(as_json: AsJson = False) -> None:
-    """The catalogue: what each series measures, of which layer, how often, and by which include-lists."""
+    """List the catalogue: measure, layer, cadence and include-lists of each series."""
     from counterpoise.series.load import load_catalogue
 
     found = [
@@ -99,10 +100,10 @@ def series(as_json: AsJson = False) -> None:
 
 @market_app.command("releases")
 def releases(
-    series: Annotated[str, typer.Argument(help="One series; all where not given.", show_default=False)] = "",
+    series: Annotated[str, typer.Argument(help="One series; the default is all.", show_default=False)] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Every complete release that ClickHouse holds: restated, partial and withdrawn ones among them."""
+    """List every complete release in ClickHouse, including restated, partial and withdrawn ones."""
     from counterpoise.clickhouse.client import connect
     from counterpoise.series.load import load_catalogue
     from counterpoise.settings.endpoints import clickhouse_target
@@ -135,21 +136,21 @@ def releases(
 
 @market_app.command("load")
 def load(
-    source: Annotated[Source, typer.Argument(help="What kind of file; `figures` are those of the package.")],
+    source: Annotated[Source, typer.Argument(help="Kind of file; `figures` are the packaged ones.")],
     files: Annotated[
-        list[Path] | None, typer.Argument(help="The files; of epoch all tables together.", exists=True, dir_okay=False)
+        list[Path] | None, typer.Argument(help="The files; all tables together for epoch.", exists=True, dir_okay=False)
     ] = None,
     published: Annotated[
         datetime | None,
         typer.Option(
             "--published",
             formats=["%Y-%m-%d"],
-            help="Day on which the source published it (UTC); of epoch the newest file's time where not given.",
+            help="Day of publication by the source (UTC); for epoch the default is the newest file's time.",
         ),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until ClickHouse holds all of it.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until ClickHouse has all of it.")] = True,
 ) -> None:
-    """Bring a source's files in once: read, check, send to Kafka. Loading the same again changes nothing."""
+    """Load a source's files once: read, check, send to Kafka. Loading the same files again changes nothing."""
     from counterpoise.clickhouse.client import connect
     from counterpoise.clickhouse.datasets import open_dataset
     from counterpoise.settings.endpoints import clickhouse_target
@@ -186,7 +187,7 @@ def load(
 
 
 def _summary(found: Sequence[Release]) -> str:
-    """What was loaded of one series."""
+    """Summary of the loaded releases of one series."""
     partial = sum(release.head.coverage == "partial" for release in found)
     periods = sorted(release.head.period_end for release in found)
     return (
@@ -199,13 +200,13 @@ def _summary(found: Sequence[Release]) -> str:
 
 @market_app.command("check")
 def check(
-    mapping: Annotated[str, typer.Argument(help="A shipped mapping's name, or the path of your own.")],
+    mapping: Annotated[str, typer.Argument(help="Name of a shipped mapping, or path of your mapping.")],
     files: Annotated[
         list[Path], typer.Argument(help="Files as the drop folder takes them.", exists=True, dir_okay=False)
     ],
-    item: Annotated[str, typer.Option(help="Of a polled document: what its URL was made for.")] = "",
+    item: Annotated[str, typer.Option(help="Item of a polled document's URL.")] = "",
 ) -> None:
-    """Show what a mapping makes of files, and send nothing."""
+    """Show the result of a mapping for files, and send nothing."""
     from counterpoise.series.load import load_catalogue
     from ingest.releases.mapping.mapping_file import load_mapping
     from ingest.releases.mapping.releases_of_file import releases_of_file
@@ -235,7 +236,7 @@ def check(
                 path.name,
                 head.series,
                 f"{head.period_start} to {head.period_end}",
-                datetime.fromtimestamp(head.published_at_ms / 1000, UTC).strftime("%Y-%m-%d"),
+                utc_day(head.published_at_ms / 1000),
                 f"{head.coverage}: {head.coverage_note}" if head.coverage_note else head.coverage,
                 str(len(observations)),
                 f"{sum(one.value for one in observations):g} {head.unit}",

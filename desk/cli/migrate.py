@@ -9,14 +9,15 @@ import typer
 
 def migrate(
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; exit 1 where the database lacks a migration.")
+        bool, typer.Option("--check", help="Change nothing; exit 1 if the database lacks a migration.")
     ] = False,
-    clickhouse_only: Annotated[bool, typer.Option("--clickhouse-only", help="Leave Kafka alone.")] = False,
+    clickhouse_only: Annotated[bool, typer.Option("--clickhouse-only", help="Do not change Kafka.")] = False,
 ) -> None:
-    """Make or update the dataset's tables, views and topics. Running it again, or twice at once, does no harm."""
+    """Create or update the dataset's tables, views and topics. Repeated or concurrent runs are safe."""
     from counterpoise.clickhouse.client import connect
     from counterpoise.clickhouse.migrations import migrate as migrate_database
     from counterpoise.clickhouse.migrations import pending
+    from counterpoise.kafka.own_partitions import require_own_partitions
     from counterpoise.kafka.topics import ensure_topics
     from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
     from counterpoise.settings.model import Settings
@@ -35,7 +36,11 @@ def migrate(
         typer.echo(f"applied  {title}")
     created: tuple[str, ...] = ()
     if not clickhouse_only:
-        created = ensure_topics(kafka_bootstrap(settings), settings.dataset, settings.kafka.replication_factor)
+        bootstrap = kafka_bootstrap(settings)
+        created = ensure_topics(
+            bootstrap, settings.dataset, settings.kafka.replication_factor, partitions=settings.kafka.partitions
+        )
+        require_own_partitions(bootstrap, settings.dataset)
         for name in created:
             typer.echo(f"created  topic {name}")
     typer.echo(f"{settings.dataset} ({settings.dataset_kind}): {'ready' if applied or created else 'nothing to do'}")

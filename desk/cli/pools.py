@@ -1,4 +1,4 @@
-"""`counterpoise pools`: look at the registry, try evidence on it, import and check registry files."""
+"""`counterpoise pools`: show the registry, test evidence on it, import and check registry files."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 MAX_SCRIPT_BYTES = 10_000
 
 pools_app = typer.Typer(
-    help="Look at the pool registry, try evidence on it, import and check registry files.", no_args_is_help=True
+    help="Show the pool registry, test evidence on it, import and check registry files.", no_args_is_help=True
 )
 
 RegistryOption = Annotated[
-    Path | None, typer.Option("--registry", help="A registry file of our own format; the shipped one if left out.")
+    Path | None, typer.Option("--registry", help="A registry file; the default is the shipped one.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -55,7 +55,7 @@ def show_pool(
     registry: RegistryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show all that the registry and the entity map say about one pool."""
+    """Show the entries of the registry and the entity map for one pool."""
     from counterpoise.pools.entities import load_entity_map
     from counterpoise.pools.registry_file import load_registry
 
@@ -98,7 +98,7 @@ def attribute(
     registry: RegistryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say which pool some evidence names, and show everything that was found in it."""
+    """Show which pool the evidence names, with all candidates."""
     from counterpoise.pools.bip34 import coinbase_height
     from counterpoise.pools.evidence import Evidence
     from counterpoise.pools.matcher import Matcher
@@ -134,16 +134,14 @@ def import_pools(
     ],
     *,
     out: Annotated[Path, typer.Option("--out", help="Where to write the registry.")],
-    tags: Annotated[
-        str, typer.Option("--tags", help="What its tags are: regex, text, or auto (by its name).")
-    ] = "auto",
+    tags: Annotated[str, typer.Option("--tags", help="Kind of its tags: regex, text, or auto (by its name).")] = "auto",
     merge: Annotated[bool, typer.Option("--merge", help="Add to the base's evidence instead of replacing it.")] = False,
     base: Annotated[
         Path | None, typer.Option("--base", help="The registry whose slugs and codes stay; the shipped one.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file at --out.")] = False,
 ) -> None:
-    """Turn a public registry into a registry file; pools join ours by name and alias."""
+    """Convert a public registry to a registry file. Pools join the base by name and alias."""
     from counterpoise.pools.importers import import_registry
     from counterpoise.pools.registry_file import load_registry, render_registry
     from desk.cli.registry_fetch import read_source
@@ -165,10 +163,10 @@ def import_pools(
 
 @pools_app.command("check")
 def check(
-    file: Annotated[Path, typer.Argument(help="A registry or entity map of our own format.")],
+    file: Annotated[Path, typer.Argument(help="A registry or entity map file.")],
     registry: RegistryOption = None,
 ) -> None:
-    """Check a registry or entity map file; exit 2 with the first thing that is wrong."""
+    """Check a registry or entity map file. Exit with 2 and the first mistake."""
     from counterpoise.pools.attribution_set import AttributionSet
     from counterpoise.pools.entities import ENTITY_MAP_FORMAT, load_entity_map
     from counterpoise.pools.matcher import Matcher

@@ -10,17 +10,17 @@ import typer
 
 def reattribute(
     registry: Annotated[
-        Path | None, typer.Option("--registry", help="A registry file of our own format; the shipped one if left out.")
+        Path | None, typer.Option("--registry", help="A registry file; the default is the shipped one.")
     ] = None,
     entities: Annotated[
-        Path | None, typer.Option("--entities", help="An entity map of our own format; the shipped one if left out.")
+        Path | None, typer.Option("--entities", help="An entity map file; the default is the shipped one.")
     ] = None,
     chain: Annotated[str, typer.Option("--chain", help="The chain whose blocks are attributed anew.")] = "bitcoin",
 ) -> None:
-    """Attribute every stored block anew, beside the old set, and flip to the result.
+    """Attribute every stored block anew, beside the old set, and switch to the result.
 
-    Old numbers stay where they are, under their attribution id. Services may go on running: the streams worker follows the flip
-    within seconds, and alerts take it as a new base, not as a crossing.
+    Old numbers stay under their attribution id. Services may keep running: the streams worker follows the switch within seconds.
+    Alerts treat it as a new base, not as a crossing.
     """
     from rich.console import Console
     from rich.progress import Progress

@@ -17,7 +17,7 @@ MAX_REDIRECTS = 3
 
 
 def read_source(source: str) -> bytes:
-    """The bytes of a file or https URL; ConfigError where it cannot be read, RetryableError where its server is away."""
+    """The bytes of a file or https URL; ConfigError if it cannot be read, RetryableError if its server is unavailable."""
     if "://" in source:
         return _fetch(source)
     path = Path(source)

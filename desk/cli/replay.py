@@ -29,24 +29,24 @@ def replay(
         str, typer.Option("--blocks", help="A .parquet, .csv or .jsonl file, or the word figures.", metavar="FILE")
     ],
     speed: Annotated[
-        float, typer.Option("--speed", min=0.0, help="Times real time; 0 is flat out.", metavar="N")
+        float, typer.Option("--speed", min=0.0, help="Multiple of real time; 0 is unlimited.", metavar="N")
     ] = 0.0,
     from_height: FromHeight = None,
     to_height: ToHeight = None,
     goes_on: Annotated[
-        bool, typer.Option("--continue", help="Go on where the dataset ends, instead of making it anew.")
+        bool, typer.Option("--continue", help="Resume at the end of the dataset, instead of making it anew.")
     ] = False,
 ) -> None:
-    """Send a file of blocks through Kafka, Faust and ClickHouse, into a dataset of its own, with alerts on the console.
+    """Send a file of blocks through Kafka, Faust and ClickHouse into a separate dataset, with alerts on the console.
 
-    The file has columns height, time and pool, or coinbase evidence (docs/sources.md). The dataset is `replay` unless --dataset names
-    another; it is emptied first unless --continue is given. A live dataset is refused.
+    The file has columns height, time and pool, or coinbase evidence (docs/sources.md). The dataset is `replay` unless
+    --dataset names another. It is emptied first unless --continue is given. A live dataset is refused.
     """
     from counterpoise.settings.model import Settings
     from desk.cli.replay_line import replay_line
     from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
     from ingest.blocks.backfill import height_range
-    from ingest.blocks.sources.block_sources import FIGURES, replay_source
+    from ingest.blocks.sources.replay import FIGURES, replay_source
 
     os.environ.setdefault("COUNTERPOISE_DATASET", REPLAY_DATASET)
     os.environ.setdefault("COUNTERPOISE_DATASET_KIND", "simulated" if blocks == FIGURES else "historical")
@@ -86,12 +86,12 @@ def backfill(
         typer.Option("--from-date", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="First day (UTC).", metavar="DATE"),
     ] = None,
     to_height: ToHeight = None,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until ClickHouse holds the last block.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until ClickHouse has the last block.")] = True,
 ) -> None:
     """Fetch past blocks from the configured source (bitcoind, mempool) into Kafka, with a progress bar.
 
-    `counterpoise run streams` must run for them to reach ClickHouse. What the dataset holds is not fetched again; blocks
-    before its first one cannot be added: fill another dataset.
+    `counterpoise run streams` must run, so that they reach ClickHouse. Stored blocks are not fetched again. Blocks before the
+    first stored one cannot be added: fill another dataset.
     """
     if (from_height is None) == (from_date is None):
         raise ConfigError("backfill needs a beginning: give either --from-height or --from-date")
@@ -99,7 +99,7 @@ def backfill(
     from counterpoise.runtime.status import ServiceStatus
     from counterpoise.settings.model import Settings
     from ingest.blocks.backfill import run_backfill
-    from ingest.blocks.sources.block_sources import SOURCES
+    from ingest.blocks.sources.block_sources import configured_source
 
     settings = Settings.load()
     configure_logging(settings.log_format, settings.log_level, service="backfill")
@@ -111,7 +111,7 @@ def backfill(
     with ServiceStatus("backfill", settings.run_dir, clock) as status, _Bars(console) as bars:
         report = run_backfill(
             settings,
-            SOURCES[settings.ingest.source](settings, clock),
+            configured_source(settings, clock),
             stop=stop,
             status=status,
             clock=clock,
@@ -128,7 +128,7 @@ def backfill(
 
 
 def _sentence(report: ReplayReport) -> str:
-    end = "" if report.complete else ": stopped before the end; the same command goes on"
+    end = "" if report.complete else ": stopped before the end; run the same command to resume"
     letters = f", {report.dead_letters} dead letters" if report.dead_letters else ""
     return (
         f"{report.blocks:,} blocks of heights {report.first_height:,} to {report.last_height:,} from {report.source} in "
@@ -137,7 +137,7 @@ def _sentence(report: ReplayReport) -> str:
 
 
 class _Bars:
-    """Two bars: what Kafka got, and what ClickHouse holds."""
+    """Two bars: blocks in Kafka, and blocks in ClickHouse."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -170,5 +170,5 @@ class _Bars:
         """ClickHouse has the blocks up to `height`."""
         first = self._first if self._first is not None else height
         if self._stored is None:
-            self._stored = self._progress.add_task("held in ClickHouse", total=max(1, self._last - first + 1))
+            self._stored = self._progress.add_task("stored", total=max(1, self._last - first + 1))
         self._progress.update(self._stored, completed=max(0, min(height, self._last) - first + 1))

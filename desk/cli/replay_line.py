@@ -1,4 +1,4 @@
-"""Replay a source through the whole line, shown as it goes."""
+"""Replay a source through the whole pipeline, with a live view."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from alerts.rules.rule import HeightRule
+from alerts.rules_file import load_judged_rules
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.errors import RetryableError
 from counterpoise.runtime.clock import SystemClock
@@ -51,13 +53,17 @@ def replay_line(
     to_height: int | None = None,
     after: Callable[[], object] | None = None,
 ) -> LineReport:
-    """Run ingest here and streams and alerts beside it, until the alerter has judged the last block and `after` has returned.
+    """Run ingest here, and streams and alerts beside it, until the alerter has judged the last block and `after` has returned.
 
-    Raises what stopped a service, and RetryableError where the alerter does not come to an end.
+    If no rule on concentration watches the chain, run until the last block is scored.
+
+    Raises the error that stopped a service, and RetryableError if the alerter does not finish.
     """
     stop = threading.Event()
     clock = SystemClock()
     began = time.monotonic()
+    chain = settings.ingest.chain
+    reached = judged_height if is_watched(settings, chain) else scored_height
     log_file = settings.run_dir / "services.log"
     with (
         _logging_to(settings, settings.run_dir / "replay.log"),
@@ -78,32 +84,33 @@ def replay_line(
             to_height=to_height,
         )
         try:
-            chain = settings.ingest.chain
-            _show_until(lambda: replay.done() or services.failure is not None, clickhouse, chain, view)
+            _show_until(lambda: replay.done() or services.failure is not None, clickhouse, chain, reached, view)
             if services.failure is not None:
                 raise services.failure
             report = replay.result()
             deadline = time.monotonic() + ALERTS_PATIENCE_SECONDS
             _show_until(
                 lambda: (
-                    alerts_reached(clickhouse, chain, report.last_height)
+                    reached(clickhouse, chain) >= report.last_height
                     or services.failure is not None
                     or time.monotonic() > deadline
                 ),
                 clickhouse,
                 chain,
+                reached,
                 view,
             )
             if services.failure is not None:
                 raise services.failure
-            if not alerts_reached(clickhouse, chain, report.last_height):
-                raise RetryableError(f"the alerter did not reach height {report.last_height}: see {log_file}")
+            if reached(clickhouse, chain) < report.last_height:
+                late = "the alerter" if reached is judged_height else "streams"
+                raise RetryableError(f"{late} did not reach height {report.last_height}: see {log_file}")
             seconds = time.monotonic() - began
             if after is not None:
                 after()
         finally:
             stop.set()
-        moment, alerts = latest_moment(clickhouse), alert_lines(clickhouse)
+        moment, alerts = latest_moment(clickhouse, chain), alert_lines(clickhouse)
         view.update(moment, alerts, report.last_height)
     return LineReport(report, moment, alerts, seconds)
 
@@ -120,11 +127,23 @@ def _logging_to(settings: Settings, file: Path) -> Iterator[None]:
             configure_logging(settings.log_format, "warning", service="replay")
 
 
-def _show_until(done: Callable[[], bool], clickhouse: ClickHouse, chain: str, view: LineView) -> None:
+def _show_until(
+    done: Callable[[], bool],
+    clickhouse: ClickHouse,
+    chain: str,
+    reached: Callable[[ClickHouse, str], int],
+    view: LineView,
+) -> None:
     while not done():
-        judged = judged_height(clickhouse, chain)  # first: all that is told up to there is among the lines
-        view.update(latest_moment(clickhouse), alert_lines(clickhouse), judged)
+        judged = reached(clickhouse, chain)  # first: all that is told up to there is among the lines
+        view.update(latest_moment(clickhouse, chain), alert_lines(clickhouse), judged)
         time.sleep(POLL_SECONDS)
+
+
+def is_watched(settings: Settings, chain: str) -> bool:
+    """Whether a rule that is switched on judges the chain's heights."""
+    rules = load_judged_rules(settings.alerts.rules_file)
+    return any(rule.enabled and rule.chain == chain for rule in rules if isinstance(rule, HeightRule))
 
 
 def alerts_reached(clickhouse: ClickHouse, chain: str, height: int) -> bool:
@@ -136,3 +155,9 @@ def judged_height(clickhouse: ClickHouse, chain: str) -> int:
     """The height up to which every rule of the chain has judged; −1 before the first."""
     [(rules, lowest)] = clickhouse.query(_ALERTS_AT, {"chain": chain})
     return int(lowest) if rules else -1
+
+
+def scored_height(clickhouse: ClickHouse, chain: str) -> int:
+    """The height up to which the chain is scored; −1 before the first."""
+    moment = latest_moment(clickhouse, chain)
+    return -1 if moment is None else moment.height

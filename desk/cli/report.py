@@ -1,8 +1,8 @@
-"""`counterpoise report`: what the dataset says, as one HTML file to look at, print and send."""
+"""`counterpoise report`: the dataset as one HTML file."""
 
 from __future__ import annotations
 
-import re
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from counterpoise.errors import ConfigError
+from counterpoise.spans import parse_span
 from desk.cli.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -18,28 +19,26 @@ if TYPE_CHECKING:
     from desk.report.model import Line, Report
 
 TOP_POOLS: Final = 4
-_LENGTH: Final = re.compile(r"([1-9]\d{0,4})([dwy])")
-_DAYS: Final = {"d": 1, "w": 7, "y": 365}
 
 
 def report(
     *,
-    out: Annotated[Path, typer.Option("--out", help="Write to this file, whole or not at all.", dir_okay=False)] = Path(
+    out: Annotated[Path, typer.Option("--out", help="Write to this file, atomically.", dir_okay=False)] = Path(
         "report.html"
     ),
-    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
     since: Annotated[
         str | None,
         typer.Option(
             "--since",
-            help="Leave out what is older: a day (2025-01-01), or 90d, 12w, 2y before the newest block.",
+            help="Start of the report: a day (2025-01-01), or 90d, 12w, 2y before the newest block.",
             metavar="WHEN",
         ),
     ] = None,
 ) -> None:
-    """Write one HTML file: where mining and AI compute stand, how they came there, which alerts fired.
+    """Write one HTML file with the current state of mining and AI compute, their history, and the alerts that fired.
 
-    It needs no network and no script to be read, prints, and follows light or dark. Under each plot are its numbers and its SQL.
+    The file needs no network and no script, prints, and follows light or dark mode. Each plot has its numbers and its SQL.
     """
     from counterpoise.clickhouse.client import connect
     from counterpoise.settings.endpoints import clickhouse_target
@@ -69,7 +68,7 @@ def write_report(settings: Settings, clickhouse: ClickHouse, out: Path, since: d
 
 
 def gather_report(settings: Settings, clickhouse: ClickHouse, since: date | timedelta | None = None) -> Report:
-    """What the settings' dataset says, with the line of its rules."""
+    """The report of the settings' dataset, with the line of its rules."""
     from counterpoise.runtime.clock import SystemClock
     from desk.report.gather import gather
 
@@ -93,8 +92,8 @@ def parse_since(given: str | None) -> date | timedelta | None:
     """
     if given is None:
         return None
-    if match := _LENGTH.fullmatch(given):
-        return timedelta(days=int(match[1]) * _DAYS[match[2]])
+    with suppress(ValueError):
+        return timedelta(seconds=parse_span(given, "dwy"))
     try:
         return date.fromisoformat(given)
     except ValueError:
@@ -103,6 +102,7 @@ def parse_since(given: str | None) -> date | timedelta | None:
 
 def _line(settings: Settings) -> Line | None:
     """The first rule on the share of the four largest pools that is switched on."""
+    from alerts.rules.rule import ALL_CHAINS
     from alerts.rules.top_share import TopShareRule
     from alerts.rules_file import load_rules
     from desk.report.model import Line
@@ -110,7 +110,7 @@ def _line(settings: Settings) -> Line | None:
     for rule in load_rules(settings.alerts.rules_file):
         if not isinstance(rule, TopShareRule) or not rule.enabled:
             continue
-        if rule.k == TOP_POOLS and rule.chain == settings.ingest.chain:
+        if rule.k == TOP_POOLS and rule.chain in (settings.ingest.chain, ALL_CHAINS):
             return Line(
                 rule.id, rule.title, rule.view, rule.window_blocks, rule.above, rule.clear_below, rule.for_blocks
             )

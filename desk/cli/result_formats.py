@@ -24,7 +24,7 @@ TABLE_ROWS = 100
 
 SIGNIFICANT_DIGITS = 6
 PIPE_WIDTH = 200
-"""Characters that a table may be wide where no terminal says; a wider one is turned, with rows as columns."""
+"""Largest width of a table in characters, without a terminal. In a wider table, rows become columns."""
 
 Blocks = Iterator[tuple["Names", list[Any]]]
 
@@ -53,7 +53,7 @@ _BY_SUFFIX = {
 
 
 def format_of(given: Format | None, out: Path | None) -> Format:
-    """The format: as given, else by the file's name, else a table. ConfigError where the name says nothing."""
+    """The format: as given, else by the file's ending, else a table. ConfigError for an unknown ending."""
     if given is not None:
         return given
     if out is None or (out.exists() and not out.is_file()):
@@ -62,7 +62,7 @@ def format_of(given: Format | None, out: Path | None) -> Format:
         return _BY_SUFFIX[out.suffix.lower()]
     except KeyError:
         raise ConfigError(
-            f"--out {str(out)!r}: its name does not say which format it is to have; add --format ({', '.join(Format)})"
+            f"--out {str(out)!r}: the ending of the name selects no format; add --format ({', '.join(Format)})"
         ) from None
 
 
@@ -167,7 +167,7 @@ def _documents(blocks: Blocks) -> Iterator[str]:
 
 
 def _write_json(blocks: Blocks, file: IO[str]) -> None:
-    """An array with an object a row, one a line."""
+    """An array with one object per row and line."""
     file.write("[")
     for place, document in enumerate(_documents(blocks)):
         file.write(",\n" if place else "\n")

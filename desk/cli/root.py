@@ -22,12 +22,12 @@ EXIT_CONFIG = 2
 EXIT_RETRY = 3
 EXIT_INTERRUPTED = 130
 
-_START, _LINE, _DATA = "Start here", "The line", "Data and alerts"
+_START, _LINE, _DATA = "Start here", "Pipeline", "Data and alerts"
 
 ENTRIES: dict[str, CommandEntry] = {
     "demo": CommandEntry(
         "desk.cli.demo:demo",
-        "Watch the whole line at work on real monthly figures.",
+        "Run the whole pipeline on real counts per 144 blocks.",
         _START,
         ("counterpoise demo", "counterpoise --state-dir /tmp/demo demo --speed 500000"),
     ),
@@ -48,7 +48,7 @@ ENTRIES: dict[str, CommandEntry] = {
     ),
     "migrate": CommandEntry(
         "desk.cli.migrate:migrate",
-        "Make or update the dataset's tables, views and topics.",
+        "Create or update the dataset's tables, views and topics.",
         _LINE,
         ("counterpoise migrate", "counterpoise migrate --check", "counterpoise --dataset signet migrate"),
     ),
@@ -64,13 +64,13 @@ ENTRIES: dict[str, CommandEntry] = {
     ),
     "status": CommandEntry(
         "desk.cli.status:status",
-        "Engines, services, lag, last block: is it well?",
+        "Show engines, services, lag and the last block.",
         _LINE,
         ("counterpoise status", "counterpoise status --watch", "counterpoise status --json | jq .services"),
     ),
     "replay": CommandEntry(
         "desk.cli.replay:replay",
-        "Send a file of blocks through the whole line.",
+        "Send a file of blocks through the whole pipeline.",
         _LINE,
         (
             "counterpoise replay --blocks blocks.parquet",
@@ -94,13 +94,13 @@ ENTRIES: dict[str, CommandEntry] = {
     ),
     "sql": CommandEntry(
         "desk.cli.sql:sql",
-        "Ask ClickHouse, read-only: SQL or a named query.",
+        "Query ClickHouse, read-only: SQL or a named query.",
         _DATA,
         ('counterpoise sql "SELECT * FROM latest_concentration"', "counterpoise sql --name top4_breaches"),
     ),
     "report": CommandEntry(
         "desk.cli.report:report",
-        "Write one HTML file to look at: plots, calls, alerts, quality.",
+        "Write one HTML file: plots, directions, alerts, data quality.",
         _DATA,
         ("counterpoise report --open", "counterpoise report --since 90d --out today.html"),
     ),
@@ -116,7 +116,7 @@ ENTRIES: dict[str, CommandEntry] = {
     ),
     "pools": CommandEntry(
         "desk.cli.pools:pools_app",
-        "The pool registry: look, try, import, re-attribute.",
+        "Show, test and import the pool registry; re-attribute blocks.",
         _DATA,
         (
             "counterpoise pools show foundry-usa",
@@ -127,7 +127,7 @@ ENTRIES: dict[str, CommandEntry] = {
     ),
     "market": CommandEntry(
         "desk.cli.market:market_app",
-        "The AI side: series, releases, load a file.",
+        "List series and releases of the AI side; load files.",
         _DATA,
         (
             "counterpoise market series",
@@ -137,7 +137,7 @@ ENTRIES: dict[str, CommandEntry] = {
     ),
     "dlq": CommandEntry(
         "desk.cli.dlq:dlq_app",
-        "Dead letters: list, show, replay.",
+        "List, show and replay dead letters.",
         _DATA,
         (
             "counterpoise dlq list --reason bad-event",
@@ -198,10 +198,11 @@ def root(
         str | None, typer.Option("--dataset", help="Database and topic prefix to work on.", metavar="NAME")
     ] = None,
     dataset_kind: Annotated[
-        Kind | None, typer.Option("--dataset-kind", help="What the dataset holds; a mismatch with its mark is refused.")
+        Kind | None,
+        typer.Option("--dataset-kind", help="Kind of data in the dataset; another mark in the database is refused."),
     ] = None,
     state_dir: Annotated[
-        Path | None, typer.Option("--state-dir", help="Where engines and services keep their state.", file_okay=False)
+        Path | None, typer.Option("--state-dir", help="Folder for the state of engines and services.", file_okay=False)
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="A settings file other than ./counterpoise.toml.", dir_okay=False)
@@ -213,7 +214,7 @@ def root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    """Counterpoise measures how concentrated Bitcoin mining and AI compute are, live, and says in Slack when a line is crossed."""
+    """Measure live how concentrated Bitcoin mining and AI compute are, and send Slack alerts when a threshold is crossed."""
     # As environment variables, so that every process that a command starts sees the same.
     given = {
         "COUNTERPOISE_DATASET": dataset,

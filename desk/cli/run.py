@@ -43,14 +43,12 @@ class What(StrEnum):
 
 
 def run(
-    service: Annotated[
-        What, typer.Argument(help="Which service; `all` runs every one that is configured.", show_default=False)
-    ],
+    service: Annotated[What, typer.Argument(help="The service; `all` runs every configured one.", show_default=False)],
     child: Annotated[bool, typer.Option("--child", hidden=True, help="Run it in this process, unsupervised.")] = False,
 ) -> None:
-    """Run services as processes of their own: a fall or a stall ends in a restart, a wrong setting stops everything with one line.
+    """Run services as separate processes. A crash or a stall restarts a service; a wrong setting stops everything with one line.
 
-    SIGTERM and Ctrl-C stop them in order: what is under way is finished and acknowledged first.
+    SIGTERM and Ctrl-C stop the services in order. They finish and acknowledge current work first.
     """
     from counterpoise.settings.model import Settings
     from desk.supervise.health import configured_services
@@ -129,7 +127,7 @@ def run_child(name: str, settings: Settings) -> None:
 
 
 def service_of(name: str) -> Service:
-    """A service as a supervisor starts it: the same command, in a process of its own."""
+    """A service as a supervisor starts it: the same command, in a separate process."""
     from desk.supervise.child import Service
 
     return Service(name, (sys.executable, "-m", "counterpoise", "run", name, "--child"), name in MAY_FINISH)

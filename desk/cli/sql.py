@@ -1,4 +1,4 @@
-"""`counterpoise sql`: SQL or a named query, read-only unless told otherwise."""
+"""`counterpoise sql`: SQL or a named query, read-only unless --write is given."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ READONLY = 164
 UNKNOWN_PARAMETER = 456
 MAX_SHOWN_LINE = 160
 EXPECTATIONS = 100
-"""Characters that are shown of the long list of what the server's parser would have taken instead."""
+"""Characters shown of the server's long list of expected tokens."""
 
 _POSITION = re.compile(r"failed at position (\d+)")
 _CULPRIT = re.compile(r"(?:[Uu]nknown|[Mm]issing|Function with name)[\w /]* [`'](\w[\w.]*)[`']")
@@ -38,7 +38,7 @@ _SCOPE = re.compile(r"[:.]? [Ii]n scope .*?(?=\. Maybe you meant|$)")
 def sql(
     query: Annotated[str | None, typer.Argument(help="SQL; - reads it from standard input.")] = None,
     *,
-    name: Annotated[str | None, typer.Option("--name", help="A named query instead; --list shows them.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of a named query; --list shows them.")] = None,
     param: Annotated[
         list[str] | None,
         typer.Option("--param", help="Value of a {name:Type} parameter; repeat.", metavar="NAME=VALUE"),
@@ -48,21 +48,21 @@ def sql(
     output: Annotated[
         Format | None,
         typer.Option(
-            "--format", help="How the result is written: as --out's name says, else a table.", show_default=False
+            "--format", help="Format of the result: by the ending of --out, else a table.", show_default=False
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Write to this file, whole or not at all.", dir_okay=False)
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write to this file, atomically.", dir_okay=False)] = None,
     max_rows: Annotated[
         int | None,
-        typer.Option("--max-rows", min=0, help=f"Stop after so many; 0: no limit. A table stops at {TABLE_ROWS}."),
+        typer.Option(
+            "--max-rows", min=0, help=f"Largest number of rows; 0: no limit. The default is {TABLE_ROWS} for a table."
+        ),
     ] = None,
-    write: Annotated[bool, typer.Option("--write", help="Let the statement change data or tables.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Allow the statement to change data or tables.")] = False,
 ) -> None:
-    """Ask ClickHouse in SQL, or by the name of a stored query. Read-only unless --write is given.
+    """Query ClickHouse with SQL or a named query. Read-only unless --write is given.
 
-    Exit code 0 with the answer, 2 where the question is wrong, 3 where the server does not answer.
+    Exit code 0 with the answer, 2 for a wrong query, 3 if the server does not answer.
     """
     from counterpoise.clickhouse.named_queries import named_query
 
@@ -84,7 +84,7 @@ def sql(
     else:
         text, values = (sys.stdin.read() if query == "-" else str(query)), given
         if not text.strip():
-            raise ConfigError("there is no SQL in it: it is empty")
+            raise ConfigError("the SQL is empty")
     _ask(text, values, written, out, max_rows, write=write)
 
 
@@ -111,19 +111,19 @@ def _ask(
                 raise
             if cause.code == UNKNOWN_TABLE:
                 raise _refusal(
-                    cause, text, "`SHOW TABLES` lists what there is, and `counterpoise migrate` makes what is missing"
+                    cause, text, "`SHOW TABLES` lists the tables, and `counterpoise migrate` creates missing ones"
                 ) from error
             if write:
                 raise
             raise _refusal(
-                cause, text, "`counterpoise sql` only reads, and leaves settings alone, unless --write is given"
+                cause, text, "`counterpoise sql` only reads, and changes no setting, unless --write is given"
             ) from error
         finally:
             reader.close()
 
 
 def _reader(clickhouse: ClickHouse, settings: Settings) -> ClickHouse:
-    """The same connection; or, for a user who may only read and so may not even say so, one that does not say it."""
+    """The same connection, or one without the setting `readonly`, which a read-only user may not set."""
     from clickhouse_driver import errors as driver
 
     from counterpoise.clickhouse.client import connect
@@ -138,33 +138,33 @@ def _reader(clickhouse: ClickHouse, settings: Settings) -> ClickHouse:
 
 
 def _refusal(error: driver.Error, text: str, next_step: str = "") -> ConfigError:
-    """What the server says is wrong with `text`, in one line; below it, where that can be told, the place."""
+    """The server's error about `text` in one line. Below it is the place, if the server names it."""
     from counterpoise.clickhouse.error_codes import first_line
 
-    said = _WHILE.sub("", _SCOPE.sub("", first_line(error, limit=2_000)))
-    at = _place(said, text)
+    message = _WHILE.sub("", _SCOPE.sub("", first_line(error, limit=2_000)))
+    at = _place(message, text)
     if error.code == SYNTAX_ERROR:
-        said = _shorter(said)
+        message = _shorter(message)
         word = text.strip()
         if re.fullmatch(r"\w+", word):
-            next_step = f"a stored query is asked by --name{_nearest(word)}"
+            next_step = f"run a named query by --name{_nearest(word)}"
     if error.code == UNKNOWN_PARAMETER:
-        next_step = "give it as --param NAME=VALUE"
+        next_step = "pass it as --param NAME=VALUE"
     where = "" if at is None else " at line {}, column {}".format(*_line_and_column(text, at))
     refusal = ConfigError(
-        f"ClickHouse refuses the query{where}: {said} (code {error.code}){f'; {next_step}' if next_step else ''}"
+        f"ClickHouse refuses the query{where}: {message} (code {error.code}){f'; {next_step}' if next_step else ''}"
     )
     if at is not None:
         refusal.add_note(_pointer(text, at))
     return refusal
 
 
-def _place(said: str, text: str) -> int | None:
-    """Index in `text` of what the server means; None where it does not say, or speaks of what is not in `text`."""
-    if found := _POSITION.search(said):
+def _place(message: str, text: str) -> int | None:
+    """Index in `text` of the server's error. None if the server names no place, or none in `text`."""
+    if found := _POSITION.search(message):
         at = len(text.encode()[: int(found[1]) - 1].decode(errors="ignore"))
         return at if at <= len(text) else None
-    if found := _CULPRIT.search(said):
+    if found := _CULPRIT.search(message):
         word = re.search(rf"(?<![\w.]){re.escape(found[1])}(?!\w)", text)
         return None if word is None else word.start()
     return None
@@ -183,9 +183,9 @@ def _pointer(text: str, at: int) -> str:
     return f"  {line[cut : cut + MAX_SHOWN_LINE]}\n  {' ' * (column - cut)}^"
 
 
-def _shorter(said: str) -> str:
+def _shorter(message: str) -> str:
     """A syntax error with the beginning of its long list of what was expected."""
-    head, expected, rest = said.partition(" Expected one of: ")
+    head, expected, rest = message.partition(" Expected one of: ")
     if len(rest) > EXPECTATIONS:
         rest = rest[:EXPECTATIONS].rpartition(",")[0] + ", …"
     return head + expected + rest
@@ -216,7 +216,7 @@ def _print_list() -> None:
     for query in named_queries().values():
         page.write(f"{query.name}\n    {query.description}\n")
         for parameter in query.parameters:
-            default = "has to be given" if parameter.default is None else f"default {parameter.default or 'empty'}"
+            default = "required" if parameter.default is None else f"default {parameter.default or 'empty'}"
             page.write(f"    --param {parameter.name}  {parameter.type}, {default}: {parameter.meaning}\n")
         page.write(f"    {query.example}\n\n")
     typer.echo(page.getvalue().rstrip())

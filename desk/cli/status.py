@@ -1,4 +1,4 @@
-"""`counterpoise status`: engines, services, lag, the last block; exit code 0 where all is well, 1 where not."""
+"""`counterpoise status`: engines, services, lag, the last block; exit code 0 if everything is healthy, 1 if not."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from counterpoise.spans import rough_span
+
 if TYPE_CHECKING:
     from desk.supervise.health import Health
 
 
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again and again until Ctrl-C.")] = False,
-    every: Annotated[float, typer.Option(min=0.5, max=3600, help="Seconds between looks with --watch.")] = 2.0,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh the status until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(min=0.5, max=3600, help="Seconds between refreshes with --watch.")] = 2.0,
 ) -> None:
-    """Say how everything is: do the engines answer, do the services run, how far behind are they, what do they wait for.
+    """Show whether engines answer and services run, with their lag, their waits and the last block.
 
-    Exit code 0 where all is well, 1 where something is not.
+    Exit code 0 if everything is healthy, 1 if not.
     """
     from rich.live import Live
 
@@ -51,7 +53,7 @@ def status(
 
 def render(report: Health) -> Group:
     """The report for people."""
-    from desk.supervise.health import utc
+    from counterpoise.formats import utc_second
 
     engines = _table("engine", "where", "answers")
     for engine in report.engines:
@@ -77,12 +79,12 @@ def render(report: Health) -> Group:
             block.chain,
             f"{block.height:,}",
             f"{block.hash[:8]}…{block.hash[-8:]}",
-            utc(block.time),
+            utc_second(block.time),
             _age(report.at, block.time),
             Text(f"{block.parked:,} above it wait for a missing block" if block.parked else "", "red"),
         )
     verdict = Text("healthy", "bold green") if report.healthy else Text("not healthy", "bold red")
-    head = Text.assemble(f"dataset {report.dataset} at {utc(report.at)} UTC: ", verdict)
+    head = Text.assemble(f"dataset {report.dataset} at {utc_second(report.at)} UTC: ", verdict)
     slack = Text(f"last Slack success: {_age(report.at, report.last_slack_success_at) or 'none since alerts started'}")
     parts: list[RenderableType] = [head, engines, services]
     parts += [table for table in (lag, blocks) if table.row_count]
@@ -102,10 +104,4 @@ def _table(*columns: str) -> Table:
 
 
 def _age(now: float, then: float | None) -> str:
-    if then is None:
-        return ""
-    seconds = max(0.0, now - then)
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
+    return "" if then is None else f"{rough_span(now - then)} ago"

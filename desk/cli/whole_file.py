@@ -1,4 +1,4 @@
-"""Files that a command writes whole or not at all."""
+"""Files that a command writes atomically."""
 
 from __future__ import annotations
 

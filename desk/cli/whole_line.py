@@ -79,7 +79,7 @@ def start_afresh(settings: Settings) -> None:
     bootstrap = kafka_bootstrap(settings)
     delete_topics(bootstrap, settings.dataset)
     migrate(target, settings.dataset_of)
-    ensure_topics(bootstrap, settings.dataset, settings.kafka.replication_factor)
+    ensure_topics(bootstrap, settings.dataset, settings.kafka.replication_factor, partitions=settings.kafka.partitions)
 
 
 def _refuse_live(settings: Settings) -> None:

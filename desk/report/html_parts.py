@@ -1,4 +1,4 @@
-"""The pieces that every section of the page is made of; what is said to be markup is our own, the rest is escaped. Pure."""
+"""The pieces of every section of the page. Arguments named markup are our own, the rest is escaped. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
+from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from desk.report import report_plots as plots
-from desk.report.formats import minute, unbroken
 from desk.report.html_tables import table
 from desk.report.model import Question, Report
 
@@ -28,7 +28,7 @@ def not_known_yet(what: str, fills_markup: str) -> str:
 
 def nothing_since(since: datetime) -> str:
     """Histories that begin too late to hold anything."""
-    begins = f"It begins {minute(since)}; an earlier <code>--since</code> shows more."
+    begins = f"It begins {PAGE.minute(since)}; an earlier <code>--since</code> shows more."
     return f'<p class="none-yet"><b>Nothing in this time.</b> {begins}</p>'
 
 
@@ -55,13 +55,13 @@ def no_gap(report: Report) -> str:
 
 def facts(pairs: Sequence[tuple[str, str]]) -> str:
     """Names and values; the values are markup."""
-    rows = (f"<div><dt>{text_of(unbroken(name))}</dt><dd>{value}</dd></div>" for name, value in pairs)
+    rows = (f"<div><dt>{text_of(PAGE.tie(name))}</dt><dd>{value}</dd></div>" for name, value in pairs)
     return f'<dl class="facts">{"".join(rows)}</dl>'
 
 
 def section(name: str, title: str, lede_markup: str, *content_markup: str) -> str:
     """A part of the page under a heading and a few lines on how to read it."""
-    lede = f'<p class="lede">{unbroken(lede_markup)}</p>' if lede_markup else ""
+    lede = f'<p class="lede">{PAGE.tie(lede_markup)}</p>' if lede_markup else ""
     return (
         f'<section aria-labelledby="{name}"><h2 id="{name}">{text_of(title)}</h2>{lede}'
         f"{''.join(content_markup)}</section>\n"

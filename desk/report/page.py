@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from counterpoise.formats import NO_BREAK, PAGE
 from counterpoise.plots.marks import text_of
 from desk.report import html_parts as parts
 from desk.report import plot_sections as sections
 from desk.report import table_sections as checks
-from desk.report.formats import NO_BREAK, minute, percent, unbroken, whole
 from desk.report.gap_sentence import sentence
 from desk.report.model import Episode, Report
 from desk.report.style_sheet import page_style
@@ -31,14 +31,14 @@ def render(report: Report) -> str:
             _gap_headline,
             sections.shares,
             sections.leaders,
-            sections.hands,
+            sections.effective_numbers,
             sections.gap,
             sections.edge,
             checks.alerts,
             checks.quality,
         )
     )
-    dataset, kind, made = text_of(report.dataset), text_of(report.kind), minute(report.made_at)
+    dataset, kind, made = text_of(report.dataset), text_of(report.kind), PAGE.minute(report.made_at)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -56,32 +56,34 @@ def _mining_headline(report: Report) -> str:
         return _headline("mining", "Bitcoin mining", parts.no_mining(report))
     hands = "entities" if now.view == "entity" else "pools"
     unknown = (
-        f"{whole(now.unknown)} of the blocks have no known producer"
+        f"{PAGE.count(now.unknown)} of the blocks have no known producer"
         if now.unknown
         else "every block has a known producer"
     )
-    said = (
-        f"The four largest {hands} mined <b>{percent(now.top4)}</b> of the last {whole(now.blocks)} blocks "
-        f"(95{NO_BREAK}% interval {percent(now.top4_low)} to {percent(now.top4_high)}); {unknown}, and {_firing(report.firing)}."
+    statement = (
+        f"The four largest {hands} mined <b>{PAGE.share(now.top4)}</b> of the last {PAGE.count(now.blocks)} blocks "
+        f"(95{NO_BREAK}% interval {PAGE.share_range(now.top4_low, now.top4_high)}); {unknown}, and {_firing(report.firing)}."
     )
     provisional = " (provisional)" if now.provisional else ""
     window = (
-        whole(now.blocks) if now.blocks == now.window_blocks else f"{whole(now.blocks)} of {whole(now.window_blocks)}"
+        PAGE.count(now.blocks)
+        if now.blocks == now.window_blocks
+        else f"{PAGE.count(now.blocks)} of {PAGE.count(now.window_blocks)}"
     )
     facts = [
-        ("Up to block", f"{whole(now.height)}{provisional}<br>{minute(now.time)}"),
+        ("Up to block", f"{PAGE.count(now.height)}{provisional}<br>{PAGE.minute(now.time)}"),
         ("Window, in blocks", window),
-        ("Chance of more than 75 %", percent(now.p_above_75)),
+        ("Chance of more than 75 %", PAGE.share(now.p_above_75)),
         (
             "Enough for a majority",
-            f"{whole(now.nakamoto_half)} {hands}" if now.nakamoto_half else "not all known together",
+            f"{PAGE.count(now.nakamoto_half)} {hands}" if now.nakamoto_half else "not all known together",
         ),
-        ("Effective number (D₂)", f"{now.effective_pools:.1f} {hands}"),
-        ("HHI, of 10,000", whole(round(now.hhi_points))),
+        ("Effective number (D₂)", f"{PAGE.number(now.effective_pools, 1)} {hands}"),
+        ("HHI, of 10,000", PAGE.count(round(now.hhi_points))),
         ("View", text_of(parts.VIEW_NAMES.get(now.view, now.view))),
         ("Attribution", f"<code>{text_of(now.attribution_id)}</code>"),
     ]
-    return _headline("mining", "Bitcoin mining", f'<p class="said">{said}</p>{parts.facts(facts)}')
+    return _headline("mining", "Bitcoin mining", f'<p class="statement">{statement}</p>{parts.facts(facts)}')
 
 
 def _firing(firing: Sequence[Episode]) -> str:
@@ -94,8 +96,8 @@ def _firing(firing: Sequence[Episode]) -> str:
 
 def _gap_headline(report: Report) -> str:
     rows = [row for row in report.gap_rows if row.ends_year or row.at_tip]
-    said = f'<p class="said second">{text_of(unbroken(sentence(rows)))}</p>' if rows else parts.no_gap(report)
-    return _headline("ai", "AI compute, and the gap", said)
+    statement = f'<p class="statement second">{text_of(PAGE.tie(sentence(rows)))}</p>' if rows else parts.no_gap(report)
+    return _headline("ai", "AI compute, and the gap", statement)
 
 
 def _headline(side: str, eyebrow: str, content_markup: str) -> str:
@@ -103,10 +105,10 @@ def _headline(side: str, eyebrow: str, content_markup: str) -> str:
 
 
 def _footer(report: Report) -> str:
-    since = f" Histories begin {minute(report.since)}." if report.since else ""
+    since = f" Histories begin {PAGE.minute(report.since)}." if report.since else ""
     return (
         f"<footer><p>Dataset <code>{text_of(report.dataset)}</code> ({text_of(report.kind)}), chain "
-        f"{text_of(report.chain)}. Made {minute(report.made_at)} by Counterpoise {text_of(report.product_version)} from "
+        f"{text_of(report.chain)}. Made {PAGE.minute(report.made_at)} by Counterpoise {text_of(report.product_version)} from "
         f"ClickHouse {text_of(report.clickhouse_version)}, schema {text_of(report.migration)}.{since} Times are UTC. "
-        "The SQL behind every plot and table stands under it.</p></footer>"
+        "The SQL of every plot and table is under it.</p></footer>"
     )

@@ -5,29 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from counterpoise.formats import PAGE, quarter
 from counterpoise.plots.marks import text_of
 from counterpoise.plots.scale import rounded_out
 from desk.report import html_parts as parts
 from desk.report import report_plots as plots
 from desk.report.edge_sentence import moved
-from desk.report.formats import day, doublings, minute, percent, quarter, whole
-from desk.report.gap_sentence import GapRow
+from desk.report.gap_sentence import LEVELS, GapRow, regime_words
 from desk.report.model import Report
 
 HALF_WIDTH: Final = 440.0
-"""Of a drawing that stands beside another one."""
+"""Width of a drawing beside another one."""
 
-LEVELS: Final = {
-    "no_call": "no call",
-    "ai_more_dispersed": "AI is in more hands",
-    "mining_more_dispersed": "mining is in more hands",
-}
 VIEW_TITLES: Final = {"raw": "Pools, as they sign", "entity": "Entities, by ownership and proxies"}
 
 
 def shares(report: Report) -> str:
     """The top-4 share over time."""
-    title = f"Top-4 share of the last {whole(report.window_blocks)} blocks"
+    title = f"Top-4 share of the last {PAGE.count(report.window_blocks)} blocks"
     if not report.shares:
         return parts.section("shares", title, "", parts.no_mining(report))
     lede = (
@@ -37,8 +32,8 @@ def shares(report: Report) -> str:
     )
     if report.line:
         lede += (
-            f" The alert fires once the share was above {percent(report.line.above, None)} for {report.line.for_blocks} "
-            f"blocks, and clears below {percent(report.line.clear_below, None)}; shaded is when it fired."
+            f" The alert fires once the share was above {PAGE.share(report.line.above, None)} for {report.line.for_blocks} "
+            f"blocks, and clears below {PAGE.share(report.line.clear_below, None)}; shaded is when it fired."
         )
     heads = (
         "#height",
@@ -52,14 +47,14 @@ def shares(report: Report) -> str:
     )
     rows = [
         (
-            whole(point.height),
-            minute(point.time),
-            percent(point.share, 2),
-            percent(point.low),
-            percent(point.high),
-            percent(point.lowest, 2),
-            percent(point.highest, 2),
-            percent(point.unknown),
+            PAGE.count(point.height),
+            PAGE.minute(point.time),
+            PAGE.share(point.share, 2),
+            PAGE.share(point.low),
+            PAGE.share(point.high),
+            PAGE.share(point.lowest, 2),
+            PAGE.share(point.highest, 2),
+            PAGE.share(point.unknown),
         )
         for point in report.shares
     ]
@@ -89,17 +84,17 @@ def leaders(report: Report) -> str:
     rows: list[Sequence[str]] = []
     for view in views:
         now, pools = report.now[view], report.leaders[view]
-        four = f"top four {percent(now.top4)} ({percent(now.top4_low)} to {percent(now.top4_high)})"
+        four = f"top four {PAGE.share(now.top4)} ({PAGE.share_range(now.top4_low, now.top4_high)})"
         drawing = plots.leaders_plot(
             now, pools, scale_to, width=HALF_WIDTH, name=f"leaders-{view}", title=f"{VIEW_TITLES[view]}: {four}"
         )
         figures.append(parts.small_figure(VIEW_TITLES[view], four, drawing))
         for pool in pools:
-            share = (percent(pool.share, 2), percent(pool.low), percent(pool.high))
-            rows.append((view, pool.name, pool.slug, whole(pool.blocks), *share))
+            share = (PAGE.share(pool.share, 2), PAGE.share(pool.low), PAGE.share(pool.high))
+            rows.append((view, pool.name, pool.slug, PAGE.count(pool.blocks), *share))
     now = report.now[views[0]]
     lede = (
-        f"Percent of the last {whole(now.blocks)} blocks with 95 % intervals, up to block {whole(now.height)}; the four "
+        f"Percent of the last {PAGE.count(now.blocks)} blocks with 95 % intervals, up to block {PAGE.count(now.height)}; the four "
         "largest stand out. Both views count the same blocks and differ in who controls whom."
     )
     heads = ("view", "name", "slug", "#blocks", "#share", "#95 % low", "#95 % high")
@@ -113,16 +108,16 @@ def leaders(report: Report) -> str:
     )
 
 
-def hands(report: Report) -> str:
+def effective_numbers(report: Report) -> str:
     """Both sides as effective numbers."""
-    title = "Effective number of equal hands (D₂)"
+    title = "Effective number of equal owners or pools (D₂)"
     history = report.gap_history
     if len(history) < 2:
         return parts.section("hands", title, "", parts.no_gap(report))
     lede = (
-        "How many equal pools, or equal owners, would be as concentrated: the fewer, the more concentrated. Operators "
-        "of mining pools against owners of AI compute, by quarter. The orange band is what the unnamed rest of the "
-        "source leaves open, the blue one the 95 % interval."
+        "The number of equal pools, or equal owners, with the same concentration. A lower number is more concentrated. "
+        "Operators of mining pools against owners of AI compute, by quarter. The orange band is the effect of the "
+        "source's unnamed rest, the blue one the 95 % interval."
     )
     heads = (
         "quarter",
@@ -137,7 +132,7 @@ def hands(report: Report) -> str:
     rows = []
     for row in history:
         numbers = (row.pools, row.pools_low, row.pools_high, row.ai_dropped, row.ai_one_owner, row.ai_spread)
-        rows.append((_when(row), *(f"{number:.2f}" for number in numbers), day(row.period_end)))
+        rows.append((_when(row), *(PAGE.number(number, 2) for number in numbers), PAGE.day(row.period_end)))
 
     def draw(width: float, name: str) -> str:
         return plots.hands_plot(history, width=width, name=name, title=title)
@@ -153,19 +148,19 @@ def hands(report: Report) -> str:
 
 
 def gap(report: Report) -> str:
-    """The asymmetry L and its calls."""
+    """The asymmetry L and its levels."""
     title = "The gap L, in doublings"
     history = report.gap_history
     if not history:
         return parts.section("gap", title, "", parts.no_gap(report))
     lede = (
-        "L is log₂ of AI owners over mining pools, both as effective numbers: above zero AI is in more hands, and one "
+        "L is log₂ of AI owners over mining pools, both as effective numbers. Above zero AI is more dispersed; one "
         "doubling is a factor of two. Thick bars span the three treatments of the unnamed rest, with a light stroke "
-        "where each bucket is one owner; thin ones their 95 % intervals. It is no call unless every treatment and "
-        "every error model agrees on the side."
+        "where each bucket is one owner. Thin bars are their 95 % intervals. The side is not determined unless every "
+        "treatment and every error model agrees."
     )
     if any(row.hindsight for row in history):
-        lede += " All that is known now is used, and much of it was published after the day that it speaks of."
+        lede += " The rows use everything known now, and much of it was published after the day of the row."
     heads = (
         "quarter",
         "#rest left out",
@@ -173,15 +168,15 @@ def gap(report: Report) -> str:
         "#spread",
         "#95 % low",
         "#95 % high",
-        "call",
+        "level",
         "over the year",
         "hindsight",
     )
     rows = []
     for row in history:
         numbers = (row.l_dropped, row.l_one_owner, row.l_spread, row.low, row.high)
-        words = (LEVELS.get(row.level, row.level), row.regime.replace("_", " "), "yes" if row.hindsight else "no")
-        rows.append((_when(row), *(doublings(number) for number in numbers), *words))
+        words = (LEVELS.get(row.level, row.level), regime_words(row.regime), "yes" if row.hindsight else "no")
+        rows.append((_when(row), *(PAGE.doublings(number) for number in numbers), *words))
 
     def draw(width: float, name: str) -> str:
         return plots.gap_plot(history, width=width, name=name, title=title)
@@ -197,7 +192,7 @@ def gap(report: Report) -> str:
 
 
 def _when(row: GapRow) -> str:
-    return f"{day(row.day)} (tip)" if row.at_tip else quarter(row.day)
+    return f"{PAGE.day(row.day)} (tip)" if row.at_tip else quarter(row.day)
 
 
 def edge(report: Report) -> str:
@@ -205,11 +200,12 @@ def edge(report: Report) -> str:
     title = "Edge share of what developers install"
     lists = {name: points for name, points in report.edge.items() if len(points) > 1}
     if not lists:
+        since = f" since {PAGE.minute(report.since)}" if report.since else ""
         missing = parts.not_known_yet(
-            f"Fewer than two releases of {report.edge_series} are here{' since ' + minute(report.since) if report.since else ''}.",
+            f"Fewer than two releases of {report.edge_series} are stored{since}.",
             "<code>counterpoise run market</code> with the source <code>pypi</code> collects them; "
-            "<code>counterpoise market load pypi FILE</code> loads a file, <code>counterpoise market load figures</code> what "
-            "the package carries.",
+            "<code>counterpoise market load pypi FILE</code> loads a file, <code>counterpoise market load figures</code> the "
+            "packaged figures.",
         )
         return parts.section("edge", title, "", missing)
     figures: list[str] = []
@@ -219,16 +215,16 @@ def edge(report: Report) -> str:
         drawing = plots.edge_plot(
             points, width=HALF_WIDTH, name=f"edge-{place}", title=f"Edge share by the list {name}"
         )
-        said = f"{moved(first, last)} since {day(first.period_end)}"
+        said = f"{moved(first, last)} since {PAGE.day(first.period_end)}"
         figures.append(parts.small_figure(f"List {name}", said, drawing))
         for point in points:
-            bounds = (percent(point.share, 2), percent(point.lower, 2), percent(point.upper, 2))
-            rows.append((name, day(point.period_end), *bounds, whole(point.missing)))
+            bounds = (PAGE.share(point.share, 2), PAGE.share(point.lower, 2), PAGE.share(point.upper, 2))
+            rows.append((name, PAGE.day(point.period_end), *bounds, PAGE.count(point.missing)))
     lede = (
-        "Downloads of libraries that run models on a device or at the edge, in percent of these and of those that call "
-        "a remote service: developers' interest, not where AI runs. The answer hangs on which packages count, so the "
-        "lists stand side by side, each on its own scale. The band is what packages below the source's cutoff leave "
-        "open."
+        "Downloads of libraries that run models on a device or at the edge, in percent of these and of libraries that "
+        "call a remote service. They measure developers' interest, not where AI runs. The result depends on which "
+        "packages count, so the lists are side by side, each on its own scale. The band is the effect of packages "
+        "below the source's cutoff."
     )
     heads = ("list", "period to", "#edge share", "#lower bound", "#upper bound", "#packages missing")
     return parts.section(

@@ -1,4 +1,4 @@
-"""The five plots of a report: values in, SVG out, each at the width it is asked for. Pure."""
+"""The five plots of a report: values in, SVG out, each at the requested width. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
+from counterpoise.formats import PAGE, quarter
 from counterpoise.plots import marks as charts
 from counterpoise.plots.marks import EndLabel, Frame, segment, text
 from counterpoise.plots.scale import Scale, rounded_out, ticks, time_ticks
-from desk.report.formats import day, doublings, percent, quarter
-from desk.report.gap_sentence import GapRow
+from desk.report.gap_sentence import NOT_DETERMINED, GapRow
 from desk.report.model import EdgePoint, Episode, Line, MiningNow, PoolShare, SharePoint
 
 WIDE: Final = 920.0
@@ -22,7 +22,7 @@ NAME_CHARACTERS: Final = 20
 MIN_EPISODE_WIDTH: Final = 2.0
 
 TREATMENTS: Final = (
-    ("spread", "rest in {m} hands", "rest in {m}"),
+    ("spread", "rest in {m} owners", "rest in {m}"),
     ("one_owner", "rest one owner each", "one each"),
     ("dropped", "rest left out", "left out"),
 )
@@ -40,7 +40,7 @@ def _is_narrow(width: float) -> bool:
 def _percent_ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
     values = ticks(low, high, most)
     digits = 0 if all(abs(100 * value - round(100 * value)) < 1e-9 for value in values) else 1
-    return [(value, percent(value, digits)) for value in values]
+    return [(value, PAGE.share(value, digits)) for value in values]
 
 
 def _time_axis(frame: Frame, x: Scale, low: datetime, high: datetime, *, under: float = 0.0) -> str:
@@ -83,11 +83,11 @@ def share_plot(
     parts.append(charts.band(xs, [y(p.low) for p in points], [y(p.high) for p in points], class_="interval mining"))
     parts.append(charts.band(xs, [y(p.lowest) for p in points], [y(p.highest) for p in points], class_="range mining"))
     parts.append(charts.line(zip(xs, (y(p.share) for p in points), strict=True), class_="line mining"))
-    labels = [EndLabel(y(last.share), percent(last.share, 1), "label strong mining")]
+    labels = [EndLabel(y(last.share), PAGE.share(last.share), "label strong mining")]
     if line:
         parts.append(segment(frame.x0, y(line.above), frame.x1, y(line.above), class_="rule"))
         parts.append(segment(frame.x0, y(line.clear_below), frame.x1, y(line.clear_below), class_="rule faint"))
-        fires, clears = percent(line.above, None), percent(line.clear_below, None)
+        fires, clears = PAGE.share(line.above, None), PAGE.share(line.clear_below, None)
         labels.append(EndLabel(y(line.above), fires if narrow else f"{fires} fires", "label"))
         labels.append(EndLabel(y(line.clear_below), clears if narrow else f"{clears} clears", "label quiet"))
     parts.append(charts.dot(xs[-1], y(last.share), 3.5, class_="dot mining"))
@@ -110,9 +110,9 @@ def share_plot(
     parts.append(_time_axis(frame, x, low_time, high_time))
     above = [point.highest for point in points]
     description = (
-        f"Line with a band, {day(low_time)} to {day(high_time)}. The share ends at {percent(last.share, 1)}, 95 % interval "
-        f"{percent(last.low, 1)} to {percent(last.high, 1)}; it went from {percent(min(p.lowest for p in points), 1)} to "
-        f"{percent(max(above), 1)}. Times of firing alerts: {len(shown)}."
+        f"Line with a band, {PAGE.day(low_time)} to {PAGE.day(high_time)}. The share ends at {PAGE.share(last.share)}, 95 % interval "
+        f"{PAGE.share_range(last.low, last.high)}; it went from {PAGE.share(min(p.lowest for p in points), 1)} to "
+        f"{PAGE.share(max(above), 1)}. Times of firing alerts: {len(shown)}."
     )
     return charts.drawing(
         "".join(parts), width=frame.width, height=frame.height, name=name, title=title, description=description
@@ -147,7 +147,7 @@ def leaders_plot(
     parts: list[str] = []
     for value in ticks(0.0, scale_to, 4):
         parts.append(segment(x(value), frame.y1, x(value), frame.y0, class_="grid"))
-        parts.append(text(percent(value, 0), x(value), frame.y0 + 18, class_="tick", anchor="middle"))
+        parts.append(text(PAGE.share(value, 0), x(value), frame.y0 + 18, class_="tick", anchor="middle"))
     for rank, (label, share, interval, class_) in enumerate(rows):
         middle = frame.y1 + step * (rank + 0.5)
         end = x(share)
@@ -158,9 +158,9 @@ def leaders_plot(
         if interval is not None:
             parts.append(segment(x(interval[0]), middle, x(interval[1]), middle, class_="whisker"))
             end = max(end, x(interval[1]))
-        parts.append(text(percent(share, 1), end + 8, middle + 4, class_="value"))
+        parts.append(text(PAGE.share(share), end + 8, middle + 4, class_="value"))
     parts.append(segment(frame.x0, frame.y1, frame.x0, frame.y0, class_="axis"))
-    spoken = ", ".join(f"{label} {percent(share, 1)}" for label, share, _, _ in rows)
+    spoken = ", ".join(f"{label} {PAGE.share(share)}" for label, share, _, _ in rows)
     return charts.drawing(
         "".join(parts),
         width=frame.width,
@@ -193,20 +193,25 @@ def hands_plot(rows: Sequence[GapRow], *, width: float, name: str, title: str) -
     for values in treatments.values():
         parts.append(charts.line(zip(xs, map(y, values), strict=True), class_="line thin ai"))
     parts.append(charts.line(zip(xs, map(y, pools), strict=True), class_="line mining"))
-    labels = [EndLabel(y(pools[-1]), f"{pools[-1]:.1f} {'pools' if narrow else 'mining pools'}", "label strong mining")]
+    labels = [
+        EndLabel(
+            y(pools[-1]), f"{PAGE.number(pools[-1], 1)} {'pools' if narrow else 'mining pools'}", "label strong mining"
+        )
+    ]
     parts.append(charts.dot(xs[-1], y(pools[-1]), 3.5, class_="dot mining"))
     for key, words, short in TREATMENTS:
         value = treatments[key][-1]
         said = (short if narrow else f"AI, {words}").format(m=rows[-1].bucket_owners)
         parts.append(charts.dot(xs[-1], y(value), 2.5, class_="dot ai"))
-        labels.append(EndLabel(y(value), f"{value:.1f} {said}", "label ai"))
+        labels.append(EndLabel(y(value), f"{PAGE.number(value, 1)} {said}", "label ai"))
     parts.append(charts.end_labels(frame, labels))
     parts.append(_time_axis(frame, x, times[0], times[-1]))
     last = rows[-1]
     description = (
-        f"Two bands, {day(times[0])} to {day(times[-1])}. At the end: pools {last.pools:.1f} (95 % interval {last.pools_low:.1f} to "
-        f"{last.pools_high:.1f}); AI owners {last.ai_dropped:.1f} with the rest left out, {last.ai_one_owner:.1f} with each bucket "
-        f"one owner, {last.ai_spread:.1f} with each spread over {last.bucket_owners}."
+        f"Two bands, {PAGE.day(times[0])} to {PAGE.day(times[-1])}. At the end: pools {PAGE.number(last.pools, 1)} "
+        f"(95 % interval {PAGE.number(last.pools_low, 1)} to {PAGE.number(last.pools_high, 1)}). AI owners: "
+        f"{PAGE.number(last.ai_dropped, 1)} with the rest left out, {PAGE.number(last.ai_one_owner, 1)} with each bucket "
+        f"one owner, {PAGE.number(last.ai_spread, 1)} with each spread over {last.bucket_owners}."
     )
     return charts.drawing(
         "".join(parts), width=frame.width, height=frame.height, name=name, title=title, description=description
@@ -214,14 +219,14 @@ def hands_plot(rows: Sequence[GapRow], *, width: float, name: str, title: str) -
 
 
 CALLS: Final[Mapping[str, tuple[str, str]]] = {
-    "no_call": ("no call", "call none"),
+    "no_call": (NOT_DETERMINED, "call none"),
     "ai_more_dispersed": ("AI wider", "call ai"),
     "mining_more_dispersed": ("mining wider", "call mining"),
 }
 
 
 def gap_plot(rows: Sequence[GapRow], *, width: float, name: str, title: str) -> str:
-    """The asymmetry L by quarter against zero: the envelope of three treatments inside its 95 % interval, the calls under it."""
+    """The asymmetry L by quarter against zero: the envelope of three treatments inside its 95 % interval, the levels under it."""
     narrow = _is_narrow(width)
     frame = Frame(width, 280 if narrow else 320, 46, 20 if narrow else 84, 14, 58)
     times = [moment(row.day) for row in rows]
@@ -230,7 +235,7 @@ def gap_plot(rows: Sequence[GapRow], *, width: float, name: str, title: str) -> 
     low, high = rounded_out(min(0.0, *(row.low for row in rows)), max(0.0, *(row.high for row in rows)), 5)
     y = frame.upwards(low, high)
     xs = [x(at.timestamp()) for at in times]
-    parts = [charts.y_axis(frame, y, [(value, doublings(value, 1)) for value in ticks(low, high, 5)])]
+    parts = [charts.y_axis(frame, y, [(value, PAGE.doublings(value, 1)) for value in ticks(low, high, 5)])]
     parts.append(segment(frame.x0, y(0), frame.x1, y(0), class_="zero"))
     apart = min((b - a for a, b in itertools.pairwise(xs)), default=half)
     thick = max(4.0, min(11.0, 1.1 * half, 0.8 * apart))
@@ -242,15 +247,15 @@ def gap_plot(rows: Sequence[GapRow], *, width: float, name: str, title: str) -> 
             charts.rectangle(at - thick / 2, top, thick, max(1.5, y(row.l_min) - top), class_=f"core {class_}", rx=1.5)
         )
         parts.append(segment(at - thick / 2, y(row.l_one_owner), at + thick / 2, y(row.l_one_owner), class_="middle"))
-    parts.append(text("AI in more hands ↑", frame.x0 + 8, frame.y1 + 12, class_="label quiet"))
-    parts.append(text("mining in more hands ↓", frame.x0 + 8, frame.y0 - 6, class_="label quiet"))
+    parts.append(text("AI more dispersed ↑", frame.x0 + 8, frame.y1 + 12, class_="label quiet"))
+    parts.append(text("mining more dispersed ↓", frame.x0 + 8, frame.y0 - 6, class_="label quiet"))
     if not narrow:
         last = rows[-1]
         ends = [
-            EndLabel(y(last.high), f"{doublings(last.high, 2)} 95 %", "label quiet"),
-            EndLabel(y(last.l_max), f"{doublings(last.l_max, 2)} most", "label"),
-            EndLabel(y(last.l_min), f"{doublings(last.l_min, 2)} least", "label"),
-            EndLabel(y(last.low), f"{doublings(last.low, 2)} 95 %", "label quiet"),
+            EndLabel(y(last.high), f"{PAGE.doublings(last.high)} 95 %", "label quiet"),
+            EndLabel(y(last.l_max), f"{PAGE.doublings(last.l_max)} most", "label"),
+            EndLabel(y(last.l_min), f"{PAGE.doublings(last.l_min)} least", "label"),
+            EndLabel(y(last.low), f"{PAGE.doublings(last.low)} 95 %", "label quiet"),
         ]
         parts.append(charts.end_labels(frame, ends))
     for first, final, level in charts.runs([row.level for row in rows]):
@@ -266,8 +271,8 @@ def gap_plot(rows: Sequence[GapRow], *, width: float, name: str, title: str) -> 
     )
     last = rows[-1]
     description = (
-        f"Bars about zero, in doublings. At the end the treatments give {doublings(last.l_min, 2)} to {doublings(last.l_max, 2)}, "
-        f"with their 95 % intervals {doublings(last.low, 2)} to {doublings(last.high, 2)}. Calls: {said}."
+        f"Bars about zero, in doublings. At the end the treatments give {PAGE.doublings_range(last.l_min, last.l_max)}, "
+        f"with their 95 % intervals {PAGE.doublings_range(last.low, last.high)}. Level: {said}."
     )
     return charts.drawing(
         "".join(parts), width=frame.width, height=frame.height, name=name, title=title, description=description
@@ -288,12 +293,12 @@ def edge_plot(points: Sequence[EdgePoint], *, width: float, name: str, title: st
         charts.band(xs, [y(p.lower) for p in points], [y(p.upper) for p in points], class_="envelope ai"),
         charts.line(zip(xs, (y(p.share) for p in points), strict=True), class_="line ai"),
         charts.dot(xs[-1], y(last.share), 3.5, class_="dot ai"),
-        charts.end_labels(frame, [EndLabel(y(last.share), percent(last.share, 1), "label strong ai")]),
+        charts.end_labels(frame, [EndLabel(y(last.share), PAGE.share(last.share), "label strong ai")]),
         _time_axis(frame, x, times[0], times[-1]),
     ]
     description = (
-        f"Line with a band, {day(times[0])} to {day(times[-1])}: from {percent(points[0].share, 1)} to {percent(last.share, 1)}, "
-        f"at the end between {percent(last.lower, 1)} and {percent(last.upper, 1)}."
+        f"Line with a band, {PAGE.day(times[0])} to {PAGE.day(times[-1])}: from {PAGE.share_range(points[0].share, last.share)}, "
+        f"at the end between {PAGE.share(last.lower)} and {PAGE.share(last.upper)}."
     )
     return charts.drawing(
         "".join(parts), width=frame.width, height=frame.height, name=name, title=title, description=description

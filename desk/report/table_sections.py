@@ -1,16 +1,16 @@
-"""The sections of the page that are tables: which alerts fired, and what the numbers are worth. Pure."""
+"""The sections of the page that are tables: alerts, and data quality. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from counterpoise.formats import NOT_KNOWN, PAGE
+from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.spans import DAY_SECONDS
 from desk.report import html_parts as parts
-from desk.report.formats import NOT_KNOWN, age, day, minute, percent, whole
 from desk.report.html_tables import Attention
 from desk.report.model import Episode, MiningNow, Report, SeriesAge
-
-DAY = timedelta(days=1)
 
 
 def alerts(report: Report) -> str:
@@ -23,7 +23,7 @@ def alerts(report: Report) -> str:
     now = report.now.get(report.view)
     newest = now.time if now else report.made_at
     ordered = sorted(report.episodes, key=lambda one: (one.fired_at, one.alert_id), reverse=True)
-    lede = "Each time that one fired, newest first. The peak is the highest top-4 share of the alert's own view and window meanwhile."
+    lede = "Every firing, newest first. The peak is the highest top-4 share in the alert's view and window meanwhile."
     heads = ("rule", "fired", "#at height", "cleared", "#lasted", "#line", "#peak")
     rows = [_episode(episode, newest) for episode in ordered]
     return parts.section("alerts", title, lede, parts.plain_table(title, heads, rows), again)
@@ -33,31 +33,39 @@ def _episode(episode: Episode, newest: datetime) -> Sequence[str]:
     lasted = (episode.cleared_at or max(newest, episode.fired_at)) - episode.fired_at
     return (
         episode.rule_id,
-        minute(episode.fired_at),
-        "" if episode.fired_height is None else whole(episode.fired_height),
-        minute(episode.cleared_at) if episode.cleared_at else Attention("firing"),
-        age(lasted / DAY),
-        "" if episode.threshold is None or episode.peak_top4 is None else percent(episode.threshold, None),
-        "" if episode.peak_top4 is None else percent(episode.peak_top4, 2),
+        PAGE.minute(episode.fired_at),
+        "" if episode.fired_height is None else PAGE.count(episode.fired_height),
+        PAGE.minute(episode.cleared_at) if episode.cleared_at else Attention("firing"),
+        PAGE.age(lasted.total_seconds()),
+        _line(episode),
+        "" if episode.peak_top4 is None else PAGE.share(episode.peak_top4, 2),
     )
+
+
+def _line(episode: Episode) -> str:
+    """The line of the rule in the unit of its metric; nothing where it is about no window."""
+    spec = SPECS.get(episode.metric)
+    if episode.threshold is None or (spec is None and episode.peak_top4 is None):
+        return ""
+    return PAGE.share(episode.threshold, None) if spec is None else PAGE.metric_line(episode.threshold, spec.kind)
 
 
 def quality(report: Report) -> str:
     """Unknown blocks, ages, coverage, dead letters."""
-    title = "What the numbers are worth"
+    title = "Data quality"
     now = report.now.get(report.view)
-    rows: list[Sequence[str]] = [("Mining side", NOT_KNOWN, "no window has been scored")]
+    rows: list[Sequence[str]] = [("Mining side", NOT_KNOWN, "no window is scored yet")]
     if now is not None:
         rows = _mining(report, now)
     rows += [_series(one) for one in report.series if one.period_end is not None]
     absent = [one.series for one in report.series if one.period_end is None]
     if absent:
-        rows.append(("AI: series without a release", whole(len(absent)), f"not known yet: {', '.join(absent)}"))
+        rows.append(("AI: series without a release", PAGE.count(len(absent)), f"not known yet: {', '.join(absent)}"))
     rows += [
         (
             f"Dead letters: {letter.reason}",
-            Attention(whole(letter.letters)) if letter.not_replayed else whole(letter.letters),
-            f"from {letter.service}; {whole(letter.not_replayed)} not replayed, the last seen {minute(letter.last_seen)}",
+            Attention(PAGE.count(letter.letters)) if letter.not_replayed else PAGE.count(letter.letters),
+            f"from {letter.service}; {PAGE.count(letter.not_replayed)} not replayed, the last seen {PAGE.minute(letter.last_seen)}",
         )
         for letter in report.dead_letters
     ]
@@ -66,40 +74,42 @@ def quality(report: Report) -> str:
     return parts.section(
         "quality",
         title,
-        "What the shares leave out, how old each side is, and what could not be read.",
+        "Unknown blocks, the age of each side, and events that could not be read.",
         parts.plain_table(title, ("what", "#value", "that is"), rows),
         parts.ask_again(*(report.questions.get(topic) for topic in ("now", "series", "dead_letters"))),
     )
 
 
 def _mining(report: Report, now: MiningNow) -> list[Sequence[str]]:
-    upper = f"with all of them the top four would have {percent(now.top4_upper)}" if now.unknown else "none"
+    upper = f"with all of them the top four would have {PAGE.share(now.top4_upper)}" if now.unknown else "none"
     rows: list[Sequence[str]] = [
         (
             "Mining: age",
-            age((report.made_at - now.time) / DAY),
-            f"newest block {whole(now.height)}, {minute(now.time)}",
+            PAGE.age((report.made_at - now.time).total_seconds()),
+            f"newest block {PAGE.count(now.height)}, {PAGE.minute(now.time)}",
         ),
         (
             "Mining: unknown producer",
-            percent(now.unknown / now.blocks),
-            f"{whole(now.unknown)} of {whole(now.blocks)} blocks; {upper}",
+            PAGE.share(now.unknown / now.blocks),
+            f"{PAGE.count(now.unknown)} of {PAGE.count(now.blocks)} blocks; {upper}",
         ),
     ]
     if report.shares:
         worst = max(report.shares, key=lambda point: point.unknown)
-        place = f"in the window up to block {whole(worst.height)}, {day(worst.time)}"
-        rows.append(("Mining: unknown at most", percent(worst.unknown), place))
+        place = f"in the window up to block {PAGE.count(worst.height)}, {PAGE.day(worst.time)}"
+        rows.append(("Mining: unknown at most", PAGE.share(worst.unknown), place))
     return rows
 
 
 def _series(one: SeriesAge) -> Sequence[str]:
-    said = [f"{one.layer.replace('_', ' ')}; figures up to {day(one.period_end)}, published {day(one.published_at)}"]
+    said = [
+        f"{one.layer.replace('_', ' ')}; figures up to {PAGE.day(one.period_end)}, published {PAGE.day(one.published_at)}"
+    ]
     if one.residual_share:
-        said.append(f"{percent(one.residual_share)} in buckets without a name")
+        said.append(f"{PAGE.share(one.residual_share)} in buckets without a name")
     if one.missing:
-        said.append(f"{whole(one.missing)} of the list {one.list_id} missing")
+        said.append(f"{PAGE.count(one.missing)} of the list {one.list_id} missing")
     if one.imputed:
-        said.append(f"{whole(one.imputed)} {'value' if one.imputed == 1 else 'values'} without an error of its own")
-    state = age(one.age_days)
+        said.append(f"{PAGE.count(one.imputed)} {'value' if one.imputed == 1 else 'values'} without a published error")
+    state = PAGE.age(None if one.age_days is None else one.age_days * DAY_SECONDS)
     return (f"AI: {one.series}", Attention(f"{state}, stale") if one.stale else state, "; ".join(said))

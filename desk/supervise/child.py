@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 PREFIX_OF_LAST_WORDS = "counterpoise: "
-"""How the command line begins the one line in which it says why it cannot go on."""
+"""Prefix of the line in which the command line reports a fatal error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Service:
 
 
 class Child:
-    """A process in a session of its own, so that a terminal's Ctrl-C reaches it through its supervisor only.
+    """A process in its own session, so that a terminal's Ctrl-C reaches it through its supervisor only.
 
     Its standard input is its lifeline: it ends when the supervisor does, however that came about: a killed supervisor must not
     leave workers behind. Each line of its output goes to `say`, except the one line of last words, which `last_words` keeps.

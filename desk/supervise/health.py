@@ -1,4 +1,4 @@
-"""How everything is, in one value: engines, services, lag, the last block. What `counterpoise status` shows."""
+"""The state of engines and services, lag and the last block in one value. `counterpoise status` shows it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from clickhouse_driver.errors import Error as ClickHouseError
@@ -64,7 +63,7 @@ class EngineReport:
 
 @dataclass(frozen=True, slots=True)
 class ServiceReport:
-    """`state` is what the service says of itself, or `never ran`, `died` (its process is gone) or `silent` (it stopped speaking).
+    """`state` is the service's own status, or `never ran`, `died` (its process is gone) or `silent` (it stopped reporting).
 
     `restarts` is how often its supervisor started it again; None where no supervisor of it runs here.
     """
@@ -81,7 +80,7 @@ class ServiceReport:
 
 @dataclass(frozen=True, slots=True)
 class LastBlock:
-    """The tip of a chain as ClickHouse holds it; `age_seconds` since its header's time.
+    """The tip of a chain in ClickHouse; `age_seconds` since its header's time.
 
     `parked` counts the blocks above it that cannot be scored, because a block between is missing.
     """
@@ -129,7 +128,7 @@ class Health:
 
 
 def collect(settings: Settings, clock: Clock) -> Health:
-    """Look at everything once. Takes some seconds where an engine does not answer; raises ConfigError where no address is known."""
+    """Collect the whole state once. Takes some seconds if an engine does not answer; raises ConfigError if an address is missing."""
     now = clock.now()
     kafka, lag = _look_at_kafka(settings)
     clickhouse, blocks, to_rescore = _look_at_clickhouse(settings, now)
@@ -163,7 +162,7 @@ def judge(
     lag_messages: int | None,
     supervised: Mapping[str, Any] | None = None,
 ) -> ServiceReport:
-    """What to make of a service's last words at UTC `now`, and of what a supervisor that runs last noted about it."""
+    """The report on a service from its last status at UTC `now`, and from the last note of a running supervisor."""
     restarts = int(supervised["restarts"]) if supervised is not None else None
     tended = (
         f"its supervisor starts it again: restart {restarts}, {supervised['last']}" if supervised and restarts else ""
@@ -179,7 +178,7 @@ def judge(
     elif status.get("host") == socket.gethostname() and not _pid_exists(int(status["pid"])):
         state, healthy, detail = "died", False, tended or f"process {status['pid']} is gone: counterpoise run {name}"
     elif quiet_seconds > SILENT_AFTER_SECONDS:
-        state, healthy, detail = "silent", False, f"said nothing for {quiet_seconds:.0f} s"
+        state, healthy, detail = "silent", False, f"reported nothing for {quiet_seconds:.0f} s"
     elif state == "waiting":
         waited = now - float(status.get("waiting_since") or now)
         detail = f"on {status.get('waiting_on')} for {waited:.0f} s: {status.get('wait_reason')}"
@@ -245,8 +244,3 @@ def _pid_exists(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def utc(seconds: float) -> str:
-    """UTC as people read it."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,4 +1,4 @@
-"""Look at running services from outside: what they say, how far behind they are in Kafka, and whether what they need answers."""
+"""Observe running services from outside: their status, their lag in Kafka, and whether their engines answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CONNECT_TIMEOUT_SECONDS = 2.0
 
 
 def clickhouse_accepts(settings: Settings) -> bool:
-    """True where the server's port takes a connection; whether it also answers queries is its users' to say."""
+    """True if the server's port accepts a connection; queries are not checked."""
     try:
         target = clickhouse_target(settings)
         with socket.create_connection((target.host, target.port), timeout=_CONNECT_TIMEOUT_SECONDS):
@@ -26,7 +26,7 @@ def clickhouse_accepts(settings: Settings) -> bool:
 
 
 class Observer:
-    """Looks at all services of a dataset at once; blocks for some seconds where Kafka does not answer."""
+    """Observes all services of a dataset at once; blocks for some seconds if Kafka does not answer."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -1,4 +1,4 @@
-"""One process of a name in a run directory, held by a lock that goes with the process."""
+"""One process of a name in a run directory, by a lock that ends with the process."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def only_one(
 ) -> Iterator[None]:
     """Be the only `name` of the dataset and state directory for the time of the block.
 
-    A predecessor that is still stopping is waited for that long, or until `stop` is set. ConfigError with `next_step` where it goes
-    on, and where the state directory cannot be used.
+    A predecessor that is still stopping is waited for that long, or until `stop` is set. ConfigError with `next_step` if it keeps
+    running, and if the state directory cannot be used.
     """
     try:
         with suppress(FileExistsError):

@@ -9,45 +9,46 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Final, Literal
-
-import httpx
+from typing import Final
 
 from counterpoise.errors import CounterpoiseError
 from counterpoise.kafka.clients import require_broker
+from counterpoise.runtime.clock import Clock, SystemClock
+from counterpoise.runtime.probe import Probe, Verdict
 from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target, kafka_bootstrap
-from counterpoise.settings.model import Settings, read_secret
+from counterpoise.settings.model import Settings
 from counterpoise.settings.reference import PREFIX, variables
 from engines.kafka import broker_binary
 from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, HOST, KAFKA_PORT
 from engines.stack import data_dir, records
 
-Verdict = Literal["ok", "warning", "problem", "skipped"]
-
 PLATFORMS: Final = frozenset({("linux", "x86_64"), ("linux", "aarch64"), ("linux", "arm64"), ("darwin", "arm64")})
 MIN_FREE_BYTES: Final = 2 * 1024**3
 WORST_CLOCK_ERROR_SECONDS: Final = 5.0
-_TIMEOUT_SECONDS = 5.0
 _TESTS = (f"{PREFIX}TEST_", f"{PREFIX}CRASH_POINT")
 
 
 @dataclass(frozen=True, slots=True)
 class PreflightResult:
-    """One check: what was looked at, how it is, and in one line what was seen or what to do."""
+    """One check: its subject, its verdict, and one line with the observation or the next step."""
 
     check: str
     verdict: Verdict
     said: str
 
 
+_NO_TIME: Final = PreflightResult("clock", "skipped", "no time was requested")
+
+
 def examine(settings: Settings, *, offline: bool = False) -> Iterator[PreflightResult]:
-    """Every check in turn; `offline` leaves out what asks the network beyond Kafka, ClickHouse and this machine.
+    """Every check in turn; `offline` skips network requests beyond Kafka, ClickHouse and this machine.
 
     Only `problem` means that something cannot work. No secret's value is ever in a finding.
     """
@@ -61,12 +62,12 @@ def examine(settings: Settings, *, offline: bool = False) -> Iterator[PreflightR
     yield from _engines_here(settings)
     yield _kafka(settings)
     yield _clickhouse(settings)
-    yield _slack(settings)
+    yield from _receivers(settings)
     yield from _network(settings, offline=offline)
 
 
 def _variables() -> PreflightResult:
-    """A misspelt variable changes nothing and says nothing: here it is named."""
+    """A misspelt variable has no effect and raises no error. This check names it."""
     known = variables()
     strange = sorted(
         name for name in os.environ if name.startswith(PREFIX) and name not in known and not name.startswith(_TESTS)
@@ -75,7 +76,7 @@ def _variables() -> PreflightResult:
         return PreflightResult("variables", "ok", f"every {PREFIX}… in the environment is a setting")
     near = get_close_matches(strange[0], known, 1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    return PreflightResult("variables", "warning", f"no setting, and read by nobody: {', '.join(strange)}{hint}")
+    return PreflightResult("variables", "warning", f"not a setting, and never read: {', '.join(strange)}{hint}")
 
 
 def _python() -> PreflightResult:
@@ -93,7 +94,7 @@ def _platform() -> PreflightResult:
     return PreflightResult(
         "platform",
         "warning",
-        f"{said}: no embedded engines for it; point the settings at a Kafka and a ClickHouse of your own",
+        f"{said}: no embedded engines for it; point the settings at your own Kafka and ClickHouse",
     )
 
 
@@ -134,7 +135,7 @@ def _disk(folder: Path) -> PreflightResult:
 
 
 def _engines_here(settings: Settings) -> Iterator[PreflightResult]:
-    """The engines that `up` started, or whether it could start them: free ports, and a data directory that nobody holds."""
+    """The engines that `up` started, or whether it could start them: free ports and an unlocked data directory."""
     if settings.kafka.bootstrap_servers is not None and settings.clickhouse.host is not None:
         return
     known = {record.name: record for record in records(settings.state_dir.absolute())}
@@ -167,7 +168,7 @@ def _engines_here(settings: Settings) -> Iterator[PreflightResult]:
         yield PreflightResult(
             "data directory",
             "problem",
-            f"{lock.parent} is held by process {holder}, which `counterpoise` does not know: end it",
+            f"{lock.parent} is in use by process {holder}, which `counterpoise` did not start: end it",
         )
 
 
@@ -178,7 +179,7 @@ def _listens(port: int) -> bool:
 
 
 def _holder(file: Path) -> int | None:
-    """The process that has `file` open, where Linux tells us."""
+    """The process that has `file` open; None where the system does not show it."""
     for folder in Path("/proc").glob("[0-9]*/fd"):
         try:
             if any(entry.resolve() == file.resolve() for entry in folder.iterdir()):
@@ -189,7 +190,7 @@ def _holder(file: Path) -> int | None:
 
 
 def _not_started(settings: Settings) -> bool:
-    """No embedded engines run and none of other engines is asked for: nothing to reach yet, and nothing wrong with that."""
+    """True if no embedded engine runs and the settings name no other: there is nothing to reach yet, which is normal."""
     return not EmbeddedEndpoints.path(settings.state_dir).exists()
 
 
@@ -222,56 +223,56 @@ def _clickhouse(settings: Settings) -> PreflightResult:
     return PreflightResult("clickhouse", "ok", said)
 
 
-def _slack(settings: Settings) -> PreflightResult:
-    slack = settings.slack
-    try:
-        token = read_secret(slack.token, slack.token_file, "COUNTERPOISE_SLACK__TOKEN")
-    except CounterpoiseError as error:
-        return PreflightResult("slack", "problem", str(error))
-    if token is None and slack.channel is None:
-        return PreflightResult("slack", "skipped", "no token and no channel: alerts go to the console")
-    if token is None or slack.channel is None:
-        missing = "COUNTERPOISE_SLACK__TOKEN" if token is None else "COUNTERPOISE_SLACK__CHANNEL"
-        return PreflightResult("slack", "problem", f"{missing} is missing; both a token and a channel are needed")
-    return PreflightResult(
-        "slack", "ok", f"a token is set, channel {slack.channel}; `counterpoise alerts test` posts to it"
-    )
+def _receivers(settings: Settings) -> Iterator[PreflightResult]:
+    """Receivers of alerts that have settings."""
+    from alerts.outbox.receivers.receivers import RECEIVERS  # noqa: PLC0415 - heavy, and the rest must work without it
+
+    for name, receiver in RECEIVERS.items():
+        probe = receiver.probe(settings)
+        if probe is not None:
+            yield PreflightResult(name, probe.verdict, probe.said)
 
 
 def _network(settings: Settings, *, offline: bool) -> Iterator[PreflightResult]:
-    """The source of blocks, and by its Date header this machine's clock."""
-    ingest = settings.ingest
-    if offline or ingest.source == "replay":
-        yield PreflightResult("source", "skipped", "not asked" if offline else "blocks come from a file")
-        yield PreflightResult("clock", "skipped", "nobody was asked the time")
+    """The source of blocks, this machine's clock by its Date header, and the sources of the AI side."""
+    if offline:
+        yield PreflightResult("source", "skipped", "not checked")
+        yield _NO_TIME
         return
-    checks: dict[str, Callable[[], httpx.Response]] = {
-        "mempool": lambda: httpx.get(
-            f"{ingest.mempool.url.rstrip('/')}/api/blocks/tip/height", timeout=_TIMEOUT_SECONDS
-        ),
-        "bitcoind": lambda: httpx.post(ingest.bitcoind.url, timeout=_TIMEOUT_SECONDS),  # 401 is an answer, too
-    }
-    url = ingest.mempool.url if ingest.source == "mempool" else ingest.bitcoind.url
+    from ingest.blocks.sources.block_sources import configured_source  # noqa: PLC0415 - heavy, as below
+
+    clock = SystemClock()
     try:
-        response = checks[ingest.source]()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        yield PreflightResult(
-            "source", "problem", f"{ingest.source} at {url} does not answer: {error or type(error).__name__}"
-        )
-        yield PreflightResult("clock", "skipped", "nobody was asked the time")
-        return
-    if response.is_success or (ingest.source == "bitcoind" and response.status_code in (401, 403, 405, 500)):
-        yield PreflightResult("source", "ok", f"{ingest.source} at {url} answers")
-    else:
-        yield PreflightResult("source", "problem", f"{ingest.source} at {url} answers HTTP {response.status_code}")
-    yield _clock(response.headers.get("date"))
+        with closing(configured_source(settings, clock)) as source:
+            probe = source.probe()
+    except CounterpoiseError as error:
+        probe = Probe("problem", str(error))
+    yield PreflightResult("source", probe.verdict, probe.said)
+    yield _NO_TIME if probe.date is None else _clock(probe.date)
+    if settings.market.sources:
+        yield from _market_sources(settings, clock)
 
 
-def _clock(header: str | None) -> PreflightResult:
+def _market_sources(settings: Settings, clock: Clock) -> Iterator[PreflightResult]:
+    from counterpoise.series.load import load_catalogue  # noqa: PLC0415
+    from ingest.releases.sources.release_sources import configured_sources  # noqa: PLC0415
+
     try:
-        theirs = parsedate_to_datetime(header or "")
+        sources = configured_sources(settings.market, load_catalogue(), clock=clock, pause=clock.sleep)
+    except CounterpoiseError as error:
+        yield PreflightResult("market sources", "problem", str(error))
+        return
+    for source in sources:
+        with closing(source):
+            probe = source.probe()
+        yield PreflightResult(f"market source {source.name}", probe.verdict, probe.said)
+
+
+def _clock(header: str) -> PreflightResult:
+    try:
+        theirs = parsedate_to_datetime(header)
     except ValueError:
-        return PreflightResult("clock", "skipped", "the source did not say what time it is")
+        return PreflightResult("clock", "skipped", "the source sent no valid time")
     off = abs((datetime.now(UTC) - theirs).total_seconds())
     if off > WORST_CLOCK_ERROR_SECONDS:
         return PreflightResult(

@@ -1,4 +1,4 @@
-"""Tell a stalled worker from one that waits and from one that has nothing to do. Pure: it is handed what was seen and when."""
+"""Distinguish a stalled worker from a waiting and from an idle one. Pure: the caller passes observations and times."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ SILENT_AFTER_SECONDS: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one look at a service saw.
+    """One observation of a service.
 
-    `status` is what the service says (None where it has not spoken); `lag` its messages not yet acknowledged and `committed` the sum
-    of its committed offsets (None where the service reads no topic); `sinks_answer` is false while Kafka or ClickHouse is down, or
-    unknown.
+    `status` is its status file (None before the first). `lag` is its number of unacknowledged messages and `committed` the sum of its
+    committed offsets (None if the service reads no topic). `sinks_answer` is false while Kafka or ClickHouse is down, or unknown.
     """
 
     status: Mapping[str, Any] | None
@@ -26,11 +25,11 @@ class Sight:
 
 
 class StallWatch:
-    """One watch a process. A stall is `stall_after_seconds` in which everything that the process needs answered, and it
+    """One watch per process. A stall is `stall_after_seconds` in which everything that the process needs answered, and the process
 
-    - said nothing any more (and SILENT_AFTER_SECONDS have passed): it was frozen, in whatever it was at, a start or a wait included;
-    - or did not say that it waits, had something to do, and did nothing;
-    - or did not say that it waits, and its main loop, that once went round, stood still.
+    - renewed no status (and SILENT_AFTER_SECONDS have passed): it is frozen, possibly during a start or a wait;
+    - or reported no wait, had work, and made no progress;
+    - or reported no wait, and its main loop, which ran before, did not advance.
     """
 
     def __init__(self, stall_after_seconds: float) -> None:
@@ -39,7 +38,7 @@ class StallWatch:
         self._done = _Unchanged()
 
     def look(self, now: float, sight: Sight) -> str | None:
-        """Take one look at monotonic time `now`; return why it is a stall, or None."""
+        """Add one observation at monotonic time `now`; return why it is a stall, or None."""
         status = sight.status
         if status is None or status.get("state") == "stopped" or not sight.sinks_answer:
             self._said, self._done = _Unchanged(), _Unchanged()
@@ -51,7 +50,7 @@ class StallWatch:
         if silent_seconds < max(self._stall_after_seconds, SILENT_AFTER_SECONDS):
             return None
         what = "it waited, and has" if status.get("state") == "waiting" else "it has"
-        return f"{what} said nothing for {silent_seconds:.0f} s, while Kafka and ClickHouse answer"
+        return f"{what} reported nothing for {silent_seconds:.0f} s, while Kafka and ClickHouse answer"
 
     def _standstill(self, now: float, status: Mapping[str, Any], sight: Sight) -> str | None:
         beat_at = status.get("last_beat_at")
@@ -64,7 +63,7 @@ class StallWatch:
             return None
         if sight.lag:
             return f"no progress for {still_seconds:.0f} s with {sight.lag} messages waiting, while Kafka and ClickHouse answer"
-        return f"its main loop stood still for {still_seconds:.0f} s, while Kafka and ClickHouse answer"
+        return f"its main loop did not advance for {still_seconds:.0f} s, while Kafka and ClickHouse answer"
 
 
 class _Unchanged:

@@ -1,4 +1,4 @@
-"""Run services as processes of their own: start them again when they fall or stall, and stop everything for a wrong setting."""
+"""Run services as separate processes: restart them after a crash or a stall, and stop everything for a wrong setting."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 import structlog
 
 from counterpoise.errors import ConfigError
+from counterpoise.runtime.retry import Backoff, RetryPolicy
 from desk.supervise.child import Child, Service
-from desk.supervise.restart_backoff import RestartBackoff
 from desk.supervise.stall_watch import Sight, StallWatch
 
 EXIT_CONFIG = 2
 POLL_SECONDS = 0.1
+RESTART_RETRY = RetryPolicy(0.5, 30.0)
 
 log = structlog.get_logger("supervisor")
 
@@ -25,7 +26,7 @@ Look = Callable[[list[str]], dict[str, Sight]]
 @dataclass(slots=True)
 class _Slot:
     service: Service
-    backoff: RestartBackoff
+    backoff: Backoff
     child: Child | None = None
     watch: StallWatch | None = None
     started_at: float = 0.0
@@ -41,7 +42,7 @@ class Supervisor:
     """`run` blocks until `stop` is set, every service has finished, or one has a configuration error.
 
     `look` is asked every `look_every_seconds` for a sight of the services that run; None switches stall detection off. `say` gets
-    each line of output with the service's name; `on_change` hears (name, pid or None, restarts, why) at each start and end.
+    each line of output with the service's name; `on_change` receives (name, pid or None, restarts, why) at each start and end.
     """
 
     services: Sequence[Service]
@@ -51,7 +52,8 @@ class Supervisor:
     stall_after_seconds: float = 120.0
     look_every_seconds: float = 5.0
     grace_seconds: float = 30.0
-    make_backoff: Callable[[], RestartBackoff] = RestartBackoff
+    make_backoff: Callable[[], Backoff] = lambda: Backoff(RESTART_RETRY)
+    healthy_after_seconds: float = 30.0
     on_change: Callable[[str, int | None, int, str], None] = lambda *_: None
     _slots: list[_Slot] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -104,7 +106,7 @@ class Supervisor:
         if code == EXIT_CONFIG:
             self.on_change(name, None, slot.restarts, child.last_words)
             raise ConfigError(
-                f"{name}: {child.last_words or 'stopped for a setting that is wrong; its last log line says which'}"
+                f"{name}: {child.last_words or 'stopped because a setting is wrong; its last log line names it'}"
             )
         if child.last_words:
             self.say(name, child.last_words)
@@ -115,7 +117,9 @@ class Supervisor:
             return
         why = f"stalled: {stalled}" if stalled else f"signal {-code}" if code < 0 else f"exit code {code}"
         slot.restarts, slot.last_end = slot.restarts + 1, why
-        wait_seconds = slot.backoff.next_wait_seconds(time.monotonic() - slot.started_at)
+        if time.monotonic() - slot.started_at >= self.healthy_after_seconds:
+            slot.backoff.reset()
+        wait_seconds = slot.backoff.next_seconds()
         slot.start_at = time.monotonic() + wait_seconds
         log.error(
             "ended; starting it again", service=name, why=why, in_seconds=round(wait_seconds, 1), restarts=slot.restarts
@@ -131,7 +135,7 @@ class Supervisor:
             try:
                 sights = self.look([slot.service.name for slot, _ in running])
             except Exception:  # a look that fails must never end the supervision
-                log.exception("could not look at the services")
+                log.exception("could not observe the services")
                 continue
             now = time.monotonic()
             with self._lock:

@@ -19,6 +19,7 @@ from typing import Final
 
 from counterpoise.errors import ConfigError
 from engines.clickhouse.auth import Users, read_password
+from engines.clickhouse.limits import Limits
 from engines.clickhouse.server import Address, Server
 
 _CLOSING_SECONDS: Final = 10.0
@@ -32,6 +33,19 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--http-port", type=int, default=0, help="HTTP interface; 0 takes a free port")
     parser.add_argument("--password-file", type=Path, required=True, help="password of the user default, mode 0600")
     parser.add_argument("--reader-password-file", type=Path, help="password of the read-only user reader, mode 0600")
+    parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a Host header that the HTTP interface takes beside those of loopback, for a forwarded port; repeat",
+    )
+    parser.add_argument(
+        "--max-memory-bytes",
+        type=int,
+        default=Limits().server_memory_bytes,
+        help="memory limit for all statements together; one beyond it ends with code 241 (default %(default)s)",
+    )
     parser.add_argument("--ready-file", type=Path, help='written when ready: {"port", "http_port", "pid"}')
     return parser.parse_args(argv)
 
@@ -48,7 +62,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         reader_file: Path | None = options.reader_password_file
         users = Users(read_password(options.password_file), read_password(reader_file) if reader_file else None)
-        server = Server(options.path, Address(options.host, options.port, options.http_port), users)
+        limits = Limits(
+            server_memory_bytes=options.max_memory_bytes, allowed_hosts=frozenset(map(str.lower, options.allowed_host))
+        )
+        server = Server(options.path, Address(options.host, options.port, options.http_port), users, limits)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2

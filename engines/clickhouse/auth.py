@@ -53,7 +53,7 @@ class Users:
         self._users: Mapping[str, User] = {user.name: user for user in users}
 
     def check(self, name: str, password: bytes) -> User:
-        """The user, or AUTHENTICATION_FAILED (516) that does not tell whether the name or the password was wrong."""
+        """The user, or AUTHENTICATION_FAILED (516), which is the same for a wrong name and a wrong password."""
         user = self._users.get(name or "default")
         expected = user.password if user else b"\0"
         if not hmac.compare_digest(expected, password) or user is None:

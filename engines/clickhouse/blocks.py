@@ -18,7 +18,7 @@ BLOCK_INFO = b"\x01\x00\x02\xff\xff\xff\xff\x00"  # not an overflow block, bucke
 
 
 class ColumnHead(NamedTuple):
-    """Name and type as they stand in a block, and the offset just after the type."""
+    """Name and type as written in a block, and the offset just after the type."""
 
     name: bytes
     type: bytes
@@ -34,7 +34,7 @@ def walk(reader: ByteReader, *, kind_bytes: bool, to_the_end: bool = True) -> Bl
     """Walk one block (without its info) from `reader.pos`.
 
     `kind_bytes`: the stream has the byte after each type; it lies at each head's `end`. With `to_the_end` false the last
-    column's data is left unwalked, for a caller that knows where the block ends.
+    column's data is not walked, for a caller that has the end of the block.
     """
     count, rows = reader.varint(), reader.varint()
     if count > MAX_COLUMNS:
@@ -78,7 +78,7 @@ def to_native(reader: ByteReader, start: int, block: Block, *, kind_bytes: bool)
 
 
 def from_native(data: bytes, block: Block, *, kind_bytes: bool, types: Sequence[bytes] | None = None) -> list[bytes]:
-    """The pieces of a FORMAT Native block as they go on the wire, with kind bytes and, if given, other type names."""
+    """The pieces of a FORMAT Native block for the wire, with kind bytes and, if given, other type names."""
     if not kind_bytes and types is None:
         return [data]
     view, pieces, last = memoryview(data), [], 0
@@ -98,3 +98,14 @@ def header(columns: Sequence[tuple[str | bytes, str | bytes]], *, kind_bytes: bo
     """A block of no rows: the names and types of what follows."""
     kind = b"\0" if kind_bytes else b""
     return varint(len(columns)) + varint(0) + b"".join(string(name) + string(type_) + kind for name, type_ in columns)
+
+
+def renamed(data: bytes, block: Block, columns: Sequence[tuple[str, str]], *, kind_bytes: bool) -> list[bytes]:
+    """A FORMAT Native block of `data`, its columns called and typed as `columns` say."""
+    starts = [head.end - len(string(head.type)) - len(string(head.name)) for head in block.columns]
+    ends = [*starts[1:], len(data)]
+    kind = b"\0" if kind_bytes else b""
+    pieces = [varint(len(columns)), varint(block.rows)]
+    for (name, type_), head, end in zip(columns, block.columns, ends, strict=True):
+        pieces += [string(name), string(type_), kind, data[head.end : end]]
+    return pieces

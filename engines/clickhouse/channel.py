@@ -6,28 +6,16 @@ import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from engines.clickhouse import blocks, compression, packets
 from engines.clickhouse.blocks import Block
 from engines.clickhouse.exceptions import ProtocolError, ServerError
+from engines.clickhouse.limits import Limits
 from engines.clickhouse.watcher import Watch, Watcher
 from engines.clickhouse.wire import ByteReader
 
 _JOIN_BYTES = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one client, and all of them together, may take."""
-
-    connections: int = 256
-    handshake_seconds: float = 10.0
-    idle_seconds: float = 3600.0
-    packet_seconds: float = 300.0
-    sql_bytes: int = 64 << 20
-    block_bytes: int = 1 << 30
 
 
 class ReceivedBlock(NamedTuple):
@@ -39,7 +27,7 @@ class ReceivedBlock(NamedTuple):
 
 
 class Channel:
-    """`revision` and `compressed` say how packets look; they are set by the handshake and by each query."""
+    """`revision` and `compressed` define the form of packets; the handshake and each query set them."""
 
     def __init__(self, sock: socket.socket, watcher: Watcher, limits: Limits) -> None:
         self.socket = sock
@@ -112,15 +100,15 @@ class Channel:
     def send(self, *parts: bytes) -> None:
         self.socket.sendall(parts[0] if len(parts) == 1 else b"".join(parts))
 
-    def send_block(self, pieces: Iterable[bytes]) -> int:
+    def send_block(self, pieces: Iterable[bytes], packet: bytes = packets.DATA_HEAD) -> int:
         """Send the pieces of one block (without info); its size before compression."""
         body = b"".join(pieces)
         if self._compressed:
-            self.send(packets.DATA_HEAD, compression.compress(blocks.BLOCK_INFO + body))
+            self.send(packet, compression.compress(blocks.BLOCK_INFO + body))
         elif len(body) < _JOIN_BYTES:
-            self.send(packets.DATA_HEAD, blocks.BLOCK_INFO, body)
+            self.send(packet, blocks.BLOCK_INFO, body)
         else:
-            self.send(packets.DATA_HEAD, blocks.BLOCK_INFO)
+            self.send(packet, blocks.BLOCK_INFO)
             self.send(body)
         return len(body)
 
@@ -131,7 +119,7 @@ class Channel:
 
     @contextmanager
     def watching(self, interrupt: Callable[[], None]) -> Iterator[Watch]:
-        """Hear Cancel and departure for the length of the block, which must not read from this channel."""
+        """Detect Cancel and departure for the length of the block, which must not read from this channel."""
         with self._watcher.watching(self.socket, interrupt) as watch:
             if self.reader.buffered():
                 watch.arrived(self.reader.buf[self.reader.pos])

@@ -12,6 +12,7 @@ NAMES = {
     48: "NOT_IMPLEMENTED",
     50: "UNKNOWN_TYPE",
     62: "SYNTAX_ERROR",
+    73: "UNKNOWN_FORMAT",
     89: "UNKNOWN_COMPRESSION_METHOD",
     99: "UNKNOWN_PACKET_FROM_CLIENT",
     101: "UNEXPECTED_PACKET_FROM_CLIENT",
@@ -19,6 +20,7 @@ NAMES = {
     117: "INCORRECT_DATA",
     131: "TOO_LARGE_STRING_SIZE",
     164: "READONLY",
+    167: "TOO_DEEP_AST",
     202: "TOO_MANY_SIMULTANEOUS_QUERIES",
     372: "SESSION_NOT_FOUND",
     373: "SESSION_IS_LOCKED",
@@ -32,8 +34,17 @@ QUERY_WAS_CANCELLED = 394
 _CODE = re.compile(r"Code: (\d+)\. (?:DB::Exception: )?")
 
 
+_NAMED = re.compile(r"\(([A-Z][A-Z0-9_]*)\)(?: \(version [^)]*\))?\s*$")
+
+
+def name_of(text: str) -> str:
+    """The name of an error at the end of the engine's text, "" when there is none."""
+    found = _NAMED.search(text)
+    return found[1] if found else ""
+
+
 class ServerError(Exception):
-    """An error that a client sees with ClickHouse's code; the connection goes on. `text` is without code and name."""
+    """An error that a client receives with ClickHouse's code; the connection continues. `text` is without code and name."""
 
     def __init__(self, code: int, text: str, *, name: str | None = None) -> None:
         self.code = code
@@ -48,7 +59,7 @@ class ServerError(Exception):
 
 
 class ProtocolError(ServerError):
-    """The client broke the protocol or a limit of it; it is told once, and the connection ends."""
+    """The client broke the protocol or one of its limits; it receives one error, and the connection ends."""
 
 
 def from_engine(error: Exception) -> ServerError:

@@ -7,11 +7,12 @@ from contextlib import closing
 from functools import partial
 
 from engines.clickhouse import blocks, insert, packets, statements
-from engines.clickhouse.access import SELECTS, refuse, refuse_outside
+from engines.clickhouse.additions import additions, typed
 from engines.clickhouse.blocks import Block
 from engines.clickhouse.channel import Channel
 from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError
 from engines.clickhouse.insert_head import parse_insert
+from engines.clickhouse.prepare import Prepared, prepared
 from engines.clickhouse.session import Described, Session
 from engines.clickhouse.watcher import Watch
 from engines.clickhouse.wire import ByteReader, ConnectionClosedError
@@ -24,28 +25,31 @@ class Statement:
         self._channel = channel
         self._session = session
         self._sql = sql
-        self._parameters = parameters
+        self._parameters = {**session.parameters, **parameters}
         self._reported: dict[str, int] = {}
         session.progress.clear()
 
     def run(self) -> None:
-        word = statements.first_word(self._sql)
-        head = parse_insert(self._sql) if word == "INSERT" else None
-        if head and not self._sql[head.data_start :].strip(" \t\r\n;"):
-            refuse(self._session, word, "MUTATING")
-            written = insert.run(self._session, head, "Native", partial(insert.feed_blocks, self._channel))
-            delta = {"written_rows": written.rows, "written_bytes": written.size_bytes}
-            self._channel.send(packets.progress(delta, self._channel.revision), packets.END_OF_STREAM)
-            return
-        kind = self._session.classify(self._sql)
-        refuse(self._session, word, kind)
-        refuse_outside(self._session, self._sql, kind)
+        if statements.first_word(self._sql) == "INSERT" and self._session.may_write:
+            head = parse_insert(self._sql)
+            if head and not self._sql[head.data_start :].strip(" \t\r\n;"):
+                written = insert.run(self._session, head, "Native", partial(insert.feed_blocks, self._channel))
+                delta = {"written_rows": written.rows, "written_bytes": written.size_bytes}
+                self._channel.send(packets.progress(delta, self._channel.revision), packets.END_OF_STREAM)
+                return
+        with prepared(self._session, self._sql) as ready:
+            if ready.nothing:
+                self._finish()
+            else:
+                self._run(ready)
+
+    def _run(self, ready: Prepared) -> None:
         with self._channel.watching(self._session.interrupt) as watch:
             try:
-                if word in SELECTS and kind == "READ_ONLY":
-                    self._stream(watch)
+                if ready.streams:
+                    self._stream(ready, watch)
                 else:
-                    self._whole(word)
+                    self._whole(ready)
             except ServerError as error:
                 if watch.gone:
                     raise ConnectionClosedError("the client left while its statement ran") from None
@@ -53,14 +57,13 @@ class Statement:
                     raise
                 self._channel.send(packets.END_OF_STREAM)
 
-    def _whole(self, word: str) -> None:
+    def _whole(self, ready: Prepared) -> None:
         """Run to the end, then send: everything that is small or has no rows."""
-        sql = self._sql if word in statements.KEEP_FORMAT else statements.split_format(self._sql)[0]
-        result = self._session.query(sql, "Native", self._parameters)
-        self._session.note(word, sql)
+        result = self._session.query(ready.text, "Native", self._parameters)
+        self._session.note(ready.word, ready.text)
         reader = ByteReader(data=result.bytes(), limit_bytes=self._channel.limits.block_bytes)
         rows = count = size_bytes = 0
-        while word != "INSERT" and reader.buffered():
+        while ready.word != "INSERT" and reader.buffered():
             block = blocks.walk(reader, kind_bytes=False)
             if not count:
                 self._channel.send_header((head.name, head.type) for head in block.columns)
@@ -73,9 +76,9 @@ class Statement:
             self._channel.send(packets.profile(rows, count, size_bytes))
         self._finish(written_rows=result.rows_written(), written_bytes=result.bytes_written())
 
-    def _stream(self, watch: Watch) -> None:
+    def _stream(self, ready: Prepared, watch: Watch) -> None:
         """Send each block as the engine makes it."""
-        sql = statements.split_format(self._sql)[0].rstrip().rstrip(";")
+        sql = ready.text
         types: Sequence[bytes] | None = None
         # Only this session can describe what reads its temporary tables, and only while nothing runs in it.
         described = self._describe(sql) if self._session.has_temporary_tables else None
@@ -100,12 +103,24 @@ class Statement:
         if not count:
             # The engine gives no bytes for an empty result; clients want its columns all the same.
             self._channel.send_header((column.name, column.type) for column in self._describe(sql))
+        if ready.adds:
+            self._add(ready, rows)
         self._report()
         self._channel.send(packets.profile(rows, count, size_bytes))
         self._finish()
 
+    def _add(self, ready: Prepared, rows: int) -> None:
+        """Send totals and extremes. FORMAT Native has neither, so the statement runs once more, in a format that has them."""
+        found = additions(self._session, ready, self._parameters, rows)
+        for packet, lines in ((packets.TOTALS_HEAD, found.totals), (packets.EXTREMES_HEAD, found.extremes)):
+            if lines:
+                data = typed(self._session.engine, found.columns, lines)
+                block = blocks.walk(ByteReader(data=data, limit_bytes=len(data)), kind_bytes=False)
+                pieces = blocks.renamed(data, block, found.columns, kind_bytes=self._channel.kind_bytes)
+                self._channel.send_block(pieces, packet)
+
     def _describe(self, sql: str) -> list[Described]:
-        return self._session.describe(f"({sql}\n)", self._parameters)
+        return self._session.describe_query(sql, self._parameters)
 
     def _zoned_types(self, sql: str, block: Block, described: list[Described] | None) -> list[bytes] | None:
         """FORMAT Native drops the zone of a DateTime('zone') column: ask for the full types where there is one."""

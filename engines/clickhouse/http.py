@@ -8,29 +8,55 @@ import re
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, closing, nullcontext
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
 from counterpoise.runtime.clock import SystemClock
 from engines.clickhouse import compression, insert, statements
-from engines.clickhouse.access import refuse, refuse_outside
 from engines.clickhouse.auth import User, Users
 from engines.clickhouse.engine import Engine
 from engines.clickhouse.exceptions import ServerError
+from engines.clickhouse.http_connection import GoneError, HttpConnection
 from engines.clickhouse.http_request import Body, HttpError, Request, credentials, refuse_foreign
 from engines.clickhouse.http_sessions import HttpSessions
 from engines.clickhouse.insert_head import InsertHead, parse_insert
+from engines.clickhouse.limits import Limits
+from engines.clickhouse.prepare import Prepared, prepared
 from engines.clickhouse.session import Described, Session
+from engines.clickhouse.strangers import Strangers
 from engines.clickhouse.watcher import Watcher
+from engines.clickhouse.wire import ConnectionClosedError
 
 log = logging.getLogger(__name__)
 
-MAX_BODY_BYTES: Final = 1 << 30
 MAX_SQL_BYTES: Final = 64 << 20
-_POLL_SECONDS: Final = 0.05  # how soon the accepting thread sees that it must stop
+_AHEAD_BYTES: Final = 1 << 20  # an answer of less goes out whole, with its length and a complete summary
+_PLAIN: Final = ("Content-Type", "text/plain; charset=UTF-8")
+_SUMMARY: Final = (
+    *("read_rows", "read_bytes", "written_rows", "written_bytes", "total_rows_to_read", "result_rows", "result_bytes"),
+    *("elapsed_ns", "memory_usage"),
+)
+# Formats whose pieces, each written alone, are the whole: they have no beginning and no end of their own.
+_STREAMED: Final = frozenset(
+    (
+        *(
+            "TabSeparated",
+            "TSV",
+            "TabSeparatedRaw",
+            "TSVRaw",
+            "Raw",
+            "CSV",
+            "TSKV",
+            "LineAsString",
+            "Native",
+            "RowBinary",
+        ),
+        *("JSONEachRow", "JSONLines", "JSONL", "NDJSON", "JSONStringsEachRow", "JSONCompactEachRow"),
+        *("JSONCompactStringsEachRow", "MsgPack", "BSONEachRow"),
+    )
+)
 _HEAD_BYTES: Final = 1 << 18  # an INSERT's statement must end within this much of the body
 _DATA_START = re.compile(r"[ \t]*;?[ \t]*(?:\r?\n)?")
 
@@ -60,169 +86,222 @@ def _content_type(output_format: str) -> str:
     return "application/json; charset=UTF-8" if output_format.startswith("JSON") else "text/plain; charset=UTF-8"
 
 
-class HttpServer(ThreadingHTTPServer):
-    """Serves a socket that already listens. One thread a connection, `max_connections` of them."""
-
-    daemon_threads = True
-    block_on_close = False
+class HttpServer:
+    """Serves a socket that already listens. One thread per connection; unknown clients make room for each other."""
 
     def __init__(
-        self, sock: socket.socket, engine: Engine, users: Users, watcher: Watcher, max_connections: int = 128
+        self,
+        sock: socket.socket,
+        engine: Engine,
+        users: Users,
+        watcher: Watcher,
+        limits: Limits,
     ) -> None:
-        host, port = sock.getsockname()[:2]
-        super().__init__((host, port), _Handler, bind_and_activate=False)
-        self.socket.close()
         self.socket = sock
-        self.host: str = host
-        self.port: int = port
+        self.host: str = sock.getsockname()[0]
+        self.port: int = sock.getsockname()[1]
         self.engine = engine
         self.users = users
         self.watcher = watcher
+        self.limits = limits
+        self.strangers = Strangers(limits.strangers)
         self.sessions = HttpSessions(SystemClock())
-        self._slots = threading.BoundedSemaphore(max_connections)
+        self._known = threading.BoundedSemaphore(limits.http_connections)
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._closing = False
 
     def serve(self) -> None:
-        """Accept connections in a thread of its own; returns at once."""
-        threading.Thread(target=self.serve_forever, args=(_POLL_SECONDS,), name="http-accept", daemon=True).start()
+        """Accept connections in a separate thread; returns at once."""
+        threading.Thread(target=self._accept, name="http-accept", daemon=True).start()
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._slots.acquire(blocking=False):
-            request.close()
-            return
-        super().process_request(request, client_address)
+    def _accept(self) -> None:
+        while not self._closing:
+            try:
+                sock, _ = self.socket.accept()
+            except OSError as error:
+                if self._closing:
+                    return
+                log.warning("cannot accept a connection: %s", error)
+                threading.Event().wait(0.1)
+                continue
+            with self._lock:
+                if self._closing:
+                    sock.close()
+                    return
+                self._open.add(sock)
+            self.strangers.arrive(sock)
+            threading.Thread(target=self._connection, args=(sock,), daemon=True).start()
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
+    def _connection(self, sock: socket.socket) -> None:
         try:
-            super().process_request_thread(request, client_address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            handler = _Handler(self, sock)
+            while handler.serve_one():
+                pass
+        except GoneError:
+            pass
+        except Exception:
+            log.exception("an HTTP connection failed inside the server")
         finally:
-            self._slots.release()
+            self.strangers.leave(sock)
+            with self._lock:
+                self._open.discard(sock)
+            sock.close()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        log.debug("an HTTP connection ended", exc_info=True)
+    @contextmanager
+    def known(self, sock: socket.socket) -> Iterator[None]:
+        """During a request whose user is known, its connection makes room for no other (202 beyond the limit)."""
+        if not self._known.acquire(blocking=False):
+            raise ServerError(202, f"Too many HTTP requests at once: this server takes {self.limits.http_connections}.")
+        self.strangers.leave(sock)
+        try:
+            yield
+        finally:
+            self._known.release()
+            self.strangers.arrive(sock)
 
     def close(self) -> None:
-        self.shutdown()
-        self.server_close()
+        with self._lock:
+            self._closing = True
+            still_open = list(self._open)
+        for sock in (self.socket, *still_open):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)  # the watcher sees it and interrupts what runs
+        self.socket.close()
         self.sessions.close()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version = "ClickHouse"
-    sys_version = ""
-    timeout = 60
-    disable_nagle_algorithm = True
-    server: HttpServer
+class _Handler:
+    """The requests of one connection."""
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        log.debug(format, *args)
+    def __init__(self, server: HttpServer, sock: socket.socket) -> None:
+        self.server = server
+        self._socket = sock
+        self._connection = HttpConnection(sock, server.limits)
 
-    def do_GET(self) -> None:
-        self._answer(read_only=True)
-
-    do_HEAD = do_GET  # noqa: N815
-
-    def do_POST(self) -> None:
-        self._answer(read_only=False)
-
-    # ---- the request
-
-    def _answer(self, *, read_only: bool) -> None:
+    def serve_one(self) -> bool:
+        """Answer one request; whether another may follow."""
         query_id = str(uuid.uuid4())
-        body: Body | None = None
         try:
-            refuse_foreign(self.headers, self.server.host, self.server.port)
-            request = Request(self.path, self.headers)
+            asked = self._connection.request()
+            if asked is None:
+                return False
+            method, target, headers = asked
+            if method not in ("GET", "HEAD", "POST"):
+                raise HttpError(501, f"The method {method} is not supported.")
+            refuse_foreign(headers, self.server.host, self.server.port, self.server.limits.allowed_hosts)
+            request = Request(target, headers)
             query_id = request.given.get("query_id") or query_id
-            body = Body(self.rfile, self.headers, MAX_BODY_BYTES)
-            if request.path in ("/ping", "/replicas_status") or self._is_greeting(request):
-                for _ in body.pieces():
-                    pass
-                self._reply(200, b"Ok.\n", [("Content-Type", "text/plain; charset=UTF-8")])
-                return
+            if request.path in ("/ping", "/replicas_status") or (
+                request.path == "/" and method != "POST" and not request.given
+            ):
+                return self.whole(200, b"Ok.\n", [_PLAIN])
             if request.path != "/":
                 raise HttpError(404, f"There is no {request.path} here.")
-            user = self.server.users.check(*credentials(self.headers, request.given))
-            self._statement(request, user, body, query_id, read_only=read_only or request.read_only)
+            user = self.server.users.check(*credentials(headers, request.given))
+            with self.server.known(self._socket):
+                body = Body(self._connection.body(), headers, self.server.limits.http_body_bytes)
+                read_only = method != "POST" or request.read_only
+                return self._statement(request, user, body, query_id, read_only=read_only)
         except ServerError as error:
-            self.close_connection = self.close_connection or body is None or not body.finished
             version = ".".join(map(str, self.server.engine.version))
             text = f"{error} (version {version})\n"
-            headers = [("Content-Type", "text/plain; charset=UTF-8"), ("X-ClickHouse-Query-Id", query_id)]
-            headers.append(("X-ClickHouse-Exception-Code", str(error.code)))
-            self._reply(_STATUS.get(error.code, 500), text.encode("utf-8", "surrogateescape"), headers)
+            answer = [_PLAIN, ("X-ClickHouse-Query-Id", query_id), ("X-ClickHouse-Exception-Code", str(error.code))]
+            return self.whole(_STATUS.get(error.code, 500), text.encode("utf-8", "surrogateescape"), answer)
+        except (GoneError, OSError, MemoryError):
+            raise
         except HttpError as error:
-            self.close_connection = True
-            self._reply(error.status, f"{error}\n".encode(), [("Content-Type", "text/plain; charset=UTF-8")])
+            return self.whole(error.status, f"{error}\n".encode("utf-8", "replace"), [_PLAIN], close=True)
+        except Exception as error:  # a bug of ours must cost one request, and the client is told
+            log.exception("a request failed inside the server")
+            text = f"Code: 1001. {type(error).__name__} inside the embedded server.\n"
+            return self.whole(500, text.encode(), [_PLAIN], close=True)
 
-    def _is_greeting(self, request: Request) -> bool:
-        return request.path == "/" and self.command in ("GET", "HEAD") and not request.given
+    def whole(self, status: int, body: bytes, headers: list[tuple[str, str]], *, close: bool = False) -> bool:
+        if self._connection.answering:  # an answer is under way, and cannot be taken back: it ends without its end
+            self._connection.piece(body)
+            return False
+        close = close or not self._connection.read
+        self._connection.start(status, [*headers, *self._own()], length=len(body), close=close)
+        self._connection.piece(body)
+        again = self._connection.finish() and not close
+        if not again:
+            self._connection.linger()
+        return again
 
-    def _reply(self, status: int, body: bytes, headers: Iterable[tuple[str, str]]) -> None:
-        self.send_response(status)
-        for name, value in headers:
-            self.send_header(name, value.replace("\r", " ").replace("\n", " "))
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("X-ClickHouse-Timezone", self.server.engine.timezone)
-        self.send_header("X-ClickHouse-Server-Display-Name", "counterpoise")
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+    def _own(self) -> list[tuple[str, str]]:
+        return [
+            ("X-ClickHouse-Timezone", self.server.engine.timezone),
+            ("X-ClickHouse-Server-Display-Name", "counterpoise"),
+        ]
+
+    def start(self, headers: list[tuple[str, str]]) -> None:
+        self._connection.start(200, [*headers, *self._own()], length=None, close=not self._connection.read)
+
+    def piece(self, data: bytes) -> None:
+        self._connection.piece(data)
+
+    def finish(self) -> bool:
+        return self._connection.finish()
 
     # ---- the statement
 
-    def _statement(self, request: Request, user: User, body: Body, query_id: str, *, read_only: bool) -> None:
-        if request.flag("decompress"):
-            raise ServerError(48, "decompress=1 is not supported: use Content-Encoding gzip or lz4.")
+    def _statement(self, request: Request, user: User, body: Body, query_id: str, *, read_only: bool) -> bool:
         with self._session(request, user) as session:
             if request.database:
                 session.use(request.database)
             session.apply(request.settings)
             session.progress.clear()
+            session.query_id = query_id
             pieces = body.pieces()
+            if request.flag("decompress"):
+                pieces = _unpacked(pieces, self.server.limits.http_body_bytes)
             head, data = _insert_head(request.query, pieces)
-            output_format = request.format
+            answer = _Answer(self, session, request, query_id)
             if head is not None:
-                refuse(session, "INSERT", "MUTATING", read_only=read_only)
+                if read_only or not session.may_write:
+                    raise ServerError(164, f"{user.name}: Cannot execute query in readonly mode.")
                 written = insert.run(session, head, head.format, _feed(data))
-                answer, rows, size = b"", written.rows, written.size_bytes
-            else:
-                sql = _text(request.query, data)
-                answer, output_format, rows, size = self._run(session, sql, request, read_only=read_only)
-            summary = self._summary(session, rows, size)
-        if request.flag("compress"):
-            answer = compression.compress(answer)
-        self._reply(
-            200,
-            answer,
-            [
-                ("Content-Type", _content_type(output_format)),
-                ("X-ClickHouse-Query-Id", query_id),
-                ("X-ClickHouse-Format", output_format),
-                ("X-ClickHouse-Summary", summary),
-            ],
-        )
+                return answer.whole(b"", written_rows=written.rows, written_bytes=written.size_bytes)
+            sql = _text(request.query, data)
+            with prepared(session, sql, read_only=read_only) as ready:
+                answer.format = ready.format or request.format
+                if ready.nothing:
+                    return answer.whole(b"")
+                if not session.may_write:
+                    session.check_format(answer.format)
+                # A reader that hangs up stops its query; a write goes on, as with any ClickHouse.
+                watching: AbstractContextManager[object] = nullcontext()
+                if ready.reads:
+                    watching = self.server.watcher.watching(self._socket, session.interrupt)
+                with watching:
+                    return self._run(session, ready, answer, {**session.parameters, **request.query_parameters})
 
-    def _run(self, session: Session, sql: str, request: Request, *, read_only: bool) -> tuple[bytes, str, int, int]:
-        word = statements.first_word(sql)
-        kind = session.classify(sql)
-        refuse(session, word, kind, read_only=read_only)
-        refuse_outside(session, sql, kind)
-        named = None
-        if word not in statements.KEEP_FORMAT:
-            sql, named = statements.split_format(sql)
-        output_format = named or request.format
-        # A reader that hangs up stops its query; a write goes on, as with any ClickHouse.
-        watching: AbstractContextManager[object] = nullcontext()
-        if kind == "READ_ONLY":
-            watching = self.server.watcher.watching(self.connection, session.interrupt)
-        with watching:
-            result = session.query(sql, output_format, request.query_parameters)
-        session.note(word, sql)
-        answer = b"" if word == "INSERT" else result.bytes()
-        return answer, output_format, result.rows_written(), result.bytes_written()
+    @staticmethod
+    def _run(session: Session, ready: Prepared, answer: _Answer, parameters: Mapping[str, str]) -> bool:
+        if not (ready.streams and answer.format in _STREAMED) or ready.adds:
+            result = session.query(ready.text, answer.format, parameters)
+            session.note(ready.word, ready.text)
+            return answer.whole(
+                b"" if ready.word == "INSERT" else result.bytes(),
+                result_rows=result.rows_read(),
+                written_rows=result.rows_written(),
+                written_bytes=result.bytes_written(),
+            )
+        with closing(session.stream(ready.text, parameters, answer.format)) as stream:
+            ahead: list[bytes] = []
+            size = 0
+            while size < _AHEAD_BYTES:
+                if (piece := stream.fetch()) is None:
+                    return answer.whole(b"".join(ahead), result_rows=stream.rows)
+                ahead.append(piece)
+                size += len(piece)
+            answer.start(result_rows=stream.rows)
+            answer.piece(b"".join(ahead))
+            while (piece := stream.fetch()) is not None:
+                answer.piece(piece)
+        return answer.finish()
 
     def _session(self, request: Request, user: User) -> AbstractContextManager[Session]:
         def open_session() -> Session:
@@ -235,17 +314,61 @@ class _Handler(BaseHTTPRequestHandler):
         must_exist = request.flag("session_check")
         return self.server.sessions.use((user.name, name), timeout, must_exist=must_exist, open_session=open_session)
 
-    @staticmethod
-    def _summary(session: Session, written_rows: int, written_bytes: int) -> str:
-        keys = ("read_rows", "read_bytes", "total_rows_to_read", "elapsed_ns")
-        summary = {key: str(session.progress.get(key, 0)) for key in keys}
-        return json.dumps(summary | {"written_rows": str(written_rows), "written_bytes": str(written_bytes)})
+
+class _Answer:
+    """The answer to one statement, whole or in pieces."""
+
+    def __init__(self, handler: _Handler, session: Session, request: Request, query_id: str) -> None:
+        self._handler = handler
+        self._session = session
+        self._compress = request.flag("compress")
+        self._query_id = query_id
+        self.format = request.format
+
+    def whole(self, body: bytes, **counts: int) -> bool:
+        packed = compression.compress(body) if self._compress else body
+        return self._handler.whole(200, packed, self._headers({"result_bytes": len(body), **counts}))
+
+    def start(self, **counts: int) -> None:
+        self._handler.start(self._headers(counts))
+
+    def piece(self, data: bytes) -> None:
+        self._handler.piece(compression.compress(data) if self._compress else data)
+
+    def finish(self) -> bool:
+        return self._handler.finish()
+
+    def _headers(self, counts: Mapping[str, int]) -> list[tuple[str, str]]:
+        return [
+            ("Content-Type", _content_type(self.format)),
+            ("X-ClickHouse-Query-Id", self._query_id),
+            ("X-ClickHouse-Format", self.format),
+            ("X-ClickHouse-Summary", json.dumps(self._summary(counts))),
+        ]
+
+    def _summary(self, counts: Mapping[str, int]) -> dict[str, str]:
+        """What was read and made so far: all of it where the answer is whole."""
+        known = {**self._session.progress, **counts}
+        return {name: str(known.get(name, 0)) for name in _SUMMARY}
+
+
+def _unpacked(pieces: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
+    """A body in the native protocol's compressed frames."""
+    total = 0
+    try:
+        for piece in compression.unpack(pieces):
+            total += len(piece)
+            if total > limit_bytes:
+                raise HttpError(413, f"A body of more than {limit_bytes} bytes is refused.")
+            yield piece
+    except ConnectionClosedError:
+        raise ServerError(117, "The body ends inside a compressed frame.") from None
 
 
 def _insert_head(query: str, pieces: Iterator[bytes]) -> tuple[InsertHead | None, Iterator[bytes]]:
     """The head of an INSERT with data, and its data; None, and the body, for any other statement.
 
-    The statement stands in the URL, at the start of the body, or begins in the one and goes on in the other.
+    The statement is in the URL, at the start of the body, or starts in the URL and continues in the body.
     """
     start = b"" if query else _at_least(pieces, _HEAD_BYTES)
     text = query or start.decode("utf-8", "surrogateescape")

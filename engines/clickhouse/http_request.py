@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import io
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from email.message import Message
-from io import BufferedIOBase
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
 import lz4.frame
 
 from engines.clickhouse.session import Setting
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _CHUNK_BYTES: Final = 1 << 20
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -41,19 +42,58 @@ _INTERFACE: Final = frozenset(
 )
 
 
+class Headers:
+    """Headers by name, in any case; of several of one name, the first."""
+
+    def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        self._values: dict[str, str] = {}
+        for name, value in pairs:
+            self._values.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+
+    def get(self, name: str) -> str | None:
+        return self._values.get(name.lower())
+
+
+def refuse_ambiguous(head: bytes) -> None:
+    """Raise 400 for a head whose body two readers could end in different places.
+
+    The parser passes over a second Content-Length of the same value, and over one beside Transfer-Encoding.
+    """
+    pairs = [line.partition(b":")[::2] for line in head.split(b"\n")[1:]]
+    names = [name.strip().lower() for name, _ in pairs]
+    lengths, codings = names.count(b"content-length"), names.count(b"transfer-encoding")
+    if lengths + codings > 1:
+        raise HttpError(400, "More than one of Content-Length and Transfer-Encoding.")
+    if any(
+        name == b"content-length" and not value.strip().isdigit() for name, (_, value) in zip(names, pairs, strict=True)
+    ):
+        raise HttpError(400, "Content-Length is not a number.")
+    if any(line[:1] in (b" ", b"\t") for line in head.split(b"\n")[1:]):
+        raise HttpError(400, "A header that continues in another line.")
+
+
 class HttpError(Exception):
-    """A request that is answered with a status and one line, and is not looked at any further."""
+    """A request that is answered with a status and one line, and not read any further."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status = status
 
 
-def refuse_foreign(headers: Message, host: str, port: int) -> None:
-    """Raise 403 for a Host that is not ours (DNS rebinding) and for an Origin that is another site's (403)."""
+def refuse_foreign(headers: Headers, host: str, port: int, allowed: frozenset[str] = frozenset()) -> None:
+    """Raise 403 for a Host that is not ours (DNS rebinding) and for an Origin that is another site's (403).
+
+    `allowed` are more names of hosts, with any port: a forwarded port has another number on its other side.
+    """
+    if _name_of("//" + (headers.get("Host") or "")) in allowed and headers.get("Origin") is None:
+        return
     names = _LOOPBACK | {host}
     if not _is_ours("//" + (headers.get("Host") or ""), names, port):
-        raise HttpError(403, "The Host header does not name this server's loopback address and port.")
+        raise HttpError(
+            403,
+            "The Host header does not name this server's loopback address and port; "
+            "start the server with --allowed-host NAME for a forwarded port.",
+        )
     origin = headers.get("Origin")
     if origin is not None and not (origin.startswith("http://") and _is_ours(origin, names, port)):
         raise HttpError(403, "Requests from other origins are refused.")
@@ -67,7 +107,14 @@ def _is_ours(url: str, names: frozenset[str], port: int) -> bool:
         return False
 
 
-def credentials(headers: Message, parameters: Mapping[str, str]) -> tuple[str, bytes]:
+def _name_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def credentials(headers: Headers, parameters: Mapping[str, str]) -> tuple[str, bytes]:
     """User and password from the X-ClickHouse headers, Basic, or the URL, whichever is there first."""
     user, key = headers.get("X-ClickHouse-User"), headers.get("X-ClickHouse-Key")
     if user is not None or key is not None:
@@ -76,7 +123,7 @@ def credentials(headers: Message, parameters: Mapping[str, str]) -> tuple[str, b
     if scheme.lower() == "basic":
         try:
             name, _, password = base64.b64decode(encoded, validate=True).partition(b":")
-        except binascii.Error:
+        except ValueError:  # binascii.Error is one
             raise HttpError(400, "The Authorization header is not valid base64.") from None
         return name.decode("utf-8", "replace") or "default", password
     return parameters.get("user") or "default", parameters.get("password", "").encode()
@@ -85,7 +132,7 @@ def credentials(headers: Message, parameters: Mapping[str, str]) -> tuple[str, b
 class Request:
     """The parameters of a request. `query_parameters` fill `{name:Type}`; `settings` are every one that is left over."""
 
-    def __init__(self, target: str, headers: Message) -> None:
+    def __init__(self, target: str, headers: Headers) -> None:
         parts = urlsplit(target)
         self.path = parts.path
         self.given = dict(parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape"))
@@ -109,67 +156,31 @@ class Request:
 
 
 class Body:
-    """A request's body, plain or chunked, unpacked as it is read; more than `limit_bytes` unpacked raises 413."""
+    """A request's body, unpacked as it is read; more than `limit_bytes` unpacked raises 413.
 
-    def __init__(self, stream: BufferedIOBase, headers: Message, limit_bytes: int) -> None:
-        self._stream = stream
+    `received` gives it as it comes, without the transfer's own coding. Nothing is read before `pieces` is.
+    """
+
+    def __init__(self, received: Iterator[bytes], headers: Headers, limit_bytes: int) -> None:
+        self._received = received
         self._limit = limit_bytes
-        length, coding = headers.get("Content-Length"), headers.get("Transfer-Encoding")
-        if length is not None and coding is not None:
-            raise HttpError(400, "Content-Length and Transfer-Encoding exclude each other.")
-        if coding is not None and coding.strip().lower() != "chunked":
-            raise HttpError(501, f"Transfer-Encoding {coding} is not supported.")
-        if length is not None and not (length.isascii() and length.isdecimal()):
-            raise HttpError(400, "Content-Length is not a number.")
-        if (headers.get_content_type() if headers.get("Content-Type") else "") == "multipart/form-data":
+        kind = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+        if kind == "multipart/form-data":
             raise HttpError(501, "Multipart bodies are not supported: send external data over the native protocol.")
-        self._chunked = coding is not None
-        self._length = int(length or 0)
-        self._unpack = _unpacker((headers.get("Content-Encoding") or "identity").strip().lower())
-        self.finished = not self._chunked and not self._length
+        coding = (headers.get("Content-Encoding") or "identity").strip().lower()
+        if coding == "zstd":
+            self._received, coding = _unzstd(received), "identity"
+        self._unpack = _unpacker(coding)
 
     def pieces(self) -> Iterator[bytes]:
         """The unpacked body, piece by piece; once."""
         total = 0
-        for packed in self._chunks() if self._chunked else self._plain():
+        for packed in self._received:
             for piece in self._unpack(packed):
                 total += len(piece)
                 if total > self._limit:
                     raise HttpError(413, f"A body of more than {self._limit} bytes is refused.")
                 yield piece
-        self.finished = True
-
-    def _plain(self) -> Iterator[bytes]:
-        left = self._length
-        while left:
-            piece = self._stream.read(min(left, _CHUNK_BYTES))
-            if not piece:
-                raise HttpError(400, "The body ended before its Content-Length.")
-            left -= len(piece)
-            yield piece
-
-    def _chunks(self) -> Iterator[bytes]:
-        while size := self._chunk_size():
-            while size:
-                piece = self._stream.read(min(size, _CHUNK_BYTES))
-                if not piece:
-                    raise HttpError(400, "The body ended inside a chunk.")
-                size -= len(piece)
-                yield piece
-            self._stream.readline(3)
-        while self._stream.readline(1 << 16).strip():  # trailers
-            pass
-
-    def _chunk_size(self) -> int:
-        line = self._stream.readline(1 << 10)
-        digits = line.partition(b";")[0].strip()
-        try:
-            size = int(digits, 16) if digits.isalnum() else -1
-        except ValueError:
-            size = -1
-        if size < 0:
-            raise HttpError(400, "A chunk's size is not a number.")
-        return size
 
 
 def _unpacker(coding: str) -> Callable[[bytes], Iterator[bytes]]:
@@ -200,4 +211,39 @@ def _unpacker(coding: str) -> Callable[[bytes], Iterator[bytes]]:
                 raise HttpError(400, f"The body is not valid lz4: {error}.") from None
 
         return unlz4
-    raise HttpError(415, f"Content-Encoding {coding} is not supported: use gzip, deflate, lz4 or none.")
+    raise HttpError(415, f"Content-Encoding {coding} is not supported: use gzip, deflate, lz4, zstd or none.")
+
+
+def _unzstd(received: Iterator[bytes]) -> Iterator[bytes]:
+    """A body in zstd, in pieces of bounded size."""
+    import pyarrow  # noqa: PLC0415 - slow to import, and few clients need it
+
+    try:
+        with pyarrow.CompressedInputStream(pyarrow.PythonFile(_Source(received), mode="r"), "zstd") as stream:
+            while piece := stream.read(_CHUNK_BYTES):
+                yield piece
+    except (OSError, pyarrow.ArrowException) as error:
+        raise HttpError(400, f"The body is not valid zstd: {error}.") from None
+
+
+class _Source(io.RawIOBase):
+    """Pieces as a file."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
+        self._pieces = pieces
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        while not self._left:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._left = piece
+        view = memoryview(buffer)
+        taken, self._left = self._left[: len(view)], self._left[len(view) :]
+        view[: len(taken)] = taken
+        return len(taken)

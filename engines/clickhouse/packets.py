@@ -30,6 +30,8 @@ ADDENDUM, _PARAMETERS, _QUERY_TIME = 54458, 54459, 54460
 PONG: Final = varint(_PONG)
 END_OF_STREAM: Final = varint(_END)
 DATA_HEAD: Final = varint(_DATA) + b"\0"  # no external table's name
+TOTALS_HEAD: Final = varint(7) + b"\0"
+EXTREMES_HEAD: Final = varint(8) + b"\0"
 
 _EVENT_COLUMNS: Final = (
     ("host_name", "String"),
@@ -84,7 +86,7 @@ def hello(version: tuple[int, ...], timezone: str) -> bytes:
 
 
 def read_query(reader: ByteReader, revision: int, max_sql_bytes: int) -> Query:
-    """A Query packet, its type already read. Who and where the client says it is, is passed over."""
+    """A Query packet, its type already read. The client's own name and host are skipped."""
     query_id = reader.text(1 << 10)
     _skip_client_info(reader, revision)
     settings = _read_settings(reader)
@@ -107,7 +109,7 @@ def _skip_client_info(reader: ByteReader, revision: int) -> None:
     if revision >= _START_TIME:
         reader.skip(8)
     if reader.byte() != 1:
-        raise ProtocolError(99, "The client does not say that it speaks TCP.")
+        raise ProtocolError(99, "The client's interface is not TCP.")
     for _ in range(3):  # os user, host, client name
         reader.string()
     for _ in range(3):  # client version and revision

@@ -1,4 +1,4 @@
-"""Start the embedded ClickHouse server as a process of its own, and hold it."""
+"""Start the embedded ClickHouse server as a separate process, and keep its handle."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def start_clickhouse(
 ) -> ClickHouseProcess:
     """Start a server on the data directory `path` and return when it answers (about a second; longer after a kill).
 
-    Port 0 takes a free one. The server's log is appended to `log_file`. The process has a session of its own, so that an
+    Port 0 takes a free one. The server's log is appended to `log_file`. The process has its own session, so that an
     interrupt of the terminal reaches only the caller, who decides. Raises EngineError with the server's one line when it
     cannot start, and when it is not ready after `patience_seconds` (it is killed then).
     """

@@ -1,4 +1,4 @@
-"""The server: one engine, a native port and an HTTP port on loopback, one thread a connection."""
+"""The server: one engine, a native port and an HTTP port on loopback, one thread per connection."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from pathlib import Path
 from counterpoise.errors import EngineError
 from engines.clickhouse import native
 from engines.clickhouse.auth import Users
-from engines.clickhouse.channel import Limits
 from engines.clickhouse.engine import Engine
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.http import HttpServer
+from engines.clickhouse.limits import Limits
+from engines.clickhouse.strangers import Strangers
 from engines.clickhouse.watcher import Watcher
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def listen(host: str, port: int, what: str) -> socket.socket:
 class Server:
     """Listens from its construction on; `serve` accepts until `close`.
 
-    The sockets come before the engine, so that a taken port is told at once and nothing was opened.
+    The sockets come before the engine, so that a taken port is reported at once and nothing was opened.
     """
 
     def __init__(self, path: Path, address: Address, users: Users, limits: Limits | None = None) -> None:
@@ -57,7 +58,7 @@ class Server:
         try:
             http_socket = listen(address.host, address.http_port, "HTTP")
             try:
-                self.engine = Engine(path)
+                self.engine = Engine(path, self._limits)
             except BaseException:
                 http_socket.close()
                 raise
@@ -65,7 +66,8 @@ class Server:
             self._socket.close()
             raise
         self._watcher = Watcher()
-        self._http = HttpServer(http_socket, self.engine, users, self._watcher)
+        self._http = HttpServer(http_socket, self.engine, users, self._watcher, self._limits)
+        self._strangers = Strangers(self._limits.strangers)
         self._lock = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}
         self._closing = False
@@ -73,7 +75,7 @@ class Server:
         self.http_port: int = http_socket.getsockname()[1]
 
     def serve(self) -> None:
-        """Accept connections in threads of their own; returns at once."""
+        """Accept connections in separate threads; returns at once."""
         threading.Thread(target=self._accept, name="native-accept", daemon=True).start()
         self._http.serve()
 
@@ -98,6 +100,7 @@ class Server:
                     continue
                 thread = threading.Thread(target=self._connection, args=(sock, over >= 0), daemon=True)
                 self._open[sock] = thread
+            self._strangers.arrive(sock)
             thread.start()
 
     def _connection(self, sock: socket.socket, over_limit: bool) -> None:
@@ -106,10 +109,19 @@ class Server:
             refusal = ServerError(202, f"Too many connections: this server takes {self._limits.connections}.")
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            native.serve(sock, self.engine, self._users, self._watcher, self._limits, refusal=refusal)
+            native.serve(
+                sock,
+                self.engine,
+                self._users,
+                self._watcher,
+                self._limits,
+                refusal=refusal,
+                welcome=lambda: self._strangers.leave(sock),
+            )
         except Exception:
             log.exception("a connection failed inside the server")
         finally:
+            self._strangers.leave(sock)
             with self._lock:
                 self._open.pop(sock, None)
             sock.close()

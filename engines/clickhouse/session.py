@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from typing import Final, NamedTuple
 
-from engines.clickhouse import statements
+from engines.clickhouse import reader_rules, statements
 from engines.clickhouse.auth import User
-from engines.clickhouse.engine import Connection, Engine, Result
-from engines.clickhouse.exceptions import ServerError, from_engine
-from engines.clickhouse.statements import quote_identifier, quote_string
+from engines.clickhouse.engine import OWNER_ROLE, READER_ROLE, Connection, Engine, Result
+from engines.clickhouse.exceptions import ServerError, from_engine, name_of
+from engines.clickhouse.external import MAX_READER_BYTES, MAX_TABLES, ExternalTable, creation
+from engines.clickhouse.reader_rules import Tree
+from engines.clickhouse.statements import escape_parameter, quote_identifier, quote_string
 
 # What a ClickHouse server does and the engine as a library does not: synchronous inserts, no bare expressions as queries.
 DEFAULTS: Final = {"async_insert": "0", "implicit_select": "0"}
@@ -19,6 +23,9 @@ DEFAULTS: Final = {"async_insert": "0", "implicit_select": "0"}
 IGNORED: Final = frozenset({"send_logs_level"})
 _DEFINES: Final = frozenset({"CREATE", "ALTER", "ATTACH", "DETACH", "DROP", "RENAME", "EXCHANGE", "REPLACE", "UNDROP"})
 _HEAD_CHARS: Final = 1024  # CREATE TEMPORARY stands at the start; to be wrong about it costs a query's description
+
+_BAD_ARGUMENTS: Final = 36
+_NO_TREE: Final = ("is not supported by parseQueryToJSON", "query is not supported", "does not support JSON")
 
 _numbers = itertools.count(1)
 
@@ -29,7 +36,7 @@ class Setting(NamedTuple):
 
 
 class Described(NamedTuple):
-    """A column as DESCRIBE TABLE tells it. `default_kind` is "", DEFAULT, MATERIALIZED, ALIAS or EPHEMERAL; `default` follows it."""
+    """A column as DESCRIBE TABLE lists it. `default_kind` is "", DEFAULT, MATERIALIZED, ALIAS or EPHEMERAL; `default` follows it."""
 
     name: str
     type: str
@@ -37,13 +44,24 @@ class Described(NamedTuple):
     default: str = ""
 
 
-class Stream:
-    """The blocks of a running SELECT, each in FORMAT Native. Always closed, even after an error."""
+def _refuse_bytes(sql: str, parameters: Mapping[str, str]) -> None:
+    """Raise 117 for text that stands for bytes which are not UTF-8."""
+    try:
+        for text in (sql, *parameters, *parameters.values()):
+            text.encode()
+    except UnicodeEncodeError:
+        raise ServerError(117, "The statement, a setting or a parameter is not UTF-8.") from None
 
-    def __init__(self, connection: Connection, sql: str, parameters: Mapping[str, str]) -> None:
+
+class Stream:
+    """The blocks of a running SELECT, each written alone in the format. Always closed, even after an error."""
+
+    def __init__(self, connection: Connection, sql: str, parameters: Mapping[str, str], output_format: str) -> None:
+        _refuse_bytes(sql, parameters)
         self._connection = connection
+        self.rows = 0
         try:
-            self._stream = connection.send_query(sql, "Native", params=parameters)
+            self._stream = connection.send_query(sql, output_format, params=parameters)
         except RuntimeError as error:
             raise from_engine(error) from None
         self._open = True
@@ -58,6 +76,7 @@ class Stream:
         if chunk is None or not chunk.rows_read():
             self._open = False
             return None
+        self.rows += chunk.rows_read()
         return chunk.bytes()
 
     def close(self) -> None:
@@ -70,6 +89,7 @@ class Inserter:
     """A running INSERT: `append` data in its format, then `finish`. Without `finish`, `close` aborts it."""
 
     def __init__(self, connection: Connection, sql: str, data_format: str) -> None:
+        _refuse_bytes(sql, {})
         self._connection = connection
         try:
             self._insert = connection.send_insert(sql, data_format)
@@ -98,9 +118,11 @@ class Inserter:
 
 
 class Session:
-    """A session for one user; not shared between threads while a statement runs, `interrupt` excepted.
+    """What one client has open: its user, database and settings. Not shared between threads, `interrupt` excepted.
 
-    A read-only session carries the engine's readonly=1 from its start: writes and settings changes are refused (164).
+    For `default` it is one session of the engine. A reader has a fresh session of the engine for each statement, because
+    the engine has no way back from readonly: what a reader keeps (database, settings, parameters, external tables) is
+    kept here and set before that session is sealed.
     """
 
     def __init__(self, engine: Engine, user: User, database: str = "") -> None:
@@ -112,30 +134,175 @@ class Session:
         self.has_temporary_tables = False  # or had some
         self.reads_only = False  # the next statement came with the setting readonly
         self.has_own_settings = False  # a SET of the client's was run
+        self.query_id = ""  # the client's, of the statement that runs
+        self.external: list[ExternalTable] = []  # that came with the next statement
+        self.parameters: dict[str, str] = {}  # of a reader: what SET param_… said
+        self._kept: dict[str, str] = {}  # of a reader: what SET said
         self._query_settings: dict[str, str] = {}
         self._session_settings: dict[str, str] = {}
-        self._connection = engine.connect()
+        self._statement_settings: dict[str, str] = {}  # of a reader: the SETTINGS of its statement
+        self._sealed = False
+        self._open: Connection | None = None
+        if user.readonly:
+            if database:
+                with self.statement():
+                    self.use(database)
+            return
+        self._open = self._connect()
         try:
-            self._connection.set_progress_callback(self.progress.update)
-            self._set({**DEFAULTS, "log_comment": self.identity})
             if database:
                 self.use(database)
-            if user.readonly:
-                self._set({"readonly": "1"})
         except BaseException:
-            self._connection.close()
+            self._open.close()
             raise
 
+    def _connect(self) -> Connection:
+        connection = self.engine.connect()
+        try:
+            connection.set_progress_callback(self.progress.update)
+            _run(connection, _settings_clause({**DEFAULTS, "log_comment": self.identity}))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @property
+    def _connection(self) -> Connection:
+        if self._open is None:
+            raise ServerError(1001, "A reader's statement was run outside of its session.")
+        return self._open
+
+    @property
+    def may_write(self) -> bool:
+        return not (self.user.readonly or self.reads_only)
+
     def close(self) -> None:
-        self._connection.close()
+        if self._open is not None:
+            self._open.close()
+            self._open = None
 
     def interrupt(self) -> None:
         """Stop the running statement from another thread; it ends with QUERY_WAS_CANCELLED (394)."""
         self.engine.kill(self.identity)
 
+    # ---- what a reader's statement runs in
+
+    @contextmanager
+    def statement(self) -> Iterator[None]:
+        """For the length of the block, the external tables that came along; for a reader, a fresh engine session.
+
+        `sealed` closes a reader's to all but reading.
+        """
+        if not self.user.readonly:
+            try:
+                self._make_external()
+                yield
+            finally:
+                for table in self.external:
+                    with suppress(ServerError):
+                        self.query(f"DROP TEMPORARY TABLE IF EXISTS {quote_identifier(table.name)}")
+                self.external = []
+            return
+        self._open = self._connect()
+        try:
+            self._statement_settings = {}
+            self.has_temporary_tables = bool(self.external)
+            if self.database:
+                self.query(f"USE {quote_identifier(self.database)}")
+            self._make_external()
+            yield
+        finally:
+            self.external = []
+            self.close()
+
+    def add_external(self, table: ExternalTable) -> None:
+        """A table for the next statement. Raises 117 for too many of them, and of a reader for too large ones."""
+        tables = [*self.external, table]
+        if len(tables) > MAX_TABLES:
+            raise ServerError(117, f"More than {MAX_TABLES} external tables.")
+        if self.user.readonly and sum(each.size for each in tables) > MAX_READER_BYTES:
+            raise ServerError(117, f"External tables of more than {MAX_READER_BYTES} bytes.")
+        self.external = tables
+
+    def _make_external(self) -> None:
+        for table in self.external:
+            name = quote_identifier(table.name)
+            self.query(creation(table, name, self.parse, self.write))
+            self.has_temporary_tables = True
+            if table.size:
+                inserter = self.insert(f"INSERT INTO {name}", table.data_format)
+                try:
+                    for piece in table.pieces:
+                        inserter.append(piece)
+                    inserter.finish()
+                finally:
+                    inserter.close()
+
+    @contextmanager
+    def sealed(self) -> Iterator[None]:
+        """For the length of the block the session has the reader's rights; a reader's has the engine's readonly=1, too.
+
+        A reader's settings come just before: what judges a statement runs without them.
+        """
+        if self.user.readonly:
+            own = {**self._kept, **self._query_settings, **self._statement_settings}
+            self._set(self.engine.reader_limits(own))
+            self.query(f"SET ROLE {READER_ROLE}")
+            self._set({"readonly": "1"})
+            self.progress.clear()
+            yield  # there is no way back, and the session ends with the statement
+            return
+        self.query(f"SET ROLE {READER_ROLE}")
+        self._sealed = True
+        self.progress.clear()
+        try:
+            yield
+        finally:
+            self._sealed = False
+            self.query(f"SET ROLE {OWNER_ROLE}")
+
+    def allow(self, name: str, value: str, *, keep: bool = False) -> None:
+        """Set a setting for a reader's statement, or `keep` it for all that follow; READONLY (164) for others."""
+        if name in IGNORED or (name == "readonly" and value == "1"):
+            return
+        if name not in reader_rules.SETTINGS:
+            if name != "readonly" and self.engine.settings.get(name) == value:
+                return  # nothing changes
+            raise ServerError(164, f"Cannot modify '{name}' setting in readonly mode.")
+        if self.user.readonly:
+            self._set({name: value})  # the engine judges the value; a later statement has another session
+            (self._kept if keep else self._statement_settings)[name] = value
+        elif keep:
+            self._set({name: value})
+        else:
+            self.apply({**{key: Setting(old) for key, old in self._query_settings.items()}, name: Setting(value)})
+
+    def wants_extremes(self, sql: str) -> bool:
+        """Whether the setting `extremes` is on, by the statement, its settings or the session."""
+        named = {**self._kept, **self._query_settings, **self._statement_settings}
+        if "extremes" in named:
+            return named["extremes"].lower() not in ("0", "false", "")
+        if self.user.readonly:
+            return False
+        if "extremes" in sql.lower():
+            return True  # by its SETTINGS, or in vain: the extra run tells
+        if not self.has_own_settings:
+            return False
+        answer = self.query("SELECT getSetting('extremes')", "TSVRaw").bytes()
+        self.progress.clear()
+        return answer.strip() not in (b"0", b"false")
+
+    def catalogue(self) -> reader_rules.Catalogue:
+        """What names mean in the engine, for a judgement of a reader's statement."""
+        temporary = frozenset(table.name for table in self.external)
+        return replace(self.engine.catalogue(self.database or "default"), temporary_tables=temporary)
+
     # ---- settings
 
     def use(self, database: str) -> None:
+        if self._open is None:
+            with self.statement():
+                return self.use(database)
         self.query(f"USE {quote_identifier(database)}")
         self.database = database
 
@@ -154,10 +321,13 @@ class Session:
                 continue
             if name == "log_comment":  # it also names the session, for `interrupt`
                 wanted[name] = f"{self.identity} {setting.value}"
-            elif name in self.engine.setting_names:
+            elif name in self.engine.settings:
                 wanted[name] = setting.value
             elif setting.important:
                 raise ServerError(115, f"Unknown setting '{name}'.")
+        if self.user.readonly:
+            self._query_settings = self._allowed(wanted)
+            return
         restored = {name: None for name in self._query_settings if name not in wanted}
         changed = {name: value for name, value in wanted.items() if self._query_settings.get(name) != value}
         if restored:
@@ -167,8 +337,17 @@ class Session:
             self._set(changed)
         self._query_settings = wanted
 
+    def _allowed(self, wanted: Mapping[str, str]) -> dict[str, str]:
+        allowed = {}
+        for name, value in wanted.items():
+            if name in reader_rules.SETTINGS or name == "log_comment":
+                allowed[name] = value
+            elif self.engine.settings[name] != value:
+                raise ServerError(164, f"Cannot modify '{name}' setting in readonly mode.")
+        return allowed
+
     def _apply_readonly(self, value: str) -> None:
-        # The engine has no way back from readonly, which must end with the statement: `access.refuse` enforces it.
+        # The engine has no way back from readonly, which must end with the statement: `prepared` sees to it.
         if self.user.readonly and value != "1":
             raise ServerError(164, "Cannot modify 'readonly' setting in readonly mode.")
         self.reads_only = value != "0"
@@ -195,12 +374,78 @@ class Session:
         self.query("SET " + ", ".join(clauses))
 
     def _set(self, values: Mapping[str, str]) -> None:
-        self.query("SET " + ", ".join(f"{name} = {quote_string(value)}" for name, value in values.items()))
+        self.query(_settings_clause(values))
+
+    # ---- the engine's parser
+
+    def parse(self, sql: str) -> Tree | None:
+        """The statement's tree as the engine parses it; None for a kind of statement that it makes no tree of.
+
+        A statement that does not parse, and several in one, raise the engine's own error (62).
+        """
+        try:
+            answer = self._ask("SELECT parseQueryToJSON({sql:String})", sql)
+        except ServerError as error:
+            if error.code == _BAD_ARGUMENTS and any(text in error.text for text in _NO_TREE):
+                return None
+            raise
+        tree: Tree = json.loads(answer)
+        return tree
+
+    def write(self, tree: Tree) -> str:
+        """A tree as SQL, on one line."""
+        return self._ask("SELECT formatQueryFromJSON({sql:String})", json.dumps(tree))
+
+    def rewrite(self, tree: Tree) -> tuple[str, Tree]:
+        """A tree as SQL, on one line, and what the engine parses of that."""
+        answer = self._ask(
+            "WITH formatQueryFromJSON({sql:String}) AS text SELECT toJSONString((text, parseQueryToJSON(text)))",
+            json.dumps(tree),
+        )
+        text, again = json.loads(answer)
+        return text, json.loads(again)
+
+    def formatted(self, sql: str) -> str:
+        """The statement as the engine writes it, on one line."""
+        return self._ask("SELECT formatQuerySingleLine({sql:String})", sql)
+
+    def _ask(self, question: str, sql: str) -> str:
+        try:
+            answer = self._connection.query(question, "JSONCompact", params={"sql": escape_parameter(sql)}).bytes()
+        except RuntimeError as error:
+            found = from_engine(error)
+            text, _, _ = found.text.partition(": In scope SELECT ")
+            raise ServerError(found.code, text, name=found.name or name_of(found.text)) from None
+        finally:
+            self.progress.clear()  # nothing of the client's was read
+        try:
+            said = json.loads(answer)["data"][0][0]
+        except UnicodeDecodeError:
+            raise ServerError(117, "The statement holds bytes that are not UTF-8.") from None
+        except IndexError:  # the client's own settings (limit, offset) cut it off
+            raise ServerError(62, "The statement cannot be read under this session's settings.") from None
+        if "\0" in said or "\\u0000" in said:
+            raise ServerError(62, "Syntax error: a statement with a NUL character.")
+        return str(said)
+
+    def check_format(self, name: str | None) -> None:
+        """Raise 73 for an output format that the engine does not have, 164 for one that takes a schema from elsewhere."""
+        if name is None:
+            return
+        if name in reader_rules.FORMATS_REFUSED:
+            raise reader_rules.refused(f"the format {name}")
+        if name not in self.engine.output_formats:
+            raise ServerError(73, f"Unknown format {name}.")
+
+    def refuse_empty(self, sql: str) -> None:
+        if all(token.text == ";" for token in statements.tokens(sql)):
+            raise ServerError(62, "Syntax error: Empty query.")
 
     # ---- statements
 
     def query(self, sql: str, output_format: str = "Native", parameters: Mapping[str, str] | None = None) -> Result:
         """Run any statement to its end; the whole answer stays in memory."""
+        _refuse_bytes(sql, parameters or {})
         try:
             return self._connection.query(sql, output_format, params=parameters or {})
         except RuntimeError as error:
@@ -215,44 +460,58 @@ class Session:
         elif word == "USE":
             self.database = self.query("SELECT currentDatabase()", "TSVRaw").bytes().decode().rstrip("\n")
 
-    def stream(self, sql: str, parameters: Mapping[str, str]) -> Stream:
-        return Stream(self._connection, sql, parameters)
+    def stream(self, sql: str, parameters: Mapping[str, str], output_format: str = "Native") -> Stream:
+        return Stream(self._connection, sql, parameters, output_format)
 
     def insert(self, sql: str, data_format: str) -> Inserter:
         return Inserter(self._connection, sql, data_format)
 
     def classify(self, sql: str) -> str:
         """READ_ONLY, MUTATING, MUTATING_GLOBAL, CONTROL or UNKNOWN (does not parse). None or several raise 62."""
-        if all(token.text == ";" for token in statements.tokens(sql)):
-            raise ServerError(62, "Syntax error: Empty query.")
+        self.refuse_empty(sql)
         found = self._connection.classify_query(sql)
         if found["statement_count"] > 1:
             raise ServerError(62, "Syntax error: multi-statements are not allowed.")
         return str(found["query_class"].name)
-
-    def formatted(self, sql: str) -> str | None:
-        """The statement as the engine's parser writes it, on one line; None where it does not parse."""
-        answer = self.query(f"SELECT formatQuerySingleLineOrNull({quote_string(sql)})", "JSONCompact")
-        self.progress.clear()  # nothing of the client's was read
-        found: str | None = json.loads(answer.bytes())["data"][0][0]
-        return found
 
     def describe(self, target: str, parameters: Mapping[str, str] | None = None) -> list[Described]:
         """The columns of a table, a table function, or a query in brackets."""
         answer = self.query(f"DESCRIBE TABLE {target}\n", "JSONCompact", parameters)
         return [Described(*row[:4]) for row in json.loads(answer.bytes())["data"]]
 
-    def describe_beside(self, sql: str, parameters: Mapping[str, str]) -> list[Described] | None:
-        """The columns of a SELECT while this session is running it; None where only this session could tell.
+    def describe_query(self, text: str, parameters: Mapping[str, str]) -> list[Described]:
+        """The columns of a SELECT that was prepared."""
+        tree = self.parse(text)
+        if tree is None:
+            raise ServerError(48, "The columns of this statement cannot be described.")
+        return self.describe(f"({self.write(tree)})", parameters)
 
-        A second statement would end the running one, so a sibling with the same settings is asked; it does not see this
-        session's temporary tables.
+    def describe_beside(self, text: str, parameters: Mapping[str, str]) -> list[Described] | None:
+        """The columns of a SELECT that is running, `text` as it was prepared; None if only this session could list them.
+
+        A second statement would end the running one, so a sibling with the same user, rights and settings is asked; it
+        does not see this session's temporary tables.
         """
-        sibling = Session(self.engine, User(self.user.name, b"", readonly=False), self.database)
+        sibling = Session(self.engine, self.user, self.database)
         try:
-            sibling.apply({name: Setting(value) for name, value in self._query_settings.items()})
-            return sibling.describe(f"({sql}\n)", parameters)
+            sibling._kept = {**self._kept, **self._statement_settings}
+            settings = {name: value for name, value in self._query_settings.items() if name != "log_comment"}
+            sibling.apply({name: Setting(value) for name, value in settings.items()})
+            sealing = self.user.readonly or self._sealed
+            with sibling.statement(), sibling.sealed() if sealing else nullcontext():
+                return sibling.describe_query(text, parameters)
         except ServerError:
             return None
         finally:
             sibling.close()
+
+
+def _settings_clause(values: Mapping[str, str]) -> str:
+    return "SET " + ", ".join(f"{name} = {quote_string(value)}" for name, value in values.items())
+
+
+def _run(connection: Connection, sql: str) -> None:
+    try:
+        connection.query(sql, "Null")
+    except RuntimeError as error:
+        raise from_engine(error) from None

@@ -10,15 +10,18 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from engines.clickhouse.exceptions import ServerError
+
 _TOKEN = re.compile(
-    r"""(?P<space>\s+|--[^\n]*|\#[!\ ][^\n]*|/\*(?:[^*]|\*(?!/))*\*/)
+    r"""(?P<space>\s+|--[^\n]*|\#[!\ ][^\n]*)
+      | (?P<comment>/\*)
       | (?P<quoted>'(?:[^'\\]|\\.|'')*'|`(?:[^`\\]|\\.|``)*`|"(?:[^"\\]|\\.|"")*")
       | (?P<heredoc>\$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
       | (?P<word>[A-Za-z_]\w*|\d\w*)
       | (?P<mark>.)""",
     re.DOTALL | re.VERBOSE,
 )
-_TAIL_CHARS: Final = 8192  # a FORMAT or SETTINGS clause is looked for no further from the end
+_COMMENT = re.compile(r"/\*|\*/")
 # In these, a FORMAT belongs to the statement itself.
 KEEP_FORMAT: Final = frozenset({"CREATE", "ALTER", "ATTACH", "INSERT"})
 
@@ -35,10 +38,61 @@ class Token(NamedTuple):
 
 
 def tokens(sql: str, start: int = 0) -> Iterator[Token]:
-    """The tokens of a statement without spaces and comments."""
-    for found in _TOKEN.finditer(sql, start):
-        if (kind := found.lastgroup or "mark") != "space":
+    """The tokens of a statement without spaces and comments. A comment that is never closed hides the rest."""
+    while found := _TOKEN.match(sql, start):
+        start = found.end()
+        kind = found.lastgroup or "mark"
+        if kind == "comment":
+            start = _comment_end(sql, start)
+        elif kind != "space":
             yield Token("heredoc" if kind == "tag" else kind, found[0], found.start(), found.end())
+
+
+def _comment_end(sql: str, start: int) -> int:
+    """Where the comment ends whose `/*` ends at `start`: the engine nests them."""
+    depth = 1
+    for found in _COMMENT.finditer(sql, start):
+        depth += 1 if found[0] == "/*" else -1
+        if not depth:
+            return found.end()
+    return len(sql)
+
+
+MAX_NESTING: Final = 300
+"""Brackets within brackets; of some kinds, the engine's parser takes minutes for a few thousand."""
+
+_NESTING = re.compile(
+    r"""(?P<quoted>'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|"(?:[^"\\]|\\.)*")
+      | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | --[^\n]* | \#[!\ ][^\n]*
+      | (?P<comment>/\*) | (?P<open>[(\[{]) | (?P<close>[)\]}])""",
+    re.DOTALL | re.VERBOSE,
+)
+
+
+def refuse_unreadable(sql: str) -> None:
+    """Raise for bytes that are not UTF-8 (117) and for brackets nested deeper than MAX_NESTING (167)."""
+    try:
+        sql.encode()
+    except UnicodeEncodeError:
+        raise ServerError(117, "The statement is not UTF-8.") from None
+    if sum(map(sql.count, "([{")) > MAX_NESTING and _nesting(sql) > MAX_NESTING:
+        raise ServerError(167, f"Brackets are nested more than {MAX_NESTING} deep.")
+
+
+def _nesting(sql: str) -> int:
+    deepest = depth = start = 0
+    while found := _NESTING.search(sql, start):
+        start = found.end()
+        if found["comment"]:
+            start = _comment_end(sql, start)
+        elif found["open"]:
+            depth += 1
+            if depth > MAX_NESTING:
+                return depth
+            deepest = max(deepest, depth)
+        elif found["close"]:
+            depth -= 1
+    return deepest
 
 
 def first_word(sql: str) -> str:
@@ -80,6 +134,12 @@ def quote_string(value: str) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
+def escape_parameter(value: str) -> str:
+    """A server-side parameter as the engine parses it: escaped like a field of TSV."""
+    return "".join(_PARAMETER_ESCAPES.get(letter, letter) for letter in value)
+
+
+_PARAMETER_ESCAPES: Final = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r", "\0": r"\0", "\b": r"\b", "\f": r"\f"}
 _ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "0": "\0", "a": "\a", "v": "\v", "e": "\x1b"}
 
 
@@ -93,23 +153,3 @@ def unquote_parameter(value: str) -> str:
         value[1:-1],
         flags=re.DOTALL,
     )
-
-
-def split_format(sql: str) -> tuple[str, str | None]:
-    """Take a `FORMAT name` clause off a query's tail (a SETTINGS clause may follow it); the name, or None.
-
-    The protocol answers in blocks whatever the clause says; over HTTP it chooses the answer's format.
-    """
-    if "FORMAT" not in sql[-_TAIL_CHARS:].upper():
-        return sql, None
-    seen = list(tokens(sql))
-    while seen and seen[-1].text == ";":
-        seen.pop()
-    for number in range(len(seen) - 2, -1, -1):
-        token, name = seen[number], seen[number + 1]
-        if token.upper == "FORMAT" and name.kind == "word":
-            after = seen[number + 2] if number + 2 < len(seen) else None
-            before = seen[number - 1].text if number else ""
-            if (after is None or after.upper == "SETTINGS") and before not in (".", ",") and number:
-                return sql[: token.start] + sql[name.end :], name.text
-    return sql, None

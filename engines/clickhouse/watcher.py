@@ -1,7 +1,7 @@
-"""Hears a client's Cancel, or its departure, while its statement runs.
+"""Detects a client's Cancel, or its departure, while its statement runs.
 
-The thread that runs a statement is inside the engine and cannot look at its socket. One thread for the whole server
-looks at the sockets of statements that take longer than a tick; it sleeps when there are none.
+The thread that runs a statement is inside the engine and cannot read its socket. One thread for the whole server
+watches the sockets of statements that take longer than a tick; it sleeps when there are none.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Watch:
         return self.cancelled or self.gone
 
     def arrived(self, kind: int) -> None:
-        """A packet type that the connection's reader already holds: nothing behind it on the socket is looked at."""
+        """A packet type that the connection's reader already buffered: nothing behind it on the socket is read."""
         self.cancelled = kind == _CANCEL[0]
         self.ignored = not self.cancelled
 

@@ -22,7 +22,7 @@ class ByteReader:
     """A growing buffer over a source of bytes. `pos` walks; what lies before it stays until `compact`.
 
     `fill(wanted)` returns at least one byte, at most about `wanted` (it may return more), or b"" at the end.
-    `limit_bytes` bounds what may be held between two `compact` calls; beyond it ProtocolError is raised.
+    `limit_bytes` bounds the buffer between two `compact` calls; beyond it ProtocolError is raised.
     """
 
     __slots__ = ("_fill", "_limit", "buf", "pos")
@@ -40,7 +40,7 @@ class ByteReader:
             self.pos = 0
 
     def buffered(self) -> int:
-        """Bytes that are here and were not walked yet."""
+        """Bytes that are buffered and not walked yet."""
         return len(self.buf) - self.pos
 
     def need(self, end: int) -> None:

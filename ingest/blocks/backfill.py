@@ -11,18 +11,20 @@ import structlog
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.errors import ConfigError
+from counterpoise.kafka.broker_memory import BrokerLostMemory
 from counterpoise.runtime.clock import Clock, SystemClock
+from counterpoise.runtime.retry import StoppingError
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.settings.model import Settings
-from ingest.blocks.feed import BrokerLostMemory, Feed, OnProgress
+from ingest.blocks.feed import Feed, OnProgress
 from ingest.blocks.follower import Follower
 from ingest.blocks.height_at_time import first_height_since
 from ingest.blocks.pace import Pace
 from ingest.blocks.sources.block_source import BlockSource, LiveSource
 from ingest.blocks.stored_blocks import RECENT_BLOCKS, StoredBlocks
+from ingest.ingest_waiter import ingest_waiter
 from ingest.publisher import Publisher
-from ingest.waiting import Stopped, Waiter
 
 log = structlog.get_logger("ingest")
 
@@ -71,7 +73,7 @@ def run_backfill(
     that this source must not fill.
     """
     clock = clock or SystemClock()
-    waiter = Waiter(clock, stop, status, stale_after_seconds=settings.ingest.stale_after_seconds)
+    waiter = ingest_waiter(clock, stop, status, stale_after_seconds=settings.ingest.stale_after_seconds)
     began = published_at = clock.monotonic()
     losses, complete = 0, False
     first = last = 0
@@ -83,10 +85,10 @@ def run_backfill(
         try:
             require_kind(settings, source)
             if from_time is not None:
-                from_height = waiter.until("source", lambda: first_height_since(source, from_time))
-            first, last = waiter.until("source", lambda: height_range(source, from_height, to_height))
-            waiter.until("clickhouse", lambda: open_dataset(clickhouse, settings.dataset_of))
-            waiter.until("clickhouse", lambda: require_adjoining(settings, stored, first))
+                from_height = waiter.until_done("source", lambda: first_height_since(source, from_time))
+            first, last = waiter.until_done("source", lambda: height_range(source, from_height, to_height))
+            waiter.until_done("clickhouse", lambda: open_dataset(clickhouse, settings.dataset_of))
+            waiter.until_done("clickhouse", lambda: require_adjoining(settings, stored, first))
             publisher.open()
             while not complete:
                 try:
@@ -103,7 +105,7 @@ def run_backfill(
                     complete = True
                 except BrokerLostMemory:
                     losses += 1
-        except Stopped:
+        except StoppingError:
             log.info("stopped before the end", published_blocks=publisher.blocks_sent)
         finally:
             publisher.close()

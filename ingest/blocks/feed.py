@@ -13,12 +13,13 @@ import structlog
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.errors import RetryableError
+from counterpoise.kafka.broker_memory import BrokerLostMemory
+from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.status import ServiceStatus
 from ingest.blocks.pace import Pace
 from ingest.blocks.sources.block_source import BlockBatch, BlockSource
 from ingest.blocks.stored_blocks import StoredBlocks, StoredTip
 from ingest.publisher import Publisher
-from ingest.waiting import Waiter
 
 OnProgress = Callable[[int, int], None]
 """Called with the height reached and the last height wanted."""
@@ -29,12 +30,8 @@ Before = Callable[[BlockBatch], BlockBatch]
 log = structlog.get_logger("ingest")
 
 
-class BrokerLostMemory(Exception):  # noqa: N818 - not wrong, an event: start again from what ClickHouse holds
-    """The broker forgot blocks that ClickHouse may not hold yet."""
-
-
 class Feed:
-    """One source, one publisher, one chain; used by one thread. Waits for whatever is down; raises Stopped when told to stop."""
+    """One source, one publisher, one chain; used by one thread. Waits for whatever is down; StoppingError when told to stop."""
 
     def __init__(
         self,
@@ -48,7 +45,7 @@ class Feed:
     ) -> None:
         self.source = source
         self.publisher = publisher
-        self._held = stored
+        self._stored = stored
         self._waiter = waiter
         self._status = status
         self._pace = pace
@@ -59,7 +56,7 @@ class Feed:
 
     def stored_tip(self) -> StoredTip | None:
         """What ClickHouse holds; waits for it."""
-        return self._waiter.until("clickhouse", self._held.tip)
+        return self._waiter.until_done("clickhouse", self._stored.tip)
 
     def publish_range(
         self,
@@ -76,13 +73,13 @@ class Feed:
         cursor = from_height
         while cursor <= to_height:
             publish = partial(self._publish_until_failure, cursor, to_height, on_progress, before)
-            reached = self._waiter.until("source", publish)
+            reached = self._waiter.until_done("source", publish)
             if reached is None:
                 return
             cursor = reached + 1
 
     def publish(self, batch: BlockBatch) -> None:
-        """Publish what one request gave: its blocks in order, and its misfits as dead letters."""
+        """Publish what one request gave: its blocks in order, and what is no block as dead letters."""
         self._status.beat()
         for item in batch.bad:
             self.publisher.dead_letter(item, self.source.name)
@@ -111,7 +108,7 @@ class Feed:
         last = self.last
         if last is None:
             return
-        while not self._waiter.until("clickhouse", lambda: self._held.holds(last.height, last.hash)):
+        while not self._waiter.until_done("clickhouse", lambda: self._stored.holds(last.height, last.hash)):
             self.check_broker()
             if on_stored is not None:
                 tip = self.stored_tip()

@@ -48,10 +48,10 @@ class MissingBlocks:
         """The source gave it after all."""
         self._blocks.pop(block_hash, None)
 
-    def settle(self, held_height: int, newest_height: int) -> None:
+    def settle(self, stored_height: int, newest_height: int) -> None:
         """Forget what holds nothing up: ClickHouse's chain has reached the newest block published and the block itself."""
-        if held_height >= newest_height:
-            self._blocks = {h: block for h, block in self._blocks.items() if block.height > held_height}
+        if stored_height >= newest_height:
+            self._blocks = {h: block for h, block in self._blocks.items() if block.height > stored_height}
 
     def retry_due(self, now: float) -> list[str]:
         """Those to ask for again now; each is named once in RETRY_SECONDS."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from counterpoise.contracts.blocks import BlockEvent
-from ingest.waiting import Waiter
+from counterpoise.runtime.retry import Waiter
 
 _TICK_SECONDS = 0.05
 

@@ -11,7 +11,7 @@ from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.model import Settings
 from ingest.blocks.backfill import ReplayReport, run_backfill
 from ingest.blocks.feed import OnProgress
-from ingest.blocks.sources.block_sources import FIGURES, replay_source
+from ingest.blocks.sources.replay import FIGURES, replay_source
 
 
 def run_replay(

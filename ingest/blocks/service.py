@@ -10,23 +10,27 @@ import structlog
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.errors import RetryableError
+from counterpoise.kafka.broker_memory import BrokerLostMemory
 from counterpoise.runtime.clock import Clock, SystemClock
+from counterpoise.runtime.retry import Backoff, RetryPolicy, StoppingError, Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.settings.model import Settings
 from ingest.blocks.backfill import require_kind, resume_height
 from ingest.blocks.block_requests import BlockRequests, answer
-from ingest.blocks.feed import BrokerLostMemory, Feed
+from ingest.blocks.feed import Feed
 from ingest.blocks.follower import Follower
 from ingest.blocks.height_at_time import first_height_since
 from ingest.blocks.pace import Pace
 from ingest.blocks.sources.block_source import BlockBatch, BlockSource, LiveSource, Tip
-from ingest.blocks.sources.block_sources import SOURCES
+from ingest.blocks.sources.block_sources import configured_source
 from ingest.blocks.stall_notice import StallNotice
 from ingest.blocks.stored_blocks import StoredBlocks
+from ingest.ingest_waiter import SOURCE_RETRY, ingest_waiter
 from ingest.publisher import Publisher
-from ingest.waiting import Backoff, Stopped, Waiter
 
+SOURCE_POLL_RETRY = RetryPolicy(1.0, 60.0)
+"""Between two polls of a source that does not answer."""
 _ROUND_SECONDS = 0.5
 """The longest that the main loop is deaf to gap requests, a stop, or a broker that forgot."""
 
@@ -52,8 +56,8 @@ def run_ingest(
     ClickHouse holds. Whatever is down is waited for. Migrations must have run. ConfigError where a setting cannot work.
     """
     clock = clock or SystemClock()
-    waiter = Waiter(clock, stop, status, stale_after_seconds=settings.ingest.stale_after_seconds)
-    source = source or SOURCES[settings.ingest.source](settings, clock)
+    waiter = ingest_waiter(clock, stop, status, stale_after_seconds=settings.ingest.stale_after_seconds)
+    source = source or configured_source(settings, clock)
     try:
         require_kind(settings, source)
         bootstrap = kafka_bootstrap(settings)
@@ -65,14 +69,14 @@ def run_ingest(
             pace = Pace(speed, waiter) if speed > 0 else None
             feed = Feed(source, publisher, stored, waiter=waiter, status=status, pace=pace)
             try:
-                waiter.until("clickhouse", lambda: open_dataset(clickhouse, settings.dataset_of))
+                waiter.until_done("clickhouse", lambda: open_dataset(clickhouse, settings.dataset_of))
                 publisher.open()
                 service = _Ingest(settings, feed, stored, requests, waiter=waiter, status=status)
                 service.run(from_height, from_date)
             finally:
                 requests.close()
                 publisher.close()
-    except Stopped:
+    except StoppingError:
         log.info("ingest stopped")
     finally:
         source.close()
@@ -91,22 +95,22 @@ class _Ingest:
     ) -> None:
         self._settings = settings
         self._feed = feed
-        self._held = stored
+        self._stored = stored
         self._requests = requests
         self._waiter = waiter
         self._status = status
-        self._source_backoff = Backoff(1.0, 60.0)
+        self._source_backoff = Backoff(SOURCE_POLL_RETRY)
         self._source_down_since: float | None = None
         self._source_logged_at = 0.0
-        self._held_up = StallNotice(
+        self._stall_notice = StallNotice(
             feed, stored, waiter=waiter, status=status, after_seconds=settings.ingest.stale_after_seconds
         )
 
     def run(self, from_height: int | None, from_date: datetime | None) -> None:
-        """Until Stopped is raised; starts over from ClickHouse each time the broker lost its memory."""
+        """Until StoppingError is raised; starts over from ClickHouse each time the broker lost its memory."""
         if from_date is not None:
             source, when = self._feed.source, int(from_date.timestamp())
-            from_height = self._waiter.until("source", lambda: first_height_since(source, when))
+            from_height = self._waiter.until_done("source", lambda: first_height_since(source, when))
         while True:
             try:
                 if isinstance(self._feed.source, LiveSource):
@@ -127,7 +131,7 @@ class _Ingest:
         while True:
             self._serve_requests(None)
             self._feed.check_broker()
-            if not self._held_up.look():
+            if not self._stall_notice.poll():
                 self._status.working()
             self._waiter.pause(_ROUND_SECONDS)
 
@@ -136,7 +140,7 @@ class _Ingest:
         stored = self._feed.stored_tip()
         tip = self._tip()
         start = self._start_height(tip, stored.height if stored else None, from_height)
-        known = self._waiter.until("clickhouse", self._held.recent) if stored else {}
+        known = self._waiter.until_done("clickhouse", self._stored.recent) if stored else {}
         # What ClickHouse holds near its tip is sent again, so it does not count as published: the newest of it may be lost.
         follower = Follower(
             source, {h: height for h, height in known.items() if height < start}, min([start, *known.values()])
@@ -151,7 +155,6 @@ class _Ingest:
 
     def _follow_tip(self, source: LiveSource, follower: Follower) -> None:
         clock = self._waiter.clock
-        poll_seconds = self._poll_seconds()
         poll_at = clock.monotonic()
         while True:
             self._waiter.check()
@@ -161,19 +164,19 @@ class _Ingest:
             try:
                 for block_hash in news.hashes:
                     self._publish_new(follower, follower.new_at(block_hash))
-                for block_hash in self._held_up.retry_due():
+                for block_hash in self._stall_notice.retry_due():
                     follower.try_again(block_hash)
                 if news.changed or clock.monotonic() >= poll_at:
-                    poll_at = clock.monotonic() + poll_seconds
-                    self._poll(source, follower, heard=news.changed)
+                    poll_at = clock.monotonic() + source.poll_seconds
+                    self._poll(source, follower, by_news=news.changed)
                     self._source_answers()
             except RetryableError as error:
                 poll_at = clock.monotonic() + self._source_fails(error)
             self._serve_requests(follower)
             self._feed.check_broker()
-            self._held_up.look(source_is_down=self._source_down_since is not None)
+            self._stall_notice.poll(source_is_down=self._source_down_since is not None)
 
-    def _poll(self, source: LiveSource, follower: Follower, *, heard: bool) -> None:
+    def _poll(self, source: LiveSource, follower: Follower, *, by_news: bool) -> None:
         tip = source.tip()
         self._status.set(source=source.name, source_height=tip.height, source_hash=tip.hash)
         if follower.knows(tip.hash):
@@ -185,7 +188,7 @@ class _Ingest:
             return
         batch = follower.new_at_tip(tip)
         self._publish_new(follower, batch)
-        if batch.events and not heard:
+        if batch.events and not by_news:
             log.debug("new tip found by polling", height=tip.height)
 
     def _publish_new(self, follower: Follower, batch: BlockBatch) -> None:
@@ -197,7 +200,7 @@ class _Ingest:
         bad = [
             item
             for item in batch.bad
-            if self._held_up.owes(
+            if self._stall_notice.add_missing(
                 item.key, below if item.height is None else item.height, f"{item.reason}: {item.detail}"
             )
         ]
@@ -229,27 +232,27 @@ class _Ingest:
                 log.info("block request", hash=request.hash, from_height=request.from_height, blocks=blocks)
                 self._status.count("block_requests")
             if not is_given:
-                self._held_up.owes(request.hash, request.to_height, problem)
+                self._stall_notice.add_missing(request.hash, request.to_height, problem)
 
     def _received(self, follower: Follower | None, batch: BlockBatch) -> None:
         """Remember what was published and what was no block."""
-        self._held_up.received(batch)
+        self._stall_notice.received(batch)
         if follower is not None:
             follower.published(batch.events)
             follower.give_up(batch.bad)
 
     def _repair_gaps(self) -> None:
-        for first, last in self._waiter.until("clickhouse", self._held.gaps):
+        for first, last in self._waiter.until_done("clickhouse", self._stored.gaps):
             log.warning("clickhouse lacks blocks, publishing them again", from_height=first, to_height=last)
             self._feed.publish_range(first, last)
 
     def _tip(self) -> Tip:
-        return self._waiter.until("source", self._feed.source.tip, most_seconds=60.0)
+        return self._waiter.until_done("source", self._feed.source.tip, policy=SOURCE_RETRY)
 
-    def _start_height(self, tip: Tip, held_height: int | None, from_height: int | None) -> int:
+    def _start_height(self, tip: Tip, stored_height: int | None, from_height: int | None) -> int:
         settings = self._settings.ingest
-        if held_height is not None:
-            start = held_height + 1 - settings.reorg_margin_blocks
+        if stored_height is not None:
+            start = stored_height + 1 - settings.reorg_margin_blocks
         else:
             start = tip.height + 1 - settings.history_blocks if from_height is None else from_height
         start = max(start, 0)
@@ -261,10 +264,6 @@ class _Ingest:
             )
             start = tip.lowest_height
         return min(start, tip.height)
-
-    def _poll_seconds(self) -> float:
-        settings = self._settings.ingest
-        return settings.bitcoind.poll_seconds if settings.source == "bitcoind" else settings.mempool.poll_seconds
 
     def _report(self, height: int, last_height: int) -> None:
         self._status.set(history_height=height, history_to_height=last_height)
@@ -280,8 +279,10 @@ class _Ingest:
         self._status.set(stale="source" if stale else None)
         if now - self._source_logged_at >= _REPEAT_LOG_SECONDS or down_seconds == 0:
             self._source_logged_at = now
-            say = log.error if stale else log.warning
-            say("source is down" + (", data is stale" if stale else ""), seconds=round(down_seconds), reason=str(error))
+            write_line = log.error if stale else log.warning
+            write_line(
+                "source is down" + (", data is stale" if stale else ""), seconds=round(down_seconds), reason=str(error)
+            )
         return self._source_backoff.next_seconds()
 
     def _source_answers(self) -> None:
@@ -290,5 +291,5 @@ class _Ingest:
             self._status.set(stale=None)
         self._source_down_since = None
         self._source_backoff.reset()
-        if not self._held_up.is_so:
+        if not self._stall_notice.is_stalled:
             self._status.working()

@@ -80,7 +80,7 @@ def publish(settings: Settings, releases: Iterable[Release]) -> int:
     Nothing is journalled: this is for a demo and for tests. RetryableError where the broker does not answer.
     """
     bootstrap = kafka_bootstrap(settings)
-    ensure_topics(bootstrap, settings.dataset, settings.kafka.replication_factor)
+    ensure_topics(bootstrap, settings.dataset, settings.kafka.replication_factor, partitions=settings.kafka.partitions)
     producer = make_producer(bootstrap, "counterpoise-figures")
     sent_at_ms = int(datetime.now(UTC).timestamp() * 1000)
     topic = EDGE_AI.full_name(settings.dataset)

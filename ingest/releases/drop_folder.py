@@ -38,7 +38,7 @@ log = structlog.get_logger("market")
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _SeenFile:
     """What a file looked like, and since when it has."""
 
     size: int
@@ -78,9 +78,9 @@ class DropFolder:
         self._journal = journal
         self._clock = clock
         self._count = count
-        self._looks: dict[Path, _Look] = {}
+        self._seen: dict[Path, _SeenFile] = {}
         self._inboxes: dict[Path, _Inbox] = {}
-        self._said: dict[Path, str] = {}
+        self._reported: dict[Path, str] = {}
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._lock = FolderLock(self._folder)
@@ -107,11 +107,11 @@ class DropFolder:
                 dealt_with += self._scan_inbox(inbox)
             except (ConfigError, OSError) as error:
                 self._inboxes.pop(folder, None)
-                if self._said.get(folder) != str(error):  # once, and again when it is another
+                if self._reported.get(folder) != str(error):  # once, and again when it is another
                     log.error("a drop folder cannot be read", folder=str(folder), reason=str(error))
-                self._said[folder] = str(error)
+                self._reported[folder] = str(error)
             else:
-                self._said.pop(folder, None)
+                self._reported.pop(folder, None)
         return dealt_with
 
     def close(self) -> None:
@@ -155,15 +155,15 @@ class DropFolder:
         try:
             found = path.lstat()
         except FileNotFoundError:  # renamed away since the folder was listed
-            self._looks.pop(path, None)
+            self._seen.pop(path, None)
             return False
         now = self._clock.monotonic()
-        look = self._looks.get(path)
-        if look is None or (look.size, look.modified_ns) != (found.st_size, found.st_mtime_ns):
-            look = self._looks[path] = _Look(found.st_size, found.st_mtime_ns, now)
-        if now - look.since < self._settings.settle_seconds:
+        seen = self._seen.get(path)
+        if seen is None or (seen.size, seen.modified_ns) != (found.st_size, found.st_mtime_ns):
+            seen = self._seen[path] = _SeenFile(found.st_size, found.st_mtime_ns, now)
+        if now - seen.since < self._settings.settle_seconds:
             return False
-        del self._looks[path]
+        del self._seen[path]
         return True
 
     def _read(self, inbox: _Inbox, path: Path) -> bool:

@@ -12,17 +12,17 @@ from counterpoise.contracts.envelope import MAX_EVENTS
 from counterpoise.contracts.releases import RELEASE_KIND, ReleaseEvent
 from counterpoise.contracts.topics import EDGE_AI
 from counterpoise.errors import RetryableError
+from counterpoise.runtime.retry import Backoff, RetryPolicy, Waiter
 from counterpoise.runtime.status import ServiceStatus
 from ingest.bad_item import BadItem
 from ingest.publisher import Publisher
 from ingest.releases.journal.durable_files import write_durably
-from ingest.releases.journal.entry import Held, JournalEntry
+from ingest.releases.journal.entry import JournalEntry, ReadStored
 from ingest.releases.journal.release_journal import ReleaseJournal
-from ingest.waiting import Waiter
 
 MAX_MESSAGE_OBSERVATIONS = 5_000
-FIRST_CONFIRM_SECONDS = 0.5
-MOST_CONFIRM_SECONDS = 10.0
+CONFIRM_RETRY = RetryPolicy(0.5, 10.0, jitter=0.0)
+"""Between two questions to ClickHouse whether it holds what was published."""
 _ROUND_SECONDS = 0.5
 _ENTRIES_A_ROUND = 500
 """Read and packed at once; more would only hold memory."""
@@ -39,7 +39,7 @@ class RejectedEntry:
 
 
 class Relay:
-    """One thread runs it; others fill `misfits`. `check` is called every round and may raise.
+    """One thread runs it; others fill `rejected`. `check` is called every round and may raise.
 
     An entry is published again when the broker lost its memory, and after every restart unless ClickHouse holds it by then; equal
     releases collapse there. One that ClickHouse does not take for `set_aside_after_seconds` while it takes entries that were
@@ -50,7 +50,7 @@ class Relay:
         self,
         journal: ReleaseJournal,
         publisher: Publisher,
-        stored: Held,
+        stored: ReadStored,
         *,
         waiter: Waiter,
         status: ServiceStatus,
@@ -60,21 +60,21 @@ class Relay:
     ) -> None:
         self._journal = journal
         self._publisher = publisher
-        self._held = stored
+        self._stored = stored
         self._waiter = waiter
         self._status = status
         self._set_aside_after_seconds = set_aside_after_seconds
         self._check = check
-        self._misfits = rejected
+        self._rejected = rejected
         self._published: dict[str, float] = {}
         self._newest_taken_at = float("-inf")
-        self._confirm_pause_seconds = FIRST_CONFIRM_SECONDS
+        self._confirm_backoff = Backoff(CONFIRM_RETRY)
         self._confirm_at = 0.0
         self._clickhouse_is_away = False
 
     def run(self) -> None:
-        """Until the waiter raises Stopped."""
-        self._waiter.until("clickhouse", self._retire_held_from_before)
+        """Until the waiter raises StoppingError."""
+        self._waiter.until_done("clickhouse", self._retire_stored_before)
         seen = -1
         while True:
             self._waiter.check()
@@ -83,7 +83,7 @@ class Relay:
                 log.warning("kafka lost its messages: publishing again what clickhouse does not hold")
                 self._published.clear()
                 seen = -1
-            self._send_misfits()
+            self._send_rejected()
             now_appended = self._journal.appended
             if now_appended != seen and not self._publish():
                 seen = now_appended
@@ -92,9 +92,9 @@ class Relay:
             if seen == now_appended:
                 self._journal.wait_for_more(seen, _ROUND_SECONDS)
 
-    def _retire_held_from_before(self) -> None:
+    def _retire_stored_before(self) -> None:
         keys = self._journal.pending()
-        stored = self._held(keys) if keys else set()
+        stored = self._stored(keys) if keys else set()
         self._journal.retire(stored)
         if keys:
             log.info("releases wait in the journal", waiting=len(keys) - len(stored), held_meanwhile=len(stored))
@@ -109,16 +109,16 @@ class Relay:
         now = self._waiter.clock.monotonic()
         self._published.update((entry.key, now) for entry in entries)
         if entries:
-            self._confirm_pause_seconds = FIRST_CONFIRM_SECONDS
-            self._confirm_at = now + FIRST_CONFIRM_SECONDS
+            self._confirm_backoff.reset()
+            self._confirm_at = now + self._confirm_backoff.next_seconds()
             self._status.count("releases_published", len(entries))
-        self._tell()
+        self._publish_status()
         return len(keys) > _ENTRIES_A_ROUND
 
-    def _send_misfits(self) -> None:
-        while not self._misfits.empty():
-            misfit = self._misfits.get_nowait()
-            self._publisher.dead_letter(misfit.item, misfit.origin)
+    def _send_rejected(self) -> None:
+        while not self._rejected.empty():
+            entry = self._rejected.get_nowait()
+            self._publisher.dead_letter(entry.item, entry.origin)
 
     def _confirm(self) -> None:
         """Retire what ClickHouse holds; asked often at first and then less and less."""
@@ -126,7 +126,7 @@ class Relay:
         if not self._published or now < self._confirm_at:
             return
         try:
-            stored = self._held(list(self._published))
+            stored = self._stored(list(self._published))
         except RetryableError as error:  # what is pushed meanwhile still goes to Kafka
             self._clickhouse_is_away = True
             self._status.waiting("clickhouse", str(error))
@@ -141,10 +141,10 @@ class Relay:
                 del self._published[key]
             self._status.count("releases_held", len(stored))
             self._set_aside(now)
-        longer = min(MOST_CONFIRM_SECONDS, self._confirm_pause_seconds * 2)
-        self._confirm_pause_seconds = FIRST_CONFIRM_SECONDS if stored else longer
-        self._confirm_at = now + self._confirm_pause_seconds
-        self._tell()
+        if stored:
+            self._confirm_backoff.reset()
+        self._confirm_at = now + self._confirm_backoff.next_seconds()
+        self._publish_status()
 
     def _set_aside(self, now: float) -> None:
         """Keep as files what ClickHouse plainly does not take; it cannot hold up the journal for ever."""
@@ -168,7 +168,7 @@ class Relay:
         log.error("clickhouse did not take a release: see its dead letters", series=entry.series, kept=str(path))
         self._status.count("releases_set_aside")
 
-    def _tell(self) -> None:
+    def _publish_status(self) -> None:
         self._status.set(journal_bytes=self._journal.size_bytes, unconfirmed_releases=len(self._published))
 
 

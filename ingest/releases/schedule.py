@@ -12,15 +12,15 @@ import structlog
 
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.retry import Backoff, RetryPolicy
 from counterpoise.runtime.status import ServiceStatus
 from ingest.bad_item import BadItem
 from ingest.http import BusyError
 from ingest.releases.journal.durable_files import write_durably
-from ingest.releases.journal.entry import Held, JournalEntry, entry_of
+from ingest.releases.journal.entry import JournalEntry, ReadStored, entry_of
 from ingest.releases.journal.release_journal import JournalFullError, ReleaseJournal
 from ingest.releases.release_head import time_problem
 from ingest.releases.sources.release_source import Fetched, ReleaseSource
-from ingest.waiting import Backoff
 
 STALE_CADENCES = 3
 """A source without an answer for so many of its cadences is stale."""
@@ -54,14 +54,15 @@ class _Slot:
         # A clock that was wrong may have left an answer in the future: no later than a cadence from now.
         self.due_at = min(max(now, self.kept.last_answer_at + source.cadence_seconds), now + source.cadence_seconds)
         self.reason: str | None = None
-        self.backoff = Backoff(FIRST_RETRY_SECONDS, min(MOST_RETRY_SECONDS, max(1.0, source.cadence_seconds)))
+        longest_seconds = min(MOST_RETRY_SECONDS, max(1.0, source.cadence_seconds))
+        self.backoff = Backoff(RetryPolicy(FIRST_RETRY_SECONDS, longest_seconds))
 
     def is_stale(self, now: float) -> bool:
         """Counted from the last answer; for a source that never gave one, from the first question, however often we started."""
         since = self.kept.last_answer_at or self.kept.first_asked_at or now
         return now - since > STALE_CADENCES * self.source.cadence_seconds
 
-    def told(self, now: float) -> dict[str, Any]:
+    def as_status(self, now: float) -> dict[str, Any]:
         """For the status."""
         well = "ok" if self.kept.last_answer_at else "not asked yet"
         state = "stale" if self.is_stale(now) else well if self.reason is None else "unreachable"
@@ -89,19 +90,19 @@ class Schedule:
         *,
         clock: Clock,
         status: ServiceStatus,
-        on_misfit: Callable[[BadItem, str], None],
+        on_rejected: Callable[[BadItem, str], None],
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._journal = journal
         self._clock = clock
         self._status = status
-        self._on_misfit = on_misfit
+        self._on_rejected = on_rejected
         self._slots = [_Slot(source, folder / f"{source.name}.json", clock.now()) for source in sources]
         self._silent: set[str] = set()
         self._line_at = float("-inf")
-        self._tell()
+        self._publish_status()
 
-    def forget_what_is_lost(self, stored: Held) -> None:
+    def forget_what_is_lost(self, stored: ReadStored) -> None:
         """Read a source from its beginning where ClickHouse does not hold what its memory rests on (a new or restored database)."""
         for slot in self._slots:
             keys = [key for key in slot.kept.releases if not self._journal.knows(key)]
@@ -117,11 +118,11 @@ class Schedule:
         due = [slot for slot in self._slots if slot.due_at <= now]
         for slot in due:
             self._ask(slot)
-            self._tell()
+            self._publish_status()
         if due:
-            self._say_what_is_silent()
+            self._log_silent()
         elif self._slots:
-            self._tell()
+            self._publish_status()
         return len(due)
 
     def close(self) -> None:
@@ -167,7 +168,7 @@ class Schedule:
         new = self._journal.append(entries)
         slot.kept.releases = [*slot.kept.releases, *(entry.key for entry in entries)][-KEPT_RELEASES:]
         for item in rejected:
-            self._on_misfit(item, slot.source.name)
+            self._on_rejected(item, slot.source.name)
         _write(slot.file, slot.kept)
         self._status.count("fetched_releases", sum(new))
         if step.releases:
@@ -178,7 +179,7 @@ class Schedule:
         slot.reason = reason
         slot.due_at = self._clock.now() + max(slot.backoff.next_seconds(), asked_seconds or 0.0)
 
-    def _say_what_is_silent(self) -> None:
+    def _log_silent(self) -> None:
         now = self._clock.now()
         silent = {slot.source.name: slot.reason for slot in self._slots if slot.reason is not None}
         if silent and (set(silent) - self._silent or now - self._line_at >= REPEAT_LINE_SECONDS):
@@ -194,10 +195,10 @@ class Schedule:
             log.info("market sources answer again", sources=", ".join(sorted(answering)))
         self._silent = set(silent)
 
-    def _tell(self) -> None:
+    def _publish_status(self) -> None:
         now = self._clock.now()
         self._status.set(
-            market_sources={slot.source.name: slot.told(now) for slot in self._slots},
+            market_sources={slot.source.name: slot.as_status(now) for slot in self._slots},
             stale_sources=[slot.source.name for slot in self._slots if slot.is_stale(now)],
         )
 

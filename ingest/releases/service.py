@@ -13,15 +13,17 @@ import structlog
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.runtime.clock import Clock, SystemClock
+from counterpoise.runtime.retry import StoppingError
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.settings.model import Settings
 from ingest.bad_item import BadItem
+from ingest.ingest_waiter import ingest_waiter
 from ingest.publisher import Publisher
 from ingest.releases.drop_folder import DropFolder
-from ingest.releases.journal.entry import Held
+from ingest.releases.journal.entry import ReadStored
 from ingest.releases.journal.release_journal import ReleaseJournal
 from ingest.releases.push.app import PushEndpoint, make_app
 from ingest.releases.push.server import PushServer, push_token
@@ -29,7 +31,6 @@ from ingest.releases.relay import RejectedEntry, Relay
 from ingest.releases.schedule import Schedule
 from ingest.releases.sources.release_sources import configured_sources
 from ingest.releases.stored_releases import StoredReleases
-from ingest.waiting import Stopped, Waiter
 
 _SCHEDULE_ROUND_SECONDS = 1.0
 _JOIN_SECONDS = 10.0
@@ -43,24 +44,24 @@ def run_market(
     clock: Clock | None = None,
     stop: threading.Event,
     status: ServiceStatus,
-    stored: Held | None = None,
+    stored: ReadStored | None = None,
     catalogue: Catalogue | None = None,
 ) -> None:
     """Run the configured market sources until `stop` is set. Migrations must have run.
 
-    What is accepted is in the journal before anything else happens to it, and goes to Kafka until `held` (ClickHouse, where not
-    given) has it. Whatever is down is waited for, while the other doors stay open. ConfigError where a setting cannot work; any
-    other error of a door ends the service, for its supervisor to start it again.
+    What is accepted is in the journal before anything else happens to it, and goes to Kafka until `stored` (ClickHouse, where not
+    given) has it. Whatever is down is waited for, while the other entrances stay open. ConfigError where a setting cannot work; any
+    other error of an entrance ends the service, for its supervisor to start it again.
     """
     clock = clock or SystemClock()
     catalogue = catalogue or load_catalogue()
-    waiter = Waiter(clock, stop, status, stale_after_seconds=settings.ingest.stale_after_seconds)
+    waiter = ingest_waiter(clock, stop, status, stale_after_seconds=settings.ingest.stale_after_seconds)
     folder = settings.run_dir / "market"
     with ExitStack() as stack:
         journal = ReleaseJournal(folder / "journal", max_bytes=settings.market.journal_max_bytes)
         stack.callback(journal.close)
-        doors = _Intake(settings, catalogue, journal, folder, clock=clock, stop=stop, status=status)
-        stack.callback(doors.close)
+        intake = _Intake(settings, catalogue, journal, folder, clock=clock, stop=stop, status=status)
+        stack.callback(intake.close)
         publisher = Publisher(settings, kafka_bootstrap(settings), waiter, status)
         stack.callback(publisher.close)
         clickhouse: ClickHouse | None = None
@@ -74,21 +75,21 @@ def run_market(
             waiter=waiter,
             status=status,
             set_aside_after_seconds=settings.market.set_aside_after_seconds,
-            check=doors.check,
-            rejected=doors.rejected,
+            check=intake.check,
+            rejected=intake.rejected,
         )
         try:
-            doors.open()
+            intake.open()
             if clickhouse is not None:
                 opened = clickhouse
-                waiter.until("clickhouse", lambda: open_dataset(opened, settings.dataset_of))
-            ask_held = stored
-            waiter.until("clickhouse", lambda: doors.schedule.forget_what_is_lost(ask_held))
-            doors.start_asking()
+                waiter.until_done("clickhouse", lambda: open_dataset(opened, settings.dataset_of))
+            read_stored = stored
+            waiter.until_done("clickhouse", lambda: intake.schedule.forget_what_is_lost(read_stored))
+            intake.start_asking()
             publisher.open()
             status.working()
             relay.run()
-        except Stopped:
+        except StoppingError:
             log.info("market ingest stopped")
 
 
@@ -116,7 +117,7 @@ class _Intake:
         with ExitStack() as stack:
             sources = configured_sources(market, catalogue, clock=clock, pause=self._pause)
             self.schedule = Schedule(
-                sources, journal, folder / "sources", clock=clock, status=status, on_misfit=self._misfit
+                sources, journal, folder / "sources", clock=clock, status=status, on_rejected=self._reject
             )
             stack.callback(self.schedule.close)
             self._drop: DropFolder | None = None
@@ -147,7 +148,7 @@ class _Intake:
         self._start("sources", self.schedule.ask_due, _SCHEDULE_ROUND_SECONDS)
 
     def check(self) -> None:
-        """Raise what ended a door that should be open."""
+        """Raise what ended an entrance that should be open."""
         if self._failure is not None:
             raise self._failure
         if self._push is not None and not self._push.is_alive():
@@ -166,7 +167,7 @@ class _Intake:
                 while True:
                     work()
                     self._pause(every_seconds)
-            except Stopped:
+            except StoppingError:
                 pass
             except BaseException as error:
                 self._failure = error
@@ -177,7 +178,7 @@ class _Intake:
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):
-            raise Stopped
+            raise StoppingError("stopped")
 
-    def _misfit(self, item: BadItem, origin: str) -> None:
+    def _reject(self, item: BadItem, origin: str) -> None:
         self.rejected.put(RejectedEntry(item, origin))

@@ -15,6 +15,7 @@ WITH episodes AS
         argMax(e.state, sequence) AS state_now,
         argMaxIf(e.value, sequence, e.state = 'firing') AS fired_value,
         argMaxIf(e.threshold, sequence, e.state = 'firing') AS fired_threshold,
+        argMaxIf(JSONExtractString(e.evidence, 'metric'), sequence, e.state = 'firing') AS fired_metric,
         argMaxIf(e.summary, sequence, e.state = 'firing') AS fired_summary,
         any(e.chain) AS chain,
         any(e.view) AS view,
@@ -27,7 +28,7 @@ WITH episodes AS
 SELECT
     rule_id, alert_id, fired_at_height, fired_at, resolved_at_height, resolved_at, days, state_now, fired_value, fired_threshold,
     if(p.heights = 0, NULL, p.highest) AS highest_top4_share,
-    fired_summary
+    fired_summary, fired_metric
 FROM episodes
 LEFT JOIN
 (

@@ -1,7 +1,7 @@
 """Pairs in, asymmetry rows out: the one thread that joins both sides, as of event time, from what ClickHouse holds of them.
 
-A message only says that a side moved. The worker looks at what is there, the pure fold says which rows follow, and those that differ
-from what is written are written. So messages may come late, twice or not at all, and a worker that takes a pair over heals it.
+A message only means that a side moved. The worker reads what is there, the pure fold derives the rows, and those that differ from
+what is written are written. So messages may come late, twice or not at all, and a worker that takes a pair over heals it.
 """
 
 from __future__ import annotations
@@ -12,27 +12,24 @@ from datetime import date, timedelta
 
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.pairs import PAIR_KIND, PairEvent
+from counterpoise.contracts.topics import DEFAULT_PARTITIONS
+from counterpoise.kafka.partition import partition_of
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
 from streams.asymmetry.fold.asymmetry_fold import AsymmetryChanges, AsymmetryFold
 from streams.asymmetry.fold.mining_days import MiningDays
 from streams.asymmetry.fold.mining_side import MiningSide
-from streams.asymmetry.fold.pairs import pair_partition, pairs_of
+from streams.asymmetry.fold.pairs import pairs_of
 from streams.asymmetry.fold.score import Pair, RowKey
+from streams.asymmetry.loader import asymmetry_written, block_hashes, block_stretch, scored_tip
+from streams.asymmetry.sinks import AsymmetrySinks
 from streams.blocks.attribution_store import current_id, read_set
 from streams.blocks.loader import stored_chains
 from streams.intake.dead_letter import RawMessage
 from streams.intake.unpack import Fault, unpack
 from streams.releases.fold.release_fold import ReleaseFold
-from streams.releases.loader import (
-    asymmetry_written,
-    block_hashes,
-    block_stretch,
-    scored_tip,
-    stored_contents,
-    stored_events,
-)
-from streams.releases.sinks import ReleaseSinks
+from streams.releases.loader import stored_contents, stored_events
+from streams.worker import Output
 from streams.worker_store import WorkerStore
 
 DAYS_A_STEP = 60
@@ -49,7 +46,7 @@ _End = tuple[int, str]
 
 @dataclass(slots=True)
 class _PairChain:
-    """The windows of a chain. `dirty_from` is the lowest height that was written anew since it was looked at; None: none was."""
+    """The windows of a chain. `dirty_from` is the lowest height that was written anew since the last read; None: none was."""
 
     days: MiningDays
     ends: dict[date, _End] = field(default_factory=dict)
@@ -73,7 +70,7 @@ class _Pair:
     pair: Pair
     fold: AsymmetryFold
     versions: Versions
-    strays: dict[RowKey, str]
+    orphan_rows: dict[RowKey, str]
     attribution_id: str = ""
     fed: dict[date, _End] = field(default_factory=dict)
     tip: _End | None = None
@@ -81,16 +78,23 @@ class _Pair:
 
 
 class AsymmetryWorker:
-    """See the module. The store is used in the worker's own thread alone."""
+    """See the module. The store is used in the worker's own thread alone. `partitions` is how many the pairs topic has."""
 
     def __init__(
-        self, store: WorkerStore, *, dataset: str, catalogue: Catalogue, month_ends_only: bool = False
+        self,
+        store: WorkerStore,
+        *,
+        dataset: str,
+        catalogue: Catalogue,
+        month_ends_only: bool = False,
+        partitions: int = DEFAULT_PARTITIONS,
     ) -> None:
         self._store = store
-        self._sinks = ReleaseSinks(store.clickhouse)
+        self._sinks = AsymmetrySinks(store.clickhouse)
         self._dataset = dataset
         self._catalogue = catalogue
         self._month_ends_only = month_ends_only
+        self._partitions = partitions
         self._chains: dict[str, _PairChain] = {}
         self._releases: dict[str, _Releases] = {}
         self._pairs: dict[str, _Pair] = {}
@@ -98,16 +102,17 @@ class AsymmetryWorker:
         self._assigned: frozenset[int] = frozenset()
         self._unhealed = False
 
-    def assign(self, partitions: frozenset[int]) -> None:
-        """Take over partitions: forget everything. `tick` heals what they carry; it may take long, and a rebalance must not."""
+    def assign(self, partitions: frozenset[int]) -> list[Output]:
+        """Take over partitions: forget everything. `refresh` heals what they carry; it may take long, and a rebalance must not."""
         self._assigned = partitions
         self._chains.clear()
         self._releases.clear()
         self._pairs.clear()
         self._idle.clear()
         self._unhealed = bool(partitions)
+        return []
 
-    def handle(self, messages: Sequence[RawMessage]) -> None:
+    def handle(self, messages: Sequence[RawMessage]) -> list[Output]:
         """Bring the pairs of the messages up to date. Raises only on a bug or a stop."""
         good, bad = unpack(messages, PairEvent, kind=PAIR_KIND, dataset=self._dataset, fault=self._fault)
         wanted: dict[str, Pair] = {}
@@ -117,10 +122,11 @@ class AsymmetryWorker:
             if one.event.from_height is not None:
                 self._mark(pair.chain, one.event.from_height)
         self._bring_up_to_date(wanted.values())
-        self._store.bury(bad)
+        self._store.write_dead_letters(bad)
         self._store.status.progress(len(messages))
+        return []
 
-    def tick(self) -> None:
+    def refresh(self) -> list[Output]:
         """Heal what was taken over; load again what another worker took from us in between and is ours again."""
         for key in self._store.overtaken(_ROLE, {key: state.versions for key, state in self._pairs.items()}):
             del self._pairs[key]
@@ -128,15 +134,19 @@ class AsymmetryWorker:
         if self._unhealed:
             self._unhealed = False
             pairs = [pair for chain in self._store.read(stored_chains) for pair in pairs_of(self._catalogue, chain)]
-            self._bring_up_to_date(pair for pair in pairs if pair_partition(pair.key) in self._assigned)
+            self._bring_up_to_date(pair for pair in pairs if self._partition(pair) in self._assigned)
+        return []
 
     def close(self) -> None:
         """Close the client; in the worker's thread."""
         self._store.close()
 
+    def _partition(self, pair: Pair) -> int:
+        return partition_of(pair.key.encode(), self._partitions)
+
     def _fault(self, event: PairEvent, message: RawMessage) -> Fault | None:
         pair = _pair_of(event)
-        if pair in pairs_of(self._catalogue, event.chain) and pair_partition(pair.key) == message.partition:
+        if pair in pairs_of(self._catalogue, event.chain) and self._partition(pair) == message.partition:
             return None
         return "unknown-pair", f"{event.key} is no pair of the catalogue, or its message had another key"
 
@@ -146,22 +156,22 @@ class AsymmetryWorker:
             state.dirty_from = from_height if state.dirty_from is None else min(state.dirty_from, from_height)
 
     def _bring_up_to_date(self, pairs: Iterable[Pair]) -> None:
-        looked_at: set[str] = set()
-        chains_looked_at: dict[str, _PairChain | None] = {}
+        series_read: set[str] = set()
+        chains_read: dict[str, _PairChain | None] = {}
         for pair in pairs:
-            if pair.series not in looked_at:
-                looked_at.add(pair.series)
-                self._look_at_releases(pair.series)
-            if not self._is_of_use(pair):
+            if pair.series not in series_read:
+                series_read.add(pair.series)
+                self._read_releases(pair.series)
+            if not self._has_rows_to_write(pair):
                 continue
-            if pair.chain not in chains_looked_at:
-                chains_looked_at[pair.chain] = self._look_at_chain(pair.chain)
-            chain = chains_looked_at[pair.chain]
+            if pair.chain not in chains_read:
+                chains_read[pair.chain] = self._read_chain(pair.chain)
+            chain = chains_read[pair.chain]
             if chain is not None:
                 self._join(pair, chain)
 
-    def _look_at_releases(self, series: str) -> None:
-        """Take in what arrived of a series since the last look."""
+    def _read_releases(self, series: str) -> None:
+        """Take in what arrived of a series since the last read."""
         state = self._releases.setdefault(series, _Releases(ReleaseFold(self._catalogue), revision=1))
         here = self._store.read(stored_contents, series)
         new = here - state.contents
@@ -172,7 +182,7 @@ class AsymmetryWorker:
             state.contents.update(content for content, event in events if event.release_id not in changes.forgotten)
             state.revision += bool(changes.stored)
 
-    def _is_of_use(self, pair: Pair) -> bool:
+    def _has_rows_to_write(self, pair: Pair) -> bool:
         """Whether there is a release to join, or a row that must go because there is none any more."""
         if pair.key in self._pairs or self._releases[pair.series].fold.timeline(pair.series):
             self._idle.discard(pair.key)
@@ -181,8 +191,8 @@ class AsymmetryWorker:
             self._idle.add(pair.key)
         return pair.key not in self._idle
 
-    def _look_at_chain(self, chain: str) -> _PairChain | None:
-        """Take in the blocks that were written since the last look; None while the chain has no attribution yet."""
+    def _read_chain(self, chain: str) -> _PairChain | None:
+        """Take in the blocks that were written since the last read; None while the chain has no attribution yet."""
         attribution_id = self._store.read(current_id, chain)
         if attribution_id is None:
             return None
@@ -203,7 +213,7 @@ class AsymmetryWorker:
         low = from_height if held is None else held + 1
         if tip is not None and low <= tip:
             stretch = read(block_stretch, chain, attribution_id, low, tip)
-            # Anything else is the middle of a switch: whoever writes it tells us when it is done.
+            # Anything else is the middle of a switch: a message follows once it is written.
             if stretch is not None and (held is None or stretch.from_height == low):
                 state.days.extend(stretch.from_height, stretch.times, stretch.codes)
         heights = state.days.day_ends()
@@ -240,7 +250,7 @@ class AsymmetryWorker:
         if chain.tip is not None and chain.tip != state.tip:
             self._write(state, state.fold.apply(releases.fold, latest=self._sides(chain, pair, chain.tip)))
             state.tip = chain.tip
-        self._drop_strays(state)
+        self._delete_orphan_rows(state)
 
     def _load(self, pair: Pair, attribution_id: str) -> _Pair:
         versions = self._store.claim(_ROLE + pair.key)
@@ -257,7 +267,7 @@ class AsymmetryWorker:
         side = chain.days.side(pair.view, *end)
         return [] if side is None else [side]
 
-    def _drop_strays(self, state: _Pair) -> None:
+    def _delete_orphan_rows(self, state: _Pair) -> None:
         """Delete rows that an earlier worker left for days that get none any more."""
         first, last = min(state.fed, default=None), max(state.fed, default=None)
 
@@ -268,10 +278,10 @@ class AsymmetryWorker:
                 return day in state.fed
             return first <= day <= last
 
-        strays = [key for key in state.strays if not has_row(key[3])]
-        state.strays.clear()
-        for start in range(0, len(strays), DAYS_A_STEP):
-            self._write(state, AsymmetryChanges(removed=strays[start : start + DAYS_A_STEP]))
+        orphan_rows = [key for key in state.orphan_rows if not has_row(key[3])]
+        state.orphan_rows.clear()
+        for start in range(0, len(orphan_rows), DAYS_A_STEP):
+            self._write(state, AsymmetryChanges(removed=orphan_rows[start : start + DAYS_A_STEP]))
 
     def _write(self, state: _Pair, changes: AsymmetryChanges) -> None:
         if changes.rows or changes.removed:

@@ -6,13 +6,14 @@ agree, and hands out every later block as an event to fold again: equal input, e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.windows import DAILY_BUCKET_BLOCKS, MAX_REORG_BLOCKS, ONE_SERIES
 from streams.blocks.fold.attributor import Attributor
-from streams.blocks.fold.chain_fold import FOLD_HISTORY_BLOCKS, ChainFold, StoredChain
+from streams.blocks.fold.chain_fold import FOLD_HISTORY_BLOCKS, ChainFold, FoldResult, StoredBlock, StoredChain
 from streams.blocks.fold.concentration import TableCache
 
 BATCH_BLOCKS = 4_000
@@ -56,7 +57,17 @@ _BLOCKS = """
 """
 
 _CANONICAL_BLOCKS = _BLOCKS + " AND status = 'canonical' ORDER BY height, version DESC"
-_OTHER_BLOCKS = _BLOCKS + " AND status != 'canonical' ORDER BY version, height, seen_at"
+_STALE_BLOCKS = _BLOCKS + " AND status = 'stale' ORDER BY height, hash"
+_PARKED_BLOCKS = _BLOCKS + " AND status = 'parked' ORDER BY version, height, hash"
+
+# Every tip was scored, and a height that was undone keeps its tombstone: the highest of all, under whatever attribution.
+_PEAK = "SELECT max(height) FROM concentration_log WHERE chain = {chain:String}"
+
+_STORED = """
+    SELECT DISTINCT height, lower(hex(hash)) FROM blocks_log WHERE chain = {chain:String} AND height IN {heights:Array(UInt32)}
+"""
+HEIGHTS_A_QUERY = 2_000
+_MAX_HEIGHT = 0x7FFF_FFFF
 
 
 def stored_chains(clickhouse: ClickHouse) -> list[str]:
@@ -87,9 +98,31 @@ def canonical_blocks(clickhouse: ClickHouse, chain: str, low: int, high: int) ->
     return _events(clickhouse, _CANONICAL_BLOCKS, chain, low, high)
 
 
-def other_blocks(clickhouse: ClickHouse, chain: str, low: int, high: int) -> list[BlockEvent]:
-    """Stale and parked blocks of these heights, in the order in which they came."""
-    return _events(clickhouse, _OTHER_BLOCKS, chain, low, high)
+def stale_blocks(clickhouse: ClickHouse, chain: str, low: int, high: int = _MAX_HEIGHT) -> list[BlockEvent]:
+    """The blocks of these heights that lost, by height."""
+    return _events(clickhouse, _STALE_BLOCKS, chain, low, high)
+
+
+def parked_blocks(clickhouse: ClickHouse, chain: str, low: int, high: int = _MAX_HEIGHT) -> list[BlockEvent]:
+    """The blocks of these heights that wait for a parent."""
+    return _events(clickhouse, _PARKED_BLOCKS, chain, low, high)
+
+
+def peak_height(clickhouse: ClickHouse, chain: str) -> int:
+    """The height of the highest tip there ever was; 0 where there was none."""
+    [(height,)] = clickhouse.query(_PEAK, {"chain": chain})
+    return int(height)
+
+
+def not_stored(clickhouse: ClickHouse, chain: str, blocks: Iterable[StoredBlock]) -> list[StoredBlock]:
+    """Those of the blocks that have no row, each once."""
+    missing = {(block.event.height, block.event.hash): block for block in blocks}
+    heights = sorted({height for height, _ in missing})
+    for start in range(0, len(heights), HEIGHTS_A_QUERY):
+        found = clickhouse.query(_STORED, {"chain": chain, "heights": heights[start : start + HEIGHTS_A_QUERY]})
+        for height, block_hash in found:
+            missing.pop((int(height), str(block_hash)), None)
+    return list(missing.values())
 
 
 def scored_above(clickhouse: ClickHouse, chain: str, attribution_id: str, tip_height: int) -> list[int]:
@@ -106,32 +139,42 @@ def days_above(clickhouse: ClickHouse, chain: str, attribution_id: str, tip_heig
 
 @dataclass(slots=True)
 class LoadedChain:
-    """A fold that is ready, and the stored blocks that it must fold again: at least the tip, so that its score is told again."""
+    """A fold, and the stored blocks that it must fold again: at least the tip, so that its score is published again.
+
+    `fold` equals the one that wrote the rows once `fold_next` has returned None.
+    """
 
     fold: ChainFold
     _clickhouse: ClickHouse
     _chain: str
     _next_height: int
     _tip_height: int
-    _others_from: int | None = field(default=None)
+    _peak_is_known: bool = False
+    _is_whole: bool = False
 
     @property
     def is_new(self) -> bool:
-        """Whether the chain has no block that stands here yet."""
+        """Whether the chain has no stored block yet."""
         return self._tip_height == 0
 
-    def next_events(self) -> list[BlockEvent]:
-        """The next batch to fold; empty at the end. After a RetryableError the same batch comes again."""
+    def fold_next(self) -> FoldResult | None:
+        """Fold the next batch; None at the end. After a RetryableError the same batch is folded by the next call."""
         if self._next_height <= self._tip_height:
             high = min(self._next_height + BATCH_BLOCKS - 1, self._tip_height)
             events = canonical_blocks(self._clickhouse, self._chain, self._next_height, high)
             self._next_height = high + 1
-            return events
-        if self._others_from is not None:
-            events = other_blocks(self._clickhouse, self._chain, self._others_from, 0x7FFF_FFFF)
-            self._others_from = None
-            return events
-        return []
+            return self.fold.apply(events)
+        if self._is_whole:
+            return None
+        if not self._peak_is_known:
+            peak = peak_height(self._clickhouse, self._chain)
+            self._peak_is_known = True
+            return self.fold.raise_peak(peak)
+        low = 0 if self.fold.tip is None else self.fold.root_height + 1
+        stale = stale_blocks(self._clickhouse, self._chain, low)
+        parked = parked_blocks(self._clickhouse, self._chain, low)
+        self._is_whole = True
+        return self.fold.rejoin(stale, parked)
 
 
 def load_chain(clickhouse: ClickHouse, chain: str, attributor: Attributor, cache: TableCache) -> LoadedChain:
@@ -139,28 +182,21 @@ def load_chain(clickhouse: ClickHouse, chain: str, attributor: Attributor, cache
     attribution_id = attributor.attribution_set.attribution_id
     bounds = chain_bounds(clickhouse, chain, attribution_id)
     if not bounds.blocks:
-        fold = ChainFold(attributor, cache=cache)
-        return LoadedChain(fold, clickhouse, chain, 1, 0, 0)
+        return LoadedChain(ChainFold(attributor, cache=cache), clickhouse, chain, 1, 0)
     stored = None
     whole_to = min(bounds.unscored_from, bounds.tip) - 1
-    recent_from = max(bounds.first, whole_to - MAX_REORG_BLOCKS + 1)
     if whole_to >= bounds.first:
+        recent_from = max(bounds.first, whole_to - MAX_REORG_BLOCKS)
         base = max(bounds.first, recent_from - FOLD_HISTORY_BLOCKS)
         history = canonical_blocks(clickhouse, chain, base, whole_to)
         stored = StoredChain(
+            first_height=bounds.first,
             base_height=base,
             codes=[attributor.attribute(event).code for event in history],
             times=[event.time for event in history],
             recent=history[recent_from - base :],
         )
-    return LoadedChain(
-        fold=ChainFold(attributor, stored, cache=cache),
-        _clickhouse=clickhouse,
-        _chain=chain,
-        _next_height=whole_to + 1,
-        _tip_height=bounds.tip,
-        _others_from=recent_from,
-    )
+    return LoadedChain(ChainFold(attributor, stored, cache=cache), clickhouse, chain, whole_to + 1, bounds.tip)
 
 
 def _events(clickhouse: ClickHouse, sql: str, chain: str, low: int, high: int) -> list[BlockEvent]:

@@ -26,8 +26,9 @@ from streams.blocks.loader import (
     canonical_blocks,
     chain_bounds,
     days_above,
-    other_blocks,
+    parked_blocks,
     scored_above,
+    stale_blocks,
 )
 from streams.blocks.scoring_store import mark_scored
 from streams.blocks.sinks import BlockSinks
@@ -88,7 +89,8 @@ class _Computation:
             high = min(low + BATCH_BLOCKS - 1, bounds.tip)
             self._apply(canonical_blocks(self._clickhouse, self._chain, low, high))
             on_progress(high - bounds.first + 1, bounds.tip - bounds.first + 1)
-        self._attribute(other_blocks(self._clickhouse, self._chain, bounds.first, bounds.tip))
+        self._attribute(stale_blocks(self._clickhouse, self._chain, 0))
+        self._attribute(parked_blocks(self._clickhouse, self._chain, 0))
         while self._catch_up():
             pass
         self._undo_above_tip()

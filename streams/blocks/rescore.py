@@ -91,6 +91,7 @@ class _Work:
         base = max(bounds.first, start - FOLD_HISTORY_BLOCKS)
         history = canonical_blocks(self.clickhouse, self.chain, base, start - 1)
         stored = StoredChain(
+            first_height=bounds.first,
             base_height=base,
             codes=[attributor.attribute(event).code for event in history],
             times=[event.time for event in history],

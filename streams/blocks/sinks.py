@@ -20,8 +20,11 @@ from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.windows import DAILY_BUCKET_BLOCKS, VIEWS, WINDOWS_BLOCKS
-from streams.blocks.fold.chain_fold import FoldResult, Scored
+from streams.blocks.fold.chain_fold import FoldResult, Scored, StoredBlock
 from streams.blocks.fold.summary import DailyParts
+
+_LOSING_VERSION = 0
+"""Below every version that a writer is given."""
 
 
 def daily_rows(daily: DailyParts, *, attribution_id: str, chain: str, version: int) -> dict[str, Column]:
@@ -47,16 +50,23 @@ class BlockSinks:
     def write(self, result: FoldResult, *, chain: str, attribution_set: AttributionSet, version: int) -> None:
         """Write all that one batch changed, under one version."""
         if result.blocks:
-            events = [stored.event for stored in result.blocks]
-            statuses = [stored.status for stored in result.blocks]
-            self.clickhouse.insert("blocks_log", block_columns(events, statuses, version))
-            crash_point("streams-after-blocks")
-            attributions = [stored.attribution for stored in result.blocks]
-            columns = attribution_columns(attribution_set.attribution_id, events, attributions, version)
-            self.clickhouse.insert("attributions_log", columns)
+            self._write_blocks(result.blocks, attribution_set.attribution_id, version)
         if result.scored is not None:
             self.write_scores(result.scored, chain=chain, attribution_set=attribution_set, version=version)
             crash_point("streams-after-concentration")
+
+    def write_too_old(self, blocks: Sequence[StoredBlock], *, attribution_id: str) -> None:
+        """Write blocks for which nothing is left to decide. Any other row of such a block wins: its standing is older and true."""
+        self._write_blocks(blocks, attribution_id, _LOSING_VERSION)
+
+    def _write_blocks(self, blocks: Sequence[StoredBlock], attribution_id: str, version: int) -> None:
+        events = [stored.event for stored in blocks]
+        statuses = [stored.status for stored in blocks]
+        self.clickhouse.insert("blocks_log", block_columns(events, statuses, version))
+        crash_point("streams-after-blocks")
+        attributions = [stored.attribution for stored in blocks]
+        columns = attribution_columns(attribution_id, events, attributions, version)
+        self.clickhouse.insert("attributions_log", columns)
 
     def write_scores(self, scored: Scored, *, chain: str, attribution_set: AttributionSet, version: int) -> None:
         """What readers see of the scored heights: the days, the newest height, every height."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent, BlockRequest
-from counterpoise.contracts.scores import ScoreEvent
-from counterpoise.contracts.topics import BLOCKS
+from counterpoise.contracts.scores import SCORE_KIND
+from counterpoise.contracts.topics import BLOCK_REQUESTS, DEFAULT_PARTITIONS, SCORES
 from counterpoise.kafka.partition import partition_of
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from streams.blocks.attribution_store import current_id, current_set
@@ -21,33 +20,18 @@ from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import ChainFold, FoldResult
 from streams.blocks.fold.concentration import TableCache
 from streams.blocks.fold.score_message import score_event
-from streams.blocks.loader import days_above, load_chain, scored_above, stored_chains
+from streams.blocks.loader import days_above, load_chain, not_stored, scored_above, stored_chains
 from streams.blocks.scoring_store import mark_scored
 from streams.blocks.sinks import BlockSinks
-from streams.intake.dead_letter import RawMessage, parsed_letter
+from streams.intake.dead_letter import RawMessage
 from streams.intake.unpack import Fault, by_name, refused, refused_here, unpack
+from streams.worker import Outgoing
 from streams.worker_store import WorkerStore
 
 REQUEST_AGAIN_SECONDS = 15.0
 
 _ROLE = "streams:"
 """Before a chain: under which its writers claim their epochs; `reattribute` is one of them."""
-
-
-@lru_cache(maxsize=1024)
-def _partition(chain: str) -> int:
-    """The partition that carries a chain: elsewhere its order would be lost, and two workers would both hold it."""
-    return partition_of(chain.encode(), BLOCKS.partitions)
-
-
-def _fault(event: BlockEvent, message: RawMessage) -> Fault | None:
-    expected = _partition(event.chain)
-    if expected == message.partition:
-        return None
-    return (
-        "wrong-partition",
-        f"chain {event.chain!r} belongs to partition {expected}, not {message.partition}: the message's key is not the chain",
-    )
 
 
 @dataclass(slots=True)
@@ -60,67 +44,77 @@ class _AssignedChain:
 
 
 class BlockWorker:
-    """See the module. The store is used in the worker's own thread alone."""
+    """See the module. The store is used in the worker's own thread alone. `partitions` is how many the blocks topic has."""
 
-    def __init__(self, store: WorkerStore, *, dataset: str, limit: DeadLetterLimit) -> None:
+    def __init__(
+        self, store: WorkerStore, *, dataset: str, limit: DeadLetterLimit, partitions: int = DEFAULT_PARTITIONS
+    ) -> None:
         self._store = store
         self._sinks = BlockSinks(store.clickhouse)
         self._status = store.status
         self._dataset = dataset
         self._limit = limit
+        self._partitions = partitions
         self._chains: dict[str, _AssignedChain] = {}
         self._cache = TableCache()
         self._assigned: frozenset[int] = frozenset()
 
-    def assign(self, partitions: frozenset[int]) -> list[ScoreEvent]:
+    def assign(self, partitions: frozenset[int]) -> list[Outgoing]:
         """Take over partitions: forget every chain, load those that ClickHouse knows and these partitions carry, heal them."""
         self._assigned = partitions
         self._chains.clear()
-        scores: list[ScoreEvent] = []
+        scores: list[Outgoing] = []
         for chain in self._store.read(stored_chains):
-            if _partition(chain) in partitions:
+            if self._partition(chain) in partitions:
                 scores += self._load(chain)
         return scores
 
-    def handle(self, messages: Sequence[RawMessage]) -> list[ScoreEvent]:
+    def handle(self, messages: Sequence[RawMessage]) -> list[Outgoing]:
         """Process messages for good; returns the scores to send. Raises only on a bug, on a stop, or at the dead-letter limit."""
-        good, bad = unpack(messages, BlockEvent, kind=BLOCK_KIND, dataset=self._dataset, fault=_fault)
-        rejected = 0
-        scores: list[ScoreEvent] = []
+        good, bad = unpack(messages, BlockEvent, kind=BLOCK_KIND, dataset=self._dataset, fault=self._fault)
+        rejected = letters = 0
+        scores: list[Outgoing] = []
         for chain, placed in by_name(good, lambda event: event.chain).items():
             if chain not in self._chains:
                 scores += self._load(chain)
             state = self._chains[chain]
             result = state.fold.apply([one.event for one in placed])
+            rejected += refused_here(result.rejected, placed)
+            # Before the rows: once these are stored the same event is a duplicate, and gives no letter.
+            bad_now = refused(result.rejected, placed)
+            letters += len(bad_now)
+            self._store.write_dead_letters(bad_now)
             self._write(state, result)
             scores += self._scores(state, result)
-            rejected += refused_here(result.rejected, placed)
-            bad += refused(result.rejected, placed)
-            self._publish(state, result)
-        self._store.bury(bad)
-        self._limit.record(good=len(good) - rejected, bad=len(bad))
-        self._status.progress(len(good) + len(bad))
+            self._report(state, result)
+        self._store.write_dead_letters(bad)
+        self._limit.record(good=len(good) - rejected, bad=len(bad) + letters)
+        self._status.progress(len(good) + len(bad) + letters)
         return scores
 
-    def refresh(self) -> list[ScoreEvent]:
-        """Follow a flip of the attribution pointer; returns the scores of chains that were re-based or loaded again.
+    def refresh(self) -> list[Outgoing]:
+        """Follow a flip of the attribution pointer; returns the scores of chains that were re-based or loaded again, and requests
+        for blocks that are missing below parked ones, each at most once in REQUEST_AGAIN_SECONDS.
 
         Where someone claimed an epoch after ours, our rows lose from then on: whoever still owns the chain loads it again under a
-        newer epoch, and a worker that lost it without being told forgets it.
+        newer epoch, and a worker that lost it without an assignment forgets it.
         """
-        scores: list[ScoreEvent] = []
+        scores: list[Outgoing] = []
         overtaken = self._store.overtaken(_ROLE, {chain: state.versions for chain, state in self._chains.items()})
         for chain, state in tuple(self._chains.items()):
             current = self._store.read(current_id, chain)
             rebased = current is not None and current != state.fold.attribution_set.attribution_id
-            if _partition(chain) not in self._assigned:
+            if self._partition(chain) not in self._assigned:
                 del self._chains[chain]
             elif rebased or chain in overtaken:
                 scores += self._load(chain, rebased=rebased)
-        return scores
+        return scores + [Outgoing(BLOCK_REQUESTS, request.chain, request) for request in self._requests()]
 
-    def requests(self) -> list[BlockRequest]:
-        """What is missing below parked blocks, at most once in REQUEST_AGAIN_SECONDS each."""
+    def close(self) -> None:
+        """Close the client; in the worker's thread."""
+        self._store.close()
+
+    def _requests(self) -> list[BlockRequest]:
         now = self._store.clock.monotonic()
         found = []
         for chain, state in self._chains.items():
@@ -140,15 +134,20 @@ class BlockWorker:
                     )
         return found
 
-    def store_dead_letters(self, messages: Sequence[RawMessage]) -> None:
-        """Store letters that other services sent; what is no letter becomes one itself."""
-        self._store.store_letters([parsed_letter(message, self._store.now_ms()) for message in messages])
+    def _partition(self, chain: str) -> int:
+        """The partition that carries a chain: elsewhere its order would be lost, and two workers would both hold it."""
+        return partition_of(chain.encode(), self._partitions)
 
-    def close(self) -> None:
-        """Close the client; in the worker's thread."""
-        self._store.close()
+    def _fault(self, event: BlockEvent, message: RawMessage) -> Fault | None:
+        expected = self._partition(event.chain)
+        if expected == message.partition:
+            return None
+        return (
+            "wrong-partition",
+            f"chain {event.chain!r} belongs to partition {expected}, not {message.partition}: the message's key is not the chain",
+        )
 
-    def _load(self, chain: str, *, rebased: bool = False) -> list[ScoreEvent]:
+    def _load(self, chain: str, *, rebased: bool = False) -> list[Outgoing]:
         """Load a chain under a new epoch and rewrite what an earlier worker left unfinished."""
         read, write = self._store.read, self._store.write
         versions = self._store.claim(_ROLE + chain)
@@ -167,9 +166,8 @@ class BlockWorker:
             )
         state = _AssignedChain(chain, loaded.fold, versions)
         self._chains[chain] = state
-        scores: list[ScoreEvent] = []
-        while events := write(loaded.next_events):
-            result = state.fold.apply(events)
+        scores: list[Outgoing] = []
+        while (result := write(loaded.fold_next)) is not None:
             self._write(state, result)
             scores += self._scores(state, result, rebased=rebased)
         tip = state.fold.tip
@@ -189,6 +187,9 @@ class BlockWorker:
         return scores
 
     def _write(self, state: _AssignedChain, result: FoldResult) -> None:
+        attribution_id = state.fold.attribution_set.attribution_id
+        if result.too_old and (new := self._store.read(not_stored, state.name, result.too_old)):
+            self._store.write(self._sinks.write_too_old, new, attribution_id=attribution_id)
         if not result.blocks and result.scored is None:
             return
         state.version = state.versions.next()
@@ -200,27 +201,26 @@ class BlockWorker:
             version=state.version,
         )
 
-    def _scores(self, state: _AssignedChain, result: FoldResult, *, rebased: bool = False) -> list[ScoreEvent]:
+    def _scores(self, state: _AssignedChain, result: FoldResult, *, rebased: bool = False) -> list[Outgoing]:
         tip = state.fold.tip
         if result.scored is None or tip is None:
             return []
-        return [
-            score_event(
-                result.scored,
-                tip,
-                state.fold.attribution_set,
-                version=state.version,
-                scored_at_ms=self._store.now_ms(),
-                rebased=rebased,
-            )
-        ]
+        score = score_event(
+            result.scored,
+            tip,
+            state.fold.attribution_set,
+            version=state.version,
+            scored_at_ms=self._store.now_ms(),
+            rebased=rebased,
+        )
+        return [Outgoing(SCORES, score.chain, score, SCORE_KIND, crash_point="streams-after-score")]
 
-    def _publish(self, state: _AssignedChain, result: FoldResult) -> None:
+    def _report(self, state: _AssignedChain, result: FoldResult) -> None:
         tip = state.fold.tip
         if tip is not None:
             self._status.set(last_height=tip.height, last_hash=tip.hash, last_block_time=tip.time)
         if result.duplicates:
             self._status.count("duplicates", result.duplicates)
         if result.too_old:
-            self._status.count("too_old", result.too_old)
+            self._status.count("too_old", len(result.too_old))
         self._status.set(parked=len(state.fold.gaps()))

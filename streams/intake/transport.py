@@ -1,9 +1,9 @@
-"""Faust's Kafka transport with a fetch wait of our own, and a look before each commit.
+"""Faust's Kafka transport with a fetch wait of our own, and a check before each commit.
 
 Faust hard-codes `fetch_max_wait_ms=1500`; a broker that waits a part of that on a quiet topic delays the only block of ten minutes by
 up to a second. The wait cannot be set from outside, so the worker's consumer gets it before it starts.
 
-A commit waits for `app.before_commit`, because an offset of a topic that was made anew must not be committed (`topic_identity`).
+A commit waits for `app.before_commit`, because an offset of a topic that was made anew must not be committed (`broker_memory`).
 """
 
 from __future__ import annotations

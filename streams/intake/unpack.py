@@ -38,6 +38,11 @@ class Refusal(Protocol[E_co]):
     @property
     def detail(self) -> str: ...
 
+    @property
+    def cause(self) -> E_co | None:
+        """The event of a batch that settled it; None where the batch as a whole did."""
+        ...
+
 
 def unpack(
     messages: Iterable[RawMessage],
@@ -65,12 +70,13 @@ def unpack(
 def refused(refusals: Iterable[Refusal[E]], placed: Sequence[Placed[E]]) -> list[Bad]:
     """The refusals of a batch as bad events.
 
-    One that came in an earlier batch, and was pushed out by this one, stands at the place of the batch's last event.
+    Each stands at the place of its cause. Without a cause it stands at its own place; where it came in an earlier batch, and was
+    pushed out by this one, at that of the batch's last event.
     """
     places = {id(one.event): one for one in placed}
     found: list[Bad] = []
     for refusal in refusals:
-        at = places.get(id(refusal.event), placed[-1])
+        at = places.get(id(refusal.event if refusal.cause is None else refusal.cause), placed[-1])
         found.append((at.message, BadEvent(at.index, refusal.reason, refusal.detail, payload(refusal.event))))
     return found
 

@@ -1,4 +1,4 @@
-"""What the market folds decided, into ClickHouse, in the order that a crash can be healed from.
+"""What the release fold decided, into ClickHouse, in the order that a crash can be healed from.
 
 A release's own row is written last of its rows: where it is there, they are. Pointers and growth follow from what is there and are
 compared as a whole. Any call may raise RetryableError; calling it again with the same arguments ends in the same tables.
@@ -21,23 +21,14 @@ from counterpoise.clickhouse.rows.series import series_columns, series_entry_col
 from counterpoise.contracts.releases import ReleaseEvent
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.series.catalogue import Series
-from streams.asymmetry.fold.asymmetry_fold import AsymmetryChanges
-from streams.asymmetry.fold.score import Pair
-from streams.releases.columns import (
-    asymmetry_columns,
-    asymmetry_tombstones,
-    dispersion_columns,
-    growth_columns,
-    part_columns,
-    placement_columns,
-)
+from streams.releases.columns import dispersion_columns, growth_columns, placement_columns
 from streams.releases.fold.dispersion import ReleaseRows
 from streams.releases.fold.growth import GrowthRow
 from streams.releases.fold.release_fold import Current, StoredRelease
 
 
 class ReleaseSinks:
-    """The tables of the AI side. One thread at a time."""
+    """The tables of releases. One thread at a time."""
 
     def __init__(self, clickhouse: ClickHouse) -> None:
         self.clickhouse = clickhouse
@@ -86,11 +77,3 @@ class ReleaseSinks:
         if gone:
             columns = concatenate(columns, growth_columns(gone, version, deleted=True))
         self.clickhouse.insert("growth_log", columns)
-
-    def write_asymmetry(self, pair: Pair, changes: AsymmetryChanges, version: int) -> None:
-        """Rows of one pair and the parts of their change. Parts first: they show only beside the row that they belong to."""
-        self.clickhouse.insert("asymmetry_changes_log", part_columns(pair, changes.parts, version))
-        crash_point("streams-after-parts")
-        self.clickhouse.insert("asymmetry_log", asymmetry_columns(changes.rows, version))
-        self.clickhouse.insert("asymmetry_log", asymmetry_tombstones(pair, changes.removed, version))
-        crash_point("streams-after-asymmetry")

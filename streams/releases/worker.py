@@ -1,6 +1,6 @@
 """Releases in, rows out: the one thread that folds every market series of this process.
 
-As `block_worker`, it is synchronous and lives in an executor thread of its own. What arrived is stored before anything that
+What arrived is stored before anything that
 is derived from it, so a release whose chunks come one by one survives any crash between them. What the fold forgets is deleted again.
 """
 
@@ -9,18 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 
 from counterpoise.clickhouse.rows.releases import FIRST_DAY, LAST_DAY
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.contracts.pairs import PairEvent
 from counterpoise.contracts.releases import RELEASE_KIND, ReleaseEvent
-from counterpoise.contracts.topics import EDGE_AI
+from counterpoise.contracts.topics import DEFAULT_PARTITIONS
 from counterpoise.kafka.partition import partition_of
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.series.catalogue import Catalogue
-from streams.asymmetry.fold.pairs import release_events
-from streams.blocks.loader import stored_chains
 from streams.intake.dead_letter import RawMessage
 from streams.intake.unpack import Fault, by_name, refused, refused_here, unpack
 from streams.releases.fold.dispersion import ReleaseRows, release_rows
@@ -37,6 +33,7 @@ from streams.releases.loader import (
     written_releases,
 )
 from streams.releases.sinks import ReleaseSinks
+from streams.worker import SeriesChanged
 from streams.worker_store import WorkerStore
 
 RELEASES_A_WRITE = 32
@@ -48,11 +45,6 @@ _ROLE = "market:"
 """Before a series: under which its writers claim their epochs."""
 
 _Due = tuple[StoredRelease, Future[ReleaseRows]]
-
-
-@lru_cache(maxsize=1024)
-def _partition(series: str) -> int:
-    return partition_of(series.encode(), EDGE_AI.partitions)
 
 
 @dataclass(slots=True)
@@ -69,21 +61,30 @@ class _Series:
 
 
 class ReleaseWorker:
-    """See the module. The store is used in the worker's own thread alone."""
+    """See the module. The store is used in the worker's own thread alone. `partitions` is how many the releases topic has."""
 
-    def __init__(self, store: WorkerStore, *, dataset: str, catalogue: Catalogue, limit: DeadLetterLimit) -> None:
+    def __init__(
+        self,
+        store: WorkerStore,
+        *,
+        dataset: str,
+        catalogue: Catalogue,
+        limit: DeadLetterLimit,
+        partitions: int = DEFAULT_PARTITIONS,
+    ) -> None:
         self._store = store
         self._sinks = ReleaseSinks(store.clickhouse)
         self._status = store.status
         self._dataset = dataset
         self._catalogue = catalogue
         self._limit = limit
+        self._partitions = partitions
         # What follows from a release is a pure function of it, and most of that is numpy, which lets other threads run.
         self._helpers = ThreadPoolExecutor(HELPERS, thread_name_prefix="dispersion")
         self._series: dict[str, _Series] = {}
         self._assigned: frozenset[int] = frozenset()
 
-    def assign(self, partitions: frozenset[int]) -> list[PairEvent]:
+    def assign(self, partitions: frozenset[int]) -> list[SeriesChanged]:
         """Take over partitions: forget every series, load those that are stored and these partitions carry, heal them."""
         self._assigned = partitions
         self._series.clear()
@@ -93,15 +94,15 @@ class ReleaseWorker:
         healed = [
             name
             for name in self._store.read(stored_series)
-            if name in self._catalogue and _partition(name) in partitions and self._load(name)
+            if name in self._catalogue and self._partition(name) in partitions and self._load(name)
         ]
-        return self._pair_events(healed)
+        return _changed(healed)
 
-    def handle(self, messages: Sequence[RawMessage]) -> list[PairEvent]:
-        """Process messages for good; returns what to tell the pairs. Raises only on a bug, on a stop, or at the dead-letter limit."""
+    def handle(self, messages: Sequence[RawMessage]) -> list[SeriesChanged]:
+        """Process messages for good; returns the series that changed."""
         good, bad = unpack(messages, ReleaseEvent, kind=RELEASE_KIND, dataset=self._dataset, fault=self._fault)
         changed: list[str] = []
-        rejected = buried = 0
+        rejected = letters = 0
         for name, placed in by_name(good, lambda event: event.series).items():
             if name not in self._series:
                 self._load(name)
@@ -110,39 +111,44 @@ class ReleaseWorker:
             rejected += refused_here(changes.rejected, placed)
             # Before the chunks: once these are stored the same event is a duplicate, and nobody would hear of it again.
             bad_now = refused(changes.rejected, placed)
-            buried += len(bad_now)
-            self._store.bury(bad_now)
+            letters += len(bad_now)
+            self._store.write_dead_letters(bad_now)
             due = self._due(state, changes.stored)
             self._keep(state, changes)
             if self._settle(state, due):
                 changed.append(name)
             if changes.duplicates:
                 self._status.count("duplicate_chunks", changes.duplicates)
-        self._store.bury(bad)
-        self._limit.record(good=len(good) - rejected, bad=len(bad) + buried)
+        self._store.write_dead_letters(bad)
+        self._limit.record(good=len(good) - rejected, bad=len(bad) + letters)
         self._status.progress(len(good) + len(bad))
         self._status.count("observations", sum(len(one.event.observations) for one in good))
-        return self._pair_events(changed)
+        return _changed(changed)
 
-    def refresh(self) -> list[PairEvent]:
+    def refresh(self) -> list[SeriesChanged]:
         """Where someone claimed an epoch after ours, our rows lose: load such a series again if it is still ours, else forget it."""
         healed = []
         for name in self._store.overtaken(_ROLE, {name: state.versions for name, state in self._series.items()}):
             del self._series[name]
-            if _partition(name) in self._assigned and self._load(name):
+            if self._partition(name) in self._assigned and self._load(name):
                 healed.append(name)
-        return self._pair_events(healed)
+        return _changed(healed)
 
     def close(self) -> None:
         """Close the client; in the worker's thread."""
         self._store.close()
         self._helpers.shutdown(wait=False, cancel_futures=True)
 
+    def _partition(self, series: str) -> int:
+        return partition_of(series.encode(), self._partitions)
+
     def _fault(self, event: ReleaseEvent, message: RawMessage) -> Fault | None:
         if event.series not in self._catalogue:
             return "unknown-series", f"series {event.series!r} is not in the catalogue"
-        if _partition(event.series) != message.partition:
-            detail = f"series {event.series!r} belongs to partition {_partition(event.series)}, not {message.partition}"
+        if self._partition(event.series) != message.partition:
+            detail = (
+                f"series {event.series!r} belongs to partition {self._partition(event.series)}, not {message.partition}"
+            )
             return "wrong-partition", f"{detail}: the message's key is not the series"
         if event.period_start < FIRST_DAY.isoformat() or event.period_end > LAST_DAY.isoformat():
             detail = f"{event.period_start} … {event.period_end} is not within {FIRST_DAY} … {LAST_DAY}"
@@ -150,7 +156,7 @@ class ReleaseWorker:
         return None
 
     def _publish_catalogue(self) -> None:
-        """Make the tables say which reading is ours, where they say another."""
+        """Make our entries of the catalogue the current ones in the tables, where others are."""
         written = self._store.read(catalogue_written)
         moved = [series for series in self._catalogue if written.get(series.series) != series.catalogue_id]
         if moved:
@@ -196,7 +202,7 @@ class ReleaseWorker:
         ]
 
     def _settle(self, state: _Series, due: Sequence[_Due]) -> bool:
-        """Write what the tables do not say yet; whether there was anything."""
+        """Write what the tables do not hold yet; whether there was anything."""
         catalogue_id = self._catalogue[state.name].catalogue_id
         for start in range(0, len(due), RELEASES_A_WRITE):
             batch = [one for one, _ in due[start : start + RELEASES_A_WRITE]]
@@ -234,12 +240,9 @@ class ReleaseWorker:
     def _as_written(stored: StoredRelease, catalogue_id: str) -> WrittenRows:
         return WrittenRows(catalogue_id, stored.withdrawn_at_ms)
 
-    def _pair_events(self, series: Sequence[str]) -> list[PairEvent]:
-        """That these series changed, to every pair of each chain that is here."""
-        if not any(self._catalogue[name].pairs_with_mining for name in series):
-            return []
-        chains = self._store.read(stored_chains)
-        return release_events(self._catalogue, chains, series)
+
+def _changed(series: Sequence[str]) -> list[SeriesChanged]:
+    return [SeriesChanged(tuple(series))] if series else []
 
 
 def _growth_key(row: GrowthRow) -> tuple[str, str, str, str]:

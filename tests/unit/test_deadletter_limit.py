@@ -21,7 +21,7 @@ def test_exactly_the_ratio_is_within_the_limit() -> None:
     with pytest.raises(ConfigError) as stopped:
         limit.record(good=0, bad=1)
     assert str(stopped.value) == (
-        "6 of the last 11 events were bad, more than the limit of 50%: look at them with `counterpoise dlq list`, mend the "
+        "6 of the last 11 events were bad, more than the limit of 50%. List them with `counterpoise dlq list`, fix the "
         "producer, or raise COUNTERPOISE_STREAMS__DEAD_LETTER_LIMIT_RATIO, and start again"
     )
 

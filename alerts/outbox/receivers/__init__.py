@@ -1,1 +1,1 @@
-"""Where alerts are told: Slack, or a console."""
+"""Where alerts are sent: Slack, or a console."""

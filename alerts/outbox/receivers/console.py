@@ -6,6 +6,8 @@ import threading
 from typing import TextIO
 
 from alerts.outbox.render import Message
+from counterpoise.runtime.probe import Probe
+from counterpoise.settings.model import Settings
 
 
 class ConsoleReceiver:
@@ -18,6 +20,21 @@ class ConsoleReceiver:
         self._stream = stream
         self._lock = threading.Lock()
 
+    @classmethod
+    def from_settings(cls, settings: Settings, stream: TextIO) -> ConsoleReceiver:
+        """Needs no settings."""
+        return cls(stream)
+
+    @classmethod
+    def is_configured(cls, settings: Settings) -> bool:
+        """Always."""
+        return True
+
+    @classmethod
+    def probe(cls, settings: Settings) -> Probe | None:
+        """It has no settings."""
+        return None
+
     def post(self, message: Message, key: str, *, thread: str | None) -> str:
         """Write the line."""
         with self._lock:
@@ -26,7 +43,7 @@ class ConsoleReceiver:
         return key
 
     def edit(self, message: Message, key: str, message_ts: str) -> None:
-        """A line that is written stays; the change has a line of its own."""
+        """A written line stays; the change has its own line."""
 
     def find(self, key: str, *, since: float, thread: str | None) -> list[str]:
         """Nothing can be found on a console."""
@@ -34,3 +51,7 @@ class ConsoleReceiver:
 
     def withdraw(self, message_ts: str) -> None:
         """Nor taken back."""
+
+    def check(self) -> str | None:
+        """No access is checked."""
+        return None

@@ -1,15 +1,17 @@
-"""What a notifier is: a place where a message is posted under a key, found again by that key, and edited."""
+"""What a receiver is: a place where a message is posted under a key, found again by that key, and edited."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Self, TextIO
 
 from alerts.outbox.render import Message
 from counterpoise.errors import CounterpoiseError, RetryableError
+from counterpoise.runtime.probe import Probe
+from counterpoise.settings.model import Settings
 
 
 class NotAcceptedError(RetryableError):
-    """The other side did not take the message, surely: it may simply be sent again, after `retry_after_seconds` if it said so."""
+    """The receiver did not accept the message. It may be sent again, after `retry_after_seconds` if that is given."""
 
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
@@ -17,7 +19,7 @@ class NotAcceptedError(RetryableError):
 
 
 class AmbiguousError(RetryableError):
-    """No answer, or one that does not tell whether the message was taken: look for its key before sending it again."""
+    """No answer, or one that leaves open whether the message was accepted. Look up its key before sending it again."""
 
 
 class ReceiverRefusedError(CounterpoiseError):
@@ -44,3 +46,22 @@ class Receiver(Protocol):
 
     def withdraw(self, message_ts: str) -> None:
         """Take back a message that was posted twice."""
+
+    def check(self) -> str | None:
+        """Check the access to all that it needs, and return one line with the result; None if there is nothing to check."""
+
+
+class ConfiguredReceiver(Receiver, Protocol):
+    """What the registry holds: a receiver that the settings alone can make, choose and describe."""
+
+    @classmethod
+    def from_settings(cls, settings: Settings, stream: TextIO) -> Self:
+        """ConfigError names the missing settings; `stream` is the console."""
+
+    @classmethod
+    def is_configured(cls, settings: Settings) -> bool:
+        """Whether it has all that it needs, and this dataset may reach it."""
+
+    @classmethod
+    def probe(cls, settings: Settings) -> Probe | None:
+        """The result of `counterpoise doctor` on its settings; None if it has none. Nothing is sent."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 from http.client import HTTPException
-from typing import Any, Final
+from typing import Any, Final, TextIO
 from urllib.parse import urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
@@ -21,7 +21,9 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from alerts.outbox.receivers.receiver import AmbiguousError, NotAcceptedError, ReceiverRefusedError
 from alerts.outbox.render import Message
-from counterpoise.errors import ConfigError
+from counterpoise.errors import ConfigError, CounterpoiseError
+from counterpoise.runtime.probe import Probe
+from counterpoise.settings.model import Settings, read_secret
 
 EVENT_TYPE: Final = "counterpoise_alert"
 _CLEAR_TEXT: Final = frozenset(("http", host) for host in ("127.0.0.1", "localhost", "::1"))
@@ -77,7 +79,7 @@ class _DirectClient(WebClient):
 
 
 class SlackReceiver:
-    """One channel. `token` is asked for at every call, so that a token file may be replaced while we run; it is never printed."""
+    """One channel. `token` is read at every call, so that a token file may be replaced at any time; it is never printed."""
 
     name = "slack"
 
@@ -95,8 +97,55 @@ class SlackReceiver:
         self._base_url = base_url
         self._timeout_seconds = timeout_seconds
 
+    @classmethod
+    def from_settings(cls, settings: Settings, stream: TextIO) -> SlackReceiver:
+        """ConfigError where token, channel or the right to reach Slack is missing, or the token's file cannot be read."""
+        slack = settings.slack
+        if not _has_token(settings):
+            raise ConfigError(
+                "COUNTERPOISE_ALERTS__NOTIFIER is slack, but there is no token: set COUNTERPOISE_SLACK__TOKEN_FILE to a file that "
+                "holds the bot token (docs/slack.md)"
+            )
+        if not slack.channel:
+            raise ConfigError(
+                "COUNTERPOISE_ALERTS__NOTIFIER is slack, but there is no channel: set COUNTERPOISE_SLACK__CHANNEL to the channel's "
+                "id, such as C0123456789 (docs/slack.md)"
+            )
+        if not _may_reach(settings):
+            raise ConfigError(
+                f"dataset {settings.dataset!r} is {settings.dataset_kind}, and only a live one reaches Slack: set "
+                "COUNTERPOISE_ALERTS__ALLOW_SLACK_WHEN_NOT_LIVE=true if you mean it"
+            )
+
+        def token() -> SecretStr:
+            found = _read_token(settings)
+            return found if found is not None else SecretStr("")
+
+        token()  # a file that cannot be read is said at the start
+        return cls(token, slack.channel, base_url=slack.base_url, timeout_seconds=slack.timeout_seconds)
+
+    @classmethod
+    def is_configured(cls, settings: Settings) -> bool:
+        """A token and a channel are set, and the dataset may reach Slack."""
+        return _has_token(settings) and bool(settings.slack.channel) and _may_reach(settings)
+
+    @classmethod
+    def probe(cls, settings: Settings) -> Probe | None:
+        """Whether a token can be read and a channel is set; Slack itself is not asked."""
+        try:
+            token = _read_token(settings)
+        except CounterpoiseError as error:
+            return Probe("problem", str(error))
+        channel = settings.slack.channel
+        if token is None and channel is None:
+            return Probe("skipped", "no token and no channel: alerts go to the console")
+        if token is None or channel is None:
+            missing = "COUNTERPOISE_SLACK__TOKEN" if token is None else "COUNTERPOISE_SLACK__CHANNEL"
+            return Probe("problem", f"{missing} is missing; both a token and a channel are needed")
+        return Probe("ok", f"a token is set, channel {channel}; `counterpoise alerts test` posts to it")
+
     def __repr__(self) -> str:
-        return f"SlackNotifier(channel={self.channel!r}, base_url={self._base_url!r})"
+        return f"SlackReceiver(channel={self.channel!r}, base_url={self._base_url!r})"
 
     def post(self, message: Message, key: str, *, thread: str | None) -> str:
         """chat.postMessage; in a thread with `reply_broadcast`, so that the channel sees it too."""
@@ -157,8 +206,8 @@ class SlackReceiver:
         except ReceiverRefusedError:
             return
 
-    def check(self) -> str:
-        """Ask Slack who we are and whether we may read the channel's history; the bot's name. ConfigError says what is missing."""
+    def check(self) -> str | None:
+        """Check the token and the access to the channel's history. ConfigError names what is missing."""
         who = self._call(lambda client: client.auth_test())
         try:
             self._call(
@@ -169,7 +218,8 @@ class SlackReceiver:
                 f"{error}: without the scope channels:history (groups:history in a private channel) a post whose answer was lost "
                 "cannot be looked up; docs/slack.md shows the app's scopes"
             ) from None
-        return str(who.get("user") or who.get("bot_id") or "?")
+        name = who.get("user") or who.get("bot_id") or "?"
+        return f"The token belongs to {name}; the history of channel {self.channel} can be read."
 
     def _call(self, request: Callable[[WebClient], Any]) -> Any:
         client = _DirectClient(
@@ -191,6 +241,18 @@ class SlackReceiver:
             raise AmbiguousError(f"Slack at {self._base_url} gave no answer: {type(error).__name__}") from None
 
 
+def _has_token(settings: Settings) -> bool:
+    return settings.slack.token is not None or settings.slack.token_file is not None
+
+
+def _may_reach(settings: Settings) -> bool:
+    return settings.dataset_kind == "live" or settings.alerts.allow_slack_when_not_live
+
+
+def _read_token(settings: Settings) -> SecretStr | None:
+    return read_secret(settings.slack.token, settings.slack.token_file, "COUNTERPOISE_SLACK__TOKEN")
+
+
 def _page(client: WebClient, *, thread: str | None, asked: dict[str, Any]) -> Any:
     return client.conversations_replies(ts=thread, **asked) if thread else client.conversations_history(**asked)
 
@@ -207,10 +269,10 @@ def _judge(error: SlackApiError) -> NotAcceptedError | AmbiguousError | Receiver
     if code in _NEVER:
         return ReceiverRefusedError(f"Slack refuses the message: {code}")
     if code in _SETTINGS:
-        return NotAcceptedError(f"Slack says {code}: check the token, its scopes and the channel (docs/slack.md)")
+        return NotAcceptedError(f"Slack answers {code}: check the token, its scopes and the channel (docs/slack.md)")
     if status >= 500 or code in _PERHAPS or not code:
         return AmbiguousError(f"Slack answered {status}{f' {code}' if code else ''}")
-    return NotAcceptedError(f"Slack says {code}")
+    return NotAcceptedError(f"Slack answers {code}")
 
 
 def _seconds(value: Any) -> float:

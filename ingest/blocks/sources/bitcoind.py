@@ -15,10 +15,11 @@ import structlog
 
 from counterpoise.errors import DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
-from counterpoise.settings.model import BitcoindSettings, read_secret
+from counterpoise.runtime.probe import Probe
+from counterpoise.settings.model import BitcoindSettings, Settings, read_secret
 from ingest.bad_item import BadItem
-from ingest.blocks.sources.block_source import BlockBatch, Capabilities, News, Tip
-from ingest.blocks.sources.parse import from_bitcoind
+from ingest.blocks.sources.block_source import LIVE, BlockBatch, News, Tip
+from ingest.blocks.sources.parse_bitcoind import from_bitcoind
 from ingest.blocks.sources.zmq_listener import ZmqListener
 from ingest.http import BoundedHttp, UnauthorisedError
 
@@ -44,18 +45,15 @@ class BitcoindSource:
     """Credentials: user and password, or the cookie file, read again when the node refuses it (new at each start)."""
 
     name = "bitcoind"
-    capabilities = Capabilities(live=True, kinds=frozenset({"live", "historical"}))
+    capabilities = LIVE
 
     def __init__(self, settings: BitcoindSettings, chain: str, clock: Clock) -> None:
+        self.poll_seconds = settings.poll_seconds
         self._settings = settings
         self._chain = chain
         self._clock = clock
-        self._http = BoundedHttp(
-            settings.url,
-            clock=clock,
-            timeout_seconds=settings.timeout_seconds,
-            max_bytes=MAX_ANSWER_BYTES,
-            setting="COUNTERPOISE_INGEST__BITCOIND__URL",
+        self._http = BoundedHttp.of(
+            settings, clock=clock, max_bytes=MAX_ANSWER_BYTES, setting="COUNTERPOISE_INGEST__BITCOIND__URL"
         )
         self._password = read_secret(
             settings.password, settings.password_file, "COUNTERPOISE_INGEST__BITCOIND__PASSWORD"
@@ -63,6 +61,15 @@ class BitcoindSource:
         self._cookie: tuple[str, str] | None = None
         endpoints = tuple(url for url in (settings.zmq_hashblock, settings.zmq_sequence) if url)
         self._listener = ZmqListener(endpoints, clock) if endpoints else None
+
+    @classmethod
+    def from_settings(cls, settings: Settings, clock: Clock) -> BitcoindSource:
+        """The node that the settings name."""
+        return cls(settings.ingest.bitcoind, settings.ingest.chain, clock)
+
+    def probe(self) -> Probe:
+        """Whether the node answers; refused credentials (401, 403) and a bare 405 or 500 are answers, too."""
+        return self._http.probe(self.name, method="POST", answers=(401, 403, 405, 500))
 
     def tip(self) -> Tip:
         """The node's best block; `lowest_height` is where its pruned blocks end.

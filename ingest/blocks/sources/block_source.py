@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.datasets import DatasetKind
+from counterpoise.runtime.probe import Probe
 from ingest.bad_item import BadItem
 
 
@@ -38,6 +39,10 @@ class Capabilities:
     kinds: frozenset[DatasetKind]
 
 
+LIVE: Final = Capabilities(live=True, kinds=frozenset({"live", "historical"}))
+"""Of a source that follows a chain: what it gives now is live, and later it is history."""
+
+
 class News(NamedTuple):
     """What a live source said by itself: whether something changed, and the hashes that it named, oldest first.
 
@@ -64,13 +69,18 @@ class BlockSource(Protocol):
         A source that knows branches gives all of their blocks. Heights that it does not have are left out.
         """
 
+    def probe(self) -> Probe:
+        """What `counterpoise doctor` asks: is it there? One short question; it never raises."""
+
     def close(self) -> None:
         """Let go of connections; a second call does nothing."""
 
 
 @runtime_checkable
 class LiveSource(BlockSource, Protocol):
-    """A source whose tip moves."""
+    """A source whose tip moves. `poll_seconds` is the longest between two looks at it, however silent it is."""
+
+    poll_seconds: float
 
     def block(self, block_hash: str) -> BlockBatch:
         """The block of that hash, on any branch; an empty batch where the source does not know it."""

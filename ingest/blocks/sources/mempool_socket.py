@@ -13,9 +13,10 @@ from pydantic_core import from_json
 from websockets.sync.client import connect
 
 from counterpoise.clickhouse.client import is_local
-from ingest.waiting import Backoff
+from counterpoise.runtime.retry import Backoff, RetryPolicy
 
 MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
+RECONNECT_RETRY = RetryPolicy(1.0, 60.0)
 _PING_SECONDS = 20.0
 _RECEIVE_STEP_SECONDS = 0.5
 _MAX_WAITING = 64
@@ -59,7 +60,7 @@ class MempoolSocket:
         self._thread.join(timeout=self._timeout_seconds + 1.0)
 
     def _run(self) -> None:
-        backoff = Backoff(1.0, 60.0)
+        backoff = Backoff(RECONNECT_RETRY)
         while not self._stop.is_set():
             try:
                 self._listen(backoff)

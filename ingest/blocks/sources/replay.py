@@ -11,10 +11,23 @@ from pathlib import Path
 
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.probe import Probe
+from counterpoise.settings.model import Settings
 from ingest.blocks.sources.block_columns import BlockColumns, EventMaker
-from ingest.blocks.sources.block_source import BlockBatch, Capabilities, Tip
+from ingest.blocks.sources.block_source import BlockBatch, BlockSource, Capabilities, Tip
 from ingest.blocks.sources.replay_columns import MAX_HEIGHT, Layout, typed_columns
 from ingest.blocks.sources.replay_formats import open_table
+from ingest.blocks.sources.simulated import FiguresSource
+
+FIGURES = "figures"
+"""In place of a path: the figures that the package carries."""
+
+
+def replay_source(settings: Settings, path: Path | str, clock: Clock) -> BlockSource:
+    """A file of blocks, or with the word `figures` the packaged ones."""
+    if str(path) == FIGURES:
+        return FiguresSource(settings.ingest.chain, clock)
+    return ReplaySource(Path(path), settings.ingest.chain, clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,23 @@ class ReplaySource:
         if self._facts is None:
             self._facts = self._check()
         return self._facts
+
+    @classmethod
+    def from_settings(cls, settings: Settings, clock: Clock) -> BlockSource:
+        """The file that the settings name, or the packaged figures."""
+        path = settings.ingest.replay.path
+        if path is None:
+            raise ConfigError(
+                "source replay needs a file: set COUNTERPOISE_INGEST__REPLAY__PATH to a .parquet, .csv or .jsonl file, or to "
+                "figures"
+            )
+        return replay_source(settings, path, clock)
+
+    def probe(self) -> Probe:
+        """Whether the file is there; what it holds is checked when it is replayed."""
+        if not self._path.is_file():
+            return Probe("problem", f"{self._path}: no such file: check COUNTERPOISE_INGEST__REPLAY__PATH")
+        return Probe("skipped", "blocks come from a file")
 
     def tip(self) -> Tip:
         """The highest height of the file."""

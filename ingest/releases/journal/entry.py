@@ -1,4 +1,4 @@
-"""What the journal holds and the courier carries: one release, or one withdrawal, in its chunks."""
+"""What the journal holds and the relay carries: one release, or one withdrawal, in its chunks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from counterpoise.series.release import Release, to_events, withdrawal
 
 WITHDRAWN = ":withdrawn"
 
-Held = Callable[[Collection[str]], set[str]]
+ReadStored = Callable[[Collection[str]], set[str]]
 """Which of these entry keys ClickHouse holds for good, all their chunks. Raises RetryableError while it is away."""
 
 _EVENTS: TypeAdapter[tuple[ReleaseEvent, ...]] = TypeAdapter(tuple[ReleaseEvent, ...])

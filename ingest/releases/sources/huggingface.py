@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import httpx
@@ -11,10 +12,11 @@ import httpx
 from counterpoise.contracts.releases import Observation
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.probe import Probe
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.release import Release, make_release
 from counterpoise.settings.model import MarketSettings, read_secret
-from ingest.http import BusyError
+from ingest.http import PROBE_SECONDS, BoundedHttp, BusyError
 from ingest.rate_limited_http import Memory, user_agent
 from ingest.releases.release_head import counted_names, head_of
 from ingest.releases.sources.release_source import Fetched, day_of
@@ -56,10 +58,23 @@ class HuggingFaceSource:
         for series, listing in ((self._providers, self._served), (self._formats, self._downloaded)):
             if memory.get(series.series) == day:
                 continue
-            release = self._asked(listing, day)
+            release = self._list(listing, day)
             memory[series.series] = day
             yield Fetched((release,))
             self._pause(1.0)
+
+    def probe(self) -> Probe:
+        """Whether the Hub answers."""
+        with closing(
+            BoundedHttp(
+                self._endpoint,
+                clock=self._clock,
+                timeout_seconds=PROBE_SECONDS,
+                max_bytes=0,
+                setting="COUNTERPOISE_MARKET__HUGGINGFACE__ENDPOINT",
+            )
+        ) as http:
+            return http.probe(self.name, "robots.txt", answers=range(200, 500))
 
     def close(self) -> None:
         """Close the session that the client's library shares; it opens another where one is asked for."""
@@ -67,7 +82,7 @@ class HuggingFaceSource:
 
         close_session()
 
-    def _asked(self, listing: Callable[[str], Release], day: str) -> Release:
+    def _list(self, listing: Callable[[str], Release], day: str) -> Release:
         from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled  # noqa: PLC0415 - optional
 
         try:

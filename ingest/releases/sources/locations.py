@@ -9,6 +9,7 @@ from pathlib import Path
 
 from counterpoise.errors import ConfigError, DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import MarketSettings
 from ingest.http import shown_url
 from ingest.rate_limited_http import Memory, Page, RateLimitedHttp
@@ -86,6 +87,17 @@ class Locations:
         memory["content"] = content
         return found
 
+    def probe(self, name: str) -> Probe:
+        """Whether every file is there, as far as that can be seen without reading it; else the first that is not."""
+        for location in self._locations:
+            if is_url(location):
+                probe = self._servers[location].probe(name)
+                if probe.verdict != "ok":
+                    return probe
+            elif not Path(location).exists():
+                return Probe("problem", f"{self._setting} names {location!r}, which does not exist")
+        return Probe("ok", f"{name}: {', '.join(map(shown_url, self._locations))}")
+
     def close(self) -> None:
         """Close connections."""
         for server in self._servers.values():
@@ -123,6 +135,8 @@ class Locations:
 class FileSource(ABC):
     """Files that are read again when one of them changed; what they say is a subclass's business."""
 
+    name: str
+
     def __init__(self, locations: Locations, cadence_seconds: float) -> None:
         self.cadence_seconds = cadence_seconds
         self._locations = locations
@@ -133,9 +147,13 @@ class FileSource(ABC):
         if files is not None:
             yield self.read(files)
 
+    def probe(self) -> Probe:
+        """Whether the files are there."""
+        return self._locations.probe(self.name)
+
     @abstractmethod
     def read(self, files: list[Located]) -> Fetched:
-        """The releases and misfits of all files together."""
+        """The releases and rejected items of all files together."""
 
     def close(self) -> None:
         """Close connections."""

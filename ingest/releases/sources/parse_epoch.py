@@ -74,7 +74,7 @@ def epoch_releases(
         for row in table:
             day = row.day(layout.day)
             found.setdefault(day, []).append(_observation(row, layout, series, path))
-            if layout.incomplete is not None and _says_incomplete(row.cells.get(layout.incomplete, "")):
+            if layout.incomplete is not None and _is_incomplete(row.cells.get(layout.incomplete, "")):
                 marked.add(day)
     published = datetime.fromtimestamp(published_at_ms / 1000, UTC).date()
     releases: list[Release] = []
@@ -139,7 +139,7 @@ def _observation(row: Row, layout: _Layout, series: Series, path: str) -> Observ
     )
 
 
-def _says_incomplete(text: str) -> bool:
+def _is_incomplete(text: str) -> bool:
     return text.strip().lower() == "true" or text.lstrip().lower().startswith("incomplete")
 
 

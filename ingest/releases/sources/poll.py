@@ -9,6 +9,7 @@ import structlog
 
 from counterpoise.errors import ConfigError, DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.probe import Probe
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.settings.model import MarketSettings
 from ingest.bad_item import BadItem
@@ -16,9 +17,28 @@ from ingest.http import NotThereError, shown_url
 from ingest.rate_limited_http import Memory, RateLimitedHttp
 from ingest.releases.mapping.apply_mapping import Document, mapped_releases
 from ingest.releases.mapping.mapping import Fetch, Mapping
+from ingest.releases.mapping.mapping_file import load_mapping, shipped_names
 from ingest.releases.sources.release_source import Fetched, day_of, digest_of
 
 log = structlog.get_logger("market")
+
+
+def poll_sources(
+    settings: MarketSettings, catalogue: Catalogue, *, clock: Clock, pause: Callable[[float], None]
+) -> list[PollSource]:
+    """One for each mapping that the settings name; ConfigError where there is none, or two have one name."""
+    names = settings.poll.mappings
+    if not names:
+        raise ConfigError(
+            "source poll needs mappings: set COUNTERPOISE_MARKET__POLL__MAPPINGS to names or paths; shipped are "
+            f"{', '.join(shipped_names())}"
+        )
+    made = [PollSource(load_mapping(name, catalogue), settings, catalogue, clock=clock, pause=pause) for name in names]
+    if len({source.name for source in made}) != len(made):
+        raise ConfigError(
+            f"COUNTERPOISE_MARKET__POLL__MAPPINGS has two mappings of one name: {', '.join(source.name for source in made)}"
+        )
+    return made
 
 
 class PollSource:
@@ -86,6 +106,10 @@ class PollSource:
         if memory.get("values") != digest:
             memory["values"] = digest
             yield Fetched(tuple(releases))
+
+    def probe(self) -> Probe:
+        """Whether the server answers."""
+        return self._http.probe(self.name)
 
     def close(self) -> None:
         """Close connections."""

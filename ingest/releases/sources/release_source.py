@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
+from counterpoise.runtime.probe import Probe
 from counterpoise.series.release import Release
 from ingest.bad_item import BadItem
 from ingest.rate_limited_http import Memory
@@ -26,7 +27,7 @@ class ReleaseSource(Protocol):
     """`fetch` raises StaleSourceError while the source cannot be reached; what its earlier steps gave is kept.
 
     `memory` is changed in place and survives restarts, so that an interrupted fetch goes on where it was and nothing that did not
-    change is read again. A fetch that finds nothing new gives nothing.
+    change is read again. A fetch that finds nothing new gives nothing. `cadence_seconds` lie between two fetches.
     """
 
     name: str
@@ -34,6 +35,9 @@ class ReleaseSource(Protocol):
 
     def fetch(self, memory: Memory) -> Iterator[Fetched]:
         """One round, in steps."""
+
+    def probe(self) -> Probe:
+        """What `counterpoise doctor` asks: is it there? One short question; it never raises."""
 
     def close(self) -> None:
         """Let go of connections; a second call does nothing."""

@@ -1,61 +1,62 @@
-"""Every market source that is asked, by the name that settings give it; the drop folder and the push endpoint are doors instead."""
+"""Every market source by the name that settings give it. To add one: a file beside this, and a line in SOURCES.
+
+A source that has settings also has a section of its name in `MarketSettings`. What others send is no source: see INTAKES.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import Clock
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.settings.model import MarketSettings
-from ingest.releases.mapping.mapping_file import load_mapping, shipped_names
 from ingest.releases.sources.epoch import EpochSource
 from ingest.releases.sources.huggingface import HuggingFaceSource
 from ingest.releases.sources.npm import NpmSource
-from ingest.releases.sources.poll import PollSource
+from ingest.releases.sources.poll import poll_sources
 from ingest.releases.sources.pypi import PypiSource
 from ingest.releases.sources.pypistats import PypistatsSource
 from ingest.releases.sources.release_source import ReleaseSource
 
 
-class _Maker(Protocol):
+class Maker(Protocol):
+    """Makes the sources of one name: one, or for `poll` one for each mapping."""
+
     def __call__(
         self, settings: MarketSettings, catalogue: Catalogue, *, clock: Clock, pause: Callable[[float], None]
-    ) -> ReleaseSource: ...
+    ) -> ReleaseSource | Sequence[ReleaseSource]: ...
 
 
-SOURCES: Final[dict[str, _Maker]] = {
+SOURCES: Final[dict[str, Maker]] = {
     "epoch": EpochSource,
     "pypi": PypiSource,
     "pypistats": PypistatsSource,
     "npm": NpmSource,
     "huggingface": HuggingFaceSource,
+    "poll": poll_sources,
 }
 
-DOORS: Final = ("drop", "poll", "push")
-"""Names in settings that are no entry of SOURCES."""
+INTAKES: Final = ("drop", "push")
+"""Names in the same setting that nobody is asked for: the drop folder and the push endpoint."""
 
 
 def configured_sources(
     settings: MarketSettings, catalogue: Catalogue, *, clock: Clock, pause: Callable[[float], None]
 ) -> list[ReleaseSource]:
-    """The sources that the settings name, and one for each mapping to poll. ConfigError where one cannot work."""
-    if len(set(settings.sources)) != len(settings.sources):
-        raise ConfigError(f"COUNTERPOISE_MARKET__SOURCES names one twice: {', '.join(settings.sources)}")
-    made = [
-        SOURCES[name](settings, catalogue, clock=clock, pause=pause) for name in settings.sources if name in SOURCES
-    ]
-    if "poll" in settings.sources:
-        if not settings.poll.mappings:
-            raise ConfigError(
-                "source poll needs mappings: set COUNTERPOISE_MARKET__POLL__MAPPINGS to names or paths; shipped are "
-                f"{', '.join(shipped_names())}"
-            )
-        for name in settings.poll.mappings:
-            mapping = load_mapping(name, catalogue)
-            made.append(PollSource(mapping, settings, catalogue, clock=clock, pause=pause))
-    names = [source.name for source in made]
+    """The sources that the settings name. ConfigError where there is none of a name, or one cannot work as it is set."""
+    names = settings.sources
     if len(set(names)) != len(names):
-        raise ConfigError(f"COUNTERPOISE_MARKET__POLL__MAPPINGS has two mappings of one name: {', '.join(names)}")
+        raise ConfigError(f"COUNTERPOISE_MARKET__SOURCES names one twice: {', '.join(names)}")
+    unknown = next((name for name in names if name not in SOURCES and name not in INTAKES), None)
+    if unknown is not None:
+        raise ConfigError(
+            f"COUNTERPOISE_MARKET__SOURCES names {unknown!r}, expected some of {', '.join((*SOURCES, *INTAKES))}"
+        )
+    made: list[ReleaseSource] = []
+    for name in names:
+        if name in SOURCES:
+            found = SOURCES[name](settings, catalogue, clock=clock, pause=pause)
+            made += found if isinstance(found, Sequence) else [found]
     return made

@@ -1,7 +1,7 @@
 """The fold of both sides into asymmetry rows: which inputs each row has, and which rows a change touches. Pure.
 
 Rows are a function of the releases and windows alone: applied in any order and any number of steps they end equal to a rebuild from
-scratch, and a row whose inputs did not change is not told again, so its version stays.
+scratch, and a row whose inputs did not change is not returned again, so its version stays.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class AsymmetryChanges:
 class AsymmetryFold:
     """The rows of some pairs that share a chain, view and window, or not; see the module. One thread at a time.
 
-    `stored` is what is written already: the `inputs_id` of each row by key. With it a restart tells nothing twice. There is a row for
-    every UTC day from the first window's to the last's; with `given_days_only`, for the days of the windows alone.
+    `stored` is what is written already: the `inputs_id` of each row by key. With it a restart writes nothing twice. There is a row
+    for every UTC day from the first window's to the last's; with `given_days_only`, for the days of the windows alone.
     """
 
     def __init__(

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Literal
 
 from counterpoise.contracts.pairs import PairEvent
 from counterpoise.contracts.scores import ScoreEvent
-from counterpoise.contracts.topics import PAIRS
-from counterpoise.kafka.partition import partition_of
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.windows import USUAL_WINDOW_BLOCKS, VIEWS
 from streams.asymmetry.fold.score import Pair
@@ -53,9 +50,3 @@ def release_events(catalogue: Catalogue, chains: Iterable[str], series: Iterable
 def score_pair_events(catalogue: Catalogue, score: ScoreEvent) -> list[PairEvent]:
     """That blocks were scored, to every pair of their chain."""
     return [pair_event(pair, "blocks", score.from_height) for pair in pairs_of(catalogue, score.chain)]
-
-
-@lru_cache(maxsize=4096)
-def pair_partition(key: str) -> int:
-    """The partition that carries a pair."""
-    return partition_of(key.encode(), PAIRS.partitions)

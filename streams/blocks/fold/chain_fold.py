@@ -1,19 +1,21 @@
 """The fold of one chain: block events in, rows and scores out. Pure; the state is a function of the blocks and of nothing else.
 
-A batch of events goes through the block tree; what the batch changed in the end is told once: each new block with its attribution,
-each block whose status moved, and the concentration of every height from the fork on.
+A batch of events goes through the block tree; what the batch changed in the end is returned once: each new block with its
+attribution, each block whose status moved, and the concentration of every height from the fork on. How events are cut into batches,
+and where a restart lies between, changes no row, no dead letter and no request: nothing is decided at the end of a batch, and a
+restored fold equals the one that was stopped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.chain.tree import BlockTree, Link, Seen
+from counterpoise.chain.tree import MAX_PARKED, Added, BlockTree, Link, Seen, Switch
 from counterpoise.chain.work import work_from_bits
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.pools.attribution import Attribution
@@ -26,7 +28,8 @@ from streams.blocks.fold.summary import Summary, bucket_start, summarise
 FOLD_HISTORY_BLOCKS = HISTORY_BLOCKS + DAILY_BUCKET_BLOCKS
 """Blocks below the lowest that may be scored: what the longest window needs from the start of that one's bucket on."""
 
-_PRUNE_SLACK_BLOCKS = 512
+_TRIM_BLOCKS = 512
+"""Heights are let go of in portions; it shows nowhere."""
 
 BlockStatus = Literal["parked", "stale", "canonical"]
 
@@ -42,11 +45,12 @@ class StoredBlock:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An event that can never be part of the chain."""
+    """An event that can never be part of the chain. `cause` settled it: the event itself, or the parent that it waited for."""
 
     event: BlockEvent
     reason: str
     detail: str
+    cause: BlockEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +82,17 @@ class Gap:
 
 @dataclass(slots=True)
 class FoldResult:
-    """All that one batch changed. `blocks` are to be written whole; `scored` is None where the chain did not move."""
+    """All that one batch changed. `blocks` are to be written whole; `scored` is None where the chain did not move.
+
+    `too_old` came when nothing at their height could change any more. They may be stored already with a standing that is true; only
+    those that are not stored are to be written.
+    """
 
     blocks: list[StoredBlock] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     scored: Scored | None = None
     duplicates: int = 0
-    too_old: int = 0
+    too_old: list[StoredBlock] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +100,11 @@ class StoredChain:
     """What ClickHouse holds of a chain, for a fold to go on from.
 
     `codes` and `times` run over consecutive canonical heights from `base_height` to the tip. `recent` are the newest of these
-    blocks, at most MAX_REORG_BLOCKS, oldest first. Side branches and orphans are applied after, like any event.
+    blocks, MAX_REORG_BLOCKS + 1 or all, oldest first. `first_height` is the lowest of the chain's canonical heights. The highest tip
+    there ever was and the blocks off the best chain come after (`raise_peak`, `rejoin`).
     """
+
+    first_height: int
 
     base_height: int
     codes: Sequence[int]
@@ -111,17 +122,21 @@ class ChainFold:
         *,
         cache: TableCache | None = None,
         max_reorg_blocks: int = MAX_REORG_BLOCKS,
+        max_parked: int = MAX_PARKED,
     ) -> None:
         self.attributor = attributor
         self._cache = cache or TableCache()
-        self._max_reorg_blocks = max_reorg_blocks
         self._known: dict[bytes, StoredBlock] = {}
-        self._tree = BlockTree()
+        self._tree = BlockTree(max_reorg_blocks=max_reorg_blocks, max_parked=max_parked)
+        self._first_height = 0
+        self._first_parent = b""
+        # One entry for each canonical height from `_base_height` on.
+        self._base_height = 0
         self._codes: list[int] = []
         self._times: list[int] = []
-        self._base_height = 0
+        self._hashes: list[bytes] = []
         if stored is not None and stored.recent:
-            self._restore(stored)
+            self._restore(stored, max_reorg_blocks, max_parked)
 
     @property
     def attribution_set(self) -> AttributionSet:
@@ -134,49 +149,31 @@ class ChainFold:
         tip = self._tree.tip
         return None if tip is None else self._known[tip.hash].event
 
-    def apply(self, events: Sequence[BlockEvent]) -> FoldResult:
+    @property
+    def root_height(self) -> int:
+        """The highest height that is final."""
+        return self._tree.root_height
+
+    def apply(self, events: Iterable[BlockEvent]) -> FoldResult:
         """Fold events in their order; equal events fold to nothing but a count."""
-        result = FoldResult()
-        tree = self._tree
-        highest = -1 if tree.tip is None else tree.tip.height
-        touched: dict[bytes, None] = {}
-        fork: int | None = None
-        for event in events:
-            try:
-                link = _link(event)
-            except ValueError as error:
-                result.rejected.append(Rejected(event, "bad-bits", str(error)))
-                continue
-            seen, switch, dropped, adopted = tree.add(link)
-            if seen is Seen.NEW or seen is Seen.PARKED:
-                self._known[link.hash] = StoredBlock(event, "parked", self.attributor.attribute(event))
-                touched[link.hash] = None
-            elif seen is Seen.DUPLICATE:
-                result.duplicates += 1
-            elif seen is Seen.TOO_OLD:
-                result.too_old += 1
-            else:
-                result.rejected.append(
-                    Rejected(event, "wrong-height", f"height {event.height} does not follow its parent's")
-                )
-            for orphan in adopted:
-                touched[orphan.hash] = None
-            for orphan in dropped:
-                self._drop(orphan, result)
-                touched.pop(orphan.hash, None)
-            if switch is not None:
-                fork = switch.fork_height if fork is None else min(fork, switch.fork_height)
-                highest = max(highest, switch.tip_height)
-                for moved in (*switch.undone, *switch.connected):
-                    touched[moved.hash] = None
-                self._follow(switch.fork_height, switch.connected)
-        parked = {link.hash for link in tree.parked}
-        for block_hash in touched:
-            self._settle(block_hash, block_hash in parked, result)
-        if fork is not None:
-            result.scored = self._score(fork, highest)
-        self._prune(result)
+        return self._fold((event, self._tree.add) for event in events)
+
+    def raise_peak(self, height: int) -> FoldResult:
+        """Note the height of the highest tip there ever was: what was final then stays final."""
+        result, touched = FoldResult(), dict[bytes, None]()
+        self._settle(self._tree.raise_peak(height), touched, result)
+        result.blocks += [self._known[block_hash] for block_hash in touched]
         return result
+
+    def rejoin(self, stale: Iterable[BlockEvent], parked: Iterable[BlockEvent]) -> FoldResult:
+        """Take back stored blocks above the root that are off the best chain: those that lost, and those that wait for a parent.
+
+        It undoes what two writers at once may have left: a branch that outweighs the stored chain wins now.
+        """
+        lost = sorted(stale, key=lambda event: event.height)
+        return self._fold(
+            [(event, self._tree.restore_lost) for event in lost] + [(event, self._tree.add) for event in parked]
+        )
 
     def gaps(self) -> tuple[Gap, ...]:
         """What must come before parked blocks can be placed, lowest first."""
@@ -187,51 +184,108 @@ class ChainFold:
             found.append(Gap(parent_hash, max(known, self._tree.root_height + 1), child.height - 1))
         return tuple(sorted(found, key=lambda gap: (gap.to_height, gap.hash)))
 
-    def _restore(self, stored: StoredChain) -> None:
-        for event in stored.recent:
-            self._known[bytes.fromhex(event.hash)] = StoredBlock(event, "canonical", self.attributor.attribute(event))
-        self._tree = BlockTree.from_canonical([_link(event) for event in stored.recent])
-        self._base_height = stored.base_height
-        self._codes = list(stored.codes)
-        self._times = list(stored.times)
+    def _fold(self, steps: Iterable[tuple[BlockEvent, Callable[[Link], Added]]]) -> FoldResult:
+        result = FoldResult()
+        tip = self._tree.tip
+        highest = -1 if tip is None else tip.height
+        touched: dict[bytes, None] = {}
+        fork: int | None = None
+        for event, add in steps:
+            try:
+                link = _link(event)
+            except ValueError as error:
+                result.rejected.append(Rejected(event, "bad-bits", str(error), event))
+                continue
+            added = add(link)
+            self._note(event, link, added.seen, touched, result)
+            for orphan in (*added.adopted, *added.misplaced):
+                self._move(orphan.hash, "stale", touched)
+            for orphan in added.misplaced:
+                detail = f"height {orphan.height} does not follow its parent's"
+                result.rejected.append(Rejected(self._known[orphan.hash].event, "orphan-dropped", detail, event))
+            switch = added.switch
+            if switch is not None:
+                fork = switch.fork_height if fork is None else min(fork, switch.fork_height)
+                highest = max(highest, switch.tip_height)
+                for moved in switch.undone:
+                    self._move(moved.hash, "stale", touched)
+                for moved in switch.connected:
+                    self._move(moved.hash, "canonical", touched)
+                self._follow(switch)
+            self._settle(added, touched, result)
+        result.blocks += [self._known[block_hash] for block_hash in touched]
+        if fork is not None:
+            result.scored = self._score(fork, highest)
+        self._trim()
+        return result
+
+    def _note(self, event: BlockEvent, link: Link, seen: Seen, touched: dict[bytes, None], result: FoldResult) -> None:
+        """What became of the event itself, its branch apart."""
+        if seen is Seen.NEW or seen is Seen.PARKED:
+            status: BlockStatus = "stale" if seen is Seen.NEW else "parked"
+            self._known[link.hash] = StoredBlock(event, status, self.attributor.attribute(event))
+            touched[link.hash] = None
+        elif seen is Seen.DUPLICATE:
+            result.duplicates += 1
+        elif seen is Seen.FINAL:
+            # Below the chain's first block nothing is known, and a parent will not come.
+            status = "stale" if event.height > self._first_height else "parked"
+            result.too_old.append(StoredBlock(event, status, self.attributor.attribute(event)))
+        elif seen is Seen.WRONG_HEIGHT:
+            detail = f"height {event.height} does not follow its parent's"
+            result.rejected.append(Rejected(event, "wrong-height", detail, event))
+        else:
+            detail = f"height {event.height}: its parent is not known, and too many blocks wait for theirs"
+            result.rejected.append(Rejected(event, "orphan-dropped", detail, event))
+
+    def _settle(self, added: Added, touched: dict[bytes, None], result: FoldResult) -> None:
+        """What became final: orphans without a parent lose, and what is forgotten is written as it stands."""
+        for orphan in added.lost:
+            self._move(orphan.hash, "stale", touched)
+        for block_hash in added.forgotten:
+            block = self._known.pop(block_hash)
+            if block_hash in touched:
+                del touched[block_hash]
+                result.blocks.append(block)
+
+    def _move(self, block_hash: bytes, status: BlockStatus, touched: dict[bytes, None]) -> None:
+        block = self._known[block_hash]
+        if block.status != status:
+            self._known[block_hash] = StoredBlock(block.event, status, block.attribution)
+        touched[block_hash] = None
+
+    def _restore(self, stored: StoredChain, max_reorg_blocks: int, max_parked: int) -> None:
         end = stored.base_height + len(stored.codes) - 1
         if stored.recent[-1].height != end or len(stored.codes) < len(stored.recent):
             raise ValueError(f"stored chain ends at height {end}, its newest block at {stored.recent[-1].height}")
+        links = [_link(event) for event in stored.recent]
+        self._tree = BlockTree.from_canonical(links, max_reorg_blocks=max_reorg_blocks, max_parked=max_parked)
+        for link, event in zip(links, stored.recent, strict=True):
+            if link.hash in self._tree:
+                self._known[link.hash] = StoredBlock(event, "canonical", self.attributor.attribute(event))
+        self._first_height = stored.first_height
+        self._base_height = stored.base_height
+        self._codes = list(stored.codes)
+        self._times = list(stored.times)
+        # No switch goes below the recent blocks, so the hashes before them are not needed.
+        self._hashes = [b""] * (len(stored.codes) - len(links)) + [link.hash for link in links]
 
-    def _follow(self, fork_height: int, connected: Sequence[Link]) -> None:
+    def _follow(self, switch: Switch) -> None:
         if not self._codes:
-            self._base_height = fork_height + 1
-        keep = fork_height + 1 - self._base_height
+            self._base_height = self._first_height = switch.fork_height + 1
+            self._first_parent = switch.connected[0].prev_hash
+        keep = switch.fork_height + 1 - self._base_height
         if keep < len(self._codes):
             del self._codes[keep:]
             del self._times[keep:]
-        for link in connected:
+            del self._hashes[keep:]
+        for link in switch.connected:
             block = self._known[link.hash]
             self._codes.append(block.attribution.code)
             self._times.append(block.event.time)
-
-    def _settle(self, block_hash: bytes, parked: bool, result: FoldResult) -> None:
-        block = self._known[block_hash]
-        status: BlockStatus = "canonical" if self._tree.is_canonical(block_hash) else "parked" if parked else "stale"
-        if status != block.status:
-            block = StoredBlock(block.event, status, block.attribution)
-            self._known[block_hash] = block
-        result.blocks.append(block)
-
-    def _drop(self, orphan: Link, result: FoldResult) -> None:
-        block = self._known.pop(orphan.hash)
-        result.rejected.append(
-            Rejected(
-                block.event,
-                "orphan-dropped",
-                f"height {orphan.height}: its parent does not fit, or too many orphans wait",
-            )
-        )
+            self._hashes.append(link.hash)
 
     def _score(self, fork_height: int, highest: int) -> Scored:
-        tip = self._tree.tip
-        if tip is None:
-            raise ValueError("an empty chain has no scores")
         first = fork_height + 1
         start = first - self._base_height
         # Days are summed up by whole buckets, so scoring begins at the start of the bucket.
@@ -246,38 +300,25 @@ class ChainFold:
             table_cache=self._cache,
         )
         summary = summarise(table, self._base_height + begin, times[begin - low :])
-        hashes = []
-        for height in range(first, tip.height + 1):
-            link = self._tree.canonical_at(height)
-            if link is None:
-                raise ValueError(f"height {height} is scored but its block is not held")
-            hashes.append(link.hash)
-        parent = self._tree.canonical_at(first)
-        # Also what was reached only within this batch: a worker that batches otherwise, and was replaced, may have written it.
-        undone = tuple(range(tip.height + 1, highest + 1))
+        tip_height = self._base_height + len(self._codes) - 1
         return Scored(
             from_height=first,
-            height=tip.height,
-            tip_hashes=tuple(hashes),
+            height=tip_height,
+            tip_hashes=tuple(self._hashes[start:]),
             times=times[start - low :],
             table=table.from_index(start - begin),
             summary=summary,
-            parent_hash=b"" if parent is None else parent.prev_hash,
-            undone_heights=undone,
+            parent_hash=self._hashes[start - 1] if start else self._first_parent,
+            # Also what was reached only within this batch: a worker that batches otherwise, and was replaced, may have written it.
+            undone_heights=tuple(range(tip_height + 1, highest + 1)),
         )
 
-    def _prune(self, result: FoldResult) -> None:
-        if len(self._tree) <= self._max_reorg_blocks + _PRUNE_SLACK_BLOCKS:
-            return
-        for orphan in self._tree.prune(self._max_reorg_blocks):
-            if orphan.hash in self._known:
-                self._drop(orphan, result)
-        held = {link.hash for link in self._tree.parked}
-        self._known = {h: block for h, block in self._known.items() if h in self._tree or h in held}
+    def _trim(self) -> None:
         extra = len(self._codes) - (len(self._tree) + FOLD_HISTORY_BLOCKS)
-        if extra > 0:
+        if extra > _TRIM_BLOCKS:
             del self._codes[:extra]
             del self._times[:extra]
+            del self._hashes[:extra]
             self._base_height += extra
 
 

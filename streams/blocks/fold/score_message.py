@@ -1,14 +1,21 @@
-"""A scored tip as the message that tells the world about it. Pure."""
+"""A scored tip as the message that publishes it. Pure."""
 
 from __future__ import annotations
+
+import math
+from typing import Any, Final
 
 import numpy as np
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.scores import ScoreEvent, WindowScore
+from counterpoise.metrics.stored_integers import STORED_COLUMNS
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.windows import LEADERS, VIEWS
 from streams.blocks.fold.chain_fold import Scored
+from streams.blocks.fold.concentration import ConcentrationTable
+
+_STORED: Final = tuple(name for name in STORED_COLUMNS if name not in WindowScore.NAMED)
 
 
 def score_event(
@@ -42,6 +49,7 @@ def score_event(
                 pools_seen=int(table.pools_seen[row]),
                 leaders=leaders,
                 p_top4_above_75=float(table.p_top4_above_75[row]),
+                stored=_stored(table, row),
             )
         )
     return ScoreEvent(
@@ -57,3 +65,9 @@ def score_event(
         scored_at_ms=scored_at_ms,
         windows=tuple(windows),
     )
+
+
+def _stored(table: ConcentrationTable, row: Any) -> dict[str, int | float]:
+    """The further columns of a row; what is not a number (an interval of a window of unknown blocks) is left out."""
+    values = {name: getattr(table, name)[row].item() for name in _STORED}
+    return {name: value for name, value in values.items() if math.isfinite(value)}

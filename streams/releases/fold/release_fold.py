@@ -69,6 +69,7 @@ class RejectedRelease:
     event: ReleaseEvent
     reason: str
     detail: str
+    cause: ReleaseEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)

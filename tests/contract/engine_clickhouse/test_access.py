@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import socket
 import struct
 import threading
-import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
 from engines.clickhouse import native
-from engines.clickhouse.channel import Limits
+from engines.clickhouse.limits import Limits
 from tests.contract.engine_clickhouse.conftest import PASSWORD, READER_PASSWORD, Connect, Server
 from tests.contract.engine_clickhouse.test_queries import code_of
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
 @pytest.mark.parametrize(
@@ -120,7 +122,7 @@ def hello(revision: int = 54460, password: str = PASSWORD) -> bytes:
 def exchange(server: Server, *packets: bytes) -> bytes:
     """Send packets and read until the server closes; a reset counts as closed."""
     got = b""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as sock:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS) as sock:
         try:
             for packet in packets:
                 sock.sendall(packet)
@@ -139,16 +141,17 @@ def test_a_stranger_that_sends_byte_by_byte_is_not_waited_for_beyond_the_handsha
     serving = threading.Thread(
         target=native.serve, args=(ours, nobody, nobody, nobody, Limits(handshake_seconds=0.5)), daemon=True
     )
-    began = time.monotonic()
     serving.start()
+    drip = itertools.cycle(hello()[:-1])  # never whole, so that only the limit can end it
     with ours, theirs:
-        for byte in hello()[:-1] * 20:
-            if not serving.is_alive():
-                break
-            theirs.send(bytes([byte]))
+
+        def gone() -> bool:
+            with suppress(ConnectionError):
+                theirs.send(bytes([next(drip)]))
             serving.join(0.05)
-        assert not serving.is_alive()
-    assert 0.4 < time.monotonic() - began < 3
+            return not serving.is_alive()
+
+        wait_for(gone, "the server gives the stranger up")
 
 
 def test_what_is_not_the_protocol_is_closed(server: Server, client: Client) -> None:

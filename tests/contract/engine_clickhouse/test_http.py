@@ -17,6 +17,7 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
 from tests.contract.engine_clickhouse.conftest import PASSWORD, READER_PASSWORD, Server
+from tests.waiting import PATIENCE_SECONDS
 
 
 class Answer(NamedTuple):
@@ -47,7 +48,7 @@ class Http:
         headers: Mapping[str, str] = BASIC,
         **parameters: Any,
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         target = path + ("?" + urlencode(parameters) if parameters else "")
         data = body.encode() if isinstance(body, str) else body
         connection.request(method or ("GET" if body is None else "POST"), target, data, dict(headers))
@@ -55,6 +56,14 @@ class Http:
         read = Answer(answer.status, answer.read().decode(), dict(answer.getheaders()))
         connection.close()
         return read
+
+    def bytes(self, sql: str) -> bytes:
+        """The answer to a statement of `default` as it came."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("POST", "/", sql.encode(), BASIC)
+        answer = connection.getresponse().read()
+        connection.close()
+        return answer
 
 
 @pytest.fixture

@@ -18,12 +18,13 @@ from clickhouse_driver import Client
 from counterpoise.errors import EngineError
 from engines.clickhouse import ClickHouseProcess, start_clickhouse
 from tests.contract.engine_clickhouse.conftest import PASSWORD, Server, secret_file
+from tests.waiting import PATIENCE_SECONDS
 
 
 def run(directory: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """The server command, for cases in which it must end by itself."""
     command = [sys.executable, "-m", "engines.clickhouse", "--path", str(directory / "data"), *more]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
 
 
 def one_line(result: subprocess.CompletedProcess[str]) -> str:
@@ -57,7 +58,7 @@ def test_the_command_says_when_it_is_ready_and_ends_on_a_signal(tmp_path: Path) 
             client = Client("127.0.0.1", said["port"], password=PASSWORD)
             assert client.execute("SELECT 1") == [(1,)]
             process.send_signal(number)
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE_SECONDS) == 0
             client.disconnect()
 
 
@@ -71,7 +72,7 @@ def test_a_stop_ends_a_running_statement(own_server: Server) -> None:
     thread = threading.Thread(target=hang)
     thread.start()
     own_server.process.stop()
-    thread.join(20)
+    thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
     assert own_server.process.returncode() == 0
     own_server.process.stop()
@@ -121,7 +122,7 @@ def test_a_missing_engine(tmp_path: Path) -> None:
         command,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
     )
@@ -187,7 +188,7 @@ def test_what_was_acknowledged_survives_kills(own_server: Server) -> None:
             assert any(thread.is_alive() for thread in threads), f"writers ended by themselves; seed {seed}"
         own_server.process.kill()
         for thread in threads:
-            thread.join(20)
+            thread.join(PATIENCE_SECONDS)
         own_server.restart()
         client = own_server.client()
         stored = client.execute("SELECT writer, batch, count(), uniqExact(n) FROM t GROUP BY writer, batch")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from clickhouse_driver.errors import ServerException
 
 from tests.contract.engine_clickhouse.conftest import Connect, Server
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
 def code_of(call: object, *args: object, **options: object) -> int:
@@ -224,13 +224,11 @@ ENDLESS = "SELECT sum(sleepEachRow(0.01)) FROM numbers(100000) SETTINGS max_bloc
 
 def test_cancel_reaches_a_query_that_sends_nothing(connect: Connect) -> None:
     client = connect()
-    started = time.monotonic()
     rows = client.execute_iter(ENDLESS, settings={"function_sleep_max_microseconds_per_block": 0})
     timer = threading.Timer(0.3, client.connection.send_cancel)
     timer.start()
     assert list(rows) == []
     timer.join()
-    assert time.monotonic() - started < 10
     assert client.execute("SELECT 1") == [(1,)]
 
 
@@ -254,12 +252,9 @@ def test_a_client_that_leaves_takes_its_query_with_it(connect: Connect) -> None:
     running = (
         "SELECT count() FROM system.processes WHERE query LIKE '%%left behind%%' AND query NOT LIKE '%%processes%%'"
     )
-    deadline = time.monotonic() + 10
-    while watcher.execute(running) == [(0,)] and time.monotonic() < deadline:
-        pass
+    wait_for(lambda: watcher.execute(running) == [(1,)], "the query runs")
     client.connection.disconnect()
-    while watcher.execute(running) != [(0,)]:
-        assert time.monotonic() < deadline
+    wait_for(lambda: watcher.execute(running) == [(0,)], "the query is gone")
 
 
 def test_kill_query(connect: Connect) -> None:
@@ -274,23 +269,16 @@ def test_kill_query(connect: Connect) -> None:
 
     thread = threading.Thread(target=run)
     thread.start()
-    deadline = time.monotonic() + 10
     kill = "KILL QUERY WHERE Settings['log_comment'] = 'victim'"
-    while not killer.execute(kill) and time.monotonic() < deadline:
-        pass
-    thread.join(10)
+    wait_for(lambda: killer.execute(kill), "the query to kill")
+    thread.join(PATIENCE_SECONDS)
     assert caught == [394]
 
 
-def test_point_queries_are_quick(connect: Connect, database: str) -> None:
+def test_point_queries_read_one_granule(connect: Connect, database: str) -> None:
     client = connect(database=database)
     client.execute("CREATE TABLE t (k UInt64, v String) ENGINE = MergeTree ORDER BY k")
     client.execute("INSERT INTO t SELECT number, toString(number) FROM numbers(100000)")
-    taken = []
-    for key in range(0, 100_000, 1000):
-        started = time.perf_counter()
+    for key in range(0, 100_000, 10_000):
         assert client.execute("SELECT v FROM t WHERE k = %(k)s", {"k": key}) == [(str(key),)]
-        taken.append(time.perf_counter() - started)
-    median_ms = sorted(taken)[50] * 1e3
-    print(f"\npoint query p50 {median_ms:.1f} ms")
-    assert median_ms < 50  # 10 is the aim on a quiet machine; this guards against another order of magnitude
+        assert client.last_query.progress.rows <= 8_192

@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from kafka.admin import NewTopic
 
 from counterpoise.kafka.clients import admin_client, make_producer
 from tests.engines import RunningKafka
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.kafka
 
@@ -41,7 +41,7 @@ class Workers:
     def end(self, number: int, sign: signal.Signals) -> int:
         process = self._processes.pop(number)
         process.send_signal(sign)
-        return process.wait(30)
+        return process.wait(PATIENCE_SECONDS)
 
     def end_all(self) -> None:
         for number in list(self._processes):
@@ -53,13 +53,6 @@ class Workers:
 
     def _output(self, number: int) -> Path:
         return self._directory / f"worker{number}.txt"
-
-
-def wait_until(true: Callable[[], bool], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -88,17 +81,17 @@ def test_two_workers_share_one_is_killed_and_nothing_is_lost(kafka: RunningKafka
     try:
         send(200)
         workers.start(0)
-        wait_until(lambda: len(workers.done(0)) == 200, 40, "the first worker consumes what was there")
+        wait_for(lambda: len(workers.done(0)) == 200, "the first worker consumes what was there")
         workers.start(1)
 
         def second_has_work() -> bool:
             send(PARTITIONS)
             return bool(workers.done(1))
 
-        wait_until(second_has_work, 40, "the second worker gets a share")
+        wait_for(second_has_work, "the second worker gets a share")
         workers.end(0, signal.SIGKILL)
         send(200)
-        wait_until(lambda: len(workers.done(0, 1)) == sent, 40, "the survivor takes over all partitions")
+        wait_for(lambda: len(workers.done(0, 1)) == sent, "the survivor takes over all partitions")
         assert workers.end(1, signal.SIGTERM) == 0
         with admin_client(kafka.bootstrap) as admin:
             committed = sum(mark.offset for mark in admin.list_group_offsets([group])[group].values())

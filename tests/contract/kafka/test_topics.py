@@ -14,6 +14,7 @@ from counterpoise.kafka.lag import group_id, read_lag, total_lag
 from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.settings.model import KafkaSettings
 from tests.engines import RunningKafka, kafka_engine
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.kafka
 
@@ -44,6 +45,40 @@ def test_a_topic_of_another_shape_is_refused_with_what_to_do(kafka: RunningKafka
     delete_topics(kafka.bootstrap, dataset)
 
 
+def test_the_count_of_partitions_is_that_of_the_settings_and_a_changed_one_is_refused(
+    kafka: RunningKafka, dataset: str
+) -> None:
+    ensure_topics(kafka.bootstrap, dataset, partitions=3)
+    with admin_client(kafka.bootstrap) as admin:
+        found = {t["name"]: len(t["partitions"]) for t in admin.describe_topics([t.full_name(dataset) for t in TOPICS])}
+    assert found == {topic.full_name(dataset): 3 if topic.is_spread else 1 for topic in TOPICS}
+    for wanted in (1, 2, 4, 8):
+        with pytest.raises(ConfigError, match=f"has 3 partitions and should have {wanted}: .*COUNTERPOISE_KAFKA__PART"):
+            ensure_topics(kafka.bootstrap, dataset, partitions=wanted)
+    assert ensure_topics(kafka.bootstrap, dataset, partitions=3) == ()
+    delete_topics(kafka.bootstrap, dataset)
+
+
+@pytest.mark.skipif(kafka_engine() == "apache", reason="Apache Kafka makes no topic by itself")
+def test_an_empty_topic_that_the_embedded_broker_made_is_made_anew_and_a_filled_one_refused(
+    kafka: RunningKafka, dataset: str
+) -> None:
+    topics = (BLOCKS.full_name(dataset), SCORES.full_name(dataset))
+    for _ in range(2):
+        consumer = make_consumer(kafka.bootstrap, topics, client_id="test", group_id=None, kafka=KafkaSettings())
+        consumer.poll(300)
+        consumer.close()
+        made = ensure_topics(kafka.bootstrap, dataset, partitions=6)
+        assert set(topics) <= set(made)
+        delete_topics(kafka.bootstrap, dataset)
+    producer = make_producer(kafka.bootstrap, "test")
+    producer.send(topics[0], b"x", key=b"bitcoin").get(PATIENCE_SECONDS)
+    producer.close()
+    with pytest.raises(ConfigError, match=f"topic {topics[0]} has 4 partitions and should have 6"):
+        ensure_topics(kafka.bootstrap, dataset, partitions=6)
+    delete_topics(kafka.bootstrap, dataset)
+
+
 @pytest.mark.skipif(kafka_engine() != "apache", reason="the embedded broker takes any replication factor")
 def test_more_replicas_than_brokers_is_a_configuration_error(kafka: RunningKafka, dataset: str) -> None:
     with pytest.raises(ConfigError, match=r"Kafka refuses 3 replicas .* lower COUNTERPOISE_KAFKA__REPLICATION_FACTOR"):
@@ -56,7 +91,7 @@ def test_the_largest_message_goes_through_and_lag_falls_with_the_commit(kafka: R
     largest = secrets.token_bytes(BLOCKS.max_message_bytes - 64 * 1024)  # does not compress
     producer = make_producer(kafka.bootstrap, "test")
     for value in (b"one", largest, b"three"):
-        producer.send(topic, value, key=b"bitcoin").get(30)
+        producer.send(topic, value, key=b"bitcoin").get(PATIENCE_SECONDS)
     producer.close()
     assert total_lag(read_lag(kafka.bootstrap, dataset), group) == 3
     consumer = make_consumer(kafka.bootstrap, (topic,), client_id="test", group_id=group, kafka=KafkaSettings())
@@ -82,7 +117,7 @@ def test_lag_counts_every_message_of_a_batch(kafka: RunningKafka, dataset: str) 
     sent += [producer.send(blocks, b"%d" % n, key=b"bitcoin") for n in range(7)]  # and another behind it
     sent += [producer.send(scores, b"%d" % n, key=b"bitcoin") for n in range(5)]
     producer.close()
-    partition = sent[0].get(10).partition
+    partition = sent[0].get(PATIENCE_SECONDS).partition
     assert total_lag(read_lag(kafka.bootstrap, dataset), group) == 27
     assert total_lag(read_lag(kafka.bootstrap, dataset), group_id(dataset, "alerts")) == 5
     consumer = make_consumer(kafka.bootstrap, (), client_id="test", group_id=group, kafka=KafkaSettings())
@@ -116,7 +151,7 @@ def test_asking_for_a_topic_makes_it_on_the_embedded_broker_only_and_that_is_put
 def test_a_restarted_broker_serves_again_and_only_apache_kafka_remembers(own_kafka: RunningKafka, dataset: str) -> None:
     ensure_topics(own_kafka.bootstrap, dataset)
     producer = make_producer(own_kafka.bootstrap, "test")
-    producer.send(BLOCKS.full_name(dataset), b"x", key=b"bitcoin").get(10)
+    producer.send(BLOCKS.full_name(dataset), b"x", key=b"bitcoin").get(PATIENCE_SECONDS)
     producer.close()
     own_kafka.kill()
     assert not own_kafka.is_alive()

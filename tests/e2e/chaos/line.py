@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from counterpoise.runtime.status import read_status
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine
 from tests.shared import shared_data
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 DATASET = "chaos"
@@ -201,9 +201,7 @@ class Line:
         self.processes.append(started)
         return started
 
-    def command(
-        self, *arguments: str, name: str = "a", timeout_seconds: float = 90.0
-    ) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, name: str = "a") -> subprocess.CompletedProcess[str]:
         """Run a command of the line to its end."""
         return subprocess.run(
             [sys.executable, "-m", "counterpoise", *arguments],
@@ -212,7 +210,7 @@ class Line:
             text=True,
             cwd=self.directory,
             env=self.environment(name, {}),
-            timeout=timeout_seconds,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
 
@@ -238,15 +236,9 @@ class Line:
         info = said["info"]
         return bool(said["state"] == "working" and info.get("height") == height and info.get("undelivered") == 0)
 
-    def until(self, true: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+    def until(self, true: Callable[[], bool], what: str) -> None:
         """Poll until it holds; a ClickHouse that is away counts as not yet."""
-        deadline = time.monotonic() + seconds
-        while True:
-            with suppress(RetryableError):
-                if true():
-                    return
-            assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}\n{self.explain()}"
-            time.sleep(0.05)
+        wait_for(true, what, self.explain)
 
     def stop(self, processes: Iterable[Process] | None = None) -> None:
         """SIGTERM to these, or to all that run; each has to end in order."""
@@ -254,7 +246,7 @@ class Line:
         for process in running:
             process.process.terminate()
         for process in running:
-            code = process.process.wait(60)
+            code = process.process.wait(PATIENCE_SECONDS)
             assert code == 0, f"{process.service} ended with {code} on SIGTERM:\n{process.tail()}"
 
     def explain(self) -> str:

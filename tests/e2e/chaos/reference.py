@@ -72,7 +72,7 @@ def undisturbed_run(
         with line:
             for service in SERVICES:
                 line.start(service)
-            line.until(lambda: line.decided(blocks.last), "the undisturbed run", TIMEOUT_SECONDS)
+            line.until(lambda: line.decided(blocks.last), "the undisturbed run")
             line.stop()
             left = left_by(line.ch, slack)
             told = [(state, height) for _, _, _, state, height, *_ in sorted(left.alerts, key=lambda row: row[4])]

@@ -13,25 +13,8 @@ from typing import Any
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.named_queries import named_queries
 from testkit.slack_server import SlackMessage, SlackServer
-
-WHEN_OR_BY_WHOM = frozenset(
-    {
-        "version",  # epoch and sequence of the writer
-        "seen_at",  # when the source saw the block
-        "created_at",  # when an attribution set was stored first
-        "flipped_at",  # when it became current
-        "recorded_at",  # when a transition was stored
-        "updated_at",  # when a message was accepted
-        "sent_at",
-        "message_ts",  # Slack's clock; the messages themselves are compared below
-        "attempts",  # how often a message was tried
-        "age_days",  # until now
-    }
-)
-"""Columns of ingest time, of writers and of tries."""
-
-WHO_WROTE = frozenset({"epochs_log", "datasets_log", "schema_migrations_log", "migrations_log", "views_log"})
-"""Tables of who claimed what when: they count the processes, and more processes ran where some were killed."""
+from tests.snapshot.channel import shown_by
+from tests.snapshot.tables import LEADER, TRACK_VERSIONS, WHEN_OR_BY_WHOM, WHO_WROTE
 
 LEAVES_REST = frozenset({"concentration_daily_log"})
 """Storage where rows of a branch that lost may stay below the newest version of their bucket; the view over it is compared."""
@@ -42,7 +25,6 @@ _PARAMETERS = {
     "top_pools": "(view = 'raw', window = 1008)",
     "share_history": "(pool = 'antpool', window = 1008)",
 }
-_TRACK_VERSIONS = ("seen_version", "frozen_version")
 _NAMED = named_queries()
 
 
@@ -94,32 +76,9 @@ def differences(ch: ClickHouse, found: Left, reference: ClickHouse, expected: Le
     return lines
 
 
-def shown_by(slack: SlackServer) -> list[dict[str, Any]]:
-    """The channel as people see it, in its order; a thread is named by the key of its root."""
-    keys = {message.ts: message.key for message in slack.messages}
-    return [
-        {
-            "key": message.key,
-            "thread": keys.get(message.thread_ts or ""),
-            "broadcast": message.broadcast,
-            "text": message.text,
-            "blocks": [_without_status(block) for block in message.blocks],
-        }
-        for message in slack.messages
-    ]
-
-
 def once_each(messages: list[SlackMessage]) -> bool:
     """Whether no key stands in the channel twice."""
     return len({message.key for message in messages}) == len(messages)
-
-
-def _without_status(block: dict[str, Any]) -> dict[str, Any]:
-    """`provisional` or `final` depends on how far the tip was when the message was sent."""
-    fields = block.get("fields")
-    if not fields:
-        return block
-    return {**block, "fields": [entry for entry in fields if not entry["text"].startswith("*Status*")]}
 
 
 def _queries(ch: ClickHouse) -> dict[str, str]:
@@ -175,8 +134,8 @@ def _checkpoints(ch: ClickHouse) -> dict[str, Any]:
     rows = ch.query("SELECT rule_id, height, tip_hash, state, go_live_height FROM alert_state_log FINAL")
     found: dict[str, Any] = {}
     for rule_id, height, tip_hash, state, go_live_height in rows:
-        if rule_id == "_leader":
+        if rule_id == LEADER:
             continue
-        track = {name: value for name, value in json.loads(state).items() if name not in _TRACK_VERSIONS}
+        track = {name: value for name, value in json.loads(state).items() if name not in TRACK_VERSIONS}
         found[rule_id] = (height, tip_hash, go_live_height, track)
     return found

@@ -16,6 +16,7 @@ from tests.e2e.chaos.line import SERVICES, SESSION_SECONDS, Line
 from tests.e2e.chaos.reference import SHORT, Undisturbed
 from tests.e2e.chaos.snapshot import once_each
 from tests.engines import ClickHouseServer, RunningKafka
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.kafka
 
@@ -51,7 +52,7 @@ def test_clickhouse_and_slack_away_for_longer_than_the_limits_lose_nothing_and_r
         own_clickhouse.kill()
         away_at = time.time()
         for service in ("streams", "alerts"):
-            line.until(lambda s=service: line.said(s).get("waiting_on") == "clickhouse", f"{service} waits", 20)  # type: ignore[misc]
+            line.until(lambda s=service: line.said(s).get("waiting_on") == "clickhouse", f"{service} waits")  # type: ignore[misc]
         time.sleep(max(0.0, away_at + OUTAGE_SECONDS - time.time()))
         report = line.report()
         assert [engine["problem"] is None for engine in report["engines"]] == [True, False]
@@ -59,13 +60,13 @@ def test_clickhouse_and_slack_away_for_longer_than_the_limits_lose_nothing_and_r
         for service in ("streams", "alerts"):
             seen = services(report)[service]
             assert (seen["state"], seen["status"]["waiting_on"]) == ("waiting", "clickhouse")
-            assert away_at - 1 < seen["status"]["waiting_since"] < away_at + 6
+            assert away_at - 1 < seen["status"]["waiting_since"] <= time.time()
             assert seen["detail"].startswith("on clickhouse for ")
 
         slack.stop()  # before anything was told
         away_at = time.time()
         own_clickhouse.restart()
-        line.until(lambda: line.said("alerts").get("waiting_on") == "slack", "alerts waits for Slack", 40)
+        line.until(lambda: line.said("alerts").get("waiting_on") == "slack", "alerts waits for Slack")
         line.until(lambda: line.held() == BLOCKS.last, "the rest goes on without Slack")
         time.sleep(max(0.0, away_at + OUTAGE_SECONDS - time.time()))
         seen = services(line.report())["alerts"]
@@ -75,7 +76,7 @@ def test_clickhouse_and_slack_away_for_longer_than_the_limits_lose_nothing_and_r
         assert services(line.report())["streams"]["state"] == "working"
         assert slack.messages == []
         slack.start()
-        line.until(lambda: line.decided(BLOCKS.last), "all is told", 90)
+        line.until(lambda: line.decided(BLOCKS.last), "all is told")
 
         assert pids(line) == before, "an outage is no reason to start anything again"
         restarts = {service: line.said("supervisor")["info"][service]["restarts"] for service in SERVICES}
@@ -108,12 +109,11 @@ def test_two_of_each_and_frozen_ones_leave_what_one_of_each_leaves(
         frozen = pids(line)
         for pid in frozen.values():
             os.kill(pid, signal.SIGSTOP)  # alive, and does nothing
-        line.until(lambda: not set(pids(line).values()) & set(frozen.values()), "all frozen ones are replaced", 120)
+        line.until(lambda: not set(pids(line).values()) & set(frozen.values()), "all frozen ones are replaced")
         assert len(stalls(supervisors[0].log())) == len(SERVICES)
         line.until(
             lambda: line.held() == BLOCKS.last and any(line.decided(BLOCKS.last, name) for name in ("a", "b")),
             "the last block is decided",
-            90,
         )
         line.stop(supervisors)
         assert once_each(slack.messages)
@@ -138,7 +138,7 @@ def test_a_wrong_setting_of_one_service_ends_all_with_one_line(
     }
     with Line(kafka, clickhouse, slack, tmp_path, settings, dataset="chaos_wrong") as line:
         supervisor = line.supervise()
-        assert supervisor.process.wait(60) == 2
+        assert supervisor.process.wait(PATIENCE_SECONDS) == 2
         own = [said for said in supervisor.log().splitlines() if said.startswith("counterpoise: ")]
         assert len(own) == 1, supervisor.tail()
         assert own[0].startswith(f"counterpoise: alerts: rules file '{rules}'")

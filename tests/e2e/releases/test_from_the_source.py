@@ -14,8 +14,9 @@ import pytest
 
 from tests.integration.release_line.feed import blocks_around
 from tests.integration.release_line.views import rest
-from tests.integration.streams.line import QUICK_GROUP, ROOT, Line, wait_for
+from tests.integration.streams.line import QUICK_GROUP, ROOT, Line
 from tests.shared import shared_data
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 DAY = date(2025, 12, 31)
 PUBLISHED = int(datetime(2026, 5, 1, tzinfo=UTC).timestamp())
@@ -54,14 +55,13 @@ class MarketService:
     def stop(self) -> int:
         if self.process.poll() is None:
             self.process.terminate()
-        code = self.process.wait(40)
+        code = self.process.wait(PATIENCE_SECONDS)
         if self.process.stdin is not None:
             self.process.stdin.close()
         return code
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(240)
 def test_published_files_end_as_the_gap_of_a_day(line: Line, tmp_path: Path) -> None:
     for name, source in (
         ("owners.csv", "edge_ai/ai_compute_owner_quarterly.csv"),
@@ -74,16 +74,16 @@ def test_published_files_end_as_the_gap_of_a_day(line: Line, tmp_path: Path) -> 
 
     dying = MarketService(line, tmp_path)  # killed while it publishes: the next one carries on from its journal
     try:
-        wait_for(lambda: any(dying.journal.rglob("*")), "something in the journal", 60, dying.log)
+        wait_for(lambda: any(dying.journal.rglob("*")), "something in the journal", dying.log)
         dying.process.kill()
     finally:
         dying.stop()
     market = MarketService(line, tmp_path)
     try:
-        line.wait_for("SELECT count() FROM releases_all WHERE series = 'epoch-ai-compute-owners'", 17, 90)
-        line.wait_for("SELECT count() FROM releases_all WHERE series = 'pypi-edge-share'", 155, 90)
+        line.wait_for("SELECT count() FROM releases_all WHERE series = 'epoch-ai-compute-owners'", 17)
+        line.wait_for("SELECT count() FROM releases_all WHERE series = 'pypi-edge-share'", 155)
         rest(line)
-        line.wait_for("SELECT count() FROM asymmetry WHERE view = 'raw' AND day = '2025-12-31'", 1, 60)
+        line.wait_for("SELECT count() FROM asymmetry WHERE view = 'raw' AND day = '2025-12-31'", 1)
         rows = line.ch.query(
             "SELECT d2_mining, l_dropped, l_one_owner, l_spread, level, hindsight FROM asymmetry "
             "WHERE view = 'raw' AND knowledge = 'latest' AND day = '2025-12-31'"
@@ -98,7 +98,7 @@ def test_published_files_end_as_the_gap_of_a_day(line: Line, tmp_path: Path) -> 
         )
         assert shares == pytest.approx({"as-filed": 0.048, "without-general-tools": 0.11}, abs=0.005)
         # What ClickHouse holds leaves the journal.
-        wait_for(lambda: _status(market)["info"].get("unconfirmed_releases") == 0, "an empty journal", 60, market.log)
+        wait_for(lambda: _status(market)["info"].get("unconfirmed_releases") == 0, "an empty journal", market.log)
         assert line.ch.query("SELECT count() FROM dead_letters") == [(0,)]
     finally:
         assert market.stop() == 0, market.log()

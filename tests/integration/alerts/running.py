@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
 @dataclass
@@ -27,13 +27,10 @@ class Alerter:
     seen: list[AlertTransition] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
 
-    def until(self, done: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not done():
-            if self.failures:
-                raise self.failures[0]
-            assert time.monotonic() < deadline, f"never: {what}; status {self.status.snapshot()}"
-            time.sleep(0.02)
+    def until(self, done: Callable[[], bool], what: str) -> None:
+        wait_for(lambda: self.failures or done(), what, self.status.snapshot)
+        if self.failures:
+            raise self.failures[0]
 
     def at(self, height: int) -> None:
         """Wait until it has taken in a height and said all there is to say."""
@@ -71,7 +68,7 @@ def alerter(settings: Settings, *, clock: Clock | None = None) -> Iterator[Alert
             yield running
         finally:
             stop.set()
-            thread.join(timeout=40)
+            thread.join(timeout=PATIENCE_SECONDS)
             assert not thread.is_alive()
     if running.failures:
         raise running.failures[0]
@@ -82,11 +79,11 @@ def rows_of(settings: Settings) -> list[tuple[object, ...]]:
     with connect(clickhouse_target(settings), settings.dataset) as ch:
         return [
             tuple(t.model_dump(exclude={"recorded_at_ms"}, mode="json").items())
-            for t in sorted(AlertStore(ch).transitions(), key=lambda t: (t.alert_id, t.sequence))
+            for t in sorted(AlertStore(ch).events.transitions(), key=lambda t: (t.alert_id, t.sequence))
         ]
 
 
 def states_of(settings: Settings) -> list[tuple[str, int | None, int]]:
     """(state, height, sequence) in the order in which they were written."""
     with connect(clickhouse_target(settings), settings.dataset) as ch:
-        return [(t.state, t.evidence.height, t.sequence) for t in AlertStore(ch).transitions()]
+        return [(t.state, t.evidence.height, t.sequence) for t in AlertStore(ch).events.transitions()]

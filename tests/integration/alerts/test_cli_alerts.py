@@ -47,7 +47,7 @@ def test_list_show_and_mute(environment: Settings) -> None:
     assert "counterpoise sql" in run("show", closed)
     assert "muted for 2 h" in run("mute", "top4-share", "--for", "2h")
     assert "top4-share (muted)" in run("list")
-    assert "told again" in run("unmute", "top4-share")
+    assert "no longer muted" in run("unmute", "top4-share")
     assert "muted" not in run("list")
     with pytest.raises(ConfigError, match="no alert with an id that begins with 'zz'"):
         run("show", "zz")
@@ -80,5 +80,5 @@ def test_a_test_message_reaches_slack(environment: Settings, monkeypatch: pytest
             monkeypatch.setenv(name, value)
         said = run("test")
         assert [m.text for m in slack.messages] == [f"Counterpoise can post here (dataset {environment.dataset})."]
-    assert "Slack knows us as counterpoise" in said
+    assert "The token belongs to counterpoise" in said
     assert TOKEN not in said

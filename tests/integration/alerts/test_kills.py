@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,8 @@ from tests.engines import ClickHouseServer, RunningKafka, as_environment, settin
 from tests.integration.alerts.running import alerter, rows_of, states_of
 from tests.integration.alerts.test_line import FIRED, H, heads
 from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
+from tests.template import make_database
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 STORY = FIRED + [OVER] * 5 + [CLEAR] * 3 + [OVER] * 40
 """Fires at H+41, resolves at H+47, fires again at H+86."""
@@ -58,14 +58,7 @@ def start(settings: Settings, **more: str) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> None:
     process.terminate()
-    process.communicate(timeout=40)
-
-
-def wait_for(done: Callable[[], bool], what: str, seconds: float = 40.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.05)
+    process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def is_at(settings: Settings, height: int, pid: int) -> bool:
@@ -106,7 +99,7 @@ def test_killed_at_a_point_and_started_again_all_is_as_in_an_undisturbed_run(
     with SlackServer() as slack:
         settings = with_slack(replayed, slack, state_dir)
         doomed = start(settings, COUNTERPOISE_CRASH_POINT=point)
-        _, said = doomed.communicate(timeout=60)
+        _, said = doomed.communicate(timeout=PATIENCE_SECONDS)
         assert doomed.returncode == -signal.SIGKILL, said
         assert f"crash point {point.split(':', maxsplit=1)[0]} reached" in said
         again = start(settings)
@@ -115,7 +108,7 @@ def test_killed_at_a_point_and_started_again_all_is_as_in_an_undisturbed_run(
         assert rows_of(settings) == undisturbed
         assert heads(slack) == TOLD
         with connect(clickhouse_target(settings), settings.dataset) as ch:
-            assert sorted((d.action, d.status) for d in AlertStore(ch).deliveries("slack")) == [
+            assert sorted((d.action, d.status) for d in AlertStore(ch).deliveries.read("slack")) == [
                 ("post", "sent"),
                 ("post", "sent"),
                 ("thread", "sent"),
@@ -155,10 +148,8 @@ def test_slack_away_for_long_loses_nothing_and_shows_in_the_status(replayed: Set
 def test_clickhouse_killed_under_us_is_waited_for(
     kafka: RunningKafka, own_clickhouse: ClickHouseServer, state_dir: Path
 ) -> None:
-    from counterpoise.clickhouse.migrations import migrate
-
     plain = settings_for(kafka, own_clickhouse, state_dir, dataset_kind="historical")
-    migrate(own_clickhouse.target, plain.dataset_of)
+    make_database(own_clickhouse.target, plain.dataset_of)
     with SlackServer() as slack, a_world(plain) as world:
         settings = with_slack(plain, slack, state_dir)
         world.mine(FIRED[:-1])
@@ -177,10 +168,8 @@ def test_clickhouse_killed_under_us_is_waited_for(
 def test_a_broker_that_is_away_costs_delay_and_no_more(
     own_kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path
 ) -> None:
-    from counterpoise.clickhouse.migrations import migrate
-
     plain = settings_for(own_kafka, clickhouse, state_dir, dataset_kind="historical")
-    migrate(clickhouse.target, plain.dataset_of)
+    make_database(clickhouse.target, plain.dataset_of)
     with SlackServer() as slack, a_world(plain) as world:
         settings = with_slack(plain, slack, state_dir)
         world.mine(FIRED[:-1])

@@ -16,6 +16,7 @@ from alerts.outbox.receivers.slack import SlackReceiver
 from alerts.outbox.render import Message
 from counterpoise.errors import ConfigError, CounterpoiseError
 from testkit.slack_server import CHANNEL, TOKEN, Failure, SlackServer
+from tests.waiting import PATIENCE_SECONDS
 
 HELLO = Message("hello", ({"type": "section", "text": {"type": "mrkdwn", "text": "hello"}},), "hello")
 LEAK = "xoxb-leak-1234567890"
@@ -23,11 +24,13 @@ LEAK = "xoxb-leak-1234567890"
 
 @pytest.fixture
 def slack() -> Iterator[SlackServer]:
-    with SlackServer(slow_seconds=5.0) as server:
+    with SlackServer(slow_seconds=PATIENCE_SECONDS) as server:
         yield server
 
 
-def notifier(slack: SlackServer, *, token: str = TOKEN, channel: str = CHANNEL, seconds: float = 1.0) -> SlackReceiver:
+def notifier(
+    slack: SlackServer, *, token: str = TOKEN, channel: str = CHANNEL, seconds: float = PATIENCE_SECONDS
+) -> SlackReceiver:
     return SlackReceiver(lambda: SecretStr(token), channel, base_url=slack.base_url, timeout_seconds=seconds)
 
 
@@ -78,7 +81,7 @@ def test_a_failure_is_judged_and_never_retried_blindly(
 ) -> None:
     slack.fail(failure)
     with pytest.raises(error):
-        notifier(slack).post(HELLO, "a:0:post", thread=None)
+        notifier(slack, seconds=0.5 if failure == "slow" else PATIENCE_SECONDS).post(HELLO, "a:0:post", thread=None)
     assert len(slack.messages) == taken
     assert slack.calls == ["chat.postMessage"]
 
@@ -118,7 +121,9 @@ def test_the_environment_names_a_proxy_that_is_dead(slack: SlackServer, monkeypa
 
 
 def test_the_check_says_who_we_are_and_misses_a_scope(slack: SlackServer) -> None:
-    assert notifier(slack).check() == "counterpoise"
+    assert (
+        notifier(slack).check() == f"The token belongs to counterpoise; the history of channel {CHANNEL} can be read."
+    )
     slack.fail("invalid_auth", method="conversations.history")
     with pytest.raises(ConfigError, match="channels:history"):
         notifier(slack).check()

@@ -12,7 +12,6 @@ from alerts import service, session
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.epochs import claim_epoch
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.kafka.lag import read_lag
 from counterpoise.kafka.topics import ensure_topics
@@ -23,18 +22,19 @@ from tests.engines import ClickHouseServer, RunningKafka, settings_for
 from tests.integration.alerts.running import alerter
 from tests.integration.alerts.test_line import FIRED, H, heads
 from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
+from tests.template import make_database
 
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is due of alerts that fire is asked for once a minute."""
     monkeypatch.setattr(session, "REMINDER_CHECK_SECONDS", 0.0)
-    monkeypatch.setattr(session, "LOOK_SECONDS", 0.3)
+    monkeypatch.setattr(session, "POLL_SECONDS", 0.3)
 
 
 def mute(settings: Settings, until: float, written_at: float) -> None:
     with connect(clickhouse_target(settings), settings.dataset) as ch:
-        AlertStore(ch).write_mute("top4-share", until, written_at)
+        AlertStore(ch).mutes.write("top4-share", until, written_at)
 
 
 def test_what_still_fires_when_its_mute_ends_is_told_then(replayed: Settings, state_dir: Path) -> None:
@@ -106,17 +106,17 @@ def test_a_retraction_overtakes_a_post_that_is_under_way(replayed: Settings, sta
 def test_a_leader_with_a_wrong_clock_is_not_taken_for_gone(
     replayed: Settings, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "LOOK_SECONDS", 0.1)
-    monkeypatch.setattr(service, "LEADER_GONE_SECONDS", 1.5)
+    monkeypatch.setattr(service, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(service, "LEADER_GONE_SECONDS", 4.0)
     with SlackServer() as slack, a_world(replayed) as world:
         settings = with_slack(replayed, slack, state_dir)
         world.mine([CLEAR])
         with alerter(settings) as running, connect(clickhouse_target(settings), settings.dataset) as ch:
             running.at(H)
             versions = Versions(claim_epoch(ch, "alerts"))
-            for signs in range(20):  # an hour behind, and alive
-                AlertStore(ch).write_leader(versions.epoch, time.time() - 3_600 + signs, versions.next())
-                time.sleep(0.15)
+            for signs in range(60):  # an hour behind, and alive
+                AlertStore(ch).states.write_leader(versions.epoch, time.time() - 3_600 + signs, versions.next())
+                time.sleep(0.1)
             assert running.status.snapshot()["waiting_on"] == "alerter"
             running.until(lambda: running.status.snapshot()["state"] == "working", "it takes over from a silent one")
 
@@ -128,7 +128,7 @@ def test_a_broker_that_lost_its_memory_and_was_not_missed_is_heard_again(
     if os.environ.get("COUNTERPOISE_TEST_KAFKA") == "apache":
         pytest.skip("Apache Kafka keeps its topics")
     plain = settings_for(own_kafka, clickhouse, state_dir, dataset_kind="historical")
-    migrate(clickhouse.target, plain.dataset_of)
+    make_database(clickhouse.target, plain.dataset_of)
     with SlackServer() as slack, a_world(plain) as world:
         settings = with_slack(plain, slack, state_dir)
         world.mine(FIRED[:5])

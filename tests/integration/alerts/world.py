@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.versions import Versions
@@ -16,9 +17,12 @@ from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent, WindowScore
 from counterpoise.contracts.topics import SCORES
 from counterpoise.kafka.clients import make_producer
+from counterpoise.metrics.beta_table import top_share_posterior
+from counterpoise.metrics.stored_integers import STORED_COLUMNS, StoredIntegers
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
+from tests.waiting import PATIENCE_SECONDS
 
 N = 1008
 OVER, BETWEEN, CLEAR = 757, 750, 735
@@ -30,6 +34,17 @@ POOLS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
 
 def block_hash(branch: str, height: int) -> str:
     return hashlib.sha256(f"{branch}:{height}".encode()).hexdigest()
+
+
+def further_columns(counts: npt.NDArray[np.int64], unknown: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:
+    """The columns of concentration_log that follow from the blocks of each pool, (R, P), beside those that messages name."""
+    integers = StoredIntegers.of_counts(counts, unknown=unknown)
+    found = {
+        f"top{k}": top_share_posterior(integers.n, integers.top(k), integers["pools_seen"], k, 0.75) for k in (1, 4)
+    }
+    ends = {f"{top}_{end}": found[top][:, at] for top in found for at, end in enumerate(("lo", "hi"))}
+    names = [name for name in STORED_COLUMNS if name not in WindowScore.NAMED and name not in ends]
+    return {name: integers[name] for name in names} | ends
 
 
 class World:
@@ -45,6 +60,8 @@ class World:
         self._version = 0
         self._producer: Any = None
         self._from = first_height
+        self.tells_all = True
+        """False: messages as versions before `stored` sent them."""
         self.name_set(self.attribution_id)
         self.flip(self.attribution_id)
 
@@ -152,14 +169,43 @@ class World:
                 "version": np.full(size, self._version, np.uint64),
                 "is_deleted": dead,
             }
+            unknown = np.array([row[3] * window // N for row in every], np.int64)
+            columns |= further_columns(np.stack(counts, axis=1), unknown)
             columns |= {f"c{i + 1}": count.astype(np.uint16) for i, count in enumerate(counts)}
             columns |= {f"l{i + 1}": np.full(size, i + 1, np.uint16) for i in range(6)}
             self.ch.insert("concentration_log", columns)
+
+    def insert_counts(self, pools: npt.NDArray[np.int64], unknown: npt.NDArray[np.int64]) -> None:
+        """Rows of the week's window from the first height on: the blocks of each pool, largest first, and of nobody."""
+        size = len(pools)
+        columns: dict[str, Any] = {
+            "attribution_id": [self.attribution_id] * size,
+            "chain": ["bitcoin"] * size,
+            "view": ["raw"] * size,
+            "window_blocks": np.full(size, N, np.uint16),
+            "height": np.arange(self.first, self.first + size, dtype=np.uint32),
+            "tip_hash": [bytes.fromhex(block_hash("a", height)) for height in range(size)],
+            "time": np.arange(size, dtype=np.int64) * 600_000,
+            "n": (pools.sum(axis=1) + unknown).astype(np.uint16),
+            "unknown": unknown.astype(np.uint16),
+            "window_full": np.full(size, True),
+            "pools_seen": (pools > 0).sum(axis=1).astype(np.uint16),
+            "p_top4_above_75": np.linspace(0, 1, size),
+            "version": np.full(size, 1, np.uint64),
+            "is_deleted": np.zeros(size, np.uint8),
+        }
+        columns |= further_columns(pools, unknown)
+        columns |= {f"c{rank}": pools[:, rank - 1].astype(np.uint16) for rank in range(1, 7)}
+        columns |= {f"l{rank}": np.full(size, rank, np.uint16) for rank in range(1, 7)}
+        self.ch.insert("concentration_log", columns)
 
     def event(self) -> ScoreEvent:
         """The message for the tip."""
         height, tip, top, unknown = self.rows[-1]
         counts = [(top + 3 - i) // 4 for i in range(4)]
+        rest = N - top - unknown
+        counts += [rest - rest // 3, rest // 3]
+        further = further_columns(np.array([counts]), np.array([unknown]))
         parent = next((row[1] for row in self.rows if row[0] == self._from - 1), "00" * 32)
         return ScoreEvent(
             chain="bitcoin",
@@ -180,6 +226,7 @@ class World:
                     pools_seen=6,
                     leaders=tuple(zip(POOLS, counts, strict=False)),
                     p_top4_above_75=0.5,
+                    stored={name: values[0].item() for name, values in further.items()} if self.tells_all else {},
                 ),
             ),
         )
@@ -190,7 +237,9 @@ class World:
             assert self.settings.kafka.bootstrap_servers
             self._producer = make_producer(self.settings.kafka.bootstrap_servers, "test")
         raw = encode([self.event()], kind=SCORE_KIND, dataset=self.settings.dataset, producer="test", sent_at_ms=0)
-        self._producer.send(SCORES.full_name(self.settings.dataset), key=b"bitcoin", value=raw).get(timeout=10)
+        self._producer.send(SCORES.full_name(self.settings.dataset), key=b"bitcoin", value=raw).get(
+            timeout=PATIENCE_SECONDS
+        )
 
 
 def with_slack(settings: Settings, slack: SlackServer, state_dir: Path, **more: Any) -> Settings:

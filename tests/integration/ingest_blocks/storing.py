@@ -19,6 +19,7 @@ from counterpoise.errors import RetryableError
 from counterpoise.kafka.clients import make_consumer, make_producer
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.settings.model import Settings
+from tests.waiting import PATIENCE_SECONDS
 
 
 class Storing:
@@ -115,4 +116,4 @@ class Storing:
             requested_at_ms=int(time.time() * 1000),
         )
         name = BLOCK_REQUESTS.full_name(self._settings.dataset)
-        producer.send(name, key=b"bitcoin", value=request.model_dump_json().encode()).get(5)
+        producer.send(name, key=b"bitcoin", value=request.model_dump_json().encode()).get(PATIENCE_SECONDS)

@@ -15,6 +15,7 @@ from counterpoise.settings.model import BitcoindSettings
 from ingest.blocks.sources.bitcoind import BitcoindSource
 from testkit.bitcoind_server import BitcoindServer
 from testkit.fake_chain import FakeChain
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
 @pytest.fixture
@@ -124,11 +125,9 @@ def test_what_goes_wrong_is_a_stale_source_and_passes(
 
 def test_a_slow_node_is_given_up(node: BitcoindServer) -> None:
     source = source_of(node, timeout_seconds=0.2)
-    node.fault, node.slow_seconds = "slow", 1.0
-    began = time.monotonic()
+    node.fault, node.slow_seconds = "slow", PATIENCE_SECONDS
     with pytest.raises(StaleSourceError, match="cannot be reached"):
         source.tip()
-    assert time.monotonic() - began < 0.9
     source.close()
 
 
@@ -178,10 +177,14 @@ def test_zmq_wakes_at_a_block_and_names_it(node: BitcoindServer) -> None:
     source = source_of(node, zmq_hashblock=node.zmq_url, zmq_sequence=node.zmq_url)
     mined = node.chain.mine(1)[0]
     news = source.wait(0.05)
-    deadline = time.monotonic() + 10
-    while not news.changed and time.monotonic() < deadline:  # a subscriber joins late, as on a real node
+
+    def woken() -> bool:  # a subscriber joins late, as on a real node
+        nonlocal news
         node.announce(mined.hash)
         news = source.wait(0.1)
+        return news.changed
+
+    wait_for(woken, "news")
     assert news == (True, (mined.hash,))
     source.close()
 
@@ -189,15 +192,18 @@ def test_zmq_wakes_at_a_block_and_names_it(node: BitcoindServer) -> None:
 def test_zmq_transactions_wake_nobody_and_a_gap_does(node: BitcoindServer) -> None:
     source = source_of(node, zmq_hashblock=node.zmq_url)
     first = node.chain.mine(1)[0]
-    deadline = time.monotonic() + 10
-    while not source.wait(0.1).changed and time.monotonic() < deadline:
+
+    def woken() -> bool:
         node.announce(first.hash)
+        return source.wait(0.1).changed
+
+    wait_for(woken, "news")
     while source.wait(0.1).changed:
         pass
     node.announce_transaction()
     assert source.wait(0.2) == (False, ())
     node.announce(first.hash, lose=3)
-    news = source.wait(5.0)
+    news = source.wait(PATIENCE_SECONDS)
     assert news.changed
     assert source._listener is not None
     assert source._listener.gaps >= 1

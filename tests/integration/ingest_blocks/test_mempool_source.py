@@ -12,13 +12,14 @@ from websockets.sync.client import connect
 
 from counterpoise.errors import StaleSourceError
 from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.retry import RetryPolicy
 from counterpoise.settings.model import MempoolSettings
 from ingest.blocks.sources import mempool_socket
 from ingest.blocks.sources.block_source import News
 from ingest.blocks.sources.mempool import MempoolSource
-from ingest.waiting import Backoff
 from testkit.fake_chain import FakeChain
 from testkit.mempool_server import MempoolServer
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
 @pytest.fixture
@@ -46,14 +47,16 @@ def source(server: MempoolServer) -> Iterator[MempoolSource]:
     made.close()
 
 
-def news_of(source: MempoolSource, seconds: float = 10.0) -> News:
-    """The first news within that time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        news = source.wait(0.2)
-        if news.changed:
-            return news
-    raise AssertionError("no news")
+def news_of(source: MempoolSource) -> News:
+    """The next news."""
+    news: list[News] = []
+
+    def came() -> bool:
+        news[:] = [source.wait(0.2)]
+        return news[0].changed
+
+    wait_for(came, "news")
+    return news[0]
 
 
 def test_tip_and_blocks(server: MempoolServer, source: MempoolSource) -> None:
@@ -128,7 +131,7 @@ def test_what_goes_wrong_is_a_stale_source_and_passes(
 
 def test_a_slow_instance_is_given_up(server: MempoolServer) -> None:
     source = source_of(server, timeout_seconds=0.2)
-    server.fault, server.slow_seconds = "slow", 1.0
+    server.fault, server.slow_seconds = "slow", PATIENCE_SECONDS
     with pytest.raises(StaleSourceError, match="cannot be reached"):
         source.tip()
     source.close()
@@ -195,7 +198,7 @@ def test_the_socket_outlives_errors_of_every_kind(server: MempoolServer, monkeyp
         return connect(*where, **more)
 
     monkeypatch.setattr(mempool_socket, "connect", connecting)
-    monkeypatch.setattr(mempool_socket, "Backoff", lambda *_: Backoff(0.01, 0.01))
+    monkeypatch.setattr(mempool_socket, "RECONNECT_RETRY", RetryPolicy(0.01, 0.01))
     source = source_of(server, websocket=True)
     server.wait_for_listener()
     mined = server.chain.mine(1)[0]
@@ -211,11 +214,15 @@ def test_the_socket_keeps_the_newest_blocks_of_many(server: MempoolServer) -> No
     mined = server.chain.mine(70)
     for block in mined:
         server.announce(block)
-    deadline = time.monotonic() + 10
     found: tuple[str, ...] = ()
-    while mined[-1].hash not in found and time.monotonic() < deadline:
+
+    def last_came() -> bool:
+        nonlocal found
         time.sleep(0.1)  # nobody takes them meanwhile
         found += source.wait(0.0).hashes
+        return mined[-1].hash in found
+
+    wait_for(last_came, "the last of them")
     assert found == tuple(block.hash for block in mined)[-len(found) :]
     assert len(found) >= 64
     source.close()

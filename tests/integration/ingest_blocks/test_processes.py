@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.bitcoind_server import BitcoindServer
 from testkit.fake_chain import FakeChain
 from tests.engines import ClickHouseServer, as_environment
 from tests.integration.ingest_blocks.storing import Storing
+from tests.template import make_database
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ROWS = 5_000
 
@@ -32,7 +32,7 @@ def historical(settings: Settings, clickhouse: ClickHouseServer, tmp_path: Path)
     path.write_text("height,time,pool\n" + rows)
     fields = {"dataset_kind": "historical", "ingest": {"source": "replay", "replay": {"path": path}}}
     made = Settings.load(**(settings.model_dump() | fields))
-    migrate(clickhouse.target, made.dataset_of)
+    make_database(clickhouse.target, made.dataset_of)
     return made
 
 
@@ -78,18 +78,15 @@ def test_killed_after_publishing_it_goes_on(historical: Settings) -> None:
             with process(
                 historical, "run", "ingest", "--child", COUNTERPOISE_CRASH_POINT=f"ingest-after-publish:{nth}"
             ) as killed:
-                assert killed.wait(60) == -signal.SIGKILL
+                assert killed.wait(PATIENCE_SECONDS) == -signal.SIGKILL
                 assert killed.stdout is not None
                 output = killed.stdout.read()
             assert f"crash point ingest-after-publish reached: killing {killed.pid}" in output
             assert stored(historical) < ROWS
         with process(historical, "run", "ingest", "--child") as running:
-            deadline = time.monotonic() + 60
-            while stored(historical) < ROWS:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+            wait_for(lambda: stored(historical) == ROWS, "every block is stored")
             running.send_signal(signal.SIGTERM)
-            assert running.wait(20) == 0
+            assert running.wait(PATIENCE_SECONDS) == 0
     with connect(clickhouse_target(historical), historical.dataset) as ch:
         assert ch.query("SELECT count(), uniqExact(hash), max(height) FROM blocks_log FINAL") == [
             (ROWS, ROWS, 99 + ROWS)
@@ -112,12 +109,12 @@ def test_backfill_says_what_it_did(migrated: Settings, node: BitcoindServer) -> 
         "COUNTERPOISE_INGEST__BITCOIND__COOKIE_FILE": str(node.cookie_file),
     }
     with Storing(live), process(live, "backfill", "--from-height", "40", "--to-height", "90", **where) as running:
-        output, _ = running.communicate(timeout=60)
+        output, _ = running.communicate(timeout=PATIENCE_SECONDS)
         assert running.returncode == 0, output
         assert "51 blocks of heights 40 to 90 from bitcoind in" in output
         assert stored(live) == 51
     with process(live, "backfill", "--from-height", "20", **where) as running:
-        output, _ = running.communicate(timeout=60)
+        output, _ = running.communicate(timeout=PATIENCE_SECONDS)
         assert running.returncode == 2
         assert f"dataset '{live.dataset}' begins at height 40: earlier blocks (20) cannot be added" in output
 
@@ -125,7 +122,7 @@ def test_backfill_says_what_it_did(migrated: Settings, node: BitcoindServer) -> 
 @pytest.mark.kafka
 def test_backfill_needs_a_beginning(migrated: Settings) -> None:
     with process(migrated, "backfill") as running:
-        output, _ = running.communicate(timeout=60)
+        output, _ = running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 2
     assert output.strip() == "counterpoise: backfill needs a beginning: give either --from-height or --from-date"
 
@@ -134,7 +131,7 @@ def test_replay_of_a_file_that_is_none_is_one_line(settings: Settings, tmp_path:
     path = tmp_path / "a.csv"
     path.write_text("height,time\n1,2\n")
     with process(settings, "--dataset-kind", "historical", "replay", "--blocks", str(path)) as running:
-        output, _ = running.communicate(timeout=60)
+        output, _ = running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 2
     assert output.startswith(f"counterpoise: {path}: nothing says who made a block")
     assert output.count("\n") == 1

@@ -18,8 +18,8 @@ from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import kafka_bootstrap
 from counterpoise.settings.model import Settings
 from ingest.bad_item import BadItem
+from ingest.ingest_waiter import ingest_waiter
 from ingest.publisher import TARGET_MESSAGE_BYTES, Publisher
-from ingest.waiting import Waiter
 from testkit.fake_chain import FakeChain
 from tests.unit.ingest_blocks.live_source import event_of
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.kafka
 def publisher(settings: Settings) -> Iterator[Publisher]:
     clock = SystemClock()
     with ServiceStatus("ingest", settings.run_dir, clock) as status:
-        made = Publisher(settings, kafka_bootstrap(settings), Waiter(clock, threading.Event(), status), status)
+        made = Publisher(settings, kafka_bootstrap(settings), ingest_waiter(clock, threading.Event(), status), status)
         made.open()
         yield made
         made.close()

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.status import ServiceStatus
@@ -23,6 +22,8 @@ from ingest.blocks.replay_job import run_replay
 from ingest.blocks.stored_blocks import StoredBlocks
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine, settings_for
 from tests.integration.ingest_blocks.storing import Storing
+from tests.template import make_database
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ROWS = 6_000
 FIRST = 800_000
@@ -63,12 +64,12 @@ class Replaying:
         except Exception as error:  # shown by the test's thread
             self.error = error
 
-    def finish(self, seconds: float = 60.0) -> ReplayReport:
-        """Its report, in time."""
-        self._thread.join(seconds)
+    def finish(self) -> ReplayReport:
+        """Its report, once it has ended."""
+        self._thread.join(PATIENCE_SECONDS)
         alive = self._thread.is_alive()
         self.stop.set()
-        self._thread.join(10)
+        self._thread.join(PATIENCE_SECONDS)
         self.status.close()
         if self.error is not None:
             raise self.error
@@ -84,7 +85,7 @@ def replaying(settings: Settings, path: Path, **more: Any) -> Iterator[Replaying
         yield run
     finally:
         run.stop.set()
-        run._thread.join(20)
+        run._thread.join(PATIENCE_SECONDS)
         run.status.close()
 
 
@@ -101,7 +102,7 @@ def expected() -> list[tuple[int, str]]:
 @pytest.fixture
 def historical(settings: Settings, clickhouse: ClickHouseServer) -> Settings:
     made = settings.model_copy(update={"dataset_kind": "historical"})
-    migrate(clickhouse.target, made.dataset_of)
+    make_database(clickhouse.target, made.dataset_of)
     return made
 
 
@@ -170,7 +171,7 @@ def test_a_paced_replay_keeps_its_pace_and_stops_when_told(historical: Settings,
     assert time.monotonic() - began >= 0.9  # ten gaps of 600 s at 6,000 times
     with replaying(historical, blocks_file, speed=1.0, wait_until_stored=False) as run:
         run.stop.set()
-        assert not run.finish(10).complete
+        assert not run.finish().complete
 
 
 def test_a_broker_that_dies_with_unstored_blocks_gets_them_again(
@@ -179,9 +180,9 @@ def test_a_broker_that_dies_with_unstored_blocks_gets_them_again(
     if kafka_engine() != "embedded":
         pytest.skip("only the embedded broker forgets")
     settings = settings_for(own_kafka, clickhouse, state_dir, dataset_kind="historical")
-    migrate(clickhouse.target, settings.dataset_of)
+    make_database(clickhouse.target, settings.dataset_of)
     with replaying(settings, blocks_file) as run:
-        assert run.published.wait(30)
+        assert run.published.wait(PATIENCE_SECONDS)
         own_kafka.kill()
         own_kafka.restart()
         time.sleep(1.0)  # nobody has stored anything: all of it was in the broker
@@ -197,15 +198,13 @@ def test_a_broker_that_is_away_is_waited_for(
     own_kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path, blocks_file: Path
 ) -> None:
     settings = settings_for(own_kafka, clickhouse, state_dir, dataset_kind="historical")
-    migrate(clickhouse.target, settings.dataset_of)
+    make_database(clickhouse.target, settings.dataset_of)
     own_kafka.kill()
     with replaying(settings, blocks_file) as run:
-        deadline = time.monotonic() + 15
-        while run.status.snapshot()["waiting_on"] != "kafka" and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for(lambda: run.status.snapshot()["waiting_on"] == "kafka", "the wait for Kafka")
         assert run.status.snapshot()["state"] == "waiting"
         own_kafka.restart()
-        assert run.published.wait(30)
+        assert run.published.wait(PATIENCE_SECONDS)
         with Storing(settings):
             assert run.finish().complete
     assert canonical(settings) == expected()
@@ -215,14 +214,11 @@ def test_clickhouse_dying_while_its_holding_is_awaited(
     kafka: RunningKafka, own_clickhouse: ClickHouseServer, state_dir: Path, blocks_file: Path
 ) -> None:
     settings = settings_for(kafka, own_clickhouse, state_dir, dataset_kind="historical")
-    migrate(own_clickhouse.target, settings.dataset_of)
+    make_database(own_clickhouse.target, settings.dataset_of)
     with replaying(settings, blocks_file) as run:
-        assert run.published.wait(30)
+        assert run.published.wait(PATIENCE_SECONDS)
         own_clickhouse.kill()
-        deadline = time.monotonic() + 15
-        while run.status.snapshot()["waiting_on"] != "clickhouse" and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert run.status.snapshot()["waiting_on"] == "clickhouse"
+        wait_for(lambda: run.status.snapshot()["waiting_on"] == "clickhouse", "the wait for ClickHouse")
         own_clickhouse.restart()
         with Storing(settings):
             assert run.finish().complete

@@ -11,9 +11,6 @@ from huggingface_hub import close_session
 
 from ingest.http import BoundedHttp
 from testkit.market_server import MarketServer
-from tests.integration.kafka_sockets import closed_kafka_sockets
-
-__all__ = ["closed_kafka_sockets"]
 
 
 @pytest.fixture

@@ -18,38 +18,38 @@ from counterpoise.kafka.clients import make_consumer
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.model import KafkaSettings, Settings
-from ingest.releases.journal.entry import Held
+from ingest.releases.journal.entry import ReadStored
 from ingest.releases.service import run_market
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
-PATIENCE_SECONDS = 30.0
 
+def eventually(what: Callable[[], Any]) -> Any:
+    """What it gives as soon as that is true."""
+    found: list[Any] = []
 
-def eventually(what: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
-    """What it gives as soon as that is true; AssertionError after so long."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"nothing within {seconds} s")
+    def there() -> bool:
+        found[:] = [what()]
+        return bool(found[0])
+
+    wait_for(there, "what comes eventually", lambda: found)
+    return found[0]
 
 
 class Service:
     """A service in a thread; `failure` is what ended it."""
 
-    def __init__(self, settings: Settings, held: Held | None) -> None:
+    def __init__(self, settings: Settings, stored: ReadStored | None) -> None:
         self.settings = settings
         self.stop = threading.Event()
         self.status = ServiceStatus("market", settings.run_dir, SystemClock())
         self.failure: BaseException | None = None
-        self._held = held
+        self._stored = stored
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
         try:
-            run_market(self.settings, stop=self.stop, status=self.status, held=self._held)
+            run_market(self.settings, stop=self.stop, status=self.status, stored=self._stored)
         except BaseException as error:
             self.failure = error
 
@@ -63,14 +63,14 @@ class Service:
 
     def end(self) -> None:
         self.stop.set()
-        self._thread.join(20)
+        self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()
         self.status.close()
 
 
 @contextmanager
-def running(settings: Settings, held: Held | None = None) -> Iterator[Service]:
-    service = Service(settings, held)
+def running(settings: Settings, stored: ReadStored | None = None) -> Iterator[Service]:
+    service = Service(settings, stored)
     try:
         yield service
     finally:

@@ -22,6 +22,7 @@ from tests.integration.ingest_releases.pushing import TOKEN, WITHOUT_TLS
 from tests.integration.ingest_releases.running import arrived, eventually, journal_files, store
 from tests.integration.ingest_releases.test_runner import tables
 from tests.unit.ingest_releases.releases import a_document
+from tests.waiting import PATIENCE_SECONDS
 
 __all__ = ["tables"]  # the fixture
 
@@ -115,7 +116,7 @@ def test_kill_after_202_loses_nothing(migrated: Settings, kafka: RunningKafka, t
         store(tables, arrived(kafka.bootstrap, migrated.dataset))
         eventually(lambda: journal_files(migrated) == [])
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0, log.read_text()[-2_000:]
+        assert process.wait(PATIENCE_SECONDS) == 0, log.read_text()[-2_000:]
 
 
 def test_a_death_between_the_journal_and_the_answer_keeps_the_release(
@@ -129,7 +130,7 @@ def test_a_death_between_the_journal_and_the_answer_keeps_the_release(
         url = push_url(migrated, process)
         with pytest.raises(httpx.TransportError):
             httpx.post(url, json=document, headers=headers, **WITHOUT_TLS)
-        process.wait(10)
+        process.wait(PATIENCE_SECONDS)
     with worker(migrated, log, **doors) as process:
         answer = httpx.post(push_url(migrated, process), json=document, headers=headers, **WITHOUT_TLS)
         assert answer.json()["duplicate"] is True, "the sender asks again, and it is the same release"
@@ -151,7 +152,7 @@ def test_a_dropped_file_survives_a_death_anywhere(
         "company,segment,revenue_usd,period_start,period_end,filed\nIREN,ai_hpc,5,2025-01-01,2025-12-31,2026-02-01\n"
     )
     with worker(migrated, log, COUNTERPOISE_CRASH_POINT=point, **doors) as process:
-        assert process.wait(30) == -signal.SIGKILL, log.read_text()[-2_000:]
+        assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL, log.read_text()[-2_000:]
     with worker(migrated, log, **doors) as process:
         eventually((inbox / "processed" / "iren.csv").is_file)
         events = eventually(lambda: arrived(kafka.bootstrap, migrated.dataset))
@@ -159,4 +160,4 @@ def test_a_dropped_file_survives_a_death_anywhere(
         store(tables, events)
         eventually(lambda: journal_files(migrated) == [])
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0, log.read_text()[-2_000:]
+        assert process.wait(PATIENCE_SECONDS) == 0, log.read_text()[-2_000:]

@@ -15,6 +15,7 @@ from ingest.rate_limited_http import RateLimitedHttp
 from ingest.releases.sources.npm import NpmSource
 from testkit.market_server import MarketServer
 from tests.integration.ingest_releases.asking import NOW, ask, make
+from tests.waiting import PATIENCE_SECONDS
 
 
 def polite(server: MarketServer, clock: Any = None, *, contact: str | None = None, **more: Any) -> RateLimitedHttp:
@@ -148,20 +149,16 @@ def test_other_faults_are_said_in_words(server: MarketServer, fault: Any, messag
 
 
 def test_a_server_that_hangs_is_given_up(server: MarketServer) -> None:
-    server.fault, server.slow_seconds = "slow", 1.5
+    server.fault, server.slow_seconds = "slow", PATIENCE_SECONDS
     clock = ManualClock(NOW)
     http = RateLimitedHttp(server.url, MarketSettings(timeout_seconds=0.2), setting="S", clock=clock, pause=clock.sleep)
-    began = time.monotonic()
     with pytest.raises(StaleSourceError, match="cannot be reached"):
         http.get(f"{server.url}/x")
-    assert time.monotonic() - began < 1.4
 
 
 def test_a_server_that_goes_on_and_on_is_given_up(server: MarketServer) -> None:
-    server.fault, server.slow_seconds = "dripping", 3.0
+    server.fault, server.slow_seconds = "dripping", PATIENCE_SECONDS
     clock = ManualClock(NOW)
     http = RateLimitedHttp(server.url, MarketSettings(timeout_seconds=0.3), setting="S", clock=clock, pause=clock.sleep)
-    began = time.monotonic()
     with pytest.raises(StaleSourceError, match=r"/x did not answer whole within 0\.3 s: given up after \d+ bytes"):
         http.get(f"{server.url}/x")
-    assert time.monotonic() - began < 2.5

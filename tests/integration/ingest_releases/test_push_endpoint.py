@@ -14,6 +14,7 @@ import pytest
 
 from tests.integration.ingest_releases.pushing import TOKEN, WITHOUT_TLS, Pushing, pushing
 from tests.unit.ingest_releases.releases import a_document, a_release
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -178,13 +179,11 @@ def test_a_body_without_end_is_cut_off(tmp_path: Path) -> None:
             yield b"x" * 65_536
 
     with pushing(tmp_path, max_body_bytes=100_000) as endpoint:
-        began = time.monotonic()
         try:
             answer = httpx.post(endpoint.releases, content=without_end(), headers=endpoint.headers, **WITHOUT_TLS)
             assert answer.status_code == 413
         except httpx.TransportError:
             pass  # the connection closed while the client still wrote
-        assert time.monotonic() - began < 15
         assert post(endpoint, a_document()).status_code == 202
 
 
@@ -206,21 +205,19 @@ def head(endpoint: Pushing, length: int) -> bytes:
 
 
 def test_a_slow_body_is_told_and_cut_off_and_others_are_served_meanwhile(tmp_path: Path) -> None:
-    with pushing(tmp_path, body_timeout_seconds=0.5) as endpoint:
-        with socket.create_connection(("127.0.0.1", endpoint.port), timeout=10) as slow:
+    with pushing(tmp_path, body_timeout_seconds=2.5) as endpoint:
+        with socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE_SECONDS) as slow:
             slow.sendall(head(endpoint, 1_000) + b'{"series"')
-            began = time.monotonic()
             assert post(endpoint, a_document()).status_code == 202
-            said = read_all(slow)
-            assert time.monotonic() - began < 5
+            said = read_all(slow)  # ends because the server closes
         assert said.startswith(b"HTTP/1.1 408 ")
-        assert b"the body was not here within 0.5 seconds" in said
+        assert b"the body was not here within 2.5 seconds" in said
 
 
 def test_a_head_that_never_ends_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.releases.push.protocol.DeadlineProtocol.head_timeout_seconds", 0.3)
+    monkeypatch.setattr("ingest.releases.push.protocol.DeadlineProtocol.head_timeout_seconds", 2.0)
     with pushing(tmp_path, max_connections=4) as endpoint:
-        silent = [socket.create_connection(("127.0.0.1", endpoint.port), timeout=10) for _ in range(3)]
+        silent = [socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE_SECONDS) for _ in range(3)]
         silent[0].sendall(b"POST /v1/releases HTTP/1.1\r\nHost: x\r\n")
         for connection in silent:
             assert read_all(connection) == b""
@@ -229,31 +226,29 @@ def test_a_head_that_never_ends_is_cut_off(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_second_request_on_a_connection_has_its_own_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.releases.push.protocol.DeadlineProtocol.head_timeout_seconds", 0.3)
+    monkeypatch.setattr("ingest.releases.push.protocol.DeadlineProtocol.head_timeout_seconds", 2.0)
     with pushing(tmp_path) as endpoint, httpx.Client() as client:
         body = json.dumps(a_document()).encode()
         assert client.post(endpoint.releases, content=body, headers=endpoint.headers).status_code == 202
-        time.sleep(0.5)
+        time.sleep(2.5)
         assert client.post(endpoint.releases, content=body, headers=endpoint.headers).status_code == 202
-        with socket.create_connection(("127.0.0.1", endpoint.port), timeout=10) as one:
+        with socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE_SECONDS) as one:
             one.sendall(head(endpoint, len(body)) + body)
             assert one.recv(65_536).startswith(b"HTTP/1.1 202 ")
-            began = time.monotonic()
             one.sendall(b"POST /v1/rel")
-            read_all(one)
-            assert time.monotonic() - began < 3
+            read_all(one)  # ends because the server closes
 
 
 def test_a_sender_that_leaves_half_way_leaves_nothing(tmp_path: Path) -> None:
     with pushing(tmp_path) as endpoint:
-        with socket.create_connection(("127.0.0.1", endpoint.port), timeout=10) as one:
+        with socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE_SECONDS) as one:
             one.sendall(head(endpoint, 1_000) + b'{"series"')
         assert post(endpoint, a_document()).status_code == 202
         assert len(endpoint.journal.pending()) == 1
 
 
 def test_a_flood_is_limited_and_what_it_got_accepted_is_kept(tmp_path: Path) -> None:
-    with pushing(tmp_path, requests_per_second=5.0, burst_requests=10, max_connections=200) as endpoint:
+    with pushing(tmp_path, requests_per_second=1.0, burst_requests=10, max_connections=200) as endpoint:
 
         def one(number: int) -> tuple[int, str | None]:
             answer = post(endpoint, a_document(f"owner {number}"))
@@ -277,13 +272,11 @@ def test_strangers_cannot_use_up_what_senders_may_do(tmp_path: Path) -> None:
 
 def test_more_connections_than_allowed_are_turned_away(tmp_path: Path) -> None:
     with pushing(tmp_path, max_connections=3) as endpoint:
-        held = [socket.create_connection(("127.0.0.1", endpoint.port), timeout=10) for _ in range(3)]
-        time.sleep(0.1)
-        assert post(endpoint, a_document()).status_code == 503
+        held = [socket.create_connection(("127.0.0.1", endpoint.port), timeout=PATIENCE_SECONDS) for _ in range(3)]
+        wait_for(lambda: post(endpoint, a_document()).status_code == 503, "the connections count")
         for connection in held:
             connection.close()
-        time.sleep(0.1)
-        assert post(endpoint, a_document()).status_code == 202
+        wait_for(lambda: post(endpoint, a_document()).status_code == 202, "they are gone")
 
 
 def test_a_full_journal_is_a_503_and_nothing_is_accepted(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from ingest.releases.sources.pypistats import PypistatsSource
 from testkit.market_server import MarketServer
 from tests.integration.ingest_releases.asking import NOW, ask, make, releases, values
 from tests.shared import shared_data
+from tests.waiting import PATIENCE_SECONDS
 
 # Epoch AI
 
@@ -275,7 +276,7 @@ def test_a_hub_that_is_busy_or_talks_nonsense(server: MarketServer) -> None:
 
 
 def test_a_hub_that_hangs_is_given_up(server: MarketServer) -> None:
-    server.fault, server.slow_seconds = "slow", 2.0
+    server.fault, server.slow_seconds = "slow", PATIENCE_SECONDS
     source = make(HuggingFaceSource, huggingface={"endpoint": server.url, "timeout_seconds": 0.2})
     with pytest.raises(StaleSourceError, match="cannot be reached"):
         ask(source, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,8 @@ from tests.integration.release_line.script import (
     withdrawn,
 )
 from tests.integration.release_line.views import assert_same, letters, rest, rows
-from tests.integration.streams.line import KILLED, SMALL_BATCHES, Engines, Line, line_on, wait_for
+from tests.integration.streams.line import KILLED, SMALL_BATCHES, Engines, Line, line_on
+from tests.waiting import wait_for
 
 CRASHES = (
     "streams-after-chunks",
@@ -47,7 +49,7 @@ def reference(engines: Engines) -> Iterator[Line]:
         worker = line.start()
         send(line, plain_script())
         rest(line)
-        line.wait_for("SELECT uniqExact(day) FROM asymmetry WHERE knowledge = 'latest'", len(days()), 60)
+        line.wait_for("SELECT uniqExact(day) FROM asymmetry WHERE knowledge = 'latest'", len(days()))
         rest(line)
         yield line
         assert worker.stop() == 0, worker.tail()
@@ -93,12 +95,12 @@ def run_with_kills(line: Line, parts: list[Part], kills: list[str]) -> list[str]
         point, _, argument = kill.partition(":")
         worker = line.start(settings=SMALL_BATCHES, crash=None if point == "random" else kill)
         if point == "random":
-            wait_for(partial(_has_work, line), "work", 40, worker.tail)
+            wait_for(partial(_has_work, line), "work", worker.tail)
             time.sleep(float(argument))
         else:  # a piece that does not lead past the point is done with, and its worker is killed at rest
-            wait_for(lambda: not worker.is_alive() or line.lag() == 0, kill, 90, worker.tail)  # noqa: B023 - called at once
-            with suppress(AssertionError):
-                worker.wait(4)
+            wait_for(lambda: not worker.is_alive() or line.lag() == 0, kill, worker.tail)  # noqa: B023 - called at once
+            with suppress(subprocess.TimeoutExpired):
+                worker.process.wait(4)
         where = "where it was"
         if not worker.is_alive():
             assert f"crash point {point} reached: killing {worker.pid}" in worker.log(), worker.tail()
@@ -131,7 +133,6 @@ def run_all(engines: Engines, plans: list[list[str]], reference: Line) -> None:
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(280)
 def test_a_worker_that_dies_at_any_point_leaves_what_the_next_one_heals(engines: Engines, reference: Line) -> None:
     plans = [
         ["streams-after-chunks:1", "streams-after-dispersion:1", "streams-after-asymmetry:1"],
@@ -176,13 +177,13 @@ def test_a_late_release_changes_only_what_it_should(engines: Engines, reference:
         worker = line.start()
         send(line, parts)
         rest(line)
-        line.wait_for("SELECT uniqExact(day) FROM asymmetry WHERE knowledge = 'latest'", len(days()), 60)
+        line.wait_for("SELECT uniqExact(day) FROM asymmetry WHERE knowledge = 'latest'", len(days()))
         rest(line)
         before = versions(line)
         chunks = to_events(late, CHUNK_OBSERVATIONS)
         for event in (chunks[-1], *chunks[:-1], chunks[0]):
             send_events(line, [event])
-        line.wait_for(f"SELECT count() FROM asymmetry WHERE release_id = '{late.release_id}' AND view = 'raw'", 18, 60)
+        line.wait_for(f"SELECT count() FROM asymmetry WHERE release_id = '{late.release_id}' AND view = 'raw'", 18)
         rest(line)
         after = versions(line)
         moved = {key for key in after if before.get(key) != after[key]}
@@ -201,7 +202,7 @@ def test_a_late_release_changes_only_what_it_should(engines: Engines, reference:
         assert {key[0] for key in moved} == keys.keys()
         worker.kill()  # and a worker that takes over writes nothing that is there already
         again = line.start()
-        wait_for(lambda: again.status().get("state") == "working", "the worker", 40, again.tail)
+        wait_for(lambda: again.status().get("state") == "working", "the worker", again.tail)
         rest(line)
         time.sleep(3)
         assert versions(line) == after
@@ -216,6 +217,6 @@ def test_a_dataset_without_blocks_has_releases_and_no_score(engines: Engines) ->
         worker = line.start()
         send_releases(line, [last_quarter()])
         rest(line)
-        line.wait_for("SELECT count() FROM dispersion", 3, 30)
+        line.wait_for("SELECT count() FROM dispersion", 3)
         assert rows(line, "asymmetry") == set()
         assert worker.stop() == 0, worker.tail()

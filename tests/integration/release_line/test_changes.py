@@ -19,9 +19,10 @@ from counterpoise.clickhouse.client import ClickHouse
 from tests.integration.release_line.feed import send_releases
 from tests.integration.release_line.views import rest
 from tests.integration.streams.blocks import mainnet, mainnet_blocks
-from tests.integration.streams.line import Engines, Line, line_on, wait_for
+from tests.integration.streams.line import Engines, Line, line_on
 from tests.unit.asymmetry import by_file
 from tests.unit.asymmetry.test_published_in_time import LAG, LATE, RESTATED, held, known_by, quarters, restated
+from tests.waiting import wait_for
 
 FIRST, LAST = date(2023, 12, 31), date(2025, 12, 31)
 QUARTERS = [date(2024, 12, 31), date(2025, 3, 31), date(2025, 6, 30), date(2025, 9, 30), date(2025, 12, 31)]
@@ -64,17 +65,17 @@ def fed(engines: Engines) -> Iterator[Fed]:
         line.send(mainnet_blocks(first - 1_100, last + 160), events_per_message=1_000)
         others = [one for end, one in quarters().items() if end != LATE]
         send_releases(line, [*others, restated()], chunk_observations=6)
-        rest(line, 200)
-        line.wait_for("SELECT countIf(knowledge = 'latest') FROM asymmetry WHERE view = 'raw'", MONTHS, 100)
-        line.wait_for("SELECT count() FROM latest_asymmetry WHERE series = 'epoch-ai-compute-owners'", 4, 60)
+        rest(line)
+        line.wait_for("SELECT countIf(knowledge = 'latest') FROM asymmetry WHERE view = 'raw'", MONTHS)
+        line.wait_for("SELECT count() FROM latest_asymmetry WHERE series = 'epoch-ai-compute-owners'", 4)
         rest(line)
         before = versions(line)
         send_releases(line, [quarters()[LATE]], chunk_observations=6)
-        line.wait_for(f"SELECT count() > 0 FROM asymmetry WHERE release_id = '{quarters()[LATE].release_id}'", True, 60)
-        rest(line, 200)
+        line.wait_for(f"SELECT count() > 0 FROM asymmetry WHERE release_id = '{quarters()[LATE].release_id}'", True)
+        rest(line)
         late_rows = "SELECT min(period_end) FROM asymmetry WHERE day = '2024-07-31' AND knowledge = 'latest'"
-        line.wait_for(late_rows, date.fromisoformat(LATE), 60)
-        rest(line, 200)
+        line.wait_for(late_rows, date.fromisoformat(LATE))
+        rest(line)
         yield Fed(line, before)
         assert line.workers[-1].stop() == 0, line.workers[-1].tail()
 
@@ -243,8 +244,8 @@ def test_a_worker_that_takes_over_finds_nothing_to_write(fed: Fed) -> None:
     before = versions(fed.line)
     fed.line.workers[-1].kill()
     again = fed.line.start(settings=MONTH_ENDS)
-    wait_for(lambda: again.status().get("state") == "working", "the worker", 40, again.tail)
+    wait_for(lambda: again.status().get("state") == "working", "the worker", again.tail)
     rest(fed.line)
-    fed.line.wait_for("SELECT count() > 1 FROM epochs_log WHERE role LIKE 'pairs:epoch%/raw/%'", True, 40)
+    fed.line.wait_for("SELECT count() > 1 FROM epochs_log WHERE role LIKE 'pairs:epoch%/raw/%'", True)
     rest(fed.line)
     assert versions(fed.line) == before

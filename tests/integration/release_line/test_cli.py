@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.integration.streams.line import ROOT, Engines, Line, line_on
 from tests.shared import shared_data
+from tests.waiting import PATIENCE_SECONDS
 
 
 def typed(line: Line, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -25,7 +26,7 @@ def typed(line: Line, *arguments: str) -> subprocess.CompletedProcess[str]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

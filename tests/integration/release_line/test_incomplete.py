@@ -40,7 +40,7 @@ def test_beginnings_without_an_end_are_forgotten_oldest_first(line: Line) -> Non
     line.drain()
     assert counts(line) == (MAX_INCOMPLETE_RELEASES - BEFORE,) * 2
     send_events(line, first[MAX_INCOMPLETE_RELEASES - BEFORE :])
-    assert dying.wait(30) == KILLED
+    assert dying.wait() == KILLED
     assert counts(line) == (MAX_INCOMPLETE_RELEASES + BEYOND,) * 2
 
     worker = line.start()

@@ -43,9 +43,9 @@ def fed(engines: Engines) -> Iterator[Line]:
             line.send(blocks_around(day, chain=chain_of(day)), events_per_message=500)
         send_releases(line, epoch())
         send_releases(line, pypi())
-        line.drain(120)
-        line.wait_for("SELECT uniqExact(chain) FROM asymmetry", len(FIGURES), 60)
-        line.drain(60)
+        line.drain()
+        line.wait_for("SELECT uniqExact(chain) FROM asymmetry", len(FIGURES))
+        line.drain()
         yield line
         assert worker.stop() == 0, worker.tail()
 

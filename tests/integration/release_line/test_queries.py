@@ -33,7 +33,7 @@ def test_named_queries(engines: Engines) -> None:
         worker = line.start()
         send(line, plain_script())
         rest(line)
-        line.wait_for("SELECT count() FROM latest_asymmetry WHERE knowledge = 'live'", 2, 60)
+        line.wait_for("SELECT count() FROM latest_asymmetry WHERE knowledge = 'live'", 2)
         rest(line)
 
         history = ask(line, "asymmetry_history")
@@ -126,7 +126,7 @@ def test_what_is_not_known_of_a_miner_is_null(engines: Engines) -> None:
         send_releases(line, [miner_report()])
         send_releases(line, [miner_megawatts()])
         rest(line)
-        line.wait_for("SELECT countIf(known) FROM miner_pivot", 2, 30)
+        line.wait_for("SELECT countIf(known) FROM miner_pivot", 2)
         shown = {
             row[0]: row[1:]
             for row in line.ch.query("SELECT company, revenue_usd, ai_hpc_usd, ai_hpc_share, known FROM miner_pivot")

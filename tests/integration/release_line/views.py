@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from counterpoise.kafka.lag import read_lag
-from tests.integration.streams.line import Line, wait_for
+from tests.integration.streams.line import Line
+from tests.waiting import wait_for
 
 VIEWS = (
     "series",
@@ -44,19 +45,19 @@ def differences(line: Line, reference: Line) -> list[str]:
 def assert_same(line: Line, reference: Line, timeout_seconds: float = 60.0) -> None:
     """The line comes to show what the reference shows. What a crash left to heal is healed a moment after the last message."""
     try:
-        wait_for(lambda: not differences(line, reference), "the same rows", timeout_seconds)
+        wait_for(lambda: not differences(line, reference), "the same rows")
     except AssertionError:
         raise AssertionError("\n".join(differences(line, reference))) from None
 
 
 def rest(line: Line, timeout_seconds: float = 90.0) -> None:
     """Wait until everything is acknowledged, what the workers tell each other among it."""
-    line.drain(timeout_seconds)
+    line.drain()
 
     def is_quiet() -> bool:
         return sum(row.lag for row in read_lag(line.engines.bootstrap, line.dataset, ("streams",))) == 0
 
-    wait_for(is_quiet, f"{line.dataset} to come to rest", timeout_seconds)
+    wait_for(is_quiet, f"{line.dataset} to come to rest")
 
 
 def letters(line: Line) -> list[tuple[str, str, int]]:

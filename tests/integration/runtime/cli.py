@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.waiting import PATIENCE_SECONDS
+
 
 def clean_environment(more: dict[str, str] | None = None) -> dict[str, str]:
     """This process's environment without any setting of ours, plus `more`."""
@@ -15,7 +17,7 @@ def clean_environment(more: dict[str, str] | None = None) -> dict[str, str]:
 
 
 def counterpoise(
-    *arguments: str, cwd: Path, timeout_seconds: float = 60.0, environment: dict[str, str] | None = None
+    *arguments: str, cwd: Path, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
     return subprocess.run(
@@ -25,6 +27,6 @@ def counterpoise(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=timeout_seconds,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )

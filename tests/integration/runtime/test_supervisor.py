@@ -5,7 +5,6 @@ import random
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,13 @@ from typing import Any
 import pytest
 
 from counterpoise.errors import ConfigError
+from counterpoise.runtime.retry import Backoff, RetryPolicy
 from desk.supervise.child import Service
-from desk.supervise.restart_backoff import RestartBackoff
 from desk.supervise.stall_watch import Sight
 from desk.supervise.supervisor import Supervisor
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
-STAY = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\nprint('up', flush=True)\ntime.sleep(60)"
+STAY = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\nprint('up', flush=True)\ntime.sleep(900)"
 
 
 def service(name: str, program: str, *, may_finish: bool = False) -> Service:
@@ -33,7 +33,7 @@ class Run:
         self.lines: list[tuple[str, str]] = []
         self.changes: list[tuple[str, int | None, int, str]] = []
         self.error: BaseException | None = None
-        options.setdefault("make_backoff", lambda: RestartBackoff(0.02, 0.1, 60.0, random.Random(1)))
+        options.setdefault("make_backoff", lambda: Backoff(RetryPolicy(0.02, 0.1), random.Random(1)))
         options.setdefault("grace_seconds", 5.0)
         self.supervisor = Supervisor(
             services,
@@ -51,18 +51,15 @@ class Run:
         except BaseException as error:
             self.error = error
 
-    def until(self, true: Callable[[], bool], seconds: float = 20.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < deadline, (self.lines, self.changes)
-            time.sleep(0.01)
+    def until(self, true: Callable[[], bool]) -> None:
+        wait_for(true, "the supervisor", lambda: (self.lines, self.changes))
 
     def end(self) -> None:
         self.stop.set()
         self.join()
 
     def join(self) -> None:
-        self._thread.join(20)
+        self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()
 
     def starts(self, name: str) -> list[int]:
@@ -133,7 +130,7 @@ def test_one_that_ignores_the_request_to_stop_is_killed_after_the_grace(started:
     run = Run(
         service(
             "a",
-            "import signal,time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(60)",
+            "import signal,time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(900)",
         ),
         grace_seconds=0.3,
     )
@@ -180,7 +177,7 @@ def test_a_look_that_fails_does_not_end_the_supervision(started: list[Run]) -> N
 
     run = Run(service("a", STAY), look=look, look_every_seconds=0.05)
     started.append(run)
-    assert looked.wait(5)
+    assert looked.wait(PATIENCE_SECONDS)
     run.end()
     assert run.error is None
 

@@ -9,16 +9,16 @@ from contextlib import contextmanager
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse, connect
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.datasets import Dataset
 from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import insert_all
+from tests.template import make_database
 
 
 @contextmanager
 def new_database(server: ClickHouseServer) -> Iterator[ClickHouse]:
     name = f"v_{secrets.token_hex(6)}"
-    migrate(server.target, Dataset(name, "simulated"))
+    make_database(server.target, Dataset(name, "simulated"))
     with connect(server.target, name) as ch:
         yield ch
         ch.execute("DROP DATABASE {name:Identifier} SYNC", {"name": name})

@@ -8,7 +8,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -27,6 +26,7 @@ from counterpoise.settings.model import Settings
 from desk.cli import main
 from tests.engines import ClickHouseServer, as_environment
 from tests.integration.sql.sample import LAST, block, dead_letter
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 Cli = Callable[..., tuple[int, str, str]]
 COMMAND = (sys.executable, "-m", "counterpoise")
@@ -126,17 +126,14 @@ def test_ctrl_c_ends_the_query_on_the_server(cli: Cli, sample: ClickHouse) -> No
     ) as asking:
         _until(lambda: sample.query(running) == [(1,)])
         asking.send_signal(signal.SIGINT)
-        assert asking.wait(timeout=30) == 130
+        assert asking.wait(timeout=PATIENCE_SECONDS) == 130
         assert asking.stderr is not None
         assert "Traceback" not in asking.stderr.read()
     _until(lambda: sample.query(running) == [(0,)])
 
 
-def _until(true: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def _until(true: Callable[[], bool]) -> None:
+    wait_for(true, "the query")
 
 
 @pytest.mark.parametrize(
@@ -182,7 +179,7 @@ def test_a_mistake_is_pointed_at(cli: Cli) -> None:
 
 
 def test_the_name_of_a_stored_query_is_recognised(cli: Cli) -> None:
-    assert "a stored query is asked by --name top4_breaches" in cli("sql", "top4_breach")[2]
+    assert "run a named query by --name top4_breaches" in cli("sql", "top4_breach")[2]
     assert "there is no query named 'top4_breach' (did you mean top4_breaches" in cli("sql", "--name", "top4_breach")[2]
     said = cli("sql", "--name", "top4_breaches", "--param", "windw=144")[2]
     assert "has no parameter 'windw' (did you mean window?)" in said
@@ -229,7 +226,7 @@ def test_parameters_of_ad_hoc_sql(cli: Cli) -> None:
     ("arguments", "message"),
     [
         (["SELECT {a:UInt8} + 1"], "counterpoise: ClickHouse refuses the query: "),
-        ([""], "counterpoise: there is no SQL in it"),
+        ([""], "counterpoise: the SQL is empty"),
         (["SELECT {a:UInt8}", "--param", "a=many"], "counterpoise: ClickHouse refuses the query: "),
         (["SELECT {a:UInt8}"], "counterpoise: ClickHouse refuses the query: "),
         (["SELECT 1", "--param", "a"], "counterpoise: --param takes NAME=VALUE, not 'a'"),
@@ -237,7 +234,7 @@ def test_parameters_of_ad_hoc_sql(cli: Cli) -> None:
         (["SELECT 1", "--name", "top4_breaches"], "counterpoise: give SQL, or --name and a query's name"),
         (["--name", "nope"], "counterpoise: there is no query named 'nope' among alert_history, "),
         (["--show"], "counterpoise: give SQL, or --name and a query's name"),
-        (["SELECT 1", "--out", "x.what"], "counterpoise: --out 'x.what': its name does not say which format"),
+        (["SELECT 1", "--out", "x.what"], "counterpoise: --out 'x.what': the ending of the name selects no format"),
         (["--name", "top4_breaches", "--param", "x=1"], "counterpoise: query 'top4_breaches' has no parameter 'x'"),
         (
             ["SELECT 1", "--out", "/nowhere/x.csv"],
@@ -402,4 +399,4 @@ def test_dead_letters_are_listed_shown_and_sent_again(
         assert main(["dlq", "replay", refused.letter_id]) == 1
         said = capfd.readouterr()
         assert said.out == "0 sent, 1 refused\n"
-        assert "it never came to Kafka: mend the source 'mempool'" in said.err
+        assert "it never reached Kafka: fix the source 'mempool'" in said.err

@@ -50,7 +50,7 @@ def undisturbed(engines: Engines, parts: list[Part]) -> Iterator[Line]:
     with line_on(engines, "undisturbed") as line:
         worker = line.start(settings=SMALL_BATCHES)
         send(line, parts)
-        line.drain(90)
+        line.drain()
         assert worker.stop() == 0, worker.tail()
         assert_consistent(line)
         stale, parked = line.ch.query("SELECT countIf(status = 'stale'), countIf(status = 'parked') FROM blocks_all")[0]

@@ -12,25 +12,25 @@ import signal
 import string
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from counterpoise.clickhouse.client import ClickHouse, connect
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topics import BLOCKS, Topic
-from counterpoise.errors import CounterpoiseError, RetryableError
+from counterpoise.errors import CounterpoiseError
 from counterpoise.kafka.clients import make_producer
 from counterpoise.kafka.lag import group_id, read_lag
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.settings.endpoints import ClickHouseTarget
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine
+from tests.template import make_database
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 KILLED = -signal.SIGKILL
@@ -92,12 +92,12 @@ class Worker:
     def is_alive(self) -> bool:
         return self.process.poll() is None
 
-    def wait(self, timeout_seconds: float = 60.0) -> int:
+    def wait(self) -> int:
         """The exit code, once it has ended; the log where it does not end."""
         try:
-            return self.process.wait(timeout_seconds)
+            return self.process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"the worker did not end in {timeout_seconds} s:\n{self.tail()}") from None
+            raise AssertionError(f"the worker did not end in {PATIENCE_SECONDS} s:\n{self.tail()}") from None
 
     def kill(self) -> None:
         """SIGKILL; returns when it is gone."""
@@ -110,7 +110,7 @@ class Worker:
         if self.is_alive():
             self.process.terminate()
         try:
-            return self.process.wait(40)
+            return self.process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"the worker did not stop on SIGTERM:\n{self.tail()}") from None
@@ -212,9 +212,9 @@ class Line:
     def flush(self) -> None:
         """Wait until the broker has everything, and note how far each partition goes."""
         if self._producer is not None:
-            self._producer.flush(30)
+            self._producer.flush(PATIENCE_SECONDS)
         for future in self._unconfirmed:
-            sent = future.get(30)
+            sent = future.get(PATIENCE_SECONDS)
             at = (sent.topic, sent.partition)
             self._ends[at] = max(self._ends.get(at, 0), sent.offset + 1)
         self._unconfirmed.clear()
@@ -240,11 +240,11 @@ class Line:
         committed = {(row.topic, row.partition): row.committed or 0 for row in rows}
         return sum(max(0, end - committed.get(at, 0)) for at, end in self._ends.items())
 
-    def drain(self, timeout_seconds: float = 60.0) -> None:
+    def drain(self) -> None:
         """Wait until everything that was sent is acknowledged."""
-        wait_for(lambda: self.lag() == 0, f"{self.dataset} to be drained", timeout_seconds, self._explain)
+        wait_for(lambda: self.lag() == 0, f"{self.dataset} to be drained", self._explain)
 
-    def wait_for(self, sql: str, expected: Any, timeout_seconds: float = 30.0) -> None:
+    def wait_for(self, sql: str, expected: Any) -> None:
         """Wait until a query of one value answers `expected`."""
         found: list[Any] = []
 
@@ -253,7 +253,7 @@ class Line:
             found[:] = [rows[0][0] if rows else None]
             return bool(found[0] == expected)
 
-        wait_for(ask, f"{sql!r} to be {expected!r}", timeout_seconds, lambda: f"it is {found}\n{self._explain()}")
+        wait_for(ask, f"{sql!r} to be {expected!r}", lambda: f"it is {found}\n{self._explain()}")
 
     def group(self) -> str:
         return group_id(self.dataset, "streams")
@@ -285,26 +285,10 @@ class Line:
 def line_on(engines: Engines, prefix: str = "t") -> Iterator[Line]:
     """A dataset of its own on these engines."""
     name = f"{prefix}_{''.join(random.choices(string.ascii_lowercase, k=8))}"
-    migrate(engines.target, Dataset(name, "historical"))
+    make_database(engines.target, Dataset(name, "historical"))
     ensure_topics(engines.bootstrap, name)
     line = Line(engines, name)
     try:
         yield line
     finally:
         line.close()
-
-
-def wait_for(
-    condition: Callable[[], bool], what: str, timeout_seconds: float, explain: Callable[[], str] = lambda: ""
-) -> None:
-    """Poll until the condition holds; a dependency that is away counts as not yet."""
-    deadline = time.monotonic() + timeout_seconds
-    while True:
-        try:
-            if condition():
-                return
-        except RetryableError:
-            pass
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout_seconds} s for {what}\n{explain()}")
-        time.sleep(0.05)

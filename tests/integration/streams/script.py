@@ -28,12 +28,18 @@ class Part:
 
 
 def script(seed: int, messages: int = MESSAGES) -> list[Part]:
-    """Two chains that grow, fork, wait for parents, repeat themselves, and noise between them."""
+    """Two chains that grow, fork, wait for parents, repeat themselves, and noise between them.
+
+    Their heights are far apart, and their names would share a partition by hash: they have one each by their numbers.
+    """
     draw = random.Random(seed)
-    chains = {name: branch(200, chain=name, salt="start", seed=seed) for name in ("bitcoin", "other")}
+    starts = {"bitcoin": 715_000, "litecoin": 720_000}
+    chains = {
+        name: branch(200, first_height=start, chain=name, salt="start", seed=seed) for name, start in starts.items()
+    }
     parts = [Part(name.encode(), tuple(events)) for name, events in chains.items()]
     while len(parts) < messages:
-        name = draw.choice(["bitcoin", "bitcoin", "bitcoin", "other"])
+        name = draw.choice(["bitcoin", "bitcoin", "bitcoin", "litecoin"])
         chain, key, salt = chains[name], name.encode(), str(len(parts))
         kind = draw.choice(["grow", "grow", "grow", "fork", "heavy", "orphan", "again", "noise", "wrong"])
         if kind == "grow":

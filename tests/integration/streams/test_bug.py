@@ -16,7 +16,7 @@ def test_a_bug_ends_the_process_and_loses_nothing(line: Line) -> None:
     line.drain()
     line.ch.execute(f"ALTER TABLE blocks_log ADD CONSTRAINT surprise CHECK height < {blocks[30].height}")
     line.send(blocks[20:], events_per_message=5)
-    assert worker.wait(30) == EXIT_BUG, worker.tail()
+    assert worker.wait() == EXIT_BUG, worker.tail()
     assert "a bug ends this process; its messages stay unacknowledged" in worker.log()
     assert "surprise" in worker.log(), worker.tail()
     assert line.lag() > 0

@@ -12,9 +12,10 @@ from itertools import repeat
 
 import pytest
 
-from tests.integration.streams.line import KILLED, SMALL_BATCHES, Engines, Line, line_on, wait_for
+from tests.integration.streams.line import KILLED, SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.script import SEED, Part, send
 from tests.integration.streams.tables import assert_consistent, assert_same
+from tests.waiting import wait_for
 
 POINTS = (
     "streams-after-blocks",
@@ -34,18 +35,18 @@ def run_with_kills(line: Line, parts: list[Part], kills: list[str]) -> list[str]
         if point == "random":
             before = line.ch.query("SELECT count() FROM blocks_log")
             worker = line.start(settings=SMALL_BATCHES)
-            wait_for(partial(_has_changed, line, before), "work", 40, worker.tail)
+            wait_for(partial(_has_changed, line, before), "work", worker.tail)
             time.sleep(float(argument))
             worker.kill()
             told.append(f"{kill}: pid {worker.pid} killed with {line.lag()} messages unacknowledged")
         else:
             worker = line.start(crash=kill, settings=SMALL_BATCHES)
-            assert worker.wait(60) == KILLED, worker.tail()
+            assert worker.wait() == KILLED, worker.tail()
             assert f"crash point {point} reached: killing {worker.pid}" in worker.log()
             told.append(f"{kill}: pid {worker.pid} died there with {line.lag()} messages unacknowledged")
         assert line.lag() > 0, f"{kill}: there was nothing left to interrupt"
     last = line.start()
-    line.drain(90)
+    line.drain()
     assert last.stop() == 0, last.tail()
     return told
 
@@ -65,7 +66,6 @@ def run_all(engines: Engines, parts: list[Part], plans: list[list[str]], referen
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(240)
 def test_a_worker_that_dies_at_any_point_leaves_what_the_next_one_heals(
     engines: Engines, parts: list[Part], undisturbed: Line
 ) -> None:

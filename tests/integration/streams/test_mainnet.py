@@ -35,7 +35,7 @@ def mainnet_line(engines: Engines) -> Iterator[Line]:
         for chain, (first, last) in MONTHS.items():
             line.send(mainnet_blocks(first, last, chain=chain), events_per_message=500)
         line.send(branch(FORK_DEPTH - 2, blocks[-1 - FORK_DEPTH], bits=HARD_BITS, salt="heavier"))
-        line.drain(90)
+        line.drain()
         assert_consistent(line)
         yield line
         assert worker.stop() == 0, worker.tail()
@@ -135,12 +135,11 @@ def test_entities_part_from_pools_on_the_first_day_of_the_map(mainnet_line: Line
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(600)
 def test_the_whole_file(line: Line) -> None:
     heights = mainnet()[0]
     worker = line.start()
     line.send(mainnet_blocks(heights[0], heights[-1]), events_per_message=500)
-    line.drain(300)
+    line.drain()
     assert_consistent(line)
     assert_counts_equal_the_files(line, "bitcoin", heights[0], heights[-1])
     for month, percent in ((202_406, 78.68), (202_504, 74.15)):

@@ -160,7 +160,6 @@ class Malformer:
         return self.spoilt("bits", self.draw.choice([0x1D80FFFF, 0x01000001, 0xFF7FFFFF])), ["bad-bits"]
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("malformed", [1_500, pytest.param(10_000, marks=pytest.mark.soak)])
 def test_malformed_messages_between_good_ones(line: Line, malformed: int) -> None:
     print(f"seed {SEED}")
@@ -190,7 +189,7 @@ def test_malformed_messages_between_good_ones(line: Line, malformed: int) -> Non
     values.append(line.envelope(good[at:]))
     assert len([count for count in by_message if count]) == malformed
     line.send_raw(values)
-    line.drain(120)
+    line.drain()
 
     found = dict(line.ch.query("SELECT reason, count() FROM dead_letters GROUP BY reason"))
     assert found == dict(reasons)
@@ -208,8 +207,8 @@ def test_malformed_messages_between_good_ones(line: Line, malformed: int) -> Non
     )
     assert placed[0][:2] == (True, -1)
     assert worker.is_alive()
-    assert worker.status()["counters"]["dead_letters"] == sum(reasons.values())
     assert worker.stop() == 0, worker.tail()
+    assert worker.status()["counters"]["dead_letters"] == sum(reasons.values())  # its last words
 
 
 @pytest.mark.kafka
@@ -269,7 +268,7 @@ def test_when_most_input_is_bad_the_service_stops_with_one_clear_line(line: Line
     line.drain()
     assert worker.is_alive(), worker.tail()
     line.send_raw([b"no json"] * 10)
-    assert worker.wait(20) == 2
+    assert worker.wait() == 2
     told = [text for text in worker.log().splitlines() if "of the last" in text]
     assert len(told) == 1, worker.tail()
     found = re.search("([0-9]+) of the last ([0-9]+) events were bad, more than the limit of 50%", told[0])

@@ -15,40 +15,28 @@ from counterpoise.kafka.partition import partition_of
 from counterpoise.kafka.topics import ensure_topics
 from streams.service import EXIT_TOPICS_CHANGED
 from tests.engines import kafka_engine
-from tests.integration.streams.line import (
-    ROOT,
-    SESSION_SECONDS,
-    SMALL_BATCHES,
-    Engines,
-    Line,
-    Worker,
-    line_on,
-    wait_for,
-)
+from tests.integration.streams.line import ROOT, SESSION_SECONDS, SMALL_BATCHES, Engines, Line, Worker, line_on
 from tests.integration.streams.script import Part, send
 from tests.integration.streams.tables import assert_consistent, assert_same
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 LONGER_THAN_LIMITS_SECONDS = SESSION_SECONDS + 7.0
 """Over the session and the rebalance limit (6 s) of these tests' groups together."""
 
-NOTICED_WITHIN_SECONDS = 6.0
-"""A look every 2 s, a status file every 0.5 s, and room for a busy machine."""
-
 
 def wait_until_mid_work(line: Line, worker: Worker, blocks: int = 600) -> None:
-    wait_for(lambda: line.ch.query("SELECT count() FROM blocks_log FINAL")[0][0] > blocks, "work", 40, worker.tail)
+    wait_for(lambda: line.ch.query("SELECT count() FROM blocks_log FINAL")[0][0] > blocks, "work", worker.tail)
     assert line.lag() > 10, "there is nothing left to interrupt"
 
 
-def assert_waits_for(worker: Worker, what: str, within_seconds: float = 20.0) -> None:
+def assert_waits_for(worker: Worker, what: str) -> None:
     waits = f"the status to wait for {what}"
-    wait_for(lambda: worker.status().get("waiting_on") == what, waits, within_seconds, worker.tail)
+    wait_for(lambda: worker.status().get("waiting_on") == what, waits, worker.tail)
     status = worker.status()
     assert status["state"] == "waiting" and not status["healthy"] and status["wait_reason"]
     assert status["waiting_since"] <= time.time()
 
 
-@pytest.mark.timeout(180)
 def test_clickhouse_killed_mid_stream_and_away_for_longer_than_all_limits(
     own_clickhouse_engines: Engines, parts: list[Part], undisturbed: Line
 ) -> None:
@@ -64,9 +52,9 @@ def test_clickhouse_killed_mid_stream_and_away_for_longer_than_all_limits(
         assert worker.is_alive(), worker.tail()
         assert (worker.status()["state"], worker.status()["waiting_since"]) == ("waiting", since)
         own_clickhouse_engines.clickhouse.restart()
-        line.drain(60)
+        line.drain()
         assert worker.is_alive(), worker.tail()
-        wait_for(lambda: worker.status()["state"] == "working", "work again", 10)
+        wait_for(lambda: worker.status()["state"] == "working", "work again")
         assert_consistent(line)
         assert_same(line, undisturbed)
         assert worker.stop() == 0, worker.tail()
@@ -76,11 +64,11 @@ def test_an_idle_worker_says_that_clickhouse_is_away(own_clickhouse_engines: Eng
     """Nothing was ever sent, so there is nothing to write and nothing to look after: it asks all the same."""
     with line_on(own_clickhouse_engines, "idle") as line:
         worker = line.start()
-        wait_for(lambda: worker.status().get("state") == "working", "the start", 30, worker.tail)
+        wait_for(lambda: worker.status().get("state") == "working", "the start", worker.tail)
         own_clickhouse_engines.clickhouse.kill()
         killed_at = time.time()
-        assert_waits_for(worker, "clickhouse", within_seconds=NOTICED_WITHIN_SECONDS)
-        assert killed_at < worker.status()["waiting_since"] < killed_at + NOTICED_WITHIN_SECONDS
+        assert_waits_for(worker, "clickhouse")
+        assert killed_at < worker.status()["waiting_since"] <= time.time()
         told = subprocess.run(
             [sys.executable, "-m", "counterpoise", "status", "--json"],
             check=False,
@@ -88,7 +76,7 @@ def test_an_idle_worker_says_that_clickhouse_is_away(own_clickhouse_engines: Eng
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
         )
         assert told.returncode == 1, told.stderr
         [streams] = [one for one in json.loads(told.stdout)["services"] if one["name"] == "streams"]
@@ -98,12 +86,11 @@ def test_an_idle_worker_says_that_clickhouse_is_away(own_clickhouse_engines: Eng
             "clickhouse",
         )
         own_clickhouse_engines.clickhouse.restart()
-        wait_for(lambda: worker.status()["state"] == "working", "the end of the wait", 15, worker.tail)
+        wait_for(lambda: worker.status()["state"] == "working", "the end of the wait", worker.tail)
         assert worker.stop() == 0, worker.tail()
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(180)
 def test_clickhouse_killed_again_and_again(own_engines: Engines, parts: list[Part], undisturbed: Line) -> None:
     with line_on(own_engines, "flapping") as line:
         worker = line.start(settings=SMALL_BATCHES)
@@ -111,13 +98,12 @@ def test_clickhouse_killed_again_and_again(own_engines: Engines, parts: list[Par
         for blocks in (300, 600, 900):
             wait_until_mid_work(line, worker, blocks)
             own_engines.clickhouse.restart()
-        line.drain(60)
+        line.drain()
         assert_same(line, undisturbed)
         assert worker.stop() == 0, worker.tail()
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(180)
 def test_a_rebalance_while_clickhouse_is_away(own_engines: Engines, parts: list[Part], undisturbed: Line) -> None:
     """A second worker joins during the outage: loading waits inside the assignment, and must not cost the group its life."""
     with line_on(own_engines, "joined") as line:
@@ -125,12 +111,12 @@ def test_a_rebalance_while_clickhouse_is_away(own_engines: Engines, parts: list[
         send(line, parts)
         wait_until_mid_work(line, first)
         second = line.start(name="w1", settings=SMALL_BATCHES)
-        wait_for(lambda: second.status().get("pid") == second.pid, "the second worker to start", 20, second.tail)
+        wait_for(lambda: second.status().get("pid") == second.pid, "the second worker to start", second.tail)
         time.sleep(1.0)
         own_engines.clickhouse.kill()
         time.sleep(LONGER_THAN_LIMITS_SECONDS)
         own_engines.clickhouse.restart()
-        line.drain(90)
+        line.drain()
         assert first.is_alive() and second.is_alive(), first.tail() + second.tail()
         assert_consistent(line)
         assert_same(line, undisturbed)
@@ -138,7 +124,6 @@ def test_a_rebalance_while_clickhouse_is_away(own_engines: Engines, parts: list[
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("away_seconds", [pytest.param(0.0, id="at once"), pytest.param(8.0, id="after the session")])
 def test_a_broker_that_dies_and_comes_back(
     own_engines: Engines, parts: list[Part], undisturbed: Line, away_seconds: float
@@ -150,7 +135,7 @@ def test_a_broker_that_dies_and_comes_back(
     with line_on(own_engines, "forgotten") as line:
         worker = line.start(settings=SMALL_BATCHES)
         send(line, parts)
-        wait_for(lambda: acknowledged(line, parts) > 0.65 * len(parts), "work", 60, worker.tail)
+        wait_for(lambda: acknowledged(line, parts) > 0.65 * len(parts), "work", worker.tail)
         done = acknowledged(line, parts)
         line.forget_producer()
         own_engines.kafka.kill()
@@ -161,10 +146,10 @@ def test_a_broker_that_dies_and_comes_back(
         send(line, parts[done:])
         if kafka_engine() == "embedded":
             # Its offsets mean nothing now. It must not commit them, and starts afresh, as its supervisor has it.
-            assert worker.wait(30) == EXIT_TOPICS_CHANGED, worker.tail()
+            assert worker.wait() == EXIT_TOPICS_CHANGED, worker.tail()
             assert "topics were made anew" in worker.log()
             worker = line.start(settings=SMALL_BATCHES)
-        line.drain(90)
+        line.drain()
         assert worker.is_alive(), worker.tail()
         assert_consistent(line)
         # A bad message that came again stood at another offset and is another letter.

@@ -15,14 +15,14 @@ from counterpoise.contracts.topics import SCORES
 from counterpoise.kafka.clients import make_consumer
 from counterpoise.settings.model import KafkaSettings
 from tests.integration.streams.blocks import HARD_BITS, branch
-from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on, wait_for
+from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.script import Part, send
 from tests.integration.streams.tables import assert_consistent, assert_same
 from tests.integration.streams.test_reorgs import assert_chain
+from tests.waiting import wait_for
 
 
 @pytest.mark.kafka
-@pytest.mark.timeout(180)
 def test_a_worker_that_sleeps_through_its_replacement_loses(
     engines: Engines, parts: list[Part], undisturbed: Line
 ) -> None:
@@ -31,17 +31,17 @@ def test_a_worker_that_sleeps_through_its_replacement_loses(
     with line_on(engines, "zombie") as line:
         workers = [line.start(name=name, settings=SMALL_BATCHES) for name in ("w0", "w1")]
         for worker in workers:
-            wait_for(lambda w=worker: w.status().get("state") == "working", "both to work", 30, worker.tail)  # type: ignore[misc]
+            wait_for(lambda w=worker: w.status().get("state") == "working", "both to work", worker.tail)  # type: ignore[misc]
         send(line, parts)
         wait_for(
-            lambda: line.ch.query("SELECT count() FROM blocks_log FINAL")[0][0] > 500, "work", 60, line.workers[0].tail
+            lambda: line.ch.query("SELECT count() FROM blocks_log FINAL")[0][0] > 500, "work", line.workers[0].tail
         )
         busy = max(workers, key=lambda worker: worker.status().get("counters", {}).get("events", 0))
         claimed = epochs(line)
         os.kill(busy.pid, signal.SIGSTOP)
         try:
             assert line.lag() > 10, "there is nothing left to take over"
-            line.drain(90)  # by the other one alone
+            line.drain()  # by the other one alone
             assert epochs(line) > claimed, "nobody took over"
         finally:
             os.kill(busy.pid, signal.SIGCONT)
@@ -53,7 +53,6 @@ def test_a_worker_that_sleeps_through_its_replacement_loses(
         assert [worker.stop() for worker in workers] == [0, 0]
 
 
-@pytest.mark.timeout(120)
 def test_a_worker_goes_on_above_a_writer_that_claimed_a_later_epoch(line: Line) -> None:
     """A replaced worker that meets a new chain, or a re-attribution of the current set, leaves rows above the owner's versions."""
     common = branch(150)
@@ -64,7 +63,7 @@ def test_a_worker_goes_on_above_a_writer_that_claimed_a_later_epoch(line: Line) 
     before = epochs(line)
     version = Versions(claim_epoch(line.ch, "streams:bitcoin")).next()
     line.ch.insert("blocks_log", block_columns(loser, ["canonical"] * 2, version))
-    line.wait_for("SELECT max(epoch) FROM epochs_log WHERE role = 'streams:bitcoin'", before + 2, 15)
+    line.wait_for("SELECT max(epoch) FROM epochs_log WHERE role = 'streams:bitcoin'", before + 2)
     more = branch(2, winner[-1], salt="more")
     line.send(more)
     line.drain()
@@ -97,7 +96,7 @@ def test_a_start_clears_up_what_two_writers_left(line: Line) -> None:
         {"v": low, "low": common[70].height},
     )
     second = line.start()
-    wait_for(lambda: second.status().get("info", {}).get("last_height") is not None, "the load", 30, second.tail)
+    wait_for(lambda: second.status().get("info", {}).get("last_height") is not None, "the load", second.tail)
     assert_chain(line, [*common, *winner], stale=loser)
     more = branch(2, winner[-1], salt="more")
     line.send(more)
@@ -111,7 +110,7 @@ def test_a_start_tells_the_tip_again(line: Line) -> None:
     blocks = branch(20)
     line.send(blocks)
     dying = line.start(crash="streams-after-concentration:1")
-    assert dying.wait(60) == -signal.SIGKILL
+    assert dying.wait() == -signal.SIGKILL
     assert line.ch.query("SELECT max(height) FROM concentration") == [(blocks[-1].height,)]
     second = line.start()
     line.drain()
@@ -129,7 +128,7 @@ def test_a_start_tells_the_tip_again(line: Line) -> None:
             told.extend(record.value for records in consumer.poll(timeout_ms=200).values() for record in records)
             return any(blocks[-1].hash.encode() in value for value in told)
 
-        wait_for(read, "the score of the tip", 10, lambda: str(told))
+        wait_for(read, "the score of the tip", lambda: str(told))
     finally:
         consumer.close()
     assert second.stop() == 0, second.tail()

@@ -15,8 +15,9 @@ import yaml
 from counterpoise.contracts.blocks import BlockEvent
 from tests.integration.streams.blocks import block, branch
 from tests.integration.streams.independent import assert_recomputes
-from tests.integration.streams.line import ROOT, Engines, Line, line_on, wait_for
+from tests.integration.streams.line import ROOT, Engines, Line, line_on
 from tests.integration.streams.tables import assert_consistent, checksums
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 BLOCKS = 4_600
 """More than the longest window, and than the 4,000 that are attributed at once: a run can be killed half-way."""
@@ -67,7 +68,6 @@ def current_set(line: Line) -> str:
     return str(attribution_id)
 
 
-@pytest.mark.timeout(180)
 def test_reattribution_of_a_live_chain(live: tuple[Line, list[BlockEvent]], merged_registry: Path) -> None:
     line, blocks = live
     old_id = current_set(line)
@@ -76,7 +76,7 @@ def test_reattribution_of_a_live_chain(live: tuple[Line, list[BlockEvent]], merg
     # Killed on its way: what it wrote is not shown, and does no harm.
     with start_reattribution(line, "--registry", str(merged_registry)) as killed:
         written = f"SELECT count() > 0 FROM concentration_log WHERE attribution_id != '{old_id}'"
-        wait_for(lambda: line.ch.query(written) == [(True,)], "half of the new set", 30)
+        wait_for(lambda: line.ch.query(written) == [(True,)], "half of the new set")
         killed.kill()
         killed.communicate()
     assert current_set(line) == old_id, "it had finished: there was nothing to interrupt"
@@ -94,8 +94,7 @@ def test_reattribution_of_a_live_chain(live: tuple[Line, list[BlockEvent]], merg
         for part in (tail[:15], tail[15:], loser, winner):
             line.send(part, events_per_message=5)
             time.sleep(0.3)
-        told, _ = process.communicate(timeout=90)
-        flipped_at = time.monotonic()
+        told, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, told
     new_id = current_set(line)
     assert new_id != old_id
@@ -107,9 +106,7 @@ def test_reattribution_of_a_live_chain(live: tuple[Line, list[BlockEvent]], merg
     line.wait_for(
         f"SELECT max(height) FROM concentration WHERE attribution_id = '{new_id}' AND window_blocks = 144",
         canonical[-1].height,
-        10,
     )
-    assert time.monotonic() - flipped_at < 20
 
     # The new set: every block that SBI Crypto had is Foundry's now, and nobody else's changed.
     assert_consistent(line)
@@ -145,13 +142,12 @@ def test_reattribution_of_a_live_chain(live: tuple[Line, list[BlockEvent]], merg
     )
 
 
-@pytest.mark.timeout(120)
 def test_going_back_to_the_shipped_set_shows_it_whole(live: tuple[Line, list[BlockEvent]]) -> None:
     """The old set comes back, with the blocks that came while it was not current; running it once more changes nothing."""
     line, _ = live
     left = current_set(line)
     with start_reattribution(line) as process:
-        told, _ = process.communicate(timeout=90)
+        told, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, told
     assert current_set(line) != left
     time.sleep(2.5)
@@ -161,7 +157,7 @@ def test_going_back_to_the_shipped_set_shows_it_whole(live: tuple[Line, list[Blo
     assert_recomputes(line, "bitcoin", [tip - 40, tip - 12, tip - 1, tip])
     before = checksums(line)
     with start_reattribution(line) as process:
-        told, _ = process.communicate(timeout=90)
+        told, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, told
     assert "was current already" in " ".join(told.split())
     assert checksums(line) == before

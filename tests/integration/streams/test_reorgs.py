@@ -14,8 +14,9 @@ from counterpoise.kafka.clients import make_consumer
 from counterpoise.settings.model import KafkaSettings
 from tests.integration.streams.blocks import EASY_BITS, HARD_BITS, block, branch
 from tests.integration.streams.independent import assert_recomputes
-from tests.integration.streams.line import Engines, Line, line_on, wait_for
+from tests.integration.streams.line import Engines, Line, line_on
 from tests.integration.streams.tables import assert_consistent, assert_same, checksums
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +155,7 @@ def test_orphans_wait_for_their_parent_which_is_asked_for(running: Line) -> None
                 requests.extend(BlockRequest.model_validate(json.loads(record.value)) for record in records)
             return any(request.chain == chain for request in requests)
 
-        wait_for(asked, "a block request", 15, lambda: str(requests))
+        wait_for(asked, "a block request", lambda: str(requests))
     finally:
         consumer.close()
     request = next(request for request in requests if request.chain == chain)
@@ -240,7 +241,7 @@ def test_scores_tell_of_each_switch(running: Line) -> None:
                 )
             return len(told) >= 2
 
-        wait_for(read, "two scores", 10, lambda: str(told))
+        wait_for(read, "two scores", lambda: str(told))
     finally:
         consumer.close()
     assert [(event["from_height"], event["height"], event["tip_hash"]) for event in told] == [

@@ -8,20 +8,24 @@ from pathlib import Path
 import pytest
 from faust.exceptions import ProducerSendError
 
+from counterpoise.contracts.blocks import BlockRequest
 from counterpoise.contracts.topics import BLOCK_REQUESTS
 from counterpoise.kafka.clients import make_consumer
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.retry import StoppingError, Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.model import KafkaSettings, Settings
-from engines.ports import free_port
 from streams.app import StreamsApp, create_app
 from streams.sender import Sender
-from streams.waiting import RetryPolicy, StoppingError
+from streams.worker import Outgoing
+from testkit.ports import reserved_port
 from tests.engines import RunningKafka
 
 REQUEST_SECONDS = 1.0
 """How long the client itself tries; 20 minutes by default."""
+
+REQUEST = BlockRequest(chain="bitcoin", hash="ab" * 32, from_height=1, to_height=2, requested_at_ms=3)
 
 
 def app_on(bootstrap: str, tmp_path: Path) -> StreamsApp:
@@ -43,8 +47,8 @@ def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: 
         try:
             with pytest.raises(ProducerSendError):
                 await producer.send_and_wait(BLOCK_REQUESTS.full_name("sending"), b"k", b"v", None, None, {})
-            sender = Sender(app.maybe_start_producer, "sending", RetryPolicy(status, SystemClock(), lambda: False))
-            sending = asyncio.create_task(sender.send(BLOCK_REQUESTS, "bitcoin", b"please"))
+            sender = Sender(app.maybe_start_producer, "sending", Waiter(SystemClock(), status, lambda: False))
+            sending = asyncio.create_task(sender.send(Outgoing(BLOCK_REQUESTS, "bitcoin", REQUEST)))
             while status.snapshot()["waiting_on"] is None:
                 assert not sending.done(), sending
                 await asyncio.sleep(0.05)
@@ -67,16 +71,16 @@ def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: 
         found = [record.value for records in consumer.poll(timeout_ms=10_000).values() for record in records]
     finally:
         consumer.close()
-    assert found == [b"please"]
+    assert [BlockRequest.model_validate_json(value) for value in found] == [REQUEST]
 
 
 def test_a_stop_ends_the_wait(tmp_path: Path) -> None:
     async def run(status: ServiceStatus) -> None:
-        app = app_on(f"127.0.0.1:{free_port()}", tmp_path)
-        sender = Sender(app.maybe_start_producer, "sending", RetryPolicy(status, SystemClock(), lambda: True))
+        app = app_on(f"127.0.0.1:{reserved_port()}", tmp_path)
+        sender = Sender(app.maybe_start_producer, "sending", Waiter(SystemClock(), status, lambda: True))
         try:
             with pytest.raises(StoppingError, match="stopped while waiting for kafka"):
-                await asyncio.wait_for(sender.send(BLOCK_REQUESTS, "bitcoin", b"please"), 20)
+                await asyncio.wait_for(sender.send(Outgoing(BLOCK_REQUESTS, "bitcoin", REQUEST)), 20)
         finally:
             await app.producer.stop()
 

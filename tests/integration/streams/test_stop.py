@@ -11,11 +11,10 @@ import pytest
 
 from tests.engines import ClickHouseServer, RunningKafka
 from tests.integration.streams.blocks import branch
-from tests.integration.streams.line import SMALL_BATCHES, Engines, line_on, wait_for
+from tests.integration.streams.line import SMALL_BATCHES, Engines, line_on
 from tests.integration.streams.test_outages import assert_waits_for
 from tests.integration.streams.test_reorgs import assert_chain
-
-AT_ONCE_SECONDS = 5.0
+from tests.waiting import wait_for
 
 
 def test_a_second_signal_ends_a_stop_that_hangs(own_clickhouse_engines: Engines) -> None:
@@ -25,14 +24,14 @@ def test_a_second_signal_ends_a_stop_that_hangs(own_clickhouse_engines: Engines)
     with line_on(own_clickhouse_engines, "twice") as line:
         worker = line.start(settings=SMALL_BATCHES)
         line.send(blocks, events_per_message=4)
-        wait_for(lambda: line.ch.query("SELECT count() FROM blocks")[0][0] > 40, "work", 30, worker.tail)
+        wait_for(lambda: line.ch.query("SELECT count() FROM blocks")[0][0] > 40, "work", worker.tail)
         os.kill(clickhouse, signal.SIGSTOP)
         try:
             os.kill(worker.pid, signal.SIGTERM)
             time.sleep(1.5)
             assert worker.is_alive(), "it did not wait for what was under way"
             os.kill(worker.pid, signal.SIGINT)
-            assert worker.wait(AT_ONCE_SECONDS) == 0, worker.tail()
+            assert worker.wait() == 0, worker.tail()
         finally:
             os.kill(clickhouse, signal.SIGCONT)
         assert "told twice to stop" in worker.log()
@@ -44,7 +43,7 @@ def test_a_second_signal_ends_a_stop_that_hangs(own_clickhouse_engines: Engines)
         assert_chain(line, blocks)
         for _ in range(2):  # at rest
             os.kill(again.pid, signal.SIGTERM)
-        assert again.wait(AT_ONCE_SECONDS) == 0, again.tail()
+        assert again.wait() == 0, again.tail()
         assert "Traceback" not in again.log(), again.tail()
         assert again.status()["state"] == "stopped"
 
@@ -59,9 +58,9 @@ def test_a_stop_without_a_broker_ends_at_once(
         line.drain()
         line.forget_producer()
         own_kafka.kill()
-        assert_waits_for(worker, "kafka", within_seconds=6.0)
+        assert_waits_for(worker, "kafka")
         os.kill(worker.pid, signal.SIGTERM)
-        assert worker.wait(AT_ONCE_SECONDS) == 0, worker.tail()
+        assert worker.wait() == 0, worker.tail()
         assert "Traceback" not in worker.log(), worker.tail()
         assert worker.status()["state"] == "stopped"
 
@@ -78,7 +77,7 @@ def test_a_stop_that_hangs_ends_by_itself(own_clickhouse_engines: Engines) -> No
         try:
             time.sleep(2.5)  # a look of every 2 s is under way
             os.kill(worker.pid, signal.SIGTERM)
-            assert worker.wait(28) == 0, worker.tail()
+            assert worker.wait() == 0, worker.tail()
         finally:
             os.kill(clickhouse, signal.SIGCONT)
         assert "Traceback" not in worker.log(), worker.tail()

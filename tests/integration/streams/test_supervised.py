@@ -5,27 +5,25 @@ from __future__ import annotations
 import os
 import signal
 
-import pytest
-
 from counterpoise.kafka.topics import ensure_topics
-from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on, wait_for
+from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.script import Part, send
 from tests.integration.streams.tables import assert_consistent, assert_same
 from tests.integration.streams.test_outages import acknowledged
+from tests.waiting import wait_for
 
 
-@pytest.mark.timeout(180)
 def test_a_killed_child_and_a_lost_broker_heal_without_help(
     own_engines: Engines, parts: list[Part], undisturbed: Line
 ) -> None:
     with line_on(own_engines, "supervised") as line:
         supervisor = line.start(settings=SMALL_BATCHES, supervised=True)
         send(line, parts)
-        wait_for(lambda: acknowledged(line, parts) > 0.3 * len(parts), "work", 60, supervisor.tail)
+        wait_for(lambda: acknowledged(line, parts) > 0.3 * len(parts), "work", supervisor.tail)
         first = supervisor.status()["pid"]
         os.kill(first, signal.SIGKILL)
-        wait_for(lambda: supervisor.status()["pid"] != first, "another child", 30, supervisor.tail)
-        wait_for(lambda: acknowledged(line, parts) > 0.6 * len(parts), "more work", 60, supervisor.tail)
+        wait_for(lambda: supervisor.status()["pid"] != first, "another child", supervisor.tail)
+        wait_for(lambda: acknowledged(line, parts) > 0.6 * len(parts), "more work", supervisor.tail)
         done = acknowledged(line, parts)
         line.forget_producer()
         own_engines.kafka.kill()
@@ -33,7 +31,7 @@ def test_a_killed_child_and_a_lost_broker_heal_without_help(
         ensure_topics(line.engines.bootstrap, line.dataset)
         send(line, parts[done:])
         canonical = undisturbed.ch.query("SELECT count() FROM blocks_all")[0][0]
-        line.wait_for("SELECT count() FROM blocks_all", canonical, 60)
+        line.wait_for("SELECT count() FROM blocks_all", canonical)
         line.drain()
         assert_consistent(line)
         assert_same(line, undisturbed, but=("dead_letters",))

@@ -1,4 +1,4 @@
-"""The three workers in one thread, on a real ClickHouse and without a broker: what one tells the other is carried over by hand."""
+"""The three workers in one thread, on a real ClickHouse and without a broker: what one sends to the other is carried over by hand."""
 
 from __future__ import annotations
 
@@ -17,22 +17,25 @@ from counterpoise.contracts.base import Contract
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.contracts.envelope import encode
-from counterpoise.contracts.pairs import PAIR_KIND, PairEvent
+from counterpoise.contracts.pairs import PAIR_KIND
 from counterpoise.contracts.releases import RELEASE_KIND, ReleaseEvent
-from counterpoise.contracts.topics import BLOCKS, EDGE_AI, PAIRS, Topic
+from counterpoise.contracts.scores import ScoreEvent
+from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, EDGE_AI, PAIRS, SCORES, Topic
 from counterpoise.kafka.partition import partition_of
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
+from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import to_events
-from streams.asymmetry.fold.pairs import score_pair_events
+from counterpoise.windows import MAX_REORG_BLOCKS
+from streams.asymmetry.pair_events import with_pair_events
 from streams.asymmetry.worker import AsymmetryWorker
 from streams.blocks.worker import BlockWorker
 from streams.intake.dead_letter import RawMessage
 from streams.releases.fold.release_fold import MAX_INCOMPLETE_RELEASES
 from streams.releases.worker import ReleaseWorker
-from streams.waiting import RetryPolicy
+from streams.worker import Outgoing, Output
 from streams.worker_store import WorkerStore
 from tests.engines import ClickHouseServer
 from tests.integration.release_line.feed import epoch
@@ -51,30 +54,37 @@ class Workers:
     market: ReleaseWorker
     pairs: AsymmetryWorker
     status: ServiceStatus
+    market_store: WorkerStore
     _offsets: Iterator[int] = field(default_factory=itertools.count)
 
     def take_over(self) -> None:
         """Every partition of every topic."""
         self.pairs.assign(frozenset(range(PAIRS.partitions)))
-        self._tell(self.market.assign(frozenset(range(EDGE_AI.partitions))))
+        self._send(self.market.assign(frozenset(range(EDGE_AI.partitions))))
         self.blocks.assign(frozenset(range(BLOCKS.partitions)))
 
     def send_blocks(self, events: Sequence[BlockEvent]) -> None:
-        catalogue = load_catalogue()
-        for score in self.blocks.handle([self.message(BLOCKS, events[0].chain, events, BLOCK_KIND)]):
-            self._tell(score_pair_events(catalogue, score))
+        self._send(self.blocks.handle([self.message(BLOCKS, events[0].chain, events, BLOCK_KIND)]))
 
     def send_chunks(self, events: Sequence[ReleaseEvent]) -> None:
-        self._tell(self.market.handle([self.message(EDGE_AI, events[0].series, events, RELEASE_KIND)]))
+        self._send(self.market.handle([self.message(EDGE_AI, events[0].series, events, RELEASE_KIND)]))
 
     def message(self, topic: Topic, key: str, events: Sequence[Contract], kind: str) -> RawMessage:
         value = encode(events, kind=kind, dataset=DATASET, producer="test", sent_at_ms=1)
         partition = partition_of(key.encode(), topic.partitions)
         return RawMessage(topic.full_name(DATASET), partition, next(self._offsets), key.encode(), value)
 
-    def _tell(self, events: Sequence[PairEvent]) -> None:
-        if events:
-            self.pairs.handle([self.message(PAIRS, event.key, [event], PAIR_KIND) for event in events])
+    def _send(self, outputs: Sequence[Output]) -> None:
+        sent = with_pair_events(outputs, load_catalogue(), self.market_store)
+        pairs = [self.message(PAIRS, one.key, [one.event], PAIR_KIND) for one in sent if one.topic is PAIRS]
+        if pairs:
+            self.pairs.handle(pairs)
+
+
+def scored_heights(outputs: Sequence[Outgoing]) -> list[int]:
+    """The heights of the scores among what the block worker returned."""
+    scores = [one.event for one in outputs if one.topic is SCORES]
+    return [score.height for score in scores if isinstance(score, ScoreEvent)]
 
 
 @pytest.fixture
@@ -82,8 +92,8 @@ def workers(clickhouse: ClickHouseServer, tmp_path: Path) -> Iterator[Workers]:
     migrate(clickhouse.target, Dataset(DATASET, "historical"))
     clients = [connect(clickhouse.target, DATASET) for _ in range(4)]
     with ServiceStatus("streams", tmp_path, SystemClock()) as status:
-        patience = RetryPolicy(status, SystemClock(), lambda: False)
-        stores = [WorkerStore(client, patience) for client in clients]
+        waiter = Waiter(SystemClock(), status, lambda: False)
+        stores = [WorkerStore(client, waiter) for client in clients]
         limit = DeadLetterLimit(0, 0.5)
         catalogue = load_catalogue()
         made = Workers(
@@ -92,6 +102,7 @@ def workers(clickhouse: ClickHouseServer, tmp_path: Path) -> Iterator[Workers]:
             ReleaseWorker(stores[1], dataset=DATASET, catalogue=catalogue, limit=limit),
             AsymmetryWorker(stores[2], dataset=DATASET, catalogue=catalogue, month_ends_only=True),
             status,
+            stores[1],
         )
         made.take_over()
         yield made
@@ -141,6 +152,36 @@ def test_an_orphan_that_is_pushed_out_becomes_a_letter_of_its_own_chain(workers:
     assert found == [("orphan-dropped", at.partition, at.offset, 0, "bitcoin", orphan.hash)]
 
 
+def test_what_comes_too_late_has_a_row_and_changes_no_other(workers: Workers) -> None:
+    """Blocks that fork below what is final, new or delivered again, before and after the worker loads its state anew."""
+    trunk = branch(MAX_REORG_BLOCKS + 40)
+    for start in range(0, len(trunk), 500):
+        workers.send_blocks(trunk[start : start + 500])
+    final = len(trunk) - MAX_REORG_BLOCKS - 1
+    late, deep = branch(3, trunk[final - 20], salt="late"), branch(2, trunk[final - 1], salt="deep")
+    before = block(trunk[0].height - 1, "ab" * 32)
+
+    def standing() -> dict[str, str]:
+        return dict(workers.ch.query("SELECT hash, toString(status) FROM blocks_all"))
+
+    def scores() -> list[tuple[object, ...]]:
+        return workers.ch.query(
+            "SELECT * EXCEPT (version) FROM concentration_log FINAL ORDER BY height, view, window_blocks"
+        )
+
+    expected = {event.hash: "canonical" for event in trunk}
+    assert standing() == expected
+    scored = scores()
+    expected |= {event.hash: "stale" for event in (*late, *deep)} | {before.hash: "parked"}
+    for events in ([*late, *trunk[:5], *deep], [before, *late], trunk[final - 2 : final + 3]):
+        workers.send_blocks(events)
+        workers.blocks.assign(frozenset(range(BLOCKS.partitions)))
+    assert standing() == expected
+    assert scores() == scored
+    assert workers.ch.query("SELECT count() FROM dead_letters") == [(0,)]
+    assert [one.event for one in workers.blocks.refresh() if one.topic is BLOCK_REQUESTS] == []
+
+
 def test_who_is_overtaken_loads_again_and_who_lost_it_forgets(workers: Workers) -> None:
     workers.send_blocks(branch(5))
     workers.send_chunks(to_events(epoch()[0]))
@@ -156,7 +197,7 @@ def test_who_is_overtaken_loads_again_and_who_lost_it_forgets(workers: Workers) 
     for role in roles:
         claim_epoch(workers.ch, role)
     for _ in range(2):
-        assert [score.height for score in workers.blocks.refresh()] in ([branch(5)[-1].height], [])
+        assert scored_heights(workers.blocks.refresh()) in ([branch(5)[-1].height], [])
         assert workers.market.refresh() == [], "nothing was missing"
     assert {role: epochs()[role] - before[role] for role in roles} == dict.fromkeys(roles, 2), "once each"
     workers.blocks.assign(frozenset())
@@ -170,7 +211,7 @@ def test_who_is_overtaken_loads_again_and_who_lost_it_forgets(workers: Workers) 
 def test_forgetting_does_not_count_as_good_input_that_was_bad(clickhouse: ClickHouseServer, workers: Workers) -> None:
     """One message forgets the events of many earlier ones: these were good when they came."""
     limited = ReleaseWorker(
-        WorkerStore(connect(clickhouse.target, DATASET), RetryPolicy(workers.status, SystemClock(), lambda: False)),
+        WorkerStore(connect(clickhouse.target, DATASET), Waiter(SystemClock(), workers.status, lambda: False)),
         dataset=DATASET,
         catalogue=load_catalogue(),
         limit=DeadLetterLimit(100, 0.5),

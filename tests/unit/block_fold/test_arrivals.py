@@ -57,16 +57,23 @@ def test_a_payload_is_the_event_as_an_envelope_takes_it() -> None:
     assert again.events == (event,)
 
 
-def test_what_a_later_batch_pushed_out_stands_where_that_batch_ended() -> None:
-    """Its own place is forgotten. It is an event of a message, not a message: it can be sent again in an envelope of its own."""
+def test_what_waited_stands_where_its_parent_came() -> None:
+    """Whether it came in the same batch or before, so that batches decide nothing. The letter is an event, not a message, and can be
+    sent again in an envelope of its own.
+    """
     waiting, *events = chain_of(4)
     messages = [message([raw(event)], offset=40 + at) for at, event in enumerate(events)]
     good, _ = unpack(messages, BlockEvent, kind=BLOCK_KIND, dataset="d", fault=lambda event, message: None)
-    refusals = [Rejected(good[0].event, "bad-bits", "zero"), Rejected(waiting, "orphan-dropped", "too many")]
+    refusals = [
+        Rejected(good[0].event, "bad-bits", "zero", good[0].event),
+        Rejected(waiting, "orphan-dropped", "no fit", good[1].event),
+        Rejected(good[0].event, "orphan-dropped", "no fit", good[2].event),
+    ]
     found = refused(refusals, good)
     assert [(at.offset, bad.index, bad.reason, bad.detail) for at, bad in found] == [
         (40, 0, "bad-bits", "zero"),
-        (42, 0, "orphan-dropped", "too many"),
+        (41, 0, "orphan-dropped", "no fit"),
+        (42, 0, "orphan-dropped", "no fit"),
     ]
     envelope = encode([waiting], kind=BLOCK_KIND, dataset="d", producer="test", sent_at_ms=1)
     assert json.loads(found[1][1].payload) == json.loads(envelope)["events"][0]

@@ -162,6 +162,7 @@ def test_a_restored_fold_goes_on_as_if_it_had_never_stopped() -> None:
     expected = straight.apply(events[650:])
     attributor = Attributor(attribution_set())
     stored = StoredChain(
+        first_height=events[0].height,
         base_height=events[0].height,
         codes=[attributor.attribute(event).code for event in events[:650]],
         times=[event.time for event in events[:650]],
@@ -190,7 +191,7 @@ def test_pruning_forgets_old_blocks_but_not_the_windows() -> None:
 def test_a_stored_chain_that_does_not_end_at_its_newest_block_is_refused() -> None:
     events = chain_of(5)
     with pytest.raises(ValueError, match="ends at height 800003"):
-        new_fold(StoredChain(events[0].height, [1, 2, 3, 4], [1, 2, 3, 4], events))
+        new_fold(StoredChain(events[0].height, events[0].height, [1, 2, 3, 4], [1, 2, 3, 4], events))
 
 
 @st.composite

@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from counterpoise.chain.tree import BlockTree, Link, Seen
+from counterpoise.chain.tree import Added, BlockTree, Link, Seen
 
 
 def link(name: str, prev: str, height: int, work: int = 1) -> Link:
@@ -37,16 +37,16 @@ BASE = chain("a", "genesis", 100, 5)
 
 def test_first_block_becomes_the_root() -> None:
     tree = BlockTree()
-    seen, switch, dropped, _ = tree.add(link("a", "x", 7))
-    assert seen is Seen.NEW
-    assert switch is not None
-    assert (switch.fork_height, switch.tip_height, dropped) == (6, 7, ())
+    added = tree.add(link("a", "x", 7))
+    assert added.seen is Seen.NEW
+    assert added.switch is not None
+    assert (added.switch.fork_height, added.switch.tip_height, added.misplaced) == (6, 7, ())
     assert tree.root_height == 7
 
 
 def test_a_tie_stays_with_the_first_seen() -> None:
     tree = grown(*BASE)
-    assert tree.add(link("b4", "a3", 104)) == (Seen.NEW, None, (), ())
+    assert tree.add(link("b4", "a3", 104)) == Added(Seen.NEW)
     assert tree.tip == BASE[-1]
 
 
@@ -78,7 +78,7 @@ def test_a_shorter_but_heavier_branch_wins() -> None:
 def test_a_long_light_minority_chain_stays_off_the_best_chain() -> None:
     tree = grown(*chain("a", "genesis", 100, 3, work=100))
     for entry in chain("m", "a0", 101, 8, work=1):
-        assert tree.add(entry) == (Seen.NEW, None, (), ())
+        assert tree.add(entry) == Added(Seen.NEW)
     assert tree.tip is not None
     assert tree.tip.hash == b"a2"
 
@@ -89,9 +89,10 @@ def test_an_orphan_waits_and_its_parent_releases_it() -> None:
     assert tree.add(third).seen is Seen.PARKED
     assert tree.add(second).seen is Seen.PARKED
     assert tree.missing_parents() == {first.hash: second}
-    seen, switch, _, adopted = tree.add(first)
-    assert seen is Seen.NEW
-    assert adopted == (second, third)
+    added = tree.add(first)
+    assert added.seen is Seen.NEW
+    assert added.adopted == (second, third)
+    switch = added.switch
     assert switch is not None
     assert switch.connected == (first, second, third)
     assert tree.parked == ()
@@ -112,32 +113,79 @@ def test_a_height_that_does_not_follow_its_parent_is_refused() -> None:
     assert tree.tip == BASE[-1]
 
 
-def test_an_orphan_whose_height_turns_out_wrong_is_given_up() -> None:
-    tree = grown(*BASE, link("y", "x", 109))
-    assert tree.add(link("x", "a4", 105)).dropped == (link("y", "x", 109),)
+def test_an_orphan_whose_height_turns_out_wrong_is_misplaced_and_stays_known() -> None:
+    tree = grown(*BASE, link("y", "x", 109), link("z", "y", 110))
+    added = tree.add(link("x", "a4", 105))
+    assert (added.misplaced, added.adopted) == ((link("y", "x", 109),), (link("z", "y", 110),))
     assert tree.parked == ()
+    assert tree.tip == link("x", "a4", 105), "what is misplaced carries no weight, nor what stands on it"
+    assert tree.add(link("y", "x", 109)).seen is Seen.DUPLICATE
+    assert tree.add(link("w", "z", 111, work=100)) == Added(Seen.NEW)
 
 
-def test_too_many_orphans_give_up_the_oldest() -> None:
+def test_no_more_orphans_are_taken_than_may_wait() -> None:
     tree = BlockTree(max_parked=2)
     tree.add(BASE[0])
     orphans = [link(f"o{i}", f"p{i}", 110) for i in range(3)]
-    dropped = [tree.add(orphan).dropped for orphan in orphans]
-    assert dropped == [(), (), (orphans[0],)]
-    assert tree.parked == tuple(orphans[1:])
+    assert [tree.add(orphan).seen for orphan in orphans] == [Seen.PARKED, Seen.PARKED, Seen.CROWDED_OUT]
+    assert tree.parked == tuple(orphans[:2])
 
 
-def test_blocks_at_or_below_the_root_are_too_old() -> None:
+@pytest.mark.parametrize("first", [0, 1])
+def test_orphans_that_connect_at_once_are_weighed_whatever_came_first(first: int) -> None:
+    rivals = [link("r1", "p", 106), link("r2", "p", 106)]
+    tree = grown(*BASE, rivals[first], rivals[1 - first], link("p", "a4", 105))
+    assert tree.tip == rivals[0]
+
+
+def test_blocks_at_or_below_the_root_are_final() -> None:
     tree = grown(*BASE)
-    assert tree.add(link("old", "x", 100)).seen is Seen.TOO_OLD
-    assert tree.add(link("older", "x", 12)).seen is Seen.TOO_OLD
+    assert tree.add(link("old", "x", 100)).seen is Seen.FINAL
+    assert tree.add(link("older", "x", 12)).seen is Seen.FINAL
 
 
-def test_pruning_keeps_the_newest_and_what_hangs_off_it() -> None:
-    tree = grown(*BASE, link("b4", "a3", 104), link("o", "nowhere", 101))
-    assert tree.prune(3) == (link("o", "nowhere", 101),)  # the root is now 102: an orphan at 101 can never attach
-    assert tree.root_height == 102
-    assert tree.add(link("b5", "b4", 105)).switch is not None  # the side branch at 104 is still there to grow
+def test_the_root_follows_the_highest_tip_block_by_block() -> None:
+    tree = BlockTree(max_reorg_blocks=2)
+    roots = []
+    for entry in BASE:
+        tree.add(entry)
+        roots.append(tree.root_height)
+    assert roots == [100, 100, 100, 101, 102]
+    assert len(tree) == 3
+    assert tree.add(link("b3", "a2", 103)).seen is Seen.NEW
+    assert tree.add(link("b4", "b3", 104)).switch is None
+    switch = tree.add(link("b5", "b4", 105)).switch  # two blocks are undone, and no more could be
+    assert switch is not None
+    assert (switch.fork_height, tree.root_height) == (102, 103)
+
+
+def test_a_shorter_tip_leaves_final_what_was_final() -> None:
+    tree = BlockTree(max_reorg_blocks=3)
+    for entry in BASE:
+        tree.add(entry)
+    assert (tree.root_height, tree.peak_height) == (101, 104)
+    assert tree.add(link("h", "a1", 102, work=10)).switch is not None
+    assert (tree.root_height, tree.peak_height) == (101, 104)
+    assert tree.add(link("x", "a0", 101, work=100)).seen is Seen.FINAL
+    restored = BlockTree.from_canonical([*BASE[:2], link("h", "a1", 102, work=10)], max_reorg_blocks=3)
+    assert restored.root_height == 100
+    restored.raise_peak(104)
+    assert (restored.root_height, restored.add(link("x", "a0", 101, work=100)).seen) == (101, Seen.FINAL)
+
+
+def test_an_orphan_is_lost_once_no_parent_can_come() -> None:
+    tree = BlockTree(max_reorg_blocks=2)
+    orphan, child = link("o", "nowhere", 103), link("p", "o", 104)
+    for entry in (*BASE[:3], child, orphan):
+        tree.add(entry)
+    assert tree.parked == (child, orphan)
+    assert tree.add(BASE[3]).lost == (), "a rival of 102 could still be its parent"
+    added = tree.add(BASE[4])
+    assert (added.lost, added.forgotten) == ((orphan, child), (b"a1",))
+    assert not tree.parked
+    assert tree.add(orphan).seen is Seen.DUPLICATE
+    assert tree.add(link("q", "o", 104, work=100)) == Added(Seen.NEW)
+    assert tree.add(link("late", "nowhere", 103)) == Added(Seen.NEW), "it need not wait either"
 
 
 def test_a_stored_chain_with_a_hole_is_refused() -> None:
@@ -187,8 +235,12 @@ def test_a_tree_restored_from_its_state_goes_on_alike(order: list[Link]) -> None
     straight = grown(*order)
     first = grown(*order[:half])
     stored = [first.canonical_at(height) for height in range(len(first))]
-    seen = dict.fromkeys(entry for entry in order[:half] if not first.is_canonical(entry.hash))
-    restored = BlockTree.from_canonical([entry for entry in stored if entry], seen)
+    restored = BlockTree.from_canonical([entry for entry in stored if entry])
+    for entry in sorted(dict.fromkeys(order[:half]), key=lambda entry: entry.height):
+        if entry.hash in first and not first.is_canonical(entry.hash):
+            restored.restore_lost(entry)
+    for entry in first.parked:
+        restored.add(entry)
     for entry in order[half:]:
         restored.add(entry)
     assert canonical(restored) == canonical(straight)

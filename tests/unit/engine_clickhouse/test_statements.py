@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.clickhouse import statements
+from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.insert_head import InsertHead, parse_insert
 
 
@@ -26,27 +27,12 @@ def head(sql: str) -> InsertHead:
         ("", ""),
         ("-- only", ""),
         ("/* never closed SELECT", ""),
+        ("/* a /* b */ INSERT */ SELECT 1", "SELECT"),
+        ("/* a /* b */ SELECT 1", ""),
     ],
 )
 def test_first_word(sql: str, word: str) -> None:
     assert statements.first_word(sql) == word
-
-
-@pytest.mark.parametrize(
-    ("sql", "rest", "name"),
-    [
-        ("SELECT 1 FORMAT JSON", "SELECT 1 ", "JSON"),
-        ("SELECT 1 format CSV;", "SELECT 1 ;", "CSV"),
-        ("SELECT 1 FORMAT CSV SETTINGS a = 1", "SELECT 1  SETTINGS a = 1", "CSV"),
-        ("SELECT 1 FORMAT CSV -- FORMAT TSV", "SELECT 1  -- FORMAT TSV", "CSV"),
-        ("SELECT 'x FORMAT CSV'", "SELECT 'x FORMAT CSV'", None),
-        ("SELECT format('{}', 1)", "SELECT format('{}', 1)", None),
-        ("SELECT t.format AS a FROM t", "SELECT t.format AS a FROM t", None),
-        ("SELECT 1 -- FORMAT CSV", "SELECT 1 -- FORMAT CSV", None),
-    ],
-)
-def test_split_format(sql: str, rest: str, name: str | None) -> None:
-    assert statements.split_format(sql) == (rest, name)
 
 
 @pytest.mark.parametrize(
@@ -131,9 +117,29 @@ def test_no_text_makes_the_lexer_fail_or_lose_a_character(sql: str) -> None:
     covered = list(statements.tokens(sql))
     assert all(sql[token.start : token.end] == token.text for token in covered)
     statements.first_word(sql)
-    statements.split_format(sql)
     parse_insert("INSERT INTO t " + sql)
 
 
 def test_split_list_minds_brackets_and_quotes() -> None:
     assert statements.split_list("a, f(b, c), 'x,(y', `d,e`,") == ["a", "f(b, c)", "'x,(y'", "`d,e`"]
+
+
+def test_deep_nesting_is_refused_wherever_it_hides() -> None:
+    limit = statements.MAX_NESTING
+    deep = "[(" * limit + "1" + ",1]" * limit
+    for sql in (f"SELECT {deep}", "SELECT ')' " * 400 + deep, f"SELECT 1 /* {')' * 999} */, {deep}", "-(" * 100_000):
+        with pytest.raises(ServerError, match=f"more than {limit} deep"):
+            statements.refuse_unreadable(sql)
+    for sql in (
+        "(" * limit + ")" * limit,
+        "()" * 10_000,
+        f"SELECT '{deep}'",
+        f"SELECT 1 /* /* */ {deep} */",
+        f"$${deep}$$",
+    ):
+        statements.refuse_unreadable(sql)
+
+
+def test_bytes_that_are_no_text_are_refused() -> None:
+    with pytest.raises(ServerError, match="not UTF-8"):
+        statements.refuse_unreadable(b"SELECT '\xff'".decode("utf-8", "surrogateescape"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.errors import StaleSourceError
+from counterpoise.runtime.probe import Probe
 from ingest.bad_item import BadItem
 from ingest.blocks.sources.block_source import BlockBatch, Capabilities, News, Tip
 from testkit.fake_chain import FakeBlock, FakeChain
@@ -33,6 +34,7 @@ class StraightSource:
 
     name = "straight"
     capabilities = Capabilities(live=True, kinds=frozenset({"live"}))
+    poll_seconds = 1.0
 
     def __init__(self, chain: FakeChain) -> None:
         self.chain = chain
@@ -41,6 +43,9 @@ class StraightSource:
         self.skipped: set[int] = set()
         self.down = False
         self.asked: list[str] = []
+
+    def probe(self) -> Probe:
+        return Probe("problem" if self.down else "ok", "straight")
 
     def tip(self) -> Tip:
         self._require_up()

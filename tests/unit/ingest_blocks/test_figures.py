@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import runpy
 from collections import Counter
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.runtime.clock import ManualClock
-from ingest.blocks.sources.simulated import FiguresSource, parse_figures, read_figures
+from ingest.blocks.sources.simulated import (
+    BIN_BLOCKS,
+    SEED,
+    TABLE_NAME,
+    FiguresSource,
+    draw,
+    parse_figures,
+    read_figures,
+)
 from tests.shared import shared_data
+
+ROOT = Path(__file__).resolve().parents[3]
 
 SMALL = """\
 # made by hand
-# first_height 10
 # first_time 2024-01-31T23:00:00Z
-# last_time 2024-02-29T11:59:59Z
-month,pool,blocks
-2024-01,antpool,2
-2024-02,antpool,1
-2024-02,unknown,2
-2024-02,viabtc,1
+height,last_time,antpool,unknown,viabtc
+10,2024-01-31T23:40:00Z,2,,
+12,2024-02-01T00:06:40Z,1,2,1
+16,2024-02-01T00:10:00Z,,,1
 """
 
 
@@ -34,20 +43,14 @@ def small_events() -> list[BlockEvent]:
 
 def test_small_table_by_hand() -> None:
     events = small_events()
-    assert [e.height for e in events] == [10, 11, 12, 13, 14, 15]
-    # January counts from 23:00 on the 31st: two blocks in 3,600 s stand at 900 and 2,700 s. February runs to 12:00 on the 29th:
-    # 28.5 days = 2,462,400 s, four blocks at 1/8, 3/8, 5/8 and 7/8 of it.
+    assert [e.height for e in events] == [10, 11, 12, 13, 14, 15, 16]
+    # The first bin has 40 minutes for two blocks. The second begins with February, not at 23:40, and has 400 s for four.
     january, february = 1_706_742_000, 1_706_745_600
-    assert [e.time for e in events] == [
-        january + 900,
-        january + 2_700,
-        february + 307_800,
-        february + 923_400,
-        february + 1_539_000,
-        february + 2_154_600,
-    ]
+    assert [e.time - january for e in events[:2]] == [1_200, 2_400]
+    assert [e.time - february for e in events[2:]] == [100, 200, 300, 400, 600]
     assert [e.label for e in events[:2]] == ["antpool", "antpool"]
-    assert Counter(e.label for e in events[2:]) == {"antpool": 1, "viabtc": 1, None: 2}
+    assert Counter(e.label for e in events[2:6]) == {"antpool": 1, "viabtc": 1, None: 2}
+    assert events[6].label == "viabtc"
     assert all(e.synthetic and e.source == "figures" for e in events)
 
 
@@ -63,33 +66,92 @@ def test_a_part_has_the_hashes_of_the_whole() -> None:
     assert [event for batch in source.blocks(15, 99) for event in batch.events] == whole[5:]
 
 
-@pytest.mark.parametrize("damage", ["month,pool,blocks\n2024-01,a,1\n", SMALL.replace(",2\n", "\n"), SMALL + "x\n"])
-def test_a_damaged_table_is_refused(damage: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "damaged"),
+    [
+        ("# first_time 2024-01-31T23:00:00Z\n", ""),
+        ("height,last_time,antpool", "height,time,antpool"),
+        ("antpool,unknown,viabtc", "antpool,unknown,antpool"),
+        ("10,2024-01-31T23:40:00Z,2,,\n", "10,2024-01-31T23:40:00Z,2,\n"),
+        (",2,,\n", ",,,\n"),  # an empty bin
+        (",2,,\n", ",3,-1,\n"),
+        (",2,,\n", ",two,,\n"),
+        (",2,,\n", ",3,,\n"),  # the next bin does not follow on it
+        ("T00:10:00Z", "T00:06:40Z"),  # no time passes
+        ("16,2024-02-01T00:10:00Z,,,1\n", "x\n"),
+        (SMALL[SMALL.index("10,") :], ""),
+        (SMALL, ""),
+    ],
+)
+def test_a_damaged_table_is_refused(line: str, damaged: str) -> None:
+    assert line in SMALL
     with pytest.raises((ValueError, KeyError)):
-        parse_figures(damage)
+        parse_figures(SMALL.replace(line, damaged))
+
+
+@pytest.mark.parametrize("seed", [SEED, 0, 1, 2**32 - 1])
+def test_the_draw_changes_the_order_alone(seed: int) -> None:
+    bins = [one for month in read_figures().months for one in month.bins]
+    for one in bins[::97]:
+        assert Counter(draw(one, seed)) == one.blocks_by_pool
+    assert draw(bins[0], seed) != draw(bins[0], seed + 1)
+    assert draw(bins[0], seed) == draw(bins[0], seed)
 
 
 def test_the_packaged_table_is_that_of_the_real_blocks() -> None:
+    table = pq.read_table(shared_data("blocks/mainnet_664063_946236.parquet")).sort_by("height")
+    heights, pools, times = (table[name].to_pylist() for name in ("height", "pool_slug", "date"))
     figures = read_figures()
-    table = pq.read_table(shared_data("blocks/mainnet_664063_946236.parquet"), columns=["pool_slug", "date"])
-    months = [f"{date:%Y-%m}" for date in table["date"].to_pylist()]
-    real = Counter(zip(months, table["pool_slug"].to_pylist(), strict=True))
-    packaged = {(month.name, pool): blocks for month in figures.months for pool, blocks in month.blocks_by_pool.items()}
-    assert packaged == real
+    assert (figures.first_height, figures.last_height) == (heights[0], heights[-1]) == (664_063, 946_236)
+    cut = 0
+    for month in figures.months:
+        for one in month.bins:
+            low = one.first_height - heights[0]
+            last = low + one.blocks - 1
+            assert low % BIN_BLOCKS + one.blocks <= BIN_BLOCKS
+            cut += low % BIN_BLOCKS != 0
+            assert one.blocks_by_pool == Counter(pools[low : last + 1])
+            assert one.end == times[last].timestamp()
+            assert {f"{time:%Y-%m}" for time in times[low : last + 1]} == {month.name}
+    assert cut == 63  # a bin for each end of a month, and no other cut
+
+
+def test_the_table_is_what_its_script_makes(tmp_path: Path) -> None:
+    made = tmp_path / "made.csv"
+    script = runpy.run_path(str(ROOT / "scripts" / "make_blocks_per_pool_144.py"))
+    script["main"](
+        str(shared_data("blocks/mainnet_664063_946236.parquet")), str(shared_data("blocks/LICENSE")), str(made)
+    )
+    assert made.read_bytes() == (ROOT / "ingest" / "data" / TABLE_NAME).read_bytes()
 
 
 def test_the_packaged_figures_make_a_chain_from_2021_to_2026() -> None:
     source = FiguresSource("bitcoin", ManualClock())
     tip = source.tip()
     assert (tip.lowest_height, tip.height) == (664_063, 946_236)
-    events = [event for batch in source.blocks(940_000, 946_236) for event in batch.events]
-    assert len(events) == 6_237
+    events = [event for batch in source.blocks(tip.lowest_height, tip.height) for event in batch.events]
+    assert len(events) == 282_174
     assert all(a.hash == b.prev_hash and a.height + 1 == b.height and a.time < b.time for a, b in pairwise(events))
-    assert datetime.fromtimestamp(events[-1].time, UTC).strftime("%Y-%m-%d") == "2026-04-22"
+    # Header times of real blocks at the ends of bins: the first bin's, a cut one's, the last.
+    at = {event.height: datetime.fromtimestamp(event.time, UTC) for event in events}
+    assert at[664_206] == datetime(2021, 1, 2, 23, 11, 52, tzinfo=UTC)
+    assert at[946_236] == datetime(2026, 4, 22, 21, 50, 3, tzinfo=UTC)
 
 
-def test_june_2024_has_its_top_four() -> None:
-    # 78.68 % in June 2024, from the real blocks.
-    month = next(m for m in read_figures().months if m.name == "2024-06")
-    ranked = sorted((blocks for pool, blocks in month.blocks_by_pool.items() if pool != "unknown"), reverse=True)
-    assert round(100 * sum(ranked[:4]) / month.blocks, 2) == 78.68
+@pytest.mark.parametrize(
+    ("name", "percent", "leaders"),
+    [
+        ("2024-06", 78.68, ["foundryusa", "antpool", "viabtc", "f2pool"]),
+        ("2025-04", 74.15, ["foundryusa", "antpool", "viabtc", "f2pool"]),
+    ],
+)
+def test_the_drawn_blocks_of_a_month_have_its_real_top_four(name: str, percent: float, leaders: list[str]) -> None:
+    # Both from the real blocks. No tolerance: bins are cut where a month ends.
+    start = datetime.strptime(name, "%Y-%m").replace(tzinfo=UTC)
+    end = start.replace(month=start.month + 1)
+    source = FiguresSource("bitcoin", ManualClock())
+    events = [event for batch in source.blocks(0, 10**9) for event in batch.events]
+    inside = [event.label for event in events if start.timestamp() <= event.time < end.timestamp()]
+    ranked = Counter(label for label in inside if label is not None).most_common(4)
+    assert [pool for pool, _ in ranked] == leaders
+    assert round(100 * sum(blocks for _, blocks in ranked) / len(inside), 2) == percent

@@ -11,6 +11,7 @@ import structlog
 
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import ManualClock
+from counterpoise.runtime.probe import Probe
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.release import Release
 from desk.supervise.health import judge
@@ -47,6 +48,9 @@ class Scripted:
             memory["step"] = str(number)
             yield Fetched((step,)) if isinstance(step, Release) else Fetched(rejected=(step,))
 
+    def probe(self) -> Probe:
+        return Probe("ok", "it follows a script")
+
     def close(self) -> None:
         self.closed = True
 
@@ -70,7 +74,7 @@ class Bench:
             self.folder / "sources",
             clock=self.clock,
             status=self.status,
-            on_misfit=lambda item, origin: self.rejected.append((item.reason, origin)),
+            on_rejected=lambda item, origin: self.rejected.append((item.reason, origin)),
         )
         return self.schedule
 

@@ -14,7 +14,7 @@ from counterpoise.series.load import load_catalogue
 from counterpoise.settings.model import MarketSettings, PushSettings, Settings
 from ingest.releases.mapping.mapping_file import shipped_names
 from ingest.releases.push.server import push_token
-from ingest.releases.sources.release_sources import DOORS, SOURCES, configured_sources
+from ingest.releases.sources.release_sources import configured_sources
 
 SHIPPED = ", ".join(shipped_names())
 
@@ -42,6 +42,10 @@ SHIPPED = ", ".join(shipped_names())
             {"sources": ("npm",)},
             "source npm needs the address of npm's downloads API: set COUNTERPOISE_MARKET__NPM__URL, or leave npm out of "
             "COUNTERPOISE_MARKET__SOURCES",
+        ),
+        (
+            {"sources": ("npn",)},
+            "COUNTERPOISE_MARKET__SOURCES names 'npn', expected some of epoch, pypi, pypistats, npm, huggingface, poll, drop, push",
         ),
         ({"sources": ("npm", "npm")}, "COUNTERPOISE_MARKET__SOURCES names one twice: npm, npm"),
         (
@@ -91,12 +95,6 @@ def test_a_token_that_protects_nothing(settings: dict[str, Any], message: str) -
         push_token(PushSettings(**settings))
     assert str(found.value).startswith(message)
     assert "short" not in str(found.value)
-
-
-def test_every_source_of_the_settings_exists_and_none_else() -> None:
-    annotation = MarketSettings.model_fields["sources"].annotation
-    named = set(annotation.__args__[0].__args__)  # type: ignore[union-attr]
-    assert named == set(SOURCES) | set(DOORS)
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.pools.addresses import Network, normal_address, output_address
+from counterpoise.chain.address_format import AddressFormat
+from counterpoise.chain.chain_registry import CHAINS
+from counterpoise.pools.addresses import normal_address, normal_address_of_any, output_address
 from counterpoise.pools.base58 import base58check_decode, base58check_encode
 from counterpoise.pools.bech32 import segwit_decode, segwit_encode
+from counterpoise.pools.cashaddr import cashaddr_decode
 from counterpoise.pools.ripemd160 import ripemd160
 from tests.shared import shared_data
 
@@ -109,22 +112,92 @@ def test_scripts_without_an_address(script: str) -> None:
     assert output_address(bytes.fromhex(script)) is None
 
 
-def test_another_network_has_its_own_prefixes() -> None:
-    testnet = Network("testnet", 0x6F, 0xC4, "tb")
-    assert output_address(bytes.fromhex("0014751e76e8199196d454941c45d1b3a323f1433bd6"), testnet) == (
-        "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"  # BIP173
+@pytest.mark.parametrize(
+    ("chain", "address", "script"),
+    [
+        # BIP173 and Bitcoin Core's key_io_valid.json
+        ("testnet4", "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx", "0014751e76e8199196d454941c45d1b3a323f1433bd6"),
+        ("signet", "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx", "0014751e76e8199196d454941c45d1b3a323f1433bd6"),
+        ("testnet4", "mwXn5Vhicdav8Av3KMokx4YNuHoGRKxtWs", "76a914afa9e672141e283dfbcc1cf28f3793a856d3878488ac"),
+        # Litecoin Core's key_io_valid.json; the witness program is BIP173's
+        ("litecoin", "LT2KVaAy1ppRuxRgrS5RNU3vBsy7RibPeA", "76a914558dbca7118cd5894502767c7b2ffc21a22f54db88ac"),
+        ("litecoin", "MHrYRxAiMNBTku3eoDHwhA1LQGDjUStZW2", "a9146d328a5b2a20d943a641c8d29b6cc3c2d2df85d387"),
+        ("litecoin", "ltc1qw508d6qejxtdg4y5r3zarvary0c5xw7kgmn4n9", "0014751e76e8199196d454941c45d1b3a323f1433bd6"),
+        # CashAddr's specification: "examples of address translation", and of its larger vectors those of 20 and 32 bytes
+        (
+            "bitcoin-cash",
+            "bitcoincash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a",
+            "76a91476a04053bda0a88bda5177b86a15c3b29f55987388ac",
+        ),
+        (
+            "bitcoin-cash",
+            "bitcoincash:ppm2qsznhks23z7629mms6s4cwef74vcwvn0h829pq",
+            "a91476a04053bda0a88bda5177b86a15c3b29f55987387",
+        ),
+        (
+            "bitcoin-cash",
+            "bitcoincash:qr6m7j9njldwwzlg9v7v53unlr4jkmx6eylep8ekg2",
+            "76a914f5bf48b397dae70be82b3cca4793f8eb2b6cdac988ac",
+        ),
+    ],
+)
+def test_each_chain_writes_addresses_its_own_way(chain: str, address: str, script: str) -> None:
+    form = CHAINS[chain].addresses
+    assert output_address(bytes.fromhex(script), form) == address
+    assert normal_address(address, form) == normal_address_of_any(address) == address
+    others = [other for other in CHAINS.values() if other.addresses != form]
+    assert [other.name for other in others if normal_address(address, other.addresses)] == []
+
+
+def test_old_and_short_forms_become_what_a_node_writes() -> None:
+    """Bitcoin Cash: CashAddr's specification. Litecoin: the same script under the version byte that it shared with Bitcoin."""
+    cash, litecoin = CHAINS["bitcoin-cash"].addresses, CHAINS["litecoin"].addresses
+    wanted = "bitcoincash:qpm2qsznhks23z7629mms6s4cwef74vcwvy22gdx6a"
+    for text in (wanted, wanted[12:], wanted.upper(), wanted[12:].upper(), "1BpEi6DfDAUFd7GtittLSdBeYJvcoaVggu"):
+        assert normal_address(text, cash) == wanted
+    assert normal_address("3CWFddi6m4ndiGyKqzYvsFYagqDLPVMTzC", cash) == (
+        "bitcoincash:ppm2qsznhks23z7629mms6s4cwef74vcwvn0h829pq"
     )
+    payload = base58check_decode("MHrYRxAiMNBTku3eoDHwhA1LQGDjUStZW2")
+    assert payload is not None
+    assert normal_address(base58check_encode(b"\x05" + payload[1:]), litecoin) == "MHrYRxAiMNBTku3eoDHwhA1LQGDjUStZW2"
 
 
-@given(st.binary(max_size=80))
-def test_output_address_never_raises_and_is_always_valid(script: bytes) -> None:
-    address = output_address(script)
-    assert address is None or normal_address(address) == address
+def test_bitcoin_cash_has_scripts_of_32_bytes_and_no_witness_programs() -> None:
+    form = CHAINS["bitcoin-cash"].addresses
+    hashed = bytes.fromhex("3173ef6623c6b48ffd1a3dcc0cc6489b0a07bb47a37f47cfef4fe69de825c060")
+    address = output_address(b"\xaa\x20" + hashed + b"\x87", form)
+    assert address is not None
+    assert cashaddr_decode("bitcoincash", address) == (1, hashed)
+    assert output_address(b"\xaa\x20" + hashed + b"\x87") is None
+    assert output_address(bytes.fromhex("0014751e76e8199196d454941c45d1b3a323f1433bd6"), form) is None
 
 
-@given(st.text(max_size=100))
-def test_normal_address_never_raises(text: str) -> None:
-    normal_address(text)
+FORMS = st.sampled_from([chain.addresses for chain in CHAINS.values()])
+
+
+@given(st.binary(max_size=80), FORMS)
+def test_output_address_never_raises_and_is_always_valid(script: bytes, form: AddressFormat) -> None:
+    address = output_address(script, form)
+    assert address is None or normal_address(address, form) == address
+
+
+@given(
+    st.one_of(
+        st.builds(lambda h: b"\x76\xa9\x14" + h + b"\x88\xac", st.binary(min_size=20, max_size=20)),
+        st.builds(lambda h: b"\xa9\x14" + h + b"\x87", st.binary(min_size=20, max_size=20)),
+    ),
+    FORMS,
+)
+def test_every_key_and_script_hash_has_one_valid_address(script: bytes, form: AddressFormat) -> None:
+    address = output_address(script, form)
+    assert address is not None
+    assert normal_address(address, form) == address
+
+
+@given(st.text(max_size=100), FORMS)
+def test_normal_address_never_raises(text: str, form: AddressFormat) -> None:
+    normal_address(text, form)
 
 
 @given(st.binary(min_size=1, max_size=40))

@@ -160,7 +160,7 @@ def test_the_version_is_of_the_content_that_decides() -> None:
         ),
         ("source: s}", "note: s}", "m: group 'g': members: source: None, expected a text of 1 to 500 characters"),
         ("slug: g", "slug: G G", "m: group number 1: slug: 'G G', expected a slug such as 'foundry-usa'"),
-        ("slug: g", "slug: unknown", "m: group 'unknown': slug: 'unknown', expected a slug of its own"),
+        ("slug: g", "slug: unknown", "m: group 'unknown': slug: 'unknown', expected a unique slug"),
         (
             "entities/1",
             "entities/2",
@@ -177,7 +177,7 @@ def test_each_mistake_has_its_message(old: str, new: str, message: str) -> None:
 
 
 def test_more_mistakes() -> None:
-    with pytest.raises(ConfigError, match=r"^m: group 'g': slug: 'g', expected a slug of its own$"):
+    with pytest.raises(ConfigError, match=r"^m: group 'g': slug: 'g', expected a unique slug$"):
         parse_entity_map(GOOD + "- {slug: g, name: G2, members: [{pool: d, source: s}]}", "m")
     with pytest.raises(ConfigError, match=r"^m: group 'h': members: \[\], expected at least one member$"):
         parse_entity_map(GOOD + "- {slug: h, name: H, members: []}", "m")

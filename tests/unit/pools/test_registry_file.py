@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from counterpoise.chain.chain_registry import known_chains
 from counterpoise.errors import ConfigError
 from counterpoise.pools.addresses import normal_address
 from counterpoise.pools.registry import MAX_CODE, Registry, Tag, label_key
@@ -91,7 +92,7 @@ def test_the_version_is_of_the_content_that_decides() -> None:
         (
             "code: 2",
             "code: 1",
-            "r.yaml: pool 'one': code: 1 also belongs to pool 'two-pool', expected a number of its own; remove it from one of them",
+            "r.yaml: pool 'one': code: 1 also belongs to pool 'two-pool', expected a unique number; remove it from one of them",
         ),
         ("code: 2", "code: 0", "r.yaml: pool 'two-pool': code: 0, expected a whole number from 1 to 60000"),
         ("code: 2", "code: true", "r.yaml: pool 'two-pool': code: True, expected a whole number from 1 to 60000"),
@@ -103,7 +104,7 @@ def test_the_version_is_of_the_content_that_decides() -> None:
         (
             "slug: two-pool",
             "slug: one",
-            "r.yaml: pool 'one': slug: 'one' also belongs to pool 'one', expected a slug of its own; remove it from one of them",
+            "r.yaml: pool 'one': slug: 'one' also belongs to pool 'one', expected a unique slug; remove it from one of them",
         ),
         (
             "zwei",
@@ -121,7 +122,8 @@ def test_the_version_is_of_the_content_that_decides() -> None:
         (
             GENESIS,
             GENESIS[:-1] + "b",
-            f"r.yaml: pool 'one': addresses: '{GENESIS[:-1]}b', expected a Bitcoin mainnet address with a right checksum",
+            f"r.yaml: pool 'one': addresses: '{GENESIS[:-1]}b', "
+            f"expected an address with a right checksum, of one of {known_chains()}",
         ),
         ("t[wv]o+", "t[wvo+", "r.yaml: pool 'two-pool': tags: 't[wvo+', expected a usable pattern (missing ]: [wvo+)"),
         ("t[wv]o+", "x*", "r.yaml: pool 'two-pool': tags: 'x*', expected a usable pattern (it matches the empty text)"),

@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the report hold."""
+"""The examples in the docstrings of the report, its plots and the formats of values hold."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import doctest
 
 import pytest
 
+from counterpoise import formats, spans
 from counterpoise.plots import marks as charts
 from counterpoise.plots import scale
-from desk.report import formats as words
 from desk.report import html_tables as tables
 
 
-@pytest.mark.parametrize("module", [charts, scale, tables, words])
+@pytest.mark.parametrize("module", [charts, scale, tables, formats, spans])
 def test_examples(module: object) -> None:
     done = doctest.testmod(module)  # type: ignore[arg-type]
     assert done.attempted > 0

@@ -12,6 +12,7 @@ from counterpoise.errors import ConfigError, EngineError, RetryableError, StaleS
 from desk.cli import root as cli_root
 from desk.cli.lazy_group import CommandEntry, load
 from desk.cli.root import ENTRIES, main
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,9 @@ def test_help_names_every_command_and_imports_none_of_them() -> None:
         "import sys; from desk.cli.root import main; main(['--help']); "
         "print(sorted(m for m in sys.modules if m in {'kafka', 'faust', 'clickhouse_driver', 'chdb', 'numpy', 'pyarrow'}))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
+    )
     assert all(f" {name} " in done.stdout for name in ENTRIES)
     assert done.stdout.splitlines()[-1] == "[]"
 

@@ -42,7 +42,7 @@ def said(state: str = "working", **more: Any) -> dict[str, Any]:
             False,
             "on clickhouse for 42 s: refused",
         ),
-        (said(updated_at=NOW - 16), "silent", False, "said nothing for 16 s"),
+        (said(updated_at=NOW - 16), "silent", False, "reported nothing for 16 s"),
         (said(updated_at=NOW - 14), "working", True, ""),
         (said(pid=2**22 + 1), "died", False, f"process {2**22 + 1} is gone: counterpoise run streams"),
         (said(pid=2**22 + 1, host="another-container"), "working", True, ""),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from counterpoise.chain.chain_registry import CHAINS, known_chains
 from counterpoise.errors import ConfigError
 from counterpoise.settings.model import Settings
 
@@ -15,12 +16,20 @@ def test_a_misspelt_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_a_chain_whose_name_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COUNTERPOISE_INGEST__CHAIN", "Bit Coin")
-    with pytest.raises(
-        ConfigError, match=r"^settings: ingest.chain: expected lower-case letters, digits, dots, - and _ "
-    ):
+@pytest.mark.parametrize("name", ["Bit Coin", "nocoin", "all", "bitcoin_cash"])
+def test_a_chain_that_nobody_knows(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("COUNTERPOISE_INGEST__CHAIN", name)
+    with pytest.raises(ConfigError) as caught:
         Settings.load()
+    assert str(caught.value) == (
+        f"settings: ingest.chain: {name!r} is an unknown chain: expected one of {known_chains()}"
+    )
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_every_known_chain_is_taken(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("COUNTERPOISE_INGEST__CHAIN", name)
+    assert Settings.load().ingest.chain == name
 
 
 def test_a_dataset_whose_name_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,8 @@ def test_work_that_arrives_after_a_long_quiet_gets_the_whole_time() -> None:
 def test_a_main_loop_that_beat_once_and_stopped_is_a_stall_even_without_work() -> None:
     still = sight(lag=None, last_beat_at=50.0)
     assert (
-        looks((0, still), (121, still))[-1] == "its main loop stood still for 121 s, while Kafka and ClickHouse answer"
+        looks((0, still), (121, still))[-1]
+        == "its main loop did not advance for 121 s, while Kafka and ClickHouse answer"
     )
     assert (
         looks((0, still), (100, sight(lag=None, last_beat_at=60.0)), (121, sight(lag=None, last_beat_at=60.0)))[-1]
@@ -67,11 +68,11 @@ def test_one_that_was_frozen_while_it_waited_is_a_stall_and_one_that_goes_on_say
     frozen = sight(state="waiting", updated_at=995.0)
     *before, after = looks(*said, (1_000, frozen), (1_114, frozen), (1_115, frozen))
     assert set(before) == {None}
-    assert after == "it waited, and has said nothing for 120 s, while Kafka and ClickHouse answer"
+    assert after == "it waited, and has reported nothing for 120 s, while Kafka and ClickHouse answer"
     quick = StallWatch(1.0)  # no shorter than three of the status's renewals
     assert [quick.look(at, frozen) for at in (0.0, 14.0, 15.0)][1:] == [
         None,
-        "it waited, and has said nothing for 15 s, while Kafka and ClickHouse answer",
+        "it waited, and has reported nothing for 15 s, while Kafka and ClickHouse answer",
     ]
 
 
@@ -79,9 +80,9 @@ def test_one_that_was_frozen_before_its_main_loop_began_is_a_stall_while_another
     frozen = [(at, sight(state="starting", updated_at=3.0, committed=at)) for at in range(0, 121, 5)]
     *before, after = looks(*frozen)
     assert set(before) == {None}
-    assert after == "it has said nothing for 120 s, while Kafka and ClickHouse answer"
+    assert after == "it has reported nothing for 120 s, while Kafka and ClickHouse answer"
 
 
 def test_silence_counts_through_work_that_comes_and_goes() -> None:
     frozen = [(at, sight(lag=at % 2, updated_at=3.0, last_beat_at=2.0, committed=at)) for at in range(0, 121, 5)]
-    assert looks(*frozen)[-1] == "it has said nothing for 120 s, while Kafka and ClickHouse answer"
+    assert looks(*frozen)[-1] == "it has reported nothing for 120 s, while Kafka and ClickHouse answer"

@@ -59,7 +59,7 @@ def test_a_wait_that_lasts_is_logged_once_and_so_is_its_end(status: ServiceStatu
     def told() -> list[dict[str, Any]]:
         with structlog.testing.capture_logs() as lines:
             status.tell()
-        return list(lines)
+        return [dict(line) for line in lines]
 
     status.waiting("clickhouse", "refused")
     clock.advance(0.5)
@@ -75,7 +75,7 @@ def test_a_wait_that_lasts_is_logged_once_and_so_is_its_end(status: ServiceStatu
     clock.advance(600)
     assert told() == []
     status.waiting("kafka", "gone")
-    assert told() == [{"event": "goes on", "log_level": "info", "waited_for": "clickhouse", "seconds": 602}]
+    assert told() == [{"event": "wait ended", "log_level": "info", "waited_for": "clickhouse", "seconds": 602}]
     clock.advance(1)
     assert [line["waiting_on"] for line in told()] == ["kafka"]
     status.progress()

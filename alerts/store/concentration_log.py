@@ -1,0 +1,123 @@
+"""concentration_log: the integers of every window at every height."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from alerts.rules.rule import HeightRule
+from alerts.signals.window_counts import WindowCounts
+from alerts.store.pool_names_log import PoolNamesLog
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.windows import LEADERS, ONE_SERIES
+
+_COUNTS = ", ".join(f"c{i}, l{i}" for i in range(1, LEADERS + 1))
+_SERIES = f"""
+SELECT height, lower(hex(tip_hash)) AS tip, toUnixTimestamp(time) AS seconds, n, unknown, window_full, pools_seen, {_COUNTS},
+  p_top4_above_75
+FROM concentration_log FINAL
+WHERE attribution_id = {{attribution_id:String}} AND chain = {{chain:String}} AND view = {{view:String}}
+  AND window_blocks = {{window_blocks:UInt16}} AND height BETWEEN {{low:UInt32}} AND {{high:UInt32}}
+ORDER BY height
+"""  # noqa: S608
+
+_SERIES_KEY = f"attribution_id = {{id:String}} AND chain = {{chain:String}} AND {ONE_SERIES}"
+_TIP = (
+    f"SELECT height, toUnixTimestamp(time), lower(hex(tip_hash)) FROM concentration_log FINAL WHERE {_SERIES_KEY} "  # noqa: S608
+    "AND height >= {low:Int64} ORDER BY height DESC LIMIT 1"
+)
+
+
+def empty_window_counts(names: tuple[str, ...] = ("",), further: Sequence[str] = ()) -> WindowCounts:
+    """A series of no heights."""
+    columns: dict[str, Any] = dict.fromkeys(("height", "time", "n", "unknown", "pools_seen", "window_full"), ())
+    blank = np.zeros((0, 6), np.int64)
+    return WindowCounts.of(
+        **columns,
+        tip_hash=(),
+        p_top4_above_75=[],
+        counts=blank,
+        leaders=blank,
+        names=names,
+        further=dict.fromkeys(further, ()),
+    )
+
+
+class ConcentrationLog:
+    """Read only."""
+
+    def __init__(self, ch: ClickHouse, pool_names: PoolNamesLog) -> None:
+        self._ch = ch
+        self._pool_names = pool_names
+
+    def tip(self, chain: str, attribution_id: str) -> tuple[int, int, str] | None:
+        """(height, block time in seconds, hash) of the highest scored block; None where nothing is scored."""
+        asked = {"id": attribution_id, "chain": chain}
+        [(highest,)] = self._ch.query(f"SELECT max(height) FROM concentration_log WHERE {_SERIES_KEY}", asked)  # noqa: S608
+        # FINAL merges all that the condition leaves: the newest heights are enough, unless a reorg undid every one of them.
+        rows = self._ch.query(_TIP, {**asked, "low": int(highest) - 300})
+        rows = rows or self._ch.query(_TIP, {**asked, "low": 0})
+        return (int(rows[0][0]), int(rows[0][1]), str(rows[0][2])) if rows else None
+
+    def lowest(self, chain: str, attribution_id: str) -> int | None:
+        """The lowest scored height."""
+        rows = self._ch.query(
+            f"SELECT min(height), count() FROM concentration_log WHERE {_SERIES_KEY} AND is_deleted = 0",  # noqa: S608
+            {"id": attribution_id, "chain": chain},
+        )
+        return int(rows[0][0]) if rows[0][1] else None
+
+    def series_of(self, rule: HeightRule, attribution_id: str, *, low: int, high: int) -> WindowCounts:
+        """`series` of a rule's chain, view and window, with the columns that it needs."""
+        key = (rule.chain, attribution_id, rule.view, rule.window_blocks)
+        return self.series(*key, low=low, high=high, further=rule.further_columns)
+
+    def series(
+        self,
+        chain: str,
+        attribution_id: str,
+        view: str,
+        window_blocks: int,
+        *,
+        low: int,
+        high: int,
+        further: Sequence[str] = (),
+    ) -> WindowCounts:
+        """The scored heights from `low` to `high`, up to the first one that is missing; `further` names columns beside the usual."""
+        asked = {
+            "attribution_id": attribution_id,
+            "chain": chain,
+            "view": view,
+            "window_blocks": window_blocks,
+            "low": max(0, low),
+            "high": max(0, high),
+        }
+        found = self._ch.query_columns(
+            _SERIES.replace("FROM", "".join(f", {name}" for name in further) + " FROM", 1), asked
+        )
+        names = self._pool_names.of(attribution_id, view)
+        heights = np.asarray(found["height"], np.int64)
+        if not len(heights):
+            return empty_window_counts(names, further)
+        codes = np.stack([np.asarray(found[f"l{i}"], np.int64) for i in range(1, LEADERS + 1)], axis=1)
+        if int(codes.max()) >= len(names):  # a name that came after we read them
+            self._pool_names.forget(attribution_id, view)
+            names = self._pool_names.of(attribution_id, view)
+        series = WindowCounts(
+            height=heights,
+            tip_hash=tuple(str(tip) for tip in found["tip"]),
+            time=np.asarray(found["seconds"], np.int64),
+            n=np.asarray(found["n"], np.int64),
+            unknown=np.asarray(found["unknown"], np.int64),
+            window_full=np.asarray(found["window_full"], np.bool_),
+            pools_seen=np.asarray(found["pools_seen"], np.int64),
+            counts=np.stack([np.asarray(found[f"c{i}"], np.int64) for i in range(1, LEADERS + 1)], axis=1),
+            p_top4_above_75=np.asarray(found["p_top4_above_75"], np.float64),
+            leaders=codes,
+            names=names,
+            further={name: np.asarray(found[name]) for name in further},
+        )
+        gaps = np.flatnonzero(np.diff(heights) != 1)
+        return series.part(slice(0, int(gaps[0]) + 1)) if len(gaps) else series

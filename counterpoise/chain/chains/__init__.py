@@ -1,0 +1,1 @@
+"""One file per chain, each with a `CHAIN`; `counterpoise.chain.chain_registry` finds them."""

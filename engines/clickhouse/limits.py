@@ -1,0 +1,62 @@
+"""What one client, one reader, and all of them together may take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+from engines.clickhouse.exceptions import ServerError
+
+GIBIBYTE: Final = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Times are in seconds. A stranger is a connection whose client has not given a password yet; `idle_seconds` is for
+    native connections between two statements, `http_idle_seconds` for HTTP ones. `allowed_hosts` are names that a Host
+    header may have beside those of loopback."""
+
+    connections: int = 256
+    strangers: int = 64
+    handshake_seconds: float = 10.0
+    idle_seconds: float = 3600.0
+    packet_seconds: float = 300.0
+    sql_bytes: int = 64 << 20
+    block_bytes: int = 1 << 30
+    http_connections: int = 128
+    http_idle_seconds: float = 60.0
+    http_head_bytes: int = 1 << 20
+    http_body_bytes: int = 1 << 30
+    http_body_seconds: float = 300.0
+    http_body_pause_seconds: float = 30.0
+    server_memory_bytes: int = 4 * GIBIBYTE
+    reader_memory_bytes: int = 2 * GIBIBYTE
+    reader_seconds: int = 120
+    reader_result_bytes: int = 4 * GIBIBYTE
+    reader_statements: int = 16
+    allowed_hosts: frozenset[str] = frozenset()
+
+
+class Turns:
+    """Statements of readers that run at once: at most `limit`, counted here and not by the engine."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = Lock()
+        self._running = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Raises TOO_MANY_SIMULTANEOUS_QUERIES (202) beyond the limit."""
+        with self._lock:
+            if self._running >= self._limit:
+                raise ServerError(202, f"Too many simultaneous queries of readers: this server runs {self._limit}.")
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1

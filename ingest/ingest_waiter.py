@@ -1,0 +1,30 @@
+"""How the ingest services wait for what is down."""
+
+from __future__ import annotations
+
+import threading
+from typing import Final
+
+from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.retry import RetryPolicy, Waiter
+from counterpoise.runtime.status import ServiceStatus
+
+INGEST_RETRY: Final = RetryPolicy(0.2, 10.0)
+SOURCE_RETRY: Final = RetryPolicy(0.2, 60.0)
+"""For a source's tip, which nobody else can give: a node that is down for hours is asked once a minute."""
+
+
+def ingest_waiter(
+    clock: Clock, stop: threading.Event, status: ServiceStatus, *, stale_after_seconds: float = 300.0
+) -> Waiter:
+    """A waiter that beats while it waits and makes no call after `stop` is set: what is not published is fetched again."""
+    return Waiter(
+        clock,
+        status,
+        stop.is_set,
+        policy=INGEST_RETRY,
+        stale_after_seconds=stale_after_seconds,
+        on_step=status.beat,
+        stops_at_once=True,
+        logger="ingest",
+    )

@@ -1,0 +1,124 @@
+"""Rules on metrics along the line: messages and ClickHouse in, rows, evidence and Slack out; without Python of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from alerts.evidence import reproducing_sql
+from alerts.rules.metric import MetricRule
+from alerts.store.alert_store import AlertStore
+from counterpoise.clickhouse.client import connect
+from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.model import Settings
+from testkit.slack_server import SlackServer
+from tests.engines import ClickHouseServer
+from tests.integration.alerts.running import alerter, rows_of
+from tests.integration.alerts.world import N, World, a_world, further_columns, with_slack
+
+H = 800_000
+LOW, HIGH = 600, 960
+"""Blocks of the top four: with six pools an HHI of 1,796 points, and of 2,280."""
+
+RULES = """
+version: 1
+rules:
+  - id: hhi
+    type: metric
+    metric: hhi_10000
+    above: 2200
+    clear_below: 2000
+    for_blocks: 3
+  - {id: nakamoto, type: metric, metric: nakamoto_half, below: 3, for_blocks: 0}
+"""
+
+
+def with_rules(replayed: Settings, slack: SlackServer, state_dir: Path) -> Settings:
+    settings = with_slack(replayed, slack, state_dir)
+    file = state_dir / "rules.yaml"
+    file.write_text(RULES)
+    return settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"rules_file": file})})
+
+
+def test_a_rule_on_hhi_fires_and_clears_in_slack_in_its_own_words(
+    replayed: Settings, state_dir: Path, clickhouse: ClickHouseServer
+) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_rules(replayed, slack, state_dir)
+        world.mine([LOW] * 3)
+        with alerter(settings) as running:
+            running.at(H + 2)
+            for step in range(4):
+                world.mine([HIGH], tell=True)
+                running.at(H + 3 + step)
+            world.mine([LOW], tell=True)
+            running.at(H + 7)
+        hhi = [row for row in running.seen if row.rule_id == "hhi"]
+        assert [(row.state, row.evidence.height) for row in hhi] == [
+            ("pending", H + 3),
+            ("firing", H + 6),
+            ("resolved", H + 7),
+        ]
+        fired = hhi[1]
+        assert fired.summary.startswith("HHI in points over the last 1,008 blocks is 2,280")
+        assert "over 2,200 for 3 blocks: alpha 23.8 %" in fired.summary
+        assert [row.state for row in running.seen if row.rule_id == "nakamoto"] == []  # six pools: three are needed
+        assert slack.messages[0].text.startswith("🟢 RESOLVED: hhi: HHI in points over the last 1,008 blocks is 1,796")
+        with connect(clickhouse.reader_target, settings.dataset) as reader:
+            [(height, _, n, _, value)] = reader.query(fired.evidence.sql)
+        assert (height, n, value) == (H + 6, N, fired.value)
+
+
+def test_messages_one_by_one_history_at_once_and_messages_without_the_columns_give_equal_rows(
+    replayed: Settings, state_dir: Path
+) -> None:
+    """What the message carries and what ClickHouse holds are one truth, whichever the alerter reads, across a reorg too."""
+    tops = [LOW] * 2 + [HIGH] * 6 + [LOW] * 2
+
+    def act(world: World, *, tell: bool) -> None:
+        for top in tops:
+            world.mine([top], tell=tell)
+
+    found = []
+    for tells_all, tell in ((True, True), (False, True), (True, False)):
+        with SlackServer() as slack, a_world(replayed) as world:
+            world.tells_all = tells_all
+            ruled = with_rules(replayed, slack, state_dir)
+            if not tell:
+                act(world, tell=False)
+            with alerter(ruled) as running:
+                if tell:
+                    act(world, tell=True)
+                running.at(world.height)
+                world.reorg(H + 4, [LOW] * 7, branch="b", tell=True)
+                running.at(H + 11)
+            found.append(rows_of(ruled))
+            for table in ("alert_events_log", "alert_state_log", "alert_deliveries_log", "concentration_log"):
+                world.ch.execute(f"TRUNCATE TABLE {table}")
+    assert found[0]
+    assert found[0] == found[1] == found[2]
+
+
+def test_the_evidence_of_every_metric_gives_its_value_again(replayed: Settings, state_dir: Path) -> None:
+    """The SQL of a rule on any metric, run as it is stored, against the value that the rule computed."""
+    random = np.random.default_rng(7)
+    pools = np.sort(random.multinomial(N - 40, random.dirichlet(np.full(30, 0.4)), size=6))[:, ::-1]
+    unknown = np.full(6, 40)
+    with a_world(replayed) as world, connect(clickhouse_target(replayed), replayed.dataset) as ch:
+        store = AlertStore(ch)
+        world.insert_counts(pools, unknown)
+        assert len(further_columns(pools, unknown)) > 8
+        for name, spec in SPECS.items():
+            rule = MetricRule(id="a", metric=name, above=spec.range.low)
+            series = store.concentration.series_of(rule, world.attribution_id, low=H, high=H + 5)
+            assert len(series) == 6
+            for at in range(6):
+                reading = rule.reading(series, at)
+                [row] = ch.query(reproducing_sql(rule, world.attribution_id, H + at))
+                assert reading is not None
+                assert row[4] == pytest.approx(reading.value, rel=1e-12, abs=1e-12), name
+                if reading.high is not None:
+                    assert row[5] == pytest.approx(reading.high, rel=1e-12), name

@@ -1,0 +1,174 @@
+"""Several chains: each in its own partition, over as many workers and partitions as the settings say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from counterpoise.chain.chain_registry import CHAINS
+from counterpoise.contracts.blocks import BlockEvent
+from counterpoise.contracts.topics import BLOCKS, SCORES
+from counterpoise.kafka.clients import make_consumer, make_producer
+from counterpoise.kafka.partition import hashed_partition, partition_of
+from counterpoise.kafka.topics import delete_topics, ensure_topics
+from counterpoise.settings.model import KafkaSettings
+from tests.integration.streams.blocks import branch
+from tests.integration.streams.line import ROOT, SMALL_BATCHES, Engines, Line, line_on
+from tests.integration.streams.tables import assert_consistent
+from tests.waiting import PATIENCE_SECONDS, wait_for
+
+pytestmark = pytest.mark.kafka
+
+HEIGHTS = {"bitcoin": 715_000, "litecoin": 716_200, "testnet4": 717_400, "bitcoin-cash": 718_600, "dogecoin": 719_800}
+"""First heights. By hash, four of them share one of four partitions; dogecoin is unknown and still goes by hash."""
+
+
+def many(count: int, salt: str = "") -> dict[str, list[BlockEvent]]:
+    return {
+        name: branch(count, first_height=height, chain=name, salt=salt, seed=height) for name, height in HEIGHTS.items()
+    }
+
+
+def send_in_turns(line: Line, chains: dict[str, list[BlockEvent]], size: int = 20) -> None:
+    """A message of each chain after the other."""
+    longest = max(map(len, chains.values()))
+    for at in range(0, longest, size):
+        for name, events in chains.items():
+            if events[at : at + size]:
+                line.send_raw([line.envelope(events[at : at + size])], key=name.encode(), flush=False)
+    line.flush()
+
+
+def assert_chains(line: Line, chains: dict[str, list[BlockEvent]]) -> None:
+    rows = line.ch.query("SELECT chain, count(), min(height), max(height) FROM blocks GROUP BY chain ORDER BY chain")
+    assert rows == [(name, len(e), e[0].height, e[-1].height) for name, e in sorted(chains.items())]
+    scored = line.ch.query(
+        "SELECT chain, count(), max(height) FROM concentration WHERE view = 'raw' AND window_blocks = 144 GROUP BY 1 ORDER BY 1"
+    )
+    assert scored == [(name, len(e), e[-1].height) for name, e in sorted(chains.items())]
+    assert line.ch.query("SELECT reason, count() FROM dead_letters GROUP BY 1") == []
+    assert_consistent(line)
+
+
+def test_chains_that_shared_a_partition_go_on_two_workers_and_one_of_them_is_killed(engines: Engines) -> None:
+    assert len({hashed_partition(name.encode(), 4) for name in ("bitcoin", "litecoin", "testnet4", "dogecoin")}) == 1
+    chains = many(300)
+    with line_on(engines, "chains") as line:
+        workers = [line.start(name=name, settings=SMALL_BATCHES) for name in ("w0", "w1")]
+        for worker in workers:
+            wait_for(lambda w=worker: w.status().get("state") == "working", "both to work", worker.tail)  # type: ignore[misc]
+        send_in_turns(line, {name: events[:200] for name, events in chains.items()})
+        wait_for(lambda: line.ch.query("SELECT count() FROM blocks")[0][0] > 300, "work", workers[0].tail)
+        counts = [worker.status().get("counters", {}).get("events", 0) for worker in workers]
+        assert min(counts) > 0, f"one of them has all chains: {counts}"
+        workers[0].kill()
+        send_in_turns(line, {name: events[200:] for name, events in chains.items()})
+        line.drain()
+        assert_chains(line, chains)
+        assert workers[1].stop() == 0, workers[1].tail()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_count_of_partitions_is_a_setting(engines: Engines, count: int) -> None:
+    chains = many(30)
+    with line_on(engines, "counted") as line:
+        delete_topics(engines.bootstrap, line.dataset)
+        ensure_topics(engines.bootstrap, line.dataset, partitions=count)
+        worker = line.start(settings={"COUNTERPOISE_KAFKA__PARTITIONS": str(count)})
+        send_in_turns(line, chains)
+        line.drain()
+        assert_chains(line, chains)
+        scores = SCORES.full_name(line.dataset)
+        consumer = make_consumer(engines.bootstrap, (scores,), client_id="test", group_id=None, kafka=KafkaSettings())
+        places: set[tuple[str, int]] = set()
+
+        def read() -> bool:
+            found = consumer.poll(timeout_ms=200)
+            places.update((record.key.decode(), record.partition) for records in found.values() for record in records)
+            return {name for name, _ in places} == set(HEIGHTS)
+
+        try:
+            wait_for(read, "a score of each chain", lambda: str(places))
+        finally:
+            consumer.close()
+        assert places == {(name, partition_of(name.encode(), count)) for name in HEIGHTS}
+        assert worker.stop() == 0, worker.tail()
+
+
+def lines_of_refusal(text: str) -> list[str]:
+    return [line for line in text.splitlines() if "partition" in line]
+
+
+def migrate(line: Line, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "counterpoise", "migrate"],
+        check=False,
+        env=line.environment("m") | settings,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+
+
+def test_a_changed_count_is_refused_in_one_line(line: Line) -> None:
+    line.send(branch(5))  # a topic with nothing in it may be made anew
+    worker = line.start(settings={"COUNTERPOISE_KAFKA__PARTITIONS": "5"})
+    assert worker.wait() == 2
+    done = migrate(line, COUNTERPOISE_KAFKA__PARTITIONS="5")
+    assert done.returncode == 2
+    for text in (worker.log(), done.stderr):
+        [told] = lines_of_refusal(text)
+        assert f"topic {line.dataset}.blocks.v1 has 4 partitions and should have 5: delete it (" in told
+        assert "COUNTERPOISE_KAFKA__PARTITIONS" in told and "Traceback" not in text
+
+
+def test_unread_messages_of_the_rule_of_old_are_refused_in_one_line_until_the_topic_is_made_anew(
+    line: Line, tmp_path: Path
+) -> None:
+    """As an upgrade meets them: bitcoin's and litecoin's in one partition, read in part."""
+    bitcoin, litecoin = branch(40), branch(40, first_height=720_000, chain="litecoin")
+    line.send(bitcoin, events_per_message=10)
+    old = hashed_partition(b"litecoin", 4)
+    assert partition_of(b"bitcoin", 4) == old != CHAINS["litecoin"].number % 4
+    producer = make_producer(line.engines.bootstrap, "test")
+    producer.send(BLOCKS.full_name(line.dataset), line.envelope(litecoin), key=b"litecoin", partition=old).get(
+        PATIENCE_SECONDS
+    )
+    producer.close()
+    worker = line.start()
+    assert worker.wait() == 2
+    file = tmp_path / "blocks.csv"
+    file.write_text("height,time,pool\n1,1700000000,f2pool\n")
+    with (tmp_path / "ingest.log").open("w+") as log:
+        with subprocess.Popen(
+            [sys.executable, "-m", "counterpoise", "run", "ingest", "--child"],
+            env=line.environment("i")
+            | {"COUNTERPOISE_INGEST__SOURCE": "replay", "COUNTERPOISE_INGEST__REPLAY__PATH": str(file)},
+            cwd=ROOT,
+            stdin=subprocess.PIPE,  # open: a service ends with the process that holds its standard input
+            stdout=log,
+            stderr=log,
+        ) as ingest:
+            assert ingest.wait(PATIENCE_SECONDS) == 2
+        log.seek(0)
+        said_by_ingest = log.read()
+    done = migrate(line)
+    assert done.returncode == 2
+    for text in (worker.log(), done.stderr, said_by_ingest):
+        [told] = lines_of_refusal(text)
+        assert f"topic {line.dataset}.blocks.v1 holds unread blocks of litecoin in partition {old}" in told
+        assert (
+            "delete the topic (ClickHouse stores the data, ingest fills it again)" in told and "Traceback" not in text
+        )
+    delete_topics(line.engines.bootstrap, line.dataset)
+    assert migrate(line).returncode == 0
+    line.forget_producer()
+    send_in_turns(line, {"bitcoin": bitcoin, "litecoin": litecoin})
+    again = line.start(name="w1")
+    line.drain()
+    assert_chains(line, {"bitcoin": bitcoin, "litecoin": litecoin})
+    assert again.stop() == 0, again.tail()

@@ -1,0 +1,207 @@
+"""How events are cut into batches, and where the process restarts between, changes no row, no score, no dead letter, no request.
+
+The tables are modelled as ClickHouse keeps them: the highest version of each key wins, and a height that was undone leaves a
+tombstone. A restart builds the fold anew from these tables alone, by the steps of `streams.blocks.loader`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import hypothesis.strategies as st
+from hypothesis import given, settings
+
+from counterpoise.contracts.blocks import BlockEvent
+from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.windows import VIEWS, WINDOWS_BLOCKS
+from streams.blocks.fold.attributor import Attributor
+from streams.blocks.fold.chain_fold import ChainFold, FoldResult, Gap, StoredBlock, StoredChain
+from tests.unit.block_fold.chains import POOLS, block, chain_of
+
+FIRST_HEIGHT = 800_000
+MAX_REORG = 4
+MAX_PARKED = 3
+BITS = (0x1D00FFFF, 0x1D00FFFF, 0x1D00FFFF, 0x1C7FFF80, 0x1C3FFFC0)
+"""Difficulty one, about two, and about four."""
+
+Row = tuple[Any, ...]
+
+
+@lru_cache(maxsize=1)
+def attributor() -> Attributor:
+    return Attributor(AttributionSet.default())
+
+
+@dataclass
+class Tables:
+    """Rows by key. `letters` are (hash, reason, place); a place is the delivery that settled the letter."""
+
+    blocks: dict[str, StoredBlock] = field(default_factory=dict)
+    scores: dict[tuple[int, int, int], Row | None] = field(default_factory=dict)
+    letters: set[tuple[str, str, int]] = field(default_factory=set)
+
+    def write(self, result: FoldResult) -> None:
+        for stored in result.blocks:
+            self.blocks[stored.event.hash] = stored
+        for stored in result.too_old:  # version 0: any other row wins
+            self.blocks.setdefault(stored.event.hash, stored)
+        if result.scored is None:
+            return
+        scored = result.scored
+        columns = scored.table.columns()
+        names = [name for name in columns if name not in ("view_code", "window_blocks", "index")]
+        for row in range(len(scored.table)):
+            at = int(columns["index"][row])
+            key = (int(columns["view_code"][row]), int(columns["window_blocks"][row]), scored.from_height + at)
+            values = tuple(columns[name][row].item() for name in names)
+            self.scores[key] = (scored.tip_hashes[at], int(scored.times[at]), *values)
+        for height in scored.undone_heights:
+            self.scores |= {(view, window, height): None for view in range(len(VIEWS)) for window in WINDOWS_BLOCKS}
+        first = {key[2] for key, row in self.scores.items() if row is not None}
+        assert first == set(range(min(first), scored.height + 1)), "one row for each height up to the tip"
+
+    def reject(self, result: FoldResult, places: dict[int, int]) -> None:
+        self.letters |= {(one.event.hash, one.reason, places[id(one.cause)]) for one in result.rejected}
+
+    def standing(self) -> dict[str, tuple[str, str]]:
+        return {key: (stored.status, stored.attribution.slug) for key, stored in self.blocks.items()}
+
+    def events(self, status: str) -> list[BlockEvent]:
+        found = [stored.event for stored in self.blocks.values() if stored.status == status]
+        return sorted(found, key=lambda event: (event.height, event.hash))
+
+    def load(self) -> ChainFold:
+        """As `load_chain` and `LoadedChain` do: the stored chain short of its tip, the tip, the peak, the rest."""
+        canonical = self.events("canonical")
+        if not canonical:
+            return ChainFold(attributor(), max_reorg_blocks=MAX_REORG, max_parked=MAX_PARKED)
+        assert [event.height for event in canonical] == list(
+            range(canonical[0].height, canonical[0].height + len(canonical))
+        )
+        whole, tip = canonical[:-1], canonical[-1:]
+        stored = StoredChain(
+            first_height=canonical[0].height,
+            base_height=canonical[0].height,
+            codes=[attributor().attribute(event).code for event in whole],
+            times=[event.time for event in whole],
+            recent=whole[-(MAX_REORG + 1) :],
+        )
+        fold = ChainFold(attributor(), stored if whole else None, max_reorg_blocks=MAX_REORG, max_parked=MAX_PARKED)
+        self.write(fold.apply(tip))
+        self.write(fold.raise_peak(max(key[2] for key in self.scores)))
+        low = fold.root_height + 1
+        stale = [event for event in self.events("stale") if event.height >= low]
+        parked = [event for event in self.events("parked") if event.height >= low]
+        again = fold.rejoin(stale, parked)
+        assert not again.rejected
+        self.write(again)
+        return fold
+
+
+@dataclass
+class Outcome:
+    """All that a run leaves behind."""
+
+    standing: dict[str, tuple[str, str]]
+    scores: dict[tuple[int, int, int], Row | None]
+    letters: set[tuple[str, str, int]]
+    gaps: tuple[Gap, ...]
+    tip: str
+
+
+def run(events: Sequence[BlockEvent], cuts: Iterable[int] = (), restarts: Iterable[int] = ()) -> Outcome:
+    """Fold `events` in batches that end at `cuts`, with a new process before the deliveries of `restarts`."""
+    tables = Tables()
+    fold = tables.load()
+    anew = set(restarts)
+    edges = sorted({0, *cuts, *anew, len(events)})
+    places = {id(event): place for place, event in enumerate(events)}
+    for low, high in pairwise(edges):
+        if low in anew:
+            before = tables.standing(), dict(tables.scores)
+            fold = tables.load()
+            assert (tables.standing(), tables.scores) == before, "a restart alone changes nothing"
+        result = fold.apply(events[low:high])
+        tables.reject(result, places)
+        tables.write(result)
+    tip = fold.tip
+    assert tip is not None
+    # Every block has a row, or a letter that says why not.
+    assert {event.hash for event in events} == tables.blocks.keys() | {letter[0] for letter in tables.letters}
+    return Outcome(tables.standing(), tables.scores, tables.letters, fold.gaps(), tip.hash)
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> list[BlockEvent]:
+    """A tree with forks of any depth, delivered mostly in its order, with late blocks, duplicates, orphans and false heights."""
+    trunk = chain_of(draw(st.integers(1, 6)))
+    blocks = list(trunk)
+    tip = trunk[-1]
+    for index in range(draw(st.integers(2, 28))):
+        kind = draw(st.sampled_from(["grow"] * 5 + ["fork"] * 3 + ["nowhere", "false height", "below"]))
+        parent = tip if kind == "grow" else draw(st.sampled_from(blocks))
+        height, prev_hash = parent.height + 1, parent.hash
+        if kind == "nowhere":
+            height, prev_hash = draw(st.integers(FIRST_HEIGHT - 1, FIRST_HEIGHT + 30)), f"{index:064x}"
+        elif kind == "false height":
+            height += draw(st.sampled_from([-1, 1, 2, 3, 9]))
+        elif kind == "below":
+            height, prev_hash = FIRST_HEIGHT - draw(st.integers(0, 3)), f"{index:064x}"
+        label, bits = draw(st.sampled_from(POOLS)), draw(st.sampled_from(BITS))
+        made = block(height, prev_hash, label=label, salt=str(index), bits=bits)
+        blocks.append(made)
+        if kind == "grow" or (kind == "fork" and draw(st.booleans())):
+            tip = made
+    delays = [draw(st.integers(0, 12)) if draw(st.integers(0, 3)) == 0 else 0 for _ in blocks]
+    order = sorted(range(1, len(blocks)), key=lambda place: (place + delays[place], place))
+    again = draw(st.lists(st.tuples(st.sampled_from(blocks), st.integers(1, len(blocks))), max_size=5))
+    events = [blocks[0], *(blocks[place] for place in order)]
+    for extra, place in again:
+        events.insert(place, extra)
+    # Each delivery is an object of its own, as what a consumer decodes is.
+    return [event.model_copy() for event in events]
+
+
+@settings(max_examples=60, deadline=None)
+@given(deliveries(), st.data())
+def test_batches_and_restarts_change_nothing(events: list[BlockEvent], data: st.DataObject) -> None:
+    places = st.lists(st.integers(1, len(events) - 1), max_size=8)
+    whole = run(events)
+    assert run(events, range(len(events))) == whole, "block by block"
+    assert run(events, data.draw(places)) == whole, "random batches"
+    assert run(events, range(len(events)), restarts=range(1, len(events))) == whole, "a new process for every block"
+    assert run(events, data.draw(places), restarts=data.draw(places)) == whole, "random batches and restarts"
+
+
+@settings(max_examples=40, deadline=None)
+@given(deliveries(), st.data())
+def test_what_is_delivered_again_changes_no_row(events: list[BlockEvent], data: st.DataObject) -> None:
+    """A worker that dies unacknowledged is given its last batches again, in whatever cuts."""
+    start = data.draw(st.integers(0, len(events) - 1))
+    again = [event.model_copy() for event in events[start:]]
+    once = run(events)
+    if any(reason == "orphan-dropped" for _, reason, _ in once.letters):
+        return  # what found no room among the orphans may find some now
+    twice = run([*events, *again], restarts=[len(events)])
+    assert (twice.standing, twice.scores, twice.tip) == (once.standing, once.scores, once.tip)
+
+
+def test_a_fork_one_deeper_than_the_limit_loses_in_any_batch_and_keeps_its_rows() -> None:
+    trunk = chain_of(12)
+    for depth, wins in ((MAX_REORG, True), (MAX_REORG + 1, False)):
+        fork = trunk[-1 - depth]
+        branch = chain_of(depth + 2, first_height=fork.height + 1, prev_hash=fork.hash, salt="late")
+        events = [*trunk, *branch]
+        outcomes = [
+            run(events),
+            run(events, range(len(events))),
+            run(events, [3], restarts=[len(trunk), len(trunk) + 1]),
+        ]
+        assert outcomes[0] == outcomes[1] == outcomes[2]
+        assert (outcomes[0].tip == branch[-1].hash) is wins
+        assert {outcomes[0].standing[event.hash][0] for event in branch} == {"canonical" if wins else "stale"}
+        assert outcomes[0].letters == set()
