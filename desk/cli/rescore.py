@@ -12,7 +12,7 @@ def rescore(
 ) -> None:
     """Score stored blocks anew after an upgrade that stores or sums up more of them. Resumes where it was interrupted.
 
-    Services may go on running. Chains whose rows are in this version's format already are left as they are.
+    Services may keep running. Chains that this version scored are unchanged.
     """
     from rich.console import Console
     from rich.progress import Progress
