@@ -63,10 +63,12 @@ def prepared(session: Session, sql: str, *, read_only: bool = False) -> Iterator
             ready = _for_reader(session, sql)
             if not ready.nothing:
                 with session.engine.turns.one() if session.user.readonly else nullcontext(), session.sealed():
+                    session.engine.refuse_killed(session.query_id)
                     yield ready
                 return
         else:
             ready = _for_owner(session, sql)
+            session.engine.refuse_killed(session.query_id)
             if not ready.reads and ready.word not in _CHANGES_NO_NAME:
                 with session.engine.changing_names():
                     yield ready
