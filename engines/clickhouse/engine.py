@@ -316,7 +316,7 @@ class Engine:
                 raise ServerError(QUERY_WAS_CANCELLED, "Query was cancelled.")
 
     def processes(self) -> str:
-        """`system.processes` with the query ids and users of clients, as a query: the engine knows only its own."""
+        """`system.processes` with the query ids and users of clients, as a query: the engine lists only its own."""
         with self._running_lock:
             running = {identity: (query_id, user) for query_id, (user, identity) in self._running.items()}
         if not running:
