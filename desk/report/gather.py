@@ -9,10 +9,10 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.named_queries import named_query
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.windows import USUAL_WINDOW_BLOCKS, VIEWS
+from desk.named_queries import named_query
 from desk.report.gap_sentence import GapRow
 from desk.report.model import (
     DeadLetters,

@@ -87,11 +87,7 @@ class EdgePoint:
 class Episode:
     """A time that an alert fired. `cleared_at` is None while it fires; `peak_top4` is of the alert's own view and window.
 
-    <<<<<<< HEAD
-        `metric` is the one that `value` and `threshold` are of; empty for a rule of another type.
-    =======
-        `metric` is the one that `value` and `threshold` are of; empty for a rule with its own wording.
-    >>>>>>> main
+    `metric` is the one that `value` and `threshold` are of; empty for a rule of another type.
     """
 
     rule_id: str

@@ -15,7 +15,7 @@ from engines.clickhouse.session import Session
 from engines.clickhouse.statements import quote_string
 
 MAX_ROWS: Final = 100_000
-"""Of an answer with extremes: they are made of all its rows, which are written as text once more."""
+"""Largest number of rows of an answer with extremes, because all its rows are written as text once more."""
 
 _STRINGS: Final = "JSONCompactStrings"  # every value as text: no number loses a digit
 

@@ -101,7 +101,7 @@ def header(columns: Sequence[tuple[str | bytes, str | bytes]], *, kind_bytes: bo
 
 
 def renamed(data: bytes, block: Block, columns: Sequence[tuple[str, str]], *, kind_bytes: bool) -> list[bytes]:
-    """A FORMAT Native block of `data`, its columns called and typed as `columns` say."""
+    """A FORMAT Native block of `data`, with the names and types of `columns`."""
     starts = [head.end - len(string(head.type)) - len(string(head.name)) for head in block.columns]
     ends = [*starts[1:], len(data)]
     kind = b"\0" if kind_bytes else b""

@@ -20,7 +20,7 @@ from urllib.parse import unquote
 
 from counterpoise.errors import EngineError
 from engines.clickhouse import reader_rules
-from engines.clickhouse.exceptions import from_engine
+from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError, from_engine
 from engines.clickhouse.insert_head import InsertHead
 from engines.clickhouse.limits import Limits, Turns
 from engines.clickhouse.reader_rules import Catalogue
@@ -167,6 +167,7 @@ class Engine:
         self.insert_heads: dict[str, InsertHead] = {}  # as the engine writes them, by the client's text
         self._admin_lock = threading.Lock()
         self._running_lock = threading.Lock()
+        self._killed: set[str] = set()
         self._running: dict[str, tuple[str, str]] = {}  # the client's query id to its user and session
         self._outside: tuple[frozenset[str], frozenset[str]] | None = None
         self._changes = 0  # statements that run and may change names
@@ -306,9 +307,16 @@ class Engine:
             with self._running_lock:
                 if self._running.get(query_id) == (user, identity):
                     del self._running[query_id]
+                self._killed.discard(query_id)
+
+    def refuse_killed(self, query_id: str) -> None:
+        """Raise 394 for a statement that was killed while it was prepared, when nothing of it ran yet."""
+        with self._running_lock:
+            if query_id in self._killed:
+                raise ServerError(QUERY_WAS_CANCELLED, "Query was cancelled.")
 
     def processes(self) -> str:
-        """`system.processes` with the query ids and users of clients, as a query: the engine knows only its own."""
+        """`system.processes` with the query ids and users of clients, as a query: the engine lists only its own."""
         with self._running_lock:
             running = {identity: (query_id, user) for query_id, (user, identity) in self._running.items()}
         if not running:
@@ -328,8 +336,9 @@ class Engine:
         """Stop the statement with that id, if it runs and is `user`'s (None: anybody's); the name of its user."""
         with self._running_lock:
             found = self._running.get(query_id)
-        if found is None or user not in (None, found[0]):
-            return None
+            if found is None or user not in (None, found[0]):
+                return None
+            self._killed.add(query_id)
         self.kill(found[1])
         return found[0]
 

@@ -63,10 +63,12 @@ def prepared(session: Session, sql: str, *, read_only: bool = False) -> Iterator
             ready = _for_reader(session, sql)
             if not ready.nothing:
                 with session.engine.turns.one() if session.user.readonly else nullcontext(), session.sealed():
+                    session.engine.refuse_killed(session.query_id)
                     yield ready
                 return
         else:
             ready = _for_owner(session, sql)
+            session.engine.refuse_killed(session.query_id)
             if not ready.reads and ready.word not in _CHANGES_NO_NAME:
                 with session.engine.changing_names():
                     yield ready
@@ -123,10 +125,10 @@ def _full_name(session: Session, table: Tree) -> list[str]:
 
 
 def _kill(session: Session, tree: Tree | None, user: str | None) -> Prepared | None:
-    """KILL QUERY WHERE query_id = '…' of an id that a client gave, which the engine does not know.
+    """KILL QUERY WHERE query_id = '…' of an id that a client gave, which the engine does not list.
 
-    What was killed is told as the engine tells it. None for every other condition, and for an id of nobody's (or, with a
-    `user`, of somebody else's).
+    The answer has the engine's form. None for every other condition, and for an unknown id (or, with a `user`, another
+    user's).
     """
     if tree is None or tree["type"] != "KillQueryQuery" or tree.get("kill_type") != "Query":
         return None

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from engines.clickhouse import reader_rules, statements
 from engines.clickhouse.auth import User
 from engines.clickhouse.engine import OWNER_ROLE, READER_ROLE, Connection, Engine, Result
-from engines.clickhouse.exceptions import ServerError, from_engine, name_of
+from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError, from_engine, name_of
 from engines.clickhouse.external import MAX_READER_BYTES, MAX_TABLES, ExternalTable, creation
 from engines.clickhouse.reader_rules import Tree
 from engines.clickhouse.statements import escape_parameter, quote_identifier, quote_string
@@ -410,6 +410,18 @@ class Session:
         return self._ask("SELECT formatQuerySingleLine({sql:String})", sql)
 
     def _ask(self, question: str, sql: str) -> str:
+        rows = self._rows_of(question, sql)
+        if not rows:
+            # Killed, or cut off by the client's own settings (limit, offset), which would cut it off again.
+            if self._rows_of(question, sql):
+                raise ServerError(QUERY_WAS_CANCELLED, "Query was cancelled.")
+            raise ServerError(62, "The statement cannot be read under this session's settings.")
+        said = rows[0][0]
+        if "\0" in said or "\\u0000" in said:
+            raise ServerError(62, "Syntax error: a statement with a NUL character.")
+        return str(said)
+
+    def _rows_of(self, question: str, sql: str) -> list[list[str]]:
         try:
             answer = self._connection.query(question, "JSONCompact", params={"sql": escape_parameter(sql)}).bytes()
         except RuntimeError as error:
@@ -418,15 +430,13 @@ class Session:
             raise ServerError(found.code, text, name=found.name or name_of(found.text)) from None
         finally:
             self.progress.clear()  # nothing of the client's was read
+        if not answer:
+            return []
         try:
-            said = json.loads(answer)["data"][0][0]
+            rows: list[list[str]] = json.loads(answer)["data"]
         except UnicodeDecodeError:
             raise ServerError(117, "The statement holds bytes that are not UTF-8.") from None
-        except IndexError:  # the client's own settings (limit, offset) cut it off
-            raise ServerError(62, "The statement cannot be read under this session's settings.") from None
-        if "\0" in said or "\\u0000" in said:
-            raise ServerError(62, "Syntax error: a statement with a NUL character.")
-        return str(said)
+        return rows
 
     def check_format(self, name: str | None) -> None:
         """Raise 73 for an output format that the engine does not have, 164 for one that takes a schema from elsewhere."""

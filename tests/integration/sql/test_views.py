@@ -9,9 +9,9 @@ from typing import Any
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.migrations import migrate, pending
-from counterpoise.clickhouse.named_queries import named_queries
 from counterpoise.clickhouse.schema import read_views
 from counterpoise.contracts.datasets import Dataset
+from desk.named_queries import named_queries
 from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, SUPERSEDED, block, insert_all, insert_what_lost
 from tests.made_by_main import migrate_as_main_did

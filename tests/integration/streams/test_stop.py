@@ -34,7 +34,7 @@ def test_a_second_signal_ends_a_stop_that_hangs(own_clickhouse_engines: Engines)
             assert worker.wait() == 0, worker.tail()
         finally:
             os.kill(clickhouse, signal.SIGCONT)
-        assert "told twice to stop" in worker.log()
+        assert "second stop signal" in worker.log()
         assert "Traceback" not in worker.log(), worker.tail()
         assert (worker.status()["state"], worker.status()["pid"]) == ("stopped", worker.pid)
         assert line.lag() > 0, "there was nothing left to interrupt"
