@@ -60,6 +60,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_place)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse a pytest and an xdist that do not fit: tests of one group would be spread over workers, without a word."""
+    if getattr(session.config.option, "loadgroup", False):
+        lost = [
+            item.nodeid for item in session.items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid
+        ]
+        if lost:
+            raise pytest.UsageError(
+                f"this pytest-xdist ignores the groups of this pytest ({pytest.__version__}): {lost[0]}"
+            )
+
+
 def _place(item: pytest.Item) -> tuple[int, bool]:
     folder = item.path.parent.relative_to(Path(__file__).parent).as_posix()
     place = next((at for at, first in enumerate(_LONGEST_FIRST) if folder.startswith(first)), len(_LONGEST_FIRST))
