@@ -17,6 +17,7 @@ import typer.main
 
 from counterpoise.errors import ConfigError, RetryableError
 from desk.cli.lazy_group import CommandEntry, LazyGroup
+from desk.cli.own_packages import require_own_packages
 
 EXIT_CONFIG = 2
 EXIT_RETRY = 3
@@ -229,6 +230,7 @@ def root(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; `arguments` are the process's own where not given."""
     try:
+        require_own_packages()
         typer.main.get_command(app).main(args=arguments, prog_name="counterpoise")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
