@@ -1,4 +1,4 @@
-"""Write what follows from the metric specs and the SQL files: `sql/` (what is marked), docs/methodology.md, docs/tables.md.
+"""Write what follows from specs, chains, settings and SQL files: `sql/` (what is marked), and pages and tables in docs/.
 
     python scripts/generate.py [--check]
 
