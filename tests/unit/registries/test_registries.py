@@ -143,7 +143,7 @@ def test_a_receiver_has_all_that_the_outbox_asks_of_it(name: str) -> None:
     assert receiver.channel
     probe = RECEIVERS[name].probe(settings)
     assert "xoxb" not in f"{receiver!r} {probe!r}"
-    assert f"`{name}`" in (DOCS / "settings.md").read_text(encoding="utf-8")
+    assert f"| `{name}` |" in (DOCS / "alerts.md").read_text(encoding="utf-8")
 
 
 def test_auto_takes_the_first_receiver_that_is_configured() -> None:

@@ -12,13 +12,15 @@ def test_the_shipped_rules_have_it_and_it_fires_and_clears() -> None:
     rule = {rule.id: rule for rule in load_rules(None)}["hhi-high"]
     assert isinstance(rule, MetricRule)
     assert rule.condition() == "HHI in points of 1008 blocks (raw) over 2,500 for 2 blocks, clear below 2,400"
-    # Squares over 1008²: 10,000 · 340,704 / 1,016,064 = 3,353.2 and 10,000 · 203,232 / 1,016,064 = 2,000.2.
+    # Squares over 1008²: 10,000 · 343,680 / 1,016,064 = 3,382.5 and 10,000 · 203,264 / 1,016,064 = 2,000.5.
     high, low = [504, 252, 124, 100, 28], [204, 204, 204, 200, 196]
     series = windows([low, high, high, high, high, low])
     states = RuleState("hhi-high", rule.rule_hash, "bitcoin", rule.for_blocks).extend(series, rule.levels(series))
     assert [(step.state, step.height) for step in states] == [("pending", 2), ("firing", 4), ("resolved", 6)]
     fired = told(rule, series, "firing", 3)
-    assert fired.summary.startswith("HHI in points over the last 1,008 blocks is 3,4"), fired.summary
+    assert fired.summary.startswith("HHI in points over the last 1,008 blocks is 3,382, over 2,500 for 2 blocks: "), (
+        fired.summary
+    )
     shown = text_of(fired, rule)
     assert "*HHI in points*" in shown
     assert "%" not in fired.summary.partition(":")[0]
