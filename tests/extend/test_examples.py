@@ -120,7 +120,7 @@ def lint(copy: Path, paths: list[str]) -> None:
 
 
 def generator(written: list[str]) -> list[str]:
-    """`make generate`; where nothing changed that tables or views are made of, without its part that starts an engine for their page."""
+    """`make generate`, without the part that starts an engine where nothing changed that tables and views are made of."""
     made_of = ("sql/", "counterpoise/metrics/", "counterpoise/clickhouse/")
     return (
         ["scripts/generate.py"]

@@ -14,7 +14,7 @@ NOW = 1_700_000_000.0
 
 def test_it_fires_once_and_resolves() -> None:
     [rule] = [rule for rule in load_judged_rules(None) if rule.id == "future-block"]
-    assert rule.condition() == "the tip's block time over 1 h 30 min ahead"
+    assert rule.condition() == "the tip's block time over 90 min ahead"
     rules, versions = DeadManRules((rule,)), count(1)
 
     def tick(lead_seconds: int, height: int) -> list[AlertTransition]:
@@ -24,7 +24,7 @@ def test_it_fires_once_and_resolves() -> None:
     assert tick(5_400, 7) == []
     [fired] = tick(5_401, 8)
     assert (fired.state, fired.rule_id) == ("firing", "future-block")
-    assert "height 8, is over 1 h 30 min ahead" in fired.summary
+    assert "height 8, is over 90 min ahead" in fired.summary
     assert tick(5_500, 9) == []
     [ended] = tick(0, 10)
     assert (ended.state, ended.alert_id) == ("resolved", fired.alert_id)
