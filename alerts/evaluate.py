@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import structlog
 
-from alerts.evidence import height_transition
+from alerts.evidence import bare_transition, height_transition
 from alerts.machine.ledger import Cause, Ledger, LedgerEntry, rebase, reconcile, settle_rebase
 from alerts.machine.machine import Step
 from alerts.machine.rule_state import RING_HEIGHTS, RuleState
 from alerts.rules.rule import HeightRule, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
-from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.runtime.clock import Clock
 from counterpoise.spans import HOUR_SECONDS
@@ -69,7 +69,7 @@ class Evaluation:
 
     @property
     def chains(self) -> list[str]:
-        """The chains that any rule looks at."""
+        """The chains that any rule reads."""
         return sorted({w.rule.chain for w in self.evaluated})
 
     def load(self, entries: Iterable[tuple[str, str, str, LedgerEntry]], states: dict[tuple[str, str], str]) -> None:
@@ -158,7 +158,7 @@ class Evaluation:
             self._extend(evaluated, new, batch, fork=fork, cause="reorg" if undone else "observed")
 
     def _find_fork(self, evaluated: EvaluatedRule) -> tuple[int | None, WindowCounts]:
-        """The highest height on which we and ClickHouse agree, and what ClickHouse holds from some way below it on."""
+        """The highest height on which we and ClickHouse agree, and ClickHouse's rows from some way below it on."""
         height = evaluated.rule_state.height or 0
         series = None
         for depth in (_PROBE_HEIGHTS, RING_HEIGHTS):
@@ -268,7 +268,7 @@ class Evaluation:
         if series is None or series.row(entry.height) is None:
             series = self._read(evaluated, entry.height, entry.height)
         if series.row(entry.height) is None:
-            return _bare(evaluated.rule, entry, recorded_at_ms)
+            return bare_transition(entry, evaluated.rule, recorded_at_ms=recorded_at_ms)
         return height_transition(
             entry,
             evaluated.rule,
@@ -276,26 +276,6 @@ class Evaluation:
             attribution_id=evaluated.rule_state.attribution_id,
             recorded_at_ms=recorded_at_ms,
         )
-
-
-def _bare(rule: Rule, entry: LedgerEntry, recorded_at_ms: int) -> AlertTransition:
-    """A transition without evidence: its height is scored no more."""
-    return AlertTransition(
-        alert_id=entry.alert_id,
-        sequence=entry.sequence,
-        rule_id=rule.id,
-        rule_hash=rule.rule_hash,
-        state=entry.state,
-        previous_state=entry.previous,
-        reason=entry.reason,
-        notify=entry.notify,
-        undoes=entry.undoes,
-        event_time=recorded_at_ms // 1000,
-        recorded_at_ms=recorded_at_ms,
-        start_height=max(0, entry.start),
-        summary=f"{rule.name}: {entry.state} at height {entry.height}, which is scored no more",
-        evidence=AlertEvidence(chain=rule.chain, height=entry.height, tip_hash=entry.tip_hash or None),
-    )
 
 
 def _next_row(evaluated: EvaluatedRule, event: ScoreEvent) -> WindowCounts | None:

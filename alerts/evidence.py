@@ -1,9 +1,11 @@
-"""From a row of the ledger to the transition that is stored: value, bounds, evidence and the SQL that gives the value again. Pure."""
+"""From a row of the ledger to the transition that is stored: value, bounds, evidence and the SQL that reproduces the value. Pure."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from alerts.machine.ledger import LedgerEntry
-from alerts.rules.rule import Finding, HeightRule, Reading, TimerRule
+from alerts.rules.rule import Finding, HeightRule, Reading, Rule, TimerRule
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.formats import TEXT
@@ -49,19 +51,11 @@ def height_transition(
         raise ValueError(f"height {entry.height} is not in the series")
     reading = rule.reading(series, at) if int(series.n[at]) else None
     evidence = evidence_of(rule, series, at, attribution_id)
-    return AlertTransition(
-        alert_id=entry.alert_id,
-        sequence=entry.sequence,
-        rule_id=rule.id,
-        rule_hash=rule.rule_hash,
-        state=entry.state,
-        previous_state=entry.previous,
-        reason=entry.reason,
-        notify=entry.notify,
-        undoes=entry.undoes,
+    return _transition(
+        entry,
+        rule,
         event_time=int(series.time[at]),
         recorded_at_ms=recorded_at_ms,
-        start_height=entry.start,
         value=reading.value if reading else None,
         value_low=reading.low if reading else None,
         value_high=reading.high if reading else None,
@@ -73,20 +67,25 @@ def height_transition(
     )
 
 
+def bare_transition(entry: LedgerEntry, rule: Rule, *, recorded_at_ms: int) -> AlertTransition:
+    """The transition for a row without evidence: its height is scored no more."""
+    return _transition(
+        entry,
+        rule,
+        event_time=recorded_at_ms // 1000,
+        recorded_at_ms=recorded_at_ms,
+        summary=f"{rule.name}: {entry.state} at height {entry.height}, which is scored no more",
+        evidence=AlertEvidence(chain=rule.chain, height=entry.height, tip_hash=entry.tip_hash or None),
+    )
+
+
 def timer_transition(entry: LedgerEntry, rule: TimerRule, finding: Finding, *, recorded_at_ms: int) -> AlertTransition:
     """The transition for a row of a dead-man rule."""
-    return AlertTransition(
-        alert_id=entry.alert_id,
-        sequence=entry.sequence,
-        rule_id=rule.id,
-        rule_hash=rule.rule_hash,
-        state=entry.state,
-        previous_state=entry.previous,
-        reason=entry.reason,
-        notify=entry.notify,
+    return _transition(
+        entry,
+        rule,
         event_time=finding.event_time,
         recorded_at_ms=recorded_at_ms,
-        start_height=entry.start,
         value=finding.value,
         interval_low=finding.interval_low,
         interval_high=finding.interval_high,
@@ -96,12 +95,29 @@ def timer_transition(entry: LedgerEntry, rule: TimerRule, finding: Finding, *, r
     )
 
 
+def _transition(entry: LedgerEntry, rule: Rule, **more: Any) -> AlertTransition:
+    """Fields of every transition from the ledger and the rule, with the rest in `more`."""
+    return AlertTransition(
+        alert_id=entry.alert_id,
+        sequence=entry.sequence,
+        rule_id=rule.id,
+        rule_hash=rule.rule_hash,
+        state=entry.state,
+        previous_state=entry.previous,
+        reason=entry.reason,
+        notify=entry.notify,
+        undoes=entry.undoes,
+        start_height=max(0, entry.start),
+        **more,
+    )
+
+
 def _summary(entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evidence: AlertEvidence) -> str:
     """The value against its line, and what follows from it; it stands alone."""
     at = f"(height {entry.height})"
     if reading is None:
         return f"{rule.name}: no {'value' if evidence.n else 'blocks in the window'} {at}."
-    line, clear = rule.format_line(reading.threshold), rule.format_line(rule.clear_line)
+    line = rule.format_line(reading.threshold)
     n = evidence.n or 0
     statement = rule.statement(reading, n)
     sentence = statement[0].upper() + statement[1:]
@@ -125,7 +141,7 @@ def _summary(entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evid
         f"if the {evidence.unknown} unknown blocks were theirs",
         "pending": f"{rule.over} {line}; it fires once that has held{hold}",
         "firing": f"{rule.over} {line}{hold}: {leaders}",
-        "resolved": f"{rule.under} {clear}",
+        "resolved": rule.cleared(),
         "inactive": f"no longer {rule.over} {line}",
     }.get(entry.state, entry.state)
     return f"{sentence}, {tail} {at}."

@@ -1,6 +1,6 @@
 """The alerts service: lead, stand by while another alerter leads, and survive what comes back.
 
-Nothing in memory is worth saving: after any failure of ClickHouse, as after a kill, a new session reads the state again, finds the
+Nothing in memory needs saving: after any failure of ClickHouse, as after a kill, a new session reads the state again, finds the
 rows that exist, and repeats none.
 """
 
@@ -17,7 +17,7 @@ from alerts.outbox.receivers.receiver import Receiver
 from alerts.outbox.receivers.receivers import make_receiver
 from alerts.rules_file import load_judged_rules
 from alerts.score_feed import ScoreFeed
-from alerts.session import POLL_SECONDS, AlertSession, OnTransition
+from alerts.session import POLL_SECONDS, AlertProcess, AlertSession, OnTransition
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.datasets import open_dataset
@@ -51,35 +51,20 @@ def run_alerts(
     `on_transition` is called with every transition once its row is stored, from the thread that runs this. `console` is where the
     console receiver writes; standard output if not given.
     """
-    service = AlertService(
-        settings,
-        clock=clock or SystemClock(),
-        stop=stop,
-        status=status,
-        on_transition=on_transition or (lambda _: None),
-        console=console or sys.stdout,
-    )
-    service.run()
+    process = AlertProcess(settings, clock or SystemClock(), stop, status, on_transition or (lambda _: None))
+    AlertService(process, console or sys.stdout).run()
 
 
 class AlertService:
     """One instance a process."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        clock: Clock,
-        stop: threading.Event,
-        status: ServiceStatus,
-        on_transition: OnTransition,
-        console: TextIO,
-    ) -> None:
+    def __init__(self, process: AlertProcess, console: TextIO) -> None:
+        settings, clock = process.settings, process.clock
+        self._process = process
         self._settings = settings
         self._clock = clock
-        self._stop = stop
-        self._status = status
-        self._on_transition = on_transition
+        self._stop = process.stop
+        self._status = process.status
         self._rules = load_judged_rules(settings.alerts.rules_file)
         self._receiver: Receiver = make_receiver(settings, console)
         self._target = clickhouse_target(settings)
@@ -114,11 +99,7 @@ class AlertService:
         open_dataset(self._store.ch, self._settings.dataset_of, clock=self._clock)
         epoch = claim_epoch(self._store.ch, ROLE, clock=self._clock)
         session = AlertSession(
-            self._settings,
-            clock=self._clock,
-            stop=self._stop,
-            status=self._status,
-            on_transition=self._on_transition,
+            self._process,
             store=self._store,
             outbox_store=AlertStore(connect(self._target, self._settings.dataset)),
             feed=self._feed,

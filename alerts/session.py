@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -37,7 +38,7 @@ from counterpoise.windows import RAW, SHORTEST_WINDOW_BLOCKS
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS: Final = 5.0
-"""How often ClickHouse is asked for news that no message announced, and dead-man rules are judged."""
+"""Time between checks of ClickHouse for news without a message, and between evaluations of dead-man rules."""
 
 BACKLOG_SECONDS: Final = 0.5
 """At most this often is ClickHouse read while messages come faster than one by one."""
@@ -49,17 +50,24 @@ REMINDER_CHECK_SECONDS: Final = 60.0
 OnTransition = Callable[[AlertTransition], None]
 
 
+@dataclass(frozen=True, slots=True)
+class AlertProcess:
+    """What all sessions of one process have in common."""
+
+    settings: Settings
+    clock: Clock
+    stop: threading.Event
+    status: ServiceStatus
+    on_transition: OnTransition
+
+
 class AlertSession:
     """Work under one epoch."""
 
     def __init__(
         self,
-        settings: Settings,
+        process: AlertProcess,
         *,
-        clock: Clock,
-        stop: threading.Event,
-        status: ServiceStatus,
-        on_transition: OnTransition,
         store: AlertStore,
         outbox_store: AlertStore,
         feed: ScoreFeed,
@@ -67,11 +75,12 @@ class AlertSession:
         receiver: Receiver,
         versions: Versions,
     ) -> None:
+        settings, clock, status = process.settings, process.clock, process.status
         self._settings = settings
         self._clock = clock
-        self._stop = stop
+        self._stop = process.stop
         self._status = status
-        self._on_transition = on_transition
+        self._on_transition = process.on_transition
         self._store = store
         self._feed = feed
         self._live = settings.dataset_kind == "live"
@@ -245,7 +254,7 @@ class AlertSession:
                 self._outbox_worker.announce(Start(height, int(series.time[0]), tuple(rule_ids), chain))
 
     def _close_orphans(self) -> None:
-        """Close what is open under rules that are gone, switched off or say something else now."""
+        """Close what is open under rules that were removed, switched off or changed."""
         current = {(rule.id, rule.rule_hash) for rule in self._rules if rule.enabled}
         entries = [
             e for rule_id, rule_hash, _, e in self._store.events.entries() if (rule_id, rule_hash) not in current
@@ -266,7 +275,7 @@ class AlertSession:
                         "notify": entry.notify,
                         "event_time": now_ms // 1000,
                         "recorded_at_ms": now_ms + len(rows),
-                        "summary": f"closed: rule {last.rule_id} is gone, switched off or says something else now",
+                        "summary": f"closed: rule {last.rule_id} was removed, switched off or changed",
                     }
                 )
             )
@@ -311,7 +320,7 @@ class AlertSession:
                 self._record(transitions)
 
     def _release_facts_of(self, chain: str) -> ReleaseFacts:
-        """What the AI side says, asked anew now and then: releases come by the day."""
+        """Facts of the AI side, read again now and then: releases arrive daily at most."""
         now = self._clock.monotonic()
         if not self._timer_rules.needs_release_facts(chain):
             return ReleaseFacts()
@@ -328,7 +337,7 @@ class AlertSession:
         return found
 
     def _claim_stands(self) -> None:
-        """Raise where another alerter has taken over; say now and then that we are at work."""
+        """Raise if another alerter has taken over; report now and then that we are at work."""
         if self._store.epochs.highest() != self._versions.epoch:
             raise SupersededError(f"another alerter than epoch {self._versions.epoch} has taken over")
         if self._clock.monotonic() - self._heartbeat_at >= HEARTBEAT_SECONDS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import email.utils
 import time
 from collections.abc import Container, Mapping
-from typing import Any, NamedTuple, Never
+from typing import Any, NamedTuple, Never, Protocol
 from urllib.parse import urlsplit
 
 import httpx
@@ -42,6 +42,16 @@ def shown_url(url: str) -> str:
     """A URL as messages may name it: without credentials, and without a query that may hold some."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+
+
+class HasUrl(Protocol):
+    """A section of the settings that names one server."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def timeout_seconds(self) -> float: ...
 
 
 class Answer(NamedTuple):
@@ -83,6 +93,13 @@ class BoundedHttp:
             trust_env=not is_local(
                 parts.hostname
             ),  # a proxy of the environment has no way to this machine's own servers
+        )
+
+    @classmethod
+    def of(cls, section: HasUrl, *, clock: Clock, max_bytes: int, setting: str) -> BoundedHttp:
+        """The server of a section of the settings, with its timeout."""
+        return cls(
+            section.url, clock=clock, timeout_seconds=section.timeout_seconds, max_bytes=max_bytes, setting=setting
         )
 
     def fetch(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:

@@ -104,7 +104,7 @@ class StreamsService:
         self._dying = threading.Lock()
 
     async def main(self) -> None:
-        """Prepare, run Faust, and watch over both until told to stop."""
+        """Prepare, run Faust, and watch over it until a stop."""
         loop = asyncio.get_running_loop()
         with contextlib.suppress(ValueError, RuntimeError):  # not in the main thread
             for number in _SIGNALS:
@@ -134,7 +134,7 @@ class StreamsService:
 
     def _take_signal(self) -> None:
         if self._stop.is_set():
-            log.warning("told twice to stop: leaving what is under way, which comes again")
+            log.warning("second stop signal: leaving current work, which is redelivered")
             self._die(0)
         self._stop.set()
 

@@ -27,7 +27,7 @@ _LINE_WANTED = "a number in the unit of the metric, such as 0.75 of a share or 2
 
 class MetricRule(HeightRule):
     """Over while the metric is above `above`, strictly; clears below `clear_below`, strictly. Or, for what is worse when it is
-    low: over while it is below `below`, and clears above `clear_above`. Without a clearing line the line itself is it.
+    low: over while it is below `below`, and clears above `clear_above`. Without a clearing line it clears where it is not over.
 
     Possible while only the metric's upper bound is over the line, where its spec names one. A window that is not full, and one
     for which the metric is undefined (NaN, or a value outside its range), are not judged.
@@ -58,9 +58,10 @@ class MetricRule(HeightRule):
             value = getattr(self, name)
             if value is not None and not spec.range.low <= value <= spec.range.high:
                 return name, value, f"a value in the range of {self.metric}, {spec.range}"
-        if (self.clear_line > self.line) if self.rises else (self.clear_line < self.line):
+        clear = self.clear_line
+        if clear is not None and ((clear > self.line) if self.rises else (clear < self.line)):
             limit = "not over `above`" if self.rises else "not under `below`"
-            return ours, self.clear_line, f"a value {limit} ({self.line:g})"
+            return ours, clear, f"a value {limit} ({self.line:g})"
         return super().mistake()
 
     @property
@@ -81,17 +82,18 @@ class MetricRule(HeightRule):
         return line
 
     @property
-    def clear_line(self) -> float:
-        clear = self.clear_below if self.rises else self.clear_above
-        return self.line if clear is None else clear
+    def clear_line(self) -> float | None:
+        """The line at which it clears, where one was given."""
+        return self.clear_below if self.rises else self.clear_above
 
     @property
     def over(self) -> str:
         return "over" if self.rises else "below"
 
-    @property
-    def under(self) -> str:
-        return "below" if self.rises else "over"
+    def cleared(self) -> str:
+        if self.clear_line is None:
+            return f"no longer {self.over} {self.format_line(self.line)}"
+        return f"{'below' if self.rises else 'over'} {self.format_line(self.clear_line)}"
 
     @property
     def metric_name(self) -> str:
@@ -106,10 +108,9 @@ class MetricRule(HeightRule):
 
     def condition(self) -> str:
         hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
-        return (
-            f"{self.spec.title} of {self.window_blocks} blocks ({self.view}) {self.over} {self.format_line(self.line)}{hold}, "
-            f"clear {self.under} {self.format_line(self.clear_line)}"
-        )
+        subject = f"{self.spec.title} of {self.window_blocks} blocks ({self.view})"
+        clear = "" if self.clear_line is None else f", clear {self.cleared()}"
+        return f"{subject} {self.over} {self.format_line(self.line)}{hold}{clear}"
 
     def values(self, series: WindowCounts, name: str | None = None) -> NDArray[np.float64]:
         """The metric, or another one by name, at each height; NaN where it is undefined."""
@@ -120,11 +121,12 @@ class MetricRule(HeightRule):
     def levels(self, series: WindowCounts) -> LevelArray:
         value = self.values(series)
         judged = series.window_full & (series.n > 0) & np.isfinite(value)
+        line, clear = self.line, self.clear_line
         if not self.rises:
             never = np.zeros(len(series), np.bool_)
-            return levels(value < self.line, never, value > self.clear_line, judged)
+            return levels(value < line, never, value >= line if clear is None else value > clear, judged)
         bound = value if self.spec.upper is None else self.values(series, self.spec.upper)
-        return levels(value > self.line, bound > self.line, value < self.clear_line, judged)
+        return levels(value > line, bound > line, value <= line if clear is None else value < clear, judged)
 
     def reading(self, series: WindowCounts, at: int) -> Reading | None:
         part = series.part(slice(at, at + 1))

@@ -37,9 +37,8 @@ class TopShareRule(TopRule):
             f"clear below {TEXT.share(self.clear_below, None)}"
         )
 
-    @property
-    def clear_line(self) -> float:
-        return self.clear_below
+    def cleared(self) -> str:
+        return f"below {self.format_line(self.clear_below)}"
 
     def statement(self, reading: Reading, n: int) -> str:
         interval = ""

@@ -25,8 +25,8 @@ def _table(k: int, line: float) -> BetaTable:
 class TopShareProbabilityRule(TopRule):
     """Over while P(share of these k pools > `line`) > `above`; clears below `clear_below`. A window that is not full is not judged.
 
-    The probability is that of the one model of uncertainty (a Dirichlet posterior of the window's counts, prior mass 1). It has no
-    upper bound of its own, so it is never possible. Lines other than 0.75, and other k than 4, are computed, not read.
+    The probability is that of the one model of uncertainty (a Dirichlet posterior of the window's counts, prior mass 1).
+    It has no upper bound, so it is never possible. Lines other than 0.75, and other k than 4, are computed, not read.
     """
 
     type: Literal["top_share_probability"] = "top_share_probability"
@@ -43,9 +43,8 @@ class TopShareProbabilityRule(TopRule):
         hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
         return f"P({self.subject()} > {TEXT.share(self.line, None)}) over {self.above:g}{hold}, clear below {self.clear_below:g}"
 
-    @property
-    def clear_line(self) -> float:
-        return self.clear_below
+    def cleared(self) -> str:
+        return f"below {self.format_line(self.clear_below)}"
 
     def statement(self, reading: Reading, n: int) -> str:
         over = f"hold over {TEXT.share(self.line, None)} of the {self.chain_word}hashrate"

@@ -7,7 +7,7 @@ its content (`counterpoise.series.release`), so a chunk can be checked against i
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic.dataclasses import dataclass
@@ -73,21 +73,10 @@ class Observation:
             raise ValueError("value_p5 is above value_p95")
 
 
-class ReleaseEvent(Contract):
-    """A chunk of a release, or its withdrawal. `chunk` counts from 0 to `chunks` − 1.
-
-    kind       keeps forecasts apart: no live score reads one
-    period     first and last day of the values; a stock (chips owned) is that of `period_end`
-    published  when the source published this release; not when we fetched it
-    coverage   `partial` if the source, or the catalogue's rule for it, marks the period as incomplete;
-               `coverage_note` names the missing parts. A partial release is kept and never scored
-    method     how the source counted, in its own words; a comparison of two releases of different methods names it
-    cutoff     the source lists nothing below this value: an owner that is absent has less, not nothing
-    withdrawn  takes the release of this id back from `withdrawn_at_ms` on, permanently; it carries no observations
-    """
+class ReleaseHead(Contract):
+    """Everything about a release except its values; see `ReleaseEvent` for the fields."""
 
     series: Slug
-    release_id: ReleaseId
     kind: Kind = "measured"
     layer: Layer
     unit: Annotated[str, Field(min_length=1, max_length=64)]
@@ -100,6 +89,28 @@ class ReleaseEvent(Contract):
     coverage_note: Annotated[str, Field(max_length=500)] = ""
     method: Annotated[str, Field(max_length=200)] = ""
     cutoff: Amount | None = None
+
+    @model_validator(mode="after")
+    def _period_in_order(self) -> Self:
+        if self.period_start > self.period_end:
+            raise ValueError("period_start is after period_end")
+        return self
+
+
+class ReleaseEvent(ReleaseHead):
+    """A chunk of a release, or its withdrawal. `chunk` counts from 0 to `chunks` − 1.
+
+    kind       keeps forecasts apart: no live score reads one
+    period     first and last day of the values; a stock (chips owned) is that of `period_end`
+    published  when the source published this release; not when we fetched it
+    coverage   `partial` if the source, or the catalogue's rule for it, marks the period as incomplete;
+               `coverage_note` names the missing parts. A partial release is kept and never scored
+    method     how the source counted, in its own words; a comparison of two releases of different methods names it
+    cutoff     the source lists nothing below this value: an owner that is absent has less, not nothing
+    withdrawn  takes the release of this id back from `withdrawn_at_ms` on, permanently; it carries no observations
+    """
+
+    release_id: ReleaseId
     chunk: Annotated[int, Field(ge=0, le=MAX_CHUNKS - 1)] = 0
     chunks: Annotated[int, Field(ge=1, le=MAX_CHUNKS)] = 1
     withdrawn: bool = False
@@ -110,8 +121,6 @@ class ReleaseEvent(Contract):
     def _holds_together(self) -> ReleaseEvent:
         if self.chunk >= self.chunks:
             raise ValueError(f"chunk {self.chunk} of {self.chunks}: chunks count from 0")
-        if self.period_start > self.period_end:
-            raise ValueError("period_start is after period_end")
         if self.withdrawn != (self.withdrawn_at_ms is not None):
             raise ValueError("withdrawn and withdrawn_at_ms come together or not at all")
         if self.withdrawn and (self.observations or self.chunks != 1):

@@ -134,7 +134,7 @@ def _rows(blocks: Blocks) -> tuple[Names, list[TypeName], Iterator[tuple[Any, ..
 
 def _cells(kinds: list[TypeName], rows: Iterator[tuple[Any, ...]]) -> list[list[str]]:
     """Rows for people: floats of six digits, lists in words, times without T and Z."""
-    from counterpoise.clickhouse.values import plain_text
+    from desk.cli.result_values import plain_text
 
     return [
         [plain_text(kind, value, digits=SIGNIFICANT_DIGITS) for kind, value in zip(kinds, row, strict=True)]
@@ -147,7 +147,7 @@ def _is_numeric(kind: TypeName) -> bool:
 
 
 def _write_csv(blocks: Blocks, file: IO[str]) -> None:
-    from counterpoise.clickhouse.values import plain_text
+    from desk.cli.result_values import plain_text
 
     heads, kinds, rows = _rows(blocks)
     writer = csv.writer(file, lineterminator="\n")
@@ -158,7 +158,7 @@ def _write_csv(blocks: Blocks, file: IO[str]) -> None:
 
 
 def _documents(blocks: Blocks) -> Iterator[str]:
-    from counterpoise.clickhouse.values import json_value
+    from desk.cli.result_values import json_value
 
     heads, kinds, rows = _rows(blocks)
     for row in rows:
@@ -241,7 +241,7 @@ def _turned(names: list[str], rows: list[list[str]], room: int) -> Iterator[str]
 def _write_parquet(blocks: Blocks, file: IO[bytes]) -> None:
     import pyarrow.parquet as pq
 
-    from counterpoise.clickhouse.values import arrow_batch, arrow_schema
+    from desk.cli.result_values import arrow_batch, arrow_schema
 
     heads, first = next(blocks, ([], []))
     if not heads:

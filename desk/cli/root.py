@@ -86,6 +86,12 @@ ENTRIES: dict[str, CommandEntry] = {
             "counterpoise --dataset old backfill --from-height 800000 --to-height 810000",
         ),
     ),
+    "rescore": CommandEntry(
+        "desk.cli.rescore:rescore",
+        "Score stored blocks anew after an upgrade.",
+        _DATA,
+        ("counterpoise rescore", "counterpoise rescore --chain bitcoin"),
+    ),
     "sql": CommandEntry(
         "desk.cli.sql:sql",
         "Query ClickHouse, read-only: SQL or a named query.",

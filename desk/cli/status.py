@@ -88,6 +88,9 @@ def render(report: Health) -> Group:
     slack = Text(f"last Slack success: {_age(report.at, report.last_slack_success_at) or 'none since alerts started'}")
     parts: list[RenderableType] = [head, engines, services]
     parts += [table for table in (lag, blocks) if table.row_count]
+    for chain in report.to_rescore:
+        note = f"{chain}: an older version scored its history: `counterpoise rescore` adds the days of newer metrics"
+        parts.append(Text(note, "yellow"))
     return Group(*parts, slack)
 
 

@@ -14,6 +14,7 @@ from clickhouse_driver.errors import Error as ClickHouseError
 from counterpoise.clickhouse.client import connect
 from counterpoise.errors import CounterpoiseError, RetryableError
 from counterpoise.kafka.lag import CONSUMERS, PartitionLag, group_id, read_lag, total_lag
+from counterpoise.metrics.scoring_format import SCORING_FORMAT
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.status import HEARTBEAT_SECONDS, read_status
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
@@ -37,6 +38,15 @@ FROM
     GROUP BY chain
     HAVING countIf(status = 'canonical') > 0
 )
+ORDER BY chain
+"""
+
+
+_TO_RESCORE = """
+SELECT DISTINCT chain FROM concentration_latest_log FINAL
+WHERE (attribution_id, chain) IN (SELECT attribution_id, chain FROM attribution_pointer_log FINAL)
+  AND (attribution_id, chain) NOT IN
+      (SELECT attribution_id, chain FROM scoring_log FINAL WHERE format = {format:String} AND whole)
 ORDER BY chain
 """
 
@@ -85,7 +95,9 @@ class LastBlock:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`healthy`: both engines answer, and every service runs (or finished its work) and waits for nothing."""
+    """`healthy`: both engines answer, and every service runs (or finished its work) and waits for nothing.
+
+    `to_rescore`: chains whose history an older version scored, so that newer metrics lack their days there."""
 
     dataset: str
     at: float
@@ -94,6 +106,7 @@ class Health:
     lag: tuple[PartitionLag, ...]
     last_blocks: tuple[LastBlock, ...]
     last_slack_success_at: float | None
+    to_rescore: tuple[str, ...] = ()
 
     @property
     def healthy(self) -> bool:
@@ -110,6 +123,7 @@ class Health:
             "lag": [row.as_json() for row in self.lag],
             "last_blocks": [asdict(block) for block in self.last_blocks],
             "last_slack_success_at": self.last_slack_success_at,
+            "to_rescore": list(self.to_rescore),
         }
 
 
@@ -117,7 +131,7 @@ def collect(settings: Settings, clock: Clock) -> Health:
     """Collect the whole state once. Takes some seconds if an engine does not answer; raises ConfigError if an address is missing."""
     now = clock.now()
     kafka, lag = _look_at_kafka(settings)
-    clickhouse, blocks = _look_at_clickhouse(settings, now)
+    clickhouse, blocks, to_rescore = _look_at_clickhouse(settings, now)
     services = tuple(
         judge(name, said, now, _lag_of(settings, name, lag), _supervised(settings, name))
         for name, said in ((name, read_status(settings.run_dir, name)) for name in SERVICES)
@@ -132,6 +146,7 @@ def collect(settings: Settings, clock: Clock) -> Health:
         tuple(lag or ()),
         blocks,
         max((at for at in slack if isinstance(at, int | float)), default=None),
+        to_rescore,
     )
 
 
@@ -202,18 +217,19 @@ def _look_at_kafka(settings: Settings) -> tuple[EngineReport, list[PartitionLag]
     return EngineReport("kafka", bootstrap, None, _ms(started)), lag
 
 
-def _look_at_clickhouse(settings: Settings, now: float) -> tuple[EngineReport, tuple[LastBlock, ...]]:
+def _look_at_clickhouse(settings: Settings, now: float) -> tuple[EngineReport, tuple[LastBlock, ...], tuple[str, ...]]:
     target = clickhouse_target(settings, read_only=True)
     where = f"{target.host}:{target.port}"
     started = time.perf_counter()
     try:
         with connect(target, settings.dataset) as clickhouse:
             rows = clickhouse.query(_LAST_BLOCK)
+            older = clickhouse.query(_TO_RESCORE, {"format": SCORING_FORMAT})
     except (CounterpoiseError, ClickHouseError) as error:
         step = _START_EMBEDDED if settings.clickhouse.host is None and isinstance(error, RetryableError) else ""
-        return EngineReport("clickhouse", where, " ".join(str(error).split())[:300] + step, None), ()
+        return EngineReport("clickhouse", where, " ".join(str(error).split())[:300] + step, None), (), ()
     blocks = tuple(LastBlock(chain, height, hash_, at, now - at, parked) for chain, height, hash_, at, parked in rows)
-    return EngineReport("clickhouse", where, None, _ms(started)), blocks
+    return EngineReport("clickhouse", where, None, _ms(started)), blocks, tuple(chain for (chain,) in older)
 
 
 def _ms(started: float) -> float:

@@ -46,7 +46,7 @@ _End = tuple[int, str]
 
 @dataclass(slots=True)
 class _PairChain:
-    """The windows of a chain. `dirty_from` is the lowest height that was written anew since it was looked at; None: none was."""
+    """The windows of a chain. `dirty_from` is the lowest height that was written anew since the last read; None: none was."""
 
     days: MiningDays
     ends: dict[date, _End] = field(default_factory=dict)

@@ -152,6 +152,11 @@ class LoadedChain:
     _peak_is_known: bool = False
     _is_whole: bool = False
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the chain has no stored block yet."""
+        return self._tip_height == 0
+
     def fold_next(self) -> FoldResult | None:
         """Fold the next batch; None at the end. After a RetryableError the same batch is folded by the next call."""
         if self._next_height <= self._tip_height:

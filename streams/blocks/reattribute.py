@@ -19,7 +19,7 @@ from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.windows import MAX_REORG_BLOCKS, SHORTEST_WINDOW_BLOCKS
 from streams.blocks.attribution_store import current_id, flip, store_set
 from streams.blocks.fold.attributor import Attributor
-from streams.blocks.fold.chain_fold import ChainFold
+from streams.blocks.fold.chain_fold import ChainFold, Scored
 from streams.blocks.loader import (
     BATCH_BLOCKS,
     ChainBounds,
@@ -30,6 +30,7 @@ from streams.blocks.loader import (
     scored_above,
     stale_blocks,
 )
+from streams.blocks.scoring_store import mark_scored
 from streams.blocks.sinks import BlockSinks
 
 _CATCH_UP_BLOCKS = min(SHORTEST_WINDOW_BLOCKS, MAX_REORG_BLOCKS)
@@ -80,6 +81,7 @@ class _Computation:
         self._versions = versions
         self._fold = ChainFold(Attributor(attribution_set))
         self._sinks = BlockSinks(clickhouse)
+        self._newest: Scored | None = None
 
     def run(self, bounds: ChainBounds, on_progress: Progress) -> None:
         """Fold everything, then what came meanwhile, until the fold's tip is the chain's."""
@@ -92,6 +94,12 @@ class _Computation:
         while self._catch_up():
             pass
         self._undo_above_tip()
+        if self._newest is not None:  # only now: this set may be the current one
+            version = self._versions.next()
+            self._sinks.write_newest(self._newest, chain=self._chain, attribution_set=self._set, version=version)
+        height = 0 if self._fold.tip is None else self._fold.tip.height
+        version = self._versions.next()
+        mark_scored(self._clickhouse, self._chain, self._id, to_height=height, whole=True, version=version)
 
     def _catch_up(self) -> bool:
         """Fold the newest stored blocks again; False once that brings nothing new."""
@@ -118,7 +126,8 @@ class _Computation:
         self._attribute([stored.event for stored in result.blocks])
         if result.scored is not None:
             version = self._versions.next()
-            self._sinks.write_scores(result.scored, chain=self._chain, attribution_set=self._set, version=version)
+            self._sinks.write_heights(result.scored, chain=self._chain, attribution_id=self._id, version=version)
+            self._newest = result.scored
 
     def _attribute(self, events: list[BlockEvent]) -> None:
         if events:

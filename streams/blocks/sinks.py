@@ -69,14 +69,25 @@ class BlockSinks:
         self.clickhouse.insert("attributions_log", columns)
 
     def write_scores(self, scored: Scored, *, chain: str, attribution_set: AttributionSet, version: int) -> None:
-        """The new heights and the tombstones of the undone ones, in one insert: readers see the whole switch or none of it."""
+        """What readers see of the scored heights: the days, the newest height, every height."""
         attribution_id = attribution_set.attribution_id
         self._write_days(scored, chain, attribution_id, version)
+        self.write_newest(scored, chain=chain, attribution_set=attribution_set, version=version)
+        crash_point("streams-after-newest")
+        self._write_concentration(scored, chain, attribution_id, version)
+
+    def write_heights(self, scored: Scored, *, chain: str, attribution_id: str, version: int) -> None:
+        """The same without the newest height: for one who goes through the history."""
+        self._write_days(scored, chain, attribution_id, version)
+        self._write_concentration(scored, chain, attribution_id, version)
+
+    def write_newest(self, scored: Scored, *, chain: str, attribution_set: AttributionSet, version: int) -> None:
+        """The newest row of each view and window."""
         slugs = {code: slug for code, (slug, _) in attribution_set.entity_table.names.items()}
         newest = latest_columns(
             scored.summary.newest,
             slugs,
-            attribution_id=attribution_id,
+            attribution_id=attribution_set.attribution_id,
             chain=chain,
             height=scored.height,
             tip_hash=scored.tip_hashes[-1],
@@ -84,7 +95,9 @@ class BlockSinks:
             version=version,
         )
         self.clickhouse.insert("concentration_latest_log", newest)
-        crash_point("streams-after-newest")
+
+    def _write_concentration(self, scored: Scored, chain: str, attribution_id: str, version: int) -> None:
+        """The new heights and the tombstones of the undone ones, in one insert: readers see the whole switch or none of it."""
         columns = concentration_columns(
             scored.table.columns(),
             attribution_id=attribution_id,

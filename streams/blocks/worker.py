@@ -21,6 +21,7 @@ from streams.blocks.fold.chain_fold import ChainFold, FoldResult
 from streams.blocks.fold.concentration import TableCache
 from streams.blocks.fold.score_message import score_event
 from streams.blocks.loader import days_above, load_chain, not_stored, scored_above, stored_chains
+from streams.blocks.scoring_store import mark_scored
 from streams.blocks.sinks import BlockSinks
 from streams.intake.dead_letter import RawMessage
 from streams.intake.unpack import Fault, by_name, refused, refused_here, unpack
@@ -85,7 +86,7 @@ class BlockWorker:
             self._store.write_dead_letters(bad_now)
             self._write(state, result)
             scores += self._scores(state, result)
-            self._publish(state, result)
+            self._report(state, result)
         self._store.write_dead_letters(bad)
         self._limit.record(good=len(good) - rejected, bad=len(bad) + letters)
         self._status.progress(len(good) + len(bad) + letters)
@@ -153,6 +154,16 @@ class BlockWorker:
         attribution_set = read(current_set, chain, versions.next())
         attribution_id = attribution_set.attribution_id
         loaded = read(load_chain, chain, Attributor(attribution_set), self._cache)
+        if loaded.is_new:
+            write(
+                mark_scored,
+                self._store.clickhouse,
+                chain,
+                attribution_id,
+                to_height=0,
+                whole=True,
+                version=versions.next(),
+            )
         state = _AssignedChain(chain, loaded.fold, versions)
         self._chains[chain] = state
         scores: list[Outgoing] = []
@@ -204,7 +215,7 @@ class BlockWorker:
         )
         return [Outgoing(SCORES, score.chain, score, SCORE_KIND, crash_point="streams-after-score")]
 
-    def _publish(self, state: _AssignedChain, result: FoldResult) -> None:
+    def _report(self, state: _AssignedChain, result: FoldResult) -> None:
         tip = state.fold.tip
         if tip is not None:
             self._status.set(last_height=tip.height, last_hash=tip.hash, last_block_time=tip.time)

@@ -145,7 +145,7 @@ class SlackReceiver:
         return Probe("ok", f"a token is set, channel {channel}; `counterpoise alerts test` posts to it")
 
     def __repr__(self) -> str:
-        return f"SlackNotifier(channel={self.channel!r}, base_url={self._base_url!r})"
+        return f"SlackReceiver(channel={self.channel!r}, base_url={self._base_url!r})"
 
     def post(self, message: Message, key: str, *, thread: str | None) -> str:
         """chat.postMessage; in a thread with `reply_broadcast`, so that the channel sees it too."""

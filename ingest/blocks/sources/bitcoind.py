@@ -18,7 +18,7 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import BitcoindSettings, Settings, read_secret
 from ingest.bad_item import BadItem
-from ingest.blocks.sources.block_source import BlockBatch, Capabilities, News, Tip
+from ingest.blocks.sources.block_source import LIVE, BlockBatch, News, Tip
 from ingest.blocks.sources.parse_bitcoind import from_bitcoind
 from ingest.blocks.sources.zmq_listener import ZmqListener
 from ingest.http import BoundedHttp, UnauthorisedError
@@ -45,19 +45,15 @@ class BitcoindSource:
     """Credentials: user and password, or the cookie file, read again when the node refuses it (new at each start)."""
 
     name = "bitcoind"
-    capabilities = Capabilities(live=True, kinds=frozenset({"live", "historical"}))
+    capabilities = LIVE
 
     def __init__(self, settings: BitcoindSettings, chain: str, clock: Clock) -> None:
         self.poll_seconds = settings.poll_seconds
         self._settings = settings
         self._chain = chain
         self._clock = clock
-        self._http = BoundedHttp(
-            settings.url,
-            clock=clock,
-            timeout_seconds=settings.timeout_seconds,
-            max_bytes=MAX_ANSWER_BYTES,
-            setting="COUNTERPOISE_INGEST__BITCOIND__URL",
+        self._http = BoundedHttp.of(
+            settings, clock=clock, max_bytes=MAX_ANSWER_BYTES, setting="COUNTERPOISE_INGEST__BITCOIND__URL"
         )
         self._password = read_secret(
             settings.password, settings.password_file, "COUNTERPOISE_INGEST__BITCOIND__PASSWORD"

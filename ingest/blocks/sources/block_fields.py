@@ -15,8 +15,17 @@ GENESIS_PARENT = "0" * 64
 _COMPACT = re.compile(r"(?:0x)?([0-9a-fA-F]{1,8})")
 
 
-def block_event(**fields: Any) -> BlockEvent:
-    """The event of these fields; DeadLetterError names the first five that break the contract."""
+def block_event(block: Mapping[str, Any], *, hash_name: str, **fields: Any) -> BlockEvent:
+    """The event of a block whose height, parent, bits and, as `hash_name`, hash go by the usual names, with the other fields.
+
+    DeadLetterError names the first five that break the contract.
+    """
+    fields |= {
+        "height": block.get("height"),
+        "hash": hash_field(block, hash_name),
+        "prev_hash": parent_field(block, "previousblockhash"),
+        "bits": compact_target(block.get("bits")),
+    }
     try:
         return BlockEvent(**fields)
     except ValidationError as error:

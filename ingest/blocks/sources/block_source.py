@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.datasets import DatasetKind
@@ -37,6 +37,10 @@ class Capabilities:
 
     live: bool
     kinds: frozenset[DatasetKind]
+
+
+LIVE: Final = Capabilities(live=True, kinds=frozenset({"live", "historical"}))
+"""Of a source that follows a chain: what it gives now is live, and later it is history."""
 
 
 class News(NamedTuple):

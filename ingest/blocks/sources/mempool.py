@@ -15,7 +15,7 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import MempoolSettings, Settings
 from ingest.bad_item import BadItem
-from ingest.blocks.sources.block_source import BlockBatch, Capabilities, News, Tip
+from ingest.blocks.sources.block_source import LIVE, BlockBatch, News, Tip
 from ingest.blocks.sources.mempool_socket import MempoolSocket
 from ingest.blocks.sources.parse_mempool import from_mempool
 from ingest.http import BoundedHttp, BusyError, NotThereError
@@ -35,18 +35,14 @@ class MempoolSource:
     """See the module. At most `max_requests_per_second` requests; a Retry-After is obeyed before the next."""
 
     name = "mempool"
-    capabilities = Capabilities(live=True, kinds=frozenset({"live", "historical"}))
+    capabilities = LIVE
 
     def __init__(self, settings: MempoolSettings, chain: str, clock: Clock) -> None:
         self.poll_seconds = settings.poll_seconds
         self._chain = chain
         self._clock = clock
-        self._http = BoundedHttp(
-            settings.url,
-            clock=clock,
-            timeout_seconds=settings.timeout_seconds,
-            max_bytes=MAX_ANSWER_BYTES,
-            setting="COUNTERPOISE_INGEST__MEMPOOL__URL",
+        self._http = BoundedHttp.of(
+            settings, clock=clock, max_bytes=MAX_ANSWER_BYTES, setting="COUNTERPOISE_INGEST__MEMPOOL__URL"
         )
         self._spacing_seconds = 1.0 / settings.max_requests_per_second
         self._next_request_at = clock.monotonic()

@@ -9,14 +9,7 @@ from counterpoise.chain.chain_registry import address_format
 from counterpoise.contracts.blocks import MAX_PAYOUT_ADDRESSES, BlockEvent
 from counterpoise.errors import DeadLetterError
 from counterpoise.pools.addresses import output_address
-from ingest.blocks.sources.block_fields import (
-    block_event,
-    compact_target,
-    fees_or_none,
-    hash_field,
-    mapping,
-    parent_field,
-)
+from ingest.blocks.sources.block_fields import block_event, fees_or_none, mapping
 
 _MAX_OUTPUT_SCRIPT_HEX = 20_000
 
@@ -37,12 +30,10 @@ def from_bitcoind(block: object, coinbase: object, *, fees_sats: object, chain: 
     if not isinstance(outputs, list):
         raise DeadLetterError("no-coinbase", "the coinbase has no list of outputs")
     return block_event(
+        head,
+        hash_name="hash",
         chain=chain,
-        height=head.get("height"),
-        hash=hash_field(head, "hash"),
-        prev_hash=parent_field(head, "previousblockhash"),
         time=head.get("time"),
-        bits=compact_target(head.get("bits")),
         coinbase_script=script.lower(),
         payout_addresses=tuple(_addresses(outputs, address_format(chain))),
         fees_sats=fees_or_none(fees_sats),

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from counterpoise.contracts.blocks import MAX_PAYOUT_ADDRESSES, BlockEvent
 from counterpoise.errors import DeadLetterError
-from ingest.blocks.sources.block_fields import (
-    block_event,
-    compact_target,
-    fees_or_none,
-    hash_field,
-    mapping,
-    parent_field,
-)
+from ingest.blocks.sources.block_fields import block_event, fees_or_none, mapping
 
 
 def from_mempool(payload: object, *, chain: str, seen_at_ms: int) -> BlockEvent:
@@ -30,12 +23,10 @@ def from_mempool(payload: object, *, chain: str, seen_at_ms: int) -> BlockEvent:
         single = extras.get("coinbaseAddress")
         addresses = [single] if single else []
     return block_event(
+        block,
+        hash_name="id",
         chain=chain,
-        height=block.get("height"),
-        hash=hash_field(block, "id"),
-        prev_hash=parent_field(block, "previousblockhash"),
         time=block.get("timestamp"),
-        bits=compact_target(block.get("bits")),
         coinbase_script=script.lower(),
         payout_addresses=tuple(address for address in addresses[:MAX_PAYOUT_ADDRESSES] if address),
         fees_sats=fees_or_none(extras.get("totalFees")),

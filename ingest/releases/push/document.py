@@ -4,46 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from counterpoise.contracts.base import Contract, Slug, UnixMillis
-from counterpoise.contracts.releases import Amount, Coverage, Day, Kind, Layer, Observation
+from counterpoise.contracts.base import Contract
+from counterpoise.contracts.releases import Observation, ReleaseHead
 from counterpoise.series.release import Head, Release, make_release
 
 MAX_PUSHED_OBSERVATIONS = 100_000
 """In one request; its size in bytes has a limit of its own."""
 
 
-class ReleaseDocument(Contract):
+class ReleaseDocument(ReleaseHead):
     """One complete release: every owner that the source names for this period, and nothing of another period.
 
     The same content again is the same release: send it again after any doubt. With `withdrawn`, the release of exactly this content
     is taken back for good.
     """
 
-    series: Slug
-    kind: Kind = "measured"
-    layer: Layer
-    unit: Annotated[str, Field(min_length=1, max_length=64)]
-    period_start: Day
-    period_end: Day
-    published_at_ms: UnixMillis
-    source: Annotated[str, Field(min_length=1, max_length=500)]
-    licence: Annotated[str, Field(min_length=1, max_length=200)]
-    coverage: Coverage = "full"
-    coverage_note: Annotated[str, Field(max_length=500)] = ""
-    method: Annotated[str, Field(max_length=200)] = ""
-    cutoff: Amount | None = None
     withdrawn: bool = False
     observations: Annotated[
         tuple[Observation, ...], Field(min_length=1, max_length=MAX_PUSHED_OBSERVATIONS, strict=False)
     ]
-
-    @model_validator(mode="after")
-    def _period_in_order(self) -> ReleaseDocument:
-        if self.period_start > self.period_end:
-            raise ValueError("period_start is after period_end")
-        return self
 
     def release(self) -> Release:
         """The release; ValueError where two observations are of the same owner, venue, part and item."""

@@ -8,13 +8,11 @@ from typing import Any
 
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
-from counterpoise.runtime.probe import Probe
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.settings.model import MarketSettings
 from ingest.http import NotThereError
-from ingest.rate_limited_http import Memory, RateLimitedHttp
-from ingest.releases.release_head import counted_names
-from ingest.releases.sources.monthly import memory_key, month_release
+from ingest.rate_limited_http import Memory
+from ingest.releases.sources.monthly import MonthlySource, memory_key, month_release
 from ingest.releases.sources.months import Month, complete_months
 from ingest.releases.sources.release_source import Fetched
 
@@ -22,7 +20,7 @@ SERIES = "npm-edge-share"
 METHOD = "downloads of a calendar month, all versions"
 
 
-class NpmSource:
+class NpmSource(MonthlySource):
     """One request a package and month. A package that did not exist then (404, or no downloads at all) is missing, not zero."""
 
     name = "npm"
@@ -30,25 +28,13 @@ class NpmSource:
     def __init__(
         self, settings: MarketSettings, catalogue: Catalogue, *, clock: Clock, pause: Callable[[float], None]
     ) -> None:
-        self.cadence_seconds = settings.npm.cadence_seconds
-        self._series = catalogue[SERIES]
-        self._packages = counted_names(self._series)
-        self._history_months = settings.npm.history_months
-        self._clock = clock
         if settings.npm.url is None:
             raise ConfigError(
                 "source npm needs the address of npm's downloads API: set COUNTERPOISE_MARKET__NPM__URL, or leave npm out of "
                 "COUNTERPOISE_MARKET__SOURCES"
             )
-        self._base = settings.npm.url.rstrip("/")
-        self._http = RateLimitedHttp(
-            self._base,
-            settings,
-            setting="COUNTERPOISE_MARKET__NPM__URL",
-            clock=clock,
-            pause=pause,
-            max_requests_per_second=settings.npm.max_requests_per_second,
-        )
+        self._history_months = settings.npm.history_months
+        super().__init__(settings.npm, settings.npm.url, catalogue[SERIES], settings, clock=clock, pause=pause)
 
     def fetch(self, memory: Memory) -> Iterator[Fetched]:
         """A step a month that was not read yet."""
@@ -65,14 +51,6 @@ class NpmSource:
                 raise StaleSourceError(f"{self._base} gives no downloads of any package in {month}")
             memory[key] = "read"
             yield Fetched((month_release(self._series, month, downloads, lag_days=lag_days, method=METHOD),))
-
-    def probe(self) -> Probe:
-        """Whether the server answers."""
-        return self._http.probe(self.name)
-
-    def close(self) -> None:
-        """Close connections."""
-        self._http.close()
 
     def _downloads(self, package: str, month: Month) -> int | None:
         url = f"{self._base}/downloads/point/{month.first}:{month.last}/{package}"

@@ -10,14 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from counterpoise.errors import StaleSourceError
 from counterpoise.runtime.clock import Clock
-from counterpoise.runtime.probe import Probe
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.release import Release
 from counterpoise.settings.model import MarketSettings
 from ingest.http import NotThereError
-from ingest.rate_limited_http import Memory, RateLimitedHttp
-from ingest.releases.release_head import counted_names
-from ingest.releases.sources.monthly import memory_key, month_release
+from ingest.rate_limited_http import Memory
+from ingest.releases.sources.monthly import MonthlySource, memory_key, month_release
 from ingest.releases.sources.months import Month, complete_months, month_of
 from ingest.releases.sources.parse_pypi import SERIES
 from ingest.releases.sources.release_source import Fetched
@@ -45,7 +43,7 @@ class _Overall(BaseModel):
     data: Annotated[list[_Day], Field(max_length=10_000)]
 
 
-class PypistatsSource:
+class PypistatsSource(MonthlySource):
     """One request a package, all its days at once; the last complete month is released, and earlier ones that are whole."""
 
     name = "pypistats"
@@ -53,19 +51,8 @@ class PypistatsSource:
     def __init__(
         self, settings: MarketSettings, catalogue: Catalogue, *, clock: Clock, pause: Callable[[float], None]
     ) -> None:
-        self.cadence_seconds = settings.pypistats.cadence_seconds
-        self._series = catalogue[SERIES]
-        self._packages = counted_names(self._series)
-        self._clock = clock
-        self._base = settings.pypistats.url.rstrip("/")
-        self._http = RateLimitedHttp(
-            self._base,
-            settings,
-            setting="COUNTERPOISE_MARKET__PYPISTATS__URL",
-            clock=clock,
-            pause=pause,
-            max_requests_per_second=settings.pypistats.max_requests_per_second,
-        )
+        section = settings.pypistats
+        super().__init__(section, section.url, catalogue[SERIES], settings, clock=clock, pause=pause)
 
     def fetch(self, memory: Memory) -> Iterator[Fetched]:
         """One step with every month that was not read yet; no request at all where there is none."""
@@ -86,14 +73,6 @@ class PypistatsSource:
             if release.head.coverage == "full":  # days that are missing may still come
                 memory[memory_key(month)] = "read"
         yield Fetched(tuple(found.values()))
-
-    def probe(self) -> Probe:
-        """Whether the server answers."""
-        return self._http.probe(self.name)
-
-    def close(self) -> None:
-        """Close connections."""
-        self._http.close()
 
     def _daily(self, package: str) -> dict[date, int]:
         """Downloads by day; a package that PyPI does not know has none."""

@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.engines import ClickHouseServer, RunningKafka
-from tests.integration.kafka_sockets import closed_kafka_sockets
 from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.script import SEED, Part, script, send
 from tests.integration.streams.tables import assert_consistent
-
-__all__ = ["closed_kafka_sockets"]
 
 
 @pytest.fixture(scope="session")

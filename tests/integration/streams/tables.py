@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
+
+from counterpoise.clickhouse.client import ClickHouse
 from tests.integration.streams.line import Line
 
 RUN_COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -23,7 +27,10 @@ VIEWS = (
     "attributions_of",
     "concentration",
     "concentration_of",
+    "concentration_daily",
+    "concentration_dispersion",
     "latest_concentration",
+    "latest_shares",
     "top_pools",
     "share_history",
     "pool_names",
@@ -109,3 +116,36 @@ def assert_consistent(line: Line) -> None:
     assert wrong == [], f"(chain, view, window, rows, heights, on a block) against {blocks}: {wrong}"
     unnamed = ch.query("SELECT count() FROM blocks_all WHERE pool = ''")
     assert unnamed == [(0,)]
+    assert_summaries_agree(ch)
+
+
+def assert_summaries_agree(ch: ClickHouse) -> None:
+    """The newest rows and the days say what `concentration` says, to the last bits of a logarithm."""
+    key = "chain, view, window_blocks"
+    newest = ch.query_columns(f"SELECT * EXCEPT (confirmations, provisional) FROM latest_concentration ORDER BY {key}")
+    expected = ch.query_columns(
+        f"SELECT * EXCEPT (confirmations, provisional) FROM concentration ORDER BY {key}, height DESC LIMIT 1 BY {key}"
+    )
+    _same_columns(newest, expected)
+    metrics = ("top4_share", "top4_share_low", "hhi", "effective_pools_d2_high", "entropy_bits", "nakamoto_half")
+    days = ch.query_columns(
+        f"SELECT {key}, metric, day, from_height, to_height, blocks, first, last, lowest, highest FROM concentration_daily "
+        "WHERE metric IN {metrics:Array(String)} ORDER BY ALL",
+        {"metrics": list(metrics)},
+    )
+    values = ", ".join(f"toFloat64({name})" for name in metrics)
+    counted = ch.query_columns(
+        f"SELECT {key}, metric, toDate(time) AS day, min(height) AS from_height, max(height) AS to_height, count() AS blocks, "
+        "argMin(value, height) AS first, argMax(value, height) AS last, min(value) AS lowest, max(value) AS highest "
+        f"FROM concentration ARRAY JOIN {list(metrics)} AS metric, [{values}] AS value WHERE window_full GROUP BY ALL ORDER BY ALL"
+    )
+    _same_columns(days, counted)
+
+
+def _same_columns(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    assert found.keys() == expected.keys()
+    for name, column in found.items():
+        if isinstance(column, np.ndarray) and column.dtype.kind == "f":
+            np.testing.assert_allclose(column, expected[name], rtol=1e-12, atol=1e-15, equal_nan=True, err_msg=name)
+        else:
+            assert list(column) == list(expected[name]), name

@@ -12,11 +12,18 @@ from itertools import repeat
 
 import pytest
 
-from tests.integration.streams.line import KILLED, SMALL_BATCHES, Engines, Line, line_on, wait_for
+from tests.integration.streams.line import KILLED, SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.script import SEED, Part, send
 from tests.integration.streams.tables import assert_consistent, assert_same
+from tests.waiting import wait_for
 
-POINTS = ("streams-after-blocks", "streams-after-concentration", "streams-after-score", "streams-before-ack")
+POINTS = (
+    "streams-after-blocks",
+    "streams-after-newest",
+    "streams-after-concentration",
+    "streams-after-score",
+    "streams-before-ack",
+)
 
 
 def run_with_kills(line: Line, parts: list[Part], kills: list[str]) -> list[str]:
@@ -66,6 +73,7 @@ def test_a_worker_that_dies_at_any_point_leaves_what_the_next_one_heals(
     plans = [
         [f"{POINTS[0]}:1", f"{POINTS[3]}:{draw.randint(5, 15)}"],
         [f"{POINTS[1]}:{draw.randint(2, 12)}", f"{POINTS[2]}:{draw.randint(8, 20)}"],
+        [f"{POINTS[4]}:{draw.randint(2, 12)}"],
     ]
     print(f"seed {SEED}")
     run_all(engines, parts, plans, undisturbed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ rules:
 NAKAMOTO = """
 version: 1
 rules:
-  - {id: two-pools, type: metric, metric: nakamoto_half, below: 3, clear_above: 3, for_blocks: 0}
+  - {id: two-pools, type: metric, metric: nakamoto_half, below: 3, for_blocks: 0}
 """
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
 
@@ -127,10 +128,12 @@ def test_a_rule_may_fire_on_what_is_low() -> None:
     )
     # Fewest pools over 504 of 1008: 2, 1, 2, 3, and not reached where nothing is known.
     assert rule.values(series).tolist()[:4] == [2, 1, 2, 3]
-    assert rule.levels(series).tolist() == [Level.OVER, Level.OVER, Level.OVER, Level.BETWEEN, Level.BLIND]
+    assert rule.levels(series).tolist() == [Level.OVER, Level.OVER, Level.OVER, Level.CLEAR, Level.BLIND]
     assert told(rule, series, "firing").summary == (
         "Nakamoto coefficient over the last 1,008 blocks is 2, below 3: alpha 39.7 %, beta 30.6 %, gamma 29.8 % (height 1)."
     )
+    assert rule.condition() == "Nakamoto coefficient of 1008 blocks (raw) below 3"
+    assert told(rule, series, "resolved", 3).summary.endswith("is 3, no longer below 3 (height 4).")
     assert told(rule, series, "inactive", 3).summary.endswith("is 3, no longer below 3 (height 4).")
     assert told(rule, series, "resolved", 4).summary == "two-pools: no value (height 5)."
 
@@ -185,8 +188,6 @@ def test_the_levels_of_any_metric_are_its_comparisons_with_the_line(
             assert level == Level.BLIND
         elif (value > rule.line) if rises else (value < rule.line):
             assert level == Level.OVER
-        elif value == rule.line:
-            assert level in (Level.BETWEEN, Level.BETWEEN_POSSIBLE)
         else:
             assert level in (Level.CLEAR, Level.CLEAR_POSSIBLE)
 
@@ -248,3 +249,10 @@ def test_the_hash_of_a_rule_covers_its_metric_and_lines() -> None:
     ]
     assert len({rule.rule_hash for rule in rules}) == len(rules)
     assert MetricRule(id="b", metric="hhi_10000", above=2500.0).rule_hash == rules[0].rule_hash
+
+
+def test_the_rules_files_in_the_docs_are_rules_files() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n(version: 1\n.*?)```", page, re.DOTALL)
+    rules = [rule for text in examples for rule in parse_rules(text, "docs/alerts.md")]
+    assert {rule.type for rule in rules if isinstance(rule, (MetricRule, TopShareRule))} == {"metric", "top_share"}

@@ -33,9 +33,7 @@ def test_it_has_its_place_among_the_others() -> None:
 def test_the_docs_name_it() -> None:
     methodology, tables = (Path("docs", page).read_text(encoding="utf-8") for page in ("methodology.md", "tables.md"))
     assert methodology.count(f"| `{NAME}` | {SPECS[NAME].comment} | −log₂(c₁/m) | 0–log₂ K | NaN where m = 0 |") == 1
-    assert (
-        tables.count(f"| {NAME} | `Float64` | {SPECS[NAME].comment} |") == 5
-    )  # four views, and the newest rows
+    assert tables.count(f"| {NAME} | `Float64` | {SPECS[NAME].comment} |") == 5  # four views, and the newest rows
 
 
 def test_a_rule_on_it_is_an_entry_and_worded_by_its_spec() -> None:

@@ -1,0 +1,42 @@
+"""`counterpoise rescore`: score every stored block anew, in place."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def rescore(
+    chain: Annotated[str | None, typer.Option("--chain", help="One chain; the default is every stored one.")] = None,
+) -> None:
+    """Score stored blocks anew after an upgrade that stores more columns or sums. Resumes where it was interrupted.
+
+    Services may keep running. Chains whose rows already have this version's format stay unchanged.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.datasets import open_dataset
+    from counterpoise.settings.endpoints import clickhouse_target
+    from counterpoise.settings.model import Settings
+    from streams.blocks.loader import stored_chains
+    from streams.blocks.rescore import rescore as run_rescore
+
+    settings = Settings.load()
+    console = Console(stderr=True)
+    with connect(clickhouse_target(settings), settings.dataset) as clickhouse, Progress(console=console) as progress:
+        open_dataset(clickhouse, settings.dataset_of)
+        for name in stored_chains(clickhouse) if chain is None else [chain]:
+            task = progress.add_task(f"scoring {name}", total=None)
+            done = run_rescore(
+                clickhouse,
+                name,
+                lambda at, total, task=task: progress.update(task, completed=at, total=total),  # type: ignore[misc]
+            )
+            typer.echo(
+                f"{name}: {done.scored} of {done.blocks} blocks scored anew"
+                if done.scored
+                else f"{name}: nothing to do"
+            )

@@ -1,0 +1,108 @@
+"""Scoring a dataset of before anew: what it lacked is there, nothing else moved, a death in the middle is gone on from."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.migrations import migrate
+from counterpoise.clickhouse.versions import Versions
+from counterpoise.contracts.blocks import BlockEvent
+from counterpoise.contracts.datasets import Dataset
+from counterpoise.pools.attribution_set import AttributionSet
+from streams.blocks import rescore as rescore_module
+from streams.blocks.attribution_store import current_set
+from streams.blocks.fold.attributor import Attributor
+from streams.blocks.fold.chain_fold import ChainFold
+from streams.blocks.rescore import rescore
+from streams.blocks.scoring_store import mark_scored, scored_to
+from streams.blocks.sinks import BlockSinks
+from tests.engines import ClickHouseServer
+from tests.integration.sql.sample import block
+from tests.integration.streams.tables import assert_summaries_agree
+
+FIRST, BLOCKS = 10_100, 2_300
+
+
+@pytest.fixture
+def ch(clickhouse: ClickHouseServer) -> Iterator[ClickHouse]:
+    name = f"rescore_{secrets.token_hex(6)}"
+    migrate(clickhouse.target, Dataset(name, "simulated"))
+    with connect(clickhouse.target, name) as found:
+        yield found
+        found.execute("DROP DATABASE {name:Identifier} SYNC", {"name": name})
+
+
+def stored(ch: ClickHouse) -> AttributionSet:
+    """A chain in batches of many sizes, as a worker writes it."""
+    versions = Versions(1)
+    attribution_set = current_set(ch, "signet", versions.next())
+    fold, sinks = ChainFold(Attributor(attribution_set)), BlockSinks(ch)
+    events: list[BlockEvent] = [block("signet", height) for height in range(FIRST, FIRST + BLOCKS)]
+    at = 0
+    for size in (1, 143, 400, 1, 1, 900, 2, 600, BLOCKS):
+        result = fold.apply(events[at : at + size])
+        if result.scored is not None:
+            sinks.write(result, chain="signet", attribution_set=attribution_set, version=versions.next())
+        at += size
+    return attribution_set
+
+
+def answers(ch: ClickHouse) -> dict[str, list[str]]:
+    """Every row of the views as text, for NaN is not itself; row versions apart."""
+    wide = "* EXCEPT version"
+    views = {"blocks": "*", "concentration": wide, "latest_concentration": wide, "concentration_daily": "*"}
+    return {
+        name: [repr(row) for row in ch.query(f"SELECT {shown} FROM {name} ORDER BY ALL")]
+        for name, shown in views.items()
+    }
+
+
+def test_days_and_newest_rows_agree_with_every_height(ch: ClickHouse) -> None:
+    stored(ch)
+    assert_summaries_agree(ch)
+    assert ch.query("SELECT count() FROM concentration_daily WHERE metric = 'hhi'") != [(0,)]
+
+
+def test_a_rescore_changes_nothing_where_all_is_there_and_brings_what_is_not(ch: ClickHouse) -> None:
+    attribution_set = stored(ch)
+    whole = answers(ch)
+    ch.execute("TRUNCATE TABLE concentration_daily_log")
+    assert answers(ch)["concentration_daily"] == []
+    seen: list[tuple[int, int]] = []
+    done = rescore(ch, "signet", lambda at, total: seen.append((at, total)))
+    assert (done.blocks, done.scored) == (BLOCKS, BLOCKS) and seen[-1] == (BLOCKS, BLOCKS)
+    assert answers(ch) == whole
+    assert scored_to(ch, "signet", attribution_set.attribution_id) == (FIRST + BLOCKS - 1, True)
+    assert rescore(ch, "signet").scored == 0
+
+
+def test_a_rescore_goes_on_where_it_was_interrupted(ch: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    attribution_set = stored(ch)
+    whole = answers(ch)
+    ch.execute("TRUNCATE TABLE concentration_daily_log")
+    monkeypatch.setattr(rescore_module, "BATCH_BLOCKS", 700)
+
+    def die(at: int, total: int) -> None:
+        if at >= 1_400:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rescore(ch, "signet", die)
+    assert scored_to(ch, "signet", attribution_set.attribution_id) == (FIRST + 1_399, False)
+    assert answers(ch)["latest_concentration"] == whole["latest_concentration"]
+    assert rescore(ch, "signet").scored == BLOCKS - 1_400
+    assert answers(ch) == whole
+
+
+def test_rows_of_another_format_are_scored_anew(ch: ClickHouse) -> None:
+    attribution_set = stored(ch)
+    mark_scored(ch, "signet", attribution_set.attribution_id, to_height=0, whole=True, version=1 << 41)
+    assert rescore(ch, "signet").scored == 0
+    ch.execute(
+        "INSERT INTO scoring_log SELECT attribution_id, chain, 'older', to_height, whole, version + 1 FROM scoring_log"
+    )
+    assert rescore(ch, "signet").scored == BLOCKS
