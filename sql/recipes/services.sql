@@ -43,6 +43,7 @@ GRANT INSERT ON counterpoise.release_chunks_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.release_current_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.release_observations_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.releases_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.scoring_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.series_entries_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.series_log TO counterpoise_streams;
 

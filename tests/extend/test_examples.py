@@ -122,11 +122,8 @@ def lint(copy: Path, paths: list[str]) -> None:
 def generator(written: list[str]) -> list[str]:
     """`make generate`, without the part that starts an engine where nothing changed that tables and views are made of."""
     made_of = ("sql/", "counterpoise/metrics/", "counterpoise/clickhouse/")
-    return (
-        ["scripts/generate.py"]
-        if any(path.startswith(made_of) for path in written)
-        else ["-m", "counterpoise.clickhouse.generate"]
-    )
+    engine = any(path.startswith(made_of) for path in written)
+    return ["scripts/generate.py", *([] if engine else ["--no-engine"])]
 
 
 @pytest.fixture
