@@ -13,6 +13,7 @@ from alerts.rules.top_share import TopShareRule
 from alerts.rules_file import MAX_FILE_BYTES, load_rules, parse_rules
 from counterpoise.chain.chain_registry import CHAINS, known_chains
 from counterpoise.errors import ConfigError
+from counterpoise.metrics.specs.registry import SPECS
 
 MISTAKES = sorted((Path(__file__).parent / "mistakes").glob("*.yaml"))
 
@@ -23,7 +24,7 @@ def test_a_mistake_gives_its_message(path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_rules(text, "rules file")
     expected = text.splitlines()[0].removeprefix("# ").replace("{known_chains}", known_chains())
-    expected = expected.replace("{rule_types}", ", ".join(RULE_TYPES))
+    expected = expected.replace("{rule_types}", ", ".join(RULE_TYPES)).replace("{metrics}", ", ".join(SPECS))
     assert str(caught.value) == expected
 
 
