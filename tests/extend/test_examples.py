@@ -173,9 +173,9 @@ def test_an_example_works_from_the_files_of_its_row(name: str, tmp_path: Path, r
         }
     proof = f"tests/extend/examples/{name}/proof.py"
     own = [path for path in own_files(example) if path.startswith("tests/")]
-    run(
-        copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:schemathesis", proof, *own, *manifest.get("suites", ()), environment=environment
-    )  # fmt: skip
+    suites = manifest.get("suites", ())
+    without = ("-p", "no:cacheprovider", "-p", "no:schemathesis")  # which takes longer to load than most proofs to run
+    run(copy, "-m", "pytest", "-q", *without, proof, *own, *suites, environment=environment)
 
 
 def test_a_row_that_names_too_much_or_too_little_is_seen() -> None:
