@@ -40,6 +40,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 _LONGEST_FIRST = ("e2e", "integration/streams", "integration/release_line", "integration", "contract", "docs", "unit")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist puts the groups into the ids of tests, in a hook of its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs longest begins first, and what is computed once a session is computed in one worker.
 
