@@ -29,7 +29,7 @@ test-fast: $(VENV)/.dev ## the tests that start no engine
 check: $(VENV)/.dev ## style, types, import direction, dependency audit, prose, docs
 	@$(MAKE) --no-print-directory -j4 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types imports audit prose generated docs-check
 
-generate: $(VENV)/.dev ## write what follows from the metric specs: SQL, docs
+generate: $(VENV)/.dev ## write what follows from specs, chains, settings and SQL files: SQL, docs
 	$(PY) scripts/generate.py
 
 bench: $(VENV)/.dev ## measure the whole line on this machine

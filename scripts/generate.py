@@ -1,8 +1,9 @@
-"""Write what follows from the metric specs and the SQL files: `sql/` (what is marked), docs/methodology.md, docs/tables.md.
+"""Write what follows from specs, chains, settings and SQL files: `sql/` (what is marked), and pages and tables in docs/.
 
-    python scripts/generate.py [--check]
+    python scripts/generate.py [--check] [--no-engine]
 
 docs/tables.md is what the engine says of a new database, so an embedded ClickHouse is started for it; the service is not touched.
+`--no-engine` leaves that page as it is, for a change that touches no table, view or metric.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 from counterpoise.clickhouse import generate
 from counterpoise.settings.endpoints import ClickHouseTarget
 from desk import data_dictionary
+from desk.named_queries import named_queries
 from engines.clickhouse.process import start_clickhouse
 
 
@@ -35,17 +37,37 @@ def tables_page() -> str:
             server.stop()
 
 
+def queries_page() -> tuple[Path, str]:
+    """docs/sql.md with its list of named queries."""
+    page = generate.DOCS / "sql.md"
+    cells = [(query.name, query.description.replace("|", "\\|")) for query in named_queries().values()]
+    table = ["| name | answers |", "|---|---|", *(f"| `{name}` | {answers} |" for name, answers in cells)]
+    return page, generate.with_part(page.read_text(encoding="utf-8"), "queries", "\n".join(table))
+
+
+def settle(wanted: dict[Path, str], *, check: bool) -> bool:
+    """Write what differs, or with `check` name it; whether anything did."""
+    found = generate.stale(wanted)
+    for path in found:
+        if check:
+            sys.stderr.write(f"{path} is not what follows from the files that it is made from: run `make generate`\n")
+        elif path in wanted:
+            path.write_text(wanted[path], encoding="utf-8")
+            sys.stdout.write(f"wrote {path}\n")
+        else:
+            path.unlink()
+            sys.stdout.write(f"removed {path}\n")
+    return bool(found)
+
+
 def main(arguments: list[str]) -> int:
-    """Write, or with `--check` name what is not current and return 1."""
-    code = generate.main(arguments)
-    page = tables_page()
-    if page != data_dictionary.PAGE.read_text(encoding="utf-8"):
-        if arguments == ["--check"]:
-            sys.stderr.write(f"{data_dictionary.PAGE} is not what the engine says: run `make generate`\n")
-            return 1
-        data_dictionary.PAGE.write_text(page, encoding="utf-8")
-        sys.stdout.write(f"wrote {data_dictionary.PAGE}\n")
-    return code
+    """Write, or with `--check` name what is not current and return 1. The engine reads the SQL as it is then."""
+    check = "--check" in arguments
+    wanted = generate.generated() | dict([queries_page()])
+    differs = settle(wanted, check=check)
+    if "--no-engine" not in arguments and not (check and differs):
+        differs |= settle(wanted | {data_dictionary.PAGE: tables_page()}, check=check)
+    return int(check and differs)
 
 
 if __name__ == "__main__":

@@ -178,6 +178,7 @@ def latest_table(specs: Mapping[str, MetricSpec] = SPECS) -> str:
     return (
         f"{MARK}\n"
         "-- The newest row of each series with its metrics. The streams worker writes it beside concentration_log.\n"
+        "-- Written by: streams\n"
         "-- ORDER BY: one row a series; the next height replaces it.\n"
         "CREATE TABLE IF NOT EXISTS concentration_latest_log\n(\n" + ",\n".join(declared) + "\n)\n"
         "ENGINE = ReplacingMergeTree(version)\n"

@@ -19,7 +19,12 @@ from counterpoise.errors import ConfigError
 _TABLE: Final = re.compile(r"^CREATE TABLE IF NOT EXISTS (\w+)$", re.MULTILINE)
 _VIEW: Final = re.compile(r"^CREATE OR REPLACE VIEW (\w+)$", re.MULTILINE)
 _SOURCE: Final = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)")
+_WRITTEN_BY: Final = re.compile(r"^-- Written by: (.+)$", re.MULTILINE)
 _COMMENT_LINE: Final = re.compile(r"^--.*$", re.MULTILINE)
+
+
+WRITERS: Final = ("ingest", "streams", "alerts", "migrate", "people")
+"""Who may write a table: a service, `counterpoise migrate`, or people with `counterpoise sql --write`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,18 @@ class View:
 def read_tables(files: Iterable[Path] | None = None) -> list[Definition]:
     """Every storage table by name; ConfigError for a file that is not one `CREATE TABLE IF NOT EXISTS` of its own name."""
     return [_definition(path, _TABLE) for path in (sql_files("tables") if files is None else files)]
+
+
+def table_writers(texts: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Who writes each storage table, by the texts of their files; ConfigError for one that names nobody, or none of WRITERS."""
+    found: dict[str, tuple[str, ...]] = {}
+    for table, text in texts.items():
+        lines = _WRITTEN_BY.findall(text)
+        names = tuple(lines[0].split(", ")) if len(lines) == 1 else ()
+        if not names or not set(names) <= set(WRITERS):
+            raise ConfigError(f"{table}.sql: expected one line `-- Written by: …` with some of {', '.join(WRITERS)}")
+        found[table] = names
+    return found
 
 
 def read_views(files: Iterable[Path] | None = None) -> list[View]:

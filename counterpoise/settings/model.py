@@ -331,7 +331,7 @@ class AlertSettings(SettingsSection):
     rules_file: Path | None = None
     """File with rules. Without it the shipped rules apply."""
     notifier: PluginName = "auto"
-    """`slack`, `console`, or `auto`: Slack if a token and a channel are set, else the console."""
+    """A receiver of docs/alerts.md, or `auto`: Slack if a token and a channel are set, else the console."""
     allow_slack_when_not_live: bool = False
     """Allow a replay or a demo to post to Slack."""
     tick_seconds: Seconds = 1.0

@@ -1,8 +1,7 @@
-"""docs/settings.md, made from the settings themselves: `python -m counterpoise.settings.reference > docs/settings.md`."""
+"""docs/settings.md, made from the settings themselves by `make generate`."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
@@ -17,8 +16,8 @@ HEAD = """# Settings
 
 Environment variables override the TOML file (`counterpoise.toml` in the working directory, or the file in
 `COUNTERPOISE_CONFIG`). The file overrides the defaults below. In the file, `COUNTERPOISE_CLICKHOUSE__HOST` is `host` in the table
-`[clickhouse]`. `counterpoise doctor` checks all settings. Prefer a file for a secret; it is never printed. This page is generated
-from the code: `python -m counterpoise.settings.reference`.
+`[clickhouse]`. `counterpoise doctor` checks all settings. Prefer a file for a secret; it is never printed. `make generate`
+writes this page from the code.
 """
 
 
@@ -75,7 +74,3 @@ def _default(info: FieldInfo) -> str:
     if isinstance(value, SecretStr):
         return "(hidden)"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(reference())

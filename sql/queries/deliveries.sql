@@ -1,5 +1,5 @@
 -- name: deliveries
--- description: What was said where about each step of each alert, newest first
+-- description: Sent messages and their destinations, one for each step of an alert, newest first
 -- param limit UInt32 = 100 | rows
 -- example: counterpoise sql --name deliveries
 SELECT d.updated_at AS updated_at, e.rule_id AS rule_id, e.state AS state, d.notifier AS notifier, d.action AS action, d.status AS status, d.detail AS detail, d.channel AS channel, d.message_ts AS message_ts, d.attempts AS attempts, d.alert_id AS alert_id, d.sequence AS sequence

@@ -1,5 +1,5 @@
 -- name: edge_share_by_list
--- description: The edge share of each period with what every other include-list says of it: the answer hangs on the list
+-- description: The edge share of each period by one include-list, with the values by every other list
 -- param series String = pypi-edge-share | market series
 -- param list String = as-filed | include-list; empty for all
 -- example: counterpoise sql --name edge_share_by_list

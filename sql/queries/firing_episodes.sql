@@ -1,5 +1,5 @@
 -- name: firing_episodes
--- description: Each time that an alert fired: from where to where, for how long, and the highest top-4 share of its view and window meanwhile; an open end is still firing
+-- description: Each firing of an alert: first and last height, length, and the highest top-4 share of its view and window; an open end still fires
 -- param rule String = top4-share | rule; empty for all
 -- example: counterpoise sql --name firing_episodes --param rule=
 WITH episodes AS

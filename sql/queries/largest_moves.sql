@@ -1,5 +1,5 @@
 -- name: largest_moves
--- description: The heights between which the top-4 share moved most over one whole window, the largest first, one for each stretch of a window; two windows that do not overlap are independent samples
+-- description: The largest moves of the top-4 share over one whole window, one for each stretch. Two windows without common blocks are independent samples
 -- param chain String = bitcoin | chain
 -- param view String = raw | raw or entity
 -- param window UInt16 = 1008 | trailing window in blocks

@@ -1,5 +1,5 @@
 -- name: monthly_top4
--- description: For each calendar month (of header time, UTC) the share of its four largest pools, counted from its blocks, with the bounds that unknown blocks leave
+-- description: Share of the four largest pools of each calendar month (header time, UTC), counted from its blocks, with the bounds that unknown blocks leave
 -- param chain String = bitcoin | chain
 -- example: counterpoise sql --name monthly_top4
 SELECT

@@ -1,5 +1,5 @@
 -- name: months_above
--- description: For each month the part of its heights at which the top-4 share of the trailing window (lower bound, and upper bound) was above a line
+-- description: Part of each month in which the top-4 share of the trailing window was above a line: lower and upper bound
 -- param chain String = bitcoin | chain
 -- param view String = raw | raw or entity
 -- param window UInt16 = 1008 | trailing window in blocks

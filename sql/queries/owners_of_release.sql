@@ -1,5 +1,5 @@
 -- name: owners_of_release
--- description: Who held what at the end of a period: the current release, owner by owner, residual buckets marked
+-- description: Owners and their amounts at the end of a period: the current release, with residual buckets marked
 -- param series String = epoch-ai-compute-owners | market series
 -- param period_end Date = 2025-12-31 | last day of the period
 -- example: counterpoise sql --name owners_of_release --param period_end=2024-12-31

@@ -1,5 +1,5 @@
 -- name: releases_known_at
--- description: What a market series said at a moment: for each period the release that was the last published by then, and whether it still stands
+-- description: Releases of a market series as known at a moment: the last published of each period, and whether it still stands
 -- param series String = epoch-ai-compute-owners | market series
 -- param at DateTime = 2100-01-01 00:00:00 | the moment, UTC
 -- example: counterpoise sql --name releases_known_at --param at='2026-01-31 00:00:00'

@@ -1,5 +1,5 @@
 -- name: series_age
--- description: How old the newest release of each market series is, and how complete by its first include-list; NULL where none is here
+-- description: Age of the newest release of each market series, and its completeness by the first include-list; NULL without a release
 -- example: counterpoise sql --name series_age
 SELECT
     f.series AS series, f.layer AS layer, f.newest_period_end AS period_end, f.newest_published_at AS published_at, f.age_days AS age_days,

@@ -1,5 +1,5 @@
 -- name: share_over_time
--- description: The top-4 share over time in at most so many stretches of heights: its value and interval at the end of each, and the lowest and highest inside
+-- description: The top-4 share in a limited number of stretches: value and interval at the end of each, and the lowest and highest inside
 -- param chain String = bitcoin | chain
 -- param view String = raw | raw or entity
 -- param window UInt16 = 1008 | trailing window in blocks

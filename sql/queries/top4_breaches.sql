@@ -1,5 +1,5 @@
 -- name: top4_breaches
--- description: Stretches of heights whose top-4 share (lower bound) is above a line, longest first, with plain crossings of the line: no hold, no clearing line, so more of them than alerts
+-- description: Stretches of heights with a top-4 share (lower bound) above a line, longest first. Plain crossings without a hold: more of them than alerts
 -- param chain String = bitcoin | chain
 -- param view String = raw | raw or entity
 -- param window UInt16 = 1008 | trailing window in blocks

@@ -23,38 +23,38 @@ GRANT INSERT ON counterpoise.datasets_log TO counterpoise_ingest;
 
 -- Streams writes facts and what follows from them. `counterpoise pools reattribute` and `counterpoise dlq replay` write no more than it does.
 GRANT SELECT ON counterpoise.* TO counterpoise_streams;
-GRANT INSERT ON counterpoise.datasets_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.epochs_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.blocks_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.attributions_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.attribution_sets_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.asymmetry_changes_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.asymmetry_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.attribution_pointer_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.pool_names_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.concentration_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.attribution_sets_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.attributions_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.blocks_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.concentration_daily_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.concentration_latest_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.scoring_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.concentration_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.datasets_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.dead_letters_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.series_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.series_entries_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.release_chunks_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.release_observations_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.release_current_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.releases_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.dispersion_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.placement_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.epochs_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.growth_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.asymmetry_log TO counterpoise_streams;
-GRANT INSERT ON counterpoise.asymmetry_changes_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.placement_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.pool_names_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.release_chunks_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.release_current_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.release_observations_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.releases_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.scoring_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.series_entries_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.series_log TO counterpoise_streams;
 
 -- Alerts writes what it decided and what it said. `counterpoise alerts mute` writes no more than it does.
 GRANT SELECT ON counterpoise.* TO counterpoise_alerts;
+GRANT INSERT ON counterpoise.alert_deliveries_log TO counterpoise_alerts;
+GRANT INSERT ON counterpoise.alert_events_log TO counterpoise_alerts;
+GRANT INSERT ON counterpoise.alert_mutes_log TO counterpoise_alerts;
+GRANT INSERT ON counterpoise.alert_state_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.datasets_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.epochs_log TO counterpoise_alerts;
-GRANT INSERT ON counterpoise.alert_events_log TO counterpoise_alerts;
-GRANT INSERT ON counterpoise.alert_deliveries_log TO counterpoise_alerts;
-GRANT INSERT ON counterpoise.alert_state_log TO counterpoise_alerts;
-GRANT INSERT ON counterpoise.alert_mutes_log TO counterpoise_alerts;
 
 -- `counterpoise migrate` makes the database, its tables and views, and notes that it did. A view that is made anew replaces the old one.
 GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, SELECT, INSERT ON counterpoise.* TO counterpoise_migrate;

@@ -1,3 +1,4 @@
+-- Written by: alerts
 -- ORDER BY: a delivery is identified by the transition, the notifier and what it does there.
 CREATE TABLE IF NOT EXISTS alert_deliveries_log
 (

@@ -1,3 +1,4 @@
+-- Written by: alerts
 -- ORDER BY: the history of one alert is read in its order; (alert_id, sequence) is the transition's key everywhere.
 CREATE TABLE IF NOT EXISTS alert_events_log
 (

@@ -1,3 +1,4 @@
+-- Written by: alerts
 -- ORDER BY: one row a rule; muting again, or unmuting, replaces it.
 CREATE TABLE IF NOT EXISTS alert_mutes_log
 (

@@ -1,3 +1,4 @@
+-- Written by: alerts
 -- ORDER BY: one row a rule and chain.
 CREATE TABLE IF NOT EXISTS alert_state_log
 (

@@ -1,4 +1,5 @@
 -- The row at the tip moves with every block: its parts replace those that it had. What an older set of inputs has beside them joins no row.
+-- Written by: streams
 -- ORDER BY: the parts of one row lie together.
 CREATE TABLE IF NOT EXISTS asymmetry_changes_log
 (

@@ -1,3 +1,4 @@
+-- Written by: streams
 -- ORDER BY: a question names a pair and a kind of knowledge and asks for a range of days.
 CREATE TABLE IF NOT EXISTS asymmetry_log
 (

@@ -1,3 +1,4 @@
+-- Written by: streams
 -- ORDER BY: one row a chain; flipping a chain to another set is one insert.
 CREATE TABLE IF NOT EXISTS attribution_pointer_log
 (

@@ -1,3 +1,4 @@
+-- Written by: streams
 -- ORDER BY: one row a set.
 CREATE TABLE IF NOT EXISTS attribution_sets_log
 (

@@ -1,4 +1,5 @@
 -- Who produced each block, according to a registry and entity map of one version.
+-- Written by: streams
 -- ORDER BY: a set is read alone and whole or by heights of one chain, so the set leads; the rest is the block's own key.
 CREATE TABLE IF NOT EXISTS attributions_log
 (

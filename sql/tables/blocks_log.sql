@@ -1,4 +1,5 @@
 -- Blocks as seen, and how each stands in its chain.
+-- Written by: streams
 -- ORDER BY: a block is read by chain and height (a range of heights is one seek); the hash makes each block its own key, so that
 -- a redelivered block replaces itself and two blocks of one height live side by side.
 CREATE TABLE IF NOT EXISTS blocks_log

@@ -1,6 +1,7 @@
 -- What every metric did on each UTC day, in parts: a bucket is 512 heights, and a row is what one bucket has of one day. Header times go back
 -- and forth across midnight, so the days of a chain cannot be told by height; buckets can. The worker writes a bucket whole, under one version,
 -- whenever one of its heights changed: rows of a bucket below its newest version are what it had before.
+-- Written by: streams
 -- ORDER BY: a chart asks for one metric of one series, from its first day to its last.
 CREATE TABLE IF NOT EXISTS concentration_daily_log
 (

@@ -1,5 +1,6 @@
 -- Written by `make generate` from the metric specs and counterpoise/windows.py; edit those.
 -- The newest row of each series with its metrics. The streams worker writes it beside concentration_log.
+-- Written by: streams
 -- ORDER BY: one row a series; the next height replaces it.
 CREATE TABLE IF NOT EXISTS concentration_latest_log
 (

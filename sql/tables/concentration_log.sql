@@ -1,4 +1,5 @@
 -- Concentration as integers: what a trailing window of blocks held, at each height, for each window and view of each set.
+-- Written by: streams
 -- ORDER BY: a question names set, chain, view and window and asks for a range of heights, so the heights of one series lie together.
 -- The index is eight times finer than usual: the questions are for one height or a short stretch of each series, not for all of it.
 -- is_deleted is the tombstone of a height that a reorganisation undid and that no new block took.

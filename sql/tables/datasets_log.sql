@@ -1,3 +1,4 @@
+-- Written by: ingest, streams, alerts
 -- ORDER BY: by the whole mark, so that two that differ both show.
 CREATE TABLE IF NOT EXISTS datasets_log
 (

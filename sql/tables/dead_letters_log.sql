@@ -1,3 +1,4 @@
+-- Written by: streams
 -- ORDER BY: a letter is looked up by its id.
 CREATE TABLE IF NOT EXISTS dead_letters_log
 (

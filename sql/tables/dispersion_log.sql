@@ -1,3 +1,4 @@
+-- Written by: streams
 -- ORDER BY: a question names series and list and asks for a range of periods. The entry of the catalogue is in the key, so that the rows of
 -- an older reading stay beside those of the current one.
 CREATE TABLE IF NOT EXISTS dispersion_log

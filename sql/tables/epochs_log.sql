@@ -1,3 +1,4 @@
+-- Written by: streams, alerts
 -- ORDER BY: claims are read by role, the newest epoch last.
 CREATE TABLE IF NOT EXISTS epochs_log
 (

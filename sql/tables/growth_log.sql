@@ -1,3 +1,4 @@
+-- Written by: streams
 -- ORDER BY: one row a period and span, by list. is_deleted: there is nothing to compare with any more.
 CREATE TABLE IF NOT EXISTS growth_log
 (

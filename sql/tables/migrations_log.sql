@@ -1,3 +1,4 @@
+-- Written by: migrate
 -- ORDER BY: by the whole identity, so that two different files of one number would both show.
 CREATE TABLE IF NOT EXISTS migrations_log
 (

@@ -1,3 +1,4 @@
+-- Written by: streams
 -- ORDER BY: as dispersion_log.
 CREATE TABLE IF NOT EXISTS placement_log
 (

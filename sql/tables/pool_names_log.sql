@@ -1,3 +1,4 @@
+-- Written by: streams
 -- ORDER BY: names are looked up by set, view and code.
 CREATE TABLE IF NOT EXISTS pool_names_log
 (

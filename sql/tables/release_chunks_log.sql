@@ -1,4 +1,5 @@
 -- What arrived about the AI side, as it came: the state of the fold, which applies all of it again after a restart.
+-- Written by: streams
 -- ORDER BY: a series is loaded whole; a chunk whose content differs from another of its place is a row of its own, because only the hash
 -- of the whole release can say which one belongs to it.
 CREATE TABLE IF NOT EXISTS release_chunks_log

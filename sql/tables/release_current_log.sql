@@ -1,3 +1,4 @@
+-- Written by: streams
 -- ORDER BY: one pointer a period. is_deleted: every release of the period was withdrawn.
 CREATE TABLE IF NOT EXISTS release_current_log
 (

@@ -1,3 +1,4 @@
+-- Written by: streams
 -- ORDER BY: the observations of one release lie together.
 CREATE TABLE IF NOT EXISTS release_observations_log
 (

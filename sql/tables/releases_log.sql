@@ -1,3 +1,4 @@
+-- Written by: streams
 -- ORDER BY: the releases of a series by period; each release is its own key, so all of them stay.
 CREATE TABLE IF NOT EXISTS releases_log
 (

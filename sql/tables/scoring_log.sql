@@ -1,3 +1,4 @@
+-- Written by: streams
 -- ORDER BY: one row a chain under a set.
 CREATE TABLE IF NOT EXISTS scoring_log
 (

@@ -1,3 +1,4 @@
+-- Written by: streams
 -- ORDER BY: as series_log, then by list and owner.
 CREATE TABLE IF NOT EXISTS series_entries_log
 (

@@ -1,3 +1,4 @@
+-- Written by: streams
 -- ORDER BY: entries are looked up by series; each reading is a row of its own, the newest version is current.
 CREATE TABLE IF NOT EXISTS series_log
 (

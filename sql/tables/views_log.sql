@@ -1,3 +1,4 @@
+-- Written by: migrate
 -- ORDER BY: one row a view; its next text replaces it.
 CREATE TABLE IF NOT EXISTS views_log
 (

@@ -41,7 +41,7 @@ def test_every_command_is_in_the_docs(command: str) -> None:
 
 def test_the_settings_reference_is_current() -> None:
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
-    assert page == reference(), "run `python -m counterpoise.settings.reference > docs/settings.md`"
+    assert page == reference(), "run `make generate`"
 
 
 @pytest.mark.parametrize("rule_type", sorted(RULE_TYPES))

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.schema import WRITERS, table_writers
 from counterpoise.clickhouse.sql_files import split_statements, sql_files
+from counterpoise.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARED = {
@@ -42,17 +44,31 @@ def inserted(package: str) -> set[str]:
     return own | {table for function, table in SHARED.items() if re.search(rf"\b{function}\b", code)}
 
 
+def declared(writer: str) -> set[str]:
+    """The tables whose file names this writer."""
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in sql_files("tables")}
+    return {table for table, names in table_writers(texts).items() if writer in names}
+
+
 @pytest.mark.parametrize("package", ["ingest", "streams", "alerts"])
 def test_a_service_may_insert_where_it_does_and_nowhere_else(package: str) -> None:
-    assert granted(f"counterpoise_{package}") == inserted(package)
+    assert granted(f"counterpoise_{package}") == inserted(package) == declared(package)
 
 
-def test_every_stored_table_has_one_writer_at_least(sample: ClickHouse) -> None:
+def test_every_stored_table_has_a_file_that_names_its_writers(sample: ClickHouse) -> None:
     stored = {
         name
         for (name,) in sample.query(
             "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine != 'View'"
         )
     }
-    written = granted("counterpoise_ingest") | granted("counterpoise_streams") | granted("counterpoise_alerts")
-    assert stored - written == {"migrations_log", "views_log"}
+    assert stored == set().union(*(declared(writer) for writer in WRITERS))
+    assert declared("migrate") == {"migrations_log", "views_log"}
+
+
+@pytest.mark.parametrize(
+    "text", ["-- ORDER BY: x\n", "-- Written by: nobody\n", "-- Written by: streams\n-- Written by: alerts\n"]
+)
+def test_a_table_that_names_no_writer_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"some_log\.sql: expected one line `-- Written by: …` with some of ingest, "):
+        table_writers({"some_log": text})

@@ -14,7 +14,7 @@ from counterpoise.series.load import load_catalogue
 from counterpoise.settings.model import MarketSettings, PushSettings, Settings
 from ingest.releases.mapping.mapping_file import shipped_names
 from ingest.releases.push.server import push_token
-from ingest.releases.sources.release_sources import configured_sources
+from ingest.releases.sources.release_sources import INTAKES, SOURCES, configured_sources
 
 SHIPPED = ", ".join(shipped_names())
 
@@ -45,7 +45,7 @@ SHIPPED = ", ".join(shipped_names())
         ),
         (
             {"sources": ("npn",)},
-            "COUNTERPOISE_MARKET__SOURCES names 'npn', expected some of epoch, pypi, pypistats, npm, huggingface, poll, drop, push",
+            f"COUNTERPOISE_MARKET__SOURCES names 'npn', expected some of {', '.join((*SOURCES, *INTAKES))}",
         ),
         ({"sources": ("npm", "npm")}, "COUNTERPOISE_MARKET__SOURCES names one twice: npm, npm"),
         (
