@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from counterpoise.errors import EngineError
+from counterpoise.runtime.private_files import open_private
 
 _POLL_SECONDS = 0.01
 
@@ -63,7 +64,7 @@ def start_clickhouse(
     interrupt of the terminal reaches only the caller, who decides. Raises EngineError with the server's one line when it
     cannot start, and when it is not ready after `patience_seconds` (it is killed then).
     """
-    with tempfile.TemporaryDirectory(prefix="clickhouse-start-") as scratch, log_file.open("ab") as log:
+    with tempfile.TemporaryDirectory(prefix="clickhouse-start-") as scratch, open_private(log_file, "append") as log:
         ready_file = Path(scratch) / "ready.json"
         command = [sys.executable, "-m", "engines.clickhouse"]
         command += ["--path", str(path), "--port", str(port), "--http-port", str(http_port)]
@@ -91,7 +92,7 @@ def start_clickhouse(
 
 def _last_line(log_file: Path, start: int) -> str:
     """The last line that was written to the log from `start` on; "" when there is none."""
-    with log_file.open("rb") as log:
+    with open_private(log_file, "read") as log:
         log.seek(start)
         lines = log.read().decode("utf-8", "replace").strip().splitlines()
     return lines[-1] if lines else ""
