@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from counterpoise.errors import EngineError
 from counterpoise.runtime.private_files import open_private
+from counterpoise.runtime.python_module import module_command, module_environment
 
 _POLL_SECONDS = 0.01
 
@@ -66,8 +66,15 @@ def start_clickhouse(
     """
     with tempfile.TemporaryDirectory(prefix="clickhouse-start-") as scratch, open_private(log_file, "append") as log:
         ready_file = Path(scratch) / "ready.json"
-        command = [sys.executable, "-m", "engines.clickhouse"]
-        command += ["--path", str(path), "--port", str(port), "--http-port", str(http_port)]
+        command = [
+            *module_command("engines.clickhouse"),
+            "--path",
+            str(path),
+            "--port",
+            str(port),
+            "--http-port",
+            str(http_port),
+        ]
         command += ["--password-file", str(password_file), "--ready-file", str(ready_file)]
         if reader_password_file:
             command += ["--reader-password-file", str(reader_password_file)]
@@ -75,7 +82,12 @@ def start_clickhouse(
         # It needs no setting of ours, and some are secrets.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERPOISE_")}
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=module_environment(environment),
         )
         deadline = time.monotonic() + patience_seconds
         while not ready_file.exists():
