@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 
-from rich.console import Console
-
 from alerts.rules.rule import HeightRule
 from alerts.rules_file import load_judged_rules
 from counterpoise.clickhouse.client import ClickHouse, connect
@@ -23,6 +21,7 @@ from counterpoise.runtime.private_files import open_private, private_folder
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
+from desk.cli.console import Console
 from desk.cli.line_view import AlertLine, LineMoment, LineView, alert_lines, latest_moment
 from desk.cli.whole_line import Services
 from ingest.blocks.replay_job import ReplayReport, run_replay

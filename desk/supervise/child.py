@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from counterpoise.runtime.python_module import module_environment
+from counterpoise.visible import visible
 
 PREFIX_OF_LAST_WORDS = "counterpoise: "
 """Prefix of the line in which the command line reports a fatal error."""
@@ -87,4 +88,4 @@ class Child:
                 if line.startswith(PREFIX_OF_LAST_WORDS):
                     self.last_words = line.removeprefix(PREFIX_OF_LAST_WORDS)
                 else:
-                    self._say(line)
+                    self._say(visible(line, keep="\t"))
