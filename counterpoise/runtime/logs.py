@@ -7,20 +7,15 @@ import re
 import sys
 import time
 from collections.abc import Callable, MutableMapping
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import structlog
 from pydantic import SecretStr
 
+from counterpoise.redaction import HIDDEN, redact
 from counterpoise.visible import visible
 
-HIDDEN: Final = "[hidden]"
 _SECRET_NAME = re.compile(r"password|passwd|secret|token|authorization|cookie|api_?key", re.IGNORECASE)
-_SECRET_TEXT = re.compile(
-    r"xox[a-z]-[0-9A-Za-z-]+|xapp-[0-9A-Za-z-]+"  # Slack
-    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user:password in a URL
-    r"|(?<=Bearer )\S+|(?<=Basic )\S+"
-)
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 _NOT_SECRET = frozenset({"token_file", "password_file", "cookie_file", "password_set", "token_set"})
 _NOISY = ("kafka", "aiokafka", "faust", "mode", "httpx", "httpcore", "websockets", "slack_sdk", "clickhouse_driver")
@@ -147,7 +142,7 @@ def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
 
 def _hide_in_line(_logger: Any, _method: str, line: Any) -> str:
     """The last look: tracebacks and library messages are text only by now."""
-    return _SECRET_TEXT.sub(HIDDEN, str(line))
+    return redact(str(line))
 
 
 def make_visible(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -168,11 +163,11 @@ def _hidden(name: str, value: Any) -> Any:
     if isinstance(value, SecretStr) or (value and name not in _NOT_SECRET and _SECRET_NAME.search(name)):
         return HIDDEN
     if isinstance(value, str):
-        return _SECRET_TEXT.sub(HIDDEN, value)
+        return redact(value)
     if isinstance(value, dict):
         return {key: _hidden(str(key), inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_hidden("", inner) for inner in value]
     if isinstance(value, BaseException):
-        return _SECRET_TEXT.sub(HIDDEN, repr(value))
+        return redact(repr(value))
     return value

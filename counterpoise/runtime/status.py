@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.private_files import private_folder, read_private, write_private
 
@@ -108,7 +109,7 @@ class ServiceStatus:
         with self._lock:
             if self._fields.state != "waiting" or self._fields.waiting_on != on:
                 self._fields.waiting_since, self._waiting_from = self._clock.now(), self._clock.monotonic()
-            self._fields.state, self._fields.waiting_on, self._fields.wait_reason = "waiting", on, reason
+            self._fields.state, self._fields.waiting_on, self._fields.wait_reason = "waiting", on, redact(reason)
             self._changed = True
 
     def working(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from counterpoise.errors import ConfigError
+from counterpoise.redaction import redact
 from desk.cli.console import Console
 from desk.cli.say import say
 
@@ -25,17 +26,20 @@ def doctor(
 
     Exit code 0 if everything can work, 1 if not. Secrets are checked and never shown.
     """
+    from counterpoise.runtime.logs import configure_logging
     from counterpoise.settings.model import Settings
     from desk.supervise.preflight import PreflightResult, examine
 
     try:
         settings = Settings.load()
+        configure_logging(settings.log_format, settings.log_level)  # to stderr, and without secrets
         findings = [
             PreflightResult("settings", "ok", f"dataset {settings.dataset} ({settings.dataset_kind})"),
             *examine(settings, offline=offline),
         ]
     except ConfigError as error:
         findings = [PreflightResult("settings", "problem", str(error))]
+    findings = [replace(finding, said=redact(finding.said)) for finding in findings]
     if as_json:
         say(json.dumps([asdict(finding) for finding in findings], indent=1))
     else:

@@ -17,6 +17,7 @@ import typer
 import typer.main
 
 from counterpoise.errors import ConfigError, RetryableError
+from counterpoise.redaction import redact
 from counterpoise.visible import visible
 from desk.cli.lazy_group import CommandEntry, LazyGroup
 from desk.cli.say import say
@@ -171,7 +172,7 @@ def _visible_mistakes() -> Iterator[None]:
             mistake, "message", None
         )  # of typer's own mistakes; which class they share depends on its version
         if isinstance(said, str):
-            vars(mistake)["message"] = visible(said, keep="\n")
+            vars(mistake)["message"] = visible(redact(said), keep="\n")
         raise
 
 
@@ -268,7 +269,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _say(error: Exception, code: int) -> int:
-    say(f"counterpoise: {' '.join(str(error).split())}", err=True)
+    say(redact(f"counterpoise: {' '.join(str(error).split())}"), err=True)
     for note in getattr(error, "__notes__", ()):  # shows the place in the user's text
         say(note, err=True)
     return code
