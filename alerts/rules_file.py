@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable
 from importlib import resources
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
 from pydantic import ValidationError
 
 from alerts.rules.rule import Rule
 from alerts.rules.rule_types import RULE_TYPES
+from counterpoise.documents import DocumentError, parse_yaml
 from counterpoise.errors import ConfigError
 
 MAX_FILE_BYTES = 256 * 1024
@@ -25,7 +24,8 @@ def load_rules(path: Path | None) -> tuple[Rule, ...]:
     if path is None:
         return parse_rules(resources.files("alerts").joinpath("rules.yaml").read_text(encoding="utf-8"), SHIPPED)
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigError(
             f"rules file {str(path)!r} cannot be read ({error.strerror}): "
@@ -33,7 +33,7 @@ def load_rules(path: Path | None) -> tuple[Rule, ...]:
         ) from None
     name = f"rules file {str(path)!r}"
     if len(raw) > MAX_FILE_BYTES:
-        raise ConfigError(f"{name} has {len(raw)} bytes, expected at most {MAX_FILE_BYTES}: {NEXT_STEP}")
+        raise ConfigError(f"{name} has over {MAX_FILE_BYTES} bytes: {NEXT_STEP}")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -102,29 +102,12 @@ def _parse_rule(entry: object, name: str, number: int) -> Rule:
     return rule
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that also refuses a key given twice, where YAML itself would silently take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"field {key.value!r} is given twice", key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 def _parse_yaml(text: str, name: str) -> Any:
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        line = f" at line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        _refuse(name, f"is not valid YAML{line}: {error.problem}")
-    except (yaml.YAMLError, RecursionError) as error:
-        _refuse(name, f"is not valid YAML: {' '.join(str(error).split())[:200]}")
+        return parse_yaml(text)
+    except DocumentError as error:
+        line = f" at line {error.line}" if error.line else ""
+        _refuse(name, f"is not valid YAML{line}: {error}")
 
 
 def _refuse(name: str, what: str) -> NoReturn:

@@ -8,13 +8,13 @@ mempool's are regular expressions, bitcoin-data's are plain texts. Their ids mea
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from counterpoise.documents import DocumentError, parse_json
 from counterpoise.errors import ConfigError
 from counterpoise.pools.addresses import normal_address
 from counterpoise.pools.checked_document import MAX_TEXT_CHARACTERS
@@ -137,9 +137,11 @@ def _rows(data: bytes, origin: str) -> list[dict[str, Any]]:
     if len(data) > MAX_IMPORT_BYTES:
         raise ConfigError(f"{origin}: {len(data)} bytes, expected a registry of at most {MAX_IMPORT_BYTES}")
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{origin}: not JSON: {error}; expected pools-v2.json or pool-list.json") from error
+        document = parse_json(data, MAX_IMPORT_BYTES)
+    except DocumentError as error:
+        raise ConfigError(
+            f"{origin}: not JSON{error.place}: {error}; expected pools-v2.json or pool-list.json"
+        ) from error
     if isinstance(document, dict) and isinstance(document.get("coinbase_tags"), dict):
         rows = _old_rows(document, origin)
     elif isinstance(document, list):

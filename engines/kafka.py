@@ -17,6 +17,7 @@ from pathlib import Path
 
 from counterpoise.errors import EngineError
 from counterpoise.kafka.probe import kafka_answers
+from counterpoise.runtime.private_files import open_private, private_folder
 from engines.ports import HOST, free_port, require_free_port
 
 START_TIMEOUT_SECONDS = 15.0
@@ -116,7 +117,7 @@ def start_kafka(*, port: int = 0, log_file: Path) -> KafkaProcess:
 
 def _start(binary: str, port: int, log_file: Path) -> KafkaProcess:
     url = f"tcp://{HOST}:{port}"
-    log_file.parent.mkdir(parents=True, exist_ok=True)
+    private_folder(log_file.parent)
     command = [
         binary,
         "broker",
@@ -130,7 +131,7 @@ def _start(binary: str, port: int, log_file: Path) -> KafkaProcess:
     environment = {
         name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR", "LANG", "RUST_LOG"}
     }
-    with log_file.open("ab") as log:
+    with open_private(log_file, "append") as log:
         try:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment

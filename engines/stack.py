@@ -19,11 +19,12 @@ from typing import Final
 
 from counterpoise.errors import EngineError
 from counterpoise.kafka.probe import kafka_answers
+from counterpoise.runtime.private_files import open_private, private_folder, read_private, write_private
 from counterpoise.settings.endpoints import EmbeddedEndpoints
 from engines.clickhouse.process import ClickHouseProcess, start_clickhouse
 from engines.kafka import KafkaProcess, broker_marker, start_kafka
 from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, HOST, KAFKA_PORT, require_free_port
-from engines.processes import end_process, is_ours
+from engines.processes import end_process, is_ours, started_at
 
 _CONNECT_TIMEOUT_SECONDS = 2.0
 _PASSWORD_BYTES = 24  # 32 url-safe characters
@@ -43,17 +44,18 @@ ANY_PORTS: Final = Ports(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class EngineRecord:
-    """One engine as it was started. `marker` identifies its command line among all others."""
+    """One engine as it was started. `marker` identifies its command line, and `started` the process, among all others."""
 
     name: str
     pid: int
+    started: str
     marker: str
     port: int
     http_port: int | None = None
 
     def runs(self) -> bool:
         """The process is there and is ours."""
-        return is_ours(self.pid, self.marker)
+        return is_ours(self.pid, self.marker, self.started)
 
     def answers(self) -> bool:
         """It takes connections."""
@@ -89,10 +91,34 @@ def data_dir(state_dir: Path) -> Path:
 def records(state_dir: Path) -> list[EngineRecord]:
     """The engines as last started here; empty where none ever was, or after `down`."""
     try:
-        found = json.loads((embedded_dir(state_dir) / "engines.json").read_text(encoding="utf-8"))
-        return [EngineRecord(**entry) for entry in found]
-    except (OSError, ValueError, TypeError):
+        found = json.loads(read_private(embedded_dir(state_dir) / "engines.json"))
+        return [_record(state_dir, entry) for entry in found]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return []
+
+
+def _record(state_dir: Path, entry: dict[str, object]) -> EngineRecord:
+    """A record with our own idea of the command line: a file that names another marker must not choose what is ended."""
+    name, pid, started = entry["name"], entry["pid"], entry["started"]
+    port, http_port = entry["port"], entry["http_port"]
+    if not (
+        isinstance(pid, int)
+        and 1 < pid < 2**31
+        and isinstance(started, str)
+        and isinstance(port, int)
+        and isinstance(http_port, int | None)
+    ):
+        raise ValueError("not a record of an engine")
+    if name == "kafka":
+        return EngineRecord("kafka", pid, started, broker_marker(port), port)
+    if name == "clickhouse":
+        return EngineRecord("clickhouse", pid, started, _clickhouse_marker(state_dir), port, http_port)
+    raise ValueError("not a record of an engine")
+
+
+def _clickhouse_marker(state_dir: Path) -> str:
+    """What only the server of this data directory has on its command line."""
+    return f"-m engines.clickhouse --path {data_dir(state_dir)} "
 
 
 def up(state_dir: Path, ports: Ports = Ports()) -> tuple[EmbeddedEndpoints, tuple[str, ...]]:
@@ -112,7 +138,9 @@ def down(state_dir: Path) -> tuple[str, ...]:
     if not embedded_dir(state_dir).is_dir():
         return ()
     with _locked(state_dir):
-        stopped = tuple(r.name for r in records(state_dir) if end_process(r.pid, r.marker, grace_seconds=20.0))
+        stopped = tuple(
+            r.name for r in records(state_dir) if end_process(r.pid, r.marker, r.started, grace_seconds=20.0)
+        )
         for name in ("engines.json", "endpoints.json"):
             (embedded_dir(state_dir) / name).unlink(missing_ok=True)
     return stopped
@@ -150,7 +178,9 @@ def _start_missing(
         if kafka_record is None:
             port = _choose(ports.kafka, known.get("kafka"), "port", KAFKA_PORT)
             kafka = start_kafka(port=port, log_file=folder / "kafka.log")
-            kafka_record = EngineRecord("kafka", kafka.pid, broker_marker(kafka.port), kafka.port)
+            kafka_record = EngineRecord(
+                "kafka", kafka.pid, started_at(kafka.pid) or "", broker_marker(kafka.port), kafka.port
+            )
         if clickhouse_record is None:
             port = _choose(ports.clickhouse, known.get("clickhouse"), "port", CLICKHOUSE_PORT)
             http_port = _choose(ports.clickhouse_http, known.get("clickhouse"), "http_port", CLICKHOUSE_HTTP_PORT)
@@ -159,6 +189,7 @@ def _start_missing(
                 (http_port, "the embedded ClickHouse's HTTP", "--http-port"),
             ):
                 require_free_port(taken, what, option)
+            private_folder(data_dir(state_dir))
             for file in (password, reader_password):
                 _make_password(file)
             clickhouse = start_clickhouse(
@@ -169,9 +200,13 @@ def _start_missing(
                 http_port=http_port,
                 log_file=folder / "clickhouse.log",
             )
-            marker = f"-m engines.clickhouse --path {data_dir(state_dir)} "
             clickhouse_record = EngineRecord(
-                "clickhouse", clickhouse.pid, marker, clickhouse.port, clickhouse.http_port
+                "clickhouse",
+                clickhouse.pid,
+                started_at(clickhouse.pid) or "",
+                _clickhouse_marker(state_dir),
+                clickhouse.port,
+                clickhouse.http_port,
             )
         _write_records(folder, [kafka_record, clickhouse_record])
     except BaseException:
@@ -217,21 +252,15 @@ def _choose(asked: int | None, last: EngineRecord | None, field: str, usual: int
 
 def _make_password(file: Path) -> None:
     """Write a new password readable by this user only, unless there is one (a full disk may have left an empty file)."""
-    with suppress(FileNotFoundError):
-        file.chmod(0o600)
-        if file.stat().st_size:
+    with suppress(FileNotFoundError), open_private(file, "update") as found:
+        os.fchmod(found.fileno(), 0o600)
+        if os.fstat(found.fileno()).st_size:
             return
-    draft = file.with_suffix(".draft")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as stream:
-        stream.write(secrets.token_urlsafe(_PASSWORD_BYTES) + "\n")
-    draft.replace(file)
+    write_private(file, secrets.token_urlsafe(_PASSWORD_BYTES) + "\n")
 
 
 def _write_records(folder: Path, found: list[EngineRecord]) -> None:
-    draft = folder / "engines.draft"
-    draft.write_text(json.dumps([asdict(record) for record in found], indent=1) + "\n", encoding="utf-8")
-    draft.replace(folder / "engines.json")
+    write_private(folder / "engines.json", json.dumps([asdict(record) for record in found], indent=1) + "\n")
 
 
 @contextmanager
@@ -239,11 +268,9 @@ def _locked(state_dir: Path) -> Iterator[None]:
     """One `up` or `down` at a time on a state directory; makes it, for this user only."""
     folder = embedded_dir(state_dir)
     try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(exist_ok=True)
-        with suppress(PermissionError):
-            folder.chmod(0o700)
-        lock = (folder / "lock").open("w")
+        private_folder(state_dir)
+        private_folder(folder).chmod(0o700)
+        lock = open_private(folder / "lock", "lock")
     except OSError as error:
         raise EngineError(
             f"the state directory {state_dir} cannot be used: {error.strerror}; choose another with --state-dir or "

@@ -11,6 +11,7 @@ from yarl import URL
 from counterpoise.contracts.topics import BLOCKS
 from counterpoise.kafka.lag import group_id
 from counterpoise.kafka.partition import partition_among
+from counterpoise.runtime.private_files import private_folder
 from counterpoise.settings.model import Settings
 from streams.intake.transport import FAUST_LOG, PromptTransport
 
@@ -37,9 +38,8 @@ def create_app(settings: Settings, bootstrap: str, before_commit: Callable[[], A
         group_id(settings.dataset, "streams"),
         broker=[URL(f"kafka://{address.strip()}") for address in bootstrap.split(",")],
         store="memory://",
-        datadir=str(
-            settings.run_dir / "faust"
-        ),  # nothing is kept there, but Faust makes it, by default where it was started
+        # Nothing is kept there, but Faust makes it, by default where it was started.
+        datadir=str(private_folder(settings.run_dir / "faust")),
         topic_partitions=settings.kafka.partitions,
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -14,6 +14,7 @@ from counterpoise.contracts.alerts import OPEN_STATES, AlertState, AlertTransiti
 from counterpoise.formats import TEXT, utc_minute
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.spans import long_span
+from counterpoise.visible import visible
 
 MAX_BLOCKS: Final = 50
 MAX_SECTION_CHARACTERS: Final = 3_000
@@ -67,8 +68,8 @@ class Context:
 
 
 def escape(text: str) -> str:
-    """Text that Slack shows as it is."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """Text that Slack shows as it is, with control and format characters visible."""
+    return visible(text, keep="\n").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def cut(text: str, limit: int) -> str:

@@ -5,13 +5,13 @@ Colours are not set here but by class (`desk.report.style_sheet`), so that one d
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Final
 
 from counterpoise.plots.scale import Scale, spread
+from counterpoise.visible import visible
 
 Point = tuple[float, float]
 Number = float | int
@@ -19,12 +19,10 @@ Number = float | int
 LABEL_GAP: Final = 15.0
 """Between the base lines of two labels that stand over each other, in units of the drawing."""
 
-_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
 
 def text_of(value: object) -> str:
-    """Any value as the text of an element or attribute: escaped, and without the characters that XML cannot hold."""
-    return escape(_NOT_XML.sub("\ufffd", str(value)), quote=True)
+    """Any value as the text of an element or attribute: escaped, with control and format characters visible."""
+    return escape(visible(str(value), keep="\n\t"), quote=True)
 
 
 def number(value: Number) -> str:

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 
+from counterpoise.documents import DocumentError, parse_json
 from counterpoise.errors import ConfigError
 from counterpoise.pools.checked_document import Section
 from counterpoise.pools.entities import EntityMap, entity_map_document, entity_map_from_document, load_entity_map
@@ -70,8 +71,8 @@ class AttributionSet:
         stand for other answers.
         """
         try:
-            document = json.loads(text)
-        except ValueError as error:
+            document = parse_json(text)
+        except DocumentError as error:
             raise ConfigError(f"{origin}: not JSON: {error}") from error
         section = Section.of(origin, "document", document, ("format", "rules", "registry", "entities"))
         if section.values.get("format") != ATTRIBUTION_SET_FORMAT:

@@ -10,11 +10,11 @@ from typing import Any
 
 import yaml
 
+from counterpoise.documents import DocumentError, parse_yaml
 from counterpoise.errors import ConfigError
 from counterpoise.pools.registry import reject
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 MAX_TEXT_CHARACTERS = 500
 
@@ -22,12 +22,9 @@ MAX_TEXT_CHARACTERS = 500
 def load_yaml(text: str, origin: str) -> object:
     """Return the plain value of a YAML text; ConfigError with the line where it is not YAML."""
     try:
-        return yaml.load(text, Loader=_LOADER)  # noqa: S506  # both are safe loaders
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = "" if mark is None else f" at line {mark.line + 1}, column {mark.column + 1}"
-        problem = getattr(error, "problem", None) or str(error)
-        raise ConfigError(f"{origin}: not a YAML file{place}: {problem}") from error
+        return parse_yaml(text)
+    except DocumentError as error:
+        raise ConfigError(f"{origin}: not a YAML file{error.place}: {error}") from error
 
 
 def dump_yaml(document: object) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from counterpoise.chain.chain_registry import known_chains
+from counterpoise.documents import DocumentError, read_document
 from counterpoise.errors import ConfigError
 from counterpoise.pools.addresses import normal_address_of_any
 from counterpoise.pools.checked_document import Section, dump_yaml, load_yaml
@@ -36,11 +37,11 @@ def load_registry(path: Path | None = None) -> Registry:
 def read_text(path: Path) -> str:
     """Return a file's UTF-8 text; ConfigError where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        return read_document(path)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}; name an existing file") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+    except DocumentError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def parse_registry(text: str, origin: str) -> Registry:

@@ -7,18 +7,16 @@ import re
 import sys
 import time
 from collections.abc import Callable, MutableMapping
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import structlog
 from pydantic import SecretStr
 
-HIDDEN: Final = "[hidden]"
+from counterpoise.redaction import HIDDEN, redact
+from counterpoise.visible import visible
+
 _SECRET_NAME = re.compile(r"password|passwd|secret|token|authorization|cookie|api_?key", re.IGNORECASE)
-_SECRET_TEXT = re.compile(
-    r"xox[a-z]-[0-9A-Za-z-]+|xapp-[0-9A-Za-z-]+"  # Slack
-    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user:password in a URL
-    r"|(?<=Bearer )\S+|(?<=Basic )\S+"
-)
+_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 _NOT_SECRET = frozenset({"token_file", "password_file", "cookie_file", "password_set", "token_set"})
 _NOISY = ("kafka", "aiokafka", "faust", "mode", "httpx", "httpcore", "websockets", "slack_sdk", "clickhouse_driver")
 _TRANSPORT = ("kafka.net", "kafka.cluster")  # six remarks on one lost connection
@@ -101,6 +99,7 @@ def configure_logging(
     else:
         last = [
             hide_secrets,
+            make_visible,
             structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback),
         ]
     structlog.configure(
@@ -113,7 +112,12 @@ def configure_logging(
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _hide_in_line],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *last,
+                _hide_in_line,
+                _visible_line,
+            ],
         )
     )
     if number > logging.DEBUG:
@@ -138,18 +142,32 @@ def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
 
 def _hide_in_line(_logger: Any, _method: str, line: Any) -> str:
     """The last look: tracebacks and library messages are text only by now."""
-    return _SECRET_TEXT.sub(HIDDEN, str(line))
+    return redact(str(line))
+
+
+def make_visible(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Make control and format characters of every text visible: a newline in a value would forge a line, an escape acts."""
+    for name, value in event.items():
+        if isinstance(value, str) and name != "exception":
+            event[name] = visible(value)
+    return event
+
+
+def _visible_line(_logger: Any, _method: str, line: Any) -> str:
+    """Of tracebacks and values within values, too; the renderer's own colours stay."""
+    parts = _COLOUR.split(str(line))
+    return "".join(part if at % 2 else visible(part, keep="\n\t") for at, part in enumerate(parts))
 
 
 def _hidden(name: str, value: Any) -> Any:
     if isinstance(value, SecretStr) or (value and name not in _NOT_SECRET and _SECRET_NAME.search(name)):
         return HIDDEN
     if isinstance(value, str):
-        return _SECRET_TEXT.sub(HIDDEN, value)
+        return redact(value)
     if isinstance(value, dict):
         return {key: _hidden(str(key), inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_hidden("", inner) for inner in value]
     if isinstance(value, BaseException):
-        return _SECRET_TEXT.sub(HIDDEN, repr(value))
+        return redact(repr(value))
     return value

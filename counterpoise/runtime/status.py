@@ -19,9 +19,12 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.private_files import private_folder, read_private, write_private
 
 _HOST = socket.gethostname()
+_PIDS: Final = 2**31
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 
 log = structlog.get_logger("status")
@@ -69,7 +72,7 @@ class ServiceStatus:
         self._told: tuple[str, float] | None = None  # which wait the log knows of, and since when it lasts
         self._closed = threading.Event()
         self._server: ThreadingHTTPServer | None = None
-        run_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(run_dir)
         self.flush()
         self._writer = threading.Thread(target=self._write_loop, name=f"{service}-status", daemon=True)
         self._writer.start()
@@ -106,7 +109,7 @@ class ServiceStatus:
         with self._lock:
             if self._fields.state != "waiting" or self._fields.waiting_on != on:
                 self._fields.waiting_since, self._waiting_from = self._clock.now(), self._clock.monotonic()
-            self._fields.state, self._fields.waiting_on, self._fields.wait_reason = "waiting", on, reason
+            self._fields.state, self._fields.waiting_on, self._fields.wait_reason = "waiting", on, redact(reason)
             self._changed = True
 
     def working(self) -> None:
@@ -163,9 +166,7 @@ class ServiceStatus:
         with self._file_lock:
             with self._lock:
                 self._changed = False
-            draft = self._path.with_suffix(f".{os.getpid()}.draft")
-            draft.write_text(json.dumps(self.snapshot(), default=str) + "\n", encoding="utf-8")
-            draft.replace(self._path)
+            write_private(self._path, json.dumps(self.snapshot(), default=str) + "\n")
 
     def tell(self) -> None:
         """Log a wait that lasts, and the end of one that was logged; the daemon thread asks for it."""
@@ -256,7 +257,9 @@ class _HealthHandler(BaseHTTPRequestHandler):
 def read_status(run_dir: Path, service: str) -> dict[str, Any] | None:
     """What the service last wrote; None where it never ran here or the file is not ours."""
     try:
-        found = json.loads((run_dir / f"{service}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(read_private(run_dir / f"{service}.json"))
+    except (OSError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and found.keys() >= {"state", "pid", "updated_at", "info"} else None
+    ours = isinstance(found, dict) and found.keys() >= {"state", "pid", "updated_at", "info"}
+    ours = ours and isinstance(found["pid"], int) and 0 < found["pid"] < _PIDS and isinstance(found["info"], dict)
+    return found if ours else None

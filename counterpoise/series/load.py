@@ -8,13 +8,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from counterpoise.documents import DocumentError, parse_yaml, read_document
 from counterpoise.errors import ConfigError
 from counterpoise.series.catalogue import SERIES_FORMAT, Catalogue, Series
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @cache
@@ -29,8 +27,8 @@ def load_catalogue_folder(folder: Path) -> Catalogue:
     """Return the catalogue of a folder of YAML files."""
     try:
         files = sorted(folder.glob("*.yaml"))
-        return _catalogue([(str(file), file.read_text(encoding="utf-8")) for file in files])
-    except (OSError, UnicodeDecodeError) as error:
+        return _catalogue([(str(file), read_document(file)) for file in files])
+    except (OSError, DocumentError) as error:
         raise ConfigError(f"{folder}: the series catalogue cannot be read: {error}") from error
 
 
@@ -40,12 +38,9 @@ def parse_series(text: str, origin: str) -> Series:
     A list may name in `based_on` another list of the file, and in `without` the entries to leave out (each with a reason).
     """
     try:
-        document = yaml.load(text, Loader=_LOADER)  # noqa: S506  # both are safe loaders
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = "" if mark is None else f" at line {mark.line + 1}, column {mark.column + 1}"
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ConfigError(f"{origin}: not a YAML file{place}: {problem}") from error
+        document = parse_yaml(text)
+    except DocumentError as error:
+        raise ConfigError(f"{origin}: not a YAML file{error.place}: {error}") from error
     if not isinstance(document, dict) or document.pop("format", None) != SERIES_FORMAT:
         raise ConfigError(f"{origin}: field format: expected {SERIES_FORMAT!r}")
     lists = document.get("lists")

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from counterpoise.errors import ConfigError
+from counterpoise.runtime.private_files import private_folder, read_private, write_private
 from counterpoise.settings.model import Settings, read_secret
 
 
@@ -31,17 +32,15 @@ class EmbeddedEndpoints:
     def write(self, state_dir: Path) -> None:
         """Write atomically."""
         path = self.path(state_dir)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
-        draft.replace(path)
+        private_folder(path.parent)
+        write_private(path, json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def read(cls, state_dir: Path) -> EmbeddedEndpoints:
         """Read them back; ConfigError names the command that starts the engines if there are none."""
         try:
-            return cls(**json.loads(cls.path(state_dir).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            return cls(**json.loads(read_private(cls.path(state_dir))))
+        except (OSError, ValueError, TypeError, RecursionError):
             raise ConfigError(
                 "no Kafka or ClickHouse address is set and no embedded engines run here: start them with `counterpoise up`, or set "
                 "COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS and COUNTERPOISE_CLICKHOUSE__HOST"
@@ -61,6 +60,15 @@ class ClickHouseTarget:
     query_timeout_seconds: float = 60.0
 
 
+def _embedded_password(file: Path) -> SecretStr:
+    try:
+        return SecretStr(read_private(file).rstrip("\r\n"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"the embedded server's password {file} cannot be read: {error}; `counterpoise down`, then `up`"
+        ) from None
+
+
 def kafka_bootstrap(settings: Settings) -> str:
     """Comma-separated `host:port` of the brokers."""
     return settings.kafka.bootstrap_servers or EmbeddedEndpoints.read(settings.state_dir).kafka
@@ -75,7 +83,7 @@ def clickhouse_target(settings: Settings, *, read_only: bool = False) -> ClickHo
     else:
         found = EmbeddedEndpoints.read(settings.state_dir)
         file = Path(found.clickhouse_reader_password_file if read_only else found.clickhouse_password_file)
-        password = read_secret(None, file, "the embedded server's password") or SecretStr("")
+        password = _embedded_password(file)
         user = "reader" if read_only else "default"
         target = ClickHouseTarget(found.clickhouse_host, found.clickhouse_port, user, password)
     return replace(

@@ -18,6 +18,7 @@ from counterpoise.chain.chain_registry import CHAINS, known_chains
 from counterpoise.contracts.datasets import Dataset, DatasetKind
 from counterpoise.contracts.topics import DEFAULT_PARTITIONS
 from counterpoise.errors import ConfigError
+from counterpoise.runtime.private_files import check_state_dir
 from counterpoise.windows import HISTORY_BLOCKS
 
 MAX_SECRET_BYTES = 16 * 1024
@@ -360,6 +361,11 @@ def _default_state_dir() -> Path:
     return Path(base) / "counterpoise"
 
 
+def _private(state_dir: Path) -> Path:
+    check_state_dir(state_dir)
+    return state_dir
+
+
 _EXPECTED_NAME = "expected a name of lower-case letters, digits, - and _"
 
 _PLAIN_MESSAGES = {
@@ -402,8 +408,10 @@ class Settings(BaseSettings):
         env_ignore_empty=True,
     )
 
-    state_dir: Path = Field(default_factory=_default_state_dir)
-    """Folder for the data of the embedded engines and the run files of all services."""
+    state_dir: Annotated[Path, AfterValidator(_private)] = Field(
+        default_factory=_default_state_dir, validate_default=True
+    )
+    """Folder for the data of the embedded engines and the run files of all services. Only you may write to it."""
     dataset: DatasetName = "counterpoise"
     """The ClickHouse database and the prefix of topics."""
     dataset_kind: DatasetKind = "live"

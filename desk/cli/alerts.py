@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.runtime.clock import SystemClock
+from desk.cli.console import Console, cell
+from desk.cli.say import say
 
 if TYPE_CHECKING:
     from alerts.store.alert_store import AlertStore
@@ -222,9 +222,9 @@ def _print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in {"alert", "rule", "state"})  # to be copied whole
     for row in rows:
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+        table.add_row(*(cell(text, _STYLES.get(text, "")) for text in row))
     Console().print(table)
 
 
 def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    say(json.dumps(value, ensure_ascii=False, indent=2))

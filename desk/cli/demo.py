@@ -8,11 +8,11 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from counterpoise.formats import TERMINAL
+from desk.cli.console import Console
 
 if TYPE_CHECKING:
     from counterpoise.clickhouse.client import ClickHouse

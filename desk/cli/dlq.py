@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.runtime.clock import SystemClock
+from desk.cli.console import Console
+from desk.cli.say import say
 
 if TYPE_CHECKING:
     from counterpoise.clickhouse.client import ClickHouse
@@ -89,8 +90,8 @@ def show_letter(
         _print_json(_fields(letter) | {"payload": text_of_bytes(letter.payload)})
         return
     for name, value in _fields(letter).items():
-        typer.echo(f"{name:<15} {'' if value is None else value}")
-    typer.echo(text_of_bytes(letter.payload))
+        say(f"{name:<15} {'' if value is None else value}")
+    say(text_of_bytes(letter.payload))
 
 
 @dlq_app.command("replay")
@@ -129,7 +130,7 @@ def replay_letters(
             if why_not is None:
                 whole.append(letter)
             else:
-                typer.echo(f"refused  {letter.letter_id}  {why_not}", err=True)
+                say(f"refused  {letter.letter_id}  {why_not}", err=True)
         if not letters:
             raise ConfigError(f"no letter of reason {reason!r} is left to send: see `counterpoise dlq list`")
         if whole:
@@ -143,10 +144,10 @@ def replay_letters(
                     )
                     _send(producer, letter, message)
                     mark_replayed(clickhouse, letter, replayed_at_ms=now_ms, version=versions.next())
-                    typer.echo(f"sent     {letter.letter_id}  to {letter.topic}")
+                    say(f"sent     {letter.letter_id}  to {letter.topic}")
             finally:
                 producer.close()
-    typer.echo(f"{len(whole)} sent, {len(letters) - len(whole)} refused")
+    say(f"{len(whole)} sent, {len(letters) - len(whole)} refused")
     if len(whole) < len(letters):
         raise typer.Exit(1)
 
@@ -235,4 +236,4 @@ def _fields(letter: StoredLetter) -> dict[str, Any]:
 
 
 def _print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=1))
+    say(json.dumps(document, ensure_ascii=False, indent=1))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from desk.cli.say import say
 from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, KAFKA_PORT
 
 
@@ -35,9 +36,9 @@ def up(
             f"{endpoints.clickhouse_host}:{endpoints.clickhouse_port}, HTTP {endpoints.clickhouse_http_port}",
         ),
     ):
-        typer.echo(f"{name:<11}{'started' if name in started else 'already runs'} on {where}")
-    typer.echo(f"passwords  user default: {endpoints.clickhouse_password_file}")
-    typer.echo(f"           user reader (read-only): {endpoints.clickhouse_reader_password_file}")
+        say(f"{name:<11}{'started' if name in started else 'already runs'} on {where}")
+    say(f"passwords  user default: {endpoints.clickhouse_password_file}")
+    say(f"           user reader (read-only): {endpoints.clickhouse_reader_password_file}")
 
 
 def down() -> None:
@@ -46,4 +47,4 @@ def down() -> None:
     from engines.stack import down as stop_engines
 
     stopped = stop_engines(Settings.load().state_dir.absolute())
-    typer.echo(f"stopped {' and '.join(stopped)}" if stopped else "no embedded engines run here")
+    say(f"stopped {' and '.join(stopped)}" if stopped else "no embedded engines run here")

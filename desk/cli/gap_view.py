@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from rich.console import Console
 from rich.table import Table
 
 from counterpoise.clickhouse.client import ClickHouse, connect
@@ -15,6 +14,7 @@ from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from counterpoise.windows import VIEWS
+from desk.cli.console import Console
 from desk.report.edge_sentence import edge_sentence
 from desk.report.gap_sentence import LEVELS, sentence, year_ends
 from desk.report.gather import EDGE_SERIES, GAP_SERIES, edge_points, gap_rows

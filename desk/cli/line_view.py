@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
@@ -18,6 +18,7 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.formats import TERMINAL
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS
+from desk.cli.console import Console
 
 BAR_CELLS = 32
 PLAIN_STEPS = 25
@@ -149,7 +150,7 @@ class LineView:
                 self._unprinted.append((moment.height, self._plain(moment)))
         self._unprinted.sort(key=lambda line: line[0])
         while self._unprinted and self._unprinted[0][0] <= judged_height:
-            self._console.print(self._unprinted.pop(0)[1], soft_wrap=True)
+            self._console.print(self._unprinted.pop(0)[1], soft_wrap=True, markup=False, emoji=False)
 
     def _plain(self, m: LineMoment) -> Text:
         leaders = ", ".join(f"{pool} {TERMINAL.share(count / m.n, 0)}" for pool, count in m.leaders[:4])

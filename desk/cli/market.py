@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from counterpoise.errors import ConfigError, DeadLetterError, RetryableError
 from counterpoise.formats import utc_day
+from desk.cli.console import Console
+from desk.cli.say import say
 
 if TYPE_CHECKING:
     from counterpoise.series.release import Release
@@ -80,7 +81,7 @@ def series(as_json: AsJson = False) -> None:
         for one in load_catalogue()
     ]
     if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        say(json.dumps(found, ensure_ascii=False, indent=2))
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("series", "layer", "unit", "every", "against mining", "include-lists"):
@@ -115,7 +116,7 @@ def releases(
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
         rows = clickhouse.query(_RELEASES, {"series": series})
     if as_json:
-        typer.echo(json.dumps([dict(zip(_COLUMNS, row, strict=True)) for row in rows], ensure_ascii=False, indent=2))
+        say(json.dumps([dict(zip(_COLUMNS, row, strict=True)) for row in rows], ensure_ascii=False, indent=2))
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("series", "period", "published", "coverage", "stands", "observations", "release"):
@@ -171,7 +172,7 @@ def load(
             waited_seconds = time.monotonic() - began
             if waited_seconds > QUIET_SECONDS and not said:
                 said = True
-                typer.echo(
+                say(
                     f"{missing} of {len(keys)} releases are in Kafka and not in ClickHouse yet; waiting up to "
                     f"{HELD_PATIENCE_SECONDS:.0f} s for `counterpoise run streams`, which must run",
                     err=True,
@@ -183,7 +184,7 @@ def load(
                 )
             time.sleep(POLL_SECONDS)
     for series in dict.fromkeys(release.head.series for release in found):
-        typer.echo(_summary([release for release in found if release.head.series == series]))
+        say(_summary([release for release in found if release.head.series == series]))
 
 
 def _summary(found: Sequence[Release]) -> str:

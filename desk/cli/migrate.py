@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from desk.cli.say import say
+
 
 def migrate(
     check: Annotated[
@@ -28,12 +30,12 @@ def migrate(
         with connect(target, settings.dataset) as clickhouse:
             missing = pending(clickhouse)
         for title in missing:
-            typer.echo(f"missing  {title}")
-        typer.echo(f"{settings.dataset}: {f'{len(missing)} to apply' if missing else 'up to date'}")
+            say(f"missing  {title}")
+        say(f"{settings.dataset}: {f'{len(missing)} to apply' if missing else 'up to date'}")
         raise typer.Exit(1 if missing else 0)
     applied = migrate_database(target, settings.dataset_of)
     for title in applied:
-        typer.echo(f"applied  {title}")
+        say(f"applied  {title}")
     created: tuple[str, ...] = ()
     if not clickhouse_only:
         bootstrap = kafka_bootstrap(settings)
@@ -42,5 +44,5 @@ def migrate(
         )
         require_own_partitions(bootstrap, settings.dataset)
         for name in created:
-            typer.echo(f"created  topic {name}")
-    typer.echo(f"{settings.dataset} ({settings.dataset_kind}): {'ready' if applied or created else 'nothing to do'}")
+            say(f"created  topic {name}")
+    say(f"{settings.dataset} ({settings.dataset_kind}): {'ready' if applied or created else 'nothing to do'}")

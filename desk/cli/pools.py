@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from counterpoise.errors import ConfigError
+from desk.cli.console import Console, cell
+from desk.cli.say import say
 from desk.cli.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -112,11 +113,11 @@ def attribute(
     if as_json:
         _print_json(_attribution_fields(answer) | {"bip34_height": height})
         return
-    typer.echo(f"pool: {answer.slug} (code {answer.code}) by {answer.method}{', CONFLICT' if answer.conflict else ''}")
+    say(f"pool: {answer.slug} (code {answer.code}) by {answer.method}{', CONFLICT' if answer.conflict else ''}")
     if answer.template_builder is not None:
-        typer.echo(f"template built by: {answer.template_builder}")
+        say(f"template built by: {answer.template_builder}")
     if height is not None:
-        typer.echo(f"claims height (BIP34): {height}")
+        say(f"claims height (BIP34): {height}")
     rows = [
         (
             "decides" if place == 0 and answer.method != "none" else "",
@@ -154,8 +155,8 @@ def import_pools(
     with whole_file(out) as partial:
         partial.write_text(render_registry(report.registry, note), encoding="utf-8")
     for line in report.skipped:
-        typer.echo(f"skipped {line}")
-    typer.echo(
+        say(f"skipped {line}")
+    say(
         f"{out}: {len(report.registry)} pools: {len(report.joined)} joined, {len(report.added)} new, "
         f"{len(report.skipped)} facts skipped; {report.registry.version[:12]}"
     )
@@ -175,14 +176,14 @@ def check(
     if ENTITY_MAP_FORMAT in read_text(file)[:10_000]:
         entity_map = load_entity_map(file)
         together = AttributionSet(load_registry(registry), entity_map)
-        typer.echo(
+        say(
             f"{file}: entity map with {len(entity_map.groups)} groups, {len(together.entity_table.boundaries)} dates; good"
         )
         return
     loaded = load_registry(file)
     tags = sum(len(pool.tags) for pool in loaded)
     Matcher(loaded)
-    typer.echo(f"{file}: registry with {len(loaded)} pools, {tags} tags, {len(loaded.by_address)} addresses; good")
+    say(f"{file}: registry with {len(loaded)} pools, {tags} tags, {len(loaded.by_address)} addresses; good")
 
 
 def _print_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -191,12 +192,12 @@ def _print_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str
         table.add_column(header, overflow="fold")
     for row in rows:
         # Text, because names and tags come from files and may hold rich's markup.
-        table.add_row(*map(Text, row))
+        table.add_row(*map(cell, row))
     Console(highlight=False).print(table)
 
 
 def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    say(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def _line(value: Any) -> str:

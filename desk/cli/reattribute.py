@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from desk.cli.say import say
+
 
 def reattribute(
     registry: Annotated[
@@ -22,7 +24,6 @@ def reattribute(
     Old numbers stay under their attribution id. Services may keep running: the streams worker follows the switch within seconds.
     Alerts treat it as a new base, not as a crossing.
     """
-    from rich.console import Console
     from rich.progress import Progress
 
     from counterpoise.clickhouse.client import connect
@@ -32,6 +33,7 @@ def reattribute(
     from counterpoise.pools.registry_file import load_registry
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
+    from desk.cli.console import Console
     from streams.blocks.reattribute import reattribute as run_reattribution
 
     settings = Settings.load()
@@ -47,9 +49,9 @@ def reattribute(
             lambda at, total: progress.update(task, completed=at, total=total),
         )
     if done.old_id == done.new_id:
-        typer.echo(f"{done.chain}: {done.blocks} blocks, set {done.new_id} was current already; its rows are whole.")
+        say(f"{done.chain}: {done.blocks} blocks, set {done.new_id} was current already; its rows are whole.")
     else:
-        typer.echo(
+        say(
             f"{done.chain}: {done.blocks} blocks under set {done.new_id}; {done.changed} have another pool than under "
             f"{done.old_id}, whose numbers stay in the view concentration_of(attribution_id = '{done.old_id}')."
         )

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
+from desk.cli.console import Console
 
 if TYPE_CHECKING:
     from ingest.blocks.backfill import ReplayReport

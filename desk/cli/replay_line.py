@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
-
-from rich.console import Console
 
 from alerts.rules.rule import HeightRule
 from alerts.rules_file import load_judged_rules
@@ -18,9 +17,11 @@ from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.errors import RetryableError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.logs import configure_logging
+from counterpoise.runtime.private_files import open_private, private_folder
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
+from desk.cli.console import Console
 from desk.cli.line_view import AlertLine, LineMoment, LineView, alert_lines, latest_moment
 from desk.cli.whole_line import Services
 from ingest.blocks.replay_job import ReplayReport, run_replay
@@ -118,8 +119,8 @@ def replay_line(
 @contextmanager
 def _logging_to(settings: Settings, file: Path) -> Iterator[None]:
     """Log warnings of this process to a file: a line on the terminal would tear the view apart."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", encoding="utf-8") as stream:
+    private_folder(file.parent)
+    with TextIOWrapper(open_private(file, "replace"), encoding="utf-8") as stream:
         configure_logging(settings.log_format, "warning", service="replay", stream=stream)
         try:
             yield

@@ -11,6 +11,7 @@ import typer
 
 from counterpoise.errors import ConfigError
 from counterpoise.spans import parse_span
+from desk.cli.say import say
 from desk.cli.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def report(
     settings = Settings.load()
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
         written = write_report(settings, clickhouse, out, start)
-    typer.echo(written)
+    say(written)
     if show:
         typer.launch(written.as_uri())
 

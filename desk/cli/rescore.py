@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from desk.cli.say import say
+
 
 def rescore(
     chain: Annotated[str | None, typer.Option("--chain", help="One chain; the default is every stored one.")] = None,
@@ -14,13 +16,13 @@ def rescore(
 
     Services may keep running. Chains whose rows already have this version's format stay unchanged.
     """
-    from rich.console import Console
     from rich.progress import Progress
 
     from counterpoise.clickhouse.client import connect
     from counterpoise.clickhouse.datasets import open_dataset
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
+    from desk.cli.console import Console
     from streams.blocks.loader import stored_chains
     from streams.blocks.rescore import rescore as run_rescore
 
@@ -35,7 +37,7 @@ def rescore(
                 name,
                 lambda at, total, task=task: progress.update(task, completed=at, total=total),  # type: ignore[misc]
             )
-            typer.echo(
+            say(
                 f"{name}: {done.scored} of {done.blocks} blocks scored anew"
                 if done.scored
                 else f"{name}: nothing to do"

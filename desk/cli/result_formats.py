@@ -10,9 +10,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import typer
-
 from counterpoise.errors import ConfigError
+from counterpoise.visible import spreadsheet_cell, visible
+from desk.cli.say import say
 from desk.cli.whole_file import whole_file
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def format_of(given: Format | None, out: Path | None) -> Format:
         ) from None
 
 
-def write_result(blocks: Blocks, output: Format, out: Path | None, max_rows: int | None) -> None:
+def write_result(
+    blocks: Blocks, output: Format, out: Path | None, max_rows: int | None, *, raw_csv: bool = False
+) -> None:
     """Write every block to `out`, or to standard output. A file appears when it is whole; if anything fails it stays as it was.
 
     `max_rows`: None is all, of a table on standard output the first 100; 0 is all.
@@ -80,7 +82,7 @@ def write_result(blocks: Blocks, output: Format, out: Path | None, max_rows: int
                 raise ConfigError("Parquet is not for a terminal: add --out FILE, or send it on with | or >")
             _write_parquet(limited, sys.stdout.buffer)
         else:
-            _write_text(limited, output, sys.stdout)
+            _write_text(limited, output, sys.stdout, raw_csv=raw_csv)
         return
     with whole_file(out) as partial:
         if output is Format.PARQUET:
@@ -88,13 +90,13 @@ def write_result(blocks: Blocks, output: Format, out: Path | None, max_rows: int
                 _write_parquet(limited, raw)
         else:
             with partial.open("w", encoding="utf-8", newline="") as file:
-                _write_text(limited, output, file)
+                _write_text(limited, output, file, raw_csv=raw_csv)
 
 
-def _write_text(blocks: Blocks, output: Format, file: IO[str]) -> None:
+def _write_text(blocks: Blocks, output: Format, file: IO[str], *, raw_csv: bool) -> None:
     match output:
         case Format.CSV:
-            _write_csv(blocks, file)
+            _write_csv(blocks, file, raw=raw_csv)
         case Format.JSON:
             _write_json(blocks, file)
         case Format.JSONL:
@@ -112,7 +114,7 @@ def _limited(blocks: Blocks, limit: int | None) -> Blocks:
         here = len(columns[0]) if columns else 0
         if limit is not None and rows + here > limit:
             yield heads, [column[: limit - rows] for column in columns]
-            typer.echo(f"(the first {limit} rows; --max-rows 0 shows all)", err=True)
+            say(f"(the first {limit} rows; --max-rows 0 shows all)", err=True)
             return
         rows += here
         yield heads, columns
@@ -137,7 +139,7 @@ def _cells(kinds: list[TypeName], rows: Iterator[tuple[Any, ...]]) -> list[list[
     from desk.cli.result_values import plain_text
 
     return [
-        [plain_text(kind, value, digits=SIGNIFICANT_DIGITS) for kind, value in zip(kinds, row, strict=True)]
+        [visible(plain_text(kind, value, digits=SIGNIFICANT_DIGITS)) for kind, value in zip(kinds, row, strict=True)]
         for row in rows
     ]
 
@@ -146,15 +148,28 @@ def _is_numeric(kind: TypeName) -> bool:
     return kind.bare.name.startswith(("UInt", "Int", "Float", "Decimal"))
 
 
-def _write_csv(blocks: Blocks, file: IO[str]) -> None:
+def _write_csv(blocks: Blocks, file: IO[str], *, raw: bool) -> None:
+    """With `raw` each cell exactly as it is; else visible, and no text is a formula of a spreadsheet."""
     from desk.cli.result_values import plain_text
 
     heads, kinds, rows = _rows(blocks)
-    writer = csv.writer(file, lineterminator="\n")
+    plain = csv.writer(file, lineterminator="\n")
+    quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def write(cells: list[str]) -> None:
+        """Python leaves a bare carriage return unquoted, and readers take it for the end of a row."""
+        (quoting if any("\r" in text for text in cells) else plain).writerow(cells)
+
     if heads:
-        writer.writerow([name for name, _ in heads])
+        write([name if raw else _csv_text(name) for name, _ in heads])
+    exact = [raw or _is_numeric(kind) for kind in kinds]
     for row in rows:
-        writer.writerow([plain_text(kind, value) for kind, value in zip(kinds, row, strict=True)])
+        texts = [plain_text(kind, value) for kind, value in zip(kinds, row, strict=True)]
+        write([text if kept else _csv_text(text) for kept, text in zip(exact, texts, strict=True)])
+
+
+def _csv_text(text: str) -> str:
+    return spreadsheet_cell(visible(text, keep="\n"))
 
 
 def _documents(blocks: Blocks) -> Iterator[str]:
@@ -163,7 +178,7 @@ def _documents(blocks: Blocks) -> Iterator[str]:
     heads, kinds, rows = _rows(blocks)
     for row in rows:
         document = {name: json_value(kind, value) for (name, _), kind, value in zip(heads, kinds, row, strict=True)}
-        yield json.dumps(document, ensure_ascii=False, allow_nan=False)
+        yield visible(json.dumps(document, ensure_ascii=False, allow_nan=False))
 
 
 def _write_json(blocks: Blocks, file: IO[str]) -> None:
@@ -185,7 +200,7 @@ def _write_markdown(blocks: Blocks, file: IO[str]) -> None:
     if not heads:
         return
     lines = [
-        [name for name, _ in heads],
+        [visible(name) for name, _ in heads],
         ["---:" if _is_numeric(kind) else "---" for kind in kinds],
         *_cells(kinds, rows),
     ]
@@ -194,14 +209,16 @@ def _write_markdown(blocks: Blocks, file: IO[str]) -> None:
 
 
 def _write_table(blocks: Blocks, file: IO[str]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from desk.cli.console import Console
 
     heads, kinds, rows = _rows(blocks)
     if not heads:
         return
     cells = _cells(kinds, rows)
+    heads = [(visible(name), kind) for name, kind in heads]
     widths = [max(len(name), *(len(row[at]) for row in cells), 0) for at, (name, _) in enumerate(heads)]
     natural = sum(width + 3 for width in widths) + 1
     room = Console(file=file).width if file.isatty() else PIPE_WIDTH

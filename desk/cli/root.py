@@ -7,17 +7,21 @@ that is needed does not answer (one line), 130 interrupted.
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import typer
 import typer.main
 
 from counterpoise.errors import ConfigError, RetryableError
+from counterpoise.redaction import redact
+from counterpoise.visible import visible
 from desk.cli.lazy_group import CommandEntry, LazyGroup
 from desk.cli.own_packages import require_own_packages
+from desk.cli.say import say
 
 EXIT_CONFIG = 2
 EXIT_RETRY = 3
@@ -160,10 +164,33 @@ Settings come from COUNTERPOISE_… variables over counterpoise.toml; `counterpo
 """
 
 
+@contextmanager
+def _visible_mistakes() -> Iterator[None]:
+    try:
+        yield
+    except Exception as mistake:
+        said = getattr(
+            mistake, "message", None
+        )  # of typer's own mistakes; which class they share depends on its version
+        if isinstance(said, str):
+            vars(mistake)["message"] = visible(redact(said), keep="\n")
+        raise
+
+
 class RootGroup(LazyGroup):
     """All commands of the product."""
 
     entries: ClassVar[dict[str, CommandEntry]] = ENTRIES
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """As click; a mistake names what was typed, or a file's name that a shell put there, visibly."""
+        with _visible_mistakes():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """As click, and as above."""
+        with _visible_mistakes():
+            return super().invoke(ctx)
 
 
 class Kind(StrEnum):
@@ -189,7 +216,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"counterpoise {version('counterpoise')}")
+        say(f"counterpoise {version('counterpoise')}")
         raise typer.Exit
 
 
@@ -244,6 +271,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _say(error: Exception, code: int) -> int:
-    lines = (f"counterpoise: {' '.join(str(error).split())}", *getattr(error, "__notes__", ()))
-    print(*lines, sep="\n", file=sys.stderr)  # noqa: T201 - the one line, and where a note shows the place, that
+    say(redact(f"counterpoise: {' '.join(str(error).split())}"), err=True)
+    for note in getattr(error, "__notes__", ()):  # shows the place in the user's text
+        say(note, err=True)
     return code

@@ -128,9 +128,10 @@ def run_child(name: str, settings: Settings) -> None:
 
 def service_of(name: str) -> Service:
     """A service as a supervisor starts it: the same command, in a separate process."""
+    from counterpoise.runtime.python_module import module_command
     from desk.supervise.child import Service
 
-    return Service(name, (sys.executable, "-m", "counterpoise", "run", name, "--child"), name in MAY_FINISH)
+    return Service(name, module_command("counterpoise", "run", name, "--child"), name in MAY_FINISH)
 
 
 def _stop_on_signals(stop: threading.Event) -> None:

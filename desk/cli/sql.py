@@ -14,6 +14,7 @@ import typer
 
 from counterpoise.errors import ConfigError
 from desk.cli.result_formats import TABLE_ROWS, Format, format_of, write_result
+from desk.cli.say import say
 
 if TYPE_CHECKING:
     from clickhouse_driver import errors as driver
@@ -58,6 +59,10 @@ def sql(
             "--max-rows", min=0, help=f"Largest number of rows; 0: no limit. The default is {TABLE_ROWS} for a table."
         ),
     ] = None,
+    raw_csv: Annotated[
+        bool,
+        typer.Option("--raw-csv", help="Write CSV for programs: exact text, also where a spreadsheet would run it."),
+    ] = False,
     write: Annotated[bool, typer.Option("--write", help="Allow the statement to change data or tables.")] = False,
 ) -> None:
     """Query ClickHouse with SQL or a named query. Read-only unless --write is given.
@@ -70,7 +75,7 @@ def sql(
         _print_list()
         return
     if show and name is not None:
-        typer.echo(named_query(name).sql.rstrip())
+        say(named_query(name).sql.rstrip())
         return
     if (query is None) == (name is None) or show:
         raise ConfigError(
@@ -85,11 +90,18 @@ def sql(
         text, values = (sys.stdin.read() if query == "-" else str(query)), given
         if not text.strip():
             raise ConfigError("the SQL is empty")
-    _ask(text, values, written, out, max_rows, write=write)
+    _ask(text, values, written, out, max_rows, write=write, raw_csv=raw_csv)
 
 
 def _ask(
-    text: str, values: dict[str, str], output: Format, out: Path | None, max_rows: int | None, *, write: bool
+    text: str,
+    values: dict[str, str],
+    output: Format,
+    out: Path | None,
+    max_rows: int | None,
+    *,
+    write: bool,
+    raw_csv: bool,
 ) -> None:
     from clickhouse_driver import errors as driver
 
@@ -102,7 +114,7 @@ def _ask(
     with connect(target, settings.dataset, settings=None if write else {"readonly": 1}) as clickhouse:
         reader = clickhouse if write else _reader(clickhouse, settings)
         try:
-            write_result(reader.stream(text, values), output, out, max_rows)
+            write_result(reader.stream(text, values), output, out, max_rows, raw_csv=raw_csv)
         except driver.Error as error:
             raise _refusal(error, text) from error
         except ConfigError as error:
@@ -219,4 +231,4 @@ def _print_list() -> None:
             default = "required" if parameter.default is None else f"default {parameter.default or 'empty'}"
             page.write(f"    --param {parameter.name}  {parameter.type}, {default}: {parameter.meaning}\n")
         page.write(f"    {query.example}\n\n")
-    typer.echo(page.getvalue().rstrip())
+    say(page.getvalue().rstrip())

@@ -7,11 +7,13 @@ import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from counterpoise.spans import rough_span
+from desk.cli.console import Console
+from desk.cli.say import say
 
 if TYPE_CHECKING:
     from desk.supervise.health import Health
@@ -41,11 +43,11 @@ def status(
                 report = collect(settings, clock)
                 live.update(render(report), refresh=True)
     while watch:
-        typer.echo(json.dumps(report.as_json()))
+        say(json.dumps(report.as_json()))
         time.sleep(every)
         report = collect(settings, clock)
     if as_json:
-        typer.echo(json.dumps(report.as_json(), indent=1))
+        say(json.dumps(report.as_json(), indent=1))
     else:
         Console().print(render(report))
     raise typer.Exit(0 if report.healthy else 1)

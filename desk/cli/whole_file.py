@@ -19,6 +19,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     direct = path.exists() and not path.is_file()
     partial = path if direct else path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        if not direct:
+            partial.unlink(missing_ok=True)  # a link in its place would have another file overwritten
+            os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
         yield partial
         if not direct:
             partial.replace(path)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.migrations import migrate
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.kafka.topics import delete_topics, ensure_topics
+from counterpoise.runtime.private_files import open_private, private_folder
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.settings.model import Settings
 from desk.cli.run import service_of
@@ -97,8 +99,8 @@ class Services:
     def __init__(self, settings: Settings, log_file: Path) -> None:
         self.failure: CounterpoiseError | None = None
         self._stop = threading.Event()
-        log_file.parent.mkdir(parents=True, exist_ok=True)
-        self._log = log_file.open("w", encoding="utf-8")
+        private_folder(log_file.parent)
+        self._log = TextIOWrapper(open_private(log_file, "replace"), encoding="utf-8")
         self._lock = threading.Lock()
         self._supervisor = Supervisor(
             [service_of("streams"), service_of("alerts")], self._stop, self._say, look=Observer(settings).look

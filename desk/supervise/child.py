@@ -10,6 +10,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from counterpoise.runtime.python_module import module_environment
+from counterpoise.visible import visible
+
 PREFIX_OF_LAST_WORDS = "counterpoise: "
 """Prefix of the line in which the command line reports a fatal error."""
 
@@ -40,7 +43,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {}),
+            env=module_environment(os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {})),
         )
         self._reader = threading.Thread(target=self._read, name=f"{service.name}-output", daemon=True)
         self._reader.start()
@@ -85,4 +88,4 @@ class Child:
                 if line.startswith(PREFIX_OF_LAST_WORDS):
                     self.last_words = line.removeprefix(PREFIX_OF_LAST_WORDS)
                 else:
-                    self._say(line)
+                    self._say(visible(line, keep="\t"))

@@ -15,6 +15,7 @@ from counterpoise.clickhouse.client import connect
 from counterpoise.errors import CounterpoiseError, RetryableError
 from counterpoise.kafka.lag import CONSUMERS, PartitionLag, group_id, read_lag, total_lag
 from counterpoise.metrics.scoring_format import SCORING_FORMAT
+from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.status import HEARTBEAT_SECONDS, read_status
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
@@ -213,8 +214,8 @@ def _look_at_kafka(settings: Settings) -> tuple[EngineReport, list[PartitionLag]
         lag = read_lag(bootstrap, settings.dataset)
     except CounterpoiseError as error:
         step = _START_EMBEDDED if settings.kafka.bootstrap_servers is None else ""
-        return EngineReport("kafka", bootstrap, str(error) + step, None), None
-    return EngineReport("kafka", bootstrap, None, _ms(started)), lag
+        return EngineReport("kafka", redact(bootstrap), redact(str(error)) + step, None), None
+    return EngineReport("kafka", redact(bootstrap), None, _ms(started)), lag
 
 
 def _look_at_clickhouse(settings: Settings, now: float) -> tuple[EngineReport, tuple[LastBlock, ...], tuple[str, ...]]:
@@ -227,7 +228,7 @@ def _look_at_clickhouse(settings: Settings, now: float) -> tuple[EngineReport, t
             older = clickhouse.query(_TO_RESCORE, {"format": SCORING_FORMAT})
     except (CounterpoiseError, ClickHouseError) as error:
         step = _START_EMBEDDED if settings.clickhouse.host is None and isinstance(error, RetryableError) else ""
-        return EngineReport("clickhouse", where, " ".join(str(error).split())[:300] + step, None), (), ()
+        return EngineReport("clickhouse", where, redact(" ".join(str(error).split()))[:300] + step, None), (), ()
     blocks = tuple(LastBlock(chain, height, hash_, at, now - at, parked) for chain, height, hash_, at, parked in rows)
     return EngineReport("clickhouse", where, None, _ms(started)), blocks, tuple(chain for (chain,) in older)
 

@@ -6,11 +6,12 @@ import fcntl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import structlog
 
 from counterpoise.errors import ConfigError
+from counterpoise.runtime.private_files import open_private, private_folder
 from counterpoise.settings.model import Settings
 
 log = structlog.get_logger("supervisor")
@@ -33,10 +34,8 @@ def only_one(
     running, and if the state directory cannot be used.
     """
     try:
-        with suppress(FileExistsError):
-            settings.state_dir.mkdir(mode=0o700, parents=True)
-        settings.run_dir.mkdir(parents=True, exist_ok=True)
-        lock = (settings.run_dir / f"{name}.lock").open("w")
+        private_folder(settings.run_dir)
+        lock = open_private(settings.run_dir / f"{name}.lock", "lock")
     except OSError as error:
         raise ConfigError(
             f"the state directory {settings.state_dir} cannot be used: {error.strerror}; choose another with --state-dir or "

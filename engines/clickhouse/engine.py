@@ -131,7 +131,7 @@ def _refuse_if_locked(path: Path) -> None:
     status = path / "status"
     if not status.exists():
         return
-    with status.open("rb+") as file:
+    with os.fdopen(os.open(status, os.O_RDWR | os.O_NOFOLLOW), "rb+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from contextlib import suppress
@@ -14,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from counterpoise.errors import EngineError
+from counterpoise.runtime.private_files import open_private
+from counterpoise.runtime.python_module import module_command, module_environment
 
 _POLL_SECONDS = 0.01
 
@@ -63,10 +64,17 @@ def start_clickhouse(
     interrupt of the terminal reaches only the caller, who decides. Raises EngineError with the server's one line when it
     cannot start, and when it is not ready after `patience_seconds` (it is killed then).
     """
-    with tempfile.TemporaryDirectory(prefix="clickhouse-start-") as scratch, log_file.open("ab") as log:
+    with tempfile.TemporaryDirectory(prefix="clickhouse-start-") as scratch, open_private(log_file, "append") as log:
         ready_file = Path(scratch) / "ready.json"
-        command = [sys.executable, "-m", "engines.clickhouse"]
-        command += ["--path", str(path), "--port", str(port), "--http-port", str(http_port)]
+        command = [
+            *module_command("engines.clickhouse"),
+            "--path",
+            str(path),
+            "--port",
+            str(port),
+            "--http-port",
+            str(http_port),
+        ]
         command += ["--password-file", str(password_file), "--ready-file", str(ready_file)]
         if reader_password_file:
             command += ["--reader-password-file", str(reader_password_file)]
@@ -74,7 +82,12 @@ def start_clickhouse(
         # It needs no setting of ours, and some are secrets.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERPOISE_")}
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=module_environment(environment),
         )
         deadline = time.monotonic() + patience_seconds
         while not ready_file.exists():
@@ -91,7 +104,7 @@ def start_clickhouse(
 
 def _last_line(log_file: Path, start: int) -> str:
     """The last line that was written to the log from `start` on; "" when there is none."""
-    with log_file.open("rb") as log:
+    with open_private(log_file, "read") as log:
         log.seek(start)
         lines = log.read().decode("utf-8", "replace").strip().splitlines()
     return lines[-1] if lines else ""

@@ -12,6 +12,7 @@ from counterpoise.contracts.envelope import MAX_EVENTS
 from counterpoise.contracts.releases import RELEASE_KIND, ReleaseEvent
 from counterpoise.contracts.topics import EDGE_AI
 from counterpoise.errors import RetryableError
+from counterpoise.runtime.private_files import private_folder
 from counterpoise.runtime.retry import Backoff, RetryPolicy, Waiter
 from counterpoise.runtime.status import ServiceStatus
 from ingest.bad_item import BadItem
@@ -162,7 +163,7 @@ class Relay:
 
     def _keep_aside(self, entry: JournalEntry) -> None:
         folder = self._journal.folder / "aside"
-        folder.mkdir(exist_ok=True)
+        private_folder(folder)
         path = folder / f"{entry.key.replace(':', '-')}.json"
         write_durably(path, entry.to_bytes())
         log.error("clickhouse did not take a release: see its dead letters", series=entry.series, kept=str(path))

@@ -12,6 +12,7 @@ import structlog
 
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.private_files import private_folder, read_private
 from counterpoise.runtime.retry import Backoff, RetryPolicy
 from counterpoise.runtime.status import ServiceStatus
 from ingest.bad_item import BadItem
@@ -92,7 +93,7 @@ class Schedule:
         status: ServiceStatus,
         on_rejected: Callable[[BadItem, str], None],
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_folder(folder)
         self._journal = journal
         self._clock = clock
         self._status = status
@@ -206,13 +207,13 @@ class Schedule:
 def _read(path: Path) -> _Kept:
     """What was kept; nothing where the file is missing or not ours: then the source is read again from its beginning."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_private(path))
         memory = {str(k): str(v) for k, v in found["memory"].items()}
         releases = [str(key) for key in found["releases"]]
         return _Kept(float(found["last_answer_at"]), float(found.get("first_asked_at", 0.0)), memory, releases)
     except FileNotFoundError:
         return _Kept()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         log.warning("a source's memory cannot be read, starting it over", file=str(path))
         return _Kept()
 

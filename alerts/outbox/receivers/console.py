@@ -8,6 +8,7 @@ from typing import TextIO
 from alerts.outbox.render import Message
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import Settings
+from counterpoise.visible import visible
 
 
 class ConsoleReceiver:
@@ -38,7 +39,7 @@ class ConsoleReceiver:
     def post(self, message: Message, key: str, *, thread: str | None) -> str:
         """Write the line."""
         with self._lock:
-            self._stream.write(message.line + "\n")
+            self._stream.write(visible(message.line) + "\n")
             self._stream.flush()
         return key
 

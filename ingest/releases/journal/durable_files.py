@@ -18,7 +18,7 @@ def sync_file(descriptor: int) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Return when the folder's entries (new, renamed, removed files) are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:
@@ -28,7 +28,8 @@ def sync_folder(folder: Path) -> None:
 def write_durably(path: Path, content: bytes) -> None:
     """Replace a file as a whole; afterwards it holds either the old bytes or the new ones."""
     draft = path.with_name(f".{path.name}.draft")
-    with draft.open("wb") as file:
+    draft.unlink(missing_ok=True)  # a link in its place would have another file overwritten
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666), "wb") as file:
         file.write(content)
         file.flush()
         sync_file(file.fileno())
@@ -48,7 +49,8 @@ class FolderLock:
     """Held by one process at a time; freed by the kernel when the process ends, however it ends."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = (folder / ".lock").open("a")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        self._file = os.fdopen(os.open(folder / ".lock", flags, 0o666), "wb")
 
     def take(self) -> bool:
         """Whether the lock is ours now; where it is not, it cannot be asked for again."""

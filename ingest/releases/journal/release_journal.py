@@ -21,6 +21,7 @@ from pathlib import Path
 import structlog
 
 from counterpoise.errors import ConfigError, RetryableError
+from counterpoise.runtime.private_files import open_private, private_folder
 from ingest.releases.journal.durable_files import FolderLock, sync_file, sync_folder, write_durably
 from ingest.releases.journal.entry import JournalEntry, entry_from_bytes
 
@@ -70,7 +71,7 @@ class ReleaseJournal:
         self._file: int | None = None
         self._appended = 0
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
             self._folder_lock = FolderLock(folder)
         except OSError as error:
             raise ConfigError(f"the release journal {folder} cannot be written: {error.strerror}") from None
@@ -128,7 +129,7 @@ class ReleaseJournal:
             place = self._places.get(key)
             if place is None:
                 return None
-            with place.segment.path.open("rb") as file:
+            with open_private(place.segment.path, "read") as file:
                 file.seek(place.offset)
                 return entry_from_bytes(file.read(place.length))
 
@@ -214,7 +215,8 @@ class ReleaseJournal:
         sync_folder(self.folder)
 
     def _load(self, path: Path) -> None:
-        content = path.read_bytes()
+        with open_private(path, "read") as file:
+            content = file.read()
         segment = _Segment(path)
         self._segments.append(segment)
         offset = 0

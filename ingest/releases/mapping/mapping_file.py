@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from counterpoise.documents import DocumentError, parse_yaml, read_document
 from counterpoise.errors import ConfigError
 from counterpoise.series.catalogue import Catalogue
 from ingest.releases.mapping.mapping import MAPPING_FORMAT, Mapping, constant_day_problem
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MAX_BYTES = 1 << 20
 
 
 def shipped_names() -> tuple[str, ...]:
@@ -32,14 +28,12 @@ def load_mapping(name_or_path: str, catalogue: Catalogue) -> Mapping:
         return parse_mapping(text, f"{name_or_path}.yaml", catalogue)
     path = Path(name_or_path)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError(f"{path}: over {_MAX_BYTES} bytes: not a mapping")
-        text = path.read_text(encoding="utf-8")
+        text = read_document(path)
     except FileNotFoundError:
         raise ConfigError(
             f"there is no mapping {name_or_path!r}: expected a path, or one of {', '.join(shipped_names())}"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, DocumentError) as error:
         raise ConfigError(f"{path}: the mapping cannot be read: {' '.join(str(error).split())}") from None
     return parse_mapping(text, str(path), catalogue)
 
@@ -47,9 +41,9 @@ def load_mapping(name_or_path: str, catalogue: Catalogue) -> Mapping:
 def parse_mapping(text: str, origin: str, catalogue: Catalogue) -> Mapping:
     """The mapping that a YAML text describes; `origin` names it in messages."""
     try:
-        document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - both are safe loaders
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{origin}: not a YAML file: {' '.join(str(error).split())[:200]}") from None
+        document = parse_yaml(text)
+    except DocumentError as error:
+        raise ConfigError(f"{origin}: not a YAML file{error.place}: {error}") from None
     if not isinstance(document, dict) or document.get("format") != MAPPING_FORMAT:
         raise ConfigError(f"{origin}: field format: expected {MAPPING_FORMAT!r}")
     try:

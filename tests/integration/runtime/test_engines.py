@@ -17,6 +17,7 @@ from counterpoise.contracts.topics import TOPICS
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target
 from counterpoise.settings.model import Settings
+from engines.processes import started_at
 from engines.stack import down, records, temporary_stack
 from testkit.ports import reserved_port
 from tests.integration.runtime.cli import counterpoise
@@ -109,7 +110,8 @@ def test_a_process_that_only_has_an_old_engines_id_is_left_alone(state: Path) ->
     record = {
         "name": "kafka",
         "pid": os.getpid(),
-        "marker": "--listener-url tcp://127.0.0.1:1",
+        "started": started_at(os.getpid()),
+        "marker": "",  # what a hostile file may say: part of every command line
         "port": 1,
         "http_port": None,
     }
@@ -156,7 +158,7 @@ def test_other_ports_than_the_running_ones_are_refused(state: Path) -> None:
 def test_data_that_another_server_holds_is_one_line(state: Path) -> None:
     run(state, *ANY)
     (state / "embedded" / "engines.json").rename(state / "embedded" / "hidden.json")  # up forgets that they run
-    code, _, err = run(state, *ANY)
+    code, _, err = run(state, *any_ports())
     _, out, _ = run(state, "doctor", "--offline", "--json")
     (state / "embedded" / "hidden.json").rename(state / "embedded" / "engines.json")
     if sys.platform == "linux":
