@@ -1,6 +1,6 @@
 """YAML and JSON from outside, read in bounded time and memory. Pure: bytes or text in, plain values out.
 
-A file of rules, of pools, of series or a mapping may come from anywhere. DocumentError says in one line why it is refused.
+A file of rules, of pools, of series or a mapping may come from anywhere. DocumentError gives the reason in one line.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import yaml
 from counterpoise.visible import visible
 
 MAX_BYTES: Final = 1 << 20
-"""Of a YAML file. The largest that is shipped has 31,000 bytes; a megabyte takes about a second to read."""
+"""The size limit of a YAML file. The largest that is shipped has 31,000 bytes; a megabyte takes about a second to read."""
 MAX_DEPTH: Final = 32
 """Of lists and mappings within each other. Ours have at most six."""
 MAX_DIGITS: Final = 100
-"""Of a number. Beyond it, some operations take time that grows with the square of the digits."""
+"""The digit limit of a number. Beyond it, some operations take time that grows with the square of the digits."""
 _MAX_MESSAGE: Final = 200
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NUMBER: Final = re.compile(r"[-+]?[0-9][0-9_.:eExXobabcdefABCDEF+-]*")

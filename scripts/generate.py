@@ -15,9 +15,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from counterpoise.clickhouse import generate
 from counterpoise.settings.endpoints import ClickHouseTarget
-from desk import data_dictionary
+from desk import data_dictionary, generate
 from desk.named_queries import named_queries
 from engines.clickhouse.process import start_clickhouse
 

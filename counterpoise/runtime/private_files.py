@@ -2,7 +2,7 @@
 
 Another user who can write there could make a command overwrite a file of this user's, or end a process. So a folder that another
 user owns or can write to is refused. A file is opened within its open folder, never through a link, and must be a regular
-file of this user's. NotPrivateError says in one line what is wrong and what to do.
+file of this user's. NotPrivateError names in one line the fault and the next step.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import IO, Final, Literal
 from counterpoise.errors import ConfigError
 
 MAX_BYTES: Final = 16 * 1024**2
-"""Of a file that is read as a whole. Ours are a few kilobytes; the memory of a market source is the largest."""
+"""The size limit of a file that is read as a whole. Ours are a few kilobytes; the memory of a market source is the largest."""
 _OPEN_TO_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 _FLAGS: Final = {
     "read": os.O_RDONLY,
@@ -36,7 +36,7 @@ class NotPrivateError(ConfigError):
 def check_state_dir(path: Path) -> None:
     """Refuse a state directory that another user owns or can write to. One that does not exist passes.
 
-    A link to it passes where this user or root made it. What cannot be looked at passes, too: using it says why.
+    A link to it passes where this user or root made it. A folder that cannot be read passes too: its use reports the reason.
     """
     with suppress(OSError):
         link = path.lstat()

@@ -16,8 +16,8 @@ from desk.cli.say import say
 
 if TYPE_CHECKING:
     from counterpoise.clickhouse.client import ClickHouse
-    from counterpoise.clickhouse.stored_dead_letters import StoredLetter
     from counterpoise.settings.model import Settings
+    from desk.stored_dead_letters import StoredLetter
 
 SEND_TIMEOUT_SECONDS = 30.0
 
@@ -38,9 +38,9 @@ def list_letters(
 ) -> None:
     """List dead letters, newest first."""
     from counterpoise.clickhouse.client import connect
-    from counterpoise.clickhouse.stored_dead_letters import find_letters
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
+    from desk.stored_dead_letters import find_letters
 
     settings = Settings.load()
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
@@ -110,11 +110,11 @@ def replay_letters(
         raise ConfigError("name the letters to send again, or --reason for all of one reason")
     from counterpoise.clickhouse.client import connect
     from counterpoise.clickhouse.epochs import claim_epoch
-    from counterpoise.clickhouse.stored_dead_letters import find_letters, mark_replayed, message_again
     from counterpoise.clickhouse.versions import Versions
     from counterpoise.kafka.clients import make_producer
     from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
     from counterpoise.settings.model import Settings
+    from desk.stored_dead_letters import find_letters, mark_replayed, message_again
 
     settings = Settings.load()
     clock = SystemClock()
@@ -165,7 +165,7 @@ def _send(producer: Any, letter: StoredLetter, message: bytes) -> None:
 
 def _letters_of(clickhouse: ClickHouse, starts: Sequence[str]) -> list[StoredLetter]:
     """One letter for each beginning of an id, in that order."""
-    from counterpoise.clickhouse.stored_dead_letters import find_letters
+    from desk.stored_dead_letters import find_letters
 
     found = find_letters(clickhouse, letter_ids=starts)
     chosen: list[StoredLetter] = []

@@ -28,6 +28,6 @@ def require_own_packages(
         if places != [here / name]:
             found = str(places[0]) if places else "nowhere" if spec is None else str(spec.origin)
             raise ConfigError(
-                f"the package {name!r} comes from {found}, expected {here / name}: another project uses this name; install "
-                "counterpoise into an environment of its own (pipx, uv tool or a container)"
+                f"the package {name!r} comes from {found}, expected {here / name}: another project uses this name. Install "
+                "counterpoise into a separate environment (pipx, uv tool or a container)"
             )

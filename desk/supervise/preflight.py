@@ -24,7 +24,7 @@ from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.probe import Probe, Verdict
 from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target, kafka_bootstrap
 from counterpoise.settings.model import Settings
-from counterpoise.settings.reference import PREFIX, variables
+from desk.settings_reference import PREFIX, variables
 from engines.kafka import broker_binary
 from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, HOST, KAFKA_PORT
 from engines.stack import data_dir, records

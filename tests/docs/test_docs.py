@@ -11,9 +11,9 @@ import pytest
 from alerts.rules.rule_types import RULE_TYPES
 from counterpoise.clickhouse.sql_files import sql_files
 from counterpoise.metrics.specs.registry import SPECS
-from counterpoise.settings.reference import reference
 from desk.cli.lazy_group import load
 from desk.cli.root import ENTRIES
+from desk.settings_reference import reference
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

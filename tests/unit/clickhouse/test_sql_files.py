@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from counterpoise.clickhouse.generate import generated, stale
 from counterpoise.clickhouse.migrations import read_migrations
 from counterpoise.clickhouse.schema import Definition, ordered_views, read_tables, read_views
 from counterpoise.clickhouse.sql_files import split_statements, sql_files, sql_root
 from counterpoise.errors import ConfigError
+from desk.generate import generated, stale
 from desk.named_queries import named_queries, named_query, parse_query
 
 

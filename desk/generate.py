@@ -16,16 +16,16 @@ from counterpoise.clickhouse.schema import table_writers
 from counterpoise.clickhouse.sql_files import sql_files, sql_root
 from counterpoise.metrics.spec import MetricSpec
 from counterpoise.metrics.specs.registry import SPECS
-from counterpoise.settings.reference import reference
+from desk.settings_reference import reference
 
-DOCS: Final = Path(__file__).resolve().parents[2] / "docs"
+DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
 
 _GRANT_SELECT: Final = re.compile(r"^GRANT SELECT ON counterpoise\.\* TO counterpoise_(\w+);\n", re.MULTILINE)
 _GRANT_INSERT: Final = re.compile(r"^GRANT INSERT ON counterpoise\.\w+ TO counterpoise_\w+;\n", re.MULTILINE)
 
 
 def metrics_table(specs: Mapping[str, MetricSpec] = SPECS) -> str:
-    """One row a metric, as Markdown."""
+    """One row per metric, as Markdown."""
     rows = ["| column | what | formula | range | undefined | reference |", "|---|---|---|---|---|---|"]
     rows += [
         "| "

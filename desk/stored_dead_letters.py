@@ -39,7 +39,7 @@ class StoredLetter:
 
     @property
     def truncated(self) -> bool:
-        """Whether only the beginning of the payload is here."""
+        """Whether only the beginning of the payload is stored."""
         return len(self.payload) < self.payload_bytes
 
 
@@ -66,9 +66,9 @@ def _stored(row: tuple[Any, ...]) -> StoredLetter:
 
 
 def message_again(letter: StoredLetter, *, kind: str, dataset: str, sent_at_ms: int) -> bytes:
-    """The message that sends a whole letter again: the message itself, or its one event in an envelope of its own.
+    """The message that sends a whole letter again: the message itself, or its one event in a new envelope.
 
-    The event goes in as it stands, good or not: its reader judges it again.
+    The event is unchanged, good or not: its reader judges it again.
     """
     if letter.event_index == WHOLE_MESSAGE:
         return letter.payload
