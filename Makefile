@@ -17,7 +17,7 @@ help: ## list the targets
 	@echo "Counterpoise: make TARGET"
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
 
-demo: $(VENV)/.embedded ## watch the whole line at work: blocks in, alerts out (no network, no token)
+demo: $(VENV)/.embedded ## run the whole pipeline: blocks in, alerts out (no network, no token)
 	$(VENV)/bin/counterpoise --state-dir $(STATE) demo
 
 test: $(VENV)/.dev ## every test but the long ones and those of `make check`
@@ -42,7 +42,7 @@ test-kafka: $(VENV)/.dev ## the contract and end-to-end suites on Apache Kafka i
 	@$(PY) -m testkit.apache_kafka || test $$? -eq 3
 	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(TESTS) -m "kafka and not soak"; fi
 
-snapshot: $(VENV)/.dev ## write down all that the demo and a replay leave (TO=DIR; CONTRIBUTING says how to compare)
+snapshot: $(VENV)/.dev ## store all output of the demo and a replay (TO=DIR; CONTRIBUTING describes the comparison)
 	$(PY) -m tests.snapshot take $(or $(TO),.snapshot)
 
 build: $(VENV)/.dev ## the wheel and the source archive, in dist/
@@ -56,7 +56,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 # Every environment that the lock is for fulfils this; repeated on each line it would only hide the others.
 EVERYWHERE := implementation_name == 'cpython' and (sys_platform == 'darwin' or sys_platform == 'linux')
 
-lock: $(UV) ## write requirements/*.txt anew; versions stay unless pyproject.toml or UPGRADE=--upgrade says otherwise
+lock: $(UV) ## write requirements/*.txt anew; versions stay unless pyproject.toml or UPGRADE=--upgrade changes them
 	$(COMPILE) $(UPGRADE) --extra dev --output-file requirements/dev.txt
 	$(COMPILE) $(UPGRADE) --extra embedded --constraint requirements/dev.txt --output-file requirements/embedded.txt
 	@for file in requirements/dev.txt requirements/embedded.txt; do \
@@ -102,7 +102,7 @@ $(PY):
 	  if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then found=$$candidate; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-	  echo "Counterpoise needs Python 3.11, 3.12 or 3.13, and none is on the PATH: install one, or say make PYTHON=/path/to/python3.12 …" >&2; exit 2; \
+	  echo "Counterpoise needs Python 3.11, 3.12 or 3.13, and none is on the PATH: install one, or run make PYTHON=/path/to/python3.12 …" >&2; exit 2; \
 	fi; \
 	"$$found" -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "$$found cannot make a virtual environment: install its venv module (Debian and Ubuntu: apt install python3-venv)" >&2; exit 2; }
@@ -110,13 +110,13 @@ $(PY):
 # First what others wrote, exactly as locked; then the project itself, which needs nothing from the network any more.
 $(VENV)/.embedded: pyproject.toml requirements/embedded.txt | $(PY)
 	@if [ -e $(VENV)/.dev ]; then :; else \
-	  echo "installing into $(VENV): a minute or two, once"; \
+	  echo "installing into $(VENV): 1–2 minutes, once"; \
 	  $(PIP) install --require-hashes -r requirements/embedded.txt && $(PIP) install --no-deps --no-build-isolation -e .; \
 	fi
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(PY)
-	@echo "installing into $(VENV), with the tools: a minute or two, once"
+	@echo "installing into $(VENV), with the tools: 1–2 minutes, once"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.embedded

@@ -17,7 +17,7 @@ from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.spans import DAY_SECONDS
 
 LETTERS_BACK_SECONDS: Final = 8 * DAY_SECONDS
-"""How far back dead letters are looked at: more than any shipped rule asks about."""
+"""How far back dead letters are read: more than any shipped rule needs."""
 
 INGEST_SILENT_SECONDS: Final = 60.0
 """Ingest renews its status every few seconds while it lives."""
@@ -31,12 +31,12 @@ class DeadManRules:
         self._ledgers: dict[tuple[str, str], Ledger] = {_key(rule): Ledger.of(()) for rule in self._rules}
 
     def needs_release_facts(self, chain: str) -> bool:
-        """Whether any rule of the chain looks at the AI side."""
+        """Whether any rule of the chain reads the AI side."""
         return any(isinstance(rule, MARKET_RULES) for rule in self._rules if rule.chain == chain)
 
     @property
     def chains(self) -> list[str]:
-        """The chains that any rule looks at."""
+        """The chains that any rule reads."""
         return sorted({rule.chain for rule in self._rules})
 
     def load(self, entries: Iterable[tuple[str, str, str, LedgerEntry]]) -> None:
@@ -97,7 +97,7 @@ def gather_facts(
     ingest: dict[str, object] | None,
     market: ReleaseFacts | None = None,
 ) -> TimerFacts:
-    """Look at ClickHouse and at what ingest last said of itself (None: it runs elsewhere, or never ran)."""
+    """Read ClickHouse and the last status of ingest (None: it runs elsewhere, or never ran)."""
     attribution_id = store.attribution.current(chain)
     tip = store.concentration.tip(chain, attribution_id) if attribution_id else None
     block_height = store.blocks.tip(chain)

@@ -69,7 +69,7 @@ class Evaluation:
 
     @property
     def chains(self) -> list[str]:
-        """The chains that any rule looks at."""
+        """The chains that any rule reads."""
         return sorted({w.rule.chain for w in self.evaluated})
 
     def load(self, entries: Iterable[tuple[str, str, str, LedgerEntry]], states: dict[tuple[str, str], str]) -> None:
@@ -158,7 +158,7 @@ class Evaluation:
             self._extend(evaluated, new, batch, fork=fork, cause="reorg" if undone else "observed")
 
     def _find_fork(self, evaluated: EvaluatedRule) -> tuple[int | None, WindowCounts]:
-        """The highest height on which we and ClickHouse agree, and what ClickHouse holds from some way below it on."""
+        """The highest height on which we and ClickHouse agree, and ClickHouse's rows from some way below it on."""
         height = evaluated.rule_state.height or 0
         series = None
         for depth in (_PROBE_HEIGHTS, RING_HEIGHTS):

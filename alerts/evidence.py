@@ -1,4 +1,4 @@
-"""From a row of the ledger to the transition that is stored: value, bounds, evidence and the SQL that gives the value again. Pure."""
+"""From a row of the ledger to the transition that is stored: value, bounds, evidence and the SQL that reproduces the value. Pure."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def timer_transition(entry: LedgerEntry, rule: TimerRule, finding: Finding, *, r
 
 
 def _transition(entry: LedgerEntry, rule: Rule, **more: Any) -> AlertTransition:
-    """What the ledger and the rule say of every transition, with the rest in `more`."""
+    """Fields of every transition from the ledger and the rule, with the rest in `more`."""
     return AlertTransition(
         alert_id=entry.alert_id,
         sequence=entry.sequence,

@@ -1,4 +1,4 @@
-"""The rules file: YAML in, checked rules out; any mistake is one line that says where, what and what was expected."""
+"""The rules file: YAML in, checked rules out; any mistake is one line with the place, the value and what was expected."""
 
 from __future__ import annotations
 

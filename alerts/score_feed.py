@@ -1,7 +1,7 @@
 """scores.v1 as the alerter reads it: all partitions, from now on.
 
-Offsets are committed for people and the supervisor to see the lag; nothing rests on them, because ClickHouse holds every score
-before its message exists. So a broker that is away, or that forgot everything, costs delay and no more.
+Offsets are committed for people and the supervisor to see the lag; nothing rests on them, because ClickHouse stores every score
+before its message exists. A broker that is down, or that forgot everything, only costs delay.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PROBE_SECONDS = 5.0
 
 
 class ScoreFeed:
-    """Not safe to share between threads. `trouble` says why no message can come just now; None where all is well."""
+    """Not safe to share between threads. `trouble` is the reason why no message can arrive now; None without one."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
@@ -40,7 +40,7 @@ class ScoreFeed:
         self.bad_messages = 0
 
     def poll(self, timeout_seconds: float) -> list[ScoreEvent]:
-        """Events since the last call, waiting at most that long for the first; none while the broker is away."""
+        """Events since the last call, waiting at most that long for the first; none while the broker is down."""
         if self._consumer is None and not self._connect():
             self._clock.sleep(min(timeout_seconds, 0.5))
             return []
@@ -132,7 +132,7 @@ class ScoreFeed:
         return self._bootstrap
 
     def _probe_broker(self) -> None:
-        """A client of a dead broker just hears nothing: ask now and then whether it is there."""
+        """A client of a dead broker receives nothing and no error: check now and then whether it answers."""
         if self._clock.monotonic() < self._next_probe:
             return
         self._next_probe = self._clock.monotonic() + PROBE_SECONDS

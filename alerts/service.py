@@ -1,6 +1,6 @@
 """The alerts service: lead, stand by while another alerter leads, and survive what comes back.
 
-Nothing in memory is worth saving: after any failure of ClickHouse, as after a kill, a new session reads the state again, finds the
+Nothing in memory needs saving: after any failure of ClickHouse, as after a kill, a new session reads the state again, finds the
 rows that exist, and repeats none.
 """
 

@@ -38,7 +38,7 @@ from counterpoise.windows import RAW, SHORTEST_WINDOW_BLOCKS
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS: Final = 5.0
-"""How often ClickHouse is asked for news that no message announced, and dead-man rules are judged."""
+"""Time between checks of ClickHouse for news without a message, and between evaluations of dead-man rules."""
 
 BACKLOG_SECONDS: Final = 0.5
 """At most this often is ClickHouse read while messages come faster than one by one."""
@@ -254,7 +254,7 @@ class AlertSession:
                 self._outbox_worker.announce(Start(height, int(series.time[0]), tuple(rule_ids), chain))
 
     def _close_orphans(self) -> None:
-        """Close what is open under rules that are gone, switched off or say something else now."""
+        """Close what is open under rules that were removed, switched off or changed."""
         current = {(rule.id, rule.rule_hash) for rule in self._rules if rule.enabled}
         entries = [
             e for rule_id, rule_hash, _, e in self._store.events.entries() if (rule_id, rule_hash) not in current
@@ -275,7 +275,7 @@ class AlertSession:
                         "notify": entry.notify,
                         "event_time": now_ms // 1000,
                         "recorded_at_ms": now_ms + len(rows),
-                        "summary": f"closed: rule {last.rule_id} is gone, switched off or says something else now",
+                        "summary": f"closed: rule {last.rule_id} was removed, switched off or changed",
                     }
                 )
             )
@@ -320,7 +320,7 @@ class AlertSession:
                 self._record(transitions)
 
     def _release_facts_of(self, chain: str) -> ReleaseFacts:
-        """What the AI side says, asked anew now and then: releases come by the day."""
+        """Facts of the AI side, read again now and then: releases arrive daily at most."""
         now = self._clock.monotonic()
         if not self._timer_rules.needs_release_facts(chain):
             return ReleaseFacts()
@@ -337,7 +337,7 @@ class AlertSession:
         return found
 
     def _claim_stands(self) -> None:
-        """Raise where another alerter has taken over; say now and then that we are at work."""
+        """Raise if another alerter has taken over; report now and then that we are at work."""
         if self._store.epochs.highest() != self._versions.epoch:
             raise SupersededError(f"another alerter than epoch {self._versions.epoch} has taken over")
         if self._clock.monotonic() - self._heartbeat_at >= HEARTBEAT_SECONDS:

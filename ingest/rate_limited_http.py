@@ -142,8 +142,8 @@ class RateLimitedHttp:
                 self._spacing_seconds = max(self._spacing_seconds, float(delay))
         if not self._robots.can_fetch(ROBOT, url):
             raise ConfigError(
-                f"{self._setting}: {self.base}/robots.txt asks programs not to read {shown_url(url)}: ask the publisher; where its "
-                "documentation allows this URL, say so with robots: documented_api in the mapping"
+                f"{self._setting}: {self.base}/robots.txt asks programs not to read {shown_url(url)}: ask the publisher. If its "
+                "documentation allows this URL, set robots: documented_api in the mapping"
             )
 
     def _read_robots(self) -> RobotFileParser:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.metrics.asymmetry import mining_log2_d2_draws
 from counterpoise.metrics.dispersion import TREATMENTS, dispersion_sums, hill_numbers_of_sums
 from counterpoise.metrics.dispersion_draws import interval, lognormal_draws, lognormal_sigma
 from counterpoise.series.basket import Basket, make_basket
@@ -23,6 +22,7 @@ from counterpoise.series.load import load_catalogue
 from ingest.blocks.sources.simulated import read_figures
 from ingest.releases.demo_figures import read_owner_figures
 from ingest.releases.sources.parse_epoch import SERIES as OWNERS
+from streams.asymmetry.fold.doublings import mining_log2_d2_draws
 
 QUARTERS = ("2022-12-31", "2023-12-31", "2024-12-31", "2025-12-31")
 CORRELATIONS = (0.0, 0.5, 1.0)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from counterpoise.clickhouse import data_dictionary, generate
+from counterpoise.clickhouse import generate
 from counterpoise.settings.endpoints import ClickHouseTarget
+from desk import data_dictionary
 from engines.clickhouse.process import start_clickhouse
 
 

@@ -27,7 +27,9 @@ TABLES = "docs/tables.md"
 """Made from the COMMENTs in sql/."""
 HELP_FOLDERS = ("desk/cli",)
 """Here docstrings are command help: they are checked for length too."""
-PYTHON_FOLDERS = ("desk", "engines", "counterpoise", "alerts/outbox")
+PYTHON_FOLDERS = ("desk", "engines", "counterpoise", "alerts")
+MESSAGE_FOLDERS = ("ingest", "streams")
+"""Here only messages are checked, not docstrings."""
 EXEMPT_FOLDERS = ("counterpoise/metrics", "counterpoise/clickhouse", "counterpoise/chain")
 
 CODE = "CODE"
@@ -40,7 +42,9 @@ _CODE_SPAN = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 _HTML = re.compile(r"<!--.*?-->|</?[a-zA-Z][^>]*>", re.DOTALL)
 _AUTOLINK = re.compile(r"<https?://[^>]*>|\bhttps?://\S+")
 _BULLET = re.compile(r"^(\s*)(?:[-*+]|\d+[.)])\s+(?=\S)")
-_SQL = re.compile(r"^\s*(?:SELECT|INSERT|CREATE|ALTER|WITH|DROP|SHOW|SET|SYSTEM|DESCRIBE|EXPLAIN|FROM|WHERE|AND)\b")
+_SQL = re.compile(
+    r"^\s*(?:CODE)?(?:SELECT|INSERT|CREATE|ALTER|WITH|DROP|SHOW|SET|SYSTEM|DESCRIBE|EXPLAIN|FROM|WHERE|AND)\b"
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -189,7 +193,7 @@ def markdown_texts(page: str) -> Iterator[Text]:
     yield from flush()
 
 
-def python_texts(source: str, *, is_help: bool) -> Iterator[Text]:
+def python_texts(source: str, *, is_help: bool, docstrings_too: bool = True) -> Iterator[Text]:
     """Docstrings and messages of a Python file. The words of a docstring are counted if it is command help.
 
     A message is a string of at least four words that is not SQL. Values inside an f-string become CODE.
@@ -206,7 +210,8 @@ def python_texts(source: str, *, is_help: bool) -> Iterator[Text]:
                 if isinstance(value.value, str):
                     docstrings.add(id(value))
                     counted = is_help and isinstance(node, ast.FunctionDef) and _is_command(node)
-                    yield from _docstring_texts(value.value, value.lineno, counted=counted)
+                    if docstrings_too:
+                        yield from _docstring_texts(value.value, value.lineno, counted=counted)
     inside: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
@@ -262,7 +267,8 @@ def check(path: Path, avoided: list[Phrase], root: Path = ROOT) -> list[Finding]
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".py":
         is_help = name.startswith(tuple(f"{folder}/" for folder in HELP_FOLDERS))
-        return findings(name, python_texts(text, is_help=is_help), avoided)
+        docstrings_too = not name.startswith(tuple(f"{folder}/" for folder in MESSAGE_FOLDERS))
+        return findings(name, python_texts(text, is_help=is_help, docstrings_too=docstrings_too), avoided)
     return findings(name, markdown_texts(text), avoided)
 
 
@@ -272,7 +278,7 @@ def files(root: Path = ROOT, *, tables: bool = False) -> list[Path]:
     pages = [path for path in pages if tables or path != root / TABLES]
     modules = [
         path
-        for folder in PYTHON_FOLDERS
+        for folder in (*PYTHON_FOLDERS, *MESSAGE_FOLDERS)
         for path in sorted((root / folder).rglob("*.py"))
         if not path.relative_to(root).as_posix().startswith(tuple(f"{exempt}/" for exempt in EXEMPT_FOLDERS))
     ]

@@ -82,10 +82,10 @@ def draw(report: Report) -> str:
     sheet.drawing(
         plots.share_plot(report.shares, report.episodes, report.line, width=plots.WIDE, name="shares", title=title)
     )
-    title = "Effective number of equal hands, by quarter"
+    title = "Effective number of equal owners or pools, by quarter"
     sheet.title(title)
     sheet.drawing(plots.hands_plot(report.gap_rows, width=plots.WIDE, name="hands", title=title))
-    title = "The gap L, in doublings, and what may be said of it"
+    title = "The gap L, in doublings, and its level"
     sheet.title(title)
     sheet.drawing(plots.gap_plot(report.gap_rows, width=plots.WIDE, name="gap", title=title))
     return standalone(

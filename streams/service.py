@@ -134,7 +134,7 @@ class StreamsService:
 
     def _take_signal(self) -> None:
         if self._stop.is_set():
-            log.warning("told twice to stop: leaving what is under way, which comes again")
+            log.warning("second stop signal: leaving current work, which is redelivered")
             self._die(0)
         self._stop.set()
 

@@ -40,6 +40,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 _LONGEST_FIRST = ("e2e", "integration/streams", "integration/release_line", "integration", "contract", "docs", "unit")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist puts the groups into the ids of tests, in a hook of its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs longest begins first, and what is computed once a session is computed in one worker.
 
@@ -57,6 +58,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             elif "module" in scopes or folder.startswith(("unit", "docs", "contract")):
                 item.add_marker(pytest.mark.xdist_group(f"{folder}/{item.path.name}"))
     items.sort(key=_place)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse a pytest and an xdist that do not fit: tests of one group would be spread over workers, without a word."""
+    if getattr(session.config.option, "loadgroup", False):
+        lost = [
+            item.nodeid for item in session.items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid
+        ]
+        if lost:
+            raise pytest.UsageError(
+                f"this pytest-xdist ignores the groups of this pytest ({pytest.__version__}): {lost[0]}"
+            )
 
 
 def _place(item: pytest.Item) -> tuple[int, bool]:

@@ -1,15 +1,18 @@
-"""The reference data that stands beside a checkout; a test that needs it says so in one line and skips where it is absent."""
+"""The reference data that stands beside a checkout. Without it, what needs it skips, in one line of the summary."""
 
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-_ROOT = Path(__file__).resolve().parents[2] / "shared" / "data"
+_ROOT: Final = Path(__file__).resolve().parents[2] / "shared" / "data"
+_ABSENT: Final = "the reference data ../shared/data is not beside this checkout"
+"""The same text for every file: pytest folds skips of one place and one reason into one line with their number."""
 
 
 def shared_data(name: str) -> Path:
-    """Return the path of one reference file, or skip the calling test when the folder is not beside the checkout."""
+    """Return the path of one reference file, or skip the calling test when it is absent."""
     path = _ROOT / name
     if not path.exists():
-        pytest.skip(f"needs the reference data ../shared/data/{name}, which is not beside this checkout")
+        pytest.skip(_ABSENT)
     return path

@@ -1,7 +1,7 @@
-"""The rows that are written of a rule's alerts, and what must be written next so that they say what the chain says now.
+"""The written rows of a rule's alerts, and the next rows, after which they agree with the chain.
 
 Rows are never taken away: what a reorg undid is retracted by a further row. `reconcile` compares what the rows claim above a
-fork with what the winning branch says, and is idempotent: after a kill between rows and checkpoint it finds its own rows and
+fork with the winning branch, and is idempotent: after a kill between rows and checkpoint it finds its own rows and
 adds nothing. Pure.
 """
 
@@ -88,7 +88,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What the chain says now: one observed row."""
+    """The current state of the chain: one observed row."""
 
     alert_id: str
     step: Step
@@ -180,7 +180,7 @@ def reconcile(
 
 
 def _settle(ledger: Ledger, rule_state: RuleState, tip: int, tip_hash: str, cause: Cause) -> list[LedgerEntry]:
-    """Rows that make every alert's last row say what the track says: its own alert open as it is, all others closed."""
+    """Rows after which every alert's last row agrees with the track: its own alert open as it is, all others closed."""
     shown = rule_state.shown()
     rows: list[LedgerEntry] = []
     for entry in ledger.open():
@@ -212,9 +212,9 @@ def _settle(ledger: Ledger, rule_state: RuleState, tip: int, tip_hash: str, caus
 
 
 def close_all(ledger: Ledger, version: int) -> list[LedgerEntry]:
-    """Rows that close every open alert because its rule is gone or says something else now; the ledger holds them afterwards.
+    """Rows that close every open alert because its rule was removed or changed; the ledger has them afterwards.
 
-    They name the height of the alert's last row: the rule did not look any further.
+    They name the height of the alert's last row: the rule did not read any further.
     """
     rows = []
     for entry in ledger.open():
@@ -244,10 +244,10 @@ def rebase(old: RuleState, new_attribution: str, frozen_version: int) -> RuleSta
 
 
 def settle_rebase(old: RuleState, new: RuleState, ledger: Ledger, version: int) -> list[LedgerEntry]:
-    """Bring the rows in line with the new attribution's history, telling of nothing but an open alert that it does not support.
+    """Bring the rows in line with the new attribution's history. Only an open alert that it does not support is notified.
 
-    An alert that was firing goes on under its own name where the new attribution says firing too. Where only the new one does, the
-    row is marked `rebased` and nobody is told.
+    An alert that was firing continues under its own name if it fires under the new attribution too. If it fires only under the
+    new one, the row is marked `rebased` and is not sent.
     """
     new.silent_through = max(old.height or -1, new.height or -1)
     before, now = old.shown(), new.standing

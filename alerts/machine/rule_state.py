@@ -19,9 +19,9 @@ RING_HEIGHTS = 288
 
 
 def alert_id(rule_id: str, rule_hash: str, chain: str, start: int) -> str:
-    """16 hexadecimal digits that name an episode: the rule, what it says, the chain and where the episode began.
+    """16 hexadecimal digits that name an episode: the rule, its content, the chain and where the episode began.
 
-    The attribution takes no part: an alert that a new attribution confirms from the same height goes on under its name.
+    The attribution takes no part: an alert that a new attribution confirms from the same height continues under its name.
     """
     return hashlib.sha256(f"{rule_id}\0{rule_hash}\0{chain}\0{start}".encode()).hexdigest()[:16]
 
@@ -38,9 +38,9 @@ class Mark:
 @dataclass(slots=True)
 class RuleState:
     """`silent_through`: an episode that fired at or below this height did so only in the light of a new attribution: it is never
-    announced. `adopted`: (start, alert_id) of the open alert that went on through a flip although the new attribution dates its
+    announced. `adopted`: (start, alert_id) of the open alert that continued through a switch although the new attribution dates its
     episode differently. `frozen_version`: rows up to this version are facts of an earlier attribution. `go_live_height`: nothing
-    up to it is told (−1: all is); None before that. `seen_version`: the newest version of scores taken in.
+    up to it is sent (−1: all is); None before that. `seen_version`: the newest version of scores taken in.
     """
 
     rule_id: str
@@ -93,7 +93,7 @@ class RuleState:
         return None
 
     def rewind(self, height: int) -> None:
-        """Forget what came after `height`, which must be held; ValueError if it is not."""
+        """Forget what came after `height`, which must be kept; ValueError if it is not."""
         if not any(mark.height == height for mark in self.marks):
             raise ValueError(f"height {height} is not among those that can be rewound to")
         while self.marks[-1].height > height:
@@ -155,7 +155,7 @@ class RuleState:
 
     @classmethod
     def from_json(cls, text: str, *, rule_id: str, rule_hash: str, chain: str, hold: int) -> RuleState | None:
-        """What `to_json` wrote; None where it is of another version or of a rule that said something else."""
+        """The state that `to_json` wrote; None if it is of another version or of a changed rule."""
         document = json.loads(text)
         if document.get("v") != 1 or document["rule_hash"] != rule_hash:
             return None

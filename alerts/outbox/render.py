@@ -1,4 +1,4 @@
-"""What people read: a transition as Slack's Block Kit, with plain text beside it, and as one line for a console. Pure.
+"""A transition as Slack's Block Kit, with plain text beside it, and as one line for a console. Pure.
 
 Slack's limits hold for any input: 50 blocks, 3,000 characters a section, 2,000 a field, 150 a header; `text` is always set. What
 comes from outside is escaped (&, <, >), so that no pool's name can mention a channel or hide a link.
@@ -54,8 +54,8 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a message says beside its transition. `share` is false for a rule whose value is no share. `advice` is where to look
-    first, in mrkdwn of our own. `fired_at`: when the alert fired first, as far as it was told, in seconds."""
+    """Content of a message beside its transition. `share` is false for a rule whose value is no share. `advice` is where to look
+    first, in our own mrkdwn. `fired_at`: time of the first notified firing, in seconds."""
 
     title: str
     condition: str
@@ -180,7 +180,7 @@ def check_message(dataset: str) -> Message:
 
 
 def console_line(transition: AlertTransition) -> str:
-    """One line: when, what, which rule, and the summary, which says how much and how surely."""
+    """One line: time, state, rule, and the summary with the value and its interval."""
     state = mark_of(transition).partition(" ")[2]
     summary = " ".join(transition.summary.split())
     return f"{utc_minute(transition.event_time)}  {state}  {transition.rule_id}: {summary}"
@@ -220,7 +220,7 @@ def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str
 
 
 def _metric_facts(transition: AlertTransition) -> list[tuple[str, str]]:
-    """A metric's value with its bound and interval, worded by its spec; nothing for a rule of another type."""
+    """A metric's value with its bound and interval, worded by its spec; nothing for a rule with its own wording."""
     found = transition.evidence
     spec = SPECS.get(found.metric or "")
     if spec is None or transition.value is None:
@@ -239,14 +239,14 @@ def _metric_facts(transition: AlertTransition) -> list[tuple[str, str]]:
 
 
 def _details(transition: AlertTransition, context: Context, *, advice: bool = True) -> list[dict[str, Any]]:
-    """Who leads, where to look, and the SQL."""
+    """Leaders, advice, and the SQL."""
     blocks = []
     if transition.evidence.counts:
         blocks.append(_section(_leaders(transition, context)))
     if advice and context.advice:
         blocks.append(_section(context.advice))
     if transition.evidence.sql:
-        blocks.append(_section(_code("SQL that gives the value again:", transition.evidence.sql)))
+        blocks.append(_section(_code("SQL that reproduces the value:", transition.evidence.sql)))
     return blocks
 
 

@@ -1,4 +1,4 @@
-"""`ai_top4_rise`: the four largest owners of AI compute hold clearly more than a year before."""
+"""`ai_top4_rise`: the four largest owners of AI compute have clearly more than a year before."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from counterpoise.formats import TEXT, utc_day
 class AiTop4RiseRule(TimerRule):
     """Fires on a release in which the top-4 share is at least `points` above that of a year before, of all *and* of the named.
 
-    A line at a fixed share would never fire or always: of all it is 53 to 71 %, of the named 84 to 96 %. Both denominators have to
-    say so, or the change may be one of the unnamed rest. Only the newest current release is judged, while it is news; a later one
-    that says so too is told in its turn, one that says otherwise resolves it. Named by the second of the release's publication.
+    A line at a fixed share would never fire or always: of all it is 53 to 71 %, of the named 84 to 96 %. Both denominators
+    must agree, or the change may be one of the unnamed rest. Only the newest current release is judged, while it is recent. A later
+    one with the same result is sent too; one with another result resolves it. Named by the second of the release's publication.
     """
 
     advice: ClassVar[str] = (
-        "Who holds what: `counterpoise sql --name owners_of_release --param period_end=…`. Look at `method` and `parts` "
-        "in `releases` first: a source that counts differently moves shares too."
+        "Owners: `counterpoise sql --name owners_of_release --param period_end=…`. Check `method` and `parts` in "
+        "`releases` first: a source that counts differently moves shares too."
     )
 
     OF_A_CHAIN: ClassVar[bool] = False
@@ -55,8 +55,8 @@ class AiTop4RiseRule(TimerRule):
         points = f"{TEXT.points_line(self.points)} points"
         verdict = f"{points} or more on both" if risen else f"less than {points} on one of them or both"
         summary = (
-            f"The four largest of {self.series} ({named.layer}) hold {_share(everything)} of all at {named.period_end}, "
-            f"{TEXT.points(rises[1])} points since {named.base_period_end}, and {_share(named)} of what has a named owner, "
+            f"The four largest of {self.series} ({named.layer}) have {_share(everything)} of all at {named.period_end}, "
+            f"{TEXT.points(rises[1])} points since {named.base_period_end}. They have {_share(named)} of all with a named owner, "
             f"{TEXT.points(rises[0])} points: {verdict}. Published {utc_day(key)}."
         )
         sql = (

@@ -18,8 +18,8 @@ class DeadLettersRule(TimerRule):
     """
 
     advice: ClassVar[str] = (
-        "`counterpoise dlq list` shows reason and place, `counterpoise dlq show ID` one of them; once the cause is "
-        "mended, `counterpoise dlq replay ID` sends it again."
+        "`counterpoise dlq list` shows reason and place, `counterpoise dlq show ID` one letter. Fix the cause, then "
+        "send it again with `counterpoise dlq replay ID`."
     )
 
     OF_A_CHAIN: ClassVar[bool] = False
@@ -44,7 +44,7 @@ class DeadLettersRule(TimerRule):
             if total > self.more_than:
                 letters = "dead letter" if total == 1 else "dead letters"
                 summary = (
-                    f"{total} {letters} within {exact_span(self.within)}: `counterpoise dlq list` shows what was wrong."
+                    f"{total} {letters} within {exact_span(self.within)}: `counterpoise dlq list` shows the reasons."
                 )
                 sql = (
                     "SELECT reason, count() FROM dead_letters "  # noqa: S608

@@ -17,13 +17,13 @@ from counterpoise.formats import TEXT, utc_day
 class EdgeShareFallRule(TimerRule):
     """Fires on a release whose edge share is at least `fall` lower, relative to that of a year before, by every include-list.
 
-    What the share is hangs on the list, so all lists of the series have to agree, unless `list_id` names one; the message says what
-    each of them shows. Only the newest current release is judged, while it is news; a later one that says so too is told in
-    its turn, one that says otherwise resolves it. Named by the second of the release's publication.
+    The share depends on the list, so all lists of the series must agree, unless `list_id` names one. The message shows every
+    list. Only the newest current release is judged, while it is recent. A later one with the same result is sent too; one with
+    another result resolves it. Named by the second of the release's publication.
     """
 
     advice: ClassVar[str] = (
-        "Every list, month by month: `counterpoise sql --name edge_share_by_list`. Look at `missing` first: a package "
+        "Every list, month by month: `counterpoise sql --name edge_share_by_list`. Check `missing` first: a package "
         "that left the source lowers the share too."
     )
 

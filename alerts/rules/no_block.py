@@ -13,7 +13,7 @@ from counterpoise.formats import utc_minute
 from counterpoise.spans import exact_span
 
 SETTLE_SECONDS = 300
-"""A tip that changed within this time is being caught up: its age says nothing yet."""
+"""A tip that changed within this time is being caught up: its age has no meaning yet."""
 
 
 _BY_CHANCE = "; two hours without a block come by chance once in three to four years"
@@ -32,8 +32,8 @@ class NoBlockRule(TimerRule):
     """
 
     advice: ClassVar[str] = (
-        "Look at `counterpoise status`: where ingest waits, its source is away. Where all is well, compare with another "
-        f"explorer: the chain itself may be slow{_BY_CHANCE}."
+        "Check `counterpoise status`: if ingest waits, its source is unavailable. If everything is healthy, compare with "
+        f"another explorer: the chain itself may be slow{_BY_CHANCE}."
     )
 
     type: Literal["no_block"] = "no_block"

@@ -15,8 +15,8 @@ class NoScoreRule(TimerRule):
     """Fires when a block has waited for its score for more than `after`; resolves when it is scored. Named by the waiting height."""
 
     advice: ClassVar[str] = (
-        "Look at `counterpoise status`: streams runs? waits for what? docs/runbook.md goes through the symptoms. Rules "
-        "on concentration say nothing new until scores come again."
+        "Check in `counterpoise status` whether streams runs and what it waits for. docs/runbook.md lists the symptoms. Rules "
+        "on concentration do not change until scores arrive again."
     )
 
     type: Literal["no_score"] = "no_score"

@@ -15,20 +15,19 @@ from counterpoise.formats import TEXT, utc_day
 
 
 class RegimeChangeRule(TimerRule):
-    """Fires when the live score calls a regime other than the one it called last (or calls its first); resolves when that call
-    ends.
+    """Fires when the live score has another regime than the one stated last (or its first); resolves when that regime ends.
 
-    A regime is called only where all three treatments of the residual and both error models agree: AI's change at 95 %,
-    mining's at 3.75 standard deviations, because it is looked at daily. Rows change with a new release or a new block only;
-    age widens intervals, which can end a call and not begin one, and the same call after a break is no change. A release is
-    judged at once, blocks at the end of their UTC day, because a call is calibrated to be looked at daily. A call that is
-    older than two cadences when it is first met is no news. Named by the end of the call's first day and which call it is.
+    A regime is stated only if all three treatments of the residual and both error models agree: AI's change at 95 %, mining's at
+    3.75 standard deviations, because it is evaluated daily. Rows change with a new release or a new block only. Age widens
+    intervals, which can end a regime and not begin one; the same regime after a break is not a change. A release is judged at
+    once, blocks at the end of their UTC day, because a regime is calibrated for one evaluation per day. A regime that is older
+    than two cadences when it is first met is not reported. Named by the end of the regime's first day and the regime.
     """
 
     advice: ClassVar[str] = (
-        "Who moved: `counterpoise sql --name gap_parts --param day=…`; the history: `counterpoise sql --name "
-        "asymmetry_history`. Ownership of AI compute and operation of pools are different layers: say both. "
-        "docs/methodology-ai.md has the criteria of a call."
+        "Components: `counterpoise sql --name gap_parts --param day=…`; the history: `counterpoise sql --name "
+        "asymmetry_history`. Ownership of AI compute and operation of pools are different layers: name both. "
+        "docs/methodology-ai.md has the criteria of a regime."
     )
 
     type: Literal["regime_change"] = "regime_change"
@@ -57,7 +56,9 @@ class RegimeChangeRule(TimerRule):
         if open_key is not None and Point.at_of(open_key) > pair.whole_until >= pair.now.at:
             return Finding(True, open_key, open_key, "")  # a release made it, and its day is not over
         if not pair.calls:
-            return withdrawn(facts, open_key, f"The regime of {self.series} against mining was taken back: no call.")
+            return withdrawn(
+                facts, open_key, f"The regime of {self.series} against mining was withdrawn and is not determined."
+            )
         call = pair.calls[-1]
         event_time = min(call.at, int(facts.now))
         sql = (
@@ -68,20 +69,18 @@ class RegimeChangeRule(TimerRule):
             f"toDate('{utc_day(call.at)}') - 1 ORDER BY valid_at LIMIT 1"
         )
         if open_key is not None and (open_key != call.key or pair.now.regime == NO_CALL):
-            summary = (
-                f"{self._sides(pair)}: {_REGIME_TEXT[call.regime]} is no longer called at the end of {pair.score.day}."
-            )
+            summary = f"{self._sides(pair)}: {_REGIME_TEXT[call.regime]} is no longer the regime at the end of {pair.score.day}."
             if open_key != call.key:
-                summary = f"{self._sides(pair)}: another call has followed, {_REGIME_TEXT[call.regime]}."
+                summary = f"{self._sides(pair)}: another regime has followed, {_REGIME_TEXT[call.regime]}."
             return Finding(False, open_key, int(facts.now), summary, sql=sql)
-        before = _REGIME_TEXT[pair.calls[-2].regime] if len(pair.calls) > 1 else "no call"
+        before = _REGIME_TEXT[pair.calls[-2].regime] if len(pair.calls) > 1 else "not determined"
         score = pair.score
+        gap = "not determined" if score.gap == NO_CALL else score.gap
         summary = (
             f"{self._sides(pair)}: {_REGIME_TEXT[call.regime]} over the year to {score.day}, before: {before}. All residual "
             f"treatments and both error models agree. AI has {TEXT.doublings_range(score.l_min, score.l_max)} doublings of "
-            f"mining's effective owners, by treatment (95 % {TEXT.doublings_range(score.low, score.high)}); the gap: "
-            f"{score.gap.replace('_', ' ')}. Release of {score.period_end}, published {utc_day(score.published_at)}; tip "
-            f"{score.tip_height}."
+            f"mining's effective owners, by treatment (95 % {TEXT.doublings_range(score.low, score.high)}). The gap: "
+            f"{gap}. Release of {score.period_end}, published {utc_day(score.published_at)}; tip {score.tip_height}."
         )
         begun = pair.now.at == call.at and is_recent(facts, pair.series, call.at)
         active = pair.now.regime == call.regime and (open_key is not None or begun)

@@ -65,14 +65,14 @@ def exact(share: float) -> Fraction:
 
 
 class Rule(BaseModel):
-    """Closed: an unknown field is a mistake. A field's description says what was expected of its value."""
+    """Closed: an unknown field is a mistake. A field's description states the expected value."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     NOT_HASHED: ClassVar[frozenset[str]] = frozenset({"id", "enabled", "title"})
 
     advice: ClassVar[str] = ""
-    """Where the person who is told looks first: a line or two of Slack's mrkdwn."""
+    """What the recipient checks first: a line or two of Slack's mrkdwn."""
 
     OF_A_CHAIN: ClassVar[bool] = True
     """Whether what it judges differs from chain to chain; where not, `all` means one rule and not one for each."""
@@ -88,7 +88,7 @@ class Rule(BaseModel):
 
     @property
     def rule_hash(self) -> str:
-        """12 hexadecimal digits of what the rule says: its type and every value, defaults too, but not its id, title or switch."""
+        """12 hexadecimal digits of the rule's content: its type and every value, defaults too, but not its id, title or switch."""
         content: dict[str, Any] = self.model_dump(mode="json", exclude=set(self.NOT_HASHED))
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -108,7 +108,7 @@ class Rule(BaseModel):
         return self.advice.replace("RULE", self.id)
 
     def on_chain(self, chain: str) -> Self:
-        """This rule on a chain of its own; it hashes as if the chain's name had been written."""
+        """This rule on one chain; it hashes as if the chain's name had been written."""
         return self.model_copy(update={"chain": chain})
 
     def per_chain(self) -> tuple[Self, ...]:
@@ -177,7 +177,7 @@ class HeightRule(Rule):
 
     @property
     def metric_name(self) -> str | None:
-        """The metric spec that its value is one of; None for a rule of another type."""
+        """The metric spec that its value is one of; None for a rule with its own wording."""
         return None
 
     @abstractmethod
@@ -194,7 +194,7 @@ class HeightRule(Rule):
 
     @abstractmethod
     def statement(self, reading: Reading, n: int) -> str:
-        """What the value says of a window of `n` blocks: the beginning of a sentence."""
+        """The value of a window of `n` blocks in words: the beginning of a sentence."""
 
     @abstractmethod
     def format_value(self, value: float) -> str:
@@ -221,7 +221,7 @@ class HeightRule(Rule):
 class Finding:
     """What a timer rule sees now. `key` names the episode (a height or a second), so that every run gives it the same id.
 
-    `renews`: while the episode is open, a later `event_time` than the last one told is told in its turn. `interval_low` and
+    `renews`: while the episode is open, a later `event_time` than the last sent one is sent too. `interval_low` and
     `interval_high` are of `value`.
     """
 

@@ -16,21 +16,20 @@ from counterpoise.spans import DAY_SECONDS
 class SeriesStaleRule(TimerRule):
     """Fires when the newest release of a series was published more than `cadences` times its cadence, and its usual lag, ago.
 
-    Without `series` it watches every series of which a release is here and says which are stale; a series that was never here is not
+    Without `series` it watches every series with a stored release and names the stale ones. A series without any release is not
     missed. Named by the second at which the first of them went stale; one that goes stale later renews the alert.
     """
 
     advice: ClassVar[str] = (
-        "Look at `counterpoise status` (market) and `counterpoise sql --name series_age`: does fetching fail, or does "
-        "the source not publish any more? docs/market-sources.md. Scores that rest on the series go on with intervals "
-        "that widen."
+        "Check in `counterpoise status` (market) and `counterpoise sql --name series_age` whether fetching fails or the source "
+        "does not publish any more (docs/market-sources.md). Scores that rest on the series continue with widening intervals."
     )
 
     OF_A_CHAIN: ClassVar[bool] = False
 
     type: Literal["series_stale"] = "series_stale"
     series: Annotated[str, Field(strict=True, max_length=64)] = Field(
-        default="", description="a series, or nothing for every one that is here"
+        default="", description="a series, or nothing for every stored one"
     )
     cadences: int = Field(default=3, strict=True, ge=1, le=100, description="a whole number, 1…100")
 
@@ -40,7 +39,7 @@ class SeriesStaleRule(TimerRule):
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         series_here = [one for one in facts.market.freshness if self.series in ("", one.series)]
         if not series_here:
-            return withdrawn(facts, open_key, "No release of what was stale is here any more.")
+            return withdrawn(facts, open_key, "No release of the stale series is stored any more.")
         due = {
             one.series: one.published_at + (self.cadences * one.cadence_days + one.lag_days) * DAY_SECONDS
             for one in series_here

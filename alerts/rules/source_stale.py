@@ -1,4 +1,4 @@
-"""`source_stale`: ingest cannot reach its source, or says nothing any more."""
+"""`source_stale`: ingest cannot reach its source, or does not report any more."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class SourceStaleRule(TimerRule):
     """
 
     advice: ClassVar[str] = (
-        "Look at `counterpoise status` and `counterpoise doctor`: is the node or the web service there? "
-        "docs/sources.md. Blocks that were missed are fetched once it is."
+        "Check in `counterpoise status` and `counterpoise doctor` whether the node or the web service answers "
+        "(docs/sources.md). Missed blocks are fetched once it does."
     )
 
     OF_A_CHAIN: ClassVar[bool] = False
@@ -29,7 +29,7 @@ class SourceStaleRule(TimerRule):
     after: DurationSeconds = Field(default=600, description=DURATION_WANTED)
 
     def condition(self) -> str:
-        return f"the source of blocks away for {exact_span(self.after)}"
+        return f"the source of blocks unavailable for {exact_span(self.after)}"
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         starts = [at for at in (facts.ingest_silent_since, facts.ingest_waiting_since) if at is not None]

@@ -25,8 +25,8 @@ def _table(k: int, line: float) -> BetaTable:
 class TopShareProbabilityRule(TopRule):
     """Over while P(share of these k pools > `line`) > `above`; clears below `clear_below`. A window that is not full is not judged.
 
-    The probability is that of the one model of uncertainty (a Dirichlet posterior of the window's counts, prior mass 1). It has no
-    upper bound of its own, so it is never possible. Lines other than 0.75, and other k than 4, are computed, not read.
+    The probability is that of the one model of uncertainty (a Dirichlet posterior of the window's counts, prior mass 1).
+    It has no upper bound, so it is never possible. Lines other than 0.75, and other k than 4, are computed, not read.
     """
 
     type: Literal["top_share_probability"] = "top_share_probability"

@@ -1,4 +1,4 @@
-"""What rules on the AI side judge by: what the current releases and the live score say. Pure; `market_look` reads it.
+"""Facts for rules on the AI side: the current releases and the live score. Pure; `market_look` reads it.
 
 Nothing here changes because time passes: a value is of a release, or of a row that a new block or release made.
 """
@@ -53,7 +53,7 @@ class Score:
 class PairRegime:
     """One pair: the days on which its regime became another than the day before's, oldest first, and its newest row.
 
-    Whole days decide, because calls are calibrated to be looked at daily. Only a call that a release made, one that came since
+    Whole days decide, because regimes are calibrated for one evaluation per day. Only a regime that a release made, one since
     the last whole day, does not wait for its day to be over: the last point is then of the end of that day, after
     `whole_until`, and rests on the row at the tip. `whole_until` is the end of the newest whole day.
     """
@@ -116,7 +116,7 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFacts:
-    """Everything at one moment; empty where no release is here."""
+    """Everything at one moment; empty without a release."""
 
     regimes: tuple[PairRegime, ...] = ()
     top4: tuple[YearChange, ...] = ()

@@ -15,7 +15,7 @@ class TimerFacts:
     change, or when it started. `block_height`: the highest canonical block in ClickHouse; `unscored_since`: when the first
     canonical block above the scored tip was stored. `ingest_waiting_since`: since when ingest waits for its source, and
     `ingest_waiting_reason` why; `ingest_silent_since`: since when its status has not been renewed. `letters`: (seconds,
-    count) of dead letters by second, ascending, for the time that rules ask about. `market`: what the AI side says.
+    count) of dead letters by second, ascending, for the time that rules ask about. `market`: facts of the AI side.
     """
 
     now: float

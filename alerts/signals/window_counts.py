@@ -1,4 +1,4 @@
-"""The integers of one window under one view, height after height: what rules on concentration look at."""
+"""The integers of one window under one view, height after height: the input of rules on concentration."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class WindowCounts:
         return WindowCounts(**{name: values[at] for name, values in columns.items()}, names=names, further=further)
 
     def integers(self) -> StoredIntegers:
-        """The columns as metrics take them; a metric that needs one of `further` that is not here raises KeyError."""
+        """The columns as metrics take them; a metric that needs a missing one of `further` raises KeyError."""
         own = {name: getattr(self, name) for name in ("n", "unknown", "window_full", "pools_seen", "p_top4_above_75")}
         ranked = {f"c{rank + 1}": self.counts[:, rank] for rank in range(self.counts.shape[1])}
         return StoredIntegers({**own, **ranked, **self.further})

@@ -15,7 +15,7 @@ DeliveryStatus = Literal["sent", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of one message: `message_ts` identifies it in its channel, `detail` says why it was skipped."""
+    """What became of one message: `message_ts` identifies it in its channel, `detail` is the reason for skipping it."""
 
     alert_id: str
     sequence: int
@@ -35,7 +35,7 @@ class Delivery:
 
 
 class AlertDeliveriesLog:
-    """A row a message of a receiver."""
+    """One row per message of a receiver."""
 
     def __init__(self, ch: ClickHouse) -> None:
         self._ch = ch

@@ -14,7 +14,7 @@ ALL_RULES: Final = "*"
 
 
 class AlertMutesLog:
-    """A row a rule, or one for all of them."""
+    """One row per rule, or one for all of them."""
 
     def __init__(self, ch: ClickHouse) -> None:
         self._ch = ch
@@ -25,7 +25,7 @@ class AlertMutesLog:
         return {str(rule_id): until / 1000 for rule_id, until in rows}
 
     def write(self, rule_id: str, until: float, now: float) -> None:
-        """Mute a rule until a time; a time that is past lifts it. The latest one written holds, whatever its writer's clock says."""
+        """Mute a rule until a time; a time that is past lifts it. The latest one written holds, whatever its writer's clock shows."""
         [(newest,)] = self._ch.query(
             "SELECT max(version) FROM alert_mutes_log WHERE rule_id = {id:String}", {"id": rule_id}
         )

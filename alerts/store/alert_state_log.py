@@ -16,7 +16,7 @@ LEADER: Final = "_leader"
 
 
 class AlertStateLog:
-    """A row a rule and chain."""
+    """One row per rule and chain."""
 
     def __init__(self, ch: ClickHouse) -> None:
         self._ch = ch
@@ -35,7 +35,7 @@ class AlertStateLog:
             )
 
     def write_leader(self, epoch: int, now: float, version: int) -> None:
-        """Say that the alerter of this epoch is at work."""
+        """Record that the alerter of this epoch is at work."""
         self._insert([(LEADER, "", 0, "", json.dumps({"epoch": epoch, "at": now}), None)], version)
 
     def leader(self) -> tuple[int, float] | None:

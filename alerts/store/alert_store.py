@@ -1,4 +1,4 @@
-"""Every table that the alerter reads or writes, over one connection; one file a table stands beside this."""
+"""Every table that the alerter reads or writes, over one connection; each table has its own file beside this."""
 
 from __future__ import annotations
 

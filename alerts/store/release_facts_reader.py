@@ -70,7 +70,7 @@ FROM series_freshness WHERE newest_published_at IS NOT NULL ORDER BY series
 
 
 def read_release_facts(ch: ClickHouse, chain: str) -> ReleaseFacts:
-    """Look at the views; RetryableError while ClickHouse is away."""
+    """Read the views; RetryableError while ClickHouse is unavailable."""
     freshness = tuple(Freshness(str(row[0]), *(int(value) for value in row[1:])) for row in ch.query(_FRESHNESS))
     if not freshness:
         return ReleaseFacts()

@@ -24,6 +24,7 @@ _GROUP_TITLES: Final[dict[Group, str]] = {
 }
 
 _RANKS: Final = ("largest", "second largest", "third largest", "fourth largest", "fifth largest", "sixth largest")
+_LEADERS_TYPE: Final = "Array(Tuple(pool String, blocks UInt16))"
 _VIEW_ENUM: Final = "Enum8(" + ", ".join(f"'{view}' = {code}" for code, view in enumerate(VIEWS)) + ")"
 _CURRENT: Final = "(attribution_id, chain) IN (SELECT attribution_id, chain FROM attribution_pointer_log FINAL)"
 
@@ -80,12 +81,13 @@ _COUNTS: Final = (
 _LEADERS: Final = (
     _Column(
         "leaders",
-        "Array(Tuple(pool String, blocks UInt16))",
+        _LEADERS_TYPE,
         "The largest pools (or entities), at most six, with their blocks, largest first",
-        "arrayMap(\n        leader -> (transform(cityHash64(toString(attribution_id), toUInt8(view), leader.1), names.1, names.2, ''), "
-        "leader.2),\n"
+        # The cast names the parts: leaders.pool is asked for by name.
+        "CAST(arrayMap(\n"
+        "        leader -> (transform(cityHash64(toString(attribution_id), toUInt8(view), leader.1), names.1, names.2, ''), leader.2),\n"
         f"        arrayFilter(leader -> leader.2 > 0, [{', '.join(f'(l{k}, c{k})' for k in range(1, LEADERS + 1))}])\n"
-        "    )",
+        f"    ), '{_LEADERS_TYPE}')",
     ),
     *(_Column(f"c{rank}", "UInt16", f"Blocks of the {_RANKS[rank - 1]} pool") for rank in range(1, LEADERS + 1)),
 )

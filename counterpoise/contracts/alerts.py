@@ -37,7 +37,7 @@ class AlertEvidence(Contract):
     pools_seen: int | None = None
     counts: Annotated[tuple[tuple[str, int], ...], Field(strict=False)] = ()
     metric: str | None = None
-    """The metric that the value is one of, by its name; None for a rule of another type."""
+    """The metric that the value is one of, by its name; None for a rule with its own wording."""
     sql: str = ""
 
 

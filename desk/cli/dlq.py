@@ -79,9 +79,9 @@ def show_letter(
 ) -> None:
     """Show one dead letter whole, with its payload."""
     from counterpoise.clickhouse.client import connect
-    from counterpoise.clickhouse.values import text_of_bytes
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
+    from desk.cli.result_values import text_of_bytes
 
     settings = Settings.load()
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:

@@ -16,7 +16,7 @@ from counterpoise.settings.model import Settings
 from counterpoise.windows import VIEWS
 from desk.cli.console import Console
 from desk.report.edge_sentence import edge_sentence
-from desk.report.gap_sentence import sentence, year_ends
+from desk.report.gap_sentence import LEVELS, sentence, year_ends
 from desk.report.gather import EDGE_SERIES, GAP_SERIES, edge_points, gap_rows
 from ingest.releases.demo_figures import publish, read_market_figures
 
@@ -76,14 +76,13 @@ def show_gap(console: Console, clickhouse: ClickHouse, chain: str) -> None:
         console.print("The two sides have not been compared yet.")
         return
     console.print(
-        f"Effective number of equal hands (D₂) on either side: owners of AI compute ({series.source}; {series.licence}) "
-        f"against operators of mining pools (last {rows[-1].blocks} blocks). The source's buckets Other and China are left out / one "
-        f"owner each / {rows[-1].bucket_owners} owners each. L > 0: AI is spread over more hands than mining; one doubling is a "
-        "factor of two.",
+        f"Effective number (D₂) of owners of AI compute ({series.source}; {series.licence}) and of mining pools "
+        f"(last {rows[-1].blocks} blocks). The source's buckets Other and China are left out / one owner each / "
+        f"{rows[-1].bucket_owners} owners each. L > 0: AI is more dispersed than mining. One doubling is a factor of two.",
         style="dim",
     )
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    for name in ("end of", "AI owners", "pools (95 %)", "L in doublings", "95 % interval", "call"):
+    for name in ("end of", "AI owners", "pools (95 %)", "L in doublings", "95 % interval", "level"):
         table.add_column(name, no_wrap=True)
     for row in rows:
         table.add_row(
@@ -92,7 +91,7 @@ def show_gap(console: Console, clickhouse: ClickHouse, chain: str) -> None:
             f"{TERMINAL.number(row.pools, 1)} ({TERMINAL.number(row.pools_low, 1)} to {TERMINAL.number(row.pools_high, 1)})",
             "/".join(TERMINAL.doublings(gap) for gap in (row.l_dropped, row.l_one_owner, row.l_spread)),
             f"{TERMINAL.doublings_range(row.low, row.high)}",
-            row.level.replace("_", " "),
+            LEVELS.get(row.level, row.level),
         )
     console.print(table)
     console.print(f"\n[bold]{sentence(rows)}[/]")

@@ -91,7 +91,7 @@ class AlertLine:
         return line
 
     def _written(self, value: float, digits: int = 1) -> str:
-        """A value of the rule: a share with so many digits, or a metric as its spec says."""
+        """A value of the rule: a share with so many digits, or a metric in the form of its spec."""
         spec = SPECS.get(self.metric)
         if spec is None or spec.kind == "percent":
             return TERMINAL.share(value, digits)

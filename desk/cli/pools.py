@@ -19,8 +19,8 @@ from desk.cli.whole_file import whole_file
 
 if TYPE_CHECKING:
     from counterpoise.pools.attribution import Attribution
-    from counterpoise.pools.importers import TagKind
     from counterpoise.pools.registry import Pool
+    from desk.registry_import import TagKind
 
 MAX_SCRIPT_BYTES = 10_000
 
@@ -143,9 +143,9 @@ def import_pools(
     force: Annotated[bool, typer.Option("--force", help="Replace the file at --out.")] = False,
 ) -> None:
     """Convert a public registry to a registry file. Pools join the base by name and alias."""
-    from counterpoise.pools.importers import import_registry
     from counterpoise.pools.registry_file import load_registry, render_registry
     from desk.cli.registry_fetch import read_source
+    from desk.registry_import import import_registry
 
     if out.exists() and not force:
         raise ConfigError(f"{out}: exists; choose another --out or add --force")
@@ -239,7 +239,7 @@ def _script(text: str) -> bytes:
 
 
 def _tag_kind(tags: str, source: str) -> TagKind:
-    from counterpoise.pools.importers import guess_tag_kind
+    from desk.registry_import import guess_tag_kind
 
     kinds: dict[str, TagKind] = {"regex": "regex", "text": "text", "auto": guess_tag_kind(source)}
     if tags not in kinds:

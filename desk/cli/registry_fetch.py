@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from counterpoise.errors import ConfigError, RetryableError
-from counterpoise.pools.importers import MAX_IMPORT_BYTES
+from desk.registry_import import MAX_IMPORT_BYTES
 
 FETCH_TIMEOUT_SECONDS = 30.0
 MAX_REDIRECTS = 3

@@ -10,11 +10,11 @@ from desk.cli.say import say
 
 
 def rescore(
-    chain: Annotated[str | None, typer.Option("--chain", help="One chain; every stored one if left out.")] = None,
+    chain: Annotated[str | None, typer.Option("--chain", help="One chain; the default is every stored one.")] = None,
 ) -> None:
-    """Score stored blocks anew after an upgrade that stores or sums up more of them. Resumes where it was interrupted.
+    """Score stored blocks anew after an upgrade that stores more columns or sums. Resumes where it was interrupted.
 
-    Services may go on running. Chains whose rows are in this version's format already are left as they are.
+    Services may keep running. Chains whose rows already have this version's format stay unchanged.
     """
     from rich.progress import Progress
 

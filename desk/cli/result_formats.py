@@ -136,7 +136,7 @@ def _rows(blocks: Blocks) -> tuple[Names, list[TypeName], Iterator[tuple[Any, ..
 
 def _cells(kinds: list[TypeName], rows: Iterator[tuple[Any, ...]]) -> list[list[str]]:
     """Rows for people: floats of six digits, lists in words, times without T and Z."""
-    from counterpoise.clickhouse.values import plain_text
+    from desk.cli.result_values import plain_text
 
     return [
         [visible(plain_text(kind, value, digits=SIGNIFICANT_DIGITS)) for kind, value in zip(kinds, row, strict=True)]
@@ -150,7 +150,7 @@ def _is_numeric(kind: TypeName) -> bool:
 
 def _write_csv(blocks: Blocks, file: IO[str], *, raw: bool) -> None:
     """With `raw` each cell exactly as it is; else visible, and no text is a formula of a spreadsheet."""
-    from counterpoise.clickhouse.values import plain_text
+    from desk.cli.result_values import plain_text
 
     heads, kinds, rows = _rows(blocks)
     plain = csv.writer(file, lineterminator="\n")
@@ -173,7 +173,7 @@ def _csv_text(text: str) -> str:
 
 
 def _documents(blocks: Blocks) -> Iterator[str]:
-    from counterpoise.clickhouse.values import json_value
+    from desk.cli.result_values import json_value
 
     heads, kinds, rows = _rows(blocks)
     for row in rows:
@@ -258,7 +258,7 @@ def _turned(names: list[str], rows: list[list[str]], room: int) -> Iterator[str]
 def _write_parquet(blocks: Blocks, file: IO[bytes]) -> None:
     import pyarrow.parquet as pq
 
-    from counterpoise.clickhouse.values import arrow_batch, arrow_schema
+    from desk.cli.result_values import arrow_batch, arrow_schema
 
     heads, first = next(blocks, ([], []))
     if not heads:

@@ -69,7 +69,7 @@ def sql(
 
     Exit code 0 with the answer, 2 for a wrong query, 3 if the server does not answer.
     """
-    from counterpoise.clickhouse.named_queries import named_query
+    from desk.named_queries import named_query
 
     if show_list:
         _print_list()
@@ -204,7 +204,7 @@ def _shorter(message: str) -> str:
 
 
 def _nearest(word: str) -> str:
-    from counterpoise.clickhouse.named_queries import named_queries
+    from desk.named_queries import named_queries
 
     near = difflib.get_close_matches(word, named_queries(), 1)
     return f" {near[0]}" if near else ", and --list shows them"
@@ -222,7 +222,7 @@ def _parameters(pairs: Iterable[str]) -> dict[str, str]:
 
 def _print_list() -> None:
     """Every named query with its parameters and an example."""
-    from counterpoise.clickhouse.named_queries import named_queries
+    from desk.named_queries import named_queries
 
     page = io.StringIO()
     for query in named_queries().values():

@@ -1,4 +1,4 @@
-"""Whether developers turn to the edge, said aloud by every include-list. Pure."""
+"""How the share of the edge moved, in sentences for the report and the terminal. Pure."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ def moved(first: EdgePoint, last: EdgePoint) -> str:
 
 
 def edge_sentence(lists: Mapping[str, Sequence[EdgePoint]]) -> str:
-    """What a desk would say aloud of the edge share: how it moved by each list, and no direction unless they all agree.
+    """Sentences about the edge share: how it moved by each list, and a direction only if all lists agree.
 
-    Each list has its points by day; ValueError where one has fewer than two, or there is no list.
+    Each list has its points by day. Raises ValueError if one has fewer than two, or if there is no list.
     """
     if not lists or any(len(points) < 2 for points in lists.values()):
         raise ValueError("an edge share that moved needs two periods of every list")
     ends = {name: (points[0], points[-1]) for name, points in lists.items()}
-    parts = [f"{moved(first, last)} by the list {name}" for name, (first, last) in ends.items()]
-    steps = {(last.share > first.share) - (last.share < first.share) for first, last in ends.values()}
-    call = {1: "it rises by every list", -1: "it falls by every list", 0: "it stands still by every list"}
     since = min(first.period_end for first, _ in ends.values())
     until = max(last.period_end for _, last in ends.values())
-    said = call[steps.pop()] if len(steps) == 1 else "the lists disagree, so which way it goes is no call"
+    changes = [f"it went {moved(first, last)} by the list {name}." for name, (first, last) in ends.items()]
+    steps = {(last.share > first.share) - (last.share < first.share) for first, last in ends.values()}
+    agreed = {1: "Every list shows a rise.", -1: "Every list shows a fall.", 0: "No list shows a change."}
+    direction = agreed[steps.pop()] if len(steps) == 1 else "The lists disagree, so the direction is not determined."
     return (
-        f"Of what Python developers install to run or to call models, the share of the edge went {' and '.join(parts)} "
-        f"from {PAGE.day(since)} to {PAGE.day(until)}: {said}."
+        "This is the share of the edge in what Python developers install to run or to call models. "
+        f"From {PAGE.day(since)} to {PAGE.day(until)} {changes[0]} "
+        + "".join(f"{change[0].upper()}{change[1:]} " for change in changes[1:])
+        + direction
     )

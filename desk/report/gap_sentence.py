@@ -1,19 +1,28 @@
-"""Both sides and the gap between them, and what a desk would say aloud about it. Pure."""
+"""Both sides and the gap between them, in sentences for the report and the terminal. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from counterpoise.formats import TEXT
+
+NOT_DETERMINED: Final = "not determined"
+LEVELS: Final = {
+    "no_call": NOT_DETERMINED,
+    "ai_more_dispersed": "AI is more dispersed",
+    "mining_more_dispersed": "mining is more dispersed",
+}
+"""The levels in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class GapRow:
     """Both sides at the end of a day, in effective numbers; L in doublings. `low` and `high` span treatments and error models.
 
-    `at_tip` marks the row of the newest block, whose day is not over yet; `period_end` is the last day that the AI side speaks of.
+    `at_tip` marks the row of the newest block, whose day is not over yet; `period_end` is the last day of the AI side's figures.
     """
 
     day: date
@@ -57,32 +66,41 @@ def year_ends(rows: Sequence[GapRow]) -> list[GapRow]:
     return [row for row in rows if row.ends_year]
 
 
-def sentence(rows: Sequence[GapRow]) -> str:
-    """What a desk would say aloud about the newest row: what is compared, how far apart, how surely, and whether it is a call.
+def regime_words(regime: str) -> str:
+    """A regime in words: `not determined` for `no_call`."""
+    return NOT_DETERMINED if regime == "no_call" else regime.replace("_", " ")
 
-    `rows` are ends of years by day, of which the last one may be any other day. ValueError without a row.
+
+def sentence(rows: Sequence[GapRow]) -> str:
+    """Sentences about the newest row: both sides, the gap with its interval, the level and the regime.
+
+    `rows` are ends of years by day; the last one may be any other day. ValueError without a row.
     """
     if not rows:
-        raise ValueError("there is no row to speak of")
+        raise ValueError("the sentence needs at least one row")
     first, last = rows[0], rows[-1]
     ai = sorted((last.ai_dropped, last.ai_one_owner, last.ai_spread))
     when, figures = f"At the end of {last.day.year}", ""
     if not last.ends_year:
         when = f"On {last.day.day} {last.day:%B %Y}"
         figures = f" (figures of {last.period_end.day} {last.period_end:%B %Y})" if last.period_end else ""
-    sides = (
-        f"ownership of AI compute{figures} is worth {TEXT.number(ai[0], 1)} to {TEXT.number(ai[-1], 1)} equal owners, "
-        f"depending on what hides in the unnamed rest, and operation of Bitcoin mining {TEXT.number(last.pools, 1)} equal pools"
-    )
-    span = f"between {TEXT.doublings(last.low)} and {TEXT.doublings(last.high)} doublings (95 %, every treatment)"
-    change = (
-        "and over the year the data call no direction"
-        if last.regime == "no_call"
-        else f"and over the year the two sides are {last.regime.replace('_', ' ')}"
-    )
-    known = " (in hindsight: the estimates came out later)" if last.hindsight else ""
+    parts = [
+        f"{when} ownership of AI compute{figures} is as concentrated as {TEXT.number(ai[0], 1)} to {TEXT.number(ai[-1], 1)} "
+        "equal owners, depending on the unnamed rest.",
+        f"Operation of Bitcoin mining is as concentrated as {TEXT.number(last.pools, 1)} equal pools.",
+        f"The gap is between {TEXT.doublings(last.low)} and {TEXT.doublings(last.high)} doublings (95 %, every treatment).",
+    ]
     if last.level == "no_call":
-        never = " as in every year since " + str(first.day.year) if all(row.level == "no_call" for row in rows) else ""
-        return f"{when} {sides}: the gap is {span}, so which side is the more concentrated is no call{never}, {change}{known}."
-    wider, narrower = ("AI", "mining") if last.level == "ai_more_dispersed" else ("mining", "AI")
-    return f"{when} {sides}: {narrower} is in fewer hands than {wider}, by {span}, whatever the unnamed rest is, {change}{known}."
+        never = f", as in every year since {first.day.year}" if all(row.level == "no_call" for row in rows) else ""
+        parts.append(f"The data do not show which side is more concentrated{never}.")
+    else:
+        more, less = ("Mining", "AI") if last.level == "ai_more_dispersed" else ("AI", "mining")
+        parts.append(f"{more} is more concentrated than {less}, whatever the unnamed rest is.")
+    parts.append(
+        "The data show no direction over the year."
+        if last.regime == "no_call"
+        else f"Over the year the two sides are {regime_words(last.regime)}."
+    )
+    if last.hindsight:
+        parts.append("The estimates were published later (hindsight).")
+    return " ".join(parts)

@@ -1,4 +1,4 @@
-"""What a report says, asked from ClickHouse by named queries. The only part of the package that asks anything."""
+"""Content of a report, read from ClickHouse by named queries. The only part of the package that asks anything."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.named_queries import named_query
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.windows import USUAL_WINDOW_BLOCKS, VIEWS
+from desk.named_queries import named_query
 from desk.report.gap_sentence import GapRow
 from desk.report.model import (
     DeadLetters,
@@ -73,7 +73,7 @@ def gather(
     line: Line | None,
     since: date | timedelta | None = None,
 ) -> Report:
-    """Ask for everything that a report says. What is not there yet is empty; see `Report`.
+    """Read the whole content of a report. What is not there yet is empty; see `Report`.
 
     `since` leaves out what is older in every history: a day, or so long before the newest block. `line` is the rule that is
     drawn; without one the report is about pools and windows of USUAL_WINDOW_BLOCKS.

@@ -1,4 +1,4 @@
-"""The pieces that every section of the page is made of; what is said to be markup is our own, the rest is escaped. Pure."""
+"""The pieces of every section of the page. Arguments named markup are our own, the rest is escaped. Pure."""
 
 from __future__ import annotations
 

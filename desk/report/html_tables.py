@@ -12,7 +12,7 @@ NUMERIC: Final = "#"
 
 
 class Attention(str):
-    """A cell that a desk should look at."""
+    """A cell that needs attention."""
 
     __slots__ = ()
 

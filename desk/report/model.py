@@ -1,4 +1,4 @@
-"""What a report says, as values: filled by `desk.report.gather`, drawn by the rest of the package. Pure."""
+"""Content of a report, as values: filled by `desk.report.gather`, drawn by the rest of the package. Pure."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class SeriesAge:
-    """How old and how complete the newest release of a market series is. None: no release was ever here, or it does not apply."""
+    """How old and how complete the newest release of a market series is. None: there was never a release, or it does not apply."""
 
     series: str
     layer: str
@@ -114,7 +114,7 @@ class SeriesAge:
     age_days: float | None
     stale: bool
     list_id: str
-    """Include-list that the rest is counted by; empty where there is no release."""
+    """Include-list that the rest is counted by; empty without a release."""
     owners: int | None
     missing: int | None
     imputed: int | None
@@ -134,7 +134,7 @@ class DeadLetters:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """How to ask again: the command as typed, and the SQL that it runs."""
+    """How to repeat a query: the command as typed, and the SQL that it runs."""
 
     command: str
     sql: str
@@ -142,9 +142,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that one report says. Empty collections and None are "not known yet".
+    """Content of one report. Empty collections and None are "not known yet".
 
-    since: where histories begin; None for all of them. `gap_rows` are whole all the same, for what is said of them.
+    since: where histories begin; None for all of them. `gap_rows` are always complete, for the sentences about them.
     questions: by plot or table: shares, pools, entities, gap, edge, alerts, series, dead_letters, now.
     """
 

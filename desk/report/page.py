@@ -31,7 +31,7 @@ def render(report: Report) -> str:
             _gap_headline,
             sections.shares,
             sections.leaders,
-            sections.hands,
+            sections.effective_numbers,
             sections.gap,
             sections.edge,
             checks.alerts,
@@ -60,7 +60,7 @@ def _mining_headline(report: Report) -> str:
         if now.unknown
         else "every block has a known producer"
     )
-    said = (
+    statement = (
         f"The four largest {hands} mined <b>{PAGE.share(now.top4)}</b> of the last {PAGE.count(now.blocks)} blocks "
         f"(95{NO_BREAK}% interval {PAGE.share_range(now.top4_low, now.top4_high)}); {unknown}, and {_firing(report.firing)}."
     )
@@ -83,7 +83,7 @@ def _mining_headline(report: Report) -> str:
         ("View", text_of(parts.VIEW_NAMES.get(now.view, now.view))),
         ("Attribution", f"<code>{text_of(now.attribution_id)}</code>"),
     ]
-    return _headline("mining", "Bitcoin mining", f'<p class="said">{said}</p>{parts.facts(facts)}')
+    return _headline("mining", "Bitcoin mining", f'<p class="statement">{statement}</p>{parts.facts(facts)}')
 
 
 def _firing(firing: Sequence[Episode]) -> str:
@@ -96,8 +96,8 @@ def _firing(firing: Sequence[Episode]) -> str:
 
 def _gap_headline(report: Report) -> str:
     rows = [row for row in report.gap_rows if row.ends_year or row.at_tip]
-    said = f'<p class="said second">{text_of(PAGE.tie(sentence(rows)))}</p>' if rows else parts.no_gap(report)
-    return _headline("ai", "AI compute, and the gap", said)
+    statement = f'<p class="statement second">{text_of(PAGE.tie(sentence(rows)))}</p>' if rows else parts.no_gap(report)
+    return _headline("ai", "AI compute, and the gap", statement)
 
 
 def _headline(side: str, eyebrow: str, content_markup: str) -> str:
@@ -110,5 +110,5 @@ def _footer(report: Report) -> str:
         f"<footer><p>Dataset <code>{text_of(report.dataset)}</code> ({text_of(report.kind)}), chain "
         f"{text_of(report.chain)}. Made {PAGE.minute(report.made_at)} by Counterpoise {text_of(report.product_version)} from "
         f"ClickHouse {text_of(report.clickhouse_version)}, schema {text_of(report.migration)}.{since} Times are UTC. "
-        "The SQL behind every plot and table stands under it.</p></footer>"
+        "The SQL of every plot and table is under it.</p></footer>"
     )

@@ -11,17 +11,12 @@ from counterpoise.plots.scale import rounded_out
 from desk.report import html_parts as parts
 from desk.report import report_plots as plots
 from desk.report.edge_sentence import moved
-from desk.report.gap_sentence import GapRow
+from desk.report.gap_sentence import LEVELS, GapRow, regime_words
 from desk.report.model import Report
 
 HALF_WIDTH: Final = 440.0
-"""Of a drawing that stands beside another one."""
+"""Width of a drawing beside another one."""
 
-LEVELS: Final = {
-    "no_call": "no call",
-    "ai_more_dispersed": "AI is in more hands",
-    "mining_more_dispersed": "mining is in more hands",
-}
 VIEW_TITLES: Final = {"raw": "Pools, as they sign", "entity": "Entities, by ownership and proxies"}
 
 
@@ -113,16 +108,16 @@ def leaders(report: Report) -> str:
     )
 
 
-def hands(report: Report) -> str:
+def effective_numbers(report: Report) -> str:
     """Both sides as effective numbers."""
-    title = "Effective number of equal hands (D₂)"
+    title = "Effective number of equal owners or pools (D₂)"
     history = report.gap_history
     if len(history) < 2:
         return parts.section("hands", title, "", parts.no_gap(report))
     lede = (
-        "How many equal pools, or equal owners, would be as concentrated: the fewer, the more concentrated. Operators "
-        "of mining pools against owners of AI compute, by quarter. The orange band is what the unnamed rest of the "
-        "source leaves open, the blue one the 95 % interval."
+        "The number of equal pools, or equal owners, with the same concentration. A lower number is more concentrated. "
+        "Operators of mining pools against owners of AI compute, by quarter. The orange band is the effect of the "
+        "source's unnamed rest, the blue one the 95 % interval."
     )
     heads = (
         "quarter",
@@ -153,19 +148,19 @@ def hands(report: Report) -> str:
 
 
 def gap(report: Report) -> str:
-    """The asymmetry L and its calls."""
+    """The asymmetry L and its levels."""
     title = "The gap L, in doublings"
     history = report.gap_history
     if not history:
         return parts.section("gap", title, "", parts.no_gap(report))
     lede = (
-        "L is log₂ of AI owners over mining pools, both as effective numbers: above zero AI is in more hands, and one "
+        "L is log₂ of AI owners over mining pools, both as effective numbers. Above zero AI is more dispersed; one "
         "doubling is a factor of two. Thick bars span the three treatments of the unnamed rest, with a light stroke "
-        "where each bucket is one owner; thin ones their 95 % intervals. It is no call unless every treatment and "
-        "every error model agrees on the side."
+        "where each bucket is one owner. Thin bars are their 95 % intervals. The side is not determined unless every "
+        "treatment and every error model agrees."
     )
     if any(row.hindsight for row in history):
-        lede += " All that is known now is used, and much of it was published after the day that it speaks of."
+        lede += " The rows use everything known now, and much of it was published after the day of the row."
     heads = (
         "quarter",
         "#rest left out",
@@ -173,14 +168,14 @@ def gap(report: Report) -> str:
         "#spread",
         "#95 % low",
         "#95 % high",
-        "call",
+        "level",
         "over the year",
         "hindsight",
     )
     rows = []
     for row in history:
         numbers = (row.l_dropped, row.l_one_owner, row.l_spread, row.low, row.high)
-        words = (LEVELS.get(row.level, row.level), row.regime.replace("_", " "), "yes" if row.hindsight else "no")
+        words = (LEVELS.get(row.level, row.level), regime_words(row.regime), "yes" if row.hindsight else "no")
         rows.append((_when(row), *(PAGE.doublings(number) for number in numbers), *words))
 
     def draw(width: float, name: str) -> str:
@@ -207,10 +202,10 @@ def edge(report: Report) -> str:
     if not lists:
         since = f" since {PAGE.minute(report.since)}" if report.since else ""
         missing = parts.not_known_yet(
-            f"Fewer than two releases of {report.edge_series} are here{since}.",
+            f"Fewer than two releases of {report.edge_series} are stored{since}.",
             "<code>counterpoise run market</code> with the source <code>pypi</code> collects them; "
-            "<code>counterpoise market load pypi FILE</code> loads a file, <code>counterpoise market load figures</code> what "
-            "the package carries.",
+            "<code>counterpoise market load pypi FILE</code> loads a file, <code>counterpoise market load figures</code> the "
+            "packaged figures.",
         )
         return parts.section("edge", title, "", missing)
     figures: list[str] = []
@@ -226,10 +221,10 @@ def edge(report: Report) -> str:
             bounds = (PAGE.share(point.share, 2), PAGE.share(point.lower, 2), PAGE.share(point.upper, 2))
             rows.append((name, PAGE.day(point.period_end), *bounds, PAGE.count(point.missing)))
     lede = (
-        "Downloads of libraries that run models on a device or at the edge, in percent of these and of those that call "
-        "a remote service: developers' interest, not where AI runs. The answer hangs on which packages count, so the "
-        "lists stand side by side, each on its own scale. The band is what packages below the source's cutoff leave "
-        "open."
+        "Downloads of libraries that run models on a device or at the edge, in percent of these and of libraries that "
+        "call a remote service. They measure developers' interest, not where AI runs. The result depends on which "
+        "packages count, so the lists are side by side, each on its own scale. The band is the effect of packages "
+        "below the source's cutoff."
     )
     heads = ("list", "period to", "#edge share", "#lower bound", "#upper bound", "#packages missing")
     return parts.section(

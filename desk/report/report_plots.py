@@ -1,4 +1,4 @@
-"""The five plots of a report: values in, SVG out, each at the width it is asked for. Pure."""
+"""The five plots of a report: values in, SVG out, each at the requested width. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from counterpoise.formats import PAGE, quarter
 from counterpoise.plots import marks as charts
 from counterpoise.plots.marks import EndLabel, Frame, segment, text
 from counterpoise.plots.scale import Scale, rounded_out, ticks, time_ticks
-from desk.report.gap_sentence import GapRow
+from desk.report.gap_sentence import NOT_DETERMINED, GapRow
 from desk.report.model import EdgePoint, Episode, Line, MiningNow, PoolShare, SharePoint
 
 WIDE: Final = 920.0
@@ -22,7 +22,7 @@ NAME_CHARACTERS: Final = 20
 MIN_EPISODE_WIDTH: Final = 2.0
 
 TREATMENTS: Final = (
-    ("spread", "rest in {m} hands", "rest in {m}"),
+    ("spread", "rest in {m} owners", "rest in {m}"),
     ("one_owner", "rest one owner each", "one each"),
     ("dropped", "rest left out", "left out"),
 )
@@ -209,7 +209,7 @@ def hands_plot(rows: Sequence[GapRow], *, width: float, name: str, title: str) -
     last = rows[-1]
     description = (
         f"Two bands, {PAGE.day(times[0])} to {PAGE.day(times[-1])}. At the end: pools {PAGE.number(last.pools, 1)} "
-        f"(95 % interval {PAGE.number(last.pools_low, 1)} to {PAGE.number(last.pools_high, 1)}); AI owners "
+        f"(95 % interval {PAGE.number(last.pools_low, 1)} to {PAGE.number(last.pools_high, 1)}). AI owners: "
         f"{PAGE.number(last.ai_dropped, 1)} with the rest left out, {PAGE.number(last.ai_one_owner, 1)} with each bucket "
         f"one owner, {PAGE.number(last.ai_spread, 1)} with each spread over {last.bucket_owners}."
     )
@@ -219,14 +219,14 @@ def hands_plot(rows: Sequence[GapRow], *, width: float, name: str, title: str) -
 
 
 CALLS: Final[Mapping[str, tuple[str, str]]] = {
-    "no_call": ("no call", "call none"),
+    "no_call": (NOT_DETERMINED, "call none"),
     "ai_more_dispersed": ("AI wider", "call ai"),
     "mining_more_dispersed": ("mining wider", "call mining"),
 }
 
 
 def gap_plot(rows: Sequence[GapRow], *, width: float, name: str, title: str) -> str:
-    """The asymmetry L by quarter against zero: the envelope of three treatments inside its 95 % interval, the calls under it."""
+    """The asymmetry L by quarter against zero: the envelope of three treatments inside its 95 % interval, the levels under it."""
     narrow = _is_narrow(width)
     frame = Frame(width, 280 if narrow else 320, 46, 20 if narrow else 84, 14, 58)
     times = [moment(row.day) for row in rows]
@@ -247,8 +247,8 @@ def gap_plot(rows: Sequence[GapRow], *, width: float, name: str, title: str) -> 
             charts.rectangle(at - thick / 2, top, thick, max(1.5, y(row.l_min) - top), class_=f"core {class_}", rx=1.5)
         )
         parts.append(segment(at - thick / 2, y(row.l_one_owner), at + thick / 2, y(row.l_one_owner), class_="middle"))
-    parts.append(text("AI in more hands ↑", frame.x0 + 8, frame.y1 + 12, class_="label quiet"))
-    parts.append(text("mining in more hands ↓", frame.x0 + 8, frame.y0 - 6, class_="label quiet"))
+    parts.append(text("AI more dispersed ↑", frame.x0 + 8, frame.y1 + 12, class_="label quiet"))
+    parts.append(text("mining more dispersed ↓", frame.x0 + 8, frame.y0 - 6, class_="label quiet"))
     if not narrow:
         last = rows[-1]
         ends = [
@@ -272,7 +272,7 @@ def gap_plot(rows: Sequence[GapRow], *, width: float, name: str, title: str) -> 
     last = rows[-1]
     description = (
         f"Bars about zero, in doublings. At the end the treatments give {PAGE.doublings_range(last.l_min, last.l_max)}, "
-        f"with their 95 % intervals {PAGE.doublings_range(last.low, last.high)}. Calls: {said}."
+        f"with their 95 % intervals {PAGE.doublings_range(last.low, last.high)}. Level: {said}."
     )
     return charts.drawing(
         "".join(parts), width=frame.width, height=frame.height, name=name, title=title, description=description

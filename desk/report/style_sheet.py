@@ -1,6 +1,6 @@
 """The style sheet of the report and of drawings that stand alone. Pure.
 
-Blue and orange are the pair that people with any colour vision tell apart; alerts are crimson and always named in words beside it.
+People with any colour vision can distinguish blue and orange; alerts are crimson and always named in words beside it.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ header h1 { color: var(--ink) }
 .eyebrow { font-size: 13px; font-weight: 650; margin-bottom: 6px }
 .eyebrow.mining { color: var(--mining) }
 .eyebrow.ai { color: var(--ai) }
-.said { font-size: 24px; line-height: 1.35; letter-spacing: -.012em; text-wrap: pretty }
-.said.second { font-size: 19px; line-height: 1.45; letter-spacing: -.005em }
-.said b { font-weight: 650 }
+.statement { font-size: 24px; line-height: 1.35; letter-spacing: -.012em; text-wrap: pretty }
+.statement.second { font-size: 19px; line-height: 1.45; letter-spacing: -.005em }
+.statement b { font-weight: 650 }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); gap: 14px 24px; margin: 18px 0 0 }
 .facts dt { font-size: 13px; color: var(--muted) }
 .facts dd { font-variant-numeric: tabular-nums; overflow-wrap: anywhere }
@@ -118,8 +118,8 @@ footer { margin-top: 52px; padding-top: 20px; border-top: 1px solid var(--rule);
 footer code { overflow-wrap: anywhere }
 @media (max-width: 680px) {
   body { padding: 24px 16px 48px }
-  .said { font-size: 20px }
-  .said.second { font-size: 17px }
+  .statement { font-size: 20px }
+  .statement.second { font-size: 17px }
   .facts { grid-template-columns: 1fr 1fr }
   .pair { grid-template-columns: 1fr }
   section { margin-top: 40px }
@@ -129,8 +129,8 @@ footer code { overflow-wrap: anywhere }
 @media print {
   html { font-size: 13px }
   body { max-width: none; padding: 0 }
-  .said { font-size: 19px }
-  .said.second, h2 { font-size: 15px }
+  .statement { font-size: 19px }
+  .statement.second, h2 { font-size: 15px }
   .headline { margin-top: 18px }
   .facts { margin-top: 10px; gap: 8px 24px }
   .lede { max-width: none; margin-bottom: 10px }
@@ -158,7 +158,7 @@ def page_style() -> str:
 
 
 def standalone(body: str, *, width: float, height: float, name: str, title: str, description: str) -> str:
-    """A drawing as a document of its own, with a margin, for a page that shows it as an image."""
+    """A drawing as a separate document, with a margin, for a page that shows it as an image."""
     style = element("style", f"{_schemes('svg')}{DRAWING}.sheet {{ fill: var(--page) }}".replace("&", "&amp;"))
     margin = 20.0
     sheet = element("rect", width=width + 2 * margin, height=height + 2 * margin, rx=6.0, class_="sheet")

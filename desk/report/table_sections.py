@@ -1,4 +1,4 @@
-"""The sections of the page that are tables: which alerts fired, and what the numbers are worth. Pure."""
+"""The sections of the page that are tables: alerts, and data quality. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def alerts(report: Report) -> str:
     now = report.now.get(report.view)
     newest = now.time if now else report.made_at
     ordered = sorted(report.episodes, key=lambda one: (one.fired_at, one.alert_id), reverse=True)
-    lede = "Each time that one fired, newest first. The peak is the highest top-4 share of the alert's own view and window meanwhile."
+    lede = "Every firing, newest first. The peak is the highest top-4 share in the alert's view and window meanwhile."
     heads = ("rule", "fired", "#at height", "cleared", "#lasted", "#line", "#peak")
     rows = [_episode(episode, newest) for episode in ordered]
     return parts.section("alerts", title, lede, parts.plain_table(title, heads, rows), again)
@@ -52,9 +52,9 @@ def _line(episode: Episode) -> str:
 
 def quality(report: Report) -> str:
     """Unknown blocks, ages, coverage, dead letters."""
-    title = "What the numbers are worth"
+    title = "Data quality"
     now = report.now.get(report.view)
-    rows: list[Sequence[str]] = [("Mining side", NOT_KNOWN, "no window has been scored")]
+    rows: list[Sequence[str]] = [("Mining side", NOT_KNOWN, "no window is scored yet")]
     if now is not None:
         rows = _mining(report, now)
     rows += [_series(one) for one in report.series if one.period_end is not None]
@@ -74,7 +74,7 @@ def quality(report: Report) -> str:
     return parts.section(
         "quality",
         title,
-        "What the shares leave out, how old each side is, and what could not be read.",
+        "Unknown blocks, the age of each side, and events that could not be read.",
         parts.plain_table(title, ("what", "#value", "that is"), rows),
         parts.ask_again(*(report.questions.get(topic) for topic in ("now", "series", "dead_letters"))),
     )
@@ -110,8 +110,6 @@ def _series(one: SeriesAge) -> Sequence[str]:
     if one.missing:
         said.append(f"{PAGE.count(one.missing)} of the list {one.list_id} missing")
     if one.imputed:
-        said.append(
-            f"{PAGE.count(one.imputed)} {'value' if one.imputed == 1 else 'values'} without an error of its own"
-        )
+        said.append(f"{PAGE.count(one.imputed)} {'value' if one.imputed == 1 else 'values'} without a published error")
     state = PAGE.age(None if one.age_days is None else one.age_days * DAY_SECONDS)
     return (f"AI: {one.series}", Attention(f"{state}, stale") if one.stale else state, "; ".join(said))

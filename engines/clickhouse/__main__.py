@@ -34,10 +34,17 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--password-file", type=Path, required=True, help="password of the user default, mode 0600")
     parser.add_argument("--reader-password-file", type=Path, help="password of the read-only user reader, mode 0600")
     parser.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a Host header that the HTTP interface takes beside those of loopback, for a forwarded port; repeat",
+    )
+    parser.add_argument(
         "--max-memory-bytes",
         type=int,
         default=Limits().server_memory_bytes,
-        help="of all statements together; one that wants more ends with code 241 (default %(default)s)",
+        help="memory limit for all statements together; one beyond it ends with code 241 (default %(default)s)",
     )
     parser.add_argument("--ready-file", type=Path, help='written when ready: {"port", "http_port", "pid"}')
     return parser.parse_args(argv)
@@ -55,7 +62,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         reader_file: Path | None = options.reader_password_file
         users = Users(read_password(options.password_file), read_password(reader_file) if reader_file else None)
-        limits = Limits(server_memory_bytes=options.max_memory_bytes)
+        limits = Limits(
+            server_memory_bytes=options.max_memory_bytes, allowed_hosts=frozenset(map(str.lower, options.allowed_host))
+        )
         server = Server(options.path, Address(options.host, options.port, options.http_port), users, limits)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")

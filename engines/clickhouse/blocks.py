@@ -98,3 +98,14 @@ def header(columns: Sequence[tuple[str | bytes, str | bytes]], *, kind_bytes: bo
     """A block of no rows: the names and types of what follows."""
     kind = b"\0" if kind_bytes else b""
     return varint(len(columns)) + varint(0) + b"".join(string(name) + string(type_) + kind for name, type_ in columns)
+
+
+def renamed(data: bytes, block: Block, columns: Sequence[tuple[str, str]], *, kind_bytes: bool) -> list[bytes]:
+    """A FORMAT Native block of `data`, with the names and types of `columns`."""
+    starts = [head.end - len(string(head.type)) - len(string(head.name)) for head in block.columns]
+    ends = [*starts[1:], len(data)]
+    kind = b"\0" if kind_bytes else b""
+    pieces = [varint(len(columns)), varint(block.rows)]
+    for (name, type_), head, end in zip(columns, block.columns, ends, strict=True):
+        pieces += [string(name), string(type_), kind, data[head.end : end]]
+    return pieces

@@ -100,15 +100,15 @@ class Channel:
     def send(self, *parts: bytes) -> None:
         self.socket.sendall(parts[0] if len(parts) == 1 else b"".join(parts))
 
-    def send_block(self, pieces: Iterable[bytes]) -> int:
+    def send_block(self, pieces: Iterable[bytes], packet: bytes = packets.DATA_HEAD) -> int:
         """Send the pieces of one block (without info); its size before compression."""
         body = b"".join(pieces)
         if self._compressed:
-            self.send(packets.DATA_HEAD, compression.compress(blocks.BLOCK_INFO + body))
+            self.send(packet, compression.compress(blocks.BLOCK_INFO + body))
         elif len(body) < _JOIN_BYTES:
-            self.send(packets.DATA_HEAD, blocks.BLOCK_INFO, body)
+            self.send(packet, blocks.BLOCK_INFO, body)
         else:
-            self.send(packets.DATA_HEAD, blocks.BLOCK_INFO)
+            self.send(packet, blocks.BLOCK_INFO)
             self.send(body)
         return len(body)
 

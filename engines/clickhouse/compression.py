@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Final
 
 import cramjam
@@ -35,6 +36,19 @@ def compress(data: bytes) -> bytes:
         frame = _HEAD.pack(LZ4, len(packed) + _HEAD.size, len(piece)) + packed
         frames += (_checksum(frame), frame)
     return b"".join(frames)
+
+
+def unpack(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The data of the frames that come in pieces, frame by frame."""
+    reader = ByteReader(lambda _: next(filter(None, pieces), b""), limit_bytes=_MAX_FRAME_BYTES + 64)
+    while True:
+        if not reader.buffered():
+            piece = next(filter(None, pieces), b"")
+            if not piece:
+                return
+            reader = ByteReader(lambda _: next(filter(None, pieces), b""), piece, limit_bytes=_MAX_FRAME_BYTES + 64)
+        yield read_frame(reader)
+        reader.compact()
 
 
 def read_frame(reader: ByteReader) -> bytes:

@@ -20,7 +20,8 @@ from urllib.parse import unquote
 
 from counterpoise.errors import EngineError
 from engines.clickhouse import reader_rules
-from engines.clickhouse.exceptions import from_engine
+from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError, from_engine
+from engines.clickhouse.insert_head import InsertHead
 from engines.clickhouse.limits import Limits, Turns
 from engines.clickhouse.reader_rules import Catalogue
 from engines.clickhouse.statements import escape_parameter, quote_string
@@ -40,6 +41,7 @@ _CONFIG: Final = """<clickhouse>
  <users_config>{folder}/users.xml</users_config>
  <default_database>{overlay}</default_database>
  <max_server_memory_usage>{memory}</max_server_memory_usage>
+ <backups><allowed_path>{backups}</allowed_path></backups>
 </clickhouse>
 """
 _USERS: Final = f"""<clickhouse>
@@ -101,7 +103,9 @@ _OUTSIDE: Final = f"""
     WHERE engine NOT IN ({", ".join(map(quote_string, sorted(reader_rules.DATABASE_ENGINES)))})
     UNION ALL
     SELECT 'table', name FROM system.tables
-    WHERE database NOT IN ({_INNER}) AND engine NOT IN ({_ALLOWED_ENGINES})
+    WHERE database NOT IN ({_INNER}) AND (engine NOT IN ({_ALLOWED_ENGINES})
+        -- A view with the rights of who made it, or with all of them, would lend them to readers.
+        OR (engine = 'View' AND match(create_table_query, 'SQL SECURITY (DEFINER|NONE)')))
 """  # noqa: S608 - our own names
 
 
@@ -146,6 +150,7 @@ class Engine:
     def __init__(self, path: Path, limits: Limits | None = None) -> None:
         self.path = path
         self.limits = limits or Limits()
+        self.backups = path.with_name(path.name + "-backups").absolute()
         self.turns = Turns(self.limits.reader_statements)
         # A server zone other than the clients' makes every DateTime column slow to read.
         os.environ["TZ"] = "UTC"
@@ -159,7 +164,11 @@ class Engine:
             raise EngineError(f"The ClickHouse data directory {path} cannot be used: {error.strerror}.") from error
         except RuntimeError as error:
             raise EngineError(f"ClickHouse cannot start on {path}: {from_engine(error)}") from error
+        self.insert_heads: dict[str, InsertHead] = {}  # as the engine writes them, by the client's text
         self._admin_lock = threading.Lock()
+        self._running_lock = threading.Lock()
+        self._killed: set[str] = set()
+        self._running: dict[str, tuple[str, str]] = {}  # the client's query id to its user and session
         self._outside: tuple[frozenset[str], frozenset[str]] | None = None
         self._changes = 0  # statements that run and may change names
         self.version = tuple(int(part) for part in self._value("SELECT version()").split(".")[:3])
@@ -175,7 +184,11 @@ class Engine:
         with tempfile.TemporaryDirectory(prefix="clickhouse-config-") as folder:
             self._lay_out_default()
             config = Path(folder) / "config.xml"
-            config.write_text(_CONFIG.format(folder=folder, overlay=_OVERLAY, memory=self.limits.server_memory_bytes))
+            config.write_text(
+                _CONFIG.format(
+                    folder=folder, overlay=_OVERLAY, memory=self.limits.server_memory_bytes, backups=self.backups
+                )
+            )
             (Path(folder) / "users.xml").write_text(_USERS)
             return self._connect(f"{self.path}?config-file={config}")
 
@@ -279,6 +292,55 @@ class Engine:
     def connect(self) -> Connection:
         """A new session of the engine."""
         return self._connect(str(self.path))
+
+    @contextmanager
+    def running(self, query_id: str, user: str, identity: str) -> Iterator[None]:
+        """Remember whose session runs the statement with the client's `query_id`, for the length of the block."""
+        if not query_id:
+            yield
+            return
+        with self._running_lock:
+            self._running[query_id] = (user, identity)
+        try:
+            yield
+        finally:
+            with self._running_lock:
+                if self._running.get(query_id) == (user, identity):
+                    del self._running[query_id]
+                self._killed.discard(query_id)
+
+    def refuse_killed(self, query_id: str) -> None:
+        """Raise 394 for a statement that was killed while it was prepared, when nothing of it ran yet."""
+        with self._running_lock:
+            if query_id in self._killed:
+                raise ServerError(QUERY_WAS_CANCELLED, "Query was cancelled.")
+
+    def processes(self) -> str:
+        """`system.processes` with the query ids and users of clients, as a query: the engine lists only its own."""
+        with self._running_lock:
+            running = {identity: (query_id, user) for query_id, (user, identity) in self._running.items()}
+        if not running:
+            return "SELECT * FROM system.processes"
+        columns = []
+        for number, name in enumerate(("query_id", "user")):
+            sessions, values = (
+                "[" + ", ".join(map(quote_string, texts)) + "]"
+                for texts in (list(running), [both[number] for both in running.values()])
+            )
+            columns.append(
+                f"transform(splitByChar(' ', Settings['log_comment'])[1], {sessions}, {values}, {name}) AS {name}"
+            )
+        return f"SELECT * REPLACE ({', '.join(columns)}) FROM system.processes"  # noqa: S608 - quoted
+
+    def kill_by_id(self, query_id: str, user: str | None) -> str | None:
+        """Stop the statement with that id, if it runs and is `user`'s (None: anybody's); the name of its user."""
+        with self._running_lock:
+            found = self._running.get(query_id)
+            if found is None or user not in (None, found[0]):
+                return None
+            self._killed.add(query_id)
+        self.kill(found[1])
+        return found[0]
 
     def kill(self, identity: str) -> None:
         """Ask every statement of the session `identity` (first word of its log_comment) to stop; returns at once."""

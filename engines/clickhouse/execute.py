@@ -7,6 +7,7 @@ from contextlib import closing
 from functools import partial
 
 from engines.clickhouse import blocks, insert, packets, statements
+from engines.clickhouse.additions import additions, typed
 from engines.clickhouse.blocks import Block
 from engines.clickhouse.channel import Channel
 from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError
@@ -102,9 +103,21 @@ class Statement:
         if not count:
             # The engine gives no bytes for an empty result; clients want its columns all the same.
             self._channel.send_header((column.name, column.type) for column in self._describe(sql))
+        if ready.adds:
+            self._add(ready, rows)
         self._report()
         self._channel.send(packets.profile(rows, count, size_bytes))
         self._finish()
+
+    def _add(self, ready: Prepared, rows: int) -> None:
+        """Send totals and extremes. FORMAT Native has neither, so the statement runs once more, in a format that has them."""
+        found = additions(self._session, ready, self._parameters, rows)
+        for packet, lines in ((packets.TOTALS_HEAD, found.totals), (packets.EXTREMES_HEAD, found.extremes)):
+            if lines:
+                data = typed(self._session.engine, found.columns, lines)
+                block = blocks.walk(ByteReader(data=data, limit_bytes=len(data)), kind_bytes=False)
+                pieces = blocks.renamed(data, block, found.columns, kind_bytes=self._channel.kind_bytes)
+                self._channel.send_block(pieces, packet)
 
     def _describe(self, sql: str) -> list[Described]:
         return self._session.describe_query(sql, self._parameters)

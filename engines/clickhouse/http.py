@@ -27,6 +27,7 @@ from engines.clickhouse.prepare import Prepared, prepared
 from engines.clickhouse.session import Described, Session
 from engines.clickhouse.strangers import Strangers
 from engines.clickhouse.watcher import Watcher
+from engines.clickhouse.wire import ConnectionClosedError
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ def _content_type(output_format: str) -> str:
 
 
 class HttpServer:
-    """Serves a socket that already listens. One thread a connection; strangers make room for each other."""
+    """Serves a socket that already listens. One thread per connection; unknown clients make room for each other."""
 
     def __init__(
         self,
@@ -111,7 +112,7 @@ class HttpServer:
         self._closing = False
 
     def serve(self) -> None:
-        """Accept connections in a thread of its own; returns at once."""
+        """Accept connections in a separate thread; returns at once."""
         threading.Thread(target=self._accept, name="http-accept", daemon=True).start()
 
     def _accept(self) -> None:
@@ -150,7 +151,7 @@ class HttpServer:
 
     @contextmanager
     def known(self, sock: socket.socket) -> Iterator[None]:
-        """For the length of a request whose user is known, its connection makes room for nobody (202 beyond the limit)."""
+        """During a request whose user is known, its connection makes room for no other (202 beyond the limit)."""
         if not self._known.acquire(blocking=False):
             raise ServerError(202, f"Too many HTTP requests at once: this server takes {self.limits.http_connections}.")
         self.strangers.leave(sock)
@@ -189,7 +190,7 @@ class _Handler:
             method, target, headers = asked
             if method not in ("GET", "HEAD", "POST"):
                 raise HttpError(501, f"The method {method} is not supported.")
-            refuse_foreign(headers, self.server.host, self.server.port)
+            refuse_foreign(headers, self.server.host, self.server.port, self.server.limits.allowed_hosts)
             request = Request(target, headers)
             query_id = request.given.get("query_id") or query_id
             if request.path in ("/ping", "/replicas_status") or (
@@ -208,8 +209,14 @@ class _Handler:
             text = f"{error} (version {version})\n"
             answer = [_PLAIN, ("X-ClickHouse-Query-Id", query_id), ("X-ClickHouse-Exception-Code", str(error.code))]
             return self.whole(_STATUS.get(error.code, 500), text.encode("utf-8", "surrogateescape"), answer)
+        except (GoneError, OSError, MemoryError):
+            raise
         except HttpError as error:
             return self.whole(error.status, f"{error}\n".encode("utf-8", "replace"), [_PLAIN], close=True)
+        except Exception as error:  # a bug of ours must cost one request, and the client is told
+            log.exception("a request failed inside the server")
+            text = f"Code: 1001. {type(error).__name__} inside the embedded server.\n"
+            return self.whole(500, text.encode(), [_PLAIN], close=True)
 
     def whole(self, status: int, body: bytes, headers: list[tuple[str, str]], *, close: bool = False) -> bool:
         if self._connection.answering:  # an answer is under way, and cannot be taken back: it ends without its end
@@ -241,14 +248,16 @@ class _Handler:
     # ---- the statement
 
     def _statement(self, request: Request, user: User, body: Body, query_id: str, *, read_only: bool) -> bool:
-        if request.flag("decompress"):
-            raise ServerError(48, "decompress=1 is not supported: use Content-Encoding gzip or lz4.")
         with self._session(request, user) as session:
             if request.database:
                 session.use(request.database)
             session.apply(request.settings)
             session.progress.clear()
-            head, data = _insert_head(request.query, body.pieces())
+            session.query_id = query_id
+            pieces = body.pieces()
+            if request.flag("decompress"):
+                pieces = _unpacked(pieces, self.server.limits.http_body_bytes)
+            head, data = _insert_head(request.query, pieces)
             answer = _Answer(self, session, request, query_id)
             if head is not None:
                 if read_only or not session.may_write:
@@ -271,7 +280,7 @@ class _Handler:
 
     @staticmethod
     def _run(session: Session, ready: Prepared, answer: _Answer, parameters: Mapping[str, str]) -> bool:
-        if not (ready.streams and answer.format in _STREAMED):
+        if not (ready.streams and answer.format in _STREAMED) or ready.adds:
             result = session.query(ready.text, answer.format, parameters)
             session.note(ready.word, ready.text)
             return answer.whole(
@@ -341,6 +350,19 @@ class _Answer:
         """What was read and made so far: all of it where the answer is whole."""
         known = {**self._session.progress, **counts}
         return {name: str(known.get(name, 0)) for name in _SUMMARY}
+
+
+def _unpacked(pieces: Iterator[bytes], limit_bytes: int) -> Iterator[bytes]:
+    """A body in the native protocol's compressed frames."""
+    total = 0
+    try:
+        for piece in compression.unpack(pieces):
+            total += len(piece)
+            if total > limit_bytes:
+                raise HttpError(413, f"A body of more than {limit_bytes} bytes is refused.")
+            yield piece
+    except ConnectionClosedError:
+        raise ServerError(117, "The body ends inside a compressed frame.") from None
 
 
 def _insert_head(query: str, pieces: Iterator[bytes]) -> tuple[InsertHead | None, Iterator[bytes]]:

@@ -21,7 +21,7 @@ _LINGER_BYTES: Final = 1 << 20
 
 
 class GoneError(Exception):
-    """The client left, broke the protocol, or took too long: there is nobody to answer."""
+    """The client left, broke the protocol, or took too long: there is no client to answer."""
 
 
 class HttpConnection:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import io
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
 import lz4.frame
 
 from engines.clickhouse.session import Setting
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _CHUNK_BYTES: Final = 1 << 20
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -66,7 +69,7 @@ def refuse_ambiguous(head: bytes) -> None:
     ):
         raise HttpError(400, "Content-Length is not a number.")
     if any(line[:1] in (b" ", b"\t") for line in head.split(b"\n")[1:]):
-        raise HttpError(400, "A header that goes on in another line.")
+        raise HttpError(400, "A header that continues in another line.")
 
 
 class HttpError(Exception):
@@ -77,11 +80,20 @@ class HttpError(Exception):
         self.status = status
 
 
-def refuse_foreign(headers: Headers, host: str, port: int) -> None:
-    """Raise 403 for a Host that is not ours (DNS rebinding) and for an Origin that is another site's (403)."""
+def refuse_foreign(headers: Headers, host: str, port: int, allowed: frozenset[str] = frozenset()) -> None:
+    """Raise 403 for a Host that is not ours (DNS rebinding) and for an Origin that is another site's (403).
+
+    `allowed` are more names of hosts, with any port: a forwarded port has another number on its other side.
+    """
+    if _name_of("//" + (headers.get("Host") or "")) in allowed and headers.get("Origin") is None:
+        return
     names = _LOOPBACK | {host}
     if not _is_ours("//" + (headers.get("Host") or ""), names, port):
-        raise HttpError(403, "The Host header does not name this server's loopback address and port.")
+        raise HttpError(
+            403,
+            "The Host header does not name this server's loopback address and port; "
+            "start the server with --allowed-host NAME for a forwarded port.",
+        )
     origin = headers.get("Origin")
     if origin is not None and not (origin.startswith("http://") and _is_ours(origin, names, port)):
         raise HttpError(403, "Requests from other origins are refused.")
@@ -95,6 +107,13 @@ def _is_ours(url: str, names: frozenset[str], port: int) -> bool:
         return False
 
 
+def _name_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
 def credentials(headers: Headers, parameters: Mapping[str, str]) -> tuple[str, bytes]:
     """User and password from the X-ClickHouse headers, Basic, or the URL, whichever is there first."""
     user, key = headers.get("X-ClickHouse-User"), headers.get("X-ClickHouse-Key")
@@ -104,7 +123,7 @@ def credentials(headers: Headers, parameters: Mapping[str, str]) -> tuple[str, b
     if scheme.lower() == "basic":
         try:
             name, _, password = base64.b64decode(encoded, validate=True).partition(b":")
-        except binascii.Error:
+        except ValueError:  # binascii.Error is one
             raise HttpError(400, "The Authorization header is not valid base64.") from None
         return name.decode("utf-8", "replace") or "default", password
     return parameters.get("user") or "default", parameters.get("password", "").encode()
@@ -148,7 +167,10 @@ class Body:
         kind = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
             raise HttpError(501, "Multipart bodies are not supported: send external data over the native protocol.")
-        self._unpack = _unpacker((headers.get("Content-Encoding") or "identity").strip().lower())
+        coding = (headers.get("Content-Encoding") or "identity").strip().lower()
+        if coding == "zstd":
+            self._received, coding = _unzstd(received), "identity"
+        self._unpack = _unpacker(coding)
 
     def pieces(self) -> Iterator[bytes]:
         """The unpacked body, piece by piece; once."""
@@ -189,4 +211,39 @@ def _unpacker(coding: str) -> Callable[[bytes], Iterator[bytes]]:
                 raise HttpError(400, f"The body is not valid lz4: {error}.") from None
 
         return unlz4
-    raise HttpError(415, f"Content-Encoding {coding} is not supported: use gzip, deflate, lz4 or none.")
+    raise HttpError(415, f"Content-Encoding {coding} is not supported: use gzip, deflate, lz4, zstd or none.")
+
+
+def _unzstd(received: Iterator[bytes]) -> Iterator[bytes]:
+    """A body in zstd, in pieces of bounded size."""
+    import pyarrow  # noqa: PLC0415 - slow to import, and few clients need it
+
+    try:
+        with pyarrow.CompressedInputStream(pyarrow.PythonFile(_Source(received), mode="r"), "zstd") as stream:
+            while piece := stream.read(_CHUNK_BYTES):
+                yield piece
+    except (OSError, pyarrow.ArrowException) as error:
+        raise HttpError(400, f"The body is not valid zstd: {error}.") from None
+
+
+class _Source(io.RawIOBase):
+    """Pieces as a file."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
+        self._pieces = pieces
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        while not self._left:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._left = piece
+        view = memoryview(buffer)
+        taken, self._left = self._left[: len(view)], self._left[len(view) :]
+        view[: len(taken)] = taken
+        return len(taken)

@@ -24,10 +24,12 @@ class _Entry:
     session: Session
     busy: bool
     expires: float = 0.0
+    idle_since: float = 0.0
 
 
 class HttpSessions:
-    """At most MAX_SESSIONS; one that is idle for longer than its timeout is closed at the next request."""
+    """At most MAX_SESSIONS. One that is idle for longer than its timeout is closed at the next request, and the one that is idle
+    for longest makes room for a new one."""
 
     def __init__(self, clock: Clock, max_sessions: int = MAX_SESSIONS) -> None:
         self._clock = clock
@@ -42,7 +44,7 @@ class HttpSessions:
         """The session of that name, opened when it is new.
 
         Raises 374 for a timeout that is no number of seconds up to an hour, 373 while another request uses it, 372 when
-        it must exist and does not, 202 when there are too many.
+        it must exist and does not, 202 when there are too many and all are in use.
         """
         seconds = _seconds(timeout)
         entry = self._take(key, must_exist, open_session)
@@ -51,7 +53,8 @@ class HttpSessions:
         finally:
             with self._lock:
                 entry.busy = False
-                entry.expires = self._clock.monotonic() + seconds
+                entry.idle_since = self._clock.monotonic()
+                entry.expires = entry.idle_since + seconds
 
     def _take(self, key: Key, must_exist: bool, open_session: Callable[[], Session]) -> _Entry:
         with self._lock:
@@ -60,13 +63,21 @@ class HttpSessions:
             if entry is None:
                 if must_exist:
                     raise ServerError(372, f"Session {key[1]} not found.")
-                if len(self._entries) >= self._max:
+                if len(self._entries) >= self._max and not self._drop_idle():
                     raise ServerError(202, f"Too many HTTP sessions: this server keeps {self._max}.")
                 entry = self._entries[key] = _Entry(open_session(), busy=True)
             elif entry.busy:
                 raise ServerError(373, f"Session {key[1]} is locked by a concurrent request.")
             entry.busy = True
             return entry
+
+    def _drop_idle(self) -> bool:
+        """Close the session that has been idle for longest; false where all are in use."""
+        idle = [(entry.idle_since, key) for key, entry in self._entries.items() if not entry.busy]
+        if not idle:
+            return False
+        self._entries.pop(min(idle)[1]).session.close()
+        return True
 
     def _expire(self) -> None:
         now = self._clock.monotonic()

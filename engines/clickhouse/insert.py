@@ -10,10 +10,12 @@ from typing import Final, NamedTuple
 from engines.clickhouse import packets, statements
 from engines.clickhouse.channel import Channel, ReceivedBlock
 from engines.clickhouse.exceptions import ProtocolError, ServerError
-from engines.clickhouse.insert_head import InsertHead
+from engines.clickhouse.insert_head import InsertHead, parse_insert
 from engines.clickhouse.session import Described, Session
 from engines.clickhouse.statements import quote_identifier
 
+_KNOWN_HEADS: Final = 1000
+_HEAD_CHARS: Final = 10_000
 _INSERTABLE: Final = ("", "DEFAULT")
 _EXCEPT = re.compile(r"\bEXCEPT\s*\(?(.*?)\)?\s*$", re.IGNORECASE | re.DOTALL)
 
@@ -33,6 +35,7 @@ def run(session: Session, head: InsertHead, data_format: str, feed: Feed) -> Wri
     after the reading of the data (a full disk, too many parts, a constraint, a view that fails), and answers as if the rows
     were stored. A feed that gives up or raises leaves nothing.
     """
+    head = _as_written(session, head)
     if head.structure:
         start, end = head.input_span
         create = f"ENGINE = Memory AS SELECT * FROM null({head.structure})"  # noqa: S608 - the client's own statement
@@ -46,6 +49,23 @@ def run(session: Session, head: InsertHead, data_format: str, feed: Feed) -> Wri
     listed = ", ".join(quote_identifier(column.name) for column in sample)
     before = f"{head.into} ({listed}) {head.settings} SELECT {listed} FROM "  # noqa: S608 - quoted
     return _through_table(session, create, sample, before=before, after="", data_format=data_format, feed=feed)
+
+
+def _as_written(session: Session, head: InsertHead) -> InsertHead:
+    """The head as the engine writes it: what is cut into pieces has no comments, and one spelling."""
+    known = session.engine.insert_heads
+    statement = head.statement
+    if (found := known.get(statement)) is None:
+        statements.refuse_unreadable(statement)
+        tree = session.parse(statement)
+        if tree is None or tree["type"] != "InsertQuery":
+            raise ServerError(62, "Syntax error: the statement before the data is not an INSERT.")
+        found = parse_insert(session.write(tree))
+        if found is None or bool(found.structure) != bool(head.structure):
+            raise ServerError(48, "An INSERT of this shape is not supported with data behind it.")
+        if len(known) < _KNOWN_HEADS and len(statement) < _HEAD_CHARS:
+            known[statement] = found
+    return found
 
 
 def _declared(column: Described) -> str:

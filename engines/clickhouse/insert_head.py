@@ -20,7 +20,7 @@ class InsertHead:
     TABLE takes; `columns` the text between the column brackets or None; `settings` the SETTINGS clause or "". `format` is
     the data's format as written (VALUES reads as Values). `data_start` is the offset just after the clause. For
     `INSERT … SELECT … FROM input('…')`, `input_span` is where `input(…)` stands, `structure` its quoted argument, and
-    `query` the whole statement without its FORMAT.
+    `query` the whole statement without its FORMAT. `head` is the statement up to its data clause.
     """
 
     into: str
@@ -32,6 +32,12 @@ class InsertHead:
     query: str = ""
     input_span: tuple[int, int] = (0, 0)
     structure: str = ""
+    head: str = ""
+
+    @property
+    def statement(self) -> str:
+        """The statement alone, without data; its data clause reads FORMAT Native."""
+        return f"{self.query or self.head}\nFORMAT Native"
 
 
 class _Cursor:
@@ -108,6 +114,7 @@ def parse_insert(sql: str) -> InsertHead | None:
     if cursor.peek() in _QUERY_STARTS:
         return _parse_input(sql)
     data_format = "Values"
+    clause = cursor.token.start if cursor.token else len(sql)
     if cursor.accept("FORMAT"):
         if cursor.token is None or cursor.token.kind != "word":
             return None
@@ -115,7 +122,15 @@ def parse_insert(sql: str) -> InsertHead | None:
         cursor.advance()
     elif not cursor.accept("VALUES"):
         return None
-    return InsertHead(sql[:target_end], sql[target_start:target_end], columns, settings, data_format, cursor.end)
+    return InsertHead(
+        into=sql[:target_end],
+        target=sql[target_start:target_end],
+        columns=columns,
+        settings=settings,
+        format=data_format,
+        data_start=cursor.end,
+        head=sql[:clause],
+    )
 
 
 def _parse_input(sql: str) -> InsertHead | None:

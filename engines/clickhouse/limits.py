@@ -16,7 +16,8 @@ GIBIBYTE: Final = 1 << 30
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Times are in seconds. A stranger is a connection whose client has not given a password yet; `idle_seconds` is for
-    native connections between two statements, `http_idle_seconds` for HTTP ones."""
+    native connections between two statements, `http_idle_seconds` for HTTP ones. `allowed_hosts` are names that a Host
+    header may have beside those of loopback."""
 
     connections: int = 256
     strangers: int = 64
@@ -36,6 +37,7 @@ class Limits:
     reader_seconds: int = 120
     reader_result_bytes: int = 4 * GIBIBYTE
     reader_statements: int = 16
+    allowed_hosts: frozenset[str] = frozenset()
 
 
 class Turns:

@@ -13,6 +13,7 @@ from engines.clickhouse.channel import Channel, ReceivedBlock
 from engines.clickhouse.engine import Engine
 from engines.clickhouse.exceptions import ProtocolError, ServerError
 from engines.clickhouse.execute import Statement
+from engines.clickhouse.external import ExternalTable
 from engines.clickhouse.limits import Limits
 from engines.clickhouse.session import Session
 from engines.clickhouse.statements import quote_identifier, unquote_parameter
@@ -33,7 +34,7 @@ def serve(
 ) -> None:
     """Serve one socket until its client leaves or breaks the protocol; never raises for a client's fault.
 
-    `welcome` is called once the client is known. With a `refusal` the client is told that instead of being let in;
+    `welcome` is called once the client is known. With a `refusal` the client receives it and gets no session;
     the caller closes the socket.
     """
     channel = Channel(sock, watcher, limits)
@@ -95,9 +96,9 @@ def _serve_packet(channel: Channel, session: Session) -> bool:
 def _serve_query(channel: Channel, session: Session) -> None:
     query = packets.read_query(channel.reader, channel.revision, channel.limits.sql_bytes)
     channel.compress(query.compressed)
-    external: list[str] = []
     try:
-        _receive_external_tables(channel, session, external)
+        _receive_external_tables(channel, session)
+        session.query_id = query.query_id
         session.apply(query.settings)
         parameters = {name: unquote_parameter(value) for name, value in query.parameters.items()}
         Statement(channel, session, query.sql, parameters).run()
@@ -111,14 +112,13 @@ def _serve_query(channel: Channel, session: Session) -> None:
         log.exception("a statement failed inside the server")
         channel.send(packets.exception(ServerError(1001, f"{type(error).__name__} inside the embedded server.")))
     finally:
-        for table in external:
-            with suppress(ServerError):
-                session.query(f"DROP TEMPORARY TABLE IF EXISTS {quote_identifier(table)}")
+        session.external = []
 
 
-def _receive_external_tables(channel: Channel, session: Session, created: list[str]) -> None:
+def _receive_external_tables(channel: Channel, session: Session) -> None:
     """Blocks with a table's name until the unnamed empty one. All are read before an error is raised."""
     failure: ServerError | None = None
+    tables: dict[str, ExternalTable] = {}
     while True:
         if channel.next_packet() != packets.CLIENT_DATA:
             raise ProtocolError(101, "Unexpected packet between a query and its data.")
@@ -126,26 +126,25 @@ def _receive_external_tables(channel: Channel, session: Session, created: list[s
         if not received.table and not received.block.columns:
             break
         try:
-            _store(session, received, created)
+            _add(tables, received)
+            if sum(table.size for table in tables.values()) > channel.limits.block_bytes:
+                raise ServerError(131, f"External tables of more than {channel.limits.block_bytes} bytes are refused.")
         except ServerError as error:
             failure = failure or error
+            tables.clear()
     if failure:
         raise failure
+    for table in tables.values():
+        session.add_external(table)
 
 
-def _store(session: Session, received: ReceivedBlock, created: list[str]) -> None:
-    table = quote_identifier(received.table)
-    if received.table not in created:
-        columns = ", ".join(
-            f"{quote_identifier(head.name.decode())} {head.type.decode()}" for head in received.block.columns
+def _add(tables: dict[str, ExternalTable], received: ReceivedBlock) -> None:
+    if received.table not in tables:
+        heads = (
+            (head.name.decode("utf-8", "replace"), head.type.decode("utf-8", "replace"))
+            for head in received.block.columns
         )
-        session.query(f"CREATE TEMPORARY TABLE {table} ({columns}) ENGINE = Memory")
-        created.append(received.table)
-        session.has_temporary_tables = True
+        structure = ", ".join(f"{quote_identifier(name)} {type_}" for name, type_ in heads)
+        tables[received.table] = ExternalTable(received.table, structure, "Native")
     if received.block.rows:
-        inserter = session.insert(f"INSERT INTO {table}", "Native")
-        try:
-            inserter.append(received.native)
-            inserter.finish()
-        finally:
-            inserter.close()
+        tables[received.table].pieces.append(received.native)

@@ -30,6 +30,8 @@ ADDENDUM, _PARAMETERS, _QUERY_TIME = 54458, 54459, 54460
 PONG: Final = varint(_PONG)
 END_OF_STREAM: Final = varint(_END)
 DATA_HEAD: Final = varint(_DATA) + b"\0"  # no external table's name
+TOTALS_HEAD: Final = varint(7) + b"\0"
+EXTREMES_HEAD: Final = varint(8) + b"\0"
 
 _EVENT_COLUMNS: Final = (
     ("host_name", "String"),

@@ -16,6 +16,7 @@ from engines.clickhouse import reader_rules, statements
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.reader_rules import SELECTS, Tree, cut_output, judge, refused
 from engines.clickhouse.session import Session
+from engines.clickhouse.statements import quote_string
 
 _READ_WORDS: Final = frozenset({"SELECT", "WITH", "FROM", "EXPLAIN", "DESCRIBE", "DESC", "SHOW", "EXISTS"})
 _CHANGES_NO_NAME: Final = _READ_WORDS | {"INSERT", "SET", "USE"}
@@ -36,6 +37,7 @@ _SELECT_FROM: Final = "SELECT * FROM "
 class Prepared(NamedTuple):
     """`text` runs unchanged. `streams`: it is a SELECT, whose blocks can be sent as they are made. `word` is its first
     keyword. `format` is the one that the client's text named, if it did. `nothing`: there is nothing left to run.
+    `adds`: the answer may have totals or extremes beside its rows.
     """
 
     text: str
@@ -44,6 +46,7 @@ class Prepared(NamedTuple):
     format: str | None
     reads: bool
     nothing: bool = False
+    adds: bool = False
 
 
 @contextmanager
@@ -54,15 +57,18 @@ def prepared(session: Session, sql: str, *, read_only: bool = False) -> Iterator
     request: `read_only`, or the setting readonly) is judged like a reader's and runs with the reader's rights.
     """
     statements.refuse_unreadable(sql)
-    with session.statement():
+    identified = session.engine.running(session.query_id, session.user.name, session.identity)
+    with identified, session.statement():
         if session.user.readonly or session.reads_only or read_only:
             ready = _for_reader(session, sql)
             if not ready.nothing:
                 with session.engine.turns.one() if session.user.readonly else nullcontext(), session.sealed():
+                    session.engine.refuse_killed(session.query_id)
                     yield ready
                 return
         else:
             ready = _for_owner(session, sql)
+            session.engine.refuse_killed(session.query_id)
             if not ready.reads and ready.word not in _CHANGES_NO_NAME:
                 with session.engine.changing_names():
                     yield ready
@@ -76,13 +82,76 @@ def prepared(session: Session, sql: str, *, read_only: bool = False) -> Iterator
 def _for_owner(session: Session, sql: str) -> Prepared:
     word = statements.first_word(sql)
     kind = session.classify(sql)
+    if word == "KILL" and (killed := _kill(session, session.parse(sql), None)):
+        return killed
     if kind == "CONTROL" and word in _READ_WORDS:
         raise ServerError(48, "INTO OUTFILE is the client's to do; this server does not write result files.")
     text, output_format = sql, None
-    if word not in statements.KEEP_FORMAT and "FORMAT" in sql.upper():
-        text, output_format = _without_format(session, sql)
+    upper = sql.upper()
+    if kind == "READ_ONLY" and "PROCESS" in upper and (rewritten := _with_client_ids(session, sql)):
+        text = sql = rewritten
+        word, upper = "SELECT", rewritten.upper()
+    if word not in statements.KEEP_FORMAT and "FORMAT" in upper:
+        text, output_format = _without_format(session, text)
     streams = kind == "READ_ONLY" and word in ("SELECT", "WITH", "FROM")
-    return Prepared(text, word, streams, output_format, reads=kind == "READ_ONLY")
+    adds = streams and (("TOTALS" in upper and has_totals(session.parse(text))) or session.wants_extremes(sql))
+    return Prepared(text, word, streams, output_format, reads=kind == "READ_ONLY", adds=adds)
+
+
+def _with_client_ids(session: Session, sql: str) -> str | None:
+    """SHOW PROCESSLIST, or a query of system.processes, with the ids that clients gave; None for any other statement."""
+    tree = session.parse(sql)
+    processes = session.parse(session.engine.processes())
+    if processes is None:
+        return None
+    if tree is None:
+        written = session.formatted(sql)
+        shown = written.removeprefix("SHOW PROCESSLIST")
+        return None if shown == written else f"{session.engine.processes()} ORDER BY elapsed DESC{shown}"
+    found = False
+    for node in list(reader_rules.nodes(tree)):
+        table = node.get("database_and_table_name")
+        if node["type"] == "TableExpression" and table and _full_name(session, table) == ["system", "processes"]:
+            del node["database_and_table_name"]
+            alias = table.get("alias", "processes")
+            node["subquery"] = {"type": "Subquery", "children": [processes], "alias": alias}
+            found = True
+    return session.write(tree) if found else None
+
+
+def _full_name(session: Session, table: Tree) -> list[str]:
+    parts: list[str] = table.get("name_parts") or [session.database or "default", table.get("name", "")]
+    return parts
+
+
+def _kill(session: Session, tree: Tree | None, user: str | None) -> Prepared | None:
+    """KILL QUERY WHERE query_id = '…' of an id that a client gave, which the engine does not list.
+
+    The answer has the engine's form. None for every other condition, and for an unknown id (or, with a `user`, another
+    user's).
+    """
+    if tree is None or tree["type"] != "KillQueryQuery" or tree.get("kill_type") != "Query":
+        return None
+    query_id = _equals_query_id(tree.get("where_expression", {}))
+    if query_id is None or tree.get("test") or (owner := session.engine.kill_by_id(query_id, user)) is None:
+        return None
+    columns = {"kill_status": "waiting", "query_id": query_id, "user": owner, "query": ""}
+    listed = ", ".join(f"{quote_string(value)} AS {name}" for name, value in columns.items())
+    return Prepared(f"SELECT {listed}", "SELECT", streams=True, format=None, reads=True)
+
+
+def _equals_query_id(condition: Tree) -> str | None:
+    sides = condition.get("arguments", {}).get("children", [])
+    if condition.get("name") != "equals" or len(sides) != 2:
+        return None
+    names = [side["name"] for side in sides if side["type"] == "Identifier"]
+    values = [side["value"]["value"] for side in sides if side["type"] == "Literal"]
+    return str(values[0]) if names == ["query_id"] and len(values) == 1 else None
+
+
+def has_totals(tree: Tree | None) -> bool:
+    """Whether WITH TOTALS stands anywhere in it."""
+    return any(node.get("group_by_with_totals") for node in reader_rules.nodes(tree))
 
 
 def _without_format(session: Session, sql: str) -> tuple[str, str | None]:
@@ -119,12 +188,16 @@ def _for_reader(session: Session, sql: str) -> Prepared:
             raise refused(f"the database {database}")
         session.use(database)
         return Prepared("", "USE", streams=False, format=None, reads=True, nothing=True)
+    if killed := _kill(session, tree, session.user.name):
+        return killed
     cut, output_format, changes = cut_output(tree)
     session.check_format(output_format)
     text = _judged(session, cut)
     for change in changes:
         session.allow(change["name"], _value(change))
-    return Prepared(text, text.partition(" ")[0], kind in SELECTS, output_format, reads=True)
+    streams = kind in SELECTS
+    adds = streams and (has_totals(cut) or session.wants_extremes(""))
+    return Prepared(text, text.partition(" ")[0], streams, output_format, reads=True, adds=adds)
 
 
 def _judged(session: Session, tree: Tree) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from engines.clickhouse import reader_rules, statements
 from engines.clickhouse.auth import User
 from engines.clickhouse.engine import OWNER_ROLE, READER_ROLE, Connection, Engine, Result
-from engines.clickhouse.exceptions import ServerError, from_engine, name_of
+from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError, from_engine, name_of
+from engines.clickhouse.external import MAX_READER_BYTES, MAX_TABLES, ExternalTable, creation
 from engines.clickhouse.reader_rules import Tree
 from engines.clickhouse.statements import escape_parameter, quote_identifier, quote_string
 
@@ -132,6 +134,8 @@ class Session:
         self.has_temporary_tables = False  # or had some
         self.reads_only = False  # the next statement came with the setting readonly
         self.has_own_settings = False  # a SET of the client's was run
+        self.query_id = ""  # the client's, of the statement that runs
+        self.external: list[ExternalTable] = []  # that came with the next statement
         self.parameters: dict[str, str] = {}  # of a reader: what SET param_… said
         self._kept: dict[str, str] = {}  # of a reader: what SET said
         self._query_settings: dict[str, str] = {}
@@ -185,18 +189,54 @@ class Session:
 
     @contextmanager
     def statement(self) -> Iterator[None]:
-        """For a reader, a fresh engine session for the length of the block; `sealed` closes it to all but reading."""
+        """For the length of the block, the external tables that came along; for a reader, a fresh engine session.
+
+        `sealed` closes a reader's to all but reading.
+        """
         if not self.user.readonly:
-            yield
+            try:
+                self._make_external()
+                yield
+            finally:
+                for table in self.external:
+                    with suppress(ServerError):
+                        self.query(f"DROP TEMPORARY TABLE IF EXISTS {quote_identifier(table.name)}")
+                self.external = []
             return
         self._open = self._connect()
         try:
             self._statement_settings = {}
+            self.has_temporary_tables = bool(self.external)
             if self.database:
                 self.query(f"USE {quote_identifier(self.database)}")
+            self._make_external()
             yield
         finally:
+            self.external = []
             self.close()
+
+    def add_external(self, table: ExternalTable) -> None:
+        """A table for the next statement. Raises 117 for too many of them, and of a reader for too large ones."""
+        tables = [*self.external, table]
+        if len(tables) > MAX_TABLES:
+            raise ServerError(117, f"More than {MAX_TABLES} external tables.")
+        if self.user.readonly and sum(each.size for each in tables) > MAX_READER_BYTES:
+            raise ServerError(117, f"External tables of more than {MAX_READER_BYTES} bytes.")
+        self.external = tables
+
+    def _make_external(self) -> None:
+        for table in self.external:
+            name = quote_identifier(table.name)
+            self.query(creation(table, name, self.parse, self.write))
+            self.has_temporary_tables = True
+            if table.size:
+                inserter = self.insert(f"INSERT INTO {name}", table.data_format)
+                try:
+                    for piece in table.pieces:
+                        inserter.append(piece)
+                    inserter.finish()
+                finally:
+                    inserter.close()
 
     @contextmanager
     def sealed(self) -> Iterator[None]:
@@ -237,9 +277,25 @@ class Session:
         else:
             self.apply({**{key: Setting(old) for key, old in self._query_settings.items()}, name: Setting(value)})
 
+    def wants_extremes(self, sql: str) -> bool:
+        """Whether the setting `extremes` is on, by the statement, its settings or the session."""
+        named = {**self._kept, **self._query_settings, **self._statement_settings}
+        if "extremes" in named:
+            return named["extremes"].lower() not in ("0", "false", "")
+        if self.user.readonly:
+            return False
+        if "extremes" in sql.lower():
+            return True  # by its SETTINGS, or in vain: the extra run tells
+        if not self.has_own_settings:
+            return False
+        answer = self.query("SELECT getSetting('extremes')", "TSVRaw").bytes()
+        self.progress.clear()
+        return answer.strip() not in (b"0", b"false")
+
     def catalogue(self) -> reader_rules.Catalogue:
         """What names mean in the engine, for a judgement of a reader's statement."""
-        return self.engine.catalogue(self.database or "default")
+        temporary = frozenset(table.name for table in self.external)
+        return replace(self.engine.catalogue(self.database or "default"), temporary_tables=temporary)
 
     # ---- settings
 
@@ -354,6 +410,18 @@ class Session:
         return self._ask("SELECT formatQuerySingleLine({sql:String})", sql)
 
     def _ask(self, question: str, sql: str) -> str:
+        rows = self._rows_of(question, sql)
+        if not rows:
+            # Killed, or cut off by the client's own settings (limit, offset), which would cut it off again.
+            if self._rows_of(question, sql):
+                raise ServerError(QUERY_WAS_CANCELLED, "Query was cancelled.")
+            raise ServerError(62, "The statement cannot be read under this session's settings.")
+        said = rows[0][0]
+        if "\0" in said or "\\u0000" in said:
+            raise ServerError(62, "Syntax error: a statement with a NUL character.")
+        return str(said)
+
+    def _rows_of(self, question: str, sql: str) -> list[list[str]]:
         try:
             answer = self._connection.query(question, "JSONCompact", params={"sql": escape_parameter(sql)}).bytes()
         except RuntimeError as error:
@@ -362,15 +430,13 @@ class Session:
             raise ServerError(found.code, text, name=found.name or name_of(found.text)) from None
         finally:
             self.progress.clear()  # nothing of the client's was read
+        if not answer:
+            return []
         try:
-            said = json.loads(answer)["data"][0][0]
+            rows: list[list[str]] = json.loads(answer)["data"]
         except UnicodeDecodeError:
             raise ServerError(117, "The statement holds bytes that are not UTF-8.") from None
-        except IndexError:  # the client's own settings (limit, offset) cut it off
-            raise ServerError(62, "The statement cannot be read under this session's settings.") from None
-        if "\0" in said or "\\u0000" in said:
-            raise ServerError(62, "Syntax error: a statement with a NUL character.")
-        return str(said)
+        return rows
 
     def check_format(self, name: str | None) -> None:
         """Raise 73 for an output format that the engine does not have, 164 for one that takes a schema from elsewhere."""

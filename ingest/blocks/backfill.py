@@ -151,8 +151,8 @@ def require_adjoining(settings: Settings, stored: StoredBlocks, first_height: in
         return
     if first_height < lowest:
         raise ConfigError(
-            f"dataset {settings.dataset!r} begins at height {lowest}: earlier blocks ({first_height}) cannot be added, for every "
-            "stored figure rests on the blocks before it: fill another dataset with --dataset"
+            f"dataset {settings.dataset!r} begins at height {lowest}: earlier blocks ({first_height}) cannot be added, because every "
+            "stored figure rests on them. Fill another dataset with --dataset"
         )
     if first_height > tip.height + 1:
         raise ConfigError(

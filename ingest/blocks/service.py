@@ -126,7 +126,7 @@ class _Ingest:
         first = tip.lowest_height if from_height is None else from_height
         self._feed.publish_range(resume_height(self._feed, first), tip.height, on_progress=self._report)
         self._feed.wait_until_stored()
-        log.info("replay is done: clickhouse holds all of it", source=self._feed.source.name, height=tip.height)
+        log.info("replay is done, all of it is in ClickHouse", source=self._feed.source.name, height=tip.height)
         self._status.set(done=True)
         while True:
             self._serve_requests(None)

@@ -63,7 +63,7 @@ class StallNotice:
         if block is not None:
             self._publish(block, source_is_down)
         elif self._by is not None:
-            log.info("the chain is no longer held up", hash=self._by)
+            log.info("the chain is no longer stalled", hash=self._by)
             self._by = None
             self._status.set(withheld_block=None)
             self._status.working()
@@ -73,7 +73,7 @@ class StallNotice:
         try:
             tip = self._stored.tip()
         except RetryableError as error:  # seen again at the next poll
-            log.debug("cannot see whether the chain stands still", reason=str(error))
+            log.debug("cannot see whether the chain is stalled", reason=str(error))
             return
         newest = self._feed.newest
         self._missing.settle(-1 if tip is None else tip.height, 0 if newest is None else newest.height)
@@ -82,12 +82,12 @@ class StallNotice:
         name = self._feed.source.name
         since = utc_second(block.since)
         reason = (
-            f"{name} does not give block {block.height} ({block.hash}) whole since {since} UTC, and the chain cannot go on "
-            f"without it ({block.problem}): mend {name}, or run a second ingester with another source for this dataset"
+            f"{name} does not give block {block.height} ({block.hash}) whole since {since} UTC, and the chain stalls "
+            f"without it ({block.problem}). Fix {name}, or run a second ingester with another source for this dataset"
         )
         if self._by != block.hash:
             self._by = block.hash
-            log.error("the chain is held up by a block", height=block.height, hash=block.hash, reason=reason)
+            log.error("a missing block stalls the chain", height=block.height, hash=block.hash, reason=reason)
         shown = {"height": block.height, "hash": block.hash, "since": block.since, "problem": block.problem}
         self._status.set(withheld_block=shown)
         if not source_is_down:

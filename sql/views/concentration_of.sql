@@ -39,10 +39,10 @@ SELECT
     unknown,
     window_full,
     pools_seen,
-    arrayMap(
+    CAST(arrayMap(
         leader -> (transform(cityHash64(toString(attribution_id), toUInt8(view), leader.1), names.1, names.2, ''), leader.2),
         arrayFilter(leader -> leader.2 > 0, [(l1, c1), (l2, c2), (l3, c3), (l4, c4), (l5, c5), (l6, c6)])
-    ) AS leaders,
+    ), 'Array(Tuple(pool String, blocks UInt16))') AS leaders,
     c1,
     c2,
     c3,

@@ -211,6 +211,11 @@ def test_docstrings_and_messages_of_python_files_are_texts() -> None:
     assert findings == [(1, "'told'"), (5, "26 words"), (15, "'held'")]
 
 
+def test_docstrings_can_be_left_out() -> None:
+    found_texts = prose.python_texts(SOURCE, is_help=False, docstrings_too=False)
+    assert [finding.line for finding in prose.findings("a.py", found_texts, AVOIDED)] == [5, 15]
+
+
 def test_words_of_a_docstring_are_counted_only_in_help() -> None:
     source = f'def command() -> None:\n    """{"word " * 30}."""\n'
     assert [text.counted for text in prose.python_texts(source, is_help=False)] == [False]

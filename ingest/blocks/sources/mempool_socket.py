@@ -70,7 +70,7 @@ class MempoolSocket:
                 pause = backoff.next_seconds()
                 reason = " ".join(str(error).split())[:200] or type(error).__name__
                 log.warning(
-                    "websocket cut off, polling goes on", url=self.shown, reason=reason, again_seconds=round(pause, 1)
+                    "websocket cut off, polling continues", url=self.shown, reason=reason, again_seconds=round(pause, 1)
                 )
                 self._stop.wait(pause)
 

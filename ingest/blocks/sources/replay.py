@@ -140,6 +140,6 @@ class ReplaySource:
                 row = columns.first_row + offset
                 raise ConfigError(
                     f"{self._path}: column {self._opened_layout().height!r}, row {row}: height {height} follows {expected - 1}, "
-                    f"expected {expected}: sort the file by height and fill the gap, or add hash and prev_hash columns"
+                    f"expected {expected}. Sort the file by height and fill the gap, or add hash and prev_hash columns"
                 )
             expected += 1

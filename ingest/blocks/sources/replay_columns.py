@@ -61,7 +61,7 @@ class Layout:
                 )
         if found["label"] is None and found["script"] is None and found["addresses"] is None:
             raise ConfigError(
-                f"{path}: nothing says who made a block: expected a column pool, coinbase_script or payout_addresses; it has: {has}"
+                f"{path}: no column names the producer: expected a column pool, coinbase_script or payout_addresses; it has: {has}"
             )
         if (found["hash"] is None) != (found["prev_hash"] is None):
             given, lacks = ("hash", "prev_hash") if found["prev_hash"] is None else ("prev_hash", "hash")

@@ -41,7 +41,7 @@ class ZmqListener:
                 socket.close()
                 self.close()
                 raise ConfigError(
-                    f"ZMQ endpoint {endpoint!r}: {error}: expected one like tcp://127.0.0.1:28332, as the node's zmqpubhashblock says"
+                    f"ZMQ endpoint {endpoint!r}: {error}: expected one like tcp://127.0.0.1:28332, as in the node's zmqpubhashblock"
                 ) from None
             self._sockets.append(socket)
             self._poller.register(socket, zmq.POLLIN)
@@ -83,7 +83,7 @@ class ZmqListener:
             except zmq.Again:
                 return woken
             except zmq.ZMQError as error:
-                log.warning("zmq does not work, polling goes on", reason=str(error))
+                log.warning("zmq does not work, polling continues", reason=str(error))
                 return True
             self.messages += 1
             woken = self._lost_one(index, parts) or woken

@@ -179,7 +179,7 @@ class Fetch(_Part):
         if len({url.split("/")[2] for url in urls}) > 1:
             raise ValueError("the items' url and the url are on different servers")
         if ("{item}" in self.url) != (self.items is not None):
-            raise ValueError("url has {item} exactly where items says what it stands for")
+            raise ValueError("url has {item} if and only if items defines its values")
         return self
 
 

@@ -119,7 +119,7 @@ class PushEndpoint:
             raise PushRefusedError(
                 429,
                 "too-many-requests",
-                f"at most {self._settings.requests_per_second:g} requests a second",
+                f"at most {self._settings.requests_per_second:g} requests per second",
                 headers={"Retry-After": retry_after(wait_seconds), "Connection": "close"},
             )
         if not is_known:
@@ -159,7 +159,7 @@ class PushEndpoint:
                 raise PushRefusedError(
                     408,
                     "too-slow",
-                    f"the body was not here within {seconds:g} seconds",
+                    f"the body did not arrive within {seconds:g} seconds",
                     headers={"Connection": "close"},
                 ) from None
         if len(body) > limit:

@@ -23,7 +23,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     408: {"model": Refused, "description": "The body came too slowly"},
     413: {"model": Refused, "description": "The body is too large"},
     415: {"model": Refused, "description": "The body is not declared as plain JSON"},
-    422: {"model": Refused, "description": "The document is no release; `fields` names what is wrong"},
+    422: {"model": Refused, "description": "The document is not a valid release; `fields` names the errors"},
     429: {"model": Refused, "description": "Too many requests", "headers": _RETRY_AFTER},
     503: {"model": Refused, "description": "No room for more now; nothing was accepted", "headers": _RETRY_AFTER},
 }
@@ -39,7 +39,7 @@ def document_of(app: FastAPI, body_limit_bytes: int, catalogue: Catalogue) -> di
             version=app.version,
             routes=app.routes,
             description=(
-                "Send complete releases. The same content again is the same release, so a request may be repeated after any doubt. "
+                "Send complete releases. The same content again is the same release, so a request may be repeated at any time. "
                 f"A body has at most {body_limit_bytes} bytes."
             ),
         )

@@ -55,9 +55,7 @@ def pypi_releases(
         snapshots = _tidy(table)
     elif table.has(_LIST):
         if snapshot is None:
-            raise DeadLetterError(
-                "bad-source-file", f"{origin}: a monthly list does not say its day; name the snapshot"
-            )
+            raise DeadLetterError("bad-source-file", f"{origin}: a monthly list has no day; name the snapshot")
         snapshots = [_monthly(table, snapshot)]
     else:
         raise DeadLetterError(

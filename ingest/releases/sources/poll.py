@@ -128,7 +128,7 @@ class PollSource:
             raise StaleSourceError(f"{shown_url(items.url)} gives no list of names at {items.path.text}")
         if len(found) > items.at_most:
             raise StaleSourceError(
-                f"{shown_url(items.url)} gives {len(found)} items, at most {items.at_most} are asked for"
+                f"{shown_url(items.url)} gives {len(found)} items, more than at_most {items.at_most}"
             )
         return sorted(set(found))
 

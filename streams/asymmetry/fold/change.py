@@ -17,11 +17,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from counterpoise.metrics.asymmetry_change import log2_d2_of, log2_d2_parts
 from counterpoise.metrics.dispersion import TREATMENTS, Treatment, owners_per_bucket
 from counterpoise.series.basket import make_basket
 from counterpoise.series.catalogue import Series
 from counterpoise.series.release import Release
+from streams.asymmetry.fold.log2_d2_parts import log2_d2_of, log2_d2_parts
 from streams.asymmetry.fold.mining_side import MiningSide
 from streams.asymmetry.fold.score import AsymmetryInputs, Moment, RowKey
 

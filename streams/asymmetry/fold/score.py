@@ -16,7 +16,12 @@ from typing import Literal
 import numpy as np
 
 from counterpoise.contracts.releases import Layer
-from counterpoise.metrics.asymmetry import (
+from counterpoise.metrics.counts import FloatArray
+from counterpoise.metrics.dispersion import TREATMENTS, Treatment
+from counterpoise.metrics.dispersion_draws import DRAWS, generator, interval
+from counterpoise.series.catalogue import Series
+from counterpoise.series.release import Release
+from streams.asymmetry.fold.doublings import (
     DAYS_PER_YEAR,
     MINING_DRIFT_LOG2_PER_SQRT_YEAR,
     Estimate,
@@ -26,15 +31,10 @@ from counterpoise.metrics.asymmetry import (
     level_call,
     stale_spread,
 )
-from counterpoise.metrics.asymmetry_regime import Gap, Regime, gap_trend, regime, scanned_sign
-from counterpoise.metrics.asymmetry_trend import slope_per_year
-from counterpoise.metrics.counts import FloatArray
-from counterpoise.metrics.dispersion import TREATMENTS, Treatment
-from counterpoise.metrics.dispersion_draws import DRAWS, generator, interval
-from counterpoise.series.catalogue import Series
-from counterpoise.series.release import Release
 from streams.asymmetry.fold.mining_side import MINING_LAYER, MiningSide
+from streams.asymmetry.fold.regime import Gap, Regime, gap_trend, regime, scanned_sign
 from streams.asymmetry.fold.score_cache import ScoreCache
+from streams.asymmetry.fold.trend import slope_per_year
 from streams.releases.fold.value_draws import ERROR_MODELS, ErrorModel
 
 Knowledge = Literal["live", "latest"]

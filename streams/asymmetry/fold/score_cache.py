@@ -7,12 +7,12 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from counterpoise.metrics.asymmetry import mining_log2_d2_draws
 from counterpoise.metrics.counts import FloatArray
 from counterpoise.metrics.dispersion import TREATMENTS, Treatment, hill_numbers
 from counterpoise.series.basket import make_basket
 from counterpoise.series.catalogue import Series
 from counterpoise.series.release import Release
+from streams.asymmetry.fold.doublings import mining_log2_d2_draws
 from streams.asymmetry.fold.mining_side import MiningSide
 from streams.releases.fold.value_draws import ErrorModel, ValueDraws
 

@@ -280,9 +280,9 @@ class ReleaseFold:
             self._withdrawn_at_ms.pop((series, release_id), None)
             changes.forgotten.add(release_id)
             detail = (
-                f"release {release_id} is not whole, and {len(waiting)} that were published later wait for chunks as well: "
-                f"at most {self._max_incomplete_releases} releases and {self._max_incomplete_observations} observations "
-                "of a series may. It is forgotten: send all of it again"
+                f"release {release_id} is not complete, and {len(waiting)} that were published later wait for chunks as well. "
+                f"At most {self._max_incomplete_releases} releases and {self._max_incomplete_observations} observations "
+                "of a series may wait. It is dropped: send all of it again"
             )
             changes.rejected += [RejectedRelease(event, "too-many-incomplete", detail) for event in parts.events]
         changes.kept = [one for one in changes.kept if one.series != series or one.release_id not in changes.forgotten]
@@ -309,7 +309,7 @@ class ReleaseFold:
 
 
 def _mismatch(event: ReleaseEvent) -> RejectedRelease:
-    detail = f"the {event.chunks} chunks that are here do not hash to {event.release_id}"
+    detail = f"the {event.chunks} chunks that have arrived do not hash to {event.release_id}"
     return RejectedRelease(event, "release-id-mismatch", detail)
 
 

@@ -213,6 +213,9 @@ def test_tables_of_other_engines_are_not_for_readers(server: Server, trap: Trap,
     admin.execute(f"CREATE TABLE page (a String) ENGINE = URL('http://127.0.0.1:{trap.port}/', 'CSV')")
     admin.execute("CREATE VIEW over_page AS SELECT a FROM page")
     admin.execute("CREATE VIEW twice_over AS SELECT * FROM over_page")
+    lent = f"SELECT * FROM url('http://127.0.0.1:{trap.port}/', 'CSV', 'a String')"
+    admin.execute(f"CREATE VIEW lent DEFINER = default SQL SECURITY DEFINER AS {lent}")
+    admin.execute(f"CREATE VIEW own_rights AS {lent}")
     admin.execute("CREATE VIEW over_plain AS SELECT * FROM plain")
     admin.execute("CREATE VIEW least AS SELECT number FROM numbers(10) WHERE number >= {x:UInt8}")
     admin.execute("CREATE FUNCTION corpus_reads AS x -> file(x)")
@@ -227,6 +230,7 @@ def test_tables_of_other_engines_are_not_for_readers(server: Server, trap: Trap,
             "SELECT * FROM page",
             "SELECT * FROM over_page",
             "SELECT * FROM twice_over",
+            "SELECT * FROM lent",
             "SELECT 1 IN page",
             f"SELECT 1 IN {database}.page",
             "SELECT * FROM dict",
@@ -240,6 +244,9 @@ def test_tables_of_other_engines_are_not_for_readers(server: Server, trap: Trap,
             with pytest.raises(ServerException) as caught:
                 reader.execute(sql)
             assert caught.value.code == 164, sql
+        with pytest.raises(ServerException) as caught:  # by the engine's own rights of a reader
+            reader.execute("SELECT * FROM own_rights")
+        assert caught.value.code == 497
         assert trap.hits == []
         assert reader.execute("SELECT * FROM over_plain") == []
         assert reader.execute("SELECT * FROM least(x = 8)") == [(8,), (9,)]

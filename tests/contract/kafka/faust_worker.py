@@ -6,6 +6,7 @@ Usage: faust_worker.py BROKER APP TOPIC PARTITIONS OUTPUT
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 import aiokafka
 import faust
@@ -14,8 +15,8 @@ import faust.transport.drivers.aiokafka as driver
 broker, app_id, topic, partitions, output = sys.argv[1:6]
 
 
-class Consumer(aiokafka.AIOKafkaConsumer):
-    def __init__(self, *args, **kwargs):
+class Consumer(aiokafka.AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka is untyped
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["fetch_max_wait_ms"] = 20  # Faust says 1500 and offers no setting
         super().__init__(*args, **kwargs)
 
@@ -38,8 +39,8 @@ app = faust.App(
 source = app.topic(topic, value_type=bytes, value_serializer="raw", key_type=bytes, key_serializer="raw")
 
 
-@app.agent(source)
-async def note(stream):
+@app.agent(source)  # type: ignore[untyped-decorator]  # Faust is untyped
+async def note(stream: Any) -> None:
     async for events in stream.noack_take(50, within=0.05):
         lines = "".join(f"{event.message.partition} {event.value.decode()}\n" for event in events)
         await asyncio.to_thread(write, lines)
@@ -47,7 +48,7 @@ async def note(stream):
             event.ack()
 
 
-def write(lines):
+def write(lines: str) -> None:
     with Path(output).open("a") as file:
         file.write(lines)
 

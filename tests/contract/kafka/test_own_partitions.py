@@ -80,8 +80,8 @@ def test_one_unread_message_of_the_rule_of_old_is_refused_until_it_is_read(
         require_own_partitions(kafka.bootstrap, dataset)
     assert str(caught.value) == (
         f"topic {dataset}.blocks.v1 holds unread blocks of {name} in partition {partition}, where an earlier version put them; "
-        f"they belong to partition {own(name)[1]} now: let that version's streams read them, or delete the topic (ClickHouse "
-        "holds the data, ingest fills it again)"
+        f"they belong to partition {own(name)[1]} now. Let that version's streams read them, or delete the topic (ClickHouse "
+        "stores the data, ingest fills it again)"
     )
     acknowledge(kafka, dataset, partition, 5 * len(right))  # all before it
     with pytest.raises(ConfigError):

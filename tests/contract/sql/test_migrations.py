@@ -55,8 +55,8 @@ def test_every_statement_may_run_again(clickhouse: ClickHouseServer, dataset: Da
     migrate(clickhouse.target, dataset)
     before = schema(clickhouse, dataset)
     with connect(clickhouse.target, dataset.name) as ch:
-        for definition in (*read_tables(), *read_views()):
-            ch.execute(definition.statement)
+        for statement in [t.statement for t in read_tables()] + [v.statement for v in read_views()]:
+            ch.execute(statement)
         for migration in read_migrations():
             for statement in migration.statements:
                 ch.execute(statement)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.named_queries import named_queries
+from desk.named_queries import named_queries
 from testkit.slack_server import SlackMessage, SlackServer
 from tests.snapshot.channel import shown_by
 from tests.snapshot.tables import LEADER, TRACK_VERSIONS, WHEN_OR_BY_WHOM, WHO_WROTE

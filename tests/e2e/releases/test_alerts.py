@@ -26,7 +26,8 @@ from testkit.slack_server import CHANNEL, TOKEN, SlackMessage, SlackServer
 from tests.integration.release_line.feed import pypi, send_releases
 from tests.integration.release_line.views import rest
 from tests.integration.streams.blocks import block
-from tests.integration.streams.line import ROOT, Engines, Line, wait_for
+from tests.integration.streams.line import ROOT, Engines, Line
+from tests.waiting import wait_for
 
 OWNERS, EDGE = "epoch-ai-compute-owners", "pypi-edge-share"
 DAY_SECONDS = 86_400
@@ -249,7 +250,7 @@ def story(line: Line, alerter: Alerter, slack: SlackServer) -> None:
     message = message_of(slack, first)
     assert message.text.startswith("🔴 FIRING: Mining and AI took another direction: AI (ownership, ")
     for part in (
-        "diverging (AI spreads, mining concentrates) over the year to 2026-05-10, before: no call",
+        "diverging (AI spreads, mining concentrates) over the year to 2026-05-10, before: not determined",
         "against Bitcoin mining (operation, pools)",
         "published 2026-05-10; tip 802299",
         "counterpoise sql --name gap_parts",

@@ -14,9 +14,9 @@ import pytest
 
 from tests.integration.release_line.feed import blocks_around
 from tests.integration.release_line.views import rest
-from tests.integration.streams.line import QUICK_GROUP, ROOT, Line, wait_for
+from tests.integration.streams.line import QUICK_GROUP, ROOT, Line
 from tests.shared import shared_data
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 DAY = date(2025, 12, 31)
 PUBLISHED = int(datetime(2026, 5, 1, tzinfo=UTC).timestamp())

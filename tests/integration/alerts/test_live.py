@@ -146,6 +146,6 @@ def test_dead_letters_that_arrive_are_told_of(migrated: Settings, state_dir: Pat
             running.until(lambda: any(r.rule_id == "dead-letters" for r in running.seen), "a dead letter")
             [row] = [r for r in running.seen if r.rule_id == "dead-letters"]
             quiet(running)
-        assert row.summary == "1 dead letter within 1 h: `counterpoise dlq list` shows what was wrong."
+        assert row.summary == "1 dead letter within 1 h: `counterpoise dlq list` shows the reasons."
         assert world.ch.query(row.evidence.sql) == [("not-json", 1)]
         assert world.first_time == FIRST_TIME

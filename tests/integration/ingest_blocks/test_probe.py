@@ -14,7 +14,7 @@ from counterpoise.settings.model import Settings
 from ingest.blocks.sources.block_sources import configured_source
 from testkit.bitcoind_server import BitcoindServer
 from testkit.fake_chain import FakeChain
-from testkit.mempool_server import MempoolServer
+from testkit.mempool_server import Fault, MempoolServer
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_an_instance_answers_with_its_height(instance: MempoolServer, tmp_path: 
 
 @pytest.mark.parametrize(("fault", "status"), [("unavailable", 503), ("not-found", 404)])
 def test_an_instance_that_refuses_is_a_problem(
-    instance: MempoolServer, fault: str, status: int, tmp_path: Path
+    instance: MempoolServer, fault: Fault, status: int, tmp_path: Path
 ) -> None:
     instance.fault = fault
     found = probe("mempool", instance.url, tmp_path)

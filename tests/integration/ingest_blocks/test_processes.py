@@ -133,5 +133,5 @@ def test_replay_of_a_file_that_is_none_is_one_line(settings: Settings, tmp_path:
     with process(settings, "--dataset-kind", "historical", "replay", "--blocks", str(path)) as running:
         output, _ = running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 2
-    assert output.startswith(f"counterpoise: {path}: nothing says who made a block")
+    assert output.startswith(f"counterpoise: {path}: no column names the producer")
     assert output.count("\n") == 1

@@ -287,7 +287,7 @@ def test_a_block_that_is_never_given_whole_is_said_and_asked_for_again(
         assert not report.healthy
         assert report.detail.startswith("on source for ")
         assert f"bitcoind does not give block 101 ({bad.hash}) whole since 20" in report.detail
-        assert "the chain cannot go on without it (no-coinbase: coinbase is missing): mend bitcoind" in report.detail
+        assert "the chain stalls without it (no-coinbase: coinbase is missing). Fix bitcoind" in report.detail
         shown = service.status.snapshot()["info"]["withheld_block"]
         assert (shown["height"], shown["hash"]) == (101, bad.hash)
         assert stored(settings) == hashes(node.chain, 41)[:60]

@@ -211,7 +211,7 @@ def test_a_slow_body_is_told_and_cut_off_and_others_are_served_meanwhile(tmp_pat
             assert post(endpoint, a_document()).status_code == 202
             said = read_all(slow)  # ends because the server closes
         assert said.startswith(b"HTTP/1.1 408 ")
-        assert b"the body was not here within 2.5 seconds" in said
+        assert b"the body did not arrive within 2.5 seconds" in said
 
 
 def test_a_head_that_never_ends_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,8 @@ from tests.integration.release_line.script import (
     withdrawn,
 )
 from tests.integration.release_line.views import assert_same, letters, rest, rows
-from tests.integration.streams.line import KILLED, SMALL_BATCHES, Engines, Line, line_on, wait_for
+from tests.integration.streams.line import KILLED, SMALL_BATCHES, Engines, Line, line_on
+from tests.waiting import wait_for
 
 CRASHES = (
     "streams-after-chunks",
@@ -97,8 +99,8 @@ def run_with_kills(line: Line, parts: list[Part], kills: list[str]) -> list[str]
             time.sleep(float(argument))
         else:  # a piece that does not lead past the point is done with, and its worker is killed at rest
             wait_for(lambda: not worker.is_alive() or line.lag() == 0, kill, worker.tail)  # noqa: B023 - called at once
-            with suppress(AssertionError):
-                worker.wait(4)
+            with suppress(subprocess.TimeoutExpired):
+                worker.process.wait(4)
         where = "where it was"
         if not worker.is_alive():
             assert f"crash point {point} reached: killing {worker.pid}" in worker.log(), worker.tail()

@@ -19,9 +19,10 @@ from counterpoise.clickhouse.client import ClickHouse
 from tests.integration.release_line.feed import send_releases
 from tests.integration.release_line.views import rest
 from tests.integration.streams.blocks import mainnet, mainnet_blocks
-from tests.integration.streams.line import Engines, Line, line_on, wait_for
+from tests.integration.streams.line import Engines, Line, line_on
 from tests.unit.asymmetry import by_file
 from tests.unit.asymmetry.test_published_in_time import LAG, LATE, RESTATED, held, known_by, quarters, restated
+from tests.waiting import wait_for
 
 FIRST, LAST = date(2023, 12, 31), date(2025, 12, 31)
 QUARTERS = [date(2024, 12, 31), date(2025, 3, 31), date(2025, 6, 30), date(2025, 9, 30), date(2025, 12, 31)]

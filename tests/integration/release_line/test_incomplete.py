@@ -10,7 +10,6 @@ from tests.integration.release_line.feed import epoch, send_events
 from tests.integration.release_line.script import restated
 from tests.integration.release_line.views import letters, rest
 from tests.integration.streams.line import KILLED, Line
-from tests.waiting import PATIENCE_SECONDS
 
 BEFORE, BEYOND = 4, 6
 """Of the beginnings: how many short of the bound the first message is, and how many beyond it the second leads."""
@@ -41,7 +40,7 @@ def test_beginnings_without_an_end_are_forgotten_oldest_first(line: Line) -> Non
     line.drain()
     assert counts(line) == (MAX_INCOMPLETE_RELEASES - BEFORE,) * 2
     send_events(line, first[MAX_INCOMPLETE_RELEASES - BEFORE :])
-    assert dying.wait(PATIENCE_SECONDS) == KILLED
+    assert dying.wait() == KILLED
     assert counts(line) == (MAX_INCOMPLETE_RELEASES + BEYOND,) * 2
 
     worker = line.start()

@@ -11,7 +11,7 @@ from alerts.rules.edge_share_fall import EdgeShareFallRule
 from alerts.rules.regime_change import RegimeChangeRule
 from alerts.signals.timer_facts import TimerFacts
 from alerts.store.release_facts_reader import read_release_facts
-from counterpoise.clickhouse.named_queries import named_query
+from desk.named_queries import named_query
 from tests.integration.release_line.feed import miner_megawatts, miner_report, send_releases
 from tests.integration.release_line.script import plain_script, send
 from tests.integration.release_line.views import VIEWS, rest, rows

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from counterpoise.kafka.lag import read_lag
-from tests.integration.streams.line import Line, wait_for
+from tests.integration.streams.line import Line
+from tests.waiting import wait_for
 
 VIEWS = (
     "series",

@@ -110,8 +110,8 @@ def test_everything_that_the_report_says_is_what_sql_says(whole: ClickHouse) -> 
     for part in (
         "mined 77.8 % of the last 144 blocks",
         "Simulated data.",
-        "AI is in more hands",
-        "mining is in fewer hands than AI",
+        "AI is more dispersed",
+        "Mining is more concentrated than AI",
         "up from 28.6 % to 50.0 %",
         "75 %77.78 %",
         "counterpoise --dataset s sql --name share_over_time --param chain=bitcoin --param view=raw --param window=144",

@@ -54,9 +54,7 @@ def test_a_replay_of_a_chain_without_rules_ends_when_its_blocks_are_scored(
     dataset: Settings, blocks_file: Path
 ) -> None:
     environment = as_environment(dataset) | {"COUNTERPOISE_INGEST__CHAIN": "litecoin"}
-    done = counterpoise(
-        *("replay", "--blocks", str(blocks_file)), cwd=blocks_file.parent, environment=environment, timeout_seconds=110
-    )
+    done = counterpoise(*("replay", "--blocks", str(blocks_file)), cwd=blocks_file.parent, environment=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1,500 blocks in " in done.stdout and "0 alerts fired, 0 cleared" in done.stdout
     assert scored(dataset) == [("litecoin", BLOCKS, FIRST, FIRST + BLOCKS - 1)]
@@ -70,9 +68,7 @@ def test_a_rule_on_all_chains_judges_each_and_names_it(dataset: Settings, blocks
         "COUNTERPOISE_INGEST__CHAIN": "litecoin",
         "COUNTERPOISE_ALERTS__RULES_FILE": str(rules),
     }
-    done = counterpoise(
-        *("replay", "--blocks", str(blocks_file)), cwd=blocks_file.parent, environment=environment, timeout_seconds=110
-    )
+    done = counterpoise(*("replay", "--blocks", str(blocks_file)), cwd=blocks_file.parent, environment=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 alerts fired, 0 cleared" in done.stdout
     with connect(clickhouse_target(dataset), dataset.dataset) as ch:

@@ -106,7 +106,7 @@ def write_summary(
     """The newest row of each series and the days, as the worker writes them."""
     times = np.array([event.time for event in events])
     summary = summarise(table, events[0].height, times)
-    where = {"attribution_id": attribution_id, "chain": events[0].chain, "version": version}
+    where: dict[str, Any] = {"attribution_id": attribution_id, "chain": events[0].chain, "version": version}
     ch.insert("concentration_daily_log", daily_rows(summary.daily, **where))
     ch.insert(
         "concentration_latest_log",
@@ -271,8 +271,8 @@ def _alerts(ch: ClickHouse, version: int, value: float = 0.76) -> None:
                     sequence=sequence,
                     rule_id="top4-share",
                     rule_hash="0123456789ab",
-                    state=state,  # type: ignore[arg-type]
-                    previous_state=previous,  # type: ignore[arg-type]
+                    state=state,
+                    previous_state=previous,
                     event_time=1_690_200_000 + sequence,
                     recorded_at_ms=1_700_000_000_000,
                     start_height=LAST - 20,

@@ -318,10 +318,10 @@ def test_migrate_says_what_it_did(
     for name, value in as_environment(settings).items():
         monkeypatch.setenv(name, value)
     assert main(["migrate", "--check"]) == 1
-    assert "missing  0001_blocks\n" in capfd.readouterr().out
+    assert "missing  table blocks_log\n" in capfd.readouterr().out
     assert main(["migrate"]) == 0
     out = capfd.readouterr().out
-    assert "applied  0001_blocks\n" in out
+    assert "applied  table blocks_log\n" in out
     assert f"created  topic {settings.dataset}.blocks.v1\n" in out
     assert out.endswith(f"{settings.dataset} (live): ready\n")
     assert main(["migrate"]) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.named_queries import named_queries
+from desk.named_queries import named_queries
 from tests.integration.sql.sample import CURRENT
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "sql.md").read_text(encoding="utf-8")

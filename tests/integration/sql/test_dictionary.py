@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.data_dictionary import PAGE, dictionary
 from counterpoise.clickhouse.sql_files import sql_files
+from desk.data_dictionary import PAGE, dictionary
 
 
 def test_the_page_is_current(empty: ClickHouse) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.named_queries import named_queries, named_query
+from desk.named_queries import named_queries, named_query
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, block
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.migrations import migrate, pending
-from counterpoise.clickhouse.named_queries import named_queries
 from counterpoise.clickhouse.schema import read_views
 from counterpoise.contracts.datasets import Dataset
+from desk.named_queries import named_queries
 from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, SUPERSEDED, block, insert_all, insert_what_lost
 from tests.made_by_main import migrate_as_main_did
@@ -186,6 +186,18 @@ def test_a_window_by_hand(sample: ClickHouse) -> None:
         {"height": LAST},
     )
     assert entity == [("antpool", 48), ("foundry-usa", 48), ("ocean", 16), ("viabtc", 16)]
+
+
+def test_the_parts_of_leaders_have_names(sample: ClickHouse) -> None:
+    for view in ("concentration", "latest_concentration", f"concentration_of(attribution_id = '{CURRENT}')"):
+        rows = sample.query(
+            f"SELECT leaders.pool, leaders.blocks, leaders FROM {view} "
+            "WHERE chain = 'bitcoin' AND view = 'raw' AND window_blocks = 144 ORDER BY height DESC LIMIT 1"
+        )
+        assert rows == [(["foundry-usa", "antpool", "f2pool", "ocean", "viabtc"], [48, 32, 16, 16, 16], rows[0][2])], (
+            view
+        )
+        assert rows[0][2][0] == ("foundry-usa", 48)
 
 
 def test_only_the_current_set_shows_and_an_old_one_can_be_asked_for(sample: ClickHouse) -> None:

@@ -16,9 +16,9 @@ from counterpoise.kafka.partition import hashed_partition, partition_of
 from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.settings.model import KafkaSettings
 from tests.integration.streams.blocks import branch
-from tests.integration.streams.line import ROOT, SMALL_BATCHES, Engines, Line, line_on, wait_for
+from tests.integration.streams.line import ROOT, SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.tables import assert_consistent
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.kafka
 
@@ -143,23 +143,27 @@ def test_unread_messages_of_the_rule_of_old_are_refused_in_one_line_until_the_to
     assert worker.wait() == 2
     file = tmp_path / "blocks.csv"
     file.write_text("height,time,pool\n1,1700000000,f2pool\n")
-    ingest = subprocess.run(
-        [sys.executable, "-m", "counterpoise", "run", "ingest", "--child"],
-        check=False,
-        env=line.environment("i")
-        | {"COUNTERPOISE_INGEST__SOURCE": "replay", "COUNTERPOISE_INGEST__REPLAY__PATH": str(file)},
-        cwd=ROOT,
-        input="",
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-    )
+    with (tmp_path / "ingest.log").open("w+") as log:
+        with subprocess.Popen(
+            [sys.executable, "-m", "counterpoise", "run", "ingest", "--child"],
+            env=line.environment("i")
+            | {"COUNTERPOISE_INGEST__SOURCE": "replay", "COUNTERPOISE_INGEST__REPLAY__PATH": str(file)},
+            cwd=ROOT,
+            stdin=subprocess.PIPE,  # open: a service ends with the process that holds its standard input
+            stdout=log,
+            stderr=log,
+        ) as ingest:
+            assert ingest.wait(PATIENCE_SECONDS) == 2
+        log.seek(0)
+        said_by_ingest = log.read()
     done = migrate(line)
-    assert (done.returncode, ingest.returncode) == (2, 2)
-    for text in (worker.log(), done.stderr, ingest.stderr):
+    assert done.returncode == 2
+    for text in (worker.log(), done.stderr, said_by_ingest):
         [told] = lines_of_refusal(text)
         assert f"topic {line.dataset}.blocks.v1 holds unread blocks of litecoin in partition {old}" in told
-        assert "delete the topic (ClickHouse holds the data, ingest fills it again)" in told and "Traceback" not in text
+        assert (
+            "delete the topic (ClickHouse stores the data, ingest fills it again)" in told and "Traceback" not in text
+        )
     delete_topics(line.engines.bootstrap, line.dataset)
     assert migrate(line).returncode == 0
     line.forget_producer()

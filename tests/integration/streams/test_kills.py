@@ -12,9 +12,10 @@ from itertools import repeat
 
 import pytest
 
-from tests.integration.streams.line import KILLED, SMALL_BATCHES, Engines, Line, line_on, wait_for
+from tests.integration.streams.line import KILLED, SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.script import SEED, Part, send
 from tests.integration.streams.tables import assert_consistent, assert_same
+from tests.waiting import wait_for
 
 POINTS = (
     "streams-after-blocks",

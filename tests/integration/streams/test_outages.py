@@ -15,19 +15,10 @@ from counterpoise.kafka.partition import partition_of
 from counterpoise.kafka.topics import ensure_topics
 from streams.service import EXIT_TOPICS_CHANGED
 from tests.engines import kafka_engine
-from tests.integration.streams.line import (
-    ROOT,
-    SESSION_SECONDS,
-    SMALL_BATCHES,
-    Engines,
-    Line,
-    Worker,
-    line_on,
-    wait_for,
-)
+from tests.integration.streams.line import ROOT, SESSION_SECONDS, SMALL_BATCHES, Engines, Line, Worker, line_on
 from tests.integration.streams.script import Part, send
 from tests.integration.streams.tables import assert_consistent, assert_same
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 LONGER_THAN_LIMITS_SECONDS = SESSION_SECONDS + 7.0
 """Over the session and the rebalance limit (6 s) of these tests' groups together."""

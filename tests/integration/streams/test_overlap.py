@@ -15,10 +15,11 @@ from counterpoise.contracts.topics import SCORES
 from counterpoise.kafka.clients import make_consumer
 from counterpoise.settings.model import KafkaSettings
 from tests.integration.streams.blocks import HARD_BITS, branch
-from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on, wait_for
+from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.script import Part, send
 from tests.integration.streams.tables import assert_consistent, assert_same
 from tests.integration.streams.test_reorgs import assert_chain
+from tests.waiting import wait_for
 
 
 @pytest.mark.kafka

@@ -15,9 +15,9 @@ import yaml
 from counterpoise.contracts.blocks import BlockEvent
 from tests.integration.streams.blocks import block, branch
 from tests.integration.streams.independent import assert_recomputes
-from tests.integration.streams.line import ROOT, Engines, Line, line_on, wait_for
+from tests.integration.streams.line import ROOT, Engines, Line, line_on
 from tests.integration.streams.tables import assert_consistent, checksums
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 BLOCKS = 4_600
 """More than the longest window, and than the 4,000 that are attributed at once: a run can be killed half-way."""

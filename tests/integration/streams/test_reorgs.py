@@ -14,8 +14,9 @@ from counterpoise.kafka.clients import make_consumer
 from counterpoise.settings.model import KafkaSettings
 from tests.integration.streams.blocks import EASY_BITS, HARD_BITS, block, branch
 from tests.integration.streams.independent import assert_recomputes
-from tests.integration.streams.line import Engines, Line, line_on, wait_for
+from tests.integration.streams.line import Engines, Line, line_on
 from tests.integration.streams.tables import assert_consistent, assert_same, checksums
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,11 @@ import os
 import signal
 
 from counterpoise.kafka.topics import ensure_topics
-from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on, wait_for
+from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.script import Part, send
 from tests.integration.streams.tables import assert_consistent, assert_same
 from tests.integration.streams.test_outages import acknowledged
+from tests.waiting import wait_for
 
 
 def test_a_killed_child_and_a_lost_broker_heal_without_help(

@@ -43,3 +43,4 @@ def test_each_chain_fires_after_its_own_time_and_ends_alone() -> None:
 def test_a_rule_on_the_ingest_service_is_one_rule_whatever_chain_it_names() -> None:
     rules = DeadManRules(SourceStaleRule(id="stale", chain="all").per_chain())
     assert rules.chains == ["bitcoin"]
+    assert not rules.needs_release_facts("bitcoin")

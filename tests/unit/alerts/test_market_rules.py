@@ -72,7 +72,7 @@ def test_a_regime_change_fires_once_and_ends_with_its_call() -> None:
     assert first is not None and first.active and first.key == on(-8)
     for part in (
         "AI (ownership, epoch-ai-compute-owners) against Bitcoin mining (operation, pools)",
-        "diverging (AI spreads, mining concentrates) over the year to 2026-05-27, before: no call",
+        "diverging (AI spreads, mining concentrates) over the year to 2026-05-27, before: not determined",
         "-0.34 to +0.27 doublings",
         "(95 % -0.44 to +0.62)",
         "published 2026-04-18; tip 903210",
@@ -88,7 +88,7 @@ def test_a_regime_change_fires_once_and_ends_with_its_call() -> None:
     # While the first is open, the change to another call ends it, and the next look opens the second.
     turned = judged(rule, key(-8, "diverging"), (-8, "diverging"), (-5, "converging"))
     assert turned is not None and not turned.active and turned.key == on(-8)
-    assert "another call has followed, converging" in turned.summary
+    assert "another regime has followed, converging" in turned.summary
 
 
 def test_a_call_that_a_release_made_holds_until_its_day_is_over() -> None:

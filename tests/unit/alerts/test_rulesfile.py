@@ -143,8 +143,7 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_rules(path)
     assert str(caught.value) == (
-        f"rules file {str(path)!r} has over 262144 bytes: "
-        "correct it, then check with `counterpoise alerts rules`"
+        f"rules file {str(path)!r} has over 262144 bytes: correct it, then check with `counterpoise alerts rules`"
     )
 
 

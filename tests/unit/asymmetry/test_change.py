@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.contracts.releases import Observation
-from counterpoise.metrics.asymmetry_change import log2_d2_of, log2_d2_parts, logarithmic_mean
 from counterpoise.metrics.dispersion import TREATMENTS
 from counterpoise.series.release import Head, Release, make_release
 from streams.asymmetry.fold.change import Part, change_parts
+from streams.asymmetry.fold.log2_d2_parts import log2_d2_of, log2_d2_parts, logarithmic_mean
 from streams.asymmetry.fold.mining_side import MiningSide
 from streams.asymmetry.fold.score import Moment
 from streams.asymmetry.fold.score_cache import ScoreCache

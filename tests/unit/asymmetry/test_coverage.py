@@ -11,9 +11,9 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from counterpoise.metrics.asymmetry import mining_log2_d2_draws
 from counterpoise.metrics.dispersion_draws import interval
 from counterpoise.metrics.hhi_interval import d2_interval
+from streams.asymmetry.fold.doublings import mining_log2_d2_draws
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from counterpoise.metrics.asymmetry import mining_log2_d2_draws
-from counterpoise.metrics.asymmetry_regime import SCANNED_SDS, scanned_sign
 from ingest.blocks.sources.simulated import read_figures
+from streams.asymmetry.fold.doublings import mining_log2_d2_draws
+from streams.asymmetry.fold.regime import SCANNED_SDS, scanned_sign
 
 YEARS = 400
 BLOCKS_A_DAY, WINDOW_DAYS = 144, 7

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.metrics.asymmetry import Estimate, agreed_sign, bounded, doublings, level_call, stale_spread
-from counterpoise.metrics.asymmetry_regime import SCANNED_SDS, gap_trend, regime, scanned_sign
-from counterpoise.metrics.asymmetry_trend import slope_per_year
 from counterpoise.metrics.dispersion_draws import interval
+from streams.asymmetry.fold.doublings import Estimate, agreed_sign, bounded, doublings, level_call, stale_spread
+from streams.asymmetry.fold.regime import SCANNED_SDS, gap_trend, regime, scanned_sign
+from streams.asymmetry.fold.trend import slope_per_year
 
 UP, DOWN, OPEN = Estimate(0.1, 0.4, 1.0), Estimate(-0.4, -0.1, 0.0), Estimate(-0.1, 0.4, 0.8)
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from counterpoise.windows import VIEWS, WINDOWS_BLOCKS
 from streams.blocks.fold import concentration
-from streams.blocks.fold.concentration import VIEWS, WINDOWS_BLOCKS, ConcentrationTable, TableCache, score_blocks
+from streams.blocks.fold.concentration import ConcentrationTable, TableCache, score_blocks
 from tests.unit.block_fold import naive
 
 SMALL_WINDOWS = (1, 3, 8, 20)

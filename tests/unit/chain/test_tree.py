@@ -182,7 +182,7 @@ def test_an_orphan_is_lost_once_no_parent_can_come() -> None:
     assert tree.add(BASE[3]).lost == (), "a rival of 102 could still be its parent"
     added = tree.add(BASE[4])
     assert (added.lost, added.forgotten) == ((orphan, child), (b"a1",))
-    assert tree.parked == ()
+    assert not tree.parked
     assert tree.add(orphan).seen is Seen.DUPLICATE
     assert tree.add(link("q", "o", 104, work=100)) == Added(Seen.NEW)
     assert tree.add(link("late", "nowhere", 103)) == Added(Seen.NEW), "it need not wait either"

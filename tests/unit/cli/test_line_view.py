@@ -6,8 +6,7 @@ import io
 import re
 from datetime import UTC, datetime
 
-from rich.console import Console
-
+from desk.cli.console import Console
 from desk.cli.line_view import AlertLine, LineMoment, LineView
 
 NOON = datetime(2023, 1, 1, 12, tzinfo=UTC)

@@ -19,12 +19,12 @@ from counterpoise.clickhouse.rows.releases import (
 from counterpoise.clickhouse.rows.series import series_columns, series_entry_columns
 from counterpoise.clickhouse.sql_files import sql_root
 from counterpoise.contracts.releases import Observation, ReleaseEvent
-from counterpoise.metrics.asymmetry import Estimate
 from counterpoise.metrics.dispersion import TREATMENTS
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Head, make_release, to_events, withdrawal
 from streams.asymmetry.columns import NO_DAY, asymmetry_columns, asymmetry_tombstones, part_columns
 from streams.asymmetry.fold.change import ChangePart, Part
+from streams.asymmetry.fold.doublings import Estimate
 from streams.asymmetry.fold.score import AsymmetryRow, Pair, TreatmentScore
 from streams.releases.columns import dispersion_columns, growth_columns, placement_columns
 from streams.releases.fold.dispersion import release_rows

@@ -8,10 +8,10 @@ import pytest
 
 from counterpoise.clickhouse.generate import stale
 from counterpoise.clickhouse.migrations import read_migrations
-from counterpoise.clickhouse.named_queries import named_queries, named_query, parse_query
 from counterpoise.clickhouse.schema import Definition, ordered_views, read_tables, read_views
 from counterpoise.clickhouse.sql_files import split_statements, sql_files, sql_root
 from counterpoise.errors import ConfigError
+from desk.named_queries import named_queries, named_query, parse_query
 
 
 def test_statements_are_cut_outside_quotes_and_comments() -> None:

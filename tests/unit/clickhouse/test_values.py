@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from counterpoise.clickhouse.type_names import parse_type
-from counterpoise.clickhouse.values import arrow_batch, json_value, plain_text
+from desk.cli.result_values import arrow_batch, json_value, plain_text
 
 NOON = datetime(2024, 6, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 

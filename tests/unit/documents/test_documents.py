@@ -8,13 +8,13 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from counterpoise.pools.importers import import_registry
 
 from alerts.rules_file import load_rules
 from counterpoise.documents import MAX_BYTES, MAX_DEPTH, DocumentError, parse_json, parse_yaml
 from counterpoise.errors import ConfigError
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.pools.entities import load_entity_map
-from counterpoise.pools.importers import import_registry
 from counterpoise.pools.registry_file import load_registry
 from counterpoise.series.load import load_catalogue, load_catalogue_folder
 from counterpoise.visible import visible

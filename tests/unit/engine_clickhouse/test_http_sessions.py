@@ -74,9 +74,13 @@ def test_a_session_serves_one_request_at_a_time(sessions: HttpSessions) -> None:
 def test_sessions_are_bounded(sessions: HttpSessions, clock: ManualClock) -> None:
     with use(sessions, "a"), use(sessions, "b"):
         assert code(sessions, "c") == 202
-    clock.advance(61)
-    with use(sessions, "c"):
-        pass
+    with use(sessions, "b") as oldest:
+        clock.advance(1)
+        with use(sessions, "a"):
+            clock.advance(1)
+    with use(sessions, "a") as newest, use(sessions, "c"):  # who has been idle for longest makes room
+        assert closed(oldest)
+        assert not closed(newest)
 
 
 @pytest.mark.parametrize("timeout", ["0", "-1", "3601", "1.5", "x"])

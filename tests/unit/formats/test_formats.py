@@ -91,6 +91,6 @@ def test_no_other_module_writes_percents_or_moments() -> None:
                     or ast.unparse(node.format_spec or ast.Constant("")).endswith("%'")
                 )
                 moment = isinstance(node, ast.Attribute) and node.attr == "strftime"
-                if percent or moment:
+                if isinstance(node, ast.expr) and (percent or moment):
                     found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
     assert found == []

@@ -144,7 +144,7 @@ def test_evidence_and_real_hashes_are_taken_as_they_are(tmp_path: Path) -> None:
 
 
 TIME = "expected a time in UTC: seconds since 1970, a timestamp, or text like 2024-06-01T12:00:00Z"
-ORDER = "sort the file by height and fill the gap, or add hash and prev_hash columns"
+ORDER = "Sort the file by height and fill the gap, or add hash and prev_hash columns"
 
 MISTAKES: list[tuple[str, str, str]] = [
     (
@@ -156,7 +156,7 @@ MISTAKES: list[tuple[str, str, str]] = [
     (
         "a.csv",
         "height,time\n1,5\n",
-        "nothing says who made a block: expected a column pool, coinbase_script or payout_addresses; it has: height, time",
+        "no column names the producer: expected a column pool, coinbase_script or payout_addresses; it has: height, time",
     ),
     (
         "a.csv",
@@ -188,7 +188,7 @@ MISTAKES: list[tuple[str, str, str]] = [
     (
         "a.csv",
         "height,time,pool\n1,5,x\n3,6,x\n",
-        f"column 'height', row 2: height 3 follows 1, expected 2: {ORDER}",
+        f"column 'height', row 2: height 3 follows 1, expected 2. {ORDER}",
     ),
     (
         "a.csv",

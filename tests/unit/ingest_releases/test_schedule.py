@@ -11,6 +11,7 @@ import structlog
 
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import ManualClock
+from counterpoise.runtime.probe import Probe
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.release import Release
 from desk.supervise.health import judge
@@ -46,6 +47,9 @@ class Scripted:
                 raise step
             memory["step"] = str(number)
             yield Fetched((step,)) if isinstance(step, Release) else Fetched(rejected=(step,))
+
+    def probe(self) -> Probe:
+        return Probe("ok", "it follows a script")
 
     def close(self) -> None:
         self.closed = True

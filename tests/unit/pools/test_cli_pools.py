@@ -11,9 +11,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from counterpoise.errors import ConfigError, RetryableError
-from counterpoise.pools.importers import MAX_IMPORT_BYTES
 from counterpoise.pools.registry_file import load_registry
 from desk.cli.pools import pools_app
+from desk.registry_import import MAX_IMPORT_BYTES
 
 FOUNDRY = "03bac50c044fd508662f466f756e6472792055534120506f6f6c202364726f70676f6c642f4344be31b3818e6d00000000"
 PUBLIC = json.dumps([{"id": 1, "name": "Slush", "tags": ["/slush/"], "addresses": [], "link": ""}]).encode()

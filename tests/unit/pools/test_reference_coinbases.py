@@ -10,10 +10,10 @@ import pytest
 
 from counterpoise.pools.attribution import Attribution
 from counterpoise.pools.evidence import Evidence
-from counterpoise.pools.importers import import_registry
 from counterpoise.pools.matcher import Matcher
 from counterpoise.pools.registry import Registry
 from counterpoise.pools.registry_file import load_registry
+from desk.registry_import import import_registry
 from tests.shared import shared_data
 
 SHIPPED = load_registry()

@@ -195,8 +195,12 @@ def doctor(settings: Settings, *checks: str) -> list[PreflightResult]:
 )
 def test_the_doctor_asks_any_source(probe: Probe, clock: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A third source is a file and a line: nothing in `doctor` knows the others by name."""
+
+    def make_third(*_args: Any, **_more: Any) -> Any:
+        return ThirdSource(probe)
+
     monkeypatch.setitem(block_sources.SOURCES, "third", lambda _settings, _clock: ThirdSource(probe))
-    monkeypatch.setitem(release_sources.SOURCES, "third", lambda *_args, **_more: ThirdSource(probe))
+    monkeypatch.setitem(release_sources.SOURCES, "third", make_third)
     settings = Settings(state_dir=tmp_path, ingest={"source": "third"}, market={"sources": ("third", "push")})
     source, its_clock, market = doctor(settings, "source", "clock", "market")[-3:]
     assert source == PreflightResult("source", probe.verdict, probe.said)

@@ -91,8 +91,8 @@ def test_the_release_that_was_published_first_is_forgotten_whatever_came_first()
         (rejected,) = told[-1].rejected
         assert (rejected.event, rejected.reason) == (old_first, "too-many-incomplete")
         assert rejected.detail == (
-            f"release {old.release_id} is not whole, and 3 that were published later wait for chunks as well: at most 3 releases "
-            "and 1000 observations of a series may. It is forgotten: send all of it again"
+            f"release {old.release_id} is not complete, and 3 that were published later wait for chunks as well. At most 3 releases "
+            "and 1000 observations of a series may wait. It is dropped: send all of it again"
         )
         assert told[-1].kept == [event for event in order[-1:] if event is not old_first]
         assert fold.apply([old_second]).kept == [], "its other chunk is as late"

@@ -170,7 +170,7 @@ def test_a_monthly_list_keeps_what_the_catalogue_names() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("download_count,project\n5,boto3\n", "a monthly list does not say its day; name the snapshot"),
+        ("download_count,project\n5,boto3\n", "a monthly list has no day; name the snapshot"),
         ("a,b\n", "columns a, b are neither of the two layouts of downloads"),
         (
             "snapshot,package,downloads_30d,list_len,cutoff_downloads\n2025-01-01,boto3,5,10,1\n2025-01-01,onnx,5,10,2\n",

@@ -18,19 +18,19 @@ def said(**lists: list[EdgePoint]) -> str:
 
 def test_lists_that_disagree_call_no_direction() -> None:
     assert said(wide=points(0.007, 0.5, 0.048), narrow=points(0.46, 0.2, 0.11)) == (
-        "Of what Python developers install to run or to call models, the share of the edge went up from 0.7 % to 4.8 % by "
-        "the list wide and down from 46.0 % to 11.0 % by the list narrow from 1 Jan 2021 to 1 Jan 2023: the lists disagree, "
-        "so which way it goes is no call."
+        "This is the share of the edge in what Python developers install to run or to call models. "
+        "From 1 Jan 2021 to 1 Jan 2023 it went up from 0.7 % to 4.8 % by the list wide. "
+        "It went down from 46.0 % to 11.0 % by the list narrow. The lists disagree, so the direction is not determined."
     )
 
 
 @pytest.mark.parametrize(
     ("a", "b", "call"),
     [
-        (points(0.1, 0.2), points(0.3, 0.4), "it rises by every list."),
-        (points(0.2, 0.1), points(0.4, 0.3), "it falls by every list."),
-        (points(0.2, 0.2), points(0.4, 0.4), "it stands still by every list."),
-        (points(0.2, 0.2), points(0.4, 0.5), "the lists disagree, so which way it goes is no call."),
+        (points(0.1, 0.2), points(0.3, 0.4), "Every list shows a rise."),
+        (points(0.2, 0.1), points(0.4, 0.3), "Every list shows a fall."),
+        (points(0.2, 0.2), points(0.4, 0.4), "No list shows a change."),
+        (points(0.2, 0.2), points(0.4, 0.5), "The lists disagree, so the direction is not determined."),
     ],
 )
 def test_a_direction_needs_every_list(a: list[EdgePoint], b: list[EdgePoint], call: str) -> None:

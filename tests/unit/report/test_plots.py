@@ -87,7 +87,7 @@ def test_hands_are_drawn_to_one_scale() -> None:
     assert [y for _, y in points(mining)] == [229.5, 229.5]  # 302 − 290 / 4
     assert [points(line)[0][1] for line in of_class(root, "line thin ai")] == [12, pytest.approx(229.5), 302]
     assert "5.0 mining pools" in words(root)
-    assert "8.0 AI, rest in 25 hands" in words(root)
+    assert "8.0 AI, rest in 25 owners" in words(root)
 
 
 def test_the_gap_is_drawn_about_zero_with_its_call() -> None:
@@ -99,7 +99,7 @@ def test_the_gap_is_drawn_about_zero_with_its_call() -> None:
     [none] = of_class(root, "core call none")
     assert float(none.get("y", "")) == pytest.approx(262 - 248 * (0.68 + 0.5) / 1.5, abs=0.06)
     assert float(none.get("height", "")) == pytest.approx(248 / 1.5, abs=0.06)
-    assert {"no call", "mining wider"} <= set(words(root))
+    assert {"not determined", "mining wider"} <= set(words(root))
 
 
 PLOTS: list[Callable[[float], str]] = [

@@ -145,7 +145,7 @@ def test_on_an_event_loop_the_wait_is_the_same(status: ServiceStatus, clock: Man
         tries += 1
         if tries == 1:
             raise RetryableError("away")
-        return status.snapshot()["waiting_on"] == "kafka"
+        return int(status.snapshot()["waiting_on"] == "kafka")
 
     policy = RetryPolicy(0.01, 0.01, jitter=0.0)
     assert asyncio.run(Waiter(clock, status, lambda: False, policy=policy).until_done_async("kafka", call))

@@ -59,7 +59,7 @@ def test_a_wait_that_lasts_is_logged_once_and_so_is_its_end(status: ServiceStatu
     def told() -> list[dict[str, Any]]:
         with structlog.testing.capture_logs() as lines:
             status.tell()
-        return list(lines)
+        return [dict(line) for line in lines]
 
     status.waiting("clickhouse", "refused")
     clock.advance(0.5)

@@ -1,4 +1,4 @@
-"""Named queries: SQL files with a header that says what they answer, their parameters with types and defaults, and an example.
+"""Named queries: SQL files whose header has their question, their parameters with types and defaults, and an example.
 
 -- name: concentration_now
 -- description: One line.
@@ -94,7 +94,7 @@ def named_queries() -> dict[str, NamedQuery]:
 
 
 def named_query(name: str) -> NamedQuery:
-    """One of them; ConfigError says which name is near, or where the names are listed."""
+    """One of them; ConfigError names the nearest one, or where the names are listed."""
     queries = named_queries()
     if name not in queries:
         near = _near(name, queries) or f" among {', '.join(queries)}"

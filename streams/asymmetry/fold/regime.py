@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from counterpoise.metrics.asymmetry import Estimate, agreed_sign
 from counterpoise.metrics.counts import FloatArray
+from streams.asymmetry.fold.doublings import Estimate, agreed_sign
 
 Regime = Literal["diverging", "converging", "both_concentrating", "both_dispersing", "no_call"]
 Gap = Literal["opening", "closing", "no_call"]

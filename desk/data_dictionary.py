@@ -11,7 +11,7 @@ from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.settings.endpoints import ClickHouseTarget
 
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "tables.md"
+PAGE: Final = Path(__file__).resolve().parents[1] / "docs" / "tables.md"
 
 HEAD: Final = """# Tables and views
 
