@@ -8,7 +8,6 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from counterpoise.pools.importers import import_registry
 
 from alerts.rules_file import load_rules
 from counterpoise.documents import MAX_BYTES, MAX_DEPTH, DocumentError, parse_json, parse_yaml
@@ -18,6 +17,7 @@ from counterpoise.pools.entities import load_entity_map
 from counterpoise.pools.registry_file import load_registry
 from counterpoise.series.load import load_catalogue, load_catalogue_folder
 from counterpoise.visible import visible
+from desk.registry_import import import_registry
 from ingest.releases.mapping.mapping_file import load_mapping
 
 
