@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     file that only computes. Every other test goes to whichever worker is free (`--dist loadgroup`).
     """
     for item in items:
-        folder = item.path.parent.relative_to(Path(__file__).parent).as_posix()
+        folder = _folder(item)
         names = getattr(item, "fixturenames", ())
         known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
         scopes = {fixture.scope for name in names for fixture in known.get(name, ())[-1:]}
@@ -72,8 +72,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             )
 
 
+def _folder(item: pytest.Item) -> str:
+    """The test's folder below this one; empty for a test elsewhere, which a test of this file makes."""
+    here = Path(__file__).parent
+    return item.path.parent.relative_to(here).as_posix() if item.path.is_relative_to(here) else ""
+
+
 def _place(item: pytest.Item) -> tuple[int, bool]:
-    folder = item.path.parent.relative_to(Path(__file__).parent).as_posix()
+    folder = _folder(item)
     place = next((at for at, first in enumerate(_LONGEST_FIRST) if folder.startswith(first)), len(_LONGEST_FIRST))
     return place, item.get_closest_marker("xdist_group") is None
 
