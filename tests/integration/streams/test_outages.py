@@ -65,8 +65,8 @@ def test_an_idle_worker_says_that_clickhouse_is_away(own_clickhouse_engines: Eng
     with line_on(own_clickhouse_engines, "idle") as line:
         worker = line.start()
         wait_for(lambda: worker.status().get("state") == "working", "the start", worker.tail)
-        own_clickhouse_engines.clickhouse.kill()
         killed_at = time.time()
+        own_clickhouse_engines.clickhouse.kill()
         assert_waits_for(worker, "clickhouse")
         assert killed_at < worker.status()["waiting_since"] <= time.time()
         told = subprocess.run(
