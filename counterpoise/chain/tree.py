@@ -8,6 +8,10 @@ ever was, or the first block of all. Nothing at or below the root can change any
 depends on the blocks and their order alone; and it can be restored from the standing of each block (`from_canonical`, `raise_peak`,
 `restore_lost`).
 
+A block is known by hash and height together, as it is in the tables. Whatever came is recognised when it comes again: above the root
+it is held or parked, at or below the root it is final. Two do not stay: a block that found no room among the orphans, and one
+that is refused before it comes here.
+
 The tree holds hashes, heights and work; nothing of pools, time or storage. It changes in place, and what each block did is a value.
 """
 
@@ -21,6 +25,9 @@ from typing import Final, NamedTuple
 
 MAX_PARKED: Final = 2_000
 
+Key = tuple[bytes, int]
+"""Hash and height. A false height makes another block of it, so it cannot stand in the way of the true one."""
+
 
 class Link(NamedTuple):
     """A block as the tree sees it: hash and parent in any one form that compares, and its own work (not the sum)."""
@@ -29,6 +36,16 @@ class Link(NamedTuple):
     prev_hash: bytes
     height: int
     work: int
+
+    @property
+    def key(self) -> Key:
+        """What the block is known by."""
+        return self.hash, self.height
+
+    @property
+    def parent_key(self) -> Key:
+        """What its parent is known by, if the height is true."""
+        return self.prev_hash, self.height - 1
 
 
 class Seen(Enum):
@@ -59,9 +76,9 @@ class Switch:
 class Added(NamedTuple):
     """What one call of `add` did: to the block itself, to the canonical chain, to orphans, and to what is old.
 
-    `adopted` orphans wait no longer, whether or not they are canonical now. One is `misplaced` where its parent came and its height
-    does not follow. `lost` are orphans for which no parent can come any more. `forgotten` are blocks that the tree held and holds no
-    longer, as they stand for good.
+    A block of the wrong height is held, and never wins. `adopted` orphans wait no longer, whether or not they are canonical now. One
+    is `misplaced` where its parent came and its height does not follow. `lost` are orphans for which no parent can come any more.
+    `forgotten` are blocks that the tree held and holds no longer, as they stand for good.
     """
 
     seen: Seen
@@ -69,7 +86,7 @@ class Added(NamedTuple):
     misplaced: tuple[Link, ...] = ()
     adopted: tuple[Link, ...] = ()
     lost: tuple[Link, ...] = ()
-    forgotten: tuple[bytes, ...] = ()
+    forgotten: tuple[Link, ...] = ()
 
 
 @dataclass(slots=True)
@@ -85,13 +102,14 @@ class BlockTree:
     """See the module. A reorg undoes at most `max_reorg_blocks` (None: any number); of orphans, at most `max_parked` may wait."""
 
     def __init__(self, *, max_reorg_blocks: int | None = None, max_parked: int = MAX_PARKED) -> None:
-        self._nodes: dict[bytes, _Node] = {}
+        self._nodes: dict[Key, _Node] = {}
+        self._attached_at: dict[bytes, list[int]] = {}
         self._canonical: list[bytes] = []
         self._canonical_from = 0
         self._root_height = 0
         self._peak_height = -1
-        self._parked: dict[bytes, Link] = {}
-        self._waiting_for: dict[bytes, list[bytes]] = {}
+        self._parked: dict[Key, Link] = {}
+        self._waiting_for: dict[bytes, list[Key]] = {}
         self._at_height: dict[int, list[bytes]] = {}
         self._max_reorg_blocks = max_reorg_blocks
         self._max_parked = max_parked
@@ -116,7 +134,7 @@ class BlockTree:
     @property
     def tip(self) -> Link | None:
         """The best block, or None in an empty tree."""
-        return self._nodes[self._canonical[-1]].link if self._canonical else None
+        return self._tip_node().link if self._canonical else None
 
     @property
     def root_height(self) -> int:
@@ -133,8 +151,8 @@ class BlockTree:
         """Orphans that wait for a parent, in the order in which they came."""
         return tuple(self._parked.values())
 
-    def __contains__(self, block_hash: bytes) -> bool:
-        return block_hash in self._nodes
+    def __contains__(self, link: Link) -> bool:
+        return link.key in self._nodes
 
     def __len__(self) -> int:
         """How many canonical blocks are held."""
@@ -143,18 +161,17 @@ class BlockTree:
     def canonical_at(self, height: int) -> Link | None:
         """The canonical block at a height, or None outside what is held."""
         block_hash = self._canonical_hash(height)
-        return None if block_hash is None else self._nodes[block_hash].link
+        return None if block_hash is None else self._nodes[block_hash, height].link
 
-    def is_canonical(self, block_hash: bytes) -> bool:
+    def is_canonical(self, link: Link) -> bool:
         """Whether the block is held and on the best chain."""
-        node = self._nodes.get(block_hash)
-        return node is not None and self._is_canonical(node.link)
+        return self._canonical_hash(link.height) == link.hash
 
     def missing_parents(self) -> dict[bytes, Link]:
         """The absent parents that parked blocks wait for, each with its lowest waiting child."""
         missing: dict[bytes, Link] = {}
         for link in self._parked.values():
-            if link.prev_hash in self._parked:
+            if link.parent_key in self._parked:
                 continue
             known = missing.get(link.prev_hash)
             if known is None or link.height < known.height:
@@ -163,7 +180,7 @@ class BlockTree:
 
     def add(self, link: Link) -> Added:
         """Add one block; a parked descendant that it releases moves with it, so one call may connect many."""
-        if link.hash in self._nodes or link.hash in self._parked:
+        if link.key in self._nodes or link.key in self._parked:
             return Added(Seen.DUPLICATE)
         if not self._canonical:
             self._hold(_Node(link, link.work))
@@ -172,11 +189,12 @@ class BlockTree:
             return Added(Seen.NEW, Switch(link.height - 1, (), (link,)))
         if link.height <= self._root_height:
             return Added(Seen.FINAL)
-        parent = self._nodes.get(link.prev_hash)
+        parent = self._nodes.get(link.parent_key)
         if parent is None:
+            # Only a parent that is attached is sure of its own height.
+            if link.prev_hash in self._attached_at:
+                return Added(Seen.WRONG_HEIGHT, None, (), self._detach(link))
             return self._add_orphan(link)
-        if link.height != parent.link.height + 1:
-            return Added(Seen.WRONG_HEIGHT)
         node = _Node(link, parent.total_work + link.work, parent.attached)
         self._hold(node)
         if not self._parked and parent.link.hash == self._canonical[-1]:  # the common case, kept cheap
@@ -196,15 +214,12 @@ class BlockTree:
     def restore_lost(self, link: Link) -> Added:
         """Take back a stored block off the best chain, parents before children.
 
-        One whose parent is not held can never win, so it does not wait for its parent again.
+        One whose parent is not held one below it can never win, so it does not wait for its parent again.
         """
-        parent = self._nodes.get(link.prev_hash)
-        if not self._canonical:
+        if not self._canonical or link.parent_key in self._nodes:
             return self.add(link)
-        if link.hash in self._nodes or link.hash in self._parked or link.height <= self._root_height:
+        if link.key in self._nodes or link.key in self._parked or link.height <= self._root_height:
             return Added(Seen.DUPLICATE)
-        if parent is not None and parent.link.height + 1 == link.height:
-            return self.add(link)
         return Added(Seen.NEW, None, (), self._detach(link))
 
     def _add_orphan(self, link: Link) -> Added:
@@ -212,31 +227,35 @@ class BlockTree:
             return Added(Seen.NEW, None, (), (), self._detach(link))
         if len(self._parked) >= self._max_parked:
             return Added(Seen.CROWDED_OUT)
-        self._parked[link.hash] = link
-        self._waiting_for.setdefault(link.prev_hash, []).append(link.hash)
+        self._parked[link.key] = link
+        self._waiting_for.setdefault(link.prev_hash, []).append(link.key)
         self._at_height.setdefault(link.height, []).append(link.hash)
         return Added(Seen.PARKED)
 
+    def _tip_node(self) -> _Node:
+        return self._nodes[self._canonical[-1], self._canonical_from + len(self._canonical) - 1]
+
     def _hold(self, node: _Node) -> None:
-        self._nodes[node.link.hash] = node
+        self._set_node(node)
         self._at_height.setdefault(node.link.height, []).append(node.link.hash)
+
+    def _set_node(self, node: _Node) -> None:
+        self._nodes[node.link.key] = node
+        if node.attached:
+            self._attached_at.setdefault(node.link.hash, []).append(node.link.height)
 
     def _detach(self, link: Link) -> tuple[Link, ...]:
         """Hold a block that can never win, and with it the orphans that wait for it: these."""
         node = _Node(link, 0, attached=False)
         self._hold(node)
-        _, adopted, misplaced = self._adopt_descendants(node)
-        return *adopted, *misplaced
+        return self._adopt_descendants(node)[1]
 
     def _canonical_hash(self, height: int) -> bytes | None:
         index = height - self._canonical_from
         held = height >= self._root_height and 0 <= index < len(self._canonical)
         return self._canonical[index] if held else None
 
-    def _is_canonical(self, link: Link) -> bool:
-        return self._canonical_hash(link.height) == link.hash
-
-    def _advance(self, tip_height: int) -> tuple[tuple[Link, ...], tuple[bytes, ...]]:
+    def _advance(self, tip_height: int) -> tuple[tuple[Link, ...], tuple[Link, ...]]:
         """Move the root after the highest tip; the orphans that no parent can come for now, and the blocks that are forgotten."""
         if tip_height <= self._peak_height:
             return (), ()
@@ -245,19 +264,19 @@ class BlockTree:
             return (), ()
         root_height = min(tip_height - self._max_reorg_blocks, self._canonical_from + len(self._canonical) - 1)
         lost: list[Link] = []
-        forgotten: list[bytes] = []
+        forgotten: list[Link] = []
         # Step by step, so that an orphan is lost as soon as the only block that could be its parent is final and another.
         while self._root_height < root_height:
             for block_hash in self._at_height.pop(self._root_height, ()):
-                self._forget(block_hash, forgotten)
+                forgotten.append(self._forget(block_hash, self._root_height))
             self._root_height += 1
             root_hash = self._canonical[self._root_height - self._canonical_from]
             for block_hash in self._at_height[self._root_height]:
                 if block_hash != root_hash:
-                    self._forget(block_hash, forgotten)
+                    forgotten.append(self._forget(block_hash, self._root_height))
             self._at_height[self._root_height] = [root_hash]
             for block_hash in self._at_height.get(self._root_height + 1, ()):
-                link = self._parked.get(block_hash)
+                link = self._parked.get((block_hash, self._root_height + 1))
                 if link is not None:
                     lost.extend(self._lose(link))
         if self._root_height - self._canonical_from > max(1_000, self._max_reorg_blocks):
@@ -265,21 +284,26 @@ class BlockTree:
             self._canonical_from = self._root_height
         return tuple(lost), tuple(forgotten)
 
-    def _forget(self, block_hash: bytes, forgotten: list[bytes]) -> None:
-        del self._nodes[block_hash]  # an orphan this low was lost before
-        forgotten.append(block_hash)
+    def _forget(self, block_hash: bytes, height: int) -> Link:
+        node = self._nodes.pop((block_hash, height))  # an orphan this low was lost before
+        if node.attached:
+            heights = self._attached_at[block_hash]
+            heights.remove(height)
+            if not heights:
+                del self._attached_at[block_hash]
+        return node.link
 
     def _lose(self, link: Link) -> tuple[Link, ...]:
         """An orphan becomes a held block that can never win, and with it those that wait for it."""
         self._unpark(link)
-        self._nodes[link.hash] = node = _Node(link, 0, attached=False)
-        _, adopted, misplaced = self._adopt_descendants(node)
-        return (link, *adopted, *misplaced)
+        node = _Node(link, 0, attached=False)
+        self._set_node(node)
+        return (link, *self._adopt_descendants(node)[1])
 
     def _unpark(self, link: Link) -> None:
-        del self._parked[link.hash]
+        del self._parked[link.key]
         siblings = self._waiting_for[link.prev_hash]
-        siblings.remove(link.hash)
+        siblings.remove(link.key)
         if not siblings:
             del self._waiting_for[link.prev_hash]
 
@@ -287,7 +311,8 @@ class BlockTree:
         """Hold the parked descendants of a new node: the heaviest of all that are attached; those that fit; and the misplaced.
 
         They connect at one moment, so the order in which they came decides nothing: in a tie the lowest hash wins. A misplaced block
-        stays known, and what waits for it is adopted with it; neither can win.
+        stays known, and what waits for it is adopted with it; neither can win. A parent that is not attached itself misplaces none:
+        the children whose height does not follow wait for one that is.
         """
         heaviest = node
         adopted: list[Link] = []
@@ -295,32 +320,37 @@ class BlockTree:
         queue = deque([node])
         while queue:
             parent = queue.popleft()
-            for child_hash in tuple(self._waiting_for.get(parent.link.hash, ())):
-                link = self._parked[child_hash]
+            for child_key in sorted(self._waiting_for.get(parent.link.hash, ())):
+                link = self._parked[child_key]
+                fits = link.parent_key == parent.link.key
+                if not fits and not parent.attached:
+                    continue
                 self._unpark(link)
-                fits = link.height == parent.link.height + 1
                 (adopted if fits else misplaced).append(link)
                 child = _Node(link, parent.total_work + link.work, parent.attached and fits)
-                self._nodes[child_hash] = child
+                self._set_node(child)
                 queue.append(child)
                 if child.attached and (child.total_work, heaviest.link.hash) > (heaviest.total_work, child.link.hash):
                     heaviest = child
         return heaviest, tuple(adopted), tuple(misplaced)
 
     def _switch_to(self, candidate: _Node) -> Switch | None:
-        if not candidate.attached or candidate.total_work <= self._nodes[self._canonical[-1]].total_work:
+        if not candidate.attached or candidate.total_work <= self._tip_node().total_work:
             return None
         link = candidate.link
         path: list[Link] = []
-        while not self._is_canonical(link):
+        while not self.is_canonical(link):
             path.append(link)
-            parent = self._nodes.get(link.prev_hash)
+            parent = self._nodes.get(link.parent_key)
             if parent is None:  # the branch leaves below what is held: it cannot be weighed
                 return None
             link = parent.link
         connected = tuple(reversed(path))
         keep = link.height - self._canonical_from + 1
-        undone = tuple(self._nodes[block_hash].link for block_hash in self._canonical[keep:])
+        undone = tuple(
+            self._nodes[block_hash, height].link
+            for height, block_hash in enumerate(self._canonical[keep:], link.height + 1)
+        )
         del self._canonical[keep:]
         self._canonical.extend(entry.hash for entry in connected)
         return Switch(link.height, undone, connected)

@@ -30,7 +30,7 @@ class StoredBlocks:
             rows = self._clickhouse.query(
                 f"""SELECT height, lower(hex(hash)) FROM blocks_log FINAL
                 WHERE chain = {{chain:String}} AND status = 'canonical'
-                  AND height >= (SELECT {since} FROM blocks_log WHERE chain = {{chain:String}})
+                  AND height >= (SELECT {since} FROM blocks_log WHERE chain = {{chain:String}} AND status = 'canonical')
                 ORDER BY height DESC LIMIT 1""",  # noqa: S608 - one of the two constants above
                 {"chain": self._chain, "recent": RECENT_BLOCKS},
             )
@@ -56,12 +56,16 @@ class StoredBlocks:
         return bool(rows and rows[0][0])
 
     def recent(self) -> dict[str, int]:
-        """Hash and height of the blocks near the tip, of every branch."""
+        """Hash and height of the blocks near the tip, of every branch.
+
+        A false height may have a row too: none above the highest tip counts, and the canonical row of a hash does.
+        """
         rows = self._clickhouse.query(
-            """SELECT lower(hex(hash)), height FROM blocks_log FINAL
+            """WITH (SELECT max(height) FROM blocks_log WHERE chain = {chain:String} AND status = 'canonical') AS highest
+            SELECT lower(hex(hash)), height FROM blocks_log FINAL
             WHERE chain = {chain:String} AND status != 'parked'
-              AND height >= (SELECT max(height) - least(max(height), {recent:UInt32}) FROM blocks_log WHERE chain = {chain:String})
-            ORDER BY height""",
+              AND height BETWEEN highest - least(highest, {recent:UInt32}) AND highest
+            ORDER BY status, height""",
             {"chain": self._chain, "recent": RECENT_BLOCKS},
         )
         return {str(block_hash): int(height) for block_hash, height in rows}

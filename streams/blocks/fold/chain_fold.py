@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.chain.tree import MAX_PARKED, Added, BlockTree, Link, Seen, Switch
+from counterpoise.chain.tree import MAX_PARKED, Added, BlockTree, Key, Link, Seen, Switch
 from counterpoise.chain.work import work_from_bits
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.pools.attribution import Attribution
@@ -45,7 +45,10 @@ class StoredBlock:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An event that can never be part of the chain. `cause` settled it: the event itself, or the parent that it waited for."""
+    """An event that is no part of the chain. `cause` settled it: the event itself, or the parent that it waited for.
+
+    One whose height does not follow has a row too: by it the same event is known when it comes again.
+    """
 
     event: BlockEvent
     reason: str
@@ -126,7 +129,7 @@ class ChainFold:
     ) -> None:
         self.attributor = attributor
         self._cache = cache or TableCache()
-        self._known: dict[bytes, StoredBlock] = {}
+        self._known: dict[Key, StoredBlock] = {}
         self._tree = BlockTree(max_reorg_blocks=max_reorg_blocks, max_parked=max_parked)
         self._first_height = 0
         self._first_parent = b""
@@ -147,7 +150,7 @@ class ChainFold:
     def tip(self) -> BlockEvent | None:
         """The best block's event, or None before the first."""
         tip = self._tree.tip
-        return None if tip is None else self._known[tip.hash].event
+        return None if tip is None else self._known[tip.key].event
 
     @property
     def root_height(self) -> int:
@@ -160,9 +163,9 @@ class ChainFold:
 
     def raise_peak(self, height: int) -> FoldResult:
         """Note the height of the highest tip there ever was: what was final then stays final."""
-        result, touched = FoldResult(), dict[bytes, None]()
+        result, touched = FoldResult(), dict[Key, None]()
         self._settle(self._tree.raise_peak(height), touched, result)
-        result.blocks += [self._known[block_hash] for block_hash in touched]
+        result.blocks += [self._known[key] for key in touched]
         return result
 
     def rejoin(self, stale: Iterable[BlockEvent], parked: Iterable[BlockEvent]) -> FoldResult:
@@ -188,7 +191,7 @@ class ChainFold:
         result = FoldResult()
         tip = self._tree.tip
         highest = -1 if tip is None else tip.height
-        touched: dict[bytes, None] = {}
+        touched: dict[Key, None] = {}
         fork: int | None = None
         for event, add in steps:
             try:
@@ -199,60 +202,60 @@ class ChainFold:
             added = add(link)
             self._note(event, link, added.seen, touched, result)
             for orphan in (*added.adopted, *added.misplaced):
-                self._move(orphan.hash, "stale", touched)
+                self._move(orphan.key, "stale", touched)
             for orphan in added.misplaced:
                 detail = f"height {orphan.height} does not follow its parent's"
-                result.rejected.append(Rejected(self._known[orphan.hash].event, "orphan-dropped", detail, event))
+                result.rejected.append(Rejected(self._known[orphan.key].event, "orphan-dropped", detail, event))
             switch = added.switch
             if switch is not None:
                 fork = switch.fork_height if fork is None else min(fork, switch.fork_height)
                 highest = max(highest, switch.tip_height)
                 for moved in switch.undone:
-                    self._move(moved.hash, "stale", touched)
+                    self._move(moved.key, "stale", touched)
                 for moved in switch.connected:
-                    self._move(moved.hash, "canonical", touched)
+                    self._move(moved.key, "canonical", touched)
                 self._follow(switch)
             self._settle(added, touched, result)
-        result.blocks += [self._known[block_hash] for block_hash in touched]
+        result.blocks += [self._known[key] for key in touched]
         if fork is not None:
             result.scored = self._score(fork, highest)
         self._trim()
         return result
 
-    def _note(self, event: BlockEvent, link: Link, seen: Seen, touched: dict[bytes, None], result: FoldResult) -> None:
+    def _note(self, event: BlockEvent, link: Link, seen: Seen, touched: dict[Key, None], result: FoldResult) -> None:
         """What became of the event itself, its branch apart."""
-        if seen is Seen.NEW or seen is Seen.PARKED:
-            status: BlockStatus = "stale" if seen is Seen.NEW else "parked"
-            self._known[link.hash] = StoredBlock(event, status, self.attributor.attribute(event))
-            touched[link.hash] = None
+        if seen in (Seen.NEW, Seen.PARKED, Seen.WRONG_HEIGHT):
+            status: BlockStatus = "parked" if seen is Seen.PARKED else "stale"
+            self._known[link.key] = StoredBlock(event, status, self.attributor.attribute(event))
+            touched[link.key] = None
+        if seen is Seen.WRONG_HEIGHT:
+            detail = f"height {event.height} does not follow its parent's"
+            result.rejected.append(Rejected(event, "wrong-height", detail, event))
         elif seen is Seen.DUPLICATE:
             result.duplicates += 1
         elif seen is Seen.FINAL:
             # Below the chain's first block nothing is known, and a parent will not come.
             status = "stale" if event.height > self._first_height else "parked"
             result.too_old.append(StoredBlock(event, status, self.attributor.attribute(event)))
-        elif seen is Seen.WRONG_HEIGHT:
-            detail = f"height {event.height} does not follow its parent's"
-            result.rejected.append(Rejected(event, "wrong-height", detail, event))
-        else:
+        elif seen is Seen.CROWDED_OUT:
             detail = f"height {event.height}: its parent is not known, and too many blocks wait for theirs"
             result.rejected.append(Rejected(event, "orphan-dropped", detail, event))
 
-    def _settle(self, added: Added, touched: dict[bytes, None], result: FoldResult) -> None:
+    def _settle(self, added: Added, touched: dict[Key, None], result: FoldResult) -> None:
         """What became final: orphans without a parent lose, and what is forgotten is written as it stands."""
         for orphan in added.lost:
-            self._move(orphan.hash, "stale", touched)
-        for block_hash in added.forgotten:
-            block = self._known.pop(block_hash)
-            if block_hash in touched:
-                del touched[block_hash]
+            self._move(orphan.key, "stale", touched)
+        for link in added.forgotten:
+            block = self._known.pop(link.key)
+            if link.key in touched:
+                del touched[link.key]
                 result.blocks.append(block)
 
-    def _move(self, block_hash: bytes, status: BlockStatus, touched: dict[bytes, None]) -> None:
-        block = self._known[block_hash]
+    def _move(self, key: Key, status: BlockStatus, touched: dict[Key, None]) -> None:
+        block = self._known[key]
         if block.status != status:
-            self._known[block_hash] = StoredBlock(block.event, status, block.attribution)
-        touched[block_hash] = None
+            self._known[key] = StoredBlock(block.event, status, block.attribution)
+        touched[key] = None
 
     def _restore(self, stored: StoredChain, max_reorg_blocks: int, max_parked: int) -> None:
         end = stored.base_height + len(stored.codes) - 1
@@ -261,8 +264,8 @@ class ChainFold:
         links = [_link(event) for event in stored.recent]
         self._tree = BlockTree.from_canonical(links, max_reorg_blocks=max_reorg_blocks, max_parked=max_parked)
         for link, event in zip(links, stored.recent, strict=True):
-            if link.hash in self._tree:
-                self._known[link.hash] = StoredBlock(event, "canonical", self.attributor.attribute(event))
+            if link in self._tree:
+                self._known[link.key] = StoredBlock(event, "canonical", self.attributor.attribute(event))
         self._first_height = stored.first_height
         self._base_height = stored.base_height
         self._codes = list(stored.codes)
@@ -280,7 +283,7 @@ class ChainFold:
             del self._times[keep:]
             del self._hashes[keep:]
         for link in switch.connected:
-            block = self._known[link.hash]
+            block = self._known[link.key]
             self._codes.append(block.attribution.code)
             self._times.append(block.event.time)
             self._hashes.append(link.hash)

@@ -33,7 +33,7 @@ class Storing:
         self.tree = tree or BlockTree()
         self.lose: set[str] = set()
         self.received: list[BlockEvent] = []
-        self._events: dict[bytes, BlockEvent] = {}
+        self._events: dict[Link, BlockEvent] = {}
         self._version = time.time_ns() // 1_000
         self._stop = threading.Event()
         self._error: Exception | None = None
@@ -77,7 +77,7 @@ class Storing:
     def _apply(self, clickhouse: Any, value: bytes) -> None:
         decoded = decode(value, BlockEvent, kind="block", dataset=self._settings.dataset)
         assert not decoded.bad
-        changed: dict[bytes, BlockEvent] = {}
+        changed: dict[Link, BlockEvent] = {}
         for event in decoded.events:
             if event.hash in self.lose:
                 self.lose.remove(event.hash)
@@ -88,15 +88,15 @@ class Storing:
             )
             added = self.tree.add(link)
             if added.seen in (Seen.NEW, Seen.PARKED):
-                self._events[link.hash] = changed[link.hash] = event
+                self._events[link] = changed[link] = event
             if added.switch is not None:
                 for moved in (*added.switch.undone, *added.switch.connected):
-                    changed[moved.hash] = self._events[moved.hash]
+                    changed[moved] = self._events[moved]
         if not changed:
             return
-        parked = {link.hash for link in self.tree.parked}
+        parked = set(self.tree.parked)
         statuses: list[BlockStatus] = [
-            "canonical" if self.tree.is_canonical(h) else "parked" if h in parked else "stale" for h in changed
+            "canonical" if self.tree.is_canonical(link) else "parked" if link in parked else "stale" for link in changed
         ]
         self._version += 1
         columns = block_columns(list(changed.values()), statuses, self._version)

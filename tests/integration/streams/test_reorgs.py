@@ -198,14 +198,15 @@ def test_the_first_blocks_of_a_chain_with_nobody_known(running: Line) -> None:
     assert_chain(running, single)
 
 
-def test_a_wrong_height_is_a_dead_letter_and_nothing_else(running: Line) -> None:
+def test_a_wrong_height_is_a_dead_letter_and_a_row_that_changes_no_other(running: Line) -> None:
     chain = "wrong-height"
     common = branch(10, chain=chain)
     wrong = block(common[-1].height + 2, common[-1].hash, chain=chain, salt="wrong")
     after = block(common[-1].height + 1, common[-1].hash, chain=chain)
-    running.send([*common, wrong, after])
-    running.drain()
-    assert_chain(running, [*common, after])
+    for delivery in ([*common, wrong, after], [wrong]):
+        running.send(delivery)
+        running.drain()
+        assert_chain(running, [*common, after], stale=[wrong])
     letters = running.ch.query(
         "SELECT reason, event_index, JSONExtractString(payload, 'hash') FROM dead_letters WHERE reason = 'wrong-height'"
     )

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import given, settings
 
 from counterpoise.contracts.blocks import BlockEvent
@@ -29,6 +30,12 @@ BITS = (0x1D00FFFF, 0x1D00FFFF, 0x1D00FFFF, 0x1C7FFF80, 0x1C3FFFC0)
 """Difficulty one, about two, and about four."""
 
 Row = tuple[Any, ...]
+Key = tuple[int, str]
+"""Height and hash, as the tables know a block."""
+
+
+def key_of(event: BlockEvent) -> Key:
+    return event.height, event.hash
 
 
 @lru_cache(maxsize=1)
@@ -38,17 +45,17 @@ def attributor() -> Attributor:
 
 @dataclass
 class Tables:
-    """Rows by key. `letters` are (hash, reason, place); a place is the delivery that settled the letter."""
+    """Rows by key. `letters` are (height and hash, reason, place); a place is the delivery that settled the letter."""
 
-    blocks: dict[str, StoredBlock] = field(default_factory=dict)
+    blocks: dict[Key, StoredBlock] = field(default_factory=dict)
     scores: dict[tuple[int, int, int], Row | None] = field(default_factory=dict)
-    letters: set[tuple[str, str, int]] = field(default_factory=set)
+    letters: set[tuple[Key, str, int]] = field(default_factory=set)
 
     def write(self, result: FoldResult) -> None:
         for stored in result.blocks:
-            self.blocks[stored.event.hash] = stored
+            self.blocks[key_of(stored.event)] = stored
         for stored in result.too_old:  # version 0: any other row wins
-            self.blocks.setdefault(stored.event.hash, stored)
+            self.blocks.setdefault(key_of(stored.event), stored)
         if result.scored is None:
             return
         scored = result.scored
@@ -65,14 +72,14 @@ class Tables:
         assert first == set(range(min(first), scored.height + 1)), "one row for each height up to the tip"
 
     def reject(self, result: FoldResult, places: dict[int, int]) -> None:
-        self.letters |= {(one.event.hash, one.reason, places[id(one.cause)]) for one in result.rejected}
+        self.letters |= {(key_of(one.event), one.reason, places[id(one.cause)]) for one in result.rejected}
 
-    def standing(self) -> dict[str, tuple[str, str]]:
+    def standing(self) -> dict[Key, tuple[str, str]]:
         return {key: (stored.status, stored.attribution.slug) for key, stored in self.blocks.items()}
 
     def events(self, status: str) -> list[BlockEvent]:
         found = [stored.event for stored in self.blocks.values() if stored.status == status]
-        return sorted(found, key=lambda event: (event.height, event.hash))
+        return sorted(found, key=key_of)
 
     def load(self) -> ChainFold:
         """As `load_chain` and `LoadedChain` do: the stored chain short of its tip, the tip, the peak, the rest."""
@@ -106,9 +113,9 @@ class Tables:
 class Outcome:
     """All that a run leaves behind."""
 
-    standing: dict[str, tuple[str, str]]
+    standing: dict[Key, tuple[str, str]]
     scores: dict[tuple[int, int, int], Row | None]
-    letters: set[tuple[str, str, int]]
+    letters: set[tuple[Key, str, int]]
     gaps: tuple[Gap, ...]
     tip: str
 
@@ -130,8 +137,9 @@ def run(events: Sequence[BlockEvent], cuts: Iterable[int] = (), restarts: Iterab
         tables.write(result)
     tip = fold.tip
     assert tip is not None
-    # Every block has a row, or a letter that says why not.
-    assert {event.hash for event in events} == tables.blocks.keys() | {letter[0] for letter in tables.letters}
+    # Every block has a row, or was refused for lack of room and has a letter that says so.
+    refused = {letter[0] for letter in tables.letters if letter[1] == "orphan-dropped"}
+    assert {key_of(event) for event in events} <= tables.blocks.keys() | refused
     return Outcome(tables.standing(), tables.scores, tables.letters, fold.gaps(), tip.hash)
 
 
@@ -142,7 +150,9 @@ def deliveries(draw: st.DrawFn) -> list[BlockEvent]:
     blocks = list(trunk)
     tip = trunk[-1]
     for index in range(draw(st.integers(2, 28))):
-        kind = draw(st.sampled_from(["grow"] * 5 + ["fork"] * 3 + ["nowhere", "false height", "below"]))
+        kind = draw(
+            st.sampled_from(["grow"] * 5 + ["fork"] * 3 + ["nowhere", "false height", "below", "another height"])
+        )
         parent = tip if kind == "grow" else draw(st.sampled_from(blocks))
         height, prev_hash = parent.height + 1, parent.hash
         if kind == "nowhere":
@@ -153,6 +163,8 @@ def deliveries(draw: st.DrawFn) -> list[BlockEvent]:
             height, prev_hash = FIRST_HEIGHT - draw(st.integers(0, 3)), f"{index:064x}"
         label, bits = draw(st.sampled_from(POOLS)), draw(st.sampled_from(BITS))
         made = block(height, prev_hash, label=label, salt=str(index), bits=bits)
+        if kind == "another height":  # of a block that comes, or came, with its true one
+            made = parent.model_copy(update={"height": parent.height + draw(st.sampled_from([-2, -1, 1, 2, 7]))})
         blocks.append(made)
         if kind == "grow" or (kind == "fork" and draw(st.booleans())):
             tip = made
@@ -177,17 +189,84 @@ def test_batches_and_restarts_change_nothing(events: list[BlockEvent], data: st.
     assert run(events, data.draw(places), restarts=data.draw(places)) == whole, "random batches and restarts"
 
 
+def assert_nothing_changes(events: Sequence[BlockEvent], start: int, end: int, cuts: Sequence[int] = ()) -> None:
+    """Deliver `events`; those of `start` … `end` twice, the second time after `end`, with a new process between and without."""
+    before = run(events[:end])
+    # The one exception: a block refused for lack of room left nothing behind, and may find room when it comes again.
+    again = [event.model_copy() for event in events[start:end] if key_of(event) in before.standing]
+    twice = [*events[:end], *again, *events[end:]]
+    once = run(events)
+    for restarts in ((), (end,)):
+        found = run(twice, cuts, restarts)
+        assert (found.standing, found.scores, found.gaps, found.tip) == (
+            once.standing,
+            once.scores,
+            once.gaps,
+            once.tip,
+        )
+        assert {letter[:2] for letter in found.letters} == {letter[:2] for letter in once.letters}
+
+
 @settings(max_examples=40, deadline=None)
 @given(deliveries(), st.data())
 def test_what_is_delivered_again_changes_no_row(events: list[BlockEvent], data: st.DataObject) -> None:
     """A worker that dies unacknowledged is given its last batches again, in whatever cuts."""
-    start = data.draw(st.integers(0, len(events) - 1))
-    again = [event.model_copy() for event in events[start:]]
+    end = data.draw(st.one_of(st.just(len(events)), st.integers(1, len(events))))
+    start = data.draw(st.integers(0, end - 1))
+    cuts = data.draw(st.lists(st.integers(1, len(events) + end - start - 1), max_size=8))
+    assert_nothing_changes(events, start, end, [cut for cut in cuts if cut < len(events) + end - start])
+
+
+WRONG = {"ahead": (0, 2), "level": (2, 2), "far ahead": (1, 9)}
+"""Height of the parent above the first block, and the height that is claimed."""
+
+
+@pytest.mark.parametrize(("parent", "claimed"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("more", range(8))
+def test_a_wrong_height_keeps_its_row_and_letter_once_its_parent_is_forgotten(
+    parent: int, claimed: int, more: int, waits: bool
+) -> None:
+    """It came again as an orphan without a parent, and got a row that it had not had."""
+    trunk = chain_of(5 + more)
+    wrong = block(FIRST_HEIGHT + claimed, trunk[parent].hash, salt="wrong")
+    at = max(1, parent) if waits else 5  # nothing can wait for the first block of all
+    events = [*trunk[:at], wrong, *trunk[at:]]
+    assert_nothing_changes(events, 0, len(events))
+    outcome = run(events)
+    assert outcome.standing[key_of(wrong)][0] == "stale"
+    assert [letter[0] for letter in outcome.letters] == [key_of(wrong)]
+
+
+def test_a_false_height_does_not_stand_in_the_way_of_the_true_one() -> None:
+    """Neither where the false one comes first, nor where both wait; and the chain goes on above the true one."""
+    *trunk, parent, true, after = chain_of(9)
+    false = true.model_copy(update={"height": true.height + 3})
+    for events in (
+        [*trunk, parent, false, true, after],
+        [*trunk, parent, false, after, true],
+        [*trunk, false, true, after, parent],
+        [*trunk, after, true, false, parent],
+        [*trunk, parent, true, after, false],
+    ):
+        outcome = run(events)
+        assert outcome == run(events, range(len(events)), restarts=range(1, len(events)))
+        assert outcome.tip == after.hash
+        assert (outcome.standing[key_of(true)][0], outcome.standing[key_of(false)][0]) == ("canonical", "stale")
+        assert {letter[0] for letter in outcome.letters} == {key_of(false)}
+        assert_nothing_changes(events, 0, len(events))
+
+
+def test_a_block_that_found_no_room_is_taken_when_it_comes_again_and_there_is_room() -> None:
+    """The exception among what is delivered again: the refusal leaves a letter and no row, and the block is welcome later."""
+    trunk = chain_of(8)
+    events = [*trunk[:2], *reversed(trunk[3:])]
     once = run(events)
-    if any(reason == "orphan-dropped" for _, reason, _ in once.letters):
-        return  # what found no room among the orphans may find some now
-    twice = run([*events, *again], restarts=[len(events)])
-    assert (twice.standing, twice.scores, twice.tip) == (once.standing, once.scores, once.tip)
+    assert {letter[:2] for letter in once.letters} == {(key_of(event), "orphan-dropped") for event in trunk[3:5]}
+    assert once.standing.keys() == {key_of(event) for event in [*trunk[:2], *trunk[5:]]}
+    healed = run([*events, *(event.model_copy() for event in trunk[2:])], restarts=[len(events)])
+    assert healed.tip == trunk[-1].hash
+    assert {status for status, _ in healed.standing.values()} == {"canonical"}
 
 
 def test_a_fork_one_deeper_than_the_limit_loses_in_any_batch_and_keeps_its_rows() -> None:
@@ -203,5 +282,5 @@ def test_a_fork_one_deeper_than_the_limit_loses_in_any_batch_and_keeps_its_rows(
         ]
         assert outcomes[0] == outcomes[1] == outcomes[2]
         assert (outcomes[0].tip == branch[-1].hash) is wins
-        assert {outcomes[0].standing[event.hash][0] for event in branch} == {"canonical" if wins else "stale"}
+        assert {outcomes[0].standing[key_of(event)][0] for event in branch} == {"canonical" if wins else "stale"}
         assert outcomes[0].letters == set()

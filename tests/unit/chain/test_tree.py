@@ -111,6 +111,12 @@ def test_a_height_that_does_not_follow_its_parent_is_refused() -> None:
     tree = grown(*BASE)
     assert tree.add(link("z", "a4", 107)).seen is Seen.WRONG_HEIGHT
     assert tree.tip == BASE[-1]
+    assert tree.add(link("z", "a4", 107)).seen is Seen.DUPLICATE, "it is known from now on"
+    assert tree.add(link("y", "z", 108, work=100)) == Added(Seen.NEW), "what stands on it never wins"
+    assert tree.add(link("x", "z", 106)).seen is Seen.PARKED, "this one may wait for the true height"
+    added = tree.add(link("z", "a4", 105))
+    assert added.adopted == (link("x", "z", 106),)
+    assert tree.tip == link("x", "z", 106)
 
 
 def test_an_orphan_whose_height_turns_out_wrong_is_misplaced_and_stays_known() -> None:
@@ -181,7 +187,7 @@ def test_an_orphan_is_lost_once_no_parent_can_come() -> None:
     assert tree.parked == (child, orphan)
     assert tree.add(BASE[3]).lost == (), "a rival of 102 could still be its parent"
     added = tree.add(BASE[4])
-    assert (added.lost, added.forgotten) == ((orphan, child), (b"a1",))
+    assert (added.lost, added.forgotten) == ((orphan, child), (BASE[1],))
     assert not tree.parked
     assert tree.add(orphan).seen is Seen.DUPLICATE
     assert tree.add(link("q", "o", 104, work=100)) == Added(Seen.NEW)
@@ -237,7 +243,7 @@ def test_a_tree_restored_from_its_state_goes_on_alike(order: list[Link]) -> None
     stored = [first.canonical_at(height) for height in range(len(first))]
     restored = BlockTree.from_canonical([entry for entry in stored if entry])
     for entry in sorted(dict.fromkeys(order[:half]), key=lambda entry: entry.height):
-        if entry.hash in first and not first.is_canonical(entry.hash):
+        if entry in first and not first.is_canonical(entry):
             restored.restore_lost(entry)
     for entry in first.parked:
         restored.add(entry)
