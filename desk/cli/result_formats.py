@@ -17,7 +17,7 @@ from desk.cli.whole_file import whole_file
 
 if TYPE_CHECKING:
     from counterpoise.clickhouse.client import Names
-    from counterpoise.clickhouse.type_names import TypeName
+    from desk.cli.type_names import TypeName
 
 TABLE_ROWS = 100
 """Rows of a table that are printed unless a limit is given; the other formats print all."""
@@ -122,7 +122,7 @@ def _limited(blocks: Blocks, limit: int | None) -> Blocks:
 
 def _rows(blocks: Blocks) -> tuple[Names, list[TypeName], Iterator[tuple[Any, ...]]]:
     """The columns' names and types, and the rows. A statement without a result has no columns."""
-    from counterpoise.clickhouse.type_names import parse_type
+    from desk.cli.type_names import parse_type
 
     heads, first = next(blocks, ([], []))
 
