@@ -58,15 +58,20 @@ class Round:
     _points: dict[str, list[str]] = field(default_factory=dict)
 
     def run(self, timeout_seconds: float) -> list[Kill]:
-        """Every kill of the plan, and then to the end. Prints the seed first and the kills as they come."""
+        """Every kill of the plan, and then to the end. Prints the seed first and the kills as they come.
+
+        It fails after `timeout_seconds` without progress: no new block, judgement or kill.
+        """
         print(f"\nseed {self.seed}: {self.plan.kills} kills in {self.blocks.last - self.blocks.first + 1} blocks")
         chance = random.Random(self.seed)
         due = self._moments(chance)
         self._points = {service: list(self.plan.points.get(service, ())) for service in SERVICES}
         for service in SERVICES:
             self._start(service)
-        deadline = time.monotonic() + timeout_seconds
+        reached, deadline = self._progress(), time.monotonic() + timeout_seconds
         while due or self._points_left() or not self.line.decided(self.blocks.last):
+            if (now := self._progress()) != reached:
+                reached, deadline = now, time.monotonic() + timeout_seconds
             assert time.monotonic() < deadline, f"still to come: {due}, {self._points}\n{self.line.explain()}"
             self._tend(chance)
             held = self.line.held()
@@ -94,6 +99,15 @@ class Round:
         points = self._points[service]
         crash = points[0] if points else ""
         self._running[service] = self.line.start(service, crash=crash)
+
+    def _progress(self) -> tuple[object, ...]:
+        """What changes while the line works."""
+        heights = (
+            process.info().get(name)
+            for process in self._running.values()
+            for name in ("published_height", "last_height", "height")
+        )
+        return len(self.kills), *heights
 
     def _points_left(self) -> bool:
         return any(self._points.values())
