@@ -91,7 +91,7 @@ class Added(NamedTuple):
 
 @dataclass(slots=True)
 class _Node:
-    """`attached`: its ancestors led to the canonical chain when it came. The others are held to be recognised, and never win."""
+    """`attached`: its ancestors lead to the root. The others are held to be recognised, and never win."""
 
     link: Link
     total_work: int
@@ -197,7 +197,7 @@ class BlockTree:
             return self._add_orphan(link)
         node = _Node(link, parent.total_work + link.work, parent.attached)
         self._hold(node)
-        if not self._parked and parent.link.hash == self._canonical[-1]:  # the common case, kept cheap
+        if not self._parked and parent is self._tip_node():  # the common case, kept cheap
             self._canonical.append(link.hash)
             lost, forgotten = self._advance(link.height)
             return Added(Seen.NEW, Switch(parent.link.height, (), (link,)), (), (), lost, forgotten)
@@ -275,6 +275,7 @@ class BlockTree:
                 if block_hash != root_hash:
                     forgotten.append(self._forget(block_hash, self._root_height))
             self._at_height[self._root_height] = [root_hash]
+            self._detach_above_root()
             for block_hash in self._at_height.get(self._root_height + 1, ()):
                 link = self._parked.get((block_hash, self._root_height + 1))
                 if link is not None:
@@ -286,12 +287,30 @@ class BlockTree:
 
     def _forget(self, block_hash: bytes, height: int) -> Link:
         node = self._nodes.pop((block_hash, height))  # an orphan this low was lost before
-        if node.attached:
-            heights = self._attached_at[block_hash]
-            heights.remove(height)
-            if not heights:
-                del self._attached_at[block_hash]
+        self._set_detached(node)
         return node.link
+
+    def _set_detached(self, node: _Node) -> None:
+        if not node.attached:
+            return
+        node.attached = False
+        heights = self._attached_at[node.link.hash]
+        heights.remove(node.link.height)
+        if not heights:
+            del self._attached_at[node.link.hash]
+
+    def _detach_above_root(self) -> None:
+        """A branch that leaves below the root can never win again, and a restored tree could not tell that it once could."""
+        height, found = self._root_height, True
+        while found:
+            height, found = height + 1, False
+            for block_hash in self._at_height.get(height, ()):
+                node = self._nodes.get((block_hash, height))
+                if node is not None and node.attached:
+                    parent = self._nodes.get(node.link.parent_key)
+                    if parent is None or not parent.attached:
+                        self._set_detached(node)
+                        found = True
 
     def _lose(self, link: Link) -> tuple[Link, ...]:
         """An orphan becomes a held block that can never win, and with it those that wait for it."""

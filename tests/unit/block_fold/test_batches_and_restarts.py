@@ -257,6 +257,28 @@ def test_a_false_height_does_not_stand_in_the_way_of_the_true_one() -> None:
         assert_nothing_changes(events, 0, len(events))
 
 
+def test_what_stands_on_a_false_height_above_the_tip_does_not_extend_the_tip() -> None:
+    """The false copy of the tip has the tip's hash."""
+    trunk = chain_of(3)
+    false = trunk[-1].model_copy(update={"height": trunk[-1].height + 1})
+    child = block(false.height + 1, false.hash)
+    events = [*trunk, false, child]
+    assert_nothing_changes(events, 0, len(events))
+    assert run(events).tip == trunk[-1].hash
+    assert run(events).standing[key_of(child)][0] == "stale"
+
+
+def test_a_branch_that_leaves_below_the_root_decides_no_height() -> None:
+    """A restart cannot tell that it once led to the chain: a block beside it had a letter, and after a restart none."""
+    trunk = chain_of(4)
+    branch = [
+        chain_of(length, first_height=FIRST_HEIGHT + 3, prev_hash=trunk[2].hash, salt=str(length)) for length in (4, 6)
+    ]
+    beside = block(branch[0][1].height, branch[0][1].hash, salt="beside")
+    events = [*trunk[:3], *branch[0], *branch[1][:5], beside, branch[1][5]]
+    assert run(events) == run(events, range(len(events)), restarts=range(1, len(events)))
+
+
 def test_a_block_that_found_no_room_is_taken_when_it_comes_again_and_there_is_room() -> None:
     """The exception among what is delivered again: the refusal leaves a letter and no row, and the block is welcome later."""
     trunk = chain_of(8)
