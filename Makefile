@@ -40,7 +40,7 @@ soak: $(VENV)/.dev ## the long runs: many kills, hours of blocks
 
 test-kafka: $(VENV)/.dev ## the contract and end-to-end suites on Apache Kafka itself (Java 17 and Maven)
 	@$(PY) -m testkit.apache_kafka || test $$? -eq 3
-	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(TESTS) -m "kafka and not soak"; fi
+	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(PY) -m pytest -m "kafka and not soak"; fi
 
 snapshot: $(VENV)/.dev ## store all output of the demo and a replay (TO=DIR; CONTRIBUTING describes the comparison)
 	$(PY) -m tests.snapshot take $(or $(TO),.snapshot)
