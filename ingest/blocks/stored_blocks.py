@@ -26,7 +26,7 @@ class StoredBlocks:
 
     def tip(self) -> StoredTip | None:
         """The highest canonical block, or None where there is none yet."""
-        for since in ("max(height) - least(max(height), {recent:UInt32})", "0"):
+        for since in ("max(height) - least(max(height), {recent:UInt32})", "min(height)"):
             rows = self._clickhouse.query(
                 f"""SELECT height, lower(hex(hash)) FROM blocks_log FINAL
                 WHERE chain = {{chain:String}} AND status = 'canonical'
