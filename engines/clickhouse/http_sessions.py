@@ -17,6 +17,7 @@ MAX_TIMEOUT_SECONDS: Final = 3600
 MAX_SESSIONS: Final = 64
 
 Key = tuple[str, str]  # user, session_id
+_RELEASE_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class HttpSessions:
     def __init__(self, clock: Clock, max_sessions: int = MAX_SESSIONS) -> None:
         self._clock = clock
         self._max = max_sessions
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._entries: dict[Key, _Entry] = {}
 
     @contextmanager
@@ -55,10 +56,13 @@ class HttpSessions:
                 entry.busy = False
                 entry.idle_since = self._clock.monotonic()
                 entry.expires = entry.idle_since + seconds
+                self._lock.notify_all()
 
     def _take(self, key: Key, must_exist: bool, open_session: Callable[[], Session]) -> _Entry:
         with self._lock:
             self._expire()
+            # A client that has read its answer may ask again before this server has let go of the session.
+            self._lock.wait_for(lambda: key not in self._entries or not self._entries[key].busy, _RELEASE_SECONDS)
             entry = self._entries.get(key)
             if entry is None:
                 if must_exist:
