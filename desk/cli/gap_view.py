@@ -82,7 +82,7 @@ def show_gap(console: Console, clickhouse: ClickHouse, chain: str) -> None:
         style="dim",
     )
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    for name in ("end of", "AI owners", "pools (95 %)", "L in doublings", "95 % interval", "level"):
+    for name in ("year", "AI owners", "pools (95 %)", "L in doublings", "95 % interval", "level"):
         table.add_column(name, no_wrap=True)
     for row in rows:
         table.add_row(
@@ -91,7 +91,7 @@ def show_gap(console: Console, clickhouse: ClickHouse, chain: str) -> None:
             f"{TERMINAL.number(row.pools, 1)} ({TERMINAL.number(row.pools_low, 1)} to {TERMINAL.number(row.pools_high, 1)})",
             "/".join(TERMINAL.doublings(gap) for gap in (row.l_dropped, row.l_one_owner, row.l_spread)),
             f"{TERMINAL.doublings_range(row.low, row.high)}",
-            LEVELS.get(row.level, row.level),
+            LEVELS.get(row.level, row.level).replace("not determined", "unclear"),  # six columns fit 80 cells
         )
     console.print(table)
     console.print(f"\n[bold]{sentence(rows)}[/]")
