@@ -25,10 +25,11 @@ _SCORED_TIP = f"""
 """  # noqa: S608
 # Every block up to the scored tip has its attribution: both are written before the concentration.
 _BLOCKS = """
-    SELECT b.height AS height, intDiv(toUnixTimestamp64Milli(b.time), 1000) AS time, a.pool_code AS code
+    SELECT b.height AS height, intDiv(toUnixTimestamp64Milli(b.time), 1000) AS time, a.pool_code AS code,
+        cityHash64(b.hash) AS tag, cityHash64(b.prev_hash) AS parent
     FROM
     (
-        SELECT height, hash, time FROM blocks_canonical_log
+        SELECT height, hash, prev_hash, time FROM blocks_canonical_log
         WHERE chain = {chain:String} AND height BETWEEN {low:UInt32} AND {high:UInt32}
     ) AS b
     INNER JOIN
@@ -39,17 +40,24 @@ _BLOCKS = """
     ORDER BY height
 """
 _HASHES = """
-    SELECT height, lower(hex(hash)) FROM blocks_canonical_log WHERE chain = {chain:String} AND height IN {heights:Array(UInt32)}
+    SELECT height, lower(hex(hash)), cityHash64(hash) FROM blocks_canonical_log
+    WHERE chain = {chain:String} AND height IN {heights:Array(UInt32)}
 """
 
 
 @dataclass(frozen=True, slots=True)
 class BlockStretch:
-    """Consecutive canonical blocks from `from_height` on: header times in unix seconds and pool codes."""
+    """Consecutive canonical blocks from `from_height` on, each the parent of the next.
+
+    `times` are header times in unix seconds, `codes` the pools. A tag is 64 bits that stand for a hash: enough to tell a block from
+    the one that took its height. `parent` is the tag of the block below the first.
+    """
 
     from_height: int
     times: NDArray[np.int64]
     codes: NDArray[np.uint16]
+    tags: NDArray[np.uint64]
+    parent: int
 
 
 def asymmetry_written(clickhouse: ClickHouse, pair: Pair) -> dict[RowKey, str]:
@@ -78,7 +86,8 @@ def scored_tip(clickhouse: ClickHouse, chain: str, attribution_id: str) -> int |
 
 
 def block_stretch(clickhouse: ClickHouse, chain: str, attribution_id: str, low: int, high: int) -> BlockStretch | None:
-    """The canonical blocks of `low` … `high` with their pools, up to the first gap; None where there are none.
+    """The canonical blocks of `low` … `high` with their pools, up to the first gap or the first block that is not the parent of
+    the next; None where there are none.
 
     They begin above `low` where the chain does.
     """
@@ -88,17 +97,22 @@ def block_stretch(clickhouse: ClickHouse, chain: str, attribution_id: str, low: 
     heights = np.asarray(found["height"], np.int64)
     if not len(heights):
         return None
-    gaps = np.flatnonzero(np.diff(heights) != 1)
+    tags, parents = np.asarray(found["tag"], np.uint64), np.asarray(found["parent"], np.uint64)
+    gaps = np.flatnonzero((np.diff(heights) != 1) | (parents[1:] != tags[:-1]))
     end = int(gaps[0]) + 1 if len(gaps) else len(heights)
     return BlockStretch(
-        int(heights[0]), np.asarray(found["time"], np.int64)[:end], np.asarray(found["code"], np.uint16)[:end]
+        int(heights[0]),
+        np.asarray(found["time"], np.int64)[:end],
+        np.asarray(found["code"], np.uint16)[:end],
+        tags[:end],
+        int(parents[0]),
     )
 
 
-def block_hashes(clickhouse: ClickHouse, chain: str, heights: Iterable[int]) -> dict[int, str]:
-    """Hashes of canonical blocks by height, hexadecimal."""
+def block_hashes(clickhouse: ClickHouse, chain: str, heights: Iterable[int]) -> dict[int, tuple[str, int]]:
+    """Hash (hexadecimal) and tag of canonical blocks by height."""
     wanted = sorted(set(heights))
     if not wanted:
         return {}
     rows = clickhouse.query(_HASHES, {"chain": chain, "heights": wanted})
-    return {int(height): str(block_hash) for height, block_hash in rows}
+    return {int(height): (str(block_hash), int(tag)) for height, block_hash, tag in rows}

@@ -192,7 +192,9 @@ class AsymmetryWorker:
         return pair.key not in self._idle
 
     def _read_chain(self, chain: str) -> _PairChain | None:
-        """Take in the blocks that were written since the last read; None while the chain has no attribution yet."""
+        """Take in the blocks that were written since the last read; None while the chain has no attribution yet, or while a switch to
+        another branch is written between our reads: then all of it is read anew at the next refresh.
+        """
         attribution_id = self._store.read(current_id, chain)
         if attribution_id is None:
             return None
@@ -201,11 +203,18 @@ class AsymmetryWorker:
             attribution_set = self._store.read(read_set, attribution_id)
             state = self._chains[chain] = _PairChain(MiningDays(chain, attribution_set, USUAL_WINDOW_BLOCKS))
         if state.dirty_from is not None:
-            self._read_blocks(state, attribution_id, state.dirty_from)
+            if not self._read_blocks(state, attribution_id, state.dirty_from):
+                del self._chains[chain]
+                self._unhealed = True
+                return None
             state.dirty_from = None
         return state
 
-    def _read_blocks(self, state: _PairChain, attribution_id: str, from_height: int) -> None:
+    def _read_blocks(self, state: _PairChain, attribution_id: str, from_height: int) -> bool:
+        """Whether what is held and what was read are one branch, hashes included.
+
+        A row that is made of two would stay, since it would have the `inputs_id` of the right one.
+        """
         read, chain = self._store.read, state.days.chain
         state.days.cut(from_height)
         tip = read(scored_tip, chain, attribution_id)
@@ -213,19 +222,24 @@ class AsymmetryWorker:
         low = from_height if held is None else held + 1
         if tip is not None and low <= tip:
             stretch = read(block_stretch, chain, attribution_id, low, tip)
-            # Anything else is the middle of a switch: a message follows once it is written.
-            if stretch is not None and (held is None or stretch.from_height == low):
-                state.days.extend(stretch.from_height, stretch.times, stretch.codes)
+            if stretch is not None:
+                if held is not None and (stretch.from_height, stretch.parent) != (low, state.days.tag(held)):
+                    return False
+                state.days.extend(stretch.from_height, stretch.times, stretch.codes, stretch.tags)
         heights = state.days.day_ends()
         if self._month_ends_only:
             heights = {day: height for day, height in heights.items() if (day + _DAY).day == 1}
         tip_height = state.days.tip_height
         known = {height: block_hash for height, block_hash in state.ends.values() if height < from_height}
         wanted = {*heights.values(), *(() if tip_height is None else (tip_height,))} - known.keys()
-        known |= read(block_hashes, chain, wanted)
-        state.ends = {day: (height, known[height]) for day, height in heights.items() if height in known}
-        full = tip_height in known and tip_height is not None and self._is_full(state.days, tip_height)
+        found = read(block_hashes, chain, wanted)
+        if any(height not in found or found[height][1] != state.days.tag(height) for height in wanted):
+            return False
+        known |= {height: block_hash for height, (block_hash, _) in found.items()}
+        state.ends = {day: (height, known[height]) for day, height in heights.items()}
+        full = tip_height is not None and self._is_full(state.days, tip_height)
         state.tip = (tip_height, known[tip_height]) if full and tip_height is not None else None
+        return True
 
     @staticmethod
     def _is_full(days: MiningDays, height: int) -> bool:

@@ -21,6 +21,8 @@ class MiningDays:
 
     A day is over once a block says so: one whose header time is in a later day. Its window ends with the last block, by height, whose
     header time is before the day's end. Windows that are not full are left out.
+
+    A block's tag stands for its hash. Whoever extends sees by it that what is here and what comes are one branch.
     """
 
     def __init__(self, chain: str, attribution_set: AttributionSet, window_blocks: int) -> None:
@@ -30,18 +32,27 @@ class MiningDays:
         self.base_height = 0
         self._times: NDArray[np.int64] = np.empty(0, np.int64)
         self._codes: NDArray[np.uint16] = np.empty(0, np.uint16)
+        self._tags: NDArray[np.uint64] = np.empty(0, np.uint64)
 
     @property
     def tip_height(self) -> int | None:
         """The highest block; None before the first."""
         return self.base_height + len(self._times) - 1 if len(self._times) else None
 
+    def tag(self, height: int) -> int:
+        """The tag of the block at a height; ValueError where there is none."""
+        if not 0 <= height - self.base_height < len(self._tags):
+            raise ValueError(f"no block at {height}")
+        return int(self._tags[height - self.base_height])
+
     def cut(self, from_height: int) -> None:
         """Forget the blocks from a height on."""
         keep = max(from_height - self.base_height, 0)
-        self._times, self._codes = self._times[:keep], self._codes[:keep]
+        self._times, self._codes, self._tags = self._times[:keep], self._codes[:keep], self._tags[:keep]
 
-    def extend(self, from_height: int, times: NDArray[np.int64], codes: NDArray[np.uint16]) -> None:
+    def extend(
+        self, from_height: int, times: NDArray[np.int64], codes: NDArray[np.uint16], tags: NDArray[np.uint64]
+    ) -> None:
         """Put blocks from `from_height` on behind those that are here; ValueError where that leaves a gap."""
         if not len(self._times):
             self.base_height = from_height
@@ -49,6 +60,7 @@ class MiningDays:
             raise ValueError(f"blocks from {from_height} on do not follow {self.tip_height}")
         self._times = np.concatenate([self._times, times])
         self._codes = np.concatenate([self._codes, codes])
+        self._tags = np.concatenate([self._tags, tags])
 
     def day_ends(self) -> dict[date, int]:
         """The height at which each day that is over ends, where the window there is full; by day."""

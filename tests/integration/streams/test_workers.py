@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,6 +131,72 @@ def test_a_release_that_was_forgotten_and_sent_again_is_joined(workers: Workers)
         row[0] for row in workers.ch.query("SELECT DISTINCT release_id FROM asymmetry WHERE knowledge = 'latest'")
     }
     assert joined == {late.release_id}, "the latest period that had ended"
+
+
+class InterruptedStore(WorkerStore):
+    """Does something between two reads: before the read that `countdown` counts down to."""
+
+    countdown = 0
+    action: Callable[[], object] = staticmethod(lambda: None)
+
+    def read(self, query: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.countdown -= 1
+        if self.countdown == 0:
+            self.action()
+        return super().read(query, *args, **kwargs)
+
+
+_MINING_SIDES = """
+    SELECT kind, slot, knowledge, view, tip_hash, known_blocks, unknown_blocks, d2_mining, mining_age_days
+    FROM asymmetry_log FINAL ORDER BY ALL
+"""
+
+
+def test_a_switch_between_two_reads_leaves_no_row_of_two_branches(
+    workers: Workers, clickhouse: ClickHouseServer
+) -> None:
+    """Whichever read of the worker of pairs a switch comes before, its rows end as those of one who saw the last branch alone."""
+    store = InterruptedStore(connect(clickhouse.target, DATASET), Waiter(SystemClock(), workers.status, lambda: False))
+    workers.pairs.close()
+    workers.pairs = AsymmetryWorker(store, dataset=DATASET, catalogue=load_catalogue())
+    workers.take_over()
+    workers.send_chunks(to_events(epoch()[-3]))
+    mined = chain()
+    workers.send_blocks(mined)
+    for read in range(1, 12):
+        tip = mined[-1]
+        grown = block(tip.height + 1, tip.hash, label="f2pool", time=tip.time + 43_200, salt=str(read))
+        undone = [*mined[-4:], grown]
+        parent, branched = mined[-5], []
+        for old in undone:
+            parent = block(
+                old.height,
+                parent.hash,
+                label="luxor",
+                time=old.time + 60,
+                bits=0x1D00FFFF - (read << 8),
+                salt=str(read),
+            )
+            branched.append(parent)
+        late: list[Output] = []
+
+        def switch(events: list[BlockEvent] = branched, late: list[Output] = late) -> None:
+            late += workers.blocks.handle([workers.message(BLOCKS, "bitcoin", events, BLOCK_KIND)])
+
+        store.countdown, store.action = read, switch
+        workers.send_blocks([grown])
+        if not late:
+            switch()
+        store.countdown = 0
+        workers._send(late)
+        workers.pairs.refresh()
+        mined = [*mined[:-4], *branched]
+        found = workers.ch.query(_MINING_SIDES)
+        assert {row[4] for row in found if row[0] == "latest"} == {mined[-1].hash}
+        workers.ch.execute("TRUNCATE TABLE asymmetry_log")  # or rows with the same name would stay
+        workers.pairs.assign(frozenset(range(PAIRS.partitions)))
+        workers.pairs.refresh()
+        assert workers.ch.query(_MINING_SIDES) == found, f"a switch before read {read}"
 
 
 def test_an_orphan_that_is_pushed_out_becomes_a_letter_of_its_own_chain(workers: Workers) -> None:

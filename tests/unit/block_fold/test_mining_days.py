@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from counterpoise.pools.attribution_set import AttributionSet
 from streams.asymmetry.fold.mining_days import DAY_SECONDS, MiningDays
@@ -17,9 +18,13 @@ SET = AttributionSet.default()
 FIRST = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
 
 
+def tags(count: int, first: int = 7) -> NDArray[np.uint64]:
+    return np.arange(first, first + count, dtype=np.uint64)
+
+
 def days_of(times: list[int], codes: list[int] | None = None, window: int = 2) -> MiningDays:
     days = MiningDays("bitcoin", SET, window)
-    days.extend(100, np.array(times, np.int64), np.array(codes or [1] * len(times), np.uint16))
+    days.extend(100, np.array(times, np.int64), np.array(codes or [1] * len(times), np.uint16), tags(len(times)))
     return days
 
 
@@ -82,8 +87,11 @@ def test_blocks_are_cut_and_extended_without_a_gap() -> None:
     days.cut(101)
     assert days.tip_height == 100
     with pytest.raises(ValueError, match="do not follow 100"):
-        days.extend(102, np.array([1], np.int64), np.array([1], np.uint16))
-    days.extend(101, np.array([FIRST + DAY_SECONDS], np.int64), np.array([1], np.uint16))
+        days.extend(102, np.array([1], np.int64), np.array([1], np.uint16), tags(1))
+    days.extend(101, np.array([FIRST + DAY_SECONDS], np.int64), np.array([1], np.uint16), tags(1, first=70))
     assert days.tip_height == 101
+    assert (days.tag(100), days.tag(101)) == (7, 70)
+    with pytest.raises(ValueError, match="no block at 102"):
+        days.tag(102)
     days.cut(0)
     assert days.tip_height is None
