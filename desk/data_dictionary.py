@@ -17,9 +17,9 @@ HEAD: Final = """# Tables and views
 
 `make generate` writes this page from the comments in `sql/tables` and `sql/views`; a test compares the two.
 
-A dataset is one database of this name. Read the views: each shows, of every fact, the one row that stands. Names that end in `_log`
-are storage: their rows are replaced by newer ones of the same key (`ORDER BY`), so they hold duplicates and losers until a merge and
-need `FINAL`. Times are UTC. A share is between 0 and 1. NaN means undefined.
+A dataset is one database of this name. Read the views: of every fact each shows the one row that is current. Names that end in
+`_log` are storage. A newer row there replaces an older one of the same key (`ORDER BY`). Until a merge they contain duplicates and
+replaced rows and need `FINAL`. Times are UTC. A share is between 0 and 1. NaN means undefined.
 """
 
 

@@ -1,7 +1,6 @@
 """Check the prose rules: sentence length and the phrases of docs/prose-phrases.txt. Exit code 1 where one is broken.
 
     python scripts/prose.py             # the Markdown pages, the command help, and the texts in the Python files
-    python scripts/prose.py --tables    # docs/tables.md too
     python scripts/prose.py FILE ...    # these files only
 
 A text is a paragraph, a bullet, a heading or a table cell of a Markdown page. In a Python file it is a docstring, a help text or a
@@ -23,8 +22,6 @@ PHRASES = ROOT / "docs" / "prose-phrases.txt"
 MOST_WORDS = 25
 
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/**/*.md")
-TABLES = "docs/tables.md"
-"""Made from the COMMENTs in sql/."""
 HELP_FOLDERS = ("desk/cli",)
 """Here docstrings are command help: they are checked for length too."""
 PYTHON_FOLDERS = ("desk", "engines", "counterpoise", "alerts")
@@ -272,10 +269,9 @@ def check(path: Path, avoided: list[Phrase], root: Path = ROOT) -> list[Finding]
     return findings(name, markdown_texts(text), avoided)
 
 
-def files(root: Path = ROOT, *, tables: bool = False) -> list[Path]:
+def files(root: Path = ROOT) -> list[Path]:
     """Every file that is checked."""
     pages = [path for pattern in PAGES for path in sorted(root.glob(pattern))]
-    pages = [path for path in pages if tables or path != root / TABLES]
     modules = [
         path
         for folder in (*PYTHON_FOLDERS, *MESSAGE_FOLDERS)
@@ -288,10 +284,9 @@ def files(root: Path = ROOT, *, tables: bool = False) -> list[Path]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Check sentence length and phrases of the docs, help and messages.")
     parser.add_argument("files", nargs="*", type=Path, help="check these files only")
-    parser.add_argument("--tables", action="store_true", help="check docs/tables.md too")
     options = parser.parse_args(arguments)
     avoided = phrases(PHRASES.read_text(encoding="utf-8"))
-    found = [finding for path in options.files or files(tables=options.tables) for finding in check(path, avoided)]
+    found = [finding for path in options.files or files() for finding in check(path, avoided)]
     for finding in found:
         sys.stdout.write(f"{finding}\n")
     if found:

@@ -74,7 +74,7 @@ _STANDING: Final = (
 )
 _COUNTS: Final = (
     _Column("n", "UInt16", "Blocks in the window"),
-    _Column("unknown", "UInt16", "Blocks of the window that nobody is known to have produced; in n, in no pool"),
+    _Column("unknown", "UInt16", "Blocks of the window without a known producer; in n, in no pool"),
     _Column("window_full", "Bool", "True where n equals window_blocks"),
     _Column("pools_seen", "UInt16", "Different pools (or entities) with at least one block in the window"),
 )

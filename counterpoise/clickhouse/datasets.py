@@ -24,8 +24,8 @@ def _kinds(ch: ClickHouse, dataset: Dataset) -> list[str]:
     others = [f"{name} ({kind})" for name, kind in marks if (name, kind) != (dataset.name, dataset.kind)]
     if others:
         raise ConfigError(
-            f"database {ch.database!r} on {ch.target.host}:{ch.target.port} is marked as {', '.join(others)}, but this process was "
-            f"told that it is {dataset.name} ({dataset.kind}): set COUNTERPOISE_DATASET to another name, or "
-            "COUNTERPOISE_DATASET_KIND to what it is (--dataset, --dataset-kind)"
+            f"database {ch.database!r} on {ch.target.host}:{ch.target.port} is marked as {', '.join(others)}, and the "
+            f"settings name {dataset.name} ({dataset.kind}). Set COUNTERPOISE_DATASET to another name, or COUNTERPOISE_DATASET_KIND to its kind "
+            "(--dataset, --dataset-kind)"
         )
     return [kind for _, kind in marks]

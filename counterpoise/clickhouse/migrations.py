@@ -222,8 +222,8 @@ def _applied(ch: ClickHouse) -> dict[int, tuple[str, str]]:
     for number, name, sha256 in rows:
         if number in applied:
             raise ConfigError(
-                f"database {ch.database!r} has two different migrations of number {number:04d} ({applied[number][0]} and {name}): "
-                "two versions of Counterpoise migrated it at once; keep one of them and start from a new database"
+                f"database {ch.database!r} has two different migrations of number {number:04d} ({applied[number][0]} and {name}). "
+                "Two versions of Counterpoise migrated it at once. Keep one of them and start from a new database"
             )
         applied[number] = (name, sha256)
     return applied

@@ -16,4 +16,4 @@ CREATE TABLE IF NOT EXISTS alert_deliveries_log
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (alert_id, sequence, notifier, action)
-COMMENT 'Outbox: what was to be said where, and what was accepted. Read the view alert_deliveries';
+COMMENT 'Outbox: what was to be sent where, and what was accepted. Read the view alert_deliveries';

@@ -9,4 +9,4 @@ CREATE TABLE IF NOT EXISTS alert_mutes_log
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY rule_id
-COMMENT 'Rules whose transitions are recorded and not told for a while';
+COMMENT 'Rules whose transitions are recorded and not sent for a while';

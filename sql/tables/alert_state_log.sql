@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS alert_state_log
     height UInt32 COMMENT 'Height that the state holds for',
     tip_hash String COMMENT 'Hash at that height, hexadecimal',
     state String COMMENT 'State of the machine as JSON',
-    go_live_height Nullable(Int64) COMMENT 'Transitions above this height are told (-1: all are); NULL before go-live',
+    go_live_height Nullable(Int64) COMMENT 'Transitions above this height are sent (-1: all are); NULL before go-live',
     version UInt64 COMMENT 'Epoch of the writer and its sequence; the highest wins'
 )
 ENGINE = ReplacingMergeTree(version)

@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS concentration_latest_log
     tip_hash String COMMENT 'Hash of the last block of the window, hexadecimal',
     time DateTime64(3, 'UTC') COMMENT 'Header time of the last block of the window',
     n UInt16 COMMENT 'Blocks in the window',
-    unknown UInt16 COMMENT 'Blocks of the window that nobody is known to have produced; in n, in no pool',
+    unknown UInt16 COMMENT 'Blocks of the window without a known producer; in n, in no pool',
     window_full Bool COMMENT 'True where n equals window_blocks',
     pools_seen UInt16 COMMENT 'Different pools (or entities) with at least one block in the window',
     leaders Array(Tuple(pool String, blocks UInt16)) COMMENT 'The largest pools (or entities), at most six, with their blocks, largest first',

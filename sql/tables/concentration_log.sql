@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS concentration_log
     tip_hash FixedString(32) COMMENT 'Hash of the last block of the window, 32 raw bytes',
     time DateTime64(3, 'UTC') COMMENT 'Header time of the last block of the window',
     n UInt16 COMMENT 'Blocks in the window; fewer than window_blocks near the first known block',
-    unknown UInt16 COMMENT 'Blocks of the window that nobody is known to have produced',
+    unknown UInt16 COMMENT 'Blocks of the window without a known producer',
     window_full Bool COMMENT 'True where n equals window_blocks',
     pools_seen UInt16 COMMENT 'Different pools (or entities) with at least one block in the window; unknown is not one',
     c1 UInt16 COMMENT 'Blocks of the largest pool',

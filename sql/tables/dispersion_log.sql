@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS dispersion_log
     buckets UInt32 COMMENT 'Residual buckets above zero',
     missing UInt32 COMMENT 'Owners of the list that the release lacks: not known, never zero',
     outside UInt32 COMMENT 'Owners of the release that the list does not know',
-    imputed UInt32 COMMENT 'Observations without an error of their own, which got that of the others',
+    imputed UInt32 COMMENT 'Observations without their own error, which got that of the others',
     total Float64 COMMENT 'The denominator: what is treated as there',
     residual_share Float64 COMMENT 'Share of the buckets of all, whatever the treatment',
     d2 Float64 COMMENT 'Effective number of owners of order 2',

@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS releases_log
     published_at DateTime64(3, 'UTC') COMMENT 'When the source published the release; not when it was fetched',
     source String COMMENT 'Where the values come from',
     licence String COMMENT 'Licence of the source',
-    coverage LowCardinality(String) COMMENT 'full, or partial where the period is not all here: shown and never scored',
+    coverage LowCardinality(String) COMMENT 'full, or partial where the period is incomplete: shown and never scored',
     coverage_note String COMMENT 'What is missing of a partial release',
     method String COMMENT 'What the source counted with, in its words',
     cutoff Nullable(Float64) COMMENT 'The source lists nothing below this value; NULL where it lists everything',

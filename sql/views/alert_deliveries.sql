@@ -12,4 +12,4 @@ CREATE OR REPLACE VIEW alert_deliveries
     updated_at DateTime64(3, 'UTC') COMMENT 'When the standing last changed'
 )
 AS SELECT alert_id, sequence, notifier, action, status, channel, message_ts, attempts, detail, updated_at FROM alert_deliveries_log FINAL
-COMMENT 'What was said where about each transition';
+COMMENT 'What was sent where about each transition';

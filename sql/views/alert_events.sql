@@ -7,7 +7,7 @@ CREATE OR REPLACE VIEW alert_events
     state LowCardinality(String) COMMENT 'possible, pending, firing or rebased (open); resolved, inactive or retracted (closed)',
     previous_state LowCardinality(String) COMMENT 'State before; empty at the first step',
     reason LowCardinality(String) COMMENT 'Why the step was taken: observed, reorg, restated, rebased or rule-changed',
-    notify Bool COMMENT 'False for what is recorded and not said',
+    notify Bool COMMENT 'False for what is recorded and not sent',
     undoes Array(UInt32) COMMENT 'Steps of this alert that a retraction takes back',
     event_time DateTime64(3, 'UTC') COMMENT 'Time of the block (or of the clock, for a dead-man rule) that caused the step',
     recorded_at DateTime64(3, 'UTC') COMMENT 'When the step was recorded',

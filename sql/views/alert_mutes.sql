@@ -5,4 +5,4 @@ CREATE OR REPLACE VIEW alert_mutes
     muted_at DateTime64(3, 'UTC') COMMENT 'When it was muted'
 )
 AS SELECT rule_id, until, muted_at FROM alert_mutes_log FINAL
-COMMENT 'Rules that are, or were, recorded and not told for a while';
+COMMENT 'Rules that are, or were, recorded and not sent for a while';

@@ -7,7 +7,7 @@ CREATE OR REPLACE VIEW alerts
     state LowCardinality(String) COMMENT 'possible, pending, firing or rebased (open); resolved, inactive or retracted (closed)',
     previous_state LowCardinality(String) COMMENT 'State before; empty at the first step',
     reason LowCardinality(String) COMMENT 'Why the step was taken: observed, reorg, restated, rebased or rule-changed',
-    notify Bool COMMENT 'False for what is recorded and not said',
+    notify Bool COMMENT 'False for what is recorded and not sent',
     undoes Array(UInt32) COMMENT 'Steps of this alert that a retraction takes back',
     event_time DateTime64(3, 'UTC') COMMENT 'Time of the block (or of the clock, for a dead-man rule) that caused the step',
     recorded_at DateTime64(3, 'UTC') COMMENT 'When the step was recorded',
@@ -37,4 +37,4 @@ AS SELECT *
 FROM alert_events
 ORDER BY alert_id, sequence DESC
 LIMIT 1 BY alert_id
-COMMENT 'Every alert as it stands: its latest transition';
+COMMENT 'Every alert by its latest transition';

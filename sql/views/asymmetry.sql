@@ -37,7 +37,7 @@ CREATE OR REPLACE VIEW asymmetry
     l_dropped_low_correlated Float64 COMMENT '2.5 % quantile of L, residual buckets left out, errors of the source correlated',
     l_dropped_high_correlated Float64 COMMENT '97.5 % quantile of L, residual buckets left out, errors of the source correlated',
     p_dropped_correlated Float64 COMMENT 'Probability that L is above 0, residual buckets left out, errors of the source correlated',
-    trend_dropped Nullable(Float64) COMMENT 'Trend of L in doublings a year over the periods of two years, residual buckets left out; NULL below five periods',
+    trend_dropped Nullable(Float64) COMMENT 'Trend of L in doublings per year over the periods of two years, residual buckets left out; NULL below five periods',
     d2_ai_one_owner Float64 COMMENT 'Effective number of owners on the AI side, each bucket one owner',
     l_one_owner Float64 COMMENT 'L in doublings, each bucket one owner: log2 of d2_ai_one_owner over d2_mining',
     a_one_owner Float64 COMMENT 'A of the same: L bent into -1 to 1, for display',
@@ -47,7 +47,7 @@ CREATE OR REPLACE VIEW asymmetry
     l_one_owner_low_correlated Float64 COMMENT '2.5 % quantile of L, each bucket one owner, errors of the source correlated',
     l_one_owner_high_correlated Float64 COMMENT '97.5 % quantile of L, each bucket one owner, errors of the source correlated',
     p_one_owner_correlated Float64 COMMENT 'Probability that L is above 0, each bucket one owner, errors of the source correlated',
-    trend_one_owner Nullable(Float64) COMMENT 'Trend of L in doublings a year over the periods of two years, each bucket one owner; NULL below five periods',
+    trend_one_owner Nullable(Float64) COMMENT 'Trend of L in doublings per year over the periods of two years, each bucket one owner; NULL below five periods',
     d2_ai_spread Float64 COMMENT 'Effective number of owners on the AI side, each bucket cut into bucket_owners equal owners',
     l_spread Float64 COMMENT 'L in doublings, each bucket cut into bucket_owners equal owners: log2 of d2_ai_spread over d2_mining',
     a_spread Float64 COMMENT 'A of the same: L bent into -1 to 1, for display',
@@ -57,7 +57,7 @@ CREATE OR REPLACE VIEW asymmetry
     l_spread_low_correlated Float64 COMMENT '2.5 % quantile of L, each bucket cut into bucket_owners equal owners, errors of the source correlated',
     l_spread_high_correlated Float64 COMMENT '97.5 % quantile of L, each bucket cut into bucket_owners equal owners, errors of the source correlated',
     p_spread_correlated Float64 COMMENT 'Probability that L is above 0, each bucket cut into bucket_owners equal owners, errors of the source correlated',
-    trend_spread Nullable(Float64) COMMENT 'Trend of L in doublings a year over the periods of two years, each bucket cut into bucket_owners equal owners; NULL below five periods',
+    trend_spread Nullable(Float64) COMMENT 'Trend of L in doublings per year over the periods of two years, each bucket cut into bucket_owners equal owners; NULL below five periods',
     l_min Float64 COMMENT 'Smallest L of the three treatments',
     l_max Float64 COMMENT 'Largest L of the three treatments',
     low_independent Float64 COMMENT 'Lowest 2.5 % quantile of the three treatments, errors independent',
@@ -78,4 +78,4 @@ CREATE OR REPLACE VIEW asymmetry
 AS SELECT series, list_id, chain, view, window_blocks, knowledge, day, ai_layer, mining_layer, valid_at, known_at, hindsight, catalogue_id, release_id, period_end, published_at, ai_age_days, bucket_owners, attribution_id, tip_height, tip_hash, known_blocks, unknown_blocks, mining_age_days, d2_mining, d2_mining_low, d2_mining_high, drift_sd, d2_ai_dropped, l_dropped, a_dropped, l_dropped_low_independent, l_dropped_high_independent, p_dropped_independent, l_dropped_low_correlated, l_dropped_high_correlated, p_dropped_correlated, trend_dropped, d2_ai_one_owner, l_one_owner, a_one_owner, l_one_owner_low_independent, l_one_owner_high_independent, p_one_owner_independent, l_one_owner_low_correlated, l_one_owner_high_correlated, p_one_owner_correlated, trend_one_owner, d2_ai_spread, l_spread, a_spread, l_spread_low_independent, l_spread_high_independent, p_spread_independent, l_spread_low_correlated, l_spread_high_correlated, p_spread_correlated, trend_spread, l_min, l_max, low_independent, high_independent, low_correlated, high_correlated, level, regime, gap, horizon_release_id, horizon_tip_height, coverage_changed, trend_periods, release_changed, mining_changed, inputs_id
 FROM asymmetry_log FINAL
 WHERE kind = 'day'
-COMMENT 'The asymmetry score of every pair at the end of each UTC day: three treatments, their envelope, its intervals, and a call only where all agree';
+COMMENT 'The asymmetry score of every pair at the end of each UTC day: three treatments, their envelope and its intervals. A call only where all agree';

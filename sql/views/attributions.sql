@@ -5,7 +5,7 @@ CREATE OR REPLACE VIEW attributions
     chain LowCardinality(String) COMMENT 'Chain',
     height UInt32 COMMENT 'Height of the block',
     hash String COMMENT 'Hash of the block, hexadecimal',
-    pool String COMMENT 'Pool that produced it, by its slug; unknown where nobody is known to have',
+    pool String COMMENT 'Pool that produced it, by its slug; unknown where no producer is known',
     pool_name String COMMENT 'Name of the pool for people',
     method Enum8('none' = 0, 'label' = 1, 'tag' = 2, 'address' = 3) COMMENT 'Evidence that decided',
     matched String COMMENT 'The address, tag or label that matched',

@@ -12,7 +12,7 @@ CREATE OR REPLACE VIEW concentration_shares
     confirmations UInt32 COMMENT 'Blocks from this height up to the tip of the chain, both included; 1 at the tip',
     provisional Bool COMMENT 'True below 6 confirmations: a reorganisation may still undo it',
     n UInt16 COMMENT 'Blocks in the window',
-    unknown UInt16 COMMENT 'Blocks of the window that nobody is known to have produced; in n, in no pool',
+    unknown UInt16 COMMENT 'Blocks of the window without a known producer; in n, in no pool',
     window_full Bool COMMENT 'True where n equals window_blocks',
     pools_seen UInt16 COMMENT 'Different pools (or entities) with at least one block in the window',
     top1_share Float64 COMMENT 'Share of the largest pool of all n blocks, a lower bound: no unknown block is its own',

@@ -12,7 +12,7 @@ CREATE OR REPLACE VIEW edge_share
     edge_share Nullable(Float64) COMMENT 'Device and edge, of what has a known venue; NULL where nothing has',
     edge_share_lower Nullable(Float64) COMMENT 'The same with every unknown venue, and every missing owner at the cutoff, against the edge',
     edge_share_upper Nullable(Float64) COMMENT 'The same with them for the edge',
-    other_lists Array(Tuple(list_id String, edge_share Nullable(Float64))) COMMENT 'What every other include-list of the series says of the same release',
+    other_lists Array(Tuple(list_id String, edge_share Nullable(Float64))) COMMENT 'The share of the same release by every other include-list of the series',
     age_days Int64 COMMENT 'Days from the end of the period to now'
 )
 AS SELECT series, list_id, release_id, layer, unit, period_start, period_end, missing, cutoff, edge_share, edge_share_lower, edge_share_upper,
@@ -21,4 +21,4 @@ AS SELECT series, list_id, release_id, layer, unit, period_start, period_end, mi
     age_days
 FROM placement
 WHERE edge_share IS NOT NULL
-COMMENT 'The edge share of each period by each include-list, with what the other lists say beside it: the answer hangs on the list';
+COMMENT 'The edge share of each period by each include-list, with the share by the other lists beside it: the answer depends on the list';

@@ -4,7 +4,7 @@ CREATE OR REPLACE VIEW forecasts
     release_id String COMMENT 'Release',
     owner String COMMENT 'Whose part it is',
     part LowCardinality(String) COMMENT 'Part of the source; values of one owner add up over parts',
-    item String COMMENT 'What is held or offered',
+    item String COMMENT 'What is owned or offered',
     value Float64 COMMENT 'Value in the unit of the release',
     value_p5 Nullable(Float64) COMMENT '5th percentile, where the source has one',
     value_p95 Nullable(Float64) COMMENT '95th percentile, where the source has one',

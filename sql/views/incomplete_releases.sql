@@ -2,7 +2,7 @@ CREATE OR REPLACE VIEW incomplete_releases
 (
     series LowCardinality(String) COMMENT 'Series',
     release_id String COMMENT 'Release',
-    chunks_here UInt16 COMMENT 'Chunks that are here',
+    chunks_here UInt16 COMMENT 'Chunks that have arrived',
     chunks UInt16 COMMENT 'Chunks that it has'
 )
 AS SELECT series, release_id, toUInt16(uniqExact(chunk)) AS chunks_here, max(c.chunks) AS chunks

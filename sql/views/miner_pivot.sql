@@ -6,7 +6,7 @@ CREATE OR REPLACE VIEW miner_pivot
     revenue_usd Nullable(Float64) COMMENT 'Revenue of the period over all segments; NULL where not known',
     ai_hpc_usd Nullable(Float64) COMMENT 'Revenue of AI and HPC; NULL where not known, which is not zero',
     ai_hpc_share Nullable(Float64) COMMENT 'The second over the first; NULL where not known',
-    ai_hpc_megawatts Nullable(Float64) COMMENT 'Megawatts for AI and HPC, where a source says; NULL where not known',
+    ai_hpc_megawatts Nullable(Float64) COMMENT 'Megawatts for AI and HPC by its source; NULL where not known',
     known Bool COMMENT 'False where no release speaks of its AI and HPC part',
     source String COMMENT 'Source of the figures; empty where not known',
     reason String COMMENT 'Why the company is listed'

@@ -4,8 +4,8 @@ CREATE OR REPLACE VIEW series_freshness
     layer LowCardinality(String) COMMENT 'Layer',
     cadence_days UInt16 COMMENT 'How often the source publishes',
     lag_days UInt16 COMMENT 'How long after the end of a period it usually does',
-    newest_period_end Nullable(Date32) COMMENT 'End of the newest period that is here; NULL where no release is',
-    newest_published_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Publication of the newest release that is here',
+    newest_period_end Nullable(Date32) COMMENT 'End of the newest stored period; NULL without a release',
+    newest_published_at Nullable(DateTime64(3, 'UTC')) COMMENT 'Publication of the newest stored release',
     age_days Nullable(Float64) COMMENT 'Days since that publication',
     stale Bool COMMENT 'True where nothing was published for three times the cadence and the lag; false where no release was ever here'
 )

@@ -185,8 +185,8 @@ def test_a_database_of_another_kind_is_refused(clickhouse: ClickHouseServer, dat
     migrate(clickhouse.target, dataset)
     live = Dataset(dataset.name, "live")
     expected = (
-        rf"database '{dataset.name}' on 127.0.0.1:\d+ is marked as {dataset.name} \(simulated\), but this process was told "
-        rf"that it is {dataset.name} \(live\): set COUNTERPOISE_DATASET to another name, or COUNTERPOISE_DATASET_KIND to what it is"
+        rf"database '{dataset.name}' on 127.0.0.1:\d+ is marked as {dataset.name} \(simulated\), and the settings "
+        rf"name {dataset.name} \(live\). Set COUNTERPOISE_DATASET to another name, or COUNTERPOISE_DATASET_KIND to its kind"
     )
     with pytest.raises(ConfigError, match=expected):
         migrate(clickhouse.target, live)
