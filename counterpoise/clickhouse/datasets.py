@@ -25,7 +25,7 @@ def _kinds(ch: ClickHouse, dataset: Dataset) -> list[str]:
     if others:
         raise ConfigError(
             f"database {ch.database!r} on {ch.target.host}:{ch.target.port} is marked as {', '.join(others)}, and the "
-            f"settings name {dataset.name} ({dataset.kind}). Set COUNTERPOISE_DATASET to another name, or COUNTERPOISE_DATASET_KIND to its kind "
-            "(--dataset, --dataset-kind)"
+            f"settings name {dataset.name} ({dataset.kind}). Set COUNTERPOISE_DATASET to another name, or "
+            "COUNTERPOISE_DATASET_KIND to its kind (--dataset, --dataset-kind)"
         )
     return [kind for _, kind in marks]
