@@ -91,6 +91,8 @@ class ClickHouseSettings(SettingsSection):
     """File with the secret."""
     secure: bool = False
     """Use TLS."""
+    cluster: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
+    """Cluster that the server belongs to: tables are replicated to all of its servers. `none` uses this server alone."""
     connect_timeout_seconds: Seconds = 5.0
     """Timeout of connecting."""
     query_timeout_seconds: Seconds = 60.0
