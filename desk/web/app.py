@@ -44,7 +44,7 @@ def build_app(
         return await asyncio.get_running_loop().run_in_executor(pool_of_threads, run)
 
     def head() -> str:
-        return page.line_head(hub.line[0], hub.now())
+        return page.line_head(hub.line[0], hub.now(), live=hub.is_live)
 
     def whole(title: str, body_markup: str, status: int = 200) -> HTMLResponse:
         return HTMLResponse(page.frame(title, body_markup, hub.context_of(hub.now()), head()), status)
@@ -204,13 +204,13 @@ async def _events(hub: Hub, request: Request) -> AsyncIterator[bytes]:
     seen = 0
     try:
         yield b"retry: 2000\n\n"
-        while True:
+        while not hub.ended:
             line, newest = hub.line
             changed.clear()
             for name, drawn in hub.drawn.items():
                 if drawn.sequence > seen:
                     yield _event("panel", {"name": name, "html": page.panel_box(drawn)})
-            yield _event("line", {"html": page.line_head(line, hub.now())})
+            yield _event("line", {"html": page.line_head(line, hub.now(), live=hub.is_live)})
             seen = newest
             try:
                 await asyncio.wait_for(changed.wait(), KEEP_ALIVE_SECONDS)

@@ -86,6 +86,8 @@ class Hub:
         self._lock = threading.Lock()
         self._watchers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._slow_at: dict[str, float] = {}
+        self.ended = False
+        """Nothing comes any more: viewers leave."""
 
     @property
     def drawn(self) -> Mapping[str, Drawn]:
@@ -98,6 +100,11 @@ class Hub:
         """The state of the line, and the newest number of a change."""
         with self._lock:
             return self._line, self._sequence
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the dataset follows the chain."""
+        return self.context_of(self.now()).kind == "live"
 
     def now(self) -> datetime:
         """UTC."""
@@ -116,6 +123,11 @@ class Hub:
         with self._lock:
             self._watchers.discard(watcher)
             self._status.set(viewers=len(self._watchers))
+
+    def end(self) -> None:
+        """Let every viewer leave."""
+        self.ended = True
+        self._wake()
 
     def run(self, stop: threading.Event) -> None:
         """Read until `stop`, in a separate thread."""

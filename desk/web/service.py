@@ -94,6 +94,7 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
         try:
             hub.run(stop)
         finally:
+            hub.end()
             server.should_exit = True
             serving.join(_STOP_SECONDS + 5)
             with contextlib.suppress(OSError):

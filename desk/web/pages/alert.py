@@ -79,7 +79,7 @@ def _evidence(found: AlertPage, step: Row) -> str:
     counts = [(pool, PAGE.count(blocks)) for pool, blocks in step["counts"]]
     integers = markup.scrolled_table("Leaders", ("pool", "#blocks"), counts) if counts else ""
     return (
-        f'<section class="panel wide"><h2>Evidence</h2><dl class="facts">{facts}</dl>{_compared(found, value)}{integers}'
+        f'<section class="panel broad"><h2>Evidence</h2><dl class="facts">{facts}</dl>{_compared(found, value)}{integers}'
         + (
             f"<details open><summary>SQL of the value</summary><pre>{text_of(step['reproduce_sql'])}</pre></details>"
             if step["reproduce_sql"]
@@ -115,7 +115,7 @@ def agrees(computed: float, recorded: float) -> bool:
 
 def _timeline(steps: list[Row]) -> str:
     items = "".join(_step(step) for step in steps)
-    return f'<section class="panel wide"><h2>Timeline</h2><ol class="alerts timeline">{items}</ol></section>'
+    return f'<section class="panel broad"><h2>Timeline</h2><ol class="alerts timeline">{items}</ol></section>'
 
 
 def _step(step: Row) -> str:

@@ -26,6 +26,8 @@ SPANS: Final[Mapping[str, tuple[str, int | None, int | None]]] = {
 """Name → words, and either how many blocks or how many days; neither for everything. Days come from the table of days."""
 
 USUAL_SPAN: Final = "30d"
+WIDTH: Final = 680.0
+"""Of a plot beside the other view's."""
 VIEW_WORDS: Final = {"raw": "pools", "entity": "entities"}
 
 
@@ -106,8 +108,8 @@ def drawing(found: Shares, context: Context, width: float) -> str:
 
 
 def chart(found: Shares, context: Context) -> str:
-    """The plot at both widths, with its numbers."""
-    wide, narrow = drawing(found, context, plots.WIDE), drawing(found, context, plots.NARROW)
+    """The plot at both widths."""
+    wide, narrow = drawing(found, context, WIDTH), drawing(found, context, plots.NARROW)
     return f'<figure><div class="wide">{wide}</div><div class="narrow">{narrow}</div></figure>'
 
 
@@ -123,7 +125,7 @@ def draw(found: list[Shares], context: Context) -> str:
             f'<div class="spans" role="group" aria-label="Span">{buttons}</div></div>'
             f'<div class="drawn">{chart(one, context)}</div></div>'
         )
-    return "".join(parts) + markup.meta(
+    return f'<div class="charts">{"".join(parts)}</div>' + markup.meta(
         (
             f"windows of {PAGE.count(context.window_blocks)} blocks",
             "pale band: 95 % interval; darker band: lowest and highest between two points",
