@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy import special
 
 from counterpoise.metrics.effective_number import d2
-from counterpoise.metrics.hhi import hhi
 from counterpoise.metrics.hhi_interval import Z_95, d2_interval, hhi_interval, hhi_moments
+from tests.count_vectors import hhi
 from tests.unit.metrics.dirichlet import REAL_WINDOWS, draw, real_counts
 
 
