@@ -11,6 +11,8 @@ from typing import Final
 
 SQL_TERMS: Final[dict[str, str]] = {
     "known": "toInt64(n) - unknown",
+    "largest": "c1 / n",
+    "race": "-log(4. * largest * (1. - largest))",
     "k": "toFloat64(greatest(pools_seen, 1))",
     "a1": "known + 1.",
     "a2": "s2 + (2. * known + 1.) / k",
