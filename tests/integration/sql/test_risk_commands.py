@@ -1,4 +1,7 @@
-"""`counterpoise settle`, `risk` and `entities` as they are typed, on the sample: every ninth block is unknown, three of nine are Foundry's."""
+"""`counterpoise settle`, `risk` and `entities` as they are typed, on the sample.
+
+Of nine blocks one is unknown and three are Foundry's.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +89,7 @@ def test_entities_show_a_merger(cli: Cli) -> None:
     assert answer["share"] == (counts[3] + counts[1]) / 144
     assert answer["hhi_change"] == pytest.approx(20_000 * counts[3] * counts[1] / 144**2)
     pairs = _answer(cli, "entities", "mergers", "--largest", "3", "--window", "144")["mergers"]
-    assert [set(pair["members"]) for pair in pairs][0] == {"foundry-usa", "antpool"} and len(pairs) == 3
+    assert set(pairs[0]["members"]) == {"foundry-usa", "antpool"} and len(pairs) == 3
     for command in (("diff", "foundry+antpool"), ("mergers",)):
         code, out, err = cli("entities", *command, "--window", "144")
         assert (code, err) == (0, "") and "presumed harmful" in out

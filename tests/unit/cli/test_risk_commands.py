@@ -97,7 +97,7 @@ def test_a_pool_is_named_without_doubt(text: str, message: str) -> None:
 
 @pytest.mark.parametrize("text", ["0", "-5", "ten", "1e400m", "", "10x", "nan"])
 def test_an_amount_is_above_zero(text: str) -> None:
-    with pytest.raises(ConfigError, match="--usd .*: expected an amount above 0, such as 10m, 2.5k or 1000"):
+    with pytest.raises(ConfigError, match=r"--usd .*: expected an amount above 0, such as 10m, 2\.5k or 1000"):
         parse_amount(text, "--usd")
 
 
