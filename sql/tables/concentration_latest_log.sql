@@ -44,6 +44,7 @@ CREATE TABLE IF NOT EXISTS concentration_latest_log
     hhi_unbiased Float64 COMMENT 'Chance that two different blocks of the window are by one pool: free of the bias of small windows; NaN for one block',
     hhi_low Float64 COMMENT '2.5 % quantile of the index of the hashrate',
     hhi_high Float64 COMMENT '97.5 % quantile of the index of the hashrate',
+    hhi_upper Float64 COMMENT 'Upper bound of hhi: every unknown block is of the largest pool',
     effective_pools_d2 Float64 COMMENT 'Effective number of pools of order 2: how many equal pools would have this index; attributed blocks only, NaN where there are none',
     effective_pools_d2_low Float64 COMMENT '2.5 % quantile of effective_pools_d2',
     effective_pools_d2_high Float64 COMMENT '97.5 % quantile of effective_pools_d2',
