@@ -1,0 +1,1 @@
+"""The desk: the live page, its API and its SQL console."""
