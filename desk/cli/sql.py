@@ -19,9 +19,6 @@ from desk.cli.say import say
 if TYPE_CHECKING:
     from clickhouse_driver import errors as driver
 
-    from counterpoise.clickhouse.client import ClickHouse
-    from counterpoise.settings.model import Settings
-
 
 def sql(
     query: Annotated[str | None, typer.Argument(help="SQL; - reads it from standard input.")] = None,
@@ -96,13 +93,13 @@ def _ask(
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
     from desk.results.query_errors import READONLY, UNKNOWN_TABLE
+    from desk.results.read_only import connect_read_only
 
     settings = Settings.load()
     target = clickhouse_target(settings, read_only=not write)
-    with connect(target, settings.dataset, settings=None if write else {"readonly": 1}) as clickhouse:
-        reader = clickhouse if write else _reader(clickhouse, settings)
+    with connect(target, settings.dataset) if write else connect_read_only(target, settings.dataset) as clickhouse:
         try:
-            write_result(reader.stream(text, values), output, out, max_rows, raw_csv=raw_csv)
+            write_result(clickhouse.stream(text, values), output, out, max_rows, raw_csv=raw_csv)
         except driver.Error as error:
             raise _refusal(error, text) from error
         except ConfigError as error:
@@ -118,24 +115,6 @@ def _ask(
             raise _refusal(
                 cause, text, "`counterpoise sql` only reads, and changes no setting, unless --write is given"
             ) from error
-        finally:
-            reader.close()
-
-
-def _reader(clickhouse: ClickHouse, settings: Settings) -> ClickHouse:
-    """The same connection, or one without the setting `readonly`, which a read-only user may not set."""
-    from clickhouse_driver import errors as driver
-
-    from counterpoise.clickhouse.client import connect
-    from desk.results.query_errors import READONLY
-
-    try:
-        clickhouse.query("SELECT 1")
-    except ConfigError as error:
-        if not isinstance(error.__cause__, driver.Error) or error.__cause__.code != READONLY:
-            raise
-        return connect(clickhouse.target, settings.dataset)
-    return clickhouse
 
 
 def _refusal(error: driver.Error, text: str, next_step: str = "") -> ConfigError:
