@@ -79,13 +79,13 @@ class EventFeed:
             while True:
                 try:
                     async with asyncio.timeout(KEEP_ALIVE_SECONDS):
-                        event = await queue.get()
+                        found = await queue.get()
                 except TimeoutError:
                     yield ": keep-alive\n\n"
                     continue
-                if event is None:
+                if found is None:
                     return
-                yield framed(event)
+                yield framed(found)
         finally:
             self._listeners.discard(queue)
 
