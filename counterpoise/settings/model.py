@@ -339,6 +339,23 @@ class AlertSettings(SettingsSection):
     """Time between two evaluations of dead-man rules and deliveries."""
 
 
+class DeskSettings(SettingsSection):
+    """The desk: the API and the SQL console. It listens on loopback unless another host is set. Use a proxy for TLS."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Any other than loopback needs a token."""
+    port: Port = 8686
+    """Port to listen on. 0 takes a free port."""
+    public_url: (
+        Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?$")] | None
+    ) = None
+    """URL that people use, if a proxy stands before the desk."""
+    token: SecretStr | None = None
+    """Token for programs. Without it, one is generated in the run directory. Prefer a file."""
+    token_file: Path | None = None
+    """File with the secret."""
+
+
 class HealthSettings(SettingsSection):
     """The health endpoint of each service. Port 0 takes a free port and records it in the state directory."""
 
@@ -352,6 +369,8 @@ class HealthSettings(SettingsSection):
     """Port of the streams service."""
     alerts_port: Port = 0
     """Port of the alerts service."""
+    desk_port: Port = 0
+    """Port of the desk. Its metrics have the scores."""
     stall_after_seconds: Seconds = 120.0
     """Time without progress, with work and no wait, after which a service is restarted."""
 
@@ -427,6 +446,7 @@ class Settings(BaseSettings):
     streams: StreamsSettings = StreamsSettings()
     slack: SlackSettings = SlackSettings()
     alerts: AlertSettings = AlertSettings()
+    desk: DeskSettings = DeskSettings()
     health: HealthSettings = HealthSettings()
 
     @classmethod

@@ -109,6 +109,12 @@ ENTRIES: dict[str, CommandEntry] = {
         _DATA,
         ("counterpoise report --open", "counterpoise report --since 90d --out today.html"),
     ),
+    "desk": CommandEntry(
+        "desk.cli.desk:desk",
+        "Serve the API and the SQL console.",
+        _DATA,
+        ("counterpoise desk", "counterpoise desk --link"),
+    ),
     "alerts": CommandEntry(
         "desk.cli.alerts:alerts_app",
         "List, test and mute alerts.",

@@ -66,7 +66,7 @@ _DESK_PANELS: Final = (
     Panel(
         "timeseries",
         "Share of the 4 largest, with its 95 % interval",
-        f"At the last block of each interval, {_OF}. The lower bound: unknown blocks belong to nobody.",
+        f"At the last block of each interval, {_OF}. The lower bound: no unknown block is theirs.",
         [
             sql(
                 "SELECT $__timeInterval(c.time) AS time, argMax(c.top4_share, c.height) AS share, "

@@ -1,4 +1,4 @@
-"""The API as an application of its own, to be mounted at /api/v1: tables, the catalogue, the event stream."""
+"""The API as a separate application, mounted at /api/v1: tables, the catalogue, the event stream."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def build_api(reader: Reader, *, dataset: str, dataset_kind: str, feed: EventFee
         methods=["GET"],
         response_class=Response,
         responses=catalogue_answers(),
-        summary="What can be asked for",
+        summary="Metrics, windows, views, chains, series, sources and endpoints",
         operation_id="catalog",
         openapi_extra=CATALOGUE_OPERATION,
     )

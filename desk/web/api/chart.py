@@ -59,7 +59,7 @@ def written(spec: MetricSpec, value: float, digits: int = 2) -> str:
 
 
 def chart(spec: MetricSpec, points: Sequence[Point], about: About, *, width: int, height: int) -> str:
-    """The drawing. Without a defined value it says so in words."""
+    """The drawing. Without a defined value it is a sentence."""
     shown = [point for point in points if not math.isnan(point.value)]
     place = f"{about.chain}, {about.view} view, window {about.window_blocks:,} blocks, by {about.frequency}"
     title = f"{spec.title[0].upper()}{spec.title[1:]}: {place}"

@@ -43,7 +43,7 @@ class Endpoint:
 
 
 def _page(reader: Reader, statement: Statement, parameters: Values, path: str, place: Callable[[Row], Place]) -> Table:
-    """The page of a statement whose LIMIT is one row more than the page has: that row says that there is a next one."""
+    """The page of a statement whose LIMIT is one row more than the page has: that row shows that a next one exists."""
     limit = int(parameters["limit"])
     heads, blocks = reader.read(statement.sql, {**statement.parameters, "limit": limit + 1})
     blocks, cut = _first_rows(blocks, limit)
@@ -229,7 +229,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint(
         "timeseries",
         "Metrics of one series over time",
-        "One row a block, hour or UTC day, oldest first, of windows that are full. Hours and days have the value at their highest "
+        "One row per block, hour or UTC day, oldest first, of windows that are full. Hours and days have the value at their highest "
         "block. Days come from the daily table. Undefined values are null.",
         (
             some_of("metrics", "Metrics, separated by commas.", list(SPECS), DEFAULT_METRICS),
@@ -245,7 +245,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint(
         "blocks",
         "Blocks of the best chain",
-        "One row a height, with the pool under the current attribution set. A page may have fewer rows than its limit and still "
+        "One row per height, with the pool under the current attribution set. A page may have fewer rows than its limit and still "
         "have a next page.",
         (
             _CHAIN,
@@ -261,7 +261,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint(
         "alerts",
         "Alerts with their evidence",
-        "One row an alert by its latest step, or one row a step; newest first. `reproduce_sql` computes the value again.",
+        "One row per alert by its latest step, or one row per step; newest first. `reproduce_sql` computes the value again.",
         (
             text("rule", "Only alerts of this rule.", r"[a-z0-9][a-z0-9._-]{0,63}", "a rule's id"),
             one_of("state", "Only alerts in this state.", get_args(AlertState), None),
@@ -274,7 +274,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint(
         "releases",
         "Releases of market series",
-        "One row a release, by publication, newest first.",
+        "One row per release, by publication, newest first.",
         (
             one_of("series", "Only this series.", list(load_catalogue().series), None),
             one_of("kind", "measured or forecast.", get_args(Kind), None),

@@ -61,7 +61,7 @@ class EventFeed:
         self._task: asyncio.Task[None] | None = None
 
     def admit(self) -> None:
-        """ApiError 503 where nobody else can listen."""
+        """ApiError 503 at the largest number of listeners."""
         if len(self._listeners) >= MAX_LISTENERS:
             raise ApiError(503, "busy", "too many event streams are open", headers={"Retry-After": "30"})
 

@@ -20,7 +20,7 @@ _LOST_PLUS: Final = re.compile(r" (\d\d:?\d\d)$")
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`read` takes the text of the query and returns the value; ValueError says in one clause what was expected."""
+    """`read` takes the text of the query and returns the value; ValueError names in one clause what was expected."""
 
     name: str
     description: str

@@ -65,7 +65,7 @@ def narrowest_view(metrics: Sequence[str], specs: Mapping[str, MetricSpec] = SPE
 
 
 def by_block(series: Series, after_height: int | None, limit: int) -> Statement:
-    """One row a height, in order of height. `after_height` continues a page."""
+    """One row per height, in order of height. `after_height` continues a page."""
     columns = ", ".join(f"c.{SPECS[name].name} AS {SPECS[name].name}" for name in series.metrics)
     sql = f"""SELECT c.time AS time, c.height AS height, {columns}
 FROM {narrowest_view(series.metrics)} AS c
@@ -79,7 +79,7 @@ LIMIT {{limit:UInt32}}"""  # noqa: S608 - names of the specs only
 
 
 def by_hour(series: Series, after: int | None, limit: int) -> Statement:
-    """One row an hour of header time: the values at its highest block. `after`: second of the last hour of the page before."""
+    """One row per hour of header time: the values at its highest block. `after`: second of the last hour of the page before."""
     columns = ", ".join(f"argMax(c.{SPECS[name].name}, c.height) AS {SPECS[name].name}" for name in series.metrics)
     sql = f"""SELECT toStartOfHour(c.time) AS time, max(c.height) AS height, {columns}
 FROM {narrowest_view(series.metrics)} AS c
@@ -95,7 +95,7 @@ LIMIT {{limit:UInt32}}"""  # noqa: S608 - names of the specs only
 
 
 def by_day(series: Series, after: int | None, limit: int) -> Statement:
-    """One row a UTC day: the values at its highest block, from the daily table. `after`: days since 1970 of the last row."""
+    """One row per UTC day: the values at its highest block, from the daily table. `after`: days since 1970 of the last row."""
     values = {f"metric{place}": SPECS[name].name for place, name in enumerate(series.metrics)}
     columns = ", ".join(
         f"anyIf(c.last, c.metric = {{{parameter}:String}}) AS {name}" for parameter, name in values.items()

@@ -17,7 +17,7 @@ MAX_STATEMENTS: Final = 4
 """Statements of all consoles of one desk that run at once."""
 
 SETTINGS: Final[Mapping[str, Any]] = {"max_execution_time": MAX_SECONDS}
-"""What each statement asks for; a server whose user may change no setting has limits of its own."""
+"""Settings of each statement. Where the user may change no setting, the limits of the server apply."""
 
 _BYTES: Final = ("max_memory_usage", "max_result_bytes")
 

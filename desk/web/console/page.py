@@ -1,4 +1,4 @@
-"""The console's HTML. Names, tables and results come by script; without it the page says so."""
+"""The console's HTML. Names, tables and results come by script; without it the page names the command."""
 
 from __future__ import annotations
 

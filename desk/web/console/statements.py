@@ -50,7 +50,7 @@ class Answer:
 
 
 class Statements:
-    """Runs statements of people, each on a connection of its own that `connect` makes. Safe to share between threads."""
+    """Runs statements of people, each on a separate connection that `connect` makes. Safe to share between threads."""
 
     def __init__(
         self,
