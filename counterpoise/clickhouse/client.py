@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from counterpoise.clickhouse.array_client import ArrayClient
+from counterpoise.clickhouse.cluster import CONSISTENT, cluster_name
 from counterpoise.clickhouse.columns import Column, array_dtype
 from counterpoise.clickhouse.error_codes import translated
 from counterpoise.settings.endpoints import ClickHouseTarget
@@ -159,3 +160,8 @@ def connect(
 ) -> ClickHouse:
     """A client of `database` on `target`; opens no connection yet. `settings` go with every query."""
     return ClickHouse(target, database, settings=settings, compression=compression)
+
+
+def connect_consistent(target: ClickHouseTarget, database: str) -> ClickHouse:
+    """A client for a service: on a cluster it reads every acknowledged write, whichever server answers."""
+    return connect(target, database, settings=CONSISTENT if cluster_name(target.cluster) else None)

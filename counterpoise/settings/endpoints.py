@@ -70,6 +70,8 @@ class ClickHouseTarget:
     secure: bool = False
     connect_timeout_seconds: float = 5.0
     query_timeout_seconds: float = 60.0
+    cluster: str | None = None
+    """The setting of that name; see `counterpoise.clickhouse.cluster`."""
 
 
 def _embedded_password(file: Path) -> SecretStr:
@@ -100,6 +102,7 @@ def clickhouse_target(settings: Settings, *, read_only: bool = False) -> ClickHo
         target = ClickHouseTarget(found.clickhouse_host, found.clickhouse_port, user, password)
     return replace(
         target,
+        cluster=ch.cluster,
         connect_timeout_seconds=ch.connect_timeout_seconds,
         query_timeout_seconds=ch.query_timeout_seconds,
     )

@@ -1,51 +1,47 @@
-"""`counterpoise desk`: the API and the SQL console, supervised; or the link that opens them."""
+"""`counterpoise desk`: the page, served here; or the link to the one that runs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from counterpoise.errors import ConfigError
 from desk.cli.say import say
 
-if TYPE_CHECKING:
-    from counterpoise.settings.model import Settings
-
 
 def desk(
     *,
     link: Annotated[
-        bool, typer.Option("--link", help="Print the one-time link of the desk that runs, and its token's file.")
+        bool, typer.Option("--link", help="Print the link that opens the running page, once, and end.")
     ] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the running page in the browser, and end.")] = False,
 ) -> None:
-    """Serve the API (/api/v1), charts to embed and the SQL console on one port, until Ctrl-C.
+    """Serve the desk page for the dataset until Ctrl-C, or print the link to the page that runs.
 
-    A one-time link opens a session of 12 hours; each use makes the next link. Programs send a token.
+    The page shows the newest figures, alerts and blocks, and changes as blocks come. `counterpoise run all` serves it too.
     """
     from counterpoise.settings.model import Settings
-
-    settings = Settings.load()
-    if link:
-        _print_link(settings)
-        return
     from desk.cli.run import supervise
 
+    settings = Settings.load()
+    if link or show:
+        found = read_link(settings.run_dir)
+        if show:
+            typer.launch(found)
+        else:
+            say(found)
+        return
     supervise(["desk"], settings)
 
 
-def _print_link(settings: Settings) -> None:
+def read_link(run_dir: object) -> str:
+    """The current link; ConfigError where no desk runs."""
+    from pathlib import Path
+
     from counterpoise.runtime.private_files import read_private
-    from counterpoise.runtime.status import read_status
-    from desk.web.service import link_file, token_file
 
     try:
-        found = read_private(link_file(settings)).strip()
+        return read_private(Path(str(run_dir)) / "desk-link").strip()
     except OSError:
-        found = ""
-    status = read_status(settings.run_dir, "desk")
-    if not found or status is None or status["state"] == "stopped":
-        raise ConfigError("no desk runs for this dataset: start it with `counterpoise desk`")
-    say(found)
-    if settings.desk.token is None and settings.desk.token_file is None:
-        say(f"token for programs: {token_file(settings)}")
+        raise ConfigError("no desk runs here: start it with `counterpoise desk` or `counterpoise run all`") from None

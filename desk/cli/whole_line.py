@@ -12,6 +12,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from counterpoise.clickhouse.client import connect
+from counterpoise.clickhouse.cluster import cluster_name, on_cluster
 from counterpoise.clickhouse.migrations import migrate
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.kafka.topics import delete_topics, ensure_topics
@@ -77,7 +78,10 @@ def start_afresh(settings: Settings) -> None:
         )
         if exists:
             _refuse_live(settings)
-            clickhouse.execute("DROP DATABASE IF EXISTS {name:Identifier} SYNC", {"name": settings.dataset})
+            clickhouse.execute(
+                on_cluster("DROP DATABASE IF EXISTS {name:Identifier} SYNC", cluster_name(target.cluster)),
+                {"name": settings.dataset},
+            )
     bootstrap = kafka_bootstrap(settings)
     delete_topics(bootstrap, settings.dataset)
     migrate(target, settings.dataset_of)

@@ -1,1 +1,1 @@
-"""The desk: the live page, its API and its SQL console."""
+"""The desk page: what the person on shift, the quant and the operator keep open all day."""

@@ -13,6 +13,7 @@ ORDER BY height DESC
 LIMIT 1000"""
 
 _BODY: Final = """<main class="console">
+<p class="about"><a href="./">Counterpoise desk</a></p>
 <h1>SQL console</h1>
 <p class="about">Dataset <b>{dataset}</b>{mark}. The console only reads. <span id="limits"></span></p>
 <noscript><p role="alert">The console needs JavaScript. <code>counterpoise sql</code> runs the same statements.</p></noscript>

@@ -12,7 +12,7 @@ from desk.web.api.embed import PARAMETERS
 from desk.web.api.endpoints import ENDPOINTS
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
-EXAMPLES = sorted(set(re.findall(r"http://127\.0\.0\.1:8686/api/v1(/[^'\s]+)", PAGE)) - {"/events"})
+EXAMPLES = sorted(set(re.findall(r"http://127\.0\.0\.1:8090/api/v1(/[^'\s]+)", PAGE)) - {"/events"})
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

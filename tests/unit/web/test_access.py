@@ -1,128 +1,155 @@
-"""Who gets in: the rules of the desk's access, request by request."""
+"""Who may see the page, by requests through the guard: links, sessions, tokens, hosts, origins, rates, headers."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.responses import PlainTextResponse
-from starlette.types import Message
+from hypothesis import given
+from hypothesis import strategies as st
 
-from desk.web.access import HEADERS, SESSION_SECONDS, Access, AccessMiddleware
+from counterpoise.errors import ConfigError
+from counterpoise.settings.model import DeskSettings
+from desk.web.access import COOKIE, HEADERS, REQUESTS_AT_ONCE, Access, Guard, key_of
 
-TOKEN = "a-token-of-some-length"
-LOOPBACK = {"host": "127.0.0.1:8686"}
-
-
-class Desk:
-    """One desk with a clock that is set by hand."""
-
-    def __init__(self, *, on_loopback: bool = True, secure: bool = False) -> None:
-        self.now = 0.0
-        self.keys: list[str] = []
-        self.access = Access(TOKEN, lambda: self.now, self.keys.append)
-        self._app = AccessMiddleware(PlainTextResponse("inside"), self.access, on_loopback=on_loopback, secure=secure)
-
-    def ask(
-        self, path: str = "/", query: str = "", method: str = "GET", **headers: str
-    ) -> tuple[int, dict[str, str], str]:
-        sent: list[Message] = []
-        given = {**LOOPBACK, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        scope: dict[str, Any] = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "query_string": query.encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in given.items()],
-            "server": ("127.0.0.1", 8686),
-        }
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": b"", "more_body": False}
-
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        asyncio.run(self._app(scope, receive, send))
-        found = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
-        return sent[0]["status"], found, b"".join(message.get("body", b"") for message in sent[1:]).decode()
-
-    def cookie(self) -> str:
-        """The cookie of a session that the newest link opens."""
-        status, headers, _ = self.ask(query=f"key={self.keys[-1]}&view=raw")
-        assert (status, headers["location"]) == (303, "./?view=raw")
-        return headers["set-cookie"]
+TOKEN = "0123456789abcdef0123456789abcdef"
 
 
-def test_a_link_opens_one_session() -> None:
-    desk = Desk()
-    first = desk.keys[0]
-    cookie = desk.cookie()
-    assert {"httponly", "samesite=lax", "path=/"} <= set(cookie.lower().replace("; ", ";").split(";"))
-    session = cookie.split(";")[0]
-    assert desk.ask(cookie=session)[::2] == (200, "inside")
-    assert desk.ask(query=f"key={first}")[0] == 401, "a link is used once"
-    assert len(desk.keys) == 2 and desk.keys[1] != first
-    assert desk.ask("/sql", query=f"key={desk.keys[1]}")[0] == 401, "only the start page takes one"
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = 1_000.0
+
+    def now(self) -> float:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
 
 
-def test_a_session_ends() -> None:
-    desk = Desk()
-    session = desk.cookie().split(";")[0]
-    desk.now = SESSION_SECONDS - 1
-    assert desk.ask(cookie=session)[0] == 200
-    desk.now = SESSION_SECONDS
-    assert desk.ask(cookie=session)[0] == 401
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+    await send({"type": "http.response.body", "body": b"figures"})
 
 
-@pytest.mark.parametrize(
-    "headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": TOKEN}, {"cookie": "a=b; ,="}]
-)
-def test_nobody_else_gets_in(headers: dict[str, str]) -> None:
-    status, answered, body = Desk().ask(**headers)
-    assert (status, answered["www-authenticate"]) == (401, "Bearer")
-    assert "counterpoise desk --link" in body
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
-def test_the_token_is_for_programs() -> None:
-    assert Desk().ask(authorization=f"Bearer {TOKEN}")[0] == 200
-    assert Desk().ask(authorization=f"bearer  {TOKEN}")[0] == 200
+@pytest.fixture
+def make(tmp_path: Path, clock: Clock) -> Callable[..., Access]:
+    return lambda **settings: Access(DeskSettings(**settings), tmp_path / "run" / "desk-link", clock)
 
 
-def test_a_name_that_points_here_is_refused_on_loopback_only() -> None:
-    for host in ("evil.example", "evil.example:8686", "127.0.0.1.evil.example", "[", ""):
-        assert Desk().ask(host=host, authorization=f"Bearer {TOKEN}")[0] == 403
-    for host in ("localhost:8686", "[::1]:8686", "127.0.0.1"):
-        assert Desk().ask(host=host, authorization=f"Bearer {TOKEN}")[0] == 200
-    assert Desk(on_loopback=False).ask(host="desk.example", authorization=f"Bearer {TOKEN}")[0] == 200
+def ask(
+    access: Access, path: str = "/", *, method: str = "GET", client: str = "127.0.0.1", **headers: str
+) -> tuple[int, dict[str, str], str]:
+    """Status, headers and body of one request."""
+    given = {"host": "127.0.0.1:8090"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "client": (client, 1),
+        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+    }
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    asyncio.run(Guard(application, access)(scope, receive, send))
+    head = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], head, b"".join(one.get("body", b"") for one in sent[1:]).decode()
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({}, 200),
-        ({"sec_fetch_site": "same-origin", "origin": "http://127.0.0.1:8686"}, 200),
-        ({"sec_fetch_site": "cross-site"}, 403),
-        ({"sec_fetch_site": "same-site"}, 403),
-        ({"origin": "http://127.0.0.1:9999"}, 403),
-        ({"origin": "null"}, 403),
-    ],
-)
-def test_a_page_of_another_site_posts_nothing(headers: dict[str, str], status: int) -> None:
-    desk = Desk()
-    session = desk.cookie().split(";")[0]
-    assert desk.ask("/sql/run", method="POST", cookie=session, **headers)[0] == status
+def test_a_link_opens_once_and_its_session_ends(make: Callable[..., Access], clock: Clock, tmp_path: Path) -> None:
+    access = make(session_hours=1.0)
+    link = access.new_link(8090)
+    assert (tmp_path / "run" / "desk-link").read_text() == f"{link}\n"
+    assert (tmp_path / "run" / "desk-link").stat().st_mode & 0o077 == 0
+    key = key_of(link.partition("?")[2].encode())
+    assert ask(access)[0] == 401
+    assert access.open("guess") is None
+    session = access.open(key)
+    assert session is not None
+    access.new_link(8090)
+    assert access.open(key) is None, "used up"
+    cookie = f"{COOKIE}={session}"
+    assert ask(access, cookie=cookie)[0] == 200
+    assert ask(access, cookie=f"{COOKIE}={session}x")[0] == 401
+    clock.at += 3_601
+    assert ask(access, cookie=cookie)[0] == 401
 
 
-def test_every_answer_has_the_headers() -> None:
-    desk = Desk()
-    for answer in (desk.ask(), desk.ask(authorization=f"Bearer {TOKEN}"), desk.ask(host="evil.example")):
-        for name, value in HEADERS.items():
-            assert answer[1][name.lower()] == value
-    assert "'unsafe" not in HEADERS["Content-Security-Policy"]
+def test_beyond_loopback_it_needs_a_token_or_a_proxy(make: Callable[..., Access]) -> None:
+    with pytest.raises(
+        ConfigError, match=r"would be open to everybody on 0\.0\.0\.0: set COUNTERPOISE_DESK__TOKEN_FILE"
+    ):
+        make(host="0.0.0.0")  # noqa: S104
+    with pytest.raises(ConfigError, match="fewer than 16 characters"):
+        make(host="0.0.0.0", token="short")  # noqa: S104
+    access = make(host="0.0.0.0", token=TOKEN)  # noqa: S104
+    assert ask(access)[0] == 401
+    assert ask(access, authorization=f"Bearer {TOKEN}")[0] == 200
+    assert ask(access, authorization=f"Bearer {TOKEN[:-1]}")[0] == 401
+    assert TOKEN not in access.new_link(8090), "a token never stands in a link"
+    proxied = make(host="0.0.0.0", proxy_user_header="X-User")  # noqa: S104
+    assert ask(proxied)[0] == 401
+    assert ask(proxied, x_user="ann")[0] == 200
 
 
-def test_behind_https_the_cookie_is_secure() -> None:
-    assert "secure" in Desk(secure=True).cookie().lower()
-    assert "secure" not in Desk().cookie().lower()
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8090", "", "127.0.0.1.evil.example", "[::2]"])
+def test_a_name_that_somebody_points_here_is_refused(make: Callable[..., Access], host: str) -> None:
+    access = make()
+    session = access.open(key_of(access.new_link(8090).partition("?")[2].encode()))
+    assert ask(access, cookie=f"{COOKIE}={session}", host=host)[0] == 421
+    for own in ("localhost:8090", "127.0.0.1", "[::1]:8090"):
+        assert ask(access, cookie=f"{COOKIE}={session}", host=own)[0] == 200
+
+
+def test_a_form_of_another_page_is_refused(make: Callable[..., Access]) -> None:
+    access = make(token=TOKEN)
+    given = {"authorization": f"Bearer {TOKEN}", "method": "POST"}
+    assert ask(access, **given)[0] == 403
+    assert ask(access, origin="https://evil.example", **given)[0] == 403
+    assert ask(access, origin="http://127.0.0.1:8090", **given)[0] == 200
+    assert ask(access, method="DELETE", authorization=f"Bearer {TOKEN}")[0] == 405
+
+
+def test_every_answer_has_the_headers(make: Callable[..., Access]) -> None:
+    access = make(token=TOKEN)
+    for status, head, _ in (ask(access), ask(access, authorization=f"Bearer {TOKEN}"), ask(access, host="evil")):
+        assert status in (401, 200, 421)
+        assert {name.lower(): value for name, value in HEADERS.items()}.items() <= head.items()
+        assert head["cache-control"] == "no-store"
+    assert "script-src 'self'" in HEADERS["Content-Security-Policy"]
+    assert "unsafe" not in HEADERS["Content-Security-Policy"]
+
+
+def test_who_asks_too_often_waits_and_others_do_not(make: Callable[..., Access], clock: Clock) -> None:
+    access = make(token=TOKEN)
+    given = {"authorization": f"Bearer {TOKEN}"}
+    answers = [ask(access, **given)[0] for _ in range(REQUESTS_AT_ONCE + 1)]
+    assert answers == [200] * REQUESTS_AT_ONCE + [429]
+    assert ask(access, client="127.0.0.2", **given)[0] == 200
+    clock.at += 1
+    assert ask(access, **given)[0] == 200
+
+
+@given(st.text(max_size=60))
+def test_no_cookie_opens_it_by_chance(tmp_path_factory: pytest.TempPathFactory, value: str) -> None:
+    access = Access(DeskSettings(), tmp_path_factory.mktemp("link") / "run" / "desk-link", Clock())
+    assert not access.may({"cookie": f"{COOKIE}={value}"}) and not access.may({"cookie": value})
