@@ -19,16 +19,20 @@ from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.status import ServiceStatus
-from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.endpoints import clickhouse_target, write_desk_address
 from counterpoise.settings.model import Settings
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
+from desk.results.read_only import connect_read_only
 from desk.rule_line import rule_line
 from desk.supervise.health import collect
 from desk.web.access import Access
+from desk.web.api.reader import Reader
 from desk.web.app import build_app
+from desk.web.console.limits import SETTINGS
 from desk.web.hub import Hub, Line
 from desk.web.panels.panel import Context
 from desk.web.panels.registry import PANELS
+from desk.web.score_metrics import ScoreMetrics
 
 USUAL_PORT: Final = 8090
 MAX_CONNECTIONS: Final = 512
@@ -54,6 +58,9 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
     def context_of(now: datetime) -> Context:
         return Context(settings.dataset, settings.dataset_kind, settings.ingest.chain, window, line, now)
 
+    def query_client() -> ClickHouse:
+        return connect_read_only(target, settings.dataset, SETTINGS)
+
     access = Access(settings.desk, link_file(settings), clock)
     hub = Hub(
         client,
@@ -70,7 +77,7 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
         threads = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="desk-page"))
         server = uvicorn.Server(
             uvicorn.Config(
-                build_app(hub, access, client, threads),
+                build_app(hub, access, client, threads, query_client),
                 ws="none",
                 lifespan="off",
                 loop="asyncio",
@@ -90,6 +97,8 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
         looking.start()
         link = access.new_link(port)
         status.set(desk_port=port)
+        status.add_metrics(ScoreMetrics(Reader(query_client, connections=1)))
+        write_desk_address(settings.state_dir, settings.desk.public_url or f"http://127.0.0.1:{port}")
         log.info("the page is open", link=redact_key(link), port=port)
         try:
             hub.run(stop)

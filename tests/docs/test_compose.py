@@ -14,7 +14,7 @@ from desk.cli.run import RUNNERS, What
 from testkit import apache_kafka
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("docker-compose.yml", "deploy/slack.yml")
+FILES = ("docker-compose.yml", "deploy/slack.yml", "deploy/grafana.yml")
 SERVICES = ("ingest", "market", "streams", "alerts", "desk")
 OURS = (*SERVICES, "migrate")
 
