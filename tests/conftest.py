@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cpu_time import VARIABLE, CpuTimes
+from tests.forked import close_fork_server
 from tests.guardian import Guardian, start_guardian
 from tests.kafka_sockets import close_kafka_sockets, close_lost_kafka_sockets, keep_kafka_sockets
 
@@ -91,6 +92,7 @@ def _place(item: pytest.Item) -> tuple[int, bool]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A run that leaves a process behind has failed, whatever its tests said."""
     close_kafka_sockets()
+    close_fork_server()
     if guardian := session.config.stash.get(_GUARDIAN, None):
         session.config.stash[_LEFT] = left = guardian.left_running()
         if left and session.exitstatus == pytest.ExitCode.OK:
