@@ -17,6 +17,7 @@ from tests.cpu_time import VARIABLE, CpuTimes
 from tests.forked import close_fork_server
 from tests.guardian import Guardian, start_guardian
 from tests.kafka_sockets import close_kafka_sockets, close_lost_kafka_sockets, keep_kafka_sockets
+from tests.shared import fold_skips
 
 if TYPE_CHECKING:  # pure unit tests need none of it, and import nothing of it
     from counterpoise.settings.model import Settings
@@ -100,6 +101,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    fold_skips(terminalreporter.stats.get("skipped", ()))
     if left := config.stash.get(_LEFT, []):
         terminalreporter.section("left running by the tests", red=True)
         for line in left:
