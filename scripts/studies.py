@@ -279,7 +279,8 @@ TEXT = {
     ),
     "rule": (
         "False alarms of the line rule",
-        'The rule "top 4 above 75 % of 1008 blocks" in simulated years of a constant true share. It holds for 36 blocks and clears below 73 %. '
+        'The rule "top 4 above 75 % of 1008 blocks" in simulated years of a constant true share. '
+        "It holds for 36 blocks and clears below 73 %. "
         "Plain crossings have neither.",
     ),
     "delays": (
