@@ -164,7 +164,13 @@ class ArrayClient(Client):  # type: ignore[misc]
             return rows
 
     def blocks(
-        self, query: str, params: Mapping[str, Any], settings: Mapping[str, Any] | None, *, arrays: bool
+        self,
+        query: str,
+        params: Mapping[str, Any],
+        settings: Mapping[str, Any] | None,
+        *,
+        arrays: bool,
+        query_id: str | None = None,
     ) -> Iterator[tuple[list[tuple[str, str]], list[Any]]]:
         """Run a query; give (names with types, columns) block by block. The first has no rows and says the types.
 
@@ -174,7 +180,7 @@ class ArrayClient(Client):  # type: ignore[misc]
         try:
             self.establish_connection(settings)
             self.connection.server_info.session_timezone = None
-            self.connection.send_query(query, params=dict(params))
+            self.connection.send_query(query, query_id=query_id, params=dict(params))
             self.connection.send_external_tables(None)
             self.connection.block_in.arrays = arrays
             self.last_query = QueryInfo()

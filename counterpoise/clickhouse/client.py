@@ -77,11 +77,20 @@ class ClickHouse:
         self.close()
 
     def stream(
-        self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None, arrays: bool = False
+        self,
+        sql: str,
+        params: Params = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        arrays: bool = False,
+        query_id: str | None = None,
     ) -> Iterator[tuple[Names, list[Any]]]:
-        """Blocks of a result as (names with types, columns); the first block has names only. Leaving early ends the query."""
+        """Blocks of a result as (names with types, columns); the first block has names only. Leaving early ends the query.
+
+        Another connection of the same user ends it with `KILL QUERY WHERE query_id = …`, if `query_id` is given.
+        """
         with translated(self.where):
-            yield from self._client.blocks(sql, params or {}, settings, arrays=arrays)
+            yield from self._client.blocks(sql, params or {}, settings, arrays=arrays, query_id=query_id)
 
     def query(
         self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None

@@ -8,10 +8,9 @@ import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS, View
-from desk.cli.console import Console, cell
+from desk.cli.console import Console, cell, plain_table
 from desk.cli.say import say
 from desk.cli.settle import ChainOption, HeightOption, JsonOption, WindowOption
 
@@ -97,9 +96,7 @@ def _print(found: Explanation, pair: Pair, chain: str, view: View, limit: int) -
         f"{pair.before.height:,} to {TEXT.metric(found.after, spec.kind, spec.unit)} at {pair.after.height:,}, "
         f"{_change(found.change, percent)}"
     )
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in ("pool" if view == "raw" else "entity", "share before", "after", "part", "its change is"):
-        table.add_column(head, overflow="fold")
+    table = plain_table("pool" if view == "raw" else "entity", "share before", "after", "part", "its change is")
     for part in found.parts[:limit]:
         table.add_row(
             cell(part.pool),

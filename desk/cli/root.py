@@ -59,7 +59,7 @@ ENTRIES: dict[str, CommandEntry] = {
     ),
     "run": CommandEntry(
         "desk.cli.run:run",
-        "Run ingest, market, streams, alerts, or all of them, supervised.",
+        "Run ingest, market, streams, alerts, the desk, or all of them, supervised.",
         _LINE,
         (
             "counterpoise run all",
@@ -102,6 +102,12 @@ ENTRIES: dict[str, CommandEntry] = {
         "Query ClickHouse, read-only: SQL or a named query.",
         _DATA,
         ('counterpoise sql "SELECT * FROM latest_concentration"', "counterpoise sql --name top4_breaches"),
+    ),
+    "desk": CommandEntry(
+        "desk.cli.desk:desk",
+        "Serve the live page, or print the link that opens it.",
+        _LINE,
+        ("counterpoise desk", "counterpoise desk --link", "counterpoise desk --open"),
     ),
     "report": CommandEntry(
         "desk.cli.report:report",

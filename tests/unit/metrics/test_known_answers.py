@@ -10,18 +10,22 @@ from typing import Any
 
 import pytest
 
-from counterpoise.metrics.counts import pools_seen
-from counterpoise.metrics.entropy import max_entropy_bits, normalised_entropy, renyi_bits
-from counterpoise.metrics.gini import gini
-from counterpoise.metrics.hhi import hhi_points
-from counterpoise.metrics.nakamoto import nakamoto
-from counterpoise.metrics.shares import top_k_share
-from counterpoise.metrics.theil import theil
 from counterpoise.risk.double_spend import (
     confirmations_needed,
     rosenfeld_risk,
     whitepaper_confirmations,
     whitepaper_success,
+)
+from tests.count_vectors import (
+    gini,
+    hhi_points,
+    max_entropy_bits,
+    nakamoto,
+    normalised_entropy,
+    pools_seen,
+    renyi_bits,
+    theil,
+    top_k_share,
 )
 from tests.shared import shared_data
 
