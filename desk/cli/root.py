@@ -124,6 +124,12 @@ ENTRIES: dict[str, CommandEntry] = {
             "counterpoise explain hhi_10000 --from-height 890000",
         ),
     ),
+    "claims": CommandEntry(
+        "desk.cli.claims:claims",
+        "Check the claims of the founding article.",
+        _DATA,
+        ("counterpoise claims", "counterpoise claims --sql top-four", "counterpoise claims --json"),
+    ),
     "settle": CommandEntry(
         "desk.cli.settle:settle",
         "Show how many confirmations a payment needs.",
