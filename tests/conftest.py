@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cpu_time import VARIABLE, CpuTimes
 from tests.guardian import Guardian, start_guardian
 from tests.kafka_sockets import close_kafka_sockets, close_lost_kafka_sockets, keep_kafka_sockets
 
@@ -30,6 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # dozens of processes would compile the same modules
     if not hasattr(config, "workerinput"):
         config.stash[_GUARDIAN] = start_guardian()
+    if os.environ.get(VARIABLE):
+        config.pluginmanager.register(CpuTimes())
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

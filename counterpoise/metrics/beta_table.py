@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
 
 from counterpoise.metrics.counts import MAX_BLOCKS, FloatArray, IntArray
 
@@ -44,6 +43,8 @@ def top_share_posterior(n: ArrayLike, count: ArrayLike, pools_seen: ArrayLike, k
     >>> top_share_posterior(1, 1, 1, 1, 0.75).tolist()
     [1.0, 1.0, 1.0]
     """
+    from scipy import special  # noqa: PLC0415 - it takes longer to import than numpy, and few processes need it
+
     a, b = top_share_parameters(n, count, pools_seen, k)
     some = (a > 0) & (b > 0)
     # Parameters of 1 stand in where the posterior is a point, so that scipy is never asked for a limit.

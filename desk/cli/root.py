@@ -115,6 +115,27 @@ ENTRIES: dict[str, CommandEntry] = {
         _DATA,
         ("counterpoise report --open", "counterpoise report --since 90d --out today.html"),
     ),
+    "settle": CommandEntry(
+        "desk.cli.settle:settle",
+        "Show how many confirmations a payment needs.",
+        _DATA,
+        (
+            "counterpoise settle --usd 10m --max-expected-loss 1000",
+            "counterpoise settle --usd 250k --max-expected-loss 100 --with foundry-usa+antpool --json",
+        ),
+    ),
+    "risk": CommandEntry(
+        "desk.cli.settle:risk",
+        "Show what the shares mean: finality, censorship, stops.",
+        _DATA,
+        ("counterpoise risk", "counterpoise risk --window 2016 --with foundry-usa+antpool --json"),
+    ),
+    "entities": CommandEntry(
+        "desk.cli.entities:entities_app",
+        "Show what mergers of pools would change.",
+        _DATA,
+        ("counterpoise entities diff foundry+antpool", "counterpoise entities mergers --largest 6"),
+    ),
     "alerts": CommandEntry(
         "desk.cli.alerts:alerts_app",
         "List, test and mute alerts.",

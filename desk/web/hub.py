@@ -32,6 +32,8 @@ SELECT (SELECT max(version) FROM concentration_latest_log), (SELECT max(version)
 """Changes with every block, reorganisation, step of an alert and change of attribution. All three tables are small."""
 
 _AGAIN_SECONDS: Final = 1.0
+_REST: Final = 3.0
+"""After a reading, a pause of so many times its length."""
 _TIP: Final = "SELECT max(height), argMax(time, height) FROM latest_shares WHERE chain = {chain:String}"
 
 
@@ -138,7 +140,12 @@ class Hub:
                 pause = self._refresh_seconds
                 try:
                     [news] = clickhouse.query(_NEWS)
+                    began = self._clock.monotonic()
                     self._read(clickhouse, everything=news != seen)
+                    if (
+                        news != seen
+                    ):  # where blocks come without end, three quarters of the time are left to who brings them
+                        pause = max(pause, _REST * (self._clock.monotonic() - began))
                     seen = news
                     self._status.working()
                 except (CounterpoiseError, ClickHouseError, OSError) as error:

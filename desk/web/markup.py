@@ -58,7 +58,7 @@ def scrolled(name: str, content_markup: str) -> str:
 
 
 class Markup(str):
-    """Markup of our own as a cell: it is not escaped again."""
+    """A cell that is markup already: it is not escaped again."""
 
     __slots__ = ()
 

@@ -18,6 +18,7 @@ from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.private_files import read_private
 from engines.clickhouse import compression, insert, statements
+from engines.clickhouse.accepting import connections
 from engines.clickhouse.auth import User, Users
 from engines.clickhouse.engine import Engine
 from engines.clickhouse.exceptions import ServerError
@@ -123,15 +124,7 @@ class HttpServer:
         threading.Thread(target=self._accept, name="http-accept", daemon=True).start()
 
     def _accept(self) -> None:
-        while not self._closing:
-            try:
-                sock, _ = self.socket.accept()
-            except OSError as error:
-                if self._closing:
-                    return
-                log.warning("cannot accept a connection: %s", error)
-                threading.Event().wait(0.1)
-                continue
+        for sock in connections(self.socket, lambda: self._closing):
             with self._lock:
                 if self._closing:
                     sock.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from counterpoise.errors import EngineError
 from engines.clickhouse import native
+from engines.clickhouse.accepting import connections
 from engines.clickhouse.auth import Users
 from engines.clickhouse.engine import Engine
 from engines.clickhouse.exceptions import ServerError
@@ -83,16 +84,7 @@ class Server:
         self._http.serve()
 
     def _accept(self) -> None:
-        while not self._closing:
-            try:
-                sock, _ = self._socket.accept()
-            except OSError as error:
-                if self._closing:
-                    return
-                # Out of descriptors, most likely: connections that end give some back.
-                log.warning("cannot accept a connection: %s", error)
-                threading.Event().wait(0.1)
-                continue
+        for sock in connections(self._socket, lambda: self._closing):
             with self._lock:
                 if self._closing:
                     sock.close()

@@ -36,11 +36,20 @@ def read(clickhouse: ClickHouse, context: Context, alert_id: str) -> AlertPage |
     shown = shown_step(steps)
     if shown["reproduce_sql"]:
         try:
-            rows = clickhouse.query(shown["reproduce_sql"])
-            computed = float(rows[0][0]) if rows and rows[0] else None
+            computed = _ask(clickhouse, shown["reproduce_sql"])
         except Exception as error:
             problem = " ".join(str(error).split())[:300]
     return AlertPage(steps, computed, problem, tuple(asker.questions.values()))
+
+
+def _ask(clickhouse: ClickHouse, sql: str) -> float | None:
+    """The column `value` of the first row; None without either (a rule on the clock has another kind of evidence)."""
+    for heads, columns in clickhouse.stream(sql):
+        names = [name for name, _ in heads]
+        if columns and len(columns[0]) and "value" in names:
+            value = columns[names.index("value")][0]
+            return None if value is None else float(value)
+    return None
 
 
 def shown_step(steps: list[Row]) -> Row:
@@ -93,7 +102,7 @@ def _compared(found: AlertPage, value: Any) -> str:
     if found.problem:
         return f'<p class="verdict bad">The evidence could not be asked again: {text_of(found.problem)}</p>'
     if found.computed is None or value is None:
-        return '<p class="verdict">This alert rests on no query that could be asked again.</p>'
+        return '<p class="verdict">This alert rests on no value that could be computed again.</p>'
     again = f'Asked again now, the evidence gives <b data-figure="computed">{_plain(found.computed)}</b>'
     if agrees(found.computed, value):
         return f'<p class="verdict good">{again}: the same value.</p>'

@@ -27,7 +27,7 @@ SPANS: Final[Mapping[str, tuple[str, int | None, int | None]]] = {
 
 USUAL_SPAN: Final = "30d"
 WIDTH: Final = 680.0
-"""Of a plot beside the other view's."""
+"""Width of a plot beside the other view's, in units of the drawing."""
 VIEW_WORDS: Final = {"raw": "pools", "entity": "entities"}
 
 

@@ -19,7 +19,7 @@ from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import BitcoindSettings, Settings, read_secret
 from ingest.bad_item import BadItem
 from ingest.blocks.sources.block_source import LIVE, BlockBatch, News, Tip
-from ingest.blocks.sources.parse_bitcoind import from_bitcoind
+from ingest.blocks.sources.parse.bitcoind import from_bitcoind
 from ingest.blocks.sources.zmq_listener import ZmqListener
 from ingest.http import BoundedHttp, UnauthorisedError
 

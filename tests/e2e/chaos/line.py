@@ -20,7 +20,6 @@ from typing import IO, Any
 import pyarrow.parquet as pq
 
 from counterpoise.clickhouse.client import ClickHouse, connect
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.datasets import Dataset, DatasetKind
 from counterpoise.errors import RetryableError
 from counterpoise.kafka.topics import ensure_topics
@@ -28,6 +27,7 @@ from counterpoise.runtime.status import read_status
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine
 from tests.shared import shared_data
+from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -121,7 +121,7 @@ class Line:
     _logs: list[IO[bytes]] = field(default_factory=list)
 
     def __enter__(self) -> Line:
-        migrate(self.clickhouse.target, Dataset(self.dataset, self.kind))
+        make_database(self.clickhouse.target, Dataset(self.dataset, self.kind))
         ensure_topics(self.kafka.bootstrap, self.dataset)
         return self
 

@@ -9,7 +9,7 @@ from counterpoise.chain.chain_registry import address_format
 from counterpoise.contracts.blocks import MAX_PAYOUT_ADDRESSES, BlockEvent
 from counterpoise.errors import DeadLetterError
 from counterpoise.pools.addresses import output_address
-from ingest.blocks.sources.block_fields import block_event, fees_or_none, mapping
+from ingest.blocks.sources.parse.block_fields import block_event, fees_or_none, mapping
 
 _MAX_OUTPUT_SCRIPT_HEX = 20_000
 

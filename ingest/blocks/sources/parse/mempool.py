@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from counterpoise.contracts.blocks import MAX_PAYOUT_ADDRESSES, BlockEvent
 from counterpoise.errors import DeadLetterError
-from ingest.blocks.sources.block_fields import block_event, fees_or_none, mapping
+from ingest.blocks.sources.parse.block_fields import block_event, fees_or_none, mapping
 
 
 def from_mempool(payload: object, *, chain: str, seen_at_ms: int) -> BlockEvent:
