@@ -162,7 +162,7 @@ class Hub:
             clickhouse.close()
 
     def _rest(self, pause: float) -> None:
-        """A pause that a new viewer ends; longer while nobody watches, because a look costs the engine some milliseconds."""
+        """A pause that a new viewer ends; longer without viewers, because a look costs the engine some milliseconds."""
         with self._lock:
             watched = bool(self._watchers)
         self._nudge.wait(pause if watched else max(pause, _UNWATCHED_SECONDS))
