@@ -106,8 +106,8 @@ def share_posterior(n: int, count: int, pools: int, k: int) -> tuple[float, floa
         return 0.0, 0.0, 0.0
     mine = Fraction(min(k, pools), pools)
     a, b = count + mine, n - count + 1 - mine
-    if b == 0:
-        return 1.0, 1.0, 1.0
+    if b == 0:  # these pools made every block; others may exist that made none
+        return 0.025 ** (1 / n), 1.0, 1 - 0.75**n
     posterior = stats.beta(float(a), float(b))
     return float(posterior.ppf(0.025)), float(posterior.ppf(0.975)), float(posterior.sf(0.75))
 
