@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cpu_time import VARIABLE, CpuTimes
+from tests.forked import close_fork_server
 from tests.guardian import Guardian, start_guardian
 from tests.kafka_sockets import close_kafka_sockets, close_lost_kafka_sockets, keep_kafka_sockets
+from tests.shared import fold_skips
 
 if TYPE_CHECKING:  # pure unit tests need none of it, and import nothing of it
     from counterpoise.settings.model import Settings
@@ -91,6 +93,7 @@ def _place(item: pytest.Item) -> tuple[int, bool]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A run that leaves a process behind has failed, whatever its tests said."""
     close_kafka_sockets()
+    close_fork_server()
     if guardian := session.config.stash.get(_GUARDIAN, None):
         session.config.stash[_LEFT] = left = guardian.left_running()
         if left and session.exitstatus == pytest.ExitCode.OK:
@@ -98,6 +101,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    fold_skips(terminalreporter.stats.get("skipped", ()))
     if left := config.stash.get(_LEFT, []):
         terminalreporter.section("left running by the tests", red=True)
         for line in left:

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
-from desk.cli.console import Console, cell
+from desk.cli.console import Console, cell, plain_table
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def settle(
             }
         )
         return
-    table = _table("adversary", "who", "share", "to", "confirmations", "at the upper end", "wait")
+    table = plain_table("adversary", "who", "share", "to", "confirmations", "at the upper end", "wait")
     for row in rows:
         table.add_row(
             row.adversary.label,
@@ -100,7 +99,7 @@ def risk(
     if as_json:
         _print_json({**read.to_json(), "note": POOL_NOTE, "adversaries": rows})
         return
-    table = _table(
+    table = plain_table(
         "adversary", "who", "share", "z 1 %", "z 0.1 %", "z 0.001 %", "refused: mean", "99 %", "stop", "retargets"
     )
     for one, row in zip(found, rows, strict=True):
@@ -140,13 +139,6 @@ def _read(chain: str, window: int, height: int | None, coalition: str) -> tuple[
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
         read = read_pool_blocks(clickhouse, chain, window, height)
     return known, read, adversaries(read, read.pools(coalition, "--with"))
-
-
-def _table(*heads: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in heads:
-        table.add_column(head, overflow="fold")
-    return table
 
 
 def _print_notes(console: Console, read: PoolBlocks, *notes: str) -> None:

@@ -27,6 +27,7 @@ from engines.clickhouse.http_request import Body, HttpError, Request, credential
 from engines.clickhouse.http_sessions import HttpSessions
 from engines.clickhouse.insert_head import InsertHead, parse_insert
 from engines.clickhouse.limits import Limits
+from engines.clickhouse.native_form import NativeForm
 from engines.clickhouse.prepare import Prepared, prepared
 from engines.clickhouse.session import Described, Session
 from engines.clickhouse.strangers import Strangers
@@ -292,11 +293,13 @@ class _Handler:
 
     @staticmethod
     def _run(session: Session, ready: Prepared, answer: _Answer, parameters: Mapping[str, str]) -> bool:
+        if answer.format == "Native" and answer.revision:
+            answer.form = NativeForm(session, ready.text, parameters, answer.revision)
         if not (ready.streams and answer.format in _STREAMED) or ready.adds:
             result = session.query(ready.text, answer.format, parameters)
             session.note(ready.word, ready.text)
             return answer.whole(
-                b"" if ready.word == "INSERT" else result.bytes(),
+                b"" if ready.word == "INSERT" else answer.form(result.bytes()),
                 result_rows=result.rows_read(),
                 written_rows=result.rows_written(),
                 written_bytes=result.bytes_written(),
@@ -307,12 +310,13 @@ class _Handler:
             while size < _AHEAD_BYTES:
                 if (piece := stream.fetch()) is None:
                     return answer.whole(b"".join(ahead), result_rows=stream.rows)
+                piece = answer.form(piece)
                 ahead.append(piece)
                 size += len(piece)
             answer.start(result_rows=stream.rows)
             answer.piece(b"".join(ahead))
             while (piece := stream.fetch()) is not None:
-                answer.piece(piece)
+                answer.piece(answer.form(piece))
         return answer.finish()
 
     def _session(self, request: Request, user: User) -> AbstractContextManager[Session]:
@@ -336,6 +340,8 @@ class _Answer:
         self._compress = request.flag("compress")
         self._query_id = query_id
         self.format = request.format
+        self.revision = request.revision
+        self.form: Callable[[bytes], bytes] = bytes  # what the client's revision makes of each piece
 
     def whole(self, body: bytes, **counts: int) -> bool:
         packed = compression.compress(body) if self._compress else body
