@@ -96,12 +96,10 @@ def draw(found: AlertPage, alert_id: str) -> str:
         f'<span class="state {text_of(last["state"])}">{text_of(last["state"])}</span></h1>'
         f'<p class="statement">{text_of(PAGE.tie(shown["summary"]))}</p>'
     )
-    moved = (
-        f'<section class="panel broad"><h2>What moved the top-4 share in the week before: {PAGE.points(found.moved.change, 2)} points</h2>'
-        f"{moved_table(found.moved)}</section>"
-        if found.moved
-        else ""
-    )
+    moved = ""
+    if found.moved:
+        title = f"What moved the top-4 share in the week before: {PAGE.points(found.moved.change, 2)} points"
+        moved = f'<section class="panel broad"><h2>{title}</h2>{moved_table(found.moved)}</section>'
     return head + _evidence(found, shown) + moved + _timeline(found.steps) + markup.asked(found.questions)
 
 
