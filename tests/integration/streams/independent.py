@@ -58,7 +58,8 @@ def _lognormal_interval(mean: Fraction, variance: Fraction, floor: Fraction) -> 
     return float(floor) + float(low), min(1.0, float(floor) + float(high))
 
 
-def hhi_interval(counts: Sequence[int], unknown: int) -> tuple[float, float]:
+@lru_cache(maxsize=100_000)  # of a short chain, the long windows hold the same blocks
+def hhi_interval(counts: tuple[int, ...], unknown: int) -> tuple[float, float]:
     """Posterior interval of Σp² from the moments of Dirichlet(c₁ + 1/K, …, c_K + 1/K, unknown), as exact fractions."""
     k = len(counts)
     if k == 0:
@@ -76,6 +77,7 @@ def hhi_interval(counts: Sequence[int], unknown: int) -> tuple[float, float]:
     return _lognormal_interval(mean, mean_of_square - mean**2, Fraction(0) if unknown else Fraction(1, k))
 
 
+@lru_cache(maxsize=100_000)
 def share_posterior(n: int, count: int, pools: int, k: int) -> tuple[float, float, float]:
     """2.5 % and 97.5 % quantile of the share of these k pools, and P(share > 0.75)."""
     if pools == 0:
@@ -84,8 +86,8 @@ def share_posterior(n: int, count: int, pools: int, k: int) -> tuple[float, floa
     a, b = count + mine, n - count + 1 - mine
     if b == 0:
         return 1.0, 1.0, 1.0
-    posterior = stats.beta(float(a), float(b))
-    return float(posterior.ppf(0.025)), float(posterior.ppf(0.975)), float(posterior.sf(0.75))
+    low, high = stats.beta.ppf([0.025, 0.975], float(a), float(b))
+    return float(low), float(high), float(stats.beta.sf(0.75, float(a), float(b)))
 
 
 def nakamoto(counts: Sequence[int], n: int, parts: int) -> int:
@@ -105,8 +107,8 @@ def expected_metrics(owners: Sequence[str], window_blocks: int, code_of: Mapping
     k, known = len(counts), n - unknown
     six = (counts + [0] * 6)[:6]
     top1, top4 = share_posterior(n, six[0], k, 1), share_posterior(n, sum(six[:4]), k, 4)
-    hhi_low, hhi_high = hhi_interval(counts, unknown)
-    known_low, known_high = hhi_interval(counts, 0)
+    hhi_low, hhi_high = hhi_interval(tuple(counts), unknown)
+    known_low, known_high = hhi_interval(tuple(counts), 0)
     shares = [c / known for c in counts]
     nats = -math.fsum(p * math.log(p) for p in shares) if known else NAN
     s2 = sum(c * c for c in counts)
