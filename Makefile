@@ -6,7 +6,7 @@ STATE := .counterpoise
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast check generate bench soak test-kafka snapshot build lock hooks clean lint types imports duplicates audit prose generated docs-check
+.PHONY: help demo test test-fast check generate studies bench soak test-kafka snapshot build lock hooks clean lint types imports duplicates audit prose generated docs-check
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP   := $(PY) -m pip --quiet --disable-pip-version-check
@@ -31,6 +31,9 @@ check: $(VENV)/.dev ## style, types, import direction, duplicates, dependency au
 
 generate: $(VENV)/.dev ## write what follows from specs, chains, settings and SQL files: SQL, docs
 	$(PY) scripts/generate.py
+
+studies: $(VENV)/.dev ## write docs/studies.md: coverage, false alarms and delays, with fixed seeds
+	$(PY) scripts/studies.py
 
 bench: $(VENV)/.dev ## measure the whole line on this machine
 	$(PY) -m bench

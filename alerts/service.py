@@ -19,7 +19,7 @@ from alerts.rules_file import load_judged_rules
 from alerts.score_feed import ScoreFeed
 from alerts.session import POLL_SECONDS, AlertProcess, AlertSession, OnTransition
 from alerts.store.alert_store import AlertStore
-from counterpoise.clickhouse.client import connect
+from counterpoise.clickhouse.client import connect_consistent
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.versions import Versions
@@ -68,7 +68,7 @@ class AlertService:
         self._rules = load_judged_rules(settings.alerts.rules_file)
         self._receiver: Receiver = make_receiver(settings, console)
         self._target = clickhouse_target(settings)
-        self._store = AlertStore(connect(self._target, settings.dataset))
+        self._store = AlertStore(connect_consistent(self._target, settings.dataset))
         self._feed = ScoreFeed(settings, clock)
         self._session: AlertSession | None = None
 
@@ -101,7 +101,7 @@ class AlertService:
         session = AlertSession(
             self._process,
             store=self._store,
-            outbox_store=AlertStore(connect(self._target, self._settings.dataset)),
+            outbox_store=AlertStore(connect_consistent(self._target, self._settings.dataset)),
             feed=self._feed,
             rules=self._rules,
             receiver=self._receiver,

@@ -18,7 +18,7 @@ from typing import Any, ParamSpec
 
 import structlog
 
-from counterpoise.clickhouse.client import connect
+from counterpoise.clickhouse.client import connect_consistent
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.errors import ConfigError
 from counterpoise.kafka.broker_memory import BrokerMemory
@@ -94,7 +94,7 @@ class StreamsService:
         self._sender = Sender(self._producer, settings.dataset, waiter)
         target = clickhouse_target(settings)
         self._threads = {
-            name: WorkerThread(name, WorkerStore(connect(target, settings.dataset), waiter))
+            name: WorkerThread(name, WorkerStore(connect_consistent(target, settings.dataset), waiter))
             for name in dict.fromkeys(entry.thread for entry in WORKERS)
         }
         self._workers = [self._create(entry) for entry in WORKERS]

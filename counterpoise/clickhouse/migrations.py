@@ -20,7 +20,8 @@ from typing import Final
 
 from clickhouse_driver import errors as driver
 
-from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.client import ClickHouse, connect, connect_consistent
+from counterpoise.clickhouse.cluster import cluster_name, on_cluster, refuse_misfit
 from counterpoise.clickhouse.concentration_sql import fill_latest, newest_columns
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.clickhouse.rows.migration_rows import migration_columns, view_columns
@@ -109,8 +110,9 @@ def migrate(
     tables = {table.name: table.statement for table in read_tables()}
     now = (clock or SystemClock()).now
     with connect(target, "") as server:
-        server.execute(f"CREATE DATABASE IF NOT EXISTS `{dataset.name}` ENGINE = Atomic")
-    with connect(target, dataset.name) as ch:
+        refuse_misfit(server, target.cluster, f"{target.host}:{target.port}")
+        _run(server, f"CREATE DATABASE IF NOT EXISTS `{dataset.name}` ENGINE = Atomic")
+    with connect_consistent(target, dataset.name) as ch:
         for name in _FOUNDATION:
             _run(ch, tables[name])
         open_dataset(ch, dataset, clock=clock)
@@ -251,7 +253,8 @@ def _check(applied: dict[int, tuple[str, str]], wanted: list[Migration], databas
 
 
 def _run(ch: ClickHouse, statement: str) -> None:
-    """Run one statement; once more where another process was at the same one."""
+    """Run one statement, on a cluster everywhere; once more where another process was at the same one."""
+    statement = on_cluster(statement, cluster_name(ch.target.cluster))
     try:
         ch.execute(statement)
     except driver.ServerException as error:

@@ -101,9 +101,9 @@ class StoredIntegers:
     @cached_property
     def hhi_interval(self) -> tuple[FloatArray, FloatArray]:
         """95 % interval of the index, unknown in the denominator."""
-        return hhi_interval(self["s2"], self["s3"], self.known, self["pools_seen"], self.unknown)
+        return hhi_interval(self["s2"], self["s3"], self.known, self.n)
 
     @cached_property
     def d2_interval(self) -> tuple[FloatArray, FloatArray]:
         """95 % interval of the effective number of order 2."""
-        return d2_interval(self["s2"], self["s3"], self.known, self["pools_seen"])
+        return d2_interval(self["s2"], self["s3"], self.known)

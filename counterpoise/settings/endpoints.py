@@ -47,6 +47,18 @@ class EmbeddedEndpoints:
             ) from None
 
 
+def desk_address_file(state_dir: Path) -> Path:
+    """The file that holds the desk's URL, for the redirect from /play of the embedded ClickHouse."""
+    return state_dir / "embedded" / "desk-address"
+
+
+def write_desk_address(state_dir: Path, url: str) -> None:
+    """Record where the desk answers; atomically."""
+    path = desk_address_file(state_dir)
+    private_folder(path.parent)
+    write_private(path, url + "\n")
+
+
 @dataclass(frozen=True, slots=True)
 class ClickHouseTarget:
     """An address, a user and a password; what `counterpoise.clickhouse` connects to."""
@@ -58,6 +70,8 @@ class ClickHouseTarget:
     secure: bool = False
     connect_timeout_seconds: float = 5.0
     query_timeout_seconds: float = 60.0
+    cluster: str | None = None
+    """The setting of that name; see `counterpoise.clickhouse.cluster`."""
 
 
 def _embedded_password(file: Path) -> SecretStr:
@@ -88,6 +102,7 @@ def clickhouse_target(settings: Settings, *, read_only: bool = False) -> ClickHo
         target = ClickHouseTarget(found.clickhouse_host, found.clickhouse_port, user, password)
     return replace(
         target,
+        cluster=ch.cluster,
         connect_timeout_seconds=ch.connect_timeout_seconds,
         query_timeout_seconds=ch.query_timeout_seconds,
     )

@@ -91,6 +91,8 @@ class ClickHouseSettings(SettingsSection):
     """File with the secret."""
     secure: bool = False
     """Use TLS."""
+    cluster: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
+    """Cluster that the server belongs to: tables are replicated to all of its servers. `none` uses this server alone."""
     connect_timeout_seconds: Seconds = 5.0
     """Timeout of connecting."""
     query_timeout_seconds: Seconds = 60.0
@@ -352,8 +354,33 @@ class HealthSettings(SettingsSection):
     """Port of the streams service."""
     alerts_port: Port = 0
     """Port of the alerts service."""
+    desk_port: Port = 0
+    """Port of the desk service."""
     stall_after_seconds: Seconds = 120.0
     """Time without progress, with work and no wait, after which a service is restarted."""
+
+
+class DeskSettings(SettingsSection):
+    """The desk page: `counterpoise desk`, and a service of `counterpoise run all`."""
+
+    enabled: bool = True
+    """Serve the page under `counterpoise run all`."""
+    host: str = "127.0.0.1"
+    """Address to listen on. Another than loopback needs a token or a proxy."""
+    port: Port | None = None
+    """Port to listen on. Without it 8090, or a free port where that is taken."""
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")
+    """URL under which people open the page, such as https://desk.example.org. Slack messages then link to it."""
+    token: SecretStr | None = None
+    """Token that opens the page and the API. Prefer a file."""
+    token_file: Path | None = None
+    """File with the secret."""
+    proxy_user_header: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")
+    """Header in which a trusted proxy names the user. Only for a port that is reached through the proxy alone."""
+    session_hours: float = Field(default=12.0, gt=0, le=720)
+    """Hours until an opened page has to be opened anew."""
+    refresh_seconds: Seconds = 0.25
+    """Time between two looks for a new block."""
 
 
 def _default_state_dir() -> Path:
@@ -427,6 +454,7 @@ class Settings(BaseSettings):
     slack: SlackSettings = SlackSettings()
     alerts: AlertSettings = AlertSettings()
     health: HealthSettings = HealthSettings()
+    desk: DeskSettings = DeskSettings()
 
     @classmethod
     def settings_customise_sources(

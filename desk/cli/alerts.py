@@ -198,13 +198,13 @@ def _reader() -> Iterator[AlertStore]:
 def _write_mute(rule: str, until: float, now: float) -> None:
     """Mute a rule that exists."""
     from alerts.store.alert_store import AlertStore
-    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.client import connect_consistent
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
 
     settings = Settings.load()
     _require_rule(settings, rule)
-    with connect(clickhouse_target(settings), settings.dataset) as ch:
+    with connect_consistent(clickhouse_target(settings), settings.dataset) as ch:
         AlertStore(ch).mutes.write(rule, until, now)
 
 

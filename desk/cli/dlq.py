@@ -81,7 +81,7 @@ def show_letter(
     from counterpoise.clickhouse.client import connect
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
-    from desk.cli.result_values import text_of_bytes
+    from desk.results.values import text_of_bytes
 
     settings = Settings.load()
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
@@ -108,7 +108,7 @@ def replay_letters(
     """
     if bool(letter_ids) == bool(reason):
         raise ConfigError("name the letters to send again, or --reason for all of one reason")
-    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.client import connect_consistent
     from counterpoise.clickhouse.epochs import claim_epoch
     from counterpoise.clickhouse.versions import Versions
     from counterpoise.kafka.clients import make_producer
@@ -118,7 +118,7 @@ def replay_letters(
 
     settings = Settings.load()
     clock = SystemClock()
-    with connect(clickhouse_target(settings), settings.dataset) as clickhouse:
+    with connect_consistent(clickhouse_target(settings), settings.dataset) as clickhouse:
         letters = (
             _letters_of(clickhouse, letter_ids)
             if letter_ids

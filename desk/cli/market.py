@@ -152,7 +152,7 @@ def load(
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until ClickHouse has all of it.")] = True,
 ) -> None:
     """Load a source's files once: read, check, send to Kafka. Loading the same files again changes nothing."""
-    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.client import connect_consistent
     from counterpoise.clickhouse.datasets import open_dataset
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
@@ -161,7 +161,7 @@ def load(
 
     settings = Settings.load()
     found = _read(source, files or [], published)
-    with connect(clickhouse_target(settings), settings.dataset) as clickhouse:
+    with connect_consistent(clickhouse_target(settings), settings.dataset) as clickhouse:
         open_dataset(clickhouse, settings.dataset_of)
         publish(settings, found)
         keys = {release.release_id for release in found}

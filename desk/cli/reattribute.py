@@ -26,7 +26,7 @@ def reattribute(
     """
     from rich.progress import Progress
 
-    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.client import connect_consistent
     from counterpoise.clickhouse.datasets import open_dataset
     from counterpoise.pools.attribution_set import AttributionSet
     from counterpoise.pools.entities import load_entity_map
@@ -39,7 +39,10 @@ def reattribute(
     settings = Settings.load()
     attribution_set = AttributionSet(load_registry(registry), load_entity_map(entities))
     console = Console(stderr=True)
-    with connect(clickhouse_target(settings), settings.dataset) as clickhouse, Progress(console=console) as progress:
+    with (
+        connect_consistent(clickhouse_target(settings), settings.dataset) as clickhouse,
+        Progress(console=console) as progress,
+    ):
         open_dataset(clickhouse, settings.dataset_of)
         task = progress.add_task("attributing", total=None)
         done = run_reattribution(

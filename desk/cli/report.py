@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,9 +17,7 @@ from desk.cli.whole_file import whole_file
 if TYPE_CHECKING:
     from counterpoise.clickhouse.client import ClickHouse
     from counterpoise.settings.model import Settings
-    from desk.report.model import Line, Report
-
-TOP_POOLS: Final = 4
+    from desk.report.model import Report
 
 
 def report(
@@ -72,6 +70,7 @@ def gather_report(settings: Settings, clickhouse: ClickHouse, since: date | time
     """The report of the settings' dataset, with the line of its rules."""
     from counterpoise.runtime.clock import SystemClock
     from desk.report.gather import gather
+    from desk.rule_line import rule_line
 
     marks = clickhouse.query("SELECT kind FROM datasets")
     return gather(
@@ -80,7 +79,7 @@ def gather_report(settings: Settings, clickhouse: ClickHouse, since: date | time
         kind=marks[0][0] if marks else settings.dataset_kind,
         chain=settings.ingest.chain,
         made_at=datetime.fromtimestamp(SystemClock().now(), UTC),
-        line=_line(settings),
+        line=rule_line(settings),
         since=since,
     )
 
@@ -99,20 +98,3 @@ def parse_since(given: str | None) -> date | timedelta | None:
         return date.fromisoformat(given)
     except ValueError:
         raise ConfigError(f"--since takes a day such as 2025-01-01, or 90d, 12w or 2y, not {given!r}") from None
-
-
-def _line(settings: Settings) -> Line | None:
-    """The first rule on the share of the four largest pools that is switched on."""
-    from alerts.rules.rule import ALL_CHAINS
-    from alerts.rules.top_share import TopShareRule
-    from alerts.rules_file import load_rules
-    from desk.report.model import Line
-
-    for rule in load_rules(settings.alerts.rules_file):
-        if not isinstance(rule, TopShareRule) or not rule.enabled:
-            continue
-        if rule.k == TOP_POOLS and rule.chain in (settings.ingest.chain, ALL_CHAINS):
-            return Line(
-                rule.id, rule.title, rule.view, rule.window_blocks, rule.above, rule.clear_below, rule.for_blocks
-            )
-    return None

@@ -18,7 +18,7 @@ def rescore(
     """
     from rich.progress import Progress
 
-    from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.client import connect_consistent
     from counterpoise.clickhouse.datasets import open_dataset
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
@@ -28,7 +28,10 @@ def rescore(
 
     settings = Settings.load()
     console = Console(stderr=True)
-    with connect(clickhouse_target(settings), settings.dataset) as clickhouse, Progress(console=console) as progress:
+    with (
+        connect_consistent(clickhouse_target(settings), settings.dataset) as clickhouse,
+        Progress(console=console) as progress,
+    ):
         open_dataset(clickhouse, settings.dataset_of)
         for name in stored_chains(clickhouse) if chain is None else [chain]:
             task = progress.add_task(f"scoring {name}", total=None)

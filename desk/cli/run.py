@@ -26,6 +26,7 @@ RUNNERS: dict[str, str] = {
     "market": "ingest.releases.service:run_market",
     "streams": "streams.service:run_streams",
     "alerts": "alerts.service:run_alerts",
+    "desk": "desk.web.service:run_desk",
 }
 MAY_FINISH = frozenset({"ingest"})
 CHILD_GRACE_SECONDS = 30.0
@@ -39,6 +40,7 @@ class What(StrEnum):
     MARKET = "market"
     STREAMS = "streams"
     ALERTS = "alerts"
+    DESK = "desk"
     ALL = "all"
 
 

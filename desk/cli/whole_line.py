@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 
 from counterpoise.clickhouse.client import connect
+from counterpoise.clickhouse.cluster import cluster_name, on_cluster
 from counterpoise.clickhouse.migrations import migrate
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.kafka.topics import delete_topics, ensure_topics
@@ -77,7 +78,10 @@ def start_afresh(settings: Settings) -> None:
         )
         if exists:
             _refuse_live(settings)
-            clickhouse.execute("DROP DATABASE IF EXISTS {name:Identifier} SYNC", {"name": settings.dataset})
+            clickhouse.execute(
+                on_cluster("DROP DATABASE IF EXISTS {name:Identifier} SYNC", cluster_name(target.cluster)),
+                {"name": settings.dataset},
+            )
     bootstrap = kafka_bootstrap(settings)
     delete_topics(bootstrap, settings.dataset)
     migrate(target, settings.dataset_of)
@@ -94,16 +98,16 @@ def _refuse_live(settings: Settings) -> None:
 
 
 class Services:
-    """Streams and alerts, supervised by a thread; their output goes to `log_file`. `failure` is what ended them early."""
+    """Services, supervised by a thread; their output goes to `log_file`. `failure` is what ended them early."""
 
-    def __init__(self, settings: Settings, log_file: Path) -> None:
+    def __init__(self, settings: Settings, log_file: Path, names: Sequence[str] = ("streams", "alerts")) -> None:
         self.failure: CounterpoiseError | None = None
         self._stop = threading.Event()
         private_folder(log_file.parent)
         self._log = TextIOWrapper(open_private(log_file, "replace"), encoding="utf-8")
         self._lock = threading.Lock()
         self._supervisor = Supervisor(
-            [service_of("streams"), service_of("alerts")], self._stop, self._say, look=Observer(settings).look
+            [service_of(name) for name in names], self._stop, self._say, look=Observer(settings).look
         )
         self._thread = threading.Thread(target=self._run, name="supervisor")
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.windows import USUAL_WINDOW_BLOCKS, VIEWS
-from desk.named_queries import named_query
+from desk.asker import Asker
 from desk.report.gap_sentence import GapRow
 from desk.report.model import (
     DeadLetters,
@@ -21,7 +20,6 @@ from desk.report.model import (
     Line,
     MiningNow,
     PoolShare,
-    Question,
     Report,
     SeriesAge,
     SharePoint,
@@ -33,34 +31,6 @@ EPOCH: Final = date(1970, 1, 1)
 
 _NEWEST: Final = "SELECT max(time) FROM latest_concentration WHERE chain = {chain:String}"
 _MIGRATION: Final = "SELECT max(number) FROM migrations_log"
-
-Row = dict[str, Any]
-
-
-class _Asker:
-    """Asks by name and remembers how, so that a reader can ask again."""
-
-    def __init__(self, clickhouse: ClickHouse, dataset: str) -> None:
-        self._clickhouse = clickhouse
-        self._dataset = dataset
-        self.questions: dict[str, Question] = {}
-
-    def ask(self, topic: str, name: str, **given: object) -> list[Row]:
-        """The rows of a named query by column; how it was asked is kept under `topic`."""
-        query = named_query(name)
-        values = {key: str(value) for key, value in given.items()}
-        self.questions[topic] = Question(_command(self._dataset, name, values), query.sql)
-        names: list[str] = []
-        rows: list[Row] = []
-        for heads, columns in self._clickhouse.stream(query.sql, query.bind(values)):
-            names = names or [column for column, _ in heads]
-            rows.extend(dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
-        return rows
-
-
-def _command(dataset: str, name: str, values: Mapping[str, str]) -> str:
-    parameters = (part for key, value in values.items() for part in ("--param", f"{key}={value}"))
-    return shlex.join(["counterpoise", "--dataset", dataset, "sql", "--name", name, *parameters])
 
 
 def gather(
@@ -78,12 +48,12 @@ def gather(
     `since` leaves out what is older in every history: a day, or so long before the newest block. `line` is the rule that is
     drawn; without one the report is about pools and windows of USUAL_WINDOW_BLOCKS.
     """
-    asker = _Asker(clickhouse, dataset)
+    asker = Asker(clickhouse, dataset)
     window = line.window_blocks if line else USUAL_WINDOW_BLOCKS
     view = line.view if line else VIEWS[0]
     start = _start(clickhouse, chain, since)
     first_day = start.date() if start else EPOCH
-    now = {name: _now(asker, name, chain, window) for name in VIEWS}
+    now = {name: mining_now(asker, name, chain, window) for name in VIEWS}
     return Report(
         dataset=dataset,
         kind=kind,
@@ -98,7 +68,7 @@ def gather(
         view=view,
         now={name: found for name, found in now.items() if found is not None},
         shares=_shares(asker, chain, view, window, start),
-        leaders={name: _leaders(asker, chain, found) for name, found in now.items() if found is not None},
+        leaders={name: leading_pools(asker, chain, found) for name, found in now.items() if found is not None},
         gap_series=GAP_SERIES,
         gap_rows=_gap(asker, chain),
         edge_series=EDGE_SERIES,
@@ -117,7 +87,8 @@ def _start(clickhouse: ClickHouse, chain: str, since: date | timedelta | None) -
     return datetime(since.year, since.month, since.day, tzinfo=UTC) if since else None
 
 
-def _now(asker: _Asker, view: str, chain: str, window: int) -> MiningNow | None:
+def mining_now(asker: Asker, view: str, chain: str, window: int) -> MiningNow | None:
+    """The newest window of a view; None before the first."""
     for row in asker.ask("now" if view == VIEWS[0] else f"now-{view}", "concentration_now", view=view):
         if (row["chain"], row["window_blocks"]) == (chain, window):
             return MiningNow(
@@ -142,7 +113,7 @@ def _now(asker: _Asker, view: str, chain: str, window: int) -> MiningNow | None:
     return None
 
 
-def _shares(asker: _Asker, chain: str, view: str, window: int, start: datetime | None) -> list[SharePoint]:
+def _shares(asker: Asker, chain: str, view: str, window: int, start: datetime | None) -> list[SharePoint]:
     given: dict[str, object] = {"chain": chain, "view": view, "window": window}
     if start is not None:
         given["since"] = f"{start:%Y-%m-%d %H:%M:%S}"
@@ -161,7 +132,8 @@ def _shares(asker: _Asker, chain: str, view: str, window: int, start: datetime |
     ]
 
 
-def _leaders(asker: _Asker, chain: str, now: MiningNow) -> list[PoolShare]:
+def leading_pools(asker: Asker, chain: str, now: MiningNow) -> list[PoolShare]:
+    """The largest pools of that window, at most six, each with the interval of its share."""
     rows = asker.ask(f"leaders-{now.view}", "top_pools_now", view=now.view, window=now.window_blocks)
     here = [row for row in rows if row["chain"] == chain]
     posterior = top_share_posterior(now.blocks, [row["blocks"] for row in here], now.pools_seen, 1, 0.5)
@@ -173,19 +145,19 @@ def _leaders(asker: _Asker, chain: str, now: MiningNow) -> list[PoolShare]:
 
 def gap_rows(clickhouse: ClickHouse, chain: str) -> list[GapRow]:
     """Both sides at the ends of quarters and at the tip, as far as they are scored."""
-    return _gap(_Asker(clickhouse, clickhouse.database), chain)
+    return _gap(Asker(clickhouse, clickhouse.database), chain)
 
 
 def edge_points(clickhouse: ClickHouse) -> dict[str, list[EdgePoint]]:
     """The edge share by every include-list, each by day."""
-    return _edge(_Asker(clickhouse, clickhouse.database), date.min)
+    return _edge(Asker(clickhouse, clickhouse.database), date.min)
 
 
-def _gap(asker: _Asker, chain: str) -> list[GapRow]:
+def _gap(asker: Asker, chain: str) -> list[GapRow]:
     return [GapRow(*row.values()) for row in asker.ask("gap", "gap_by_quarter", series=GAP_SERIES, chain=chain)]
 
 
-def _edge(asker: _Asker, first_day: date) -> dict[str, list[EdgePoint]]:
+def _edge(asker: Asker, first_day: date) -> dict[str, list[EdgePoint]]:
     lists: dict[str, list[EdgePoint]] = {}
     for row in asker.ask("edge", "edge_share_by_list", series=EDGE_SERIES, list=""):
         if row["period_end"] >= first_day:
@@ -200,7 +172,7 @@ def is_share(metric: str) -> bool:
     return not metric or (metric in SPECS and SPECS[metric].kind == "percent")
 
 
-def _episodes(asker: _Asker, start: datetime | None) -> list[Episode]:
+def _episodes(asker: Asker, start: datetime | None) -> list[Episode]:
     return [
         Episode(
             rule_id=row["rule_id"],
@@ -220,7 +192,7 @@ def _episodes(asker: _Asker, start: datetime | None) -> list[Episode]:
     ]
 
 
-def _dead_letters(asker: _Asker) -> Sequence[DeadLetters]:
+def _dead_letters(asker: Asker) -> Sequence[DeadLetters]:
     return [
         DeadLetters(row["reason"], row["service"], row["letters"], row["not_replayed"], row["last_seen"])
         for row in asker.ask("dead_letters", "dead_letter_reasons")

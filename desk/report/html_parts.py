@@ -8,9 +8,10 @@ from typing import Final
 
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
+from desk.asker import Question
 from desk.report import report_plots as plots
 from desk.report.html_tables import table
-from desk.report.model import Question, Report
+from desk.report.model import Report
 
 Draw = Callable[[float, str], str]
 """A plot at a width, under a name."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from desk.asker import Question
 from desk.report.gap_sentence import GapRow
 
 
@@ -130,14 +131,6 @@ class DeadLetters:
     letters: int
     not_replayed: int
     last_seen: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """How to repeat a query: the command as typed, and the SQL that it runs."""
-
-    command: str
-    sql: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,25 +20,17 @@ from counterpoise.runtime.status import HEARTBEAT_SECONDS, read_status
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
 from counterpoise.settings.model import Settings
 
-SERVICES: Final = ("ingest", "market", "streams", "alerts")
-"""In the order of the line. `market` is left out where no market source is configured and it never ran."""
+SERVICES: Final = ("ingest", "market", "streams", "alerts", "desk")
+"""In the order of the line. `market` is left out where no market source is configured and it never ran, `desk` where it is off."""
 SILENT_AFTER_SECONDS: Final = HEARTBEAT_SECONDS * 3
 _START_EMBEDDED: Final = ": `counterpoise up` starts it again"
 
-_LAST_BLOCK = """
-SELECT chain, tip_height, lower(hex(tip_hash)), toUnixTimestamp(tip_time), arrayCount(h -> h > tip_height, parked_heights)
-FROM
-(
-    SELECT chain,
-           maxIf(height, status = 'canonical') AS tip_height,
-           argMaxIf(hash, height, status = 'canonical') AS tip_hash,
-           argMaxIf(time, height, status = 'canonical') AS tip_time,
-           groupArrayIf(height, status = 'parked') AS parked_heights
-    FROM blocks_log FINAL
-    GROUP BY chain
-    HAVING countIf(status = 'canonical') > 0
-)
-ORDER BY chain
+_LAST_BLOCK: Final = """
+SELECT chain, max(height), argMax(hash, height), toUnixTimestamp(argMax(time, height))
+FROM latest_blocks WHERE status = 'canonical' GROUP BY chain ORDER BY chain
+"""
+_PARKED: Final = """
+SELECT count() FROM blocks_log FINAL WHERE chain = {chain:String} AND height > {height:UInt32} AND status = 'parked'
 """
 
 
@@ -152,7 +144,8 @@ def collect(settings: Settings, clock: Clock) -> Health:
 
 def configured_services(settings: Settings) -> tuple[str, ...]:
     """The services that `counterpoise run all` runs."""
-    return tuple(name for name in SERVICES if name != "market" or settings.market.sources)
+    wanted = {"market": bool(settings.market.sources), "desk": settings.desk.enabled}
+    return tuple(name for name in SERVICES if wanted.get(name, True))
 
 
 def judge(
@@ -223,7 +216,10 @@ def _look_at_clickhouse(settings: Settings, now: float) -> tuple[EngineReport, t
     started = time.perf_counter()
     try:
         with connect(target, settings.dataset) as clickhouse:
-            rows = clickhouse.query(_LAST_BLOCK)
+            rows = [
+                (*tip, clickhouse.query(_PARKED, {"chain": tip[0], "height": tip[1]})[0][0])
+                for tip in clickhouse.query(_LAST_BLOCK)
+            ]
             older = clickhouse.query(_TO_RESCORE, {"format": SCORING_FORMAT})
     except (CounterpoiseError, DriverError) as error:
         step = _START_EMBEDDED if settings.clickhouse.host is None and isinstance(error, RetryableError) else ""

@@ -49,10 +49,13 @@ def listen(host: str, port: int, what: str) -> socket.socket:
 class Server:
     """Listens from its construction on; `serve` accepts until `close`.
 
-    The sockets come before the engine, so that a taken port is reported at once and nothing was opened.
+    The sockets come before the engine, so that a taken port is reported at once and nothing was opened. `desk_file` holds the URL
+    that /play leads to.
     """
 
-    def __init__(self, path: Path, address: Address, users: Users, limits: Limits | None = None) -> None:
+    def __init__(
+        self, path: Path, address: Address, users: Users, limits: Limits | None = None, desk_file: Path | None = None
+    ) -> None:
         self._limits = limits or Limits()
         self._users = users
         self._socket = listen(address.host, address.port, "native")
@@ -67,7 +70,7 @@ class Server:
             self._socket.close()
             raise
         self._watcher = Watcher()
-        self._http = HttpServer(http_socket, self.engine, users, self._watcher, self._limits)
+        self._http = HttpServer(http_socket, self.engine, users, self._watcher, self._limits, desk_file=desk_file)
         self._strangers = Strangers(self._limits.strangers)
         self._lock = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from counterpoise.clickhouse.client import connect
+from counterpoise.clickhouse.client import connect_consistent
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.errors import ConfigError
 from counterpoise.kafka.broker_memory import BrokerLostMemory
@@ -77,7 +77,7 @@ def run_backfill(
     began = published_at = clock.monotonic()
     losses, complete = 0, False
     first = last = 0
-    with connect(clickhouse_target(settings), settings.dataset) as clickhouse:
+    with connect_consistent(clickhouse_target(settings), settings.dataset) as clickhouse:
         publisher = Publisher(settings, kafka_bootstrap(settings), waiter, status)
         stored = StoredBlocks(clickhouse, settings.ingest.chain)
         pace = Pace(speed, waiter) if speed > 0 else None

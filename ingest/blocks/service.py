@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from counterpoise.clickhouse.client import connect
+from counterpoise.clickhouse.client import connect_consistent
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.errors import RetryableError
 from counterpoise.kafka.broker_memory import BrokerLostMemory
@@ -61,7 +61,7 @@ def run_ingest(
     try:
         require_kind(settings, source)
         bootstrap = kafka_bootstrap(settings)
-        with connect(clickhouse_target(settings), settings.dataset) as clickhouse:
+        with connect_consistent(clickhouse_target(settings), settings.dataset) as clickhouse:
             publisher = Publisher(settings, bootstrap, waiter, status)
             requests = BlockRequests(settings, bootstrap, clock)
             stored = StoredBlocks(clickhouse, settings.ingest.chain)

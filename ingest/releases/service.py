@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.client import ClickHouse, connect_consistent
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.retry import StoppingError
@@ -66,7 +66,7 @@ def run_market(
         stack.callback(publisher.close)
         clickhouse: ClickHouse | None = None
         if stored is None:
-            clickhouse = stack.enter_context(connect(clickhouse_target(settings), settings.dataset))
+            clickhouse = stack.enter_context(connect_consistent(clickhouse_target(settings), settings.dataset))
             stored = StoredReleases(clickhouse)
         relay = Relay(
             journal,

@@ -88,12 +88,22 @@ def own_files(example: Path) -> Iterator[str]:
             yield name
 
 
+def numbered(name: str, root: Path) -> str:
+    """The path of an example's file; `NEXT` in it is the number that the next migration gets."""
+    if "NEXT" not in name:
+        return name
+    return name.replace(
+        "NEXT", f"{1 + max(int(path.name[:4]) for path in (root / name).parent.glob('[0-9]*.sql')):04d}"
+    )
+
+
 def apply(example: Path, manifest: dict[str, Any], to: Path) -> None:
     """Add the example's files, and its lines after the line that `after` gives, or at the end of the file."""
     for name in own_files(example):
-        (to / name).parent.mkdir(parents=True, exist_ok=True)
-        assert not (to / name).exists(), f"{name} exists already"
-        shutil.copy(example / name, to / name)
+        place = to / numbered(name, to)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        assert not place.exists(), f"{name} exists already"
+        shutil.copy(example / name, place)
     for insert in manifest.get("insert", ()):
         file = to / insert["file"]
         lines = file.read_text(encoding="utf-8").splitlines()

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from desk.asker import Question
 from desk.report import model
 from desk.report.gap_sentence import sentence
 from desk.report.page import render
@@ -150,9 +151,7 @@ def test_names_from_outside_are_text() -> None:
         dead_letters=[replace(report().dead_letters[0], reason=EVIL, service=EVIL)],
         gap_rows=[replace(row, level=EVIL, regime=EVIL) for row in report().gap_rows],
         clickhouse_version=EVIL,
-        questions={
-            name: model.Question(EVIL, EVIL) for name in ("shares", "gap", "edge", "alerts", "now", "leaders-raw")
-        },
+        questions={name: Question(EVIL, EVIL) for name in ("shares", "gap", "edge", "alerts", "now", "leaders-raw")},
     )
     markup = render(made)
     page = Page(markup)

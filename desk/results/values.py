@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from desk.cli.type_names import TypeName, parse_type
+from desk.results.type_names import TypeName, parse_type
 
 _ARROW_NUMBERS = {
     "Bool": pa.bool_(),

@@ -1,0 +1,47 @@
+"""Named queries asked by code, with how a reader asks the same again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from counterpoise.clickhouse.client import ClickHouse
+from desk.named_queries import named_query
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How to repeat a query: the command as typed, and the SQL that it runs."""
+
+    command: str
+    sql: str
+
+
+class Asker:
+    """Asks by name and remembers how, so that a reader can ask again."""
+
+    def __init__(self, clickhouse: ClickHouse, dataset: str) -> None:
+        self._clickhouse = clickhouse
+        self._dataset = dataset
+        self.questions: dict[str, Question] = {}
+
+    def ask(self, topic: str, name: str, **given: object) -> list[Row]:
+        """The rows of a named query by column; how it was asked is kept under `topic`."""
+        query = named_query(name)
+        values = {key: str(value) for key, value in given.items()}
+        self.questions[topic] = Question(_command(self._dataset, name, values), query.sql)
+        names: list[str] = []
+        rows: list[Row] = []
+        for heads, columns in self._clickhouse.stream(query.sql, query.bind(values)):
+            names = names or [column for column, _ in heads]
+            rows.extend(dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+        return rows
+
+
+def _command(dataset: str, name: str, values: Mapping[str, str]) -> str:
+    parameters = (part for key, value in values.items() for part in ("--param", f"{key}={value}"))
+    return shlex.join(["counterpoise", "--dataset", dataset, "sql", "--name", name, *parameters])

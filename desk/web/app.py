@@ -1,0 +1,253 @@
+"""The application: the page, its panels, the pages behind its links, and the stream of changes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.errors import CounterpoiseError
+from counterpoise.plots.marks import text_of
+from desk.asker import Asker
+from desk.web import page
+from desk.web.access import COOKIE, OPEN_PATH, Access, Guard, key_of
+from desk.web.api.app import PREFIX, build_api
+from desk.web.api.embed import build_embed
+from desk.web.api.reader import Reader
+from desk.web.console.router import build_console
+from desk.web.hub import Hub
+from desk.web.pages import alert, block, pool, series
+from desk.web.panels import shares
+from desk.web.panels.panel import Context
+from desk.web.panels.registry import PANELS
+from desk.web.style import style_sheet
+
+KEEP_ALIVE_SECONDS: Final = 15.0
+MAX_NAME: Final = 128
+_STATIC: Final = {"live.js": "text/javascript", "icon.svg": "image/svg+xml"}
+
+
+def build_app(
+    hub: Hub,
+    access: Access,
+    connect: Callable[[], ClickHouse],
+    pool_of_threads: ThreadPoolExecutor,
+    query: Callable[[], ClickHouse],
+) -> Guard:
+    """The whole application behind its guard. `connect` makes a read-only client for one request's thread, `query` one for the API
+    and for statements of people, with their limits."""
+    app = FastAPI(title="Counterpoise desk", docs_url=None, redoc_url=None, openapi_url=None)
+    _add_tools(app, hub.context_of(hub.now()), query)
+
+    async def in_thread(work: Callable[[ClickHouse, Context], Any]) -> Any:
+        def run() -> Any:
+            with connect() as clickhouse:
+                return work(clickhouse, hub.context_of(hub.now()))
+
+        return await asyncio.get_running_loop().run_in_executor(pool_of_threads, run)
+
+    def head() -> str:
+        return page.line_head(hub.line[0], hub.now(), live=hub.is_live)
+
+    def whole(title: str, body_markup: str, status: int = 200) -> HTMLResponse:
+        return HTMLResponse(page.frame(title, body_markup, hub.context_of(hub.now()), head()), status)
+
+    def missing(what: str) -> HTMLResponse:
+        return whole("Not found", f'<p class="none-yet"><b>Not found.</b> {text_of(what)}</p>', 404)
+
+    async def of_database(work: Callable[[ClickHouse, Context], Any]) -> Any:
+        try:
+            return await in_thread(work)
+        except CounterpoiseError as error:
+            return whole(
+                "ClickHouse does not answer",
+                f'<p class="none-yet"><b>ClickHouse does not answer.</b> {text_of(str(error))}</p>',
+                503,
+            )
+
+    @app.get("/")
+    async def first() -> HTMLResponse:
+        return HTMLResponse(page.first_page(hub.drawn, tuple(PANELS.values()), hub.context_of(hub.now()), head()))
+
+    @app.get("/panel/{name}")
+    async def panel(name: str) -> HTMLResponse:
+        drawn = hub.drawn.get(name)
+        if drawn is None:
+            return missing(f"There is no panel {name[:MAX_NAME]}.")
+        return HTMLResponse(
+            page.frame(
+                drawn.panel.title,
+                f'<p class="crumbs"><a href="/">Desk</a> › {text_of(drawn.panel.title)}</p>'
+                + page.panel_box(drawn, alone=True),
+                hub.context_of(hub.now()),
+                head(),
+                live=True,
+            )
+        )
+
+    @app.get("/chart/{view}/{span}")
+    async def chart(view: str, span: str) -> Response:
+        if span not in shares.SPANS or view not in shares.VIEW_WORDS:
+            return missing("There is no such chart.")
+
+        def work(clickhouse: ClickHouse, context: Context) -> HTMLResponse:
+            asker = Asker(clickhouse, context.dataset)
+            return HTMLResponse(shares.chart(shares.read_one(asker, context, view, span), context))
+
+        return await of_database(work)  # type: ignore[no-any-return]
+
+    async def own_page(title: str, what: str, work: Callable[[ClickHouse, Context], str | None]) -> Response:
+        found = await of_database(work)
+        if isinstance(found, Response):
+            return found
+        return missing(f"There is no {what}.") if found is None else whole(title, found)
+
+    @app.get("/alert/{alert_id}")
+    async def alert_page(alert_id: str) -> Response:
+        name = alert_id[:MAX_NAME]
+
+        def work(clickhouse: ClickHouse, context: Context) -> str | None:
+            found = alert.read(clickhouse, context, name)
+            return None if found is None else alert.draw(found, name)
+
+        return await own_page(f"Alert {name}", f"alert {name}", work)
+
+    @app.get("/pool/{slug}")
+    async def pool_page(slug: str) -> Response:
+        name = slug[:MAX_NAME]
+
+        def work(clickhouse: ClickHouse, context: Context) -> str | None:
+            found = pool.read(clickhouse, context, name)
+            return None if found is None else pool.draw(found, context)
+
+        return await own_page(f"Pool {name}", f"pool {name}", work)
+
+    @app.get("/block/{block_hash}")
+    async def block_page(block_hash: str) -> Response:
+        name = block_hash[:MAX_NAME].lower()
+
+        def work(clickhouse: ClickHouse, context: Context) -> str | None:
+            found = block.read(clickhouse, context, name)
+            return None if found is None else block.draw(found)
+
+        return await own_page(f"Block {name[:12]}", f"block {name}", work)
+
+    @app.get("/series/{name}")
+    async def series_page(name: str) -> Response:
+        wanted = name[:MAX_NAME]
+
+        def work(clickhouse: ClickHouse, context: Context) -> str | None:
+            found = series.read(clickhouse, context, wanted)
+            return None if found is None else series.draw(found)
+
+        return await own_page(f"Series {wanted}", f"series {wanted}", work)
+
+    @app.get("/events")
+    async def events(request: Request) -> StreamingResponse:
+        return StreamingResponse(
+            _events(hub, request), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        )
+
+    @app.get("/static/{name}")
+    async def static(name: str) -> Response:
+        if name == "desk.css":
+            return Response(style_sheet(), media_type="text/css")
+        if name not in _STATIC:
+            return PlainTextResponse("not found\n", 404)
+        text = files("desk.web").joinpath("static", name).read_text(encoding="utf-8")
+        return Response(text, media_type=_STATIC[name])
+
+    @app.get("/healthz")
+    async def healthz() -> PlainTextResponse:
+        away = hub.line[0].away_since is not None
+        return PlainTextResponse("ClickHouse does not answer\n" if away else "ok\n", 503 if away else 200)
+
+    @app.get(OPEN_PATH)
+    async def open_link(request: Request) -> Response:
+        if access.takes_token():
+            return HTMLResponse(_OPEN_FORM)
+        return _opened(access, request, key_of(request.scope.get("query_string", b"")))
+
+    @app.post(OPEN_PATH)
+    async def open_form(request: Request) -> Response:
+        body = bytearray()
+        async for piece in request.stream():
+            body += piece
+            if len(body) > 4_096:
+                return PlainTextResponse("too long\n", 413)
+        return _opened(access, request, key_of(bytes(body)))
+
+    return Guard(app, access)
+
+
+def _add_tools(app: FastAPI, context: Context, query: Callable[[], ClickHouse]) -> None:
+    """The API, charts to embed and the SQL console."""
+    reader = Reader(query)
+    app.mount(PREFIX, build_api(reader, dataset=context.dataset, dataset_kind=context.kind))
+    app.include_router(build_embed(reader, dataset_kind=context.kind))
+    app.include_router(build_console(query, reader, dataset=context.dataset, dataset_kind=context.kind))
+
+
+def _opened(access: Access, request: Request, key: str) -> Response:
+    client = request.client.host if request.client else "?"
+    if access.wait_seconds(client, attempt=True) > 0:
+        return PlainTextResponse("Too many attempts: wait a few seconds.\n", 429)
+    value = access.open(key)
+    if value is None:
+        words = (
+            "This token is not the desk's."
+            if access.takes_token()
+            else ("This link was used already, or is an old one. Type `counterpoise desk --link` for a new one.")
+        )
+        return PlainTextResponse(f"{words}\n", 403)
+    if not access.takes_token():
+        access.new_link(request.url.port or 80)
+    answer = RedirectResponse("/", 303)
+    secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
+    answer.set_cookie(COOKIE, value, httponly=True, samesite="strict", secure=secure, path="/")
+    return answer
+
+
+async def _events(hub: Hub, request: Request) -> AsyncIterator[bytes]:
+    """Every panel that changes from now on, and the head of the page with each change."""
+    watcher = hub.watch()
+    _, changed = watcher
+    seen = 0
+    try:
+        yield b"retry: 2000\n\n"
+        while not hub.ended:
+            line, newest = hub.line
+            changed.clear()
+            for name, drawn in hub.drawn.items():
+                if drawn.sequence > seen:
+                    yield _event("panel", {"name": name, "html": page.panel_box(drawn)})
+            yield _event("line", {"html": page.line_head(line, hub.now(), live=hub.is_live)})
+            seen = newest
+            try:
+                await asyncio.wait_for(changed.wait(), KEEP_ALIVE_SECONDS)
+            except TimeoutError:
+                if await request.is_disconnected():
+                    return
+                yield b": here\n\n"
+    finally:
+        hub.unwatch(watcher)
+
+
+def _event(kind: str, value: dict[str, str]) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps(value)}\n\n".encode()
+
+
+_OPEN_FORM = (
+    '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<title>Open the desk · Counterpoise</title><link rel="stylesheet" href="/static/desk.css"></head><body><main>'
+    '<h1>Counterpoise desk</h1><form method="post" action="/open"><p><label for="key">Token</label></p>'
+    '<p><input id="key" name="key" type="password" autocomplete="current-password" required autofocus></p>'
+    '<p><button type="submit">Open</button></p></form></main></body></html>'
+)

@@ -1,0 +1,250 @@
+"""One reader for all viewers: it reads each panel once per block, draws it once, and wakes whoever watches.
+
+A viewer costs no query. Where ClickHouse does not answer, the last figures stay and the page shows since when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from clickhouse_driver.errors import Error as ClickHouseError
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.errors import CounterpoiseError
+from counterpoise.redaction import redact
+from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.status import ServiceStatus
+from desk.asker import Asker, Question
+from desk.web.panels.panel import SLOW_SECONDS, Context, Panel
+
+log = structlog.get_logger("desk")
+
+_NEWS: Final = """
+SELECT (SELECT max(version) FROM concentration_latest_log), (SELECT max(version) FROM alert_events_log),
+    (SELECT count() FROM attribution_pointer_log)
+"""
+"""Changes with every block, reorganisation, step of an alert and change of attribution. All three tables are small."""
+
+_AGAIN_SECONDS: Final = 1.0
+_UNWATCHED_SECONDS: Final = 1.0
+_REST: Final = 3.0
+"""After a reading, a pause of so many times its length."""
+_TIP: Final = "SELECT max(height), argMax(time, height) FROM latest_shares WHERE chain = {chain:String}"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A panel as it is shown: markup, the questions behind it, and a number that grows with each change."""
+
+    panel: Panel
+    markup: str
+    questions: tuple[Question, ...]
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The state of the line for the head of the page. `tip_time` is the header time of the newest scored block."""
+
+    tip_height: int | None = None
+    tip_time: datetime | None = None
+    away_since: datetime | None = None
+    problem: str = ""
+    services: tuple[tuple[str, str, bool, str], ...] = ()
+    """Name, state, whether it is healthy, and a detail, of each service of the line."""
+    lag: int | None = None
+    kafka_problem: str = ""
+
+
+class Hub:
+    """See the module. `connect` makes a read-only client; `context_of` gives the subject of the page at a moment."""
+
+    def __init__(
+        self,
+        connect: Callable[[], ClickHouse],
+        context_of: Callable[[datetime], Context],
+        panels: Iterable[Panel],
+        *,
+        clock: Clock,
+        status: ServiceStatus,
+        line_state: Callable[[], Line] | None = None,
+        refresh_seconds: float = 0.25,
+    ) -> None:
+        self._connect = connect
+        self.context_of = context_of
+        self._panels = tuple(panels)
+        self._clock = clock
+        self._status = status
+        self._line_state = line_state
+        self._refresh_seconds = refresh_seconds
+        self._drawn: dict[str, Drawn] = {}
+        self._line = Line()
+        self._sequence = 0
+        self._lock = threading.Lock()
+        self._watchers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._slow_at: dict[str, float] = {}
+        self._nudge = threading.Event()
+        self.ended = False
+        """Nothing comes any more: viewers leave."""
+
+    @property
+    def drawn(self) -> Mapping[str, Drawn]:
+        """Every panel as it was drawn last."""
+        with self._lock:
+            return dict(self._drawn)
+
+    @property
+    def line(self) -> tuple[Line, int]:
+        """The state of the line, and the newest number of a change."""
+        with self._lock:
+            return self._line, self._sequence
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the dataset follows the chain."""
+        return self.context_of(self.now()).kind == "live"
+
+    def now(self) -> datetime:
+        """UTC."""
+        return datetime.fromtimestamp(self._clock.now(), UTC)
+
+    def watch(self) -> tuple[asyncio.AbstractEventLoop, asyncio.Event]:
+        """An event of the running loop that is set at each change; give it back to `unwatch`."""
+        watcher = asyncio.get_running_loop(), asyncio.Event()
+        with self._lock:
+            self._watchers.add(watcher)
+            self._status.set(viewers=len(self._watchers))
+        self._nudge.set()
+        return watcher
+
+    def unwatch(self, watcher: tuple[asyncio.AbstractEventLoop, asyncio.Event]) -> None:
+        """The viewer has gone."""
+        with self._lock:
+            self._watchers.discard(watcher)
+            self._status.set(viewers=len(self._watchers))
+
+    def end(self) -> None:
+        """Let every viewer leave."""
+        self.ended = True
+        self._wake()
+
+    def run(self, stop: threading.Event) -> None:
+        """Read until `stop`, in a separate thread."""
+        seen: Any = None
+        clickhouse = self._connect()
+        try:
+            while not stop.is_set():
+                pause = self._refresh_seconds
+                try:
+                    [news] = clickhouse.query(_NEWS)
+                    began = self._clock.monotonic()
+                    self._read(clickhouse, everything=news != seen)
+                    if (
+                        news != seen
+                    ):  # where blocks come without end, three quarters of the time are left to who brings them
+                        pause = max(pause, _REST * (self._clock.monotonic() - began))
+                    seen = news
+                    self._status.working()
+                except (CounterpoiseError, ClickHouseError, OSError) as error:
+                    self._away(error)
+                    pause = _AGAIN_SECONDS
+                    clickhouse.close()
+                    seen = None
+                self._status.beat()
+                self._rest(pause)
+        finally:
+            clickhouse.close()
+
+    def _rest(self, pause: float) -> None:
+        """A pause that a new viewer ends; longer without viewers, because a look costs the engine some milliseconds."""
+        with self._lock:
+            watched = bool(self._watchers)
+        self._nudge.wait(pause if watched else max(pause, _UNWATCHED_SECONDS))
+        self._nudge.clear()
+
+    def watch_line(self, stop: threading.Event, every_seconds: float = 5.0) -> None:
+        """Check services and Kafka until `stop`, in a separate thread: an unavailable broker takes seconds to detect."""
+        while self._line_state is not None and not stop.is_set():
+            found = self._line_state()
+            with self._lock:
+                here = self._line
+            self._set_line(replace(here, services=found.services, lag=found.lag, kafka_problem=found.kafka_problem))
+            stop.wait(every_seconds)
+
+    def _read(self, clickhouse: ClickHouse, *, everything: bool) -> None:
+        context = self.context_of(self.now())
+        monotonic = self._clock.monotonic()
+        fresh: dict[str, Drawn] = {}
+        for panel in self._panels:
+            due = monotonic - self._slow_at.get(panel.name, -SLOW_SECONDS) >= SLOW_SECONDS
+            if panel.slow and due:
+                self._slow_at[panel.name] = monotonic
+            if due if panel.slow else everything:
+                fresh[panel.name] = self._draw(clickhouse, panel, context)
+        if everything:
+            [(height, at)] = clickhouse.query(_TIP, {"chain": context.chain})
+            with self._lock:
+                line = replace(
+                    self._line,
+                    tip_height=int(height) or None,
+                    tip_time=at if height else None,
+                    away_since=None,
+                    problem="",
+                )
+            self._status.progress(1, last_height=int(height))
+            self._publish(fresh, line)
+        elif fresh:
+            with self._lock:
+                line = replace(self._line, away_since=None, problem="")
+            self._publish(fresh, line)
+
+    def _draw(self, clickhouse: ClickHouse, panel: Panel, context: Context) -> Drawn:
+        asker = Asker(clickhouse, context.dataset)
+        markup = panel.draw(panel.read(asker, context), context)
+        return Drawn(panel, markup, tuple(asker.questions.values()), 0)
+
+    def _publish(self, fresh: Mapping[str, Drawn], line: Line) -> None:
+        with self._lock:
+            changed = {
+                name: one
+                for name, one in fresh.items()
+                if name not in self._drawn or self._drawn[name].markup != one.markup
+            }
+            if not changed and line == self._line:
+                return
+            self._sequence += 1
+            self._line = line
+            self._drawn |= {name: replace(one, sequence=self._sequence) for name, one in changed.items()}
+        self._wake()
+
+    def _set_line(self, line: Line) -> None:
+        with self._lock:
+            if line == self._line:
+                return
+            self._sequence += 1
+            self._line = line
+        self._wake()
+
+    def _away(self, error: BaseException) -> None:
+        reason = redact(" ".join(str(error).split()))[:300]
+        self._status.waiting("clickhouse", reason)
+        with self._lock:
+            line = self._line
+        if line.away_since is None:
+            log.warning("the page shows the last figures: ClickHouse does not answer", reason=reason)
+            self._set_line(replace(line, away_since=self.now(), problem=reason))
+
+    def _wake(self) -> None:
+        with self._lock:
+            watchers = tuple(self._watchers)
+        for loop, event in watchers:
+            try:
+                loop.call_soon_threadsafe(event.set)
+            except RuntimeError:  # its loop has ended
+                self.unwatch((loop, event))

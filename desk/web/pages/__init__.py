@@ -1,0 +1,1 @@
+"""One file per page that has its own address."""

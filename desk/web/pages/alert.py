@@ -1,0 +1,141 @@
+"""`/alert/ID`: one alert with its steps, and its evidence asked again and compared."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.formats import PAGE
+from counterpoise.plots.marks import text_of
+from desk.asker import Asker, Question, Row
+from desk.web import markup
+from desk.web.panels.panel import Context
+
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPage:
+    """The steps, and the value that the evidence SQL of the last firing gives now; None where it has none."""
+
+    steps: list[Row]
+    computed: float | None
+    problem: str
+    questions: tuple[Question, ...]
+
+
+def read(clickhouse: ClickHouse, context: Context, alert_id: str) -> AlertPage | None:
+    """None for an alert that does not exist."""
+    asker = Asker(clickhouse, context.dataset)
+    steps = asker.ask("steps", "alert_steps", alert=alert_id)
+    if not steps:
+        return None
+    computed, problem = None, ""
+    shown = shown_step(steps)
+    if shown["reproduce_sql"]:
+        try:
+            computed = _ask(clickhouse, shown["reproduce_sql"])
+        except Exception as error:
+            problem = " ".join(str(error).split())[:300]
+    return AlertPage(steps, computed, problem, tuple(asker.questions.values()))
+
+
+def _ask(clickhouse: ClickHouse, sql: str) -> float | None:
+    """The column `value` of the first row; None without either (a rule on the clock has another kind of evidence)."""
+    for heads, columns in clickhouse.stream(sql):
+        names = [name for name, _ in heads]
+        if columns and len(columns[0]) and "value" in names:
+            value = columns[names.index("value")][0]
+            return None if value is None else float(value)
+    return None
+
+
+def shown_step(steps: list[Row]) -> Row:
+    """The last step that fired; where none did, the last step."""
+    fired = [step for step in steps if step["state"] == "firing"]
+    return (fired or steps)[-1]
+
+
+def draw(found: AlertPage, alert_id: str) -> str:
+    """The body of the page."""
+    last, shown = found.steps[-1], shown_step(found.steps)
+    head = (
+        f'<p class="crumbs"><a href="/">Desk</a> › alert {text_of(alert_id)}</p><h1>{text_of(shown["rule_id"])} '
+        f'<span class="state {text_of(last["state"])}">{text_of(last["state"])}</span></h1>'
+        f'<p class="statement">{text_of(PAGE.tie(shown["summary"]))}</p>'
+    )
+    return head + _evidence(found, shown) + _timeline(found.steps) + markup.asked(found.questions)
+
+
+def _evidence(found: AlertPage, step: Row) -> str:
+    value = step["value"]
+    rows = [
+        ("Value when it fired", _plain(value)),
+        ("Line", _plain(step["threshold"])),
+        ("95 % interval", f"{_plain(step['interval_low'])} to {_plain(step['interval_high'])}"),
+        (
+            "Blocks",
+            f"{PAGE.count(step['from_height'])} to {PAGE.count(step['height'])}, {PAGE.count(step['n'])} in the window",
+        ),
+        ("Unknown blocks", PAGE.count(step["unknown"])),
+        ("View", step["view"] or "none"),
+        ("Attribution", step["attribution_id"] or "none"),
+        ("Tip", step["tip_hash"] or "none"),
+    ]
+    facts = "".join(f"<div><dt>{text_of(name)}</dt><dd>{text_of(words)}</dd></div>" for name, words in rows)
+    counts = [(pool, PAGE.count(blocks)) for pool, blocks in step["counts"]]
+    integers = markup.scrolled_table("Leaders", ("pool", "#blocks"), counts) if counts else ""
+    return (
+        f'<section class="panel broad"><h2>Evidence</h2><dl class="facts">{facts}</dl>{_compared(found, value)}{integers}'
+        + (
+            f"<details open><summary>SQL of the value</summary><pre>{text_of(step['reproduce_sql'])}</pre></details>"
+            if step["reproduce_sql"]
+            else ""
+        )
+        + "</section>"
+    )
+
+
+def _compared(found: AlertPage, value: Any) -> str:
+    if found.problem:
+        return f'<p class="verdict bad">The evidence could not be asked again: {text_of(found.problem)}</p>'
+    if found.computed is None or value is None:
+        return '<p class="verdict">This alert rests on no value that could be computed again.</p>'
+    again = f'Asked again now, the evidence gives <b data-figure="computed">{_plain(found.computed)}</b>'
+    if agrees(found.computed, value):
+        return f'<p class="verdict good">{again}: the same value.</p>'
+    return (
+        f'<p class="verdict bad">{again}. The alert recorded {_plain(value)}: the data below it were revised since.</p>'
+    )
+
+
+def agrees(computed: float, recorded: float) -> bool:
+    """Whether two values are the same but for rounding; two that are undefined are.
+
+    >>> agrees(0.75, 0.75 + 1e-12), agrees(0.75, 0.76)
+    (True, False)
+    """
+    if math.isnan(computed) or math.isnan(recorded):
+        return math.isnan(computed) and math.isnan(recorded)
+    return math.isclose(computed, recorded, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+
+
+def _timeline(steps: list[Row]) -> str:
+    items = "".join(_step(step) for step in steps)
+    return f'<section class="panel broad"><h2>Timeline</h2><ol class="alerts timeline">{items}</ol></section>'
+
+
+def _step(step: Row) -> str:
+    state = text_of(step["state"])
+    block = f" at block {PAGE.count(step['height'])}" if step["height"] is not None else ""
+    reason = f' <span class="note">({text_of(step["reason"])})</span>' if step["reason"] != "observed" else ""
+    return (
+        f'<li class="{state}"><span class="state">{state}</span> {markup.time_of(step["event_time"])}{block}{reason}'
+        f'<br><span class="note">{text_of(PAGE.tie(step["summary"]))}</span></li>'
+    )
+
+
+def _plain(value: float | None) -> str:
+    return "none" if value is None else f"{value:.6g}"

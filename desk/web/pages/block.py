@@ -1,0 +1,56 @@
+"""`/block/HASH`: one block, its standing, and the evidence of its producer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.formats import PAGE
+from counterpoise.plots.marks import text_of
+from desk.asker import Asker, Question, Row
+from desk.web import markup
+from desk.web.panels.panel import Context
+
+
+@dataclass(frozen=True, slots=True)
+class BlockPage:
+    row: Row
+    questions: tuple[Question, ...]
+
+
+def read(clickhouse: ClickHouse, context: Context, block_hash: str) -> BlockPage | None:
+    """None for a block that was never seen."""
+    asker = Asker(clickhouse, context.dataset)
+    rows = asker.ask("block", "block_evidence", hash=block_hash)
+    return BlockPage(rows[0], tuple(asker.questions.values())) if rows else None
+
+
+def draw(found: BlockPage) -> str:
+    """The body of the page."""
+    row = found.row
+    script = bytes.fromhex(row["coinbase_script_hex"]).decode("ascii", errors="replace")
+    facts = [
+        ("Standing", text_of(row["status"])),
+        ("Producer", markup.link("pool", row["pool"], row["pool"]) if row["pool"] else "unknown"),
+        ("Evidence", text_of(row["method"]) + (" (address and tag disagree)" if row["conflict"] else "")),
+        ("Template maker", text_of(row["template_builder"] or "not known")),
+        ("Header time", markup.time_of(row["time"])),
+        ("Fees", f"{PAGE.count(row['fees_sats'])} satoshis" if row["fees_sats"] is not None else "not known"),
+        ("Label in the file", text_of(row["label"] or "none")),
+        ("Source", text_of(row["source"])),
+        ("Payout addresses", "<br>".join(text_of(one) for one in row["payout_addresses"]) or "not known"),
+        ("Coinbase text", f"<code>{text_of(script) or 'none'}</code>"),
+        ("Block before", markup.link("block", row["prev_hash"], row["prev_hash"])),
+        ("Attribution", f"<code>{text_of(row['attribution_id'])}</code>"),
+    ]
+    listed = "".join(f"<div><dt>{text_of(name)}</dt><dd>{value}</dd></div>" for name, value in facts)
+    made_up = (
+        '<p class="note">The source had no hash for this block: it was made from its height.</p>'
+        if row["synthetic"]
+        else ""
+    )
+    return (
+        f'<p class="crumbs"><a href="/">Desk</a> › block</p><h1>Block {PAGE.count(row["height"])} of {text_of(row["chain"])}</h1>'
+        f'<p class="hash"><code>{text_of(row["hash"])}</code></p>{made_up}'
+        f'<section class="panel wide"><dl class="facts">{listed}</dl></section>{markup.asked(found.questions)}'
+    )

@@ -1,0 +1,70 @@
+"""`/pool/SLUG`: the share of one pool over time, and its newest blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.formats import PAGE
+from counterpoise.plots.marks import text_of
+from desk.asker import Asker, Question, Row
+from desk.report import report_plots as plots
+from desk.report.model import SharePoint
+from desk.web import markup
+from desk.web.panels.panel import Context
+
+BLOCKS = 144
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPage:
+    """The history of a pool's share, and those of the newest 144 blocks that it mined."""
+
+    slug: str
+    history: list[Row]
+    blocks: list[Row]
+    questions: tuple[Question, ...]
+
+
+def read(clickhouse: ClickHouse, context: Context, slug: str) -> PoolPage | None:
+    """None for a pool that no block was attributed to."""
+    known = clickhouse.query("SELECT count() FROM pool_names WHERE slug = {slug:String}", {"slug": slug})[0][0]
+    if not known:
+        return None
+    asker = Asker(clickhouse, context.dataset)
+    history = asker.ask("history", "pool_share_history", pool=slug, chain=context.chain, window=context.window_blocks)
+    newest = asker.ask("blocks", "block_tape", chain=context.chain, limit=BLOCKS)
+    own = [row for row in newest if row["pool"] == slug]
+    return PoolPage(slug, history, own, tuple(asker.questions.values()))
+
+
+def draw(found: PoolPage, context: Context) -> str:
+    """The body of the page."""
+    name = found.blocks[0]["pool_name"] if found.blocks else found.slug
+    points = [
+        SharePoint(
+            row["height"], row["time"], row["share"], row["share"], row["share_upper"], row["share"], row["share"], 0.0
+        )
+        for row in found.history
+        if row["n"] == context.window_blocks
+    ]
+    title = f"Share of {name or found.slug} in the last {PAGE.count(context.window_blocks)} blocks"
+    chart = markup.nothing("Fewer than two full windows.")
+    if len(points) > 1:
+        chart = "".join(
+            f'<div class="{class_}">{plots.share_plot(points, [], None, width=width, name=f"pool-{class_}", title=title)}</div>'
+            for class_, width in (("wide", plots.WIDE), ("narrow", plots.NARROW))
+        )
+    rows = [(PAGE.count(row["height"]), PAGE.minute(row["time"]), row["method"]) for row in found.blocks]
+    mined = (
+        markup.scrolled_table("Newest blocks", ("#height", "header time", "evidence"), rows)
+        if rows
+        else f'<p class="note">None of the newest {BLOCKS} blocks.</p>'
+    )
+    return (
+        f'<p class="crumbs"><a href="/">Desk</a> › pool</p><h1>{text_of(name or found.slug)}</h1>'
+        f'<section class="panel broad"><h2>{text_of(title)}</h2><figure>{chart}</figure>'
+        + markup.meta(("the band reaches to the share with all unknown blocks", "every 1,008 blocks and now"))
+        + f'</section><section class="panel broad"><h2>Among the newest {BLOCKS} blocks: {len(rows)}</h2>'
+        f"{mined}</section>" + markup.asked(found.questions)
+    )

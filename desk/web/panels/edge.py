@@ -1,0 +1,44 @@
+"""The edge share of what developers install, by every include-list."""
+
+from __future__ import annotations
+
+from counterpoise.plots.marks import text_of
+from desk.asker import Asker
+from desk.report import report_plots as plots
+from desk.report.edge_sentence import moved
+from desk.report.gather import EDGE_SERIES
+from desk.report.model import EdgePoint
+from desk.web import markup
+from desk.web.panels.panel import Context, Panel
+
+WIDTH = 440.0
+
+
+def read(asker: Asker, context: Context) -> dict[str, list[EdgePoint]]:
+    lists: dict[str, list[EdgePoint]] = {}
+    for row in asker.ask("edge", "edge_share_by_list", series=EDGE_SERIES, list=""):
+        lists.setdefault(row["list_id"], []).append(
+            EdgePoint(row["period_end"], row["edge_share"], row["lower"], row["upper"], row["missing"])
+        )
+    return lists
+
+
+def draw(found: dict[str, list[EdgePoint]], context: Context) -> str:
+    lists = {name: points for name, points in found.items() if len(points) > 1}
+    if not lists:
+        return markup.nothing("Fewer than two releases of package downloads are stored.")
+    parts = []
+    for place, (name, points) in enumerate(lists.items()):
+        drawn = plots.edge_plot(points, width=WIDTH, name=f"edge-{place}", title=f"Edge share by the list {name}")
+        parts.append(
+            f"<figure><h3>List {text_of(name)}</h3><p class='note'>{text_of(moved(points[0], points[-1]))}</p>{drawn}</figure>"
+        )
+    return f'<div class="pair">{"".join(parts)}</div>' + markup.meta(
+        (
+            "downloads of packages by Python developers: interest, not where AI runs",
+            "the lists differ in which packages count",
+        )
+    )
+
+
+PANEL = Panel("edge", "Edge share of what developers install", "so-what", read, draw, wide=True, slow=True)

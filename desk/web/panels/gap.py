@@ -1,0 +1,64 @@
+"""Both sides and the gap between them, with its call and the age of its data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from counterpoise.formats import PAGE
+from counterpoise.plots.marks import text_of
+from desk.asker import Asker
+from desk.report import report_plots as plots
+from desk.report.gap_sentence import LEVELS, GapRow, sentence
+from desk.report.gather import GAP_SERIES
+from desk.web import markup
+from desk.web.panels.panel import Context, Panel
+
+
+def read(asker: Asker, context: Context) -> list[GapRow]:
+    return [GapRow(*row.values()) for row in asker.ask("gap", "gap_by_quarter", series=GAP_SERIES, chain=context.chain)]
+
+
+def draw_now(found: list[GapRow], context: Context) -> str:
+    """The gap at the tip in three figures and a sentence."""
+    if not found:
+        return markup.nothing(
+            "No release of AI compute has been scored against this chain.",
+            "<code>counterpoise run market</code> fetches what is published.",
+        )
+    last = found[-1]
+    age: Any = (context.now.date() - last.period_end).days if last.period_end else None
+    figures = markup.figure(
+        "Gap L, in doublings",
+        PAGE.doublings_range(last.l_min, last.l_max),
+        f"95 % over every treatment {PAGE.doublings_range(last.low, last.high)}",
+        name="gap",
+        class_="ai",
+    ) + markup.figure(
+        "Call",
+        text_of(LEVELS.get(last.level, last.level)),
+        f"AI figures of {PAGE.day(last.period_end)}" + (f", {PAGE.count(age)} days old" if age is not None else ""),
+        name="call",
+        class_="words ai",
+    )
+    rows = [row for row in found if row.ends_year or row.at_tip]
+    said = f'<p class="why">{text_of(PAGE.tie(sentence(rows)))}</p>' if rows else ""
+    return f'<div class="figures">{figures}</div>{said}'
+
+
+def draw_history(found: list[GapRow], context: Context) -> str:
+    """The gap by quarter."""
+    if len(found) < 2:
+        return markup.nothing("Fewer than two quarters have been scored.")
+    title = "The gap L by quarter, in doublings"
+    wide = plots.gap_plot(found, width=plots.WIDE, name="gap-wide", title=title)
+    narrow = plots.gap_plot(found, width=plots.NARROW, name="gap-narrow", title=title)
+    return f'<figure><div class="wide">{wide}</div><div class="narrow">{narrow}</div></figure>' + markup.meta(
+        (
+            "L is log₂ of AI owners over mining pools, both as effective numbers (D₂)",
+            "thick: the three treatments of the unnamed rest; thin: their 95 % intervals",
+        )
+    )
+
+
+NOW = Panel("gap", "The gap to AI compute", "now", read, draw_now, slow=True)
+HISTORY = Panel("gap-history", "The gap over time", "so-what", read, draw_history, wide=True, slow=True)

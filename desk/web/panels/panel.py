@@ -1,0 +1,46 @@
+"""What a panel of the page is: how it is read, how it is drawn, and where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from desk.asker import Asker
+from desk.report.model import Line
+
+Tier = Literal["now", "why", "so-what"]
+TIERS: Final[dict[Tier, str]] = {"now": "Now", "why": "Why", "so-what": "So what"}
+"""The parts of the page in their order."""
+
+SLOW_SECONDS: Final = 20.0
+"""A panel whose figures change by day or by quarter is read at most this often, however often blocks come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every panel of a page is about. `line` is the alert rule that plots draw; `now` is UTC."""
+
+    dataset: str
+    kind: str
+    chain: str
+    window_blocks: int
+    line: Line | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """`read` asks ClickHouse and returns values; `draw` makes markup of them and is pure. `wide` panels take the whole row.
+
+    A slow panel shows what changes by day or quarter; see SLOW_SECONDS.
+    """
+
+    name: str
+    title: str
+    tier: Tier
+    read: Callable[[Asker, Context], Any]
+    draw: Callable[[Any, Context], str]
+    wide: bool = False
+    slow: bool = False

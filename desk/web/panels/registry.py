@@ -1,0 +1,25 @@
+"""Every panel of the page, in its order. One line per panel."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from desk.web.panels import edge, gap, largest, open_alerts, pools, quality, shares, tape, top4, windows
+from desk.web.panels.panel import Panel
+
+PANELS: Final[dict[str, Panel]] = {
+    panel.name: panel
+    for panel in (
+        top4.PANEL,
+        largest.PANEL,
+        open_alerts.PANEL,
+        gap.NOW,
+        shares.PANEL,
+        pools.PANEL,
+        windows.PANEL,
+        tape.PANEL,
+        gap.HISTORY,
+        edge.PANEL,
+        quality.PANEL,
+    )
+}

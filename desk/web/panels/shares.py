@@ -1,0 +1,137 @@
+"""The top-4 share over time, over five spans, in both views."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from counterpoise.formats import PAGE
+from counterpoise.plots.marks import text_of
+from counterpoise.windows import VIEWS
+from desk.asker import Asker
+from desk.report import report_plots as plots
+from desk.report.model import Episode, SharePoint
+from desk.web import markup
+from desk.web.panels.panel import Context, Panel
+
+SPANS: Final[Mapping[str, tuple[str, int | None, int | None]]] = {
+    "24h": ("24 hours", 144, None),
+    "7d": ("7 days", 1_008, None),
+    "30d": ("30 days", 4_320, None),
+    "1y": ("1 year", None, 365),
+    "all": ("all", None, None),
+}
+"""Name → words, and either how many blocks or how many days; neither for everything. Days come from the table of days."""
+
+USUAL_SPAN: Final = "30d"
+WIDTH: Final = 680.0
+"""Width of a plot beside the other view's, in units of the drawing."""
+VIEW_WORDS: Final = {"raw": "pools", "entity": "entities"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What one drawing shows."""
+
+    view: str
+    span: str
+    points: Sequence[SharePoint]
+    episodes: Sequence[Episode]
+
+
+def read_one(asker: Asker, context: Context, view: str, span: str) -> Shares:
+    """The points of one span and view; KeyError for a span or view that does not exist."""
+    _, blocks, days = SPANS[span]
+    if view not in VIEWS:
+        raise KeyError(view)
+    given: dict[str, object] = {"chain": context.chain, "view": view, "window": context.window_blocks}
+    if blocks is not None:
+        rows = asker.ask(f"shares-{view}-{span}", "share_recent", blocks=blocks, **given)
+    else:
+        since = {} if days is None else {"since": (context.now - timedelta(days=days)).date().isoformat()}
+        rows = asker.ask(f"shares-{view}-{span}", "share_daily", **given, **since)
+    points = [
+        SharePoint(
+            row["to_height"],
+            row["to_time"],
+            row["share"],
+            row["low"],
+            row["high"],
+            row["lowest"],
+            row["highest"],
+            row.get("unknown_ratio", float("nan")),
+        )
+        for row in rows
+    ]
+    return Shares(view, span, points, _episodes(asker))
+
+
+def _episodes(asker: Asker) -> list[Episode]:
+    return [
+        Episode(
+            rule_id=row["rule_id"],
+            alert_id=row["alert_id"],
+            fired_at=row["fired_at"],
+            fired_height=row["fired_height"],
+            cleared_at=row["cleared_at"],
+            cleared_height=None,
+            value=None,
+            threshold=None,
+            peak_top4=None,
+            summary="",
+        )
+        for row in asker.ask("episodes", "alert_spans")
+    ]
+
+
+def read(asker: Asker, context: Context) -> list[Shares]:
+    return [read_one(asker, context, view, USUAL_SPAN) for view in VIEWS]
+
+
+def drawing(found: Shares, context: Context, width: float) -> str:
+    """The plot as SVG; a sentence where there is nothing to plot."""
+    if len(found.points) < 2:
+        return markup.nothing("Fewer than two full windows in this span.")
+    words = SPANS[found.span][0]
+    title = f"Top-4 share of {VIEW_WORDS[found.view]}, {words}"
+    line = context.line if context.line is not None and context.line.view == found.view else None
+    return plots.share_plot(
+        found.points,
+        found.episodes,
+        line,
+        width=width,
+        name=f"shares-{found.view}-{found.span}-{int(width)}",
+        title=title,
+    )
+
+
+def chart(found: Shares, context: Context) -> str:
+    """The plot at both widths."""
+    wide, narrow = drawing(found, context, WIDTH), drawing(found, context, plots.NARROW)
+    return f'<figure><div class="wide">{wide}</div><div class="narrow">{narrow}</div></figure>'
+
+
+def draw(found: list[Shares], context: Context) -> str:
+    parts = []
+    for one in found:
+        buttons = "".join(
+            f'<button type="button" data-span="{span}" aria-pressed="{str(span == one.span).lower()}">{text_of(words)}</button>'
+            for span, (words, _, _) in SPANS.items()
+        )
+        parts.append(
+            f'<div class="chart" data-chart="{one.view}"><div class="chart-head"><h3>Top-4 {VIEW_WORDS[one.view]}</h3>'
+            f'<div class="spans" role="group" aria-label="Span">{buttons}</div></div>'
+            f'<div class="drawn">{chart(one, context)}</div></div>'
+        )
+    return f'<div class="charts">{"".join(parts)}</div>' + markup.meta(
+        (
+            f"windows of {PAGE.count(context.window_blocks)} blocks",
+            "pale band: 95 % interval; darker band: lowest and highest between two points",
+            "shaded: the alert was firing",
+        )
+    )
+
+
+PANEL = Panel("shares", "Top-4 share over time", "why", read, draw, wide=True)

@@ -1,0 +1,54 @@
+"""Every window in both views, side by side."""
+
+from __future__ import annotations
+
+from counterpoise.formats import PAGE
+from counterpoise.windows import VIEWS
+from desk.asker import Asker, Row
+from desk.web import markup
+from desk.web.panels.panel import Context, Panel
+
+HEADS = (
+    "window, in blocks",
+    "view",
+    "#top 4",
+    "#95 % interval",
+    "#P(above 75 %)",
+    "#largest",
+    "#HHI",
+    "#D₂",
+    "#for a majority",
+)
+
+
+def read(asker: Asker, context: Context) -> list[Row]:
+    found: list[Row] = []
+    for view in VIEWS:
+        found += [row | {"view": view} for row in asker.ask(f"windows-{view}", "concentration_now", view=view)]
+    return [row for row in found if row["chain"] == context.chain]
+
+
+def draw(found: list[Row], context: Context) -> str:
+    if not found:
+        return markup.nothing("No window of this chain has been scored.")
+    rows = [
+        (
+            PAGE.count(row["window_blocks"]),
+            row["view"],
+            PAGE.share(row["top4_share"]),
+            PAGE.share_range(row["top4_share_low"], row["top4_share_high"]),
+            PAGE.share(row["p_top4_above_75"]),
+            PAGE.share(row["top1_share"]),
+            PAGE.count(round(row["hhi_10000"])),
+            PAGE.number(row["effective_pools_d2"], 1),
+            PAGE.count(row["nakamoto_half"]),
+        )
+        for row in sorted(found, key=lambda row: (row["window_blocks"], row["view"] != "raw"))
+    ]
+    newest = max(found, key=lambda row: row["height"])
+    return markup.scrolled_table("Windows and views", HEADS, rows) + markup.meta(
+        ("unknown blocks in the denominator", "HHI of 10,000", markup.as_of(newest["height"], newest["time"]))
+    )
+
+
+PANEL = Panel("windows", "Windows and views", "why", read, draw)

@@ -1,0 +1,153 @@
+"""The desk as a service: one reader, one server, until it is asked to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvicorn
+
+from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.errors import ConfigError, CounterpoiseError
+from counterpoise.redaction import redact
+from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.status import ServiceStatus
+from counterpoise.settings.endpoints import clickhouse_target, write_desk_address
+from counterpoise.settings.model import Settings
+from counterpoise.windows import USUAL_WINDOW_BLOCKS
+from desk.results.read_only import connect_read_only
+from desk.rule_line import rule_line
+from desk.supervise.health import collect
+from desk.web.access import Access
+from desk.web.api.reader import Reader
+from desk.web.app import build_app
+from desk.web.console.limits import SETTINGS
+from desk.web.hub import Hub, Line
+from desk.web.panels.panel import Context
+from desk.web.panels.registry import PANELS
+from desk.web.score_metrics import ScoreMetrics
+
+USUAL_PORT: Final = 8090
+MAX_CONNECTIONS: Final = 512
+_STOP_SECONDS: Final = 3
+
+log = structlog.get_logger("desk")
+
+
+def link_file(settings: Settings) -> Path:
+    """Where the current one-time link is written, for `counterpoise desk --link`."""
+    return settings.run_dir / "desk-link"
+
+
+def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status: ServiceStatus) -> None:
+    """Serve the page until `stop`. ConfigError where it may not be open, or its address is taken."""
+    target = clickhouse_target(settings, read_only=True)
+    line = rule_line(settings)
+    window = line.window_blocks if line else USUAL_WINDOW_BLOCKS
+
+    def client() -> ClickHouse:
+        return connect(target, settings.dataset, settings={"readonly": 1})
+
+    def context_of(now: datetime) -> Context:
+        return Context(settings.dataset, settings.dataset_kind, settings.ingest.chain, window, line, now)
+
+    def query_client() -> ClickHouse:
+        return connect_read_only(target, settings.dataset, SETTINGS)
+
+    access = Access(settings.desk, link_file(settings), clock)
+    hub = Hub(
+        client,
+        context_of,
+        PANELS.values(),
+        clock=clock,
+        status=status,
+        line_state=lambda: state_of_line(settings, clock),
+        refresh_seconds=settings.desk.refresh_seconds,
+    )
+    with contextlib.ExitStack() as stack:
+        bound = stack.enter_context(contextlib.closing(_bind(settings)))
+        port = int(bound.getsockname()[1])
+        threads = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="desk-page"))
+        server = uvicorn.Server(
+            uvicorn.Config(
+                build_app(hub, access, client, threads, query_client),
+                ws="none",
+                lifespan="off",
+                loop="asyncio",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=MAX_CONNECTIONS,
+                timeout_keep_alive=15,
+                timeout_graceful_shutdown=_STOP_SECONDS,
+            )
+        )
+        serving = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, name="desk-server", daemon=True)
+        looking = threading.Thread(target=hub.watch_line, args=(stop,), name="desk-line", daemon=True)
+        serving.start()
+        looking.start()
+        link = access.new_link(port)
+        status.set(desk_port=port)
+        status.add_metrics(ScoreMetrics(Reader(query_client, connections=1)))
+        write_desk_address(settings.state_dir, settings.desk.public_url or f"http://127.0.0.1:{port}")
+        log.info("the page is open", link=redact_key(link), port=port)
+        try:
+            hub.run(stop)
+        finally:
+            hub.end()
+            server.should_exit = True
+            serving.join(_STOP_SECONDS + 5)
+            with contextlib.suppress(OSError):
+                link_file(settings).unlink()
+
+
+def redact_key(link: str) -> str:
+    """The link without its key: a log is read by more people than may open the page."""
+    return link.partition("?")[0]
+
+
+def state_of_line(settings: Settings, clock: Clock) -> Line:
+    """Services, lag and Kafka as `counterpoise status` shows them."""
+    try:
+        found = collect(settings, clock)
+    except CounterpoiseError as error:
+        return Line(problem=redact(str(error)))
+    kafka = next((engine for engine in found.engines if engine.name == "kafka"), None)
+    return Line(
+        services=tuple((one.name, one.state, one.healthy, one.detail) for one in found.services if one.name != "desk"),
+        lag=sum(one.lag_messages or 0 for one in found.services) if found.lag else None,
+        kafka_problem=kafka.problem or "" if kafka else "",
+    )
+
+
+def _bind(settings: Settings) -> socket.socket:
+    """The listening socket. Without a configured port the usual one, or any where that is taken."""
+    host, port = settings.desk.host, settings.desk.port
+    try:
+        family = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0][0]
+        for wanted in (USUAL_PORT, 0) if port is None else (port,):
+            bound = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                bound.bind((host, wanted))
+            except OSError as error:
+                bound.close()
+                if port is None and wanted and error.errno == errno.EADDRINUSE:
+                    continue
+                raise
+            return bound
+    except OSError as error:
+        raise ConfigError(
+            f"the desk page cannot listen on {host}:{port or USUAL_PORT} ({error.strerror or error}): set COUNTERPOISE_DESK__HOST "
+            "and __PORT"
+        ) from None
+    raise ConfigError(f"the desk page finds no free port on {host}")

@@ -1,0 +1,97 @@
+// Keeps the page current: replaces a panel when the desk sends it anew, and shows ages and local times.
+
+const live = document.body.hasAttribute("data-live");
+
+function openDetails(box) {
+  return [...box.querySelectorAll("details")].map((one) => one.open);
+}
+
+function replacePanel(name, html) {
+  const box = document.getElementById(name);
+  if (!box || box.dataset.panel !== name) return;
+  const holder = document.createElement("template");
+  holder.innerHTML = html; // drawn by the desk, which escapes every text from outside
+  const fresh = holder.content.firstElementChild;
+  if (box.outerHTML === fresh.outerHTML) return;
+  const chosen = [...box.querySelectorAll("[data-chart]")].map((chart) => [
+    chart.dataset.chart,
+    chart.querySelector('[aria-pressed="true"]')?.dataset.span,
+  ]);
+  const open = openDetails(box);
+  const focused = box.contains(document.activeElement) ? document.activeElement.dataset.span : null;
+  fresh.classList.add("changed");
+  if (box.classList.contains("broad")) fresh.classList.add("broad");
+  box.replaceWith(fresh);
+  [...fresh.querySelectorAll("details")].forEach((one, at) => { one.open = open[at] ?? one.open; });
+  for (const [view, span] of chosen) {
+    const chart = fresh.querySelector(`[data-chart="${CSS.escape(view)}"]`);
+    const usual = chart?.querySelector('[aria-pressed="true"]')?.dataset.span;
+    if (chart && span && span !== usual) choose(chart, span);
+    if (chart && focused && focused === span) chart.querySelector(`[data-span="${CSS.escape(span)}"]`)?.focus();
+  }
+  showLocalTimes(fresh);
+}
+
+async function choose(chart, span) {
+  for (const button of chart.querySelectorAll("[data-span]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.span === span));
+  }
+  const answer = await fetch(`/chart/${encodeURIComponent(chart.dataset.chart)}/${encodeURIComponent(span)}`);
+  if (!answer.ok) return;
+  chart.querySelector(".drawn").innerHTML = await answer.text();
+}
+
+function showLocalTimes(root) {
+  for (const one of root.querySelectorAll("time[datetime]")) {
+    const local = new Date(one.getAttribute("datetime"));
+    one.title = `${local.toLocaleString()} (local time)`;
+  }
+}
+
+function age(seconds) {
+  if (seconds < 120) return `${Math.round(seconds)}\u00a0s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)}\u00a0min`;
+  if (seconds < 172800) return `${Math.round(seconds / 3600)}\u00a0h`;
+  return `${Math.round(seconds / 86400)}\u00a0days`;
+}
+
+function showAges() {
+  for (const one of document.querySelectorAll("time[data-age]")) {
+    const seconds = (Date.now() - new Date(one.getAttribute("datetime"))) / 1000;
+    if (seconds >= 0) one.textContent = age(seconds);
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-span]");
+  const chart = button?.closest("[data-chart]");
+  if (chart) choose(chart, button.dataset.span);
+});
+
+function connect() {
+  const events = new EventSource("/events");
+  let lost = null;
+  events.addEventListener("panel", (event) => {
+    const { name, html } = JSON.parse(event.data);
+    replacePanel(name, html);
+  });
+  events.addEventListener("line", (event) => {
+    document.getElementById("line").innerHTML = JSON.parse(event.data).html;
+    showLocalTimes(document.getElementById("line"));
+    showAges();
+  });
+  events.addEventListener("open", () => { lost = null; });
+  events.addEventListener("error", () => {
+    if (lost !== null) return;
+    lost = Date.now();
+    const said = document.createElement("span");
+    said.className = "bad";
+    said.textContent = "the desk does not answer: these are the last figures";
+    document.getElementById("line").append(said);
+  });
+}
+
+showLocalTimes(document);
+showAges();
+setInterval(showAges, 1000);
+if (live) connect();
