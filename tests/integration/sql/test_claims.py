@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.columns import Column
 from desk.claims.claims import CLAIMS
 from desk.cli import main
 from desk.cli.claims import measured
