@@ -53,7 +53,7 @@ def notice(found: Mapping[str, Mapping[str, Any]], now: float, folder: Path, fre
     parts = []
     if free < FULL_BELOW_BYTES:
         parts.append(
-            f"the disk of {folder} is full ({free // 1024**2} MiB free): free some space, and the replay goes on"
+            f"the disk of {folder} is full ({free // 1024**2} MiB free): free some space, and the replay continues"
         )
     for name, status in found.items():
         if (

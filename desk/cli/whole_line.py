@@ -104,7 +104,7 @@ FAILED_STARTS_ALLOWED = 4
 class Services:
     """Services, supervised by a thread; their output goes to `log_file`. `failure` is what ended them early.
 
-    A service that does not start is a failure, and so is a supervisor that cannot go on: nobody would restart the services.
+    A service that does not start is a failure, and so is a supervisor that ended: the services would not be restarted.
     """
 
     def __init__(self, settings: Settings, log_file: Path, names: Sequence[str] = ("streams", "alerts")) -> None:
