@@ -117,19 +117,7 @@ def _shares(asker: Asker, chain: str, view: str, window: int, start: datetime | 
     given: dict[str, object] = {"chain": chain, "view": view, "window": window}
     if start is not None:
         given["since"] = f"{start:%Y-%m-%d %H:%M:%S}"
-    return [
-        SharePoint(
-            row["to_height"],
-            row["to_time"],
-            row["share"],
-            row["low"],
-            row["high"],
-            row["lowest"],
-            row["highest"],
-            row["unknown_ratio"],
-        )
-        for row in asker.ask("shares", "share_over_time", **given)
-    ]
+    return [SharePoint.of_row(row) for row in asker.ask("shares", "share_over_time", **given)]
 
 
 def leading_pools(asker: Asker, chain: str, now: MiningNow) -> list[PoolShare]:

@@ -18,6 +18,7 @@ from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.plain_server import PLAIN_SERVER
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target, write_desk_address
 from counterpoise.settings.model import Settings
@@ -78,14 +79,7 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
         server = uvicorn.Server(
             uvicorn.Config(
                 build_app(hub, access, client, threads, query_client),
-                ws="none",
-                lifespan="off",
-                loop="asyncio",
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
+                **PLAIN_SERVER,
                 limit_concurrency=MAX_CONNECTIONS,
                 timeout_keep_alive=15,
                 timeout_graceful_shutdown=_STOP_SECONDS,

@@ -52,19 +52,7 @@ def read_one(asker: Asker, context: Context, view: str, span: str) -> Shares:
     else:
         since = {} if days is None else {"since": (context.now - timedelta(days=days)).date().isoformat()}
         rows = asker.ask(f"shares-{view}-{span}", "share_daily", **given, **since)
-    points = [
-        SharePoint(
-            row["to_height"],
-            row["to_time"],
-            row["share"],
-            row["low"],
-            row["high"],
-            row["lowest"],
-            row["highest"],
-            row.get("unknown_ratio", float("nan")),
-        )
-        for row in rows
-    ]
+    points = [SharePoint.of_row(row) for row in rows]
     return Shares(view, span, points, _episodes(asker))
 
 

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from counterpoise.clickhouse.client import is_local
 from counterpoise.errors import ConfigError
+from counterpoise.runtime.plain_server import PLAIN_SERVER
 from counterpoise.settings.model import PushSettings, read_secret
 from ingest.releases.push.protocol import DeadlineProtocol
 
@@ -53,14 +54,7 @@ class PushServer:
         config = uvicorn.Config(
             app,
             http=DeadlineProtocol,
-            ws="none",
-            lifespan="off",
-            loop="asyncio",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
+            **PLAIN_SERVER,
             limit_concurrency=settings.max_connections,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=_STOP_SECONDS,
