@@ -41,7 +41,7 @@ def _spec(digits: str, risk: float, order: int) -> MetricSpec:
         name=f"confirmations_for_{digits}_percent",
         order=order,
         group="risk",
-        title=f"confirmations for a double-spend risk below {percent} %",
+        title=f"confirmations for a double-spend risk below 1 in {round(1 / risk):,}",
         unit="blocks",
         range=Range(1.0, float(NO_NUMBER), "1–65,535"),
         formula=f"smallest z with I₄q₍₁₋q₎(z, ½) < {percent} %, q = c₁/n; 65,535 where no number suffices",

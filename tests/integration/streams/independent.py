@@ -69,6 +69,16 @@ def hhi_interval(counts: tuple[int, ...], n: int) -> tuple[float, float]:
     return low, min(1.0, max(float(pair) * math.exp(min(reach, 100.0)), float(plug_in)))
 
 
+def nakamoto_ranges(six: Sequence[int], n: int) -> dict[str, int]:
+    """The fewest of the six largest whose Wilson interval reaches over the line, or lies above it; 0 where none does."""
+    bounds = [stats.binomtest(held, n).proportion_ci(0.95, method="wilson") for held in accumulate(six)]
+    found = {}
+    for name, line in (("one_third", 1 / 3), ("half", 1 / 2)):
+        for end, values in (("low", [b.high for b in bounds]), ("high", [b.low for b in bounds])):
+            found[f"nakamoto_{name}_{end}"] = next((k for k, value in enumerate(values, 1) if value > line), 0)
+    return found
+
+
 @lru_cache(maxsize=100_000)
 def confirmations(blocks: int, n: int, risk: float) -> int:
     """Fewest confirmations with a smaller risk: Rosenfeld's race as a negative binomial; 65535 where none suffices."""
@@ -98,8 +108,8 @@ def share_posterior(n: int, count: int, pools: int, k: int) -> tuple[float, floa
         return 0.0, 0.0, 0.0
     mine = Fraction(min(k, pools), pools)
     a, b = count + mine, n - count + 1 - mine
-    if b == 0:
-        return 1.0, 1.0, 1.0
+    if b == 0:  # these pools made every block; others may exist that made none
+        return 0.025 ** (1 / n), 1.0, 1 - 0.75**n
     low, high = stats.beta.ppf([0.025, 0.975], float(a), float(b))
     return float(low), float(high), float(stats.beta.sf(0.75, float(a), float(b)))
 
@@ -154,6 +164,7 @@ def expected_metrics(owners: Sequence[str], window_blocks: int, code_of: Mapping
         "theil_nats": math.fsum(c * k / known * math.log(c * k / known) for c in counts) / k if known else NAN,
         "nakamoto_one_third": nakamoto(counts, n, 3),
         "nakamoto_half": nakamoto(counts, n, 2),
+        **nakamoto_ranges(six, n),
         "confirmations_for_1_percent": confirmations(six[0], n, 1e-2),
         "confirmations_for_0_1_percent": confirmations(six[0], n, 1e-3),
         "confirmations_for_0_001_percent": confirmations(six[0], n, 1e-5),

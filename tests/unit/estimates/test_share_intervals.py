@@ -71,11 +71,9 @@ def test_without_drift_it_is_the_binomial_interval_and_covers() -> None:
 
 
 def test_arguments_are_checked() -> None:
-    for call in (lambda: now_variance(0.5, 0, 0.0), lambda: now_variance(1.5, 5, 0.0), lambda: best_window(0.5, -1.0)):
-        with pytest.raises(
-            ValueError, match="a share is between 0 and 1, a window has blocks, and a drift is not negative"
-        ):
-            call()
+    for share, n, drift in ((0.5, 0, 0.0), (1.5, 5, 0.0), (0.5, 5, -1.0)):
+        with pytest.raises(ValueError, match="a window has blocks, and a drift is not negative"):
+            now_variance(share, n, drift)
     with pytest.raises(ValueError, match="the next blocks are at least one"):
         next_variance(0.5, 10, 0, 0.0)
     with pytest.raises(ValueError, match="drift is fitted from pairs"):
