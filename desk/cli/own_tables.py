@@ -71,12 +71,14 @@ def _read(path: Path, left_bytes: int) -> pa.Table:
 
     try:
         table = reader(content, left_bytes)
+        table.validate(full=True)  # texts that are not UTF-8
+        names = table.column_names
     except (pa.ArrowException, ValueError, OverflowError, RecursionError, OSError) as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())[:300]}") from None
     if table.nbytes > left_bytes:
         raise ConfigError(f"{path}: {_TOO_LARGE}")
-    if not table.num_columns or table.num_columns > MAX_COLUMNS:
-        raise ConfigError(f"{path}: {table.num_columns} columns, expected 1 to {MAX_COLUMNS}")
+    if not names or len(names) > MAX_COLUMNS:
+        raise ConfigError(f"{path}: {len(names)} columns, expected 1 to {MAX_COLUMNS}")
     return table
 
 
