@@ -154,7 +154,7 @@ class LineView:
             self._console.print(self._unprinted.pop(0)[1], soft_wrap=True, markup=False, emoji=False)
 
     def notify(self, notice: str) -> None:
-        """Show what is waited for (a line in the panel, or a line of its own once), until it is empty again."""
+        """Show what is waited for (a line in the panel, or a separate line once), until it is empty again."""
         if notice == self._notice:
             return
         self._notice = notice
