@@ -51,7 +51,8 @@ def entity_of(pool: str, time: int) -> str:
     return pool
 
 
-def hhi_interval(counts: Sequence[int], n: int) -> tuple[float, float]:
+@lru_cache(maxsize=100_000)  # of a short chain, the long windows hold the same blocks
+def hhi_interval(counts: tuple[int, ...], n: int) -> tuple[float, float]:
     """Ends of Σp² from pairs and triples of blocks by one pool, counted as combinations, in exact fractions."""
     if n < 3:
         return (0.0, 1.0) if n else (NAN, NAN)
@@ -100,6 +101,7 @@ def confirmations(blocks: int, n: int, risk: float) -> int:
     return min(high, 65_535)
 
 
+@lru_cache(maxsize=100_000)
 def share_posterior(n: int, count: int, pools: int, k: int) -> tuple[float, float, float]:
     """2.5 % and 97.5 % quantile of the share of these k pools, and P(share > 0.75)."""
     if pools == 0:
@@ -108,8 +110,8 @@ def share_posterior(n: int, count: int, pools: int, k: int) -> tuple[float, floa
     a, b = count + mine, n - count + 1 - mine
     if b == 0:  # these pools made every block; others may exist that made none
         return 0.025 ** (1 / n), 1.0, 1 - 0.75**n
-    posterior = stats.beta(float(a), float(b))
-    return float(posterior.ppf(0.025)), float(posterior.ppf(0.975)), float(posterior.sf(0.75))
+    low, high = stats.beta.ppf([0.025, 0.975], float(a), float(b))
+    return float(low), float(high), float(stats.beta.sf(0.75, float(a), float(b)))
 
 
 def nakamoto(counts: Sequence[int], n: int, parts: int) -> int:
@@ -129,8 +131,8 @@ def expected_metrics(owners: Sequence[str], window_blocks: int, code_of: Mapping
     k, known = len(counts), n - unknown
     six = (counts + [0] * 6)[:6]
     top1, top4 = share_posterior(n, six[0], k, 1), share_posterior(n, sum(six[:4]), k, 4)
-    hhi_low, hhi_high = hhi_interval(counts, n)
-    known_low, known_high = hhi_interval(counts, known)
+    hhi_low, hhi_high = hhi_interval(tuple(counts), n)
+    known_low, known_high = hhi_interval(tuple(counts), known)
     shares = [c / known for c in counts]
     nats = -math.fsum(p * math.log(p) for p in shares) if known else NAN
     s2 = sum(c * c for c in counts)
