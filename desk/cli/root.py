@@ -167,6 +167,12 @@ ENTRIES: dict[str, CommandEntry] = {
             "counterpoise alerts mute top4-share --for 2h",
         ),
     ),
+    "rules": CommandEntry(
+        "desk.cli.rules:rules_app",
+        "Check rules, and see what they would have done.",
+        _DATA,
+        ("counterpoise rules check rules.yaml", "counterpoise rules backtest --blocks blocks.parquet --budget 12/year"),
+    ),
     "pools": CommandEntry(
         "desk.cli.pools:pools_app",
         "Show, test and import the pool registry; re-attribute blocks.",

@@ -1,0 +1,146 @@
+"""`counterpoise rules`: check a rules file, and ask what its rules would have done over a history of blocks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from counterpoise.errors import ConfigError
+from desk.cli.alerts import show_rules
+from desk.cli.console import Console, cell
+from desk.cli.say import say
+
+if TYPE_CHECKING:
+    from alerts.backtest import Backtest
+    from alerts.rules.rule import HeightRule
+
+EXIT_OVER_BUDGET = 1
+CHAIN = "bitcoin"
+"""The chain of a file of blocks: the shipped registry and entity map are about it."""
+
+rules_app = typer.Typer(help="Check rules, and see what they would have done.", no_args_is_help=True)
+rules_app.command("check")(show_rules)
+
+
+@rules_app.command("backtest")
+def backtest_rules(
+    file: Annotated[Path | None, typer.Argument(help="A rules file; the one in use if left out.")] = None,
+    *,
+    blocks: Annotated[Path, typer.Option("--blocks", help="A Parquet file of height, pool_slug and date.")],
+    above: Annotated[str, typer.Option("--above", help="Try these lines, such as 0.72,0.75.")] = "",
+    hold: Annotated[str, typer.Option("--hold", help="Try these holds in blocks, such as 0,36.")] = "",
+    clear: Annotated[str, typer.Option("--clear", help="Try these clearing lines, such as 0.70,0.73.")] = "",
+    budget: Annotated[str, typer.Option("--budget", help="Exit 1 where all rules fire more often: 12/year.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Count the firings of each enabled rule on concentration over a file of blocks."""
+    from alerts.backtest import backtest
+    from alerts.rules.rule import HeightRule
+    from alerts.rules_file import load_judged_rules
+    from counterpoise.settings.model import Settings
+    from desk.rule_history import RuleHistory
+
+    allowed = _budget(budget)
+    loaded = [rule for rule in load_judged_rules(file or Settings.load().alerts.rules_file) if rule.enabled]
+    base = [rule for rule in loaded if isinstance(rule, HeightRule) and rule.chain == CHAIN]
+    rules = [tried for rule in base for tried in _grid(rule, above, hold, clear)]
+    judged = {rule.id for rule in rules}
+    left_out = list(dict.fromkeys(rule.id for rule in loaded if rule.id not in judged))
+    if not rules:
+        raise ConfigError(
+            f"no rule to backtest, expected an enabled rule on the concentration of {CHAIN} that has what is to be varied"
+        )
+    history = RuleHistory(blocks, (rule.window_blocks for rule in rules))
+    series = {(rule.view, rule.window_blocks, rule.further_columns): history.series(rule) for rule in rules}
+    found = [(rule, backtest(rule, series[rule.view, rule.window_blocks, rule.further_columns])) for rule in rules]
+    if as_json:
+        say(json.dumps([_document(rule, result) for rule, result in found], ensure_ascii=False, indent=2))
+    else:
+        _print(found, left_out)
+    total = sum(result.firings_a_year for _, result in found)
+    if allowed is not None and total > allowed:
+        typer.echo(f"{total:.2f} firings a year, over the budget of {allowed:g}", err=True)
+        raise typer.Exit(EXIT_OVER_BUDGET)
+
+
+def _grid(rule: HeightRule, above: str, hold: str, clear: str) -> list[HeightRule]:
+    """The rule with every combination of the given values that it allows; the rule itself where none is given."""
+    axes = {
+        name: _numbers(option, text)
+        for name, option, text in (
+            ("above", "--above", above),
+            ("for_blocks", "--hold", hold),
+            ("clear_below", "--clear", clear),
+        )
+        if text
+    }
+    if any(name not in type(rule).model_fields for name in axes):
+        return []
+    found = []
+    for values in product(*axes.values()):
+        fields = rule.model_dump() | dict(zip(axes, values, strict=True))
+        fields["for_blocks"] = int(fields["for_blocks"])
+        try:
+            tried = type(rule).model_validate(fields)
+        except ValueError:
+            raise ConfigError(f"rule {rule.id!r} does not take {dict(zip(axes, values, strict=True))}") from None
+        if tried.mistake() is None:
+            found.append(tried)
+    return found
+
+
+def _numbers(option: str, text: str) -> list[float]:
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or (option == "--hold" and any(not value.is_integer() for value in found)):
+        raise ConfigError(f"{option} is {text!r}, expected numbers with commas between them")
+    return found
+
+
+def _budget(text: str) -> float | None:
+    if not text:
+        return None
+    number, _, unit = text.partition("/")
+    try:
+        allowed = float(number)
+    except ValueError:
+        allowed = -1.0
+    if unit != "year" or not 0 <= allowed < float("inf"):
+        raise ConfigError(f"--budget is {text!r}, expected firings a year such as 12/year")
+    return allowed
+
+
+def _document(rule: HeightRule, result: Backtest) -> dict[str, object]:
+    return {
+        "rule": rule.id,
+        "condition": rule.condition(),
+        "firings_a_year": result.firings_a_year,
+        **asdict(result),
+    }
+
+
+def _print(found: list[tuple[HeightRule, Backtest]], left_out: list[str]) -> None:
+    table = Table(title=f"{found[0][1].days:,.0f} days of blocks", title_justify="left", show_edge=False)
+    for column in ("rule", "fires on", "crossings", "firings", "a year", "flaps", "days firing"):
+        table.add_column(column, overflow="fold", justify="left" if column in {"rule", "fires on"} else "right")
+    for rule, result in found:
+        table.add_row(
+            cell(rule.id, ""),
+            cell(rule.condition(), ""),
+            f"{result.crossings:,}",
+            f"{len(result.firings):,}",
+            f"{result.firings_a_year:.1f}",
+            f"{result.flaps:,}",
+            f"{result.days_in_breach:,.1f}",
+        )
+    Console().print(table)
+    if left_out:
+        Console().print(f"Not backtested: {', '.join(left_out)}.", markup=False)
