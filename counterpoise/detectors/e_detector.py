@@ -6,7 +6,8 @@ found, so a drift of the leaders cannot break the promise. While the share is at
     L = p₁/line for 1, (1 − p₁)/(1 − line) for 0
 
 has an expectation of at most 1. M ← L·(M + 1) for each alternative p₁, and the alarm is where the mean of M reaches
-`blocks_promised`. The expected number of blocks to a false alarm is then at least that. Unknown blocks count against the signal: 0 above, 1 below.
+`blocks_promised`. The expected number of blocks to a false alarm is then at least that. Unknown blocks count against the
+signal: 0 above, 1 below.
 
 Reference: J. Shin, A. Ramdas, A. Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", arXiv:2203.03532.
 """
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 BLOCKS_PER_YEAR: Final = 52_560
 LINE: Final = 0.75
 ABOVE: Final = (0.77, 0.79, 0.81, 0.84)
-"""Alternatives above the line; a share between two of them is found almost as fast as by its own."""
+"""Alternatives above the line; a share between two of them is found almost as fast as either."""
 BELOW: Final = (0.73, 0.71, 0.69, 0.66)
 
 
@@ -69,7 +70,8 @@ class EDetector:
 
     def alarms(self, hits: NDArray[np.int8]) -> list[int]:
         """The places of all alarms, the state starting anew after each."""
-        found, from_place = [], 0
+        found: list[int] = []
+        from_place = 0
         while True:
             _, place = self.advance(self.start(), hits[from_place:])
             if place < 0:

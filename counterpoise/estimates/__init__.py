@@ -1,1 +1,1 @@
-"""What a window says about three different things: its blocks (exact), the hashrate behind them now, and the next blocks. Pure."""
+"""Estimates from a window of three different things: its blocks (exact), the hashrate behind them now, and the next blocks. Pure."""

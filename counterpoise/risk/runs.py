@@ -26,7 +26,8 @@ def run_probability(share: ArrayLike, run_blocks: int, blocks: int) -> FloatArra
         before = found[n - run_blocks - 1] if n > run_blocks else 0.0
         step = whole_run if n == run_blocks else (1.0 - before) * (1.0 - shares) * whole_run
         found[n] = found[n - 1] + step
-    return np.minimum(found[blocks], 1.0)
+    probability: FloatArray = np.minimum(found[blocks], 1.0)
+    return probability
 
 
 def expected_runs(share: ArrayLike, run_blocks: int, blocks: int) -> FloatArray:

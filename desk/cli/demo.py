@@ -70,6 +70,7 @@ def demo(
     Needs no network and no token. Blocks are simulated from real counts of blocks per pool. Each run makes the dataset `demo` anew.
     """
     from counterpoise.clickhouse.client import connect
+    from counterpoise.runtime.logs import configure_logging
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
     from desk.cli.gap_view import add_market_figures, show_edge, show_gap
@@ -96,6 +97,7 @@ def demo(
         "Derived: header times inside a bin (evenly spread), block hashes, and one difficulty for all blocks.",
         style="dim",
     )
+    configure_logging(settings.log_format, "warning", service="demo")
     with sole_replay(settings), engines(settings):
         start_afresh(settings)
         with Services(settings, settings.run_dir / "desk.log", ("desk",)) as desk:

@@ -7,10 +7,9 @@ import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
-from desk.cli.console import Console, cell
+from desk.cli.console import Console, cell, plain_table
 from desk.cli.say import say
 from desk.cli.settle import ChainOption, HeightOption, JsonOption, WindowOption
 
@@ -42,7 +41,7 @@ def diff(
     if as_json:
         _print_json({**read.to_json(), "view": "raw", **_merger_json(merger)})
         return
-    table = _table("measure", "now", "merged", "change")
+    table = plain_table("measure", "now", "merged", "change")
     for label, before, after, change in _lines(merger):
         table.add_row(label, before, after, change)
     console = Console(highlight=False)
@@ -68,7 +67,7 @@ def mergers(
     if as_json:
         _print_json({**read.to_json(), "view": "raw", "mergers": [_merger_json(merger) for merger in found]})
         return
-    table = _table("pools", "share", "top 4", "HHI", "change", "Nakamoto", "z 0.1 %", "DOJ/FTC 2023")
+    table = plain_table("pools", "share", "top 4", "HHI", "change", "Nakamoto", "z 0.1 %", "DOJ/FTC 2023")
     for merger in found:
         after = merger.after
         table.add_row(
@@ -159,13 +158,6 @@ def _bands() -> str:
     from counterpoise.risk.mergers import DOJ_FTC_2023 as BANDS
 
     return f"{BANDS.source}: {BANDS.moderate:,.0f} and {BANDS.high:,.0f} points, a change of {BANDS.change:,.0f}"
-
-
-def _table(*heads: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in heads:
-        table.add_column(head, overflow="fold")
-    return table
 
 
 def _print_notes(console: Console, read: PoolBlocks, *notes: str) -> None:

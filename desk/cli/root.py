@@ -116,6 +116,27 @@ ENTRIES: dict[str, CommandEntry] = {
         _DATA,
         ("counterpoise report --open", "counterpoise report --since 90d --out today.html"),
     ),
+    "explain": CommandEntry(
+        "desk.cli.explain:explain",
+        "Show which pools moved a metric.",
+        _DATA,
+        (
+            "counterpoise explain top4 --view raw --window 1008 --over 7d",
+            "counterpoise explain hhi_10000 --from-height 890000",
+        ),
+    ),
+    "estimates": CommandEntry(
+        "desk.cli.estimates:estimates",
+        "Show shares in the blocks seen, now and next.",
+        _DATA,
+        ("counterpoise estimates", "counterpoise estimates --view entity --window 2016 --json"),
+    ),
+    "claims": CommandEntry(
+        "desk.cli.claims:claims",
+        "Check the claims of the founding article.",
+        _DATA,
+        ("counterpoise claims", "counterpoise claims --sql top-four", "counterpoise claims --json"),
+    ),
     "settle": CommandEntry(
         "desk.cli.settle:settle",
         "Show how many confirmations a payment needs.",

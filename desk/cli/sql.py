@@ -6,7 +6,7 @@ import difflib
 import io
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +19,8 @@ from desk.cli.say import say
 if TYPE_CHECKING:
     from clickhouse_driver import errors as driver
 
+    from counterpoise.clickhouse.sent_table import SentTable
+
 
 def sql(
     query: Annotated[str | None, typer.Argument(help="SQL; - reads it from standard input.")] = None,
@@ -28,6 +30,18 @@ def sql(
         list[str] | None,
         typer.Option("--param", help="Value of a {name:Type} parameter; repeat.", metavar="NAME=VALUE"),
     ] = None,
+    own: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            help="A file of yours (.csv, .tsv, .jsonl, .parquet) as a table for this query; repeat.",
+            metavar="NAME=FILE",
+        ),
+    ] = None,
+    show_types: Annotated[
+        bool,
+        typer.Option("--show-types", help="With --with: print the columns and types of the files, and run nothing."),
+    ] = False,
     show_list: Annotated[bool, typer.Option("--list", help="List the named queries and their parameters.")] = False,
     show: Annotated[bool, typer.Option("--show", help="With --name: print the query's SQL and do not run it.")] = False,
     output: Annotated[
@@ -58,6 +72,9 @@ def sql(
     if show_list:
         _print_list()
         return
+    if show_types:
+        _print_types(own or [], query or name)
+        return
     if show and name is not None:
         say(named_query(name).sql.rstrip())
         return
@@ -74,7 +91,7 @@ def sql(
         text, values = (sys.stdin.read() if query == "-" else str(query)), given
         if not text.strip():
             raise ConfigError("the SQL is empty")
-    _ask(text, values, written, out, max_rows, write=write, raw_csv=raw_csv)
+    _ask(text, values, written, out, max_rows, tables=_own_tables(own or []), write=write, raw_csv=raw_csv)
 
 
 def _ask(
@@ -84,6 +101,7 @@ def _ask(
     out: Path | None,
     max_rows: int | None,
     *,
+    tables: Sequence[SentTable],
     write: bool,
     raw_csv: bool,
 ) -> None:
@@ -99,7 +117,7 @@ def _ask(
     target = clickhouse_target(settings, read_only=not write)
     with connect(target, settings.dataset) if write else connect_read_only(target, settings.dataset) as clickhouse:
         try:
-            write_result(clickhouse.stream(text, values), output, out, max_rows, raw_csv=raw_csv)
+            write_result(clickhouse.stream(text, values, tables=tables), output, out, max_rows, raw_csv=raw_csv)
         except driver.Error as error:
             raise _refusal(error, text) from error
         except ConfigError as error:
@@ -149,6 +167,24 @@ def _parameters(pairs: Iterable[str]) -> dict[str, str]:
             raise ConfigError(f"--param takes NAME=VALUE, not {pair!r}")
         given[name] = value
     return given
+
+
+def _own_tables(given: Sequence[str]) -> Sequence[SentTable]:
+    if not given:
+        return ()
+    from desk.cli.own_tables import own_tables
+
+    return own_tables(given)
+
+
+def _print_types(given: Sequence[str], statement: str | None) -> None:
+    if not given or statement is not None:
+        raise ConfigError(
+            "--show-types takes --with and no query: counterpoise sql --with price=price.csv --show-types"
+        )
+    from desk.cli.own_tables import described
+
+    say(described(_own_tables(given)))
 
 
 def _print_list() -> None:

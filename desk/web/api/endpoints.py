@@ -19,7 +19,17 @@ from desk.web.api.errors import ApiError
 from desk.web.api.formats import FORMATS, Table
 from desk.web.api.parameters import Parameter, flag, moment, number_of, one_of, some_of, text, whole_number
 from desk.web.api.reader import Reader, Result
-from desk.web.api.timeseries import FREQUENCIES, MAX_HOURS, Series, Statement, by_block, by_day, by_hour, whole_periods
+from desk.web.api.timeseries import (
+    FREQUENCIES,
+    MAX_HOURS,
+    Series,
+    Statement,
+    by_block,
+    by_day,
+    by_hour,
+    heights_of_range,
+    whole_periods,
+)
 
 MAX_ROWS: Final = 10_000
 USUAL_ROWS: Final = 1_000
@@ -97,13 +107,31 @@ def _timeseries(reader: Reader, given: Values) -> Table:
     )
     limit = int(given["limit"])
     if frequency == "block":
-        if after is not None and after > MAX_HEIGHT:
-            raise ApiError(422, "bad-cursor", "cursor: expected the `next` of an earlier answer", parameter="cursor")
-        return _page(reader, by_block(series, after, limit), given, path, lambda row: [int(row["height"])])
+        low, high = _heights(reader, series)
+        return _series_blocks(reader, given, series, low if after is None else max(low, after + 1), high)
     if frequency == "hour":
         series = _bounded_hours(reader, series)
-        return _page(reader, by_hour(series, after, limit), given, path, lambda row: [round(row["time"].timestamp())])
+        low, high = _heights(reader, series)
+        statement = by_hour(series, after, low, high, limit)
+        return _page(reader, statement, given, path, lambda row: [round(row["time"].timestamp())])
     return _page(reader, by_day(series, after, limit), given, path, lambda row: [(row["time"] - date(1970, 1, 1)).days])
+
+
+def _heights(reader: Reader, series: Series) -> tuple[int, int]:
+    """The lowest and highest height of a series in its range of time; 1 and 0 where there is none."""
+    statement = heights_of_range(series)
+    _, found = reader.read(statement.sql, statement.parameters)
+    return (int(found[0][0][0]), int(found[0][1][0])) if found else (1, 0)
+
+
+def _series_blocks(reader: Reader, given: Values, series: Series, low: int, high: int) -> Table:
+    """A page of heights from `low` on: at most `limit` of them are read, and those out of the range of time are left out."""
+    limit = int(given["limit"])
+    last = min(high, low + limit - 1)
+    bounds = (low, last) if low <= high else (1, 0)
+    table = _page(reader, by_block(series, *bounds, limit), given, "timeseries", lambda row: [int(row["height"])])
+    following = write_cursor("timeseries", given, [last]) if low <= high and last < high else None
+    return Table(table.heads, table.blocks, following, table.query)
 
 
 def _bounded_hours(reader: Reader, series: Series) -> Series:

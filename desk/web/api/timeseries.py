@@ -64,26 +64,43 @@ def narrowest_view(metrics: Sequence[str], specs: Mapping[str, MetricSpec] = SPE
     return f"concentration_{groups.pop()}" if len(groups) == 1 else "concentration"
 
 
-def by_block(series: Series, after_height: int | None, limit: int) -> Statement:
-    """One row per height, in order of height. `after_height` continues a page."""
+def heights_of_range(series: Series) -> Statement:
+    """The lowest and highest height in the range of time, from the daily table: a few rows, however long the history is.
+
+    No row where the range has no full window.
+    """
+    sql = f"""SELECT min(from_height), max(to_height)
+FROM concentration_daily
+WHERE {_KEYS} AND metric = {{metric:String}} AND day >= {{start:Date}} AND day <= {{end:Date}}
+HAVING count() > 0"""  # noqa: S608 - constant names
+    end = min(series.end or LATEST, series.as_of or LATEST)
+    days = {"start": (series.start or EARLIEST).date().isoformat(), "end": end.date().isoformat()}
+    return Statement(sql, {**series.keys, "metric": series.metrics[0], **days})
+
+
+def by_block(series: Series, low: int, high: int, limit: int) -> Statement:
+    """One row per height between two heights, in order of height."""
     columns = ", ".join(f"c.{SPECS[name].name} AS {SPECS[name].name}" for name in series.metrics)
     sql = f"""SELECT c.time AS time, c.height AS height, {columns}
 FROM {narrowest_view(series.metrics)} AS c
-WHERE {_KEYS} AND c.window_full AND c.height >= {{from_height:UInt32}}
+WHERE {_KEYS} AND c.window_full AND c.height BETWEEN {{low:UInt32}} AND {{high:UInt32}}
   AND c.time >= {{start:{_MOMENT}}} AND c.time < {{end:{_MOMENT}}} AND c.time <= {{as_of:{_MOMENT}}}
 ORDER BY c.height
 LIMIT {{limit:UInt32}}"""  # noqa: S608 - names of the specs only
-    first = 0 if after_height is None else after_height + 1
     bounds = _bounds(series.start or EARLIEST, series.end or LATEST, series.as_of or LATEST)
-    return Statement(sql, {**series.keys, **bounds, "from_height": first, "limit": limit})
+    return Statement(sql, {**series.keys, **bounds, "low": low, "high": high, "limit": limit})
 
 
-def by_hour(series: Series, after: int | None, limit: int) -> Statement:
-    """One row per hour of header time: the values at its highest block. `after`: second of the last hour of the page before."""
+def by_hour(series: Series, after: int | None, low: int, high: int, limit: int) -> Statement:
+    """One row per hour of header time: the values at its highest block, between two heights.
+
+    `after`: second of the last hour of the page before.
+    """
     columns = ", ".join(f"argMax(c.{SPECS[name].name}, c.height) AS {SPECS[name].name}" for name in series.metrics)
     sql = f"""SELECT toStartOfHour(c.time) AS time, max(c.height) AS height, {columns}
 FROM {narrowest_view(series.metrics)} AS c
-WHERE {_KEYS} AND c.window_full AND c.time >= {{start:{_MOMENT}}} AND c.time < {{end:{_MOMENT}}}
+WHERE {_KEYS} AND c.window_full AND c.height BETWEEN {{low:UInt32}} AND {{high:UInt32}}
+  AND c.time >= {{start:{_MOMENT}}} AND c.time < {{end:{_MOMENT}}}
 GROUP BY toStartOfHour(c.time)
 ORDER BY toStartOfHour(c.time)
 LIMIT {{limit:UInt32}}"""  # noqa: S608 - names of the specs only
@@ -91,7 +108,7 @@ LIMIT {{limit:UInt32}}"""  # noqa: S608 - names of the specs only
     if after is not None:
         start = max(start, datetime.fromtimestamp(min(after, LATEST.timestamp()), UTC) + _HOUR)
     bounds = {"start": _text(start), "end": _text(max(start, end))}
-    return Statement(sql, {**series.keys, **bounds, "limit": limit})
+    return Statement(sql, {**series.keys, **bounds, "low": low, "high": high, "limit": limit})
 
 
 def by_day(series: Series, after: int | None, limit: int) -> Statement:

@@ -26,6 +26,7 @@ from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.status import read_status
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine
+from tests.forked import ForkedProcess, start_forked
 from tests.shared import shared_data
 from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -70,7 +71,7 @@ class Process:
     """One service, or the supervisor of all of them. `crash` is the crash point that it was given."""
 
     service: str
-    process: subprocess.Popen[bytes]
+    process: ForkedProcess
     log_file: Path
     run_dir: Path
     crash: str = ""
@@ -189,14 +190,7 @@ class Line:
     def _spawn(self, service: str, arguments: list[str], name: str, more: dict[str, str], crash: str) -> Process:
         log_file = self.directory / f"{len(self.processes):03d}-{service}-{name}.log"
         with log_file.open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "counterpoise", *arguments],
-                stdin=subprocess.PIPE,  # a service ends with the process that holds its standard input
-                stdout=log,
-                stderr=log,
-                cwd=self.directory,
-                env=self.environment(name, more),
-            )
+            process = start_forked(arguments, self.environment(name, more), self.directory, log)
         started = Process(service, process, log_file, self.directory / name / "run" / self.dataset, crash)
         self.processes.append(started)
         return started

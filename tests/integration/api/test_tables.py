@@ -94,6 +94,15 @@ def test_pages_of_a_series_are_the_whole_series(api: httpx.Client, frequency: st
     assert all(len(page) == limit for page in pages[:-1]) and pages[-1]
 
 
+def test_a_page_of_blocks_of_a_series_reads_that_many_heights(api: httpx.Client, written: ClickHouse) -> None:
+    """Whatever the length of the history: the heights of a page are a range of the primary key."""
+    answer = api.get("/timeseries", params={"window": "144", "frequency": "block", "limit": "7"}).json()
+    query = answer["query"]
+    assert query["parameters"]["high"] - query["parameters"]["low"] == 6
+    plan = "\n".join(line for (line,) in written.query(f"EXPLAIN indexes = 1 {query['sql']}", query["parameters"]))
+    assert "height in [800143, +Inf)" in plan and "height in (-Inf, 800149]" in plan, plan
+
+
 @pytest.mark.parametrize("order", ["newest", "oldest"])
 def test_pages_of_blocks_are_the_best_chain(api: httpx.Client, written: ClickHouse, order: str) -> None:
     pages = all_pages(api, "blocks", order=order, limit=37)

@@ -19,7 +19,7 @@ NOTEBOOK = Path(__file__).resolve().parents[3] / "docs" / "notebooks" / "first_l
 def test_every_cell_runs_and_the_three_ways_agree(
     address: str, written: ClickHouse, clickhouse: ClickHouseServer, tmp_path: Path
 ) -> None:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     settings = {
         "COUNTERPOISE_API": f"{address}/",
         "CLICKHOUSE_HTTP_PORT": str(clickhouse.http_port),
@@ -37,7 +37,7 @@ def test_every_cell_runs_and_the_three_ways_agree(
 
 
 def test_the_committed_notebook_has_no_output_and_no_secret() -> None:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code":

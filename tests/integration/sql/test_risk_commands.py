@@ -109,3 +109,55 @@ def test_entities_show_a_merger(cli: Cli) -> None:
 def test_a_mistake_is_one_line(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
     code, out, err = cli(*arguments)
     assert (code, out, err.count("\n")) == (2, "", 1) and message in err
+
+
+def test_explain_splits_a_change_by_pool(cli: Cli, sample: ClickHouse) -> None:
+    first = LAST - 100
+    answer = _answer(cli, "explain", "top4", "--window", "144", "--from-height", str(first))
+    rows = dict(
+        sample.query(
+            "SELECT height, top4_share FROM concentration WHERE chain = 'bitcoin' AND view = 'raw' AND window_blocks = 144 "
+            f"AND height IN ({first}, {LAST})"
+        )
+    )
+    assert (answer["before"]["value"], answer["after"]["value"]) == pytest.approx((rows[first], rows[LAST]), abs=1e-12)
+    assert sum(part["change"] for part in answer["parts"]) == pytest.approx(answer["change"], abs=1e-12)
+    before, after = _counts(144, first), _counts(144)
+    foundry = next(part for part in answer["parts"] if part["pool"] == "foundry-usa")
+    assert (foundry["share_before"], foundry["share_after"]) == (before[3] / 144, after[3] / 144)
+    # Blocks are ten minutes apart, so a day is the 144 blocks before.
+    day = _answer(cli, "explain", "hhi_10000", "--window", "144", "--over", "24h")
+    assert day["before"]["height"] == LAST - 144
+    code, out, err = cli("explain", "nakamoto_half", "--window", "144", "--over", "24h")
+    assert (code, err) == (0, "") and "within chance" in out and "The parts sum to the change." in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("top7",), "metric 'top7': has no parts by pool"),
+        (("top4", "--over", "soon"), "--over 'soon': expected a length of time, such as 24h, 7d or 30d"),
+        (("top4", "--view", "both"), "--view 'both': expected one of raw, entity"),
+        (("top4", "--window", "144", "--over", "30d"), "chain 'bitcoin' has no scored block 30 days before height"),
+    ],
+)
+def test_a_mistake_in_an_explanation_is_one_line(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
+    code, out, err = cli("explain", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1) and message in err
+
+
+def test_estimates_show_three_meanings_of_a_share(cli: Cli) -> None:
+    counts = _counts(144)
+    answer = _answer(cli, "estimates", "--window", "144")
+    first, *_, last = answer["estimates"]
+    assert (first["pools"], first["blocks_seen"]) == (["foundry-usa"], counts[3] / 144)
+    assert last["blocks"] == 144 - counts[0]
+    for row in answer["estimates"]:
+        ranges = [row["hashrate_now"], *(row[f"next_{m}_blocks"] for m in (2_016, 1_008, 144))]
+        assert all(0 < low < row["blocks_seen"] < high < 1 for low, high in ranges)
+        # The fewer the next blocks, the more luck.
+        assert sorted(high - low for low, high in ranges) == [high - low for low, high in ranges]
+    code, out, err = cli("estimates", "--window", "144", "--view", "entity")
+    assert (code, err) == (0, "") and "measured coverage" in out and "entity view" in out
+    code, out, err = cli("estimates", "--view", "both")
+    assert (code, out) == (2, "") and "--view 'both': expected one of raw, entity" in err

@@ -32,6 +32,7 @@ from counterpoise.kafka.lag import group_id
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.settings.endpoints import ClickHouseTarget
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine
+from tests.forked import ForkedProcess, start_forked
 from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
@@ -83,7 +84,7 @@ class Engines:
 class Worker:
     """A running `counterpoise run streams`, unsupervised, and what it says."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | ForkedProcess
     log_file: Path
     status_file: Path
     supervised: bool = False
@@ -190,14 +191,18 @@ class Line:
         if crash is not None:
             environment["COUNTERPOISE_CRASH_POINT"] = crash
         with log_file.open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "counterpoise", "run", "streams", *([] if supervised else ["--child"])],
-                stdin=subprocess.PIPE,  # a service ends with the process that holds its standard input
-                stdout=log,
-                stderr=log,
-                cwd=ROOT,
-                env=environment,
-            )
+            process: subprocess.Popen[bytes] | ForkedProcess
+            if supervised:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "counterpoise", "run", "streams"],
+                    stdin=subprocess.PIPE,  # a service ends with the process that holds its standard input
+                    stdout=log,
+                    stderr=log,
+                    cwd=ROOT,
+                    env=environment,
+                )
+            else:
+                process = start_forked(["run", "streams", "--child"], environment, ROOT, log)
         worker = Worker(process, log_file, state_dir / "run" / self.dataset / "streams.json", supervised)
         self.workers.append(worker)
         return worker
