@@ -7,6 +7,7 @@ that is needed does not answer (one line), 130 interrupted.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -276,6 +277,8 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
+    *,
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="Database and topic prefix to work on.", metavar="NAME")
     ] = None,
@@ -306,6 +309,19 @@ def root(
         "COUNTERPOISE_LOG_LEVEL": log_level,
     }
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
+    if (
+        context.invoked_subcommand != "doctor" and "--child" not in sys.argv
+    ):  # which reports it itself; whose parent did
+        _report_strange_variables()
+
+
+def _report_strange_variables() -> None:
+    """One line on stderr: a misspelt variable would have no effect unseen."""
+    if any(name.startswith("COUNTERPOISE_") for name in os.environ):
+        from desk.strange_variables import describe, strange_variables
+
+        if strange := strange_variables(os.environ):
+            say(f"warning: not a setting, and never read: {describe(strange)}", err=True)
 
 
 def main(arguments: list[str] | None = None) -> int:

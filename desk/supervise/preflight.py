@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final
@@ -24,7 +23,8 @@ from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.probe import Probe, Verdict
 from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target, kafka_bootstrap
 from counterpoise.settings.model import Settings
-from desk.settings_reference import PREFIX, variables
+from desk.settings_reference import PREFIX
+from desk.strange_variables import describe, strange_variables
 from engines.kafka import broker_binary
 from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, HOST, KAFKA_PORT
 from engines.stack import data_dir, records
@@ -32,7 +32,6 @@ from engines.stack import data_dir, records
 PLATFORMS: Final = frozenset({("linux", "x86_64"), ("linux", "aarch64"), ("linux", "arm64"), ("darwin", "arm64")})
 MIN_FREE_BYTES: Final = 2 * 1024**3
 WORST_CLOCK_ERROR_SECONDS: Final = 5.0
-_TESTS = (f"{PREFIX}TEST_", f"{PREFIX}CRASH_POINT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +67,10 @@ def examine(settings: Settings, *, offline: bool = False) -> Iterator[PreflightR
 
 def _variables() -> PreflightResult:
     """A misspelt variable has no effect and raises no error. This check names it."""
-    known = variables()
-    strange = sorted(
-        name for name in os.environ if name.startswith(PREFIX) and name not in known and not name.startswith(_TESTS)
-    )
+    strange = strange_variables(os.environ)
     if not strange:
         return PreflightResult("variables", "ok", f"every {PREFIX}… in the environment is a setting")
-    near = get_close_matches(strange[0], known, 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return PreflightResult("variables", "warning", f"not a setting, and never read: {', '.join(strange)}{hint}")
+    return PreflightResult("variables", "warning", f"not a setting, and never read: {describe(strange)}")
 
 
 def _python() -> PreflightResult:

@@ -228,7 +228,7 @@ def test_doctor_names_a_variable_that_nobody_reads(state: Path) -> None:
     code, out, _ = run(state, "doctor", "--offline", COUNTERPOISE_INGEST_SOURCE="bitcoind", COLUMNS="200")
     assert code == 0
     assert (
-        "not a setting, and never read: COUNTERPOISE_INGEST_SOURCE; did you mean COUNTERPOISE_INGEST__SOURCE?"
+        "not a setting, and never read: COUNTERPOISE_INGEST_SOURCE (did you mean COUNTERPOISE_INGEST__SOURCE?)"
         in " ".join(out.split())
     )
 

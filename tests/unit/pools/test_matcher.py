@@ -250,3 +250,11 @@ def test_any_evidence_gives_a_consistent_answer(
             assert script[candidate.offset :].lower().startswith(candidate.matched.encode().lower())
     if answer.conflict:
         assert len({candidate.slug for candidate in answer.candidates}) > 1
+
+
+@pytest.mark.parametrize(
+    ("label", "slug"),
+    [("Kano CKPool", "kanopool"), ("KanoCKPool", "kanopool"), ("Rawpool.com", "rawpool"), ("七彩神仙鱼", "f2pool")],
+)
+def test_labels_that_explorers_use(label: str, slug: str) -> None:
+    assert attributed(label=label) == slug
