@@ -28,14 +28,13 @@ def nakamoto_range(counts: Sequence[int], n: int, line: float = 0.5, z: float = 
 
 
 def wilson_excess(count: ArrayLike, n: ArrayLike, line: float, sign: int, z: float = Z_95) -> NDArray[np.float64]:
-    """How far Wilson's bound on count/n is above `line`, in blocks: positive where it is. `sign` 1 is the upper bound, −1 the lower.
+    """Positive where Wilson's bound on count/n is above `line`: the upper bound for `sign` 1, the lower for −1.
 
-    The bound is (c + z²/2 ± z√(c(n − c)/n + z²/4))/(n + z²). NaN without blocks.
+    Wilson's interval holds every share that the score test at z does not reject, so a bound is above the line exactly where
+    count − line·n ± z√(n·line(1 − line)) is positive.
 
     >>> bool(wilson_excess(504, 1_008, 0.5, 1) > 0), bool(wilson_excess(504, 1_008, 0.5, -1) > 0)
     (True, False)
     """
     c, blocks = np.asarray(count, np.float64), np.asarray(n, np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        reach = z * np.sqrt(c * (blocks - c) / blocks + z * z / 4.0)
-    return np.asarray(c + z * z / 2.0 + sign * reach - line * (blocks + z * z))
+    return np.asarray(c - line * blocks + sign * z * np.sqrt(blocks * line * (1.0 - line)))

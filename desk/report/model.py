@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 from desk.asker import Question
 from desk.report.gap_sentence import GapRow
@@ -61,20 +59,6 @@ class SharePoint:
     lowest: float
     highest: float
     unknown: float
-
-    @classmethod
-    def of_row(cls, row: Mapping[str, Any]) -> SharePoint:
-        """From a row of `share_over_time` and its like; those without unknown blocks have NaN."""
-        return cls(
-            row["to_height"],
-            row["to_time"],
-            row["share"],
-            row["low"],
-            row["high"],
-            row["lowest"],
-            row["highest"],
-            row.get("unknown_ratio", math.nan),
-        )
 
 
 @dataclass(frozen=True, slots=True)

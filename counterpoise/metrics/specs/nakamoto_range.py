@@ -25,10 +25,10 @@ _ENDS = ((1, "low", "may hold"), (-1, "high", "hold beyond doubt"))
 
 def _first(line: Fraction, sign: int) -> Callable[[StoredIntegers], NDArray[Any]]:
     def compute(integers: StoredIntegers) -> NDArray[Any]:
-        n = integers.n.astype(float)
+        line_excess = wilson_excess(0, integers.n, float(line), sign)  # that of a count is the count more
         found = np.zeros(len(integers), np.uint16)
         for k in range(LEADERS, 0, -1):
-            found = np.where(wilson_excess(integers.top(k), n, float(line), sign) > 0, np.uint16(k), found)
+            found[integers.top(k) + line_excess > 0] = k
         return found
 
     return compute
@@ -36,11 +36,11 @@ def _first(line: Fraction, sign: int) -> Callable[[StoredIntegers], NDArray[Any]
 
 def _sql(line: Fraction, sign: int) -> str:
     counts = ", ".join(f"c{rank}" for rank in range(1, LEADERS + 1))
-    z2 = Z_95 * Z_95
-    reach = f"{Z_95!r} * sqrt(held * (n - held) / n + {z2 / 4!r})"
+    share = float(line)
+    reach = f"{Z_95!r} * sqrt(n * {share!r} * {1.0 - share!r})"
     return (
-        f"toUInt16(if(n = 0, 0, arrayFirstIndex(held -> held + {z2 / 2!r} {'+' if sign > 0 else '-'} {reach} "
-        f"> {line.numerator} * (n + {z2!r}) / {line.denominator}, arrayCumSum([{counts}]))))"
+        f"toUInt16(arrayFirstIndex(few -> few - {share!r} * n {'+' if sign > 0 else '-'} {reach} > 0, "
+        f"arrayCumSum([{counts}])))"
     )
 
 
@@ -53,7 +53,7 @@ def _spec(line_of: tuple[str, Fraction, str, int], end_of: tuple[int, str, str])
         title=f"{'lowest' if sign > 0 else 'highest'} Nakamoto coefficient of the hashrate, {words}",
         unit="pools",
         range=UP_TO_POOLS,
-        formula=f"smallest k ≤ 6 with a Wilson {'upper' if sign > 0 else 'lower'} bound of (c₁ + … + c_k)/n above {line}",
+        formula=f"smallest k ≤ 6 with c₁ + … + c_k > n·l {'−' if sign > 0 else '+'} z√(n·l(1 − l)), l = {line}",
         undefined="0 where the six largest do not reach it",
         reference="E. B. Wilson, J. American Statistical Association 22 (1927)",
         comment=f"Fewest pools that {how} more than {words} of the hashrate with 95 %; 0 where the six largest do not",

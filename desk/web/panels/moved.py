@@ -1,4 +1,4 @@
-"""What moved the top-4 share since a week before: parts by pool that sum to the change."""
+"""What moved the top-4 share in seven days: parts by pool that sum to the change."""
 
 from __future__ import annotations
 

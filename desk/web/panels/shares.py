@@ -12,6 +12,7 @@ from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
 from desk.asker import Asker
 from desk.report import report_plots as plots
+from desk.report.gather import share_point
 from desk.report.model import Episode, SharePoint
 from desk.web import markup
 from desk.web.panels.panel import Context, Panel
@@ -52,7 +53,7 @@ def read_one(asker: Asker, context: Context, view: str, span: str) -> Shares:
     else:
         since = {} if days is None else {"since": (context.now - timedelta(days=days)).date().isoformat()}
         rows = asker.ask(f"shares-{view}-{span}", "share_daily", **given, **since)
-    points = [SharePoint.of_row(row) for row in rows]
+    points = [share_point(row) for row in rows]
     return Shares(view, span, points, _episodes(asker))
 
 

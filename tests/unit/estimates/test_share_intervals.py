@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from counterpoise.estimates.nakamoto_range import nakamoto_range
+from counterpoise.estimates.nakamoto_range import nakamoto_range, wilson_excess
 from counterpoise.estimates.share_intervals import (
     TOP1_DRIFT,
     TOP4_DRIFT,
@@ -104,3 +105,13 @@ def test_the_range_holds_the_truth(window: int) -> None:
     ranges = np.array([nakamoto_range(row.tolist(), window) for row in rng.multinomial(window, shares, 3_000)])
     high = np.where(ranges[:, 1] == 0, 99, ranges[:, 1])
     assert ((ranges[:, 0] <= 3) & (high >= 3)).mean() >= 0.94
+
+
+@given(st.integers(1, 9_741), st.data(), st.sampled_from([1 / 3, 0.5, 0.75]))
+@settings(deadline=None, max_examples=60)
+def test_wilson_is_the_interval_of_scipy(n: int, data: st.DataObject, line: float) -> None:
+    count = data.draw(st.integers(0, n))
+    interval = stats.binomtest(count, n).proportion_ci(0.95, method="wilson")
+    for sign, bound in ((1, interval.high), (-1, interval.low)):
+        if abs(bound - line) > 1e-9:
+            assert (float(wilson_excess(count, n, line, sign)) > 0) == (bound > line)
