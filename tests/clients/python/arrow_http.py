@@ -116,7 +116,9 @@ def main() -> None:
     rows, parquet, written = LIBRARIES[sys.argv[1]]
 
     def query(sql: str, **parameters: str) -> Rows:
-        return rows(http(sql, default_format="ArrowStream", output_format_arrow_string_as_string="1", **parameters))  # type: ignore[arg-type]
+        return rows(
+            http(sql, b"", default_format="ArrowStream", output_format_arrow_string_as_string="1", **parameters)
+        )
 
     def insert() -> object:
         http(f"INSERT INTO {asked.table} FORMAT Parquet", written())
