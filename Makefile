@@ -6,7 +6,7 @@ STATE := .counterpoise
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast check generate bench soak test-kafka test-clients snapshot build lock hooks clean lint types imports audit prose generated docs-check
+.PHONY: help demo test test-fast check generate studies bench soak test-kafka test-clients snapshot build lock hooks clean lint types imports duplicates audit prose generated docs-check
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP   := $(PY) -m pip --quiet --disable-pip-version-check
@@ -26,11 +26,14 @@ test: $(VENV)/.dev ## every test but the long ones and those of `make check`
 test-fast: $(VENV)/.dev ## the tests that start no engine
 	$(TESTS) -q tests/unit
 
-check: $(VENV)/.dev ## style, types, import direction, dependency audit, prose, docs
-	@$(MAKE) --no-print-directory -j4 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types imports audit prose generated docs-check
+check: $(VENV)/.dev ## style, types, import direction, duplicates, dependency audit, prose, docs
+	@$(MAKE) --no-print-directory -j4 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types imports duplicates audit prose generated docs-check
 
 generate: $(VENV)/.dev ## write what follows from specs, chains, settings and SQL files: SQL, docs
 	$(PY) scripts/generate.py
+
+studies: $(VENV)/.dev ## write docs/studies.md: coverage, false alarms and delays, with fixed seeds
+	$(PY) scripts/studies.py
 
 bench: $(VENV)/.dev ## measure the whole line on this machine
 	$(PY) -m bench
@@ -87,6 +90,9 @@ types: $(VENV)/.dev
 
 imports: $(VENV)/.dev
 	$(VENV)/bin/lint-imports
+
+duplicates: $(VENV)/.dev
+	$(PY) scripts/duplicates.py
 
 audit: $(VENV)/.dev
 	$(PY) scripts/audit.py

@@ -20,7 +20,7 @@ from typing import Final
 from counterpoise.errors import EngineError
 from counterpoise.kafka.probe import kafka_answers
 from counterpoise.runtime.private_files import open_private, private_folder, read_private, write_private
-from counterpoise.settings.endpoints import EmbeddedEndpoints
+from counterpoise.settings.endpoints import EmbeddedEndpoints, desk_address_file
 from engines.clickhouse.process import ClickHouseProcess, start_clickhouse
 from engines.kafka import KafkaProcess, broker_marker, start_kafka
 from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, HOST, KAFKA_PORT, require_free_port
@@ -199,6 +199,7 @@ def _start_missing(
                 port=port,
                 http_port=http_port,
                 log_file=folder / "clickhouse.log",
+                desk_file=desk_address_file(state_dir),
             )
             clickhouse_record = EngineRecord(
                 "clickhouse",

@@ -7,7 +7,7 @@ column get into and out of a block differs; `columns.py` says why.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from clickhouse_driver.varint import read_varint, write_varint
 from clickhouse_driver.writer import write_binary_str, write_binary_uint8
 
 from counterpoise.clickhouse.columns import Column, array_dtype, as_list, encode, fixed_string_length
+from counterpoise.clickhouse.sent_table import SentTable
 
 # The driver logs a traceback for every refused connection, and then raises; what we raise for it says the same in one line.
 logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)
@@ -164,9 +165,17 @@ class ArrayClient(Client):  # type: ignore[misc]
             return rows
 
     def blocks(
-        self, query: str, params: Mapping[str, Any], settings: Mapping[str, Any] | None, *, arrays: bool
+        self,
+        query: str,
+        params: Mapping[str, Any],
+        settings: Mapping[str, Any] | None,
+        *,
+        arrays: bool,
+        query_id: str | None = None,
+        tables: Sequence[SentTable] = (),
     ) -> Iterator[tuple[list[tuple[str, str]], list[Any]]]:
-        """Run a query; give (names with types, columns) block by block. The first has no rows and says the types.
+        """Run a query with the `tables` beside it; give (names with types, columns) block by block. The first has no rows
+        and gives the types.
 
         Leaving the iteration before its end closes the connection, which ends the query.
         """
@@ -174,7 +183,11 @@ class ArrayClient(Client):  # type: ignore[misc]
         try:
             self.establish_connection(settings)
             self.connection.server_info.session_timezone = None
-            self.connection.send_query(query, params=dict(params))
+            self.connection.send_query(query, query_id=query_id, params=dict(params))
+            for table in tables:
+                for columns in table.blocks():
+                    block = ColumnOrientedBlock(list(table.structure), list(columns))
+                    self.connection.send_data(block, table_name=table.name)
             self.connection.send_external_tables(None)
             self.connection.block_in.arrays = arrays
             self.last_query = QueryInfo()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from counterpoise.clickhouse.array_client import ArrayClient
 from counterpoise.clickhouse.cluster import CONSISTENT, cluster_name
 from counterpoise.clickhouse.columns import Column, array_dtype
 from counterpoise.clickhouse.error_codes import translated
+from counterpoise.clickhouse.sent_table import SentTable
 from counterpoise.settings.endpoints import ClickHouseTarget
 
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
@@ -77,11 +78,22 @@ class ClickHouse:
         self.close()
 
     def stream(
-        self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None, arrays: bool = False
+        self,
+        sql: str,
+        params: Params = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        arrays: bool = False,
+        query_id: str | None = None,
+        tables: Sequence[SentTable] = (),
     ) -> Iterator[tuple[Names, list[Any]]]:
-        """Blocks of a result as (names with types, columns); the first block has names only. Leaving early ends the query."""
+        """Blocks of a result as (names with types, columns); the first block has names only. Leaving early ends the query.
+
+        Another connection of the same user ends it with `KILL QUERY WHERE query_id = …`, if `query_id` is given. The query reads
+        `tables` by their names.
+        """
         with translated(self.where):
-            yield from self._client.blocks(sql, params or {}, settings, arrays=arrays)
+            yield from self._client.blocks(sql, params or {}, settings, arrays=arrays, query_id=query_id, tables=tables)
 
     def query(
         self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
@@ -98,16 +98,16 @@ def _refuse_live(settings: Settings) -> None:
 
 
 class Services:
-    """Streams and alerts, supervised by a thread; their output goes to `log_file`. `failure` is what ended them early."""
+    """Services, supervised by a thread; their output goes to `log_file`. `failure` is what ended them early."""
 
-    def __init__(self, settings: Settings, log_file: Path) -> None:
+    def __init__(self, settings: Settings, log_file: Path, names: Sequence[str] = ("streams", "alerts")) -> None:
         self.failure: CounterpoiseError | None = None
         self._stop = threading.Event()
         private_folder(log_file.parent)
         self._log = TextIOWrapper(open_private(log_file, "replace"), encoding="utf-8")
         self._lock = threading.Lock()
         self._supervisor = Supervisor(
-            [service_of("streams"), service_of("alerts")], self._stop, self._say, look=Observer(settings).look
+            [service_of(name) for name in names], self._stop, self._say, look=Observer(settings).look
         )
         self._thread = threading.Thread(target=self._run, name="supervisor")
 

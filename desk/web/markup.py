@@ -38,7 +38,10 @@ def asked(questions: Iterable[Question]) -> str:
     shown = list(questions)
     if not shown:
         return ""
-    texts = "".join(f"<pre>{text_of(one.command)}\n\n{text_of(one.sql.rstrip())}</pre>" for one in shown)
+    texts = "".join(
+        f"<pre>{text_of(one.command)}{text_of(chr(10) * 2 + one.sql.rstrip() if one.sql else '')}</pre>"
+        for one in shown
+    )
     return f"<details><summary>SQL</summary>{texts}</details>"
 
 
@@ -58,7 +61,7 @@ def scrolled(name: str, content_markup: str) -> str:
 
 
 class Markup(str):
-    """Markup of our own as a cell: it is not escaped again."""
+    """A cell that is markup already: it is not escaped again."""
 
     __slots__ = ()
 

@@ -23,7 +23,8 @@ def frame(title: str, body_markup: str, context: Context, head_markup: str, *, l
         '<link rel="icon" href="/static/icon.svg"><link rel="stylesheet" href="/static/desk.css">\n'
         '<script type="module" src="/static/live.js"></script>\n</head>\n'
         f'<body{" data-live" if live else ""}>\n<a class="skip" href="#main">Skip to the figures</a>\n'
-        f'<header class="top"><a class="brand" href="/">Counterpoise</a><div id="line">{head_markup}</div></header>\n'
+        f'<header class="top"><a class="brand" href="/">Counterpoise</a>'
+        f'<a href="/sql">SQL console</a><div id="line">{head_markup}</div></header>\n'
         f'{notice}<main id="main">{body_markup}</main>\n'
         f"<footer><p>Dataset <code>{text_of(context.dataset)}</code> ({text_of(context.kind)}), chain {text_of(context.chain)}. "
         "Times are UTC; hover for the local time.</p></footer>\n</body>\n</html>\n"

@@ -46,6 +46,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         default=Limits().server_memory_bytes,
         help="memory limit for all statements together; one beyond it ends with code 241 (default %(default)s)",
     )
+    parser.add_argument("--desk-file", type=Path, help="file with the desk's URL, for the redirect from /play")
     parser.add_argument("--ready-file", type=Path, help='written when ready: {"port", "http_port", "pid"}')
     return parser.parse_args(argv)
 
@@ -65,7 +66,8 @@ def main(argv: list[str] | None = None) -> int:
         limits = Limits(
             server_memory_bytes=options.max_memory_bytes, allowed_hosts=frozenset(map(str.lower, options.allowed_host))
         )
-        server = Server(options.path, Address(options.host, options.port, options.http_port), users, limits)
+        address = Address(options.host, options.port, options.http_port)
+        server = Server(options.path, address, users, limits, options.desk_file)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2

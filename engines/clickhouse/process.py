@@ -56,13 +56,15 @@ def start_clickhouse(
     http_port: int = 0,
     reader_password_file: Path | None = None,
     log_file: Path,
+    desk_file: Path | None = None,
     patience_seconds: float = 60.0,
 ) -> ClickHouseProcess:
     """Start a server on the data directory `path` and return when it answers (about a second; longer after a kill).
 
     Port 0 takes a free one. The server's log is appended to `log_file`. The process has its own session, so that an
     interrupt of the terminal reaches only the caller, who decides. Raises EngineError with the server's one line when it
-    cannot start, and when it is not ready after `patience_seconds` (it is killed then).
+    cannot start, and when it is not ready after `patience_seconds` (it is killed then). `desk_file` holds the URL that /play
+    leads to, from when it exists.
     """
     with tempfile.TemporaryDirectory(prefix="clickhouse-start-") as scratch, open_private(log_file, "append") as log:
         ready_file = Path(scratch) / "ready.json"
@@ -78,6 +80,8 @@ def start_clickhouse(
         command += ["--password-file", str(password_file), "--ready-file", str(ready_file)]
         if reader_password_file:
             command += ["--reader-password-file", str(reader_password_file)]
+        if desk_file:
+            command += ["--desk-file", str(desk_file)]
         before = log.tell()
         # It needs no setting of ours, and some are secrets.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERPOISE_")}

@@ -12,6 +12,7 @@ from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
 from desk.asker import Asker
 from desk.report import report_plots as plots
+from desk.report.gather import share_point
 from desk.report.model import Episode, SharePoint
 from desk.web import markup
 from desk.web.panels.panel import Context, Panel
@@ -27,7 +28,7 @@ SPANS: Final[Mapping[str, tuple[str, int | None, int | None]]] = {
 
 USUAL_SPAN: Final = "30d"
 WIDTH: Final = 680.0
-"""Of a plot beside the other view's."""
+"""Width of a plot beside the other view's, in units of the drawing."""
 VIEW_WORDS: Final = {"raw": "pools", "entity": "entities"}
 
 
@@ -52,19 +53,7 @@ def read_one(asker: Asker, context: Context, view: str, span: str) -> Shares:
     else:
         since = {} if days is None else {"since": (context.now - timedelta(days=days)).date().isoformat()}
         rows = asker.ask(f"shares-{view}-{span}", "share_daily", **given, **since)
-    points = [
-        SharePoint(
-            row["to_height"],
-            row["to_time"],
-            row["share"],
-            row["low"],
-            row["high"],
-            row["lowest"],
-            row["highest"],
-            row.get("unknown_ratio", float("nan")),
-        )
-        for row in rows
-    ]
+    points = [share_point(row) for row in rows]
     return Shares(view, span, points, _episodes(asker))
 
 

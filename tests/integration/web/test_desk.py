@@ -125,6 +125,7 @@ def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: Runnin
             answer = client.get(path)
             assert answer.status_code == 200, path
             assert "script-src 'self'" in answer.headers["content-security-policy"]
+        assert "0.76</b>: the same value" in client.get(f"/alert/{ALERT}").text
         for path in (
             "/pool/nobody",
             f"/block/{'0' * 64}",
