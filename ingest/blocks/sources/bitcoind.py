@@ -85,9 +85,9 @@ class BitcoindSource:
             tip = self.tip()
             batch = self._fetch([tip.hash])
         except NodeLoadsError as error:
-            return Probe("warning", str(error), self._http.last_date)
+            return Probe("warning", f"{self.name}: {error}", self._http.last_date)
         except CounterpoiseError as error:
-            return Probe("problem", str(error), self._http.last_date)
+            return Probe("problem", f"{self.name}: {error}", self._http.last_date)
         for item in batch.bad:
             said = f"{self.name} at {self._http.shown}: block {tip.height} is unusable: {item.reason}: {item.detail}"
             return Probe("problem", said, self._http.last_date)

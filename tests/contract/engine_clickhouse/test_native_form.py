@@ -88,9 +88,8 @@ def test_clickhouse_connect_reads_the_zone(server: Server, user: tuple[str, str]
         host="127.0.0.1", port=server.http_port, username=user[0], password=user[1], autogenerate_session_id=False
     )
     try:
-        row = client.query("SELECT toDateTime('2026-01-02 09:00:00', 'Asia/Tokyo')").first_row
-        assert row is not None
-        assert str(row[0]) == "2026-01-02 09:00:00+09:00"
+        rows = client.query("SELECT toDateTime('2026-01-02 09:00:00', 'Asia/Tokyo')").result_rows
+        assert [str(moment) for (moment,) in rows] == ["2026-01-02 09:00:00+09:00"]
     finally:
         client.close()
 

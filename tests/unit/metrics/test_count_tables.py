@@ -20,7 +20,7 @@ ROWS = st.lists(
 @settings(deadline=None)
 def test_a_table_is_its_function(rows: list[tuple[int, int]]) -> None:
     def function(counts: np.ndarray, blocks: np.ndarray) -> np.ndarray:
-        return (3 * counts + blocks).astype(np.uint16)
+        return np.asarray(3 * counts + blocks, np.uint16)
 
     counts, blocks = (np.array([row[i] for row in rows], np.int64) for i in (0, 1))
     assert looked_up(function)(counts, blocks).tolist() == function(counts, blocks).tolist()
