@@ -93,7 +93,7 @@ class AlertSession:
             outbox_store,
             receiver,
             versions=versions,
-            renderer=Renderer(outbox_store, self._rules, settings.dataset),
+            renderer=Renderer(outbox_store, self._rules, settings.dataset, settings.desk.public_url),
             dataset=settings.dataset,
             clock=clock,
             on_success=lambda now: status.set(**{f"last_{receiver.name}_success_at": now}),

@@ -1,5 +1,5 @@
 """What follows from a file that somebody wrote: SQL and the table of metrics from the metric specs, the grants of
-`sql/recipes/services.sql` from the tables, and docs/settings.md.
+`sql/recipes/services.sql` from the tables, docs/settings.md, and the dashboards of deploy/grafana.
 
 `make generate` writes it, with the pages that need more than the kernel (`scripts/generate.py`).
 """
@@ -16,9 +16,11 @@ from counterpoise.clickhouse.schema import table_writers
 from counterpoise.clickhouse.sql_files import sql_files, sql_root
 from counterpoise.metrics.spec import MetricSpec
 from counterpoise.metrics.specs.registry import SPECS
+from desk.grafana.dashboards import files as files_of_grafana
 from desk.settings_reference import reference
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
+GRAFANA: Final = DOCS.parent / "deploy" / "grafana" / "dashboards"
 
 _GRANT_SELECT: Final = re.compile(r"^GRANT SELECT ON counterpoise\.\* TO counterpoise_(\w+);\n", re.MULTILINE)
 _GRANT_INSERT: Final = re.compile(r"^GRANT INSERT ON counterpoise\.\w+ TO counterpoise_\w+;\n", re.MULTILINE)
@@ -70,6 +72,7 @@ def generated() -> dict[Path, str]:
         methodology: with_part(methodology.read_text(encoding="utf-8"), "metrics", metrics_table()),
         services: with_grants(services.read_text(encoding="utf-8"), table_writers(tables)),
         DOCS / "settings.md": reference(),
+        **{GRAFANA / name: text for name, text in files_of_grafana().items()},
     }
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
@@ -49,14 +52,28 @@ def _sections(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, ty
 
 
 def _table(prefix: str, model: type[BaseModel]) -> str:
-    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    rows, meanings = ["| variable | default | meaning |", "|---|---|---|"], _meanings(model)
     for name, info in model.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, SettingsSection):
             continue
         choices = _choices(info.annotation)
-        meaning = " ".join((info.description or "").split())
+        meaning = " ".join((info.description or meanings.get(name, "")).split())
         rows.append(f"| `{prefix}{name.upper()}` | {_default(info)} | {meaning}{choices} |")
     return "\n".join(rows) + "\n"
+
+
+def _meanings(model: type[BaseModel]) -> dict[str, str]:
+    """The text below each field. pydantic could read it too, but in every process, which takes a tenth of a second."""
+    [section] = ast.parse(inspect.getsource(model)).body
+    assert isinstance(section, ast.ClassDef)  # noqa: S101 - for mypy
+    return {
+        field.target.id: str(text.value.value)
+        for field, text in pairwise(section.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }
 
 
 def _choices(kind: Any) -> str:

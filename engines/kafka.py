@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import signal
 import subprocess
 import sys
 import time
@@ -48,24 +47,34 @@ class KafkaProcess:
 
     def stop(self, grace_seconds: float = 5.0) -> None:
         """SIGTERM, then SIGKILL after the grace; returns when it is gone. A second call does nothing."""
-        if self.is_alive():
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(grace_seconds)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        end_process(self._process, grace_seconds)
 
     def kill(self) -> None:
         """SIGKILL; returns when it is gone. All topics, messages and offsets are lost with it."""
-        if self.is_alive():
-            self._process.kill()
-        self._process.wait()
+        kill_process(self._process)
 
     def restart(self) -> None:
         """Kill it where it still runs and start an empty broker on the same port."""
         self.kill()
         again = start_kafka(port=self.port, log_file=self.log_file)
         self.pid, self._process = again.pid, again._process
+
+
+def end_process(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
+    """SIGTERM, then SIGKILL after the grace; returns when it is gone."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(grace_seconds)
+        except subprocess.TimeoutExpired:
+            kill_process(process)
+
+
+def kill_process(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL where it still runs; returns when it is gone."""
+    if process.poll() is None:
+        process.kill()
+    process.wait()
 
 
 def broker_marker(port: int) -> str:

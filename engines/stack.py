@@ -20,7 +20,7 @@ from typing import Final
 from counterpoise.errors import EngineError
 from counterpoise.kafka.probe import kafka_answers
 from counterpoise.runtime.private_files import open_private, private_folder, read_private, write_private
-from counterpoise.settings.endpoints import EmbeddedEndpoints
+from counterpoise.settings.endpoints import EmbeddedEndpoints, desk_address_file
 from engines.clickhouse.limits import DEFAULT_LIMITS, Limits
 from engines.clickhouse.process import ClickHouseProcess, start_clickhouse
 from engines.kafka import KafkaProcess, broker_marker, start_kafka
@@ -203,6 +203,7 @@ def _start_missing(
                 http_port=http_port,
                 log_file=folder / "clickhouse.log",
                 limits=limits,
+                desk_file=desk_address_file(state_dir),
             )
             clickhouse_record = EngineRecord(
                 "clickhouse",

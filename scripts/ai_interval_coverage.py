@@ -21,7 +21,7 @@ from counterpoise.series.basket import Basket, make_basket
 from counterpoise.series.load import load_catalogue
 from ingest.blocks.sources.simulated import read_figures
 from ingest.releases.demo_figures import read_owner_figures
-from ingest.releases.sources.parse_epoch import SERIES as OWNERS
+from ingest.releases.sources.parse.epoch import SERIES as OWNERS
 from streams.asymmetry.fold.doublings import mining_log2_d2_draws
 
 QUARTERS = ("2022-12-31", "2023-12-31", "2024-12-31", "2025-12-31")

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from counterpoise.series.load import load_catalogue
-from ingest.releases.sources.parse_pypi import SERIES
+from ingest.releases.sources.parse.pypi import SERIES
 
 FROM = "2022-01-01"
 COLUMNS = ("snapshot", "package", "downloads_30d", "list_len", "cutoff_downloads")

@@ -13,7 +13,7 @@ from counterpoise.kafka.lag import group_id
 from counterpoise.kafka.partition import partition_among
 from counterpoise.runtime.private_files import private_folder
 from counterpoise.settings.model import Settings
-from streams.intake.transport import FAUST_LOG, PromptTransport
+from streams.intake.transport import FAUST_LOG, NoTables, PromptTransport
 
 _COMMIT_INTERVAL_SECONDS = 0.5
 _MAX_POLL_INTERVAL_SECONDS = 86_400.0
@@ -38,6 +38,7 @@ def create_app(settings: Settings, bootstrap: str, before_commit: Callable[[], A
         group_id(settings.dataset, "streams"),
         broker=[URL(f"kafka://{address.strip()}") for address in bootstrap.split(",")],
         store="memory://",
+        TableManager=NoTables,
         # Nothing is kept there, but Faust makes it, by default where it was started.
         datadir=str(private_folder(settings.run_dir / "faust")),
         topic_partitions=settings.kafka.partitions,

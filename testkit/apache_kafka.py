@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from counterpoise.kafka.probe import kafka_answers
+from engines.kafka import end_process, kill_process
 from engines.ports import HOST
 from testkit.ports import reserved_port
 
@@ -164,18 +164,11 @@ class ApacheKafka:
 
     def stop(self, grace_seconds: float = 20.0) -> None:
         """A controlled shutdown; SIGKILL after the grace."""
-        if self.is_alive():
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(grace_seconds)
-            except subprocess.TimeoutExpired:
-                self.kill()
+        end_process(self._process, grace_seconds)
 
     def kill(self) -> None:
         """SIGKILL; returns when it is gone."""
-        if self.is_alive():
-            self._process.kill()
-        self._process.wait()
+        kill_process(self._process)
 
     def restart(self) -> None:
         """Start again on the same port and data; returns when it answers."""

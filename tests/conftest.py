@@ -11,10 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
+from tests.cpu_time import VARIABLE, CpuTimes
+from tests.forked import close_fork_server
 from tests.guardian import Guardian, start_guardian
 from tests.kafka_sockets import close_kafka_sockets, close_lost_kafka_sockets, keep_kafka_sockets
+from tests.shared import fold_skips
 
 if TYPE_CHECKING:  # pure unit tests need none of it, and import nothing of it
     from counterpoise.settings.model import Settings
@@ -27,9 +31,13 @@ _LEFT = pytest.StashKey[list[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """The process that was started from a shell has the guardian; workers of xdist are among what it guards."""
+    hypothesis.settings.register_profile("no clock", deadline=None)  # a slow machine is no fault of the code
+    hypothesis.settings.load_profile("no clock")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # dozens of processes would compile the same modules
     if not hasattr(config, "workerinput"):
         config.stash[_GUARDIAN] = start_guardian()
+    if os.environ.get(VARIABLE):
+        config.pluginmanager.register(CpuTimes())
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -88,6 +96,7 @@ def _place(item: pytest.Item) -> tuple[int, bool]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A run that leaves a process behind has failed, whatever its tests said."""
     close_kafka_sockets()
+    close_fork_server()
     if guardian := session.config.stash.get(_GUARDIAN, None):
         session.config.stash[_LEFT] = left = guardian.left_running()
         if left and session.exitstatus == pytest.ExitCode.OK:
@@ -95,6 +104,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    fold_skips(terminalreporter.stats.get("skipped", ()))
     if left := config.stash.get(_LEFT, []):
         terminalreporter.section("left running by the tests", red=True)
         for line in left:

@@ -17,6 +17,7 @@ from engines.clickhouse.process import ClickHouseProcess, start_clickhouse
 from engines.kafka import start_kafka
 from testkit.apache_kafka import ApacheKafkaUnavailableError, fetch_jars, start_apache_kafka
 from testkit.ports import reserved_port
+from tests.template import forget_template
 
 
 class RunningKafka(Protocol):
@@ -100,6 +101,7 @@ class ClickHouseServer:
         self.process.kill()
 
     def stop(self) -> None:
+        forget_template(self.port)
         self.process.stop()
 
     def restart(self) -> None:

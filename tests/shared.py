@@ -1,5 +1,6 @@
 """The reference data that stands beside a checkout. Without it, what needs it skips, in one line of the summary."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -7,7 +8,7 @@ import pytest
 
 _ROOT: Final = Path(__file__).resolve().parents[2] / "shared" / "data"
 _ABSENT: Final = "the reference data ../shared/data is not beside this checkout"
-"""The same text for every file: pytest folds skips of one place and one reason into one line with their number."""
+"""The same text for every file."""
 
 
 def shared_data(name: str) -> Path:
@@ -16,3 +17,13 @@ def shared_data(name: str) -> Path:
     if not path.exists():
         pytest.skip(_ABSENT)
     return path
+
+
+def fold_skips(reports: Iterable[pytest.TestReport]) -> None:
+    """Give those that skip for want of this data one place: pytest then says it in one line, with their number.
+
+    By itself it names the test that asked first for a fixture that several share.
+    """
+    for report in reports:
+        if isinstance(report.longrepr, tuple) and report.longrepr[2].endswith(_ABSENT):
+            report.longrepr = (__file__, None, report.longrepr[2])  # type: ignore[assignment]  # pytest takes a place without a line

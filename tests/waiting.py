@@ -17,6 +17,9 @@ PATIENCE_SECONDS: Final = 180.0
 
 _POLL_SECONDS: Final = 0.02
 
+_PAUSE: Final = 3.0
+"""A question is asked again after this many times its own duration: waiting must not be what keeps brokers and servers busy."""
+
 
 def wait_for(condition: Callable[[], object], what: str, explain: Callable[[], object] = lambda: "") -> None:
     """Poll until `condition()` is true. A dependency that is away (RetryableError) counts as not yet.
@@ -25,11 +28,13 @@ def wait_for(condition: Callable[[], object], what: str, explain: Callable[[], o
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
+        asked = time.monotonic()
         try:
             if condition():
                 return
         except RetryableError:
             pass
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise AssertionError(f"waited {PATIENCE_SECONDS:g} s for {what}\n{explain()}")
-        time.sleep(_POLL_SECONDS)
+        time.sleep(max(_POLL_SECONDS, _PAUSE * (now - asked)))

@@ -26,8 +26,9 @@ PAST_BLOCKS = (144, 1008)
 class Renderer:
     """Renders with one connection: not safe to share between threads."""
 
-    def __init__(self, store: AlertStore, rules: Sequence[Rule], dataset: str) -> None:
+    def __init__(self, store: AlertStore, rules: Sequence[Rule], dataset: str, public_url: str | None = None) -> None:
         self._store = store
+        self._public_url = (public_url or "").rstrip("/")
         self._rules: Mapping[tuple[str, str], Rule] = {(rule.id, rule.rule_hash): rule for rule in rules}
         self._by_chain: Mapping[tuple[str, str], Rule] = {(rule.id, rule.chain): rule for rule in rules}
         self._dataset = dataset
@@ -70,6 +71,7 @@ class Renderer:
             tip_height=tip,
             past=tuple(past),
             fired_at=fired.event_time if fired else None,
+            page_url=f"{self._public_url}/alert/{transition.alert_id}" if self._public_url else "",
         )
 
     def _now(self, transition: AlertTransition) -> str:

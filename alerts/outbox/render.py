@@ -65,6 +65,8 @@ class Context:
     tip_height: int | None = None
     past: tuple[Past, ...] = ()
     fired_at: int | None = None
+    page_url: str = ""
+    """Where the desk shows the alert; empty where no public address of the desk is set."""
 
 
 def escape(text: str) -> str:
@@ -256,6 +258,7 @@ def _origin(transition: AlertTransition, context: Context) -> dict[str, Any]:
         f"alert {transition.alert_id} · step {transition.sequence} · rule {transition.rule_id} ({transition.rule_hash}) "
         f"· dataset {escape(context.dataset)}{f' · attribution {escape(attribution)}' if attribution else ''} · "
         f"`counterpoise alerts show {transition.alert_id}`"
+        + (f" · <{escape(context.page_url)}|alert page>" if context.page_url else "")
     )
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from counterpoise.chain import chains
 from counterpoise.chain.address_format import AddressFormat
 from counterpoise.chain.chain import Chain
+from counterpoise.errors import ConfigError
 
 
 def _found() -> dict[str, Chain]:
@@ -28,6 +29,13 @@ BITCOIN: Final = CHAINS["bitcoin"]
 def known_chains() -> str:
     """The names in alphabetical order, for messages: `bitcoin, bitcoin-cash, …`."""
     return ", ".join(sorted(CHAINS))
+
+
+def chain_named(name: str) -> Chain:
+    """The chain of this name; ConfigError lists the known ones."""
+    if name not in CHAINS:
+        raise ConfigError(f"chain {name!r} is not known: expected one of {known_chains()}")
+    return CHAINS[name]
 
 
 def address_format(chain: str) -> AddressFormat:

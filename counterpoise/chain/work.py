@@ -1,8 +1,12 @@
-"""The work that a block's header proves, from its compact target."""
+"""The work that a block's header proves, and its difficulty, from its compact target."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
+
+_MAX_TARGET: Final = 0xFFFF << 208
+"""The target of difficulty 1."""
 
 
 @lru_cache(maxsize=4_096)
@@ -15,10 +19,23 @@ def work_from_bits(bits: int) -> int:
     >>> work_from_bits(0x1D00FFFF)
     4295032833
     """
+    return (1 << 256) // (_target(bits) + 1)
+
+
+def difficulty_from_bits(bits: int) -> float:
+    """How many times smaller the target is than that of 0x1d00ffff; errors as `work_from_bits`.
+
+    >>> difficulty_from_bits(0x1B0404CB)
+    16307.420938523983
+    """
+    return _MAX_TARGET / _target(bits)
+
+
+def _target(bits: int) -> int:
     exponent, mantissa = bits >> 24, bits & 0x7F_FFFF
     if bits & 0x80_0000 or not 0 <= bits <= 0xFFFF_FFFF:
         raise ValueError(f"bits {bits:#x}: a compact target is a positive 32-bit number")
     target = mantissa << 8 * (exponent - 3) if exponent > 3 else mantissa >> 8 * (3 - exponent)
     if target == 0 or target.bit_length() > 256:
         raise ValueError(f"bits {bits:#x}: the target is zero or over 256 bits")
-    return (1 << 256) // (target + 1)
+    return target

@@ -171,6 +171,7 @@ class ArrayClient(Client):  # type: ignore[misc]
         settings: Mapping[str, Any] | None,
         *,
         arrays: bool,
+        query_id: str | None = None,
         tables: Sequence[SentTable] = (),
     ) -> Iterator[tuple[list[tuple[str, str]], list[Any]]]:
         """Run a query with the `tables` beside it; give (names with types, columns) block by block. The first has no rows
@@ -182,7 +183,7 @@ class ArrayClient(Client):  # type: ignore[misc]
         try:
             self.establish_connection(settings)
             self.connection.server_info.session_timezone = None
-            self.connection.send_query(query, params=dict(params))
+            self.connection.send_query(query, query_id=query_id, params=dict(params))
             for table in tables:
                 for columns in table.blocks():
                     block = ColumnOrientedBlock(list(table.structure), list(columns))

@@ -84,12 +84,16 @@ class ClickHouse:
         *,
         settings: Mapping[str, Any] | None = None,
         arrays: bool = False,
+        query_id: str | None = None,
         tables: Sequence[SentTable] = (),
     ) -> Iterator[tuple[Names, list[Any]]]:
         """Blocks of a result as (names with types, columns); the first block has names only. Leaving early ends the query.
-        The query reads `tables` by their names."""
+
+        Another connection of the same user ends it with `KILL QUERY WHERE query_id = …`, if `query_id` is given. The query reads
+        `tables` by their names.
+        """
         with translated(self.where):
-            yield from self._client.blocks(sql, params or {}, settings, arrays=arrays, tables=tables)
+            yield from self._client.blocks(sql, params or {}, settings, arrays=arrays, query_id=query_id, tables=tables)
 
     def query(
         self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None

@@ -14,6 +14,9 @@ from clickhouse_driver import errors as driver
 
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 
+DriverError: Final = driver.Error
+"""Whatever the driver raises, for those who only report it."""
+
 RETRYABLE: Final[dict[int, str]] = {
     3: "UNEXPECTED_END_OF_FILE",
     32: "ATTEMPT_TO_READ_AFTER_EOF",

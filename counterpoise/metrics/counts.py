@@ -45,35 +45,6 @@ def as_unknown(unknown: ArrayLike, counts: IntArray) -> IntArray:
     return np.broadcast_to(array if shape else array.reshape(()), shape)
 
 
-def descending(counts: IntArray) -> IntArray:
-    """Each vector with its largest count first."""
-    ordered: IntArray = -np.sort(-counts, axis=-1)
-    return ordered
-
-
-def pools_seen(counts: ArrayLike) -> IntArray:
-    """How many pools made at least one block: the entries above zero.
-
-    >>> int(pools_seen([5, 0, 0]))
-    1
-    """
-    return np.asarray(np.count_nonzero(as_counts(counts), axis=-1), dtype=np.int64)
-
-
-def population_of(vectors: IntArray, population: ArrayLike | None) -> IntArray:
-    """How many members an inequality is taken over: the pools seen or, where given, `population` with the rest at zero blocks.
-
-    Raises ValueError where `population` is smaller than the number of pools seen.
-    """
-    seen = pools_seen(vectors)
-    if population is None:
-        return seen
-    members = np.broadcast_to(np.asarray(population, dtype=np.int64), seen.shape)
-    if np.any(members < seen):
-        raise ValueError(f"a population of {members.min()} cannot hold the {seen.max()} pools that were seen")
-    return members
-
-
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
     """numerator / denominator in float64, NaN where the denominator is zero."""
     top, bottom = np.broadcast_arrays(np.asarray(numerator, np.float64), np.asarray(denominator, np.float64))

@@ -12,7 +12,6 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from counterpoise.metrics.counts import FloatArray
 
@@ -49,6 +48,8 @@ def quantile_normals(random: np.random.Generator, out: FloatArray) -> FloatArray
 
 @cache
 def _normal_quantiles() -> FloatArray:
+    from scipy import special  # noqa: PLC0415 - it takes longer to import than numpy, and few processes need it
+
     steps = 1 << 16
     quantiles: FloatArray = special.ndtri((np.arange(steps) + 0.5) / steps)
     return quantiles

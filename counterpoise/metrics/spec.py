@@ -21,7 +21,7 @@ Group = Literal["shares", "dispersion", "risk"]
 
 GROUPS: Final[tuple[Group, ...]] = get_args(Group)
 
-Unit = Literal["share", "probability", "index", "points", "pools", "bits", "nats"]
+Unit = Literal["share", "probability", "index", "points", "pools", "bits", "nats", "blocks"]
 """share and probability: 0 to 1, shown in percent; index: 0 to 1, shown as a number; points: an index times 10,000."""
 
 Kind = Literal["percent", "number", "whole"]
@@ -37,6 +37,7 @@ _KINDS: Final[dict[Unit, Kind]] = {
     "pools": "number",
     "bits": "number",
     "nats": "number",
+    "blocks": "whole",
 }
 
 

@@ -11,31 +11,24 @@ from typing import Final
 
 SQL_TERMS: Final[dict[str, str]] = {
     "known": "toInt64(n) - unknown",
+    "largest": "c1 / n",
+    "race": "-log(4. * largest * (1. - largest))",
     "k": "toFloat64(greatest(pools_seen, 1))",
-    "a1": "known + 1.",
-    "a2": "s2 + (2. * known + 1.) / k",
-    "a3": "s3 + 3. * s2 / k + (3. * known + 1.) / (k * k)",
-    "mass": "n + 1.",
-    "lowest": "if(unknown = 0, 1. / k, 0.)",
-    "certain": "pools_seen = 0 OR (pools_seen = 1 AND unknown = 0)",
     "nats": "if(known = 0, nan, greatest(log(known) - sum_c_ln_c / known, 0.))",
-    "moment": "a1 + a2",
-    "cubes": "4. * a3 + 10. * a2 + 6. * a1",
-    "pairs": "mass * (mass + 1.)",
-    "known_pairs": "a1 * (a1 + 1.)",
-    "excess": "moment / pairs - lowest",
-    "spread": (
-        "greatest((cubes - moment * moment * (4. * mass + 6.) / pairs) / (pairs * (mass + 2.) * (mass + 3.)), 0.) / (excess * excess)"
+    "same_pairs": "toFloat64(s2) - known",
+    "same_triples": "toFloat64(s3) - 3. * s2 + 2. * known",
+    "pairs": "n * (n - 1.)",
+    "pair_chance": "same_pairs / pairs",
+    "triple_excess": "greatest(same_triples / (pairs * (n - 2.)) - pair_chance * pair_chance, 0.)",
+    "pair_variance": "2. * (2. * (n - 2.) * triple_excess + greatest(pair_chance - pair_chance * pair_chance, 0.)) / pairs",
+    "factor": "exp(1.959963984540054 * sqrt(pair_variance) / pair_chance)",
+    "known_pairs": "known * (known - 1.)",
+    "known_chance": "same_pairs / known_pairs",
+    "known_excess": "greatest(same_triples / (known_pairs * (known - 2.)) - known_chance * known_chance, 0.)",
+    "known_variance": (
+        "2. * (2. * (known - 2.) * known_excess + greatest(known_chance - known_chance * known_chance, 0.)) / known_pairs"
     ),
-    "known_excess": "moment / known_pairs - 1. / k",
-    "known_spread": (
-        "greatest((cubes - moment * moment * (4. * a1 + 6.) / known_pairs) / (known_pairs * (a1 + 2.) * (a1 + 3.)), 0.) "
-        "/ (known_excess * known_excess)"
-    ),
-    "middle": "excess / sqrt(1. + spread)",
-    "factor": "exp(1.959963984540054 * sqrt(log1p(spread)))",
-    "known_middle": "known_excess / sqrt(1. + known_spread)",
-    "known_factor": "exp(1.959963984540054 * sqrt(log1p(known_spread)))",
+    "known_factor": "exp(1.959963984540054 * sqrt(known_variance) / known_chance)",
 }
 """Name → expression over stored columns and earlier names. The interval's terms are those of `hhi_interval.py`."""
 

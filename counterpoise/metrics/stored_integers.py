@@ -19,20 +19,21 @@ from counterpoise.metrics.hhi_interval import d2_interval, hhi_interval
 from counterpoise.metrics.integers import window_integers
 from counterpoise.windows import LEADERS
 
+_SUMS: Final = ("s2", "s3", "s4", "gini_num", "sum_c_ln_c", "nakamoto_one_third", "nakamoto_half")
+
+COUNTED_COLUMNS: Final = (
+    "pools_seen",
+    *(f"c{rank}" for rank in range(1, LEADERS + 1)),
+    *(f"l{rank}" for rank in range(1, LEADERS + 1)),
+    *_SUMS,
+)
+"""What follows from the counts of a window's pools alone."""
+
 STORED_COLUMNS: Final = (
     "n",
     "unknown",
     "window_full",
-    "pools_seen",
-    *(f"c{rank}" for rank in range(1, LEADERS + 1)),
-    *(f"l{rank}" for rank in range(1, LEADERS + 1)),
-    "s2",
-    "s3",
-    "s4",
-    "gini_num",
-    "sum_c_ln_c",
-    "nakamoto_one_third",
-    "nakamoto_half",
+    *COUNTED_COLUMNS,
     "top1_lo",
     "top1_hi",
     "top4_lo",
@@ -59,19 +60,7 @@ class StoredIntegers:
         missing = as_unknown(unknown, vectors)
         n = vectors.sum(axis=-1) + missing
         found = window_integers(vectors, np.arange(1, vectors.shape[1] + 1, dtype=np.uint16), n)
-        columns: dict[str, NDArray[Any]] = {
-            name: getattr(found, name)
-            for name in (
-                "pools_seen",
-                "s2",
-                "s3",
-                "s4",
-                "gini_num",
-                "sum_c_ln_c",
-                "nakamoto_one_third",
-                "nakamoto_half",
-            )
-        }
+        columns: dict[str, NDArray[Any]] = {name: getattr(found, name) for name in ("pools_seen", *_SUMS)}
         columns |= {f"c{rank}": found.counts[:, rank - 1] for rank in range(1, LEADERS + 1)}
         columns |= {f"l{rank}": found.leaders[:, rank - 1] for rank in range(1, LEADERS + 1)}
         return cls(columns | {"n": n, "unknown": missing})
@@ -112,9 +101,9 @@ class StoredIntegers:
     @cached_property
     def hhi_interval(self) -> tuple[FloatArray, FloatArray]:
         """95 % interval of the index, unknown in the denominator."""
-        return hhi_interval(self["s2"], self["s3"], self.known, self["pools_seen"], self.unknown)
+        return hhi_interval(self["s2"], self["s3"], self.known, self.n)
 
     @cached_property
     def d2_interval(self) -> tuple[FloatArray, FloatArray]:
         """95 % interval of the effective number of order 2."""
-        return d2_interval(self["s2"], self["s3"], self.known, self["pools_seen"])
+        return d2_interval(self["s2"], self["s3"], self.known)

@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -72,6 +73,7 @@ class ServiceStatus:
         self._told: tuple[str, float] | None = None  # which wait the log knows of, and since when it lasts
         self._closed = threading.Event()
         self._server: ThreadingHTTPServer | None = None
+        self._more_metrics: Callable[[], bytes] | None = None
         private_folder(run_dir)
         self.flush()
         self._writer = threading.Thread(target=self._write_loop, name=f"{service}-status", daemon=True)
@@ -161,6 +163,16 @@ class ServiceStatus:
         self.flush()
         return int(server.server_address[1])
 
+    def add_metrics(self, more: Callable[[], bytes]) -> None:
+        """`/metrics` ends with what `more` returns, in Prometheus' text format, from now on. Each scrape calls it."""
+        self._more_metrics = more
+
+    def metrics(self) -> bytes:
+        """What `/metrics` holds."""
+        from counterpoise.runtime.prometheus import exposition  # noqa: PLC0415 - only where one is asked
+
+        return exposition(self.snapshot()) + (self._more_metrics() if self._more_metrics else b"")
+
     def flush(self) -> None:
         """Write the file now."""
         with self._file_lock:
@@ -238,9 +250,9 @@ class _HealthHandler(BaseHTTPRequestHandler):
         snapshot = self.server.status.snapshot()
         kind, body = "application/json", json.dumps(snapshot, default=str).encode() + b"\n"
         if self.path == "/metrics":
-            from counterpoise.runtime.prometheus import CONTENT_TYPE, exposition  # noqa: PLC0415 - only where one is asked
+            from counterpoise.runtime.prometheus import CONTENT_TYPE  # noqa: PLC0415 - only where one is asked
 
-            kind, body = CONTENT_TYPE, exposition(snapshot)
+            kind, body = CONTENT_TYPE, self.server.status.metrics()
         elif self.path not in ("/health", "/live"):
             self.send_error(404)
             return

@@ -47,6 +47,18 @@ class EmbeddedEndpoints:
             ) from None
 
 
+def desk_address_file(state_dir: Path) -> Path:
+    """The file that holds the desk's URL, for the redirect from /play of the embedded ClickHouse."""
+    return state_dir / "embedded" / "desk-address"
+
+
+def write_desk_address(state_dir: Path, url: str) -> None:
+    """Record where the desk answers; atomically."""
+    path = desk_address_file(state_dir)
+    private_folder(path.parent)
+    write_private(path, url + "\n")
+
+
 @dataclass(frozen=True, slots=True)
 class ClickHouseTarget:
     """An address, a user and a password; what `counterpoise.clickhouse` connects to."""

@@ -39,7 +39,7 @@ ChainName = Annotated[str, AfterValidator(_known_chain)]
 class SettingsSection(BaseModel):
     """A group of settings: closed, so that a misspelt name is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def read_secret(value: SecretStr | None, file: Path | None, name: str) -> SecretStr | None:
@@ -449,7 +449,6 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         nested_model_default_partial_update=True,
-        use_attribute_docstrings=True,
         env_ignore_empty=True,
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import rich.console
 from rich.console import ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from counterpoise.visible import visible
@@ -32,3 +33,11 @@ class Console(rich.console.Console):
 def cell(value: str, style: str = "") -> Text:
     """A cell of a table with text from outside: no markup, and nothing that does not show."""
     return Text(visible(value), style)
+
+
+def plain_table(*heads: str) -> Table:
+    """A table without lines whose cells wrap."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    return table

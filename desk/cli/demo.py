@@ -5,21 +5,28 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import threading
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+from counterpoise.errors import ConfigError
 from counterpoise.formats import TERMINAL
 from desk.cli.console import Console
+from desk.cli.desk import read_link
 
 if TYPE_CHECKING:
     from counterpoise.clickhouse.client import ClickHouse
     from counterpoise.settings.model import Settings
     from desk.cli.replay_line import LineReport
+    from desk.cli.whole_line import Services
 
 DATASET = "demo"
+LINK_PATIENCE_SECONDS = 15.0
 
 QUESTIONS: Final[tuple[tuple[str, str], ...]] = (
     (
@@ -63,12 +70,13 @@ def demo(
     Needs no network and no token. Blocks are simulated from real counts of blocks per pool. Each run makes the dataset `demo` anew.
     """
     from counterpoise.clickhouse.client import connect
+    from counterpoise.runtime.logs import configure_logging
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
     from desk.cli.gap_view import add_market_figures, show_edge, show_gap
     from desk.cli.replay_line import replay_line
     from desk.cli.report import write_report
-    from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
+    from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, Services, engines, sole_replay, start_afresh
     from ingest.blocks.sources.simulated import BIN_BLOCKS, SEED, read_figures
 
     os.environ["COUNTERPOISE_DATASET"] = DATASET
@@ -78,6 +86,7 @@ def demo(
     os.environ["COUNTERPOISE_STREAMS__ASYMMETRY_DAYS"] = (
         "month_ends"  # a row for each of 1,900 days takes half a minute
     )
+    os.environ.setdefault("COUNTERPOISE_DESK__REFRESH_SECONDS", "1")
     settings = Settings.load()
     figures = read_figures()
     console = Console(highlight=False)
@@ -88,27 +97,54 @@ def demo(
         "Derived: header times inside a bin (evenly spread), block hashes, and one difficulty for all blocks.",
         style="dim",
     )
+    configure_logging(settings.log_format, "warning", service="demo")
     with sole_replay(settings), engines(settings):
         start_afresh(settings)
-        report = replay_line(
-            settings,
-            "figures",
-            console,
-            speed=speed,
-            first_height=figures.first_height,
-            last_height=figures.last_height,
-            after=lambda: add_market_figures(settings),
+        with Services(settings, settings.run_dir / "desk.log", ("desk",)) as desk:
+            link = _link(settings, desk)
+            console.print(f"[bold]The page, live while the years pass:[/] {link}" if link else "", soft_wrap=True)
+            report = replay_line(
+                settings,
+                "figures",
+                console,
+                speed=speed,
+                first_height=figures.first_height,
+                last_height=figures.last_height,
+                after=lambda: add_market_figures(settings),
+            )
+            with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
+                _summary(console, report)
+                for question, sql in QUESTIONS:
+                    _answer(console, clickhouse, question, sql)
+                _last_alert(console, report)
+                show_edge(console, clickhouse)
+                show_gap(console, clickhouse, settings.ingest.chain)
+                page = write_report(settings, clickhouse, settings.state_dir / "report.html")
+            console.print(f"\nReport: {page}", soft_wrap=True)
+            _go_on(console, settings)
+            if link and console.is_terminal and sys.stdin.isatty():
+                _stay(console, settings)
+
+
+def _link(settings: Settings, desk: Services) -> str:
+    """The link that opens the page; empty where it does not come up, which is no reason to end the demo."""
+    deadline = time.monotonic() + LINK_PATIENCE_SECONDS
+    while desk.failure is None and time.monotonic() < deadline:
+        with suppress(ConfigError):
+            return read_link(settings.run_dir)
+        time.sleep(0.1)
+    return ""
+
+
+def _stay(console: Console, settings: Settings) -> None:
+    """Keep the page open until Ctrl-C."""
+    with suppress(ConfigError):
+        console.print(
+            f"\n[bold]The page stays open.[/] Ctrl-C ends it and the engines.\n  {read_link(settings.run_dir)}",
+            soft_wrap=True,
         )
-        with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
-            _summary(console, report)
-            for question, sql in QUESTIONS:
-                _answer(console, clickhouse, question, sql)
-            _last_alert(console, report)
-            show_edge(console, clickhouse)
-            show_gap(console, clickhouse, settings.ingest.chain)
-            page = write_report(settings, clickhouse, settings.state_dir / "report.html")
-    console.print(f"\nReport: {page}", soft_wrap=True)
-    _go_on(console, settings)
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()
 
 
 def _summary(console: Console, report: LineReport) -> None:

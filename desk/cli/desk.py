@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,13 +36,11 @@ def desk(
     supervise(["desk"], settings)
 
 
-def read_link(run_dir: object) -> str:
+def read_link(run_dir: Path) -> str:
     """The current link; ConfigError where no desk runs."""
-    from pathlib import Path
-
     from counterpoise.runtime.private_files import read_private
 
     try:
-        return read_private(Path(str(run_dir)) / "desk-link").strip()
+        return read_private(run_dir / "desk-link").strip()
     except OSError:
         raise ConfigError("no desk runs here: start it with `counterpoise desk` or `counterpoise run all`") from None

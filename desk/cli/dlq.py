@@ -81,7 +81,7 @@ def show_letter(
     from counterpoise.clickhouse.client import connect
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
-    from desk.cli.result_values import text_of_bytes
+    from desk.results.values import text_of_bytes
 
     settings = Settings.load()
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:

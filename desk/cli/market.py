@@ -251,9 +251,9 @@ def _read(source: Source, files: list[Path], published: datetime | None) -> list
     from ingest.releases.demo_figures import read_market_figures
     from ingest.releases.release_head import time_problem
     from ingest.releases.sources.locations import Located
-    from ingest.releases.sources.parse_epoch import SERIES as EPOCH
-    from ingest.releases.sources.parse_epoch import epoch_releases
-    from ingest.releases.sources.parse_pypi import SERIES as PYPI
+    from ingest.releases.sources.parse.epoch import SERIES as EPOCH
+    from ingest.releases.sources.parse.epoch import epoch_releases
+    from ingest.releases.sources.parse.pypi import SERIES as PYPI
     from ingest.releases.sources.pypi import top_packages_releases
 
     if source is Source.FIGURES:

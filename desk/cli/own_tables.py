@@ -93,14 +93,17 @@ def _delimited(delimiter: str) -> Callable[[bytes, int], pa.Table]:
         import pyarrow as pa
         import pyarrow.csv
 
-        if content.partition(b"\n")[0].count(delimiter.encode()) >= MAX_COLUMNS:
+        head = content.partition(b"\n")[0]
+        if head.count(delimiter.encode()) >= MAX_COLUMNS:
             raise ValueError(f"more than {MAX_COLUMNS} columns")
 
-        return pa.csv.read_csv(
+        table = pa.csv.read_csv(
             pa.BufferReader(content),
             read_options=pa.csv.ReadOptions(use_threads=False),
             parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         )
+        table.column_names  # noqa: B018 - Arrow takes any bytes as a name, and fails only where somebody reads them
+        return table
 
     return read
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
@@ -11,13 +9,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from counterpoise.errors import ConfigError
-from counterpoise.visible import spreadsheet_cell, visible
+from counterpoise.visible import visible
 from desk.cli.say import say
 from desk.cli.whole_file import whole_file
 
 if TYPE_CHECKING:
-    from counterpoise.clickhouse.client import Names
-    from desk.cli.type_names import TypeName
+    from desk.results.type_names import TypeName
+    from desk.results.writers import Blocks
 
 TABLE_ROWS = 100
 """Rows of a table that are printed unless a limit is given; the other formats print all."""
@@ -25,8 +23,6 @@ TABLE_ROWS = 100
 SIGNIFICANT_DIGITS = 6
 PIPE_WIDTH = 200
 """Largest width of a table in characters, without a terminal. In a wider table, rows become columns."""
-
-Blocks = Iterator[tuple["Names", list[Any]]]
 
 
 class Format(StrEnum):
@@ -75,32 +71,36 @@ def write_result(
     """
     if max_rows is None and output is Format.TABLE and out is None:
         max_rows = TABLE_ROWS
+    from desk.results import writers
+
     limited = _limited(blocks, max_rows or None)
     if out is None:
         if output is Format.PARQUET:
             if sys.stdout.isatty():
                 raise ConfigError("Parquet is not for a terminal: add --out FILE, or send it on with | or >")
-            _write_parquet(limited, sys.stdout.buffer)
+            writers.write_parquet(limited, sys.stdout.buffer)
         else:
             _write_text(limited, output, sys.stdout, raw_csv=raw_csv)
         return
     with whole_file(out) as partial:
         if output is Format.PARQUET:
             with partial.open("wb") as raw:
-                _write_parquet(limited, raw)
+                writers.write_parquet(limited, raw)
         else:
             with partial.open("w", encoding="utf-8", newline="") as file:
                 _write_text(limited, output, file, raw_csv=raw_csv)
 
 
 def _write_text(blocks: Blocks, output: Format, file: IO[str], *, raw_csv: bool) -> None:
+    from desk.results import writers
+
     match output:
         case Format.CSV:
-            _write_csv(blocks, file, raw=raw_csv)
+            writers.write_csv(blocks, file, raw=raw_csv)
         case Format.JSON:
-            _write_json(blocks, file)
+            writers.write_json(blocks, file)
         case Format.JSONL:
-            _write_json_lines(blocks, file)
+            writers.write_json_lines(blocks, file)
         case Format.MARKDOWN:
             _write_markdown(blocks, file)
         case _:
@@ -120,23 +120,9 @@ def _limited(blocks: Blocks, limit: int | None) -> Blocks:
         yield heads, columns
 
 
-def _rows(blocks: Blocks) -> tuple[Names, list[TypeName], Iterator[tuple[Any, ...]]]:
-    """The columns' names and types, and the rows. A statement without a result has no columns."""
-    from desk.cli.type_names import parse_type
-
-    heads, first = next(blocks, ([], []))
-
-    def rows() -> Iterator[tuple[Any, ...]]:
-        yield from zip(*first, strict=True)
-        for _, columns in blocks:
-            yield from zip(*columns, strict=True)
-
-    return heads, [parse_type(spec) for _, spec in heads], rows()
-
-
 def _cells(kinds: list[TypeName], rows: Iterator[tuple[Any, ...]]) -> list[list[str]]:
     """Rows for people: floats of six digits, lists in words, times without T and Z."""
-    from desk.cli.result_values import plain_text
+    from desk.results.values import plain_text
 
     return [
         [visible(plain_text(kind, value, digits=SIGNIFICANT_DIGITS)) for kind, value in zip(kinds, row, strict=True)]
@@ -144,64 +130,15 @@ def _cells(kinds: list[TypeName], rows: Iterator[tuple[Any, ...]]) -> list[list[
     ]
 
 
-def _is_numeric(kind: TypeName) -> bool:
-    return kind.bare.name.startswith(("UInt", "Int", "Float", "Decimal"))
-
-
-def _write_csv(blocks: Blocks, file: IO[str], *, raw: bool) -> None:
-    """With `raw` each cell exactly as it is; else visible, and no text is a formula of a spreadsheet."""
-    from desk.cli.result_values import plain_text
-
-    heads, kinds, rows = _rows(blocks)
-    plain = csv.writer(file, lineterminator="\n")
-    quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-
-    def write(cells: list[str]) -> None:
-        """Python leaves a bare carriage return unquoted, and readers take it for the end of a row."""
-        (quoting if any("\r" in text for text in cells) else plain).writerow(cells)
-
-    if heads:
-        write([name if raw else _csv_text(name) for name, _ in heads])
-    exact = [raw or _is_numeric(kind) for kind in kinds]
-    for row in rows:
-        texts = [plain_text(kind, value) for kind, value in zip(kinds, row, strict=True)]
-        write([text if kept else _csv_text(text) for kept, text in zip(exact, texts, strict=True)])
-
-
-def _csv_text(text: str) -> str:
-    return spreadsheet_cell(visible(text, keep="\n"))
-
-
-def _documents(blocks: Blocks) -> Iterator[str]:
-    from desk.cli.result_values import json_value
-
-    heads, kinds, rows = _rows(blocks)
-    for row in rows:
-        document = {name: json_value(kind, value) for (name, _), kind, value in zip(heads, kinds, row, strict=True)}
-        yield visible(json.dumps(document, ensure_ascii=False, allow_nan=False))
-
-
-def _write_json(blocks: Blocks, file: IO[str]) -> None:
-    """An array with one object per row and line."""
-    file.write("[")
-    for place, document in enumerate(_documents(blocks)):
-        file.write(",\n" if place else "\n")
-        file.write(document)
-    file.write("\n]\n")
-
-
-def _write_json_lines(blocks: Blocks, file: IO[str]) -> None:
-    for document in _documents(blocks):
-        file.write(document + "\n")
-
-
 def _write_markdown(blocks: Blocks, file: IO[str]) -> None:
-    heads, kinds, rows = _rows(blocks)
+    from desk.results.writers import is_numeric, rows_of
+
+    heads, kinds, rows = rows_of(blocks)
     if not heads:
         return
     lines = [
         [visible(name) for name, _ in heads],
-        ["---:" if _is_numeric(kind) else "---" for kind in kinds],
+        ["---:" if is_numeric(kind) else "---" for kind in kinds],
         *_cells(kinds, rows),
     ]
     for line in lines:
@@ -213,8 +150,9 @@ def _write_table(blocks: Blocks, file: IO[str]) -> None:
     from rich.text import Text
 
     from desk.cli.console import Console
+    from desk.results.writers import is_numeric, rows_of
 
-    heads, kinds, rows = _rows(blocks)
+    heads, kinds, rows = rows_of(blocks)
     if not heads:
         return
     cells = _cells(kinds, rows)
@@ -229,7 +167,7 @@ def _write_table(blocks: Blocks, file: IO[str]) -> None:
     else:
         table = Table()
         for (name, _), kind in zip(heads, kinds, strict=True):
-            table.add_column(Text(name), justify="right" if _is_numeric(kind) else "left", no_wrap=True)
+            table.add_column(Text(name), justify="right" if is_numeric(kind) else "left", no_wrap=True)
         for row in cells:
             table.add_row(*(Text(cell) for cell in row))
         console.print(table)
@@ -253,19 +191,3 @@ def _turned(names: list[str], rows: list[list[str]], room: int) -> Iterator[str]
             padded = [part.ljust(widths[at]) for at, part in zip(beside, parts, strict=True)]
             yield f"{name:<{margin}}  {'  '.join(padded)}".rstrip()
         first = last
-
-
-def _write_parquet(blocks: Blocks, file: IO[bytes]) -> None:
-    import pyarrow.parquet as pq
-
-    from desk.cli.result_values import arrow_batch, arrow_schema
-
-    heads, first = next(blocks, ([], []))
-    if not heads:
-        raise ConfigError("the statement has no result to write")
-    with pq.ParquetWriter(file, arrow_schema(heads), compression="zstd") as writer:
-        if first and len(first[0]):
-            writer.write_batch(arrow_batch(heads, first))
-        for _, columns in blocks:
-            if columns:
-                writer.write_batch(arrow_batch(heads, columns))

@@ -115,6 +115,48 @@ ENTRIES: dict[str, CommandEntry] = {
         _DATA,
         ("counterpoise report --open", "counterpoise report --since 90d --out today.html"),
     ),
+    "explain": CommandEntry(
+        "desk.cli.explain:explain",
+        "Show which pools moved a metric.",
+        _DATA,
+        (
+            "counterpoise explain top4 --view raw --window 1008 --over 7d",
+            "counterpoise explain hhi_10000 --from-height 890000",
+        ),
+    ),
+    "estimates": CommandEntry(
+        "desk.cli.estimates:estimates",
+        "Show shares in the blocks seen, now and next.",
+        _DATA,
+        ("counterpoise estimates", "counterpoise estimates --view entity --window 2016 --json"),
+    ),
+    "claims": CommandEntry(
+        "desk.cli.claims:claims",
+        "Check the claims of the founding article.",
+        _DATA,
+        ("counterpoise claims", "counterpoise claims --sql top-four", "counterpoise claims --json"),
+    ),
+    "settle": CommandEntry(
+        "desk.cli.settle:settle",
+        "Show how many confirmations a payment needs.",
+        _DATA,
+        (
+            "counterpoise settle --usd 10m --max-expected-loss 1000",
+            "counterpoise settle --usd 250k --max-expected-loss 100 --with foundry-usa+antpool --json",
+        ),
+    ),
+    "risk": CommandEntry(
+        "desk.cli.settle:risk",
+        "Show what the shares mean: finality, censorship, stops.",
+        _DATA,
+        ("counterpoise risk", "counterpoise risk --window 2016 --with foundry-usa+antpool --json"),
+    ),
+    "entities": CommandEntry(
+        "desk.cli.entities:entities_app",
+        "Show what mergers of pools would change.",
+        _DATA,
+        ("counterpoise entities diff foundry+antpool", "counterpoise entities mergers --largest 6"),
+    ),
     "alerts": CommandEntry(
         "desk.cli.alerts:alerts_app",
         "List, test and mute alerts.",

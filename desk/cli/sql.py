@@ -19,22 +19,7 @@ from desk.cli.say import say
 if TYPE_CHECKING:
     from clickhouse_driver import errors as driver
 
-    from counterpoise.clickhouse.client import ClickHouse
     from counterpoise.clickhouse.sent_table import SentTable
-    from counterpoise.settings.model import Settings
-
-SYNTAX_ERROR = 62
-UNKNOWN_TABLE = 60
-READONLY = 164
-UNKNOWN_PARAMETER = 456
-MAX_SHOWN_LINE = 160
-EXPECTATIONS = 100
-"""Characters shown of the server's long list of expected tokens."""
-
-_POSITION = re.compile(r"failed at position (\d+)")
-_CULPRIT = re.compile(r"(?:[Uu]nknown|[Mm]issing|Function with name)[\w /]* [`'](\w[\w.]*)[`']")
-_WHILE = re.compile(r": while executing .*")
-_SCOPE = re.compile(r"[:.]? [Ii]n scope .*?(?=\. Maybe you meant|$)")
 
 
 def sql(
@@ -125,13 +110,14 @@ def _ask(
     from counterpoise.clickhouse.client import connect
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
+    from desk.results.query_errors import READONLY, UNKNOWN_TABLE
+    from desk.results.read_only import connect_read_only
 
     settings = Settings.load()
     target = clickhouse_target(settings, read_only=not write)
-    with connect(target, settings.dataset, settings=None if write else {"readonly": 1}) as clickhouse:
-        reader = clickhouse if write else _reader(clickhouse, settings)
+    with connect(target, settings.dataset) if write else connect_read_only(target, settings.dataset) as clickhouse:
         try:
-            write_result(reader.stream(text, values, tables=tables), output, out, max_rows, raw_csv=raw_csv)
+            write_result(clickhouse.stream(text, values, tables=tables), output, out, max_rows, raw_csv=raw_csv)
         except driver.Error as error:
             raise _refusal(error, text) from error
         except ConfigError as error:
@@ -147,77 +133,23 @@ def _ask(
             raise _refusal(
                 cause, text, "`counterpoise sql` only reads, and changes no setting, unless --write is given"
             ) from error
-        finally:
-            reader.close()
-
-
-def _reader(clickhouse: ClickHouse, settings: Settings) -> ClickHouse:
-    """The same connection, or one without the setting `readonly`, which a read-only user may not set."""
-    from clickhouse_driver import errors as driver
-
-    from counterpoise.clickhouse.client import connect
-
-    try:
-        clickhouse.query("SELECT 1")
-    except ConfigError as error:
-        if not isinstance(error.__cause__, driver.Error) or error.__cause__.code != READONLY:
-            raise
-        return connect(clickhouse.target, settings.dataset)
-    return clickhouse
 
 
 def _refusal(error: driver.Error, text: str, next_step: str = "") -> ConfigError:
     """The server's error about `text` in one line. Below it is the place, if the server names it."""
     from counterpoise.clickhouse.error_codes import first_line
+    from desk.results.query_errors import SYNTAX_ERROR, UNKNOWN_PARAMETER, query_error
 
-    message = _WHILE.sub("", _SCOPE.sub("", first_line(error, limit=2_000)))
-    at = _place(message, text)
-    if error.code == SYNTAX_ERROR:
-        message = _shorter(message)
-        word = text.strip()
-        if re.fullmatch(r"\w+", word):
-            next_step = f"run a named query by --name{_nearest(word)}"
-    if error.code == UNKNOWN_PARAMETER:
+    found = query_error(error.code, first_line(error, limit=2_000), text)
+    word = text.strip()
+    if found.code == SYNTAX_ERROR and re.fullmatch(r"\w+", word):
+        next_step = f"run a named query by --name{_nearest(word)}"
+    if found.code == UNKNOWN_PARAMETER:
         next_step = "pass it as --param NAME=VALUE"
-    where = "" if at is None else " at line {}, column {}".format(*_line_and_column(text, at))
-    refusal = ConfigError(
-        f"ClickHouse refuses the query{where}: {message} (code {error.code}){f'; {next_step}' if next_step else ''}"
-    )
-    if at is not None:
-        refusal.add_note(_pointer(text, at))
+    refusal = ConfigError(found.sentence(next_step))
+    if found.pointer:
+        refusal.add_note(found.pointer)
     return refusal
-
-
-def _place(message: str, text: str) -> int | None:
-    """Index in `text` of the server's error. None if the server names no place, or none in `text`."""
-    if found := _POSITION.search(message):
-        at = len(text.encode()[: int(found[1]) - 1].decode(errors="ignore"))
-        return at if at <= len(text) else None
-    if found := _CULPRIT.search(message):
-        word = re.search(rf"(?<![\w.]){re.escape(found[1])}(?!\w)", text)
-        return None if word is None else word.start()
-    return None
-
-
-def _line_and_column(text: str, at: int) -> tuple[int, int]:
-    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
-
-
-def _pointer(text: str, at: int) -> str:
-    """The line of `text` that holds `at`, with a mark below the place."""
-    start = text.rfind("\n", 0, at) + 1
-    line = text[start:].split("\n", 1)[0].replace("\t", " ")
-    column = at - start
-    cut = max(0, column - MAX_SHOWN_LINE // 2)
-    return f"  {line[cut : cut + MAX_SHOWN_LINE]}\n  {' ' * (column - cut)}^"
-
-
-def _shorter(message: str) -> str:
-    """A syntax error with the beginning of its long list of what was expected."""
-    head, expected, rest = message.partition(" Expected one of: ")
-    if len(rest) > EXPECTATIONS:
-        rest = rest[:EXPECTATIONS].rpartition(",")[0] + ", …"
-    return head + expected + rest
 
 
 def _nearest(word: str) -> str:

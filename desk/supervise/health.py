@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from clickhouse_driver.errors import Error as ClickHouseError
-
 from counterpoise.clickhouse.client import connect
+from counterpoise.clickhouse.error_codes import DriverError
 from counterpoise.errors import CounterpoiseError, RetryableError
 from counterpoise.kafka.lag import CONSUMERS, PartitionLag, group_id, read_lag, total_lag
 from counterpoise.metrics.scoring_format import SCORING_FORMAT
@@ -222,7 +221,7 @@ def _look_at_clickhouse(settings: Settings, now: float) -> tuple[EngineReport, t
                 for tip in clickhouse.query(_LAST_BLOCK)
             ]
             older = clickhouse.query(_TO_RESCORE, {"format": SCORING_FORMAT})
-    except (CounterpoiseError, ClickHouseError) as error:
+    except (CounterpoiseError, DriverError) as error:
         step = _START_EMBEDDED if settings.clickhouse.host is None and isinstance(error, RetryableError) else ""
         return EngineReport("clickhouse", where, redact(" ".join(str(error).split()))[:300] + step, None), (), ()
     blocks = tuple(LastBlock(chain, height, hash_, at, now - at, parked) for chain, height, hash_, at, parked in rows)

@@ -18,6 +18,10 @@ from counterpoise.plots.marks import text_of
 from desk.asker import Asker
 from desk.web import page
 from desk.web.access import COOKIE, OPEN_PATH, Access, Guard, key_of
+from desk.web.api.app import PREFIX, build_api
+from desk.web.api.embed import build_embed
+from desk.web.api.reader import Reader
+from desk.web.console.router import build_console
 from desk.web.hub import Hub
 from desk.web.pages import alert, block, pool, series
 from desk.web.panels import shares
@@ -31,10 +35,16 @@ _STATIC: Final = {"live.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
 def build_app(
-    hub: Hub, access: Access, connect: Callable[[], ClickHouse], pool_of_threads: ThreadPoolExecutor
+    hub: Hub,
+    access: Access,
+    connect: Callable[[], ClickHouse],
+    pool_of_threads: ThreadPoolExecutor,
+    query: Callable[[], ClickHouse],
 ) -> Guard:
-    """The whole application behind its guard. `connect` makes a read-only client for one request's thread."""
+    """The whole application behind its guard. `connect` makes a read-only client for one request's thread, `query` one for the API
+    and for statements of people, with their limits."""
     app = FastAPI(title="Counterpoise desk", docs_url=None, redoc_url=None, openapi_url=None)
+    _add_tools(app, hub.context_of(hub.now()), query)
 
     async def in_thread(work: Callable[[ClickHouse, Context], Any]) -> Any:
         def run() -> Any:
@@ -44,7 +54,7 @@ def build_app(
         return await asyncio.get_running_loop().run_in_executor(pool_of_threads, run)
 
     def head() -> str:
-        return page.line_head(hub.line[0], hub.now())
+        return page.line_head(hub.line[0], hub.now(), live=hub.is_live)
 
     def whole(title: str, body_markup: str, status: int = 200) -> HTMLResponse:
         return HTMLResponse(page.frame(title, body_markup, hub.context_of(hub.now()), head()), status)
@@ -177,6 +187,14 @@ def build_app(
     return Guard(app, access)
 
 
+def _add_tools(app: FastAPI, context: Context, query: Callable[[], ClickHouse]) -> None:
+    """The API, charts to embed and the SQL console."""
+    reader = Reader(query)
+    app.mount(PREFIX, build_api(reader, dataset=context.dataset, dataset_kind=context.kind))
+    app.include_router(build_embed(reader, dataset_kind=context.kind))
+    app.include_router(build_console(query, reader, dataset=context.dataset, dataset_kind=context.kind))
+
+
 def _opened(access: Access, request: Request, key: str) -> Response:
     client = request.client.host if request.client else "?"
     if access.wait_seconds(client, attempt=True) > 0:
@@ -204,13 +222,13 @@ async def _events(hub: Hub, request: Request) -> AsyncIterator[bytes]:
     seen = 0
     try:
         yield b"retry: 2000\n\n"
-        while True:
+        while not hub.ended:
             line, newest = hub.line
             changed.clear()
             for name, drawn in hub.drawn.items():
                 if drawn.sequence > seen:
                     yield _event("panel", {"name": name, "html": page.panel_box(drawn)})
-            yield _event("line", {"html": page.line_head(line, hub.now())})
+            yield _event("line", {"html": page.line_head(line, hub.now(), live=hub.is_live)})
             seen = newest
             try:
                 await asyncio.wait_for(changed.wait(), KEEP_ALIVE_SECONDS)

@@ -32,6 +32,9 @@ SELECT (SELECT max(version) FROM concentration_latest_log), (SELECT max(version)
 """Changes with every block, reorganisation, step of an alert and change of attribution. All three tables are small."""
 
 _AGAIN_SECONDS: Final = 1.0
+_UNWATCHED_SECONDS: Final = 1.0
+_REST: Final = 3.0
+"""After a reading, a pause of so many times its length."""
 _TIP: Final = "SELECT max(height), argMax(time, height) FROM latest_shares WHERE chain = {chain:String}"
 
 
@@ -86,6 +89,9 @@ class Hub:
         self._lock = threading.Lock()
         self._watchers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._slow_at: dict[str, float] = {}
+        self._nudge = threading.Event()
+        self.ended = False
+        """Nothing comes any more: viewers leave."""
 
     @property
     def drawn(self) -> Mapping[str, Drawn]:
@@ -99,6 +105,11 @@ class Hub:
         with self._lock:
             return self._line, self._sequence
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the dataset follows the chain."""
+        return self.context_of(self.now()).kind == "live"
+
     def now(self) -> datetime:
         """UTC."""
         return datetime.fromtimestamp(self._clock.now(), UTC)
@@ -109,6 +120,7 @@ class Hub:
         with self._lock:
             self._watchers.add(watcher)
             self._status.set(viewers=len(self._watchers))
+        self._nudge.set()
         return watcher
 
     def unwatch(self, watcher: tuple[asyncio.AbstractEventLoop, asyncio.Event]) -> None:
@@ -116,6 +128,11 @@ class Hub:
         with self._lock:
             self._watchers.discard(watcher)
             self._status.set(viewers=len(self._watchers))
+
+    def end(self) -> None:
+        """Let every viewer leave."""
+        self.ended = True
+        self._wake()
 
     def run(self, stop: threading.Event) -> None:
         """Read until `stop`, in a separate thread."""
@@ -126,7 +143,12 @@ class Hub:
                 pause = self._refresh_seconds
                 try:
                     [news] = clickhouse.query(_NEWS)
+                    began = self._clock.monotonic()
                     self._read(clickhouse, everything=news != seen)
+                    if (
+                        news != seen
+                    ):  # where blocks come without end, three quarters of the time are left to who brings them
+                        pause = max(pause, _REST * (self._clock.monotonic() - began))
                     seen = news
                     self._status.working()
                 except (CounterpoiseError, ClickHouseError, OSError) as error:
@@ -135,11 +157,18 @@ class Hub:
                     clickhouse.close()
                     seen = None
                 self._status.beat()
-                stop.wait(pause)
+                self._rest(pause)
         finally:
             clickhouse.close()
 
-    def watch_line(self, stop: threading.Event, every_seconds: float = 3.0) -> None:
+    def _rest(self, pause: float) -> None:
+        """A pause that a new viewer ends; longer without viewers, because a look costs the engine some milliseconds."""
+        with self._lock:
+            watched = bool(self._watchers)
+        self._nudge.wait(pause if watched else max(pause, _UNWATCHED_SECONDS))
+        self._nudge.clear()
+
+    def watch_line(self, stop: threading.Event, every_seconds: float = 5.0) -> None:
         """Check services and Kafka until `stop`, in a separate thread: an unavailable broker takes seconds to detect."""
         while self._line_state is not None and not stop.is_set():
             found = self._line_state()

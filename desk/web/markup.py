@@ -9,7 +9,6 @@ from urllib.parse import quote
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from desk.asker import Question
-from desk.report.html_tables import table
 
 
 def time_of(moment: datetime) -> str:
@@ -21,7 +20,7 @@ def figure(label: str, value_markup: str, note_markup: str = "", *, name: str = 
     """One large number with its label. `name` lets a test find the number and the SQL behind it."""
     data = f' data-figure="{text_of(name)}"' if name else ""
     note = f'<p class="note">{note_markup}</p>' if note_markup else ""
-    return f'<div class="figure {class_}"><p class="label">{text_of(label)}</p><p class="big"{data}>{value_markup}</p>{note}</div>'
+    return f'<div class="figure {class_}"><p class="of">{text_of(label)}</p><p class="big"{data}>{value_markup}</p>{note}</div>'
 
 
 def meta(parts: Iterable[str]) -> str:
@@ -39,7 +38,10 @@ def asked(questions: Iterable[Question]) -> str:
     shown = list(questions)
     if not shown:
         return ""
-    texts = "".join(f"<pre>{text_of(one.command)}\n\n{text_of(one.sql.rstrip())}</pre>" for one in shown)
+    texts = "".join(
+        f"<pre>{text_of(one.command)}{text_of(chr(10) * 2 + one.sql.rstrip() if one.sql else '')}</pre>"
+        for one in shown
+    )
     return f"<details><summary>SQL</summary>{texts}</details>"
 
 
@@ -58,6 +60,40 @@ def scrolled(name: str, content_markup: str) -> str:
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{text_of(name)}">{content_markup}</div>'
 
 
-def scrolled_table(name: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in such a region. A head that begins with # is of numbers."""
-    return scrolled(name, table(name, heads, rows))
+class Markup(str):
+    """A cell that is markup already: it is not escaped again."""
+
+    __slots__ = ()
+
+
+def scrolled_table(name: str, heads: Sequence[str], rows: Sequence[Sequence[str]], classes: Sequence[str] = ()) -> str:
+    """A table in such a region; on a narrow screen each row becomes a card.
+
+    A head that begins with # is of numbers. `classes` has one class for each row, or none.
+    """
+    numeric = [head.startswith("#") for head in heads]
+    words = [head.removeprefix("#") for head in heads]
+    top = "".join(
+        f'<th scope="col"{_class(right)}>{text_of(head)}</th>' for head, right in zip(words, numeric, strict=True)
+    )
+    body = "".join(
+        f"<tr{f' class={chr(34)}{text_of(classes[at])}{chr(34)}' if classes else ''}>{_cells(cells, words, numeric)}</tr>"
+        for at, cells in enumerate(rows)
+    )
+    return scrolled(
+        name,
+        f'<table class="cards" aria-label="{text_of(name)}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>',
+    )
+
+
+def _cells(cells: Sequence[str], heads: Sequence[str], numeric: Sequence[bool]) -> str:
+    parts = []
+    for at, (cell, head, right) in enumerate(zip(cells, heads, numeric, strict=True)):
+        shown = cell if isinstance(cell, Markup) else text_of(cell)
+        tag, scope = ("th", ' scope="row"') if at == 0 else ("td", "")
+        parts.append(f'<{tag}{scope}{_class(right)} data-head="{text_of(head)}">{shown}</{tag}>')
+    return "".join(parts)
+
+
+def _class(right: bool) -> str:
+    return ' class="n"' if right else ""

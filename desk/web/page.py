@@ -23,24 +23,30 @@ def frame(title: str, body_markup: str, context: Context, head_markup: str, *, l
         '<link rel="icon" href="/static/icon.svg"><link rel="stylesheet" href="/static/desk.css">\n'
         '<script type="module" src="/static/live.js"></script>\n</head>\n'
         f'<body{" data-live" if live else ""}>\n<a class="skip" href="#main">Skip to the figures</a>\n'
-        f'<header class="top"><a class="brand" href="/">Counterpoise</a><div id="line">{head_markup}</div></header>\n'
+        f'<header class="top"><a class="brand" href="/">Counterpoise</a>'
+        f'<a href="/sql">SQL console</a><div id="line">{head_markup}</div></header>\n'
         f'{notice}<main id="main">{body_markup}</main>\n'
         f"<footer><p>Dataset <code>{text_of(context.dataset)}</code> ({text_of(context.kind)}), chain {text_of(context.chain)}. "
         "Times are UTC; hover for the local time.</p></footer>\n</body>\n</html>\n"
     )
 
 
-def line_head(line: Line, now: datetime) -> str:
-    """The state of the line in one row: tip and its age, lag, health, what is unavailable."""
+def line_head(line: Line, now: datetime, *, live: bool) -> str:
+    """The state of the line in one row: tip and its age, lag, health, what is unavailable.
+
+    In a dataset that is not live the age of the tip means nothing, and services may rest.
+    """
     parts = []
     if line.tip_height is None or line.tip_time is None:
         parts.append("<span>no block yet</span>")
     else:
-        age = PAGE.age((now - line.tip_time).total_seconds())
-        parts.append(
-            f'<span>block <b data-figure="tip">{PAGE.count(line.tip_height)}</b></span>'
-            f'<span>header <time datetime="{line.tip_time:%Y-%m-%dT%H:%M:%SZ}" data-age>{age}</time> ago</span>'
-        )
+        parts.append(f'<span>block <b data-figure="tip">{PAGE.count(line.tip_height)}</b></span>')
+        if live:
+            age = PAGE.age((now - line.tip_time).total_seconds())
+            stamp = f"{line.tip_time:%Y-%m-%dT%H:%M:%SZ}"
+            parts.append(f'<span>header time <time datetime="{stamp}" data-age>{age}</time> ago</span>')
+        else:
+            parts.append(f"<span>{markup.time_of(line.tip_time)}</span>")
     if line.lag is not None:
         parts.append(f"<span>lag {PAGE.count(line.lag)}</span>")
     if line.away_since is not None:
@@ -49,10 +55,11 @@ def line_head(line: Line, now: datetime) -> str:
         )
     if line.kafka_problem:
         parts.append(f'<span class="bad" title="{text_of(line.kafka_problem)}">Kafka does not answer</span>')
-    unhealthy = [(name, state, detail) for name, state, healthy, detail in line.services if not healthy]
+    services = [one for one in line.services if live or one[1] not in ("stopped", "never ran")]
+    unhealthy = [(name, state, detail) for name, state, healthy, detail in services if not healthy]
     for name, state, detail in unhealthy:
         parts.append(f'<span class="bad" title="{text_of(detail)}">{text_of(name)}: {text_of(state)}</span>')
-    if line.services and not unhealthy and line.away_since is None and not line.kafka_problem:
+    if services and not unhealthy and line.away_since is None and not line.kafka_problem:
         parts.append('<span class="good">all services healthy</span>')
     return "".join(parts)
 
@@ -61,7 +68,7 @@ def panel_box(drawn: Drawn, *, alone: bool = False) -> str:
     """A panel with its heading, its SQL and its permanent link."""
     panel = drawn.panel
     return (
-        f'<section class="panel{" wide" if panel.wide or alone else ""}" id="{panel.name}" data-panel="{panel.name}" '
+        f'<section class="panel{" broad" if panel.wide or alone else ""}" id="{panel.name}" data-panel="{panel.name}" '
         f'aria-labelledby="{panel.name}-title"><div class="panel-head"><h2 id="{panel.name}-title">{text_of(panel.title)}</h2>'
         f'<a class="anchor" href="/panel/{panel.name}" aria-label="Permanent link to {text_of(panel.title)}">#</a></div>'
         f'<div class="content">{drawn.markup}</div>{markup.asked(drawn.questions)}</section>'
@@ -80,7 +87,7 @@ def first_page(drawn: Mapping[str, Drawn], panels: Sequence[Panel], context: Con
         if boxes:
             parts.append(
                 f'<div class="tier" role="group" aria-labelledby="tier-{tier}"><p class="tier-name" id="tier-{tier}">{words}</p>'
-                f'<div class="grid">{boxes}</div></div>'
+                f'<div class="panels">{boxes}</div></div>'
             )
     return frame("Desk", "".join(parts), context, head_markup, live=True)
 

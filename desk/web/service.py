@@ -12,23 +12,27 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-import uvicorn
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.status import ServiceStatus
-from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.runtime.web_server import server_of
+from counterpoise.settings.endpoints import clickhouse_target, write_desk_address
 from counterpoise.settings.model import Settings
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
+from desk.results.read_only import connect_read_only
 from desk.rule_line import rule_line
 from desk.supervise.health import collect
 from desk.web.access import Access
+from desk.web.api.reader import Reader
 from desk.web.app import build_app
+from desk.web.console.limits import SETTINGS
 from desk.web.hub import Hub, Line
 from desk.web.panels.panel import Context
 from desk.web.panels.registry import PANELS
+from desk.web.score_metrics import ScoreMetrics
 
 USUAL_PORT: Final = 8090
 MAX_CONNECTIONS: Final = 512
@@ -54,6 +58,9 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
     def context_of(now: datetime) -> Context:
         return Context(settings.dataset, settings.dataset_kind, settings.ingest.chain, window, line, now)
 
+    def query_client() -> ClickHouse:
+        return connect_read_only(target, settings.dataset, SETTINGS)
+
     access = Access(settings.desk, link_file(settings), clock)
     hub = Hub(
         client,
@@ -68,21 +75,11 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
         bound = stack.enter_context(contextlib.closing(_bind(settings)))
         port = int(bound.getsockname()[1])
         threads = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="desk-page"))
-        server = uvicorn.Server(
-            uvicorn.Config(
-                build_app(hub, access, client, threads),
-                ws="none",
-                lifespan="off",
-                loop="asyncio",
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                limit_concurrency=MAX_CONNECTIONS,
-                timeout_keep_alive=15,
-                timeout_graceful_shutdown=_STOP_SECONDS,
-            )
+        server = server_of(
+            build_app(hub, access, client, threads, query_client),
+            max_connections=MAX_CONNECTIONS,
+            keep_alive_seconds=15,
+            stop_seconds=_STOP_SECONDS,
         )
         serving = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, name="desk-server", daemon=True)
         looking = threading.Thread(target=hub.watch_line, args=(stop,), name="desk-line", daemon=True)
@@ -90,10 +87,13 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
         looking.start()
         link = access.new_link(port)
         status.set(desk_port=port)
+        status.add_metrics(ScoreMetrics(Reader(query_client, connections=1)))
+        write_desk_address(settings.state_dir, settings.desk.public_url or f"http://127.0.0.1:{port}")
         log.info("the page is open", link=redact_key(link), port=port)
         try:
             hub.run(stop)
         finally:
+            hub.end()
             server.should_exit = True
             serving.join(_STOP_SECONDS + 5)
             with contextlib.suppress(OSError):

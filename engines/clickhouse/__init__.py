@@ -13,7 +13,7 @@ ClickHouse client. One process owns a data directory; it is a real engine, and w
     reader_rules.py, reader_functions.py                            what a reader's statement may do: lists of what is allowed
     limits.py, strangers.py                                         what one client may take from the others
     statements.py, insert_head.py                                   just enough SQL to route
-    wire.py, types.py, blocks.py, compression.py, packets.py        the protocol's bytes
+    wire.py, types.py, blocks.py, native_form.py, compression.py, packets.py   the protocol's bytes
 """
 
 from engines.clickhouse.process import ClickHouseProcess, start_clickhouse

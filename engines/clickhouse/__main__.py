@@ -52,6 +52,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         ("--reader-statements", Limits().reader_statements, "statements of reader that run at once"),
     ):
         parser.add_argument(name, type=int, default=default, help=f"{meaning} (default %(default)s)")
+    parser.add_argument("--desk-file", type=Path, help="file with the desk's URL, for the redirect from /play")
     parser.add_argument("--ready-file", type=Path, help='written when ready: {"port", "http_port", "pid"}')
     return parser.parse_args(argv)
 
@@ -75,7 +76,8 @@ def main(argv: list[str] | None = None) -> int:
             reader_statements=options.reader_statements,
             allowed_hosts=frozenset(map(str.lower, options.allowed_host)),
         )
-        server = Server(options.path, Address(options.host, options.port, options.http_port), users, limits)
+        address = Address(options.host, options.port, options.http_port)
+        server = Server(options.path, address, users, limits, options.desk_file)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -40,6 +40,7 @@ _OVERLAY: Final = "counterpoise_overlay"
 _CONFIG: Final = """<clickhouse>
  <users_config>{folder}/users.xml</users_config>
  <default_database>{overlay}</default_database>
+ <display_name>counterpoise</display_name>
  <max_server_memory_usage>{memory}</max_server_memory_usage>
  <backups><allowed_path>{backups}</allowed_path></backups>
 </clickhouse>

@@ -8,10 +8,10 @@ from functools import partial
 
 from engines.clickhouse import blocks, insert, packets, statements
 from engines.clickhouse.additions import additions, typed
-from engines.clickhouse.blocks import Block
 from engines.clickhouse.channel import Channel
 from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError
 from engines.clickhouse.insert_head import parse_insert
+from engines.clickhouse.native_form import zoned_types
 from engines.clickhouse.prepare import Prepared, prepared
 from engines.clickhouse.session import Described, Session
 from engines.clickhouse.watcher import Watch
@@ -88,7 +88,7 @@ class Statement:
                 reader = ByteReader(data=data, limit_bytes=len(data))
                 block = blocks.walk(reader, kind_bytes=False, to_the_end=False)
                 if not count:
-                    types = self._zoned_types(sql, block, described)
+                    types = zoned_types(self._session, sql, self._parameters, block, described)
                     named = types or [head.type for head in block.columns]
                     self._channel.send_header(
                         (head.name, type_) for head, type_ in zip(block.columns, named, strict=True)
@@ -121,18 +121,6 @@ class Statement:
 
     def _describe(self, sql: str) -> list[Described]:
         return self._session.describe_query(sql, self._parameters)
-
-    def _zoned_types(self, sql: str, block: Block, described: list[Described] | None) -> list[bytes] | None:
-        """FORMAT Native drops the zone of a DateTime('zone') column: ask for the full types where there is one."""
-        if not any(head.type == b"DateTime" for head in block.columns):
-            return None
-        described = described or self._session.describe_beside(sql, self._parameters)
-        if not described or len(described) != len(block.columns):
-            return None
-        return [
-            column.type.encode() if head.type == b"DateTime" else head.type
-            for head, column in zip(block.columns, described, strict=True)
-        ]
 
     def _report(self) -> None:
         """Send what the engine has read since the last report, if anything."""

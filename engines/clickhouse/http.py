@@ -11,10 +11,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from itertools import chain
+from pathlib import Path
 from typing import Final
 
+from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.private_files import read_private
 from engines.clickhouse import compression, insert, multipart, statements
+from engines.clickhouse.accepting import connections
 from engines.clickhouse.auth import User, Users
 from engines.clickhouse.engine import Engine
 from engines.clickhouse.exceptions import ServerError
@@ -23,6 +27,7 @@ from engines.clickhouse.http_request import Body, HttpError, Request, credential
 from engines.clickhouse.http_sessions import HttpSessions
 from engines.clickhouse.insert_head import InsertHead, parse_insert
 from engines.clickhouse.limits import Limits
+from engines.clickhouse.native_form import NativeForm
 from engines.clickhouse.prepare import Prepared, prepared
 from engines.clickhouse.session import Described, Session
 from engines.clickhouse.strangers import Strangers
@@ -58,6 +63,7 @@ _STREAMED: Final = frozenset(
     )
 )
 _HEAD_BYTES: Final = 1 << 18  # an INSERT's statement must end within this much of the body
+_DESK_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*[A-Za-z0-9._~-])?")
 _DATA_START = re.compile(r"[ \t]*;?[ \t]*(?:\r?\n)?")
 
 # ClickHouse's exceptionCodeToHTTPStatus, what of it can happen here; anything else is 500.
@@ -96,6 +102,8 @@ class HttpServer:
         users: Users,
         watcher: Watcher,
         limits: Limits,
+        *,
+        desk_file: Path | None = None,
     ) -> None:
         self.socket = sock
         self.host: str = sock.getsockname()[0]
@@ -104,6 +112,7 @@ class HttpServer:
         self.users = users
         self.watcher = watcher
         self.limits = limits
+        self.desk_file = desk_file
         self.strangers = Strangers(limits.strangers)
         self.sessions = HttpSessions(SystemClock())
         self._known = threading.BoundedSemaphore(limits.http_connections)
@@ -116,15 +125,7 @@ class HttpServer:
         threading.Thread(target=self._accept, name="http-accept", daemon=True).start()
 
     def _accept(self) -> None:
-        while not self._closing:
-            try:
-                sock, _ = self.socket.accept()
-            except OSError as error:
-                if self._closing:
-                    return
-                log.warning("cannot accept a connection: %s", error)
-                threading.Event().wait(0.1)
-                continue
+        for sock in connections(self.socket, lambda: self._closing):
             with self._lock:
                 if self._closing:
                     sock.close()
@@ -197,6 +198,8 @@ class _Handler:
                 request.path == "/" and method != "POST" and not request.given
             ):
                 return self.whole(200, b"Ok.\n", [_PLAIN])
+            if request.path == "/play" and method != "POST":
+                return self._play()
             if request.path != "/":
                 raise HttpError(404, f"There is no {request.path} here.")
             user = self.server.users.check(*credentials(headers, request.given))
@@ -246,6 +249,16 @@ class _Handler:
     def finish(self) -> bool:
         return self._connection.finish()
 
+    def _play(self) -> bool:
+        """ClickHouse's own page of this name is an SQL console; the desk has one."""
+        url = ""
+        if self.server.desk_file is not None:
+            with suppress(OSError, ValueError, ConfigError):
+                url = read_private(self.server.desk_file).strip()
+        if not _DESK_URL.fullmatch(url):
+            raise HttpError(404, "There is no /play here: `counterpoise desk` serves the SQL console.")
+        return self.whole(307, b"", [("Location", f"{url}/sql"), ("Cache-Control", "no-store")])
+
     # ---- the statement
 
     def _statement(
@@ -291,11 +304,13 @@ class _Handler:
 
     @staticmethod
     def _run(session: Session, ready: Prepared, answer: _Answer, parameters: Mapping[str, str]) -> bool:
+        if answer.format == "Native" and answer.revision:
+            answer.form = NativeForm(session, ready.text, parameters, answer.revision)
         if not (ready.streams and answer.format in _STREAMED) or ready.adds:
             result = session.query(ready.text, answer.format, parameters)
             session.note(ready.word, ready.text)
             return answer.whole(
-                b"" if ready.word == "INSERT" else result.bytes(),
+                b"" if ready.word == "INSERT" else answer.form(result.bytes()),
                 result_rows=result.rows_read(),
                 written_rows=result.rows_written(),
                 written_bytes=result.bytes_written(),
@@ -306,12 +321,13 @@ class _Handler:
             while size < _AHEAD_BYTES:
                 if (piece := stream.fetch()) is None:
                     return answer.whole(b"".join(ahead), result_rows=stream.rows)
+                piece = answer.form(piece)
                 ahead.append(piece)
                 size += len(piece)
             answer.start(result_rows=stream.rows)
             answer.piece(b"".join(ahead))
             while (piece := stream.fetch()) is not None:
-                answer.piece(piece)
+                answer.piece(answer.form(piece))
         return answer.finish()
 
     def _session(self, request: Request, user: User) -> AbstractContextManager[Session]:
@@ -335,6 +351,8 @@ class _Answer:
         self._compress = request.flag("compress")
         self._query_id = query_id
         self.format = request.format
+        self.revision = request.revision
+        self.form: Callable[[bytes], bytes] = bytes  # what the client's revision makes of each piece
 
     def whole(self, body: bytes, **counts: int) -> bool:
         packed = compression.compress(body) if self._compress else body

@@ -158,6 +158,8 @@ class Request:
         self.query = self.given.get("query", "")
         self.database = self.given.get("database") or headers.get("X-ClickHouse-Database") or ""
         self.format = self.given.get("default_format") or headers.get("X-ClickHouse-Format") or "TabSeparated"
+        version = self.given.get("client_protocol_version", "")
+        self.revision = int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0
         self.query_parameters = {k.removeprefix("param_"): v for k, v in self.given.items() if k.startswith("param_")}
         self.settings = {
             name: Setting(value, important=True)

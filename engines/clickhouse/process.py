@@ -58,6 +58,7 @@ def start_clickhouse(
     reader_password_file: Path | None = None,
     log_file: Path,
     limits: Limits = DEFAULT_LIMITS,
+    desk_file: Path | None = None,
     patience_seconds: float = 60.0,
 ) -> ClickHouseProcess:
     """Start a server on the data directory `path` and return when it answers (about a second; longer after a kill).
@@ -65,7 +66,7 @@ def start_clickhouse(
     Of `limits`, memory, the reader's and the allowed hosts apply. Port 0 takes a free one. The server's log is appended to
     `log_file`. The process has its own session, so that an interrupt of the terminal reaches only the caller, who decides.
     Raises EngineError with the server's one line when it cannot start, or is not ready after
-    `patience_seconds` (it is killed then).
+    `patience_seconds` (it is killed then). `desk_file` holds the URL that /play leads to, from when it exists.
     """
     with tempfile.TemporaryDirectory(prefix="clickhouse-start-") as scratch, open_private(log_file, "append") as log:
         ready_file = Path(scratch) / "ready.json"
@@ -89,6 +90,8 @@ def start_clickhouse(
         ]
         for host in sorted(limits.allowed_hosts):
             command += ["--allowed-host", host]
+        if desk_file:
+            command += ["--desk-file", str(desk_file)]
         before = log.tell()
         # It needs no setting of ours, and some are secrets.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERPOISE_")}

@@ -72,7 +72,8 @@ cutToFirstSignificantSubdomainWithWWW cutToFirstSignificantSubdomainWithWWWRFC c
 damerauLevenshteinDistance dateDiff dateName dateTime64ToSnowflakeID dateTimeToSnowflakeID dateTimeToUUIDv7
 dateTrunc date_bin date_diff decodeHTMLComponent decodeURLComponent decodeURLFormComponent decodeXMLComponent
 decrypt defaultProfiles defaultRoles defaultValueOfArgumentType defaultValueOfTypeName degrees
-dequantizeInt8ToBFloat16 digits distanceCosine distanceCosineTransposed distanceL1 distanceL2 distanceL2Squared
+dequantizeInt8ToBFloat16 digits displayName distanceCosine distanceCosineTransposed distanceL1 distanceL2
+distanceL2Squared
 distanceL2Transposed distanceLinf distanceLp divide divideDecimal divideOrNull domain domainRFC domainWithoutWWW
 domainWithoutWWWRFC dotProduct dotProductTransposed dotProductTransposedQuantized dumpColumnStructure
 dynamicElement dynamicType e editDistance editDistanceUTF8 empty emptyArrayDate emptyArrayDateTime
@@ -316,7 +317,7 @@ stochasticLogisticRegression
 addressToLine addressToLineWithInlines addressToSymbol demangle flameGraph hasThreadFuzzer logTrace tid
     """.split(),
     "They disclose the machine, the server's configuration or its certificates.": """
-FQDN buildId currentHandler currentRequestURL displayName fullHostName generateSerialID getClientHTTPHeader
+FQDN buildId currentHandler currentRequestURL fullHostName generateSerialID getClientHTTPHeader
 getMacro getOSKernelVersion getServerPort getServerSetting hostName hostname runningConcurrency serverUUID
 showCertificate tcpPort transactionID transactionLatestSnapshot transactionOldestSnapshot zookeeperSessionUptime
     """.split(),

@@ -110,6 +110,7 @@ SETTINGS: Final = frozenset(
     output_format_arrow_fixed_string_as_fixed_byte_array output_format_arrow_compression_method
     output_format_parquet_string_as_string output_format_parquet_compression_method output_format_parquet_row_group_size
     output_format_values_escape_quote_with_quote output_format_enable_streaming
+    network_compression_method network_zstd_compression_level
     """.split()
 )
 """Settings that a reader may change: they shape the answer, and reach no file, address or program."""

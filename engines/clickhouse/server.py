@@ -12,6 +12,7 @@ from pathlib import Path
 
 from counterpoise.errors import EngineError
 from engines.clickhouse import native
+from engines.clickhouse.accepting import connections
 from engines.clickhouse.auth import Users
 from engines.clickhouse.engine import Engine
 from engines.clickhouse.exceptions import ServerError
@@ -48,10 +49,13 @@ def listen(host: str, port: int, what: str) -> socket.socket:
 class Server:
     """Listens from its construction on; `serve` accepts until `close`.
 
-    The sockets come before the engine, so that a taken port is reported at once and nothing was opened.
+    The sockets come before the engine, so that a taken port is reported at once and nothing was opened. `desk_file` holds the URL
+    that /play leads to.
     """
 
-    def __init__(self, path: Path, address: Address, users: Users, limits: Limits | None = None) -> None:
+    def __init__(
+        self, path: Path, address: Address, users: Users, limits: Limits | None = None, desk_file: Path | None = None
+    ) -> None:
         self._limits = limits or Limits()
         self._users = users
         self._socket = listen(address.host, address.port, "native")
@@ -66,7 +70,7 @@ class Server:
             self._socket.close()
             raise
         self._watcher = Watcher()
-        self._http = HttpServer(http_socket, self.engine, users, self._watcher, self._limits)
+        self._http = HttpServer(http_socket, self.engine, users, self._watcher, self._limits, desk_file=desk_file)
         self._strangers = Strangers(self._limits.strangers)
         self._lock = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}
@@ -80,16 +84,7 @@ class Server:
         self._http.serve()
 
     def _accept(self) -> None:
-        while not self._closing:
-            try:
-                sock, _ = self._socket.accept()
-            except OSError as error:
-                if self._closing:
-                    return
-                # Out of descriptors, most likely: connections that end give some back.
-                log.warning("cannot accept a connection: %s", error)
-                threading.Event().wait(0.1)
-                continue
+        for sock in connections(self._socket, lambda: self._closing):
             with self._lock:
                 if self._closing:
                     sock.close()

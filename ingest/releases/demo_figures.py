@@ -22,10 +22,10 @@ from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Release, to_events
 from counterpoise.settings.endpoints import kafka_bootstrap
 from counterpoise.settings.model import Settings
-from ingest.releases.sources.parse_epoch import SERIES as OWNERS
-from ingest.releases.sources.parse_epoch import epoch_releases
-from ingest.releases.sources.parse_pypi import SERIES as PACKAGES
-from ingest.releases.sources.parse_pypi import pypi_releases
+from ingest.releases.sources.parse.epoch import SERIES as OWNERS
+from ingest.releases.sources.parse.epoch import epoch_releases
+from ingest.releases.sources.parse.pypi import SERIES as PACKAGES
+from ingest.releases.sources.parse.pypi import pypi_releases
 
 OWNERS_TABLE = "ai_compute_owners.csv"
 PACKAGES_TABLE = "ai_package_downloads.csv"

@@ -8,20 +8,23 @@ WITH
     (SELECT max(height) FROM latest_shares WHERE chain = {chain:String} AND window_blocks = {window:UInt16}) AS tip,
     rows_then AS
     (
-        SELECT height, n, leader.1 AS pool, leader.2 AS blocks
+        SELECT attribution_id, height, n, leader.1 AS pool, leader.2 AS blocks
         FROM concentration
         ARRAY JOIN leaders AS leader
         WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16}
           AND height IN (tip, toUInt32(greatest(toInt64(tip) - 1008, 0)), toUInt32(greatest(toInt64(tip) - 4320, 0)))
     )
 SELECT
-    pool,
+    r.pool AS pool,
+    if(empty(any(p.name)), pool, any(p.name)) AS name,
     anyIf(blocks, height = tip) AS blocks_now,
     anyIf(n, height = tip) AS n_now,
     anyIf(blocks / n, height = tip) AS share_now,
     anyIf(blocks / n, height = tip - 1008) AS share_week_before,
     anyIf(blocks / n, height = tip - 4320) AS share_month_before
-FROM rows_then
+FROM rows_then AS r
+LEFT JOIN (SELECT attribution_id, slug, name FROM pool_names WHERE view = {view:String}) AS p
+    ON r.attribution_id = p.attribution_id AND r.pool = p.slug
 GROUP BY pool
 HAVING blocks_now > 0
 ORDER BY blocks_now DESC, pool

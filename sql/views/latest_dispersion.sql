@@ -19,6 +19,7 @@ CREATE OR REPLACE VIEW latest_dispersion
     hhi_unbiased Float64 COMMENT 'Chance that two different blocks of the window are by one pool: free of the bias of small windows; NaN for one block',
     hhi_low Float64 COMMENT '2.5 % quantile of the index of the hashrate',
     hhi_high Float64 COMMENT '97.5 % quantile of the index of the hashrate',
+    hhi_upper Float64 COMMENT 'Upper bound of hhi: every unknown block is of the largest pool',
     effective_pools_d2 Float64 COMMENT 'Effective number of pools of order 2: how many equal pools would have this index; attributed blocks only, NaN where there are none',
     effective_pools_d2_low Float64 COMMENT '2.5 % quantile of effective_pools_d2',
     effective_pools_d2_high Float64 COMMENT '97.5 % quantile of effective_pools_d2',
@@ -29,7 +30,7 @@ CREATE OR REPLACE VIEW latest_dispersion
     gini Float64 COMMENT 'Gini coefficient over the pools seen; attributed blocks only',
     theil_nats Float64 COMMENT 'Theil index over the pools seen, in nats: ln(pools_seen) - entropy_nats'
 )
-AS SELECT attribution_id, chain, view, window_blocks, height, tip_hash, time, toUInt32(1) AS confirmations, toBool(1) AS provisional, n, unknown, window_full, pools_seen, hhi, hhi_10000, hhi_unbiased, hhi_low, hhi_high, effective_pools_d2, effective_pools_d2_low, effective_pools_d2_high, effective_pools_d1, entropy_bits, entropy_nats, entropy_normalised, gini, theil_nats
+AS SELECT attribution_id, chain, view, window_blocks, height, tip_hash, time, toUInt32(1) AS confirmations, toBool(1) AS provisional, n, unknown, window_full, pools_seen, hhi, hhi_10000, hhi_unbiased, hhi_low, hhi_high, hhi_upper, effective_pools_d2, effective_pools_d2_low, effective_pools_d2_high, effective_pools_d1, entropy_bits, entropy_nats, entropy_normalised, gini, theil_nats
 FROM concentration_latest_log FINAL
 WHERE (attribution_id, chain) IN (SELECT attribution_id, chain FROM attribution_pointer_log FINAL)
 ORDER BY chain, view, window_blocks

@@ -14,8 +14,8 @@ from desk.cli.run import RUNNERS, What
 from testkit import apache_kafka
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = ("docker-compose.yml", "deploy/slack.yml")
-SERVICES = ("ingest", "market", "streams", "alerts")
+FILES = ("docker-compose.yml", "deploy/slack.yml", "deploy/grafana.yml")
+SERVICES = ("ingest", "market", "streams", "alerts", "desk")
 OURS = (*SERVICES, "migrate")
 
 
@@ -43,7 +43,7 @@ def test_the_walk_over_the_settings_finds_known_names() -> None:
     assert {"COUNTERPOISE_STATE_DIR", "COUNTERPOISE_INGEST__BITCOIND__URL"} <= setting_names()
 
 
-def test_the_shape_is_kafka_clickhouse_a_migration_and_four_services() -> None:
+def test_the_shape_is_kafka_clickhouse_a_migration_and_five_services() -> None:
     assert set(COMPOSE["services"]) == {"kafka", "clickhouse", *OURS}
 
 
@@ -158,6 +158,6 @@ def test_our_containers_are_read_only_unprivileged_and_not_root() -> None:
 def test_the_image_is_built_from_everything_that_the_wheel_packs() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     allowed = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    for folder in ("counterpoise", "ingest", "streams", "alerts", "sql"):
+    for folder in ("counterpoise", "desk", "engines", "ingest", "streams", "alerts", "sql"):
         assert f"COPY {folder} {folder}" in dockerfile
         assert f"!{folder}" in allowed

@@ -15,6 +15,7 @@ import yaml
 from counterpoise.runtime.prometheus import exposition
 from desk.cli.root import ENTRIES
 from desk.cli.run import CHILD_GRACE_SECONDS
+from desk.web.score_metrics import Scores, families
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "deploy" / "counterpoise.service"
@@ -57,9 +58,13 @@ def test_systemd_understands_every_line_of_the_unit() -> None:
 
 
 def alerts() -> list[dict[str, Any]]:
-    [group] = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
-    found: list[dict[str, Any]] = group["rules"]
-    return found
+    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def score_families() -> set[str]:
+    """The names of every family that the desk exports."""
+    return {family.name for family in families(Scores([], [], []))}
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
@@ -78,7 +83,7 @@ def test_an_alert_asks_for_what_services_say(alert: dict[str, Any]) -> None:
     said = exposition(snapshot).decode()
     metrics = set(re.findall(r"^(counterpoise_\w+)\{", said, flags=re.MULTILINE))
     assert len(metrics) == 6
-    assert set(re.findall(r"counterpoise_\w+", alert["expr"])) <= metrics
+    assert set(re.findall(r"counterpoise_\w+", alert["expr"])) <= metrics | score_families()
     source = "".join(
         path.read_text(encoding="utf-8")
         for folder in ("ingest", "streams", "alerts")
@@ -99,7 +104,10 @@ def test_the_runbook_tells_of_every_metric_and_both_files() -> None:
         "waiting_since_timestamp_seconds",
     ):
         assert f"counterpoise_{name}" in text
+    for family in score_families():
+        assert family in text or family.startswith("counterpoise_score_")
     for name in (
+        "counterpoise_score_",
         "counterpoise_events_total",
         "counterpoise_info",
         "deploy/prometheus-rules.yml",

@@ -6,7 +6,8 @@ Its interval is the reciprocals of the ends of the index's over attributed block
 from __future__ import annotations
 
 from counterpoise.metrics.counts import FloatArray, ratio
-from counterpoise.metrics.spec import UP_TO_POOLS, MetricSpec, Range
+from counterpoise.metrics.hhi_interval import NO_PAIR
+from counterpoise.metrics.spec import MetricSpec, Range
 from counterpoise.metrics.stored_integers import StoredIntegers
 
 
@@ -14,6 +15,9 @@ def _d2(integers: StoredIntegers) -> FloatArray:
     known = integers.known.astype(float)
     return ratio(known * known, integers["s2"])
 
+
+FROM_ONE = Range(1.0, float("inf"), "from 1")
+"""Pools that were not seen count too: the ends are not bounded by the number of pools seen."""
 
 SPECS = (
     MetricSpec(
@@ -40,12 +44,15 @@ SPECS = (
         group="dispersion",
         title="2.5 % quantile of the effective number of pools",
         unit="pools",
-        range=UP_TO_POOLS,
+        range=FROM_ONE,
         formula="1/(97.5 % quantile of the index over attributed blocks)",
         undefined="NaN where m = 0",
         comment="2.5 % quantile of effective_pools_d2",
         compute=lambda integers: integers.d2_interval[0],
-        sql="multiIf(known = 0, nan, pools_seen = 1, 1., 1. / least(1. / k + known_middle * known_factor, 1.))",
+        sql=(
+            "multiIf(known = 0, nan, known < 3, 1., 1. / "
+            f"least(greatest(if(same_pairs = 0, {NO_PAIR!r} / known_pairs, known_chance * known_factor), s2 / (known * known)), 1.))"
+        ),
     ),
     MetricSpec(
         name="effective_pools_d2_high",
@@ -53,11 +60,11 @@ SPECS = (
         group="dispersion",
         title="97.5 % quantile of the effective number of pools",
         unit="pools",
-        range=UP_TO_POOLS,
+        range=FROM_ONE,
         formula="1/(2.5 % quantile of the index over attributed blocks)",
-        undefined="NaN where m = 0",
+        undefined="NaN where m < 3 or no two blocks are by one pool",
         comment="97.5 % quantile of effective_pools_d2",
         compute=lambda integers: integers.d2_interval[1],
-        sql="multiIf(known = 0, nan, pools_seen = 1, 1., 1. / (1. / k + known_middle / known_factor))",
+        sql="if(known < 3 OR same_pairs = 0, nan, 1. / least(known_chance / known_factor, pow(0.025, 2. / known)))",
     ),
 )

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.errors import ConfigError
+from counterpoise.explain.explain import Explanation, explain
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
+from counterpoise.windows import VIEWS
 from desk.asker import Asker, Question, Row
+from desk.explain_window import read_pair
 from desk.web import markup
+from desk.web.panels.moved import METRIC, WEEK_SECONDS
+from desk.web.panels.moved import table as moved_table
 from desk.web.panels.panel import Context
 
 TOLERANCE = 1e-9
@@ -24,6 +30,8 @@ class AlertPage:
     computed: float | None
     problem: str
     questions: tuple[Question, ...]
+    moved: Explanation | None = None
+    """The change of the top-4 share in the week before, by pool; None for another kind of alert."""
 
 
 def read(clickhouse: ClickHouse, context: Context, alert_id: str) -> AlertPage | None:
@@ -36,11 +44,42 @@ def read(clickhouse: ClickHouse, context: Context, alert_id: str) -> AlertPage |
     shown = shown_step(steps)
     if shown["reproduce_sql"]:
         try:
-            rows = clickhouse.query(shown["reproduce_sql"])
-            computed = float(rows[0][0]) if rows and rows[0] else None
+            computed = _ask(clickhouse, shown["reproduce_sql"])
         except Exception as error:
             problem = " ".join(str(error).split())[:300]
-    return AlertPage(steps, computed, problem, tuple(asker.questions.values()))
+    moved = _moved(asker, shown)
+    return AlertPage(steps, computed, problem, tuple(asker.questions.values()), moved)
+
+
+def _moved(asker: Asker, step: Row) -> Explanation | None:
+    if not step["window_blocks"] or step["height"] is None or step["view"] not in VIEWS:
+        return None
+    height, window = int(step["height"]), int(step["window_blocks"])
+    try:
+        pair = read_pair(
+            asker.clickhouse,
+            step["chain"],
+            step["view"],
+            window,
+            height=height,
+            from_height=None,
+            over_seconds=WEEK_SECONDS,
+        )
+        found = explain(METRIC, pair.before, pair.after, remapped=pair.remapped)
+    except (ConfigError, ValueError):  # no window so long before
+        return None
+    asker.note("moved", "explain", "top4", "--view", step["view"], "--window", str(window), "--height", str(height))
+    return found
+
+
+def _ask(clickhouse: ClickHouse, sql: str) -> float | None:
+    """The column `value` of the first row; None without either (a rule on the clock has another kind of evidence)."""
+    for heads, columns in clickhouse.stream(sql):
+        names = [name for name, _ in heads]
+        if columns and len(columns[0]) and "value" in names:
+            value = columns[names.index("value")][0]
+            return None if value is None else float(value)
+    return None
 
 
 def shown_step(steps: list[Row]) -> Row:
@@ -57,7 +96,11 @@ def draw(found: AlertPage, alert_id: str) -> str:
         f'<span class="state {text_of(last["state"])}">{text_of(last["state"])}</span></h1>'
         f'<p class="statement">{text_of(PAGE.tie(shown["summary"]))}</p>'
     )
-    return head + _evidence(found, shown) + _timeline(found.steps) + markup.asked(found.questions)
+    moved = ""
+    if found.moved:
+        title = f"What moved the top-4 share in the week before: {PAGE.points(found.moved.change, 2)} points"
+        moved = f'<section class="panel broad"><h2>{title}</h2>{moved_table(found.moved)}</section>'
+    return head + _evidence(found, shown) + moved + _timeline(found.steps) + markup.asked(found.questions)
 
 
 def _evidence(found: AlertPage, step: Row) -> str:
@@ -79,7 +122,7 @@ def _evidence(found: AlertPage, step: Row) -> str:
     counts = [(pool, PAGE.count(blocks)) for pool, blocks in step["counts"]]
     integers = markup.scrolled_table("Leaders", ("pool", "#blocks"), counts) if counts else ""
     return (
-        f'<section class="panel wide"><h2>Evidence</h2><dl class="facts">{facts}</dl>{_compared(found, value)}{integers}'
+        f'<section class="panel broad"><h2>Evidence</h2><dl class="facts">{facts}</dl>{_compared(found, value)}{integers}'
         + (
             f"<details open><summary>SQL of the value</summary><pre>{text_of(step['reproduce_sql'])}</pre></details>"
             if step["reproduce_sql"]
@@ -93,7 +136,7 @@ def _compared(found: AlertPage, value: Any) -> str:
     if found.problem:
         return f'<p class="verdict bad">The evidence could not be asked again: {text_of(found.problem)}</p>'
     if found.computed is None or value is None:
-        return '<p class="verdict">This alert rests on no query that could be asked again.</p>'
+        return '<p class="verdict">This alert rests on no value that could be computed again.</p>'
     again = f'Asked again now, the evidence gives <b data-figure="computed">{_plain(found.computed)}</b>'
     if agrees(found.computed, value):
         return f'<p class="verdict good">{again}: the same value.</p>'
@@ -115,7 +158,7 @@ def agrees(computed: float, recorded: float) -> bool:
 
 def _timeline(steps: list[Row]) -> str:
     items = "".join(_step(step) for step in steps)
-    return f'<section class="panel wide"><h2>Timeline</h2><ol class="alerts timeline">{items}</ol></section>'
+    return f'<section class="panel broad"><h2>Timeline</h2><ol class="alerts timeline">{items}</ol></section>'
 
 
 def _step(step: Row) -> str:

@@ -63,8 +63,8 @@ def draw(found: PoolPage, context: Context) -> str:
     )
     return (
         f'<p class="crumbs"><a href="/">Desk</a> › pool</p><h1>{text_of(name or found.slug)}</h1>'
-        f'<section class="panel wide"><h2>{text_of(title)}</h2><figure>{chart}</figure>'
+        f'<section class="panel broad"><h2>{text_of(title)}</h2><figure>{chart}</figure>'
         + markup.meta(("the band reaches to the share with all unknown blocks", "every 1,008 blocks and now"))
-        + f'</section><section class="panel wide"><h2>Among the newest {BLOCKS} blocks: {len(rows)}</h2>'
+        + f'</section><section class="panel broad"><h2>Among the newest {BLOCKS} blocks: {len(rows)}</h2>'
         f"{mined}</section>" + markup.asked(found.questions)
     )

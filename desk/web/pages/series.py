@@ -42,6 +42,6 @@ def draw(found: SeriesPage) -> str:
     heads = ("period to", "published", "kind", "coverage", "#values", "source")
     return (
         f'<p class="crumbs"><a href="/">Desk</a> › series</p><h1>{text_of(found.name)}</h1>'
-        f'<section class="panel wide"><h2>Releases that stand: {len(rows)}</h2>'
+        f'<section class="panel broad"><h2>Releases that stand: {len(rows)}</h2>'
         f"{markup.scrolled_table('Releases', heads, rows)}</section>{markup.asked(found.questions)}"
     )

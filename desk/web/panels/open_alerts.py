@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from counterpoise.formats import PAGE
@@ -10,14 +11,25 @@ from desk.asker import Asker, Row
 from desk.web import markup
 from desk.web.panels.panel import Context, Panel
 
-MOST = 8
+MOST = 6
+LAST = 3
 
 
-def read(asker: Asker, context: Context) -> list[Row]:
-    return asker.ask("alerts", "alerts_open")
+@dataclass(frozen=True, slots=True)
+class Alerts:
+    """Open alerts, and the newest that fired and cleared."""
+
+    open: list[Row]
+    cleared: list[Row]
 
 
-def draw(found: list[Row], context: Context) -> str:
+def read(asker: Asker, context: Context) -> Alerts:
+    spans = asker.ask("spans", "alert_spans")
+    return Alerts(asker.ask("alerts", "alerts_open"), [row for row in spans if row["cleared_at"] is not None][-LAST:])
+
+
+def draw(alerts: Alerts, context: Context) -> str:
+    found = alerts.open
     firing = [row for row in found if row["state"] == "firing"]
     head = (
         f'<p class="big alert" data-figure="firing">{len(firing)} firing</p>'
@@ -26,7 +38,20 @@ def draw(found: list[Row], context: Context) -> str:
     )
     items = [_item(row) for row in found[:MOST]]
     more = f"<p class='note'>and {len(found) - MOST} more</p>" if len(found) > MOST else ""
-    return head + (f'<ul class="alerts">{"".join(items)}</ul>' if items else "") + more
+    cleared = "".join(_cleared(row) for row in reversed(alerts.cleared))
+    return (
+        head
+        + (f'<ul class="alerts">{"".join(items)}</ul>' if items else "")
+        + more
+        + (f'<p class="of">Fired before</p><ul class="alerts">{cleared}</ul>' if cleared else "")
+    )
+
+
+def _cleared(row: Row) -> str:
+    return (
+        f"<li>{markup.link('alert', row['alert_id'], row['rule_id'])} {markup.time_of(row['fired_at'])} to "
+        f"{markup.time_of(row['cleared_at'])}</li>"
+    )
 
 
 def _item(row: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from counterpoise.formats import PAGE
 from counterpoise.windows import VIEWS
 from desk.asker import Asker, Row
 from desk.web import markup
+from desk.web.markup import Markup
 from desk.web.panels.panel import Context, Panel
 
 HEADS = ("name", "#blocks", "#share", "#since 1,008 blocks before", "#since 4,320 blocks before")
@@ -28,7 +29,7 @@ def draw(found: dict[str, list[Row]], context: Context) -> str:
     for view, rows in found.items():
         lines = [
             (
-                row["pool"],
+                Markup(markup.link("pool", row["pool"], row["name"])) if view == "raw" else row["name"],
                 PAGE.count(row["blocks_now"]),
                 PAGE.share(row["share_now"]),
                 change(row["share_now"], row["share_week_before"]),

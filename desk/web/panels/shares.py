@@ -12,6 +12,7 @@ from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
 from desk.asker import Asker
 from desk.report import report_plots as plots
+from desk.report.gather import share_point
 from desk.report.model import Episode, SharePoint
 from desk.web import markup
 from desk.web.panels.panel import Context, Panel
@@ -26,6 +27,8 @@ SPANS: Final[Mapping[str, tuple[str, int | None, int | None]]] = {
 """Name → words, and either how many blocks or how many days; neither for everything. Days come from the table of days."""
 
 USUAL_SPAN: Final = "30d"
+WIDTH: Final = 680.0
+"""Width of a plot beside the other view's, in units of the drawing."""
 VIEW_WORDS: Final = {"raw": "pools", "entity": "entities"}
 
 
@@ -50,19 +53,7 @@ def read_one(asker: Asker, context: Context, view: str, span: str) -> Shares:
     else:
         since = {} if days is None else {"since": (context.now - timedelta(days=days)).date().isoformat()}
         rows = asker.ask(f"shares-{view}-{span}", "share_daily", **given, **since)
-    points = [
-        SharePoint(
-            row["to_height"],
-            row["to_time"],
-            row["share"],
-            row["low"],
-            row["high"],
-            row["lowest"],
-            row["highest"],
-            row.get("unknown_ratio", float("nan")),
-        )
-        for row in rows
-    ]
+    points = [share_point(row) for row in rows]
     return Shares(view, span, points, _episodes(asker))
 
 
@@ -106,8 +97,8 @@ def drawing(found: Shares, context: Context, width: float) -> str:
 
 
 def chart(found: Shares, context: Context) -> str:
-    """The plot at both widths, with its numbers."""
-    wide, narrow = drawing(found, context, plots.WIDE), drawing(found, context, plots.NARROW)
+    """The plot at both widths."""
+    wide, narrow = drawing(found, context, WIDTH), drawing(found, context, plots.NARROW)
     return f'<figure><div class="wide">{wide}</div><div class="narrow">{narrow}</div></figure>'
 
 
@@ -123,7 +114,7 @@ def draw(found: list[Shares], context: Context) -> str:
             f'<div class="spans" role="group" aria-label="Span">{buttons}</div></div>'
             f'<div class="drawn">{chart(one, context)}</div></div>'
         )
-    return "".join(parts) + markup.meta(
+    return f'<div class="charts">{"".join(parts)}</div>' + markup.meta(
         (
             f"windows of {PAGE.count(context.window_blocks)} blocks",
             "pale band: 95 % interval; darker band: lowest and highest between two points",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from counterpoise.formats import PAGE
+from counterpoise.formats import NO_BREAK, PAGE
 from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
 from desk.asker import Asker
@@ -53,12 +53,20 @@ def _figure(view: str, now: MiningNow, line: Line | None) -> str:
     note = f"95 % interval {PAGE.share_range(now.top4_low, now.top4_high)}"
     if now.unknown:
         note += f"; at most {PAGE.share(now.top4_upper)} with the unknown blocks"
-    above = False
+    above = line is not None and view == line.view and now.top4 > line.above
     if line is not None:
-        above = now.top4 > line.above
-        side = "above" if above else "below"
-        note += f"<br>{PAGE.points(abs(now.top4 - line.above))} {side} the line of {PAGE.share(line.above, None)}"
+        side = "above" if now.top4 > line.above else "below"
+        note += f"<br>{points(now.top4 - line.above)} {side} the line of {PAGE.share(line.above, None)}"
     return markup.figure(NAMES.get(view, view), share, note, name=f"top4-{view}", class_="above" if above else "mining")
+
+
+def points(size: float) -> str:
+    """The size of a difference of shares.
+
+    >>> points(-0.063)
+    '6.3\xa0points'
+    """
+    return f"{PAGE.number(100 * abs(size), 1)}{NO_BREAK}points"
 
 
 def difference(found: Top4) -> str:
@@ -74,10 +82,10 @@ def difference(found: Top4) -> str:
     if abs(gap) < 0.0005 or not largest or not owner:
         return "Both views agree: no pools among the largest share an owner or a proxy in this window."
     return (
-        f"The entity view is {PAGE.points(abs(gap))} {'higher' if gap > 0 else 'lower'}: it counts pools with one owner or proxy "
+        f"The entity view is {points(gap)} {'higher' if gap > 0 else 'lower'}: it counts pools with one owner or proxy "
         f"together. Its largest is {owner[0].name} with {PAGE.count(owner[0].blocks)} blocks. The largest pool is "
         f"{largest[0].name} with {PAGE.count(largest[0].blocks)}."
     )
 
 
-PANEL = Panel("top4", "Share of the four largest", "now", read, draw, wide=True)
+PANEL = Panel("top4", "Share of the four largest", "now", read, draw)

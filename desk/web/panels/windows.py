@@ -51,4 +51,4 @@ def draw(found: list[Row], context: Context) -> str:
     )
 
 
-PANEL = Panel("windows", "Windows and views", "why", read, draw, wide=True)
+PANEL = Panel("windows", "Windows and views", "why", read, draw)

@@ -20,7 +20,7 @@ function replacePanel(name, html) {
   const open = openDetails(box);
   const focused = box.contains(document.activeElement) ? document.activeElement.dataset.span : null;
   fresh.classList.add("changed");
-  if (box.classList.contains("wide") && !fresh.classList.contains("wide")) fresh.classList.add("wide");
+  if (box.classList.contains("broad")) fresh.classList.add("broad");
   box.replaceWith(fresh);
   [...fresh.querySelectorAll("details")].forEach((one, at) => { one.open = open[at] ?? one.open; });
   for (const [view, span] of chosen) {

@@ -17,7 +17,7 @@ from counterpoise.settings.model import MempoolSettings, Settings
 from ingest.bad_item import BadItem
 from ingest.blocks.sources.block_source import LIVE, BlockBatch, News, Tip
 from ingest.blocks.sources.mempool_socket import MempoolSocket
-from ingest.blocks.sources.parse_mempool import from_mempool
+from ingest.blocks.sources.parse.mempool import from_mempool
 from ingest.http import BoundedHttp, BusyError, NotThereError
 
 BLOCKS_PER_REQUEST = 15

@@ -10,7 +10,7 @@ from counterpoise.series.catalogue import Catalogue
 from counterpoise.settings.model import MarketSettings
 from ingest.bad_item import BadItem
 from ingest.releases.sources.locations import FileSource, Located, Locations
-from ingest.releases.sources.parse_epoch import SERIES, epoch_releases
+from ingest.releases.sources.parse.epoch import SERIES, epoch_releases
 from ingest.releases.sources.release_source import Fetched
 
 

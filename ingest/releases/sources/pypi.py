@@ -15,7 +15,7 @@ from counterpoise.series.release import Release
 from counterpoise.settings.model import MarketSettings
 from ingest.bad_item import BadItem
 from ingest.releases.sources.locations import FileSource, Located, Locations
-from ingest.releases.sources.parse_pypi import SERIES, pypi_releases
+from ingest.releases.sources.parse.pypi import SERIES, pypi_releases
 from ingest.releases.sources.release_source import Fetched
 
 

@@ -17,7 +17,7 @@ from ingest.http import NotThereError
 from ingest.rate_limited_http import Memory
 from ingest.releases.sources.monthly import MonthlySource, memory_key, month_release
 from ingest.releases.sources.months import Month, complete_months, month_of
-from ingest.releases.sources.parse_pypi import SERIES
+from ingest.releases.sources.parse.pypi import SERIES
 from ingest.releases.sources.release_source import Fetched
 
 METHOD = "pypistats.org, downloads of a calendar month without mirrors"

@@ -50,7 +50,7 @@ def bounded(score: ArrayLike) -> FloatArray:
 
 
 def mining_log2_d2_draws(counts: ArrayLike, key: Sequence[object], draws: int = DRAWS) -> FloatArray:
-    """Draws of log₂ D₂ of the hashrate behind a window's blocks, unknown ones left out; the model of `hhi_interval`.
+    """Draws of log₂ D₂ of the hashrate behind a window's blocks, unknown ones left out: the posterior of `beta_table`.
 
     `key` seeds them; the order of the pools has no influence. ValueError without an attributed block.
     """

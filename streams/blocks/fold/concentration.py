@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from counterpoise.metrics.beta_table import BetaTable
 from counterpoise.metrics.counts import MAX_BLOCKS
 from counterpoise.metrics.integers import WindowIntegers, window_integers
+from counterpoise.metrics.stored_integers import COUNTED_COLUMNS
 from counterpoise.windows import LEADERS, VIEWS, WINDOWS_BLOCKS
 
 UNKNOWN_CODE = 0
@@ -231,7 +232,7 @@ def _score_window(out: _Columns, chunk: _Chunk, window: int, epochs: NDArray[np.
         members = np.flatnonzero(epochs == epoch)
         owners = entities.codes[epoch, codes].astype(np.uint16)
         if np.array_equal(owners, codes):
-            for name in _STORED:
+            for name in ("unknown", *COUNTED_COLUMNS):
                 entity[name][members] = raw[name][members]
         else:
             _store(entity, members, *_merge(counts[members], owners), n[members])
@@ -265,21 +266,6 @@ def _named(integers: WindowIntegers) -> Iterator[tuple[str, NDArray[Any]]]:
             yield from ((f"{letter}{rank + 1}", values[:, rank]) for rank in range(LEADERS))
         else:
             yield column.name, values
-
-
-_STORED = (
-    "unknown",
-    "pools_seen",
-    *(f"c{rank}" for rank in range(1, LEADERS + 1)),
-    *(f"l{rank}" for rank in range(1, LEADERS + 1)),
-    "s2",
-    "s3",
-    "s4",
-    "gini_num",
-    "sum_c_ln_c",
-    "nakamoto_one_third",
-    "nakamoto_half",
-)
 
 
 def _add_intervals(out: _Columns, cache: TableCache) -> None:

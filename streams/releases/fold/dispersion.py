@@ -7,6 +7,7 @@ A row never changes: a later release of the same period has rows of its own, and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -44,15 +45,8 @@ _UNSTATED = Intervals(None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
-class DispersionRow:
-    """Dispersion of one release by one list under one treatment; (series, list_id, release_id, treatment) is its key.
-
-    bucket_owners   into how many owners each residual bucket is cut: 0, 1 or m
-    total           the denominator: what is treated as there; residual_share is of all, whatever the treatment
-    top1…top4       of the named owners together; a bucket is never ranked, so with buckets in the denominator a lower bound
-    missing         owners of the list that the release lacks: not known, never zero
-    imputed         observations without an error of their own
-    """
+class _ListedRelease:
+    """Whose row it is: one release under one list of its series."""
 
     series: str
     list_id: str
@@ -63,6 +57,19 @@ class DispersionRow:
     period_start: str
     period_end: str
     published_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DispersionRow(_ListedRelease):
+    """Dispersion of one release by one list under one treatment; (series, list_id, release_id, treatment) is its key.
+
+    bucket_owners   into how many owners each residual bucket is cut: 0, 1 or m
+    total           the denominator: what is treated as there; residual_share is of all, whatever the treatment
+    top1…top4       of the named owners together; a bucket is never ranked, so with buckets in the denominator a lower bound
+    missing         owners of the list that the release lacks: not known, never zero
+    imputed         observations without an error of their own
+    """
+
     treatment: Treatment
     bucket_owners: int
     owners: int
@@ -84,7 +91,7 @@ class DispersionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class PlacementRow:
+class PlacementRow(_ListedRelease):
     """Where the values of one release run and how replaceable providers are; (series, list_id, release_id) is its key.
 
     venue_totals      by `VENUES`
@@ -95,15 +102,6 @@ class PlacementRow:
                       single_provider_share of the items
     """
 
-    series: str
-    list_id: str
-    catalogue_id: str
-    release_id: str
-    layer: Layer
-    unit: str
-    period_start: str
-    period_end: str
-    published_at_ms: int
     venue_totals: tuple[float, ...]
     missing: tuple[str, ...]
     outside: tuple[str, ...]
@@ -149,25 +147,32 @@ def release_rows(release: Release, series: Series) -> ReleaseRows:
     return ReleaseRows(tuple(dispersion), tuple(placement))
 
 
+def _listed(basket: Basket) -> dict[str, Any]:
+    head = basket.release.head
+    return {
+        "series": head.series,
+        "list_id": basket.include_list.id,
+        "catalogue_id": basket.series.catalogue_id,
+        "release_id": basket.release.release_id,
+        "layer": head.layer,
+        "unit": head.unit,
+        "period_start": head.period_start,
+        "period_end": head.period_end,
+        "published_at_ms": head.published_at_ms,
+    }
+
+
 def _dispersion_row(
     draws: ValueDraws, treatment: Treatment, independent: Intervals, correlated: Intervals
 ) -> DispersionRow:
     basket = draws.basket
-    head, series, spread = basket.release.head, basket.series, basket.series.residual_spread_owners
+    spread = basket.series.residual_spread_owners
     named, residual = basket.named, basket.residual
     hill = hill_numbers(named, residual, treatment, spread)
     top = top_shares(named, residual, treatment)
     everything = float(named.sum() + residual.sum())
     return DispersionRow(
-        series=head.series,
-        list_id=basket.include_list.id,
-        catalogue_id=series.catalogue_id,
-        release_id=basket.release.release_id,
-        layer=head.layer,
-        unit=head.unit,
-        period_start=head.period_start,
-        period_end=head.period_end,
-        published_at_ms=head.published_at_ms,
+        **_listed(basket),
         treatment=treatment,
         bucket_owners=owners_per_bucket(treatment, spread),
         owners=int(np.count_nonzero(named)),
@@ -210,15 +215,7 @@ def _placement_row(basket: Basket, drawn: dict[ErrorModel, DrawnSums]) -> Placem
     lower, upper = _edge_bounds(basket, edge, total - known, total)
     providers = _providers_per_item(basket) if head.layer == "serving" else []
     return PlacementRow(
-        series=head.series,
-        list_id=basket.include_list.id,
-        catalogue_id=basket.series.catalogue_id,
-        release_id=basket.release.release_id,
-        layer=head.layer,
-        unit=head.unit,
-        period_start=head.period_start,
-        period_end=head.period_end,
-        published_at_ms=head.published_at_ms,
+        **_listed(basket),
         venue_totals=tuple(float(basket.value[basket.venue_code == code].sum()) for code in range(len(VENUES))),
         missing=basket.missing,
         outside=basket.outside,

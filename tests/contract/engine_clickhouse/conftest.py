@@ -57,6 +57,7 @@ def start(directory: Path) -> ClickHouseProcess:
         password_file=secret_file(directory, "password", PASSWORD),
         reader_password_file=secret_file(directory, "reader-password", READER_PASSWORD),
         log_file=directory / "clickhouse.log",
+        desk_file=directory / "desk-address",
     )
 
 

@@ -16,7 +16,7 @@ import lz4.frame
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from tests.contract.engine_clickhouse.conftest import PASSWORD, READER_PASSWORD, Server
+from tests.contract.engine_clickhouse.conftest import PASSWORD, READER_PASSWORD, Server, secret_file
 from tests.waiting import PATIENCE_SECONDS
 
 
@@ -69,6 +69,22 @@ class Http:
 @pytest.fixture
 def ask(server: Server) -> Http:
     return Http(server)
+
+
+def test_play_leads_to_the_console_of_the_desk_where_one_runs(ask: Http, server: Server) -> None:
+    assert (ask(path="/play").status, ask(path="/play").body[:26]) == (404, "There is no /play here: `c")
+    for written, status in (
+        ("http://127.0.0.1:8080", 307),
+        ("https://desk.example:8443/risk", 307),
+        ("javascript:alert(1)", 404),
+        ("http://a/\r\nSet-Cookie: a=b", 404),
+        ("", 404),
+    ):
+        secret_file(server.directory, "desk-address", written)
+        answer = ask(path="/play", headers={})
+        assert answer.status == status, written
+        assert answer.headers.get("Location") == (f"{written}/sql" if status == 307 else None)
+    (server.directory / "desk-address").unlink()
 
 
 def test_ping_needs_no_password(ask: Http) -> None:

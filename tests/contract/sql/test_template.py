@@ -27,13 +27,14 @@ def schema(ch: ClickHouse) -> list[list[tuple[object, ...]]]:
 
 def test_a_copy_is_what_migrations_make(clickhouse: ClickHouseServer) -> None:
     name = f"t_{secrets.token_hex(6)}"
-    migrated, copy = Dataset(f"{name}_m", "live"), Dataset(f"{name}_c", "live")
+    first, migrated, copy = (Dataset(f"{name}_{which}", "live") for which in ("f", "m", "c"))
     migrate(clickhouse.target, migrated)
-    make_database(clickhouse.target, copy)
+    make_database(clickhouse.target, first)  # may be the one that the others are copies of
+    assert make_database(clickhouse.target, copy), "it was migrated too, which takes three times as long"
     with connect(clickhouse.target, migrated.name) as one, connect(clickhouse.target, copy.name) as other:
         for made, copied in zip(schema(one), schema(other), strict=True):
             assert copied == made
         assert pending(other) == []
         assert migrate(clickhouse.target, copy) == [], "it carries its own mark, and nothing is missing"
-        for database in (migrated, copy):
+        for database in (first, migrated, copy):
             one.execute(f"DROP DATABASE `{database.name}` SYNC")

@@ -80,7 +80,7 @@ class Round:
                     due.remove(moment)
                     self._kill(moment[1], held, chance)
                     break
-            time.sleep(0.02)
+            time.sleep(0.1)
         self.line.stop()
         return self.kills
 

@@ -20,14 +20,15 @@ from typing import IO, Any
 import pyarrow.parquet as pq
 
 from counterpoise.clickhouse.client import ClickHouse, connect
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.datasets import Dataset, DatasetKind
 from counterpoise.errors import RetryableError
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.status import read_status
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine
+from tests.forked import ForkedProcess, start_forked
 from tests.shared import shared_data
+from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -70,7 +71,7 @@ class Process:
     """One service, or the supervisor of all of them. `crash` is the crash point that it was given."""
 
     service: str
-    process: subprocess.Popen[bytes]
+    process: ForkedProcess
     log_file: Path
     run_dir: Path
     crash: str = ""
@@ -121,7 +122,7 @@ class Line:
     _logs: list[IO[bytes]] = field(default_factory=list)
 
     def __enter__(self) -> Line:
-        migrate(self.clickhouse.target, Dataset(self.dataset, self.kind))
+        make_database(self.clickhouse.target, Dataset(self.dataset, self.kind))
         ensure_topics(self.kafka.bootstrap, self.dataset)
         return self
 
@@ -189,14 +190,7 @@ class Line:
     def _spawn(self, service: str, arguments: list[str], name: str, more: dict[str, str], crash: str) -> Process:
         log_file = self.directory / f"{len(self.processes):03d}-{service}-{name}.log"
         with log_file.open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "counterpoise", *arguments],
-                stdin=subprocess.PIPE,  # a service ends with the process that holds its standard input
-                stdout=log,
-                stderr=log,
-                cwd=self.directory,
-                env=self.environment(name, more),
-            )
+            process = start_forked(arguments, self.environment(name, more), self.directory, log)
         started = Process(service, process, log_file, self.directory / name / "run" / self.dataset, crash)
         self.processes.append(started)
         return started

@@ -14,7 +14,6 @@ import pytest
 
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.datasets import Dataset
@@ -27,6 +26,7 @@ from tests.integration.release_line.feed import pypi, send_releases
 from tests.integration.release_line.views import rest
 from tests.integration.streams.blocks import block
 from tests.integration.streams.line import ROOT, Engines, Line
+from tests.template import make_database
 from tests.waiting import wait_for
 
 OWNERS, EDGE = "epoch-ai-compute-owners", "pypi-edge-share"
@@ -172,7 +172,7 @@ class Alerter:
 def live(engines: Engines) -> Iterator[Line]:
     """A live dataset."""
     line = Line(engines, f"live_{id(object()):x}")
-    migrate(engines.target, Dataset(line.dataset, "live"))
+    make_database(engines.target, Dataset(line.dataset, "live"))
     ensure_topics(engines.bootstrap, line.dataset)
     try:
         yield line

@@ -13,10 +13,10 @@ from counterpoise.contracts.releases import RELEASE_KIND, Observation, ReleaseEv
 from counterpoise.contracts.topics import EDGE_AI
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Head, Release, make_release, to_events
-from ingest.releases.sources.parse_epoch import SERIES as EPOCH
-from ingest.releases.sources.parse_epoch import epoch_releases
-from ingest.releases.sources.parse_pypi import SERIES as PYPI
-from ingest.releases.sources.parse_pypi import pypi_releases
+from ingest.releases.sources.parse.epoch import SERIES as EPOCH
+from ingest.releases.sources.parse.epoch import epoch_releases
+from ingest.releases.sources.parse.pypi import SERIES as PYPI
+from ingest.releases.sources.parse.pypi import pypi_releases
 from tests.integration.streams.blocks import mainnet, mainnet_blocks
 from tests.integration.streams.line import Line
 from tests.shared import shared_data

@@ -259,7 +259,7 @@ def _alerts(ch: ClickHouse, version: int, value: float = 0.76) -> None:
         unknown=16,
         pools_seen=5,
         counts=(("foundry-usa", 48), ("antpool", 32)),
-        sql="SELECT 1",
+        sql=f"SELECT {value} AS value",
     )
     steps = [("pending", None), ("firing", "pending"), ("resolved", "firing")]
     ch.insert(

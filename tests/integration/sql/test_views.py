@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -36,19 +37,45 @@ def views(ch: ClickHouse) -> list[str]:
     return [name for (name,) in rows]
 
 
-def everything(ch: ClickHouse, only: set[str] | None = None) -> dict[str, Any]:
-    """The whole content of every view and the answer of every named query; row versions apart, which are not facts."""
+NEW_FORMULAS = frozenset({"hhi_low", "hhi_high", "effective_pools_d2_low", "effective_pools_d2_high"})
+"""Metrics whose formula is another one since the migrations that `migrate_as_main_did` applies."""
+
+
+def everything(
+    ch: ClickHouse, only: Mapping[str, Sequence[str]] | None = None, without: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """The whole content of every view and the answer of every named query; row versions apart, which are not facts.
+
+    `only` names views and their columns; queries that need other views are left out. `without` are columns that are left out.
+    """
     shown: dict[str, Any] = {}
     for name in views(ch) if only is None else sorted(only):
-        heads = next(ch.stream(f"SELECT * FROM {name}{PARAMETERS.get(name, '')} LIMIT 0"))[0]
+        heads = columns_of(ch, name) if only is None else only[name]
         columns = ", ".join(
-            column for column, _ in heads if column not in {"version", "created_at"} or name == "attribution_sets"
+            column
+            for column in heads
+            if (column not in {"version", "created_at"} or name == "attribution_sets") and column not in without
         )
         shown[name] = sorted(repr(row) for row in ch.query(f"SELECT {columns} FROM {name}{PARAMETERS.get(name, '')}"))
+    absent = set() if only is None else {view.name for view in read_views()} - set(only)
     for query in named_queries().values():
+        if absent & set(re.findall(r"\w+", query.sql)):
+            continue  # asks for a view that this dataset has not
         given = {parameter.name: NEEDED[parameter.name] for parameter in query.parameters if parameter.name in NEEDED}
-        shown[f"query {query.name}"] = [repr(row) for row in ch.query(query.sql, query.bind(given))]
+        names: list[str] = []
+        rows: list[str] = []
+        for found, values in ch.stream(query.sql, query.bind(given)):
+            names = names or [column for column, _ in found]
+            if not values:
+                continue
+            kept = [each for column, each in zip(names, values, strict=True) if column not in without]
+            rows += [repr(row) for row in zip(*kept, strict=True)]
+        shown[f"query {query.name}"] = rows
     return shown
+
+
+def columns_of(ch: ClickHouse, view: str) -> list[str]:
+    return [column for column, _ in next(ch.stream(f"SELECT * FROM {view}{PARAMETERS.get(view, '')} LIMIT 0"))[0]]
 
 
 def market_side() -> set[str]:
@@ -64,7 +91,9 @@ def market_side() -> set[str]:
 
 def test_everything_twice_and_an_older_version_late_change_no_answer(own_sample: ClickHouse) -> None:
     once = everything(own_sample)
-    assert {name for name, rows in once.items() if not rows} <= market_side()
+    assert {name for name, rows in once.items() if not rows} <= market_side() | {
+        "query alerts_open"  # every alert of the sample is closed
+    }
     insert_all(own_sample, 100)
     assert everything(own_sample) == once
     insert_all(own_sample, 10)
@@ -90,11 +119,11 @@ def test_an_upgrade_of_a_dataset_changes_no_answer(clickhouse: ClickHouseServer)
     with connect(clickhouse.target, dataset.name) as ch:
         insert_all(ch, 100, summaries=False)
         insert_what_lost(ch, summaries=False)
-        there = set(views(ch))
-        before = everything(ch, there)
+        there = {view: columns_of(ch, view) for view in views(ch)}
+        before = everything(ch, there, NEW_FORMULAS)
         migrate(clickhouse.target, dataset)
         assert pending(ch) == []
-        after = everything(ch, there)
+        after = everything(ch, there, NEW_FORMULAS)
         ch.execute("DROP DATABASE {name:Identifier} SYNC", {"name": dataset.name})
     assert {name: after[name] for name in before} == before
 

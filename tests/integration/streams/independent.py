@@ -1,7 +1,7 @@
 """Every column of the view `concentration`, computed again from blocks by other means than the product's.
 
-Counting by `Counter`, moments as exact fractions, quantiles by `scipy.stats`: nothing of `counterpoise.metrics` or `streams` is used.
-The definitions are those of docs/methodology.md.
+Counting by `Counter`, moments as exact fractions, quantiles and races by `scipy.stats`. Nothing of `counterpoise.metrics`,
+`counterpoise.risk` or `streams` is used. The definitions are those of docs/methodology.md.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import yaml
 from scipy import stats
 
@@ -50,42 +51,67 @@ def entity_of(pool: str, time: int) -> str:
     return pool
 
 
-def _lognormal_interval(mean: Fraction, variance: Fraction, floor: Fraction) -> tuple[float, float]:
-    excess = mean - floor
-    sigma = math.sqrt(math.log1p(float(variance / excess**2)))
-    scale = float(excess) * math.exp(-sigma * sigma / 2)
-    low, high = stats.lognorm.ppf([0.025, 0.975], s=sigma, scale=scale)
-    return float(floor) + float(low), min(1.0, float(floor) + float(high))
+@lru_cache(maxsize=100_000)  # of a short chain, the long windows hold the same blocks
+def hhi_interval(counts: tuple[int, ...], n: int) -> tuple[float, float]:
+    """Ends of Σp² from pairs and triples of blocks by one pool, counted as combinations, in exact fractions."""
+    if n < 3:
+        return (0.0, 1.0) if n else (NAN, NAN)
+    pair = Fraction(sum(math.comb(c, 2) for c in counts), math.comb(n, 2))
+    triple = Fraction(sum(math.comb(c, 3) for c in counts), math.comb(n, 3))
+    covered = max(triple - pair**2, Fraction(0))
+    # Two pairs of blocks share one block or both: the variance of a U-statistic of order 2.
+    variance = (2 * (n - 2) * covered + pair - pair**2) / math.comb(n, 2)
+    plug_in = sum(Fraction(c, n) ** 2 for c in counts)
+    if not pair:
+        return 0.0, min(1.0, max(-2 * math.log(0.025) / (n * (n - 1)), float(plug_in)))
+    reach = stats.norm.ppf(0.975) * math.sqrt(variance) / float(pair)
+    low = min(float(pair) * math.exp(-reach), 0.025 ** (2 / n))
+    return low, min(1.0, max(float(pair) * math.exp(min(reach, 100.0)), float(plug_in)))
 
 
-def hhi_interval(counts: Sequence[int], unknown: int) -> tuple[float, float]:
-    """Posterior interval of Σp² from the moments of Dirichlet(c₁ + 1/K, …, c_K + 1/K, unknown), as exact fractions."""
-    k = len(counts)
-    if k == 0:
-        return (0.0, 0.0) if unknown else (NAN, NAN)
-    if k == 1 and not unknown:
-        return 1.0, 1.0
-    alphas = [Fraction(k * c + 1, k) for c in counts]
-    total = sum(alphas, Fraction(unknown))
-    squares = [a * (a + 1) for a in alphas]  # E[p²] and, in pairs, E[p²q²], without their denominators
-    fourths = [a * (a + 1) * (a + 2) * (a + 3) for a in alphas]
-    rising2 = total * (total + 1)
-    rising4 = rising2 * (total + 2) * (total + 3)
-    mean = sum(squares, Fraction(0)) / rising2
-    mean_of_square = (sum(fourths, Fraction(0)) + sum(squares) ** 2 - sum(s * s for s in squares)) / rising4
-    return _lognormal_interval(mean, mean_of_square - mean**2, Fraction(0) if unknown else Fraction(1, k))
+def nakamoto_ranges(six: Sequence[int], n: int) -> dict[str, int]:
+    """The fewest of the six largest whose Wilson interval reaches over the line, or lies above it; 0 where none does."""
+    bounds = [stats.binomtest(held, n).proportion_ci(0.95, method="wilson") for held in accumulate(six)]
+    found = {}
+    for name, line in (("one_third", 1 / 3), ("half", 1 / 2)):
+        for end, values in (("low", [b.high for b in bounds]), ("high", [b.low for b in bounds])):
+            found[f"nakamoto_{name}_{end}"] = next((k for k, value in enumerate(values, 1) if value > line), 0)
+    return found
 
 
+@lru_cache(maxsize=100_000)
+def confirmations(blocks: int, n: int, risk: float) -> int:
+    """Fewest confirmations with a smaller risk: Rosenfeld's race as a negative binomial; 65535 where none suffices."""
+    q = blocks / n
+    if 2 * blocks >= n:
+        return 65_535
+
+    def undone(z: int) -> float:
+        # The attacker has k blocks when the z-th is confirmed, and catches up from z - k behind with (q/p)^(z - k).
+        k = np.arange(z)
+        race = stats.nbinom(z, 1 - q)
+        return float(race.sf(z - 1) + (race.pmf(k) * (q / (1 - q)) ** (z - k)).sum()) if q else 0.0
+
+    low, high = 0, 1
+    while high < 65_535 and undone(high) >= risk:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if undone(middle) >= risk else (low, middle)
+    return min(high, 65_535)
+
+
+@lru_cache(maxsize=100_000)
 def share_posterior(n: int, count: int, pools: int, k: int) -> tuple[float, float, float]:
     """2.5 % and 97.5 % quantile of the share of these k pools, and P(share > 0.75)."""
     if pools == 0:
         return 0.0, 0.0, 0.0
     mine = Fraction(min(k, pools), pools)
     a, b = count + mine, n - count + 1 - mine
-    if b == 0:
-        return 1.0, 1.0, 1.0
-    posterior = stats.beta(float(a), float(b))
-    return float(posterior.ppf(0.025)), float(posterior.ppf(0.975)), float(posterior.sf(0.75))
+    if b == 0:  # these pools made every block; others may exist that made none
+        return 0.025 ** (1 / n), 1.0, 1 - 0.75**n
+    low, high = stats.beta.ppf([0.025, 0.975], float(a), float(b))
+    return float(low), float(high), float(stats.beta.sf(0.75, float(a), float(b)))
 
 
 def nakamoto(counts: Sequence[int], n: int, parts: int) -> int:
@@ -105,8 +131,8 @@ def expected_metrics(owners: Sequence[str], window_blocks: int, code_of: Mapping
     k, known = len(counts), n - unknown
     six = (counts + [0] * 6)[:6]
     top1, top4 = share_posterior(n, six[0], k, 1), share_posterior(n, sum(six[:4]), k, 4)
-    hhi_low, hhi_high = hhi_interval(counts, unknown)
-    known_low, known_high = hhi_interval(counts, 0)
+    hhi_low, hhi_high = hhi_interval(tuple(counts), n)
+    known_low, known_high = hhi_interval(tuple(counts), known)
     shares = [c / known for c in counts]
     nats = -math.fsum(p * math.log(p) for p in shares) if known else NAN
     s2 = sum(c * c for c in counts)
@@ -126,9 +152,10 @@ def expected_metrics(owners: Sequence[str], window_blocks: int, code_of: Mapping
         "hhi_unbiased": sum(c * (c - 1) for c in counts) / (n * (n - 1)) if n > 1 else NAN,
         "hhi_low": hhi_low,
         "hhi_high": hhi_high,
+        "hhi_upper": math.fsum((c / n) ** 2 for c in [six[0] + unknown, *counts[1:]]),
         "effective_pools_d2": 1 / math.fsum(p * p for p in shares) if known else NAN,
         "effective_pools_d2_low": 1 / known_high if known else NAN,
-        "effective_pools_d2_high": 1 / known_low if known else NAN,
+        "effective_pools_d2_high": 1 / known_low if known and known_low else NAN,
         "effective_pools_d1": math.exp(nats),
         "entropy_bits": -math.fsum(p * math.log2(p) for p in shares) if known else NAN,
         "entropy_nats": nats,
@@ -137,6 +164,10 @@ def expected_metrics(owners: Sequence[str], window_blocks: int, code_of: Mapping
         "theil_nats": math.fsum(c * k / known * math.log(c * k / known) for c in counts) / k if known else NAN,
         "nakamoto_one_third": nakamoto(counts, n, 3),
         "nakamoto_half": nakamoto(counts, n, 2),
+        **nakamoto_ranges(six, n),
+        "confirmations_for_1_percent": confirmations(six[0], n, 1e-2),
+        "confirmations_for_0_1_percent": confirmations(six[0], n, 1e-3),
+        "confirmations_for_0_001_percent": confirmations(six[0], n, 1e-5),
         "s2": s2,
         "s3": sum(c**3 for c in counts),
         "s4": sum(c**4 for c in counts),

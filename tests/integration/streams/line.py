@@ -18,17 +18,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kafka import KafkaAdminClient
+from kafka.errors import CoordinatorNotAvailableError, KafkaError
+
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topics import BLOCKS, Topic
-from counterpoise.errors import CounterpoiseError
+from counterpoise.errors import CounterpoiseError, RetryableError
 from counterpoise.kafka.clients import make_producer
-from counterpoise.kafka.lag import group_id, read_lag
+from counterpoise.kafka.lag import group_id
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.settings.endpoints import ClickHouseTarget
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine
+from tests.forked import ForkedProcess, start_forked
 from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
@@ -80,7 +84,7 @@ class Engines:
 class Worker:
     """A running `counterpoise run streams`, unsupervised, and what it says."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | ForkedProcess
     log_file: Path
     status_file: Path
     supervised: bool = False
@@ -141,6 +145,7 @@ class Line:
     _unconfirmed: list[Any] = field(default_factory=list)
     _ends: dict[tuple[str, int], int] = field(default_factory=dict)
     _client: ClickHouse | None = None
+    _admin: Any = None
 
     @property
     def ch(self) -> ClickHouse:
@@ -186,14 +191,18 @@ class Line:
         if crash is not None:
             environment["COUNTERPOISE_CRASH_POINT"] = crash
         with log_file.open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "counterpoise", "run", "streams", *([] if supervised else ["--child"])],
-                stdin=subprocess.PIPE,  # a service ends with the process that holds its standard input
-                stdout=log,
-                stderr=log,
-                cwd=ROOT,
-                env=environment,
-            )
+            process: subprocess.Popen[bytes] | ForkedProcess
+            if supervised:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "counterpoise", "run", "streams"],
+                    stdin=subprocess.PIPE,  # a service ends with the process that holds its standard input
+                    stdout=log,
+                    stderr=log,
+                    cwd=ROOT,
+                    env=environment,
+                )
+            else:
+                process = start_forked(["run", "streams", "--child"], environment, ROOT, log)
         worker = Worker(process, log_file, state_dir / "run" / self.dataset / "streams.json", supervised)
         self.workers.append(worker)
         return worker
@@ -236,9 +245,26 @@ class Line:
         From what the broker told the producer: the embedded broker gives the last batch's first offset as a partition's end.
         """
         self.flush()
-        rows = read_lag(self.engines.bootstrap, self.dataset, ("streams",))
-        committed = {(row.topic, row.partition): row.committed or 0 for row in rows}
+        committed = self._committed()
         return sum(max(0, end - committed.get(at, 0)) for at, end in self._ends.items())
+
+    def _committed(self) -> dict[tuple[str, int], int]:
+        """The offset up to which the workers acknowledged each partition. It is asked often, so the connection stays open."""
+        try:
+            if self._admin is None:
+                self._admin = KafkaAdminClient(bootstrap_servers=self.engines.bootstrap, client_id="test")
+            marks = self._admin.list_group_offsets([self.group()]).get(self.group(), {})
+        except CoordinatorNotAvailableError:  # a new cluster, before its first group
+            return {}
+        except KafkaError as error:
+            self._close_admin()
+            raise RetryableError(f"the broker does not answer: {error}") from error
+        return {(at.topic, at.partition): mark.offset for at, mark in marks.items()}
+
+    def _close_admin(self) -> None:
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
 
     def drain(self) -> None:
         """Wait until everything that was sent is acknowledged."""
@@ -262,6 +288,7 @@ class Line:
         """Leave a producer whose broker is gone, and what it sent."""
         self._unconfirmed.clear()
         self._ends.clear()
+        self._close_admin()
         if self._producer is not None:
             self._producer.close(timeout=0)
             self._producer = None

@@ -11,7 +11,7 @@ from counterpoise.contracts.blocks import BlockEvent
 from tests.integration.streams.blocks import HARD_BITS, block, branch
 from tests.integration.streams.line import Line
 
-MESSAGES = 100
+MESSAGES = 60
 SEED = int(os.environ.get("COUNTERPOISE_TEST_SEED", "20260422"))
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse, connect
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.datasets import Dataset
@@ -23,6 +22,7 @@ from streams.blocks.sinks import BlockSinks
 from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import block
 from tests.integration.streams.tables import assert_summaries_agree
+from tests.template import make_database
 
 FIRST, BLOCKS = 10_100, 2_300
 
@@ -30,7 +30,7 @@ FIRST, BLOCKS = 10_100, 2_300
 @pytest.fixture
 def ch(clickhouse: ClickHouseServer) -> Iterator[ClickHouse]:
     name = f"rescore_{secrets.token_hex(6)}"
-    migrate(clickhouse.target, Dataset(name, "simulated"))
+    make_database(clickhouse.target, Dataset(name, "simulated"))
     with connect(clickhouse.target, name) as found:
         yield found
         found.execute("DROP DATABASE {name:Identifier} SYNC", {"name": name})

@@ -13,7 +13,6 @@ import pytest
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.epochs import claim_epoch
-from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.base import Contract
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.datasets import Dataset
@@ -42,6 +41,7 @@ from tests.engines import ClickHouseServer
 from tests.integration.release_line.feed import epoch
 from tests.integration.release_line.script import chain, restated
 from tests.integration.streams.blocks import block, branch
+from tests.template import make_database
 
 DATASET = "by_hand"
 
@@ -90,7 +90,7 @@ def scored_heights(outputs: Sequence[Outgoing]) -> list[int]:
 
 @pytest.fixture
 def workers(clickhouse: ClickHouseServer, tmp_path: Path) -> Iterator[Workers]:
-    migrate(clickhouse.target, Dataset(DATASET, "historical"))
+    make_database(clickhouse.target, Dataset(DATASET, "historical"))
     clients = [connect(clickhouse.target, DATASET) for _ in range(4)]
     with ServiceStatus("streams", tmp_path, SystemClock()) as status:
         waiter = Waiter(SystemClock(), status, lambda: False)

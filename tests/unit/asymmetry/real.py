@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Release
-from ingest.releases.sources.parse_epoch import SERIES, epoch_releases
-from ingest.releases.sources.parse_pypi import pypi_releases
+from ingest.releases.sources.parse.epoch import SERIES, epoch_releases
+from ingest.releases.sources.parse.pypi import pypi_releases
 from streams.asymmetry.fold.mining_side import MiningSide, last_of_day, mining_side
 from streams.asymmetry.fold.score import Pair
 from tests.shared import shared_data

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from counterpoise.metrics.dispersion_draws import interval
-from counterpoise.metrics.hhi_interval import d2_interval
 from streams.asymmetry.fold.doublings import mining_log2_d2_draws
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -71,7 +70,7 @@ def test_the_drawn_interval_is_the_one_that_was_simulated(script: ModuleType) ->
     for month in script.MONTHS:
         counts = random.multinomial(1008, script.true_shares(month))
         known, pools = int(counts.sum()), int((counts > 0).sum())
-        closed = [float(end) for end in d2_interval((counts**2).sum(), (counts**3).sum(), known, pools)]
+        closed = [float(end) for end in script.d2_interval((counts**2).sum(), (counts**3).sum(), known, pools)]
         drawn = [2.0**end for end in interval(mining_log2_d2_draws(counts, key=(month,)))]
         assert drawn == pytest.approx(closed, abs=0.15 * (closed[1] - closed[0]) / 3.92)
 

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from desk.cli.result_values import arrow_batch, json_value, plain_text
-from desk.cli.type_names import parse_type
+from desk.results.type_names import parse_type
+from desk.results.values import arrow_batch, json_value, plain_text
 
 NOON = datetime(2024, 6, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 

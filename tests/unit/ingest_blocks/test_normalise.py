@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from counterpoise.errors import DeadLetterError
-from ingest.blocks.sources.parse_bitcoind import from_bitcoind
-from ingest.blocks.sources.parse_mempool import from_mempool
+from ingest.blocks.sources.parse.bitcoind import from_bitcoind
+from ingest.blocks.sources.parse.mempool import from_mempool
 from tests.shared import shared_data
 
 SEEN = 1_750_000_000_000

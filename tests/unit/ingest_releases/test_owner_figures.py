@@ -10,7 +10,7 @@ from counterpoise.errors import DeadLetterError
 from counterpoise.series.load import load_catalogue
 from desk.report.gap_sentence import GapRow, sentence
 from ingest.releases.demo_figures import parse_owner_figures, read_owner_figures
-from ingest.releases.sources.parse_epoch import SERIES, epoch_releases
+from ingest.releases.sources.parse.epoch import SERIES, epoch_releases
 from tests.shared import shared_data
 
 HEAD = "# published 2026-05-01\nquarter_end,owner,maker,table,h100e,p5,p95\n"

@@ -9,21 +9,29 @@ from itertools import product
 import numpy as np
 import pytest
 
-from counterpoise.metrics.counts import pools_seen
-from counterpoise.metrics.effective_number import d1, d2
-from counterpoise.metrics.entropy import (
+from counterpoise.metrics.effective_number import d2
+from counterpoise.metrics.nakamoto import HALF, ONE_THIRD
+from tests.count_vectors import (
+    d1,
+    gini,
+    gini_numerator,
     hartley_bits,
+    hhi,
+    hhi_attributed,
+    hhi_points,
+    hhi_unbiased,
     min_entropy_bits,
+    nakamoto,
     normalised_entropy,
+    pools_seen,
     renyi_bits,
     shannon_bits,
     shannon_nats,
+    share_bounds,
+    theil,
+    top_k_share,
+    top_k_share_upper,
 )
-from counterpoise.metrics.gini import gini, gini_numerator
-from counterpoise.metrics.hhi import hhi, hhi_attributed, hhi_points, hhi_unbiased
-from counterpoise.metrics.nakamoto import HALF, ONE_THIRD, nakamoto
-from counterpoise.metrics.shares import share_bounds, top_k_share, top_k_share_upper
-from counterpoise.metrics.theil import theil
 
 # Ten blocks: 4, 2, 1, 1 by pools A–D, two by nobody known. Known: 8. Every number below is of this window.
 WINDOW = [1, 4, 0, 2, 1]

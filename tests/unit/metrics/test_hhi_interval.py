@@ -1,9 +1,10 @@
-"""Intervals of the HHI and of D₂: exact moments, closed forms for one and two pools, sampling on real windows."""
+"""Intervals of the HHI and of D₂: moments against every pair and triple of blocks, edges, and coverage on real distributions."""
 
 from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -11,119 +12,125 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from counterpoise.metrics.effective_number import d2
-from counterpoise.metrics.hhi import hhi
-from counterpoise.metrics.hhi_interval import Z_95, d2_interval, hhi_interval, hhi_moments
-from tests.unit.metrics.dirichlet import REAL_WINDOWS, draw, real_counts
+from counterpoise.metrics.hhi_interval import Z_95, d2_interval, hhi_interval, pair_moments
+from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.stored_integers import StoredIntegers
+from tests.unit.metrics.dirichlet import real_counts
+
+COUNTS = st.lists(st.integers(1, 60), min_size=1, max_size=9)
 
 
-def sums(counts: list[int]) -> tuple[int, int, int, int]:
-    """(s2, s3, known, pools) of counts without zeros."""
-    return sum(c**2 for c in counts), sum(c**3 for c in counts), sum(counts), len(counts)
+def sums(counts: list[int], unknown: int = 0) -> tuple[int, int, int, int]:
+    """(s2, s3, known, n) of counts."""
+    return sum(c**2 for c in counts), sum(c**3 for c in counts), sum(counts), sum(counts) + unknown
+
+
+def ends(pair: tuple[np.ndarray, np.ndarray]) -> list[float]:
+    return [float(end) for end in pair]
 
 
 def test_z_is_the_normal_quantile() -> None:
     assert pytest.approx(special.ndtri(0.975), abs=1e-15) == Z_95
 
 
-@given(counts=st.lists(st.integers(1, 300), min_size=1, max_size=12), unknown=st.integers(0, 300))
-@settings(deadline=None)
-def test_moments_are_exact(counts: list[int], unknown: int) -> None:
-    # E[pᵢ²], E[pᵢ⁴] and E[pᵢ²pⱼ²] of a Dirichlet, term by term in fractions.
-    alpha = [c + Fraction(1, len(counts)) for c in counts]
-    total = sum(counts) + unknown + 1
-    second = sum(a * (a + 1) for a in alpha) / Fraction(total * (total + 1))
-    square = Fraction(sum(a * (a + 1) * (a + 2) * (a + 3) for a in alpha))
-    square += sum(a * (a + 1) * b * (b + 1) for i, a in enumerate(alpha) for j, b in enumerate(alpha) if i != j)
-    variance = square / Fraction(total * (total + 1) * (total + 2) * (total + 3)) - second**2
-    got_mean, got_variance = hhi_moments(*sums(counts), unknown)
-    assert float(got_mean) == pytest.approx(float(second), rel=1e-13)
-    assert float(got_variance) == pytest.approx(float(variance), rel=1e-9, abs=1e-15)
+@given(counts=st.lists(st.integers(1, 6), min_size=1, max_size=5), unknown=st.integers(0, 5))
+@settings(deadline=None, max_examples=40)
+def test_pairs_and_triples_are_those_of_the_blocks(counts: list[int], unknown: int) -> None:
+    owners = [pool for pool, count in enumerate(counts) for _ in range(count)]
+    blocks = [*owners, *range(-1, -unknown - 1, -1)]  # each unknown block is on its own
+    if len(blocks) < 3:
+        return
+    pairs = [a == b for a, b in combinations(blocks, 2)]
+    triples = [a == b == c for a, b, c in combinations(blocks, 3)]
+    q, r = Fraction(sum(pairs), len(pairs)), Fraction(sum(triples), len(triples))
+    n = len(blocks)
+    variance = 2 * (2 * (n - 2) * max(r - q * q, Fraction(0)) + q - q * q) / (n * (n - 1))
+    got = ends(pair_moments(*sums(counts, unknown)))
+    assert got == pytest.approx([float(q), float(variance)], rel=1e-12, abs=1e-15)
 
 
-@pytest.mark.parametrize("unknown", [1, 9, 100])
-def test_one_pool_beside_unknown_is_a_squared_beta(unknown: int) -> None:
-    # p ~ Beta(c + 1, u): the index is p², its quantiles the squares. Moments are exact, the lognormal is near.
-    mean, variance = hhi_moments(*sums([130]), unknown)
-    total = 131 + unknown
-    assert float(mean) == pytest.approx(131 * 132 / (total * (total + 1)), rel=1e-13)
-    exact = [special.betaincinv(131, unknown, q) ** 2 for q in (0.025, 0.975)]
-    lower, upper = hhi_interval(*sums([130]), unknown)
-    assert [float(lower), float(upper)] == pytest.approx(exact, abs=0.75 * math.sqrt(float(variance)))
+def test_the_variance_is_that_of_samples() -> None:
+    rng = np.random.default_rng(5)
+    shares = np.array([0.4, 0.3, 0.2, 0.1])
+    samples = rng.multinomial(300, shares, 40_000)
+    q, variance = pair_moments((samples**2).sum(1), (samples**3).sum(1), 300, 300)
+    assert q.mean() == pytest.approx(0.30, abs=4 * q.std() / 200)
+    assert variance.mean() == pytest.approx(q.var(), rel=0.03)
 
 
-@pytest.mark.parametrize("counts", [[90, 54], [700, 308], [3000, 1320]])
-def test_two_pools_are_a_parabola_of_a_beta(counts: list[int]) -> None:
-    # p ~ Beta(c₁ + ½, c₂ + ½), index 1 − 2p(1 − p); far from ½ it is monotone in p, so quantiles map.
-    a, b = counts[0] + 0.5, counts[1] + 0.5
-    total = a + b
-    mean, variance = hhi_moments(*sums(counts), 0)
-    product = a * b / (total * (total + 1))
-    fourth = a * (a + 1) * b * (b + 1) / (total * (total + 1) * (total + 2) * (total + 3))
-    assert float(mean) == pytest.approx(1 - 2 * product, rel=1e-13)
-    assert float(variance) == pytest.approx(4 * (fourth - product**2), rel=1e-9)
-    exact = [1 - 2 * p * (1 - p) for p in (special.betaincinv(a, b, q) for q in (0.025, 0.975))]
-    lower, upper = hhi_interval(*sums(counts), 0)
-    assert [float(lower), float(upper)] == pytest.approx(exact, abs=0.35 * math.sqrt(float(variance)))
-    assert [1 / float(upper), 1 / float(lower)] == [float(end) for end in d2_interval(*sums(counts))]
-
-
-@pytest.mark.parametrize(("window", "height"), REAL_WINDOWS)
-def test_agrees_with_sampling_on_real_windows(window: int, height: int) -> None:
-    counts, unknown = real_counts(window, height)
-    values = sums(counts.tolist())
-    # Of a standard deviation: what docs/methodology.md promises, and the five standard errors of a sampled quantile.
-    promised = {144: 0.15, 1008: 0.08}.get(window, 0.05) + 0.03
-    index = (draw(counts, unknown, seed=height) ** 2).sum(axis=1)
-    ends = [float(end) for end in hhi_interval(*values, unknown)]
-    assert ends == pytest.approx(np.quantile(index, [0.025, 0.975]).tolist(), abs=promised * index.std())
-    attributed = 1 / (draw(counts, 0, seed=height + 1) ** 2).sum(axis=1)
-    ends = [float(end) for end in d2_interval(*values)]
-    assert ends == pytest.approx(np.quantile(attributed, [0.025, 0.975]).tolist(), abs=promised * attributed.std())
-    # The value that it is about lies inside.
-    assert (
-        float(hhi_interval(*values, unknown)[0])
-        < float(hhi(counts, unknown=unknown))
-        < float(hhi_interval(*values, unknown)[1])
-    )
-    assert ends[0] < float(d2(counts)) < ends[1]
-
-
-@pytest.mark.parametrize("tip", [680_000, 760_903, 892_330, 940_000])
-@pytest.mark.parametrize(("window", "least"), [(144, 0.74), (1008, 0.90), (2016, 0.91), (4320, 0.93)])
+@pytest.mark.parametrize("tip", [680_000, 709_800, 760_903, 892_330, 940_000])
+@pytest.mark.parametrize(("window", "least"), [(144, 0.925), (1008, 0.935), (2016, 0.935), (4320, 0.935)])
 def test_how_often_the_interval_holds_the_truth(tip: int, window: int, least: float) -> None:
-    # The table of docs/methodology.md: its smallest figures, less three standard errors of 2,000 simulations.
-    month, _ = real_counts(4320, tip)
-    hashrate = month / month.sum()
-    samples = np.random.default_rng(tip).multinomial(window, hashrate, size=2000).astype(np.float64)
-    pools = np.count_nonzero(samples, axis=1)
-    lower, upper = hhi_interval((samples**2).sum(axis=1), (samples**3).sum(axis=1), np.full(2000, window), pools, 0)
-    truth = (hashrate**2).sum()
-    assert least <= ((lower <= truth) & (truth <= upper)).mean() <= 0.97
-    # Never too low: the posterior errs upwards only.
-    assert (upper < truth).mean() <= 0.04
+    month, unknown = real_counts(4320, tip)
+    hashrate = np.append(month, unknown) / 4320
+    samples = np.random.default_rng(tip).multinomial(window, hashrate, size=4000).astype(np.float64)[:, : len(month)]
+    s2, s3, known = ((samples**power).sum(axis=1) for power in (2, 3, 1))
+    lower, upper = hhi_interval(s2, s3, known, window)
+    truth = (hashrate[: len(month)] ** 2).sum()
+    error = 3 * math.sqrt(0.05 * 0.95 / 4000)
+    assert least - error <= ((lower <= truth) & (truth <= upper)).mean() <= 0.96 + error
+    lower, upper = d2_interval(s2, s3, known)
+    truth = month.sum() ** 2 / (month**2).sum()
+    assert least - error <= ((lower <= truth) & (truth <= upper)).mean() <= 0.96 + error
 
 
-@given(counts=st.lists(st.integers(1, 60), min_size=1, max_size=9), unknown=st.integers(0, 60))
+@given(counts=COUNTS, unknown=st.integers(0, 60))
 @settings(deadline=None)
-def test_ends_are_possible_values_in_order(counts: list[int], unknown: int) -> None:
-    lower, upper = (float(end) for end in hhi_interval(*sums(counts), unknown))
-    assert (1 / len(counts) if unknown == 0 else 0) <= lower <= upper <= 1
-    lower, upper = (float(end) for end in d2_interval(*sums(counts)))
-    assert 1 <= lower <= upper <= len(counts) * (1 + 1e-15)
+def test_ends_hold_the_value_and_are_possible(counts: list[int], unknown: int) -> None:
+    s2, s3, known, n = sums(counts, unknown)
+    lower, upper = ends(hhi_interval(s2, s3, known, n))
+    assert 0 <= lower <= s2 / n**2 <= upper <= 1
+    lower, upper = ends(d2_interval(s2, s3, known))
+    assert 1 <= lower <= known**2 / s2 * (1 + 1e-12)
+    assert math.isnan(upper) or upper >= known**2 / s2 * (1 - 1e-12)
 
 
-def test_without_doubt_and_without_blocks() -> None:
-    assert [float(end) for end in hhi_interval(*sums([5]), 0)] == [1.0, 1.0]
-    assert [float(end) for end in d2_interval(*sums([5]))] == [1.0, 1.0]
-    assert [float(end) for end in hhi_interval(0, 0, 0, 0, 5)] == [0.0, 0.0]
-    assert all(math.isnan(float(end)) for end in hhi_interval(0, 0, 0, 0, 0))
-    assert all(math.isnan(float(end)) for end in d2_interval(0, 0, 0, 0))
+@given(counts=COUNTS, data=st.data(), unknown=st.integers(0, 60))
+@settings(deadline=None)
+def test_the_upper_bound_is_of_every_truth_about_unknown_blocks(
+    counts: list[int], data: st.DataObject, unknown: int
+) -> None:
+    integers = StoredIntegers.of_counts(counts, unknown=unknown)
+    bound, value = (float(SPECS[name].compute(integers)[0]) for name in ("hhi_upper", "hhi"))
+    truth = [*counts, 0]
+    for _ in range(unknown):
+        truth[data.draw(st.integers(0, len(counts)))] += 1
+    n = sum(truth)
+    assert value - 1e-12 <= sum((c / n) ** 2 for c in truth) <= bound + 1e-12
+    counts[counts.index(max(counts))] += unknown
+    assert bound == pytest.approx(sum((c / n) ** 2 for c in counts))
+
+
+@given(counts=st.lists(st.integers(1, 60), min_size=2, max_size=9), data=st.data())
+@settings(deadline=None)
+def test_a_block_to_a_larger_pool_never_lowers_the_index(counts: list[int], data: st.DataObject) -> None:
+    small, large = sorted(data.draw(st.permutations(range(len(counts))))[:2], key=lambda i: counts[i])
+    moved = list(counts)
+    moved[small] -= 1
+    moved[large] += 1
+    before, after = (StoredIntegers.of_counts(each) for each in (counts, moved))
+    for name in ("hhi", "hhi_unbiased", "top1_share", "top4_share"):
+        assert float(SPECS[name].compute(after)[0]) >= float(SPECS[name].compute(before)[0]) - 1e-15, name
+
+
+def test_pools_that_were_not_seen_may_exist() -> None:
+    # One pool in every block: another one stays unseen with 2.5 % at a share of 1 − 0.025^(1/n).
+    lower, upper = ends(hhi_interval(*sums([144])))
+    assert [lower, upper] == pytest.approx([0.025 ** (2 / 144), 1.0])
+    assert ends(d2_interval(*sums([144])[:3])) == pytest.approx([1.0, 0.025 ** (-2 / 144)])
+
+
+def test_edges() -> None:
+    assert ends(hhi_interval(0, 0, 0, 5)) == [0.0, pytest.approx(-2 * math.log(0.025) / 20)]
+    assert ends(hhi_interval(*sums([1, 1]))) == ends(hhi_interval(*sums([2]))) == [0.0, 1.0]
+    assert all(math.isnan(end) for end in ends(hhi_interval(0, 0, 0, 0)))
+    assert all(math.isnan(end) for end in ends(d2_interval(0, 0, 0)))
+    lower, upper = ends(d2_interval(*sums([1, 1, 1, 1])[:3]))
+    assert lower == 1 / min(1.0, -2 * math.log(0.025) / 12) and math.isnan(upper)
 
 
 def test_rows_do_not_see_each_other() -> None:
-    rows = [[5], [70, 74], [1, 1, 2], [300, 200, 100, 50]]
-    s2, s3, known, pools = np.array([sums(row) for row in rows]).T
-    together = np.stack(hhi_interval(s2, s3, known, pools, np.array([0, 3, 0, 9])), axis=1)
-    alone = [[float(end) for end in hhi_interval(*sums(row), u)] for row, u in zip(rows, (0, 3, 0, 9), strict=True)]
-    assert together.tolist() == alone
+    rows, unknown = [[5], [70, 74], [1, 1, 2], [300, 200, 100, 50]], (0, 3, 0, 9)
+    s2, s3, known, n = np.array([sums(row, u) for row, u in zip(rows, unknown, strict=True)]).T
+    together = np.stack(hhi_interval(s2, s3, known, n), axis=1)
+    assert together.tolist() == [ends(hhi_interval(*sums(row, u))) for row, u in zip(rows, unknown, strict=True)]

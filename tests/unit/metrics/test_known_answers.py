@@ -10,14 +10,23 @@ from typing import Any
 
 import pytest
 
-from counterpoise.metrics.counts import pools_seen
-from counterpoise.metrics.double_spend import confirmations_needed, rosenfeld_success, whitepaper_success
-from counterpoise.metrics.entropy import max_entropy_bits, normalised_entropy, renyi_bits
-from counterpoise.metrics.gini import gini
-from counterpoise.metrics.hhi import hhi_points
-from counterpoise.metrics.nakamoto import nakamoto
-from counterpoise.metrics.shares import top_k_share
-from counterpoise.metrics.theil import theil
+from counterpoise.risk.double_spend import (
+    confirmations_needed,
+    rosenfeld_risk,
+    whitepaper_confirmations,
+    whitepaper_success,
+)
+from tests.count_vectors import (
+    gini,
+    hhi_points,
+    max_entropy_bits,
+    nakamoto,
+    normalised_entropy,
+    pools_seen,
+    renyi_bits,
+    theil,
+    top_k_share,
+)
 from tests.shared import shared_data
 
 OTHERS = {"bip34_height"}  # answered where coinbases are read
@@ -54,9 +63,9 @@ ANSWER: dict[str, Callable[[dict[str, Any], Any], float]] = {
     "tau_index": lambda p, c: float(nakamoto(c, Fraction(str(p["threshold"])))),
     "total_entities": lambda p, c: float(pools_seen(c)),
     "nakamoto_attacker_success": lambda p, _: whitepaper_success(p["q"], p["z"]),
-    "min_z_for_P_below_0.001": lambda p, _: confirmations_needed(p["q"], success=whitepaper_success),
-    "rosenfeld_success": lambda p, _: rosenfeld_success(p["q"], p["n"]),
-    "rosenfeld_min_n_for_P_below_0.001": lambda p, _: confirmations_needed(p["q"]),
+    "min_z_for_P_below_0.001": lambda p, _: whitepaper_confirmations(p["q"]),
+    "rosenfeld_success": lambda p, _: float(rosenfeld_risk(p["q"], p["n"])),
+    "rosenfeld_min_n_for_P_below_0.001": lambda p, _: float(confirmations_needed(p["q"])),
 }
 UNDEFINED = {
     "nakamoto_coefficient": 0.0,
@@ -95,41 +104,3 @@ def test_the_peers_population_is_an_option_and_not_the_rule() -> None:
     # A pool that made no block in the window is not a member: by hand, (1·(-2) + 1·0 + 3·2)/(3·5) = 4/15.
     assert float(gini([1, 1, 3, 0, 0])) == pytest.approx(4 / 15, rel=1e-15)
     assert float(theil([432, 0, 0, 0])) == 0.0
-
-
-@pytest.mark.parametrize(("q", "n"), [(0.1, 6), (0.2, 13), (0.3, 32), (0.4, 133)])
-def test_rosenfeld_needs_exactly_so_many(q: float, n: int) -> None:
-    # arXiv:1402.2009, quoted: n for a risk under 0.1 %. Exact rational arithmetic on both sides of the line.
-    assert _rosenfeld_exact(q, n) < Fraction(1, 1000) <= _rosenfeld_exact(q, n - 1)
-    assert confirmations_needed(q) == n
-    assert rosenfeld_success(q, n) == pytest.approx(float(_rosenfeld_exact(q, n)), rel=1e-9)
-
-
-def _rosenfeld_exact(share: float, n: int) -> Fraction:
-    q = Fraction(str(share))
-    p = 1 - q
-    return 1 - sum((math.comb(m + n - 1, m) * (p**n * q**m - p**m * q**n) for m in range(n + 1)), Fraction(0))
-
-
-def test_double_spend_at_the_edges() -> None:
-    for success in (whitepaper_success, rosenfeld_success):
-        assert success(0.0, 6) == 0.0
-        assert success(0.5, 6) == success(0.7, 6) == success(0.1, 0) == 1.0
-        assert 0.0 <= success(0.45, 2000) < 1e-3
-        for share, confirmations, message in (
-            (1.1, 1, "attacker_share"),
-            (0.1, -1, "confirmations"),
-            (math.nan, 1, "share"),
-        ):
-            with pytest.raises(ValueError, match=message):
-                success(share, confirmations)
-    with pytest.raises(ValueError, match=r"no number of confirmations is enough against a share of 0\.5"):
-        confirmations_needed(0.5)
-    with pytest.raises(ValueError, match="risk must be above 0 and at most 1, got 0"):
-        confirmations_needed(0.1, 0.0)
-
-
-def test_the_whitepaper_understates_small_risks() -> None:
-    # Waiting as long as the whitepaper's formula says leaves more than the 0.1 % that was asked for.
-    for share in (0.1, 0.2, 0.3, 0.4):
-        assert rosenfeld_success(share, confirmations_needed(share, success=whitepaper_success)) > 0.001

@@ -10,17 +10,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterpoise.metrics.counts import MAX_BLOCKS, pools_seen
-from counterpoise.metrics.effective_number import d1, d2
-from counterpoise.metrics.entropy import normalised_entropy, renyi_bits, shannon_bits, shannon_nats
-from counterpoise.metrics.gini import gini, gini_numerator
-from counterpoise.metrics.hhi import hhi, hhi_attributed, hhi_points, hhi_unbiased
+from counterpoise.metrics.counts import MAX_BLOCKS
+from counterpoise.metrics.effective_number import d2
 from counterpoise.metrics.integers import window_integers
-from counterpoise.metrics.nakamoto import HALF, ONE_THIRD, nakamoto
-from counterpoise.metrics.shares import top_k_share, top_k_share_upper
+from counterpoise.metrics.nakamoto import HALF, ONE_THIRD
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.metrics.stored_integers import StoredIntegers
-from counterpoise.metrics.theil import theil
+from tests.count_vectors import (
+    d1,
+    gini,
+    gini_numerator,
+    hhi,
+    hhi_attributed,
+    hhi_points,
+    hhi_unbiased,
+    nakamoto,
+    normalised_entropy,
+    pools_seen,
+    renyi_bits,
+    shannon_bits,
+    shannon_nats,
+    theil,
+    top_k_share,
+    top_k_share_upper,
+)
 
 COUNTS = st.lists(st.integers(0, 400), min_size=1, max_size=20)
 SOME_COUNTS = COUNTS.filter(any)

@@ -9,8 +9,8 @@ import pytest
 from counterpoise.errors import DeadLetterError
 from counterpoise.series.catalogue import Series
 from counterpoise.series.load import load_catalogue
-from ingest.releases.sources.parse_epoch import epoch_releases, part_of
-from ingest.releases.sources.parse_pypi import pypi_releases
+from ingest.releases.sources.parse.epoch import epoch_releases, part_of
+from ingest.releases.sources.parse.pypi import pypi_releases
 from tests.unit.asymmetry import real
 
 MAY_2026 = int(datetime(2026, 5, 1, tzinfo=UTC).timestamp() * 1000)

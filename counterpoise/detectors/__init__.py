@@ -1,0 +1,1 @@
+"""Sequential detectors: alarms with a stated expected time between false ones. Pure."""

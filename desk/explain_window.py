@@ -1,0 +1,93 @@
+"""The two windows of an explanation, read from ClickHouse under one view of control."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.errors import ConfigError
+from counterpoise.explain.explain import Window
+from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.windows import RAW, View
+from desk.pool_blocks import UNKNOWN, read_pool_blocks
+
+_HEIGHT_AT: Final = """
+SELECT max(height) FROM concentration
+WHERE chain = {chain:String} AND view = 'raw' AND window_blocks = {window:UInt16} AND height < {height:UInt32}
+  AND time <= fromUnixTimestamp64Milli(toInt64({ms:Int64}))
+"""
+_DOCUMENT: Final = "SELECT document FROM attribution_sets WHERE attribution_id = {id:String}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two windows; `remapped` is the first under the second's entity map, None where it is the same (raw view)."""
+
+    before: Window
+    after: Window
+    remapped: Window | None
+    before_time: datetime
+    after_time: datetime
+    attribution_id: str
+
+
+def read_pair(
+    clickhouse: ClickHouse,
+    chain: str,
+    view: View,
+    window: int,
+    *,
+    height: int | None,
+    from_height: int | None,
+    over_seconds: int,
+) -> Pair:
+    """The window at `height` (the newest), and the one at `from_height`, or the last with a header time `over_seconds` earlier.
+
+    ConfigError where one of them is not scored, or the entity map of the current attribution set cannot be read.
+    """
+    after = read_pool_blocks(clickhouse, chain, window, height)
+    if from_height is None:
+        ms = int(1_000 * (after.time.timestamp() - over_seconds))
+        given = {"chain": chain, "window": str(window), "height": str(after.height), "ms": str(ms)}
+        from_height = int(clickhouse.query(_HEIGHT_AT, given)[0][0])
+        if not from_height:
+            raise ConfigError(
+                f"chain {chain!r} has no scored block {over_seconds // 86_400} days before height {after.height}"
+            )
+    before = read_pool_blocks(clickhouse, chain, window, from_height)
+    unknown = before.views[RAW].unknown, after.views[RAW].unknown
+    if view == RAW:
+        first, last = (
+            Window(each.raw, count, each.height) for each, count in ((before, unknown[0]), (after, unknown[1]))
+        )
+        return Pair(first, last, None, before.time, after.time, after.attribution_id)
+    owners = _read_set(clickhouse, after.attribution_id)
+    return Pair(
+        Window(by_entity(before.raw, owners, before.time), unknown[0], before.height),
+        Window(by_entity(after.raw, owners, after.time), unknown[1], after.height),
+        Window(by_entity(before.raw, owners, after.time), unknown[0], before.height),
+        before.time,
+        after.time,
+        after.attribution_id,
+    )
+
+
+def _read_set(clickhouse: ClickHouse, attribution_id: str) -> AttributionSet:
+    rows = clickhouse.query(_DOCUMENT, {"id": attribution_id})
+    if not rows:
+        raise ConfigError(f"attribution set {attribution_id!r} is not in this dataset: see the view attribution_sets")
+    return AttributionSet.from_json(str(rows[0][0]), f"attribution set {attribution_id}")
+
+
+def by_entity(blocks: dict[str, int], owners: AttributionSet, time: datetime) -> dict[str, int]:
+    """Blocks by entity: those of the pools that one entity controls at `time` added up, unknown ones left out."""
+    table, by_slug = owners.entity_table, owners.registry.by_slug
+    seconds = int(time.astimezone(UTC).timestamp())
+    found: dict[str, int] = {}
+    for pool, count in blocks.items():
+        if pool != UNKNOWN:
+            entity = table.names[table.entity_of(by_slug[pool].code, seconds)][0]
+            found[entity] = found.get(entity, 0) + count
+    return found

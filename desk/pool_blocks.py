@@ -1,0 +1,108 @@
+"""Blocks by pool of one trailing window, under both views of control, from ClickHouse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.errors import ConfigError
+from counterpoise.windows import RAW, VIEWS, WINDOWS_BLOCKS, View
+
+UNKNOWN: Final = "unknown"
+
+_NEWEST: Final = "SELECT max(height) FROM latest_concentration WHERE chain = {chain:String}"
+_ROWS: Final = """
+SELECT toString(view), n, unknown, pools_seen, leaders, toUnixTimestamp(time), tip_hash, toString(attribution_id)
+FROM concentration
+WHERE chain = {chain:String} AND window_blocks = {window:UInt16} AND height = {height:UInt32}
+"""
+_COUNTS: Final = """
+SELECT pool, count() FROM blocks
+WHERE chain = {chain:String} AND height > toInt64({height:UInt32}) - {window:UInt16} AND height <= {height:UInt32}
+GROUP BY pool ORDER BY pool
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewOfWindow:
+    """One view of a window: its integers and its leaders, largest first, at most six."""
+
+    n: int
+    unknown: int
+    pools_seen: int
+    leaders: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolBlocks:
+    """A scored window. `raw` has the blocks of every pool, without unknown ones."""
+
+    chain: str
+    window: int
+    height: int
+    time: datetime
+    tip_hash: str
+    attribution_id: str
+    views: dict[View, ViewOfWindow]
+    raw: dict[str, int]
+
+    def pools(self, text: str, option: str) -> tuple[str, ...]:
+        """Pools of the window that a text names, joined by +: each by its slug or by the one slug that begins so.
+
+        ConfigError names what begins so where that is none or several.
+        """
+        found: list[str] = []
+        for name in filter(None, text.lower().split("+")):
+            near = [name] if name in self.raw else [pool for pool in self.raw if pool.startswith(name)]
+            if len(near) != 1:
+                which = f"could be {', '.join(sorted(near)[:5])}" if near else "made no block of the window"
+                raise ConfigError(f"{option} {name[:40]!r}: {which}; expected the slug of one pool")
+            found.append(near[0])
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def denominator(self) -> str:
+        """The window and its denominator, for the line under a table."""
+        view = self.views[RAW]
+        return (
+            f"{self.chain}, the last {view.n:,} blocks to height {self.height:,} ({self.time:%Y-%m-%d %H:%M} UTC); "
+            f"shares are of all blocks, {view.unknown:,} of them unknown"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields that every JSON of this window starts with."""
+        return {
+            "chain": self.chain,
+            "window_blocks": self.window,
+            "height": self.height,
+            "time": self.time.isoformat().replace("+00:00", "Z"),
+            "tip_hash": self.tip_hash,
+            "attribution_id": self.attribution_id,
+            "n": self.views[RAW].n,
+            "unknown": self.views[RAW].unknown,
+        }
+
+
+def read_pool_blocks(clickhouse: ClickHouse, chain: str, window: int, height: int | None = None) -> PoolBlocks:
+    """The window that ends at `height`, the newest scored one where that is None. ConfigError where it is not scored."""
+    if window not in WINDOWS_BLOCKS:
+        raise ConfigError(f"--window {window}: expected one of {', '.join(map(str, WINDOWS_BLOCKS))}")
+    last = int(clickhouse.query(_NEWEST, {"chain": chain})[0][0]) if height is None else height
+    where = {"chain": chain, "window": str(window), "height": str(last)}
+    rows = clickhouse.query(_ROWS, where)
+    by_view = {str(row[0]): row for row in rows}
+    if set(by_view) != set(VIEWS):
+        place = "is not scored yet" if height is None else f"has no scored block at height {height}"
+        raise ConfigError(f"chain {chain!r} {place}: `counterpoise status` shows its blocks")
+    views: dict[View, ViewOfWindow] = {
+        view: ViewOfWindow(int(n), int(unknown), int(seen), tuple((str(pool), int(blocks)) for pool, blocks in leaders))
+        for view in VIEWS
+        for _, n, unknown, seen, leaders, *_ in [by_view[view]]
+    }
+    *_, seconds, tip_hash, attribution_id = by_view[RAW]
+    counts = {str(pool): int(blocks) for pool, blocks in clickhouse.query(_COUNTS, where)}
+    counts.pop(UNKNOWN, None)
+    time = datetime.fromtimestamp(int(seconds), UTC)
+    return PoolBlocks(chain, window, last, time, str(tip_hash), str(attribution_id), views, counts)

@@ -1,0 +1,137 @@
+"""The statements of `/blocks`, `/alerts` and `/releases`. Pure: every value is a bound parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from desk.web.api.parameters import EARLIEST, LATEST
+from desk.web.api.timeseries import Statement
+
+HEIGHTS_A_PAGE: Final = 20_000
+"""Heights that one page of blocks of a pool looks through: the page may have fewer rows than its limit, or none."""
+
+
+def _listed(names: str) -> str:
+    """Names of columns as a statement lists them."""
+    return ", ".join(names.split())
+
+
+BLOCK_COLUMNS: Final = _listed(
+    """
+    height hash prev_hash time confirmations provisional pool pool_name method conflict template_builder
+    attribution_id fees_sats source synthetic seen_at
+    """
+)
+ALERT_COLUMNS: Final = _listed(
+    """
+    event_time alert_id sequence rule_id state previous_state reason chain view window_blocks
+    from_height height tip_hash value value_low value_high interval_low interval_high threshold n
+    unknown pools_seen counts summary attribution_id reproduce_sql recorded_at
+    """
+)
+RELEASE_COLUMNS: Final = _listed(
+    """
+    published_at release_id series kind layer unit period_start period_end source licence coverage
+    coverage_note observations total withdrawn_at
+    """
+)
+_MOMENT: Final = "DateTime64(3, 'UTC')"
+
+
+def heights_of(chain: str, start: datetime | None, end: datetime | None, as_of: datetime | None) -> Statement:
+    """The lowest and highest height that a block in the range of header times may have; no row where there is none."""
+    sql = f"""SELECT min(height), max(height)
+FROM blocks_log
+WHERE chain = {{chain:String}} AND status = 'canonical'
+  AND time >= {{start:{_MOMENT}}} AND time < {{end:{_MOMENT}}} AND time <= {{as_of:{_MOMENT}}}
+HAVING count() > 0"""  # noqa: S608 - a constant type
+    return Statement(sql, {"chain": chain, **time_bounds(start, end, as_of)})
+
+
+def blocks(
+    chain: str, low: int, high: int, bounds: Mapping[str, str], pool: str | None, *, newest_first: bool, limit: int
+) -> Statement:
+    """Blocks of the best chain between two heights."""
+    sql = f"""SELECT {BLOCK_COLUMNS}
+FROM blocks
+WHERE chain = {{chain:String}} AND height BETWEEN {{low:UInt32}} AND {{high:UInt32}}
+  AND time >= {{start:{_MOMENT}}} AND time < {{end:{_MOMENT}}} AND time <= {{as_of:{_MOMENT}}}{
+        "" if pool is None else " AND pool = {pool:String}"
+    }
+ORDER BY height{" DESC" if newest_first else ""}
+LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
+    values: dict[str, Any] = {"chain": chain, "low": low, "high": high, **bounds, "limit": limit}
+    return Statement(sql, values if pool is None else {**values, "pool": pool})
+
+
+def alerts(
+    *,
+    rule: str | None,
+    state: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    as_of: datetime | None,
+    every_step: bool,
+    after: tuple[int, str, int] | None,
+    limit: int,
+) -> Statement:
+    """Alerts by their latest step recorded by `as_of`, or each step; newest first. `after`: milliseconds, alert and step."""
+    sql = f"""SELECT {ALERT_COLUMNS}
+FROM
+(
+    SELECT * FROM alert_events
+    WHERE recorded_at <= {{as_of:{_MOMENT}}} AND ({{rule:String}} = '' OR rule_id = {{rule:String}})
+    ORDER BY alert_id, sequence DESC{"" if every_step else " LIMIT 1 BY alert_id"}
+)
+WHERE event_time >= {{start:{_MOMENT}}} AND event_time < {{end:{_MOMENT}}} AND ({{state:String}} = '' OR state = {{state:String}})
+  AND (toInt64(toUnixTimestamp64Milli(event_time)), alert_id, toInt64(sequence))
+    < ({{after_ms:Int64}}, {{after_id:String}}, {{after_sequence:Int64}})
+ORDER BY event_time DESC, alert_id DESC, sequence DESC
+LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
+    after_ms, after_id, after_sequence = after or (1 << 52, "", 0)
+    place = {"after_ms": after_ms, "after_id": after_id, "after_sequence": after_sequence}
+    chosen = {"rule": rule or "", "state": state or ""}
+    return Statement(sql, {**time_bounds(start, end, as_of), **chosen, **place, "limit": limit})
+
+
+def releases(
+    *,
+    series: str | None,
+    kind: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    as_of: datetime | None,
+    current: bool,
+    after: tuple[int, str] | None,
+    limit: int,
+) -> Statement:
+    """Releases by publication, newest first. `current`: only the one that stood for its period at `as_of`."""
+    standing = """
+      AND coverage = 'full'
+    ORDER BY published_at DESC, release_id
+    LIMIT 1 BY series, kind, period_start, period_end"""
+    sql = f"""SELECT {RELEASE_COLUMNS}
+FROM
+(
+    SELECT * FROM releases_all
+    WHERE published_at <= {{as_of:{_MOMENT}}} AND (withdrawn_at IS NULL OR withdrawn_at > {{as_of:{_MOMENT}}})
+      AND ({{series:String}} = '' OR series = {{series:String}}) AND ({{kind:String}} = '' OR kind = {{kind:String}}){
+        standing if current else ""
+    }
+)
+WHERE published_at >= {{start:{_MOMENT}}} AND published_at < {{end:{_MOMENT}}}
+  AND (toInt64(toUnixTimestamp64Milli(published_at)), release_id) < ({{after_ms:Int64}}, {{after_id:String}})
+ORDER BY published_at DESC, release_id DESC
+LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
+    after_ms, after_id = after or (1 << 52, "")
+    chosen = {"series": series or "", "kind": kind or ""}
+    place = {"after_ms": after_ms, "after_id": after_id}
+    return Statement(sql, {**time_bounds(start, end, as_of), **chosen, **place, "limit": limit})
+
+
+def time_bounds(start: datetime | None, end: datetime | None, as_of: datetime | None) -> dict[str, str]:
+    """`start`, `end` and `as_of` as parameters; what is not given bounds nothing."""
+    moments = {"start": start or EARLIEST, "end": end or LATEST, "as_of": as_of or LATEST}
+    return {name: moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] for name, moment in moments.items()}

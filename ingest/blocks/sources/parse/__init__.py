@@ -1,0 +1,1 @@
+"""Pure parsers of what nodes and explorers answer."""

@@ -1,0 +1,35 @@
+"""A block of mempool's API as a block event. Pure: JSON of any shape in; an event, or DeadLetterError."""
+
+from __future__ import annotations
+
+from counterpoise.contracts.blocks import MAX_PAYOUT_ADDRESSES, BlockEvent
+from counterpoise.errors import DeadLetterError
+from ingest.blocks.sources.parse.block_fields import block_event, fees_or_none, mapping
+
+
+def from_mempool(payload: object, *, chain: str, seen_at_ms: int) -> BlockEvent:
+    """A block of mempool's REST or WebSocket API, with its `extras`.
+
+    Without `extras.coinbaseRaw` (an instance that does not index blocks) there is no evidence and the block is refused: published
+    without, it would count as nobody's for good. `coinbaseAddresses` may be missing (older instances): `coinbaseAddress` then.
+    """
+    block = mapping(payload, "block")
+    extras = mapping(block.get("extras"), "extras", reason="no-coinbase")
+    script = extras.get("coinbaseRaw")
+    if not isinstance(script, str) or not script:
+        raise DeadLetterError("no-coinbase", "extras.coinbaseRaw is missing: the instance does not index blocks")
+    addresses = extras.get("coinbaseAddresses")
+    if not isinstance(addresses, list):
+        single = extras.get("coinbaseAddress")
+        addresses = [single] if single else []
+    return block_event(
+        block,
+        hash_name="id",
+        chain=chain,
+        time=block.get("timestamp"),
+        coinbase_script=script.lower(),
+        payout_addresses=tuple(address for address in addresses[:MAX_PAYOUT_ADDRESSES] if address),
+        fees_sats=fees_or_none(extras.get("totalFees")),
+        source="mempool",
+        seen_at_ms=seen_at_ms,
+    )

@@ -1,0 +1,1 @@
+"""Pure parsers of what publishers of market data write."""

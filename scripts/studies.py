@@ -1,0 +1,361 @@
+"""Every simulated and measured table of docs/studies.md: coverage of intervals, drift, false alarms and delays of detectors.
+
+    make studies                     # writes docs/studies.md
+    python scripts/studies.py --check
+
+Fixed seeds: every run writes the same page. The tables of real blocks need mainnet's blocks 664,063 to 946,236 as a Parquet file of
+`height` and `pool_slug` (`--blocks FILE`); without the file the page keeps the tables that it has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from counterpoise.detectors.e_detector import BELOW, BLOCKS_PER_YEAR, EDetector, fires_and_clears, leader_hits
+from counterpoise.estimates.share_intervals import TOP1_DRIFT, TOP4_DRIFT, fit_drift, next_interval, now_interval
+from counterpoise.metrics.hhi_interval import d2_interval, hhi_interval
+from counterpoise.windows import WINDOWS_BLOCKS
+from ingest.blocks.sources.simulated import read_figures
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "studies.md"
+BLOCKS = Path(__file__).resolve().parents[2] / "shared" / "data" / "blocks" / "mainnet_664063_946236.parquet"
+SEED = 20_261_126
+DRAWS = 4_000
+WALKS = 2_000
+TEST_FROM_HEIGHT = 850_000
+"""The first block after June 2024: what is fitted uses blocks below, what is tested those above."""
+FIT_FROM_HEIGHT = 743_200
+"""July 2022."""
+RUNS = 2_000
+LIMIT_BLOCKS = 20_000
+
+Table = list[str]
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> Table:
+    return [
+        "| " + " | ".join(heads) + " |",
+        "|---" * len(heads) + "|",
+        *("| " + " | ".join(row) + " |" for row in rows),
+    ]
+
+
+def _three(values: list[float]) -> str:
+    return " / ".join(f"{100 * f(values):.1f} %" for f in (np.min, np.median, np.max))
+
+
+def hhi_coverage() -> Table:
+    """Coverage of HHI and D₂ over the packaged real months: minimum, median and maximum."""
+    months = read_figures().months
+    rows = []
+    for window in WINDOWS_BLOCKS:
+        found: dict[str, list[float]] = {"hhi": [], "d2": []}
+        for place, month in enumerate(months):
+            unknown = month.blocks_by_pool.get("unknown", 0)
+            counts = np.array([c for pool, c in sorted(month.blocks_by_pool.items()) if pool != "unknown" and c], float)
+            shares = np.append(counts, unknown) / (counts.sum() + unknown)
+            rng = np.random.default_rng([SEED, 1, window, place])
+            drawn = rng.multinomial(window, shares, DRAWS)[:, :-1].astype(float)
+            s2, s3, known = (drawn**2).sum(1), (drawn**3).sum(1), drawn.sum(1)
+            for name, (low, high), truth in (
+                ("hhi", hhi_interval(s2, s3, known, float(window)), float((shares[:-1] ** 2).sum())),
+                ("d2", d2_interval(s2, s3, known), float(counts.sum() ** 2 / (counts**2).sum())),
+            ):
+                found[name].append(float(((low <= truth) & (truth <= high)).mean()))
+        rows.append([f"{window:,}", _three(found["hhi"]), _three(found["d2"])])
+    return _table(["blocks", "HHI: worst / median / best month", "D₂: worst / median / best month"], rows)
+
+
+def drift_coverage() -> Table:
+    """Coverage of the share now and of the next 2,016 blocks, simulated under the fitted drift."""
+    rows = []
+    following = 2_016
+    for place, (name, start, drift) in enumerate((("top 4", 0.72, TOP4_DRIFT), ("top 1", 0.30, TOP1_DRIFT))):
+        for window in WINDOWS_BLOCKS:
+            rng = np.random.default_rng([SEED, 2, place, window])
+            total = window + following
+            steps = rng.normal(0.0, np.sqrt(drift), (WALKS, total)).cumsum(axis=1)
+            path = np.clip(start + steps - steps[:, window - 1 : window] * 0.5, 0.01, 0.99)
+            blocks = rng.random((WALKS, total)) < path
+            count, after, now = blocks[:, :window].sum(1), blocks[:, window:].mean(1), path[:, window - 1]
+            cells = []
+            for sigma2 in (0.0, drift):
+                for (low, high), truth in (
+                    (now_interval(count, window, sigma2), now),
+                    (next_interval(count, window, following, sigma2), after),
+                ):
+                    cells.append(f"{100 * float(((low <= truth) & (truth <= high)).mean()):.1f} %")
+            rows.append([name, f"{window:,}", *cells])
+    return _table(["set", "blocks", "now, no drift", "next 2,016, no drift", "now", "next 2,016"], rows)
+
+
+def _read_codes(path: Path) -> tuple[int, NDArray[np.int64]]:
+    table = pq.read_table(path, columns=["height", "pool_slug"])
+    slugs = table.column("pool_slug").to_pylist()
+    names = ["unknown", *sorted(set(slugs) - {"unknown"})]
+    place = {name: code for code, name in enumerate(names)}
+    return int(table.column("height")[0].as_py()), np.array([place[slug] for slug in slugs], np.int64)
+
+
+def _pairs(codes: NDArray[np.int64], window: int, following: int, leaders: int, *, fixed: bool) -> NDArray[np.float64]:
+    """(pairs, 2): shares of one set in a window and in the `following` blocks after it, over disjoint pairs.
+
+    The set is the leaders of the window itself, as a reader picks them; with `fixed`, of the window before it.
+    """
+    found = []
+    start = window if fixed else 0
+    while start + window + following <= len(codes):
+        picked = codes[start - window : start] if fixed else codes[start : start + window]
+        counts = np.bincount(picked, minlength=int(codes.max()) + 1)
+        counts[0] = -1
+        best = np.lexsort((np.arange(len(counts)), -counts))[:leaders]
+        inside = np.isin(codes[start : start + window + following], best)
+        found.append((inside[:window].mean(), inside[window:].mean()))
+        start += window + following
+    return np.array(found)
+
+
+def real_drift(first: int, codes: NDArray[np.int64]) -> Table:
+    """σ² fitted by moments before the test years, from sets that were fixed before both windows."""
+    rows = []
+    fit = codes[FIT_FROM_HEIGHT - first : TEST_FROM_HEIGHT - first]
+    for name, leaders in (("top 4", 4), ("top 1", 1)):
+        cells = []
+        for window in (1_008, 2_016, 4_320):
+            pairs = _pairs(fit, window, window, leaders, fixed=True)
+            cells.append(f"{fit_drift(pairs[:, 0], pairs[:, 1], window):.1e} ({len(pairs)})")
+        rows.append([name, *cells])
+    return _table(["set", "1,008", "2,016", "4,320"], rows)
+
+
+def real_coverage(first: int, codes: NDArray[np.int64]) -> Table:
+    """How often the next 2,016 real blocks lie in the interval, after the fit; pairs are disjoint."""
+    test = codes[TEST_FROM_HEIGHT - first :]
+    rows = []
+    for name, leaders, drift in (("top 4", 4, TOP4_DRIFT), ("top 1", 1, TOP1_DRIFT)):
+        for window in WINDOWS_BLOCKS:
+            pairs = _pairs(test, window, 2_016, leaders, fixed=False)
+            cells = []
+            for sigma2 in (0.0, drift):
+                low, high = next_interval(pairs[:, 0] * window, window, 2_016, sigma2)
+                cells.append(f"{100 * float(((low <= pairs[:, 1]) & (pairs[:, 1] <= high)).mean()):.1f} %")
+            error = 100 * float(np.sqrt(0.05 * 0.95 / len(pairs)))
+            bias = 100 * float((pairs[:, 0] - pairs[:, 1]).mean())
+            rows.append([name, f"{window:,}", str(len(pairs)), *cells, f"{error:.1f}", f"{bias:+.1f}"])
+    return _table(["set", "blocks", "pairs", "no drift", "with drift", "standard error", "window minus next"], rows)
+
+
+def detector_runs(detector: EDetector, share: float, runs: int, blocks: int, key: int) -> NDArray[np.int64]:
+    """Blocks to the first alarm in each of `runs` simulated chains of constant share; `blocks` + 1 where there is none."""
+    rng = np.random.default_rng([SEED, 3, key, round(1e4 * share)])
+    ratios = detector.ratios
+    state = np.zeros((runs, len(detector.alternatives)))
+    found = np.full(runs, blocks + 1, np.int64)
+    open_ = np.arange(runs)
+    for place in range(blocks):
+        hits = (rng.random(runs) < share).astype(np.int8)[open_]
+        state = ratios[hits] * (state + 1.0)
+        alarm = state.mean(axis=1) >= detector.blocks_promised
+        if alarm.any():
+            found[open_[alarm]] = place + 1
+            state, open_ = state[~alarm], open_[~alarm]
+            if not len(open_):
+                break
+    return found
+
+
+def detector_delays() -> Table:
+    """Blocks from a jump to the alarm: p10, p50, p90, and the part without an alarm within LIMIT_BLOCKS."""
+    rows = []
+    for years in (1, 5, 10):
+        detector = EDetector(blocks_promised=years * BLOCKS_PER_YEAR)
+        for share in (0.76, 0.77, 0.78, 0.79, 0.80, 0.82):
+            found = detector_runs(detector, share, RUNS, LIMIT_BLOCKS, years)
+            quantiles = [
+                f"{value:,.0f}" if value <= LIMIT_BLOCKS else "–" for value in np.quantile(found, [0.1, 0.5, 0.9])
+            ]
+            rows.append(
+                [str(years), f"{100 * share:.0f} %", *quantiles, f"{100 * (found > LIMIT_BLOCKS).mean():.1f} %"]
+            )
+    return _table(["promise, years", "true share", "p10", "p50", "p90", f"none in {LIMIT_BLOCKS:,}"], rows)
+
+
+def detector_false_alarms() -> Table:
+    """Alarms in simulated years at the line itself, and with a fifth of the blocks unknown."""
+    rows = []
+    chains, years = 40, 6
+    for promise in (1, 5, 10):
+        detector = EDetector(blocks_promised=promise * BLOCKS_PER_YEAR)
+        cells = []
+        for place, share in enumerate((0.749, 0.75 * 0.8)):
+            alarms = 0
+            for year in range(years):  # each year a new chain: the state starts anew, as after an alarm
+                found = detector_runs(detector, share, chains, BLOCKS_PER_YEAR, 100 * place + 10 * promise + year)
+                alarms += int((found <= BLOCKS_PER_YEAR).sum())
+            cells.append(str(alarms))
+        allowed = chains * years / promise
+        rows.append([str(promise), str(chains * years), *cells, f"{allowed:.0f}"])
+    return _table(
+        ["promise, years", "simulated years", "alarms at 74.9 %", "with 20 % unknown", "at most, on average"], rows
+    )
+
+
+def rule_false_alarms() -> Table:
+    """Firings in simulated years of the line rule: 1008 blocks above 75 %, with and without hold (36) and clearing line (73 %)."""
+    rows = []
+    years, window = 60, 1_008
+    for place, share in enumerate((0.70, 0.72, 0.74)):
+        rng = np.random.default_rng([SEED, 4, place])
+        held = plain = some = 0
+        for _ in range(years):
+            sums = np.concatenate([[0], np.cumsum(rng.random(BLOCKS_PER_YEAR + window) < share)])
+            value = (sums[window:] - sums[:-window]) / window
+            over = value > 0.75
+            plain += int((over[1:] & ~over[:-1]).sum())
+            fired = _firings(over, value < 0.73, hold=36)
+            held += fired
+            some += fired > 0
+        rows.append(
+            [f"{100 * share:.0f} %", f"{held / years:.2f}", f"{100 * some / years:.0f} %", f"{plain / years:.1f}"]
+        )
+    return _table(["true share", "firings per year", "years with one", "plain crossings per year"], rows)
+
+
+def _firings(over: NDArray[np.bool_], clear: NDArray[np.bool_], hold: int) -> int:
+    """How often it fires: `over` for hold + 1 windows in a row while clear, then again only after a `clear` window."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], over, [False]]).astype(np.int8)))
+    clears = np.flatnonzero(clear)
+    fired, free_from = 0, 0
+    for start, end in edges.reshape(-1, 2):
+        if max(start, free_from) + hold < end:
+            fired += 1
+            after = np.searchsorted(clears, max(start, free_from) + hold)
+            if after == len(clears):
+                break
+            free_from = int(clears[after])
+    return fired
+
+
+def real_detections(first: int, codes: NDArray[np.int64]) -> Table:
+    """Fires and clears of the detector on the real blocks, unknown blocks counted against the signal."""
+    rows = []
+    firing, clearing = (leader_hits(codes, counts_unknown=value) for value in (0, 1))
+    for years in (1, 5, 10):
+        above = EDetector(blocks_promised=years * BLOCKS_PER_YEAR)
+        below = EDetector(alternatives=BELOW, blocks_promised=years * BLOCKS_PER_YEAR)
+        for place, fired in fires_and_clears(firing, clearing, above, below).events:
+            rows.append([str(years), "fires" if fired else "clears", f"{first + 2_016 + place:,}"])
+    return _table(["promise, years", "event", "height"], rows)
+
+
+TEXT = {
+    "hhi": (
+        "Intervals of HHI and D₂",
+        "Coverage of the nominal 95 % intervals over the packaged real months, {draws:,} simulated windows each. "
+        "Unknown blocks are one more category.",
+    ),
+    "drift": (
+        "Share of the hashrate now and of the next blocks",
+        "Coverage of the nominal 95 % intervals of a fixed set. It is simulated as a random walk with the fitted drift, "
+        "{walks:,} walks each. The columns without drift show the multinomial interval.",
+    ),
+    "real-drift": (
+        "Drift on real blocks",
+        "σ² a block by moments from mainnet's blocks {fit:,} to {test:,}, with the number of pairs of adjoining windows. "
+        "Each set is fixed before both windows.",
+    ),
+    "real-coverage": (
+        "Next blocks on real data",
+        "How often the share of the next 2,016 blocks lies in the nominal 95 % interval, from height {test:,} on. "
+        "The set is the window's own leaders. The last column is the mean bias of the window in points: luck in picking the "
+        "leaders, and drift. Read the measured coverage as the label.",
+    ),
+    "rule": (
+        "False alarms of the line rule",
+        'The rule "top 4 above 75 % of 1008 blocks" in simulated years of a constant true share. '
+        "It holds for 36 blocks and clears below 73 %. "
+        "Plain crossings have neither.",
+    ),
+    "delays": (
+        "Delay of the e-detector",
+        "Blocks from a jump of the leaders' share above 75 % to the alarm, {runs:,} simulated chains each.",
+    ),
+    "false-alarms": (
+        "False alarms of the e-detector",
+        "Alarms in simulated years of a constant share just below the line, and with one block in five unknown.",
+    ),
+    "real-detections": (
+        "Fires and clears of the e-detector",
+        "Mainnet's blocks of 2021 to 2026, raw view, top 4 against 75 %. The state starts at the first full window of 2,016 blocks.",
+    ),
+}
+REAL = {"real-drift", "real-coverage", "real-detections"}
+
+
+def tables(blocks: Path | None) -> dict[str, Table]:
+    """Every table that can be made; those of real blocks only with the file."""
+    found = {
+        "hhi": hhi_coverage(),
+        "drift": drift_coverage(),
+        "rule": rule_false_alarms(),
+        "delays": detector_delays(),
+        "false-alarms": detector_false_alarms(),
+    }
+    if blocks is not None:
+        first, codes = _read_codes(blocks)
+        found |= {
+            "real-drift": real_drift(first, codes),
+            "real-coverage": real_coverage(first, codes),
+            "real-detections": real_detections(first, codes),
+        }
+    return found
+
+
+def page(found: dict[str, Table], before: str) -> str:
+    """The whole page; a table that was not made is the one of the page before."""
+    lines = [
+        "# Studies",
+        "",
+        "This page shows how the estimates of [methodology.md](methodology.md) do on simulated and on real blocks. "
+        "`make studies` writes it, with fixed seeds.",
+        "A share has three meanings: the blocks of a window (exact), the hashrate behind them now, and the next blocks.",
+    ]
+    values = {"draws": DRAWS, "walks": WALKS, "fit": FIT_FROM_HEIGHT, "test": TEST_FROM_HEIGHT, "runs": RUNS}
+    for name, (title, text) in TEXT.items():
+        table = "\n".join(found[name]) if name in found else _kept(before, name)
+        lines += ["", f"## {title}", "", text.format(**values), "", f"<!-- {name} -->", table, f"<!-- {name} end -->"]
+    return "\n".join(lines) + "\n"
+
+
+def _kept(before: str, name: str) -> str:
+    match = re.search(rf"<!-- {name} -->\n(.*?)\n<!-- {name} end -->", before, re.DOTALL)
+    if match is None:
+        raise SystemExit(f"the table {name} needs --blocks: docs/studies.md has none to keep")
+    return match[1]
+
+
+def main() -> int:
+    """Write the page, or with --check report whether it is current."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--blocks", type=Path, default=BLOCKS if BLOCKS.exists() else None)
+    arguments.add_argument("--check", action="store_true", help="change nothing; exit with 1 where the page differs")
+    given = arguments.parse_args()
+    before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    after = page(tables(given.blocks), before)
+    if given.check:
+        sys.stdout.write("current\n" if after == before else "docs/studies.md differs: run make studies\n")
+        return int(after != before)
+    PAGE.write_text(after, encoding="utf-8")
+    sys.stdout.write(f"wrote {PAGE}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

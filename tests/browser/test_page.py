@@ -1,0 +1,158 @@
+"""The page in a real browser, over real engines: it changes without a reload, and everybody can read it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.formats import PAGE
+from tests.engines import ClickHouseServer, RunningKafka, settings_for
+from tests.integration.report.ai_side import insert_packages, insert_scores
+from tests.integration.sql.conftest import empty, own_sample
+from tests.integration.sql.sample import ALERT
+from tests.integration.streams.blocks import HARD_BITS, block, branch
+from tests.integration.web.running import RunningDesk, running_desk
+from tests.integration.web.test_desk import Chain, chain, on
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+__all__ = ["chain", "empty", "own_sample"]
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; it may run as root in a container, which its sandbox refuses."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed: the page is not tried in a browser")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def desk(
+    own_sample: ClickHouse, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path
+) -> Iterator[RunningDesk]:
+    """The sample with an AI side, on the page."""
+    insert_scores(own_sample)
+    insert_packages(own_sample)
+    settings = settings_for(
+        kafka, clickhouse, tmp_path, dataset=own_sample.database, dataset_kind="simulated", desk={"port": 0}
+    )
+    with running_desk(settings) as found:
+        yield found
+
+
+def opened(browser: Browser, desk: RunningDesk, width: int = 1440, height: int = 900, scheme: str = "light") -> Page:
+    """A page of a new session. A word of the browser about the policy, or an error of a script, fails the test at its end."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(desk.link())
+    page.wait_for_selector("[data-figure='top4-raw']")
+    return page
+
+
+def test_a_block_and_a_reorganisation_come_without_a_reload(
+    browser: Browser, chain: Chain, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path
+) -> None:
+    trunk = branch(1_020)
+    chain.send(trunk)
+    with running_desk(on(chain, kafka, clickhouse, tmp_path)) as desk:
+        page = opened(browser, desk)
+        problems: list[str] = []
+        page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.evaluate("window.neverReloaded = true")
+        tip = trunk[-1]
+        page.wait_for_selector(f"[data-figure='tip']:text-is('{PAGE.count(tip.height)}')")
+        grown = block(tip.height + 1, tip.hash, label="antpool")
+        chain.send([grown])
+        page.wait_for_selector(f"[data-figure='tip']:text-is('{PAGE.count(grown.height)}')")
+        page.wait_for_selector(f"#blocks a[href='/block/{grown.hash}']")
+        page.click("[data-chart='raw'] [data-span='24h']")
+        page.wait_for_selector("[data-chart='raw'] title:has-text('24 hours')", state="attached")
+        parent, heavier = trunk[-2], []
+        for old in (tip, grown):
+            parent = block(old.height, parent.hash, label="luxor", bits=HARD_BITS, salt="heavier")
+            heavier.append(parent)
+        chain.send(heavier)
+        page.wait_for_selector(f"#blocks tr.stale a[href='/block/{grown.hash}']")
+        page.wait_for_selector(f"#blocks a[href='/block/{heavier[-1].hash}']")
+        assert page.get_attribute("[data-chart='raw'] [data-span='24h']", "aria-pressed") == "true", "the choice stays"
+        assert page.evaluate("window.neverReloaded") is True
+        assert problems == []
+        page.context.close()
+
+
+def test_an_alert_is_two_clicks_from_its_evidence(browser: Browser, desk: RunningDesk) -> None:
+    page = opened(browser, desk)
+    page.click(f"#alerts a[href='/alert/{ALERT}']")
+    page.wait_for_selector(".verdict")
+    assert page.inner_text("h1").startswith("top4-share")
+    page.click("summary:has-text('SQL of the value')")
+    page.go_back()
+    page.wait_for_selector("[data-figure='top4-raw']")
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [1440, 768, 390])
+def test_no_width_scrolls_sideways_and_the_first_tier_is_above_the_fold(
+    browser: Browser, desk: RunningDesk, width: int
+) -> None:
+    page = opened(browser, desk, width, 900)
+    page.wait_for_selector("[data-figure='gap']")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if width == 1440:
+        for name in ("top4-raw", "top4-entity", "largest-raw", "firing", "gap", "call"):
+            box = page.locator(f"[data-figure='{name}']").bounding_box()
+            assert box is not None and box["y"] + box["height"] <= 900, name
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(browser: Browser, desk: RunningDesk, scheme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = opened(browser, desk, scheme=scheme)
+    page.wait_for_selector("[data-figure='gap']")
+    for path in ("/", f"/alert/{ALERT}", "/pool/foundry-usa"):
+        page.goto(desk.url + path)
+        page.wait_for_selector("main")
+        found = Axe().run(page).response["violations"]
+        serious = [
+            (one["id"], one["nodes"][0]["html"][:200], one["nodes"][0].get("failureSummary", "")[:300])
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], path
+    page.context.close()
+
+
+def test_the_keyboard_reaches_everything_in_order(browser: Browser, desk: RunningDesk) -> None:
+    page = opened(browser, desk)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.tagName"))
+    assert {"A", "BUTTON", "SUMMARY"} <= reached
+    page.context.close()

@@ -1,0 +1,163 @@
+"""`counterpoise settle`, `risk` and `entities` as they are typed, on the sample.
+
+Of nine blocks one is unknown and three are Foundry's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from counterpoise.clickhouse.client import ClickHouse
+from desk.cli import main
+from tests.engines import ClickHouseServer
+from tests.integration.sql.sample import LAST, pool_of
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def cli(
+    sample: ClickHouse, clickhouse: ClickHouseServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Cli:
+    """Run a command on the sample; (exit code, standard output, standard error)."""
+    monkeypatch.setenv("COUNTERPOISE_CLICKHOUSE__HOST", "127.0.0.1")
+    monkeypatch.setenv("COUNTERPOISE_CLICKHOUSE__PORT", str(clickhouse.port))
+    monkeypatch.setenv("COUNTERPOISE_CLICKHOUSE__PASSWORD_FILE", str(clickhouse.password_file))
+    monkeypatch.setenv("COUNTERPOISE_DATASET", sample.database)
+    monkeypatch.setenv("COUNTERPOISE_DATASET_KIND", "simulated")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(list(arguments))
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def _counts(window: int, last: int = LAST) -> dict[int, int]:
+    codes = [pool_of(height) for height in range(last - window + 1, last + 1)]
+    return {code: codes.count(code) for code in sorted(set(codes))}
+
+
+def _answer(cli: Cli, *arguments: str) -> dict[str, Any]:
+    code, out, err = cli(*arguments, "--json")
+    assert (code, err) == (0, "")
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def test_settle_lists_every_adversary_with_its_denominator(cli: Cli) -> None:
+    counts = _counts(144)
+    answer = _answer(
+        cli, "settle", "--usd", "10m", "--max-expected-loss", "1000", "--window", "144", "--with", "ocean+f2"
+    )
+    assert (answer["n"], answer["unknown"], answer["height"]) == (144, counts[0], LAST)
+    by_label = {row["adversary"]: row for row in answer["adversaries"]}
+    assert by_label["largest pool"]["blocks"] == max(counts.values())
+    assert by_label["largest pool"]["members"] == ["foundry-usa"]
+    # By then f2pool belongs to antpool's owner.
+    entity = max(counts[3], counts[1] + counts[2])
+    assert by_label["largest entity"]["blocks"] == entity
+    assert by_label["coalition"]["blocks"] == counts[4] + counts[2]
+    assert by_label["4 largest pools"]["suffices"] is False and by_label["4 largest pools"]["confirmations"] is None
+    assert "A pool is not its miners" in answer["note"].replace("\n", " ")
+    code, out, err = cli("settle", "--usd", "10m", "--max-expected-loss", "1000", "--window", "144")
+    assert (code, err) == (0, "") and "no number suffices" in out and "shares are of all blocks" in out
+
+
+def test_the_columns_of_sql_agree_with_the_command(cli: Cli, sample: ClickHouse) -> None:
+    answer = _answer(cli, "risk", "--window", "144", "--height", str(LAST - 100))
+    at = answer["adversaries"][0]["at_share"]
+    [row] = sample.query(
+        "SELECT confirmations_for_1_percent, confirmations_for_0_1_percent, confirmations_for_0_001_percent FROM concentration "
+        f"WHERE chain = 'bitcoin' AND view = 'raw' AND window_blocks = 144 AND height = {LAST - 100}"
+    )
+    assert row == tuple(at[f"confirmations_{name}_percent"] for name in ("1", "0_1", "0_001"))
+    code, out, err = cli("risk", "--window", "144")
+    assert (code, err) == (0, "") and "largest entity" in out and "z 0.1 %" in out
+
+
+def test_entities_show_a_merger(cli: Cli) -> None:
+    counts = _counts(144)
+    answer = _answer(cli, "entities", "diff", "foundry+antpool", "--window", "144")
+    assert answer["members"] == ["foundry-usa", "antpool"]
+    assert answer["share"] == (counts[3] + counts[1]) / 144
+    assert answer["hhi_change"] == pytest.approx(20_000 * counts[3] * counts[1] / 144**2)
+    pairs = _answer(cli, "entities", "mergers", "--largest", "3", "--window", "144")["mergers"]
+    assert set(pairs[0]["members"]) == {"foundry-usa", "antpool"} and len(pairs) == 3
+    for command in (("diff", "foundry+antpool"), ("mergers",)):
+        code, out, err = cli("entities", *command, "--window", "144")
+        assert (code, err) == (0, "") and "presumed harmful" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("entities", "diff", "foundry"), "members 'foundry': expected at least two pools joined by +"),
+        (("risk", "--window", "145"), "--window 145: expected one of 144, 1008, 2016, 4320"),
+        (("risk", "--height", "5"), "chain 'bitcoin' has no scored block at height 5"),
+        (("risk", "--chain", "dogecoin"), "chain 'dogecoin' is not known: expected one of bitcoin"),
+        (("risk", "--chain", "litecoin"), "chain 'litecoin' is not scored yet"),
+        (("settle", "--usd", "x", "--max-expected-loss", "1"), "--usd 'x': expected an amount above 0"),
+    ],
+)
+def test_a_mistake_is_one_line(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
+    code, out, err = cli(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1) and message in err
+
+
+def test_explain_splits_a_change_by_pool(cli: Cli, sample: ClickHouse) -> None:
+    first = LAST - 100
+    answer = _answer(cli, "explain", "top4", "--window", "144", "--from-height", str(first))
+    rows = dict(
+        sample.query(
+            "SELECT height, top4_share FROM concentration WHERE chain = 'bitcoin' AND view = 'raw' AND window_blocks = 144 "
+            f"AND height IN ({first}, {LAST})"
+        )
+    )
+    assert (answer["before"]["value"], answer["after"]["value"]) == pytest.approx((rows[first], rows[LAST]), abs=1e-12)
+    assert sum(part["change"] for part in answer["parts"]) == pytest.approx(answer["change"], abs=1e-12)
+    before, after = _counts(144, first), _counts(144)
+    foundry = next(part for part in answer["parts"] if part["pool"] == "foundry-usa")
+    assert (foundry["share_before"], foundry["share_after"]) == (before[3] / 144, after[3] / 144)
+    # Blocks are ten minutes apart, so a day is the 144 blocks before.
+    day = _answer(cli, "explain", "hhi_10000", "--window", "144", "--over", "24h")
+    assert day["before"]["height"] == LAST - 144
+    code, out, err = cli("explain", "nakamoto_half", "--window", "144", "--over", "24h")
+    assert (code, err) == (0, "") and "within chance" in out and "The parts sum to the change." in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("top7",), "metric 'top7': has no parts by pool"),
+        (("top4", "--over", "soon"), "--over 'soon': expected a length of time, such as 24h, 7d or 30d"),
+        (("top4", "--view", "both"), "--view 'both': expected one of raw, entity"),
+        (("top4", "--window", "144", "--over", "30d"), "chain 'bitcoin' has no scored block 30 days before height"),
+    ],
+)
+def test_a_mistake_in_an_explanation_is_one_line(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
+    code, out, err = cli("explain", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1) and message in err
+
+
+def test_estimates_show_three_meanings_of_a_share(cli: Cli) -> None:
+    counts = _counts(144)
+    answer = _answer(cli, "estimates", "--window", "144")
+    first, *_, last = answer["estimates"]
+    assert (first["pools"], first["blocks_seen"]) == (["foundry-usa"], counts[3] / 144)
+    assert last["blocks"] == 144 - counts[0]
+    for row in answer["estimates"]:
+        ranges = [row["hashrate_now"], *(row[f"next_{m}_blocks"] for m in (2_016, 1_008, 144))]
+        assert all(0 < low < row["blocks_seen"] < high < 1 for low, high in ranges)
+        # The fewer the next blocks, the more luck.
+        assert sorted(high - low for low, high in ranges) == [high - low for low, high in ranges]
+    code, out, err = cli("estimates", "--window", "144", "--view", "entity")
+    assert (code, err) == (0, "") and "measured coverage" in out and "entity view" in out
+    code, out, err = cli("estimates", "--view", "both")
+    assert (code, out) == (2, "") and "--view 'both': expected one of raw, entity" in err

@@ -1,0 +1,218 @@
+"""The desk over real engines: what it shows is what SQL says, it changes as blocks come, and it says when ClickHouse is gone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.contracts.datasets import Dataset
+from counterpoise.contracts.topics import BLOCKS
+from counterpoise.formats import PAGE
+from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
+from counterpoise.runtime.retry import Waiter
+from counterpoise.runtime.status import ServiceStatus
+from counterpoise.settings.model import Settings
+from desk.named_queries import named_query
+from desk.web.panels.registry import PANELS
+from streams.blocks.worker import BlockWorker
+from streams.intake.dead_letter import RawMessage
+from streams.worker_store import WorkerStore
+from tests.engines import ClickHouseServer, RunningKafka, settings_for
+from tests.integration.report.ai_side import insert_packages, insert_scores
+from tests.integration.sql.conftest import empty, own_sample
+from tests.integration.sql.sample import ALERT, LAST, block_hash
+from tests.integration.streams.blocks import HARD_BITS, block, branch
+from tests.integration.streams.envelopes import envelope_of
+from tests.integration.web.running import Events, RunningDesk, running_desk
+from tests.template import make_database
+from tests.waiting import wait_for
+
+__all__ = ["empty", "own_sample"]
+
+
+@pytest.fixture
+def desk(
+    own_sample: ClickHouse, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path
+) -> Iterator[RunningDesk]:
+    """The sample with an AI side, on the page."""
+    insert_scores(own_sample)
+    insert_packages(own_sample)
+    settings = settings_for(
+        kafka,
+        clickhouse,
+        tmp_path,
+        dataset=own_sample.database,
+        dataset_kind="simulated",
+        desk={"port": 0, "refresh_seconds": 0.05},
+    )
+    with running_desk(settings) as found:
+        yield found
+
+
+def figures(page: str) -> dict[str, str]:
+    """The named figures of a page."""
+    found = re.findall(r'data-figure="([\w-]+)"[^>]*>(.*?)</', page)
+    return {name: unescape(value) for name, value in found}
+
+
+def test_every_figure_is_what_the_sql_beside_it_gives(desk: RunningDesk, own_sample: ClickHouse) -> None:
+    with desk.opened() as client:
+        wait_for(
+            lambda: 'data-figure="call"' in client.get("/").text, "the panels", lambda: client.get("/").text[-3_000:]
+        )
+        page = client.get("/").text
+    shown = figures(page)
+    expected = {"tip": PAGE.count(LAST)}
+    for view in ("raw", "entity"):
+        names = [
+            column for column, _ in next(own_sample.stream(named_query("concentration_now").sql, {"view": view}))[0]
+        ]
+        rows = own_sample.query(named_query("concentration_now").sql, {"view": view})
+        row = next(
+            found
+            for found in (dict(zip(names, row, strict=True)) for row in rows)
+            if (found["chain"], found["window_blocks"]) == ("bitcoin", 1008)
+        )
+        expected |= {
+            f"top4-{view}": PAGE.share(row["top4_share"]),
+            f"largest-{view}": PAGE.share(row["top1_share"]),
+            f"majority-{view}": PAGE.count(row["nakamoto_half"]),
+        }
+    [(firing,)] = own_sample.query("SELECT count() FROM alerts WHERE state = 'firing'")
+    expected["firing"] = f"{firing} firing"
+    assert {name: shown[name] for name in expected} == expected
+    [(low, high)] = own_sample.query(
+        "SELECT least(l_dropped, l_one_owner, l_spread), greatest(l_dropped, l_one_owner, l_spread) FROM latest_asymmetry "
+        "WHERE series = 'epoch-ai-compute-owners' AND list_id = 'all-owners' AND chain = 'bitcoin' AND view = 'raw' "
+        "AND window_blocks = 1008 AND knowledge = 'latest'"
+    )
+    assert shown["gap"] == PAGE.doublings_range(low, high)
+    for panel in PANELS.values():
+        assert f'id="{panel.name}"' in page
+        assert "<summary>SQL</summary>" in page.partition(f'id="{panel.name}"')[2].partition("</section>")[0]
+
+
+def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: RunningDesk, own_sample: ClickHouse) -> None:
+    import httpx
+
+    with httpx.Client(base_url=desk.url, trust_env=False) as stranger:
+        assert [stranger.get(path).status_code for path in ("/", "/events", "/alert/x", "/open?key=x")] == [
+            401,
+            401,
+            401,
+            403,
+        ]
+        assert stranger.get("/healthz").status_code == 200
+        assert stranger.get("/static/desk.css").headers["content-type"].startswith("text/css")
+    used = desk.link()
+    with desk.opened() as client:
+        assert client.get(used).status_code == 403
+        wait_for(lambda: client.get("/panel/top4").status_code == 200, "the first panel")
+        tip = block_hash(f"bitcoin {LAST} ")
+        for path in (
+            "/pool/foundry-usa",
+            f"/block/{tip}",
+            "/series/pypi-edge-share",
+            f"/alert/{ALERT}",
+            "/chart/raw/all",
+        ):
+            answer = client.get(path)
+            assert answer.status_code == 200, path
+            assert "script-src 'self'" in answer.headers["content-security-policy"]
+        assert "0.76</b>: the same value" in client.get(f"/alert/{ALERT}").text
+        for path in (
+            "/pool/nobody",
+            f"/block/{'0' * 64}",
+            "/series/none",
+            "/alert/ff",
+            "/chart/raw/ever",
+            "/panel/none",
+        ):
+            assert client.get(path).status_code == 404, path
+        assert int(re.sub(r"\D", "", re.findall(r"<h1>Block ([\d,]+)", client.get(f"/block/{tip}").text)[0])) == LAST
+
+
+class Chain:
+    """A live dataset whose blocks a test sends, folded as the streams service does."""
+
+    def __init__(self, server: ClickHouseServer, dataset: str, folder: Path) -> None:
+        make_database(server.target, Dataset(dataset, "live"))
+        self.dataset = dataset
+        self.status = ServiceStatus("streams", folder, SystemClock())
+        waiter = Waiter(SystemClock(), self.status, lambda: False)
+        self.worker = BlockWorker(
+            WorkerStore(connect(server.target, dataset), waiter), dataset=dataset, limit=DeadLetterLimit(0, 0.5)
+        )
+        self.worker.assign(frozenset(range(BLOCKS.partitions)))
+
+    def send(self, events: list) -> None:  # type: ignore[type-arg]
+        self.worker.handle([RawMessage(*envelope_of(self.dataset, events))])
+
+    def close(self) -> None:
+        self.worker.close()
+        self.status.close()
+
+
+@pytest.fixture
+def chain(clickhouse: ClickHouseServer, tmp_path: Path) -> Iterator[Chain]:
+    made = Chain(clickhouse, f"web_{tmp_path.name[-20:]}".replace("-", "_").lower(), tmp_path / "streams")
+    yield made
+    made.close()
+
+
+def on(chain: Chain, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path) -> Settings:
+    return settings_for(
+        kafka, clickhouse, tmp_path / "state", dataset=chain.dataset, desk={"port": 0, "refresh_seconds": 0.05}
+    )
+
+
+def test_a_block_and_a_reorganisation_reach_every_viewer(
+    chain: Chain, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path
+) -> None:
+    trunk = branch(1_020)
+    chain.send(trunk)
+    with running_desk(on(chain, kafka, clickhouse, tmp_path)) as desk, desk.opened() as client, desk.opened() as other:
+        viewers = [Events(client), Events(other)]
+        tip = trunk[-1]
+        wait_for(lambda: all(PAGE.count(tip.height) in one.head() for one in viewers), "the tip on both")
+        grown = block(tip.height + 1, tip.hash, label="antpool")
+        chain.send([grown])
+        wait_for(lambda: all(PAGE.count(grown.height) in one.head() for one in viewers), "the next block on both")
+        wait_for(lambda: all(grown.hash in one.newest("blocks") for one in viewers), "it on the tape")
+        parent, heavier = trunk[-2], []
+        for old in (tip, grown):
+            parent = block(old.height, parent.hash, label="luxor", bits=HARD_BITS, salt="heavier")
+            heavier.append(parent)
+        chain.send(heavier)
+        wait_for(lambda: all(heavier[-1].hash in one.newest("blocks") for one in viewers), "the other branch")
+        for one in viewers:
+            assert "stale" in one.newest("blocks"), "the block that lost is shown as such"
+            one.end()
+
+
+def test_the_page_keeps_its_figures_while_clickhouse_is_gone(
+    kafka: RunningKafka, own_clickhouse: ClickHouseServer, tmp_path: Path
+) -> None:
+    chain = Chain(own_clickhouse, "web_outage", tmp_path / "streams")
+    chain.send(branch(200))
+    with running_desk(on(chain, kafka, own_clickhouse, tmp_path)) as desk, desk.opened() as client:
+        events = Events(client)
+        wait_for(lambda: "data-figure" in events.newest("top4"), "the figures")
+        own_clickhouse.kill()
+        wait_for(lambda: "ClickHouse does not answer" in events.head(), "word of the outage")
+        page = client.get("/")
+        assert page.status_code == 200 and figures(page.text)["top4-raw"]
+        assert client.get("/healthz").status_code == 503
+        assert client.get("/pool/foundry-usa").status_code == 503
+        assert desk.status.snapshot()["waiting_on"] == "clickhouse"
+        own_clickhouse.restart()
+        wait_for(lambda: "ClickHouse does not answer" not in events.head(), "word of the recovery")
+        wait_for(lambda: client.get("/healthz").status_code == 200, "health")
+        events.end()
+    chain.close()

@@ -1,0 +1,155 @@
+"""Who may see the page, by requests through the guard: links, sessions, tokens, hosts, origins, rates, headers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from counterpoise.errors import ConfigError
+from counterpoise.settings.model import DeskSettings
+from desk.web.access import COOKIE, HEADERS, REQUESTS_AT_ONCE, Access, Guard, key_of
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.at = 1_000.0
+
+    def now(self) -> float:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/html")]})
+    await send({"type": "http.response.body", "body": b"figures"})
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def make(tmp_path: Path, clock: Clock) -> Callable[..., Access]:
+    return lambda **settings: Access(DeskSettings(**settings), tmp_path / "run" / "desk-link", clock)
+
+
+def ask(
+    access: Access, path: str = "/", *, method: str = "GET", client: str = "127.0.0.1", **headers: str
+) -> tuple[int, dict[str, str], str]:
+    """Status, headers and body of one request."""
+    given = {"host": "127.0.0.1:8090"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "client": (client, 1),
+        "headers": [(name.encode(), value.encode()) for name, value in given.items()],
+    }
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    asyncio.run(Guard(application, access)(scope, receive, send))
+    head = {name.decode().lower(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], head, b"".join(one.get("body", b"") for one in sent[1:]).decode()
+
+
+def test_a_link_opens_once_and_its_session_ends(make: Callable[..., Access], clock: Clock, tmp_path: Path) -> None:
+    access = make(session_hours=1.0)
+    link = access.new_link(8090)
+    assert (tmp_path / "run" / "desk-link").read_text() == f"{link}\n"
+    assert (tmp_path / "run" / "desk-link").stat().st_mode & 0o077 == 0
+    key = key_of(link.partition("?")[2].encode())
+    assert ask(access)[0] == 401
+    assert access.open("guess") is None
+    session = access.open(key)
+    assert session is not None
+    access.new_link(8090)
+    assert access.open(key) is None, "used up"
+    cookie = f"{COOKIE}={session}"
+    assert ask(access, cookie=cookie)[0] == 200
+    assert ask(access, cookie=f"{COOKIE}={session}x")[0] == 401
+    clock.at += 3_601
+    assert ask(access, cookie=cookie)[0] == 401
+
+
+def test_beyond_loopback_it_needs_a_token_or_a_proxy(make: Callable[..., Access]) -> None:
+    with pytest.raises(
+        ConfigError, match=r"would be open to everybody on 0\.0\.0\.0: set COUNTERPOISE_DESK__TOKEN_FILE"
+    ):
+        make(host="0.0.0.0")  # noqa: S104
+    with pytest.raises(ConfigError, match="fewer than 16 characters"):
+        make(host="0.0.0.0", token="short")  # noqa: S104
+    access = make(host="0.0.0.0", token=TOKEN)  # noqa: S104
+    assert ask(access)[0] == 401
+    assert ask(access, authorization=f"Bearer {TOKEN}")[0] == 200
+    assert ask(access, authorization=f"Bearer {TOKEN[:-1]}")[0] == 401
+    assert TOKEN not in access.new_link(8090), "a token never stands in a link"
+    proxied = make(host="0.0.0.0", proxy_user_header="X-User")  # noqa: S104
+    assert ask(proxied)[0] == 401
+    assert ask(proxied, x_user="ann")[0] == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8090", "", "127.0.0.1.evil.example", "[::2]"])
+def test_a_name_that_somebody_points_here_is_refused(make: Callable[..., Access], host: str) -> None:
+    access = make()
+    session = access.open(key_of(access.new_link(8090).partition("?")[2].encode()))
+    assert ask(access, cookie=f"{COOKIE}={session}", host=host)[0] == 421
+    for own in ("localhost:8090", "127.0.0.1", "[::1]:8090"):
+        assert ask(access, cookie=f"{COOKIE}={session}", host=own)[0] == 200
+
+
+def test_a_form_of_another_page_is_refused(make: Callable[..., Access]) -> None:
+    access = make(token=TOKEN)
+    given = {"authorization": f"Bearer {TOKEN}", "method": "POST"}
+    assert ask(access, **given)[0] == 403
+    assert ask(access, origin="https://evil.example", **given)[0] == 403
+    assert ask(access, origin="http://127.0.0.1:8090", **given)[0] == 200
+    assert ask(access, method="DELETE", authorization=f"Bearer {TOKEN}")[0] == 405
+
+
+def test_every_answer_has_the_headers(make: Callable[..., Access]) -> None:
+    access = make(token=TOKEN)
+    for status, head, _ in (ask(access), ask(access, authorization=f"Bearer {TOKEN}"), ask(access, host="evil")):
+        assert status in (401, 200, 421)
+        assert {name.lower(): value for name, value in HEADERS.items()}.items() <= head.items()
+        assert head["cache-control"] == "no-store"
+    assert "script-src 'self'" in HEADERS["Content-Security-Policy"]
+    assert "unsafe" not in HEADERS["Content-Security-Policy"]
+
+
+def test_who_asks_too_often_waits_and_others_do_not(make: Callable[..., Access], clock: Clock) -> None:
+    access = make(token=TOKEN)
+    given = {"authorization": f"Bearer {TOKEN}"}
+    answers = [ask(access, **given)[0] for _ in range(REQUESTS_AT_ONCE + 1)]
+    assert answers == [200] * REQUESTS_AT_ONCE + [429]
+    assert ask(access, client="127.0.0.2", **given)[0] == 200
+    clock.at += 1
+    assert ask(access, **given)[0] == 200
+
+
+@given(st.text(max_size=60))
+def test_no_cookie_opens_it_by_chance(tmp_path_factory: pytest.TempPathFactory, value: str) -> None:
+    access = Access(DeskSettings(), tmp_path_factory.mktemp("link") / "run" / "desk-link", Clock())
+    assert not access.may({"cookie": f"{COOKIE}={value}"}) and not access.may({"cookie": value})

@@ -1,0 +1,274 @@
+"""Every panel with ordinary, empty and hostile values: what comes from outside is text, wherever it stands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from counterpoise.explain.explain import Window, explain
+from desk.adversaries import Adversary, risk_json
+from desk.explain_window import Pair
+from desk.report.gap_sentence import GapRow
+from desk.report.model import Line as RuleLine
+from desk.report.model import MiningNow, PoolShare
+from desk.web import page
+from desk.web.hub import Drawn, Line
+from desk.web.pages import alert, block, pool, series
+from desk.web.panels.meaning import Meaning
+from desk.web.panels.moved import Moved
+from desk.web.panels.open_alerts import Alerts
+from desk.web.panels.panel import Context
+from desk.web.panels.quality import Quality
+from desk.web.panels.registry import PANELS
+from desk.web.panels.shares import Shares
+from desk.web.panels.top4 import Top4, difference
+from tests.unit.report.made import report
+
+EVIL = "<script>alert(1)</script>\"'&\u202e\x1b[31m</td>"
+AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+CONTEXT = Context(
+    "demo", "simulated", "bitcoin", 1008, RuleLine("top4-share", "Top 4", "raw", 1008, 0.75, 0.73, 36), AT
+)
+
+
+def now(view: str, top4: float, name: str) -> tuple[MiningNow, list[PoolShare]]:
+    found = MiningNow(
+        view=view,
+        window_blocks=1008,
+        height=900_000,
+        time=AT,
+        blocks=1008,
+        unknown=2,
+        pools_seen=20,
+        top4=top4,
+        top4_upper=top4 + 0.002,
+        top4_low=top4 - 0.03,
+        top4_high=top4 + 0.03,
+        p_above_75=0.5,
+        hhi_points=1500.0,
+        effective_pools=6.0,
+        nakamoto_half=3,
+        provisional=True,
+        attribution_id=name,
+    )
+    return found, [PoolShare(name, name, 300, 0.3, 0.27, 0.33)]
+
+
+def top4(name: str) -> Top4:
+    raw, raw_leaders = now("raw", 0.7, name)
+    entity, owners = now("entity", 0.82, name)
+    return Top4({"raw": raw, "entity": entity}, {"raw": raw_leaders, "entity": owners})
+
+
+PAIR = Pair(Window({"a": 1}, 0, 1), Window({"a": 1}, 0, 2), None, AT, AT, "r")
+
+
+def meant(name: str) -> dict[str, Any]:
+    one = Adversary(name, "raw", (name, name), 305, 0.3026, 0.331)
+    return risk_json(one, 946_236, block_seconds=600.0, retarget_blocks=2016)
+
+
+def rows(name: str) -> dict[str, Any]:
+    """What each panel reads, with `name` wherever a text comes from outside."""
+    step = {
+        "alert_id": name,
+        "rule_id": name,
+        "state": name,
+        "event_time": AT,
+        "summary": name,
+        "cleared_at": AT,
+        "fired_at": AT,
+    }
+    gap = [replace(row, level=name, regime=name) for row in report().gap_rows]
+    window = {
+        "chain": "bitcoin", "window_blocks": 1008, "view": name, "top4_share": 0.7, "top4_share_low": 0.6, "top4_share_high": 0.8,
+        "p_top4_above_75": 0.1, "top1_share": 0.3, "hhi_10000": 1500.0, "effective_pools_d2": 6.0, "nakamoto_half": 3,
+        "height": 900_000, "time": AT,
+    }  # fmt: skip
+    pools = [
+        {
+            "pool": name,
+            "name": name,
+            "blocks_now": 300,
+            "share_now": 0.3,
+            "share_week_before": 0.2,
+            "share_month_before": 0.0,
+        }
+    ]
+    tape = {
+        "height": 900_000, "hash": name, "time": AT, "status": name, "provisional": True, "pool": name, "pool_name": name,
+        "method": name, "conflict": False,
+    }  # fmt: skip
+    age = {"series": name, "period_end": date(2026, 1, 1), "age_days": 3.0, "stale": True, "missing": 1}
+    letter = {"reason": name, "service": name, "letters": 2, "not_replayed": 1, "last_seen": AT}
+    return {
+        "top4": top4(name),
+        "largest": top4(name),
+        "alerts": Alerts([step], [step]),
+        "gap": gap,
+        "gap-history": gap,
+        "moved": [
+            Moved("raw", explain("top4_share", Window({name: 300}, 1, 900_000), Window({name: 310}, 1, 901_008)), PAIR)
+        ],
+        "meaning": Meaning([meant(name)], name),
+        "shares": [Shares("raw", "30d", report().shares, report().episodes)],
+        "pools": {"raw": pools, "entity": pools},
+        "blocks": [tape],
+        "windows": [window],
+        "edge": {name: next(iter(report().edge.values()))},
+        "quality": Quality([age], [letter]),
+    }
+
+
+EMPTY: dict[str, Any] = {
+    "top4": Top4({}, {}),
+    "largest": Top4({}, {}),
+    "alerts": Alerts([], []),
+    "gap": [],
+    "gap-history": [],
+    "moved": [],
+    "meaning": None,
+    "shares": [Shares("raw", "30d", [], [])],
+    "pools": {"raw": [], "entity": []},
+    "blocks": [],
+    "windows": [],
+    "edge": {},
+    "quality": Quality([], []),
+}
+
+
+class Elements(HTMLParser):
+    """The elements of markup, and the text between them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.words = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def inert(drawn: str) -> None:
+    """No element, attribute or control character that a text brought."""
+    found = Elements(drawn)
+    assert "script" not in found.tags
+    assert not any(name.startswith("on") or name == "style" for name, _ in found.attributes)
+    assert all(
+        value is None or not value.lower().lstrip().startswith(("javascript:", "data:"))
+        for name, value in found.attributes
+        if name in ("href", "src")
+    )
+    assert "\x1b" not in drawn and "\u202e" not in drawn
+
+
+def test_there_is_a_case_for_every_panel() -> None:
+    assert rows("x").keys() == EMPTY.keys() == PANELS.keys()
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_a_hostile_text_is_text(name: str) -> None:
+    ordinary, hostile = (PANELS[name].draw(rows(text)[name], CONTEXT) for text in ("ordinary", EVIL))
+    inert(hostile)
+    assert Elements(hostile).tags == Elements(ordinary).tags
+    inert(page.panel_box(Drawn(PANELS[name], hostile, (), 1)))
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_an_empty_dataset_has_words(name: str) -> None:
+    assert Elements(PANELS[name].draw(EMPTY[name], CONTEXT)).words.strip()
+
+
+def test_both_shares_and_the_distance_to_the_line_are_named() -> None:
+    words = Elements(PANELS["top4"].draw(top4("Foundry USA"), CONTEXT)).words.replace("\xa0", " ")
+    assert "Top-4 pools70.0 %" in words and "5.0 points below the line of 75 %" in words
+    assert "Top-4 entities82.0 %" in words and "7.0 points above the line of 75 %" in words
+    assert "The entity view is 12.0 points higher" in words
+
+
+def test_two_equal_views_are_said_to_agree() -> None:
+    found = top4("a")
+    same = Top4({"raw": found.now["raw"], "entity": replace(found.now["raw"], view="entity")}, found.leaders)
+    assert difference(same).startswith("Both views agree")
+    assert difference(Top4({"raw": found.now["raw"]}, found.leaders)) == ""
+
+
+STEP = {
+    "sequence": 1, "rule_id": EVIL, "state": "firing", "previous_state": EVIL, "reason": EVIL, "event_time": AT, "recorded_at": AT,
+    "value": 0.76, "value_low": 0.76, "value_high": 0.77, "interval_low": 0.74, "interval_high": 0.78, "threshold": 0.75,
+    "summary": EVIL, "chain": EVIL, "view": EVIL, "window_blocks": 1008, "from_height": 1, "height": 1008, "tip_hash": EVIL,
+    "attribution_id": EVIL, "n": 1008, "unknown": 1, "pools_seen": 9, "counts": [(EVIL, 300)], "reproduce_sql": EVIL,
+}  # fmt: skip
+BLOCK = {
+    "chain": EVIL, "height": 1, "hash": EVIL, "prev_hash": EVIL, "time": AT, "status": EVIL, "pool": EVIL, "method": EVIL,
+    "conflict": True, "template_builder": EVIL, "attribution_id": EVIL, "coinbase_script_hex": EVIL.encode().hex(),
+    "payout_addresses": [EVIL], "label": EVIL, "fees_sats": None, "source": EVIL, "synthetic": True, "seen_at": AT,
+}  # fmt: skip
+
+
+def test_the_pages_behind_links_are_inert_too() -> None:
+    inert(alert.draw(alert.AlertPage([STEP], 0.76, "", ()), EVIL))
+    inert(alert.draw(alert.AlertPage([STEP], None, EVIL, ()), EVIL))
+    inert(block.draw(block.BlockPage(BLOCK, ())))
+    tape = rows(EVIL)["blocks"]
+    history = [
+        {"height": n, "time": AT, "blocks": 300, "n": 1008, "unknown": 1, "share": 0.3, "share_upper": 0.31}
+        for n in (1, 2)
+    ]
+    inert(pool.draw(pool.PoolPage(EVIL, history, tape, ()), CONTEXT))
+    release = {
+        "period_end": date(2026, 1, 1), "published_at": AT, "kind": EVIL, "coverage": EVIL, "observations": 3, "source": EVIL,
+    }  # fmt: skip
+    inert(series.draw(series.SeriesPage(EVIL, [release], ())))
+    whole = page.frame(EVIL, "", replace(CONTEXT, dataset=EVIL, chain=EVIL), "")
+    assert Elements(whole).tags.count("script") == 1, "its own module"
+
+
+def test_evidence_that_gives_another_value_is_said() -> None:
+    same = Elements(alert.draw(alert.AlertPage([STEP], 0.76, "", ()), "a")).words
+    other = Elements(alert.draw(alert.AlertPage([STEP], 0.75, "", ()), "a")).words
+    assert "0.76: the same value" in same
+    assert "0.75. The alert recorded 0.76: the data below it were revised since." in other
+
+
+def test_the_head_names_what_is_unavailable() -> None:
+    away = Line(900_000, AT, AT, "gone", (("streams", "died", False, EVIL),), 3, EVIL)
+    words = Elements(page.line_head(away, AT, live=True)).words
+    assert "ClickHouse does not answer since" in words and "Kafka does not answer" in words and "streams: died" in words
+    inert(page.line_head(away, AT, live=True))
+    well = Line(900_000, AT, services=(("streams", "working", True, ""),), lag=0)
+    assert "all services healthy" in Elements(page.line_head(well, AT, live=True)).words
+    resting = Line(900_000, AT, services=(("streams", "stopped", False, ""),))
+    assert "stopped" not in Elements(page.line_head(resting, AT, live=False)).words
+
+
+def test_a_gap_row_has_its_age() -> None:
+    row: GapRow = report().gap_rows[-1]
+    words = Elements(PANELS["gap"].draw([replace(row, period_end=date(2025, 12, 31))], CONTEXT)).words
+    assert "31 Dec 2025, 2 days old" in words.replace("\xa0", " ")
+
+
+def test_the_meaning_of_the_largest_pools_share_is_that_of_rosenfeld() -> None:
+    words = Elements(PANELS["meaning"].draw(Meaning([meant("foundry-usa")], "d"), CONTEXT)).words.replace("\xa0", " ")
+    assert "30.3 % to 33.1 %" in words and "foundry-usa and 1 more" in words
+    assert "14 min" in words, "1/(1 - share) blocks"
+    above = Elements(
+        PANELS["meaning"].draw(
+            Meaning(
+                [risk_json(Adversary("x", "raw", ("a",), 600, 0.6, 0.63), 1, block_seconds=600, retarget_blocks=2016)],
+                "d",
+            ),
+            CONTEXT,
+        )
+    ).words
+    assert above.count("no number suffices") == 2
