@@ -21,6 +21,7 @@ from counterpoise.errors import EngineError
 from counterpoise.kafka.probe import kafka_answers
 from counterpoise.runtime.private_files import open_private, private_folder, read_private, write_private
 from counterpoise.settings.endpoints import EmbeddedEndpoints, desk_address_file
+from engines.clickhouse.limits import DEFAULT_LIMITS, Limits
 from engines.clickhouse.process import ClickHouseProcess, start_clickhouse
 from engines.kafka import KafkaProcess, broker_marker, start_kafka
 from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, HOST, KAFKA_PORT, require_free_port
@@ -121,13 +122,15 @@ def _clickhouse_marker(state_dir: Path) -> str:
     return f"-m engines.clickhouse --path {data_dir(state_dir)} "
 
 
-def up(state_dir: Path, ports: Ports = Ports()) -> tuple[EmbeddedEndpoints, tuple[str, ...]]:
+def up(
+    state_dir: Path, ports: Ports = Ports(), limits: Limits = DEFAULT_LIMITS
+) -> tuple[EmbeddedEndpoints, tuple[str, ...]]:
     """Start what does not run yet; return where the engines are and the names of those started now.
 
     EngineError in one line for anything that stands in the way; what this call had started is stopped again.
     """
     with _locked(state_dir):
-        endpoints, kafka, clickhouse = _start_missing(state_dir, ports)
+        endpoints, kafka, clickhouse = _start_missing(state_dir, ports, limits)
     return endpoints, tuple(
         name for name, handle in (("kafka", kafka), ("clickhouse", clickhouse)) if handle is not None
     )
@@ -163,7 +166,7 @@ def temporary_stack(state_dir: Path, ports: Ports = ANY_PORTS) -> Iterator[Stack
 
 
 def _start_missing(
-    state_dir: Path, ports: Ports
+    state_dir: Path, ports: Ports, limits: Limits = DEFAULT_LIMITS
 ) -> tuple[EmbeddedEndpoints, KafkaProcess | None, ClickHouseProcess | None]:
     folder = embedded_dir(state_dir)
     known = {record.name: record for record in records(state_dir)}
@@ -199,6 +202,7 @@ def _start_missing(
                 port=port,
                 http_port=http_port,
                 log_file=folder / "clickhouse.log",
+                limits=limits,
                 desk_file=desk_address_file(state_dir),
             )
             clickhouse_record = EngineRecord(

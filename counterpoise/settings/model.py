@@ -99,6 +99,24 @@ class ClickHouseSettings(SettingsSection):
     """Timeout of each read of an answer."""
 
 
+HostName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$")]
+
+
+class EmbeddedSettings(SettingsSection):
+    """The embedded ClickHouse, at its next start by `counterpoise up`."""
+
+    allowed_hosts: tuple[HostName, ...] = ()
+    """Host names that its HTTP interface accepts beside loopback, for a forwarded port. A JSON list."""
+    max_memory_bytes: Annotated[int, Field(ge=512 << 20, le=1 << 50)] = 4 << 30
+    """Memory limit of all statements together."""
+    reader_memory_bytes: Annotated[int, Field(ge=64 << 20, le=1 << 50)] = 2 << 30
+    """Memory limit of one statement of the user `reader`."""
+    reader_seconds: Annotated[int, Field(ge=1, le=86_400)] = 120
+    """Time limit of one statement of the user `reader`."""
+    reader_statements: Annotated[int, Field(ge=1, le=1_000)] = 16
+    """Number of statements of the user `reader` that run at once."""
+
+
 class BitcoindSettings(SettingsSection):
     """A Bitcoin Core node: JSON-RPC, with the cookie file or a user and password, and ZMQ where it publishes."""
 
@@ -448,6 +466,7 @@ class Settings(BaseSettings):
     """Lowest level of Counterpoise's log lines. Libraries log warnings and worse, unless the level is debug."""
     kafka: KafkaSettings = KafkaSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
+    embedded: EmbeddedSettings = EmbeddedSettings()
     ingest: IngestSettings = IngestSettings()
     market: MarketSettings = MarketSettings()
     streams: StreamsSettings = StreamsSettings()

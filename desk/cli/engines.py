@@ -23,12 +23,21 @@ def up(
 ) -> None:
     """Start the embedded Kafka and ClickHouse on loopback if they do not run yet, and leave them running."""
     from counterpoise.settings.model import Settings
+    from engines.clickhouse.limits import Limits
     from engines.stack import Ports
     from engines.stack import up as start_engines
 
     settings = Settings.load()
     state_dir = settings.state_dir.absolute()
-    endpoints, started = start_engines(state_dir, Ports(kafka_port, clickhouse_port, http_port))
+    embedded = settings.embedded
+    limits = Limits(
+        server_memory_bytes=embedded.max_memory_bytes,
+        reader_memory_bytes=embedded.reader_memory_bytes,
+        reader_seconds=embedded.reader_seconds,
+        reader_statements=embedded.reader_statements,
+        allowed_hosts=frozenset(map(str.lower, embedded.allowed_hosts)),
+    )
+    endpoints, started = start_engines(state_dir, Ports(kafka_port, clickhouse_port, http_port), limits)
     for name, where in (
         ("kafka", endpoints.kafka),
         (

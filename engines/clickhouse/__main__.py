@@ -46,6 +46,12 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         default=Limits().server_memory_bytes,
         help="memory limit for all statements together; one beyond it ends with code 241 (default %(default)s)",
     )
+    for name, default, meaning in (
+        ("--reader-memory-bytes", Limits().reader_memory_bytes, "memory limit of one statement of reader"),
+        ("--reader-seconds", Limits().reader_seconds, "time limit of one statement of reader"),
+        ("--reader-statements", Limits().reader_statements, "statements of reader that run at once"),
+    ):
+        parser.add_argument(name, type=int, default=default, help=f"{meaning} (default %(default)s)")
     parser.add_argument("--desk-file", type=Path, help="file with the desk's URL, for the redirect from /play")
     parser.add_argument("--ready-file", type=Path, help='written when ready: {"port", "http_port", "pid"}')
     return parser.parse_args(argv)
@@ -64,7 +70,11 @@ def main(argv: list[str] | None = None) -> int:
         reader_file: Path | None = options.reader_password_file
         users = Users(read_password(options.password_file), read_password(reader_file) if reader_file else None)
         limits = Limits(
-            server_memory_bytes=options.max_memory_bytes, allowed_hosts=frozenset(map(str.lower, options.allowed_host))
+            server_memory_bytes=options.max_memory_bytes,
+            reader_memory_bytes=options.reader_memory_bytes,
+            reader_seconds=options.reader_seconds,
+            reader_statements=options.reader_statements,
+            allowed_hosts=frozenset(map(str.lower, options.allowed_host)),
         )
         address = Address(options.host, options.port, options.http_port)
         server = Server(options.path, address, users, limits, options.desk_file)

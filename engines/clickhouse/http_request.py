@@ -95,7 +95,7 @@ def refuse_foreign(headers: Headers, host: str, port: int, allowed: frozenset[st
         raise HttpError(
             403,
             "The Host header does not name this server's loopback address and port; "
-            "start the server with --allowed-host NAME for a forwarded port.",
+            "COUNTERPOISE_EMBEDDED__ALLOWED_HOSTS or --allowed-host adds a name for a forwarded port.",
         )
     origin = headers.get("Origin")
     if origin is not None and not (origin.startswith("http://") and _is_ours(origin, names, port)):

@@ -40,6 +40,9 @@ class Limits:
     allowed_hosts: frozenset[str] = frozenset()
 
 
+DEFAULT_LIMITS: Final = Limits()
+
+
 class Turns:
     """Statements of readers that run at once: at most `limit`, counted here and not by the engine."""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from counterpoise.errors import EngineError
 from counterpoise.runtime.private_files import open_private
 from counterpoise.runtime.python_module import module_command, module_environment
+from engines.clickhouse.limits import DEFAULT_LIMITS, Limits
 
 _POLL_SECONDS = 0.01
 
@@ -56,15 +57,16 @@ def start_clickhouse(
     http_port: int = 0,
     reader_password_file: Path | None = None,
     log_file: Path,
+    limits: Limits = DEFAULT_LIMITS,
     desk_file: Path | None = None,
     patience_seconds: float = 60.0,
 ) -> ClickHouseProcess:
     """Start a server on the data directory `path` and return when it answers (about a second; longer after a kill).
 
-    Port 0 takes a free one. The server's log is appended to `log_file`. The process has its own session, so that an
-    interrupt of the terminal reaches only the caller, who decides. Raises EngineError with the server's one line when it
-    cannot start, and when it is not ready after `patience_seconds` (it is killed then). `desk_file` holds the URL that /play
-    leads to, from when it exists.
+    Of `limits`, memory, the reader's and the allowed hosts apply. Port 0 takes a free one. The server's log is appended to
+    `log_file`. The process has its own session, so that an interrupt of the terminal reaches only the caller, who decides.
+    Raises EngineError with the server's one line when it cannot start, or is not ready after
+    `patience_seconds` (it is killed then). `desk_file` holds the URL that /play leads to, from when it exists.
     """
     with tempfile.TemporaryDirectory(prefix="clickhouse-start-") as scratch, open_private(log_file, "append") as log:
         ready_file = Path(scratch) / "ready.json"
@@ -80,6 +82,14 @@ def start_clickhouse(
         command += ["--password-file", str(password_file), "--ready-file", str(ready_file)]
         if reader_password_file:
             command += ["--reader-password-file", str(reader_password_file)]
+        command += [
+            *("--max-memory-bytes", str(limits.server_memory_bytes)),
+            *("--reader-memory-bytes", str(limits.reader_memory_bytes)),
+            *("--reader-seconds", str(limits.reader_seconds)),
+            *("--reader-statements", str(limits.reader_statements)),
+        ]
+        for host in sorted(limits.allowed_hosts):
+            command += ["--allowed-host", host]
         if desk_file:
             command += ["--desk-file", str(desk_file)]
         before = log.tell()

@@ -1,5 +1,6 @@
 """`counterpoise up`, `down`, `status` and `doctor`, as a user types them, each mistake with its one line."""
 
+import http.client
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import socket
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +255,39 @@ def test_doctor_shows_a_mistake_in_the_settings_as_a_finding(state: Path) -> Non
 
 def findings(out: str) -> dict[str, Any]:
     return {finding["check"]: finding["verdict"] for finding in json.loads(out)}
+
+
+def test_limits_and_hosts_of_the_embedded_clickhouse_are_settings(state: Path) -> None:
+    chosen = {
+        "COUNTERPOISE_EMBEDDED__ALLOWED_HOSTS": '["Desk.example"]',
+        "COUNTERPOISE_EMBEDDED__MAX_MEMORY_BYTES": str(600 << 20),
+        "COUNTERPOISE_EMBEDDED__READER_MEMORY_BYTES": str(100 << 20),
+        "COUNTERPOISE_EMBEDDED__READER_SECONDS": "7",
+    }
+    assert run(state, *ANY, **chosen)[0] == 0
+    endpoints = EmbeddedEndpoints.read(state)
+    with connect(clickhouse_target(Settings.load(state_dir=state)), "default") as clickhouse:
+        [(memory,)] = clickhouse.query(
+            "SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage'"
+        )
+    assert memory == str(600 << 20)
+    reader = {
+        "X-ClickHouse-User": "reader",
+        "X-ClickHouse-Key": Path(endpoints.clickhouse_reader_password_file).read_text().strip(),
+    }
+
+    def ask(sql: str, host: str) -> tuple[int, str]:
+        port = endpoints.clickhouse_http_port
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            connection.request("POST", "/", sql, {**reader, "Host": host})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+
+    assert ask("SELECT getSetting('max_memory_usage'), getSetting('max_execution_time')", "desk.example:1234") == (
+        200,
+        f"{100 << 20}\t7\n",
+    )
+    status, said = ask("SELECT 1", "other.example:1234")
+    assert (status, "COUNTERPOISE_EMBEDDED__ALLOWED_HOSTS" in said) == (403, True)
+    code, _, err = run(state, "up", **chosen | {"COUNTERPOISE_EMBEDDED__ALLOWED_HOSTS": '["a b"]'})
+    assert (code, err.count("\n")) == (2, 1)
