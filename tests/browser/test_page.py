@@ -94,6 +94,8 @@ def test_a_block_and_a_reorganisation_come_without_a_reload(
             heavier.append(parent)
         chain.send(heavier)
         page.wait_for_selector(f"#blocks tr.stale a[href='/block/{grown.hash}']")
+        struck = page.eval_on_selector("#blocks tr.stale th", "cell => getComputedStyle(cell).textDecorationLine")
+        assert struck == "line-through", "a block that lost is struck through"
         page.wait_for_selector(f"#blocks a[href='/block/{heavier[-1].hash}']")
         assert page.get_attribute("[data-chart='raw'] [data-span='24h']", "aria-pressed") == "true", "the choice stays"
         assert page.evaluate("window.neverReloaded") is True
