@@ -9,11 +9,16 @@ from typing import Any
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
+from counterpoise.windows import VIEWS
 from desk.asker import Asker, Question, Row
+from desk.report import report_plots as plots
 from desk.web import markup
+from desk.web.panels import shares
 from desk.web.panels.panel import Context
+from desk.web.panels.shares import Shares
 
 TOLERANCE = 1e-9
+CLOSED = ("resolved", "inactive", "retracted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class AlertPage:
     computed: float | None
     problem: str
     questions: tuple[Question, ...]
+    around: Shares | None = None
+    """The share around the firing; None where the alert is of another rule than the one that plots draw."""
 
 
 def read(clickhouse: ClickHouse, context: Context, alert_id: str) -> AlertPage | None:
@@ -39,7 +46,17 @@ def read(clickhouse: ClickHouse, context: Context, alert_id: str) -> AlertPage |
             computed = _ask(clickhouse, shown["reproduce_sql"])
         except Exception as error:
             problem = " ".join(str(error).split())[:300]
-    return AlertPage(steps, computed, problem, tuple(asker.questions.values()))
+    around = None
+    if has_chart(shown, context):
+        cleared = steps[-1]["height"] if steps[-1]["state"] in CLOSED else None
+        around = shares.read_around(asker, shown, cleared)
+    return AlertPage(steps, computed, problem, tuple(asker.questions.values()), around)
+
+
+def has_chart(step: Row, context: Context) -> bool:
+    """Whether the step rests on the top-4 share that the page plots: the same rule, and blocks to draw."""
+    line = context.line
+    return line is not None and step["rule_id"] == line.rule_id and step["view"] in VIEWS and step["height"] is not None
 
 
 def _ask(clickhouse: ClickHouse, sql: str) -> float | None:
@@ -58,7 +75,7 @@ def shown_step(steps: list[Row]) -> Row:
     return (fired or steps)[-1]
 
 
-def draw(found: AlertPage, alert_id: str) -> str:
+def draw(found: AlertPage, alert_id: str, context: Context) -> str:
     """The body of the page."""
     last, shown = found.steps[-1], shown_step(found.steps)
     head = (
@@ -66,7 +83,26 @@ def draw(found: AlertPage, alert_id: str) -> str:
         f'<span class="state {text_of(last["state"])}">{text_of(last["state"])}</span></h1>'
         f'<p class="statement">{text_of(PAGE.tie(shown["summary"]))}</p>'
     )
-    return head + _evidence(found, shown) + _timeline(found.steps) + markup.asked(found.questions)
+    return (
+        head + _chart(found, context) + _evidence(found, shown) + _timeline(found.steps) + markup.asked(found.questions)
+    )
+
+
+def _chart(found: AlertPage, context: Context) -> str:
+    if found.around is None:
+        return ""
+    return (
+        f'<section class="panel broad"><h2>The share around the alert</h2>{shares.chart(found.around, context, plots.WIDE)}'
+        + markup.meta(
+            (
+                f"windows of {PAGE.count(shown_step(found.steps)['window_blocks'])} blocks",
+                f"{found.around.view} view",
+                "pale band: 95 % interval",
+                "shaded: the alert was firing",
+            )
+        )
+        + "</section>"
+    )
 
 
 def _evidence(found: AlertPage, step: Row) -> str:
