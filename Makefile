@@ -6,7 +6,7 @@ STATE := .counterpoise
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast check generate studies bench soak test-kafka snapshot build lock hooks clean lint types imports duplicates audit prose generated docs-check
+.PHONY: help demo test test-fast check generate studies bench soak test-kafka test-clients snapshot build lock hooks clean lint types imports duplicates audit prose generated docs-check
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP   := $(PY) -m pip --quiet --disable-pip-version-check
@@ -21,7 +21,7 @@ demo: $(VENV)/.embedded ## run the whole pipeline: blocks in, alerts out (no net
 	$(VENV)/bin/counterpoise --state-dir $(STATE) demo
 
 test: $(VENV)/.dev ## every test but the long ones and those of `make check`
-	$(TESTS) -m "not soak" --ignore tests/docs --durations 15
+	$(TESTS) -m "not soak and not clients" --ignore tests/docs --durations 15
 
 test-fast: $(VENV)/.dev ## the tests that start no engine
 	$(TESTS) -q tests/unit
@@ -45,6 +45,9 @@ test-kafka: $(VENV)/.dev ## the contract and end-to-end suites on Apache Kafka i
 	@$(PY) -m testkit.apache_kafka || test $$? -eq 3
 	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(PY) -m pytest -m "kafka and not soak"; fi
 
+test-clients: $(VENV)/.clients ## third-party clients of the embedded ClickHouse (Go, Java, Node.js where present); writes docs/clients.md
+	$(PY) -m pytest -q -m clients tests/clients $(if $(ONLY),-k "$(ONLY)",--write-clients-table)
+
 snapshot: $(VENV)/.dev ## store all output of the demo and a replay (TO=DIR; CONTRIBUTING describes the comparison)
 	$(PY) -m tests.snapshot take $(or $(TO),.snapshot)
 
@@ -61,8 +64,9 @@ EVERYWHERE := implementation_name == 'cpython' and (sys_platform == 'darwin' or 
 
 lock: $(UV) ## write requirements/*.txt anew; versions stay unless pyproject.toml or UPGRADE=--upgrade changes them
 	$(COMPILE) $(UPGRADE) --extra dev --output-file requirements/dev.txt
+	$(COMPILE) $(UPGRADE) --extra clients --constraint requirements/dev.txt --output-file requirements/clients.txt
 	$(COMPILE) $(UPGRADE) --extra embedded --constraint requirements/dev.txt --output-file requirements/embedded.txt
-	@for file in requirements/dev.txt requirements/embedded.txt; do \
+	@for file in requirements/dev.txt requirements/clients.txt requirements/embedded.txt; do \
 	  sed -e "s/ ; $(EVERYWHERE)//" -e "s/ and $(EVERYWHERE)//" $$file > $$file.new && mv $$file.new $$file || exit 1; \
 	done
 
@@ -126,3 +130,8 @@ $(VENV)/.dev: pyproject.toml requirements/dev.txt | $(PY)
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.embedded
+
+# The clients' libraries come on top: neither the product nor its other tests need them.
+$(VENV)/.clients: pyproject.toml requirements/clients.txt | $(VENV)/.dev
+	@$(PIP) install --require-hashes -r requirements/clients.txt
+	@touch $@

@@ -30,6 +30,15 @@ class Asker:
         self._dataset = dataset
         self.questions: dict[str, Question] = {}
 
+    @property
+    def clickhouse(self) -> ClickHouse:
+        """For what no named query gives; `note` then keeps how a reader asks again."""
+        return self._clickhouse
+
+    def note(self, topic: str, *arguments: str) -> None:
+        """Keep a command, such as `risk --json`, as the question behind `topic`."""
+        self.questions[topic] = Question(shlex.join(["counterpoise", "--dataset", self._dataset, *arguments]), "")
+
     def ask(self, topic: str, name: str, **given: object) -> list[Row]:
         """The rows of a named query by column; how it was asked is kept under `topic`."""
         query = named_query(name)

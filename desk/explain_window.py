@@ -59,15 +59,19 @@ def read_pair(
     before = read_pool_blocks(clickhouse, chain, window, from_height)
     unknown = before.views[RAW].unknown, after.views[RAW].unknown
     if view == RAW:
-        windows = (Window(before.raw, unknown[0], before.height), Window(after.raw, unknown[1], after.height), None)
-    else:
-        owners = _read_set(clickhouse, after.attribution_id)
-        windows = (
-            Window(by_entity(before.raw, owners, before.time), unknown[0], before.height),
-            Window(by_entity(after.raw, owners, after.time), unknown[1], after.height),
-            Window(by_entity(before.raw, owners, after.time), unknown[0], before.height),
+        first, last = (
+            Window(each.raw, count, each.height) for each, count in ((before, unknown[0]), (after, unknown[1]))
         )
-    return Pair(*windows, before.time, after.time, after.attribution_id)
+        return Pair(first, last, None, before.time, after.time, after.attribution_id)
+    owners = _read_set(clickhouse, after.attribution_id)
+    return Pair(
+        Window(by_entity(before.raw, owners, before.time), unknown[0], before.height),
+        Window(by_entity(after.raw, owners, after.time), unknown[1], after.height),
+        Window(by_entity(before.raw, owners, after.time), unknown[0], before.height),
+        before.time,
+        after.time,
+        after.attribution_id,
+    )
 
 
 def _read_set(clickhouse: ClickHouse, attribution_id: str) -> AttributionSet:

@@ -23,7 +23,11 @@ PROBE_SECONDS = 5.0
 
 
 class UnauthorisedError(StaleSourceError):
-    """The server wants other credentials (401 or 403)."""
+    """The server wants other credentials; `status` is 401 or 403."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class NotThereError(StaleSourceError):
@@ -63,7 +67,10 @@ class Answer(NamedTuple):
 
 
 class BoundedHttp:
-    """One server. `shown` is its URL without credentials: what messages name."""
+    """One server. `shown` is its URL without credentials: what messages name.
+
+    `last_date` is the Date header of the last answer: empty where it had none, None before the first.
+    """
 
     def __init__(
         self,
@@ -84,6 +91,7 @@ class BoundedHttp:
         self._max_bytes = max_bytes
         self._timeout_seconds = timeout_seconds
         self._setting = setting
+        self.last_date: str | None = None
         self._client = httpx.Client(
             base_url=url.rstrip("/") + "/",
             timeout=httpx.Timeout(timeout_seconds),
@@ -169,6 +177,7 @@ class BoundedHttp:
         deadline = time.monotonic() + self._timeout_seconds
         try:
             with self._client.stream(method, path, json=payload, auth=auth, headers=headers) as response:
+                self.last_date = response.headers.get("Date", "")
                 answer = Answer(response.status_code, response.headers, self._read(response, where, deadline))
         except httpx.HTTPError as error:
             reason = " ".join(str(error).split()) or type(error).__name__
@@ -177,7 +186,7 @@ class BoundedHttp:
             ) from None
         status = answer.status
         if status in (401, 403):
-            raise UnauthorisedError(f"{where} refuses the credentials ({status})")
+            raise UnauthorisedError(f"{where} refuses the credentials ({status})", status)
         if status in (429, 503):
             wait_seconds = self._retry_after(answer.headers.get("Retry-After"))
             raise BusyError(f"{where} asks for a pause ({status})", wait_seconds)

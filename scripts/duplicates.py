@@ -1,13 +1,15 @@
 """Find six or more lines of Python that stand twice in the product: `python scripts/duplicates.py [FOLDER…]`.
 
-Compared are lines of code, however they are laid out: without comments, docstrings, imports and spaces, and with the head of a
-function as one line. Tests are left out: what a test says should stand in the test. Exit code 1 names every place.
+Compared are lines of code, however they are laid out: without comments, docstrings, imports and spaces, without lines that name
+nothing (brackets, texts in a list), and with the head of a function as one line. A run that repeats itself is a list of entries.
+Tests are left out: what a test says should stand in the test. Exit code 1 names every place.
 """
 
 from __future__ import annotations
 
 import ast
 import io
+import keyword
 import sys
 import tokenize
 from collections import defaultdict
@@ -45,7 +47,11 @@ def code_lines(source: str) -> list[tuple[int, str]]:
         number = token.start[0]
         if token.type not in _LAYOUT and number not in left_out:
             lines[head.get(number, number)].append(token.string)
-    return [(number, " ".join(words)) for number, words in sorted(lines.items())]
+    return [(number, " ".join(words)) for number, words in sorted(lines.items()) if any(map(_is_name, words))]
+
+
+def _is_name(word: str) -> bool:
+    return word.isidentifier() and not keyword.iskeyword(word)
 
 
 def duplicates(sources: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -55,8 +61,8 @@ def duplicates(sources: Iterable[tuple[str, str]]) -> Iterator[str]:
     for name, lines in texts.items():
         for at in range(len(lines) - LINES + 1):
             places[tuple(text for _, text in lines[at : at + LINES])].append((name, at))
-    for same in places.values():
-        if len(same) > 1 and not _continues(same, texts):
+    for run, same in places.items():
+        if len(same) > 1 and len(set(run)) >= LINES - 1 and not _continues(same, texts):
             length = LINES
             while len({_text(texts, name, at + length) for name, at in same}) == 1 and _text(
                 texts, same[0][0], same[0][1] + length

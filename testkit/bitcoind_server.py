@@ -27,7 +27,8 @@ class BitcoindServer:
     `fault` makes every answer wrong until it is None again: 503, half a JSON text, forty megabytes, `slow_seconds` of silence, the
     node's own "still starting" (-28), or a connection cut after the request. `rotate_cookie` is what a restart of the node does.
     `replace` maps a block hash to the JSON to serve in place of its `getblock`; of the blocks in `without_coinbase` the head is given
-    and no transaction. With `headers_ahead` it is still loading the chain. `calls` counts methods.
+    and no transaction. With `headers_ahead` it is still loading the chain. `network` and `hash_at` (by height) make it a node of
+    another chain. A call outside `allowed_methods` is answered 403, as rpcwhitelist does. `calls` counts methods.
     """
 
     def __init__(self, chain: FakeChain, directory: Path) -> None:
@@ -40,6 +41,9 @@ class BitcoindServer:
         self.closing = threading.Event()
         self.prune_height: int | None = None
         self.headers_ahead = 0
+        self.network = "main"
+        self.hash_at: dict[int, str] = {}
+        self.allowed_methods: frozenset[str] | None = None
         self.replace: dict[str, Any] = {}
         self.without_coinbase: set[str] = set()
         self.calls: Counter[str] = Counter()
@@ -116,7 +120,7 @@ class BitcoindServer:
     def _chain_info(self) -> dict[str, Any]:
         tip = self.chain.tip
         info: dict[str, Any] = {
-            "chain": "main",
+            "chain": self.network,
             "blocks": tip.height,
             "headers": tip.height + self.headers_ahead,
             "bestblockhash": tip.hash,
@@ -131,6 +135,8 @@ class BitcoindServer:
         return info
 
     def _block_hash(self, height: int) -> str:
+        if height in self.hash_at:
+            return self.hash_at[height]
         block = self.chain.at(height)
         if block is None:
             raise _RpcError("Block height out of range", -8)
@@ -262,6 +268,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(401, b"")
             return
         payload = json.loads(body)
+        asked = {call["method"] for call in (payload if isinstance(payload, list) else [payload])}
+        if node.allowed_methods is not None and not asked <= node.allowed_methods:
+            self._send(403, b"")
+            return
         answer = [node.answer(call) for call in payload] if isinstance(payload, list) else node.answer(payload)
         self._send(200, json.dumps(answer).encode())
 

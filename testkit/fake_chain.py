@@ -6,6 +6,7 @@ import hashlib
 import threading
 from dataclasses import dataclass
 
+from counterpoise.chain.chain_registry import chain_named
 from counterpoise.pools.addresses import output_address
 
 GENESIS_PARENT = "0" * 64
@@ -40,13 +41,14 @@ class FakeBlock:
 
 
 class FakeChain:
-    """Blocks by hash, and a tip. Safe to share between threads."""
+    """Blocks by hash, and a tip; its genesis block has the hash of `chain`'s. Safe to share between threads."""
 
-    def __init__(self, *, first_height: int = 0, tag: bytes = b"/Foundry USA Pool/") -> None:
+    def __init__(self, *, first_height: int = 0, tag: bytes = b"/Foundry USA Pool/", chain: str = "bitcoin") -> None:
         self._lock = threading.RLock()
         self._blocks: dict[str, FakeBlock] = {}
         self._first_height = first_height
         self._tag = tag
+        self._genesis_hash = chain_named(chain).genesis_hash
         self._mined = 0
         self._tip: FakeBlock | None = None
         self.mine(1)
@@ -114,7 +116,7 @@ class FakeChain:
         digest = hashlib.sha256(f"{prev_hash}:{height}:{self._mined}".encode()).digest()
         push = height.to_bytes(3, "little")
         return FakeBlock(
-            hash="00000000" + digest.hex()[8:],
+            hash="00000000" + digest.hex()[8:] if height else self._genesis_hash,
             prev_hash=prev_hash,
             height=height,
             time=FIRST_TIME + height * SPACING_SECONDS,

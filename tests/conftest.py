@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from tests.cpu_time import VARIABLE, CpuTimes
@@ -30,6 +31,8 @@ _LEFT = pytest.StashKey[list[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """The process that was started from a shell has the guardian; workers of xdist are among what it guards."""
+    hypothesis.settings.register_profile("no clock", deadline=None)  # a slow machine is no fault of the code
+    hypothesis.settings.load_profile("no clock")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # dozens of processes would compile the same modules
     if not hasattr(config, "workerinput"):
         config.stash[_GUARDIAN] = start_guardian()

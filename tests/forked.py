@@ -141,11 +141,11 @@ def _serve(connection: socket.socket) -> int:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake)
     while True:
-        ready, _, _ = select.select([connection, woken], [], [])
+        ready, _, _ = select.select([connection.fileno(), woken], [], [])
         if woken in ready:
             os.read(woken, 4096)
             _tell_who_ended(running)
-        if connection not in ready:
+        if connection.fileno() not in ready:
             continue
         head, handed, _, _ = socket.recv_fds(connection, _NUMBER.size, 3)
         if not head:

@@ -26,4 +26,4 @@ def fold_skips(reports: Iterable[pytest.TestReport]) -> None:
     """
     for report in reports:
         if isinstance(report.longrepr, tuple) and report.longrepr[2].endswith(_ABSENT):
-            report.longrepr = (__file__, None, report.longrepr[2])  # type: ignore[assignment] - pytest takes a place without a line
+            report.longrepr = (__file__, None, report.longrepr[2])  # type: ignore[assignment]  # pytest takes a place without a line

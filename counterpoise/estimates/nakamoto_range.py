@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from counterpoise.estimates.share_intervals import Z_95
 
@@ -22,8 +23,18 @@ def nakamoto_range(counts: Sequence[int], n: int, line: float = 0.5, z: float = 
     held = np.cumsum(sorted((c for c in counts if c > 0), reverse=True))
     if n <= 0 or not len(held):
         return 0, 0
-    share = held / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    reach = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    may, must = np.flatnonzero(middle + reach > line), np.flatnonzero(middle - reach > line)
+    may, must = (np.flatnonzero(wilson_excess(held, n, line, sign, z) > 0) for sign in (1, -1))
     return (int(may[0]) + 1 if len(may) else 0), (int(must[0]) + 1 if len(must) else 0)
+
+
+def wilson_excess(count: ArrayLike, n: ArrayLike, line: float, sign: int, z: float = Z_95) -> NDArray[np.float64]:
+    """Positive where Wilson's bound on count/n is above `line`: the upper bound for `sign` 1, the lower for −1.
+
+    Wilson's interval holds every share that the score test at z does not reject, so a bound is above the line exactly where
+    count − line·n ± z√(n·line(1 − line)) is positive.
+
+    >>> bool(wilson_excess(504, 1_008, 0.5, 1) > 0), bool(wilson_excess(504, 1_008, 0.5, -1) > 0)
+    (True, False)
+    """
+    c, blocks = np.asarray(count, np.float64), np.asarray(n, np.float64)
+    return np.asarray(c - line * blocks + sign * z * np.sqrt(blocks * line * (1.0 - line)))

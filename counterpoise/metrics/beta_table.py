@@ -37,11 +37,12 @@ def top_share_parameters(
 def top_share_posterior(n: ArrayLike, count: ArrayLike, pools_seen: ArrayLike, k: int, line: float) -> FloatArray:
     """(…, 3): lower and upper end of the 95 % equal-tail interval of the share, and P(share > `line`).
 
-    `count` is the sum of the k largest counts among `n` blocks. Where b = 0 the share is 1 without doubt: (1, 1, 1) (the last
-    0 for a line of 1); where no pool was seen among n > 0 blocks it is 0: (0, 0, 0); without blocks nothing is known: NaN.
+    `count` is the sum of the k largest counts among `n` blocks. Where b = 0 the k pools made every block. Another pool may exist
+    that was not seen: a set with a share of x makes all n blocks with chance xⁿ, so the interval is (0.025^(1/n), 1) and
+    P(share > line) is 1 − lineⁿ. Where no pool was seen among n > 0 blocks the share is 0: (0, 0, 0). Without blocks all is NaN.
 
     >>> top_share_posterior(1, 1, 1, 1, 0.75).tolist()
-    [1.0, 1.0, 1.0]
+    [0.025, 1.0, 0.25]
     """
     from scipy import special  # noqa: PLC0415 - it takes longer to import than numpy, and few processes need it
 
@@ -57,9 +58,11 @@ def top_share_posterior(n: ArrayLike, count: ArrayLike, pools_seen: ArrayLike, k
         ],
         axis=-1,
     )
-    certain = np.array([1.0, 1.0, 1.0 if line < 1.0 else 0.0])
-    result = np.where(some[..., None], result, np.where((a > 0)[..., None], certain, 0.0))
-    return np.where((np.asarray(n) > 0)[..., None], result, np.nan)
+    blocks = np.asarray(n, np.float64)
+    alone = np.maximum(np.broadcast_to(blocks, a.shape), 1.0)
+    all_there_is = np.stack([LOWER_TAIL ** (1.0 / alone), np.ones(a.shape), 1.0 - np.power(line, alone)], axis=-1)
+    result = np.where(some[..., None], result, np.where((a > 0)[..., None], all_there_is, 0.0))
+    return np.where((blocks > 0)[..., None], result, np.nan)
 
 
 class BetaTable:

@@ -121,6 +121,7 @@ class LineView:
         self._seen: set[tuple[Any, ...]] = set()
         self._step = -1
         self._unprinted: list[tuple[int, Text]] = []
+        self._notice = ""
 
     def __enter__(self) -> LineView:
         if self._live is not None:
@@ -152,6 +153,14 @@ class LineView:
         while self._unprinted and self._unprinted[0][0] <= judged_height:
             self._console.print(self._unprinted.pop(0)[1], soft_wrap=True, markup=False, emoji=False)
 
+    def notify(self, notice: str) -> None:
+        """Show what is waited for (a line in the panel, or a separate line once), until it is empty again."""
+        if notice == self._notice:
+            return
+        self._notice = notice
+        if self._live is None and notice:
+            self._console.print(Text(f"waiting: {notice}", style="yellow"), soft_wrap=True, markup=False, emoji=False)
+
     def _plain(self, m: LineMoment) -> Text:
         leaders = ", ".join(f"{pool} {TERMINAL.share(count / m.n, 0)}" for pool, count in m.leaders[:4])
         return Text(
@@ -162,7 +171,8 @@ class LineView:
 
     def _panel(self, m: LineMoment | None) -> RenderableType:
         if m is None:
-            return Panel(Text("starting: Kafka, ClickHouse, streams, alerts …", style="dim"), title="counterpoise")
+            starting = Text("starting: Kafka, ClickHouse, streams, alerts …", style="dim")
+            return Panel(Group(starting, *self._notices()), title="counterpoise")
         head = Table.grid(padding=(0, 3))
         head.add_row(
             Text(f"{m.time:%Y-%m-%d %H:%M} UTC", style="bold"),
@@ -183,5 +193,10 @@ class LineView:
         progress = ProgressBar(total=self._last - self._first, completed=m.height - self._first, width=60)
         alerts = [line.text() for line in self._alerts[-8:]] or [Text("no alert yet", style="dim")]
         return Panel(
-            Group(head, share, "", pools, "", progress, "", *alerts), title="counterpoise", subtitle="Ctrl-C stops"
+            Group(head, share, "", pools, "", progress, "", *alerts, *self._notices()),
+            title="counterpoise",
+            subtitle="Ctrl-C stops",
         )
+
+    def _notices(self) -> list[Text]:
+        return [Text(f"waiting: {self._notice}", style="yellow")] if self._notice else []

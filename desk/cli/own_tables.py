@@ -71,12 +71,14 @@ def _read(path: Path, left_bytes: int) -> pa.Table:
 
     try:
         table = reader(content, left_bytes)
+        table.validate(full=True)  # texts that are not UTF-8
+        names = table.column_names
     except (pa.ArrowException, ValueError, OverflowError, RecursionError, OSError) as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())[:300]}") from None
     if table.nbytes > left_bytes:
         raise ConfigError(f"{path}: {_TOO_LARGE}")
-    if not table.num_columns or table.num_columns > MAX_COLUMNS:
-        raise ConfigError(f"{path}: {table.num_columns} columns, expected 1 to {MAX_COLUMNS}")
+    if not names or len(names) > MAX_COLUMNS:
+        raise ConfigError(f"{path}: {len(names)} columns, expected 1 to {MAX_COLUMNS}")
     return table
 
 
@@ -91,14 +93,17 @@ def _delimited(delimiter: str) -> Callable[[bytes, int], pa.Table]:
         import pyarrow as pa
         import pyarrow.csv
 
-        if content.partition(b"\n")[0].count(delimiter.encode()) >= MAX_COLUMNS:
+        head = content.partition(b"\n")[0]
+        if head.count(delimiter.encode()) >= MAX_COLUMNS:
             raise ValueError(f"more than {MAX_COLUMNS} columns")
 
-        return pa.csv.read_csv(
+        table = pa.csv.read_csv(
             pa.BufferReader(content),
             read_options=pa.csv.ReadOptions(use_threads=False),
             parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         )
+        table.column_names  # noqa: B018 - Arrow takes any bytes as a name, and fails only where somebody reads them
+        return table
 
     return read
 

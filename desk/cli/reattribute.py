@@ -24,26 +24,14 @@ def reattribute(
     Old numbers stay under their attribution id. Services may keep running: the streams worker follows the switch within seconds.
     Alerts treat it as a new base, not as a crossing.
     """
-    from rich.progress import Progress
-
-    from counterpoise.clickhouse.client import connect_consistent
-    from counterpoise.clickhouse.datasets import open_dataset
     from counterpoise.pools.attribution_set import AttributionSet
     from counterpoise.pools.entities import load_entity_map
     from counterpoise.pools.registry_file import load_registry
-    from counterpoise.settings.endpoints import clickhouse_target
-    from counterpoise.settings.model import Settings
-    from desk.cli.console import Console
+    from desk.cli.on_dataset import on_dataset
     from streams.blocks.reattribute import reattribute as run_reattribution
 
-    settings = Settings.load()
     attribution_set = AttributionSet(load_registry(registry), load_entity_map(entities))
-    console = Console(stderr=True)
-    with (
-        connect_consistent(clickhouse_target(settings), settings.dataset) as clickhouse,
-        Progress(console=console) as progress,
-    ):
-        open_dataset(clickhouse, settings.dataset_of)
+    with on_dataset() as (clickhouse, progress):
         task = progress.add_task("attributing", total=None)
         done = run_reattribution(
             clickhouse,

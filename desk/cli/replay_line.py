@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 from alerts.rules.rule import HeightRule
 from alerts.rules_file import load_judged_rules
@@ -23,11 +24,13 @@ from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from desk.cli.console import Console
 from desk.cli.line_view import AlertLine, LineMoment, LineView, alert_lines, latest_moment
+from desk.cli.line_waits import NO_PROGRESS_SECONDS, NoProgress, free_bytes, notice, progress_marks, statuses
 from desk.cli.whole_line import Services
 from ingest.blocks.replay_job import ReplayReport, run_replay
 
 POLL_SECONDS = 0.25
-ALERTS_PATIENCE_SECONDS = 120.0
+NOTICE_SECONDS = 1.0
+_WAITING = ("ingest", "streams", "alerts")
 
 _ALERTS_AT = "SELECT count(), min(height) FROM alert_state_log FINAL WHERE chain = {chain:String}"
 
@@ -58,7 +61,8 @@ def replay_line(
 
     If no rule on concentration watches the chain, run until the last block is scored.
 
-    Raises the error that stopped a service, and RetryableError if the alerter does not finish.
+    The screen shows what the services wait for. Raises the error that stopped a service, and RetryableError where nothing
+    progresses after the last block was published.
     """
     stop = threading.Event()
     clock = SystemClock()
@@ -84,28 +88,26 @@ def replay_line(
             from_height=from_height,
             to_height=to_height,
         )
+        watch = _Watch(settings, services, clickhouse, reached, view)
         try:
-            _show_until(lambda: replay.done() or services.failure is not None, clickhouse, chain, reached, view)
-            if services.failure is not None:
-                raise services.failure
+            watch.show_until(replay.done)
             report = replay.result()
-            deadline = time.monotonic() + ALERTS_PATIENCE_SECONDS
-            _show_until(
-                lambda: (
-                    reached(clickhouse, chain) >= report.last_height
-                    or services.failure is not None
-                    or time.monotonic() > deadline
-                ),
-                clickhouse,
-                chain,
-                reached,
-                view,
-            )
-            if services.failure is not None:
-                raise services.failure
-            if reached(clickhouse, chain) < report.last_height:
+            progress = NoProgress()
+            stands_still = False
+
+            def judged() -> bool:
+                nonlocal stands_still
+                stands_still = progress.look(time.monotonic(), (watch.height, progress_marks(watch.statuses)))
+                return watch.height >= report.last_height or stands_still
+
+            watch.show_until(judged)
+            if watch.height < report.last_height:
                 late = "the alerter" if reached is judged_height else "streams"
-                raise RetryableError(f"{late} did not reach height {report.last_height}: see {log_file}")
+                cause = f": {watch.notice}" if watch.notice else ""
+                raise RetryableError(
+                    f"{late} did not reach height {report.last_height}: nothing progressed for {NO_PROGRESS_SECONDS:.0f} s "
+                    f"after height {watch.height}{cause}: see {log_file}"
+                )
             seconds = time.monotonic() - began
             if after is not None:
                 after()
@@ -128,17 +130,46 @@ def _logging_to(settings: Settings, file: Path) -> Iterator[None]:
             configure_logging(settings.log_format, "warning", service="replay")
 
 
-def _show_until(
-    done: Callable[[], bool],
-    clickhouse: ClickHouse,
-    chain: str,
-    reached: Callable[[ClickHouse, str], int],
-    view: LineView,
-) -> None:
-    while not done():
-        judged = reached(clickhouse, chain)  # first: all that is told up to there is among the lines
-        view.update(latest_moment(clickhouse, chain), alert_lines(clickhouse), judged)
-        time.sleep(POLL_SECONDS)
+class _Watch:
+    """Shows the line until something is done; raises what ended the services."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        services: Services,
+        clickhouse: ClickHouse,
+        reached: Callable[[ClickHouse, str], int],
+        view: LineView,
+    ) -> None:
+        self._settings, self._services, self._clickhouse = settings, services, clickhouse
+        self._reached, self._view = reached, view
+        self._noticed_at = -NOTICE_SECONDS
+        self.height = -1
+        """The height that is judged or scored."""
+        self.statuses: dict[str, Mapping[str, Any]] = {}
+        self.notice = ""
+
+    def show_until(self, done: Callable[[], bool]) -> None:
+        """Poll and draw until `done`, which is asked after each look."""
+        while True:
+            if self._services.failure is not None:
+                raise self._services.failure
+            self._look()
+            if done():
+                return
+            time.sleep(POLL_SECONDS)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._noticed_at >= NOTICE_SECONDS:
+            self._noticed_at = now
+            folder = self._settings.state_dir
+            self.statuses = statuses(self._settings, _WAITING)
+            self.notice = notice(self.statuses, time.time(), folder, free_bytes(folder))
+            self._view.notify(self.notice)
+        chain = self._settings.ingest.chain
+        self.height = self._reached(self._clickhouse, chain)  # first: all that is told up to there is among the lines
+        self._view.update(latest_moment(self._clickhouse, chain), alert_lines(self._clickhouse), self.height)
 
 
 def is_watched(settings: Settings, chain: str) -> bool:

@@ -16,23 +16,11 @@ def rescore(
 
     Services may keep running. Chains whose rows already have this version's format stay unchanged.
     """
-    from rich.progress import Progress
-
-    from counterpoise.clickhouse.client import connect_consistent
-    from counterpoise.clickhouse.datasets import open_dataset
-    from counterpoise.settings.endpoints import clickhouse_target
-    from counterpoise.settings.model import Settings
-    from desk.cli.console import Console
+    from desk.cli.on_dataset import on_dataset
     from streams.blocks.loader import stored_chains
     from streams.blocks.rescore import rescore as run_rescore
 
-    settings = Settings.load()
-    console = Console(stderr=True)
-    with (
-        connect_consistent(clickhouse_target(settings), settings.dataset) as clickhouse,
-        Progress(console=console) as progress,
-    ):
-        open_dataset(clickhouse, settings.dataset_of)
+    with on_dataset() as (clickhouse, progress):
         for name in stored_chains(clickhouse) if chain is None else [chain]:
             task = progress.add_task(f"scoring {name}", total=None)
             done = run_rescore(

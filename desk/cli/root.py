@@ -124,6 +124,12 @@ ENTRIES: dict[str, CommandEntry] = {
             "counterpoise explain hhi_10000 --from-height 890000",
         ),
     ),
+    "estimates": CommandEntry(
+        "desk.cli.estimates:estimates",
+        "Show shares in the blocks seen, now and next.",
+        _DATA,
+        ("counterpoise estimates", "counterpoise estimates --view entity --window 2016 --json"),
+    ),
     "claims": CommandEntry(
         "desk.cli.claims:claims",
         "Check the claims of the founding article.",

@@ -29,6 +29,10 @@ CoalitionOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
+_WIDE = 110
+"""Columns from which the table of `risk` names the pools and the retargets."""
+
+
 def settle(
     usd: Annotated[str, typer.Option("--usd", help="Amount of the payment, such as 10m or 250k.")],
     max_expected_loss: Annotated[
@@ -99,28 +103,28 @@ def risk(
     if as_json:
         _print_json({**read.to_json(), "note": POOL_NOTE, "adversaries": rows})
         return
-    table = plain_table(
-        "adversary", "who", "share", "z 1 %", "z 0.1 %", "z 0.001 %", "refused: mean", "99 %", "stop", "retargets"
-    )
+    console = Console(highlight=False)
+    wide = console.width >= _WIDE
+    heads = ("adversary", "share", "z 1 %", "0.1 %", "0.001 %", "refused", "99 %", "stop")
+    table = plain_table(*heads, *(("who", "retargets") if wide else ()))
     for one, row in zip(found, rows, strict=True):
         at = row["at_share"]
+        days = at.get("stop_first_retarget_days"), at.get("stop_second_retarget_days")
+        more = (cell(_who(one, shown=1)), "–" if None in days else f"{days[0]:.1f} d, {days[1]:.1f} d")
         table.add_row(
             one.label,
-            cell(_who(one)),
             _percent(one.share),
-            *(_confirmations(at[f"confirmations_{name}_percent"]) for name in ("1", "0_1", "0_001")),
+            *(_few(at[f"confirmations_{name}_percent"]) for name in ("1", "0_1", "0_001")),
             _wait(at["refused_mean_minutes"]),
             _wait(at["refused_99_percent_minutes"]),
             f"×{at['stop_interval_ratio']:.2f}" if at.get("stop_interval_ratio") else "–",
-            "–"
-            if at.get("stop_first_retarget_days") is None
-            else f"{at['stop_first_retarget_days']:.1f} d, {at['stop_second_retarget_days']:.1f} d",
+            *(more if wide else ()),
         )
-    console = Console(highlight=False)
     console.print(table)
     console.print(
-        "z: confirmations below that risk of a double spend. Refused: wait of a transaction that they refuse and all others include. "
-        "Stop: block interval if they stop; days until each of the next two retargets.",
+        "z: confirmations for that risk of a double spend; none: no number suffices. Refused: mean wait of a transaction that they "
+        "refuse and all others include, and the wait for 99 %. Stop: block interval if they stop; a wider terminal shows who, and "
+        "the days to the next two retargets.",
         style="dim",
     )
     _print_notes(console, read, POOL_NOTE)
@@ -157,6 +161,10 @@ def _who(one: Adversary, shown: int = 4) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
+
+
+def _few(needed: float | None) -> str:
+    return "none" if needed is None or not math.isfinite(needed) else f"{needed:,.0f}"
 
 
 def _confirmations(needed: float | None) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.cluster import cluster_name, on_cluster
 from counterpoise.clickhouse.migrations import migrate
-from counterpoise.errors import ConfigError, CounterpoiseError
+from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.runtime.private_files import open_private, private_folder
 from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
@@ -97,8 +97,15 @@ def _refuse_live(settings: Settings) -> None:
         )
 
 
+FAILED_STARTS_ALLOWED = 4
+"""Starts in a row without progress after which a service of a replay is given up: some 15 seconds, with the pauses between them."""
+
+
 class Services:
-    """Services, supervised by a thread; their output goes to `log_file`. `failure` is what ended them early."""
+    """Services, supervised by a thread; their output goes to `log_file`. `failure` is what ended them early.
+
+    A service that does not start is a failure, and so is a supervisor that ended: the services would not be restarted.
+    """
 
     def __init__(self, settings: Settings, log_file: Path, names: Sequence[str] = ("streams", "alerts")) -> None:
         self.failure: CounterpoiseError | None = None
@@ -107,7 +114,11 @@ class Services:
         self._log = TextIOWrapper(open_private(log_file, "replace"), encoding="utf-8")
         self._lock = threading.Lock()
         self._supervisor = Supervisor(
-            [service_of(name) for name in names], self._stop, self._say, look=Observer(settings).look
+            [service_of(name) for name in names],
+            self._stop,
+            self._say,
+            look=Observer(settings).look,
+            failed_starts_allowed=FAILED_STARTS_ALLOWED,
         )
         self._thread = threading.Thread(target=self._run, name="supervisor")
 
@@ -125,8 +136,11 @@ class Services:
             self._supervisor.run()
         except CounterpoiseError as error:
             self.failure = error
+        except Exception as error:
+            self.failure = RetryableError(f"the services cannot be supervised: {type(error).__name__}: {error}")
 
     def _say(self, name: str, line: str) -> None:
-        with self._lock, suppress(ValueError):  # a last word after the log was closed
+        # A last word after the log was closed, or a full disk: output that is not read would stop the service.
+        with self._lock, suppress(ValueError, OSError):
             self._log.write(f"{name:<8}| {line}\n")
             self._log.flush()

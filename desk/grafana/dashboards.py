@@ -89,8 +89,8 @@ _DESK_PANELS: Final = (
                 "AND window_blocks = $window AND metric = 'top4_share' AND $__dateFilter(c.day) GROUP BY c.day ORDER BY c.day"
             )
         ],
-        unit="percentunit",
         line=LINE,
+        unit="percentunit",
     ),
     Panel(
         "timeseries",

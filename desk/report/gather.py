@@ -11,7 +11,7 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.windows import USUAL_WINDOW_BLOCKS, VIEWS
-from desk.asker import Asker
+from desk.asker import Asker, Row
 from desk.report.gap_sentence import GapRow
 from desk.report.model import (
     DeadLetters,
@@ -117,19 +117,21 @@ def _shares(asker: Asker, chain: str, view: str, window: int, start: datetime | 
     given: dict[str, object] = {"chain": chain, "view": view, "window": window}
     if start is not None:
         given["since"] = f"{start:%Y-%m-%d %H:%M:%S}"
-    return [
-        SharePoint(
-            row["to_height"],
-            row["to_time"],
-            row["share"],
-            row["low"],
-            row["high"],
-            row["lowest"],
-            row["highest"],
-            row["unknown_ratio"],
-        )
-        for row in asker.ask("shares", "share_over_time", **given)
-    ]
+    return [share_point(row) for row in asker.ask("shares", "share_over_time", **given)]
+
+
+def share_point(row: Row) -> SharePoint:
+    """A stretch as the named queries of shares give it; those by day have no unknown blocks (NaN)."""
+    return SharePoint(
+        row["to_height"],
+        row["to_time"],
+        row["share"],
+        row["low"],
+        row["high"],
+        row["lowest"],
+        row["highest"],
+        row.get("unknown_ratio", float("nan")),
+    )
 
 
 def leading_pools(asker: Asker, chain: str, now: MiningNow) -> list[PoolShare]:

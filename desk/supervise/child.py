@@ -31,11 +31,13 @@ class Child:
 
     Its standard input is its lifeline: it ends when the supervisor does, however that came about: a killed supervisor must not
     leave workers behind. Each line of its output goes to `say`, except the one line of last words, which `last_words` keeps.
+    `last_line` is the newest line that is not empty, of either kind.
     """
 
     def __init__(self, service: Service, say: Callable[[str], None], environment: dict[str, str] | None = None) -> None:
         self.service = service
         self.last_words = ""
+        self.last_line = ""
         self._say = say
         self._process = subprocess.Popen(
             service.command,
@@ -86,6 +88,8 @@ class Child:
             for raw in stream:
                 line = raw.decode(errors="replace").rstrip("\n")
                 if line.startswith(PREFIX_OF_LAST_WORDS):
-                    self.last_words = line.removeprefix(PREFIX_OF_LAST_WORDS)
+                    self.last_words = self.last_line = line.removeprefix(PREFIX_OF_LAST_WORDS)
                 else:
-                    self._say(visible(line, keep="\t"))
+                    line = visible(line, keep="\t")
+                    self.last_line = line.strip() or self.last_line
+                    self._say(line)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from counterpoise.errors import ConfigError
+from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.runtime.retry import Backoff, RetryPolicy
 from desk.supervise.child import Child, Service
 from desk.supervise.stall_watch import Sight, StallWatch
@@ -35,6 +35,8 @@ class _Slot:
     last_end: str = ""
     finished: bool = False
     stalled: str | None = None
+    failed_starts: int = 0
+    """Ends in a row without any progress before."""
 
 
 @dataclass(slots=True)
@@ -43,6 +45,8 @@ class Supervisor:
 
     `look` is asked every `look_every_seconds` for a sight of the services that run; None switches stall detection off. `say` gets
     each line of output with the service's name; `on_change` receives (name, pid or None, restarts, why) at each start and end.
+    After `failed_starts_allowed` ends in a row without progress between them `run` gives up; None restarts for ever. Progress is what
+    `look` sees of it, or a life of `healthy_after_seconds`.
     """
 
     services: Sequence[Service]
@@ -54,12 +58,16 @@ class Supervisor:
     grace_seconds: float = 30.0
     make_backoff: Callable[[], Backoff] = lambda: Backoff(RESTART_RETRY)
     healthy_after_seconds: float = 30.0
+    failed_starts_allowed: int | None = None
     on_change: Callable[[str, int | None, int, str], None] = lambda *_: None
     _slots: list[_Slot] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> None:
-        """Return after an orderly end. ConfigError where a service ended with one (all are stopped by then)."""
+        """Return after an orderly end.
+
+        ConfigError where a service ended with one, RetryableError where one does not come up; all are stopped by then.
+        """
         self._slots = [_Slot(service, self.make_backoff()) for service in self.services]
         done = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(done,), name="stall-watch", daemon=True)
@@ -119,6 +127,12 @@ class Supervisor:
         slot.restarts, slot.last_end = slot.restarts + 1, why
         if time.monotonic() - slot.started_at >= self.healthy_after_seconds:
             slot.backoff.reset()
+            slot.failed_starts = 0
+        slot.failed_starts += 1
+        if self.failed_starts_allowed is not None and slot.failed_starts >= self.failed_starts_allowed:
+            self.on_change(name, None, slot.restarts, why)
+            last = child.last_words or child.last_line or "it wrote nothing"
+            raise RetryableError(f"{name} does not start ({why}, {slot.failed_starts} times in a row): {last}")
         wait_seconds = slot.backoff.next_seconds()
         slot.start_at = time.monotonic() + wait_seconds
         log.error(
@@ -143,6 +157,8 @@ class Supervisor:
                     sight = sights[slot.service.name]
                     same = slot.child is not None and slot.child.pid == pid
                     speaks = sight.status is not None and sight.status.get("pid") == pid  # not its predecessor's file
+                    if same and speaks and sight.status is not None and sight.status.get("last_progress_at"):
+                        slot.failed_starts = 0
                     if same and speaks and slot.watch is not None:
                         slot.stalled = slot.watch.look(now, sight)
 

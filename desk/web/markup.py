@@ -39,11 +39,17 @@ def asked(questions: Iterable[Question]) -> str:
     if not shown:
         return ""
     texts = "".join(
-        f'<pre>{text_of(one.command)}\n\n{text_of(one.sql.rstrip())}</pre><p class="note"><a href="{text_of(console_link(one))}">'
-        f"Open query {place} in the SQL console</a></p>"
+        f"<pre>{text_of(one.command)}{text_of(chr(10) * 2 + one.sql.rstrip() if one.sql else '')}</pre>"
+        + _opened(one, place)
         for place, one in enumerate(shown, 1)
     )
     return f"<details><summary>SQL</summary>{texts}</details>"
+
+
+def _opened(question: Question, place: int) -> str:
+    if not question.sql:
+        return ""
+    return f'<p class="note"><a href="{text_of(console_link(question))}">Open query {place} in the SQL console</a></p>'
 
 
 def console_link(question: Question) -> str:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-import uvicorn
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.web_server import server_of
 from counterpoise.settings.endpoints import clickhouse_target, write_desk_address
 from counterpoise.settings.model import Settings
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
@@ -75,21 +75,11 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
         bound = stack.enter_context(contextlib.closing(_bind(settings)))
         port = int(bound.getsockname()[1])
         threads = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="desk-page"))
-        server = uvicorn.Server(
-            uvicorn.Config(
-                build_app(hub, access, client, threads, query_client),
-                ws="none",
-                lifespan="off",
-                loop="asyncio",
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                limit_concurrency=MAX_CONNECTIONS,
-                timeout_keep_alive=15,
-                timeout_graceful_shutdown=_STOP_SECONDS,
-            )
+        server = server_of(
+            build_app(hub, access, client, threads, query_client),
+            max_connections=MAX_CONNECTIONS,
+            keep_alive_seconds=15,
+            stop_seconds=_STOP_SECONDS,
         )
         serving = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, name="desk-server", daemon=True)
         looking = threading.Thread(target=hub.watch_line, args=(stop,), name="desk-line", daemon=True)

@@ -8,6 +8,7 @@ ClickHouse client. One process owns a data directory; it is a real engine, and w
     process.py      start, stop and kill the server process         (imported by others)
     server.py       sockets, limits, shutdown                       native.py   one native connection
     http.py         the HTTP interface                              engine.py   chDB, and what can stop it from starting
+    external.py, multipart.py                                       tables that come along with a statement
     prepare.py      from a client's text to the text that runs       session.py  settings, parser, rights of one client
     reader_rules.py, reader_functions.py                            what a reader's statement may do: lists of what is allowed
     limits.py, strangers.py                                         what one client may take from the others

@@ -17,7 +17,7 @@ from typing import Final
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.private_files import read_private
-from engines.clickhouse import compression, insert, statements
+from engines.clickhouse import compression, insert, multipart, statements
 from engines.clickhouse.accepting import connections
 from engines.clickhouse.auth import User, Users
 from engines.clickhouse.engine import Engine
@@ -204,9 +204,10 @@ class _Handler:
                 raise HttpError(404, f"There is no {request.path} here.")
             user = self.server.users.check(*credentials(headers, request.given))
             with self.server.known(self._socket):
+                boundary = multipart.boundary_of(headers.get("Content-Type")) if method == "POST" else None
                 body = Body(self._connection.body(), headers, self.server.limits.http_body_bytes)
                 read_only = method != "POST" or request.read_only
-                return self._statement(request, user, body, query_id, read_only=read_only)
+                return self._statement(request, user, body, boundary, query_id, read_only=read_only)
         except ServerError as error:
             version = ".".join(map(str, self.server.engine.version))
             text = f"{error} (version {version})\n"
@@ -260,15 +261,25 @@ class _Handler:
 
     # ---- the statement
 
-    def _statement(self, request: Request, user: User, body: Body, query_id: str, *, read_only: bool) -> bool:
+    def _statement(
+        self, request: Request, user: User, body: Body, boundary: bytes | None, query_id: str, *, read_only: bool
+    ) -> bool:
         with self._session(request, user) as session:
+            pieces = body.pieces()
+            if boundary is not None:
+                form = multipart.read_form(
+                    pieces, boundary, max_field_bytes=MAX_SQL_BYTES, refuse_larger=session.refuse_larger_external
+                )
+                request.add_form(form.fields, {name + end for name in form.files for end in multipart.SUFFIXES})
+                for table in multipart.tables_of(form.files, request.given):
+                    session.add_external(table)
+                pieces = iter(())
             if request.database:
                 session.use(request.database)
             session.apply(request.settings)
             session.progress.clear()
             session.query_id = query_id
-            pieces = body.pieces()
-            if request.flag("decompress"):
+            if boundary is None and request.flag("decompress"):
                 pieces = _unpacked(pieces, self.server.limits.http_body_bytes)
             head, data = _insert_head(request.query, pieces)
             answer = _Answer(self, session, request, query_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -40,6 +40,9 @@ _INTERFACE: Final = frozenset(
         "readonly",
     )
 )
+
+# Those of them that a form may hold: the others are needed before a body is read.
+_FORM_FIELDS: Final = frozenset({"query", "database", "default_format", "wait_end_of_query", "buffer_size"})
 
 
 class Headers:
@@ -135,7 +138,23 @@ class Request:
     def __init__(self, target: str, headers: Headers) -> None:
         parts = urlsplit(target)
         self.path = parts.path
+        self.headers = headers
         self.given = dict(parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape"))
+        self._read()
+
+    def add_form(self, fields: Mapping[str, str], describing: Container[str]) -> None:
+        """Take the fields of a form for parameters, too; those in `describing` are of external tables, and no settings.
+
+        HttpError (400) for a parameter that came twice, and for one that is read before the body is.
+        """
+        for name in fields:
+            if name in self.given or (name in _INTERFACE and name not in _FORM_FIELDS):
+                raise HttpError(400, f"The form's field {name} belongs into the URL, and only once.")
+        self.given.update(fields)
+        self._read(describing)
+
+    def _read(self, describing: Container[str] = ()) -> None:
+        headers = self.headers
         self.query = self.given.get("query", "")
         self.database = self.given.get("database") or headers.get("X-ClickHouse-Database") or ""
         self.format = self.given.get("default_format") or headers.get("X-ClickHouse-Format") or "TabSeparated"
@@ -145,7 +164,7 @@ class Request:
         self.settings = {
             name: Setting(value, important=True)
             for name, value in self.given.items()
-            if name not in _INTERFACE and not name.startswith("param_")
+            if name not in _INTERFACE and not name.startswith("param_") and name not in describing
         }
 
     @property
@@ -166,9 +185,6 @@ class Body:
     def __init__(self, received: Iterator[bytes], headers: Headers, limit_bytes: int) -> None:
         self._received = received
         self._limit = limit_bytes
-        kind = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-        if kind == "multipart/form-data":
-            raise HttpError(501, "Multipart bodies are not supported: send external data over the native protocol.")
         coding = (headers.get("Content-Encoding") or "identity").strip().lower()
         if coding == "zstd":
             self._received, coding = _unzstd(received), "identity"

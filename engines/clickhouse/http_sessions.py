@@ -52,6 +52,7 @@ class HttpSessions:
         try:
             yield entry.session
         finally:
+            entry.session.external = []
             with self._lock:
                 entry.busy = False
                 entry.idle_since = self._clock.monotonic()

@@ -79,6 +79,18 @@ FORMATS_REFUSED: Final = frozenset(
 )
 """Output formats that take a schema from a file or an address; readers get every other one that the engine has."""
 
+DATA_FORMATS: Final = frozenset(
+    """
+    TabSeparated TSV TabSeparatedRaw TSVRaw TabSeparatedWithNames TSVWithNames TabSeparatedRawWithNames TSVRawWithNames
+    TabSeparatedWithNamesAndTypes TSVWithNamesAndTypes TabSeparatedRawWithNamesAndTypes TSVRawWithNamesAndTypes
+    CSV CSVWithNames CSVWithNamesAndTypes TSKV LineAsString RawBLOB
+    JSONEachRow JSONLines JSONL NDJSON JSONStringsEachRow JSONCompactEachRow JSONCompactEachRowWithNames
+    JSONCompactEachRowWithNamesAndTypes JSONCompactStringsEachRow JSON JSONCompact JSONColumns JSONAsString
+    Native RowBinary RowBinaryWithNames RowBinaryWithNamesAndTypes Parquet Arrow ArrowStream ORC Avro MsgPack BSONEachRow
+    """.split()
+)
+"""Input formats of tables that come along: values only. `Values` computes expressions, and others read a schema elsewhere."""
+
 SETTINGS: Final = frozenset(
     """
     max_result_rows max_result_bytes result_overflow_mode max_execution_time max_block_size
@@ -98,6 +110,7 @@ SETTINGS: Final = frozenset(
     output_format_arrow_fixed_string_as_fixed_byte_array output_format_arrow_compression_method
     output_format_parquet_string_as_string output_format_parquet_compression_method output_format_parquet_row_group_size
     output_format_values_escape_quote_with_quote output_format_enable_streaming
+    network_compression_method network_zstd_compression_level
     """.split()
 )
 """Settings that a reader may change: they shape the answer, and reach no file, address or program."""

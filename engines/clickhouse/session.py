@@ -216,15 +216,26 @@ class Session:
             self.close()
 
     def add_external(self, table: ExternalTable) -> None:
-        """A table for the next statement. Raises 117 for too many of them, and of a reader for too large ones."""
+        """A table for the next statement. Raises 117 for too many of them, and of a reader for too large ones.
+
+        Raises 73 for a format that is not for the data of such tables.
+        """
         tables = [*self.external, table]
         if len(tables) > MAX_TABLES:
             raise ServerError(117, f"More than {MAX_TABLES} external tables.")
-        if self.user.readonly and sum(each.size for each in tables) > MAX_READER_BYTES:
-            raise ServerError(117, f"External tables of more than {MAX_READER_BYTES} bytes.")
+        self.refuse_larger_external(sum(each.size for each in tables))
+        if table.data_format not in reader_rules.DATA_FORMATS:
+            raise ServerError(73, f"The format {table.data_format} is not for the data of external tables.")
         self.external = tables
 
+    def refuse_larger_external(self, size_bytes: int) -> None:
+        """Raise 117 for external tables of a reader's that are this large together."""
+        if self.user.readonly and size_bytes > MAX_READER_BYTES:
+            raise ServerError(117, f"External tables of more than {MAX_READER_BYTES} bytes.")
+
     def _make_external(self) -> None:
+        if self.user.readonly and self.external:
+            self._set(self.engine.reader_limits({}))  # a small Parquet file can hold a large table
         for table in self.external:
             name = quote_identifier(table.name)
             self.query(creation(table, name, self.parse, self.write))

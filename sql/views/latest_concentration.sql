@@ -55,6 +55,10 @@ CREATE OR REPLACE VIEW latest_concentration
     theil_nats Float64 COMMENT 'Theil index over the pools seen, in nats: ln(pools_seen) - entropy_nats',
     nakamoto_one_third UInt16 COMMENT 'Fewest pools that together hold strictly more than a third of all n blocks; 0 where the known pools do not',
     nakamoto_half UInt16 COMMENT 'Fewest pools that together hold strictly more than half of all n blocks; 0 where the known pools do not',
+    nakamoto_one_third_low UInt16 COMMENT 'Fewest pools that may hold more than a third of the hashrate with 95 %; 0 where the six largest do not',
+    nakamoto_one_third_high UInt16 COMMENT 'Fewest pools that hold beyond doubt more than a third of the hashrate with 95 %; 0 where the six largest do not',
+    nakamoto_half_low UInt16 COMMENT 'Fewest pools that may hold more than half of the hashrate with 95 %; 0 where the six largest do not',
+    nakamoto_half_high UInt16 COMMENT 'Fewest pools that hold beyond doubt more than half of the hashrate with 95 %; 0 where the six largest do not',
     confirmations_for_1_percent UInt16 COMMENT 'Confirmations after which the largest undoes a payment with a probability below 1 percent; 65535: as many or more, or no number suffices',
     confirmations_for_0_1_percent UInt16 COMMENT 'Confirmations after which the largest undoes a payment with a probability below 0.1 percent; 65535: as many or more, or no number suffices',
     confirmations_for_0_001_percent UInt16 COMMENT 'Confirmations after which the largest undoes a payment with a probability below 0.001 percent; 65535: as many or more, or no number suffices',
@@ -65,7 +69,7 @@ CREATE OR REPLACE VIEW latest_concentration
     sum_c_ln_c Float64 COMMENT 'Sum over the pools of c ln c',
     version UInt64 COMMENT 'Version of the row: epoch of the writer and its sequence'
 )
-AS SELECT attribution_id, chain, view, window_blocks, height, tip_hash, time, toUInt32(1) AS confirmations, toBool(1) AS provisional, n, unknown, window_full, pools_seen, leaders, c1, c2, c3, c4, c5, c6, top1_share, top2_share, top3_share, top4_share, top5_share, top6_share, top1_share_upper, top2_share_upper, top3_share_upper, top4_share_upper, top5_share_upper, top6_share_upper, top1_share_low, top1_share_high, top4_share_low, top4_share_high, p_top4_above_75, hhi, hhi_10000, hhi_unbiased, hhi_low, hhi_high, hhi_upper, effective_pools_d2, effective_pools_d2_low, effective_pools_d2_high, effective_pools_d1, entropy_bits, entropy_nats, entropy_normalised, gini, theil_nats, nakamoto_one_third, nakamoto_half, confirmations_for_1_percent, confirmations_for_0_1_percent, confirmations_for_0_001_percent, s2, s3, s4, gini_num, sum_c_ln_c, version
+AS SELECT attribution_id, chain, view, window_blocks, height, tip_hash, time, toUInt32(1) AS confirmations, toBool(1) AS provisional, n, unknown, window_full, pools_seen, leaders, c1, c2, c3, c4, c5, c6, top1_share, top2_share, top3_share, top4_share, top5_share, top6_share, top1_share_upper, top2_share_upper, top3_share_upper, top4_share_upper, top5_share_upper, top6_share_upper, top1_share_low, top1_share_high, top4_share_low, top4_share_high, p_top4_above_75, hhi, hhi_10000, hhi_unbiased, hhi_low, hhi_high, hhi_upper, effective_pools_d2, effective_pools_d2_low, effective_pools_d2_high, effective_pools_d1, entropy_bits, entropy_nats, entropy_normalised, gini, theil_nats, nakamoto_one_third, nakamoto_half, nakamoto_one_third_low, nakamoto_one_third_high, nakamoto_half_low, nakamoto_half_high, confirmations_for_1_percent, confirmations_for_0_1_percent, confirmations_for_0_001_percent, s2, s3, s4, gini_num, sum_c_ln_c, version
 FROM concentration_latest_log FINAL
 WHERE (attribution_id, chain) IN (SELECT attribution_id, chain FROM attribution_pointer_log FINAL)
 ORDER BY chain, view, window_blocks

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.metrics.counts import ratio
+from counterpoise.metrics.count_tables import looked_up
+from counterpoise.metrics.counts import IntArray, ratio
 from counterpoise.metrics.spec import MetricSpec, Range
 from counterpoise.metrics.stored_integers import StoredIntegers
 from counterpoise.risk.confirmations_closed_form import (
@@ -27,12 +28,13 @@ from counterpoise.risk.confirmations_closed_form import (
 
 
 def _of_largest(risk: float) -> Callable[[StoredIntegers], NDArray[Any]]:
-    def compute(integers: StoredIntegers) -> NDArray[Any]:
-        some = integers.n > 0
-        share = np.where(some, ratio(integers.top(1), integers.n), 0.0)
+    @looked_up
+    def needed(counts: IntArray, blocks: IntArray) -> NDArray[np.uint16]:
+        some = blocks > 0
+        share = np.where(some, ratio(counts, blocks), 0.0)
         return np.where(some, confirmations_whole(share, risk), np.uint16(0))
 
-    return compute
+    return lambda integers: needed(integers.top(1), integers.n)
 
 
 def _spec(digits: str, risk: float, order: int) -> MetricSpec:
@@ -41,7 +43,7 @@ def _spec(digits: str, risk: float, order: int) -> MetricSpec:
         name=f"confirmations_for_{digits}_percent",
         order=order,
         group="risk",
-        title=f"confirmations for a double-spend risk below {percent} %",
+        title=f"confirmations for a double-spend risk below 1 in {round(1 / risk):,}",
         unit="blocks",
         range=Range(1.0, float(NO_NUMBER), "1–65,535"),
         formula=f"smallest z with I₄q₍₁₋q₎(z, ½) < {percent} %, q = c₁/n; 65,535 where no number suffices",

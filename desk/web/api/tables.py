@@ -12,75 +12,30 @@ from desk.web.api.timeseries import Statement
 HEIGHTS_A_PAGE: Final = 20_000
 """Heights that one page of blocks of a pool looks through: the page may have fewer rows than its limit, or none."""
 
-BLOCK_COLUMNS: Final = ", ".join(
-    (
-        "height",
-        "hash",
-        "prev_hash",
-        "time",
-        "confirmations",
-        "provisional",
-        "pool",
-        "pool_name",
-        "method",
-        "conflict",
-        "template_builder",
-        "attribution_id",
-        "fees_sats",
-        "source",
-        "synthetic",
-        "seen_at",
-    )
+
+def _listed(names: str) -> str:
+    """Names of columns as a statement lists them."""
+    return ", ".join(names.split())
+
+
+BLOCK_COLUMNS: Final = _listed(
+    """
+    height hash prev_hash time confirmations provisional pool pool_name method conflict template_builder
+    attribution_id fees_sats source synthetic seen_at
+    """
 )
-ALERT_COLUMNS: Final = ", ".join(
-    (
-        "event_time",
-        "alert_id",
-        "sequence",
-        "rule_id",
-        "state",
-        "previous_state",
-        "reason",
-        "chain",
-        "view",
-        "window_blocks",
-        "from_height",
-        "height",
-        "tip_hash",
-        "value",
-        "value_low",
-        "value_high",
-        "interval_low",
-        "interval_high",
-        "threshold",
-        "n",
-        "unknown",
-        "pools_seen",
-        "counts",
-        "summary",
-        "attribution_id",
-        "reproduce_sql",
-        "recorded_at",
-    )
+ALERT_COLUMNS: Final = _listed(
+    """
+    event_time alert_id sequence rule_id state previous_state reason chain view window_blocks
+    from_height height tip_hash value value_low value_high interval_low interval_high threshold n
+    unknown pools_seen counts summary attribution_id reproduce_sql recorded_at
+    """
 )
-RELEASE_COLUMNS: Final = ", ".join(
-    (
-        "published_at",
-        "release_id",
-        "series",
-        "kind",
-        "layer",
-        "unit",
-        "period_start",
-        "period_end",
-        "source",
-        "licence",
-        "coverage",
-        "coverage_note",
-        "observations",
-        "total",
-        "withdrawn_at",
-    )
+RELEASE_COLUMNS: Final = _listed(
+    """
+    published_at release_id series kind layer unit period_start period_end source licence coverage
+    coverage_note observations total withdrawn_at
+    """
 )
 _MOMENT: Final = "DateTime64(3, 'UTC')"
 

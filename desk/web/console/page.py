@@ -25,8 +25,9 @@ _BODY: Final = """<main class="console">
 <div id="parameters" class="row"></div>
 <div class="field"><label for="sql">SQL</label>
 <textarea id="sql" rows="12" spellcheck="false" autocomplete="off" autocapitalize="off" aria-autocomplete="list"
- aria-controls="choices" aria-expanded="false" aria-describedby="keys">{example}</textarea>
-<ul id="choices" role="listbox" aria-label="Completions" hidden></ul></div>
+ aria-controls="choices" aria-describedby="keys">{example}</textarea>
+<ul id="choices" role="listbox" aria-label="Completions" hidden></ul>
+<p id="offered" class="unseen" aria-live="polite"></p></div>
 <p id="keys" class="about">Ctrl+Enter runs. Ctrl+Space completes; arrows choose, Enter or Tab takes, Escape closes.</p>
 <p class="row"><button id="run" type="button">Run</button> <button id="cancel" type="button" disabled>Cancel</button>
 <button id="link" type="button">Copy link</button>
@@ -55,5 +56,6 @@ def page(dataset: str, dataset_kind: str) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>SQL console – Counterpoise</title>'
+        '<link rel="icon" href="static/icon.svg">'
         f'<link rel="stylesheet" href="sql/static/console.css"></head><body>\n{body}</body></html>\n'
     )

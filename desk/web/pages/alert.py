@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.errors import ConfigError
+from counterpoise.explain.explain import Explanation, explain
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
 from desk.asker import Asker, Question, Row
+from desk.explain_window import read_pair
 from desk.report import report_plots as plots
 from desk.web import markup
 from desk.web.panels import shares
+from desk.web.panels.moved import METRIC, WEEK_SECONDS
+from desk.web.panels.moved import table as moved_table
 from desk.web.panels.panel import Context
 from desk.web.panels.shares import Shares
 
@@ -31,6 +36,8 @@ class AlertPage:
     questions: tuple[Question, ...]
     around: Shares | None = None
     """The share around the firing; None where the alert is of another rule than the one that plots draw."""
+    moved: Explanation | None = None
+    """The change of the top-4 share in the week before, by pool; None for another kind of alert."""
 
 
 def read(clickhouse: ClickHouse, context: Context, alert_id: str) -> AlertPage | None:
@@ -50,7 +57,29 @@ def read(clickhouse: ClickHouse, context: Context, alert_id: str) -> AlertPage |
     if has_chart(shown, context):
         cleared = steps[-1]["height"] if steps[-1]["state"] in CLOSED else None
         around = shares.read_around(asker, shown, cleared)
-    return AlertPage(steps, computed, problem, tuple(asker.questions.values()), around)
+    moved = _moved(asker, shown)
+    return AlertPage(steps, computed, problem, tuple(asker.questions.values()), around, moved)
+
+
+def _moved(asker: Asker, step: Row) -> Explanation | None:
+    if not step["window_blocks"] or step["height"] is None or step["view"] not in VIEWS:
+        return None
+    height, window = int(step["height"]), int(step["window_blocks"])
+    try:
+        pair = read_pair(
+            asker.clickhouse,
+            step["chain"],
+            step["view"],
+            window,
+            height=height,
+            from_height=None,
+            over_seconds=WEEK_SECONDS,
+        )
+        found = explain(METRIC, pair.before, pair.after, remapped=pair.remapped)
+    except (ConfigError, ValueError):  # no window so long before
+        return None
+    asker.note("moved", "explain", "top4", "--view", step["view"], "--window", str(window), "--height", str(height))
+    return found
 
 
 def has_chart(step: Row, context: Context) -> bool:
@@ -83,8 +112,17 @@ def draw(found: AlertPage, alert_id: str, context: Context) -> str:
         f'<span class="state {text_of(last["state"])}">{text_of(last["state"])}</span></h1>'
         f'<p class="statement">{text_of(PAGE.tie(shown["summary"]))}</p>'
     )
+    moved = ""
+    if found.moved:
+        title = f"What moved the top-4 share in the week before: {PAGE.points(found.moved.change, 2)} points"
+        moved = f'<section class="panel broad"><h2>{title}</h2>{moved_table(found.moved)}</section>'
     return (
-        head + _chart(found, context) + _evidence(found, shown) + _timeline(found.steps) + markup.asked(found.questions)
+        head
+        + _chart(found, context)
+        + _evidence(found, shown)
+        + moved
+        + _timeline(found.steps)
+        + markup.asked(found.questions)
     )
 
 
@@ -110,7 +148,12 @@ def _evidence(found: AlertPage, step: Row) -> str:
     rows = [
         ("Value when it fired", _plain(value)),
         ("Line", _plain(step["threshold"])),
-        ("95 % interval", f"{_plain(step['interval_low'])} to {_plain(step['interval_high'])}"),
+        (
+            "95 % interval",
+            "none"
+            if step["interval_low"] is None
+            else f"{_plain(step['interval_low'])} to {_plain(step['interval_high'])}",
+        ),
         (
             "Blocks",
             f"{PAGE.count(step['from_height'])} to {PAGE.count(step['height'])}, {PAGE.count(step['n'])} in the window",

@@ -76,7 +76,7 @@ def draw(found: PoolPage, context: Context) -> str:
 
 def _memberships(rows: list[Row]) -> str:
     if not rows:
-        return '<p class="statement">No published source names an owner or a proxy: the entity view counts this pool alone.</p>'
+        return '<p class="statement">The entity map names no owner or proxy of this pool: the entity view counts it alone.</p>'
     heads = ("entity", "from", "until", "published in", "assumed")
     lines = [
         (row["entity_name"], row["start"] or "the beginning", row["end"] or "now", row["source"], row["note"])

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from desk.web.panels import edge, gap, largest, open_alerts, pools, quality, shares, tape, top4, windows
+from desk.web.panels import (
+    edge,
+    gap,
+    largest,
+    meaning,
+    moved,
+    open_alerts,
+    pools,
+    quality,
+    shares,
+    tape,
+    top4,
+    windows,
+)
 from desk.web.panels.panel import Panel
 
 PANELS: Final[dict[str, Panel]] = {
@@ -15,9 +28,11 @@ PANELS: Final[dict[str, Panel]] = {
         open_alerts.PANEL,
         gap.NOW,
         shares.PANEL,
+        moved.PANEL,
         pools.PANEL,
         windows.PANEL,
         tape.PANEL,
+        meaning.PANEL,
         gap.HISTORY,
         edge.PANEL,
         quality.PANEL,

@@ -13,6 +13,7 @@ from counterpoise.plots.marks import number, text_of
 from counterpoise.windows import VIEWS
 from desk.asker import Asker, Row
 from desk.report import report_plots as plots
+from desk.report.gather import share_point
 from desk.report.model import Episode, SharePoint
 from desk.web import markup
 from desk.web.panels.panel import Context, Panel
@@ -54,7 +55,7 @@ def read_one(asker: Asker, context: Context, view: str, span: str) -> Shares:
     else:
         since = {} if days is None else {"since": (context.now - timedelta(days=days)).date().isoformat()}
         rows = asker.ask(f"shares-{view}-{span}", "share_daily", **given, **since)
-    return Shares(view, span, points_of(rows), _episodes(asker))
+    return Shares(view, span, [share_point(row) for row in rows], _episodes(asker))
 
 
 def read_around(asker: Asker, step: Row, cleared_height: int | None) -> Shares:
@@ -70,24 +71,7 @@ def read_around(asker: Asker, step: Row, cleared_height: int | None) -> Shares:
         from_height=max(0, step["height"] - 2 * window),
         **end,
     )
-    return Shares(step["view"], "alert", points_of(rows), _episodes(asker))
-
-
-def points_of(rows: Sequence[Row]) -> list[SharePoint]:
-    """The rows of a `share_…` query as points of a plot."""
-    return [
-        SharePoint(
-            row["to_height"],
-            row["to_time"],
-            row["share"],
-            row["low"],
-            row["high"],
-            row["lowest"],
-            row["highest"],
-            row.get("unknown_ratio", float("nan")),
-        )
-        for row in rows
-    ]
+    return Shares(step["view"], "alert", [share_point(row) for row in rows], _episodes(asker))
 
 
 def _episodes(asker: Asker) -> list[Episode]:

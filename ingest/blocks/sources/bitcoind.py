@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
-from counterpoise.errors import DeadLetterError, StaleSourceError
+from counterpoise.errors import CounterpoiseError, DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import BitcoindSettings, Settings, read_secret
 from ingest.bad_item import BadItem
 from ingest.blocks.sources.block_source import LIVE, BlockBatch, News, Tip
+from ingest.blocks.sources.node_identity import identifying_heights, require_chain
 from ingest.blocks.sources.parse.bitcoind import from_bitcoind
 from ingest.blocks.sources.zmq_listener import ZmqListener
 from ingest.http import BoundedHttp, UnauthorisedError
@@ -29,6 +30,13 @@ MAX_COOKIE_BYTES = 1_024
 _NOT_FOUND = -5
 _NO_SUCH_HEIGHT = -8
 _KEPT_PAYLOAD_BYTES = 64 * 1024
+_FORBIDDEN = 403
+METHODS: Final = ("getblockchaininfo", "getblockhash", "getblock", "getblockstats", "getrawtransaction")
+"""Every method that the source calls: what rpcwhitelist must list."""
+
+_FORBIDDEN_HINT = (
+    f"rpcallowip of the node must allow this machine, and rpcwhitelist of the user must list {','.join(METHODS)}"
+)
 
 log = structlog.get_logger("ingest")
 
@@ -39,6 +47,10 @@ class RpcError(StaleSourceError):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
+
+
+class NodeLoadsError(StaleSourceError):
+    """The node answers and still loads the chain: waiting helps."""
 
 
 class BitcoindSource:
@@ -68,18 +80,35 @@ class BitcoindSource:
         return cls(settings.ingest.bitcoind, settings.ingest.chain, clock)
 
     def probe(self) -> Probe:
-        """Whether the node answers; refused credentials (401, 403) and a bare 405 or 500 are answers, too."""
-        return self._http.probe(self.name, method="POST", answers=(401, 403, 405, 500))
+        """Whether the node gives its tip and that block: the calls of the service, with its credentials."""
+        try:
+            tip = self.tip()
+            batch = self._fetch([tip.hash])
+        except NodeLoadsError as error:
+            return Probe("warning", f"{self.name}: {error}", self._http.last_date)
+        except CounterpoiseError as error:
+            return Probe("problem", f"{self.name}: {error}", self._http.last_date)
+        for item in batch.bad:
+            said = f"{self.name} at {self._http.shown}: block {tip.height} is unusable: {item.reason}: {item.detail}"
+            return Probe("problem", said, self._http.last_date)
+        return Probe("ok", f"{self.name} at {self._http.shown} gives block {tip.height}", self._http.last_date)
 
     def tip(self) -> Tip:
         """The node's best block; `lowest_height` is where its pruned blocks end.
 
-        StaleSourceError while the node still loads the chain: its best block is then years old and no tip.
+        StaleSourceError while the node still loads the chain: its best block is then years old and no tip. ConfigError where it is
+        a node of another chain; each call asks, because another node may have taken the address meanwhile.
         """
-        info = self._call("getblockchaininfo")
+        heights = identifying_heights(self._chain)
+        info, *found = self._calls([("getblockchaininfo", []), *(("getblockhash", [height]) for height in heights)])
+        if isinstance(info, _Failure):
+            self._raise_error(info, "getblockchaininfo")
+        network = info.get("chain") if isinstance(info, Mapping) else None
+        hashes = {h: answer if isinstance(answer, str) else None for h, answer in zip(heights, found, strict=True)}
+        require_chain(self._chain, self._http.shown, network, hashes)
         try:
             if info.get("initialblockdownload") is True and (not info["blocks"] or info["blocks"] < info["headers"]):
-                raise StaleSourceError(
+                raise NodeLoadsError(
                     f"{self._http.shown} still loads the chain: {info['blocks']} of {info['headers']} blocks so far"
                 )
             lowest = int(info.get("pruneheight", 0)) if info.get("pruned") else 0
@@ -167,12 +196,6 @@ class BitcoindSource:
                 self._raise_error(answer, f"getrawtransaction of block {hashes[i]}")
         return found
 
-    def _call(self, method: str, *params: Any) -> Any:
-        answer = self._calls([(method, list(params))])[0]
-        if isinstance(answer, _Failure):
-            self._raise_error(answer, method)
-        return answer
-
     def _raise_error(self, failure: Any, what: str) -> None:
         code = failure.code if isinstance(failure, _Failure) else 0
         message = failure.message if isinstance(failure, _Failure) else f"unexpected answer {str(failure)[:80]!r}"
@@ -202,6 +225,8 @@ class BitcoindSource:
         try:
             return self._http.post(payload, self._credentials())
         except UnauthorisedError as error:
+            if error.status == _FORBIDDEN:
+                raise StaleSourceError(f"{self._http.shown} answers 403: {_FORBIDDEN_HINT}") from None
             if self._settings.cookie_file is None:
                 raise StaleSourceError(
                     f"{error}: check COUNTERPOISE_INGEST__BITCOIND__USER and …__PASSWORD against rpcauth of the node"
@@ -210,6 +235,8 @@ class BitcoindSource:
         try:
             return self._http.post(payload, self._credentials())
         except UnauthorisedError as error:
+            if error.status == _FORBIDDEN:
+                raise StaleSourceError(f"{self._http.shown} answers 403: {_FORBIDDEN_HINT}") from None
             raise StaleSourceError(f"{error}: the cookie in {self._settings.cookie_file} is not this node's") from None
 
     def _credentials(self) -> tuple[str, str] | None:

@@ -42,8 +42,9 @@ class FileFacts:
 class ReplaySource:
     """Blocks of a file, in its order.
 
-    Without a `hash` column heights must go up by one from row to row, and hashes are derived (see EventMaker). With `hash` and
-    `prev_hash` columns rows may be of several branches and in any order, as a node would have seen them.
+    Without a `prev_hash` column heights must go up by one from row to row: each row is the parent of the next. Without a `hash`
+    column, too, hashes are derived (see EventMaker). With both, rows may be of several branches and in any order, as a node would
+    have seen them.
     """
 
     name = "replay"
@@ -90,7 +91,7 @@ class ReplaySource:
         if from_height > facts.highest_height or to_height < facts.lowest_height:
             return
         maker = EventMaker(self._chain, self.name)
-        in_order = self._opened_layout().hash is None
+        in_order = self._opened_layout().prev_hash is None
         for columns in self._columns():
             low, high = min(columns.heights), max(columns.heights)
             if high < from_height or low > to_height:
@@ -122,7 +123,7 @@ class ReplaySource:
         layout = self._opened_layout()
         for columns in self._columns():
             heights = columns.heights
-            if layout.hash is None:
+            if layout.prev_hash is None:
                 self._require_consecutive(columns, highest)
             rows += len(columns)
             lowest = min(lowest, *heights)
@@ -140,6 +141,6 @@ class ReplaySource:
                 row = columns.first_row + offset
                 raise ConfigError(
                     f"{self._path}: column {self._opened_layout().height!r}, row {row}: height {height} follows {expected - 1}, "
-                    f"expected {expected}. Sort the file by height and fill the gap, or add hash and prev_hash columns"
+                    f"expected {expected}. Sort the file by height, and add a row without a producer for each block that is lacking"
                 )
             expected += 1

@@ -21,17 +21,20 @@ MAX_FEES_SATS = 2_100_000_000_000_000
 MAX_TEXT = 128
 
 NAMES: Final[dict[str, tuple[str, ...]]] = {
-    "height": ("height", "blockheight"),
+    "height": ("height", "blockheight", "number", "blocknumber", "blockid", "id"),
     "time": ("time", "timestamp", "date", "headertime", "blocktime"),
-    "label": ("poolslug", "pool", "label", "poolname", "miner"),
-    "script": ("coinbasescript", "scriptsig", "coinbaseraw", "coinbase"),
+    "label": ("poolslug", "pool", "label", "poolname", "miner", "guessedminer", "miningpool"),
+    "script": ("coinbasescript", "scriptsig", "coinbaseraw", "coinbase", "coinbasedatahex", "coinbaseparam"),
     "addresses": ("payoutaddresses", "coinbaseaddresses", "addresses", "address"),
     "bits": ("bits",),
     "hash": ("hash", "blockhash", "id"),
     "prev_hash": ("prevhash", "previousblockhash", "prev"),
     "fees": ("feessats", "totalfees", "fees"),
 }
-"""The names that each column goes by, compared without case and underscores; the first that is there is taken."""
+"""The names that each column goes by, compared without case and underscores; the first that is there is taken.
+
+`id` is the height in a file without a better name for it (Blockchair), and else the hash (mempool).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,11 @@ class Layout:
 
     @classmethod
     def detect(cls, path: Path, names: Sequence[str]) -> Layout:
-        """ConfigError where height or time is missing, or all of label, script and addresses, or one of the two hashes."""
+        """ConfigError where height or time is missing, or all of label, script and addresses, or the hash to a previous hash."""
         plain = {name.replace("_", "").lower(): name for name in reversed(names)}
         found = {field: next((plain[n] for n in known if n in plain), None) for field, known in NAMES.items()}
+        if found["hash"] == found["height"]:
+            found["hash"] = None
         has = ", ".join(names[:30]) or "none"
         for field in ("height", "time"):
             if found[field] is None:
@@ -63,9 +68,10 @@ class Layout:
             raise ConfigError(
                 f"{path}: no column names the producer: expected a column pool, coinbase_script or payout_addresses; it has: {has}"
             )
-        if (found["hash"] is None) != (found["prev_hash"] is None):
-            given, lacks = ("hash", "prev_hash") if found["prev_hash"] is None else ("prev_hash", "hash")
-            raise ConfigError(f"{path}: it has a column for {given} and none for {lacks}: give both, or neither")
+        if found["hash"] is None and found["prev_hash"] is not None:
+            raise ConfigError(
+                f"{path}: it has a column for prev_hash and none for hash: give both, hash alone, or neither"
+            )
         return cls(**found)  # type: ignore[arg-type]
 
     @property
@@ -250,5 +256,5 @@ def _seconds(text: str) -> int:
     text = text.strip()
     if text.isdecimal():
         return int(text)
-    when = datetime.fromisoformat(text)
+    when = datetime.fromisoformat(text.removesuffix(" UTC"))
     return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -18,6 +19,9 @@ from counterpoise.errors import ConfigError
 CHUNK_ROWS = 4_096
 MAX_LINE_BYTES = 1024 * 1024
 _CSV_BLOCK_BYTES = 1024 * 1024
+
+SEPARATORS = (",", "\t", ";", "|")
+"""Of columns in a CSV file; the first where several are equally frequent."""
 
 
 class FileTable(Protocol):
@@ -38,11 +42,13 @@ def open_table(path: Path) -> FileTable:
     match path.suffix.lower():
         case ".parquet" | ".pq":
             return _ParquetTable(path)
-        case ".csv":
+        case ".csv" | ".tsv":
             return _CsvTable(path)
         case ".jsonl" | ".ndjson":
             return _JsonLinesTable(path)
-    raise ConfigError(f"{path}: the ending {path.suffix!r} is not known: expected .parquet, .csv, .jsonl or .ndjson")
+    raise ConfigError(
+        f"{path}: the ending {path.suffix!r} is not known: expected .parquet, .csv, .tsv, .jsonl or .ndjson"
+    )
 
 
 class _ParquetTable:
@@ -67,13 +73,22 @@ class _ParquetTable:
 
 
 class _CsvTable:
-    """Every cell is text here; what it must be is the columns' business, so that an error can name the row."""
+    """Every cell is text here; what it must be is the columns' business, so that an error can name the row.
+
+    The separator is the one of SEPARATORS that is most frequent in the line of names. A byte order mark names the encoding, else it
+    is UTF-8.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                self.names = tuple(name.strip() for name in next(csv.reader(file), ()))
+            with path.open("rb") as raw:
+                self._encoding = "utf-16" if raw.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+            with path.open(encoding=self._encoding, newline="") as file:
+                head = file.readline(MAX_LINE_BYTES)
+                file.seek(0)
+                self._separator = max(SEPARATORS, key=head.count)
+                self.names = tuple(name.strip() for name in next(csv.reader(file, delimiter=self._separator), ()))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ConfigError(f"{path}: not a readable CSV file: {_line(error)}") from None
 
@@ -83,8 +98,13 @@ class _CsvTable:
             reader = pa.csv.open_csv(
                 self._path,
                 read_options=pa.csv.ReadOptions(
-                    block_size=_CSV_BLOCK_BYTES, use_threads=False, column_names=list(self.names), skip_rows=1
+                    block_size=_CSV_BLOCK_BYTES,
+                    use_threads=False,
+                    column_names=list(self.names),
+                    skip_rows=1,
+                    encoding="utf-16" if self._encoding == "utf-16" else "utf8",
                 ),
+                parse_options=pa.csv.ParseOptions(delimiter=self._separator),
                 convert_options=pa.csv.ConvertOptions(
                     column_types=dict.fromkeys(self.names, pa.string()),
                     include_columns=list(columns),

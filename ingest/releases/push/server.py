@@ -7,12 +7,12 @@ import threading
 import time
 
 import structlog
-import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 
 from counterpoise.clickhouse.client import is_local
 from counterpoise.errors import ConfigError
+from counterpoise.runtime.web_server import server_of
 from counterpoise.settings.model import PushSettings, read_secret
 from ingest.releases.push.protocol import DeadlineProtocol
 
@@ -50,22 +50,13 @@ class PushServer:
             log.warning(
                 "the push endpoint listens beyond this machine without TLS: put a proxy in front", host=settings.host
             )
-        config = uvicorn.Config(
+        self._server = server_of(
             app,
+            max_connections=settings.max_connections,
+            keep_alive_seconds=5,
+            stop_seconds=_STOP_SECONDS,
             http=DeadlineProtocol,
-            ws="none",
-            lifespan="off",
-            loop="asyncio",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=settings.max_connections,
-            timeout_keep_alive=5,
-            timeout_graceful_shutdown=_STOP_SECONDS,
         )
-        self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="push", daemon=True
         )

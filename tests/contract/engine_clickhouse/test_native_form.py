@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import clickhouse_connect
 import pytest
 
-from engines.clickhouse import blocks
+from engines.clickhouse import blocks, compression
 from engines.clickhouse.wire import ByteReader
 from tests.contract.engine_clickhouse.conftest import PASSWORD, READER_PASSWORD, Server
 from tests.waiting import PATIENCE_SECONDS
@@ -88,8 +88,8 @@ def test_clickhouse_connect_reads_the_zone(server: Server, user: tuple[str, str]
         host="127.0.0.1", port=server.http_port, username=user[0], password=user[1], autogenerate_session_id=False
     )
     try:
-        (moment,) = client.query("SELECT toDateTime('2026-01-02 09:00:00', 'Asia/Tokyo')").first_row
-        assert str(moment) == "2026-01-02 09:00:00+09:00"
+        rows = client.query("SELECT toDateTime('2026-01-02 09:00:00', 'Asia/Tokyo')").result_rows
+        assert [str(moment) for (moment,) in rows] == ["2026-01-02 09:00:00+09:00"]
     finally:
         client.close()
 
@@ -98,3 +98,11 @@ def test_clickhouse_connect_reads_the_zone(server: Server, user: tuple[str, str]
 def test_the_display_name_is_not_the_machines(server: Server, user: tuple[str, str]) -> None:
     """clickhouse-go begins an HTTP connection with it, as a reader too."""
     assert ask(server, user, "SELECT displayName()", default_format="TSV") == b"counterpoise\n"
+
+
+@pytest.mark.parametrize("method", ["LZ4", "ZSTD"])
+@pytest.mark.parametrize("user", ACCOUNTS, ids=lambda user: user[0])
+def test_a_client_names_its_compression(server: Server, user: tuple[str, str], method: str) -> None:
+    """clickhouse-go sends it with each query, as a reader too. A frame states its own method."""
+    packed = ask(server, user, "SELECT 1", compress=1, network_compression_method=method)
+    assert b"".join(compression.unpack(iter((packed,)))) == ask(server, user, "SELECT 1")

@@ -12,7 +12,7 @@ import pytest
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.settings.model import BitcoindSettings
-from ingest.blocks.sources.bitcoind import BitcoindSource
+from ingest.blocks.sources.bitcoind import METHODS, BitcoindSource
 from testkit.bitcoind_server import BitcoindServer
 from testkit.fake_chain import FakeChain
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -214,3 +214,31 @@ def test_without_zmq_waiting_is_only_time(source: BitcoindSource) -> None:
     began = time.monotonic()
     assert source.wait(0.05) == (False, ())
     assert time.monotonic() - began >= 0.05
+
+
+def test_a_node_of_another_network_is_refused(node: BitcoindServer, source: BitcoindSource) -> None:
+    assert source.tip().height == 30
+    node.network = "signet"
+    with pytest.raises(ConfigError, match=f"the node at {node.url} does not follow bitcoin: its network is 'signet'"):
+        source.tip()
+
+
+def test_a_node_whose_blocks_are_of_another_chain_is_refused(node: BitcoindServer, source: BitcoindSource) -> None:
+    node.hash_at[478_559] = "ab" * 32
+    with pytest.raises(ConfigError, match=f"its block 478559 is {'ab' * 32}, expected 0{{18}}19f112ec"):
+        source.tip()
+    node.hash_at = {0: "cd" * 32}
+    with pytest.raises(ConfigError, match=f"its block 0 is {'cd' * 32}"):
+        source.tip()
+
+
+def test_a_forbidden_call_names_both_settings_of_the_node(node: BitcoindServer, source: BitcoindSource) -> None:
+    node.allowed_methods = frozenset(METHODS)
+    tip = source.tip()
+    assert len(source.block(tip.hash).events) == 1
+    for method in METHODS:
+        node.allowed_methods = frozenset(METHODS) - {method}
+        with pytest.raises(StaleSourceError, match=r"answers 403: rpcallowip .* rpcwhitelist") as caught:
+            source.tip()
+            source.block(tip.hash)
+        assert ",".join(METHODS) in str(caught.value)

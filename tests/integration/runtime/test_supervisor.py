@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from counterpoise.errors import ConfigError
+from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.runtime.retry import Backoff, RetryPolicy
 from desk.supervise.child import Service
 from desk.supervise.stall_watch import Sight
@@ -100,6 +100,33 @@ def test_a_service_that_falls_again_and_again_is_started_with_growing_waits(star
     started.append(run)
     run.until(lambda: len(run.starts("a")) >= 4)
     assert [why for _, pid, _, why in run.changes if pid is None][:3] == ["exit code 70"] * 3
+
+
+def test_a_service_that_never_starts_is_given_up_with_its_last_line(started: list[Run]) -> None:
+    run = Run(
+        service("good", STAY),
+        service("bad", "print('first')\nraise OSError('no such library')"),
+        failed_starts_allowed=3,
+    )
+    run.join()
+    assert isinstance(run.error, RetryableError)
+    assert str(run.error) == "bad does not start (exit code 1, 3 times in a row): OSError: no such library"
+    assert len(run.starts("bad")) == 3
+    assert all(gone(pid) for pid in run.starts("good"))
+
+
+def test_a_service_that_progressed_before_it_fell_is_never_given_up(started: list[Run]) -> None:
+    program = "import time\nprint('up', flush=True)\ntime.sleep(0.5)\nraise SystemExit(70)"
+    run = Run(
+        service("a", program),
+        failed_starts_allowed=2,
+        look=sights(lambda: started[0]),
+        look_every_seconds=0.05,
+        stall_after_seconds=60.0,
+    )
+    started.append(run)
+    run.until(lambda: len(run.starts("a")) >= 4)
+    assert run.error is None
 
 
 def test_a_configuration_error_stops_everything_with_the_services_own_line(started: list[Run]) -> None:

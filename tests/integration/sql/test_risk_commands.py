@@ -144,3 +144,20 @@ def test_explain_splits_a_change_by_pool(cli: Cli, sample: ClickHouse) -> None:
 def test_a_mistake_in_an_explanation_is_one_line(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
     code, out, err = cli("explain", *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1) and message in err
+
+
+def test_estimates_show_three_meanings_of_a_share(cli: Cli) -> None:
+    counts = _counts(144)
+    answer = _answer(cli, "estimates", "--window", "144")
+    first, *_, last = answer["estimates"]
+    assert (first["pools"], first["blocks_seen"]) == (["foundry-usa"], counts[3] / 144)
+    assert last["blocks"] == 144 - counts[0]
+    for row in answer["estimates"]:
+        ranges = [row["hashrate_now"], *(row[f"next_{m}_blocks"] for m in (2_016, 1_008, 144))]
+        assert all(0 < low < row["blocks_seen"] < high < 1 for low, high in ranges)
+        # The fewer the next blocks, the more luck.
+        assert sorted(high - low for low, high in ranges) == [high - low for low, high in ranges]
+    code, out, err = cli("estimates", "--window", "144", "--view", "entity")
+    assert (code, err) == (0, "") and "measured coverage" in out and "entity view" in out
+    code, out, err = cli("estimates", "--view", "both")
+    assert (code, out) == (2, "") and "--view 'both': expected one of raw, entity" in err

@@ -46,7 +46,7 @@ def everything(
 ) -> dict[str, Any]:
     """The whole content of every view and the answer of every named query; row versions apart, which are not facts.
 
-    `only` names views and their columns; `without` are columns that are left out everywhere.
+    `only` names views and their columns; queries that need other views are left out. `without` are columns that are left out.
     """
     shown: dict[str, Any] = {}
     for name in views(ch) if only is None else sorted(only):
@@ -57,7 +57,10 @@ def everything(
             if (column not in {"version", "created_at"} or name == "attribution_sets") and column not in without
         )
         shown[name] = sorted(repr(row) for row in ch.query(f"SELECT {columns} FROM {name}{PARAMETERS.get(name, '')}"))
+    absent = set() if only is None else {view.name for view in read_views()} - set(only)
     for query in named_queries().values():
+        if absent & set(re.findall(r"\w+", query.sql)):
+            continue  # asks for a view that this dataset has not
         given = {parameter.name: NEEDED[parameter.name] for parameter in query.parameters if parameter.name in NEEDED}
         names: list[str] = []
         rows: list[str] = []
@@ -88,7 +91,9 @@ def market_side() -> set[str]:
 
 def test_everything_twice_and_an_older_version_late_change_no_answer(own_sample: ClickHouse) -> None:
     once = everything(own_sample)
-    assert {name for name, rows in once.items() if not rows} <= market_side()
+    assert {name for name, rows in once.items() if not rows} <= market_side() | {
+        "query alerts_open"  # every alert of the sample is closed
+    }
     insert_all(own_sample, 100)
     assert everything(own_sample) == once
     insert_all(own_sample, 10)

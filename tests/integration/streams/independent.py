@@ -51,7 +51,8 @@ def entity_of(pool: str, time: int) -> str:
     return pool
 
 
-def hhi_interval(counts: Sequence[int], n: int) -> tuple[float, float]:
+@lru_cache(maxsize=100_000)  # of a short chain, the long windows hold the same blocks
+def hhi_interval(counts: tuple[int, ...], n: int) -> tuple[float, float]:
     """Ends of Σp² from pairs and triples of blocks by one pool, counted as combinations, in exact fractions."""
     if n < 3:
         return (0.0, 1.0) if n else (NAN, NAN)
@@ -66,6 +67,16 @@ def hhi_interval(counts: Sequence[int], n: int) -> tuple[float, float]:
     reach = stats.norm.ppf(0.975) * math.sqrt(variance) / float(pair)
     low = min(float(pair) * math.exp(-reach), 0.025 ** (2 / n))
     return low, min(1.0, max(float(pair) * math.exp(min(reach, 100.0)), float(plug_in)))
+
+
+def nakamoto_ranges(six: Sequence[int], n: int) -> dict[str, int]:
+    """The fewest of the six largest whose Wilson interval reaches over the line, or lies above it; 0 where none does."""
+    bounds = [stats.binomtest(held, n).proportion_ci(0.95, method="wilson") for held in accumulate(six)]
+    found = {}
+    for name, line in (("one_third", 1 / 3), ("half", 1 / 2)):
+        for end, values in (("low", [b.high for b in bounds]), ("high", [b.low for b in bounds])):
+            found[f"nakamoto_{name}_{end}"] = next((k for k, value in enumerate(values, 1) if value > line), 0)
+    return found
 
 
 @lru_cache(maxsize=100_000)
@@ -90,16 +101,17 @@ def confirmations(blocks: int, n: int, risk: float) -> int:
     return min(high, 65_535)
 
 
+@lru_cache(maxsize=100_000)
 def share_posterior(n: int, count: int, pools: int, k: int) -> tuple[float, float, float]:
     """2.5 % and 97.5 % quantile of the share of these k pools, and P(share > 0.75)."""
     if pools == 0:
         return 0.0, 0.0, 0.0
     mine = Fraction(min(k, pools), pools)
     a, b = count + mine, n - count + 1 - mine
-    if b == 0:
-        return 1.0, 1.0, 1.0
-    posterior = stats.beta(float(a), float(b))
-    return float(posterior.ppf(0.025)), float(posterior.ppf(0.975)), float(posterior.sf(0.75))
+    if b == 0:  # these pools made every block; others may exist that made none
+        return 0.025 ** (1 / n), 1.0, 1 - 0.75**n
+    low, high = stats.beta.ppf([0.025, 0.975], float(a), float(b))
+    return float(low), float(high), float(stats.beta.sf(0.75, float(a), float(b)))
 
 
 def nakamoto(counts: Sequence[int], n: int, parts: int) -> int:
@@ -119,8 +131,8 @@ def expected_metrics(owners: Sequence[str], window_blocks: int, code_of: Mapping
     k, known = len(counts), n - unknown
     six = (counts + [0] * 6)[:6]
     top1, top4 = share_posterior(n, six[0], k, 1), share_posterior(n, sum(six[:4]), k, 4)
-    hhi_low, hhi_high = hhi_interval(counts, n)
-    known_low, known_high = hhi_interval(counts, known)
+    hhi_low, hhi_high = hhi_interval(tuple(counts), n)
+    known_low, known_high = hhi_interval(tuple(counts), known)
     shares = [c / known for c in counts]
     nats = -math.fsum(p * math.log(p) for p in shares) if known else NAN
     s2 = sum(c * c for c in counts)
@@ -152,6 +164,7 @@ def expected_metrics(owners: Sequence[str], window_blocks: int, code_of: Mapping
         "theil_nats": math.fsum(c * k / known * math.log(c * k / known) for c in counts) / k if known else NAN,
         "nakamoto_one_third": nakamoto(counts, n, 3),
         "nakamoto_half": nakamoto(counts, n, 2),
+        **nakamoto_ranges(six, n),
         "confirmations_for_1_percent": confirmations(six[0], n, 1e-2),
         "confirmations_for_0_1_percent": confirmations(six[0], n, 1e-3),
         "confirmations_for_0_001_percent": confirmations(six[0], n, 1e-5),

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
-from counterpoise.estimates.nakamoto_range import nakamoto_range
+from counterpoise.estimates.nakamoto_range import nakamoto_range, wilson_excess
 from counterpoise.estimates.share_intervals import (
     TOP1_DRIFT,
     TOP4_DRIFT,
@@ -71,11 +72,9 @@ def test_without_drift_it_is_the_binomial_interval_and_covers() -> None:
 
 
 def test_arguments_are_checked() -> None:
-    for call in (lambda: now_variance(0.5, 0, 0.0), lambda: now_variance(1.5, 5, 0.0), lambda: best_window(0.5, -1.0)):
-        with pytest.raises(
-            ValueError, match="a share is between 0 and 1, a window has blocks, and a drift is not negative"
-        ):
-            call()
+    for share, n, drift in ((0.5, 0, 0.0), (1.5, 5, 0.0), (0.5, 5, -1.0)):
+        with pytest.raises(ValueError, match="a window has blocks, and a drift is not negative"):
+            now_variance(share, n, drift)
     with pytest.raises(ValueError, match="the next blocks are at least one"):
         next_variance(0.5, 10, 0, 0.0)
     with pytest.raises(ValueError, match="drift is fitted from pairs"):
@@ -106,3 +105,13 @@ def test_the_range_holds_the_truth(window: int) -> None:
     ranges = np.array([nakamoto_range(row.tolist(), window) for row in rng.multinomial(window, shares, 3_000)])
     high = np.where(ranges[:, 1] == 0, 99, ranges[:, 1])
     assert ((ranges[:, 0] <= 3) & (high >= 3)).mean() >= 0.94
+
+
+@given(st.integers(1, 9_741), st.data(), st.sampled_from([1 / 3, 0.5, 0.75]))
+@settings(deadline=None, max_examples=60)
+def test_wilson_is_the_interval_of_scipy(n: int, data: st.DataObject, line: float) -> None:
+    count = data.draw(st.integers(0, n))
+    interval = stats.binomtest(count, n).proportion_ci(0.95, method="wilson")
+    for sign, bound in ((1, interval.high), (-1, interval.low)):
+        if abs(bound - line) > 1e-9:
+            assert (float(wilson_excess(count, n, line, sign)) > 0) == (bound > line)

@@ -52,7 +52,7 @@ def test_the_parts_sum_to_the_change_of_the_metric(name: str, before: Window, af
     assert math.fsum(part.change for part in found.parts) == pytest.approx(
         found.change, rel=1e-9, abs=1e-9, nan_ok=True
     )
-    swapped = Window(dict(reversed(before.blocks.items())), before.unknown, before.height)
+    swapped = Window(dict(reversed(list(before.blocks.items()))), before.unknown, before.height)
     assert explain(name, swapped, after) == found or math.isnan(found.change)
 
 

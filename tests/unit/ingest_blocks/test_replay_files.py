@@ -144,7 +144,9 @@ def test_evidence_and_real_hashes_are_taken_as_they_are(tmp_path: Path) -> None:
 
 
 TIME = "expected a time in UTC: seconds since 1970, a timestamp, or text like 2024-06-01T12:00:00Z"
-ORDER = "Sort the file by height and fill the gap, or add hash and prev_hash columns"
+ORDER = "Sort the file by height, and add a row without a producer for each block that is lacking"
+
+HEIGHT = "height or blockheight or number or blocknumber or blockid or id"
 
 MISTAKES: list[tuple[str, str, str]] = [
     (
@@ -152,7 +154,7 @@ MISTAKES: list[tuple[str, str, str]] = [
         "height,pool\n1,x\n",
         "no column for time: expected one named time or timestamp or date or headertime or blocktime; it has: height, pool",
     ),
-    ("a.csv", "time,pool\n1,x\n", "no column for height: expected one named height or blockheight; it has: time, pool"),
+    ("a.csv", "time,pool\n1,x\n", f"no column for height: expected one named {HEIGHT}; it has: time, pool"),
     (
         "a.csv",
         "height,time\n1,5\n",
@@ -160,8 +162,8 @@ MISTAKES: list[tuple[str, str, str]] = [
     ),
     (
         "a.csv",
-        "height,time,pool,hash\n1,5,x,y\n",
-        "it has a column for hash and none for prev_hash: give both, or neither",
+        "height,time,pool,prev\n1,5,x,y\n",
+        "it has a column for prev_hash and none for hash: give both, hash alone, or neither",
     ),
     (
         "a.csv",
@@ -211,7 +213,7 @@ MISTAKES: list[tuple[str, str, str]] = [
         "column 'bits', row 1: '0': expected a compact target: eight hexadecimal digits or a whole number",
     ),
     ("a.csv", "height,time,pool\n", "it has no rows: a replay needs at least one block"),
-    ("a.csv", "", "no column for height: expected one named height or blockheight; it has: none"),
+    ("a.csv", "", f"no column for height: expected one named {HEIGHT}; it has: none"),
     (
         "a.jsonl",
         '{"height":1,"time":5,"pool":"x"}\n{"height":2,\n',
@@ -228,7 +230,7 @@ MISTAKES: list[tuple[str, str, str]] = [
         '{"height":1.5,"time":5,"pool":"x"}\n',
         "column 'height', row 1: '1.5': expected a whole number, 0 to 2147483647",
     ),
-    ("a.txt", "x", "the ending '.txt' is not known: expected .parquet, .csv, .jsonl or .ndjson"),
+    ("a.txt", "x", "the ending '.txt' is not known: expected .parquet, .csv, .tsv, .jsonl or .ndjson"),
 ]
 
 

@@ -43,9 +43,11 @@ def test_two_equal_pools_are_symmetric_and_arcsine_at_the_start() -> None:
     assert top_share_posterior(2, 1, 2, 1, 0.75)[2] == pytest.approx(segment / (math.pi / 4), rel=1e-12)
 
 
-def test_points_without_doubt() -> None:
-    assert top_share_posterior(6, 6, 3, 4, 0.75).tolist() == [1.0, 1.0, 1.0]
-    assert top_share_posterior(6, 6, 3, 4, 1.0).tolist() == [1.0, 1.0, 0.0]
+def test_pools_that_were_not_seen_and_points_without_doubt() -> None:
+    # Three pools made all six blocks; a fourth stays unseen with 2.5 % at a share of 1 − 0.025^(1/6).
+    assert top_share_posterior(6, 6, 3, 4, 0.75).tolist() == pytest.approx([0.025 ** (1 / 6), 1.0, 1 - 0.75**6])
+    assert top_share_posterior(6, 6, 3, 4, 1.0).tolist()[1:] == [1.0, 0.0]
+    assert top_share_posterior(1_008, 1_008, 4, 4, 0.75).tolist() == pytest.approx([0.99635, 1.0, 1.0], abs=1e-5)
     assert top_share_posterior(6, 0, 0, 4, 0.75).tolist() == [0.0, 0.0, 0.0]
     assert np.isnan(top_share_posterior(0, 0, 0, 4, 0.75)).all()
 

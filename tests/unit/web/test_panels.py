@@ -9,15 +9,20 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from counterpoise.explain.explain import Window, explain
+from desk.adversaries import Adversary, risk_json
+from desk.explain_window import Pair
 from desk.report.gap_sentence import GapRow
 from desk.report.model import Line as RuleLine
 from desk.report.model import MiningNow, PoolShare
 from desk.web import page
 from desk.web.hub import Drawn, Line
 from desk.web.pages import alert, block, pool, series
+from desk.web.panels.meaning import Meaning
+from desk.web.panels.moved import Moved
 from desk.web.panels.open_alerts import Alerts
 from desk.web.panels.panel import Context
 from desk.web.panels.quality import Quality
@@ -62,6 +67,14 @@ def top4(name: str) -> Top4:
     return Top4({"raw": raw, "entity": entity}, {"raw": raw_leaders, "entity": owners})
 
 
+PAIR = Pair(Window({"a": 1}, 0, 1), Window({"a": 1}, 0, 2), None, AT, AT, "r")
+
+
+def meant(name: str) -> dict[str, Any]:
+    one = Adversary(name, "raw", (name, name), 305, 0.3026, 0.331)
+    return risk_json(one, 946_236, block_seconds=600.0, retarget_blocks=2016)
+
+
 def rows(name: str) -> dict[str, Any]:
     """What each panel reads, with `name` wherever a text comes from outside."""
     step = {
@@ -101,6 +114,10 @@ def rows(name: str) -> dict[str, Any]:
         "alerts": Alerts([step], [step]),
         "gap": gap,
         "gap-history": gap,
+        "moved": [
+            Moved("raw", explain("top4_share", Window({name: 300}, 1, 900_000), Window({name: 310}, 1, 901_008)), PAIR)
+        ],
+        "meaning": Meaning([meant(name)], name),
         "shares": [Shares("raw", "30d", report().shares, report().episodes)],
         "pools": {"raw": pools, "entity": pools},
         "blocks": [tape],
@@ -116,6 +133,8 @@ EMPTY: dict[str, Any] = {
     "alerts": Alerts([], []),
     "gap": [],
     "gap-history": [],
+    "moved": [],
+    "meaning": None,
     "shares": [Shares("raw", "30d", [], [])],
     "pools": {"raw": [], "entity": []},
     "blocks": [],
@@ -174,7 +193,7 @@ HOSTILE = st.text(
 
 
 @pytest.mark.parametrize("name", PANELS)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=25)
 @given(text=HOSTILE)
 def test_any_text_is_text(name: str, text: str) -> None:
     ordinary, drawn = (PANELS[name].draw(rows(one)[name], CONTEXT) for one in ("ordinary", text))
@@ -182,7 +201,7 @@ def test_any_text_is_text(name: str, text: str) -> None:
     assert Elements(drawn).tags == Elements(ordinary).tags
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=60)
 @given(text=HOSTILE)
 def test_any_text_on_the_pages_behind_links_is_text(text: str) -> None:
     def drawn(words: str) -> list[str]:
@@ -247,7 +266,7 @@ def test_the_pages_behind_links_are_inert_too() -> None:
     ]
     member = {"entity_slug": EVIL, "entity_name": EVIL, "start": EVIL, "end": EVIL, "source": EVIL, "note": EVIL}
     inert(pool.draw(pool.PoolPage(EVIL, EVIL, [member], history, tape, ()), CONTEXT))
-    assert "counts this pool alone" in pool.draw(pool.PoolPage("a", "A", [], history, tape, ()), CONTEXT)
+    assert "counts it alone" in pool.draw(pool.PoolPage("a", "A", [], history, tape, ()), CONTEXT)
     release = {
         "period_end": date(2026, 1, 1), "published_at": AT, "kind": EVIL, "coverage": EVIL, "observations": 3, "source": EVIL,
     }  # fmt: skip
@@ -301,3 +320,19 @@ def test_a_gap_row_has_its_age() -> None:
     row: GapRow = report().gap_rows[-1]
     words = Elements(PANELS["gap"].draw([replace(row, period_end=date(2025, 12, 31))], CONTEXT)).words
     assert "31 Dec 2025, 2 days old" in words.replace("\xa0", " ")
+
+
+def test_the_meaning_of_the_largest_pools_share_is_that_of_rosenfeld() -> None:
+    words = Elements(PANELS["meaning"].draw(Meaning([meant("foundry-usa")], "d"), CONTEXT)).words.replace("\xa0", " ")
+    assert "30.3 % to 33.1 %" in words and "foundry-usa and 1 more" in words
+    assert "14 min" in words, "1/(1 - share) blocks"
+    above = Elements(
+        PANELS["meaning"].draw(
+            Meaning(
+                [risk_json(Adversary("x", "raw", ("a",), 600, 0.6, 0.63), 1, block_seconds=600, retarget_blocks=2016)],
+                "d",
+            ),
+            CONTEXT,
+        )
+    ).words
+    assert above.count("no number suffices") == 2

@@ -45,10 +45,11 @@ export function choicesAt(text, at, names, most = 12) {
     pool = afterFrom ? tables : [...own, ...tables, ...keywords, ...functions];
   }
   const wanted = word.toLowerCase();
+  if (wanted && pool.some((one) => one.text.toLowerCase() === wanted)) return []; // the word is whole
   const seen = new Set();
   const fits = pool.filter((one) => {
     const name = one.text.toLowerCase();
-    if (!name.includes(wanted) || seen.has(one.text) || name === wanted) return false;
+    if (!name.includes(wanted) || seen.has(one.text)) return false;
     seen.add(one.text);
     return true;
   });

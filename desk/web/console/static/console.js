@@ -48,7 +48,7 @@ function showParameters(given = {}) {
 function closeChoices() {
   offered = [];
   choices.hidden = true;
-  editor.setAttribute("aria-expanded", "false");
+  at("offered").textContent = "";
   editor.removeAttribute("aria-activedescendant");
 }
 
@@ -65,7 +65,7 @@ function showChoices(asked) {
     return item;
   }));
   choices.hidden = false;
-  editor.setAttribute("aria-expanded", "true");
+  at("offered").textContent = `${offered.length} completions`;
   editor.setAttribute("aria-activedescendant", "choice-0");
 }
 
@@ -92,7 +92,11 @@ editor.addEventListener("keydown", (event) => {
   else if (event.key === "Enter" || event.key === "Tab") { event.preventDefault(); take(chosen); }
   else if (event.key === "Escape") { event.preventDefault(); closeChoices(); }
 });
-editor.addEventListener("input", () => { showParameters(); showChoices(false); });
+editor.addEventListener("input", (event) => {
+  showParameters();
+  if (event.inputType === "insertText" || event.inputType === "deleteContentBackward") showChoices(false);
+  else closeChoices(); // pasted or replaced: no word is half typed
+});
 editor.addEventListener("blur", closeChoices);
 
 // History and link

@@ -1,0 +1,93 @@
+"""`counterpoise estimates`: one share, three meanings: the blocks seen, the hashrate behind them now, and the next blocks."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS, View
+from desk.cli.console import Console, cell, plain_table
+from desk.cli.say import say
+from desk.cli.settle import ChainOption, HeightOption, JsonOption, WindowOption
+
+_NEXT = (144, 1_008, 2_016)
+
+
+def estimates(
+    *,
+    view: Annotated[str, typer.Option("--view", help="raw (pools) or entity (owners and proxies).")] = RAW,
+    window: WindowOption = USUAL_WINDOW_BLOCKS,
+    height: HeightOption = None,
+    chain: ChainOption = "bitcoin",
+    as_json: JsonOption = False,
+) -> None:
+    """Show the share of the largest in the blocks seen, in the hashrate now, and in the next 144, 1008 and 2016 blocks.
+
+    The intervals are of 95 % and include the usual drift of hashrate. They are of these pools, which luck helped to be the largest.
+    """
+    from counterpoise.chain.chain_registry import chain_named
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.errors import ConfigError
+    from counterpoise.estimates.share_intervals import best_window
+    from counterpoise.settings.endpoints import clickhouse_target
+    from counterpoise.settings.model import Settings
+    from desk.pool_blocks import read_pool_blocks
+
+    chain_named(chain)
+    if view not in VIEWS:
+        raise ConfigError(f"--view {view!r}: expected one of {', '.join(VIEWS)}")
+    chosen: View = "raw" if view == "raw" else "entity"
+    settings = Settings.load()
+    with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
+        read = read_pool_blocks(clickhouse, chain, window, height)
+    seen = read.views[chosen]
+    if not seen.leaders:
+        raise ConfigError(f"no block of the window at height {read.height} has a known producer")
+    rows = [estimate(seen.leaders[:k], seen.n) for k in range(1, len(seen.leaders) + 1)]
+    if as_json:
+        answer = {**read.to_json(), "view": chosen, "level": 0.95, "estimates": rows}
+        say(json.dumps(answer, ensure_ascii=False, indent=2, allow_nan=False))
+        return
+    table = plain_table("largest", "up to", "blocks seen", "hashrate now", *(f"next {m:,}" for m in _NEXT))
+    for k, row in enumerate(rows, start=1):
+        table.add_row(
+            str(k),
+            cell(seen.leaders[k - 1][0]),
+            f"{100 * row['blocks_seen']:.1f} %",
+            _range(row["hashrate_now"]),
+            *(_range(row[f"next_{m}_blocks"]) for m in _NEXT),
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    top = rows[min(4, len(rows)) - 1]
+    for note in (
+        f"{chosen} view: {read.denominator}.",
+        "95 % intervals with drift; docs/studies.md has their measured coverage on real blocks.",
+        f"The best window for the hashrate now has about {float(best_window(top['blocks_seen'], top['drift'])):,.0f} blocks."
+        if 0 < top["blocks_seen"] < 1
+        else "",
+    ):
+        if note:
+            console.print(note, style="dim")
+
+
+def estimate(leaders: tuple[tuple[str, int], ...], n: int) -> dict[str, Any]:
+    """The estimates of the share that these pools have together; the drift is that of the largest, or of the four largest."""
+    from counterpoise.estimates.share_intervals import TOP1_DRIFT, TOP4_DRIFT, next_interval, now_interval
+
+    count = sum(blocks for _, blocks in leaders)
+    drift = TOP1_DRIFT if len(leaders) == 1 else TOP4_DRIFT
+    return {
+        "pools": [pool for pool, _ in leaders],
+        "blocks": count,
+        "blocks_seen": count / n,
+        "drift": drift,
+        "hashrate_now": [float(end) for end in now_interval(count, n, drift)],
+        **{f"next_{m}_blocks": [float(end) for end in next_interval(count, n, m, drift)] for m in _NEXT},
+    }
+
+
+def _range(ends: list[float]) -> str:
+    return f"{100 * ends[0]:.1f}–{100 * ends[1]:.1f} %"

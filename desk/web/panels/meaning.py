@@ -1,0 +1,96 @@
+"""What the shares mean for a payment, for a refused transaction and for the chain, if each of the largest acted as one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+from counterpoise.chain.chain_registry import chain_named
+from counterpoise.errors import ConfigError
+from counterpoise.formats import PAGE
+from counterpoise.plots.marks import text_of
+from desk.adversaries import POOL_NOTE, adversaries, risk_json
+from desk.asker import Asker
+from desk.pool_blocks import read_pool_blocks
+from desk.web import markup
+from desk.web.panels.panel import Context, Panel
+
+HEADS: Final = (
+    "acting as one",
+    "who",
+    "#share",
+    "#confirmations, risk 0.1 %",
+    "#at the upper end",
+    "#refused: mean wait",
+    "#99 %",
+    "#block interval if it stops",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The figures of each adversary, as `counterpoise risk --json` has them, and their denominator in words."""
+
+    rows: list[dict[str, Any]]
+    denominator: str
+
+
+def read(asker: Asker, context: Context) -> Meaning | None:
+    asker.note("risk", "risk", "--window", str(context.window_blocks))
+    try:
+        chain = chain_named(context.chain)
+        window = read_pool_blocks(asker.clickhouse, context.chain, context.window_blocks, None)
+        found = adversaries(window)
+    except ConfigError:  # nothing is scored yet, or no producer is known
+        return None
+    rows = [
+        risk_json(one, window.height, block_seconds=chain.block_spacing_seconds, retarget_blocks=chain.retarget_blocks)
+        for one in found
+    ]
+    return Meaning(rows, window.denominator)
+
+
+def draw(found: Meaning | None, context: Context) -> str:
+    if found is None:
+        return markup.nothing("No window of this chain has been scored.")
+    rows = []
+    for row in found.rows:
+        at, high = row["at_share"], row["at_high"]
+        stop = at.get("stop_interval_minutes")
+        rows.append(
+            (
+                row["adversary"],
+                who(row["members"]),
+                f"{PAGE.share(row['share'])} to {PAGE.share(row['share_high_97_5'])}",
+                confirmations(at["confirmations_0_1_percent"]),
+                confirmations(high["confirmations_0_1_percent"]),
+                wait(at["refused_mean_minutes"]),
+                wait(at["refused_99_percent_minutes"]),
+                "–" if stop is None else wait(stop),
+            )
+        )
+    note = f'<p class="note">{text_of(POOL_NOTE)}</p>'
+    return markup.scrolled_table("What the shares mean", HEADS, rows) + note + markup.meta((found.denominator,))
+
+
+def who(members: list[str]) -> str:
+    """The first name, and how many more.
+
+    >>> who(["a"]), who(["a", "b", "c"])
+    ('a', 'a and 2 more')
+    """
+    return members[0] + (f" and {len(members) - 1} more" if len(members) > 1 else "")
+
+
+def confirmations(needed: float | None) -> str:
+    """A number of blocks; from one half of the hashrate on none suffices."""
+    return "no number suffices" if needed is None else PAGE.count(math.ceil(needed))
+
+
+def wait(minutes: float | None) -> str:
+    """A time; without an end where everybody refuses."""
+    return "no end" if minutes is None else PAGE.age(60 * minutes)
+
+
+PANEL = Panel("meaning", "What the shares mean", "so-what", read, draw, wide=True, slow=True)

@@ -1,0 +1,93 @@
+"""What moved the top-4 share in seven days: parts by pool that sum to the change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from counterpoise.errors import ConfigError
+from counterpoise.explain.explain import Explanation, explain
+from counterpoise.formats import PAGE
+from counterpoise.windows import VIEWS
+from desk.asker import Asker
+from desk.explain_window import Pair, read_pair
+from desk.web import markup
+from desk.web.panels.panel import Context, Panel
+
+WEEK_SECONDS: Final = 7 * 86_400
+METRIC: Final = "top4_share"
+SHOWN: Final = 5
+HEADS: Final = ("pool or entity", "#before", "#now", "#part, points", "its change is")
+LABELS: Final = {"within chance": "within chance", "within drift": "within usual drift", "beyond": "beyond both"}
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The change of one view, and the windows that it is between."""
+
+    view: str
+    found: Explanation
+    pair: Pair
+
+
+def read(asker: Asker, context: Context) -> list[Moved]:
+    found = []
+    for view in VIEWS:
+        asker.note(view, "explain", "top4", "--view", view, "--window", str(context.window_blocks), "--over", "7d")
+        try:
+            pair = read_pair(
+                asker.clickhouse,
+                context.chain,
+                view,
+                context.window_blocks,
+                height=None,
+                from_height=None,
+                over_seconds=WEEK_SECONDS,
+            )
+            explanation = explain(METRIC, pair.before, pair.after, remapped=pair.remapped)
+        except (ConfigError, ValueError):  # no window so long before, or one without a known producer
+            continue
+        found.append(Moved(view, explanation, pair))
+    return found
+
+
+def draw(found: list[Moved], context: Context) -> str:
+    if not found:
+        return markup.nothing("No window ended a week before the newest one.")
+    parts = "".join(f"<div><h3>{_title(one)}</h3>{table(one.found)}</div>" for one in found)
+    first = found[0].pair
+    return f'<div class="pair">{parts}</div>' + markup.meta(
+        (
+            f"windows of {PAGE.count(context.window_blocks)} blocks that end {PAGE.minute(first.before_time)} and "
+            f"{PAGE.minute(first.after_time)}",
+            "shares of all blocks",
+            "the parts sum to the change",
+        )
+    )
+
+
+def _title(one: Moved) -> str:
+    return f"Top-4 {'pools' if one.view == 'raw' else 'entities'}: {PAGE.points(one.found.change, 2)} points"
+
+
+def table(found: Explanation) -> str:
+    """The largest parts of a change; the rest, and a change of the entity map, are a line each."""
+    rows = [
+        (
+            part.pool,
+            PAGE.share(part.share_before),
+            PAGE.share(part.share_after),
+            PAGE.points(part.change, 2),
+            LABELS[part.label],
+        )
+        for part in found.parts[:SHOWN]
+    ]
+    rest = found.parts[SHOWN:]
+    if rest:
+        rows.append((f"{len(rest)} more", "", "", PAGE.points(sum(part.change for part in rest), 2), ""))
+    if found.entity_map:
+        rows.append(("changes of the entity map", "", "", PAGE.points(found.entity_map, 2), ""))
+    return markup.scrolled_table("Parts of the change", HEADS, rows)
+
+
+PANEL = Panel("moved", "What moved it in a week", "why", read, draw, wide=True, slow=True)

@@ -1,0 +1,134 @@
+"""The SQL console in a real browser, over real engines: type, complete, run, mark a mistake, cancel, export, link."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.test_page import PATIENCE_MS, browser, desk
+from tests.integration.sql.conftest import empty, own_sample
+from tests.integration.web.running import RunningDesk
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+__all__ = ["browser", "desk", "empty", "own_sample"]
+
+SERIES = "SELECT time, top4_share FROM concentration_shares WHERE view = 'raw' AND window_blocks = 144 ORDER BY height"
+ENDLESS = "SELECT sum(sipHash64(number, number)) FROM numbers(1000000000000)"
+
+
+def console(
+    browser: Browser, desk: RunningDesk, problems: list[str], *, width: int = 1440, scheme: str = "light"
+) -> Page:
+    """The console of a new session, ready."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,  # type: ignore[arg-type]
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(desk.link())
+    page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.click("a[href='/sql']")
+    page.wait_for_selector("#state:text-is('ready')")
+    return page
+
+
+def test_a_statement_is_typed_completed_run_exported_and_sent_on(
+    browser: Browser, desk: RunningDesk, tmp_path: Path
+) -> None:
+    problems: list[str] = []
+    page = console(browser, desk, problems)
+    assert "read-only" in page.inner_text("#limits") and "30 seconds" in page.inner_text("#limits")
+    page.fill("#sql", " FROM concentration_shares WHERE view = 'raw' AND window_blocks = 144 ORDER BY height")
+    page.evaluate("document.getElementById('sql').setSelectionRange(0, 0)")
+    page.focus("#sql")
+    page.keyboard.type("SELECT time, top4_share_up")
+    page.wait_for_selector("#choices li:has-text('top4_share_upper')")
+    page.keyboard.press("Enter")
+    assert page.input_value("#sql").startswith("SELECT time, top4_share_upper FROM")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#state:has-text('420 rows')")
+    assert page.locator("#result tbody tr").count() == 420
+    assert page.locator("#plot svg path.line").count() == 1
+    with page.expect_download() as download:
+        page.click("[data-format='csv']")
+    download.value.save_as(tmp_path / "result.csv")
+    assert len((tmp_path / "result.csv").read_text(encoding="utf-8").splitlines()) == 421
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector("#state:text-is('ready')")
+    assert other.input_value("#sql") == page.input_value("#sql")
+    assert other.locator("#history option").count() == 2
+    assert problems == []
+    page.context.close()
+
+
+def test_a_named_query_has_fields_and_a_mistake_is_marked(browser: Browser, desk: RunningDesk) -> None:
+    problems: list[str] = []
+    page = console(browser, desk, problems)
+    page.select_option("#named", "metric_series")
+    page.fill("#parameters input[name='window']", "144")
+    page.fill("#parameters input[name='step']", "1")
+    page.click("#run")
+    page.wait_for_selector("#state:has-text(' rows')")
+    page.fill("#sql", "SELECT heigth\nFROM blocks")
+    page.click("#run")
+    page.wait_for_selector("#pointer:not([hidden])")
+    assert "heigth" in page.inner_text("#state")
+    assert page.inner_text("#pointer").splitlines() == ["  SELECT heigth", "         ^"]
+    assert page.evaluate("document.getElementById('sql').selectionStart") == 7
+    refused = [problem for problem in problems if "400" not in problem]  # the browser reports the refusal itself
+    assert refused == []
+    page.context.close()
+
+
+def test_a_running_statement_is_cancelled(browser: Browser, desk: RunningDesk) -> None:
+    page = console(browser, desk, [])
+    page.fill("#sql", ENDLESS)
+    page.click("#run")
+    while page.locator("#cancel").is_enabled():
+        page.evaluate("document.getElementById('cancel').click()")
+        page.wait_for_timeout(200)
+    page.wait_for_selector("#state:has-text('you cancelled it')")
+    assert page.locator("#run").is_enabled()
+    page.context.close()
+
+
+def test_a_hostile_name_is_text(browser: Browser, desk: RunningDesk) -> None:
+    problems: list[str] = []
+    page = console(browser, desk, problems)
+    hostile = "<img src=x onerror=\"document.title='run'\">"
+    page.fill("#sql", f"SELECT toDate('2025-01-01') + number AS day, number AS `{hostile}` FROM numbers(3)")
+    page.click("#run")
+    page.wait_for_selector("#state:has-text('3 rows')")
+    assert page.inner_text("#result th >> nth=1") == hostile
+    assert page.locator("#result img, #plot img").count() == 0 and page.title() != "run"
+    assert problems == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_and_a_telephone_needs_no_sideways_scrolling(
+    browser: Browser, desk: RunningDesk, scheme: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = console(browser, desk, [], width=390, scheme=scheme)
+    page.fill("#sql", SERIES)
+    page.click("#run")
+    page.wait_for_selector("#result:not([hidden])")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    found = Axe().run(page).response["violations"]
+    serious = [
+        (one["id"], one["nodes"][0]["html"][:200], one["nodes"][0].get("failureSummary", "")[:300])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+    page.context.close()

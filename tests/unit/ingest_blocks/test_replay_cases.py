@@ -1,0 +1,102 @@
+"""Files as people have them: dumps of explorers, spreadsheets of any separator and encoding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from counterpoise.contracts.blocks import BlockEvent
+from counterpoise.errors import ConfigError
+from counterpoise.runtime.clock import ManualClock
+from ingest.blocks.sources.replay import ReplaySource
+from ingest.blocks.sources.replay_columns import NAMES, Layout
+
+BLOCKCHAIR: Final = (
+    "id\thash\ttime\tbits\tcoinbase_data_hex\tguessed_miner\n"
+    f"840000\t{'0' * 62}01\t2024-04-20 00:09:27\t386089497\t0340d10c192f5669614254432f\tViaBTC\n"
+)
+BIGQUERY: Final = (
+    "hash,number,timestamp,bits,coinbase_param,transaction_count\n"
+    f"{'0' * 62}01,840000,2024-04-20 00:09:27.000000 UTC,17034219,0340d10c192f5669614254432f,3050\n"
+    f"{'0' * 62}02,840001,2024-04-20 00:12:07.000000 UTC,17034219,0341d10c2f466f756e6472792055534120506f6f6c,2980\n"
+)
+
+
+def events_of(path: Path) -> list[BlockEvent]:
+    source = ReplaySource(path, "bitcoin", ManualClock())
+    return [event for batch in source.blocks(0, 10**9) for event in batch.events]
+
+
+def test_a_dump_of_blockchair(tmp_path: Path) -> None:
+    path = tmp_path / "blockchair.tsv"
+    path.write_text(BLOCKCHAIR)
+    [event] = events_of(path)
+    assert (event.height, event.hash, event.time) == (840_000, "0" * 62 + "01", 1_713_571_767)
+    assert (event.bits, event.label, event.synthetic) == (386_089_497, "ViaBTC", False)
+    assert bytes.fromhex(event.coinbase_script).endswith(b"/ViaBTC/")
+
+
+def test_a_table_of_bigquery(tmp_path: Path) -> None:
+    path = tmp_path / "bigquery.csv"
+    path.write_text(BIGQUERY)
+    first, second = events_of(path)
+    assert [first.height, second.height] == [840_000, 840_001]
+    assert [first.time, second.time] == [1_713_571_767, 1_713_571_927]
+    assert (first.prev_hash, second.prev_hash) == ("0" * 64, first.hash)
+    assert first.bits == second.bits == 0x1703_4219
+    assert bytes.fromhex(second.coinbase_script).endswith(b"/Foundry USA Pool")
+
+
+def test_hashes_without_parents_need_each_height(tmp_path: Path) -> None:
+    path = tmp_path / "bigquery.csv"
+    path.write_text(BIGQUERY.replace("840001", "840002"))
+    with pytest.raises(ConfigError, match="row 2: height 840002 follows 840000, expected 840001"):
+        events_of(path)
+
+
+def test_milliseconds_after_texts_are_refused_at_their_row(tmp_path: Path) -> None:
+    path = tmp_path / "mempool-utc.csv"
+    rows = "840000,2024-04-20T00:09:27+00:00,ViaBTC\n840001,2024-04-20 00:12:07,Foundry USA\n"
+    path.write_text(f"height,timestamp,pool\n{rows}840002,1713572400000,AntPool\n")
+    with pytest.raises(ConfigError, match="column 'timestamp', row 3: '1713572400000': expected a time in UTC"):
+        events_of(path)
+    path.write_text(f"height,timestamp,pool\n{rows}")
+    assert [event.time for event in events_of(path)] == [1_713_571_767, 1_713_571_927]
+
+
+def test_an_id_beside_a_height_is_the_hash(tmp_path: Path) -> None:
+    path = tmp_path / "mempool.csv"
+    path.write_text(f"id,height,timestamp,pool\n{'ab' * 32},7,1700000000,x\n")
+    [event] = events_of(path)
+    assert (event.height, event.hash) == (7, "ab" * 32)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [",", "\t", ";", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_each_separator_encoding_and_line_end_gives_the_same_rows(
+    tmp_path: Path, encoding: str, separator: str, end: str
+) -> None:
+    rows = [("Height", "Block_Time", "Pool"), ("7", "1700000000", "七彩神仙鱼"), ("8", "1700000600", '"A, B; C|D"')]
+    path = tmp_path / "blocks.csv"
+    path.write_bytes("".join(separator.join(row) + end for row in rows).encode(encoding))
+    assert [(e.height, e.time, e.label) for e in events_of(path)] == [
+        (7, 1_700_000_000, "七彩神仙鱼"),
+        (8, 1_700_000_600, "A, B; C|D"),
+    ]
+
+
+@given(st.data())
+def test_every_spelling_of_every_name_is_found(data: st.DataObject) -> None:
+    def spelt(field: str) -> str:
+        name = data.draw(st.sampled_from(NAMES[field]))
+        return "".join(data.draw(st.sampled_from((c, c.upper(), f"_{c}"))) for c in name)
+
+    wanted = {field: spelt(field) for field in ("height", "time", "label", "script", "bits")}
+    layout = Layout.detect(Path("x.csv"), data.draw(st.permutations([*wanted.values(), "transaction_count"])))
+    assert {field: getattr(layout, field) for field in wanted} == wanted
+    assert layout.hash is None
