@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from counterpoise.clickhouse.client import ClickHouse
@@ -15,10 +15,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """How to repeat a query: the command as typed, and the SQL that it runs."""
+    """How to repeat a query: the command as typed, the SQL that it runs, and the value of each of its parameters."""
 
     command: str
     sql: str
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 class Asker:
@@ -42,10 +43,11 @@ class Asker:
         """The rows of a named query by column; how it was asked is kept under `topic`."""
         query = named_query(name)
         values = {key: str(value) for key, value in given.items()}
-        self.questions[topic] = Question(_command(self._dataset, name, values), query.sql)
+        bound = query.bind(values)
+        self.questions[topic] = Question(_command(self._dataset, name, values), query.sql, bound)
         names: list[str] = []
         rows: list[Row] = []
-        for heads, columns in self._clickhouse.stream(query.sql, query.bind(values)):
+        for heads, columns in self._clickhouse.stream(query.sql, bound):
             names = names or [column for column, _ in heads]
             rows.extend(dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
         return rows

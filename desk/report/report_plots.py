@@ -50,6 +50,12 @@ def _time_axis(frame: Frame, x: Scale, low: datetime, high: datetime, *, under: 
     return charts.x_axis(frame, labels, under=under)
 
 
+def share_frame(width: float) -> Frame:
+    """Where `share_plot` of this width has its axes: the first and last point stand on its left and right edge."""
+    narrow = _is_narrow(width)
+    return Frame(width, 300 if narrow else 360, 46, 62 if narrow else 84, 22, 28)
+
+
 def share_plot(
     points: Sequence[SharePoint], episodes: Sequence[Episode], line: Line | None, *, width: float, name: str, title: str
 ) -> str:
@@ -58,7 +64,7 @@ def share_plot(
     `points` in order of height, at least one; episodes of other rules are left out.
     """
     narrow = _is_narrow(width)
-    frame = Frame(width, 300 if narrow else 360, 46, 62 if narrow else 84, 22, 28)
+    frame = share_frame(width)
     times = [point.time for point in points]
     low_time, high_time = min(times), max(times)
     x = frame.across(low_time.timestamp(), high_time.timestamp())

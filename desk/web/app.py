@@ -31,7 +31,7 @@ from desk.web.style import style_sheet
 
 KEEP_ALIVE_SECONDS: Final = 15.0
 MAX_NAME: Final = 128
-_STATIC: Final = {"live.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_STATIC: Final = {"live.js": "text/javascript", "readings.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
 def build_app(
@@ -115,7 +115,7 @@ def build_app(
 
         def work(clickhouse: ClickHouse, context: Context) -> str | None:
             found = alert.read(clickhouse, context, name)
-            return None if found is None else alert.draw(found, name)
+            return None if found is None else alert.draw(found, name, context)
 
         return await own_page(f"Alert {name}", f"alert {name}", work)
 

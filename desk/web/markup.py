@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
@@ -34,15 +34,34 @@ def as_of(height: int, moment: datetime, *, provisional: bool = False) -> str:
 
 
 def asked(questions: Iterable[Question]) -> str:
-    """The SQL behind a panel, folded, with a link that runs it."""
+    """The SQL behind a panel, folded, each with a link that opens it in the SQL console."""
     shown = list(questions)
     if not shown:
         return ""
     texts = "".join(
         f"<pre>{text_of(one.command)}{text_of(chr(10) * 2 + one.sql.rstrip() if one.sql else '')}</pre>"
-        for one in shown
+        + _opened(one, place)
+        for place, one in enumerate(shown, 1)
     )
     return f"<details><summary>SQL</summary>{texts}</details>"
+
+
+def _opened(question: Question, place: int) -> str:
+    if not question.sql:
+        return ""
+    return f'<p class="note"><a href="{text_of(console_link(question))}">Open query {place} in the SQL console</a></p>'
+
+
+def console_link(question: Question) -> str:
+    """The SQL console with this query and its parameters filled in, as `console/static/console.js` reads a link.
+
+    >>> console_link(Question("", "-- name: one\\nSELECT {n:UInt8}", {"n": "1 2"}))
+    '/sql#sql=SELECT%20%7Bn%3AUInt8%7D&p.n=1%202'
+    """
+    lines = question.sql.rstrip().splitlines()
+    statement = "\n".join(line for line in lines if not line.startswith("-- "))
+    given = {"sql": statement} | {f"p.{name}": value for name, value in question.values.items()}
+    return f"/sql#{urlencode(given, quote_via=quote)}"
 
 
 def nothing(what: str, next_step_markup: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,8 @@ def test_a_block_and_a_reorganisation_come_without_a_reload(
             heavier.append(parent)
         chain.send(heavier)
         page.wait_for_selector(f"#blocks tr.stale a[href='/block/{grown.hash}']")
+        struck = page.eval_on_selector("#blocks tr.stale th", "cell => getComputedStyle(cell).textDecorationLine")
+        assert struck == "line-through", "a block that lost is struck through"
         page.wait_for_selector(f"#blocks a[href='/block/{heavier[-1].hash}']")
         assert page.get_attribute("[data-chart='raw'] [data-span='24h']", "aria-pressed") == "true", "the choice stays"
         assert page.evaluate("window.neverReloaded") is True
@@ -102,13 +105,37 @@ def test_a_block_and_a_reorganisation_come_without_a_reload(
 
 
 def test_an_alert_is_two_clicks_from_its_evidence(browser: Browser, desk: RunningDesk) -> None:
+    from playwright.sync_api import expect
+
     page = opened(browser, desk)
     page.click(f"#alerts a[href='/alert/{ALERT}']")
     page.wait_for_selector(".verdict")
     assert page.inner_text("h1").startswith("top4-share")
+    page.wait_for_selector("section:has-text('The share around the alert') svg .rule", state="attached")
     page.click("summary:has-text('SQL of the value')")
+    page.click(".content + details summary, main > details > summary")
+    page.click("a:has-text('Open query 1 in the SQL console')")
+    expect(page.locator("#sql")).to_have_value(re.compile("FROM alert_events"))
+    page.go_back()
+    page.wait_for_selector(".verdict")
     page.go_back()
     page.wait_for_selector("[data-figure='top4-raw']")
+    page.context.close()
+
+
+def test_the_pointer_and_the_arrow_keys_read_single_values(browser: Browser, desk: RunningDesk) -> None:
+    page = opened(browser, desk)
+    page.goto(f"{desk.url}/alert/{ALERT}")
+    plot = "figure[data-points]"
+    points = page.eval_on_selector(plot, "figure => JSON.parse(figure.dataset.points)")
+    page.focus(plot)
+    page.keyboard.press("Home")
+    assert f"block {points[0][1]:,} · {100 * points[0][2]:.1f}" in page.inner_text(f"{plot} .reading")
+    page.keyboard.press("ArrowRight")
+    assert f"block {points[1][1]:,} · {100 * points[1][2]:.1f}" in page.inner_text(f"{plot} .reading")
+    page.hover(f"{plot} .wide svg .dot")
+    assert f"block {points[-1][1]:,} · {100 * points[-1][2]:.1f}" in page.inner_text(f"{plot} .reading")
+    assert page.locator(f"{plot} .wide .guide").count() == 1
     page.context.close()
 
 

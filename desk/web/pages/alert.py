@@ -14,12 +14,16 @@ from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
 from desk.asker import Asker, Question, Row
 from desk.explain_window import read_pair
+from desk.report import report_plots as plots
 from desk.web import markup
+from desk.web.panels import shares
 from desk.web.panels.moved import METRIC, WEEK_SECONDS
 from desk.web.panels.moved import table as moved_table
 from desk.web.panels.panel import Context
+from desk.web.panels.shares import Shares
 
 TOLERANCE = 1e-9
+CLOSED = ("resolved", "inactive", "retracted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class AlertPage:
     computed: float | None
     problem: str
     questions: tuple[Question, ...]
+    around: Shares | None = None
+    """The share around the firing; None where the alert is of another rule than the one that plots draw."""
     moved: Explanation | None = None
     """The change of the top-4 share in the week before, by pool; None for another kind of alert."""
 
@@ -47,8 +53,12 @@ def read(clickhouse: ClickHouse, context: Context, alert_id: str) -> AlertPage |
             computed = _ask(clickhouse, shown["reproduce_sql"])
         except Exception as error:
             problem = " ".join(str(error).split())[:300]
+    around = None
+    if has_chart(shown, context):
+        cleared = steps[-1]["height"] if steps[-1]["state"] in CLOSED else None
+        around = shares.read_around(asker, shown, cleared)
     moved = _moved(asker, shown)
-    return AlertPage(steps, computed, problem, tuple(asker.questions.values()), moved)
+    return AlertPage(steps, computed, problem, tuple(asker.questions.values()), around, moved)
 
 
 def _moved(asker: Asker, step: Row) -> Explanation | None:
@@ -72,6 +82,12 @@ def _moved(asker: Asker, step: Row) -> Explanation | None:
     return found
 
 
+def has_chart(step: Row, context: Context) -> bool:
+    """Whether the step rests on the top-4 share that the page plots: the same rule, and blocks to draw."""
+    line = context.line
+    return line is not None and step["rule_id"] == line.rule_id and step["view"] in VIEWS and step["height"] is not None
+
+
 def _ask(clickhouse: ClickHouse, sql: str) -> float | None:
     """The column `value` of the first row; None without either (a rule on the clock has another kind of evidence)."""
     for heads, columns in clickhouse.stream(sql):
@@ -88,7 +104,7 @@ def shown_step(steps: list[Row]) -> Row:
     return (fired or steps)[-1]
 
 
-def draw(found: AlertPage, alert_id: str) -> str:
+def draw(found: AlertPage, alert_id: str, context: Context) -> str:
     """The body of the page."""
     last, shown = found.steps[-1], shown_step(found.steps)
     head = (
@@ -100,7 +116,31 @@ def draw(found: AlertPage, alert_id: str) -> str:
     if found.moved:
         title = f"What moved the top-4 share in the week before: {PAGE.points(found.moved.change, 2)} points"
         moved = f'<section class="panel broad"><h2>{title}</h2>{moved_table(found.moved)}</section>'
-    return head + _evidence(found, shown) + moved + _timeline(found.steps) + markup.asked(found.questions)
+    return (
+        head
+        + _chart(found, context)
+        + _evidence(found, shown)
+        + moved
+        + _timeline(found.steps)
+        + markup.asked(found.questions)
+    )
+
+
+def _chart(found: AlertPage, context: Context) -> str:
+    if found.around is None:
+        return ""
+    return (
+        f'<section class="panel broad"><h2>The share around the alert</h2>{shares.chart(found.around, context, plots.WIDE)}'
+        + markup.meta(
+            (
+                f"windows of {PAGE.count(shown_step(found.steps)['window_blocks'])} blocks",
+                f"{found.around.view} view",
+                "pale band: 95 % interval",
+                "shaded: the alert was firing",
+            )
+        )
+        + "</section>"
+    )
 
 
 def _evidence(found: AlertPage, step: Row) -> str:
@@ -108,7 +148,12 @@ def _evidence(found: AlertPage, step: Row) -> str:
     rows = [
         ("Value when it fired", _plain(value)),
         ("Line", _plain(step["threshold"])),
-        ("95 % interval", f"{_plain(step['interval_low'])} to {_plain(step['interval_high'])}"),
+        (
+            "95 % interval",
+            "none"
+            if step["interval_low"] is None
+            else f"{_plain(step['interval_low'])} to {_plain(step['interval_high'])}",
+        ),
         (
             "Blocks",
             f"{PAGE.count(step['from_height'])} to {PAGE.count(step['height'])}, {PAGE.count(step['n'])} in the window",

@@ -14,6 +14,8 @@ from desk.web import markup
 from desk.web.panels.panel import Context
 
 BLOCKS = 144
+_NAME = "SELECT name FROM pool_names WHERE slug = {slug:String} AND view = 'raw' LIMIT 1"
+"""An entity is no pool: no block is attributed to it, so its share would read as zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class PoolPage:
     """The history of a pool's share, and those of the newest 144 blocks that it mined."""
 
     slug: str
+    name: str
+    memberships: list[Row]
     history: list[Row]
     blocks: list[Row]
     questions: tuple[Question, ...]
@@ -28,19 +32,19 @@ class PoolPage:
 
 def read(clickhouse: ClickHouse, context: Context, slug: str) -> PoolPage | None:
     """None for a pool that no block was attributed to."""
-    known = clickhouse.query("SELECT count() FROM pool_names WHERE slug = {slug:String}", {"slug": slug})[0][0]
-    if not known:
+    names = clickhouse.query(_NAME, {"slug": slug})
+    if not names:
         return None
     asker = Asker(clickhouse, context.dataset)
+    memberships = asker.ask("memberships", "pool_memberships", pool=slug, chain=context.chain)
     history = asker.ask("history", "pool_share_history", pool=slug, chain=context.chain, window=context.window_blocks)
     newest = asker.ask("blocks", "block_tape", chain=context.chain, limit=BLOCKS)
     own = [row for row in newest if row["pool"] == slug]
-    return PoolPage(slug, history, own, tuple(asker.questions.values()))
+    return PoolPage(slug, str(names[0][0]) or slug, memberships, history, own, tuple(asker.questions.values()))
 
 
 def draw(found: PoolPage, context: Context) -> str:
     """The body of the page."""
-    name = found.blocks[0]["pool_name"] if found.blocks else found.slug
     points = [
         SharePoint(
             row["height"], row["time"], row["share"], row["share"], row["share_upper"], row["share"], row["share"], 0.0
@@ -48,7 +52,7 @@ def draw(found: PoolPage, context: Context) -> str:
         for row in found.history
         if row["n"] == context.window_blocks
     ]
-    title = f"Share of {name or found.slug} in the last {PAGE.count(context.window_blocks)} blocks"
+    title = f"Share of {found.name} in the last {PAGE.count(context.window_blocks)} blocks"
     chart = markup.nothing("Fewer than two full windows.")
     if len(points) > 1:
         chart = "".join(
@@ -62,9 +66,25 @@ def draw(found: PoolPage, context: Context) -> str:
         else f'<p class="note">None of the newest {BLOCKS} blocks.</p>'
     )
     return (
-        f'<p class="crumbs"><a href="/">Desk</a> › pool</p><h1>{text_of(name or found.slug)}</h1>'
+        f'<p class="crumbs"><a href="/">Desk</a> › pool</p><h1>{text_of(found.name)}</h1>{_memberships(found.memberships)}'
         f'<section class="panel broad"><h2>{text_of(title)}</h2><figure>{chart}</figure>'
         + markup.meta(("the band reaches to the share with all unknown blocks", "every 1,008 blocks and now"))
         + f'</section><section class="panel broad"><h2>Among the newest {BLOCKS} blocks: {len(rows)}</h2>'
         f"{mined}</section>" + markup.asked(found.questions)
+    )
+
+
+def _memberships(rows: list[Row]) -> str:
+    if not rows:
+        return '<p class="statement">The entity map names no owner or proxy of this pool: the entity view counts it alone.</p>'
+    heads = ("entity", "from", "until", "published in", "assumed")
+    lines = [
+        (row["entity_name"], row["start"] or "the beginning", row["end"] or "now", row["source"], row["note"])
+        for row in rows
+    ]
+    return (
+        '<section class="panel broad"><h2>Who owns or controls it</h2>'
+        f"{markup.scrolled_table('Memberships', heads, lines)}"
+        + markup.meta(("the entity view uses the entity at the end of a window",))
+        + "</section>"
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from counterpoise.formats import PAGE
-from counterpoise.plots.marks import text_of
+from counterpoise.plots.marks import number, text_of
 from counterpoise.windows import VIEWS
-from desk.asker import Asker
+from desk.asker import Asker, Row
 from desk.report import report_plots as plots
 from desk.report.gather import share_point
 from desk.report.model import Episode, SharePoint
@@ -29,6 +30,7 @@ SPANS: Final[Mapping[str, tuple[str, int | None, int | None]]] = {
 USUAL_SPAN: Final = "30d"
 WIDTH: Final = 680.0
 """Width of a plot beside the other view's, in units of the drawing."""
+_HOW_TO_READ: Final = "Point at the line, or use the arrow keys, to read single values."
 VIEW_WORDS: Final = {"raw": "pools", "entity": "entities"}
 
 
@@ -53,8 +55,23 @@ def read_one(asker: Asker, context: Context, view: str, span: str) -> Shares:
     else:
         since = {} if days is None else {"since": (context.now - timedelta(days=days)).date().isoformat()}
         rows = asker.ask(f"shares-{view}-{span}", "share_daily", **given, **since)
-    points = [share_point(row) for row in rows]
-    return Shares(view, span, points, _episodes(asker))
+    return Shares(view, span, [share_point(row) for row in rows], _episodes(asker))
+
+
+def read_around(asker: Asker, step: Row, cleared_height: int | None) -> Shares:
+    """The share around a step of an alert: from two windows before its block to one after it cleared, or to now while it is open."""
+    window = step["window_blocks"]
+    end = {} if cleared_height is None else {"to_height": cleared_height + window}
+    rows = asker.ask(
+        "shares",
+        "share_between",
+        chain=step["chain"],
+        view=step["view"],
+        window=window,
+        from_height=max(0, step["height"] - 2 * window),
+        **end,
+    )
+    return Shares(step["view"], "alert", [share_point(row) for row in rows], _episodes(asker))
 
 
 def _episodes(asker: Asker) -> list[Episode]:
@@ -83,7 +100,7 @@ def drawing(found: Shares, context: Context, width: float) -> str:
     """The plot as SVG; a sentence where there is nothing to plot."""
     if len(found.points) < 2:
         return markup.nothing("Fewer than two full windows in this span.")
-    words = SPANS[found.span][0]
+    words = SPANS[found.span][0] if found.span in SPANS else "around the alert"
     title = f"Top-4 share of {VIEW_WORDS[found.view]}, {words}"
     line = context.line if context.line is not None and context.line.view == found.view else None
     return plots.share_plot(
@@ -96,10 +113,36 @@ def drawing(found: Shares, context: Context, width: float) -> str:
     )
 
 
-def chart(found: Shares, context: Context) -> str:
-    """The plot at both widths."""
-    wide, narrow = drawing(found, context, WIDTH), drawing(found, context, plots.NARROW)
-    return f'<figure><div class="wide">{wide}</div><div class="narrow">{narrow}</div></figure>'
+def chart(found: Shares, context: Context, width: float = WIDTH) -> str:
+    """The plot for a desk, at `width`, and for a telephone."""
+    if len(found.points) < 2:
+        return drawing(found, context, width)
+    both = "".join(
+        f'<div class="{class_}" data-frame="{_edges(across)}">{drawing(found, context, across)}</div>'
+        for class_, across in (("wide", width), ("narrow", plots.NARROW))
+    )
+    return (
+        f'<figure data-points="{text_of(readings(found.points))}" tabindex="0" role="group" '
+        f'aria-label="Top-4 share of {VIEW_WORDS[found.view]}: arrow keys read single points">{both}'
+        f'<p class="reading" aria-live="polite">{_HOW_TO_READ}</p></figure>'
+    )
+
+
+def readings(points: Sequence[SharePoint]) -> str:
+    """The points as JSON for `static/readings.js`: time (unix seconds), height, share and the two ends of its interval.
+
+    Shares have four decimals, which is more than is shown.
+    """
+    rows = [
+        [int(p.time.timestamp()), p.height, *(round(value, 4) for value in (p.share, p.low, p.high))] for p in points
+    ]
+    return json.dumps(rows, separators=(",", ":"))
+
+
+def _edges(width: float) -> str:
+    """Left, right, top and bottom of the axes in units of the drawing."""
+    frame = plots.share_frame(width)
+    return " ".join(number(edge) for edge in (frame.x0, frame.x1, frame.y1, frame.y0))
 
 
 def draw(found: list[Shares], context: Context) -> str:

@@ -1,5 +1,7 @@
 // Keeps the page current: replaces a panel when the desk sends it anew, and shows ages and local times.
 
+import "./readings.js";
+
 const live = document.body.hasAttribute("data-live");
 
 function openDetails(box) {
@@ -19,6 +21,8 @@ function replacePanel(name, html) {
   ]);
   const open = openDetails(box);
   const focused = box.contains(document.activeElement) ? document.activeElement.dataset.span : null;
+  const readIn = box.contains(document.activeElement) && document.activeElement.matches("[data-points]")
+    ? document.activeElement.closest("[data-chart]")?.dataset.chart : null;
   fresh.classList.add("changed");
   if (box.classList.contains("broad")) fresh.classList.add("broad");
   box.replaceWith(fresh);
@@ -27,6 +31,7 @@ function replacePanel(name, html) {
     const chart = fresh.querySelector(`[data-chart="${CSS.escape(view)}"]`);
     const usual = chart?.querySelector('[aria-pressed="true"]')?.dataset.span;
     if (chart && span && span !== usual) choose(chart, span);
+    if (chart && view === readIn) chart.querySelector("[data-points]")?.focus();
     if (chart && focused && focused === span) chart.querySelector(`[data-span="${CSS.escape(span)}"]`)?.focus();
   }
   showLocalTimes(fresh);

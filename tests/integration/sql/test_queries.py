@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.pools.attribution_set import AttributionSet
 from desk.named_queries import named_queries, named_query
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, block
 
@@ -189,3 +190,37 @@ def test_dead_letters_by_reason(sample: ClickHouse) -> None:
 def test_every_query_answers_on_an_empty_dataset(empty: ClickHouse) -> None:
     for query in named_queries().values():
         empty.query(query.sql, query.bind({}))
+
+
+def test_memberships_are_those_of_the_current_map(own_sample: ClickHouse) -> None:
+    given = AttributionSet.default()
+    own_sample.insert(
+        "attribution_sets_log",
+        {
+            "attribution_id": [CURRENT],
+            "document": [given.to_json()],
+            "created_at": [1_690_000_000_000],
+            "version": [2**40],
+        },
+    )
+    for pool in ("antpool", "braiins-pool", "ocean"):
+        expected = [
+            (group.slug, group.name, str(one.start or ""), str(one.end or ""), one.source, one.note)
+            for group in given.entity_map.groups
+            for one in group.members
+            if one.pool == pool
+        ]
+        assert [tuple(row.values()) for row in ask(own_sample, "pool_memberships", pool=pool)] == sorted(
+            expected, key=lambda row: (row[2], row[0])
+        )
+    assert ask(own_sample, "pool_memberships", pool="antpool")
+    assert ask(own_sample, "pool_memberships", pool="antpool", chain="litecoin") == [], "no set is current there"
+
+
+def test_the_share_between_two_heights_ends_at_the_newest(sample: ClickHouse) -> None:
+    rows = ask(sample, "share_between", window="144", from_height=str(FIRST), points="10")
+    assert rows[-1]["to_height"] == LAST and len(rows) <= 10
+    # Any 144 blocks in a row are 16 whole patterns.
+    assert {round(row[name], 12) for row in rows for name in ("share", "lowest", "highest")} == {round(112 / 144, 12)}
+    short = ask(sample, "share_between", window="144", from_height=str(LAST - 20), to_height=str(LAST - 10))
+    assert [row["to_height"] for row in short] == list(range(LAST - 20, LAST - 9))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from counterpoise.explain.explain import Window, explain
 from desk.adversaries import Adversary, risk_json
@@ -184,6 +187,42 @@ def test_a_hostile_text_is_text(name: str) -> None:
     inert(page.panel_box(Drawn(PANELS[name], hostile, (), 1)))
 
 
+HOSTILE = st.text(
+    st.sampled_from("<>&\"'`=/\\ \x00\x1b\u202e\u2028") | st.characters(codec="utf-8"), min_size=1, max_size=40
+)
+
+
+@pytest.mark.parametrize("name", PANELS)
+@settings(max_examples=25)
+@given(text=HOSTILE)
+def test_any_text_is_text(name: str, text: str) -> None:
+    ordinary, drawn = (PANELS[name].draw(rows(one)[name], CONTEXT) for one in ("ordinary", text))
+    inert(drawn)
+    assert Elements(drawn).tags == Elements(ordinary).tags
+
+
+@settings(max_examples=60)
+@given(text=HOSTILE)
+def test_any_text_on_the_pages_behind_links_is_text(text: str) -> None:
+    def drawn(words: str) -> list[str]:
+        def said(row: dict[str, Any]) -> dict[str, Any]:
+            return {key: words if value == EVIL else value for key, value in row.items()}
+
+        made = said(BLOCK) | {"payout_addresses": [words], "coinbase_script_hex": words.encode().hex()}
+        step = said(STEP) | {"counts": [(words, 300)]}
+        member = dict.fromkeys(("entity_slug", "entity_name", "start", "end", "source", "note"), words)
+        return [
+            alert.draw(alert.AlertPage([step], 0.76, "", ()), words, CONTEXT),
+            block.draw(block.BlockPage(made, ())),
+            pool.draw(pool.PoolPage(words, words, [member], [], rows(words)["blocks"], ()), CONTEXT),
+            page.frame(words, "", replace(CONTEXT, dataset=words, chain=words), ""),
+        ]
+
+    for hostile, ordinary in zip(drawn(text), drawn("ordinary"), strict=True):
+        assert Elements(hostile).tags == Elements(ordinary).tags
+        assert "\x1b" not in hostile and "\u202e" not in hostile
+
+
 @pytest.mark.parametrize("name", PANELS)
 def test_an_empty_dataset_has_words(name: str) -> None:
     assert Elements(PANELS[name].draw(EMPTY[name], CONTEXT)).words.strip()
@@ -217,15 +256,17 @@ BLOCK = {
 
 
 def test_the_pages_behind_links_are_inert_too() -> None:
-    inert(alert.draw(alert.AlertPage([STEP], 0.76, "", ()), EVIL))
-    inert(alert.draw(alert.AlertPage([STEP], None, EVIL, ()), EVIL))
+    inert(alert.draw(alert.AlertPage([STEP], 0.76, "", ()), EVIL, CONTEXT))
+    inert(alert.draw(alert.AlertPage([STEP], None, EVIL, ()), EVIL, CONTEXT))
     inert(block.draw(block.BlockPage(BLOCK, ())))
     tape = rows(EVIL)["blocks"]
     history = [
         {"height": n, "time": AT, "blocks": 300, "n": 1008, "unknown": 1, "share": 0.3, "share_upper": 0.31}
         for n in (1, 2)
     ]
-    inert(pool.draw(pool.PoolPage(EVIL, history, tape, ()), CONTEXT))
+    member = {"entity_slug": EVIL, "entity_name": EVIL, "start": EVIL, "end": EVIL, "source": EVIL, "note": EVIL}
+    inert(pool.draw(pool.PoolPage(EVIL, EVIL, [member], history, tape, ()), CONTEXT))
+    assert "counts it alone" in pool.draw(pool.PoolPage("a", "A", [], history, tape, ()), CONTEXT)
     release = {
         "period_end": date(2026, 1, 1), "published_at": AT, "kind": EVIL, "coverage": EVIL, "observations": 3, "source": EVIL,
     }  # fmt: skip
@@ -234,9 +275,32 @@ def test_the_pages_behind_links_are_inert_too() -> None:
     assert Elements(whole).tags.count("script") == 1, "its own module"
 
 
+def test_the_alert_of_the_drawn_rule_has_its_chart() -> None:
+    around = Shares("raw", "alert", report().shares, report().episodes)
+    drawn = alert.draw(alert.AlertPage([STEP], 0.76, "", (), around), EVIL, CONTEXT)
+    inert(drawn)
+    found = Elements(drawn)
+    assert found.tags.count("svg") == 2 and 'class="rule"' in drawn, "both widths, with the line of the rule"
+    step = STEP | {"rule_id": "top4-share", "view": "raw"}
+    assert alert.has_chart(step, CONTEXT)
+    for other in ({"rule_id": "else"}, {"view": ""}, {"height": None}):
+        assert not alert.has_chart(step | other, CONTEXT)
+    assert not alert.has_chart(step, replace(CONTEXT, line=None))
+
+
+def test_every_point_of_a_plot_can_be_read() -> None:
+    points = report().shares
+    drawn = PANELS["shares"].draw([Shares("entity", "30d", points, [])], CONTEXT)
+    [given] = [value for name, value in Elements(drawn).attributes if name == "data-points"]
+    rows = json.loads(given or "")
+    assert [(row[0], row[1]) for row in rows] == [(int(one.time.timestamp()), one.height) for one in points]
+    for row, one in zip(rows, points, strict=True):
+        assert row[2:] == pytest.approx([one.share, one.low, one.high], abs=5e-5)
+
+
 def test_evidence_that_gives_another_value_is_said() -> None:
-    same = Elements(alert.draw(alert.AlertPage([STEP], 0.76, "", ()), "a")).words
-    other = Elements(alert.draw(alert.AlertPage([STEP], 0.75, "", ()), "a")).words
+    same = Elements(alert.draw(alert.AlertPage([STEP], 0.76, "", ()), "a", CONTEXT)).words
+    other = Elements(alert.draw(alert.AlertPage([STEP], 0.75, "", ()), "a", CONTEXT)).words
     assert "0.76: the same value" in same
     assert "0.75. The alert recorded 0.76: the data below it were revised since." in other
 
