@@ -163,6 +163,15 @@ TERMINAL: Final = Formats(gap="")
 PAGE: Final = Formats(gap=NO_BREAK, minus="\u2212", missing=NOT_KNOWN)
 
 
+def clickhouse_moment(moment: datetime) -> str:
+    """A UTC moment as a DateTime64(3) parameter takes it.
+
+    >>> clickhouse_moment(datetime(2026, 1, 2, 3, 4, 5, 678_901))
+    '2026-01-02 03:04:05.678'
+    """
+    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
 def utc_second(seconds: float) -> str:
     """`2022-10-29 12:04:33`, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")

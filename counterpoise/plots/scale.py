@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 MONTHS_A_YEAR: Final = 12
+_ALIKE: Final = 1e-12
 _MONTH_STEPS: Final = (1, 3, 6)
 _YEAR_STEPS: Final = (1, 2, 5, 10, 20, 50, 100)
 _HOUR_STEPS: Final = (1, 3, 6, 12, 24, 48, 168, 336)
@@ -66,8 +67,9 @@ def rounded_out(low: float, high: float, most: int) -> tuple[float, float]:
     >>> rounded_out(0.47, 0.83, 5)
     (0.4, 0.9)
     """
-    if not high > low:
-        low, high = low - 0.5, high + 0.5
+    if not high - low > _ALIKE * max(abs(low), abs(high), 1.0):  # nothing to tell apart: a range around it
+        room = 0.5 * max(abs(low), abs(high), 1.0)
+        low, high = low - room, high + room
     step = nice_step(high - low, most)
     digits = max(0, -math.floor(math.log10(step)))
     return round(math.floor(low / step + 1e-9) * step, digits), round(math.ceil(high / step - 1e-9) * step, digits)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from counterpoise.formats import TEXT
 from desk.cli.console import Console, plain_table
 from desk.cli.say import say
 
@@ -76,7 +77,7 @@ def _figure(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
     if unit == "share":
-        return f"{100 * value:.2f} %"
+        return TEXT.share(value, 2)
     return f"{value:.0f} of 4" if unit == "places" else f"{value:.1f}" if unit == "blocks" else f"{value:.2f}"
 
 

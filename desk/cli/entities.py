@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from counterpoise.formats import TEXT
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
 from desk.cli.console import Console, cell, plain_table
 from desk.cli.say import say
@@ -113,13 +114,13 @@ def _lines(merger: Merger) -> list[tuple[str, str, str, str]]:
             "largest",
             f"{_percent(before.largest_share)}",
             f"{_percent(after.largest_share)}",
-            f"{100 * (after.largest_share - before.largest_share):+.1f} points",
+            f"{TEXT.points(after.largest_share - before.largest_share)} points",
         ),
         (
             "top 4",
             _percent(before.top4_share),
             _percent(after.top4_share),
-            f"{100 * (after.top4_share - before.top4_share):+.1f} points",
+            f"{TEXT.points(after.top4_share - before.top4_share)} points",
         ),
         ("HHI", f"{before.hhi_points:,.0f}", f"{after.hhi_points:,.0f}", f"{merger.hhi_change:+,.0f}"),
         (
@@ -170,7 +171,7 @@ def _print_json(value: Any) -> None:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return TEXT.share(share)
 
 
 def _confirmations(one: Concentration) -> str:

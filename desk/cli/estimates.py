@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from counterpoise.formats import TEXT
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS, View
 from desk.cli.console import Console, cell, plain_table
 from desk.cli.say import say
@@ -55,7 +56,7 @@ def estimates(
         table.add_row(
             str(k),
             cell(seen.leaders[k - 1][0]),
-            f"{100 * row['blocks_seen']:.1f} %",
+            TEXT.share(row["blocks_seen"]),
             _range(row["hashrate_now"]),
             *(_range(row[f"next_{m}_blocks"]) for m in _NEXT),
         )
@@ -90,4 +91,4 @@ def estimate(leaders: tuple[tuple[str, int], ...], n: int) -> dict[str, Any]:
 
 
 def _range(ends: list[float]) -> str:
-    return f"{100 * ends[0]:.1f}–{100 * ends[1]:.1f} %"
+    return TEXT.share_range(ends[0], ends[1])

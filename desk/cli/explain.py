@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from counterpoise.formats import TEXT
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS, View
 from desk.cli.console import Console, cell, plain_table
 from desk.cli.say import say
@@ -85,7 +86,6 @@ def _metric(text: str) -> str:
 
 
 def _print(found: Explanation, pair: Pair, chain: str, view: View, limit: int) -> None:
-    from counterpoise.formats import TEXT
     from counterpoise.metrics.specs.registry import SPECS
 
     spec = SPECS[found.metric]
@@ -120,7 +120,7 @@ def _print(found: Explanation, pair: Pair, chain: str, view: View, limit: int) -
 
 
 def _change(value: float, percent: bool) -> str:
-    return f"{100 * value:+.2f} points" if percent else f"{value:+,.4g}"
+    return f"{TEXT.points(value, 2)} points" if percent else f"{value:+,.4g}"
 
 
 def _json(found: Explanation, pair: Pair, chain: str, view: View, window: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from counterpoise.formats import TEXT
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
 from desk.cli.console import Console, cell, plain_table
 from desk.cli.say import say
@@ -160,7 +161,7 @@ def _who(one: Adversary, shown: int = 4) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return TEXT.share(share)
 
 
 def _few(needed: float | None) -> str:

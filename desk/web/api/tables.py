@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from counterpoise.formats import clickhouse_moment
 from desk.web.api.parameters import EARLIEST, LATEST
 from desk.web.api.timeseries import Statement
 
@@ -134,4 +135,4 @@ LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
 def time_bounds(start: datetime | None, end: datetime | None, as_of: datetime | None) -> dict[str, str]:
     """`start`, `end` and `as_of` as parameters; what is not given bounds nothing."""
     moments = {"start": start or EARLIEST, "end": end or LATEST, "as_of": as_of or LATEST}
-    return {name: moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] for name, moment in moments.items()}
+    return {name: clickhouse_moment(moment) for name, moment in moments.items()}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal, get_args
 
+from counterpoise.formats import clickhouse_moment
 from counterpoise.metrics.spec import MetricSpec
 from counterpoise.metrics.specs.registry import SPECS
 from desk.web.api.parameters import EARLIEST, LATEST
@@ -146,4 +147,4 @@ def _bounds(start: datetime, end: datetime, as_of: datetime) -> dict[str, str]:
 
 
 def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    return clickhouse_moment(moment)

@@ -66,7 +66,7 @@ def points(size: float) -> str:
     >>> points(-0.063)
     '6.3\xa0points'
     """
-    return f"{PAGE.number(100 * abs(size), 1)}{NO_BREAK}points"
+    return f"{PAGE.points(abs(size)).removeprefix('+')}{NO_BREAK}points"
 
 
 def difference(found: Top4) -> str:
