@@ -38,9 +38,7 @@ def backtest_rules(
     clear: Annotated[str, typer.Option("--clear", help="Try these clearing lines, such as 0.70,0.73.")] = "",
     budget: Annotated[
         str,
-        typer.Option(
-            "--budget", help="Exit 1 where all rules together, or one of those tried, fire more often: 12/year."
-        ),
+        typer.Option("--budget", help="Exit 1 above this rate of all rules, or of one that is tried: 12/year."),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
