@@ -137,11 +137,12 @@ class Hub:
     def run(self, stop: threading.Event) -> None:
         """Read until `stop`, in a separate thread."""
         seen: Any = None
-        clickhouse = self._connect()
+        clickhouse: ClickHouse | None = None
         try:
             while not stop.is_set():
                 pause = self._refresh_seconds
                 try:
+                    clickhouse = clickhouse or self._connect()
                     [news] = clickhouse.query(_NEWS)
                     began = self._clock.monotonic()
                     self._read(clickhouse, everything=news != seen)
@@ -154,12 +155,14 @@ class Hub:
                 except (CounterpoiseError, ClickHouseError, OSError) as error:
                     self._away(error)
                     pause = _AGAIN_SECONDS
-                    clickhouse.close()
-                    seen = None
+                    if clickhouse is not None:
+                        clickhouse.close()
+                    clickhouse = seen = None
                 self._status.beat()
                 self._rest(pause)
         finally:
-            clickhouse.close()
+            if clickhouse is not None:
+                clickhouse.close()
 
     def _rest(self, pause: float) -> None:
         """A pause that a new viewer ends; longer without viewers, because a look costs the engine some milliseconds."""

@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
@@ -53,7 +53,7 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
     window = line.window_blocks if line else USUAL_WINDOW_BLOCKS
 
     def client() -> ClickHouse:
-        return connect(target, settings.dataset, settings={"readonly": 1})
+        return connect_read_only(target, settings.dataset)
 
     def context_of(now: datetime) -> Context:
         return Context(settings.dataset, settings.dataset_kind, settings.ingest.chain, window, line, now)

@@ -40,7 +40,7 @@ def draw(found: dict[str, list[Row]], context: Context) -> str:
         parts.append(f"<div><h3>{TITLES[view]}</h3>{markup.scrolled_table(TITLES[view], HEADS, lines)}</div>")
     return f'<div class="pair">{"".join(parts)}</div>' + markup.meta(
         (
-            f"last {PAGE.count(context.window_blocks)} blocks",
+            f"last {PAGE.count(max(row['n_now'] for rows in found.values() for row in rows))} blocks",
             "a pool that was not among the six largest before has no earlier share here",
         )
     )

@@ -97,6 +97,7 @@ def rows(name: str) -> dict[str, Any]:
             "pool": name,
             "name": name,
             "blocks_now": 300,
+            "n_now": 1008,
             "share_now": 0.3,
             "share_week_before": 0.2,
             "share_month_before": 0.0,
