@@ -34,6 +34,7 @@ ROWS = {row.folder: row for row in rows((ROOT / "CONTRIBUTING.md").read_text(enc
 FOLDERS = (
     "alerts",
     "counterpoise",
+    "deploy",
     "desk",
     "docs",
     "engines",

@@ -306,6 +306,7 @@ CREATE TABLE IF NOT EXISTS concentration_latest_log ON CLUSTER `desk`
     hhi_unbiased Float64
     hhi_low Float64
     hhi_high Float64
+    hhi_upper Float64
     effective_pools_d2 Float64
     effective_pools_d2_low Float64
     effective_pools_d2_high Float64
@@ -317,6 +318,13 @@ CREATE TABLE IF NOT EXISTS concentration_latest_log ON CLUSTER `desk`
     theil_nats Float64
     nakamoto_one_third UInt16
     nakamoto_half UInt16
+    nakamoto_one_third_low UInt16
+    nakamoto_one_third_high UInt16
+    nakamoto_half_low UInt16
+    nakamoto_half_high UInt16
+    confirmations_for_1_percent UInt16
+    confirmations_for_0_1_percent UInt16
+    confirmations_for_0_001_percent UInt16
     s2 UInt64
     s3 UInt64
     s4 UInt64

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from counterpoise.clickhouse.client import connect
+from counterpoise.runtime.status import read_status
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.bitcoind_server import BitcoindServer
@@ -84,6 +85,8 @@ def test_killed_after_publishing_it_goes_on(historical: Settings) -> None:
             assert f"crash point ingest-after-publish reached: killing {killed.pid}" in output
             assert stored(historical) < ROWS
         with process(historical, "run", "ingest", "--child") as running:
+            # What the one before had published may be all; a process that did not begin would end by the signal itself.
+            wait_for(lambda: (read_status(historical.run_dir, "ingest") or {}).get("pid") == running.pid, "it to begin")
             wait_for(lambda: stored(historical) == ROWS, "every block is stored")
             running.send_signal(signal.SIGTERM)
             assert running.wait(PATIENCE_SECONDS) == 0

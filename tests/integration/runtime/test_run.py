@@ -82,12 +82,13 @@ def test_a_worker_is_restarted_after_a_kill_and_ends_in_order_on_sigterm(
     run.until(lambda: run.status("streams")["state"] == "working", "streams works")
     first = run.status("streams")["pid"]
     code, seen = report(migrated)
-    assert code == 1, "two services never ran"
+    assert code == 1, "three services never ran"
     assert [e["problem"] for e in seen["engines"]] == [None, None]
     assert {s["name"]: s["state"] for s in seen["services"]} == {
         "ingest": "never ran",
         "streams": "working",
         "alerts": "never ran",
+        "desk": "never ran",
     }
     os.kill(first, signal.SIGKILL)
     run.until(lambda: run.status("streams")["pid"] not in (0, first), "a new worker")

@@ -79,7 +79,7 @@ def test_the_columns_of_sql_agree_with_the_command(cli: Cli, sample: ClickHouse)
     )
     assert row == tuple(at[f"confirmations_{name}_percent"] for name in ("1", "0_1", "0_001"))
     code, out, err = cli("risk", "--window", "144")
-    assert (code, err) == (0, "") and "largest entity" in out and "z 0.1 %" in out
+    assert (code, err) == (0, "") and "largest entity" in out and "0.1 %" in out
 
 
 def test_entities_show_a_merger(cli: Cli) -> None:

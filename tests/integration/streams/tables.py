@@ -9,6 +9,7 @@ import numpy as np
 
 from counterpoise.clickhouse.client import ClickHouse
 from tests.integration.streams.line import Line
+from tests.waiting import wait_for
 
 RUN_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "concentration": ("version",),
@@ -117,6 +118,21 @@ def assert_consistent(line: Line) -> None:
     unnamed = ch.query("SELECT count() FROM blocks_all WHERE pool = ''")
     assert unnamed == [(0,)]
     assert_summaries_agree(ch)
+
+
+def wait_until_consistent(line: Line) -> None:
+    """The same once two writers have healed what they left each other: that happens at their next refresh, after the last message."""
+    reasons: list[AssertionError] = []
+
+    def is_consistent() -> bool:
+        try:
+            assert_consistent(line)
+        except AssertionError as reason:
+            reasons[:] = [reason]
+            return False
+        return True
+
+    wait_for(is_consistent, "a consistent dataset", lambda: reasons)
 
 
 def assert_summaries_agree(ch: ClickHouse) -> None:

@@ -17,7 +17,7 @@ from counterpoise.settings.model import KafkaSettings
 from tests.integration.streams.blocks import HARD_BITS, branch
 from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.script import Part, send
-from tests.integration.streams.tables import assert_consistent, assert_same
+from tests.integration.streams.tables import assert_same, wait_until_consistent
 from tests.integration.streams.test_reorgs import assert_chain
 from tests.waiting import wait_for
 
@@ -48,7 +48,7 @@ def test_a_worker_that_sleeps_through_its_replacement_loses(
         time.sleep(3.0)  # the sleeper wakes, writes what it had in hand, and learns that its session is over
         line.drain()
         assert [worker.is_alive() for worker in workers] == [True, True]
-        assert_consistent(line)
+        wait_until_consistent(line)
         assert_same(line, undisturbed)
         assert [worker.stop() for worker in workers] == [0, 0]
 
