@@ -202,6 +202,6 @@ def _go_on(console: Console, settings: Settings) -> None:
     up, down = (shlex.join([sys.argv[0], "--state-dir", str(settings.state_dir), what]) for what in ("up", "down"))
     console.print(
         f"\nThe data is kept. Commands for exploring it:\n  {up}\n  {command} sql --list\n"  # noqa: S608 - shown, not run
-        f'  {command} sql "SELECT * FROM latest_concentration"\n  {command} sql --name asymmetry_history\n  {down}',
+        f'  {command} sql "SELECT * FROM latest_concentration"\n  {command} sql --name asymmetry_history\n  {command} desk\n  {down}',
         soft_wrap=True,
     )

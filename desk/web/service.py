@@ -6,6 +6,7 @@ import contextlib
 import errno
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.retry import StoppingError, Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.runtime.web_server import server_of
 from counterpoise.settings.endpoints import clickhouse_target, write_desk_address
@@ -55,8 +57,13 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
     def client() -> ClickHouse:
         return connect_read_only(target, settings.dataset)
 
+    try:
+        kind = Waiter(clock, status, stop.is_set).until_done("clickhouse", lambda: _kind(client, settings))
+    except StoppingError:
+        return
+
     def context_of(now: datetime) -> Context:
-        return Context(settings.dataset, settings.dataset_kind, settings.ingest.chain, window, line, now)
+        return Context(settings.dataset, kind, settings.ingest.chain, window, line, now)
 
     def query_client() -> ClickHouse:
         return connect_read_only(target, settings.dataset, SETTINGS)
@@ -98,6 +105,13 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
             serving.join(_STOP_SECONDS + 5)
             with contextlib.suppress(OSError):
                 link_file(settings).unlink()
+
+
+def _kind(client: Callable[[], ClickHouse], settings: Settings) -> str:
+    """The mark of the dataset, whatever the settings name: simulated blocks are never shown as live ones."""
+    with client() as clickhouse:
+        marks = clickhouse.query("SELECT kind FROM datasets")
+    return str(marks[0][0]) if marks else settings.dataset_kind
 
 
 def redact_key(link: str) -> str:
