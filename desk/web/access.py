@@ -73,11 +73,15 @@ class Access:
         self._attempts: dict[str, TokenBucket] = {}
         self._requests: dict[str, TokenBucket] = {}
         self._key = ""
+        self._port = 0
 
-    def new_link(self, port: int) -> str:
-        """A link that opens the page once; written to the link file too."""
+    def new_link(self, port: int | None = None) -> str:
+        """A link that opens the page once; written to the link file too. `port` is where it listens; without one as before."""
         self._key = secrets.token_urlsafe(24)
-        base = (self._settings.public_url or f"http://127.0.0.1:{port}").rstrip("/")
+        self._port = self._port if port is None else port
+        host = self._settings.host if self.is_local else "127.0.0.1"
+        own = f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
+        base = (self._settings.public_url or own).rstrip("/")
         link = f"{base}{OPEN_PATH}?key={self._key}" if self._token is None else f"{base}{OPEN_PATH}"
         private_folder(self._link_file.parent)
         write_private(self._link_file, link + "\n")
@@ -121,7 +125,10 @@ class Access:
 
     def host_is_ours(self, host: str) -> bool:
         """Whether the Host header names this page: a name that somebody points at our address (DNS rebinding) does not."""
-        name = urlsplit(f"//{host}").hostname or ""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:  # no name of a host, such as an open bracket
+            return False
         if self._settings.public_url and name == urlsplit(self._settings.public_url).hostname:
             return True
         return is_local(name) if self.is_local else self._settings.public_url is None

@@ -208,7 +208,7 @@ def _opened(access: Access, request: Request, key: str) -> Response:
         )
         return PlainTextResponse(f"{words}\n", 403)
     if not access.takes_token():
-        access.new_link(request.url.port or 80)
+        access.new_link()
     answer = RedirectResponse("/", 303)
     secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
     answer.set_cookie(COOKIE, value, httponly=True, samesite="strict", secure=secure, path="/")

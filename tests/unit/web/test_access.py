@@ -94,6 +94,13 @@ def test_a_link_opens_once_and_its_session_ends(make: Callable[..., Access], clo
     assert ask(access, cookie=cookie)[0] == 401
 
 
+def test_a_new_link_leads_where_the_page_listens(make: Callable[..., Access]) -> None:
+    access = make(host="::1")
+    assert access.new_link(8090).startswith("http://[::1]:8090/open?key=")
+    assert access.new_link().startswith("http://[::1]:8090/open?key="), "whatever name the last one was opened by"
+    assert make(public_url="https://desk.example/x/").new_link(1).startswith("https://desk.example/x/open?key=")
+
+
 def test_beyond_loopback_it_needs_a_token_or_a_proxy(make: Callable[..., Access]) -> None:
     with pytest.raises(
         ConfigError, match=r"would be open to everybody on 0\.0\.0\.0: set COUNTERPOISE_DESK__TOKEN_FILE"
@@ -111,7 +118,9 @@ def test_beyond_loopback_it_needs_a_token_or_a_proxy(make: Callable[..., Access]
     assert ask(proxied, x_user="ann")[0] == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8090", "", "127.0.0.1.evil.example", "[::2]"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8090", "", "127.0.0.1.evil.example", "[::2]", "[::1", "a]b"]
+)
 def test_a_name_that_somebody_points_here_is_refused(make: Callable[..., Access], host: str) -> None:
     access = make()
     session = access.open(key_of(access.new_link(8090).partition("?")[2].encode()))
