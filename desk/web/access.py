@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import SimpleCookie
+from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -99,7 +99,7 @@ class Access:
         cookie = SimpleCookie()
         try:
             cookie.load(headers.get("cookie", ""))
-        except Exception:  # a cookie that no browser sent
+        except CookieError:  # a cookie that no browser sent
             return False
         found = cookie.get(COOKIE)
         return found is not None and self._sessions.get(_digest(found.value), 0.0) > self._clock.monotonic()

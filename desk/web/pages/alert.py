@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from clickhouse_driver.errors import Error as ClickHouseError
+
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.errors import ConfigError
+from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.explain.explain import Explanation, explain
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
@@ -51,7 +53,7 @@ def read(clickhouse: ClickHouse, context: Context, alert_id: str) -> AlertPage |
     if shown["reproduce_sql"]:
         try:
             computed = _ask(clickhouse, shown["reproduce_sql"])
-        except Exception as error:
+        except (CounterpoiseError, ClickHouseError, ValueError) as error:
             problem = " ".join(str(error).split())[:300]
     around = None
     if has_chart(shown, context):
