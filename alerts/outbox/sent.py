@@ -35,9 +35,8 @@ class Sent:
         if any(row.sequence == transition.sequence for row in rows):
             return None  # written again with new evidence
         rows.append(transition)
-        rows.sort(
-            key=lambda row: row.sequence
-        )  # a step that was written anew, on another block, is read after later ones
+        # A step that was written anew, on another block, is read after later ones.
+        rows.sort(key=lambda row: row.sequence)
         return any(row.state == "firing" and row.sequence < transition.sequence for row in rows)
 
     def is_firing(self, alert_id: str) -> bool:
