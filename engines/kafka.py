@@ -17,6 +17,7 @@ from pathlib import Path
 from counterpoise.errors import EngineError
 from counterpoise.kafka.probe import kafka_answers
 from counterpoise.runtime.private_files import open_private, private_folder
+from counterpoise.settings.endpoints import KafkaTarget
 from engines.ports import HOST, free_port, require_free_port
 
 START_TIMEOUT_SECONDS = 15.0
@@ -36,6 +37,11 @@ class KafkaProcess:
     def bootstrap(self) -> str:
         """`host:port`, as clients take it."""
         return f"{HOST}:{self.port}"
+
+    @property
+    def target(self) -> KafkaTarget:
+        """For `counterpoise.kafka`."""
+        return KafkaTarget(self.bootstrap)
 
     @property
     def marker(self) -> str:

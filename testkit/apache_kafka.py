@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from counterpoise.kafka.probe import kafka_answers
+from counterpoise.settings.endpoints import KafkaTarget
 from engines.kafka import end_process, kill_process
 from engines.ports import HOST
 from testkit.ports import reserved_port
@@ -153,6 +154,11 @@ class ApacheKafka:
     def bootstrap(self) -> str:
         """`host:port`, as clients take it."""
         return f"{HOST}:{self.port}"
+
+    @property
+    def target(self) -> KafkaTarget:
+        """For `counterpoise.kafka`."""
+        return KafkaTarget(self.bootstrap)
 
     @property
     def log_file(self) -> Path:

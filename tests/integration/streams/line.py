@@ -212,7 +212,7 @@ class Line:
     ) -> None:
         """Messages as they are, in order; without `flush` they may still be on their way."""
         if self._producer is None:
-            self._producer = make_producer(self.engines.bootstrap, "test")
+            self._producer = make_producer(self.engines.kafka.target, "test")
         for value in values:
             self._unconfirmed.append(self._producer.send(topic.full_name(self.dataset), key=key, value=value))
         if flush:
@@ -313,7 +313,7 @@ def line_on(engines: Engines, prefix: str = "t") -> Iterator[Line]:
     """A dataset of its own on these engines."""
     name = f"{prefix}_{''.join(random.choices(string.ascii_lowercase, k=8))}"
     make_database(engines.target, Dataset(name, "historical"))
-    ensure_topics(engines.bootstrap, name)
+    ensure_topics(engines.kafka.target, name)
     line = Line(engines, name)
     try:
         yield line

@@ -1,0 +1,60 @@
+"""What a broker's port speaks, and whether that fits the settings.
+
+A client that speaks TLS to a port without it, or nothing of SASL to one that wants it, sees a closed connection or a timeout. Asking
+the port in each way gives the reason. Only questions that a broker answers to anyone are asked, so that no secret is sent.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+
+from counterpoise.kafka.probe import ask_broker, ask_mechanisms
+from counterpoise.runtime.tls import fault_of, unverified_context
+from counterpoise.settings.security import KAFKA_PREFIX, KafkaSecurity
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A port that a broker answers on. `mechanisms` is None without SASL, or where it does not tell."""
+
+    tls: bool
+    mechanisms: tuple[str, ...] | None
+
+    @property
+    def protocol(self) -> str:
+        """Kafka's name for it."""
+        return ("" if self.mechanisms is None else "SASL_") + ("SSL" if self.tls else "PLAINTEXT")
+
+
+def find_listener(
+    host: str, port: int, context: ssl.SSLContext | None, timeout_seconds: float = 2.0
+) -> Listener | None:
+    """What answers at this address; None where no broker does.
+
+    The client's own `context` is tried first: a broker that requires a client certificate tells its mechanisms to no other.
+    """
+    own = () if context is None else (context,)
+    for tried in (*own, None, unverified_context()):
+        try:
+            ask_broker(host, port, timeout_seconds, tried)
+        except OSError as error:
+            if fault_of(error) == "client certificate":
+                return Listener(tls=True, mechanisms=None)
+            continue
+        return Listener(tried is not None, ask_mechanisms(host, port, timeout_seconds, tried))
+    return None
+
+
+def mismatch(security: KafkaSecurity, listener: Listener) -> str | None:
+    """How the listener differs from the settings, and the next step; None where they fit. Pure."""
+    p = KAFKA_PREFIX
+    if security.protocol != listener.protocol:
+        offers = f" ({', '.join(listener.mechanisms)})" if listener.mechanisms else ""
+        return (
+            f"this port is {listener.protocol}{offers}, and {p}SECURITY_PROTOCOL is {security.protocol}: "
+            f"set {p}SECURITY_PROTOCOL to {listener.protocol}, or connect to another port"
+        )
+    if security.mechanism is not None and listener.mechanisms and security.mechanism not in listener.mechanisms:
+        return f"it offers {', '.join(listener.mechanisms)}, and {p}SASL_MECHANISM is {security.mechanism}: set one of these"
+    return None
