@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import socket
-import ssl
 
-from counterpoise.runtime.tls import explain_fault, fault_of, unverified_context
+from counterpoise.runtime.tls import fault_of, handshake_fault, unverified_context
 from counterpoise.settings.security import CLICKHOUSE_PREFIX, Tls
 
 _HELLO = b"\x00" + b"\x12counterpoise-probe" + b"\x01\x00" + b"\xab\xa9\x03" + b"\x00" * 3
@@ -17,10 +16,10 @@ def connection_fault(
     tls: Tls | None, host: str, port: int, error: BaseException, timeout_seconds: float = 2.0
 ) -> str | None:
     """Why a connection failed and the next step, where waiting does not help; None where it may."""
-    fault = fault_of(error)
-    if tls is not None and fault is not None and fault != "plaintext":
-        return explain_fault(fault, tls, host, error)
     p = CLICKHOUSE_PREFIX
+    why = None if tls is None else handshake_fault(tls, host, port, error)
+    if why is not None:
+        return why
     if tls is not None and _speaks_native(host, port, timeout_seconds):
         return f"this port does not use TLS: set {p}PORT to the TLS port (usually 9440), or {p}SECURE to false"
     if tls is None and _speaks_tls(host, port, timeout_seconds):
@@ -35,10 +34,8 @@ def _speaks_tls(host: str, port: int, timeout_seconds: float) -> bool:
             unverified_context().wrap_socket(plain, server_hostname=host),
         ):
             return True
-    except ssl.SSLError as error:
+    except OSError as error:  # TLS 1.2 asks for the certificate within the handshake
         return fault_of(error) == "client certificate"
-    except OSError:
-        return False
 
 
 def _speaks_native(host: str, port: int, timeout_seconds: float) -> bool:

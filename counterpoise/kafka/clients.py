@@ -24,7 +24,7 @@ from counterpoise.kafka.client_arguments import client_arguments
 from counterpoise.kafka.listener import find_listener, mismatch
 from counterpoise.kafka.partition import KeyPartitioner
 from counterpoise.kafka.probe import ask_broker, split_address
-from counterpoise.runtime.tls import client_context, explain_fault, fault_of
+from counterpoise.runtime.tls import client_context, handshake_fault
 from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import KafkaSettings
 from counterpoise.settings.security import KAFKA_PREFIX
@@ -191,9 +191,11 @@ def _addresses(bootstrap: str) -> list[tuple[str, int]]:
 
 def _explained(target: KafkaTarget, host: str, port: int, error: OSError) -> ConfigError | None:
     """What no waiting helps: a certificate, or a port that speaks otherwise. None where the broker may just be starting."""
-    tls, fault = target.security.tls, fault_of(error)
-    if tls is not None and fault is not None and fault != "plaintext":
-        return ConfigError(f"Kafka at {host}:{port}: {explain_fault(fault, tls, host, error)}")
+    tls = target.security.tls
+    if tls is not None:
+        why = handshake_fault(tls, host, port, error)
+        if why is not None:
+            return ConfigError(f"Kafka at {host}:{port}: {why}")
     listener = find_listener(host, port, None)
     why = None if listener is None else mismatch(target.security, listener)
     return None if why is None else ConfigError(f"Kafka at {host}:{port}: {why}")

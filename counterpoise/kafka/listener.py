@@ -10,7 +10,7 @@ import ssl
 from dataclasses import dataclass
 
 from counterpoise.kafka.probe import ask_broker, ask_mechanisms
-from counterpoise.runtime.tls import fault_of, unverified_context
+from counterpoise.runtime.tls import closing_error, fault_of, unverified_context
 from counterpoise.settings.security import KAFKA_PREFIX, KafkaSecurity
 
 
@@ -38,8 +38,11 @@ def find_listener(
     for tried in (*own, None, unverified_context()):
         try:
             ask_broker(host, port, timeout_seconds, tried)
-        except OSError as error:
-            if fault_of(error) == "client certificate":
+        except OSError:
+            if (
+                tried is not None
+                and fault_of(closing_error(host, port, tried, timeout_seconds)) == "client certificate"
+            ):
                 return Listener(tls=True, mechanisms=None)
             continue
         return Listener(tried is not None, ask_mechanisms(host, port, timeout_seconds, tried))

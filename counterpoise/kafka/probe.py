@@ -9,6 +9,8 @@ import struct
 _API_VERSIONS = 18
 _SASL_HANDSHAKE = 17
 _ILLEGAL_SASL_STATE = 34
+_NO_MECHANISM = "none"
+"""A name that no mechanism has. The embedded broker has no SASL and takes any name."""
 _MAX_ANSWER_BYTES = 4096
 _CORRELATION = 0x0C0DE
 _CLIENT_ID = b"counterpoise-probe"
@@ -44,7 +46,7 @@ def ask_mechanisms(
     host: str, port: int, timeout_seconds: float = 2.0, context: ssl.SSLContext | None = None
 ) -> tuple[str, ...] | None:
     """The SASL mechanisms of a broker that answers; None where it wants no SASL. Names no user and sends no password."""
-    asked = _request(_SASL_HANDSHAKE, 1) + struct.pack(">h", 1) + b"?"
+    asked = _request(_SASL_HANDSHAKE, 1) + struct.pack(">h", len(_NO_MECHANISM)) + _NO_MECHANISM.encode()
     try:
         body = _ask((host, port), timeout_seconds, context, asked, _MAX_ANSWER_BYTES)
         code, count = struct.unpack_from(">hi", body)
@@ -55,7 +57,7 @@ def ask_mechanisms(
             (length,) = struct.unpack_from(">h", body, at)
             names.append(body[at + 2 : at + 2 + length].decode())
             at += 2 + length
-        return tuple(names)
+        return None if _NO_MECHANISM in names else tuple(names)
     except (OSError, struct.error, UnicodeDecodeError):  # a broker that does not know the question has no SASL
         return None
 

@@ -6,6 +6,7 @@ files anew.
 
 from __future__ import annotations
 
+import socket
 import ssl
 from pathlib import Path
 from typing import Final, Literal
@@ -59,7 +60,28 @@ def unverified_context() -> ssl.SSLContext:
     return context
 
 
-def fault_of(error: BaseException) -> TlsFault | None:
+def closing_error(
+    host: str, port: int, context: ssl.SSLContext, timeout_seconds: float = 2.0, server_name: str | None = None
+) -> OSError | None:
+    """The error with which a server ends a connection that only listens; None where it ends it in order, or waits.
+
+    In TLS 1.3 a server refuses a client's certificate after the client's handshake is over. A client that sends at once may then see
+    a broken connection in place of the alert.
+    """
+    try:
+        with (
+            socket.create_connection((host, port), timeout=timeout_seconds) as plain,
+            context.wrap_socket(plain, server_hostname=server_name or host.rstrip(".")) as connection,
+        ):
+            connection.recv(1)
+    except TimeoutError:
+        return None
+    except OSError as error:
+        return error
+    return None
+
+
+def fault_of(error: BaseException | None) -> TlsFault | None:
     """What `error` says about the settings or the certificates; None for an error that may pass, or that is not of TLS. Pure."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _VERIFY_CODES.get(error.verify_code, "untrusted")
@@ -70,6 +92,19 @@ def fault_of(error: BaseException) -> TlsFault | None:
         if any(part in reason for part in _NOT_TLS):
             return "plaintext"
     return None
+
+
+def handshake_fault(tls: Tls, host: str, port: int, error: BaseException) -> str | None:
+    """Why a connection over TLS failed with `error`, and the next step; None where waiting may help or the port has no TLS.
+
+    Where the error says nothing, the server is asked once more for the alert behind it.
+    """
+    fault = fault_of(error)
+    if fault is None and isinstance(error, OSError | EOFError) and not isinstance(error, TimeoutError):
+        alert = closing_error(host, port, client_context(tls), server_name=tls.server_name)
+        if alert is not None:
+            error, fault = alert, fault_of(alert)
+    return None if fault is None or fault == "plaintext" else explain_fault(fault, tls, host, error)
 
 
 def explain_fault(fault: TlsFault, tls: Tls, host: str, error: BaseException) -> str:
