@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from engines.ports import HOST
 
@@ -33,7 +34,10 @@ class Authority:
         )
         certificate, key = self._folder / f"{file}.pem", self._folder / f"{file}-key.pem"
         certificate.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
-        leaf.private_key_pem.write_to_path(key)
+        made = load_pem_private_key(leaf.private_key_pem.bytes(), None)
+        key.write_bytes(
+            made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        )  # the form that Java reads
         key.chmod(0o600)
         return certificate, key
 

@@ -11,19 +11,17 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import (
     AuthorizationError,
     KafkaConfigurationError,
-    KafkaConnectionError,
     KafkaError,
-    KafkaTimeoutError,
     SaslAuthenticationFailedError,
-    UnsupportedSaslMechanismError,
 )
 
 from counterpoise.contracts.topics import TOPICS
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.kafka.client_arguments import client_arguments
 from counterpoise.kafka.listener import find_listener, mismatch
+from counterpoise.kafka.login import login_fault, refusal
 from counterpoise.kafka.partition import KeyPartitioner
-from counterpoise.kafka.probe import ask_broker, split_address
+from counterpoise.kafka.probe import split_address
 from counterpoise.runtime.tls import client_context, handshake_fault
 from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import KafkaSettings
@@ -41,32 +39,27 @@ def security_arguments(target: KafkaTarget) -> dict[str, Any]:
 
 
 def require_broker(target: KafkaTarget) -> None:
-    """Return where a broker answers in the way of the settings; within seconds. It is not logged in to.
+    """Return where a broker lets a client in; within seconds.
 
-    ConfigError for an address that is none, a certificate that does not fit, or a port of another protocol. RetryableError for
-    silence.
+    ConfigError for an address that is none, a certificate or a password that does not fit, or a port of another protocol.
+    RetryableError for silence.
     """
     addresses = _addresses(target.bootstrap)
-    context = security_arguments(target).get("ssl_context")
+    arguments = security_arguments(target)
     fault: ConfigError | None = None
     for host, port in addresses:
         try:
-            ask_broker(host, port, context=context)
+            why = login_fault(target.security, arguments, host, port)
         except ConnectionRefusedError:
             continue
         except OSError as error:
-            fault = fault or _explained(target, host, port, error)
+            why = _silence_explained(target, host, port, error)
         else:
-            return
+            if why is None:
+                return
+        if why is not None:
+            fault = fault or ConfigError(f"Kafka at {host}:{port}: {why}")
     raise fault or RetryableError(f"Kafka at {target.bootstrap} does not answer")
-
-
-def require_login(target: KafkaTarget) -> None:
-    """Return where a client is let in. Errors as `admin_client`, and at once for a listener of another protocol."""
-    require_broker(target)
-    _require_fitting(target)
-    with admin_client(target) as admin:
-        admin.describe_cluster()
 
 
 @contextmanager
@@ -189,26 +182,14 @@ def _addresses(bootstrap: str) -> list[tuple[str, int]]:
     return found
 
 
-def _explained(target: KafkaTarget, host: str, port: int, error: OSError) -> ConfigError | None:
+def _silence_explained(target: KafkaTarget, host: str, port: int, error: OSError) -> str | None:
     """What no waiting helps: a certificate, or a port that speaks otherwise. None where the broker may just be starting."""
     tls = target.security.tls
-    if tls is not None:
-        why = handshake_fault(tls, host, port, error)
-        if why is not None:
-            return ConfigError(f"Kafka at {host}:{port}: {why}")
-    listener = find_listener(host, port, None)
-    why = None if listener is None else mismatch(target.security, listener)
-    return None if why is None else ConfigError(f"Kafka at {host}:{port}: {why}")
-
-
-def _require_fitting(target: KafkaTarget) -> None:
-    """ConfigError where a listener that answers wants another protocol or mechanism than the settings name."""
-    context = security_arguments(target).get("ssl_context")
-    for host, port in _addresses(target.bootstrap):
-        listener = find_listener(host, port, context)
-        why = None if listener is None else mismatch(target.security, listener)
-        if why is not None:
-            raise ConfigError(f"Kafka at {host}:{port}: {why}")
+    why = None if tls is None else handshake_fault(tls, host, port, error)
+    if why is not None:
+        return why
+    listener = find_listener(host, port)
+    return None if listener is None else mismatch(target.security, listener)
 
 
 def _translation(target: KafkaTarget, error: KafkaError) -> CounterpoiseError:
@@ -216,18 +197,8 @@ def _translation(target: KafkaTarget, error: KafkaError) -> CounterpoiseError:
     if isinstance(error, KafkaConfigurationError):
         return ConfigError(f"Kafka client: {error}")
     if isinstance(error, SaslAuthenticationFailedError):
-        return ConfigError(
-            f"{where} refuses the password of user {security.user!r} ({security.mechanism}): check {KAFKA_PREFIX}USER, "
-            f"{KAFKA_PREFIX}PASSWORD_FILE and {KAFKA_PREFIX}SASL_MECHANISM"
-        )
+        return ConfigError(f"{where}: {refusal(security)}")
     if isinstance(error, AuthorizationError):
-        return ConfigError(
-            f"{where} does not allow this to {'an anonymous client' if security.user is None else f'user {security.user!r}'} "
-            f"({error}): grant the ACLs of docs/security.md"
-        )
-    if isinstance(error, (KafkaTimeoutError, KafkaConnectionError, UnsupportedSaslMechanismError)):
-        try:  # a login that the listener wants and nobody made is no more than a timeout
-            _require_fitting(target)
-        except ConfigError as why:
-            return why
+        who = "an anonymous client" if security.user is None else f"user {security.user!r}"
+        return ConfigError(f"{where} does not allow this to {who} ({error}): grant the ACLs of docs/security.md")
     return RetryableError(f"{where}: {error}")

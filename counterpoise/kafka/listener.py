@@ -6,10 +6,9 @@ the port in each way gives the reason. Only questions that a broker answers to a
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 
-from counterpoise.kafka.probe import ask_broker, ask_mechanisms
+from counterpoise.kafka.probe import conversation, offered_mechanisms
 from counterpoise.runtime.tls import closing_error, fault_of, unverified_context
 from counterpoise.settings.security import KAFKA_PREFIX, KafkaSecurity
 
@@ -27,25 +26,22 @@ class Listener:
         return ("" if self.mechanisms is None else "SASL_") + ("SSL" if self.tls else "PLAINTEXT")
 
 
-def find_listener(
-    host: str, port: int, context: ssl.SSLContext | None, timeout_seconds: float = 2.0
-) -> Listener | None:
-    """What answers at this address; None where no broker does.
+def find_listener(host: str, port: int, timeout_seconds: float = 2.0) -> Listener | None:
+    """What answers at this address, whoever it is; None where no broker does.
 
-    The client's own `context` is tried first: a broker that requires a client certificate tells its mechanisms to no other.
+    A broker that requires a client certificate does not tell its mechanisms to a client without.
     """
-    own = () if context is None else (context,)
-    for tried in (*own, None, unverified_context()):
+    for tried in (None, unverified_context()):
         try:
-            ask_broker(host, port, timeout_seconds, tried)
+            with conversation(host, port, timeout_seconds, tried) as broker:
+                broker.versions()
+                return Listener(tried is not None, offered_mechanisms(broker))
         except OSError:
             if (
                 tried is not None
                 and fault_of(closing_error(host, port, tried, timeout_seconds)) == "client certificate"
             ):
                 return Listener(tls=True, mechanisms=None)
-            continue
-        return Listener(tried is not None, ask_mechanisms(host, port, timeout_seconds, tried))
     return None
 
 

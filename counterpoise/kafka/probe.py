@@ -1,17 +1,26 @@
-"""Ask an address what a Kafka broker answers to anyone: that it is one, and how it wants to be logged in to."""
+"""Ask an address what a Kafka broker answers to anyone: that it is one, and how it wants to be logged in to.
+
+Spoken by hand, because the smallest client takes a hundred times longer to import than the broker to start.
+"""
 
 from __future__ import annotations
 
 import socket
 import ssl
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+NO_MECHANISM: Final = "none"
+"""A name that no SASL mechanism has, to ask for the names of those that there are."""
+ILLEGAL_SASL_STATE: Final = 34
+"""What a listener without SASL answers to a handshake."""
 
 _API_VERSIONS = 18
 _SASL_HANDSHAKE = 17
-_ILLEGAL_SASL_STATE = 34
-_NO_MECHANISM = "none"
-"""A name that no mechanism has. The embedded broker has no SASL and takes any name."""
-_MAX_ANSWER_BYTES = 4096
+_SASL_AUTHENTICATE = 36
+_MAX_ANSWER_BYTES = 1 << 20
 _CORRELATION = 0x0C0DE
 _CLIENT_ID = b"counterpoise-probe"
 
@@ -24,68 +33,86 @@ def split_address(address: str, default_port: int = 9092) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def ask_broker(host: str, port: int, timeout_seconds: float = 2.0, context: ssl.SSLContext | None = None) -> None:
-    """Return where a broker answers an ApiVersions request (version 0, which every broker takes) in time; over TLS with a context.
+class Conversation:
+    """Requests and answers over one connection. Every call raises OSError where the broker does not answer."""
 
-    OSError (of which ssl.SSLError is one) says why not. Spoken by hand, because the smallest client takes a hundred times longer to
-    import than the broker to start. A broker answers this before it asks for a password.
-    """
-    _ask((host, port), timeout_seconds, context, _request(_API_VERSIONS, 0), 0)
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    def versions(self) -> None:
+        """ApiVersions, version 0, which every broker answers, and before it asks for a password."""
+        self._ask(_API_VERSIONS, 0)
+
+    def handshake(self, mechanism: str) -> tuple[int, tuple[str, ...]]:
+        """The error code and the mechanisms that the broker names. Nothing secret is sent."""
+        body = self._ask(_SASL_HANDSHAKE, 1, struct.pack(">h", len(mechanism)) + mechanism.encode())
+        code, at = int.from_bytes(body[:2], "big", signed=True), 6
+        names = []
+        for _ in range(int.from_bytes(body[2:6], "big")):
+            end = at + 2 + int.from_bytes(body[at : at + 2], "big")
+            names.append(body[at + 2 : end].decode(errors="replace"))
+            at = end
+            if at > len(body):
+                raise ConnectionError("the answer to a SASL handshake was cut")
+        return code, tuple(names)
+
+    def authenticate(self, token: bytes) -> tuple[int, bytes]:
+        """One step of a login: the error code and the broker's bytes."""
+        body = self._ask(_SASL_AUTHENTICATE, 0, struct.pack(">i", len(token)) + token)
+        message = int.from_bytes(body[2:4], "big", signed=True)
+        at = 4 + max(message, 0)
+        length = int.from_bytes(body[at : at + 4], "big", signed=True)
+        return int.from_bytes(body[:2], "big", signed=True), body[at + 4 : at + 4 + max(length, 0)]
+
+    def _ask(self, key: int, version: int, body: bytes = b"") -> bytes:
+        request = struct.pack(">hhih", key, version, _CORRELATION, len(_CLIENT_ID)) + _CLIENT_ID + body
+        self._connection.sendall(struct.pack(">i", len(request)) + request)
+        length, correlation = struct.unpack(">ii", self._receive(8))
+        if correlation != _CORRELATION or not 4 <= length <= _MAX_ANSWER_BYTES:
+            raise ConnectionError("what answers is not a Kafka broker")
+        return self._receive(length - 4)
+
+    def _receive(self, count: int) -> bytes:
+        found = b""
+        while len(found) < count:
+            part = self._connection.recv(count - len(found))
+            if not part:
+                raise ConnectionError("the connection was closed")
+            found += part
+        return found
+
+
+@contextmanager
+def conversation(
+    host: str, port: int, timeout_seconds: float = 2.0, context: ssl.SSLContext | None = None
+) -> Iterator[Conversation]:
+    """A connection, over TLS with a context. OSError (of which ssl.SSLError is one) says why there is none."""
+    with socket.create_connection((host, port), timeout=timeout_seconds) as plain:
+        plain.settimeout(timeout_seconds)
+        connection = plain if context is None else context.wrap_socket(plain, server_hostname=host.rstrip("."))
+        with connection:
+            yield Conversation(connection)
 
 
 def kafka_answers(host: str, port: int, timeout_seconds: float = 2.0, context: ssl.SSLContext | None = None) -> bool:
-    """Whether `ask_broker` returns."""
+    """Whether a broker answers there."""
     try:
-        ask_broker(host, port, timeout_seconds, context)
+        with conversation(host, port, timeout_seconds, context) as broker:
+            broker.versions()
     except OSError:
         return False
     return True
 
 
-def ask_mechanisms(
-    host: str, port: int, timeout_seconds: float = 2.0, context: ssl.SSLContext | None = None
-) -> tuple[str, ...] | None:
-    """The SASL mechanisms of a broker that answers; None where it wants no SASL. Names no user and sends no password."""
-    asked = _request(_SASL_HANDSHAKE, 1) + struct.pack(">h", len(_NO_MECHANISM)) + _NO_MECHANISM.encode()
+def offered_mechanisms(broker: Conversation, asked: str = NO_MECHANISM) -> tuple[str, ...] | None:
+    """The SASL mechanisms that a broker offers; None where the listener has no SASL. `asked` is chosen, if it is offered.
+
+    A broker that takes a mechanism which does not exist (the embedded one) or ends the connection has none.
+    """
     try:
-        body = _ask((host, port), timeout_seconds, context, asked, _MAX_ANSWER_BYTES)
-        code, count = struct.unpack_from(">hi", body)
-        if code == _ILLEGAL_SASL_STATE:
-            return None
-        names, at = [], 6
-        for _ in range(count):
-            (length,) = struct.unpack_from(">h", body, at)
-            names.append(body[at + 2 : at + 2 + length].decode())
-            at += 2 + length
-        return None if _NO_MECHANISM in names else tuple(names)
-    except (OSError, struct.error, UnicodeDecodeError):  # a broker that does not know the question has no SASL
+        code, names = broker.handshake(asked)
+    except ConnectionError:
+        if asked != NO_MECHANISM:
+            raise
         return None
-
-
-def _request(key: int, version: int) -> bytes:
-    return struct.pack(">hhih", key, version, _CORRELATION, len(_CLIENT_ID)) + _CLIENT_ID
-
-
-def _ask(
-    address: tuple[str, int], timeout_seconds: float, context: ssl.SSLContext | None, request: bytes, max_bytes: int
-) -> bytes:
-    """The answer's body, or its first `max_bytes`."""
-    with socket.create_connection(address, timeout=timeout_seconds) as plain:
-        connection = plain if context is None else context.wrap_socket(plain, server_hostname=address[0].rstrip("."))
-        with connection:
-            connection.settimeout(timeout_seconds)
-            connection.sendall(struct.pack(">i", len(request)) + request)
-            length, correlation = struct.unpack(">ii", _receive(connection, 8))
-            if correlation != _CORRELATION:
-                raise ConnectionError("what answers is not a Kafka broker")
-            return _receive(connection, max(0, min(length - 4, max_bytes)))
-
-
-def _receive(connection: socket.socket, count: int) -> bytes:
-    found = b""
-    while len(found) < count:
-        part = connection.recv(count - len(found))
-        if not part:
-            raise ConnectionError("the connection was closed")
-        found += part
-    return found
+    return None if code == ILLEGAL_SASL_STATE or NO_MECHANISM in names else names

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from counterpoise.errors import CounterpoiseError
-from counterpoise.kafka.clients import require_login
+from counterpoise.kafka.clients import require_broker
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.probe import Probe, Verdict
 from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target, kafka_target
@@ -193,7 +193,7 @@ def _kafka(settings: Settings) -> PreflightResult:
         return PreflightResult("kafka", "skipped", "not started yet: `counterpoise up`")
     try:
         target = kafka_target(settings)
-        require_login(target)
+        require_broker(target)
     except CounterpoiseError as error:
         return PreflightResult("kafka", "problem", str(error))
     said = f"{target.bootstrap} answers: {target.security.description()}"

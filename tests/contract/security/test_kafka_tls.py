@@ -13,7 +13,7 @@ from kafka import TopicPartition
 from counterpoise.contracts.topics import BLOCKS, TOPICS
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.kafka.broker_memory import BrokerMemory
-from counterpoise.kafka.clients import admin_client, make_consumer, make_producer, require_broker, require_login
+from counterpoise.kafka.clients import admin_client, make_consumer, make_producer, require_broker
 from counterpoise.kafka.lag import group_id, read_lag, total_lag
 from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.settings.endpoints import KafkaTarget, kafka_target
@@ -34,7 +34,7 @@ def test_the_whole_round_over_tls(front: TlsFront, authority: Authority) -> None
     """Topics, producer, consumer in a group, lag and the check of the broker's memory: each client of the product."""
     target, dataset = target_at(front.port, ca_file=authority.ca_file), "tls"
     assert len(ensure_topics(target, dataset)) == len(TOPICS)
-    require_login(target)
+    require_broker(target)
     topic, group = BLOCKS.full_name(dataset), group_id(dataset, "streams")
     memory = BrokerMemory(target, (topic,))
     assert not memory.is_lost()
@@ -105,7 +105,7 @@ def test_what_is_wrong_with_a_certificate(
 ) -> None:
     with TlsFront(broker.port, make(authority, stranger)) as front:
         target = target_at(front.port, ca_file=authority.ca_file)
-        for call in (require_broker, require_login, lambda kafka: make_producer(kafka, "test")):
+        for call in (require_broker, lambda kafka: make_producer(kafka, "test")):
             with pytest.raises(ConfigError) as caught:
                 call(target)
             assert str(caught.value) == said.format(port=front.port, ca=authority.ca_file)

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kafka import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
 from counterpoise.clickhouse.client import ClickHouse, connect
@@ -27,7 +26,7 @@ from counterpoise.contracts.datasets import Dataset
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topics import BLOCKS, Topic
 from counterpoise.errors import CounterpoiseError, RetryableError
-from counterpoise.kafka.clients import make_producer
+from counterpoise.kafka.clients import make_admin, make_producer
 from counterpoise.kafka.lag import group_id
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.settings.endpoints import ClickHouseTarget
@@ -252,7 +251,7 @@ class Line:
         """The offset up to which the workers acknowledged each partition. It is asked often, so the connection stays open."""
         try:
             if self._admin is None:
-                self._admin = KafkaAdminClient(bootstrap_servers=self.engines.bootstrap, client_id="test")
+                self._admin = make_admin(self.engines.kafka.target, "test")
             marks = self._admin.list_group_offsets([self.group()]).get(self.group(), {})
         except CoordinatorNotAvailableError:  # a new cluster, before its first group
             return {}
