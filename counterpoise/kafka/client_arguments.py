@@ -9,7 +9,7 @@ from counterpoise.settings.security import KafkaSecurity
 
 
 def client_arguments(security: KafkaSecurity, context: ssl.SSLContext | None) -> dict[str, Any]:
-    """Arguments that make a client connect as `security` says. `context` is that of `security.tls`, and None without.
+    """Arguments that make a client connect with this security. `context` is that of `security.tls`, and None without.
 
     ValueError where one of the two has TLS and the other has not: such a client would connect in another way than was set.
     """

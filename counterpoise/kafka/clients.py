@@ -1,5 +1,5 @@
 """Every kafka-python client of the product, with the settings that nothing here may vary: idempotent, acknowledged by all, offsets
-committed by hand, and as secure as the target says."""
+committed by hand, and with the security of the target."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a broker's port speaks, and whether that fits the settings.
 
-A client that speaks TLS to a port without it, or nothing of SASL to one that wants it, sees a closed connection or a timeout. Asking
+A client that speaks TLS to a port without it, or no SASL to one that requires it, sees a closed connection or a timeout. Asking
 the port in each way gives the reason. Only questions that a broker answers to anyone are asked, so that no secret is sent.
 """
 
@@ -15,7 +15,7 @@ from counterpoise.settings.security import KAFKA_PREFIX, KafkaSecurity
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A port that a broker answers on. `mechanisms` is None without SASL, or where it does not tell."""
+    """A port that a broker answers on. `mechanisms` is None without SASL, or where they are not known."""
 
     tls: bool
     mechanisms: tuple[str, ...] | None
@@ -29,7 +29,7 @@ class Listener:
 def find_listener(host: str, port: int, timeout_seconds: float = 2.0) -> Listener | None:
     """What answers at this address, whoever it is; None where no broker does.
 
-    A broker that requires a client certificate does not tell its mechanisms to a client without.
+    A broker that requires a client certificate shows its mechanisms to no client without one.
     """
     for tried in (None, unverified_context()):
         try:

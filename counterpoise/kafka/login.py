@@ -1,4 +1,4 @@
-"""Does a broker let this client in? Asked by hand, because kafka-python tells a refused password from a timeout only now and then.
+"""Does a broker let this client in? Asked by hand, because kafka-python often reports a refused password as a timeout.
 
 The broker answers a wrong password and closes the connection at once, and kafka-python drops an answer that arrives with the end.
 """
@@ -38,7 +38,7 @@ def login_fault(security: KafkaSecurity, arguments: Mapping[str, Any], host: str
 
 
 def refusal(security: KafkaSecurity) -> str:
-    """What is said of a login that was refused."""
+    """The message for a login that was refused."""
     return (
         f"it refuses user {security.user!r} with this password ({security.mechanism}): check {KAFKA_PREFIX}USER, "
         f"{KAFKA_PREFIX}PASSWORD_FILE and {KAFKA_PREFIX}SASL_MECHANISM"

@@ -1,4 +1,4 @@
-"""Ask an address what a Kafka broker answers to anyone: that it is one, and how it wants to be logged in to.
+"""Ask an address what a Kafka broker answers to anyone: that it is one, and which login it requires.
 
 Spoken by hand, because the smallest client takes a hundred times longer to import than the broker to start.
 """
@@ -86,7 +86,7 @@ class Conversation:
 def conversation(
     host: str, port: int, timeout_seconds: float = 2.0, context: ssl.SSLContext | None = None
 ) -> Iterator[Conversation]:
-    """A connection, over TLS with a context. OSError (of which ssl.SSLError is one) says why there is none."""
+    """A connection, over TLS with a context. OSError (of which ssl.SSLError is one) is the reason why there is none."""
     with socket.create_connection((host, port), timeout=timeout_seconds) as plain:
         plain.settimeout(timeout_seconds)
         connection = plain if context is None else context.wrap_socket(plain, server_hostname=host.rstrip("."))
@@ -107,7 +107,7 @@ def kafka_answers(host: str, port: int, timeout_seconds: float = 2.0, context: s
 def offered_mechanisms(broker: Conversation, asked: str = NO_MECHANISM) -> tuple[str, ...] | None:
     """The SASL mechanisms that a broker offers; None where the listener has no SASL. `asked` is chosen, if it is offered.
 
-    A broker that takes a mechanism which does not exist (the embedded one) or ends the connection has none.
+    A broker that takes a mechanism which does not exist, as the embedded one does, or that ends the connection needs none.
     """
     try:
         code, names = broker.handshake(asked)

@@ -82,7 +82,7 @@ def closing_error(
 
 
 def fault_of(error: BaseException | None) -> TlsFault | None:
-    """What `error` says about the settings or the certificates; None for an error that may pass, or that is not of TLS. Pure."""
+    """What `error` shows about the settings or the certificates; None for an error that may pass, or that is not of TLS. Pure."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _VERIFY_CODES.get(error.verify_code, "untrusted")
     if isinstance(error, ssl.SSLError):
@@ -97,7 +97,7 @@ def fault_of(error: BaseException | None) -> TlsFault | None:
 def handshake_fault(tls: Tls, host: str, port: int, error: BaseException) -> str | None:
     """Why a connection over TLS failed with `error`, and the next step; None where waiting may help or the port has no TLS.
 
-    Where the error says nothing, the server is asked once more for the alert behind it.
+    Where the error gives no reason, the server is asked once more for the alert behind it.
     """
     fault = fault_of(error)
     if fault is None and isinstance(error, OSError | EOFError) and not isinstance(error, TimeoutError):
@@ -110,7 +110,7 @@ def handshake_fault(tls: Tls, host: str, port: int, error: BaseException) -> str
 def explain_fault(fault: TlsFault, tls: Tls, host: str, error: BaseException) -> str:
     """What is wrong and the next step, to go after the name of the server. Pure.
 
-    A server may refuse a certificate because it has expired, and the alert says so: the reason is kept.
+    A server may refuse a certificate because it has expired, and the alert names it: the reason is kept.
     """
     p = tls.prefix
     match fault:
