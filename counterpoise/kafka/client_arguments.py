@@ -5,7 +5,17 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
+from counterpoise.redaction import HIDDEN
 from counterpoise.settings.security import KafkaSecurity
+
+
+class HiddenText(str):
+    """A text that is printed as `[hidden]` within other values: kafka-python logs all of its arguments at the level debug."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"'{HIDDEN}'"
 
 
 def client_arguments(security: KafkaSecurity, context: ssl.SSLContext | None) -> dict[str, Any]:
@@ -21,5 +31,5 @@ def client_arguments(security: KafkaSecurity, context: ssl.SSLContext | None) ->
     if security.mechanism is not None:
         arguments["sasl_mechanism"] = security.mechanism
         arguments["sasl_plain_username"] = security.user
-        arguments["sasl_plain_password"] = security.password.get_secret_value() if security.password else ""
+        arguments["sasl_plain_password"] = HiddenText(security.password.get_secret_value() if security.password else "")
     return arguments

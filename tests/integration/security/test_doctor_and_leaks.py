@@ -63,7 +63,10 @@ def test_doctor_names_each_mistake_with_the_next_step(
         (
             {"SECURITY_PROTOCOL": "SASL_SSL", "USER": "u", "PASSWORD": KAFKA_SECRET},
             {"PORT": str(secured.clickhouse.port)},
-            ("it refuses user 'u' with this password (SCRAM-SHA-512): check", "this port does not use TLS: set COUNTERPOISE_CLICKHOUSE__PORT to"),
+            (
+                "it refuses user 'u' with this password (SCRAM-SHA-512): check",
+                "this port does not use TLS: set COUNTERPOISE_CLICKHOUSE__PORT to",
+            ),
         ),
         (
             {"SECURITY_PROTOCOL": "SASL_SSL"},
