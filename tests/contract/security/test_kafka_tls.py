@@ -62,7 +62,7 @@ def test_a_broker_that_requires_a_client_certificate(
 ) -> None:
     certificate, key = authority.certificate("counterpoise", file="client")
     with TlsFront(broker.port, authority.server_context(file="mutual", clients=authority)) as mutual:
-        named = {"ca_file": authority.ca_file, "certificate_file": certificate, "key_file": key}
+        named: dict[str, Any] = {"ca_file": authority.ca_file, "certificate_file": certificate, "key_file": key}
         require_broker(target_at(mutual.port, **named))
         assert mutual.handshakes == 1
         both = certificate.with_name("both.pem")

@@ -89,7 +89,7 @@ def secured(
     """Both engines behind TLS that requires a client certificate."""
     certificate, key = authority.certificate("counterpoise", file="service")
     files = {"ca_file": authority.ca_file, "certificate_file": certificate, "key_file": key}
-    security = KafkaSecurity("SSL", tls=Tls(KAFKA_PREFIX, **files))
+    security = KafkaSecurity("SSL", tls=Tls(KAFKA_PREFIX, authority.ca_file, certificate, key))
     context = authority.server_context(file="engines", clients=authority)
     with (
         TlsFront(broker.port, context, port=broker.advertised_port) as kafka_front,

@@ -52,7 +52,7 @@ def test_a_step_of_a_sasl_login_is_hidden(level: str, capsys: pytest.CaptureFixt
     """As kafka-python prints PLAIN's token, and its error of it."""
     configure_logging("text", level)
     logging.getLogger("kafka.protocol.parser").debug("Send: %r", bytearray(b"u" + bytes(1) + b"hunter2"))
-    library = logging.getLogger("kafka.net.connection")
+    library = logging.getLogger("kafka.client")
     library.debug(
         "Sending request %d %s", 3, f"SaslAuthenticateRequest(version=2, auth_bytes={b'u' + bytes(1) + b'hunter2'!r})"
     )

@@ -90,7 +90,7 @@ def test_a_group_of_kafka_settings_is_used_whole_or_refused(group: dict[str, Any
 
 @pytest.mark.parametrize(("protocol", "given"), [("SSL", False), ("SASL_SSL", False), ("PLAINTEXT", True)])
 def test_tls_without_a_context_and_a_context_without_tls_are_bugs(protocol: str, given: bool) -> None:
-    settings = KafkaSettings(security_protocol=protocol)  # type: ignore[arg-type]
+    settings = KafkaSettings(security_protocol=protocol)
     security = kafka_security(settings) if not protocol.startswith("SASL") else _sasl(protocol)
     with pytest.raises(ValueError, match="TLS context"):
         client_arguments(security, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if given else None)
@@ -98,14 +98,14 @@ def test_tls_without_a_context_and_a_context_without_tls_are_bugs(protocol: str,
 
 def _sasl(protocol: str, mechanism: str = "PLAIN") -> KafkaSecurity:
     return kafka_security(
-        KafkaSettings(security_protocol=protocol, sasl_mechanism=mechanism, user="u", password=SecretStr(SECRET))  # type: ignore[arg-type]
+        KafkaSettings(security_protocol=protocol, sasl_mechanism=mechanism, user="u", password=SecretStr(SECRET))
     )
 
 
 def _security(protocol: str, mechanism: str) -> KafkaSecurity:
     if protocol.startswith("SASL"):
         return _sasl(protocol, mechanism)
-    return kafka_security(KafkaSettings(security_protocol=protocol))  # type: ignore[arg-type]
+    return kafka_security(KafkaSettings(security_protocol=protocol))
 
 
 listeners = st.builds(
