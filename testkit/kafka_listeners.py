@@ -16,7 +16,10 @@ _LISTENERS = {"SECURE": "SASL_SSL", "MUTUAL": "SSL", "OPEN": "SASL_PLAINTEXT"}
 
 @dataclass(frozen=True, slots=True)
 class SecuredListeners:
-    """Ports of the listeners, and what the node is configured with. Every user has one password for all mechanisms."""
+    """Ports of the listeners, and what the node is configured with. Every user has one password for all mechanisms.
+
+    The node has an authorizer. The plain listener, every client certificate and the first user may do everything; others need ACLs.
+    """
 
     authority: Authority
     users: Mapping[str, str] = field(repr=False)
@@ -44,6 +47,9 @@ class SecuredListeners:
             "ssl.truststore.type=PEM",
             f"ssl.truststore.location={self.authority.ca_file}",
             "listener.name.mutual.ssl.client.auth=required",
+            f"ssl.principal.mapping.rules=RULE:^.*$/{next(iter(self.users))}/",
+            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            f"super.users=User:ANONYMOUS;User:{next(iter(self.users))}",
         ]
         known = " ".join(f'user_{name}="{password}"' for name, password in self.users.items())
         for listener in ("secure", "open"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka.admin import ACL, ACLOperation, ACLPermissionType, ACLResourcePatternType, ResourcePattern, ResourceType
 
 from counterpoise.contracts.topics import BLOCKS, TOPICS
 from counterpoise.errors import ConfigError
@@ -34,7 +36,7 @@ MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 @pytest.fixture(scope="module")
 def listeners(authority: Authority) -> SecuredListeners:
-    return SecuredListeners(authority, {USER: SECRET})
+    return SecuredListeners(authority, {USER: SECRET, "limited": SECRET, "other": SECRET})
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def target(port: int, protocol: str, **kafka: Any) -> KafkaTarget:
     return kafka_target(Settings.load(kafka=address | login | kafka))
 
 
-def go_round(at: KafkaTarget, dataset: str) -> None:
+def go_round(at: KafkaTarget, dataset: str, *, last: KafkaTarget | None = None) -> None:
     """Topics, producer, consumer in a group, lag, the broker's memory: each client of the product."""
     assert len(ensure_topics(at, dataset)) == len(TOPICS)
     topic, group = BLOCKS.full_name(dataset), group_id(dataset, "streams")
@@ -74,7 +76,7 @@ def go_round(at: KafkaTarget, dataset: str) -> None:
     consumer.close()
     assert found == [str(number).encode() for number in range(20)]
     assert total_lag(read_lag(at, dataset, ("streams",)), group) == 0
-    delete_topics(at, dataset)
+    delete_topics(last or at, dataset)
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
@@ -158,3 +160,33 @@ def test_a_node_that_comes_back_takes_the_same_login(node: ApacheKafka, listener
     node.restart()
     assert ensure_topics(at, "again") == ()
     delete_topics(at, "again")
+
+
+def test_the_acls_of_the_docs_are_enough_and_needed(node: ApacheKafka, listeners: SecuredListeners) -> None:
+    """docs/security.md: the operations that its commands grant, by prefix, to one user. Nobody else may do anything."""
+    page = (Path(__file__).resolve().parents[3] / "docs" / "security.md").read_text(encoding="utf-8")
+    commands = re.findall(r"kafka-acls\.sh (.*?--resource-pattern-type prefixed)", page, re.DOTALL)
+    wanted = []
+    for command in commands:
+        [(kind, name)] = re.findall(r"--(topic|group) (\S+)", command)
+        assert name == "counterpoise." and "User:counterpoise" in command
+        pattern = ResourcePattern(ResourceType[kind.upper()], "limits.", ACLResourcePatternType.PREFIXED)
+        for operation in re.findall(r"--operation (\w+)", command):
+            allowed = (ACLOperation[operation.upper()], ACLPermissionType.ALLOW)
+            wanted.append(ACL("User:limited", "*", *allowed, pattern))
+    assert len(wanted) == 6
+    with admin_client(node.target) as admin:
+        made = admin.create_acls(wanted)
+        assert len(made["succeeded"]) == len(wanted) and not made["failed"]
+    ca = listeners.authority.ca_file
+    limited, other = (
+        target(listeners.sasl_ssl_port, "SASL_SSL", ca_file=ca, user=user) for user in ("limited", "other")
+    )
+    with pytest.raises(ConfigError, match="Kafka does not allow this user to create topic limits"):
+        ensure_topics(other, "limits")
+    go_round(limited, "limits", last=node.target)
+    with pytest.raises(ConfigError, match="Kafka does not allow this user to create topic elsewhere"):
+        ensure_topics(limited, "elsewhere")
+    said = r"does not allow this to user 'other' .*: grant the ACLs of docs/security\.md"
+    with pytest.raises(ConfigError, match=said), admin_client(other) as admin:
+        admin.list_group_offsets([group_id("limits", "streams")])
