@@ -19,7 +19,7 @@ from counterpoise.contracts.topics import SCORES
 from counterpoise.kafka.clients import make_producer
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.metrics.stored_integers import STORED_COLUMNS, StoredIntegers
-from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 from tests.waiting import PATIENCE_SECONDS
@@ -234,8 +234,7 @@ class World:
     def tell(self) -> None:
         """Send the message to Kafka."""
         if self._producer is None:
-            assert self.settings.kafka.bootstrap_servers
-            self._producer = make_producer(self.settings.kafka.bootstrap_servers, "test")
+            self._producer = make_producer(kafka_target(self.settings), "test")
         raw = encode([self.event()], kind=SCORE_KIND, dataset=self.settings.dataset, producer="test", sent_at_ms=0)
         self._producer.send(SCORES.full_name(self.settings.dataset), key=b"bitcoin", value=raw).get(
             timeout=PATIENCE_SECONDS
