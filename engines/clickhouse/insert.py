@@ -57,10 +57,10 @@ def _as_written(session: Session, head: InsertHead) -> InsertHead:
     statement = head.statement
     if (found := known.get(statement)) is None:
         statements.refuse_unreadable(statement)
-        tree = session.parse(statement)
+        tree = session.parser.parse(statement)
         if tree is None or tree["type"] != "InsertQuery":
             raise ServerError(62, "Syntax error: the statement before the data is not an INSERT.")
-        found = parse_insert(session.write(tree))
+        found = parse_insert(session.parser.write(tree))
         if found is None or bool(found.structure) != bool(head.structure):
             raise ServerError(48, "An INSERT of this shape is not supported with data behind it.")
         if len(known) < _KNOWN_HEADS and len(statement) < _HEAD_CHARS:

@@ -82,7 +82,7 @@ def prepared(session: Session, sql: str, *, read_only: bool = False) -> Iterator
 def _for_owner(session: Session, sql: str) -> Prepared:
     word = statements.first_word(sql)
     kind = session.classify(sql)
-    if word == "KILL" and (killed := _kill(session, session.parse(sql), None)):
+    if word == "KILL" and (killed := _kill(session, session.parser.parse(sql), None)):
         return killed
     if kind == "CONTROL" and word in _READ_WORDS:
         raise ServerError(48, "INTO OUTFILE is the client's to do; this server does not write result files.")
@@ -94,18 +94,18 @@ def _for_owner(session: Session, sql: str) -> Prepared:
     if word not in statements.KEEP_FORMAT and "FORMAT" in upper:
         text, output_format = _without_format(session, text)
     streams = kind == "READ_ONLY" and word in ("SELECT", "WITH", "FROM")
-    adds = streams and (("TOTALS" in upper and has_totals(session.parse(text))) or session.wants_extremes(sql))
+    adds = streams and (("TOTALS" in upper and has_totals(session.parser.parse(text))) or session.wants_extremes(sql))
     return Prepared(text, word, streams, output_format, reads=kind == "READ_ONLY", adds=adds)
 
 
 def _with_client_ids(session: Session, sql: str) -> str | None:
     """SHOW PROCESSLIST, or a query of system.processes, with the ids that clients gave; None for any other statement."""
-    tree = session.parse(sql)
-    processes = session.parse(session.engine.processes())
+    tree = session.parser.parse(sql)
+    processes = session.parser.parse(session.engine.processes())
     if processes is None:
         return None
     if tree is None:
-        written = session.formatted(sql)
+        written = session.parser.formatted(sql)
         shown = written.removeprefix("SHOW PROCESSLIST")
         return None if shown == written else f"{session.engine.processes()} ORDER BY elapsed DESC{shown}"
     found = False
@@ -116,7 +116,7 @@ def _with_client_ids(session: Session, sql: str) -> str | None:
             alias = table.get("alias", "processes")
             node["subquery"] = {"type": "Subquery", "children": [processes], "alias": alias}
             found = True
-    return session.write(tree) if found else None
+    return session.parser.write(tree) if found else None
 
 
 def _full_name(session: Session, table: Tree) -> list[str]:
@@ -155,13 +155,13 @@ def has_totals(tree: Tree | None) -> bool:
 
 
 def _without_format(session: Session, sql: str) -> tuple[str, str | None]:
-    tree = session.parse(sql)
+    tree = session.parser.parse(sql)
     if tree is not None:
         if "format_ast" not in tree:
             return sql, None
         name = str(tree["format_ast"]["name"])
-        return session.write({key: value for key, value in tree.items() if key != "format_ast"}), name
-    written = session.formatted(sql)
+        return session.parser.write({key: value for key, value in tree.items() if key != "format_ast"}), name
+    written = session.parser.formatted(sql)
     found = _FORMAT_TAIL.search(written)
     if not found:
         return sql, None
@@ -175,9 +175,9 @@ def _for_reader(session: Session, sql: str) -> Prepared:
     if len(sql) > reader_rules.MAX_SQL_CHARS:
         raise ServerError(62, f"Syntax error: a statement of more than {reader_rules.MAX_SQL_CHARS} characters.")
     session.refuse_empty(sql)
-    tree = session.parse(sql)
+    tree = session.parser.parse(sql)
     if tree is None:
-        return _without_tree(session, session.formatted(sql))
+        return _without_tree(session, session.parser.formatted(sql))
     kind = tree["type"]
     if kind == "SetQuery" and tree.get("is_standalone"):
         _set(session, tree)
@@ -202,7 +202,7 @@ def _for_reader(session: Session, sql: str) -> Prepared:
 
 def _judged(session: Session, tree: Tree) -> str:
     """The text that runs. It is judged as the engine parses it, not what it was written from."""
-    text, again = session.rewrite(tree)
+    text, again = session.parser.rewrite(tree)
     judge(again, session.catalogue())
     return text
 
@@ -225,14 +225,14 @@ def _without_tree(session: Session, written: str) -> Prepared:
         elif not _PLAIN.fullmatch(written):
             raise refused("a statement of this kind")
     session.check_format(output_format)
-    if session.formatted(written) != written:
+    if session.parser.formatted(written) != written:
         raise refused("a statement that the engine writes in two ways")
     return Prepared(written, written.partition(" ")[0], streams=False, format=output_format, reads=True)
 
 
 def _describe(session: Session, target: str) -> tuple[str, str | None]:
     """What is described is judged as what a query reads from: both are one rule of the grammar."""
-    tree = session.parse(_SELECT_FROM + target)
+    tree = session.parser.parse(_SELECT_FROM + target)
     if tree is None or tree["type"] not in SELECTS:
         raise refused("to describe this")
     cut, output_format, changes = cut_output(tree)

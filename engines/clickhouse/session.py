@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 from engines.clickhouse import reader_rules, statements
 from engines.clickhouse.auth import User
 from engines.clickhouse.engine import OWNER_ROLE, READER_ROLE, Connection, Engine, Result
-from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError, from_engine, name_of
+from engines.clickhouse.exceptions import ServerError, from_engine
 from engines.clickhouse.external import MAX_READER_BYTES, MAX_TABLES, ExternalTable, creation
-from engines.clickhouse.reader_rules import Tree
-from engines.clickhouse.statements import escape_parameter, quote_identifier, quote_string
+from engines.clickhouse.parser import Parser
+from engines.clickhouse.running import Inserter, Stream, refuse_bytes
+from engines.clickhouse.statements import quote_identifier, quote_string
 
 # What a ClickHouse server does and the engine as a library does not: synchronous inserts, no bare expressions as queries.
 DEFAULTS: Final = {"async_insert": "0", "implicit_select": "0"}
@@ -23,9 +24,6 @@ DEFAULTS: Final = {"async_insert": "0", "implicit_select": "0"}
 IGNORED: Final = frozenset({"send_logs_level"})
 _DEFINES: Final = frozenset({"CREATE", "ALTER", "ATTACH", "DETACH", "DROP", "RENAME", "EXCHANGE", "REPLACE", "UNDROP"})
 _HEAD_CHARS: Final = 1024  # CREATE TEMPORARY stands at the start; to be wrong about it costs a query's description
-
-_BAD_ARGUMENTS: Final = 36
-_NO_TREE: Final = ("is not supported by parseQueryToJSON", "query is not supported", "does not support JSON")
 
 _numbers = itertools.count(1)
 
@@ -42,79 +40,6 @@ class Described(NamedTuple):
     type: str
     default_kind: str
     default: str = ""
-
-
-def _refuse_bytes(sql: str, parameters: Mapping[str, str]) -> None:
-    """Raise 117 for text that stands for bytes which are not UTF-8."""
-    try:
-        for text in (sql, *parameters, *parameters.values()):
-            text.encode()
-    except UnicodeEncodeError:
-        raise ServerError(117, "The statement, a setting or a parameter is not UTF-8.") from None
-
-
-class Stream:
-    """The blocks of a running SELECT, each written alone in the format. Always closed, even after an error."""
-
-    def __init__(self, connection: Connection, sql: str, parameters: Mapping[str, str], output_format: str) -> None:
-        _refuse_bytes(sql, parameters)
-        self._connection = connection
-        self.rows = 0
-        try:
-            self._stream = connection.send_query(sql, output_format, params=parameters)
-        except RuntimeError as error:
-            raise from_engine(error) from None
-        self._open = True
-
-    def fetch(self) -> bytes | None:
-        """The next block, or None after the last."""
-        try:
-            chunk = self._connection.streaming_fetch_result(self._stream)
-        except RuntimeError as error:
-            self._open = False
-            raise from_engine(error) from None
-        if chunk is None or not chunk.rows_read():
-            self._open = False
-            return None
-        self.rows += chunk.rows_read()
-        return chunk.bytes()
-
-    def close(self) -> None:
-        if self._open:
-            self._open = False
-            self._connection.streaming_cancel_query(self._stream)
-
-
-class Inserter:
-    """A running INSERT: `append` data in its format, then `finish`. Without `finish`, `close` aborts it."""
-
-    def __init__(self, connection: Connection, sql: str, data_format: str) -> None:
-        _refuse_bytes(sql, {})
-        self._connection = connection
-        try:
-            self._insert = connection.send_insert(sql, data_format)
-        except RuntimeError as error:
-            raise from_engine(error) from None
-        self._open = True
-
-    def append(self, data: bytes) -> None:
-        try:
-            self._connection.insert_append(self._insert, data)
-        except RuntimeError as error:
-            raise from_engine(error) from None
-
-    def finish(self) -> Result:
-        """Commit; returns only after the rows are in the table."""
-        self._open = False
-        try:
-            return self._connection.insert_done(self._insert)
-        except RuntimeError as error:
-            raise from_engine(error) from None
-
-    def close(self) -> None:
-        if self._open:
-            self._open = False
-            self._connection.insert_cancel(self._insert)
 
 
 class Session:
@@ -143,6 +68,7 @@ class Session:
         self._statement_settings: dict[str, str] = {}  # of a reader: the SETTINGS of its statement
         self._sealed = False
         self._open: Connection | None = None
+        self.parser = Parser(lambda: self._connection, self.progress.clear)
         if user.readonly:
             if database:
                 with self.statement():
@@ -238,7 +164,7 @@ class Session:
             self._set(self.engine.reader_limits({}))  # a small Parquet file can hold a large table
         for table in self.external:
             name = quote_identifier(table.name)
-            self.query(creation(table, name, self.parse, self.write))
+            self.query(creation(table, name, self.parser.parse, self.parser.write))
             self.has_temporary_tables = True
             if table.size:
                 inserter = self.insert(f"INSERT INTO {name}", table.data_format)
@@ -387,68 +313,6 @@ class Session:
     def _set(self, values: Mapping[str, str]) -> None:
         self.query(_settings_clause(values))
 
-    # ---- the engine's parser
-
-    def parse(self, sql: str) -> Tree | None:
-        """The statement's tree as the engine parses it; None for a kind of statement that it makes no tree of.
-
-        A statement that does not parse, and several in one, raise the engine's own error (62).
-        """
-        try:
-            answer = self._ask("SELECT parseQueryToJSON({sql:String})", sql)
-        except ServerError as error:
-            if error.code == _BAD_ARGUMENTS and any(text in error.text for text in _NO_TREE):
-                return None
-            raise
-        tree: Tree = json.loads(answer)
-        return tree
-
-    def write(self, tree: Tree) -> str:
-        """A tree as SQL, on one line."""
-        return self._ask("SELECT formatQueryFromJSON({sql:String})", json.dumps(tree))
-
-    def rewrite(self, tree: Tree) -> tuple[str, Tree]:
-        """A tree as SQL, on one line, and what the engine parses of that."""
-        answer = self._ask(
-            "WITH formatQueryFromJSON({sql:String}) AS text SELECT toJSONString((text, parseQueryToJSON(text)))",
-            json.dumps(tree),
-        )
-        text, again = json.loads(answer)
-        return text, json.loads(again)
-
-    def formatted(self, sql: str) -> str:
-        """The statement as the engine writes it, on one line."""
-        return self._ask("SELECT formatQuerySingleLine({sql:String})", sql)
-
-    def _ask(self, question: str, sql: str) -> str:
-        rows = self._rows_of(question, sql)
-        if not rows:
-            # Killed, or cut off by the client's own settings (limit, offset), which would cut it off again.
-            if self._rows_of(question, sql):
-                raise ServerError(QUERY_WAS_CANCELLED, "Query was cancelled.")
-            raise ServerError(62, "The statement cannot be read under this session's settings.")
-        said = rows[0][0]
-        if "\0" in said or "\\u0000" in said:
-            raise ServerError(62, "Syntax error: a statement with a NUL character.")
-        return str(said)
-
-    def _rows_of(self, question: str, sql: str) -> list[list[str]]:
-        try:
-            answer = self._connection.query(question, "JSONCompact", params={"sql": escape_parameter(sql)}).bytes()
-        except RuntimeError as error:
-            found = from_engine(error)
-            text, _, _ = found.text.partition(": In scope SELECT ")
-            raise ServerError(found.code, text, name=found.name or name_of(found.text)) from None
-        finally:
-            self.progress.clear()  # nothing of the client's was read
-        if not answer:
-            return []
-        try:
-            rows: list[list[str]] = json.loads(answer)["data"]
-        except UnicodeDecodeError:
-            raise ServerError(117, "The statement holds bytes that are not UTF-8.") from None
-        return rows
-
     def check_format(self, name: str | None) -> None:
         """Raise 73 for an output format that the engine does not have, 164 for one that takes a schema from elsewhere."""
         if name is None:
@@ -466,7 +330,7 @@ class Session:
 
     def query(self, sql: str, output_format: str = "Native", parameters: Mapping[str, str] | None = None) -> Result:
         """Run any statement to its end; the whole answer stays in memory."""
-        _refuse_bytes(sql, parameters or {})
+        refuse_bytes(sql, parameters or {})
         try:
             return self._connection.query(sql, output_format, params=parameters or {})
         except RuntimeError as error:
@@ -502,10 +366,10 @@ class Session:
 
     def describe_query(self, text: str, parameters: Mapping[str, str]) -> list[Described]:
         """The columns of a SELECT that was prepared."""
-        tree = self.parse(text)
+        tree = self.parser.parse(text)
         if tree is None:
             raise ServerError(48, "The columns of this statement cannot be described.")
-        return self.describe(f"({self.write(tree)})", parameters)
+        return self.describe(f"({self.parser.write(tree)})", parameters)
 
     def describe_beside(self, text: str, parameters: Mapping[str, str]) -> list[Described] | None:
         """The columns of a SELECT that is running, `text` as it was prepared; None if only this session could list them.
