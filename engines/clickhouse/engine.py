@@ -22,7 +22,7 @@ from counterpoise.errors import EngineError
 from engines.clickhouse import reader_rules
 from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError, from_engine
 from engines.clickhouse.insert_head import InsertHead
-from engines.clickhouse.limits import Limits, Turns
+from engines.clickhouse.limits import Budget, Limits, Turns
 from engines.clickhouse.reader_rules import Catalogue
 from engines.clickhouse.statements import escape_parameter, quote_string
 
@@ -153,6 +153,7 @@ class Engine:
         self.limits = limits or Limits()
         self.backups = path.with_name(path.name + "-backups").absolute()
         self.turns = Turns(self.limits.reader_statements)
+        self.temporary_budget = Budget(self.limits.all_temporary_bytes)
         # A server zone other than the clients' makes every DateTime column slow to read.
         os.environ["TZ"] = "UTC"
         chdb = _chdb()

@@ -22,6 +22,7 @@ from engines.clickhouse.strangers import Strangers
 from engines.clickhouse.watcher import Watcher
 
 log = logging.getLogger(__name__)
+_EXPIRY_SECONDS = 5.0
 
 
 class HttpServer:
@@ -51,10 +52,16 @@ class HttpServer:
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
         self._closing = False
+        self._ended = threading.Event()
 
     def serve(self) -> None:
         """Accept connections in a separate thread; returns at once."""
+        threading.Thread(target=self._expire, name="http-sessions", daemon=True).start()
         threading.Thread(target=self._accept, name="http-accept", daemon=True).start()
+
+    def _expire(self) -> None:
+        while not self._ended.wait(_EXPIRY_SECONDS):
+            self.sessions.expire()
 
     def _accept(self) -> None:
         for sock in connections(self.socket, lambda: self._closing):
@@ -95,6 +102,7 @@ class HttpServer:
             self.strangers.arrive(sock)
 
     def close(self) -> None:
+        self._ended.set()
         with self._lock:
             self._closing = True
             still_open = list(self._open)

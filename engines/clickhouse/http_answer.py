@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from typing import Final, Protocol
 
 from engines.clickhouse import compression
+from engines.clickhouse.framing import Framing, UnknownFrameError, framing_of
 from engines.clickhouse.http_request import Request
 from engines.clickhouse.native_form import NativeForm
 from engines.clickhouse.prepare import Prepared
+from engines.clickhouse.running import Stream
 from engines.clickhouse.session import Session
 
 _AHEAD_BYTES: Final = 1 << 20  # an answer of less goes out whole, with its length and a complete summary
 _SUMMARY: Final = (
     *("read_rows", "read_bytes", "written_rows", "written_bytes", "total_rows_to_read", "result_rows", "result_bytes"),
     *("elapsed_ns", "memory_usage"),
-)
-# Formats whose pieces, each written alone, are the whole: they have no beginning and no end of their own.
-_STREAMED: Final = frozenset(
-    (
-        *(
-            "TabSeparated",
-            "TSV",
-            "TabSeparatedRaw",
-            "TSVRaw",
-            "Raw",
-            "CSV",
-            "TSKV",
-            "LineAsString",
-            "Native",
-            "RowBinary",
-        ),
-        *("JSONEachRow", "JSONLines", "JSONL", "NDJSON", "JSONStringsEachRow", "JSONCompactEachRow"),
-        *("JSONCompactStringsEachRow", "MsgPack", "BSONEachRow"),
-    )
 )
 _CONTENT_TYPES: Final = {
     "TabSeparated": "text/tab-separated-values; charset=UTF-8",
@@ -56,7 +39,7 @@ def _content_type(output_format: str) -> str:
 
 
 class Answering(Protocol):
-    """The side of a connection that an answer is given to; `whole` and `finish` say whether another request may follow."""
+    """The side of a connection that an answer is given to; `whole` and `finish` return whether another request may follow."""
 
     def whole(self, status: int, body: bytes, headers: list[tuple[str, str]]) -> bool: ...
     def start(self, headers: list[tuple[str, str]]) -> None: ...
@@ -105,28 +88,55 @@ class Answer:
 
 def send(session: Session, ready: Prepared, answer: Answer, parameters: Mapping[str, str]) -> bool:
     """Run the statement and send its answer, in pieces where it is large; whether another request may follow."""
+    if ready.write is not None:
+        written = ready.write(parameters)
+        return answer.whole(b"", written_rows=written.rows, written_bytes=written.size_bytes)
     if answer.format == "Native" and answer.revision:
-        answer.form = NativeForm(session, ready.text, parameters, answer.revision)
-    if not (ready.streams and answer.format in _STREAMED) or ready.adds:
-        result = session.query(ready.text, answer.format, parameters)
-        session.note(ready.word, ready.text)
-        return answer.whole(
-            b"" if ready.word == "INSERT" else answer.form(result.bytes()),
-            result_rows=result.rows_read(),
-            written_rows=result.rows_written(),
-            written_bytes=result.bytes_written(),
-        )
+        answer.form = NativeForm(session, ready.text, parameters, answer.revision, selects=ready.streams)
+    framing = framing_of(answer.format)
+    if not ready.streams or ready.adds or framing is None or not framing.can_write(ready.text):
+        return _whole(session, ready, answer, parameters)
     with closing(session.stream(ready.text, parameters, answer.format)) as stream:
+        pieces = _framed(stream, framing, session)
         ahead: list[bytes] = []
         size = 0
-        while size < _AHEAD_BYTES:
-            if (piece := stream.fetch()) is None:
+        try:
+            for piece in pieces:
+                formed = answer.form(piece)
+                ahead.append(formed)
+                size += len(formed)
+                if size >= _AHEAD_BYTES:
+                    break
+            else:
                 return answer.whole(b"".join(ahead), result_rows=stream.rows)
-            piece = answer.form(piece)
-            ahead.append(piece)
-            size += len(piece)
+        except UnknownFrameError:
+            stream.close()
+            return _whole(session, ready, answer, parameters)
         answer.start(result_rows=stream.rows)
         answer.piece(b"".join(ahead))
-        while (piece := stream.fetch()) is not None:
+        for piece in pieces:
             answer.piece(answer.form(piece))
     return answer.finish()
+
+
+def _whole(session: Session, ready: Prepared, answer: Answer, parameters: Mapping[str, str]) -> bool:
+    result = session.query(ready.text, answer.format, parameters)
+    session.note(ready.word, ready.text)
+    return answer.whole(
+        b"" if ready.word == "INSERT" else answer.form(result.bytes()),
+        result_rows=result.rows_read(),
+        written_rows=result.rows_written(),
+        written_bytes=result.bytes_written(),
+    )
+
+
+def _framed(stream: Stream, framing: Framing, session: Session) -> Iterator[bytes]:
+    """The answer's pieces. The engine writes each as a separate answer; the framing joins them."""
+    piece = stream.fetch()
+    if piece is None:
+        yield stream.empty
+        return
+    yield framing.first(piece)
+    while (piece := stream.fetch()) is not None:
+        yield framing.more(piece)
+    yield framing.end(stream.rows, session.progress)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.private_files import read_private
-from engines.clickhouse import insert, multipart
+from engines.clickhouse import insert, multipart, temporary
 from engines.clickhouse.auth import User
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.http_answer import Answer, send
 from engines.clickhouse.http_connection import GoneError, HttpConnection
 from engines.clickhouse.http_request import Body, HttpError, Request, credentials, refuse_foreign
-from engines.clickhouse.http_statement import MAX_SQL_BYTES, feed_of, insert_head, unpacked, whole_text
+from engines.clickhouse.http_statement import MAX_SQL_BYTES, insert_head, unpacked, whole_text
 from engines.clickhouse.prepare import prepared
 from engines.clickhouse.session import Session
 
@@ -131,6 +131,7 @@ class Handler:
         self, request: Request, user: User, body: Body, boundary: bytes | None, query_id: str, *, read_only: bool
     ) -> bool:
         with self._session(request, user) as session:
+            session.tables.external = []  # of a request that failed
             pieces = body.pieces()
             if boundary is not None:
                 form = multipart.read_form(
@@ -150,9 +151,10 @@ class Handler:
             head, data = insert_head(request.query, pieces)
             answer = Answer(self, session, request, query_id)
             if head is not None:
-                if read_only or not session.may_write:
+                if read_only or session.reads_only:
                     raise ServerError(164, f"{user.name}: Cannot execute query in readonly mode.")
-                written = insert.run(session, head, head.format, feed_of(data))
+                run = temporary.insert if user.readonly else insert.run
+                written = run(session, head, head.format, insert.feed_of(data))
                 return answer.whole(b"", written_rows=written.rows, written_bytes=written.size_bytes)
             sql = whole_text(request.query, data)
             with prepared(session, sql, read_only=read_only) as ready:
@@ -163,7 +165,7 @@ class Handler:
                     session.check_format(answer.format)
                 # A reader that hangs up stops its query; a write goes on, as with any ClickHouse.
                 watching: AbstractContextManager[object] = nullcontext()
-                if ready.reads:
+                if ready.reads or ready.write is not None:
                     watching = self.server.watcher.watching(self._socket, session.interrupt)
                 with watching:
                     return send(session, ready, answer, {**session.parameters, **request.query_parameters})

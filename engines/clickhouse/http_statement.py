@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
@@ -11,7 +11,6 @@ from engines.clickhouse import compression, statements
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.http_request import HttpError
 from engines.clickhouse.insert_head import InsertHead, parse_insert
-from engines.clickhouse.session import Described
 from engines.clickhouse.wire import ConnectionClosedError
 
 MAX_SQL_BYTES: Final = 64 << 20
@@ -67,13 +66,3 @@ def whole_text(query: str, body: Iterator[bytes]) -> str:
         if len(out) > MAX_SQL_BYTES:
             raise HttpError(413, f"A statement of more than {MAX_SQL_BYTES} bytes is refused.")
     return "\n".join(part for part in (query, out.decode("utf-8", "surrogateescape")) if part)
-
-
-def feed_of(data: Iterator[bytes]) -> Callable[[Callable[[bytes], None], list[Described]], bool]:
-    def feed(append: Callable[[bytes], None], _sample: list[Described]) -> bool:
-        for piece in data:
-            if piece:
-                append(piece)
-        return True
-
-    return feed

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Final, NamedTuple
 
 from engines.clickhouse import packets, statements
 from engines.clickhouse.channel import Channel, ReceivedBlock
+from engines.clickhouse.columns import Described
 from engines.clickhouse.exceptions import ProtocolError, ServerError
 from engines.clickhouse.insert_head import InsertHead, parse_insert
-from engines.clickhouse.session import Described, Session
+from engines.clickhouse.session import Session
 from engines.clickhouse.statements import quote_identifier
 
 _KNOWN_HEADS: Final = 1000
@@ -116,6 +117,18 @@ def feed_blocks(channel: Channel, append: Callable[[bytes], None], sample: list[
         channel.send(packets.no_profile_events(channel.revision))
         if not received.block.rows:
             return True
+
+
+def feed_of(data: Iterable[bytes]) -> Feed:
+    """What feeds pieces of data as they come."""
+
+    def feed(append: Callable[[bytes], None], _sample: list[Described]) -> bool:
+        for piece in data:
+            if piece:
+                append(piece)
+        return True
+
+    return feed
 
 
 def _check_names(received: ReceivedBlock, names: set[bytes]) -> None:

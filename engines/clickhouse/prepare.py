@@ -8,11 +8,11 @@ judged. Exactly that text runs, in the session that parsed it and in every sessi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from engines.clickhouse import reader_rules, statements
+from engines.clickhouse import reader_rules, statements, temporary
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.reader_rules import SELECTS, Tree, cut_output, judge, refused
 from engines.clickhouse.session import Session
@@ -23,7 +23,8 @@ _CHANGES_NO_NAME: Final = _READ_WORDS | {"INSERT", "SET", "USE"}
 _NAME: Final = r"(?:[A-Za-z_]\w*|`(?:[^`\\]|\\[`\\])*`)"
 # Statements that the engine writes but makes no tree of. They hold names and patterns, and nothing to compute.
 _NAMING = re.compile(
-    rf"(?:EXISTS (?:TABLE |VIEW |DICTIONARY |)|SHOW CREATE (?:TABLE|VIEW|DICTIONARY) )({_NAME})(?:\.({_NAME}))?",
+    r"(?:EXISTS (?:(?:TEMPORARY )?TABLE |VIEW |DICTIONARY |)|SHOW CREATE (?:(?:TEMPORARY )?TABLE|VIEW|DICTIONARY) )"
+    rf"({_NAME})(?:\.({_NAME}))?",
     re.ASCII,
 )
 _NAMING_DATABASE = re.compile(rf"(?:EXISTS DATABASE|SHOW CREATE DATABASE) ({_NAME})", re.ASCII)
@@ -37,7 +38,8 @@ _SELECT_FROM: Final = "SELECT * FROM "
 class Prepared(NamedTuple):
     """`text` runs unchanged. `streams`: it is a SELECT, whose blocks can be sent as they are made. `word` is its first
     keyword. `format` is the one that the client's text named, if it did. `nothing`: there is nothing left to run.
-    `adds`: the answer may have totals or extremes beside its rows.
+    `adds`: the answer may have totals or extremes beside its rows. `write` is what runs instead of a text, for a reader's
+    temporary tables.
     """
 
     text: str
@@ -47,20 +49,28 @@ class Prepared(NamedTuple):
     reads: bool
     nothing: bool = False
     adds: bool = False
+    write: temporary.Write | None = None
 
 
 @contextmanager
 def prepared(session: Session, sql: str, *, read_only: bool = False) -> Iterator[Prepared]:
     """The statement, ready to run in `session` for the length of the block.
 
-    A reader gets a fresh engine session for it, which may only read. Of `default`, a statement that may only read (a GET
-    request: `read_only`, or the setting readonly) is judged like a reader's and runs with the reader's rights.
+    A reader gets a fresh engine session for it, which may only read; it may write to its own temporary tables. Of `default`,
+    a statement that may only read (a GET request: `read_only`, or the setting readonly) is judged like a reader's and runs
+    with the reader's rights.
     """
     statements.refuse_unreadable(sql)
     identified = session.engine.running(session.query_id, session.user.name, session.identity)
     with identified, session.statement():
         if session.user.readonly or session.reads_only or read_only:
-            ready = _for_reader(session, sql)
+            may_keep = session.user.readonly and not (session.reads_only or read_only)
+            ready = _for_reader(session, sql, may_keep=may_keep)
+            if ready.write is not None:
+                with session.engine.turns.one():
+                    session.engine.refuse_killed(session.query_id)
+                    yield ready
+                return
             if not ready.nothing:
                 with session.engine.turns.one() if session.user.readonly else nullcontext(), session.sealed():
                     session.engine.refuse_killed(session.query_id)
@@ -171,7 +181,7 @@ def _without_format(session: Session, sql: str) -> tuple[str, str | None]:
 # ---- readers
 
 
-def _for_reader(session: Session, sql: str) -> Prepared:
+def _for_reader(session: Session, sql: str, *, may_keep: bool) -> Prepared:
     if len(sql) > reader_rules.MAX_SQL_CHARS:
         raise ServerError(62, f"Syntax error: a statement of more than {reader_rules.MAX_SQL_CHARS} characters.")
     session.refuse_empty(sql)
@@ -190,11 +200,14 @@ def _for_reader(session: Session, sql: str) -> Prepared:
         return Prepared("", "USE", streams=False, format=None, reads=True, nothing=True)
     if killed := _kill(session, tree, session.user.name):
         return killed
+    if may_keep and kind in temporary.KINDS:
+        write = temporary.writing(session, tree)
+        return Prepared("", statements.first_word(sql), streams=False, format=None, reads=False, write=write)
     cut, output_format, changes = cut_output(tree)
     session.check_format(output_format)
     text = _judged(session, cut)
     for change in changes:
-        session.allow(change["name"], _value(change))
+        session.allow(change["name"], reader_rules.value_of(change))
     streams = kind in SELECTS
     adds = streams and (has_totals(cut) or session.wants_extremes(""))
     return Prepared(text, text.partition(" ")[0], streams, output_format, reads=True, adds=adds)
@@ -204,6 +217,7 @@ def _judged(session: Session, tree: Tree) -> str:
     """The text that runs. It is judged as the engine parses it, not what it was written from."""
     text, again = session.parser.rewrite(tree)
     judge(again, session.catalogue())
+    session.tables.fill(session, again)
     return text
 
 
@@ -255,13 +269,5 @@ def _set(session: Session, tree: Tree) -> None:
     if tree.get("default_settings"):
         raise refused("DEFAULT in SET")
     for change in tree.get("changes", []):
-        session.allow(change["name"], _value(change), keep=True)
+        session.allow(change["name"], reader_rules.value_of(change), keep=True)
     session.parameters.update({given["name"]: given["value"] for given in tree.get("query_parameters", [])})
-
-
-def _value(change: Mapping[str, Any]) -> str:
-    value = change["value"]
-    if not isinstance(value, Mapping) or isinstance(value.get("value"), (dict, list)):
-        raise refused(f"a value of this kind for {change['name']}")
-    found = value["value"]
-    return str(int(found)) if isinstance(found, bool) else str(found)

@@ -24,6 +24,7 @@ class Stream:
         refuse_bytes(sql, parameters)
         self._connection = connection
         self.rows = 0
+        self.empty = b""  # what the format writes where there are no rows
         try:
             self._stream = connection.send_query(sql, output_format, params=parameters)
         except RuntimeError as error:
@@ -39,6 +40,7 @@ class Stream:
             raise from_engine(error) from None
         if chunk is None or not chunk.rows_read():
             self._open = False
+            self.empty = chunk.bytes() if chunk is not None and not self.rows else b""
             return None
         self.rows += chunk.rows_read()
         return chunk.bytes()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Final, NamedTuple
 
 from engines.clickhouse import reader_rules, statements
 from engines.clickhouse.auth import User
+from engines.clickhouse.client_tables import ClientTables, refuse_larger_external
+from engines.clickhouse.columns import Described
 from engines.clickhouse.engine import OWNER_ROLE, READER_ROLE, Connection, Engine, Result
 from engines.clickhouse.exceptions import ServerError, from_engine
-from engines.clickhouse.external import MAX_READER_BYTES, MAX_TABLES, ExternalTable, creation
+from engines.clickhouse.external import ExternalTable
 from engines.clickhouse.parser import Parser
 from engines.clickhouse.running import Inserter, Stream, refuse_bytes
 from engines.clickhouse.statements import quote_identifier, quote_string
@@ -25,21 +27,13 @@ IGNORED: Final = frozenset({"send_logs_level"})
 _DEFINES: Final = frozenset({"CREATE", "ALTER", "ATTACH", "DETACH", "DROP", "RENAME", "EXCHANGE", "REPLACE", "UNDROP"})
 _HEAD_CHARS: Final = 1024  # CREATE TEMPORARY stands at the start; to be wrong about it costs a query's description
 
+_NOTHING: Final[Mapping[str, str]] = {}
 _numbers = itertools.count(1)
 
 
 class Setting(NamedTuple):
     value: str
     important: bool = False
-
-
-class Described(NamedTuple):
-    """A column as DESCRIBE TABLE lists it. `default_kind` is "", DEFAULT, MATERIALIZED, ALIAS or EPHEMERAL; `default` follows it."""
-
-    name: str
-    type: str
-    default_kind: str
-    default: str = ""
 
 
 class Session:
@@ -60,7 +54,7 @@ class Session:
         self.reads_only = False  # the next statement came with the setting readonly
         self.has_own_settings = False  # a SET of the client's was run
         self.query_id = ""  # the client's, of the statement that runs
-        self.external: list[ExternalTable] = []  # that came with the next statement
+        self.tables = ClientTables(engine.limits, engine.temporary_budget)
         self.parameters: dict[str, str] = {}  # of a reader: what SET param_… said
         self._kept: dict[str, str] = {}  # of a reader: what SET said
         self._query_settings: dict[str, str] = {}
@@ -103,6 +97,10 @@ class Session:
         return not (self.user.readonly or self.reads_only)
 
     def close(self) -> None:
+        self.tables.drop_all()
+        self._close_open()
+
+    def _close_open(self) -> None:
         if self._open is not None:
             self._open.close()
             self._open = None
@@ -121,69 +119,49 @@ class Session:
         """
         if not self.user.readonly:
             try:
-                self._make_external()
+                self.tables.make_external(self)
+                self.has_temporary_tables |= bool(self.tables.external)
                 yield
             finally:
-                for table in self.external:
-                    with suppress(ServerError):
-                        self.query(f"DROP TEMPORARY TABLE IF EXISTS {quote_identifier(table.name)}")
-                self.external = []
+                self.tables.drop_external(self)
             return
-        self._open = self._connect()
+        self._statement_settings = {}
         try:
-            self._statement_settings = {}
-            self.has_temporary_tables = bool(self.external)
-            if self.database:
-                self.query(f"USE {quote_identifier(self.database)}")
-            self._make_external()
+            self.renew()
             yield
         finally:
-            self.external = []
-            self.close()
+            self.tables.external = []
+            self._close_open()
+
+    def renew(self) -> None:
+        """Give a reader a fresh engine session, with its database and the tables that it brings; temporary ones have no rows yet."""
+        self._close_open()
+        self._open = self._connect()
+        if self.database:
+            self.query(f"USE {quote_identifier(self.database)}")
+        self.has_temporary_tables = bool(self.tables.names)
+        if self.has_temporary_tables:
+            self._set(self.engine.reader_limits({}))  # a small Parquet file can hold a large table
+            self.tables.make_external(self)
+            self.tables.make_kept(self)
 
     def add_external(self, table: ExternalTable) -> None:
-        """A table for the next statement. Raises 117 for too many of them, and of a reader for too large ones.
-
-        Raises 73 for a format that is not for the data of such tables.
-        """
-        tables = [*self.external, table]
-        if len(tables) > MAX_TABLES:
-            raise ServerError(117, f"More than {MAX_TABLES} external tables.")
-        self.refuse_larger_external(sum(each.size for each in tables))
-        if table.data_format not in reader_rules.DATA_FORMATS:
-            raise ServerError(73, f"The format {table.data_format} is not for the data of external tables.")
-        self.external = tables
+        self.tables.add_external(table, is_reader=self.user.readonly)
 
     def refuse_larger_external(self, size_bytes: int) -> None:
         """Raise 117 for external tables of a reader's that are this large together."""
-        if self.user.readonly and size_bytes > MAX_READER_BYTES:
-            raise ServerError(117, f"External tables of more than {MAX_READER_BYTES} bytes.")
-
-    def _make_external(self) -> None:
-        if self.user.readonly and self.external:
-            self._set(self.engine.reader_limits({}))  # a small Parquet file can hold a large table
-        for table in self.external:
-            name = quote_identifier(table.name)
-            self.query(creation(table, name, self.parser.parse, self.parser.write))
-            self.has_temporary_tables = True
-            if table.size:
-                inserter = self.insert(f"INSERT INTO {name}", table.data_format)
-                try:
-                    for piece in table.pieces:
-                        inserter.append(piece)
-                    inserter.finish()
-                finally:
-                    inserter.close()
+        if self.user.readonly:
+            refuse_larger_external(size_bytes)
 
     @contextmanager
-    def sealed(self) -> Iterator[None]:
+    def sealed(self, more: Mapping[str, str] = _NOTHING) -> Iterator[None]:
         """For the length of the block the session has the reader's rights; a reader's has the engine's readonly=1, too.
 
-        A reader's settings come just before: what judges a statement runs without them.
+        A reader's settings come just before: what judges a statement runs without them. `more` are set over them.
         """
         if self.user.readonly:
             own = {**self._kept, **self._query_settings, **self._statement_settings}
-            self._set(self.engine.reader_limits(own))
+            self._set({**self.engine.reader_limits(own), **more})
             self.query(f"SET ROLE {READER_ROLE}")
             self._set({"readonly": "1"})
             self.progress.clear()
@@ -231,8 +209,7 @@ class Session:
 
     def catalogue(self) -> reader_rules.Catalogue:
         """What names mean in the engine, for a judgement of a reader's statement."""
-        temporary = frozenset(table.name for table in self.external)
-        return replace(self.engine.catalogue(self.database or "default"), temporary_tables=temporary)
+        return replace(self.engine.catalogue(self.database or "default"), temporary_tables=self.tables.names)
 
     # ---- settings
 

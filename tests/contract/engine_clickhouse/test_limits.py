@@ -130,18 +130,6 @@ def test_an_answer_streams(server: Server) -> None:
         pass
 
 
-@pytest.mark.parametrize(
-    "output_format", ["TSV", "CSV", "JSONEachRow", "Native", "RowBinary", "JSONCompactEachRow", "JSON"]
-)
-def test_a_streamed_answer_is_the_whole_answer(server: Server, output_format: str) -> None:
-    http = Http(server)
-    sql = f"SELECT number, toString(number) AS text FROM numbers(300000) FORMAT {output_format}"
-    sums = "SELECT count(), sum(number), sum(length(text)) FROM file('{}', '{}', 'number UInt64, text String')"
-    path = server.directory / f"streamed.{output_format}"
-    path.write_bytes(http.bytes(sql))
-    assert http(sums.format(path, output_format)).body == "300000\t44999850000\t1688890\n"
-
-
 def test_an_error_in_the_middle_breaks_the_answer(server: Server) -> None:
     sql = b"SELECT throwIf(number = 3000000) FROM numbers(4000000) SETTINGS max_threads = 1"
     answer = raw(server, head(server, f"Content-Length: {len(sql)}", "Connection: close") + sql)
