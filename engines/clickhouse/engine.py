@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import platform
+import re
 import sys
 import tempfile
 import threading
@@ -176,6 +177,9 @@ class Engine:
         self.version = tuple(int(part) for part in self._value("SELECT version()").split(".")[:3])
         self.timezone = self._value("SELECT timezone()")
         self.settings = dict(self._rows("SELECT name, value FROM system.settings"))
+        # What a table may be made with that copies the columns of one that is there: any type, and Nested as it is.
+        suspicious = [name for name in sorted(self.settings) if re.fullmatch("allow_suspicious_.*_types", name)]
+        self.any_type = "SETTINGS flatten_nested = 0" + "".join(f", {name} = 1" for name in suspicious)
         self.output_formats = self._names("SELECT name FROM system.formats WHERE is_output")
         self._functions = self._names("SELECT lower(name) FROM system.functions WHERE origin = 'System'")
         self._table_functions = self._names("SELECT lower(name) FROM system.table_functions")

@@ -46,7 +46,7 @@ def run(session: Session, head: InsertHead, data_format: str, feed: Feed) -> Wri
     sample = sample_columns(table, head)
     # All columns that can be written, because a DEFAULT may speak of one that the statement leaves out.
     resting = [column for column in table if column.default_kind in _INSERTABLE or column in sample]
-    create = "(" + ", ".join(map(_declared, resting)) + ") ENGINE = Memory"
+    create = "(" + ", ".join(map(_declared, resting)) + ") ENGINE = Memory " + session.engine.any_type
     listed = ", ".join(quote_identifier(column.name) for column in sample)
     before = f"{head.into} ({listed}) {head.settings} SELECT {listed} FROM "  # noqa: S608 - quoted
     return _through_table(session, create, sample, before=before, after="", data_format=data_format, feed=feed)

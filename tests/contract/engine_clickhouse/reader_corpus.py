@@ -518,6 +518,7 @@ def _call(name: str, trap: Trap, chance: random.Random) -> str:
 
 def _composed(trap: Trap, functions: Sequence[str], table_functions: Sequence[str], chance: random.Random) -> Attempt:
     kind = chance.randrange(20)
+    aliases = False
     if kind == 0:
         harmless = chance.choice(
             ("upper('a')", "`upper`('a')", "length($$file('/etc/passwd')$$)", "'file' /* file( */")
@@ -532,7 +533,9 @@ def _composed(trap: Trap, functions: Sequence[str], table_functions: Sequence[st
         sql = chance.choice(NAMES).replace("{0}", chance.choice(SPELLINGS[:5])(name, chance)).replace("{1}", text)
     elif kind < 16:
         arguments = _filled(chance.choice(TABLE_ARGUMENTS), trap, chance, chance.choice(TEXTS)(str(trap.secret)))
-        table = f"{chance.choice(SPELLINGS)(chance.choice(table_functions), chance)}({arguments})"
+        function = chance.choice(table_functions)
+        aliases = function.startswith("view")  # with anything but a SELECT: a table's name, and names for its columns
+        table = f"{chance.choice(SPELLINGS)(function, chance)}({arguments})"
         sql = chance.choice(TABLES).replace("{0}", table)
     elif kind < 18:
         sql = chance.choice(HIDING).replace("{0}", _call(name, trap, chance))
@@ -543,4 +546,4 @@ def _composed(trap: Trap, functions: Sequence[str], table_functions: Sequence[st
     else:
         sql = chance.choice(STATEMENTS)
     hidden = 16 <= kind < 18
-    return Attempt(_filled(sql + chance.choice(TAILS), trap, chance), reaches=None if hidden else True)
+    return Attempt(_filled(sql + chance.choice(TAILS), trap, chance), reaches=None if hidden or aliases else True)
