@@ -192,7 +192,7 @@ class Engine:
             config = Path(folder) / "config.xml"
             config.write_text(
                 _CONFIG.format(
-                    folder=folder, overlay=_OVERLAY, memory=self.limits.server_memory_bytes, backups=self.backups
+                    folder=folder, overlay=_OVERLAY, memory=self.limits.statements_memory_bytes, backups=self.backups
                 )
             )
             (Path(folder) / "users.xml").write_text(_USERS)

@@ -294,6 +294,11 @@ def _keep_new(session: Session, table: TemporaryTable) -> Written:
     return Written(rows, sum(map(len, pieces)))
 
 
+def holds_literals_only(values: bytes | bytearray) -> bool:
+    """Whether the data of VALUES has no name outside of quotes, so that nothing in it can be called or read."""
+    return _LITERALS.fullmatch(values) is not None
+
+
 class _Data:
     """The data of an INSERT on their way to the engine. `literal`: they are the text of Values, and may hold literals only."""
 
@@ -315,7 +320,7 @@ class _Data:
 
     def finish(self) -> None:
         if self._literal:
-            if not _LITERALS.fullmatch(self._text):
+            if not holds_literals_only(self._text):
                 raise ServerError(
                     _SUPPORT_IS_DISABLED, "VALUES of a temporary table are literals: use INSERT … SELECT."
                 )

@@ -173,12 +173,16 @@ def test_a_default_may_speak_of_a_column_that_the_statement_leaves_out(connect: 
 @pytest.mark.parametrize(
     ("columns", "settings", "rows"),
     [
-        ("a LowCardinality(UInt8), b LowCardinality(Nullable(Date))", "allow_suspicious_low_cardinality_types = 1", [(1, None), (2, date(2024, 1, 2))]),
+        (
+            "a LowCardinality(UInt8), b LowCardinality(Nullable(Date))",
+            "allow_suspicious_low_cardinality_types = 1",
+            [(1, None), (2, date(2024, 1, 2))],
+        ),
         ("a FixedString(300)", "allow_suspicious_fixed_string_types = 1", [("x" * 300,)]),
         ("a UInt8, n Nested(x String, y UInt8)", "flatten_nested = 0", [(1, [("one", 2), ("two", 3)]), (2, [])]),
         ("a UInt8, n Nested(x String, y UInt8)", "flatten_nested = 1", [(1, ["one", "two"], [2, 3]), (2, [], [])]),
     ],
-)  # fmt: skip
+)
 def test_a_table_that_a_setting_made_takes_rows_without_it(
     client: Client, database: str, columns: str, settings: str, rows: list[tuple[object, ...]]
 ) -> None:

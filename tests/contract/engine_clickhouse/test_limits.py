@@ -112,7 +112,7 @@ def test_a_statement_that_wants_all_memory_ends_alone(reader: Client, connect: C
     )
     assert reader.execute("SELECT 1") == [(1,)]
     sql = "SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage'"
-    assert connect().execute(sql) == [(str(LIMITS.server_memory_bytes),)]
+    assert connect().execute(sql) == [(str(LIMITS.statements_memory_bytes),)]
 
 
 def test_an_answer_streams(server: Server) -> None:

@@ -22,7 +22,7 @@ from tests.waiting import PATIENCE_SECONDS
 READER = {"X-ClickHouse-User": "reader", "X-ClickHouse-Key": READER_PASSWORD}
 LIMITS = Limits()
 DRIPS, SILENT, ASKED = 140, 500, 200
-LARGE = "SELECT number, repeat('x', 80) AS text FROM numbers(9000000) FORMAT {}"
+LARGE = "SELECT number, repeat('x', 80) AS text FROM numbers(9100000) FORMAT {}"
 LARGE_BYTES = 800_000_000
 
 

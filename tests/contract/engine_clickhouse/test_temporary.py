@@ -249,6 +249,16 @@ def test_values_compute_nothing(server: Server, reader: Client, session: HttpSes
     assert session("SELECT count() FROM mine").body == "0\n"
 
 
+def test_the_engine_reads_literals_only(session: HttpSession) -> None:
+    """The lock behind the pattern: both settings hold where rows are made, whatever the reader asked for."""
+    session("CREATE TEMPORARY TABLE mine (a String, b UInt8)")
+    for name in ("interpret_expressions", "deduce_templates_of_expressions"):
+        assert session(f"INSERT INTO mine SELECT '{name}', getSetting('input_format_values_{name}')").status == 200
+    assert session("INSERT INTO mine SELECT 'readonly', getSetting('readonly')").status == 200
+    rows = session("SELECT * FROM mine ORDER BY a FORMAT CSV").body
+    assert rows == '"deduce_templates_of_expressions",0\n"interpret_expressions",0\n"readonly",1\n'
+
+
 def test_they_are_bounded(session: HttpSession) -> None:
     """In a session: 32 tables, 10 million rows, 64 MiB. What does not fit leaves nothing behind."""
     session("CREATE TEMPORARY TABLE mine (a UInt8, b String)")
