@@ -17,6 +17,7 @@ from clickhouse_driver.errors import ServerException
 
 from tests.contract.engine_clickhouse.conftest import READER_PASSWORD, Connect, Server
 from tests.contract.engine_clickhouse.test_http import Answer, Http
+from tests.waiting import wait_for
 
 READER = {"X-ClickHouse-User": "reader", "X-ClickHouse-Key": READER_PASSWORD}
 
@@ -127,6 +128,20 @@ def test_a_get_changes_nothing(session: HttpSession) -> None:
         assert session.get(sql).code == 164
         assert session(sql, readonly=1).code == 164
     assert session("SELECT count() FROM mine").body == "0\n"
+
+
+def test_a_name_of_a_system_table_is_the_readers_own_table(session: HttpSession) -> None:
+    assert session("USE system").status == 200
+    assert session("SELECT query FROM processes").code == 164
+    session("CREATE TEMPORARY TABLE processes (query String)")
+    session("INSERT INTO processes VALUES ('mine')")
+    assert session("SELECT query FROM processes").body == "mine\n"
+    assert session("SELECT (SELECT max(query) FROM processes)").body == "mine\n"
+    assert session("SELECT query FROM system.processes").code == 164
+    assert session("CREATE TEMPORARY TABLE copy AS SELECT * FROM processes").status == 200
+    assert session("SELECT * FROM copy").body == "mine\n"
+    assert session("DROP TABLE processes").status == 200
+    assert session("SELECT query FROM processes").code == 164
 
 
 def test_clickhouse_connect(server: Server) -> None:
@@ -298,6 +313,21 @@ def test_all_sessions_share_a_budget(server: Server, filled: list[Client]) -> No
     filled[0].execute("DROP TABLE mine")
     one_more.execute(sql)
     assert one_more.execute("SELECT count() FROM mine") == [(66800,)]
+    filled[1].disconnect()
+    one_more.execute("CREATE TEMPORARY TABLE mine_too (a UInt8)")
+
+    def has_room() -> bool:
+        sixth = server.client(user="reader", password=READER_PASSWORD)
+        try:
+            sixth.execute(sql)
+        except ServerException as error:
+            assert error.code == 307
+            return False
+        finally:
+            sixth.disconnect()
+        return True
+
+    wait_for(has_room, "the bytes of the session that ended")
     one_more.disconnect()
 
 
