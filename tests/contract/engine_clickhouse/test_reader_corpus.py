@@ -15,7 +15,8 @@ from desk.cli import main
 from engines.clickhouse import reader_rules
 from engines.clickhouse.reader_functions import AGGREGATES, FUNCTIONS, REFUSED
 from tests.contract.engine_clickhouse.conftest import PASSWORD, READER_PASSWORD, Server
-from tests.contract.engine_clickhouse.reader_corpus import Attempt, Trap, about_temporary, attempts, structures
+from tests.contract.engine_clickhouse.reader_corpus import Attempt, Trap, attempts
+from tests.contract.engine_clickhouse.reader_tables_corpus import about_temporary, structures
 from tests.contract.engine_clickhouse.test_http import Answer, Http
 
 SEED = 20261126
