@@ -152,7 +152,7 @@ class EmbeddedSettings(SettingsSection):
     allowed_hosts: tuple[HostName, ...] = ()
     """Host names that its HTTP interface accepts beside loopback, for a forwarded port. A JSON list."""
     max_memory_bytes: Annotated[int, Field(ge=512 << 20, le=1 << 50)] = 4 << 30
-    """Memory limit of all statements together."""
+    """Memory limit of the server's process. All statements together get 768 MiB less, but at least half."""
     reader_memory_bytes: Annotated[int, Field(ge=64 << 20, le=1 << 50)] = 2 << 30
     """Memory limit of one statement of the user `reader`."""
     reader_seconds: Annotated[int, Field(ge=1, le=86_400)] = 120
