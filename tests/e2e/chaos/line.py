@@ -163,6 +163,7 @@ class Line:
             "COUNTERPOISE_KAFKA__SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
             "COUNTERPOISE_KAFKA__HEARTBEAT_INTERVAL_SECONDS": "0.5",
             "COUNTERPOISE_KAFKA__REBALANCE_TIMEOUT_SECONDS": str(2 * SESSION_SECONDS),
+            "COUNTERPOISE_KAFKA__FETCH_MAX_WAIT_MS": "100",  # an idle line at 20 keeps the embedded broker busy
             "COUNTERPOISE_CLICKHOUSE__HOST": "127.0.0.1",
             "COUNTERPOISE_CLICKHOUSE__PORT": str(self.clickhouse.port),
             "COUNTERPOISE_CLICKHOUSE__PASSWORD_FILE": str(self.clickhouse.password_file),

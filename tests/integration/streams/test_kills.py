@@ -15,9 +15,10 @@ import pytest
 
 from tests.integration.streams.blocks import branch
 from tests.integration.streams.line import KILLED, SMALL_BATCHES, Engines, Line, line_on
-from tests.integration.streams.script import SEED, Part, send
+from tests.integration.streams.script import MANY_MESSAGES, SEED, Part, script, send
 from tests.integration.streams.tables import assert_consistent, assert_same
 from tests.integration.streams.test_reorgs import assert_chain
+from tests.integration.streams.undisturbed import run_undisturbed
 from tests.waiting import wait_for
 
 POINTS = (
@@ -110,7 +111,7 @@ def test_a_batch_that_is_held_over_several_commits_and_killed_comes_again(own_cl
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-def test_thirty_kills(engines: Engines, parts: list[Part], undisturbed: Line) -> None:
+def test_thirty_kills(engines: Engines) -> None:
     seed = int(time.time()) if "COUNTERPOISE_TEST_SEED" not in os.environ else SEED
     print(f"seed {seed}: COUNTERPOISE_TEST_SEED={seed} repeats it")
     draw = random.Random(seed)
@@ -119,4 +120,6 @@ def test_thirty_kills(engines: Engines, parts: list[Part], undisturbed: Line) ->
         kills = [f"{point}:{draw.randint(1, 14)}" for point in POINTS] + [f"random:{draw.uniform(0, 1.5):.2f}"]
         draw.shuffle(kills)
         plans.append(kills)
-    run_all(engines, parts, plans, undisturbed)
+    parts = script(SEED, MANY_MESSAGES)
+    with run_undisturbed(engines, parts) as reference:
+        run_all(engines, parts, plans, reference)

@@ -15,6 +15,7 @@ from counterpoise.documents import MAX_BYTES, MAX_DEPTH, DocumentError, parse_js
 from counterpoise.errors import ConfigError
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.pools.entities import load_entity_map
+from counterpoise.pools.registry import Registry
 from counterpoise.pools.registry_file import load_registry
 from counterpoise.series.load import load_catalogue, load_catalogue_folder
 from counterpoise.visible import visible
@@ -22,8 +23,13 @@ from desk.registry_import import import_registry
 from ingest.releases.mapping.mapping_file import load_mapping
 
 
+@lru_cache(maxsize=1)
+def shipped_registry() -> Registry:
+    return load_registry(None)
+
+
 def import_file(path: Path) -> object:
-    return import_registry(path.read_bytes(), load_registry(None), origin=str(path), tag_kind="text", merge=False)
+    return import_registry(path.read_bytes(), shipped_registry(), origin=str(path), tag_kind="text", merge=False)
 
 
 LOADERS: dict[str, Callable[[Path], object]] = {
