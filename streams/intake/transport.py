@@ -43,8 +43,8 @@ class _PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]
 
     async def on_thread_stop(self) -> None:
         """Stop as Faust does: all that was acknowledged is committed by then."""
-        coordinator = getattr(self._consumer, "_coordinator", None)
-        if getattr(coordinator, "generation", None) == 0:  # not so of a consumer without a group
+        coordinator: Any = getattr(self._consumer, "_coordinator", None)  # one without a group has no generation
+        if getattr(coordinator, "generation", None) == 0:
             coordinator._maybe_leave_group = partial(_leave_first_generation, coordinator)
         await super().on_thread_stop()
 

@@ -60,7 +60,8 @@ def acts(text: str, keep: str = "\n") -> list[str]:
 
 
 def test_every_character_is_shown_or_its_escape() -> None:
-    acting, plain = [], []
+    acting: list[str] = []
+    plain: list[str] = []
     for char in map(chr, range(sys.maxunicode + 1)):
         (acting if unicodedata.category(char) in ACTING else plain).append(char)
     assert visible("".join(plain)) == "".join(plain)
