@@ -20,6 +20,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -94,13 +95,15 @@ class _ForkServer:
         self._connection = ours
         self._lock = threading.Lock()
 
-    def start(self, arguments: Sequence[str], environment: Mapping[str, str], cwd: Path, output: int) -> ForkedProcess:
+    def start(
+        self, arguments: Sequence[str], environment: Mapping[str, str], cwd: Path, output: int, error: int
+    ) -> ForkedProcess:
         stdin_read, stdin_write = os.pipe()
         exit_read, exit_write = os.pipe()
         asked = json.dumps([list(arguments), dict(environment), str(cwd)]).encode()
         try:
             with self._lock:
-                socket.send_fds(self._connection, [_NUMBER.pack(len(asked))], [stdin_read, output, exit_write])
+                socket.send_fds(self._connection, [_NUMBER.pack(len(asked))], [stdin_read, output, error, exit_write])
                 self._connection.sendall(asked)
                 told = self._connection.recv(_NUMBER.size, socket.MSG_WAITALL)
         finally:
@@ -119,12 +122,35 @@ _starting = threading.Lock()
 
 
 def start_forked(
-    arguments: Sequence[str], environment: Mapping[str, str], cwd: Path, output: IO[bytes]
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    cwd: Path,
+    output: IO[bytes],
+    error: IO[bytes] | None = None,
 ) -> ForkedProcess:
-    """`counterpoise ARGUMENTS` with a pipe for standard input; what it says goes to `output`."""
+    """`counterpoise ARGUMENTS` with a pipe for standard input. Standard error goes to `error`, or to `output` too."""
     with _starting:
         server = _servers.setdefault(os.getpid(), _servers.get(os.getpid()) or _ForkServer())
-    return server.start(arguments, environment, cwd, output.fileno())
+    return server.start(arguments, environment, cwd, output.fileno(), (error or output).fileno())
+
+
+def run_forked(arguments: Sequence[str], environment: Mapping[str, str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The same to its end, with empty standard input, as `subprocess.run` with captured text returns it."""
+    from tests.waiting import PATIENCE_SECONDS  # not for the server, which is a script
+
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as error:
+        process = start_forked(arguments, environment, cwd, output, error)
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            code = process.wait(PATIENCE_SECONDS)
+        finally:
+            process.kill()
+        told = []
+        for file in (output, error):
+            file.seek(0)
+            told.append(file.read().decode())
+    return subprocess.CompletedProcess(list(arguments), code, *told)
 
 
 def close_fork_server() -> None:
@@ -147,7 +173,7 @@ def _serve(connection: socket.socket) -> int:
             _tell_who_ended(running)
         if connection.fileno() not in ready:
             continue
-        head, handed, _, _ = socket.recv_fds(connection, _NUMBER.size, 3)
+        head, handed, _, _ = socket.recv_fds(connection, _NUMBER.size, 4)
         if not head:
             return 0
         asked = connection.recv(_NUMBER.unpack(head)[0], socket.MSG_WAITALL)
@@ -156,12 +182,12 @@ def _serve(connection: socket.socket) -> int:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             connection.close()
-            for descriptor in (woken, wake, handed[2], *running.values()):
+            for descriptor in (woken, wake, handed[3], *running.values()):
                 os.close(descriptor)
-            return _be(*json.loads(asked), stdin=handed[0], output=handed[1])
-        running[pid] = handed[2]
-        os.close(handed[0])
-        os.close(handed[1])
+            return _be(*json.loads(asked), stdin=handed[0], output=handed[1], error=handed[2])
+        *streams, running[pid] = handed
+        for descriptor in streams:
+            os.close(descriptor)
         connection.sendall(_NUMBER.pack(pid))
 
 
@@ -175,12 +201,11 @@ def _tell_who_ended(running: dict[int, int]) -> None:
         os.close(running.pop(pid))
 
 
-def _be(arguments: list[str], environment: dict[str, str], cwd: str, *, stdin: int, output: int) -> int:
+def _be(arguments: list[str], environment: dict[str, str], cwd: str, *, stdin: int, output: int, error: int) -> int:
     """Be `counterpoise ARGUMENTS` from here on."""
-    for descriptor, place in ((stdin, 0), (output, 1), (output, 2)):
+    for place, descriptor in enumerate((stdin, output, error)):
         os.dup2(descriptor, place)
-    os.close(stdin)
-    os.close(output)
+        os.close(descriptor)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environment)

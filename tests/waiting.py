@@ -20,13 +20,17 @@ _POLL_SECONDS: Final = 0.02
 _PAUSE: Final = 3.0
 """A question is asked again after this many times its own duration: waiting must not be what keeps brokers and servers busy."""
 
+_LATER: Final = 0.05
+"""Nor is what took long so far asked for more often than this part of it: a wait is at most so much longer."""
+
 
 def wait_for(condition: Callable[[], object], what: str, explain: Callable[[], object] = lambda: "") -> None:
     """Poll until `condition()` is true. A dependency that is away (RetryableError) counts as not yet.
 
     AssertionError with `what` and `explain()` when patience ends.
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    began = time.monotonic()
+    deadline = began + PATIENCE_SECONDS
     while True:
         asked = time.monotonic()
         try:
@@ -37,4 +41,4 @@ def wait_for(condition: Callable[[], object], what: str, explain: Callable[[], o
         now = time.monotonic()
         if now > deadline:
             raise AssertionError(f"waited {PATIENCE_SECONDS:g} s for {what}\n{explain()}")
-        time.sleep(max(_POLL_SECONDS, _PAUSE * (now - asked)))
+        time.sleep(max(_POLL_SECONDS, _PAUSE * (now - asked), _LATER * (now - began)))

@@ -1,18 +1,24 @@
-"""Faust's Kafka transport with a fetch wait of our own, and a check before each commit.
+"""Faust's Kafka transport with a fetch wait of our own, a check before each commit, and a stop that leaves the group.
 
 Faust hard-codes `fetch_max_wait_ms=1500`; a broker that waits a part of that on a quiet topic delays the only block of ten minutes by
 up to a second. The wait cannot be set from outside, so the worker's consumer gets it before it starts.
 
 A commit waits for `app.before_commit`, because an offset of a topic that was made anew must not be committed (`broker_memory`).
+
+aiokafka leaves a group only from its generation 1 on. The embedded broker counts generations from 0, so the next worker would wait
+for the session of one that has ended.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import aiokafka
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.group import LeaveGroupRequest
 from faust.tables.manager import TableManager
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 
@@ -34,6 +40,24 @@ class _PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]
     async def _commit(self, offsets: Mapping[Any, int]) -> bool:
         await self.app.before_commit()
         return bool(await super()._commit(offsets))
+
+    async def on_thread_stop(self) -> None:
+        """Stop as Faust does: all that was acknowledged is committed by then."""
+        coordinator: Any = getattr(self._consumer, "_coordinator", None)  # one without a group has no generation
+        if getattr(coordinator, "generation", None) == 0:
+            coordinator._maybe_leave_group = partial(_leave_first_generation, coordinator)
+        await super().on_thread_stop()
+
+
+async def _leave_first_generation(coordinator: Any) -> None:
+    """What `GroupCoordinator._maybe_leave_group` does in a later generation: one attempt."""
+    try:
+        await coordinator._send_req(LeaveGroupRequest(coordinator.group_id, coordinator.member_id))
+    except KafkaError as error:
+        FAUST_LOG.info("LeaveGroup request failed, the session ends by itself: %s", error)
+    else:
+        FAUST_LOG.info("LeaveGroup request succeeded")
+    coordinator.reset_generation()
 
 
 class _PromptConsumer(Consumer):  # type: ignore[misc]

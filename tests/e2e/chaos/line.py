@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,8 +24,8 @@ from counterpoise.errors import RetryableError
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.status import read_status
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
-from tests.engines import ClickHouseServer, RunningKafka, kafka_engine
-from tests.forked import ForkedProcess, start_forked
+from tests.engines import FETCH_MAX_WAIT_MS, ClickHouseServer, RunningKafka, kafka_engine
+from tests.forked import ForkedProcess, run_forked, start_forked
 from tests.shared import shared_data
 from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -163,6 +162,7 @@ class Line:
             "COUNTERPOISE_KAFKA__SESSION_TIMEOUT_SECONDS": str(SESSION_SECONDS),
             "COUNTERPOISE_KAFKA__HEARTBEAT_INTERVAL_SECONDS": "0.5",
             "COUNTERPOISE_KAFKA__REBALANCE_TIMEOUT_SECONDS": str(2 * SESSION_SECONDS),
+            "COUNTERPOISE_KAFKA__FETCH_MAX_WAIT_MS": str(FETCH_MAX_WAIT_MS),
             "COUNTERPOISE_CLICKHOUSE__HOST": "127.0.0.1",
             "COUNTERPOISE_CLICKHOUSE__PORT": str(self.clickhouse.port),
             "COUNTERPOISE_CLICKHOUSE__PASSWORD_FILE": str(self.clickhouse.password_file),
@@ -197,16 +197,7 @@ class Line:
 
     def command(self, *arguments: str, name: str = "a") -> subprocess.CompletedProcess[str]:
         """Run a command of the line to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "counterpoise", *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            cwd=self.directory,
-            env=self.environment(name, {}),
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
+        return run_forked(arguments, self.environment(name, {}), self.directory)
 
     def report(self, name: str = "a") -> dict[str, Any]:
         """`counterpoise status --json`."""

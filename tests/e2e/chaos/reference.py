@@ -15,8 +15,8 @@ from tests.e2e.chaos.line import SERVICES, Blocks, Line
 from tests.e2e.chaos.snapshot import Left, differences, left_by
 from tests.engines import ClickHouseServer, RunningKafka
 
-SHORT = Blocks(759_600, 764_800, speed=150_000)
-"""5,201 real blocks: the shipped rule fires at 760,903 and clears at 764,690."""
+SHORT = Blocks(891_100, 894_700, speed=150_000)
+"""3,601 real blocks: the shipped rule fires at 892,330 and clears at 894,647. No firing of mainnet is shorter."""
 
 LONG = Blocks(757_000, 771_500, speed=60_000)
 """14,501 real blocks: fires at 760,903, 767,676 and 771,044; clears at 764,690 and 770,283."""
@@ -24,7 +24,7 @@ LONG = Blocks(757_000, 771_500, speed=60_000)
 TIMEOUT_SECONDS = 150.0
 
 STORY = {
-    SHORT: [("firing", 760_903), ("resolved", 764_690)],
+    SHORT: [("firing", 892_330), ("resolved", 894_647)],
     LONG: [
         ("firing", 760_903),
         ("resolved", 764_690),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.forked import start_forked
 from tests.integration.release_line.feed import blocks_around
 from tests.integration.release_line.views import rest
 from tests.integration.streams.line import QUICK_GROUP, ROOT, Line
@@ -40,14 +39,7 @@ class MarketService:
         }
         self.journal = folder / "state" / "run" / line.dataset / "market" / "journal"
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "counterpoise", "run", "market", "--child"],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                cwd=ROOT,
-                env=environment,
-            )
+            self.process = start_forked(["run", "market", "--child"], environment, ROOT, log)
 
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")[-4_000:]

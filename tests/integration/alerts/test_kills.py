@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.slack_server import Failure, SlackServer
 from tests.engines import ClickHouseServer, RunningKafka, as_environment, settings_for
+from tests.forked import ForkedProcess, start_forked
 from tests.integration.alerts.running import alerter, rows_of, states_of
 from tests.integration.alerts.test_line import FIRED, H, heads
 from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
@@ -45,20 +46,44 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
     }
 
 
-def start(settings: Settings, **more: str) -> subprocess.Popen[str]:
-    script = Path(__file__).with_name("alerter_process.py")
-    return subprocess.Popen(
-        [sys.executable, str(script)],
-        env=environment(settings, **more),
-        cwd=Path(__file__).parents[3],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@dataclass(frozen=True)
+class AlerterProcess:
+    """`counterpoise run alerts`, unsupervised; it ends with the test that holds its standard input."""
+
+    process: ForkedProcess
+    log_file: Path
+
+    def log(self) -> str:
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def wait(self) -> int:
+        """The exit code, once it has ended."""
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def stop(self) -> None:
+        """SIGTERM; it ends in order."""
+        self.process.terminate()
+        assert self.wait() == 0, self.log()
 
 
-def finish(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    process.communicate(timeout=PATIENCE_SECONDS)
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., AlerterProcess]]:
+    """Start an alerter with these settings and variables; none outlives the test."""
+    started: list[AlerterProcess] = []
+
+    def one(settings: Settings, **more: str) -> AlerterProcess:
+        log_file = tmp_path / f"alerter-{len(started)}.log"
+        with log_file.open("wb") as log:
+            process = start_forked(["run", "alerts", "--child"], environment(settings, **more), tmp_path, log)
+        started.append(AlerterProcess(process, log_file))
+        return started[-1]
+
+    yield one
+    for alerter_process in started:
+        alerter_process.process.kill()
+        alerter_process.wait()
+        if alerter_process.process.stdin is not None:
+            alerter_process.process.stdin.close()
 
 
 def is_at(settings: Settings, height: int, pid: int) -> bool:
@@ -94,17 +119,20 @@ def undisturbed(replayed: Settings, state_dir: Path) -> list[tuple[object, ...]]
     ],
 )
 def test_killed_at_a_point_and_started_again_all_is_as_in_an_undisturbed_run(
-    undisturbed: list[tuple[object, ...]], replayed: Settings, state_dir: Path, point: str
+    undisturbed: list[tuple[object, ...]],
+    replayed: Settings,
+    state_dir: Path,
+    point: str,
+    start: Callable[..., AlerterProcess],
 ) -> None:
     with SlackServer() as slack:
         settings = with_slack(replayed, slack, state_dir)
         doomed = start(settings, COUNTERPOISE_CRASH_POINT=point)
-        _, said = doomed.communicate(timeout=PATIENCE_SECONDS)
-        assert doomed.returncode == -signal.SIGKILL, said
-        assert f"crash point {point.split(':', maxsplit=1)[0]} reached" in said
+        assert doomed.wait() == -signal.SIGKILL, doomed.log()
+        assert f"crash point {point.split(':', maxsplit=1)[0]} reached" in doomed.log()
         again = start(settings)
-        wait_for(lambda: is_at(settings, H + len(STORY) - 1, again.pid), "the tip")
-        finish(again)
+        wait_for(lambda: is_at(settings, H + len(STORY) - 1, again.process.pid), "the tip", again.log)
+        again.stop()
         assert rows_of(settings) == undisturbed
         assert heads(slack) == TOLD
         with connect(clickhouse_target(settings), settings.dataset) as ch:

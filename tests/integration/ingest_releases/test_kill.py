@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +16,7 @@ import pytest
 from counterpoise.runtime.status import read_status
 from counterpoise.settings.model import Settings
 from tests.engines import RunningKafka, as_environment
+from tests.forked import ForkedProcess, start_forked
 from tests.integration.ingest_releases.pushing import TOKEN, WITHOUT_TLS
 from tests.integration.ingest_releases.running import arrived, eventually, journal_files, store
 from tests.integration.ingest_releases.test_runner import tables
@@ -26,12 +25,10 @@ from tests.waiting import PATIENCE_SECONDS
 
 __all__ = ["tables"]  # the fixture
 
-ROOT = Path(__file__).resolve().parents[3]
-
 
 @contextmanager
-def worker(settings: Settings, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The service as a process; killed at the end where it still runs."""
+def worker(settings: Settings, log: Path, **environment: str) -> Iterator[ForkedProcess]:
+    """`counterpoise run market` by itself; killed at the end where it still runs."""
     variables = {
         **{name: value for name, value in os.environ.items() if not name.startswith("COUNTERPOISE_")},
         **as_environment(settings),
@@ -44,22 +41,17 @@ def worker(settings: Settings, log: Path, **environment: str) -> Iterator[subpro
         **environment,
     }
     with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.ingest_releases.worker"],
-            cwd=ROOT,
-            env=variables,
-            stdout=output,
-            stderr=output,
-        )
+        process = start_forked(["run", "market", "--child"], variables, log.parent, output)
     try:
         yield process
     finally:
-        if process.poll() is None:
-            process.kill()
+        process.kill()
         process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
 
 
-def push_url(settings: Settings, process: subprocess.Popen[bytes]) -> str:
+def push_url(settings: Settings, process: ForkedProcess) -> str:
     def found() -> Any:
         status = read_status(settings.run_dir, "market")
         return status and status["pid"] == process.pid and status["info"].get("push_port")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+from tests.forked import run_forked
 from tests.integration.streams.line import ROOT, Engines, Line, line_on
 from tests.shared import shared_data
-from tests.waiting import PATIENCE_SECONDS
 
 
 def typed(line: Line, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -20,15 +19,7 @@ def typed(line: Line, *arguments: str) -> subprocess.CompletedProcess[str]:
         "COUNTERPOISE_DATASET_KIND": "historical",
         "COUNTERPOISE_STATE_DIR": str(line.engines.directory / "cli"),
     }
-    return subprocess.run(
-        [sys.executable, "-m", "counterpoise", "market", *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    return run_forked(["market", *arguments], environment, ROOT)
 
 
 def test_files_are_loaded_and_listed(engines: Engines, tmp_path: Path) -> None:

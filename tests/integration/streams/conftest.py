@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.engines import ClickHouseServer, RunningKafka
-from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on
-from tests.integration.streams.script import SEED, Part, script, send
-from tests.integration.streams.tables import assert_consistent
+from tests.integration.streams.line import Engines, Line, line_on
+from tests.integration.streams.script import SEED, Part, script
+from tests.integration.streams.undisturbed import run_undisturbed
 
 
 @pytest.fixture(scope="session")
@@ -47,13 +47,5 @@ def parts() -> list[Part]:
 @pytest.fixture(scope="session")
 def undisturbed(engines: Engines, parts: list[Part]) -> Iterator[Line]:
     """The reference: the same messages, one worker, no kill."""
-    with line_on(engines, "undisturbed") as line:
-        worker = line.start(settings=SMALL_BATCHES)
-        send(line, parts)
-        line.drain()
-        assert worker.stop() == 0, worker.tail()
-        assert_consistent(line)
-        stale, parked = line.ch.query("SELECT countIf(status = 'stale'), countIf(status = 'parked') FROM blocks_all")[0]
-        assert stale > 20 and parked == 0
-        assert line.ch.query("SELECT uniqExact(chain), uniqExact(reason) FROM blocks, dead_letters")[0] == (2, 2)
+    with run_undisturbed(engines, parts) as line:
         yield line

@@ -51,7 +51,7 @@ def entity_of(pool: str, time: int) -> str:
     return pool
 
 
-@lru_cache(maxsize=100_000)  # of a short chain, the long windows hold the same blocks
+@lru_cache(maxsize=100_000)
 def hhi_interval(counts: tuple[int, ...], n: int) -> tuple[float, float]:
     """Ends of Σp² from pairs and triples of blocks by one pool, counted as combinations, in exact fractions."""
     if n < 3:
@@ -123,25 +123,32 @@ def nakamoto(counts: Sequence[int], n: int, parts: int) -> int:
 
 
 def expected_metrics(owners: Sequence[str], window_blocks: int, code_of: Mapping[str, int]) -> dict[str, Any]:
-    """Columns that follow from the producers of the blocks of one window, oldest first."""
+    """Columns that follow from the producers of the blocks of one window, oldest first.
+
+    Of a short chain the long windows hold the same blocks, and so do most views: equal counts are computed once.
+    """
     counted = Counter(owners)
     n, unknown = len(owners), counted.pop("unknown", 0)
     ranked = sorted(counted.items(), key=lambda item: (-item[1], code_of[item[0]]))
-    counts = [count for _, count in ranked]
+    found = metrics_of_counts(tuple(count for _, count in ranked), n, unknown)
+    return {**found, "window_full": n == window_blocks, "leaders": ranked[:6]}
+
+
+@lru_cache(maxsize=100_000)
+def metrics_of_counts(counts: tuple[int, ...], n: int, unknown: int) -> Mapping[str, Any]:
+    """Columns that follow from the blocks of each pool, largest first, among `n` with `unknown`."""
     k, known = len(counts), n - unknown
-    six = (counts + [0] * 6)[:6]
+    six = [*counts, *[0] * 6][:6]
     top1, top4 = share_posterior(n, six[0], k, 1), share_posterior(n, sum(six[:4]), k, 4)
-    hhi_low, hhi_high = hhi_interval(tuple(counts), n)
-    known_low, known_high = hhi_interval(tuple(counts), known)
+    hhi_low, hhi_high = hhi_interval(counts, n)
+    known_low, known_high = hhi_interval(counts, known)
     shares = [c / known for c in counts]
     nats = -math.fsum(p * math.log(p) for p in shares) if known else NAN
     s2 = sum(c * c for c in counts)
     found: dict[str, Any] = {
         "n": n,
         "unknown": unknown,
-        "window_full": n == window_blocks,
         "pools_seen": k,
-        "leaders": ranked[:6],
         "top1_share_low": top1[0],
         "top1_share_high": top1[1],
         "top4_share_low": top4[0],

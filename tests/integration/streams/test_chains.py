@@ -15,6 +15,7 @@ from counterpoise.kafka.clients import make_consumer, make_producer
 from counterpoise.kafka.partition import hashed_partition, partition_of
 from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.settings.model import KafkaSettings
+from tests.forked import run_forked
 from tests.integration.streams.blocks import branch
 from tests.integration.streams.line import ROOT, SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.tables import assert_consistent
@@ -105,15 +106,7 @@ def lines_of_refusal(text: str) -> list[str]:
 
 
 def migrate(line: Line, **settings: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "counterpoise", "migrate"],
-        check=False,
-        env=line.environment("m") | settings,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-    )
+    return run_forked(["migrate"], line.environment("m") | settings, ROOT)
 
 
 def test_a_changed_count_is_refused_in_one_line(line: Line) -> None:

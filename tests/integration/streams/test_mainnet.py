@@ -17,24 +17,26 @@ from tests.integration.streams.tables import assert_consistent
 
 SEED = 20_211_101
 
-# From within the attribution outage (2021-06 … 2022-06), a month before November 2021, to after the first date of the entity map
-# (2022-07-01).
-OUTAGE = (702_000, 744_200)
+# Within the attribution outage (2021-06 … 2022-06): November 2021, and the longest window before its first blocks.
+OUTAGE = (703_000, 712_100)
 OUTAGE_NOVEMBER = range(707_634, 712_011)  # heights of 2021-11 in the reference file
+# The end of the outage and the first date of the entity map (2022-07-01). `make soak` reads the whole file, with what lies between.
+MAP = (737_500, 744_200)
 MONTHS = {"june-2024": (845_900, 850_250), "april-2025": (890_250, 894_750)}
 FORK_DEPTH = 5
 
 
 @pytest.fixture(scope="module")
 def mainnet_line(engines: Engines) -> Iterator[Line]:
-    """Three stretches of the reference file as three chains; the longest ends in a reorganisation."""
+    """Four stretches of the reference file as four chains; that of the entity map ends in a reorganisation."""
     with line_on(engines, "mainnet") as line:
         worker = line.start(settings={"COUNTERPOISE_STREAMS__TAKE_MESSAGES": "8"})
-        blocks = mainnet_blocks(*OUTAGE)
+        line.send(mainnet_blocks(*OUTAGE), events_per_message=500)
+        blocks = mainnet_blocks(*MAP, chain="map")
         line.send(blocks, events_per_message=500)
         for chain, (first, last) in MONTHS.items():
             line.send(mainnet_blocks(first, last, chain=chain), events_per_message=500)
-        line.send(branch(FORK_DEPTH - 2, blocks[-1 - FORK_DEPTH], bits=HARD_BITS, salt="heavier"))
+        line.send(branch(FORK_DEPTH - 2, blocks[-1 - FORK_DEPTH], chain="map", bits=HARD_BITS, salt="heavier"))
         line.drain()
         assert_consistent(line)
         yield line
@@ -70,8 +72,9 @@ def assert_counts_equal_the_files(line: Line, chain: str, first: int, last: int)
 
 
 def test_counts_per_month_and_pool_equal_the_files(mainnet_line: Line) -> None:
-    first, last = OUTAGE
-    assert_counts_equal_the_files(mainnet_line, "bitcoin", first, last - FORK_DEPTH)
+    assert_counts_equal_the_files(mainnet_line, "bitcoin", *OUTAGE)
+    first, last = MAP
+    assert_counts_equal_the_files(mainnet_line, "map", first, last - FORK_DEPTH)
     for chain, (low, high) in MONTHS.items():
         assert_counts_equal_the_files(mainnet_line, chain, low, high)
 
@@ -97,15 +100,19 @@ def test_top_four_of_a_month_by_sql(mainnet_line: Line, month: str, percent: flo
         assert tuple(row[0] for row in ranked[:5]) == order
 
 
-def test_every_column_recomputes_at_300_heights(mainnet_line: Line) -> None:
+def test_every_column_recomputes(mainnet_line: Line) -> None:
+    """At the edges of every window, and at heights drawn at random: 120 here, 300 of the whole file in `make soak`."""
     print(f"seed {SEED}")
     draw = random.Random(SEED)
-    tip = OUTAGE[1] - 2
-    heights = heights_of_interest(
-        draw.sample, OUTAGE[0], tip, tip - 2, tip - 3, tip - 4, *draw.sample(OUTAGE_NOVEMBER, 60)
-    )
-    assert len(heights) == 300
-    assert assert_recomputes(mainnet_line, "bitcoin", heights) == 300 * 8
+    november = draw.sample(OUTAGE_NOVEMBER, 20)
+    tip = MAP[1] - 2
+    for chain, first, last, more in (
+        ("bitcoin", *OUTAGE, november),
+        ("map", MAP[0], tip, [tip - 2, tip - 3, tip - 4]),
+    ):
+        heights = heights_of_interest(draw.sample, first, last, *more, total=60)
+        assert len(heights) == 60
+        assert assert_recomputes(mainnet_line, chain, heights) == 60 * 8
 
 
 def test_the_outage_is_unknown_and_no_pool(mainnet_line: Line) -> None:
@@ -127,7 +134,7 @@ def test_entities_part_from_pools_on_the_first_day_of_the_map(mainnet_line: Line
     rows = dict(
         mainnet_line.ch.query(
             "SELECT time >= '2022-07-01 00:00:00', countIf(has(leaders.pool, 'antpool-and-friends')) FROM concentration "
-            "WHERE chain = 'bitcoin' AND view = 'entity' AND window_blocks = 1008 GROUP BY 1"
+            "WHERE chain = 'map' AND view = 'entity' AND window_blocks = 1008 GROUP BY 1"
         )
     )
     assert rows[0] == 0

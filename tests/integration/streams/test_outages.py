@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 
 import pytest
@@ -15,10 +13,11 @@ from counterpoise.kafka.partition import partition_of
 from counterpoise.kafka.topics import ensure_topics
 from streams.service import EXIT_TOPICS_CHANGED
 from tests.engines import kafka_engine
+from tests.forked import run_forked
 from tests.integration.streams.line import ROOT, SESSION_SECONDS, SMALL_BATCHES, Engines, Line, Worker, line_on
 from tests.integration.streams.script import Part, send
 from tests.integration.streams.tables import assert_consistent, assert_same
-from tests.waiting import PATIENCE_SECONDS, wait_for
+from tests.waiting import wait_for
 
 LONGER_THAN_LIMITS_SECONDS = SESSION_SECONDS + 7.0
 """Over the session and the rebalance limit (6 s) of these tests' groups together."""
@@ -69,15 +68,7 @@ def test_an_idle_worker_says_that_clickhouse_is_away(own_clickhouse_engines: Eng
         own_clickhouse_engines.clickhouse.kill()
         assert_waits_for(worker, "clickhouse")
         assert killed_at < worker.status()["waiting_since"] <= time.time()
-        told = subprocess.run(
-            [sys.executable, "-m", "counterpoise", "status", "--json"],
-            check=False,
-            env=line.environment("w0"),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-        )
+        told = run_forked(["status", "--json"], line.environment("w0"), ROOT)
         assert told.returncode == 1, told.stderr
         [streams] = [one for one in json.loads(told.stdout)["services"] if one["name"] == "streams"]
         assert (streams["state"], streams["healthy"], streams["status"]["waiting_on"]) == (

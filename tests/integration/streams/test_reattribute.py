@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 import yaml
 
 from counterpoise.contracts.blocks import BlockEvent
+from tests.forked import ForkedProcess, start_forked
 from tests.integration.streams.blocks import block, branch
 from tests.integration.streams.independent import assert_recomputes
 from tests.integration.streams.line import ROOT, Engines, Line, line_on
@@ -50,15 +53,37 @@ def live(engines: Engines) -> Iterator[tuple[Line, list[BlockEvent]]]:
         assert worker.stop() == 0, worker.tail()
 
 
-def start_reattribution(line: Line, *options: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "counterpoise", "pools", "reattribute", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        env=line.environment("cli"),
-    )
+@dataclass(frozen=True)
+class Reattribution:
+    """`counterpoise pools reattribute`, and what it says."""
+
+    process: ForkedProcess
+    output: IO[bytes]
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def told(self) -> str:
+        """All of it, once it has ended in order."""
+        code = self.process.wait(PATIENCE_SECONDS)
+        self.output.seek(0)
+        told = " ".join(self.output.read().decode().split())
+        assert code == 0, told
+        return told
+
+
+@contextmanager
+def reattribution(line: Line, *options: str) -> Iterator[Reattribution]:
+    with tempfile.TemporaryFile() as output:
+        process = start_forked(["pools", "reattribute", *options], line.environment("cli"), ROOT, output)
+        started = Reattribution(process, output)
+        try:
+            yield started
+        finally:
+            started.kill()
+            if process.stdin is not None:
+                process.stdin.close()
 
 
 def current_set(line: Line) -> str:
@@ -74,11 +99,10 @@ def test_reattribution_of_a_live_chain(live: tuple[Line, list[BlockEvent]], merg
     before = checksums(line)
 
     # Killed on its way: what it wrote is not shown, and does no harm.
-    with start_reattribution(line, "--registry", str(merged_registry)) as killed:
+    with reattribution(line, "--registry", str(merged_registry)) as killed:
         written = f"SELECT count() > 0 FROM concentration_log WHERE attribution_id != '{old_id}'"
         wait_for(lambda: line.ch.query(written) == [(True,)], "half of the new set")
         killed.kill()
-        killed.communicate()
     assert current_set(line) == old_id, "it had finished: there was nothing to interrupt"
     time.sleep(2.5)  # the worker sees that another writer was here
     hidden = {"pool_names", "attribution_sets"}  # these two list every set that was ever computed
@@ -90,12 +114,11 @@ def test_reattribution_of_a_live_chain(live: tuple[Line, list[BlockEvent]], merg
     # Run again, while blocks and a reorganisation come in.
     tail = branch(30, blocks[-1], salt="live")
     loser, winner = branch(3, tail[-1], salt="loser"), branch(5, tail[-1], salt="winner")
-    with start_reattribution(line, "--registry", str(merged_registry)) as process:
+    with reattribution(line, "--registry", str(merged_registry)) as running:
         for part in (tail[:15], tail[15:], loser, winner):
             line.send(part, events_per_message=5)
             time.sleep(0.3)
-        told, _ = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 0, told
+        told = running.told()
     new_id = current_set(line)
     assert new_id != old_id
     line.drain()
@@ -114,7 +137,7 @@ def test_reattribution_of_a_live_chain(live: tuple[Line, list[BlockEvent]], merg
     assert {pool for label, pool, _ in shown if label in ("sbicrypto", "foundryusa")} == {"foundry-usa"}
     assert {pool for _, pool, _ in shown} & {"sbi", "sbi-crypto"} == set()
     moved = sum(event.label == "sbicrypto" for event in [*blocks, *tail])
-    found = re.search(r"(\d+) have another pool than under", " ".join(told.split()))
+    found = re.search(r"(\d+) have another pool than under", told)
     assert found is not None, told
     late = sum(event.label == "sbicrypto" for event in [*loser, *winner])
     assert moved <= int(found[1]) <= moved + late
@@ -146,9 +169,8 @@ def test_going_back_to_the_shipped_set_shows_it_whole(live: tuple[Line, list[Blo
     """The old set comes back, with the blocks that came while it was not current; running it once more changes nothing."""
     line, _ = live
     left = current_set(line)
-    with start_reattribution(line) as process:
-        told, _ = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 0, told
+    with reattribution(line) as back:
+        back.told()
     assert current_set(line) != left
     time.sleep(2.5)
     assert_consistent(line)
@@ -156,10 +178,8 @@ def test_going_back_to_the_shipped_set_shows_it_whole(live: tuple[Line, list[Blo
     [(tip,)] = line.ch.query("SELECT max(height) FROM blocks")
     assert_recomputes(line, "bitcoin", [tip - 40, tip - 12, tip - 1, tip])
     before = checksums(line)
-    with start_reattribution(line) as process:
-        told, _ = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 0, told
-    assert "was current already" in " ".join(told.split())
+    with reattribution(line) as again:
+        assert "was current already" in again.told()
     assert checksums(line) == before
     # Its rows stand under a later epoch than the worker's: a reorganisation must still win.
     [(parent,)] = line.ch.query(

@@ -11,7 +11,7 @@ import pytest
 
 from tests.engines import ClickHouseServer, RunningKafka
 from tests.integration.streams.blocks import branch
-from tests.integration.streams.line import SMALL_BATCHES, Engines, line_on
+from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.test_outages import assert_waits_for
 from tests.integration.streams.test_reorgs import assert_chain
 from tests.waiting import wait_for
@@ -46,6 +46,16 @@ def test_a_second_signal_ends_a_stop_that_hangs(own_clickhouse_engines: Engines)
         assert again.wait() == 0, again.tail()
         assert "Traceback" not in again.log(), again.tail()
         assert again.status()["state"] == "stopped"
+
+
+def test_a_worker_that_stops_leaves_its_group(line: Line) -> None:
+    """The next one would wait until the broker misses it. The generations of the embedded broker begin at 0, and aiokafka's at 1."""
+    for _ in range(2):
+        worker = line.start(settings={"COUNTERPOISE_LOG_LEVEL": "debug"})
+        line.send(branch(20))
+        line.drain()
+        assert worker.stop() == 0, worker.tail()
+        assert "LeaveGroup request succeeded" in worker.log()
 
 
 def test_a_stop_without_a_broker_ends_at_once(

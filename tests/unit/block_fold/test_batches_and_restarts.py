@@ -178,15 +178,27 @@ def deliveries(draw: st.DrawFn) -> list[BlockEvent]:
     return [event.model_copy() for event in events]
 
 
-@settings(max_examples=60, deadline=None)
-@given(deliveries(), st.data())
-def test_batches_and_restarts_change_nothing(events: list[BlockEvent], data: st.DataObject) -> None:
+def assert_cuts_change_nothing(events: list[BlockEvent], data: st.DataObject) -> None:
     places = st.lists(st.integers(1, len(events) - 1), max_size=8)
     whole = run(events)
     assert run(events, range(len(events))) == whole, "block by block"
     assert run(events, data.draw(places)) == whole, "random batches"
     assert run(events, range(len(events)), restarts=range(1, len(events))) == whole, "a new process for every block"
     assert run(events, data.draw(places), restarts=data.draw(places)) == whole, "random batches and restarts"
+
+
+@settings(max_examples=30, deadline=None)
+@given(deliveries(), st.data())
+def test_batches_and_restarts_change_nothing(events: list[BlockEvent], data: st.DataObject) -> None:
+    """New cases in every run; `make soak` draws twenty times as many."""
+    assert_cuts_change_nothing(events, data)
+
+
+@pytest.mark.soak
+@settings(max_examples=600, deadline=None)
+@given(deliveries(), st.data())
+def test_batches_and_restarts_change_nothing_in_many_more(events: list[BlockEvent], data: st.DataObject) -> None:
+    assert_cuts_change_nothing(events, data)
 
 
 def assert_nothing_changes(events: Sequence[BlockEvent], start: int, end: int, cuts: Sequence[int] = ()) -> None:

@@ -125,11 +125,16 @@ def test_the_table_is_what_its_script_makes(tmp_path: Path) -> None:
     assert made.read_bytes() == (ROOT / "ingest" / "data" / TABLE_NAME).read_bytes()
 
 
-def test_the_packaged_figures_make_a_chain_from_2021_to_2026() -> None:
+@pytest.fixture(scope="module")
+def packaged() -> list[BlockEvent]:
+    """All blocks of the packaged table."""
     source = FiguresSource("bitcoin", ManualClock())
-    tip = source.tip()
-    assert (tip.lowest_height, tip.height) == (664_063, 946_236)
-    events = [event for batch in source.blocks(tip.lowest_height, tip.height) for event in batch.events]
+    return [event for batch in source.blocks(0, 10**9) for event in batch.events]
+
+
+def test_the_packaged_figures_make_a_chain_from_2021_to_2026(packaged: list[BlockEvent]) -> None:
+    tip, events = FiguresSource("bitcoin", ManualClock()).tip(), packaged
+    assert (tip.lowest_height, tip.height) == (664_063, 946_236) == (events[0].height, events[-1].height)
     assert len(events) == 282_174
     assert all(a.hash == b.prev_hash and a.height + 1 == b.height and a.time < b.time for a, b in pairwise(events))
     # Header times of real blocks at the ends of bins: the first bin's, a cut one's, the last.
@@ -145,13 +150,13 @@ def test_the_packaged_figures_make_a_chain_from_2021_to_2026() -> None:
         ("2025-04", 74.15, ["foundryusa", "antpool", "viabtc", "f2pool"]),
     ],
 )
-def test_the_drawn_blocks_of_a_month_have_its_real_top_four(name: str, percent: float, leaders: list[str]) -> None:
+def test_the_drawn_blocks_of_a_month_have_its_real_top_four(
+    packaged: list[BlockEvent], name: str, percent: float, leaders: list[str]
+) -> None:
     # Both from the real blocks. No tolerance: bins are cut where a month ends.
     start = datetime.strptime(name, "%Y-%m").replace(tzinfo=UTC)
     end = start.replace(month=start.month + 1)
-    source = FiguresSource("bitcoin", ManualClock())
-    events = [event for batch in source.blocks(0, 10**9) for event in batch.events]
-    inside = [event.label for event in events if start.timestamp() <= event.time < end.timestamp()]
+    inside = [event.label for event in packaged if start.timestamp() <= event.time < end.timestamp()]
     ranked = Counter(label for label in inside if label is not None).most_common(4)
     assert [pool for pool, _ in ranked] == leaders
     assert round(100 * sum(blocks for _, blocks in ranked) / len(inside), 2) == percent

@@ -60,14 +60,17 @@ def acts(text: str, keep: str = "\n") -> list[str]:
 
 
 def test_every_character_is_shown_or_its_escape() -> None:
-    for code in range(sys.maxunicode + 1):
-        char = chr(code)
-        shown = visible(char)
-        if unicodedata.category(char) in ACTING:
-            assert re.fullmatch(r"(\\u[0-9a-f]{4}){1,2}", shown), hex(code)
-            assert json.loads(f'"{shown}"') == char
-        else:
-            assert shown == char
+    acting: list[str] = []
+    plain: list[str] = []
+    for char in map(chr, range(sys.maxunicode + 1)):
+        (acting if unicodedata.category(char) in ACTING else plain).append(char)
+    assert visible("".join(plain)) == "".join(plain)
+    assert all(visible(char) == char for char in plain if not char.isprintable())
+    escapes = visible("\0".join(acting), keep="\0").split("\0")
+    assert visible("\0") == "\\u0000"
+    assert escapes.pop(0) == escapes.pop(0) == ""  # before and behind the one that is kept
+    assert re.fullmatch(r"((\\u[0-9a-f]{4}){1,2},)+", ",".join(escapes) + ",")
+    assert json.loads('["' + '","'.join(escapes) + '"]') == acting[1:]
 
 
 def test_texts_of_any_characters() -> None:
