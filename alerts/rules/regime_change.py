@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from alerts.rules.recency import is_recent
-from alerts.rules.rule import Finding, TimerRule, withdrawn
+from alerts.rules.rule import Finding, TimerRule, Unfit, withdrawn
+from alerts.rules.series_named import pairs_with_mining, unfit_series
 from alerts.signals.release_facts import NO_CALL, PairRegime, Point
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
@@ -38,6 +39,12 @@ class RegimeChangeRule(TimerRule):
     view: Annotated[str, Field(strict=True, pattern="^(raw|entity)$")] = Field(
         default="raw", description="raw or entity"
     )
+
+    def unfit(self) -> tuple[Unfit, ...]:
+        return (
+            *super().unfit(),
+            *unfit_series(self.series, self.list_id, fits=pairs_with_mining, wanted="a series that pairs with mining"),
+        )
 
     def condition(self) -> str:
         return f"another regime of {self.series} against mining ({self.view}), all treatments agreeing"

@@ -7,7 +7,7 @@ import json
 from abc import abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -48,6 +48,12 @@ def _known_chain(name: str) -> str:
     return name
 
 
+def _scored_window(window_blocks: int) -> int:
+    if window_blocks not in WINDOWS_BLOCKS:
+        raise ValueError("not a window that is scored")
+    return window_blocks
+
+
 Share = Annotated[
     float,
     BeforeValidator(_share),
@@ -62,6 +68,19 @@ DURATION_WANTED = "a duration such as 90s, 10m, 2h or 7d, up to 366d"
 def exact(share: float) -> Fraction:
     """The decimal that was written in the file, exactly: comparisons with counts then need no floating point."""
     return Fraction(str(share))
+
+
+class Unfit(NamedTuple):
+    """A field that does not fit the rule's other fields, or that names something that does not exist.
+
+    `beside` are the other fields that decided; `among` are the names that were allowed.
+    """
+
+    field: str
+    value: object
+    expected: str
+    beside: tuple[str, ...] = ()
+    among: tuple[str, ...] = ()
 
 
 class Rule(BaseModel):
@@ -119,9 +138,9 @@ class Rule(BaseModel):
             return (self.on_chain(BITCOIN.name),)
         return tuple(self.on_chain(name).model_copy(update={"title": f"{self.name} ({name})"}) for name in CHAINS)
 
-    def mistake(self) -> tuple[str, object, str] | None:
-        """(field, value, what was expected) where fields do not fit together; None where all is well."""
-        return None
+    def unfit(self) -> tuple[Unfit, ...]:
+        """Every field that is valid alone and does not fit the others; empty where all is well."""
+        return ()
 
     @abstractmethod
     def condition(self) -> str:
@@ -152,13 +171,16 @@ class HeightRule(Rule):
     view: Annotated[str, Field(strict=True, pattern="^(raw|entity)$")] = Field(
         default="raw", description="raw or entity"
     )
-    window_blocks: int = Field(default=USUAL_WINDOW_BLOCKS, strict=True, description=f"one of {WINDOWS_TEXT}")
+    window_blocks: Annotated[int, Field(strict=True), AfterValidator(_scored_window)] = Field(
+        default=USUAL_WINDOW_BLOCKS, description=f"one of {WINDOWS_TEXT}"
+    )
     for_blocks: int = Field(default=36, strict=True, ge=0, le=100_000, description="a whole number of blocks, 0…100000")
 
-    def mistake(self) -> tuple[str, object, str] | None:
-        if self.window_blocks not in WINDOWS_BLOCKS:
-            return "window_blocks", self.window_blocks, f"one of {WINDOWS_TEXT}"
-        return None
+    def unfit(self) -> tuple[Unfit, ...]:
+        if self.for_blocks <= self.window_blocks:
+            return super().unfit()
+        limit = f"at most the window of {self.window_blocks} blocks: after that none of its blocks is left in it"
+        return (*super().unfit(), Unfit("for_blocks", self.for_blocks, limit, ("window_blocks",)))
 
     @property
     def over(self) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from alerts.rules.rule import SHARE_WANTED, Reading, Share, exact
+from alerts.rules.rule import SHARE_WANTED, Reading, Share, Unfit, exact
 from alerts.rules.top_rule import TopRule
 from alerts.signals.levels import LevelArray, levels
 from alerts.signals.window_counts import WindowCounts
@@ -25,10 +25,11 @@ class TopShareRule(TopRule):
     above: Share = Field(default=0.75, description=SHARE_WANTED)
     clear_below: Share = Field(default=0.73, description=SHARE_WANTED)
 
-    def mistake(self) -> tuple[str, object, str] | None:
-        if self.clear_below > self.above:
-            return "clear_below", self.clear_below, f"a share not over `above` ({self.above:g})"
-        return super().mistake()
+    def unfit(self) -> tuple[Unfit, ...]:
+        if self.clear_below <= self.above:
+            return super().unfit()
+        expected = f"a share not over `above` ({self.above:g})"
+        return (Unfit("clear_below", self.clear_below, expected, ("above",)), *super().unfit())
 
     def condition(self) -> str:
         hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""

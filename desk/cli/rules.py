@@ -24,8 +24,33 @@ EXIT_OVER_BUDGET = 1
 CHAIN = "bitcoin"
 """The chain of a file of blocks: the shipped registry and entity map are about it."""
 
+EXIT_MISTAKES = 1
+
 rules_app = typer.Typer(help="Check rules, and see what they would have done.", no_args_is_help=True)
-rules_app.command("check")(show_rules)
+
+
+@rules_app.command("check")
+def check_rules(
+    file: Annotated[Path | None, typer.Argument(help="A rules file; the one in use if left out.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+) -> None:
+    """List every mistake of a rules file with its line, or show the condition of each rule. Exit 1 where there is a mistake."""
+    from alerts.rules_file import read_rules_file
+    from counterpoise.settings.model import Settings
+
+    path = file or Settings.load().alerts.rules_file
+    mistakes = read_rules_file(path).mistakes
+    if not mistakes:
+        show_rules(path, as_json)
+        return
+    if as_json:
+        say(json.dumps({"mistakes": [asdict(one) for one in mistakes]}, ensure_ascii=False, indent=2))
+    else:
+        for one in mistakes:
+            place = "" if one.line is None else f"{one.line}:{one.column}:"
+            say(f"{path}:{place} {one.problem}")
+        say(f"{len(mistakes)} mistake{'' if len(mistakes) == 1 else 's'}", err=True)
+    raise typer.Exit(EXIT_MISTAKES)
 
 
 @rules_app.command("backtest")
@@ -94,7 +119,7 @@ def _grid(rule: HeightRule, above: str, hold: str, clear: str) -> list[HeightRul
             tried = type(rule).model_validate(fields)
         except ValueError:
             raise ConfigError(f"rule {rule.id!r} does not take {dict(zip(axes, values, strict=True))}") from None
-        if tried.mistake() is None:
+        if not tried.unfit():
             found.append(tried)
     return found
 

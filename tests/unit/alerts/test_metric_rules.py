@@ -182,7 +182,7 @@ def test_the_levels_of_any_metric_are_its_comparisons_with_the_line(
     known = values[np.isfinite(values) & (values >= spec.range.low)]
     line = float(np.quantile(known, place)) if len(known) else max(spec.range.low, 0.5)
     rule = rule_on(spec, min(max(line, spec.range.low), spec.range.high), rises=rises)
-    assert rule.mistake() is None
+    assert all("can pass" in one.expected for one in rule.unfit()), "only a line at the end of the range"
     for level, value, n in zip(rule.levels(series).tolist(), values.tolist(), series.n.tolist(), strict=True):
         if not n or np.isnan(value) or not spec.range.low <= value <= spec.range.high:
             assert level == Level.BLIND
