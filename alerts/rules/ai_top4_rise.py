@@ -8,7 +8,7 @@ from pydantic import Field
 
 from alerts.rules.recency import ROUNDING, is_recent
 from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, Unfit, withdrawn
-from alerts.rules.series_named import has_owners, unfit_series
+from alerts.rules.series_named import has_owners, names_of_series, unfit_series
 from alerts.signals.release_facts import YearChange
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
@@ -31,7 +31,11 @@ class AiTop4RiseRule(TimerRule):
     OF_A_CHAIN: ClassVar[bool] = False
 
     type: Literal["ai_top4_rise"] = "ai_top4_rise"
-    series: Slug = Field(default="epoch-ai-compute-owners", description="a series of owners")
+    series: Slug = Field(
+        default="epoch-ai-compute-owners",
+        description="a series of owners",
+        json_schema_extra=names_of_series(has_owners),
+    )
     list_id: Annotated[str, Field(strict=True, max_length=64)] = Field(
         default="", description="an include-list of the series, or nothing for its first by name"
     )

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from alerts.rules.recency import ROUNDING, is_recent
 from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, Unfit, withdrawn
-from alerts.rules.series_named import has_edge_share, unfit_series
+from alerts.rules.series_named import has_edge_share, names_of_series, unfit_series
 from alerts.signals.release_facts import YearChange
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
@@ -31,7 +31,11 @@ class EdgeShareFallRule(TimerRule):
     OF_A_CHAIN: ClassVar[bool] = False
 
     type: Literal["edge_share_fall"] = "edge_share_fall"
-    series: Slug = Field(default="pypi-edge-share", description="a series with an edge share")
+    series: Slug = Field(
+        default="pypi-edge-share",
+        description="a series with an edge share",
+        json_schema_extra=names_of_series(has_edge_share),
+    )
     list_id: Annotated[str, Field(strict=True, max_length=64)] = Field(
         default="", description="an include-list of the series, or nothing for all of them together"
     )

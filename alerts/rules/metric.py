@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,17 @@ class MetricRule(HeightRule):
 
     advice: ClassVar[str] = LEADERS_ADVICE
 
+    SCHEMA: ClassVar[Mapping[str, Any]] = {
+        "oneOf": [
+            {"required": ["above"], "properties": {"below": {"type": "null"}, "clear_above": {"type": "null"}}},
+            {"required": ["below"], "properties": {"above": {"type": "null"}, "clear_below": {"type": "null"}}},
+        ]
+    }
+
     type: Literal["metric"] = "metric"
-    metric: Slug = Field(description="a metric of docs/methodology.md, such as hhi_10000")
+    metric: Slug = Field(
+        description="a metric of docs/methodology.md, such as hhi_10000", json_schema_extra={"enum": list(SPECS)}
+    )
     above: Line | None = Field(default=None, description=_LINE_WANTED)
     clear_below: Line | None = Field(default=None, description=_LINE_WANTED)
     below: Line | None = Field(default=None, description=_LINE_WANTED)

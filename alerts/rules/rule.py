@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from alerts.signals.levels import LevelArray
 from alerts.signals.timer_facts import TimerFacts
@@ -17,7 +18,7 @@ from alerts.signals.window_counts import WindowCounts
 from counterpoise.chain.chain_registry import BITCOIN, CHAINS, known_chains
 from counterpoise.contracts.base import Slug
 from counterpoise.spans import DAY_SECONDS, parse_span
-from counterpoise.windows import USUAL_WINDOW_BLOCKS, WINDOWS_BLOCKS
+from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, WINDOWS_BLOCKS, View
 
 WINDOWS_TEXT = ", ".join(str(window) for window in WINDOWS_BLOCKS)
 
@@ -56,10 +57,15 @@ def _scored_window(window_blocks: int) -> int:
 
 Share = Annotated[
     float,
-    BeforeValidator(_share),
     Field(gt=0, lt=1, strict=True, allow_inf_nan=False),
+    BeforeValidator(_share),
 ]
-DurationSeconds = Annotated[int, BeforeValidator(parse_duration)]
+DURATION_FORMAT: Final = "duration"
+DurationSeconds = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*0*[1-9]\d{0,5}\s?[smhd]\s*$", "format": DURATION_FORMAT}),
+]
 
 SHARE_WANTED = "a share above 0 and below 1 with at most 6 decimals, such as 0.75"
 DURATION_WANTED = "a duration such as 90s, 10m, 2h or 7d, up to 366d"
@@ -93,6 +99,9 @@ class Rule(BaseModel):
     advice: ClassVar[str] = ""
     """What the recipient checks first: a line or two of Slack's mrkdwn."""
 
+    SCHEMA: ClassVar[Mapping[str, Any]] = {}
+    """What the JSON Schema of the type has beside its fields."""
+
     OF_A_CHAIN: ClassVar[bool] = True
     """Whether what it judges differs from chain to chain; where not, `all` means one rule and not one for each."""
 
@@ -102,7 +111,9 @@ class Rule(BaseModel):
         default="-", description="a line of 1…120 characters"
     )
     chain: Annotated[Slug, AfterValidator(_known_chain)] = Field(
-        default=BITCOIN.name, description=f"one of {known_chains()}, or {ALL_CHAINS}"
+        default=BITCOIN.name,
+        description=f"one of {known_chains()}, or {ALL_CHAINS}",
+        json_schema_extra={"enum": [*CHAINS, ALL_CHAINS]},
     )
 
     @property
@@ -168,11 +179,11 @@ LEADERS_ADVICE = (
 class HeightRule(Rule):
     """A rule on one window of one view, judged at every height."""
 
-    view: Annotated[str, Field(strict=True, pattern="^(raw|entity)$")] = Field(
-        default="raw", description="raw or entity"
-    )
+    view: View = Field(default=RAW, description="raw or entity")
     window_blocks: Annotated[int, Field(strict=True), AfterValidator(_scored_window)] = Field(
-        default=USUAL_WINDOW_BLOCKS, description=f"one of {WINDOWS_TEXT}"
+        default=USUAL_WINDOW_BLOCKS,
+        description=f"one of {WINDOWS_TEXT}",
+        json_schema_extra={"enum": list(WINDOWS_BLOCKS)},
     )
     for_blocks: int = Field(default=36, strict=True, ge=0, le=100_000, description="a whole number of blocks, 0…100000")
 

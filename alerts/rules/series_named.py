@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from alerts.rules.rule import Unfit
 from counterpoise.series.catalogue import Series
@@ -29,11 +30,24 @@ def has_edge_share(series: Series) -> bool:
     return any(entry.venue in ("device", "edge") for one in series.lists for entry in one.entries)
 
 
+def names_of_series(fits: Callable[[Series], bool], *also: str) -> Callable[[dict[str, Any]], None]:
+    """What adds the names that fit to the JSON Schema of a field."""
+
+    def add(schema: dict[str, Any]) -> None:
+        schema["enum"] = [*also, *_fitting(fits)]
+
+    return add
+
+
+def _fitting(fits: Callable[[Series], bool]) -> tuple[str, ...]:
+    return tuple(one.series for one in load_catalogue() if fits(one))
+
+
 def unfit_series(series: str, list_id: str = "", *, fits: Callable[[Series], bool], wanted: str) -> Iterator[Unfit]:
     """What is wrong with the fields `series` and `list_id`; `wanted` names what fits. An empty name means no particular one."""
     if not series:
         return
-    names = tuple(one.series for one in load_catalogue() if fits(one))
+    names = _fitting(fits)
     if series not in names:
         yield Unfit("series", series, f"{wanted}: {', '.join(names)}", among=names)
         return

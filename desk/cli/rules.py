@@ -53,6 +53,14 @@ def check_rules(
     raise typer.Exit(EXIT_MISTAKES)
 
 
+@rules_app.command("schema")
+def print_schema() -> None:
+    """Print the JSON Schema of rules files, for editors."""
+    from alerts.rules.rules_schema import schema_text
+
+    say(schema_text().rstrip())
+
+
 @rules_app.command("backtest")
 def backtest_rules(
     file: Annotated[Path | None, typer.Argument(help="A rules file; the one in use if left out.")] = None,
