@@ -17,7 +17,7 @@ from alerts.outbox.receivers.receiver import Receiver
 from alerts.outbox.receivers.receivers import make_receiver
 from alerts.rules_file import load_judged_rules
 from alerts.score_feed import ScoreFeed
-from alerts.session import POLL_SECONDS, AlertProcess, AlertSession, OnTransition
+from alerts.session import AlertProcess, AlertSession, OnTransition
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect_consistent
 from counterpoise.clickhouse.datasets import open_dataset
@@ -33,8 +33,11 @@ from counterpoise.settings.model import Settings
 log = structlog.get_logger(__name__)
 
 ROLE: Final = "alerts"
-LEADER_GONE_SECONDS: Final = 60.0
+LEADER_GONE_SECONDS: Final = 12.0
 """After this long without a sign of life of the alerter with the newest epoch, one that stands by takes over."""
+
+STAND_BY_POLL_SECONDS: Final = 2.0
+"""Time between looks of one that stands by. With the three seconds between signs of life, a takeover takes at most 20 s."""
 
 
 def run_alerts(
@@ -137,4 +140,4 @@ class AlertService:
             except RetryableError as error:
                 self._status.waiting("clickhouse", str(error))
                 seen_at = self._clock.monotonic()
-            self._stop.wait(POLL_SECONDS)
+            self._stop.wait(STAND_BY_POLL_SECONDS)

@@ -318,7 +318,7 @@ class Outbox:
 
     def _is_muted(self, rule_id: str) -> bool:
         mutes = self._store.mutes.read()
-        return self._clock.now() < max(mutes.get(rule_id, 0.0), mutes.get(ALL_RULES, 0.0))
+        return any(name in mutes and self._clock.now() < mutes[name].until for name in (rule_id, ALL_RULES))
 
 
 def _job_of(transition: AlertTransition, action: str, *, inherited: bool) -> Job:

@@ -100,9 +100,11 @@ def confirmation(transition: AlertTransition, tip_height: int | None) -> str:
 
 
 def mark_of(transition: AlertTransition) -> str:
-    """`🔴 FIRING`; an alert that fires and has news is `🔴 STILL FIRING`."""
+    """`🔴 FIRING`; an alert that fires and has news is `🔴 STILL FIRING`; one that ended with an edit of its rule did not resolve."""
     if transition.state == transition.previous_state == "firing":
         return "🔴 STILL FIRING"
+    if transition.reason == "rule-changed" and transition.state not in OPEN_STATES:
+        return "⚪ RULE CHANGED"
     return _MARK[transition.state]
 
 
