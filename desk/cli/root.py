@@ -170,9 +170,14 @@ ENTRIES: dict[str, CommandEntry] = {
     ),
     "rules": CommandEntry(
         "desk.cli.rules:rules_app",
-        "Check rules, and see what they would have done.",
+        "Check and test rules, and see what they would have done.",
         _DATA,
-        ("counterpoise rules check rules.yaml", "counterpoise rules backtest --blocks blocks.parquet --budget 12/year"),
+        (
+            "counterpoise rules check rules.yaml",
+            "counterpoise rules test rules.tests.yaml",
+            "counterpoise rules backtest --blocks blocks.parquet --budget 12/year",
+        ),
+        members=(("test", "desk.cli.rule_tests:test_rules"),),
     ),
     "pools": CommandEntry(
         "desk.cli.pools:pools_app",
