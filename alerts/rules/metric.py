@@ -113,6 +113,10 @@ class MetricRule(HeightRule):
     def over(self) -> str:
         return "over" if self.rises else "below"
 
+    @property
+    def lines(self) -> tuple[float, float | None]:
+        return self.line, self.clear_line
+
     def cleared(self) -> str:
         if self.clear_line is None:
             return f"no longer {self.over} {self.format_line(self.line)}"

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from alerts.signals.levels import LevelArray
@@ -223,6 +225,15 @@ class HeightRule(Rule):
     @abstractmethod
     def levels(self, series: WindowCounts) -> LevelArray:
         """Where the value stands at each height of the series."""
+
+    @property
+    @abstractmethod
+    def lines(self) -> tuple[float, float | None]:
+        """The line at which it fires, and the one at which it clears; None where that is the same line."""
+
+    @abstractmethod
+    def values(self, series: WindowCounts) -> NDArray[np.float64]:
+        """The value at each height; NaN where it is undefined."""
 
     @abstractmethod
     def reading(self, series: WindowCounts, at: int) -> Reading | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from alerts.rules.rule import SHARE_WANTED, Reading, Share, Unfit, exact
@@ -52,6 +54,13 @@ class TopShareRule(TopRule):
 
     def format_line(self, value: float) -> str:
         return TEXT.share(value, None)
+
+    @property
+    def lines(self) -> tuple[float, float | None]:
+        return self.above, self.clear_below
+
+    def values(self, series: WindowCounts) -> NDArray[np.float64]:
+        return np.divide(series.top(self.k), series.n, out=np.full(len(series), np.nan), where=series.n > 0)
 
     def levels(self, series: WindowCounts) -> LevelArray:
         line, low = exact(self.above), exact(self.clear_below)

@@ -57,8 +57,11 @@ class TopShareProbabilityRule(TopRule):
     def format_line(self, value: float) -> str:
         return f"{value:g}"
 
-    def probabilities(self, series: WindowCounts) -> NDArray[np.float64]:
-        """P(share > line) at each height."""
+    @property
+    def lines(self) -> tuple[float, float | None]:
+        return self.above, self.clear_below
+
+    def values(self, series: WindowCounts) -> NDArray[np.float64]:
         if self.k == 4 and self.line == 0.75 and not bool(np.isnan(series.p_top4_above_75).any()):
             return series.p_top4_above_75
         found: NDArray[np.float64] = _table(self.k, self.line).lookup(series.n, series.top(self.k), series.pools_seen)[
@@ -67,7 +70,7 @@ class TopShareProbabilityRule(TopRule):
         return found
 
     def levels(self, series: WindowCounts) -> LevelArray:
-        p = self.probabilities(series)
+        p = self.values(series)
         never = np.zeros(len(series), np.bool_)
         return levels(p > self.above, never, p < self.clear_below, series.window_full & (series.n > 0))
 

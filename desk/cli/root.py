@@ -177,7 +177,11 @@ ENTRIES: dict[str, CommandEntry] = {
             "counterpoise rules test rules.tests.yaml",
             "counterpoise rules backtest --blocks blocks.parquet --budget 12/year",
         ),
-        members=(("test", "desk.cli.rule_tests:test_rules"),),
+        members=(
+            ("test", "desk.cli.rule_tests:test_rules"),
+            ("diff", "desk.cli.rules_diff:diff_rules"),
+            ("explain", "desk.cli.rules_explain:explain_alert"),
+        ),
     ),
     "pools": CommandEntry(
         "desk.cli.pools:pools_app",
