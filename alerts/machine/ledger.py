@@ -75,6 +75,13 @@ class Ledger:
         latest = (entry for entry in map(self.last, self.rows) if entry is not None)
         return sorted((e for e in latest if e.state in OPEN_STATES), key=lambda e: (e.height, e.alert_id))
 
+    def stands_firing(self, alert_id: str) -> bool:
+        """Whether an alert fires by its rows that were not undone."""
+        rows = self.of_alert(alert_id)
+        undone = {sequence for entry in rows for sequence in entry.undoes}
+        standing = [e for e in rows if e.sequence not in undone and e.state != "retracted"]
+        return bool(standing) and standing[-1].state == "firing"
+
     def effective(self, above: int, newer_than: int) -> dict[tuple[str, int, AlertState], LedgerEntry]:
         """Rows that claim something of a height above `above` and stand: not retracted, not of an earlier attribution."""
         found: dict[tuple[str, int, AlertState], LedgerEntry] = {}
@@ -161,6 +168,12 @@ def reconcile(
             if known.tip_hash != hashes[step.height]:
                 write(replace(known, tip_hash=hashes[step.height]))
             continue
+        if (
+            claim.state == "resolved"
+            and step.fired <= rule_state.settled_through
+            and not ledger.stands_firing(claim.alert_id)
+        ):
+            continue  # it fired on blocks that were settled with another attribution or rule: no row says so
         sequence = ledger.next_sequence(claim.alert_id)
         notify = claim.state in ("firing", "resolved") and rule_state.announces(step.height)
         write(

@@ -10,6 +10,7 @@ from alerts.outbox.render import (
     Message,
     Past,
     changed_root,
+    digest_message,
     reminder_message,
     start_message,
     transition_message,
@@ -34,9 +35,13 @@ class Renderer:
         self._dataset = dataset
 
     def render(self, job: Job, announced: Sequence[AlertTransition]) -> Message:
-        """The message of a job; `announced`: what was sent of its alert so far, the firing first where there was one."""
+        """The message of a job; `announced`: what was sent of its alert so far, the firing first where there was one. For a
+        digest it is the latest step of each of its alerts."""
         if job.start is not None:
             return self._start(job.start)
+        if job.members:
+            titles = [row.evidence.title or row.rule_id for row in job.members]
+            return digest_message(list(zip(titles, job.members, announced, strict=True)), self._dataset)
         assert job.transition is not None  # noqa: S101 - a job is a start or has a transition
         fired = next((row for row in announced if row.state == "firing"), None)
         context = self._context(job.transition, fired)

@@ -14,6 +14,7 @@ from alerts.signals.levels import LevelArray, levels
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.formats import TEXT
 from counterpoise.metrics.beta_table import top_share_posterior
+from counterpoise.metrics.counts import ratio
 
 
 class TopShareRule(TopRule):
@@ -60,7 +61,7 @@ class TopShareRule(TopRule):
         return self.above, self.clear_below
 
     def values(self, series: WindowCounts) -> NDArray[np.float64]:
-        return np.divide(series.top(self.k), series.n, out=np.full(len(series), np.nan), where=series.n > 0)
+        return ratio(series.top(self.k), series.n)
 
     def levels(self, series: WindowCounts) -> LevelArray:
         line, low = exact(self.above), exact(self.clear_below)

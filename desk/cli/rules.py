@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from alerts.backtest import Backtest
     from alerts.rules.rule import HeightRule
     from alerts.signals.window_counts import WindowCounts
+    from counterpoise.windows import View
 
 EXIT_OVER_BUDGET = 1
 
@@ -137,7 +139,7 @@ def _axes(grid: str, above: str, hold: str, clear: str) -> tuple[str, str, str]:
 def _draw(
     picture: Path,
     found: list[tuple[HeightRule, Backtest]],
-    series: dict[tuple[str, str, int, tuple[str, ...]], WindowCounts],
+    series: Mapping[tuple[str, View, int, tuple[str, ...]], WindowCounts],
 ) -> None:
     from desk.backtest_picture import backtest_picture
     from desk.cli.whole_file import whole_file

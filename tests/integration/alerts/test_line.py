@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from alerts import rules_watch
 from counterpoise.clickhouse.client import connect
 from counterpoise.errors import ConfigError
+from counterpoise.runtime.reload import RELOAD
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.slack_server import SlackServer
@@ -205,6 +207,32 @@ def test_a_rule_that_was_edited_keeps_the_alert_that_it_still_fires(replayed: Se
             running.at(H + 44)
         assert heads(slack) == ["🟢 RESOLVED", "🔴 STILL FIRING (reply)", "🟢 RESOLVED (reply)"]
         assert len({row.alert_id for row in running.seen}) == 1
+
+
+def test_rules_are_read_again_while_it_runs_and_a_mistake_changes_nothing(
+    replayed: Settings, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules_watch, "LOOK_SECONDS", 0.1)
+    with SlackServer() as slack, a_world(replayed) as world:
+        rules = state_dir / "rules.yaml"
+        settings = with_slack(replayed, slack, state_dir)
+        rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share}]\n")
+        settings = settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"rules_file": rules})})
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+            rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, above: 1.5}]\n")
+            running.until(lambda: running.status.snapshot()["info"]["rules_problem"], "the mistake is reported")
+            world.mine([OVER], tell=True)
+            running.at(H + 42)
+            assert heads(slack) == ["🔴 FIRING"]
+            rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, above: 0.7, clear_below: 0.7}]\n")
+            running.until(lambda: len(slack.messages) == 2, "the edit is told")
+            running.until(lambda: running.status.snapshot()["info"]["rules_problem"] is None, "all is well")
+            rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, above: 0.69, clear_below: 0.6}]\n")
+            RELOAD.set()  # what SIGHUP sets
+            running.until(lambda: len(slack.messages) == 3, "the next edit is told")
+        assert heads(slack) == ["🔴 STILL FIRING"] + ["🔴 STILL FIRING (reply)"] * 2
 
 
 def test_a_lower_line_fires_at_once_and_a_rule_that_is_gone_is_no_all_clear(
