@@ -3,9 +3,10 @@
 -- param chain String = bitcoin | chain
 -- param view String = raw | raw or entity
 -- param window UInt16 = 1008 | trailing window in blocks
+-- param height UInt32 = 4294967295 | last block; the newest where it is above
 -- example: counterpoise sql --name pool_table --param view=entity
 WITH
-    (SELECT max(height) FROM latest_shares WHERE chain = {chain:String} AND window_blocks = {window:UInt16}) AS tip,
+    least({height:UInt32}, (SELECT max(height) FROM latest_shares WHERE chain = {chain:String} AND window_blocks = {window:UInt16})) AS tip,
     rows_then AS
     (
         SELECT attribution_id, height, n, leader.1 AS pool, leader.2 AS blocks

@@ -16,7 +16,11 @@ WIDTH = 440.0
 
 def read(asker: Asker, context: Context) -> dict[str, list[EdgePoint]]:
     lists: dict[str, list[EdgePoint]] = {}
-    for row in asker.ask("edge", "edge_share_by_list", series=EDGE_SERIES, list=""):
+    if context.height is None:
+        rows = asker.ask("edge", "edge_share_by_list", series=EDGE_SERIES, list="")
+    else:
+        rows = asker.ask("edge", "edge_share_at", series=EDGE_SERIES, at=context.at)
+    for row in rows:
         lists.setdefault(row["list_id"], []).append(
             EdgePoint(row["period_end"], row["edge_share"], row["lower"], row["upper"], row["missing"])
         )

@@ -15,7 +15,12 @@ from desk.web.panels.panel import Context, Panel
 
 
 def read(asker: Asker, context: Context) -> list[GapRow]:
-    return [GapRow(*row.values()) for row in asker.ask("gap", "gap_by_quarter", series=GAP_SERIES, chain=context.chain)]
+    given: dict[str, object] = {"series": GAP_SERIES, "chain": context.chain}
+    if context.height is None:
+        rows = asker.ask("gap", "gap_by_quarter", **given)
+    else:
+        rows = asker.ask("gap", "gap_at", at=context.at, **given)
+    return [GapRow(*row.values()) for row in rows]
 
 
 def draw_now(found: list[GapRow], context: Context) -> str:
@@ -56,6 +61,7 @@ def draw_history(found: list[GapRow], context: Context) -> str:
         (
             "L is log₂ of AI owners over mining pools, both as effective numbers (D₂)",
             "thick: the three treatments of the unnamed rest; thin: their 95 % intervals",
+            *(("each quarter by what was published by its end",) if context.height is not None else ()),
         )
     )
 

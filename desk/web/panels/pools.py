@@ -16,10 +16,8 @@ TITLES = {"raw": "Pools, as they sign", "entity": "Entities, by ownership and pr
 
 
 def read(asker: Asker, context: Context) -> dict[str, list[Row]]:
-    return {
-        view: asker.ask(f"pools-{view}", "pool_table", chain=context.chain, view=view, window=context.window_blocks)
-        for view in VIEWS
-    }
+    given: dict[str, object] = {"chain": context.chain, "window": context.window_blocks, **context.up_to}
+    return {view: asker.ask(f"pools-{view}", "pool_table", view=view, **given) for view in VIEWS}
 
 
 def draw(found: dict[str, list[Row]], context: Context) -> str:

@@ -49,13 +49,13 @@ def read_one(asker: Asker, context: Context, view: str, span: str) -> Shares:
     _, blocks, days = SPANS[span]
     if view not in VIEWS:
         raise KeyError(view)
-    given: dict[str, object] = {"chain": context.chain, "view": view, "window": context.window_blocks}
+    given: dict[str, object] = {"chain": context.chain, "view": view, "window": context.window_blocks, **context.up_to}
     if blocks is not None:
         rows = asker.ask(f"shares-{view}-{span}", "share_recent", blocks=blocks, **given)
     else:
         since = {} if days is None else {"since": (context.now - timedelta(days=days)).date().isoformat()}
         rows = asker.ask(f"shares-{view}-{span}", "share_daily", **given, **since)
-    return Shares(view, span, [share_point(row) for row in rows], _episodes(asker))
+    return Shares(view, span, [share_point(row) for row in rows], _episodes(asker, context))
 
 
 def read_around(asker: Asker, step: Row, cleared_height: int | None) -> Shares:
@@ -74,7 +74,12 @@ def read_around(asker: Asker, step: Row, cleared_height: int | None) -> Shares:
     return Shares(step["view"], "alert", [share_point(row) for row in rows], _episodes(asker))
 
 
-def _episodes(asker: Asker) -> list[Episode]:
+def _episodes(asker: Asker, context: Context | None = None) -> list[Episode]:
+    """When alerts fired: all times, or those up to the block of a page of the past."""
+    if context is None or context.height is None:
+        rows = asker.ask("episodes", "alert_spans")
+    else:
+        rows = asker.ask("episodes", "alert_spans_at", at=context.at, **context.up_to)
     return [
         Episode(
             rule_id=row["rule_id"],
@@ -88,7 +93,7 @@ def _episodes(asker: Asker) -> list[Episode]:
             peak_top4=None,
             summary="",
         )
-        for row in asker.ask("episodes", "alert_spans")
+        for row in rows
     ]
 
 
@@ -145,6 +150,11 @@ def _edges(width: float) -> str:
     return " ".join(number(edge) for edge in (frame.x0, frame.x1, frame.y1, frame.y0))
 
 
+def _past(context: Context) -> str:
+    """The height of a page of the past, for the script that fetches another span."""
+    return "" if context.height is None else f' data-height="{context.height}"'
+
+
 def draw(found: list[Shares], context: Context) -> str:
     parts = []
     for one in found:
@@ -153,7 +163,8 @@ def draw(found: list[Shares], context: Context) -> str:
             for span, (words, _, _) in SPANS.items()
         )
         parts.append(
-            f'<div class="chart" data-chart="{one.view}"><div class="chart-head"><h3>Top-4 {VIEW_WORDS[one.view]}</h3>'
+            f'<div class="chart" data-chart="{one.view}"{_past(context)}>'
+            f'<div class="chart-head"><h3>Top-4 {VIEW_WORDS[one.view]}</h3>'
             f'<div class="spans" role="group" aria-label="Span">{buttons}</div></div>'
             f'<div class="drawn">{chart(one, context)}</div></div>'
         )
