@@ -89,7 +89,8 @@ def first_page(
 ) -> str:
     """The page in three tiers. A panel that was not read yet has its place."""
     parts = []
-    for tier, words in TIERS.items():
+    for tier, now_words in TIERS.items():
+        words = "Then" if tier == "now" and context.height is not None else now_words
         boxes = "".join(
             panel_box(drawn[panel.name] if panel.name in drawn else Drawn(panel, _SOON, (), 0), height=context.height)
             for panel in panels

@@ -1,5 +1,5 @@
 -- name: pool_shares_recent
--- description: Share of each of the largest pools at every step-th height down from the newest; without a row where it was not among the six largest
+-- description: Share of each of the six largest pools at every step-th height down from the newest
 -- param chain String = bitcoin | chain
 -- param view String = raw | raw or entity
 -- param window UInt16 = 1008 | trailing window in blocks

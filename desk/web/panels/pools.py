@@ -16,6 +16,7 @@ from desk.web import markup
 from desk.web.markup import Markup
 from desk.web.panels.panel import Context, Panel
 
+HEADS: Final = ("name", "course", "#blocks", "#share", "#since 1,008", "#since 4,320", "rank")
 TITLES: Final = {"raw": "Pools, as they sign", "entity": "Entities, by ownership and proxies"}
 COURSE_BLOCKS: Final = 4_320
 COURSE_STEP: Final = 144
@@ -54,15 +55,6 @@ def draw(found: dict[str, Pools], context: Context) -> str:
     if not any(one.rows for one in found.values()):
         return markup.nothing("No window of this chain has been scored.")
     ago = retarget_blocks(context.chain)
-    heads = (
-        "name",
-        f"{PAGE.count(COURSE_BLOCKS)} blocks",
-        "#blocks",
-        "#share",
-        "#since 1,008 blocks before",
-        "#since 4,320 blocks before",
-        f"rank, since {PAGE.count(ago)} blocks before",
-    )
     parts = []
     for view, one in found.items():
         grid = sorted({height for course in one.courses.values() for height, _ in course})
@@ -78,12 +70,14 @@ def draw(found: dict[str, Pools], context: Context) -> str:
             )
             for place, row in enumerate(one.rows)
         ]
-        parts.append(f"<div><h3>{TITLES[view]}</h3>{markup.scrolled_table(TITLES[view], heads, lines)}</div>")
+        parts.append(f"<div><h3>{TITLES[view]}</h3>{markup.scrolled_table(TITLES[view], HEADS, lines)}</div>")
     return f'<div class="pair">{"".join(parts)}</div>' + markup.meta(
         (
             f"last {PAGE.count(max(row['n_now'] for one in found.values() for row in one.rows))} blocks",
+            f"course over {PAGE.count(COURSE_BLOCKS)} blocks, each line with its own scale",
+            "changes since 1,008 and 4,320 blocks before, in points",
+            f"rank against {PAGE.count(ago)} blocks before (one retarget)",
             "a pool that was not among the six largest before has no earlier share here, and its line is broken",
-            "each line has its own scale",
         )
     )
 
