@@ -13,6 +13,7 @@ from counterpoise.plots.sparkline import sparkline
 from counterpoise.windows import VIEWS
 from desk.asker import Asker, Row
 from desk.web import markup
+from desk.web.figure import Numbers, table
 from desk.web.markup import Markup
 from desk.web.panels.panel import Context, Panel
 
@@ -70,7 +71,9 @@ def draw(found: dict[str, Pools], context: Context) -> str:
             )
             for place, row in enumerate(one.rows)
         ]
-        parts.append(f"<div><h3>{TITLES[view]}</h3>{markup.scrolled_table(TITLES[view], HEADS, lines)}</div>")
+        parts.append(
+            f"<div><h3>{TITLES[view]}</h3>{markup.scrolled_table(TITLES[view], HEADS, lines)}{_courses(TITLES[view], one)}</div>"
+        )
     return f'<div class="pair">{"".join(parts)}</div>' + markup.meta(
         (
             f"last {PAGE.count(max(row['n_now'] for one in found.values() for row in one.rows))} blocks",
@@ -80,6 +83,20 @@ def draw(found: dict[str, Pools], context: Context) -> str:
             "a pool that was not among the six largest before has no earlier share here, and its line is broken",
         )
     )
+
+
+def _courses(title: str, one: Pools) -> str:
+    """The numbers behind the sparklines of a view; nothing where none is drawn."""
+    grid = sorted({height for course in one.courses.values() for height, _ in course})
+    if len(grid) < 2:
+        return ""
+    shares = [dict(one.courses.get(row["pool"], ())) for row in one.rows]
+    lines = [(PAGE.count(height), *(_share(known.get(height)) for known in shares)) for height in grid]
+    return table(Numbers(f"Course of each share, {title}", ("#block", *(f"#{row['name']}" for row in one.rows)), lines))
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else PAGE.share(value)
 
 
 def _course(name: str, row: Row, grid: Sequence[int], course: Sequence[tuple[int, float]]) -> str:

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from counterpoise.chain.chain_registry import CHAINS
+from counterpoise.chain.milestones import Milestone, milestones
 from counterpoise.formats import PAGE
-from counterpoise.plots.marks import number, text_of
+from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
 from desk.asker import Asker, Row
 from desk.report import report_plots as plots
 from desk.report.gather import share_point
 from desk.report.model import Episode, SharePoint
 from desk.web import markup
+from desk.web.figure import Numbers, Readable, figure, stretches
 from desk.web.panels.panel import Context, Panel
 
 SPANS: Final[Mapping[str, tuple[str, int | None, int | None]]] = {
@@ -115,22 +118,45 @@ def drawing(found: Shares, context: Context, width: float) -> str:
         width=width,
         name=f"shares-{found.view}-{found.span}-{int(width)}",
         title=title,
+        milestones=marks_of(context.chain, found.points),
     )
+
+
+def marks_of(chain: str, points: Sequence[SharePoint]) -> list[Milestone]:
+    """Halvings and retargets of a known chain between the first and the last point."""
+    return milestones(CHAINS[chain], points[0].height, points[-1].height) if chain in CHAINS and points else []
 
 
 def chart(found: Shares, context: Context, width: float = WIDTH) -> str:
     """The plot for a desk, at `width`, and for a telephone."""
     if len(found.points) < 2:
         return drawing(found, context, width)
-    both = "".join(
-        f'<div class="{class_}" data-frame="{_edges(across)}">{drawing(found, context, across)}</div>'
-        for class_, across in (("wide", width), ("narrow", plots.NARROW))
+    label = f"Top-4 share of {VIEW_WORDS[found.view]}"
+    return figure(
+        lambda across, _: drawing(found, context, across),
+        f"shares-{found.view}",
+        numbers_of(label, found.points),
+        width=width,
+        readable=Readable(
+            readings(found.points), plots.share_frame, f"{label}: arrow keys read single points", _HOW_TO_READ
+        ),
     )
-    return (
-        f'<figure data-points="{text_of(readings(found.points))}" tabindex="0" role="group" '
-        f'aria-label="Top-4 share of {VIEW_WORDS[found.view]}: arrow keys read single points">{both}'
-        f'<p class="reading" aria-live="polite">{_HOW_TO_READ}</p></figure>'
-    )
+
+
+def numbers_of(caption: str, points: Sequence[SharePoint]) -> Numbers:
+    """Value and interval at the end of each stretch of the points, with the lowest and highest inside it."""
+    heads = ("up to", "#block", "#share", "#95 % low", "#95 % high", "#lowest", "#highest")
+    rows = [
+        (
+            PAGE.minute(stretch[-1].time),
+            PAGE.count(stretch[-1].height),
+            *(PAGE.share(value) for value in (stretch[-1].share, stretch[-1].low, stretch[-1].high)),
+            PAGE.share(min(point.lowest for point in stretch)),
+            PAGE.share(max(point.highest for point in stretch)),
+        )
+        for stretch in stretches(points)
+    ]
+    return Numbers(caption, heads, rows)
 
 
 def readings(points: Sequence[SharePoint]) -> str:
@@ -142,12 +168,6 @@ def readings(points: Sequence[SharePoint]) -> str:
         [int(p.time.timestamp()), p.height, *(round(value, 4) for value in (p.share, p.low, p.high))] for p in points
     ]
     return json.dumps(rows, separators=(",", ":"))
-
-
-def _edges(width: float) -> str:
-    """Left, right, top and bottom of the axes in units of the drawing."""
-    frame = plots.share_frame(width)
-    return " ".join(number(edge) for edge in (frame.x0, frame.x1, frame.y1, frame.y0))
 
 
 def _past(context: Context) -> str:
@@ -173,6 +193,7 @@ def draw(found: list[Shares], context: Context) -> str:
             f"windows of {PAGE.count(context.window_blocks)} blocks",
             "pale band: 95 % interval; darker band: lowest and highest between two points",
             "shaded: the alert was firing",
+            "ticks on the axis: retargets; dotted: a halving",
         )
     )
 
