@@ -255,7 +255,7 @@ STEP = {
     "sequence": 1, "rule_id": EVIL, "state": "firing", "previous_state": EVIL, "reason": EVIL, "event_time": AT, "recorded_at": AT,
     "value": 0.76, "value_low": 0.76, "value_high": 0.77, "interval_low": 0.74, "interval_high": 0.78, "threshold": 0.75,
     "summary": EVIL, "chain": EVIL, "view": EVIL, "window_blocks": 1008, "from_height": 1, "height": 1008, "tip_hash": EVIL,
-    "attribution_id": EVIL, "n": 1008, "unknown": 1, "pools_seen": 9, "counts": [(EVIL, 300)], "reproduce_sql": EVIL,
+    "attribution_id": EVIL, "n": 1008, "unknown": 1, "pools_seen": 9, "counts": [(EVIL, 300)], "reproduce_sql": EVIL, "metric": EVIL,
 }  # fmt: skip
 BLOCK = {
     "chain": EVIL, "height": 1, "hash": EVIL, "prev_hash": EVIL, "time": AT, "status": EVIL, "pool": EVIL, "method": EVIL,
