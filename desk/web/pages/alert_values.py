@@ -42,7 +42,7 @@ class ValuePoint:
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The series, in order of height; where it is empty, `why` says so in a sentence."""
+    """The series, in order of height; where it is empty, `why` states the reason."""
 
     points: Sequence[ValuePoint]
     why: str = ""
