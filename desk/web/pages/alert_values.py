@@ -122,13 +122,18 @@ def draw_values(found: Values, steps: Sequence[Row], metric: str, subject: str) 
     """The plot with its table; the sentence where there is nothing to plot."""
     if len(found.points) < 2:
         return f'<p class="none-yet">{marks.text_of(found.why or "Only one height has a value around this alert.")}</p>'
-    shown = [step for step in steps if step["state"] == "firing" or step["state"] in CLOSING]
+    shown = [step for step in steps if _begins(step) or step["state"] in CLOSING]
     line = next((step["threshold"] for step in reversed(steps) if step["threshold"] is not None), None)
 
     def draw(width: float, name: str) -> str:
         return value_plot(found.points, shown, line, metric, width=width, name=name, title=subject)
 
     return figure(draw, "values", numbers(subject, found.points, metric))
+
+
+def _begins(step: Row) -> bool:
+    """Whether the step fired the alert; one that goes on firing under an edited rule did not."""
+    return bool(step["state"] == "firing" and step["previous_state"] != "firing")
 
 
 def numbers(caption: str, points: Sequence[ValuePoint], metric: str) -> Numbers:

@@ -73,6 +73,12 @@ def test_the_line_and_the_marks_are_drawn_and_said() -> None:
     assert fired == path.split("L")[2].split()[0], "at the block that fired"
 
 
+def test_a_step_that_goes_on_firing_is_no_second_mark() -> None:
+    steps = [step("firing", 1), step("firing", 3, previous_state="firing")]
+    drawn = draw_values(Values(points([2_600.0, 2_700, 2_650, 2_700])), steps, "hhi_10000", "HHI")
+    assert drawn.count('class="line alert"') == 2, "one mark, at both widths"
+
+
 def test_a_rule_without_a_series_has_a_sentence() -> None:
     timer = STEP | {"height": None, "window_blocks": 0, "metric": ""}
     page = alert.draw(alert.AlertPage([timer], None, "", (), None, Values((), "Judges a moment.")), "x", CONTEXT)
