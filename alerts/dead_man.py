@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from alerts.evidence import timer_transition
@@ -12,6 +13,7 @@ from alerts.rules.rule import Rule, TimerRule
 from alerts.rules.rule_types import MARKET_RULES
 from alerts.signals.release_facts import ReleaseFacts
 from alerts.signals.timer_facts import TimerFacts
+from alerts.store.alert_events_log import StoredEntry
 from alerts.store.alert_store import AlertStore
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.spans import DAY_SECONDS
@@ -39,15 +41,21 @@ class DeadManRules:
         """The chains that any rule reads."""
         return sorted({rule.chain for rule in self._rules})
 
-    def load(self, entries: Iterable[tuple[str, str, str, LedgerEntry]]) -> None:
-        """Take up the rows of earlier processes."""
+    def load(self, entries: Iterable[StoredEntry]) -> None:
+        """Take up the rows of earlier processes, of the rules as they were then too."""
         rows = list(entries)
         for rule in self._rules:
-            mine = [e for (rule_id, rule_hash, _, e) in rows if (rule_id, rule_hash) == (rule.id, rule.rule_hash)]
+            mine = [row.entry for row in rows if not row.of_blocks and (row.rule_id, row.chain) == _key(rule)]
             self._ledgers[_key(rule)] = Ledger.of(mine)
 
-    def tick(self, facts: TimerFacts, next_version: Callable[[], int]) -> list[AlertTransition]:
-        """The transitions that the facts make; the ledgers hold them afterwards."""
+    def tick(
+        self, facts: TimerFacts, next_version: Callable[[], int], changed: Callable[[Rule], str] = lambda rule: ""
+    ) -> list[AlertTransition]:
+        """The transitions that the facts make; the ledgers hold them afterwards.
+
+        An alert that was open when its rule was edited gets a step at once: it still fires, or it ended without having resolved.
+        `changed` gives the words for what an edit changed.
+        """
         made: list[AlertTransition] = []
         for rule in self._rules:
             if rule.chain != facts.chain:
@@ -59,23 +67,30 @@ class DeadManRules:
                 continue
             # An open alert's `height` is the second of what it last told.
             again = open_row is not None and finding.renews and finding.event_time > open_row.height
-            if finding.active == (open_row is not None) and not again:
+            edited = open_row is not None and open_row.rule_hash != rule.rule_hash
+            if finding.active == (open_row is not None) and not again and not edited:
                 continue
-            name = open_row.alert_id if open_row else alert_id(rule.id, rule.rule_hash, rule.chain, finding.key)
+            if edited:
+                finding = replace(finding, event_time=int(facts.now))
+            name = open_row.alert_id if open_row else alert_id(rule.id, rule.chain, finding.key)
             last = ledger.last(name)
             entry = LedgerEntry(
                 name,
                 ledger.next_sequence(name),
-                "firing" if finding.active else "resolved",
+                "firing" if finding.active else "inactive" if edited else "resolved",
                 finding.event_time,
                 "",
+                "rule-changed" if edited else "observed",
                 notify=True,
-                start=finding.key,
+                start=open_row.start if open_row else finding.key,
                 previous=last.state if last else None,
                 version=next_version(),
+                rule_hash=rule.rule_hash,
             )
             ledger.put(entry)
-            made.append(timer_transition(entry, rule, finding, recorded_at_ms=int(facts.now * 1000) + len(made)))
+            recorded_at_ms = int(facts.now * 1000) + len(made)
+            what = changed(rule) if edited else ""
+            made.append(timer_transition(entry, rule, finding, recorded_at_ms=recorded_at_ms, changed=what))
         return made
 
     def firing(self) -> list[str]:

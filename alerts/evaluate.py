@@ -15,9 +15,11 @@ import structlog
 from alerts.evidence import bare_transition, height_transition
 from alerts.machine.ledger import Cause, Ledger, LedgerEntry, rebase, reconcile, settle_rebase
 from alerts.machine.machine import Step
-from alerts.machine.rule_state import RING_HEIGHTS, RuleState
+from alerts.machine.rule_state import ALL_EARLIER, RING_HEIGHTS, RuleState
+from alerts.rules.changes import changes
 from alerts.rules.rule import HeightRule, Rule
 from alerts.signals.window_counts import WindowCounts
+from alerts.store.alert_events_log import StoredEntry
 from alerts.store.alert_store import AlertStore
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.contracts.scores import ScoreEvent
@@ -35,11 +37,12 @@ _PROBE_HEIGHTS = 12
 
 @dataclass(slots=True)
 class EvaluatedRule:
-    """A rule with its path and its rows."""
+    """A rule with its path and its rows. `compared`: whether the rows that were loaded were compared with the path."""
 
     rule: HeightRule
     rule_state: RuleState
     ledger: Ledger
+    compared: bool = False
 
 
 @dataclass(slots=True)
@@ -55,13 +58,24 @@ class EvaluatedScores:
 
 
 class Evaluation:
-    """All enabled rules on concentration of one dataset. Not safe to share between threads."""
+    """All enabled rules on concentration of one dataset. Not safe to share between threads.
+
+    `on_chunk` is called between chunks of a history that is read again, which takes a while.
+    """
 
     def __init__(
-        self, store: AlertStore, rules: Sequence[Rule], *, live: bool, clock: Clock, next_version: Callable[[], int]
+        self,
+        store: AlertStore,
+        rules: Sequence[Rule],
+        *,
+        live: bool,
+        clock: Clock,
+        next_version: Callable[[], int],
+        on_chunk: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._next_version = next_version
+        self._on_chunk = on_chunk
         self._live = live
         self._clock = clock
         self._rules = [rule for rule in rules if isinstance(rule, HeightRule) and rule.enabled]
@@ -72,20 +86,24 @@ class Evaluation:
         """The chains that any rule reads."""
         return sorted({w.rule.chain for w in self.evaluated})
 
-    def load(self, entries: Iterable[tuple[str, str, str, LedgerEntry]], states: dict[tuple[str, str], str]) -> None:
-        """Take up the checkpoints and rows of earlier processes."""
+    def load(self, entries: Iterable[StoredEntry], states: dict[tuple[str, str], str]) -> None:
+        """Take up the checkpoints and rows of earlier processes.
+
+        Rows of the rule before it was edited are history: what they claim is not compared with the chain any more.
+        """
         rows = list(entries)
         self.evaluated = []
         for rule in self._rules:
             text = states.get((rule.id, rule.chain))
-            rule_state = text and RuleState.from_json(
-                text, rule_id=rule.id, rule_hash=rule.rule_hash, chain=rule.chain, hold=rule.for_blocks
-            )
+            rule_state = text and RuleState.from_json(text, rule_id=rule.id, chain=rule.chain, hold=rule.for_blocks)
             if not rule_state:
                 rule_state = RuleState(rule.id, rule.rule_hash, rule.chain, rule.for_blocks)
             if not self._live:
                 rule_state.go_live_height = -1
-            mine = [e for (rule_id, rule_hash, _, e) in rows if (rule_id, rule_hash) == (rule.id, rule.rule_hash)]
+            mine = [row.entry for row in rows if row.of_blocks and (row.rule_id, row.chain) == (rule.id, rule.chain)]
+            every = rule_state.frozen_version == ALL_EARLIER
+            earlier = [e.version for e in mine if every or e.rule_hash != rule_state.rule_hash]
+            rule_state.frozen_version = max([0 if every else rule_state.frozen_version, *earlier])
             self.evaluated.append(EvaluatedRule(rule, rule_state, Ledger.of(mine)))
 
     def take(self, event: ScoreEvent) -> EvaluatedScores | None:
@@ -133,7 +151,7 @@ class Evaluation:
         rule_state = evaluated.rule_state
         if not rule_state.attribution_id:
             rule_state.attribution_id = attribution_id
-        if rule_state.attribution_id != attribution_id:
+        if rule_state.attribution_id != attribution_id or rule_state.rule_hash != evaluated.rule.rule_hash:
             self._rebase(evaluated, attribution_id, batch)
             return
         if rule_state.height is None:
@@ -145,6 +163,10 @@ class Evaluation:
         fork, series = self._find_fork(evaluated)
         if rewritten_from is not None and fork is not None and rewritten_from <= fork:
             fork = rewritten_from - 1
+        stray = None if evaluated.compared else _lowest_stray(evaluated)
+        if fork is not None and stray is not None:
+            fork = min(fork, stray - 1)
+        evaluated.compared = True
         if fork is None or not any(mark.height == fork for mark in rule_state.marks):
             if len(series):
                 self._rebuild(evaluated, batch)
@@ -214,13 +236,25 @@ class Evaluation:
         self._record(evaluated, entries, None, batch)
 
     def _rebase(self, evaluated: EvaluatedRule, attribution_id: str, batch: EvaluatedScores) -> None:
-        """Another attribution is current: all its history decides where the rule stands, and nothing fires from the flip itself."""
-        old = evaluated.rule_state
-        new = rebase(old, attribution_id, frozen_version=self._next_version())
+        """Another attribution is current, or the rule was edited: all history decides where the rule stands."""
+        old, rule = evaluated.rule_state, evaluated.rule
+        new = rebase(
+            old,
+            self._next_version(),
+            attribution_id=attribution_id,
+            rule_hash=rule.rule_hash,
+            hold=rule.for_blocks,
+        )
         self._replay(evaluated, new)
         if new.height is None:
             return  # not scored under the new set yet; the next look will find it
-        log.info("re-based", rule=evaluated.rule.id, attribution_id=attribution_id, before=old.attribution_id)
+        log.info(
+            "re-based",
+            rule=rule.id,
+            edited=old.rule_hash != new.rule_hash,
+            attribution_id=attribution_id,
+            before=old.attribution_id,
+        )
         entries = settle_rebase(old, new, evaluated.ledger, self._next_version())
         evaluated.rule_state = new
         self._record(evaluated, entries, None, batch)
@@ -243,6 +277,7 @@ class Evaluation:
             hashes.update((step.height, series.tip_hash[step.height - low]) for step in found)
             steps.extend(found)
             low += len(series)
+            self._on_chunk()
         return steps, hashes, lowest or 0
 
     def _go_live(self, rule_state: RuleState, series: WindowCounts) -> None:
@@ -267,15 +302,29 @@ class Evaluation:
     ) -> AlertTransition:
         if series is None or series.row(entry.height) is None:
             series = self._read(evaluated, entry.height, entry.height)
+        rule = evaluated.rule
         if series.row(entry.height) is None:
-            return bare_transition(entry, evaluated.rule, recorded_at_ms=recorded_at_ms)
+            return bare_transition(entry, rule, recorded_at_ms=recorded_at_ms)
+        edited = entry.reason == "rule-changed"
         return height_transition(
             entry,
-            evaluated.rule,
+            rule,
             series,
             attribution_id=evaluated.rule_state.attribution_id,
             recorded_at_ms=recorded_at_ms,
+            changed=changes(self._store.events.newest_content(rule.id, rule.chain), rule) if edited else "",
         )
+
+
+def _lowest_stray(evaluated: EvaluatedRule) -> int | None:
+    """The lowest height of which a row claims something about another block than the one on our path; None where all agree.
+
+    An alerter that was replaced in the middle of a reorganisation leaves such rows.
+    """
+    rule_state = evaluated.rule_state
+    ours = {mark.height: mark.tip_hash for mark in rule_state.marks}
+    claims = evaluated.ledger.effective(min(ours, default=0) - 1, rule_state.frozen_version).values()
+    return min((e.height for e in claims if ours.get(e.height, e.tip_hash) != e.tip_hash), default=None)
 
 
 def _next_row(evaluated: EvaluatedRule, event: ScoreEvent) -> WindowCounts | None:
@@ -286,6 +335,7 @@ def _next_row(evaluated: EvaluatedRule, event: ScoreEvent) -> WindowCounts | Non
         and event.from_height == event.height == rule_state.height + 1
         and event.parent_hash == rule_state.tip_hash
         and event.attribution_id == rule_state.attribution_id
+        and rule.rule_hash == rule_state.rule_hash
         and event.version > rule_state.seen_version
     )
     if not is_next:

@@ -43,9 +43,18 @@ def evidence_of(rule: HeightRule, series: WindowCounts, at: int, attribution_id:
 
 
 def height_transition(
-    entry: LedgerEntry, rule: HeightRule, series: WindowCounts, *, attribution_id: str, recorded_at_ms: int
+    entry: LedgerEntry,
+    rule: HeightRule,
+    series: WindowCounts,
+    *,
+    attribution_id: str,
+    recorded_at_ms: int,
+    changed: str = "",
 ) -> AlertTransition:
-    """The transition for a row about the blocks of `series`, which must reach the row's height (ValueError if not)."""
+    """The transition for a row about the blocks of `series`, which must reach the row's height (ValueError if not).
+
+    `changed`: what an edit changed in the rule, where the row is because of one.
+    """
     at = series.row(entry.height)
     if at is None:
         raise ValueError(f"height {entry.height} is not in the series")
@@ -62,7 +71,7 @@ def height_transition(
         interval_low=reading.interval_low if reading else None,
         interval_high=reading.interval_high if reading else None,
         threshold=reading.threshold if reading else None,
-        summary=_summary(entry, rule, reading, evidence)[:1_000],
+        summary=_summary(entry, rule, reading, evidence, changed)[:1_000],
         evidence=evidence,
     )
 
@@ -79,8 +88,13 @@ def bare_transition(entry: LedgerEntry, rule: Rule, *, recorded_at_ms: int) -> A
     )
 
 
-def timer_transition(entry: LedgerEntry, rule: TimerRule, finding: Finding, *, recorded_at_ms: int) -> AlertTransition:
-    """The transition for a row of a dead-man rule."""
+def timer_transition(
+    entry: LedgerEntry, rule: TimerRule, finding: Finding, *, recorded_at_ms: int, changed: str = ""
+) -> AlertTransition:
+    """The transition for a row of a dead-man rule; `changed` as in `height_transition`."""
+    summary = finding.summary
+    if entry.reason == "rule-changed":
+        summary = f"{_edit(changed)} {summary if entry.state == 'firing' else 'The rule as it is now does not fire.'}"
     return _transition(
         entry,
         rule,
@@ -90,13 +104,14 @@ def timer_transition(entry: LedgerEntry, rule: TimerRule, finding: Finding, *, r
         interval_low=finding.interval_low,
         interval_high=finding.interval_high,
         threshold=finding.threshold,
-        summary=finding.summary[:1_000],
+        summary=summary[:1_000],
         evidence=AlertEvidence(chain=rule.chain, sql=finding.sql),
     )
 
 
-def _transition(entry: LedgerEntry, rule: Rule, **more: Any) -> AlertTransition:
+def _transition(entry: LedgerEntry, rule: Rule, evidence: AlertEvidence, **more: Any) -> AlertTransition:
     """Fields of every transition from the ledger and the rule, with the rest in `more`."""
+    known = {"title": rule.name, "condition": rule.condition(), "rule": rule.content()}
     return AlertTransition(
         alert_id=entry.alert_id,
         sequence=entry.sequence,
@@ -108,11 +123,18 @@ def _transition(entry: LedgerEntry, rule: Rule, **more: Any) -> AlertTransition:
         notify=entry.notify,
         undoes=entry.undoes,
         start_height=max(0, entry.start),
+        evidence=evidence.model_copy(update=known),
         **more,
     )
 
 
-def _summary(entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evidence: AlertEvidence) -> str:
+def _edit(changed: str) -> str:
+    return f"Rule changed: {changed}." if changed else "The rule was changed."
+
+
+def _summary(
+    entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evidence: AlertEvidence, changed: str
+) -> str:
     """The value against its line, and what follows from it; it stands alone."""
     at = f"(height {entry.height})"
     if reading is None:
@@ -121,6 +143,13 @@ def _summary(entry: LedgerEntry, rule: HeightRule, reading: Reading | None, evid
     n = evidence.n or 0
     statement = rule.statement(reading, n)
     sentence = statement[0].upper() + statement[1:]
+    if entry.reason == "rule-changed":
+        how = "still over" if entry.previous == "firing" else "over"
+        tail = {
+            "firing": f"{how.replace('over', rule.over)} {line}",
+            "inactive": f"the rule as it is now does not fire (line {line})",
+        }.get(entry.state, f"{entry.state} under the rule as it is now")
+        return f"{_edit(changed)} {sentence}: {tail} {at}."
     if entry.reason == "rebased":
         tail = {
             "rebased": f"{rule.over} {line} under the new attribution; recorded, not announced",

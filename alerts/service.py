@@ -15,9 +15,9 @@ import structlog
 from alerts.outbox.outbox import SupersededError
 from alerts.outbox.receivers.receiver import Receiver
 from alerts.outbox.receivers.receivers import make_receiver
-from alerts.rules_file import load_judged_rules
+from alerts.rules_watch import RulesWatch
 from alerts.score_feed import ScoreFeed
-from alerts.session import POLL_SECONDS, AlertProcess, AlertSession, OnTransition
+from alerts.session import AlertProcess, AlertSession, OnTransition
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect_consistent
 from counterpoise.clickhouse.datasets import open_dataset
@@ -25,6 +25,7 @@ from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.errors import RetryableError
 from counterpoise.runtime.clock import Clock, SystemClock
+from counterpoise.runtime.reload import RELOAD
 from counterpoise.runtime.retry import SINK_RETRY, Backoff
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target
@@ -33,8 +34,11 @@ from counterpoise.settings.model import Settings
 log = structlog.get_logger(__name__)
 
 ROLE: Final = "alerts"
-LEADER_GONE_SECONDS: Final = 60.0
+LEADER_GONE_SECONDS: Final = 12.0
 """After this long without a sign of life of the alerter with the newest epoch, one that stands by takes over."""
+
+STAND_BY_POLL_SECONDS: Final = 2.0
+"""Time between looks of one that stands by. With the three seconds between signs of life, a takeover takes at most 20 s."""
 
 
 def run_alerts(
@@ -47,6 +51,8 @@ def run_alerts(
     console: TextIO | None = None,
 ) -> None:
     """Run until `stop` is set. ConfigError at the start for rules or settings that are wrong.
+
+    The rules file is read again when it changes and when `RELOAD` is set. With a mistake in it the rules of before stay in use.
 
     `on_transition` is called with every transition once its row is stored, from the thread that runs this. `console` is where the
     console receiver writes; standard output if not given.
@@ -65,7 +71,7 @@ class AlertService:
         self._clock = clock
         self._stop = process.stop
         self._status = process.status
-        self._rules = load_judged_rules(settings.alerts.rules_file)
+        self._watch = RulesWatch(settings.alerts.rules_file, clock)
         self._receiver: Receiver = make_receiver(settings, console)
         self._target = clickhouse_target(settings)
         self._store = AlertStore(connect_consistent(self._target, settings.dataset))
@@ -78,6 +84,7 @@ class AlertService:
         try:
             while not self._stop.is_set():
                 self._status.beat()
+                self._read_rules()
                 try:
                     if self._session is None:
                         self._session = self._begin()
@@ -95,6 +102,16 @@ class AlertService:
             self._feed.close()
             self._store.ch.close()
 
+    def _read_rules(self) -> bool:
+        """Whether the rules are others now: then a session with the ones of before has ended."""
+        asked = RELOAD.is_set()
+        RELOAD.clear()
+        changed = self._watch.changed(asked=asked)
+        self._status.set(rules_problem=self._watch.problem)
+        if changed:
+            self._end_session()
+        return changed
+
     def _begin(self) -> AlertSession:
         open_dataset(self._store.ch, self._settings.dataset_of, clock=self._clock)
         epoch = claim_epoch(self._store.ch, ROLE, clock=self._clock)
@@ -103,7 +120,7 @@ class AlertService:
             store=self._store,
             outbox_store=AlertStore(connect_consistent(self._target, self._settings.dataset)),
             feed=self._feed,
-            rules=self._rules,
+            rules=self._watch.rules,
             receiver=self._receiver,
             versions=Versions(epoch),
         )
@@ -128,6 +145,7 @@ class AlertService:
         while not self._stop.is_set():
             self._status.beat()
             self._status.waiting("alerter", reason)
+            self._read_rules()
             try:
                 sign = self._store.states.leader()
                 if sign != last:
@@ -137,4 +155,4 @@ class AlertService:
             except RetryableError as error:
                 self._status.waiting("clickhouse", str(error))
                 seen_at = self._clock.monotonic()
-            self._stop.wait(POLL_SECONDS)
+            self._stop.wait(STAND_BY_POLL_SECONDS)

@@ -21,7 +21,8 @@ from alerts.outbox.message_context import Renderer
 from alerts.outbox.outbox import Outbox, SupersededError
 from alerts.outbox.outbox_worker import OutboxWorker
 from alerts.outbox.receivers.receiver import Receiver
-from alerts.rules.rule import Rule
+from alerts.rules.changes import changes
+from alerts.rules.rule import HeightRule, Rule
 from alerts.score_feed import ScoreFeed
 from alerts.signals.release_facts import ReleaseFacts
 from alerts.store.alert_store import AlertStore
@@ -29,6 +30,7 @@ from alerts.store.release_facts_reader import read_release_facts
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.contracts.scores import ScoreEvent
+from counterpoise.errors import RetryableError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.runtime.status import ServiceStatus, read_status
@@ -44,7 +46,13 @@ BACKLOG_SECONDS: Final = 0.5
 """At most this often is ClickHouse read while messages come faster than one by one."""
 
 RELEASE_FACTS_SECONDS: Final = 30.0
-HEARTBEAT_SECONDS: Final = 15.0
+HEARTBEAT_SECONDS: Final = 3.0
+"""Time between signs of life of the alerter at work."""
+
+STRAGGLER_SECONDS: Final = 60.0
+"""For this long after taking over, rows of earlier alerters are looked for: the server checks a claim in the statement that
+writes, so that only one that had begun by then can still arrive."""
+
 REMINDER_CHECK_SECONDS: Final = 60.0
 
 OnTransition = Callable[[AlertTransition], None]
@@ -86,7 +94,14 @@ class AlertSession:
         self._live = settings.dataset_kind == "live"
         self._versions = versions
         self._rules = rules
-        self._evaluation = Evaluation(store, self._rules, live=self._live, clock=clock, next_version=versions.next)
+        self._evaluation = Evaluation(
+            store,
+            self._rules,
+            live=self._live,
+            clock=clock,
+            next_version=versions.next,
+            on_chunk=self._claim_stands,
+        )
         self._timer_rules = DeadManRules(self._rules if self._live else ())
         self._outbox_store = outbox_store
         outbox = Outbox(
@@ -102,6 +117,8 @@ class AlertSession:
         self._outbox_worker = OutboxWorker(outbox)
         self._started: set[tuple[str, int]] = set()
         self._began_at = clock.now()
+        self._began = clock.monotonic()
+        self._earlier: dict[int, int] = {}
         self._changed_at: dict[str, float] = {}
         self._behind: dict[str, int] = {}
         self._announced_version: dict[str, int] = {}
@@ -115,6 +132,7 @@ class AlertSession:
     def load(self) -> None:
         """State, rows and what was left unsent; then the outbox's worker starts and all news is read."""
         self._claim_stands()
+        self._earlier = self._store.events.newest_of_earlier(self._versions.epoch)
         entries = self._store.events.entries()
         self._evaluation.load(entries, self._store.states.read())
         self._timer_rules.load(entries)
@@ -188,6 +206,7 @@ class AlertSession:
             if batch.done:
                 break
             self._status.beat()
+            self._claim_stands()
         return moved
 
     # What follows.
@@ -221,8 +240,11 @@ class AlertSession:
         self._send(transitions)
 
     def _keep(self, transitions: Sequence[AlertTransition]) -> None:
+        """Store rows. The server drops them where another alerter has taken over, however long we slept on the way."""
         self._claim_stands()
+        crash_point("alerts-before-rows")
         self._store.events.write(transitions, self._versions.next())
+        self._claim_stands()
         crash_point("alerts-after-rows")
 
     def _send(self, transitions: Sequence[AlertTransition]) -> None:
@@ -254,10 +276,10 @@ class AlertSession:
                 self._outbox_worker.announce(Start(height, int(series.time[0]), tuple(rule_ids), chain))
 
     def _close_orphans(self) -> None:
-        """Close what is open under rules that were removed, switched off or changed."""
-        current = {(rule.id, rule.rule_hash) for rule in self._rules if rule.enabled}
+        """Close what is open under rules that were removed or switched off, or are judged in another way now."""
+        current = {(rule.id, rule.chain, isinstance(rule, HeightRule)) for rule in self._rules if rule.enabled}
         entries = [
-            e for rule_id, rule_hash, _, e in self._store.events.entries() if (rule_id, rule_hash) not in current
+            row.entry for row in self._store.events.entries() if (row.rule_id, row.chain, row.of_blocks) not in current
         ]
         closed = close_all(Ledger.of(entries), self._versions.next())
         now_ms = int(self._clock.now() * 1000)
@@ -275,7 +297,7 @@ class AlertSession:
                         "notify": entry.notify,
                         "event_time": now_ms // 1000,
                         "recorded_at_ms": now_ms + len(rows),
-                        "summary": f"closed: rule {last.rule_id} was removed, switched off or changed",
+                        "summary": f"Rule {last.rule_id} was removed or switched off: the alert is closed, not resolved.",
                     }
                 )
             )
@@ -287,6 +309,7 @@ class AlertSession:
     def _poll(self) -> None:
         self._polled_at = self._clock.monotonic()
         self._claim_stands()
+        self._meet_stragglers()
         if not self._behind:
             self._read_unasked()
         if self._live:
@@ -294,6 +317,14 @@ class AlertSession:
         if self._polled_at - self._reminded_at >= REMINDER_CHECK_SECONDS:
             self._reminded_at = self._polled_at
             self._outbox_worker.remind(self._firing_rows())
+
+    def _meet_stragglers(self) -> None:
+        """Begin again where the alerter before us wrote rows after we had read all: its statement was under way at our claim."""
+        if self._clock.monotonic() - self._began > STRAGGLER_SECONDS:
+            return
+        now = self._store.events.newest_of_earlier(self._versions.epoch)
+        if any(version > self._earlier.get(epoch, 0) for epoch, version in now.items()):
+            raise RetryableError("the alerter before this one wrote rows while it was replaced: reading them")
 
     def _read_unasked(self) -> None:
         """Read what no message announced. Where none has come by the next poll either, our place in the topic is gone: a broker
@@ -315,9 +346,13 @@ class AlertSession:
                 ingest=ingest,
                 market=self._release_facts_of(chain),
             )
-            transitions = self._timer_rules.tick(facts, self._versions.next)
+            transitions = self._timer_rules.tick(facts, self._versions.next, self._changes_of)
             if transitions:
                 self._record(transitions)
+
+    def _changes_of(self, rule: Rule) -> str:
+        """What the last edit of a rule changed, in words."""
+        return changes(self._store.events.newest_content(rule.id, rule.chain), rule)
 
     def _release_facts_of(self, chain: str) -> ReleaseFacts:
         """Facts of the AI side, read again now and then: releases arrive daily at most."""

@@ -21,11 +21,12 @@ from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
 Failure = Literal[
-    "drop", "drop_before", "503", "503_after", "500", "429", "ratelimited", "invalid_auth", "slow", "garbage"
+    "drop", "drop_before", "late", "503", "503_after", "500", "429", "ratelimited", "invalid_auth", "slow", "garbage"
 ]
-"""`drop`: the message is taken, then the connection closed without an answer; `drop_before`: closed before it is taken. `503_after`:
-taken, answered with 503; `503`, `500`: not taken. `429`: with Retry-After. `ratelimited`, `invalid_auth`: 200 with that error.
-`slow`: taken, answered only after `slow_seconds`. `garbage`: taken, answered with something that is not JSON."""
+"""`drop`: the message is taken, then the connection closed without an answer; `drop_before`: closed before it is taken. `late`:
+closed too, and the message is taken when `accept_late` is called. `503_after`: taken, answered with 503; `503`, `500`: not
+taken. `429`: with Retry-After. `ratelimited`, `invalid_auth`: 200 with that error. `slow`: taken, answered only after
+`slow_seconds`. `garbage`: taken, answered with something that is not JSON."""
 
 TOKEN: Final = "xoxb-test-token"  # noqa: S105 - a token that opens nothing
 CHANNEL: Final = "C0TEST"
@@ -77,12 +78,21 @@ class SlackServer:
     channels: tuple[str, ...] = (CHANNEL,)
     retry_after_seconds: int = 1
     slow_seconds: float = 30.0
+    page_size: int = 999
+    """Messages that one call of the history gives at most."""
+    stop_after_pages: int | None = None
+    """Every call of the history after this many is answered with 429, and the count begins again."""
+    lag_seconds: float = 0.0
+    """For this long after a post the history does not show it."""
     calls: list[str] = field(default_factory=list)
     _messages: dict[str, SlackMessage] = field(default_factory=dict)
     _plans: list[_Plan] = field(default_factory=list)
+    _refused: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _late: list[dict[str, Any]] = field(default_factory=list)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _closing: threading.Event = field(default_factory=threading.Event)
     _last_micros: int = 0
+    _pages: int = 0
     _server: ThreadingHTTPServer | None = None
 
     def __enter__(self) -> SlackServer:
@@ -117,10 +127,23 @@ class SlackServer:
         with self._lock:
             self._plans.append(_Plan(failure, method, times))
 
+    def refuse(self, code: str, *, method: str = "chat.postMessage", times: int = 1) -> None:
+        """Answer the next `times` calls of a method with an error code of Slack's."""
+        with self._lock:
+            self._refused[method] = (code, times)
+
     def recover(self) -> None:
         """Drop all failures that are still planned."""
         with self._lock:
             self._plans.clear()
+            self._refused.clear()
+
+    def accept_late(self) -> None:
+        """Take the posts whose connection was closed by `late`. They have the time of their call."""
+        with self._lock:
+            for arguments in self._late:
+                self._post(arguments)
+            self._late.clear()
 
     @property
     def messages(self) -> list[SlackMessage]:
@@ -149,6 +172,10 @@ class SlackServer:
         with self._lock:
             self.calls.append(method)
             failure = self._planned(method)
+            if method.startswith("conversations.") and self.stop_after_pages is not None:
+                self._pages += 1
+                if self._pages > self.stop_after_pages:
+                    self._pages, failure = 0, "429"
             if failure == "429":
                 return 429, {"ok": False, "error": "ratelimited"}, failure
             if failure in ("500", "503"):
@@ -157,6 +184,13 @@ class SlackServer:
                 return 200, {"ok": False, "error": failure}, failure
             if failure == "drop_before":
                 return 0, {}, failure
+            if failure == "late":
+                self._late.append(arguments | {"called_at": self._new_ts()})
+                return 0, {}, failure
+            code, left = self._refused.get(method, ("", 0))
+            if left:
+                self._refused[method] = (code, left - 1)
+                return 200, _error(code), None
             answer = self._answer(method, arguments, token)
             if failure == "503_after":
                 return 503, {"ok": False, "error": "service_unavailable"}, failure
@@ -194,8 +228,7 @@ class SlackServer:
         thread = arguments.get("thread_ts")
         if thread and thread not in self._messages:
             return _error("thread_not_found")
-        self._last_micros = max(self._last_micros + 1, int(time.time() * 1_000_000))
-        ts = f"{self._last_micros // 1_000_000}.{self._last_micros % 1_000_000:06d}"
+        ts = str(arguments.get("called_at") or self._new_ts())
         message = SlackMessage(
             ts,
             str(arguments["channel"]),
@@ -207,6 +240,10 @@ class SlackServer:
         )
         self._messages[ts] = message
         return {"ok": True, "channel": message.channel, "ts": ts, "message": message.as_json(with_metadata=True)}
+
+    def _new_ts(self) -> str:
+        self._last_micros = max(self._last_micros + 1, int(time.time() * 1_000_000))
+        return f"{self._last_micros // 1_000_000}.{self._last_micros % 1_000_000:06d}"
 
     def _update(self, arguments: dict[str, Any]) -> dict[str, Any]:
         message = self._messages.get(str(arguments.get("ts")))
@@ -238,8 +275,9 @@ class SlackServer:
 
     def _page(self, found: list[SlackMessage], arguments: dict[str, Any]) -> dict[str, Any]:
         oldest = float(arguments.get("oldest") or 0)
-        found = [message for message in found if float(message.ts) > oldest]
-        at, limit = int(arguments.get("cursor") or 0), min(999, int(arguments.get("limit") or 100))
+        newest = time.time() - self.lag_seconds
+        found = [message for message in found if oldest < float(message.ts) <= newest]
+        at, limit = int(arguments.get("cursor") or 0), min(self.page_size, int(arguments.get("limit") or 100))
         with_metadata = str(arguments.get("include_all_metadata", "")).lower() in ("1", "true")
         more = at + limit < len(found)
         return {
@@ -314,7 +352,7 @@ class _Handler(BaseHTTPRequestHandler):
             arguments |= dict(parse_qsl(body.decode("utf-8", "replace")))
         status, answer, failure = slack.handle(url.path.rpartition("/")[2], arguments, token)
         self.close_connection = True
-        if failure in ("drop", "drop_before"):
+        if failure in ("drop", "drop_before", "late"):
             self.connection.close()
             return
         if failure == "slow" and slack._closing.wait(slack.slow_seconds):

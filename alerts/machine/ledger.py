@@ -15,13 +15,13 @@ from alerts.machine.machine import Step
 from alerts.machine.rule_state import RuleState
 from counterpoise.contracts.alerts import OPEN_STATES, AlertReason, AlertState
 
-Cause = Literal["observed", "reorg", "rebased"]
+Cause = Literal["observed", "reorg", "rebased", "rule-changed"]
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """What the ledger needs of a row. `height` is where it happened, `tip_hash` the block there; for a dead-man rule `height`
-    is the second at which it happened."""
+    is the second at which it happened. `rule_hash` is of the rule as it was then."""
 
     alert_id: str
     sequence: int
@@ -34,6 +34,7 @@ class LedgerEntry:
     start: int = -1
     previous: AlertState | None = None
     version: int = 0
+    rule_hash: str = ""
 
 
 @dataclass(slots=True)
@@ -74,6 +75,13 @@ class Ledger:
         latest = (entry for entry in map(self.last, self.rows) if entry is not None)
         return sorted((e for e in latest if e.state in OPEN_STATES), key=lambda e: (e.height, e.alert_id))
 
+    def stands_firing(self, alert_id: str) -> bool:
+        """Whether an alert fires by its rows that were not undone."""
+        rows = self.of_alert(alert_id)
+        undone = {sequence for entry in rows for sequence in entry.undoes}
+        standing = [e for e in rows if e.sequence not in undone and e.state != "retracted"]
+        return bool(standing) and standing[-1].state == "firing"
+
     def effective(self, above: int, newer_than: int) -> dict[tuple[str, int, AlertState], LedgerEntry]:
         """Rows that claim something of a height above `above` and stand: not retracted, not of an earlier attribution."""
         found: dict[tuple[str, int, AlertState], LedgerEntry] = {}
@@ -99,7 +107,7 @@ class _Claim:
 def _claims(rule_state: RuleState, steps: Sequence[Step]) -> list[_Claim]:
     claims = []
     for step in steps:
-        if step.height <= rule_state.silent_through:
+        if step.height <= rule_state.settled_through:
             continue
         state, previous = step.state, step.previous
         if state == "resolved" and rule_state.silent(step.start, step.fired):
@@ -127,7 +135,7 @@ def reconcile(
     tip, tip_hash = (rule_state.height if rule_state.height is not None else fork), rule_state.tip_hash
 
     def write(entry: LedgerEntry) -> None:
-        stamped = replace(entry, version=version)
+        stamped = replace(entry, version=version, rule_hash=rule_state.rule_hash)
         ledger.put(stamped)
         written.append(stamped)
 
@@ -160,6 +168,12 @@ def reconcile(
             if known.tip_hash != hashes[step.height]:
                 write(replace(known, tip_hash=hashes[step.height]))
             continue
+        if (
+            claim.state == "resolved"
+            and step.fired <= rule_state.settled_through
+            and not ledger.stands_firing(claim.alert_id)
+        ):
+            continue  # it fired on blocks that were settled with another attribution or rule: no row says so
         sequence = ledger.next_sequence(claim.alert_id)
         notify = claim.state in ("firing", "resolved") and rule_state.announces(step.height)
         write(
@@ -187,6 +201,8 @@ def _settle(ledger: Ledger, rule_state: RuleState, tip: int, tip_hash: str, caus
         if shown is None or entry.alert_id != shown[0]:
             fired = entry.state == "firing"
             state: AlertState = "retracted" if cause == "reorg" else "resolved" if fired else "inactive"
+            if cause == "rule-changed":
+                state = "inactive"  # the value did not fall: somebody moved the line
             reason: AlertReason = cause if cause != "observed" else "restated"
             sequence = ledger.next_sequence(entry.alert_id)
             notify = fired and rule_state.announces(tip)
@@ -198,8 +214,9 @@ def _settle(ledger: Ledger, rule_state: RuleState, tip: int, tip_hash: str, caus
     if shown is not None:
         alert_id, state = shown
         last = ledger.last(alert_id)
-        if last is None or last.state != state:
-            reason = "rebased" if cause == "rebased" else "restated"
+        edited = cause == "rule-changed" and state == "firing" and last and last.rule_hash != rule_state.rule_hash
+        if last is None or last.state != state or edited:
+            reason = cause if cause in ("rebased", "rule-changed") else "restated"
             notify = state == "firing" and rule_state.announces(tip)
             previous = last.state if last else None
             sequence = ledger.next_sequence(alert_id)
@@ -212,7 +229,7 @@ def _settle(ledger: Ledger, rule_state: RuleState, tip: int, tip_hash: str, caus
 
 
 def close_all(ledger: Ledger, version: int) -> list[LedgerEntry]:
-    """Rows that close every open alert because its rule was removed or changed; the ledger has them afterwards.
+    """Rows that close every open alert because its rule was removed or switched off; the ledger has them afterwards.
 
     They name the height of the alert's last row: the rule did not read any further.
     """
@@ -221,7 +238,7 @@ def close_all(ledger: Ledger, version: int) -> list[LedgerEntry]:
         closed = replace(
             entry,
             sequence=ledger.next_sequence(entry.alert_id),
-            state="resolved" if entry.state == "firing" else "inactive",
+            state="inactive",
             reason="rule-changed",
             undoes=(),
             previous=entry.state,
@@ -233,24 +250,35 @@ def close_all(ledger: Ledger, version: int) -> list[LedgerEntry]:
     return rows
 
 
-def rebase(old: RuleState, new_attribution: str, frozen_version: int) -> RuleState:
-    """A track at the beginning of the chain for a new attribution; extend it to the tip, then `settle_rebase`."""
-    rule_state = old.fresh()
-    rule_state.attribution_id = new_attribution
-    rule_state.frozen_version = frozen_version
-    rule_state.adopted = None
-    rule_state.silent_through = -1
-    return rule_state
+def rebase(old: RuleState, frozen_version: int, *, attribution_id: str, rule_hash: str, hold: int) -> RuleState:
+    """A track at the beginning of the chain for another attribution or a rule that was edited; extend it to the tip, then
+    `settle_rebase`."""
+    return RuleState(
+        old.rule_id,
+        rule_hash,
+        old.chain,
+        hold,
+        attribution_id,
+        frozen_version=frozen_version,
+        go_live_height=old.go_live_height,
+        seen_version=old.seen_version,
+    )
 
 
 def settle_rebase(old: RuleState, new: RuleState, ledger: Ledger, version: int) -> list[LedgerEntry]:
-    """Bring the rows in line with the new attribution's history. Only an open alert that it does not support is notified.
+    """Bring the rows in line with the history that the new attribution, or the edited rule, gives.
 
-    An alert that was firing continues under its own name if it fires under the new attribution too. If it fires only under the
-    new one, the row is marked `rebased` and is not sent.
+    An alert that was firing continues under its own name if it fires now too. After a new attribution only the end of an open
+    alert is notified; what fires under it alone is marked `rebased` and not sent. After an edit every change is notified: an alert
+    that continues, one that ends without having resolved, and one that fires by the new line.
     """
-    new.silent_through = max(old.height or -1, new.height or -1)
+    settled = max(-1 if old.height is None else old.height, -1 if new.height is None else new.height)
+    edited = old.rule_hash != new.rule_hash
     before, now = old.shown(), new.standing
+    new.settled_through = settled
+    if not edited or (before is not None and before[1] == "rebased"):
+        new.silent_through = settled  # what the attribution alone made fire stays silent
     if before is not None and before[1] == "firing" and now.state == "firing":
         new.adopted = (now.start, before[0])
-    return reconcile(ledger, new, (), hashes={}, fork=new.silent_through, cause="rebased", version=version)
+    cause: Cause = "rule-changed" if edited else "rebased"
+    return reconcile(ledger, new, (), hashes={}, fork=settled, cause=cause, version=version)

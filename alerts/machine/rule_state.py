@@ -7,7 +7,7 @@ import json
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from alerts.machine.machine import NOWHERE, Phase, Standing, Step, advance, advance_many
 from alerts.signals.levels import LevelArray
@@ -18,12 +18,21 @@ RING_HEIGHTS = 288
 """Heights that can be rewound without reading all history again: twice what a reorg of a day would need."""
 
 
-def alert_id(rule_id: str, rule_hash: str, chain: str, start: int) -> str:
-    """16 hexadecimal digits that name an episode: the rule, its content, the chain and where the episode began.
+ALL_EARLIER: Final = (1 << 63) - 1
+"""In place of `frozen_version`: every row that there is."""
 
-    The attribution takes no part: an alert that a new attribution confirms from the same height continues under its name.
+
+def alert_id(rule_id: str, chain: str, start: int) -> str:
+    """16 hexadecimal digits that name an episode: the rule's id, the chain and where the episode began.
+
+    Neither the attribution nor the rule's values take part: an alert that a new attribution or an edited rule confirms from the
+    same height continues under its name.
     """
-    return hashlib.sha256(f"{rule_id}\0{rule_hash}\0{chain}\0{start}".encode()).hexdigest()[:16]
+    return _digits(rule_id, chain, start)
+
+
+def _digits(*parts: object) -> str:
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,8 @@ class Mark:
 
 @dataclass(slots=True)
 class RuleState:
-    """`silent_through`: an episode that fired at or below this height did so only in the light of a new attribution: it is never
+    """`settled_through`: rows for what happened at or below this height were settled when the attribution or the rule changed.
+    `silent_through`: an episode that fired at or below this height did so only in the light of a new attribution: it is never
     announced. `adopted`: (start, alert_id) of the open alert that continued through a switch although the new attribution dates its
     episode differently. `frozen_version`: rows up to this version are facts of an earlier attribution. `go_live_height`: nothing
     up to it is sent (−1: all is); None before that. `seen_version`: the newest version of scores taken in.
@@ -53,6 +63,7 @@ class RuleState:
     frozen_version: int = 0
     go_live_height: int | None = None
     seen_version: int = 0
+    settled_through: int = -1
     marks: deque[Mark] = field(default_factory=lambda: deque(maxlen=RING_HEIGHTS))
 
     @property
@@ -103,7 +114,7 @@ class RuleState:
         """The id of the alert whose episode began at `start`."""
         if self.adopted is not None and self.adopted[0] == start:
             return self.adopted[1]
-        return alert_id(self.rule_id, self.rule_hash, self.chain, start)
+        return alert_id(self.rule_id, self.chain, start)
 
     def silent(self, start: int, fired: int) -> bool:
         """Whether an episode that fired there did so only because the attribution changed."""
@@ -134,14 +145,16 @@ class RuleState:
             self.frozen_version,
             self.go_live_height,
             self.seen_version,
+            self.settled_through,
         )
 
     def to_json(self) -> str:
         """Everything, compactly."""
         document: dict[str, Any] = {
-            "v": 1,
+            "v": 2,
             "rule_hash": self.rule_hash,
             "attribution_id": self.attribution_id,
+            "settled_through": self.settled_through,
             "silent_through": self.silent_through,
             "adopted": self.adopted,
             "frozen_version": self.frozen_version,
@@ -154,16 +167,22 @@ class RuleState:
         return json.dumps(document, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str, *, rule_id: str, rule_hash: str, chain: str, hold: int) -> RuleState | None:
-        """The state that `to_json` wrote; None if it is of another version or of a changed rule."""
+    def from_json(cls, text: str, *, rule_id: str, chain: str, hold: int) -> RuleState | None:
+        """The state that `to_json` wrote, of the rule as it was then; None if it is of an unknown version.
+
+        Of version 1, whose alerts had the rule's hash in their names, the open one keeps its name.
+        """
         document = json.loads(text)
-        if document.get("v") != 1 or document["rule_hash"] != rule_hash:
+        if document.get("v") not in (1, 2):
             return None
-        adopted = document["adopted"]
-        marks = (
+        rule_hash, adopted = document["rule_hash"], document["adopted"]
+        marks = [
             Mark(height, tip, Standing(Phase(phase), start, since))
             for height, tip, phase, start, since in document["marks"]
-        )
+        ]
+        if document["v"] == 1 and not adopted and marks and marks[-1].standing.phase is not Phase.INACTIVE:
+            start = marks[-1].standing.start
+            adopted = (start, _digits(rule_id, rule_hash, chain, start))
         return cls(
             rule_id,
             rule_hash,
@@ -172,8 +191,9 @@ class RuleState:
             document["attribution_id"],
             document["silent_through"],
             (adopted[0], adopted[1]) if adopted else None,
-            document["frozen_version"],
+            ALL_EARLIER if document["v"] == 1 else document["frozen_version"],
             document["go_live_height"],
             document["seen_version"],
+            document.get("settled_through", document["silent_through"]),
             deque(marks, maxlen=RING_HEIGHTS),
         )

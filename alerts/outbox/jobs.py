@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from counterpoise.contracts.alerts import AlertTransition
@@ -23,8 +24,9 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One message. `inherited`: another process may have sent it. `tries` counts what went wrong. `recorded_at`: in seconds,
-    when it could have been sent at the earliest."""
+    """One message. `inherited`: another process may have sent it. `tries` counts what went wrong, `refusals` what was
+    refused for an unknown reason. `recorded_at`: in seconds,
+    when it could have been sent at the earliest. `members`: the firings that a digest stands for."""
 
     alert_id: str
     sequence: int
@@ -34,8 +36,10 @@ class Job:
     transition: AlertTransition | None = None
     start: Start | None = None
     weeks: int = 0
+    members: tuple[AlertTransition, ...] = ()
     inherited: bool = False
     tries: int = 0
+    refusals: int = 0
 
     @property
     def key(self) -> JobKey:
@@ -68,3 +72,23 @@ def actions(transition: AlertTransition, *, fired_before: bool) -> tuple[str, ..
     if transition.reason == "restated":
         return ("update",)
     return ("update", "thread")
+
+
+def digest_job(name: str, members: Sequence[AlertTransition], *, inherited: bool) -> Job:
+    """The message that stands for the firings of `members`."""
+    at = min(row.recorded_at_ms for row in members) / 1000
+    return Job(name, 0, "digest", "*", at, members=tuple(members), inherited=inherited)
+
+
+def job_of(transition: AlertTransition, action: str, *, inherited: bool) -> Job:
+    """One message of a transition."""
+    at = transition.recorded_at_ms / 1000
+    return Job(
+        transition.alert_id,
+        transition.sequence,
+        action,
+        transition.rule_id,
+        at,
+        transition=transition,
+        inherited=inherited,
+    )

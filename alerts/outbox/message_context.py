@@ -10,6 +10,7 @@ from alerts.outbox.render import (
     Message,
     Past,
     changed_root,
+    digest_message,
     reminder_message,
     start_message,
     transition_message,
@@ -17,6 +18,7 @@ from alerts.outbox.render import (
 from alerts.rules.rule import HeightRule, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
+from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
 from counterpoise.formats import utc_minute
 
@@ -29,14 +31,17 @@ class Renderer:
     def __init__(self, store: AlertStore, rules: Sequence[Rule], dataset: str, public_url: str | None = None) -> None:
         self._store = store
         self._public_url = (public_url or "").rstrip("/")
-        self._rules: Mapping[tuple[str, str], Rule] = {(rule.id, rule.rule_hash): rule for rule in rules}
-        self._by_chain: Mapping[tuple[str, str], Rule] = {(rule.id, rule.chain): rule for rule in rules}
+        self._rules: Mapping[tuple[str, str], Rule] = {(rule.id, rule.chain): rule for rule in rules}
         self._dataset = dataset
 
     def render(self, job: Job, announced: Sequence[AlertTransition]) -> Message:
-        """The message of a job; `announced`: what was sent of its alert so far, the firing first where there was one."""
+        """The message of a job; `announced`: what was sent of its alert so far, the firing first where there was one. For a
+        digest it is the latest step of each of its alerts."""
         if job.start is not None:
             return self._start(job.start)
+        if job.members:
+            titles = [row.evidence.title or row.rule_id for row in job.members]
+            return digest_message(list(zip(titles, job.members, announced, strict=True)), self._dataset)
         assert job.transition is not None  # noqa: S101 - a job is a start or has a transition
         fired = next((row for row in announced if row.state == "firing"), None)
         context = self._context(job.transition, fired)
@@ -47,8 +52,8 @@ class Renderer:
         return transition_message(job.transition, context, root=job.action == "post")
 
     def _rule_of(self, transition: AlertTransition) -> Rule | None:
-        """The rule of the alert; None if it was removed or changed."""
-        return self._rules.get((transition.rule_id, transition.rule_hash))
+        """The rule of the alert as it is now; None if it was removed."""
+        return self._rules.get((transition.rule_id, transition.evidence.chain or BITCOIN.name))
 
     def _context(self, transition: AlertTransition, fired: AlertTransition | None) -> Context:
         rule = self._rule_of(transition)
@@ -63,8 +68,8 @@ class Renderer:
                 if len(series):
                     past.append(Past(ago, int(series.n[0]), dict(series.named_counts(0))))
         return Context(
-            title=rule.name if rule else transition.rule_id,
-            condition=rule.condition() if rule else "a rule that was removed or changed",
+            title=rule.name if rule else found.title or transition.rule_id,
+            condition=found.condition or (rule.condition() if rule else "a rule that was removed"),
             advice=rule.next_step() if rule else "",
             dataset=self._dataset,
             share=transition.value_high is not None,
@@ -76,18 +81,19 @@ class Renderer:
 
     def _now(self, transition: AlertTransition) -> str:
         """Where the value of an alert stands at the tip, in words; empty for a rule without one."""
+        now = self.value_now(transition)
+        return f"now {now[0]} at height {now[1]}" if now else ""
+
+    def value_now(self, transition: AlertTransition) -> tuple[str, int] | None:
+        """The value of an alert's rule at the tip, in its unit, and the tip; None for a rule without a value at every height."""
         rule = self._rule_of(transition)
         attribution_id = self._store.attribution.current(rule.chain) if isinstance(rule, HeightRule) else None
-        if not isinstance(rule, HeightRule) or attribution_id is None:
-            return ""
-        tip = self._store.concentration.tip(rule.chain, attribution_id)
-        series = self._at(rule, attribution_id, tip[0]) if tip else None
-        if series is None or not len(series):
-            return ""
-        reading = rule.reading(series, 0)
-        if reading is None:
-            return ""
-        return f"now {rule.format_value(reading.value)} at height {tip[0] if tip else 0}"
+        tip = self._store.concentration.tip(rule.chain, attribution_id) if rule and attribution_id else None
+        if not isinstance(rule, HeightRule) or attribution_id is None or tip is None:
+            return None
+        series = self._at(rule, attribution_id, tip[0])
+        reading = rule.reading(series, 0) if len(series) and int(series.n[0]) else None
+        return (rule.format_value(reading.value), tip[0]) if reading else None
 
     def _at(self, rule: HeightRule, attribution_id: str, height: int) -> WindowCounts:
         return self._store.concentration.series_of(rule, attribution_id, low=height, high=height)
@@ -96,7 +102,7 @@ class Renderer:
         readings: list[tuple[str, str]] = []
         attribution_id = self._store.attribution.current(start.chain)
         for rule_id in start.rule_ids:
-            rule = self._by_chain.get((rule_id, start.chain))
+            rule = self._rules.get((rule_id, start.chain))
             if not isinstance(rule, HeightRule) or attribution_id is None:
                 continue
             series = self._at(rule, attribution_id, start.height)

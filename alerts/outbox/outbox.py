@@ -2,23 +2,36 @@
 
 What is to be sent follows from the rows: a transition that is announced, without a delivery row, is still to be sent; so a kill loses
 nothing. An earlier process, or an earlier try whose answer was lost, may have sent a message already; its key
-is then looked up first. Before every post our epoch must still be the newest; where it was lost in that very moment, both
-alerters look for the key again and keep the earliest message only.
+is then looked up first, and again later (`look_ups`). Before every post our epoch must still be the newest; where it was lost in
+that very moment, both alerters look for the key again and keep the earliest message only.
+
+What fires now goes first. What fired and ended while nothing could be sent becomes one digest. A refused message holds back
+no other alert's.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Final
+from functools import partial
+from typing import Final, Protocol
 
 import structlog
 
-from alerts.outbox.jobs import Job, JobKey, Start, actions, key_text, start_id
-from alerts.outbox.message_context import Renderer
-from alerts.outbox.receivers.receiver import AmbiguousError, NotAcceptedError, Receiver, ReceiverRefusedError
+from alerts.outbox.digest import OLD_SECONDS, detail_of, digest_id, digest_of, over
+from alerts.outbox.job_queue import JobQueue
+from alerts.outbox.jobs import Job, JobKey, Start, actions, digest_job, job_of, key_text, start_id
+from alerts.outbox.look_ups import AFTER_SECONDS, LookUps
+from alerts.outbox.receivers.receiver import (
+    AmbiguousError,
+    NotAcceptedError,
+    NotThisWayError,
+    Receiver,
+    ReceiverRefusedError,
+    UnknownAnswerError,
+)
 from alerts.outbox.render import Message
+from alerts.outbox.sent import MUTED, Sent
 from alerts.store.alert_deliveries_log import Delivery, DeliveryStatus
 from alerts.store.alert_mutes_log import ALL_RULES
 from alerts.store.alert_store import AlertStore
@@ -37,13 +50,28 @@ MESSAGE_INTERVAL_SECONDS: Final = 1.0
 SEARCH_BACK_SECONDS: Final = 3_600.0
 """A look-up starts this long before a transition was recorded: more than two clocks differ."""
 
-MUTED: Final = "muted"
+IN_DOUBT: Final = "searched for again later"
+"""Detail of a message that may stand twice: Slack's answer was lost, or another alerter may have sent it."""
 
-_DELIVERY_RETRY: Final = RetryPolicy(1.0, 60.0, jitter=0.0)
+MAX_LOOK_UPS: Final = 100
+"""Messages that are searched for after a start: those of the last hour, and the unclear ones of the last day."""
+
+
+HELD_TRIES: Final = 12
+"""Tries of a message that is refused for a reason that we do not know, over 50 minutes."""
+
+_DELIVERY_RETRY: Final = RetryPolicy(1.0, 4.0, jitter=0.0)
+"""What fires now is sent within five seconds of Slack's return."""
 
 
 class SupersededError(Exception):
     """Another alerter has claimed a newer epoch: this one must not send any more."""
+
+
+class Renders(Protocol):
+    """Makes the message of a job; `announced` are the steps of its alert so far, or of each member of a digest the latest."""
+
+    def render(self, job: Job, announced: Sequence[AlertTransition]) -> Message: ...
 
 
 class Outbox:
@@ -55,7 +83,7 @@ class Outbox:
         receiver: Receiver,
         *,
         versions: Versions,
-        renderer: Renderer,
+        renderer: Renders,
         dataset: str,
         clock: Clock,
         on_success: Callable[[float], None] = lambda now: None,
@@ -67,12 +95,11 @@ class Outbox:
         self._dataset = dataset
         self._clock = clock
         self._on_success = on_success
-        self._jobs: deque[Job] = deque()
-        self._done: dict[JobKey, Delivery] = {}
-        self._elsewhere: set[JobKey] = set()
-        self._announced: dict[str, list[AlertTransition]] = {}
-        self._queued: set[JobKey] = set()
-        self._unwritten: Delivery | None = None
+        self._jobs = JobQueue()
+        self._sent = Sent(receiver.name, receiver.channel)
+        self._look_ups = LookUps()
+        self._unwritten: list[Delivery] = []
+        self._oldest: float | None = None
         self._not_before = float("-inf")
         self._backoff = Backoff(_DELIVERY_RETRY)
         self.trouble: str | None = None
@@ -81,7 +108,7 @@ class Outbox:
     @property
     def waiting(self) -> int:
         """Messages still to be sent, or whose row is still to be written."""
-        return len(self._jobs) + (self._unwritten is not None)
+        return len(self._jobs) + bool(self._unwritten)
 
     @property
     def name(self) -> str:
@@ -93,24 +120,62 @@ class Outbox:
 
         What another receiver sent already is not sent again by this one, so a token that is set after a month begins no flood.
         """
-        every = self._store.deliveries.read()
-        self._done = {found.key: found for found in every if found.receiver == self._receiver.name}
-        self._elsewhere = {found.key for found in every if found.receiver != self._receiver.name}
-        for transition in self._store.events.transitions(announced=True):
+        pending = self._sent.load(self._store.deliveries.read())
+        transitions = self._store.events.transitions(announced=True)
+        promised = self._take_up_digests(pending, transitions)
+        for transition in transitions:
             self.enqueue(transition, inherited=True)
-        return bool(self._elsewhere) and not self._done
+        self._jobs.remove(promised)
+        self._plan_look_ups(transitions)
+        return bool(self._sent.elsewhere) and not self._sent.done
+
+    def _take_up_digests(self, pending: Sequence[Delivery], transitions: Sequence[AlertTransition]) -> set[JobKey]:
+        """Queue the digests that an earlier process had promised and may have sent; the keys of their members."""
+        rows = {(row.alert_id, row.sequence): row for row in transitions}
+        groups: dict[str, list[AlertTransition]] = {}
+        for found in pending:
+            name, fired = digest_of(found.detail), rows.get((found.alert_id, found.sequence))
+            if name and fired:
+                groups.setdefault(name, []).append(fired)
+        for name, members in groups.items():
+            sent = self._sent.done.get((name, 0, "digest"))
+            job = digest_job(name, members, inherited=True)
+            if sent is None:
+                self._queue(job, ahead=True)
+            else:
+                rows_of_members = [self._member(member, name, "skipped", sent.message_ts) for member in members]
+                self._write(rows_of_members)
+                self._sent.done |= {row.key: row for row in rows_of_members}
+        return {(fired.alert_id, fired.sequence, "post") for members in groups.values() for fired in members}
+
+    def _plan_look_ups(self, transitions: Sequence[AlertTransition]) -> None:
+        """The alerter before us may have been in the middle of a post, and had searches ahead: make them in its place."""
+        if "find" not in self._receiver.abilities:
+            return
+        recorded = {(row.alert_id, row.sequence): row.recorded_at_ms / 1000 for row in transitions}
+        now, clock = self._clock.monotonic(), self._clock.now()
+        recent = [
+            d
+            for d in self._sent.done.values()
+            if self._sent.here(d)
+            and d.action != "update"
+            and clock - d.updated_at < (DAY_SECONDS if d.detail == IN_DOUBT else AFTER_SECONDS[-1])
+        ]
+        for sent in sorted(recent, key=lambda d: d.updated_at)[-MAX_LOOK_UPS:]:
+            first_try = recorded.get((sent.alert_id, sent.sequence), sent.updated_at - DAY_SECONDS)
+            job = Job(sent.alert_id, sent.sequence, sent.action, ALL_RULES, first_try, inherited=True)
+            self._look_ups.plan(job, now - (clock - sent.updated_at), not_before=now)
+            self._look_ups.again(job, now + AFTER_SECONDS[0])
 
     def enqueue(self, transition: AlertTransition, *, inherited: bool = False) -> None:
         """Queue the messages of a transition that is announced; nothing for one that is not, or was."""
         if not transition.notify:
             return
-        rows = self._announced.setdefault(transition.alert_id, [])
-        if any(row.sequence == transition.sequence for row in rows):
-            return  # written again with new evidence
-        fired_before = any(row.state == "firing" for row in rows)
-        rows.append(transition)
+        fired_before = self._sent.announce(transition)
+        if fired_before is None:
+            return
         for action in actions(transition, fired_before=fired_before):
-            self._queue(_job_of(transition, action, inherited=inherited))
+            self._queue(job_of(transition, action, inherited=inherited))
 
     def announce_start(self, start: Start, *, inherited: bool) -> None:
         """Queue the state-at-start message, unless it was sent: ahead of the news that comes after it."""
@@ -125,14 +190,14 @@ class Outbox:
         Weeks count from the alert's own message, or from the state at start where it fired before go-live.
         """
         for first in firing:
-            post = self._post_of(first.alert_id)
-            if post is not None and post.key not in self._queued and self._is_unsent_here(post):
+            post = self._sent.post_of(first.alert_id)
+            if post is not None and post.key not in self._jobs and self._sent.is_unsent_here(post):
                 if not self._is_muted(post.rule_id):
-                    self._done.pop(post.key, None)
-                    self._elsewhere.discard(post.key)
+                    self._sent.done.pop(post.key, None)
+                    self._sent.elsewhere.discard(post.key)
                     self._queue(post)
                 continue
-            root = self._root(first.alert_id) or self._start()
+            root = self._sent.root(first.alert_id) or self._sent.start()
             weeks = int((self._clock.now() - root.updated_at) // WEEK_SECONDS) if root else 0
             if root and weeks >= 1:
                 due = root.updated_at + weeks * WEEK_SECONDS
@@ -143,71 +208,156 @@ class Outbox:
 
     def run_due(self) -> float:
         """Send what is due; the seconds until the next call is useful (infinite if nothing waits). SupersededError stops it all."""
-        while self._jobs or self._unwritten:
-            left = self._not_before - self._clock.monotonic()
+        while True:
+            now = self._clock.monotonic()
+            self._oldest = min((job.recorded_at for job in self._jobs if not job.start), default=None)
+            job = self._jobs.first(now, self._rank)
+            next_at = now if job or self._unwritten else min(self._jobs.free_at(), self._look_ups.next_at())
+            left = max(next_at, self._not_before) - now
             if left > 0:
                 return left
-            try:
-                self._step()
-            except (NotAcceptedError, AmbiguousError) as error:
-                self._postpone(str(error), error, ambiguous=isinstance(error, AmbiguousError))
-            except (RetryableError, ConfigError) as error:
-                self._postpone(str(error), error, ambiguous=False)
-        return float("inf")
+            if job or self._unwritten:
+                self._guarded(partial(self._step, job), job)
+            elif searched := self._look_ups.take(now):
+                self._guarded(partial(self._search, searched), None)
 
-    def _step(self) -> None:
+    def _rank(self, job: Job) -> int:
+        """A state at start goes first. After an outage what fires now comes next, then the others in their order."""
+        if job.start:
+            return 0
+        urgent = self._is_late and job.action == "post" and self._sent.is_firing(job.alert_id)
+        return 1 if urgent else 2
+
+    @property
+    def _is_late(self) -> bool:
+        """Whether a message has waited for long, so that the order of events is no longer the order of what matters."""
+        return self._oldest is not None and self._clock.now() - self._oldest >= OLD_SECONDS
+
+    def _guarded(self, work: Callable[[], None], job: Job | None) -> None:
+        """Do one piece of work; what went wrong decides when it, or everything, is tried again."""
+        try:
+            work()
+        except (
+            UnknownAnswerError,
+            ReceiverRefusedError,
+        ) as error:  # a search that is refused is no reason to post twice
+            if job is None:
+                self._postpone(str(error), error, None)
+            else:
+                self._hold(job, str(error))
+        except (NotAcceptedError, AmbiguousError) as error:
+            self._postpone(str(error), error, job, ambiguous=isinstance(error, AmbiguousError))
+        except (RetryableError, ConfigError) as error:
+            self._postpone(str(error), error, job)
+
+    def _step(self, job: Job | None) -> None:
         """One message from its first check to its row."""
-        if self._unwritten is not None:
+        if self._unwritten:
             self._write(self._unwritten)
             return
-        job = self._jobs[0]
-        if job.start is None and job.action != "update" and self._is_muted(job.rule_id):
+        assert job is not None  # noqa: S101 - `run_due` has one, or a row to write
+        if self._receiver.abilities and self._rank(job) == 2 and self._gather():
+            return
+        if job.start is None and not job.members and job.action != "update" and self._is_muted(job.rule_id):
             self._finish(job, "skipped", detail=MUTED)
             return
-        if job.action == "thread" and self._was_muted(job.alert_id):
+        if job.action == "thread" and self._sent.was_muted(job.alert_id):
             self._finish(job, "skipped", detail="its firing was not sent")
             return
         self._require_newest()
-        if job.action == "update" and self._root(job.alert_id) is None:
+        if job.action == "update" and self._sent.root(job.alert_id) is None:
             self._finish(job, "skipped", detail="there is no message to edit")
             return
         if job.action != "update" and (job.inherited or job.tries):
             found = self._find(job)
             if found:
-                self._finish(job, "sent", ts=self._keep_first(found))
+                self._finish(job, "sent", ts=self._keep_first(found), doubtful=True)
                 return
         self._send(job)
 
+    def _gather(self) -> bool:
+        """Make one digest of what fired and ended while nothing could be sent; whether there was anything to gather.
+
+        The firings are promised to it in rows before it is sent: after a kill the same ones are found. Their alerts' other messages
+        are left out.
+        """
+        members = over(self._jobs, self._sent.announced, now=self._clock.now())
+        members = [fired for fired in members if not self._is_muted(fired.rule_id)]
+        if not members:
+            return False
+        self._require_newest()
+        name = digest_id((row.alert_id, row.sequence, "post") for row in members)
+        alerts = {row.alert_id for row in members}
+        jobs = [job for job in self._jobs if job.alert_id in alerts]
+        rest = [self._delivery(job, "skipped", detail=detail_of(name)) for job in jobs if job.action != "post"]
+        self._write([*(self._member(row, name, "pending") for row in members), *rest])
+        self._sent.done |= {row.key: row for row in rest}
+        self._jobs.remove({job.key for job in jobs})
+        self._queue(digest_job(name, members, inherited=False), ahead=True)
+        return True
+
+    def _member(self, fired: AlertTransition, name: str, status: DeliveryStatus, ts: str = "") -> Delivery:
+        return self._delivery(job_of(fired, "post", inherited=True), status, ts=ts, detail=detail_of(name))
+
+    def _search(self, job: Job) -> None:
+        """Keep the earliest message of a job with an unclear answer, and bring it to the alert's state."""
+        known = self._sent.done.get(job.key)
+        if known is None or self._sent.here(known) is None:
+            return
+        try:
+            self._require_newest()
+            found = self._find(job)
+            kept = self._keep_first(found) if found else known.message_ts
+        except (RetryableError, ReceiverRefusedError):
+            self._look_ups.again(job, self._clock.monotonic() + AFTER_SECONDS[0])
+            raise
+        if kept == known.message_ts:
+            return
+        log.info("a message was accepted late", alert_id=job.alert_id, sequence=job.sequence, action=job.action)
+        rows = self._sent.announced.get(job.alert_id, ())
+        if job.action == "post" and len(rows) > 1:
+            update = job_of(rows[-1], "update", inherited=True)
+            self._sent.done.pop(update.key, None)
+            self._queue(update)
+        self._sent.done[job.key] = replace(known, message_ts=kept, updated_at=self._clock.now())
+        self._unwritten = [self._sent.done[job.key]]
+        self._write(self._unwritten)
+
     def _send(self, job: Job) -> None:
-        message = self._renderer.render(job, self._announced.get(job.alert_id, ()))
+        rows = [self._sent.announced[one.alert_id][-1] for one in job.members]
+        message = self._renderer.render(job, rows or self._sent.announced.get(job.alert_id, ()))
         # A later try is ambiguous from here on: the process may die between the other side's accepting and our row.
-        self._jobs[0] = replace(job, inherited=True)
+        doubtful = job.inherited or bool(job.tries)
+        self._jobs.change(job.key, inherited=True)
         ts = self._post_or_edit(job, message)
         if ts is None:
             return
         crash_point("alerts-after-slack-accept")
-        if job.action != "update" and (job.inherited or self._store.epochs.highest() != self._versions.epoch):
+        superseded = self._store.epochs.highest() != self._versions.epoch
+        if job.action != "update" and (doubtful or superseded):
             found = self._find(job)
             ts = self._keep_first(found) if found else ts
-        self._finish(job, "sent", ts=ts)
+        self._finish(job, "sent", ts=ts, doubtful=doubtful or superseded)
         if self._receiver.name == "slack":
             self._not_before = self._clock.monotonic() + MESSAGE_INTERVAL_SECONDS
 
     def _post_or_edit(self, job: Job, message: Message) -> str | None:
         """Post or edit; what identifies the message, None where it was refused in every shape (the job is finished then).
 
-        What is refused is tried as text alone, and what was meant for a thread (somebody may have deleted its root) in the
+        What is refused is tried as text alone, and what was meant for a thread (it may be locked, or its root deleted) in the
         channel.
         """
-        plain = replace(message, blocks=())
         refusal = ""
-        for thread in dict.fromkeys((self._thread_of(job), None)):
-            for shape in (message, plain):
+        for thread in dict.fromkeys((self._sent.thread_of(job), None)):
+            for shape in (message, replace(message, blocks=())):
                 try:
                     return self._edit(job, shape) if job.action == "update" else self._post(job, shape, thread)
+                except NotThisWayError as error:
+                    refusal = refusal or str(error)
+                    break
                 except ReceiverRefusedError as error:
                     refusal = refusal or str(error)
-                    log.error("message refused", alert_id=job.alert_id, sequence=job.sequence, reason=str(error))
+        log.error("message refused", alert_id=job.alert_id, sequence=job.sequence, reason=refusal)
         self._finish(job, "skipped", detail=refusal)
         return None
 
@@ -215,7 +365,7 @@ class Outbox:
         return self._receiver.post(message, job.key_text, thread=thread)
 
     def _edit(self, job: Job, message: Message) -> str:
-        root = self._root(job.alert_id)
+        root = self._sent.root(job.alert_id)
         assert root is not None  # noqa: S101 - asked for just before
         self._receiver.edit(message, key_text(root.key), root.message_ts)
         return root.message_ts
@@ -224,7 +374,7 @@ class Outbox:
         """Where its message stands already, oldest first."""
         since = job.recorded_at - SEARCH_BACK_SECONDS
         try:
-            return self._receiver.find(job.key_text, since=since, thread=self._thread_of(job))
+            return self._receiver.find(job.key_text, since=since, thread=self._sent.thread_of(job))
         except ReceiverRefusedError:  # the thread is gone
             return self._receiver.find(job.key_text, since=since, thread=None)
 
@@ -233,37 +383,45 @@ class Outbox:
             self._receiver.withdraw(later)
         return found[0]
 
-    def _finish(self, job: Job, status: DeliveryStatus, *, ts: str = "", detail: str = "") -> None:
-        delivery = Delivery(
-            job.alert_id,
-            job.sequence,
-            self._receiver.name,
-            job.action,
-            status,
-            self._receiver.channel,
-            ts,
-            job.tries + 1,
-            detail,
-            self._clock.now(),
-        )
-        self._done[job.key] = self._unwritten = delivery
-        self._jobs.popleft()
-        self._queued.discard(job.key)
+    def _finish(
+        self, job: Job, status: DeliveryStatus, *, ts: str = "", detail: str = "", doubtful: bool = False
+    ) -> None:
+        doubtful = doubtful and status == "sent" and job.action != "update" and "find" in self._receiver.abilities
+        delivery = self._delivery(job, status, ts=ts, detail=IN_DOUBT if doubtful else detail)
+        self._unwritten = [delivery, *(self._member(row, job.alert_id, "skipped", ts) for row in job.members)]
+        self._sent.done |= {row.key: row for row in self._unwritten}
+        self._jobs.remove({job.key})
         self.trouble = None
         self._backoff.reset()
+        if doubtful:
+            self._look_ups.plan(job, self._clock.monotonic())
         if status == "sent":
             self._on_success(delivery.updated_at)
-        self._write(delivery)
+        self._write(self._unwritten)
 
-    def _write(self, delivery: Delivery) -> None:
-        self._store.deliveries.write(delivery, self._versions.next())
-        self._unwritten = None
+    def _delivery(self, job: Job, status: DeliveryStatus, *, ts: str = "", detail: str = "") -> Delivery:
+        name, channel, now = self._receiver.name, self._receiver.channel, self._clock.now()
+        return Delivery(job.alert_id, job.sequence, name, job.action, status, channel, ts, job.tries + 1, detail, now)
+
+    def _write(self, deliveries: list[Delivery]) -> None:
+        self._store.deliveries.write(deliveries, self._versions.next())
+        self._unwritten = []
         self.trouble = None
 
-    def _postpone(self, reason: str, error: Exception, *, ambiguous: bool) -> None:
-        if self._jobs and self._unwritten is None:
-            job = self._jobs[0]
-            self._jobs[0] = replace(job, tries=job.tries + 1, inherited=job.inherited or ambiguous)
+    def _hold(self, job: Job, reason: str) -> None:
+        """Let the other alerts' messages pass one that is refused for an unknown reason; after a few tries it is skipped."""
+        if job.refusals + 1 >= HELD_TRIES:
+            log.error("message refused", alert_id=job.alert_id, sequence=job.sequence, reason=reason)
+            self._finish(job, "skipped", detail=f"{reason}, {HELD_TRIES} times")
+            return
+        self._jobs.change(job.key, tries=job.tries + 1, refusals=job.refusals + 1)
+        self._jobs.hold(job, self._clock.monotonic())
+        log.warning("message held", alert_id=job.alert_id, sequence=job.sequence, reason=reason)
+
+    def _postpone(self, reason: str, error: Exception, job: Job | None, *, ambiguous: bool = False) -> None:
+        queued = next((one for one in self._jobs if job and one.key == job.key), None)
+        if queued is not None and not self._unwritten:
+            self._jobs.change(queued.key, tries=queued.tries + 1, inherited=queued.inherited or ambiguous)
         asked = getattr(error, "retry_after_seconds", None)
         wait_seconds = self._backoff.next_seconds()
         self._not_before = self._clock.monotonic() + (asked or wait_seconds)
@@ -276,59 +434,9 @@ class Outbox:
             raise SupersededError(f"a newer alerter than epoch {self._versions.epoch} is at work")
 
     def _queue(self, job: Job, *, ahead: bool = False) -> None:
-        if job.key not in self._done and job.key not in self._queued and job.key not in self._elsewhere:
-            self._queued.add(job.key)
-            if ahead:
-                self._jobs.appendleft(job)
-            else:
-                self._jobs.append(job)
-
-    # What was sent.
-
-    def _post_of(self, alert_id: str) -> Job | None:
-        """The job of an alert's own message; None if its firing is history that is not sent."""
-        fired = next((row for row in self._announced.get(alert_id, ()) if row.state == "firing"), None)
-        return _job_of(fired, "post", inherited=True) if fired else None
-
-    def _is_unsent_here(self, post: Job) -> bool:
-        found = self._done.get(post.key)
-        return found is None or found.channel != self._receiver.channel or found.detail == MUTED
-
-    def _was_muted(self, alert_id: str) -> bool:
-        post = self._post_of(alert_id)
-        found = self._done.get(post.key) if post else None
-        return found is not None and found.detail == MUTED
-
-    def _root(self, alert_id: str) -> Delivery | None:
-        """The alert's own message in this channel."""
-        post = self._post_of(alert_id)
-        return self._here(self._done.get(post.key)) if post else None
-
-    def _start(self) -> Delivery | None:
-        return next((d for d in self._done.values() if d.action == "start" and self._here(d)), None)
-
-    def _here(self, found: Delivery | None) -> Delivery | None:
-        return found if found and found.status == "sent" and found.channel == self._receiver.channel else None
-
-    def _thread_of(self, job: Job) -> str | None:
-        if job.action in ("post", "start", "update"):
-            return None
-        root = self._root(job.alert_id) or (self._start() if job.weeks else None)
-        return root.message_ts if root else None
+        if job.key not in self._sent.done and job.key not in self._sent.elsewhere:
+            self._jobs.add(job, ahead=ahead)
 
     def _is_muted(self, rule_id: str) -> bool:
         mutes = self._store.mutes.read()
-        return self._clock.now() < max(mutes.get(rule_id, 0.0), mutes.get(ALL_RULES, 0.0))
-
-
-def _job_of(transition: AlertTransition, action: str, *, inherited: bool) -> Job:
-    at = transition.recorded_at_ms / 1000
-    return Job(
-        transition.alert_id,
-        transition.sequence,
-        action,
-        transition.rule_id,
-        at,
-        transition=transition,
-        inherited=inherited,
-    )
+        return any(name in mutes and self._clock.now() < mutes[name].until for name in (rule_id, ALL_RULES))

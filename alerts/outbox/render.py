@@ -22,6 +22,7 @@ MAX_FIELD_CHARACTERS: Final = 2_000
 MAX_HEADER_CHARACTERS: Final = 150
 MAX_TEXT_CHARACTERS: Final = 4_000
 FINAL_CONFIRMATIONS: Final = 6
+MAX_DIGEST_LINES: Final = 40
 
 _MARK: Final[dict[AlertState, str]] = {
     "firing": "🔴 FIRING",
@@ -100,9 +101,11 @@ def confirmation(transition: AlertTransition, tip_height: int | None) -> str:
 
 
 def mark_of(transition: AlertTransition) -> str:
-    """`🔴 FIRING`; an alert that fires and has news is `🔴 STILL FIRING`."""
+    """`🔴 FIRING`; an alert that fires and has news is `🔴 STILL FIRING`; one that ended with an edit of its rule did not resolve."""
     if transition.state == transition.previous_state == "firing":
         return "🔴 STILL FIRING"
+    if transition.reason == "rule-changed" and transition.state not in OPEN_STATES:
+        return "⚪ RULE CHANGED"
     return _MARK[transition.state]
 
 
@@ -173,6 +176,28 @@ def start_message(
     counts = f"{firing} firing, {len(open_alerts) - firing} pending or possible"
     line = f"{at}  STATE AT START  {dataset}, height {height}: {counts}"
     return Message(cut(f"{escape(head)}: {counts}", MAX_TEXT_CHARACTERS), fit(blocks), line)
+
+
+def digest_message(episodes: Sequence[tuple[str, AlertTransition, AlertTransition]], dataset: str) -> Message:
+    """What fired and ended while no message could be sent: each alert's title, its firing and its latest step, in a line."""
+    alerts = "1 alert" if len(episodes) == 1 else f"{len(episodes)} alerts"
+    head = f"{alerts} fired and ended while no message could be sent"
+    lines = [
+        f"• {escape(title)}: fired {utc_minute(fired.event_time)} UTC, {mark_of(ended).partition(' ')[2].lower()} "
+        f"{utc_minute(ended.event_time)} UTC, after {long_span(max(0, ended.event_time - fired.event_time))} "
+        f"(`counterpoise alerts show {fired.alert_id}`)"
+        for title, fired, ended in episodes[:MAX_DIGEST_LINES]
+    ]
+    if len(episodes) > MAX_DIGEST_LINES:
+        lines.append(f"• {len(episodes) - MAX_DIGEST_LINES} more: `counterpoise alerts list --all`")
+    pages = [lines[at : at + 10] for at in range(0, len(lines), 10)]
+    blocks = [
+        _header(f"⚪ {head}"),
+        *(_section("\n".join(page)) for page in pages),
+        _context(f"dataset {escape(dataset)}"),
+    ]
+    text = cut(f"{head}: " + "; ".join(escape(title) for title, _, _ in episodes), MAX_TEXT_CHARACTERS)
+    return Message(text, fit(blocks), f"DIGEST  {head}")
 
 
 def check_message(dataset: str) -> Message:

@@ -89,9 +89,12 @@ class Rule(BaseModel):
     @property
     def rule_hash(self) -> str:
         """12 hexadecimal digits of the rule's content: its type and every value, defaults too, but not its id, title or switch."""
-        content: dict[str, Any] = self.model_dump(mode="json", exclude=set(self.NOT_HASHED))
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        text = json.dumps(self.content(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def content(self) -> dict[str, Any]:
+        """Its type and every value, without its id, title and switch: what its hash is of."""
+        return self.model_dump(mode="json", exclude=set(self.NOT_HASHED))
 
     @property
     def name(self) -> str:

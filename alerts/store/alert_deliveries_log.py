@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +11,8 @@ import numpy as np
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.rows.times import ticks_of_seconds
 
-DeliveryStatus = Literal["sent", "skipped"]
+DeliveryStatus = Literal["pending", "sent", "skipped"]
+"""`pending`: promised to a digest that is still to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +56,21 @@ class AlertDeliveriesLog:
             for alert, seq, receiver_name, action, status, channel, ts, attempts, detail, millis in rows
         ]
 
-    def write(self, delivery: Delivery, version: int) -> None:
-        """Store what became of a message."""
+    def write(self, deliveries: Sequence[Delivery], version: int) -> None:
+        """Store what became of messages, in one insert."""
         self._ch.insert(
             "alert_deliveries_log",
             {
-                "alert_id": [delivery.alert_id],
-                "sequence": np.array([delivery.sequence], np.uint32),
-                "notifier": [delivery.receiver],
-                "action": [delivery.action],
-                "status": [delivery.status],
-                "channel": [delivery.channel],
-                "message_ts": [delivery.message_ts],
-                "attempts": np.array([delivery.attempts], np.uint32),
-                "detail": [delivery.detail[:500]],
-                "updated_at": ticks_of_seconds([delivery.updated_at]),
-                "version": np.array([version], np.uint64),
+                "alert_id": [d.alert_id for d in deliveries],
+                "sequence": np.array([d.sequence for d in deliveries], np.uint32),
+                "notifier": [d.receiver for d in deliveries],
+                "action": [d.action for d in deliveries],
+                "status": [d.status for d in deliveries],
+                "channel": [d.channel for d in deliveries],
+                "message_ts": [d.message_ts for d in deliveries],
+                "attempts": np.array([d.attempts for d in deliveries], np.uint32),
+                "detail": [d.detail[:500] for d in deliveries],
+                "updated_at": ticks_of_seconds([d.updated_at for d in deliveries]),
+                "version": np.full(len(deliveries), version, np.uint64),
             },
         )

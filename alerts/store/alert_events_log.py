@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from alerts.machine.ledger import LedgerEntry
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.rows.alert_events import alert_event_columns
+from counterpoise.clickhouse.sent_table import BLOCK_ROWS
+from counterpoise.clickhouse.versions import SEQUENCE_BITS, epoch_of
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """A row's entry and whose it is. `of_blocks`: of a rule that is judged at heights, not on a timer."""
+
+    rule_id: str
+    chain: str
+    of_blocks: bool
+    entry: LedgerEntry
 
 
 class AlertEventsLog:
@@ -18,52 +31,41 @@ class AlertEventsLog:
         self._ch = ch
 
     def write(self, transitions: Sequence[AlertTransition], version: int) -> None:
-        """Store them, in one insert."""
-        if transitions:
-            self._ch.insert("alert_events_log", alert_event_columns(transitions, version))
-
-    def entries(self) -> list[tuple[str, str, str, LedgerEntry]]:
-        """(rule id, rule hash, chain, row) of everything that was ever written."""
-        rows = self._ch.query(
-            "SELECT rule_id, rule_hash, chain, alert_id, sequence, state, ifNull(height, toUnixTimestamp(event_time)), tip_hash, "
-            "reason, undoes, notify, start_height, previous_state, version FROM alert_events_log FINAL ORDER BY version, recorded_at"
-        )
-        return [
-            (
-                str(rule_id),
-                str(rule_hash),
-                str(chain),
-                LedgerEntry(
-                    alert_id=str(alert_id),
-                    sequence=int(sequence),
-                    state=state,
-                    height=int(height or 0),
-                    tip_hash=str(tip_hash),
-                    reason=reason,
-                    undoes=tuple(int(x) for x in undoes),
-                    notify=bool(notify),
-                    start=int(start) if start is not None else -1,
-                    previous=previous or None,
-                    version=int(version),
-                ),
+        """Store them, if the version's epoch is still the newest; otherwise nothing is written, and the caller has to look."""
+        for at in range(0, len(transitions), BLOCK_ROWS):
+            self._ch.insert_if(
+                "alert_events_log",
+                alert_event_columns(transitions[at : at + BLOCK_ROWS], version),
+                "(SELECT max(epoch) FROM epochs_log WHERE role = 'alerts') = {epoch:UInt32}",
+                {"epoch": epoch_of(version)},
             )
-            for (
-                rule_id,
-                rule_hash,
-                chain,
-                alert_id,
-                sequence,
-                state,
-                height,
-                tip_hash,
-                reason,
-                undoes,
-                notify,
-                start,
-                previous,
-                version,
-            ) in rows
-        ]
+
+    def newest_of_earlier(self, epoch: int) -> dict[int, int]:
+        """The newest version of each epoch before this one."""
+        rows = self._ch.query(
+            "SELECT bitShiftRight(version, {bits:UInt8}) AS earlier, max(version) FROM alert_events_log "
+            "WHERE version < {below:UInt64} GROUP BY earlier",
+            {"bits": SEQUENCE_BITS, "below": epoch << SEQUENCE_BITS},
+        )
+        return {int(earlier): int(version) for earlier, version in rows}
+
+    def entries(self) -> list[StoredEntry]:
+        """Everything that was ever written, in its order."""
+        rows = self._ch.query(
+            "SELECT rule_id, chain, isNotNull(height), alert_id, sequence, state, ifNull(height, toUnixTimestamp(event_time)), "
+            "tip_hash, reason, undoes, notify, start_height, previous_state, version, rule_hash "
+            "FROM alert_events_log FINAL ORDER BY version, recorded_at"
+        )
+        return [_entry(row) for row in rows]
+
+    def newest_content(self, rule_id: str, chain: str) -> dict[str, Any] | None:
+        """The values of a rule when its newest row was written; None where no row has them."""
+        rows = self._ch.query(
+            "SELECT evidence FROM alert_events_log FINAL WHERE rule_id = {rule_id:String} AND chain = {chain:String} "
+            "ORDER BY version DESC, recorded_at DESC LIMIT 1",
+            {"rule_id": rule_id, "chain": chain},
+        )
+        return AlertEvidence.model_validate_json(rows[0][0]).rule if rows else None
 
     def transitions(
         self,
@@ -84,6 +86,26 @@ class AlertEventsLog:
             {"announced": announced, "alert_id": alert_id or "", "limit": limit},
         )
         return [_transition(row) for row in rows]
+
+
+def _entry(row: Sequence[Any]) -> StoredEntry:
+    rule_id, chain, of_blocks, alert_id, sequence, state, height, tip_hash, reason, undoes, *rest = row
+    notify, start, previous, version, rule_hash = rest
+    entry = LedgerEntry(
+        alert_id=str(alert_id),
+        sequence=int(sequence),
+        state=state,
+        height=int(height or 0),
+        tip_hash=str(tip_hash),
+        reason=reason,
+        undoes=tuple(int(x) for x in undoes),
+        notify=bool(notify),
+        start=int(start) if start is not None else -1,
+        previous=previous or None,
+        version=int(version),
+        rule_hash=str(rule_hash),
+    )
+    return StoredEntry(str(rule_id), str(chain), bool(of_blocks), entry)
 
 
 def _transition(row: Sequence[Any]) -> AlertTransition:

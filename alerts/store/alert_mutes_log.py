@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,28 +14,47 @@ ALL_RULES: Final = "*"
 """The name under which a mute holds for every rule."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """`rule_id` is silent until `until` (seconds; past where it was lifted), muted at `muted_at` by `author` for `reason`."""
+
+    rule_id: str
+    until: float
+    author: str = ""
+    reason: str = ""
+    muted_at: float = 0.0
+
+
 class AlertMutesLog:
     """One row per rule, or one for all of them."""
 
     def __init__(self, ch: ClickHouse) -> None:
         self._ch = ch
 
-    def read(self) -> dict[str, float]:
-        """Rule (or `*`) → end of its mute, in seconds; past ones too."""
-        rows = self._ch.query("SELECT rule_id, toUnixTimestamp64Milli(until) FROM alert_mutes_log FINAL")
-        return {str(rule_id): until / 1000 for rule_id, until in rows}
+    def read(self) -> dict[str, Mute]:
+        """The newest mute of each rule (or `*`), past ones too."""
+        rows = self._ch.query(
+            "SELECT rule_id, toUnixTimestamp64Milli(until), author, reason, toUnixTimestamp64Milli(muted_at) "
+            "FROM alert_mutes_log FINAL"
+        )
+        return {
+            str(rule_id): Mute(str(rule_id), until / 1000, str(author), str(reason), muted_at / 1000)
+            for rule_id, until, author, reason, muted_at in rows
+        }
 
-    def write(self, rule_id: str, until: float, now: float) -> None:
+    def write(self, mute: Mute) -> None:
         """Mute a rule until a time; a time that is past lifts it. The latest one written holds, whatever its writer's clock shows."""
         [(newest,)] = self._ch.query(
-            "SELECT max(version) FROM alert_mutes_log WHERE rule_id = {id:String}", {"id": rule_id}
+            "SELECT max(version) FROM alert_mutes_log WHERE rule_id = {id:String}", {"id": mute.rule_id}
         )
         self._ch.insert(
             "alert_mutes_log",
             {
-                "rule_id": [rule_id],
-                "until": ticks_of_seconds([until]),
-                "muted_at": ticks_of_seconds([now]),
+                "rule_id": [mute.rule_id],
+                "until": ticks_of_seconds([mute.until]),
+                "author": [mute.author],
+                "reason": [mute.reason],
+                "muted_at": ticks_of_seconds([mute.muted_at]),
                 "version": np.array([int(newest) + 1], np.uint64),
             },
         )

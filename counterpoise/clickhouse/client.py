@@ -14,7 +14,7 @@ from counterpoise.clickhouse.array_client import ArrayClient
 from counterpoise.clickhouse.cluster import CONSISTENT, cluster_name
 from counterpoise.clickhouse.columns import Column, array_dtype
 from counterpoise.clickhouse.error_codes import translated
-from counterpoise.clickhouse.sent_table import SentTable
+from counterpoise.clickhouse.sent_table import BLOCK_ROWS, SentTable
 from counterpoise.settings.endpoints import ClickHouseTarget
 
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
@@ -136,6 +136,31 @@ class ClickHouse:
             return 0
         with translated(self.where):
             return self._client.insert_columns(table, columns)
+
+    def insert_if(self, table: str, columns: Mapping[str, Column], condition: str, params: Params = None) -> None:
+        """`insert`, if `condition` holds on the server once all rows have arrived there; otherwise nothing is written.
+
+        A process that sleeps on its way to an INSERT wakes to its decision of before. Here the server decides, with the rows in
+        its hands: what happens between its decision and its write takes as long as one statement.
+        """
+        rows = len(next(iter(columns.values())))
+        if rows > BLOCK_ROWS:
+            raise ValueError(f"{rows} rows are more than {BLOCK_ROWS} at once")
+        if not rows:
+            return
+        types = dict(
+            self.query(
+                "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}",
+                {"table": table},
+            )
+        )
+        sent = SentTable(
+            "arriving", tuple((name, types[name]) for name in columns), rows, lambda at: list(columns.values())
+        )
+        names = ", ".join(columns)
+        sql = f"INSERT INTO {table} ({names}) SELECT {names} FROM arriving WHERE {condition}"  # noqa: S608
+        for _ in self.stream(sql, params, tables=(sent,)):
+            pass
 
     def execute(self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None) -> None:
         """Run a statement whose result nobody needs (DDL, INSERT … SELECT)."""

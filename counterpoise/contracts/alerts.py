@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -19,7 +19,8 @@ OPEN_STATES: tuple[AlertState, ...] = ("possible", "pending", "firing", "rebased
 
 AlertReason = Literal["observed", "reorg", "restated", "rebased", "rule-changed"]
 """Why a row was written. `observed`: the blocks (or the clock) made it so. `reorg`: a branch lost. `restated`: the state that
-stands after a retraction. `rebased`: the attribution changed. `rule-changed`: its rule is gone, switched off or different now."""
+stands after a retraction. `rebased`: the attribution changed. `rule-changed`: its rule is gone, switched off or different now:
+what no longer fires under it is `inactive`, for no block resolved it."""
 
 
 class AlertEvidence(Contract):
@@ -39,13 +40,24 @@ class AlertEvidence(Contract):
     metric: str | None = None
     """The metric that the value is one of, by its name; None for a rule with its own wording."""
     sql: str = ""
+    title: str | None = None
+    """The rule's name, and `condition` its condition in words, as they were then."""
+    condition: str | None = None
+    rule: dict[str, Any] | None = None
+    """The rule's type and values as they were then: what its hash is of."""
+
+    def as_json(self) -> str:
+        """As it is stored: without the parts that it lacks."""
+        absent = {name for name in ("metric", "title", "condition", "rule") if getattr(self, name) is None}
+        return self.model_dump_json(exclude=absent or None)
 
 
 class AlertTransition(Contract):
     """One step of one alert: (`alert_id`, `sequence`) identifies it and is its key everywhere.
 
-    `alert_id` follows from the rule, its hash, the chain and the height where the episode began, so that a replay of the same
-    blocks makes the same ids. `event_time` is the time of the block (or, for a dead-man rule, of the clock) that caused it.
+    `alert_id` follows from the rule's id, the chain and the height where the episode began, so that a replay of the same blocks
+    makes the same ids, and a rule that is edited keeps its open alert. `event_time` is the time of the block (or, for a dead-man
+    rule, of the clock) that caused it.
 
     `value` is the rule's metric; where it is a share, `value_low` (the same: unknown blocks belong to others) and `value_high`
     (unknown blocks belong to the leaders) bound it, and `interval_low`, `interval_high` are its 95 % interval. `threshold` is the

@@ -25,6 +25,7 @@ POINTS = (
     "streams-after-parts",
     "streams-after-asymmetry",
     "streams-before-ack",
+    "alerts-before-rows",
     "alerts-after-rows",
     "alerts-after-slack-accept",
     "alerts-before-checkpoint",

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 from rich.table import Table
 
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.runtime.clock import SystemClock
+from desk.cli.alert_list import STYLES
 from desk.cli.console import Console, cell
 from desk.cli.say import say
 
 if TYPE_CHECKING:
+    from alerts.store.alert_mutes_log import Mute
     from alerts.store.alert_store import AlertStore
-    from counterpoise.contracts.alerts import AlertTransition
     from counterpoise.settings.model import Settings
 
 alerts_app = typer.Typer(help="List, test and mute alerts; check the rules.", no_args_is_help=True)
@@ -28,46 +30,54 @@ alerts_app = typer.Typer(help="List, test and mute alerts; check the rules.", no
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 RuleArgument = Annotated[str, typer.Argument(help="A rule's id (see `counterpoise alerts rules`), or `*` for all.")]
 
-_STYLES = {"firing": "bold red", "pending": "yellow", "possible": "yellow", "resolved": "green"}
-
 
 @alerts_app.command("list")
 def list_alerts(
+    *,
     every: Annotated[bool, typer.Option("--all", help="Closed alerts too, not only open ones.")] = False,
+    unfired: Annotated[bool, typer.Option("--unfired", help="Also what is pending or possible, or ended so.")] = False,
+    rule: Annotated[str | None, typer.Option("--rule", help="Only this rule's.")] = None,
+    state: Annotated[str | None, typer.Option("--state", help="Only this state: firing, resolved, pending, …")] = None,
+    chain: Annotated[str | None, typer.Option("--chain", help="Only this chain's.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most this many, newest first.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """List open alerts: firing, and the pending or possible ones that were not sent yet."""
+    """List the alerts that are open, with the value as it is now. Episodes that never fired are left out."""
+    from alerts.outbox.message_context import Renderer
+    from alerts.rules_file import load_judged_rules
     from alerts.store.alert_mutes_log import ALL_RULES
-    from counterpoise.contracts.alerts import OPEN_STATES
-    from counterpoise.formats import utc_minute
+    from counterpoise.contracts.alerts import AlertState
+    from counterpoise.settings.model import Settings
+    from desk.cli.alert_list import chosen, lines, listed, mute_lines, values_now
 
+    if state is not None and state not in get_args(AlertState):
+        raise ConfigError(f"--state is {state!r}, expected one of {', '.join(get_args(AlertState))}")
+    settings = Settings.load()
+    rules = load_judged_rules(settings.alerts.rules_file)
     with _reader() as store:
-        latest: dict[str, AlertTransition] = {}
-        for row in store.events.transitions():
-            latest.pop(row.alert_id, None)
-            latest[row.alert_id] = row
-        mutes = store.mutes.read()
-    found = [row for row in reversed(latest.values()) if every or row.state in OPEN_STATES][:limit]
+        rows, mutes = store.events.transitions(), store.mutes.read()
+        known = {one.id for one in rules} | {row.rule_id for row in rows}
+        if rule is not None and rule not in known:
+            raise ConfigError(f"--rule is {rule!r}, expected one of {', '.join(sorted(known))}")
+        found, hidden = chosen(listed(rows), closed=every, unfired=unfired, rule=rule, state=state, chain=chain)
+        found = found[:limit]
+        now = values_now(Renderer(store, rules, settings.dataset), found)
     if as_json:
-        _print_json([row.model_dump(mode="json") for row in found])
+        _print_json([one.latest.model_dump(mode="json") | {"now": now.get(one.latest.alert_id)} for one in found])
         return
-    muted = {rule_id for rule_id, until in mutes.items() if until > SystemClock().now()}
-    _print_table(
-        f"{len(found)} {'' if every else 'open '}alert{'' if len(found) == 1 else 's'}",
-        ("alert", "rule", "state", "since (UTC)", "value", "what"),
-        [
-            (
-                row.alert_id,
-                row.rule_id + (" (muted)" if row.rule_id in muted or ALL_RULES in muted else ""),
-                row.state,
-                utc_minute(row.event_time),
-                "–" if row.value is None else f"{row.value:.4g}",
-                row.summary,
-            )
-            for row in found
-        ],
-    )
+    console, at = Console(soft_wrap=True), SystemClock().now()
+    holding = [mute for mute in mutes.values() if mute.until > at]
+    kind = f"{state} " if state else "" if every else "open "
+    console.print(f"{len(found)} {kind}alert{'' if len(found) == 1 else 's'}", style="bold", highlight=False)
+    if found:
+        for line in lines(found, now, (mute.rule_id for mute in holding), console, max(60, min(console.width, 120))):
+            console.print(line)
+    if hidden:
+        console.print(
+            f"{hidden} that never fired {'is' if hidden == 1 else 'are'} left out: --unfired shows", style="dim"
+        )
+    for text in mute_lines(holding, at):
+        console.print(text.replace(f"{ALL_RULES}: ", "all rules: ", 1), markup=False, highlight=False)
 
 
 @alerts_app.command("show")
@@ -159,9 +169,12 @@ def send_test() -> None:
 def mute(
     rule: RuleArgument,
     duration: Annotated[str, typer.Option("--for", help="How long: 90s, 30m, 2h or 7d.")] = "2h",
+    author: Annotated[str | None, typer.Option("--by", help="Who mutes it; your user name if left out.")] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, in one line.")] = "",
 ) -> None:
-    """Record a rule's transitions without sending them, for a while. They are not sent later."""
+    """Record a rule's transitions without sending them, for a while. What still fires at its end is sent then."""
     from alerts.rules.rule import parse_duration
+    from alerts.store.alert_mutes_log import Mute
     from counterpoise.formats import utc_minute
     from counterpoise.spans import exact_span
 
@@ -170,15 +183,17 @@ def mute(
     except ValueError:
         raise ConfigError(f"--for is {duration!r}, expected a duration such as 30m, 2h or 7d, up to 366d") from None
     now = SystemClock().now()
-    _write_mute(rule, now + seconds, now)
+    _write_mute(Mute(rule, now + seconds, _one_line(author or _user()), _one_line(reason), now))
     Console().print(f"{rule} is muted for {exact_span(seconds)}, until {utc_minute(now + seconds)} UTC.", markup=False)
 
 
 @alerts_app.command("unmute")
 def unmute(rule: RuleArgument) -> None:
     """Send a rule's transitions again from now on."""
+    from alerts.store.alert_mutes_log import Mute
+
     now = SystemClock().now()
-    _write_mute(rule, now, now)
+    _write_mute(Mute(rule, now, _one_line(_user()), "", now))
     Console().print(f"{rule} is no longer muted.", markup=False)
 
 
@@ -195,7 +210,19 @@ def _reader() -> Iterator[AlertStore]:
         yield AlertStore(ch)
 
 
-def _write_mute(rule: str, until: float, now: float) -> None:
+def _user() -> str:
+    """The name of the user of this machine who runs the command."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name
+        return ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]
+
+
+def _write_mute(mute: Mute) -> None:
     """Mute a rule that exists."""
     from alerts.store.alert_store import AlertStore
     from counterpoise.clickhouse.client import connect_consistent
@@ -203,9 +230,9 @@ def _write_mute(rule: str, until: float, now: float) -> None:
     from counterpoise.settings.model import Settings
 
     settings = Settings.load()
-    _require_rule(settings, rule)
+    _require_rule(settings, mute.rule_id)
     with connect_consistent(clickhouse_target(settings), settings.dataset) as ch:
-        AlertStore(ch).mutes.write(rule, until, now)
+        AlertStore(ch).mutes.write(mute)
 
 
 def _require_rule(settings: Settings, rule: str) -> None:
@@ -222,7 +249,7 @@ def _print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str
     for column in columns:
         table.add_column(column, overflow="fold", no_wrap=column in {"alert", "rule", "state"})  # to be copied whole
     for row in rows:
-        table.add_row(*(cell(text, _STYLES.get(text, "")) for text in row))
+        table.add_row(*(cell(text, STYLES.get(text, "")) for text in row))
     Console().print(table)
 
 

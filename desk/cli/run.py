@@ -50,7 +50,8 @@ def run(
 ) -> None:
     """Run services as separate processes. A crash or a stall restarts a service; a wrong setting stops everything with one line.
 
-    SIGTERM and Ctrl-C stop the services in order. They finish and acknowledge current work first.
+    SIGTERM and Ctrl-C stop the services in order. They finish and acknowledge current work first. SIGHUP makes alerts read
+    its rules file again.
     """
     from counterpoise.settings.model import Settings
     from desk.supervise.health import configured_services
@@ -74,8 +75,10 @@ def supervise(names: list[str], settings: Settings) -> None:
     configure_logging(settings.log_format, settings.log_level, service="supervisor")
     kafka_bootstrap(settings)  # a missing address is better said once, here
     clickhouse_target(settings)
-    stop = threading.Event()
+    stop, hangup = threading.Event(), threading.Event()
     _stop_on_signals(stop)
+    if not sys.stdin.isatty():  # at a terminal, SIGHUP is the terminal's end
+        signal.signal(signal.SIGHUP, lambda *_: hangup.set())
     label = "supervisor" if len(names) > 1 else f"supervisor-{names[0]}"
     observer = Observer(settings)
     with (
@@ -91,6 +94,7 @@ def supervise(names: list[str], settings: Settings) -> None:
             stall_after_seconds=settings.health.stall_after_seconds,
             look_every_seconds=min(5.0, settings.health.stall_after_seconds / 4),
             grace_seconds=CHILD_GRACE_SECONDS,
+            hangup=hangup,
             on_change=lambda name, pid, restarts, why: status.set(
                 **{name: {"pid": pid, "restarts": restarts, "last": why}}
             ),
@@ -100,6 +104,7 @@ def supervise(names: list[str], settings: Settings) -> None:
 def run_child(name: str, settings: Settings) -> None:
     """Run one service here until SIGTERM, Ctrl-C, or the end of its supervisor."""
     from counterpoise.runtime.logs import configure_logging
+    from counterpoise.runtime.reload import reload_on_hangup
     from counterpoise.runtime.status import ServiceStatus
     from desk.supervise.only_one import only_one
 
@@ -108,6 +113,7 @@ def run_child(name: str, settings: Settings) -> None:
     runner: Callable[..., Any] = getattr(import_module(module), function)
     stop = threading.Event()
     _stop_on_signals(stop)
+    reload_on_hangup()
     if not sys.stdin.isatty():
         threading.Thread(target=_hold_lifeline, args=(stop,), name="lifeline", daemon=True).start()
     clock = SystemClock()

@@ -66,6 +66,11 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
 
+    def hang_up(self) -> None:
+        """SIGHUP."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGHUP)
+
     def kill(self) -> None:
         """SIGKILL; returns when it is gone."""
         with contextlib.suppress(ProcessLookupError):

@@ -46,7 +46,7 @@ class Supervisor:
     `look` is asked every `look_every_seconds` for a sight of the services that run; None switches stall detection off. `say` gets
     each line of output with the service's name; `on_change` receives (name, pid or None, restarts, why) at each start and end.
     After `failed_starts_allowed` ends in a row without progress between them `run` gives up; None restarts for ever. Progress is what
-    `look` sees of it, or a life of `healthy_after_seconds`.
+    `look` sees of it, or a life of `healthy_after_seconds`. `hangup`, once set, is passed on to every service as SIGHUP.
     """
 
     services: Sequence[Service]
@@ -60,6 +60,7 @@ class Supervisor:
     healthy_after_seconds: float = 30.0
     failed_starts_allowed: int | None = None
     on_change: Callable[[str, int | None, int, str], None] = lambda *_: None
+    hangup: threading.Event = field(default_factory=threading.Event)
     _slots: list[_Slot] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -77,10 +78,18 @@ class Supervisor:
             while not self.stop.is_set() and not all(slot.finished for slot in self._slots):
                 for slot in self._slots:
                     self._tend(slot)
+                self._pass_on_hangup()
                 self.stop.wait(POLL_SECONDS)
         finally:
             done.set()
             self._end_all()
+
+    def _pass_on_hangup(self) -> None:
+        if self.hangup.is_set():
+            self.hangup.clear()
+            for slot in self._slots:
+                if slot.child is not None:
+                    slot.child.hang_up()
 
     def _tend(self, slot: _Slot) -> None:
         if slot.finished:

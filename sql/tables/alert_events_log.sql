@@ -2,7 +2,7 @@
 -- ORDER BY: the history of one alert is read in its order; (alert_id, sequence) is the transition's key everywhere.
 CREATE TABLE IF NOT EXISTS alert_events_log
 (
-    alert_id String COMMENT 'Alert, 16 hexadecimal digits; follows from rule, its text, chain and the height where it began',
+    alert_id String COMMENT 'Alert, 16 hexadecimal digits; follows from the rule, the chain and the height where it began',
     sequence UInt32 COMMENT 'Step of the alert, from 0',
     rule_id LowCardinality(String) COMMENT 'Rule',
     rule_hash String COMMENT 'Hash of the text of the rule, 12 hexadecimal digits',

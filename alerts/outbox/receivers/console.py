@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TextIO
 
+from alerts.outbox.receivers.receiver import Ability
 from alerts.outbox.render import Message
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import Settings
@@ -16,6 +17,7 @@ class ConsoleReceiver:
 
     name = "console"
     channel = "console"
+    abilities: frozenset[Ability] = frozenset()
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self, TextIO
+from typing import Literal, Protocol, Self, TextIO
 
 from alerts.outbox.render import Message
 from counterpoise.errors import CounterpoiseError, RetryableError
@@ -22,12 +22,28 @@ class AmbiguousError(RetryableError):
     """No answer, or one that leaves open whether the message was accepted. Look up its key before sending it again."""
 
 
+class UnknownAnswerError(NotAcceptedError):
+    """Not accepted, for a reason that we do not know: it is tried again a few times, and nothing else waits for it."""
+
+
 class ReceiverRefusedError(CounterpoiseError):
     """The other side will never take this message: it is skipped, with this reason."""
 
 
+class NotThisWayError(ReceiverRefusedError):
+    """Not as a reply in this thread, or not as an edit of this message: a reply goes to the channel, an edit is left out."""
+
+
+Ability = Literal["edit", "thread", "find"]
+
+
 class Receiver(Protocol):
-    """`name` and `channel` go into the delivery rows. A message's key is unique to one visible message."""
+    """`name` and `channel` go into the delivery rows. A message's key is unique to one visible message.
+
+    `abilities`: whether messages can be edited, answered in a thread, and found again by their key.
+    """
+
+    abilities: frozenset[Ability]
 
     @property
     def name(self) -> str: ...

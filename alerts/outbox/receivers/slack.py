@@ -1,14 +1,13 @@
 """Slack through its Web API.
 
 Every post carries its key in `metadata`. slack-sdk's own retries are off: after a dropped connection, or a 500 or 503 that came
-after Slack took the message, they would post it twice. What kind of failure it was decides what happens next, in one place here:
-surely not taken, perhaps taken (look it up first), or never to be taken.
+after Slack took the message, they would post it twice. `slack_errors` states what an error means.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPException
 from typing import Any, Final, TextIO
@@ -19,7 +18,14 @@ from pydantic import SecretStr
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from alerts.outbox.receivers.receiver import AmbiguousError, NotAcceptedError, ReceiverRefusedError
+from alerts.outbox.receivers.receiver import (
+    Ability,
+    AmbiguousError,
+    NotAcceptedError,
+    ReceiverRefusedError,
+    UnknownAnswerError,
+)
+from alerts.outbox.receivers.slack_errors import Call, judge
 from alerts.outbox.render import Message
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.runtime.probe import Probe
@@ -29,43 +35,6 @@ EVENT_TYPE: Final = "counterpoise_alert"
 _CLEAR_TEXT: Final = frozenset(("http", host) for host in ("127.0.0.1", "localhost", "::1"))
 _PAGE: Final = 200
 _MAX_PAGES: Final = 50
-
-_NEVER: Final = frozenset(
-    {
-        "invalid_blocks",
-        "invalid_blocks_format",
-        "msg_too_long",
-        "msg_blocks_too_long",
-        "no_text",
-        "too_many_attachments",
-        "metadata_too_large",
-        "invalid_metadata_format",
-        "invalid_metadata_schema",
-        "metadata_must_be_sent_from_app",
-        "edit_window_closed",
-        "cant_update_message",
-        "cant_delete_message",
-        "message_not_found",
-        "thread_not_found",
-    }
-)
-_PERHAPS: Final = frozenset({"internal_error", "fatal_error", "request_timeout", "service_unavailable"})
-_SETTINGS: Final = frozenset(
-    {
-        "not_authed",
-        "invalid_auth",
-        "account_inactive",
-        "token_revoked",
-        "token_expired",
-        "missing_scope",
-        "not_allowed_token_type",
-        "channel_not_found",
-        "not_in_channel",
-        "is_archived",
-        "restricted_action",
-        "no_permission",
-    }
-)
 
 
 class _DirectClient(WebClient):
@@ -78,10 +47,20 @@ class _DirectClient(WebClient):
             return {"status": answer.code, "headers": answer.headers, "body": answer.read().decode(charset)}
 
 
+@dataclass(slots=True)
+class _Pages:
+    """How far a search has come: pages read, the next page's cursor, and what was found."""
+
+    read: int = 0
+    cursor: str = ""
+    found: set[str] = field(default_factory=set)
+
+
 class SlackReceiver:
     """One channel. `token` is read at every call, so that a token file may be replaced at any time; it is never printed."""
 
     name = "slack"
+    abilities: frozenset[Ability] = frozenset({"edit", "thread", "find"})
 
     def __init__(
         self, token: Callable[[], SecretStr], channel: str, *, base_url: str, timeout_seconds: float = 10.0
@@ -96,6 +75,7 @@ class SlackReceiver:
         self._token = token
         self._base_url = base_url
         self._timeout_seconds = timeout_seconds
+        self._pages: dict[tuple[str, str | None], _Pages] = {}
 
     @classmethod
     def from_settings(cls, settings: Settings, stream: TextIO) -> SlackReceiver:
@@ -151,6 +131,7 @@ class SlackReceiver:
         """chat.postMessage; in a thread with `reply_broadcast`, so that the channel sees it too."""
         threaded: dict[str, Any] = {"thread_ts": thread, "reply_broadcast": True} if thread else {}
         answer = self._call(
+            "reply" if thread else "post",
             lambda client: client.chat_postMessage(
                 channel=self.channel,
                 text=message.text,
@@ -159,59 +140,76 @@ class SlackReceiver:
                 unfurl_links=False,
                 unfurl_media=False,
                 **threaded,
-            )
+            ),
         )
         return str(answer["ts"])
 
     def edit(self, message: Message, key: str, message_ts: str) -> None:
         """chat.update."""
         self._call(
+            "edit",
             lambda client: client.chat_update(
                 channel=self.channel,
                 ts=message_ts,
                 text=message.text,
                 blocks=list(message.blocks),
                 metadata=_metadata(key),
-            )
+            ),
         )
 
     def find(self, key: str, *, since: float, thread: str | None) -> list[str]:
-        """conversations.history, or .replies of a thread, with metadata, page by page."""
-        found: list[str] = []
-        cursor = ""
-        for _ in range(_MAX_PAGES):
+        """conversations.history, or .replies of a thread, with metadata, page by page.
+
+        Where Slack stops us in the middle, the next call for the same key continues at that page. Some apps get one page a
+        minute: a search that began anew each time would never end.
+        """
+        pages = self._pages.setdefault((key, thread), _Pages())
+        while pages.read < _MAX_PAGES:
             asked: dict[str, Any] = {
                 "channel": self.channel,
                 "oldest": f"{since:.6f}",
                 "limit": _PAGE,
                 "include_all_metadata": True,
-                **({"cursor": cursor} if cursor else {}),
+                **({"cursor": pages.cursor} if pages.cursor else {}),
             }
-            answer = self._call(partial(_page, thread=thread, asked=asked))
-            found += [
+            try:
+                answer = self._call("read", partial(_page, thread=thread, asked=asked))
+            except UnknownAnswerError as error:
+                if "invalid_cursor" in str(error) and pages.cursor:
+                    pages.read, pages.cursor = 0, ""  # it was too old: from the first page on
+                    pages.found.clear()
+                    continue
+                raise
+            except ReceiverRefusedError:
+                del self._pages[key, thread]
+                raise
+            pages.found.update(
                 str(m["ts"])
                 for m in answer["messages"]
                 if m.get("metadata", {}).get("event_type") == EVENT_TYPE
                 and m["metadata"].get("event_payload", {}).get("key") == key
-            ]
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
-            if not cursor:
+            )
+            pages.read += 1
+            pages.cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            if not pages.cursor:
                 break
-        return sorted(set(found), key=float)
+        del self._pages[key, thread]
+        return sorted(pages.found, key=float)
 
     def withdraw(self, message_ts: str) -> None:
         """chat.delete; a message that is gone already is as good."""
         try:
-            self._call(lambda client: client.chat_delete(channel=self.channel, ts=message_ts))
+            self._call("withdraw", lambda client: client.chat_delete(channel=self.channel, ts=message_ts))
         except ReceiverRefusedError:
             return
 
     def check(self) -> str | None:
         """Check the token and the access to the channel's history. ConfigError names what is missing."""
-        who = self._call(lambda client: client.auth_test())
+        who = self._call("read", lambda client: client.auth_test())
         try:
             self._call(
-                lambda client: client.conversations_history(channel=self.channel, limit=1, include_all_metadata=True)
+                "read",
+                lambda client: client.conversations_history(channel=self.channel, limit=1, include_all_metadata=True),
             )
         except NotAcceptedError as error:
             raise ConfigError(
@@ -221,7 +219,7 @@ class SlackReceiver:
         name = who.get("user") or who.get("bot_id") or "?"
         return f"The token belongs to {name}; the history of channel {self.channel} can be read."
 
-    def _call(self, request: Callable[[WebClient], Any]) -> Any:
+    def _call(self, call: Call, request: Callable[[WebClient], Any]) -> Any:
         client = _DirectClient(
             token=self._token().get_secret_value(),
             base_url=self._base_url,
@@ -231,7 +229,7 @@ class SlackReceiver:
         try:
             return request(client)
         except SlackApiError as error:
-            raise _judge(error) from None
+            raise judge(error, call) from None
         except ConnectionRefusedError as error:
             raise NotAcceptedError(f"Slack at {self._base_url} does not answer: {error.strerror}") from None
         except (OSError, HTTPException, SlackClientError, ValueError) as error:
@@ -255,32 +253,6 @@ def _read_token(settings: Settings) -> SecretStr | None:
 
 def _page(client: WebClient, *, thread: str | None, asked: dict[str, Any]) -> Any:
     return client.conversations_replies(ts=thread, **asked) if thread else client.conversations_history(**asked)
-
-
-def _judge(error: SlackApiError) -> NotAcceptedError | AmbiguousError | ReceiverRefusedError:
-    status = int(getattr(error.response, "status_code", 0) or 0)
-    data = error.response.data if hasattr(error.response, "data") else error.response
-    code = str(data.get("error", "")) if isinstance(data, dict) else ""
-    if not re.fullmatch(r"[a-z0-9_]+", code):
-        code = ""  # not Slack's own words: something stands between, or the answer was cut
-    if status == 429 or code in ("ratelimited", "rate_limited", "message_limit_exceeded"):
-        headers = {name.lower(): value for name, value in dict(getattr(error.response, "headers", {}) or {}).items()}
-        return NotAcceptedError("Slack asks us to slow down", _seconds(headers.get("retry-after")))
-    if code in _NEVER:
-        return ReceiverRefusedError(f"Slack refuses the message: {code}")
-    if code in _SETTINGS:
-        return NotAcceptedError(f"Slack answers {code}: check the token, its scopes and the channel (docs/slack.md)")
-    if status >= 500 or code in _PERHAPS or not code:
-        return AmbiguousError(f"Slack answered {status}{f' {code}' if code else ''}")
-    return NotAcceptedError(f"Slack answers {code}")
-
-
-def _seconds(value: Any) -> float:
-    first = value[0] if isinstance(value, list) and value else value
-    try:
-        return min(3_600.0, max(1.0, float(first)))
-    except (TypeError, ValueError):
-        return 1.0
 
 
 def _metadata(key: str) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def alert_event_columns(transitions: Sequence[AlertTransition], version: int) ->
         "pools_seen": _zero_for_none([found.pools_seen for found in evidence], np.uint16),
         "counts": [[tuple(pair) for pair in found.counts] for found in evidence],
         "reproduce_sql": [found.sql for found in evidence],
-        "evidence": [found.model_dump_json(exclude={"metric"} if found.metric is None else None) for found in evidence],
+        "evidence": [found.as_json() for found in evidence],
         "version": Constant(version, len(transitions)),
     }
 

@@ -58,6 +58,8 @@ CREATE TABLE IF NOT EXISTS alert_mutes_log ON CLUSTER `desk`
 (
     rule_id LowCardinality(String)
     until DateTime64(3, 'UTC')
+    author String
+    reason String
     muted_at DateTime64(3, 'UTC')
     version UInt64
 )

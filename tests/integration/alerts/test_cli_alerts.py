@@ -18,8 +18,8 @@ from tests.integration.alerts.test_line import FIRED, H
 from tests.integration.alerts.world import CLEAR, OVER, a_world
 
 
-def run(*arguments: str) -> str:
-    result = CliRunner().invoke(alerts_app, list(arguments), catch_exceptions=False, env={"COLUMNS": "220"})
+def run(*arguments: str, columns: int = 220) -> str:
+    result = CliRunner().invoke(alerts_app, list(arguments), catch_exceptions=False, env={"COLUMNS": str(columns)})
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -36,17 +36,30 @@ def test_list_show_and_mute(environment: Settings) -> None:
         world.mine([*FIRED, CLEAR, OVER, OVER])
         with alerter(environment) as running:
             running.at(H + 44)
-    [pending] = json.loads(run("list", "--json"))
+    assert "0 open alerts" in run("list") and "1 that never fired is left out" in run("list")
+    [pending] = json.loads(run("list", "--unfired", "--json"))
     assert (pending["state"], pending["evidence"]["height"]) == ("pending", H + 43)
-    everything = json.loads(run("list", "--all", "--json"))
+    assert pending["now"] == "75.1 %"
+    everything = json.loads(run("list", "--all", "--unfired", "--json"))
+    assert [row["state"] for row in json.loads(run("list", "--all", "--json"))] == ["resolved"]
+    assert json.loads(run("list", "--state", "pending", "--json")) == [pending]
+    assert json.loads(run("list", "--all", "--rule", "no-block", "--json")) == []
+    assert json.loads(run("list", "--all", "--unfired", "--chain", "litecoin", "--json")) == []
+    for wrong in (("--rule", "top-4"), ("--state", "open")):
+        with pytest.raises(ConfigError, match="expected one of"):
+            run("list", *wrong)
     assert [row["state"] for row in everything] == ["pending", "resolved"]
     closed = everything[1]["alert_id"]
     shown = json.loads(run("show", closed[:8], "--json"))
     assert [row["state"] for row in shown["transitions"]] == ["pending", "firing", "resolved"]
     assert [(d["action"], d["status"]) for d in shown["deliveries"] if d["sequence"] == 1] == [("post", "sent")]
     assert "counterpoise sql" in run("show", closed)
-    assert "muted for 2 h" in run("mute", "top4-share", "--for", "2h")
-    assert "top4-share (muted)" in run("list")
+    assert "muted for 2 h" in run(
+        "mute", "top4-share", "--for", "2h", "--by", "mara", "--reason", "maintenance\nof pools"
+    )
+    listed = run("list", "--all", "--unfired", columns=80)
+    assert "top4-share (muted)" in listed and "UTC by mara: maintenance of pools" in listed
+    assert max(map(len, listed.splitlines())) <= 80 and listed.count("75.1 %") >= 2
     assert "no longer muted" in run("unmute", "top4-share")
     assert "muted" not in run("list")
     with pytest.raises(ConfigError, match="no alert with an id that begins with 'zz'"):

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from alerts import rules_watch
 from counterpoise.clickhouse.client import connect
 from counterpoise.errors import ConfigError
+from counterpoise.runtime.reload import RELOAD
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.slack_server import SlackServer
@@ -148,12 +150,13 @@ def test_a_flip_fires_nothing_and_resolves_what_it_does_not_support(replayed: Se
 
 
 def test_a_muted_rule_is_recorded_and_not_told(replayed: Settings, state_dir: Path) -> None:
+    from alerts.store.alert_mutes_log import Mute
     from alerts.store.alert_store import AlertStore
 
     with SlackServer() as slack, a_world(replayed) as world:
         settings = with_slack(replayed, slack, state_dir)
         with connect(clickhouse_target(settings), settings.dataset) as ch:
-            AlertStore(ch).mutes.write("top4-share", 4_000_000_000.0, 1.0)
+            AlertStore(ch).mutes.write(Mute("top4-share", 4_000_000_000.0, muted_at=1.0))
         world.mine(FIRED)
         with alerter(settings) as running:
             running.at(H + 41)
@@ -163,7 +166,7 @@ def test_a_muted_rule_is_recorded_and_not_told(replayed: Settings, state_dir: Pa
         assert states_of(settings)[-1] == ("firing", H + 41, 1)
 
 
-def test_a_rule_that_changed_closes_its_alert_and_records_its_own_history_anew(
+def test_a_rule_that_was_edited_closes_what_it_fires_no_more_and_never_resolves_it(
     replayed: Settings, state_dir: Path
 ) -> None:
     with SlackServer() as slack, a_world(replayed) as world:
@@ -177,8 +180,80 @@ def test_a_rule_that_changed_closes_its_alert_and_records_its_own_history_anew(
         with alerter(changed) as running:
             running.until(lambda: any(r.reason == "rule-changed" for r in running.seen), "the alert is closed")
             running.until(lambda: running.status.snapshot()["info"].get("undelivered") == 0, "all is told")
-        assert [s for s, _, _ in states_of(settings)] == ["pending", "firing", "resolved"]
-        assert heads(slack) == ["🟢 RESOLVED", "🟢 RESOLVED (reply)"]
+        assert [s for s, _, _ in states_of(settings)] == ["pending", "firing", "inactive"]
+        assert heads(slack) == ["⚪ RULE CHANGED", "⚪ RULE CHANGED (reply)"]
+        assert "Rule changed: line 75 % → 76 %" in slack.messages[1].text
+
+
+def test_a_rule_that_was_edited_keeps_the_alert_that_it_still_fires(replayed: Settings, state_dir: Path) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+        rules = state_dir / "rules.yaml"
+        rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, clear_below: 0.72, for_blocks: 12}]\n")
+        changed = settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"rules_file": rules})})
+        for _ in range(2):  # and a restart says nothing
+            with alerter(changed) as running:
+                running.at(H + 41)
+        assert heads(slack) == ["🔴 STILL FIRING", "🔴 STILL FIRING (reply)"]
+        assert "Rule changed: hold 36 blocks → 12 blocks, clear below 73 % → 72 %." in slack.messages[1].text
+        with alerter(changed) as running:
+            world.mine([CLEAR] * 2, tell=True)  # 72.9 %: under the old clearing line, not under the new one
+            running.at(H + 43)
+            assert heads(slack) == ["🔴 STILL FIRING", "🔴 STILL FIRING (reply)"]
+            world.mine([CLEAR - 20], tell=True)
+            running.at(H + 44)
+        assert heads(slack) == ["🟢 RESOLVED", "🔴 STILL FIRING (reply)", "🟢 RESOLVED (reply)"]
+        assert len({row.alert_id for row in running.seen}) == 1
+
+
+def test_rules_are_read_again_while_it_runs_and_a_mistake_changes_nothing(
+    replayed: Settings, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules_watch, "LOOK_SECONDS", 0.1)
+    with SlackServer() as slack, a_world(replayed) as world:
+        rules = state_dir / "rules.yaml"
+        settings = with_slack(replayed, slack, state_dir)
+        rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share}]\n")
+        settings = settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"rules_file": rules})})
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+            rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, above: 1.5}]\n")
+            running.until(lambda: running.status.snapshot()["info"]["rules_problem"], "the mistake is reported")
+            world.mine([OVER], tell=True)
+            running.at(H + 42)
+            assert heads(slack) == ["🔴 FIRING"]
+            rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, above: 0.7, clear_below: 0.7}]\n")
+            running.until(lambda: len(slack.messages) == 2, "the edit is told")
+            running.until(lambda: running.status.snapshot()["info"]["rules_problem"] is None, "all is well")
+            rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, above: 0.69, clear_below: 0.6}]\n")
+            RELOAD.set()  # what SIGHUP sets
+            running.until(lambda: len(slack.messages) == 3, "the next edit is told")
+        assert heads(slack) == ["🔴 STILL FIRING"] + ["🔴 STILL FIRING (reply)"] * 2
+
+
+def test_a_lower_line_fires_at_once_and_a_rule_that_is_gone_is_no_all_clear(
+    replayed: Settings, state_dir: Path
+) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine([BETWEEN] * 60)  # 74.4 %
+        with alerter(settings) as running:
+            running.at(H + 59)
+        assert slack.messages == []
+        rules = state_dir / "rules.yaml"
+        changed = settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"rules_file": rules})})
+        rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, above: 0.74}]\n")
+        with alerter(changed) as running:
+            running.until(lambda: heads(slack) == ["🔴 FIRING"], "the lower line fires")
+        rules.write_text("version: 1\nrules: [{id: other, type: top_share, above: 0.9}]\n")
+        with alerter(changed) as running:
+            running.until(lambda: len(heads(slack)) == 2, "its end is told")
+        assert heads(slack) == ["⚪ RULE CHANGED", "⚪ RULE CHANGED (reply)"]
+        assert "was removed or switched off" in slack.messages[1].text
 
 
 def test_only_a_live_dataset_reaches_slack_unasked(replayed: Settings, state_dir: Path) -> None:

@@ -11,7 +11,13 @@ import pytest
 from pydantic import SecretStr
 
 from alerts.outbox.receivers.console import ConsoleReceiver
-from alerts.outbox.receivers.receiver import AmbiguousError, NotAcceptedError, ReceiverRefusedError
+from alerts.outbox.receivers.receiver import (
+    AmbiguousError,
+    NotAcceptedError,
+    NotThisWayError,
+    ReceiverRefusedError,
+    UnknownAnswerError,
+)
 from alerts.outbox.receivers.slack import SlackReceiver
 from alerts.outbox.render import Message
 from counterpoise.errors import ConfigError, CounterpoiseError
@@ -59,6 +65,51 @@ def test_a_key_is_found_on_a_later_page(slack: SlackServer) -> None:
         told.post(HELLO, f"other-{number}", thread=None)
     assert told.find("wanted", since=0, thread=None) == [first]
     assert slack.calls.count("conversations.history") == 2
+
+
+def test_a_search_continues_at_the_page_where_a_rate_limit_stopped_it(slack: SlackServer) -> None:
+    told = notifier(slack)
+    first = told.post(HELLO, "wanted", thread=None)
+    for number in range(12):
+        told.post(HELLO, f"other-{number}", thread=None)
+    slack.page_size, slack.stop_after_pages = 3, 1
+    pages = 0
+    while True:
+        try:
+            found = told.find("wanted", since=0, thread=None)
+            break
+        except NotAcceptedError:
+            pages += 1
+            assert pages < 10, "it begins anew each time"
+    assert (found, pages) == ([first], 4)
+
+
+@pytest.mark.parametrize(
+    ("method", "code", "error"),
+    [
+        ("reply", "restricted_action_thread_locked", NotThisWayError),
+        ("reply", "a_code_of_tomorrow", NotThisWayError),
+        ("reply", "msg_too_long", ReceiverRefusedError),
+        ("edit", "is_inactive", NotThisWayError),
+        ("edit", "edit_window_closed", NotThisWayError),
+        ("edit", "a_code_of_tomorrow", NotThisWayError),
+        ("post", "restricted_action_read_only_channel", NotAcceptedError),
+        ("post", "a_code_of_tomorrow", UnknownAnswerError),
+        ("post", "invalid_blocks", ReceiverRefusedError),
+    ],
+)
+def test_a_code_means_again_another_way_or_never(
+    slack: SlackServer, method: str, code: str, error: type[Exception]
+) -> None:
+    told = notifier(slack)
+    root = told.post(HELLO, "a:0:post", thread=None)
+    slack.refuse(code, method="chat.update" if method == "edit" else "chat.postMessage")
+    with pytest.raises(error, match=code) as caught:
+        if method == "edit":
+            told.edit(HELLO, "a:0:post", root)
+        else:
+            told.post(HELLO, "a:1:thread", thread=root if method == "reply" else None)
+    assert caught.type is error
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from alerts import service, session
+from alerts.store.alert_mutes_log import Mute
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.epochs import claim_epoch
@@ -34,7 +35,7 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def mute(settings: Settings, until: float, written_at: float) -> None:
     with connect(clickhouse_target(settings), settings.dataset) as ch:
-        AlertStore(ch).mutes.write("top4-share", until, written_at)
+        AlertStore(ch).mutes.write(Mute("top4-share", until, muted_at=written_at))
 
 
 def test_what_still_fires_when_its_mute_ends_is_told_then(replayed: Settings, state_dir: Path) -> None:
@@ -106,7 +107,7 @@ def test_a_retraction_overtakes_a_post_that_is_under_way(replayed: Settings, sta
 def test_a_leader_with_a_wrong_clock_is_not_taken_for_gone(
     replayed: Settings, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(service, "STAND_BY_POLL_SECONDS", 0.1)
     monkeypatch.setattr(service, "LEADER_GONE_SECONDS", 4.0)
     with SlackServer() as slack, a_world(replayed) as world:
         settings = with_slack(replayed, slack, state_dir)

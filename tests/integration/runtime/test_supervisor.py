@@ -221,3 +221,14 @@ def test_a_service_ends_when_its_supervisor_is_killed(tmp_path: Path) -> None:
     child._process.stdin.close()  # what the kernel does for a killed supervisor
     run.until(lambda: gone(pid) or len(run.starts("a")) > 1)
     run.end()
+
+
+def test_a_hangup_reaches_every_service_and_ends_none(started: list[Run]) -> None:
+    listens = "import signal\nsignal.signal(signal.SIGHUP, lambda *_: print('again', flush=True))\n" + STAY
+    hangup = threading.Event()
+    run = Run(service("a", listens), service("b", listens), hangup=hangup)
+    started.append(run)
+    run.until(lambda: {("a", "up"), ("b", "up")} <= set(run.lines))
+    hangup.set()
+    run.until(lambda: {("a", "again"), ("b", "again")} <= set(run.lines))
+    assert (len(run.starts("a")), len(run.starts("b"))) == (1, 1)

@@ -40,7 +40,7 @@ def granted(role: str) -> set[str]:
 def inserted(package: str) -> set[str]:
     """The tables that a package's code inserts into, by its own hand or through a shared function."""
     code = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / package).rglob("*.py")))
-    own = set(re.findall(r"""insert[,(]\s*"(\w+_log)\"""", code))
+    own = set(re.findall(r"""insert(?:_if)?[,(]\s*"(\w+_log)\"""", code))
     return own | {table for function, table in SHARED.items() if re.search(rf"\b{function}\b", code)}
 
 

@@ -2,87 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import hashlib
+import json
 
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.machine.ledger import Cause, Ledger, LedgerEntry, close_all, rebase, reconcile, settle_rebase
-from alerts.machine.rule_state import RING_HEIGHTS, RuleState
+from alerts.machine.ledger import close_all
+from alerts.machine.rule_state import ALL_EARLIER, RING_HEIGHTS, RuleState
 from alerts.signals.levels import Level
-from tests.unit.alerts.chains import a_hash, a_series
+from tests.unit.alerts.chains import a_hash
+from tests.unit.alerts.follower import Follower, branch, edit, flip
 
 OVER, BETWEEN, CLEAR, MAYBE = Level.OVER, Level.BETWEEN, Level.CLEAR, Level.CLEAR_POSSIBLE
-FIRST = 1
-
-
-class Follower:
-    """A track and its rows over a chain of (branch, level); `rows` is what a database would hold."""
-
-    def __init__(self, hold: int = 3, go_live_height: int | None = -1) -> None:
-        self.track = RuleState("rule", "0123456789ab", "bitcoin", hold, go_live_height=go_live_height)
-        self.ledger = Ledger.of(())
-        self.rows: dict[tuple[str, int], LedgerEntry] = {}
-        self.version = 0
-        self.chain: list[tuple[str, int]] = []
-
-    def reach(self, chain: list[tuple[str, int]]) -> list[LedgerEntry]:
-        """Follow to `chain`, as the alerter does: find the fork, rewind, extend, reconcile."""
-        self.chain = chain
-        hashes = {FIRST + i: a_hash(branch, FIRST + i) for i, (branch, _) in enumerate(chain)}
-        cause: Cause = "observed"
-        fork = FIRST - 1
-        height = self.track.height
-        if height is not None:
-            found = self.track.fork(hashes)
-            if found is None:
-                self.track, cause = self.track.fresh(), "reorg"
-            else:
-                cause = "reorg" if found < height else "observed"
-                self.track.rewind(found)
-                fork = found
-        return self._extend(chain, fork, cause, hashes)
-
-    def _extend(
-        self, chain: list[tuple[str, int]], fork: int, cause: Cause, hashes: dict[int, str]
-    ) -> list[LedgerEntry]:
-        new = chain[fork + 1 - FIRST :]
-        series = replace(
-            a_series([0] * len(new), first=fork + 1), tip_hash=tuple(hashes[fork + 1 + i] for i in range(len(new)))
-        )
-        levels = np.array([level for _, level in new], np.int8)
-        steps = self.track.extend(series, levels)
-        self.version += 1
-        written = reconcile(self.ledger, self.track, steps, hashes=hashes, fork=fork, cause=cause, version=self.version)
-        for entry in written:
-            self.rows[(entry.alert_id, entry.sequence)] = entry
-        return written
-
-    def checkpoint(self) -> str:
-        return self.track.to_json()
-
-    def kill(self, checkpoint: str) -> None:
-        """Start again from a checkpoint and the rows."""
-        track = RuleState.from_json(
-            checkpoint, rule_id="rule", rule_hash="0123456789ab", chain="bitcoin", hold=self.track.hold
-        )
-        assert track is not None
-        self.track = track
-        self.ledger = Ledger.of(self.rows.values())
-        self.version += 100
-
-    def standing_claims(self) -> set[tuple[str, int, str]]:
-        return set(Ledger.of(self.rows.values()).effective(FIRST - 1, self.track.frozen_version))
-
-    def brief(self) -> list[tuple[int, str, int | None, str]]:
-        ordered = sorted(self.rows.values(), key=lambda e: e.version)
-        return [(e.sequence, e.state, e.height, e.reason) for e in ordered]
-
-
-def branch(name: str, levels: Sequence[int]) -> list[tuple[str, int]]:
-    return [(name, level) for level in levels]
 
 
 def test_a_replay_gives_the_same_ids_and_sequences() -> None:
@@ -197,20 +129,6 @@ def test_history_before_go_live_is_not_told() -> None:
     ]
 
 
-def flip(follower: Follower, levels: Sequence[int]) -> list[LedgerEntry]:
-    """Another attribution says `levels` of the same blocks."""
-    follower.version += 2
-    old = follower.track
-    new = rebase(old, "set-b", frozen_version=follower.version - 1)
-    series = a_series([0] * len(levels), first=FIRST)
-    new.extend(series, np.array(levels, np.int8))
-    written = settle_rebase(old, new, follower.ledger, follower.version)
-    follower.track = new
-    for entry in written:
-        follower.rows[(entry.alert_id, entry.sequence)] = entry
-    return written
-
-
 def test_a_flip_by_itself_fires_nothing() -> None:
     follower = Follower()
     follower.reach(branch("a", [CLEAR] * 8))
@@ -259,8 +177,88 @@ def test_an_alert_whose_rule_is_gone_is_closed() -> None:
     follower = Follower()
     follower.reach(branch("a", [OVER] * 8))
     closed = close_all(follower.ledger, 99)
-    assert [(e.state, e.reason, e.sequence, e.notify) for e in closed] == [("resolved", "rule-changed", 2, True)]
+    assert [(e.state, e.reason, e.sequence, e.notify) for e in closed] == [("inactive", "rule-changed", 2, True)]
     assert close_all(follower.ledger, 100) == []
+
+
+def test_an_edit_under_which_the_alert_fires_too_is_a_note_in_its_own_thread() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [CLEAR] * 2 + [OVER] * 6))
+    name = follower.ledger.open()[0].alert_id
+    written = edit(follower, [OVER] * 8)
+    assert [(e.alert_id, e.state, e.previous, e.reason, e.notify) for e in written] == [
+        (name, "firing", "firing", "rule-changed", True)
+    ]
+    assert edit(follower, [OVER] * 8) == [], "the same edit says nothing twice"
+    written = follower.reach(branch("a", [CLEAR] * 2 + [OVER] * 6 + [CLEAR]))
+    assert [(e.alert_id, e.state, e.reason) for e in written] == [(name, "resolved", "observed")]
+
+
+def test_an_edit_under_which_the_alert_does_not_fire_closes_it_and_never_resolves_it() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [OVER] * 8))
+    written = edit(follower, [BETWEEN] * 8)
+    assert [(e.state, e.previous, e.reason, e.notify) for e in written] == [
+        ("inactive", "firing", "rule-changed", True)
+    ]
+    assert follower.reach(branch("a", [OVER] * 8 + [CLEAR])) == []
+
+
+def test_an_edit_under_which_it_fires_now_is_announced_once() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [BETWEEN] * 8))
+    written = edit(follower, [OVER] * 8)
+    assert [(e.state, e.previous, e.reason, e.notify) for e in written] == [("firing", None, "rule-changed", True)]
+    checkpoint = follower.checkpoint()
+    follower.kill(checkpoint)
+    assert follower.reach(follower.chain) == []
+    written = follower.reach(branch("a", [OVER] * 8 + [CLEAR]))
+    assert [(e.state, e.previous, e.notify) for e in written] == [("resolved", "firing", True)]
+
+
+def test_a_reorg_below_an_edit_tells_nothing_of_what_the_edit_settled() -> None:
+    """By the new line an alert fired and cleared before the edit: nobody was told of it, and a reorg does not tell."""
+    follower = Follower(hold=0)
+    chain = branch("a", [BETWEEN] * 8)
+    follower.reach(chain)
+    assert edit(follower, [CLEAR] * 4 + [OVER] * 2 + [CLEAR] * 2) == []
+    written = follower.reach(branch("a", [CLEAR] * 4 + [OVER]) + branch("b", [CLEAR] * 2))
+    assert [e for e in written if e.notify] == []
+
+
+def test_what_a_new_attribution_alone_made_fire_stays_silent_when_the_rule_is_edited() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [CLEAR] * 8))
+    assert [e.state for e in flip(follower, [OVER] * 8)] == ["rebased"]
+    assert [e for e in edit(follower, [OVER] * 8) if e.notify] == []
+    written = follower.reach(branch("a", [OVER] * 8 + [CLEAR]))
+    assert [e for e in written if e.notify] == []
+
+
+def test_a_kill_between_the_rows_of_an_edit_and_the_checkpoint_repeats_nothing() -> None:
+    for now in (OVER, BETWEEN):
+        for then in (OVER, BETWEEN):
+            follower = Follower()
+            follower.reach(branch("a", [then] * 8))
+            checkpoint = follower.checkpoint()
+            edit(follower, [now] * 8)
+            before = dict(follower.rows)
+            follower.kill(checkpoint)
+            assert edit(follower, [now] * 8) == []
+            assert follower.rows == before
+
+
+def test_an_alert_of_a_checkpoint_of_the_first_version_keeps_its_name() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [OVER] * 8))
+    document = json.loads(follower.checkpoint())
+    del document["settled_through"]
+    state = RuleState.from_json(json.dumps(document | {"v": 1}), rule_id="rule", chain="bitcoin", hold=3)
+    assert state is not None and state.frozen_version == ALL_EARLIER
+    shown = state.shown()
+    assert shown is not None and shown[1] == "firing"
+    assert shown[0] == hashlib.sha256(b"rule\x000123456789ab\x00bitcoin\x001").hexdigest()[:16]
+    assert RuleState.from_json('{"v": 3}', rule_id="rule", chain="bitcoin", hold=3) is None
 
 
 levels = st.sampled_from([OVER, OVER, OVER, BETWEEN, CLEAR, MAYBE])

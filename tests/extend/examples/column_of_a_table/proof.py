@@ -16,7 +16,7 @@ WHERE database = currentDatabase() AND table = 'alert_mutes_log' ORDER BY positi
 
 def test_old_and_new_datasets_agree(upgraded: Upgraded) -> None:
     newest = max(path.stem for path in sql_files("migrations"))
-    assert upgraded.done == [newest] and newest.endswith("_mute_reasons")
+    assert upgraded.done == [newest] and newest.endswith("_mute_tickets")
     fresh = f"{upgraded.ch.database}_new"
     try:
         migrate(upgraded.ch.target, Dataset(fresh, "simulated"))
@@ -25,4 +25,4 @@ def test_old_and_new_datasets_agree(upgraded: Upgraded) -> None:
     finally:
         upgraded.ch.execute(f"DROP DATABASE IF EXISTS `{fresh}` SYNC")
     assert columns == upgraded.ch.query(COLUMNS)
-    assert [name for name, _, _ in columns] == ["rule_id", "until", "muted_at", "mute_reason", "version"]
+    assert [name for name, _, _ in columns] == ["rule_id", "until", "author", "reason", "muted_at", "ticket", "version"]

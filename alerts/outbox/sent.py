@@ -1,0 +1,83 @@
+"""What was announced, and what became of it at this receiver: where an alert's message stands, and why one was left out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from alerts.outbox.jobs import Job, JobKey, job_of
+from alerts.store.alert_deliveries_log import Delivery
+from counterpoise.contracts.alerts import AlertTransition
+
+MUTED: Final = "muted"
+
+
+class Sent:
+    """Of one receiver and channel. `done`: the messages that are finished; `elsewhere`: those that another receiver has."""
+
+    def __init__(self, receiver: str, channel: str) -> None:
+        self._receiver, self._channel = receiver, channel
+        self.announced: dict[str, list[AlertTransition]] = {}
+        self.done: dict[JobKey, Delivery] = {}
+        self.elsewhere: set[JobKey] = set()
+
+    def load(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
+        """Take up the rows of earlier processes; those that are promised to a digest."""
+        every = list(deliveries)
+        ours = [found for found in every if found.receiver == self._receiver]
+        self.done = {found.key: found for found in ours if found.status != "pending"}
+        self.elsewhere = {found.key for found in every if found.receiver != self._receiver}
+        return [found for found in ours if found.status == "pending"]
+
+    def announce(self, transition: AlertTransition) -> bool | None:
+        """Note a transition; whether its alert had fired before, None where the transition is known."""
+        rows = self.announced.setdefault(transition.alert_id, [])
+        if any(row.sequence == transition.sequence for row in rows):
+            return None  # written again with new evidence
+        rows.append(transition)
+        # A step that was written anew, on another block, is read after later ones.
+        rows.sort(key=lambda row: row.sequence)
+        return any(row.state == "firing" and row.sequence < transition.sequence for row in rows)
+
+    def is_firing(self, alert_id: str) -> bool:
+        """Whether the last that was announced of an alert is that it fires."""
+        rows = self.announced.get(alert_id, [])
+        return bool(rows) and rows[-1].state == "firing"
+
+    def post_of(self, alert_id: str) -> Job | None:
+        """The job of an alert's own message; None if its firing is history that is not sent."""
+        fired = next((row for row in self.announced.get(alert_id, ()) if row.state == "firing"), None)
+        return job_of(fired, "post", inherited=True) if fired else None
+
+    def is_unsent_here(self, post: Job) -> bool:
+        """Whether an alert's own message does not stand in this channel, though it might."""
+        found = self.done.get(post.key)
+        return found is None or found.channel != self._channel or found.detail == MUTED
+
+    def was_muted(self, alert_id: str) -> bool:
+        """Whether its own message was left out by a mute."""
+        found = self._post_row(alert_id)
+        return found is not None and found.detail == MUTED
+
+    def root(self, alert_id: str) -> Delivery | None:
+        """The alert's own message in this channel."""
+        return self.here(self._post_row(alert_id))
+
+    def start(self) -> Delivery | None:
+        """The state at start in this channel."""
+        return next((d for d in self.done.values() if d.action == "start" and self.here(d)), None)
+
+    def here(self, found: Delivery | None) -> Delivery | None:
+        """The same, if it was sent to this channel."""
+        return found if found and found.status == "sent" and found.channel == self._channel else None
+
+    def thread_of(self, job: Job) -> str | None:
+        """The message under which a job's belongs; None where it stands alone."""
+        if job.action in ("post", "start", "digest", "update"):
+            return None
+        root = self.root(job.alert_id) or (self.start() if job.weeks else None)
+        return root.message_ts if root else None
+
+    def _post_row(self, alert_id: str) -> Delivery | None:
+        post = self.post_of(alert_id)
+        return self.done.get(post.key) if post else None

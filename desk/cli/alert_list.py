@@ -1,0 +1,105 @@
+"""What `counterpoise alerts list` and `mutes` show: one alert on a line and a sentence below it, within 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.text import Text
+
+from counterpoise.formats import utc_minute
+from counterpoise.visible import visible
+
+if TYPE_CHECKING:
+    from alerts.outbox.message_context import Renderer
+    from alerts.store.alert_mutes_log import Mute
+    from counterpoise.contracts.alerts import AlertTransition
+
+STYLES: Final = {"firing": "bold red", "pending": "yellow", "possible": "yellow", "resolved": "green"}
+ID_DIGITS: Final = 8
+"""Digits of an alert's id that a list shows: `alerts show` takes the beginning of an id."""
+_COLUMNS: Final = (("alert", ID_DIGITS), ("state", 9), ("since (UTC)", 16), ("now", 9), ("rule", 30))
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An alert by its latest row; `since`: when it fired, or began where it never did; `fired`: whether it ever did."""
+
+    latest: AlertTransition
+    since: int
+    fired: bool
+
+
+def listed(rows: Iterable[AlertTransition]) -> list[Listed]:
+    """Every alert of rows in the order in which they were written, the newest first."""
+    by_alert: dict[str, list[AlertTransition]] = {}
+    for row in rows:
+        by_alert[row.alert_id] = [*by_alert.pop(row.alert_id, []), row]
+    found = []
+    for history in by_alert.values():
+        fired = [row.event_time for row in history if row.state == "firing" and row.previous_state != "firing"]
+        found.append(Listed(history[-1], fired[-1] if fired else history[0].event_time, bool(fired)))
+    return found[::-1]
+
+
+def chosen(
+    alerts: Sequence[Listed],
+    *,
+    closed: bool,
+    unfired: bool,
+    rule: str | None,
+    state: str | None,
+    chain: str | None,
+) -> tuple[list[Listed], int]:
+    """Those that a reader asks for, and how many are left out only because they never fired."""
+    from counterpoise.contracts.alerts import OPEN_STATES
+
+    asked = [
+        one
+        for one in alerts
+        if (closed or state or one.latest.state in OPEN_STATES)
+        and rule in (None, one.latest.rule_id)
+        and state in (None, one.latest.state)
+        and chain in (None, one.latest.evidence.chain)
+    ]
+    shown = [one for one in asked if one.fired or unfired or state]
+    return shown, len(asked) - len(shown)
+
+
+def values_now(renderer: Renderer, alerts: Sequence[Listed]) -> Mapping[str, str]:
+    """Alert → its rule's value at the tip, in the rule's unit; nothing for rules without a value at every height."""
+    return {one.latest.alert_id: value[0] for one in alerts if (value := renderer.value_now(one.latest))}
+
+
+def lines(
+    alerts: Sequence[Listed], now: Mapping[str, str], muted: Iterable[str], console: Console, width: int
+) -> list[Text]:
+    """The list. Nothing is wider than `width`, which is at least 60."""
+    silent = set(muted)
+    heads = Text("  ".join(f"{name:<{size}}" for name, size in _COLUMNS).rstrip(), "dim")
+    found = [heads]
+    for one in alerts:
+        row, digits = one.latest, one.latest.alert_id[:ID_DIGITS]
+        quiet = " (muted)" if silent & {row.rule_id, "*"} else ""
+        cells = (digits, row.state, utc_minute(one.since), now.get(row.alert_id, "–"), visible(row.rule_id) + quiet)
+        line = Text()
+        for (name, size), text in zip(_COLUMNS, cells, strict=True):
+            line.append(
+                text if name == "rule" else f"{text:<{size}}  ", STYLES.get(text, "") if name == "state" else ""
+            )
+        found += [*line.wrap(console, width)]
+        indent = " " * (ID_DIGITS + 2)
+        found += [Text(indent).append(part) for part in Text(visible(row.summary)).wrap(console, width - len(indent))]
+    return found
+
+
+def mute_lines(mutes: Iterable[Mute], at: float) -> list[str]:
+    """One line for each mute that holds at this second: the rule, its end, who and why."""
+    return [
+        f"{visible(mute.rule_id)}: muted until {utc_minute(mute.until)} UTC by {visible(mute.author) or 'nobody named'}"
+        + (f": {visible(mute.reason)}" if mute.reason else "")
+        for mute in sorted(mutes, key=lambda mute: mute.until)
+        if mute.until > at
+    ]

@@ -1,0 +1,261 @@
+"""An alerter's rows, its Slack and its clock in memory: what a test needs to try thousands of ways in which they fail together.
+
+The rows behave as the tables do: of one key the highest version counts, and rows of alerts are refused under an old epoch. The
+Slack behaves as the real one does when it fails; the tests in `tests/integration/alerts` use a server over HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from alerts.machine.ledger import LedgerEntry
+from alerts.outbox.jobs import Job
+from alerts.outbox.outbox import Outbox, SupersededError
+from alerts.outbox.receivers.receiver import (
+    Ability,
+    AmbiguousError,
+    NotAcceptedError,
+    NotThisWayError,
+    ReceiverRefusedError,
+    UnknownAnswerError,
+)
+from alerts.outbox.render import Message, mark_of
+from alerts.store.alert_deliveries_log import Delivery
+from alerts.store.alert_mutes_log import Mute
+from alerts.store.alert_store import AlertStore
+from counterpoise.clickhouse.versions import Versions
+from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.runtime.clock import Clock
+
+CHANNEL = "C0"
+
+
+class Died(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class HandClock:
+    """A clock that stands until it is moved."""
+
+    at: float = 1_700_000_000.0
+
+    def now(self) -> float:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += seconds
+
+
+class _Mutes:
+    def read(self) -> dict[str, Mute]:
+        return {}
+
+
+class Rows:
+    """The tables that an outbox reads and writes."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self._deliveries: dict[tuple[str, int, str, str], tuple[int, Delivery]] = {}
+        self._events: dict[tuple[str, int], tuple[int, int, AlertTransition]] = {}
+        self._written = 0
+        self.deliveries = self.events = self.epochs = self
+        self.mutes = _Mutes()
+
+    def highest(self) -> int:
+        return self.epoch
+
+    def read(self) -> object:
+        return [found for _, found in sorted(self._deliveries.values(), key=lambda pair: pair[0])]
+
+    def write(self, rows: Sequence[Delivery], version: int) -> None:
+        for row in rows:
+            key = (row.alert_id, row.sequence, row.receiver, row.action)
+            if version >= self._deliveries.get(key, (0, row))[0]:
+                self._deliveries[key] = (version, row)
+
+    def keep(self, transitions: Sequence[AlertTransition], version: int) -> None:
+        for row in transitions:
+            self._written += 1
+            key = (row.alert_id, row.sequence)
+            if version >= self._events.get(key, (0, 0, row))[0]:
+                self._events[key] = (version, self._written, row)
+
+    def transitions(self, *, announced: bool = False) -> list[AlertTransition]:
+        ordered = sorted(self._events.values(), key=lambda found: found[:2])
+        return [row for _, _, row in ordered if row.notify or not announced]
+
+
+@dataclass
+class Posted:
+    """A message; its history shows it from `shown_at` on."""
+
+    ts: float
+    key: str
+    text: str
+    thread: str | None
+    shown_at: float
+
+
+@dataclass
+class MemorySlack:
+    """`plan` is how the next calls fail, in order. `unknown`: how often the post of a key fails for an unknown reason. `meanwhile`:
+    what happens once while a post is under way."""
+
+    clock: HandClock
+    name: str = "slack"
+    channel: str = CHANNEL
+    abilities: frozenset[Ability] = frozenset({"edit", "thread", "find"})
+    messages: dict[str, Posted] = field(default_factory=dict)
+    late: list[tuple[float, Posted]] = field(default_factory=list)
+    plan: list[str] = field(default_factory=list)
+    unknown: dict[str, int] = field(default_factory=dict)
+    lag_seconds: float = 0.0
+    down: bool = False
+    locked: bool = False
+    meanwhile: Callable[[], None] | None = None
+    _count: int = 0
+
+    def arrive(self) -> None:
+        """Slack takes what it had accepted late."""
+        for at, message in list(self.late):
+            if at <= self.clock.at:
+                self.messages[f"{message.ts:.6f}"] = message
+                self.late.remove((at, message))
+
+    def post(self, message: Message, key: str, *, thread: str | None) -> str:
+        failure = self._failure()
+        if self.meanwhile is not None:
+            happens, self.meanwhile = self.meanwhile, None
+            happens()
+        if self.unknown.get(key, 0) > 0:
+            self.unknown[key] -= 1
+            raise UnknownAnswerError("Slack answers a_code_of_tomorrow")
+        if thread is not None and (self.locked or thread not in self.messages):
+            raise NotThisWayError("Slack refuses the reply: restricted_action_thread_locked")
+        if failure == "before":
+            raise AmbiguousError("no answer")
+        self._count += 1
+        ts = self.clock.at + self._count / 1_000_000
+        posted = Posted(ts, key, message.text, thread, self.clock.at + self.lag_seconds)
+        if failure == "late":
+            self.late.append((self.clock.at + 200.0, posted))
+            raise AmbiguousError("no answer")
+        self.messages[f"{ts:.6f}"] = posted
+        if failure == "after":
+            raise AmbiguousError("no answer")
+        if failure == "death":
+            raise Died
+        return f"{ts:.6f}"
+
+    def edit(self, message: Message, key: str, message_ts: str) -> None:
+        failure = self._failure()
+        if failure == "before":
+            raise AmbiguousError("no answer")
+        if message_ts not in self.messages:
+            raise NotThisWayError("Slack refuses the edit: message_not_found")
+        self.messages[message_ts].text = message.text
+        if failure in ("after", "late"):
+            raise AmbiguousError("no answer")
+        if failure == "death":
+            raise Died
+
+    def find(self, key: str, *, since: float, thread: str | None) -> list[str]:
+        if self._failure() in ("before", "after", "late"):
+            raise AmbiguousError("no answer")
+        if thread is not None and thread not in self.messages:
+            raise NotThisWayError("Slack refuses the read: thread_not_found")
+        shown = (m for m in self.messages.values() if m.key == key and m.shown_at <= self.clock.at and m.ts >= since)
+        return sorted(f"{m.ts:.6f}" for m in shown)
+
+    def withdraw(self, message_ts: str) -> None:
+        if self._failure() in ("before", "after", "late"):
+            raise AmbiguousError("no answer")
+        self.messages.pop(message_ts, None)
+
+    def check(self) -> str | None:
+        return None
+
+    def _failure(self) -> str | None:
+        if self.down:
+            raise NotAcceptedError("Slack refuses connections")
+        failure = self.plan.pop(0) if self.plan else None
+        if failure == "refuse":
+            raise NotAcceptedError("Slack asks us to slow down", 1.0)
+        if failure == "never":
+            raise ReceiverRefusedError("Slack refuses the message: msg_too_long")
+        return failure
+
+
+class PlainRenderer:
+    """The state and the alert: what the tests look for."""
+
+    def render(self, job: Job, announced: Sequence[AlertTransition]) -> Message:
+        if job.members:
+            text = "digest " + " ".join(row.alert_id for row in job.members)
+        elif job.action == "update":
+            text = f"{mark_of(job.transition or announced[-1])} {job.alert_id}"
+        else:
+            assert job.transition is not None
+            text = f"{mark_of(job.transition)} {job.alert_id}"
+        return Message(text, ({"type": "section"},), text)
+
+
+def transition_of(entry: LedgerEntry, recorded_at: float) -> AlertTransition:
+    return AlertTransition(
+        alert_id=entry.alert_id,
+        sequence=entry.sequence,
+        rule_id="rule",
+        rule_hash=entry.rule_hash,
+        state=entry.state,
+        previous_state=entry.previous,
+        reason=entry.reason,
+        notify=entry.notify,
+        undoes=entry.undoes,
+        event_time=int(recorded_at),
+        recorded_at_ms=int(recorded_at * 1000),
+        summary="-",
+    )
+
+
+class Alerter:
+    """The alerter of an epoch: it writes rows and has an outbox."""
+
+    def __init__(self, rows: Rows, slack: MemorySlack, clock: HandClock) -> None:
+        rows.epoch += 1
+        self.rows, self.clock = rows, clock
+        self.versions = Versions(rows.epoch)
+        self.outbox = Outbox(
+            cast(AlertStore, rows),
+            slack,
+            versions=self.versions,
+            renderer=PlainRenderer(),
+            dataset="test",
+            clock=cast(Clock, clock),
+        )
+        self.outbox.load()
+
+    def record(self, entries: Sequence[LedgerEntry]) -> None:
+        """Write rows as the session does, under the fence, and hand them to the outbox."""
+        if self.rows.epoch != self.versions.epoch:
+            raise SupersededError
+        transitions = [transition_of(entry, self.clock.at + at / 1000) for at, entry in enumerate(entries)]
+        self.rows.keep(transitions, self.versions.next())
+        for transition in transitions:
+            self.outbox.enqueue(transition)
+
+    def work(self, seconds: float) -> None:
+        """Let the outbox work for that long."""
+        end = self.clock.at + seconds
+        while True:
+            wait = self.outbox.run_due()
+            if self.clock.at + wait > end:
+                self.clock.at = max(self.clock.at, end)
+                return
+            self.clock.at += max(wait, 0.001)
