@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
 from rich.text import Text
 
 from counterpoise.formats import utc_minute
 from counterpoise.visible import visible
+from desk.cli.console import Console
 
 if TYPE_CHECKING:
     from alerts.outbox.message_context import Renderer
