@@ -9,6 +9,7 @@ from typing import Final
 from alerts.evidence import timer_transition
 from alerts.machine.ledger import Ledger, LedgerEntry
 from alerts.machine.rule_state import alert_id
+from alerts.rules.dead_letters import LETTERS_BACK_SECONDS
 from alerts.rules.rule import Rule, TimerRule
 from alerts.rules.rule_types import MARKET_RULES
 from alerts.signals.release_facts import ReleaseFacts
@@ -16,10 +17,6 @@ from alerts.signals.timer_facts import TimerFacts
 from alerts.store.alert_events_log import StoredEntry
 from alerts.store.alert_store import AlertStore
 from counterpoise.contracts.alerts import AlertTransition
-from counterpoise.spans import DAY_SECONDS
-
-LETTERS_BACK_SECONDS: Final = 8 * DAY_SECONDS
-"""How far back dead letters are read: more than any shipped rule needs."""
 
 INGEST_SILENT_SECONDS: Final = 60.0
 """Ingest renews its status every few seconds while it lives."""

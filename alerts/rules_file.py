@@ -1,127 +1,92 @@
-"""The rules file: YAML in, checked rules out; any mistake is one line with the place, the value and what was expected."""
+"""The rules file: checked rules out, or every mistake of the file at once. The one place that reads it from disk."""
 
 from __future__ import annotations
 
-import difflib
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, NoReturn
-
-from pydantic import ValidationError
 
 from alerts.rules.rule import Rule
-from alerts.rules.rule_types import RULE_TYPES
-from counterpoise.documents import DocumentError, parse_yaml
+from alerts.rules.rules_document import Mistake, read_rules
 from counterpoise.errors import ConfigError
 
 MAX_FILE_BYTES = 256 * 1024
 SHIPPED = "the shipped rules"
-NEXT_STEP = "correct it, then check with `counterpoise alerts rules`"
+NEXT_STEP = "check with `counterpoise rules check`"
 
 
-def load_rules(path: Path | None) -> tuple[Rule, ...]:
-    """Read and check a rules file, or the shipped one; ConfigError with one line for the first mistake."""
+class RulesFileError(ConfigError):
+    """A rules file with mistakes. The message is one line with the first of them; each of several is a note too."""
+
+    def __init__(self, name: str, mistakes: tuple[Mistake, ...]) -> None:
+        self.mistakes = mistakes
+        first = mistakes[0]
+        place = f"{first.place}: " if first.place else ""
+        many = len(mistakes) > 1
+        head = f"{name} has {len(mistakes)} mistakes, the first: " if many else f"{name}, " if place else f"{name} "
+        super().__init__(f"{head}{place}{first.problem}: correct {'them' if many else 'it'}, then {NEXT_STEP}")
+        if many:
+            for one in mistakes:
+                self.add_note(f"  {f'{one.place}: ' if one.place else ''}{one.problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class RulesFile:
+    """What a file holds: rules and no mistake, or mistakes and no rule. `name` is how messages name the file."""
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
+
+    @property
+    def judged(self) -> tuple[Rule, ...]:
+        """The rules as they are judged: one for each chain in the place of a rule on all."""
+        return tuple(judged for rule in self.rules for judged in rule.per_chain())
+
+    def or_raise(self) -> RulesFile:
+        """This file; RulesFileError where it has mistakes."""
+        if self.mistakes:
+            raise RulesFileError(self.name, self.mistakes)
+        return self
+
+
+def read_rules_file(path: Path | None) -> RulesFile:
+    """Read and check a rules file, or the shipped one. Never raises for what the file is or holds."""
     if path is None:
-        return parse_rules(resources.files("alerts").joinpath("rules.yaml").read_text(encoding="utf-8"), SHIPPED)
+        return parse_rules_file(resources.files("alerts").joinpath("rules.yaml").read_text(encoding="utf-8"), SHIPPED)
+    name = f"rules file {str(path)!r}"
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise ConfigError(
-            f"rules file {str(path)!r} cannot be read ({error.strerror}): "
-            "set COUNTERPOISE_ALERTS__RULES_FILE to a file, or leave it out for the shipped rules"
-        ) from None
-    name = f"rules file {str(path)!r}"
+        advice = "set COUNTERPOISE_ALERTS__RULES_FILE to a file, or leave it out for the shipped rules"
+        return RulesFile(name, mistakes=(Mistake(f"cannot be read ({error.strerror}): {advice}"),))
     if len(raw) > MAX_FILE_BYTES:
-        raise ConfigError(f"{name} has over {MAX_FILE_BYTES} bytes: {NEXT_STEP}")
+        return RulesFile(name, mistakes=(Mistake(f"has over {MAX_FILE_BYTES} bytes"),))
     try:
-        text = raw.decode("utf-8")
+        return parse_rules_file(raw.decode("utf-8"), name)
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{name} is not UTF-8 at byte {error.start}: save it as UTF-8, {NEXT_STEP[12:]}") from None
-    return parse_rules(text, name)
+        before = raw[: error.start].decode("utf-8").split("\n")
+        problem = f"not UTF-8 at byte {error.start}: save it as UTF-8"
+        return RulesFile(name, mistakes=(Mistake(problem, len(before), len(before[-1]) + 1),))
+
+
+def parse_rules_file(text: str, name: str) -> RulesFile:
+    """Check the text of a rules file. Pure."""
+    rules, mistakes = read_rules(text)
+    return RulesFile(name, rules, mistakes)
+
+
+def load_rules(path: Path | None) -> tuple[Rule, ...]:
+    """`read_rules_file`, for a process that needs rules: RulesFileError holds every mistake."""
+    return read_rules_file(path).or_raise().rules
 
 
 def load_judged_rules(path: Path | None) -> tuple[Rule, ...]:
-    """The rules as they are judged: `load_rules`, with one rule for each chain in the place of a rule on all."""
-    return tuple(judged for rule in load_rules(path) for judged in rule.per_chain())
+    """`load_rules`, with one rule for each chain in the place of a rule on all."""
+    return read_rules_file(path).or_raise().judged
 
 
 def parse_rules(text: str, name: str) -> tuple[Rule, ...]:
-    """Check the text of a rules file; `name` is how messages call it. Pure."""
-    document = _parse_yaml(text, name)
-    if not isinstance(document, dict):
-        _refuse(name, f"holds {_kind(document)}, expected a mapping with `version` and `rules`")
-    for field in document:
-        if field not in ("version", "rules"):
-            _refuse(name, f"field {_show(field)} is unknown, expected only `version` and `rules`")
-    if document.get("version") != 1 or isinstance(document.get("version"), bool):
-        _refuse(name, f"field 'version' is {_show(document.get('version'))}, expected 1")
-    entries = document.get("rules")
-    if not isinstance(entries, list) or not entries:
-        _refuse(name, f"field 'rules' is {_kind(entries)}, expected a list of at least one rule")
-    rules: list[Rule] = []
-    for number, entry in enumerate(entries, start=1):
-        rule = _parse_rule(entry, name, number)
-        if any(rule.id == other.id for other in rules):
-            _refuse(
-                name,
-                f"rule {rule.id!r} (number {number}): field 'id' is {rule.id!r}, expected a name that no other rule has",
-            )
-        rules.append(rule)
-    return tuple(rules)
-
-
-def _parse_rule(entry: object, name: str, number: int) -> Rule:
-    if not isinstance(entry, dict):
-        _refuse(name, f"rule number {number} is {_kind(entry)}, expected a mapping of fields")
-    rule_id = entry.get("id")
-    where = f"rule {rule_id!r} (number {number})" if isinstance(rule_id, str) else f"rule number {number}"
-    if "type" not in entry:
-        _refuse(name, f"{where}: field 'type' is missing, expected one of {', '.join(RULE_TYPES)}")
-    kind = entry["type"]
-    model = RULE_TYPES.get(kind) if isinstance(kind, str) else None
-    if model is None:
-        _refuse(name, f"{where}: field 'type' is {_show(kind)}, expected one of {', '.join(RULE_TYPES)}")
-    for field in entry:
-        if field not in model.model_fields:
-            close = difflib.get_close_matches(str(field), model.model_fields, n=1)
-            hint = f", perhaps {close[0]!r} was meant" if close else f", expected {', '.join(model.model_fields)}"
-            _refuse(name, f"{where}: field {_show(field)} is unknown to type {kind!r}{hint}")
-    try:
-        rule = model.model_validate(entry)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        field = str(first["loc"][0])
-        wanted = model.model_fields[field].description
-        if first["type"] == "missing":
-            _refuse(name, f"{where}: field {field!r} is missing, expected {wanted}")
-        _refuse(name, f"{where}: field {field!r} is {_show(entry.get(field))}, expected {wanted}")
-    found = rule.mistake()
-    if found:
-        _refuse(name, f"{where}: field {found[0]!r} is {_show(found[1])}, expected {found[2]}")
-    return rule
-
-
-def _parse_yaml(text: str, name: str) -> Any:
-    try:
-        return parse_yaml(text)
-    except DocumentError as error:
-        line = f" at line {error.line}" if error.line else ""
-        _refuse(name, f"is not valid YAML{line}: {error}")
-
-
-def _refuse(name: str, what: str) -> NoReturn:
-    raise ConfigError(
-        f"{name}, {what}: {NEXT_STEP}" if not what.startswith(("holds", "is ")) else f"{name} {what}: {NEXT_STEP}"
-    )
-
-
-def _kind(value: object) -> str:
-    if value is None:
-        return "empty"
-    names = {dict: "a mapping", list: "a list", str: "text", bool: "a switch", int: "a number", float: "a number"}
-    return names.get(type(value), type(value).__name__) if value != [] else "an empty list"
-
-
-def _show(value: object) -> str:
-    return "missing" if value is None else repr(value)[:80]
+    """The rules of a text; RulesFileError where it has mistakes."""
+    return parse_rules_file(text, name).or_raise().rules

@@ -18,7 +18,7 @@ from counterpoise.kafka.clients import make_consumer, require_broker
 from counterpoise.kafka.lag import group_id
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.clock import Clock
-from counterpoise.settings.endpoints import kafka_bootstrap
+from counterpoise.settings.endpoints import KafkaTarget, kafka_target
 from counterpoise.settings.model import Settings
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ class ScoreFeed:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._bootstrap: str | None = None
+        self._target: KafkaTarget | None = None
         self._consumer: KafkaConsumer | None = None
         self._next_probe = 0.0
         self._read = False
@@ -93,15 +93,15 @@ class ScoreFeed:
         self._next_probe = self._clock.monotonic() + 1.0
         settings = self._settings
         try:
-            bootstrap = self._address()
+            target = self._address()
             ensure_topics(
-                bootstrap,
+                target,
                 settings.dataset,
                 settings.kafka.replication_factor,
                 partitions=settings.kafka.partitions,
             )
             consumer = make_consumer(
-                bootstrap,
+                target,
                 (),
                 client_id="counterpoise-alerts",
                 group_id=group_id(settings.dataset, "alerts"),
@@ -122,14 +122,14 @@ class ScoreFeed:
         self._next_probe = self._clock.monotonic() + PROBE_SECONDS
         return True
 
-    def _address(self) -> str:
+    def _address(self) -> KafkaTarget:
         """Where Kafka is. Embedded engines that were stopped on purpose leave no address: the last one holds until they are back."""
         try:
-            self._bootstrap = kafka_bootstrap(self._settings)
+            self._target = kafka_target(self._settings)
         except ConfigError:
-            if self._bootstrap is None:
+            if self._target is None:
                 raise
-        return self._bootstrap
+        return self._target
 
     def _probe_broker(self) -> None:
         """A client of a dead broker receives nothing and no error: check now and then whether it answers."""

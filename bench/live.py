@@ -26,7 +26,7 @@ from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topics import BLOCKS
 from counterpoise.kafka.clients import make_producer
 from counterpoise.runtime.logs import configure_logging
-from counterpoise.settings.endpoints import kafka_bootstrap
+from counterpoise.settings.endpoints import kafka_target
 from counterpoise.settings.model import Settings
 from desk.cli.whole_line import Services, start_afresh
 from engines.stack import ANY_PORTS, down, up
@@ -137,7 +137,7 @@ def main() -> None:
 def run(settings: Settings, slack: TimedSlack, blocks: int) -> list[float]:
     start_afresh(settings)
     chain = Chain(time.time())
-    producer = make_producer(kafka_bootstrap(settings), "bench")
+    producer = make_producer(kafka_target(settings), "bench")
     topic = BLOCKS.full_name(settings.dataset)
 
     def send(events: list[BlockEvent]) -> float:

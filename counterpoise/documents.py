@@ -22,9 +22,17 @@ MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 100
 """The digit limit of a number. Beyond it, some operations take time that grows with the square of the digits."""
 _MAX_MESSAGE: Final = 200
-_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NUMBER: Final = re.compile(r"[-+]?[0-9][0-9_.:eExXobabcdefABCDEF+-]*")
-_ODD: Final = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError, RecursionError)
+ODD_ERRORS: Final = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+)
 """What PyYAML raises of values that its own grammar lets through: impossible dates, bad tags, keys that are lists."""
 
 
@@ -42,7 +50,7 @@ class DocumentError(ValueError):
         return "" if self.line is None else f" at line {self.line}, column {self.column}"
 
 
-class _UniqueKeys(_LOADER):  # type: ignore[misc]
+class _UniqueKeys(LOADER):  # type: ignore[misc]
     """Safe YAML that also refuses a key given twice, where YAML itself would silently take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -77,16 +85,29 @@ def parse_yaml(text: str) -> Any:
     if len(text) > MAX_BYTES:
         raise DocumentError(f"over {MAX_BYTES} characters")
     try:
-        _check(yaml.parse(text, Loader=_LOADER))
+        _check(yaml.parse(text, Loader=LOADER))
         return yaml.load(text, Loader=_UniqueKeys)  # noqa: S506 - a safe loader
     except DocumentError:
         raise
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        problem = error.problem or error.context or "not YAML"
-        raise DocumentError(problem, *((mark.line + 1, mark.column + 1) if mark else ())) from None
-    except (yaml.YAMLError, *_ODD) as error:
-        raise DocumentError(str(error) or type(error).__name__) from None
+    except (yaml.YAMLError, *ODD_ERRORS) as error:
+        raise document_error(error) from None
+
+
+def document_error(error: Exception) -> DocumentError:
+    """What PyYAML raised, in one line, with its place where it has one."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return DocumentError(str(error) or type(error).__name__)
+    mark = error.problem_mark
+    problem = error.problem or error.context or "not YAML"
+    return DocumentError(problem, *((mark.line + 1, mark.column + 1) if mark else ()))
+
+
+def long_number(scalar: Any) -> str:
+    """Why a scalar event is no number that is read; empty where it is none or is short."""
+    length = len(scalar.value)
+    if length > MAX_DIGITS and (scalar.implicit[0] or scalar.tag) and _NUMBER.fullmatch(scalar.value):
+        return f"a number of {length} characters, expected at most {MAX_DIGITS}"
+    return ""
 
 
 def parse_json(text: str | bytes, max_bytes: int = 10_000_000) -> Any:
@@ -119,10 +140,8 @@ def _check(events: Iterable[Any]) -> None:
                 _refuse(f"nested over {MAX_DEPTH} deep", event.start_mark)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-        elif isinstance(event, yaml.ScalarEvent):
-            value = event.value
-            if len(value) > MAX_DIGITS and (event.implicit[0] or event.tag) and _NUMBER.fullmatch(value):
-                _refuse(f"a number of {len(value)} characters, expected at most {MAX_DIGITS}", event.start_mark)
+        elif isinstance(event, yaml.ScalarEvent) and (problem := long_number(event)):
+            _refuse(problem, event.start_mark)
 
 
 def _check_values(found: Any) -> None:

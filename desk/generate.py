@@ -1,5 +1,5 @@
 """What follows from a file that somebody wrote: SQL and the table of metrics from the metric specs, the grants of
-`sql/recipes/services.sql` from the tables, docs/settings.md, and the dashboards of deploy/grafana.
+`sql/recipes/services.sql` from the tables, docs/settings.md, docs/rules.schema.json, and the dashboards of deploy/grafana.
 
 `make generate` writes it, with the pages that need more than the kernel (`scripts/generate.py`).
 """
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from alerts.rules.rules_schema import schema_text
 from counterpoise.clickhouse.concentration_sql import MARK, generated_files
 from counterpoise.clickhouse.schema import table_writers
 from counterpoise.clickhouse.sql_files import sql_files, sql_root
@@ -72,6 +73,7 @@ def generated() -> dict[Path, str]:
         methodology: with_part(methodology.read_text(encoding="utf-8"), "metrics", metrics_table()),
         services: with_grants(services.read_text(encoding="utf-8"), table_writers(tables)),
         DOCS / "settings.md": reference(),
+        DOCS / "rules.schema.json": schema_text(),
         **{GRAFANA / name: text for name, text in files_of_grafana().items()},
     }
 

@@ -20,7 +20,7 @@ from counterpoise.clickhouse.sql_files import sql_files
 from counterpoise.errors import ConfigError
 
 _HEADER = re.compile(r"-- (name|description|example): (.+)")
-_PARAMETER = re.compile(r"-- param (\w+) ([\w(), ]+?)(?: = (.*?))? \| (.+)")
+_PARAMETER = re.compile(r"-- param (\w+) ([\w(), ']+?)(?: = (.*?))? \| (.+)")
 _USED = re.compile(r"\{(\w+):([^}]+)\}")
 
 

@@ -1,10 +1,11 @@
-"""A history of blocks from a Parquet file, as rules on concentration read it."""
+"""A history of blocks, as rules on concentration read it: from a Parquet file, or from the scores of a dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -12,12 +13,28 @@ import pyarrow.parquet as pq
 
 from alerts.rules.rule import HeightRule
 from alerts.signals.window_counts import WindowCounts
+from alerts.store.alert_store import AlertStore
+from counterpoise.chain.chain_registry import BITCOIN
+from counterpoise.clickhouse.client import connect
 from counterpoise.errors import ConfigError
 from counterpoise.pools.attribution_set import AttributionSet
-from counterpoise.windows import VIEWS
+from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.model import Settings
+from counterpoise.windows import SHORTEST_WINDOW_BLOCKS, VIEWS
 from streams.blocks.fold.concentration import ConcentrationTable, score_blocks
 
+MAX_HEIGHT: Final = 0xFFFF_FFFF
 COLUMNS: Final = ("height", "pool_slug", "date")
+
+
+class History(Protocol):
+    """Where a backtest reads."""
+
+    def judges(self, rule: HeightRule) -> bool:
+        """Whether it has the rule's chain."""
+
+    def series(self, rule: HeightRule) -> WindowCounts:
+        """The rule's window under its view at every height."""
 
 
 class RuleHistory:
@@ -34,8 +51,12 @@ class RuleHistory:
         code_of = {slug: 0 if pool is None else pool.code for slug, pool in found.items()}
         codes = np.array([code_of[slug] for slug in slugs], np.uint16)
         self._heights, self._times = heights, times
-        self._windows = sorted(set(windows))
+        self._windows = sorted(set(windows)) or [SHORTEST_WINDOW_BLOCKS]
         self._table: ConcentrationTable = score_blocks(codes, times, 0, attribution.entity_table, self._windows)
+
+    def judges(self, rule: HeightRule) -> bool:
+        """The file is of bitcoin: the shipped registry and entity map are about it."""
+        return rule.chain == BITCOIN.name
 
     def series(self, rule: HeightRule) -> WindowCounts:
         """The rule's window under its view at every height. Leaders are not named: judging needs their counts only."""
@@ -55,6 +76,43 @@ class RuleHistory:
             further={name: column(name) for name in rule.further_columns},
             **{name: column(name) for name in ("n", "unknown", "window_full", "pools_seen", "p_top4_above_75")},
         )
+
+
+class StoredHistory:
+    """The scores of a dataset under the current attribution, from the lowest height up to the first that is missing."""
+
+    def __init__(self, store: AlertStore) -> None:
+        self._store = store
+        self._found: dict[tuple[str, str, int, tuple[str, ...]], WindowCounts] = {}
+
+    def judges(self, rule: HeightRule) -> bool:
+        """Whether the rule's chain is scored."""
+        attribution_id = self._store.attribution.current(rule.chain)
+        return attribution_id is not None and self._store.concentration.lowest(rule.chain, attribution_id) is not None
+
+    def series(self, rule: HeightRule) -> WindowCounts:
+        """The rule's window under its view at every height; ConfigError where nothing is scored."""
+        key = (rule.chain, rule.view, rule.window_blocks, rule.further_columns)
+        if key not in self._found:
+            attribution_id = self._store.attribution.current(rule.chain)
+            lowest = self._store.concentration.lowest(rule.chain, attribution_id) if attribution_id else None
+            if not attribution_id or lowest is None:
+                raise ConfigError(
+                    f"no block of {rule.chain} is scored: start `counterpoise run`, or name a file with --blocks"
+                )
+            self._found[key] = self._store.concentration.series_of(rule, attribution_id, low=lowest, high=MAX_HEIGHT)
+        return self._found[key]
+
+
+@contextmanager
+def open_history(blocks: Path | None, rules: Iterable[HeightRule]) -> Iterator[History]:
+    """The history of a file, or of the dataset of the settings without one."""
+    if blocks is not None:
+        yield RuleHistory(blocks, (rule.window_blocks for rule in rules))
+        return
+    settings = Settings.load()
+    with connect(clickhouse_target(settings, read_only=True), settings.dataset) as ch:
+        yield StoredHistory(AlertStore(ch))
 
 
 def _read(path: Path) -> tuple[Any, list[str], Any]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from counterpoise.errors import EngineError
 from counterpoise.kafka.probe import kafka_answers
 from counterpoise.runtime.private_files import open_private, private_folder
+from counterpoise.settings.endpoints import KafkaTarget
 from engines.ports import HOST, free_port, require_free_port
 
 START_TIMEOUT_SECONDS = 15.0
@@ -31,11 +32,18 @@ class KafkaProcess:
     port: int
     log_file: Path
     _process: subprocess.Popen[bytes] = field(repr=False)
+    advertised_port: int = 0
+    """The port that clients are sent to, where it is not `port`: that of a proxy in front."""
 
     @property
     def bootstrap(self) -> str:
         """`host:port`, as clients take it."""
         return f"{HOST}:{self.port}"
+
+    @property
+    def target(self) -> KafkaTarget:
+        """For `counterpoise.kafka`."""
+        return KafkaTarget(self.bootstrap)
 
     @property
     def marker(self) -> str:
@@ -56,7 +64,7 @@ class KafkaProcess:
     def restart(self) -> None:
         """Kill it where it still runs and start an empty broker on the same port."""
         self.kill()
-        again = start_kafka(port=self.port, log_file=self.log_file)
+        again = start_kafka(port=self.port, log_file=self.log_file, advertised_port=self.advertised_port)
         self.pid, self._process = again.pid, again._process
 
 
@@ -106,25 +114,25 @@ def broker_binary() -> str:
         raise EngineError(f"the embedded Kafka's broker could not be unpacked under {Path.home()}: {error}") from None
 
 
-def start_kafka(*, port: int = 0, log_file: Path) -> KafkaProcess:
-    """Start a broker in its own session and return when it answers; `port` 0 takes a free one.
+def start_kafka(*, port: int = 0, log_file: Path, advertised_port: int = 0) -> KafkaProcess:
+    """Start a broker in its own session and return when it answers; `port` 0 takes a free one, `advertised_port` 0 is `port`.
 
     EngineError in one line: no wheel, no binary for this platform, a taken port, or a broker that does not come up.
     """
     binary = broker_binary()
     if port:
         require_free_port(port, "the embedded Kafka", "--kafka-port")
-        return _start(binary, port, log_file)
+        return _start(binary, port, log_file, advertised_port)
     for attempt in range(_PORT_ATTEMPTS):
         try:
-            return _start(binary, free_port(), log_file)
+            return _start(binary, free_port(), log_file, advertised_port)
         except EngineError:  # another process may have taken the port in between
             if attempt == _PORT_ATTEMPTS - 1:
                 raise
     raise AssertionError("unreachable")
 
 
-def _start(binary: str, port: int, log_file: Path) -> KafkaProcess:
+def _start(binary: str, port: int, log_file: Path, advertised_port: int) -> KafkaProcess:
     url = f"tcp://{HOST}:{port}"
     private_folder(log_file.parent)
     command = [
@@ -133,7 +141,7 @@ def _start(binary: str, port: int, log_file: Path) -> KafkaProcess:
         "--listener-url",
         url,
         "--advertised-listener-url",
-        url,
+        f"tcp://{HOST}:{advertised_port or port}",
         "--storage-engine",
         "memory://tansu/",
     ]
@@ -152,7 +160,7 @@ def _start(binary: str, port: int, log_file: Path) -> KafkaProcess:
         if process.poll() is not None:
             raise EngineError(f"the embedded Kafka ended at once with code {process.returncode}: see {log_file}")
         if kafka_answers(HOST, port, 1.0) and process.poll() is None:
-            return KafkaProcess(process.pid, port, log_file, process)
+            return KafkaProcess(process.pid, port, log_file, process, advertised_port)
         time.sleep(0.01)
     process.kill()
     process.wait()

@@ -28,6 +28,7 @@ from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.status import ServiceStatus
+from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import Settings
 from ingest.bad_item import BadItem
 
@@ -57,8 +58,8 @@ class Publisher:
     takes; the wait is in the status. At most MAX_IN_FLIGHT_BYTES wait for an acknowledgement.
     """
 
-    def __init__(self, settings: Settings, bootstrap: str, waiter: Waiter, status: ServiceStatus) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, settings: Settings, target: KafkaTarget, waiter: Waiter, status: ServiceStatus) -> None:
+        self._target = target
         self._dataset = settings.dataset
         self._kafka = settings.kafka
         self._events_per_message = settings.ingest.events_per_message
@@ -66,7 +67,7 @@ class Publisher:
         self._status = status
         self._name = f"{status.snapshot()['service']}@{socket.gethostname()}:{os.getpid()}"[:200]
         self._dead_letters_topic = DEAD_LETTERS.full_name(settings.dataset)
-        self._memory = BrokerMemory(bootstrap, (BLOCKS.full_name(settings.dataset), self._dead_letters_topic))
+        self._memory = BrokerMemory(target, (BLOCKS.full_name(settings.dataset), self._dead_letters_topic))
         self._producer: KafkaProducer | None = None
         self._in_flight: deque[_Message] = deque()
         self._in_flight_bytes = 0
@@ -84,7 +85,7 @@ class Publisher:
         """
         self._waiter.until_done("kafka", self._connect)
         self._waiter.until_done("kafka", self._note_topics)
-        self._waiter.until_done("kafka", lambda: require_own_partitions(self._bootstrap, self._dataset))
+        self._waiter.until_done("kafka", lambda: require_own_partitions(self._target, self._dataset))
 
     def send(self, events: Sequence[BlockEvent]) -> None:
         """Publish blocks of one chain, in order. Returns when they are on their way; `flush` makes sure that they arrived."""
@@ -179,7 +180,7 @@ class Publisher:
             except KafkaTimeoutError as error:
                 if not message.future.is_done:
                     try:
-                        require_broker(self._bootstrap)
+                        require_broker(self._target)
                         self._status.waiting("kafka", "the broker does not acknowledge")
                         continue
                     except RetryableError:
@@ -212,7 +213,7 @@ class Publisher:
             for message in self._in_flight:
                 message.future = producer.send(message.topic, key=message.key, value=message.value)
         except KafkaError as error:
-            raise RetryableError(f"Kafka at {self._bootstrap}: {_line(error)}") from error
+            raise RetryableError(f"Kafka at {self._target.bootstrap}: {_line(error)}") from error
 
     def _connect(self) -> KafkaProducer:
         old, self._producer = self._producer, None
@@ -220,7 +221,7 @@ class Publisher:
             _discard(old)
         self._make_topics()
         producer = make_producer(
-            self._bootstrap,
+            self._target,
             "counterpoise-ingest",
             request_timeout_ms=5_000,
             delivery_timeout_ms=15_000,
@@ -231,7 +232,7 @@ class Publisher:
         return producer
 
     def _make_topics(self) -> None:
-        ensure_topics(self._bootstrap, self._dataset, self._kafka.replication_factor, partitions=self._kafka.partitions)
+        ensure_topics(self._target, self._dataset, self._kafka.replication_factor, partitions=self._kafka.partitions)
 
     def _is_lost(self, now: bool) -> bool:
         """Ask the broker, at most every few seconds."""

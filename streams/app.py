@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import faust
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from yarl import URL
 
 from counterpoise.contracts.topics import BLOCKS
+from counterpoise.kafka.clients import security_arguments
 from counterpoise.kafka.lag import group_id
 from counterpoise.kafka.partition import partition_among
 from counterpoise.runtime.private_files import private_folder
+from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import Settings
 from streams.intake.transport import FAUST_LOG, NoTables, PromptTransport
 
@@ -32,11 +35,12 @@ class StreamsApp(faust.App):  # type: ignore[misc]
         return PromptTransport(self.conf.broker_consumer, self)
 
 
-def create_app(settings: Settings, bootstrap: str, before_commit: Callable[[], Awaitable[None]]) -> StreamsApp:
+def create_app(settings: Settings, target: KafkaTarget, before_commit: Callable[[], Awaitable[None]]) -> StreamsApp:
     """The app, not yet started. State is never Faust's: it is loaded from ClickHouse (a Faust table counts twice after a kill)."""
     app = StreamsApp(
         group_id(settings.dataset, "streams"),
-        broker=[URL(f"kafka://{address.strip()}") for address in bootstrap.split(",")],
+        broker=[URL(f"kafka://{address.strip()}") for address in target.bootstrap.split(",")],
+        broker_credentials=faust_credentials(security_arguments(target)),
         store="memory://",
         TableManager=NoTables,
         # Nothing is kept there, but Faust makes it, by default where it was started.
@@ -60,6 +64,19 @@ def create_app(settings: Settings, bootstrap: str, before_commit: Callable[[], A
     app.fetch_max_wait_ms = settings.kafka.fetch_max_wait_ms
     app.before_commit = before_commit
     return app
+
+
+def faust_credentials(arguments: Mapping[str, Any]) -> Credentials | None:
+    """Faust's form of `client_arguments`, from which it makes them again; None for PLAINTEXT."""
+    context = arguments.get("ssl_context")
+    if "sasl_mechanism" in arguments:
+        return SASLCredentials(
+            username=arguments["sasl_plain_username"],
+            password=arguments["sasl_plain_password"],
+            mechanism=arguments["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return None if context is None else SSLCredentials(context)
 
 
 def raw_topic(app: StreamsApp, name: str) -> Any:

@@ -29,7 +29,7 @@ from counterpoise.runtime.crash_points import crash_point
 from counterpoise.runtime.retry import RetryPolicy, StoppingError, Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.load import load_catalogue
-from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from streams.app import StreamsApp, create_app, raw_topic
 from streams.asymmetry.pair_events import with_pair_events
@@ -88,7 +88,7 @@ class StreamsService:
         self._settings = settings
         self._stop = stop
         self._status = status
-        self._bootstrap = kafka_bootstrap(settings)
+        self._kafka = kafka_target(settings)
         self._catalogue = load_catalogue()
         waiter = self._waiter = Waiter(clock, status, stop.is_set)
         self._sender = Sender(self._producer, settings.dataset, waiter)
@@ -99,7 +99,7 @@ class StreamsService:
         }
         self._workers = [self._create(entry) for entry in WORKERS]
         read = tuple(worker.topic_name(settings.dataset) for worker in self._workers)
-        self._broker_memory = BrokerMemory(self._bootstrap, read)
+        self._broker_memory = BrokerMemory(self._kafka, read)
         self._app: StreamsApp | None = None
         self._dying = threading.Lock()
 
@@ -147,18 +147,18 @@ class StreamsService:
         settings, until_done = self._settings, self._waiter.until_done
         make_topics = partial(
             ensure_topics,
-            self._bootstrap,
+            self._kafka,
             settings.dataset,
             settings.kafka.replication_factor,
             partitions=settings.kafka.partitions,
         )
         until_done("kafka", make_topics)
-        until_done("kafka", partial(require_own_partitions, self._bootstrap, settings.dataset))
+        until_done("kafka", partial(require_own_partitions, self._kafka, settings.dataset))
         until_done("kafka", self._broker_memory.is_lost)
         store.read(open_dataset, settings.dataset_of)
 
     def _build(self) -> StreamsApp:
-        app = create_app(self._settings, self._bootstrap, self._check_topics)
+        app = create_app(self._settings, self._kafka, self._check_topics)
         for running in self._workers:
             self._add_worker(app, running)
 

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from counterpoise.kafka.probe import kafka_answers
+from counterpoise.settings.endpoints import KafkaTarget
 from engines.kafka import end_process, kill_process
 from engines.ports import HOST
+from testkit.kafka_listeners import SecuredListeners
 from testkit.ports import reserved_port
 
 VERSION: Final = "4.4.0"
@@ -44,10 +46,7 @@ rootLogger.appenderRef.out.ref = out
 _NODE = """process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 num.partitions=1
@@ -61,6 +60,10 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=4000
+"""
+_PLAIN_LISTENERS = """listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 """
 _JAVA_FLAGS = (
     "-Xms256m",
@@ -155,6 +158,11 @@ class ApacheKafka:
         return f"{HOST}:{self.port}"
 
     @property
+    def target(self) -> KafkaTarget:
+        """For `counterpoise.kafka`."""
+        return KafkaTarget(self.bootstrap)
+
+    @property
     def log_file(self) -> Path:
         return self.directory / "kafka.log"
 
@@ -176,20 +184,31 @@ class ApacheKafka:
         self._process = _launch(self._command, self.directory, self.port)
 
 
-def start_apache_kafka(directory: Path, *, port: int = 0, version: str | None = None) -> ApacheKafka:
-    """Format `directory`, start one node on loopback and return when it answers (some five seconds)."""
+def start_apache_kafka(
+    directory: Path, *, port: int = 0, version: str | None = None, secured: SecuredListeners | None = None
+) -> ApacheKafka:
+    """Format `directory`, start one node on loopback and return when it answers (some five seconds). `port` is PLAINTEXT always;
+    `secured` adds listeners."""
     jars = fetch_jars(version)
     port = port or reserved_port()
     directory.mkdir(parents=True, exist_ok=True)
     config, log4j = directory / "node.properties", directory / "log4j2.properties"
-    config.write_text(_NODE.format(port=port, controller_port=reserved_port(), data=directory / "data"))
+    controller_port = reserved_port()
+    node = _NODE.format(controller_port=controller_port, data=directory / "data")
+    if secured is None:
+        listeners = _PLAIN_LISTENERS.format(port=port, controller_port=controller_port)
+    else:
+        listeners = secured.properties(port, controller_port, directory)
+    config.write_text(node + listeners)
+    config.chmod(0o600)
     log4j.write_text(_LOG4J)
     java = ["java", *_JAVA_FLAGS, f"-Dlog4j2.configurationFile={log4j}", "-cp", f"{jars}/*"]
     tool = [*java, "kafka.tools.StorageTool"]
+    scram = [] if secured is None else secured.format_arguments()
     made = subprocess.run([*tool, "random-uuid"], capture_output=True, text=True, timeout=60, check=True)
     cluster = made.stdout.split()[-1]
     formatted = subprocess.run(
-        [*tool, "format", "--standalone", "-t", cluster, "-c", str(config)],
+        [*tool, "format", "--standalone", "-t", cluster, "-c", str(config), *scram],
         capture_output=True,
         text=True,
         timeout=60,

@@ -201,7 +201,7 @@ def settings(kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path)
     yield made
     with connect(clickhouse.target, "default") as server:
         server.execute(f"DROP DATABASE IF EXISTS `{made.dataset}` SYNC")
-    delete_topics(kafka.bootstrap, made.dataset)
+    delete_topics(kafka.target, made.dataset)
 
 
 @pytest.fixture
@@ -211,5 +211,5 @@ def migrated(settings: Settings, kafka: RunningKafka, clickhouse: ClickHouseServ
     from tests.template import make_database
 
     make_database(clickhouse.target, settings.dataset_of)
-    ensure_topics(kafka.bootstrap, settings.dataset)
+    ensure_topics(kafka.target, settings.dataset)
     return settings

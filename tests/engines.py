@@ -11,7 +11,7 @@ from typing import Protocol
 import pytest
 from pydantic import SecretStr
 
-from counterpoise.settings.endpoints import ClickHouseTarget
+from counterpoise.settings.endpoints import ClickHouseTarget, KafkaTarget
 from counterpoise.settings.model import Settings
 from engines.clickhouse.process import ClickHouseProcess, start_clickhouse
 from engines.kafka import start_kafka
@@ -28,6 +28,9 @@ class RunningKafka(Protocol):
 
     @property
     def bootstrap(self) -> str: ...
+
+    @property
+    def target(self) -> KafkaTarget: ...
 
     @property
     def port(self) -> int: ...

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from alerts.rules.recency import ROUNDING, is_recent
-from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, withdrawn
+from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, Unfit, withdrawn
+from alerts.rules.series_named import has_owners, names_of_series, unfit_series
 from alerts.signals.release_facts import YearChange
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
@@ -30,11 +31,18 @@ class AiTop4RiseRule(TimerRule):
     OF_A_CHAIN: ClassVar[bool] = False
 
     type: Literal["ai_top4_rise"] = "ai_top4_rise"
-    series: Slug = Field(default="epoch-ai-compute-owners", description="a series of owners")
+    series: Slug = Field(
+        default="epoch-ai-compute-owners",
+        description="a series of owners",
+        json_schema_extra=names_of_series(has_owners),
+    )
     list_id: Annotated[str, Field(strict=True, max_length=64)] = Field(
         default="", description="an include-list of the series, or nothing for its first by name"
     )
     points: Share = Field(default=0.05, description=SHARE_WANTED)
+
+    def unfit(self) -> tuple[Unfit, ...]:
+        return (*super().unfit(), *unfit_series(self.series, self.list_id, fits=has_owners, wanted="a measured series"))
 
     def condition(self) -> str:
         return (

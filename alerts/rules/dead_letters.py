@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
-from alerts.rules.rule import DURATION_WANTED, DurationSeconds, Finding, TimerRule
+from alerts.rules.rule import DURATION_WANTED, DurationSeconds, Finding, TimerRule, Unfit
 from alerts.signals.timer_facts import TimerFacts
-from counterpoise.spans import exact_span
+from counterpoise.spans import DAY_SECONDS, exact_span
+
+LETTERS_BACK_SECONDS: Final = 8 * DAY_SECONDS
+"""How far back dead letters are read."""
 
 
 class DeadLettersRule(TimerRule):
@@ -27,6 +30,12 @@ class DeadLettersRule(TimerRule):
     type: Literal["dead_letters"] = "dead_letters"
     more_than: int = Field(default=0, strict=True, ge=0, le=1_000_000, description="a whole number, 0…1000000")
     within: DurationSeconds = Field(default=3_600, description=DURATION_WANTED)
+
+    def unfit(self) -> tuple[Unfit, ...]:
+        if self.within <= LETTERS_BACK_SECONDS:
+            return super().unfit()
+        expected = f"at most {LETTERS_BACK_SECONDS // DAY_SECONDS}d: dead letters are read no further back"
+        return (*super().unfit(), Unfit("within", exact_span(self.within).replace(" ", ""), expected))
 
     def condition(self) -> str:
         return f"more than {self.more_than} dead letters within {exact_span(self.within)}"

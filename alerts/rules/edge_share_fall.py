@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from alerts.rules.recency import ROUNDING, is_recent
-from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, withdrawn
+from alerts.rules.rule import SHARE_WANTED, Finding, Share, TimerRule, Unfit, withdrawn
+from alerts.rules.series_named import has_edge_share, names_of_series, unfit_series
 from alerts.signals.release_facts import YearChange
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
@@ -30,11 +31,21 @@ class EdgeShareFallRule(TimerRule):
     OF_A_CHAIN: ClassVar[bool] = False
 
     type: Literal["edge_share_fall"] = "edge_share_fall"
-    series: Slug = Field(default="pypi-edge-share", description="a series with an edge share")
+    series: Slug = Field(
+        default="pypi-edge-share",
+        description="a series with an edge share",
+        json_schema_extra=names_of_series(has_edge_share),
+    )
     list_id: Annotated[str, Field(strict=True, max_length=64)] = Field(
         default="", description="an include-list of the series, or nothing for all of them together"
     )
     fall: Share = Field(default=0.2, description=SHARE_WANTED)
+
+    def unfit(self) -> tuple[Unfit, ...]:
+        return (
+            *super().unfit(),
+            *unfit_series(self.series, self.list_id, fits=has_edge_share, wanted="a series with an edge share"),
+        )
 
     def condition(self) -> str:
         by = f"list {self.list_id}" if self.list_id else "every list"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from difflib import get_close_matches
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from alerts.rules.rule import LEADERS_ADVICE, HeightRule, Reading
+from alerts.rules.rule import LEADERS_ADVICE, HeightRule, Reading, Unfit
 from alerts.signals.levels import LevelArray, levels
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.contracts.base import Slug
@@ -35,34 +35,57 @@ class MetricRule(HeightRule):
 
     advice: ClassVar[str] = LEADERS_ADVICE
 
+    SCHEMA: ClassVar[Mapping[str, Any]] = {
+        "oneOf": [
+            {"required": ["above"], "properties": {"below": {"type": "null"}, "clear_above": {"type": "null"}}},
+            {"required": ["below"], "properties": {"above": {"type": "null"}, "clear_below": {"type": "null"}}},
+        ]
+    }
+
     type: Literal["metric"] = "metric"
-    metric: Slug = Field(description="a metric of docs/methodology.md, such as hhi_10000")
+    metric: Slug = Field(
+        description="a metric of docs/methodology.md, such as hhi_10000", json_schema_extra={"enum": list(SPECS)}
+    )
     above: Line | None = Field(default=None, description=_LINE_WANTED)
     clear_below: Line | None = Field(default=None, description=_LINE_WANTED)
     below: Line | None = Field(default=None, description=_LINE_WANTED)
     clear_above: Line | None = Field(default=None, description=_LINE_WANTED)
 
-    def mistake(self) -> tuple[str, object, str] | None:
+    def unfit(self) -> tuple[Unfit, ...]:
+        found = []
         if self.metric not in SPECS:
-            close = get_close_matches(self.metric, SPECS, n=1)
-            wanted = f"perhaps {close[0]}, or another" if close else "one"
-            return "metric", self.metric, f"{wanted} of {', '.join(SPECS)}"
+            expected = f"a metric of docs/methodology.md: {', '.join(SPECS)}"
+            found.append(Unfit("metric", self.metric, expected, among=tuple(SPECS)))
         if (self.above is None) == (self.below is None):
-            return "above", self.above, "either `above` or `below`, one of the two"
-        ours, theirs = ("clear_below", "clear_above") if self.rises else ("clear_above", "clear_below")
+            both = "either `above` or `below`, one of the two"
+            found.append(Unfit("above", self.above, both, ("below",)))
+        elif self.metric in SPECS:
+            found += self._unfit_lines()
+        return (*found, *super().unfit())
+
+    def _unfit_lines(self) -> Iterator[Unfit]:
+        """Lines that the metric cannot pass, and a clearing line on the wrong side."""
+        side, ours, theirs = ("above", "clear_below", "clear_above")
+        if not self.rises:
+            side, ours, theirs = ("below", "clear_above", "clear_below")
         if getattr(self, theirs) is not None:
-            side = "above" if self.rises else "below"
-            return theirs, getattr(self, theirs), f"nothing: beside `{side}` the clearing line is `{ours}`"
-        spec = self.spec
-        for name in ("above", "below", ours):
+            nothing = f"nothing: beside `{side}` the clearing line is `{ours}`"
+            yield Unfit(theirs, getattr(self, theirs), nothing, (side,))
+        bounds = self.spec.range
+        outside: set[str] = set()
+        for name in (side, ours):
             value = getattr(self, name)
-            if value is not None and not spec.range.low <= value <= spec.range.high:
-                return name, value, f"a value in the range of {self.metric}, {spec.range}"
+            if value is not None and not bounds.low <= value <= bounds.high:
+                outside.add(name)
+                yield Unfit(name, value, f"a value in the range of {self.metric}, {bounds}", ("metric",))
+        end = bounds.high if self.rises else bounds.low
+        if side not in outside and self.line == end:
+            never = f"a line that {self.metric} can pass: no value is {self.over} {self.format_line(end)}"
+            yield Unfit(side, self.line, never, ("metric",))
         clear = self.clear_line
-        if clear is not None and ((clear > self.line) if self.rises else (clear < self.line)):
+        if clear is not None and not outside and ((clear > self.line) if self.rises else (clear < self.line)):
             limit = "not over `above`" if self.rises else "not under `below`"
-            return ours, clear, f"a value {limit} ({self.line:g})"
-        return super().mistake()
+            yield Unfit(ours, clear, f"a value {limit} ({self.line:g})", (side,))
 
     @property
     def spec(self) -> MetricSpec:
@@ -78,7 +101,7 @@ class MetricRule(HeightRule):
     def line(self) -> float:
         """The line at which it fires."""
         line = self.above if self.above is not None else self.below
-        assert line is not None  # noqa: S101 - `mistake` asks for one of the two
+        assert line is not None  # noqa: S101 - `unfit` asks for one of the two
         return line
 
     @property
@@ -89,6 +112,10 @@ class MetricRule(HeightRule):
     @property
     def over(self) -> str:
         return "over" if self.rises else "below"
+
+    @property
+    def lines(self) -> tuple[float, float | None]:
+        return self.line, self.clear_line
 
     def cleared(self) -> str:
         if self.clear_line is None:

@@ -7,11 +7,13 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from alerts.rules.recency import is_recent
-from alerts.rules.rule import Finding, TimerRule, withdrawn
+from alerts.rules.rule import Finding, TimerRule, Unfit, withdrawn
+from alerts.rules.series_named import names_of_series, pairs_with_mining, unfit_series
 from alerts.signals.release_facts import NO_CALL, PairRegime, Point
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.contracts.base import Slug
 from counterpoise.formats import TEXT, utc_day
+from counterpoise.windows import RAW, View
 
 
 class RegimeChangeRule(TimerRule):
@@ -31,13 +33,21 @@ class RegimeChangeRule(TimerRule):
     )
 
     type: Literal["regime_change"] = "regime_change"
-    series: Slug = Field(default="epoch-ai-compute-owners", description="a series that pairs with mining")
+    series: Slug = Field(
+        default="epoch-ai-compute-owners",
+        description="a series that pairs with mining",
+        json_schema_extra=names_of_series(pairs_with_mining),
+    )
     list_id: Annotated[str, Field(strict=True, max_length=64)] = Field(
         default="", description="an include-list of the series, or nothing for its first by name"
     )
-    view: Annotated[str, Field(strict=True, pattern="^(raw|entity)$")] = Field(
-        default="raw", description="raw or entity"
-    )
+    view: View = Field(default=RAW, description="raw or entity")
+
+    def unfit(self) -> tuple[Unfit, ...]:
+        return (
+            *super().unfit(),
+            *unfit_series(self.series, self.list_id, fits=pairs_with_mining, wanted="a series that pairs with mining"),
+        )
 
     def condition(self) -> str:
         return f"another regime of {self.series} against mining ({self.view}), all treatments agreeing"

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from alerts.signals.levels import LevelArray
 from alerts.signals.timer_facts import TimerFacts
@@ -17,7 +20,7 @@ from alerts.signals.window_counts import WindowCounts
 from counterpoise.chain.chain_registry import BITCOIN, CHAINS, known_chains
 from counterpoise.contracts.base import Slug
 from counterpoise.spans import DAY_SECONDS, parse_span
-from counterpoise.windows import USUAL_WINDOW_BLOCKS, WINDOWS_BLOCKS
+from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, WINDOWS_BLOCKS, View
 
 WINDOWS_TEXT = ", ".join(str(window) for window in WINDOWS_BLOCKS)
 
@@ -48,12 +51,23 @@ def _known_chain(name: str) -> str:
     return name
 
 
+def _scored_window(window_blocks: int) -> int:
+    if window_blocks not in WINDOWS_BLOCKS:
+        raise ValueError("not a window that is scored")
+    return window_blocks
+
+
 Share = Annotated[
     float,
-    BeforeValidator(_share),
     Field(gt=0, lt=1, strict=True, allow_inf_nan=False),
+    BeforeValidator(_share),
 ]
-DurationSeconds = Annotated[int, BeforeValidator(parse_duration)]
+DURATION_FORMAT: Final = "duration"
+DurationSeconds = Annotated[
+    int,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*0*[1-9]\d{0,5}\s?[smhd]\s*$", "format": DURATION_FORMAT}),
+]
 
 SHARE_WANTED = "a share above 0 and below 1 with at most 6 decimals, such as 0.75"
 DURATION_WANTED = "a duration such as 90s, 10m, 2h or 7d, up to 366d"
@@ -62,6 +76,19 @@ DURATION_WANTED = "a duration such as 90s, 10m, 2h or 7d, up to 366d"
 def exact(share: float) -> Fraction:
     """The decimal that was written in the file, exactly: comparisons with counts then need no floating point."""
     return Fraction(str(share))
+
+
+class Unfit(NamedTuple):
+    """A field that does not fit the rule's other fields, or that names something that does not exist.
+
+    `beside` are the other fields that decided; `among` are the names that were allowed.
+    """
+
+    field: str
+    value: object
+    expected: str
+    beside: tuple[str, ...] = ()
+    among: tuple[str, ...] = ()
 
 
 class Rule(BaseModel):
@@ -74,6 +101,9 @@ class Rule(BaseModel):
     advice: ClassVar[str] = ""
     """What the recipient checks first: a line or two of Slack's mrkdwn."""
 
+    SCHEMA: ClassVar[Mapping[str, Any]] = {}
+    """What the JSON Schema of the type has beside its fields."""
+
     OF_A_CHAIN: ClassVar[bool] = True
     """Whether what it judges differs from chain to chain; where not, `all` means one rule and not one for each."""
 
@@ -83,7 +113,9 @@ class Rule(BaseModel):
         default="-", description="a line of 1…120 characters"
     )
     chain: Annotated[Slug, AfterValidator(_known_chain)] = Field(
-        default=BITCOIN.name, description=f"one of {known_chains()}, or {ALL_CHAINS}"
+        default=BITCOIN.name,
+        description=f"one of {known_chains()}, or {ALL_CHAINS}",
+        json_schema_extra={"enum": [*CHAINS, ALL_CHAINS]},
     )
 
     @property
@@ -122,9 +154,9 @@ class Rule(BaseModel):
             return (self.on_chain(BITCOIN.name),)
         return tuple(self.on_chain(name).model_copy(update={"title": f"{self.name} ({name})"}) for name in CHAINS)
 
-    def mistake(self) -> tuple[str, object, str] | None:
-        """(field, value, what was expected) where fields do not fit together; None where all is well."""
-        return None
+    def unfit(self) -> tuple[Unfit, ...]:
+        """Every field that is valid alone and does not fit the others; empty where all is well."""
+        return ()
 
     @abstractmethod
     def condition(self) -> str:
@@ -152,16 +184,19 @@ LEADERS_ADVICE = (
 class HeightRule(Rule):
     """A rule on one window of one view, judged at every height."""
 
-    view: Annotated[str, Field(strict=True, pattern="^(raw|entity)$")] = Field(
-        default="raw", description="raw or entity"
+    view: View = Field(default=RAW, description="raw or entity")
+    window_blocks: Annotated[int, Field(strict=True), AfterValidator(_scored_window)] = Field(
+        default=USUAL_WINDOW_BLOCKS,
+        description=f"one of {WINDOWS_TEXT}",
+        json_schema_extra={"enum": list(WINDOWS_BLOCKS)},
     )
-    window_blocks: int = Field(default=USUAL_WINDOW_BLOCKS, strict=True, description=f"one of {WINDOWS_TEXT}")
     for_blocks: int = Field(default=36, strict=True, ge=0, le=100_000, description="a whole number of blocks, 0…100000")
 
-    def mistake(self) -> tuple[str, object, str] | None:
-        if self.window_blocks not in WINDOWS_BLOCKS:
-            return "window_blocks", self.window_blocks, f"one of {WINDOWS_TEXT}"
-        return None
+    def unfit(self) -> tuple[Unfit, ...]:
+        if self.for_blocks <= self.window_blocks:
+            return super().unfit()
+        limit = f"at most the window of {self.window_blocks} blocks: after that none of its blocks is left in it"
+        return (*super().unfit(), Unfit("for_blocks", self.for_blocks, limit, ("window_blocks",)))
 
     @property
     def over(self) -> str:
@@ -190,6 +225,15 @@ class HeightRule(Rule):
     @abstractmethod
     def levels(self, series: WindowCounts) -> LevelArray:
         """Where the value stands at each height of the series."""
+
+    @property
+    @abstractmethod
+    def lines(self) -> tuple[float, float | None]:
+        """The line at which it fires, and the one at which it clears; None where that is the same line."""
+
+    @abstractmethod
+    def values(self, series: WindowCounts) -> NDArray[np.float64]:
+        """The value at each height; NaN where it is undefined."""
 
     @abstractmethod
     def reading(self, series: WindowCounts, at: int) -> Reading | None:

@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from alerts.rules.rule import Finding, TimerRule, withdrawn
+from alerts.rules.rule import Finding, TimerRule, Unfit, withdrawn
+from alerts.rules.series_named import is_any, names_of_series, unfit_series
 from alerts.signals.release_facts import Freshness
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.formats import utc_day
@@ -29,9 +30,14 @@ class SeriesStaleRule(TimerRule):
 
     type: Literal["series_stale"] = "series_stale"
     series: Annotated[str, Field(strict=True, max_length=64)] = Field(
-        default="", description="a series, or nothing for every stored one"
+        default="",
+        description="a series, or nothing for every stored one",
+        json_schema_extra=names_of_series(is_any, ""),
     )
     cadences: int = Field(default=3, strict=True, ge=1, le=100, description="a whole number, 1…100")
+
+    def unfit(self) -> tuple[Unfit, ...]:
+        return (*super().unfit(), *unfit_series(self.series, fits=is_any, wanted="a series of the catalogue"))
 
     def condition(self) -> str:
         return f"{self.series or 'a market series'} not published for {self.cadences} times its cadence"

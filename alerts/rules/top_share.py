@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from alerts.rules.rule import SHARE_WANTED, Reading, Share, exact
+from alerts.rules.rule import SHARE_WANTED, Reading, Share, Unfit, exact
 from alerts.rules.top_rule import TopRule
 from alerts.signals.levels import LevelArray, levels
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.formats import TEXT
 from counterpoise.metrics.beta_table import top_share_posterior
+from counterpoise.metrics.counts import ratio
 
 
 class TopShareRule(TopRule):
@@ -25,10 +28,11 @@ class TopShareRule(TopRule):
     above: Share = Field(default=0.75, description=SHARE_WANTED)
     clear_below: Share = Field(default=0.73, description=SHARE_WANTED)
 
-    def mistake(self) -> tuple[str, object, str] | None:
-        if self.clear_below > self.above:
-            return "clear_below", self.clear_below, f"a share not over `above` ({self.above:g})"
-        return super().mistake()
+    def unfit(self) -> tuple[Unfit, ...]:
+        if self.clear_below <= self.above:
+            return super().unfit()
+        expected = f"a share not over `above` ({self.above:g})"
+        return (Unfit("clear_below", self.clear_below, expected, ("above",)), *super().unfit())
 
     def condition(self) -> str:
         hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
@@ -51,6 +55,13 @@ class TopShareRule(TopRule):
 
     def format_line(self, value: float) -> str:
         return TEXT.share(value, None)
+
+    @property
+    def lines(self) -> tuple[float, float | None]:
+        return self.above, self.clear_below
+
+    def values(self, series: WindowCounts) -> NDArray[np.float64]:
+        return ratio(series.top(self.k), series.n)
 
     def levels(self, series: WindowCounts) -> LevelArray:
         line, low = exact(self.above), exact(self.clear_below)

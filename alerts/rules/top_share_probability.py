@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from alerts.rules.rule import SHARE_WANTED, Reading, Share
+from alerts.rules.rule import SHARE_WANTED, Reading, Share, Unfit
 from alerts.rules.top_rule import TopRule
 from alerts.signals.levels import LevelArray, levels
 from alerts.signals.window_counts import WindowCounts
@@ -34,10 +34,11 @@ class TopShareProbabilityRule(TopRule):
     above: Share = Field(default=0.95, description=SHARE_WANTED)
     clear_below: Share = Field(default=0.5, description=SHARE_WANTED)
 
-    def mistake(self) -> tuple[str, object, str] | None:
-        if self.clear_below > self.above:
-            return "clear_below", self.clear_below, f"a probability not over `above` ({self.above:g})"
-        return super().mistake()
+    def unfit(self) -> tuple[Unfit, ...]:
+        if self.clear_below <= self.above:
+            return super().unfit()
+        expected = f"a probability not over `above` ({self.above:g})"
+        return (Unfit("clear_below", self.clear_below, expected, ("above",)), *super().unfit())
 
     def condition(self) -> str:
         hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
@@ -56,8 +57,11 @@ class TopShareProbabilityRule(TopRule):
     def format_line(self, value: float) -> str:
         return f"{value:g}"
 
-    def probabilities(self, series: WindowCounts) -> NDArray[np.float64]:
-        """P(share > line) at each height."""
+    @property
+    def lines(self) -> tuple[float, float | None]:
+        return self.above, self.clear_below
+
+    def values(self, series: WindowCounts) -> NDArray[np.float64]:
         if self.k == 4 and self.line == 0.75 and not bool(np.isnan(series.p_top4_above_75).any()):
             return series.p_top4_above_75
         found: NDArray[np.float64] = _table(self.k, self.line).lookup(series.n, series.top(self.k), series.pools_seen)[
@@ -66,7 +70,7 @@ class TopShareProbabilityRule(TopRule):
         return found
 
     def levels(self, series: WindowCounts) -> LevelArray:
-        p = self.probabilities(series)
+        p = self.values(series)
         never = np.zeros(len(series), np.bool_)
         return levels(p > self.above, never, p < self.clear_below, series.window_full & (series.n > 0))
 

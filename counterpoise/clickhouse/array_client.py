@@ -7,6 +7,7 @@ column get into and out of a block differs; `columns.py` says why.
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from clickhouse_driver.block import BlockInfo, ColumnOrientedBlock
 from clickhouse_driver.columns.service import read_column, write_column
 from clickhouse_driver.columns.stringcolumn import ByteFixedString
 from clickhouse_driver.connection import Connection
+from clickhouse_driver.errors import UnexpectedPacketFromServerError
 from clickhouse_driver.protocol import ServerPacketTypes
 from clickhouse_driver.reader import read_binary_str, read_binary_uint8
 from clickhouse_driver.result import QueryInfo
@@ -25,7 +27,11 @@ from clickhouse_driver.varint import read_varint, write_varint
 from clickhouse_driver.writer import write_binary_str, write_binary_uint8
 
 from counterpoise.clickhouse.columns import Column, array_dtype, as_list, encode, fixed_string_length
+from counterpoise.clickhouse.port import connection_fault
 from counterpoise.clickhouse.sent_table import SentTable
+from counterpoise.errors import ConfigError
+from counterpoise.runtime.tls import client_context
+from counterpoise.settings.security import Tls
 
 # The driver logs a traceback for every refused connection, and then raises; what we raise for it says the same in one line.
 logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)
@@ -120,7 +126,29 @@ class _Lz4Reader(_ArrayReader, CompressedBlockInputStream):  # type: ignore[misc
 
 
 class ArrayConnection(Connection):  # type: ignore[misc]
-    """The driver's connection with these streams."""
+    """The driver's connection with these streams, and with TLS as `tls` says; what no retry helps is a ConfigError."""
+
+    tls: Tls | None = None
+    _context: ssl.SSLContext | None = None
+
+    def _create_socket(self, host: str, port: int) -> Any:
+        self._context = None if self.tls is None else client_context(self.tls)
+        return super()._create_socket(host, port)
+
+    def _create_ssl_context(self, ssl_options: Any) -> ssl.SSLContext | None:
+        return self._context
+
+    def _init_connection(self, host: str, port: int) -> None:
+        try:
+            super()._init_connection(host, port)
+        except (OSError, EOFError, UnexpectedPacketFromServerError) as error:
+            if isinstance(error, ConnectionRefusedError):
+                raise
+            why = connection_fault(self.tls, host, port, error)
+            if why is None:
+                raise
+            self.disconnect()
+            raise ConfigError(f"ClickHouse {host}:{port}: {why}") from error
 
     def get_block_in_stream(self) -> Any:
         return (_Lz4Reader if self.compression else _PlainReader)(self.fin, self.context)
@@ -134,10 +162,13 @@ class ArrayConnection(Connection):  # type: ignore[misc]
 class ArrayClient(Client):  # type: ignore[misc]
     """The driver's client over an `ArrayConnection`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, tls: Tls | None = None, **kwargs: Any) -> None:
         settings = kwargs.pop("settings", None)
+        if tls is not None:
+            kwargs |= {"secure": True, "server_hostname": tls.server_name}
         super().__init__(*args, settings=settings, **kwargs)
         connection = ArrayConnection(*args, **kwargs)
+        connection.tls = tls
         connection.context.settings = self.settings
         connection.context.client_settings = self.client_settings
         self.connections.clear()

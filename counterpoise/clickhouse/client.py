@@ -62,7 +62,7 @@ class ClickHouse:
             database=database,
             user=target.user,
             password=target.password.get_secret_value(),
-            secure=target.secure,
+            tls=target.tls,
             client_name="counterpoise",
             connect_timeout=target.connect_timeout_seconds,
             send_receive_timeout=target.query_timeout_seconds,

@@ -12,10 +12,10 @@ from typing import Any
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError
 
-from counterpoise.errors import RetryableError
-from counterpoise.kafka.clients import require_broker
+from counterpoise.errors import CounterpoiseError, RetryableError
+from counterpoise.kafka.clients import make_admin, require_broker, translated
+from counterpoise.settings.endpoints import KafkaTarget
 
 
 class BrokerLostMemory(Exception):  # noqa: N818 - not wrong, an event: start again from what ClickHouse holds
@@ -25,8 +25,8 @@ class BrokerLostMemory(Exception):  # noqa: N818 - not wrong, an event: start ag
 class BrokerMemory:
     """Content of some topics at the first check, and the acknowledgements since. Safe to share between threads."""
 
-    def __init__(self, bootstrap: str, topics: Sequence[str]) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, target: KafkaTarget, topics: Sequence[str]) -> None:
+        self._target = target
         self._topics = tuple(topics)
         self._lock = threading.Lock()
         self._admin: KafkaAdminClient | None = None
@@ -90,18 +90,19 @@ class BrokerMemory:
 
     def _ask(self, question: Any) -> Any:
         try:
-            if self._admin is None:
-                require_broker(self._bootstrap)
-                self._admin = KafkaAdminClient(
-                    bootstrap_servers=self._bootstrap,
-                    client_id="counterpoise-topics",
-                    request_timeout_ms=5_000,
-                    bootstrap_timeout_ms=5_000,
-                )
-            return question(self._admin)
-        except (KafkaError, OSError) as error:
+            with translated(self._target):
+                if self._admin is None:
+                    require_broker(self._target)
+                    self._admin = make_admin(
+                        self._target, "counterpoise-topics", request_timeout_ms=5_000, bootstrap_timeout_ms=5_000
+                    )
+                return question(self._admin)
+        except CounterpoiseError:
             self._drop_client()
-            raise RetryableError(f"Kafka at {self._bootstrap}: {error}") from error
+            raise
+        except OSError as error:
+            self._drop_client()
+            raise RetryableError(f"Kafka at {self._target.bootstrap}: {error}") from error
 
     def _read_ids(self, admin: KafkaAdminClient) -> Mapping[str, Any]:
         found = admin.describe_topics(list(self._topics))

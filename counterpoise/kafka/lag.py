@@ -6,13 +6,14 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import CoordinatorNotAvailableError
 from kafka.structs import OffsetAndMetadata
 
 from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS, EDGE_AI, PAIRS, SCORES, Topic
-from counterpoise.kafka.clients import admin_client
+from counterpoise.kafka.clients import admin_client, open_consumer
+from counterpoise.settings.endpoints import KafkaTarget
 
 CONSUMERS: Final[dict[str, tuple[Topic, ...]]] = {
     "streams": (BLOCKS, EDGE_AI, PAIRS, DEAD_LETTERS),
@@ -49,13 +50,13 @@ class PartitionLag:
         return asdict(self) | {"lag": self.lag}
 
 
-def read_lag(bootstrap: str, dataset: str, services: tuple[str, ...] = tuple(CONSUMERS)) -> list[PartitionLag]:
+def read_lag(target: KafkaTarget, dataset: str, services: tuple[str, ...] = tuple(CONSUMERS)) -> list[PartitionLag]:
     """The lag of each service's group on each partition of the topics it reads; topics that do not exist are left out.
 
     RetryableError where the broker does not answer.
     """
     found: list[PartitionLag] = []
-    with admin_client(bootstrap) as admin:
+    with admin_client(target) as admin:
         names = sorted({topic.full_name(dataset) for service in services for topic in CONSUMERS[service]})
         partitions = {
             answer["name"]: [TopicPartition(answer["name"], p["partition_index"]) for p in answer["partitions"]]
@@ -65,7 +66,7 @@ def read_lag(bootstrap: str, dataset: str, services: tuple[str, ...] = tuple(CON
         asked = [partition for of_topic in partitions.values() for partition in of_topic]
         if not asked:
             return []
-        ends = _ends(admin, bootstrap, asked)
+        ends = _ends(admin, target, asked)
         for service in services:
             group = group_id(dataset, service)
             committed = _committed(admin, group)
@@ -82,31 +83,23 @@ def is_embedded(admin: KafkaAdminClient) -> bool:
     return bool(admin.describe_cluster()["cluster_id"] == _EMBEDDED_CLUSTER)
 
 
-def _ends(admin: KafkaAdminClient, bootstrap: str, asked: list[TopicPartition]) -> dict[TopicPartition, int]:
+def _ends(admin: KafkaAdminClient, target: KafkaTarget, asked: list[TopicPartition]) -> dict[TopicPartition, int]:
     """The offset after the last message of each partition."""
     told = admin.list_partition_offsets(dict.fromkeys(asked, OffsetSpec.LATEST))
     ends = {partition: int(found.offset) for partition, found in told.items()}
     if is_embedded(admin):
-        ends |= _ends_of_last_batches(bootstrap, {partition: end for partition, end in ends.items() if end})
+        ends |= _ends_of_last_batches(target, {partition: end for partition, end in ends.items() if end})
     return ends
 
 
-def _ends_of_last_batches(bootstrap: str, ends: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
+def _ends_of_last_batches(target: KafkaTarget, ends: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
     """Where the partitions end, for the embedded broker. Its answer is the first offset of the last batch, plus one, however many
     messages are in it. The offsets around that batch are right. A partition without an answer in time is left out.
     """
     found: dict[TopicPartition, int] = {}
     if not ends:
         return found
-    consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap,
-        client_id="counterpoise-lag",
-        enable_auto_commit=False,
-        fetch_max_wait_ms=20,
-        check_crcs=False,
-        metrics_enabled=False,
-    )
-    try:
+    with open_consumer(target, "counterpoise-lag", check_crcs=False) as consumer:
         consumer.assign(list(ends))
         for partition, end in ends.items():
             consumer.seek(partition, end - 1)
@@ -115,8 +108,6 @@ def _ends_of_last_batches(bootstrap: str, ends: dict[TopicPartition, int]) -> di
             for partition in consumer.poll(timeout_ms=100, max_records=1):
                 found[partition] = int(consumer.highwater(partition))
                 consumer.pause(partition)
-    finally:
-        consumer.close()
     return found
 
 

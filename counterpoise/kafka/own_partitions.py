@@ -15,24 +15,25 @@ from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.kafka.clients import open_consumer
 from counterpoise.kafka.lag import read_lag
 from counterpoise.kafka.partition import hashed_partition, partition_of
+from counterpoise.settings.endpoints import KafkaTarget
 
 _POLL_MS: Final = 500
 _SILENT_POLLS: Final = 20
 """After so many polls in a row without a message or a step forward, the broker counts as stuck."""
 
 
-def require_own_partitions(bootstrap: str, dataset: str) -> None:
+def require_own_partitions(target: KafkaTarget, dataset: str) -> None:
     """Return where streams has read all that the rule of old put elsewhere; ConfigError, with the next step, for the first other.
 
     RetryableError where the broker does not answer. Reads what streams has not acknowledged, once; nothing where that is nothing.
     """
     topic = BLOCKS.full_name(dataset)
-    behind = [row for row in read_lag(bootstrap, dataset, ("streams",)) if row.topic == topic]
+    behind = [row for row in read_lag(target, dataset, ("streams",)) if row.topic == topic]
     count = len(behind)
     unread = {TopicPartition(topic, row.partition): (row.committed or 0, row.end) for row in behind if row.lag}
     if count < 2 or not unread:
         return
-    with open_consumer(bootstrap, "counterpoise-partitions") as consumer:
+    with open_consumer(target, "counterpoise-partitions") as consumer:
         consumer.assign(list(unread))
         for at, (start, _) in unread.items():
             consumer.seek(at, start)
@@ -49,7 +50,7 @@ def require_own_partitions(bootstrap: str, dataset: str) -> None:
             silent = 0 if found or done else silent + 1
             if silent >= _SILENT_POLLS:
                 raise RetryableError(
-                    f"Kafka at {bootstrap} sends no messages of {topic}, although its end offsets promise some"
+                    f"Kafka at {target.bootstrap} sends no messages of {topic}, although its end offsets promise some"
                 )
 
 

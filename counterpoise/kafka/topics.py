@@ -12,6 +12,7 @@ from counterpoise.contracts.topics import DEFAULT_PARTITIONS, TOPICS, Topic
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.kafka.clients import admin_client
 from counterpoise.kafka.lag import is_embedded
+from counterpoise.settings.endpoints import KafkaTarget
 
 _NO_ERROR = 0
 _VISIBLE_SECONDS = 15.0
@@ -23,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 def ensure_topics(
-    bootstrap: str,
+    target: KafkaTarget,
     prefix: str,
     replication_factor: int = 1,
     *,
@@ -40,7 +41,7 @@ def ensure_topics(
     """
     wanted = {topic.full_name(prefix): topic for topic in topics}
     counts = {name: topic.count(partitions) for name, topic in wanted.items()}
-    with admin_client(bootstrap) as admin:
+    with admin_client(target) as admin:
         present = _partitions(admin, list(wanted))
         present = _without_accidents(admin, present, wanted, partitions)
         missing = [name for name in wanted if name not in present]
@@ -49,7 +50,7 @@ def ensure_topics(
         while len(present) < len(wanted):  # what was just made, here or elsewhere, is not at once known to every broker
             if time.monotonic() > deadline:
                 raise RetryableError(
-                    f"Kafka at {bootstrap} made topics and does not show them yet: {', '.join(missing)}"
+                    f"Kafka at {target.bootstrap} made topics and does not show them yet: {', '.join(missing)}"
                 )
             time.sleep(_LOOK_AGAIN_SECONDS)
             present = _partitions(admin, list(wanted))
@@ -113,6 +114,11 @@ def _create(
                     f"Kafka refuses {replication_factor} replicas for topic {answer['name']} ({answer['error_message']}): lower "
                     "COUNTERPOISE_KAFKA__REPLICATION_FACTOR, or start more brokers"
                 )
+            case 29:
+                raise ConfigError(
+                    f"Kafka does not allow this user to create topic {answer['name']}: create it yourself, or grant the ACLs of "
+                    "docs/security.md"
+                )
             case code:
                 raise RetryableError(
                     f"Kafka did not create topic {answer['name']}: {answer['error_message']} (error {code})"
@@ -120,9 +126,9 @@ def _create(
     return tuple(created)
 
 
-def delete_topics(bootstrap: str, prefix: str) -> tuple[str, ...]:
+def delete_topics(target: KafkaTarget, prefix: str) -> tuple[str, ...]:
     """Delete every topic of a dataset that exists; return their names."""
-    with admin_client(bootstrap) as admin:
+    with admin_client(target) as admin:
         names = [name for name in admin.list_topics() if name.startswith(prefix + ".")]
         if names:
             admin.delete_topics(names)

@@ -62,6 +62,15 @@ class NoTracebackOfOutages(logging.Filter):
         return True
 
 
+class NoLoginBytes(logging.Filter):
+    """Hide a library's line on a step of a SASL login: at debug kafka-python prints requests whole, and PLAIN's has the password."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] in _NOISY and "SaslAuthenticate" in record.getMessage():
+            record.msg, record.args = f"a step of a SASL login: {HIDDEN}", ()
+        return True
+
+
 def configure_logging(
     format: Literal["text", "json"],  # noqa: A002
     level: str,
@@ -120,6 +129,7 @@ def configure_logging(
             ],
         )
     )
+    handler.addFilter(NoLoginBytes())
     if number > logging.DEBUG:
         handler.addFilter(RateLimitedLog())
         handler.addFilter(NoTracebackOfOutages())
@@ -128,6 +138,8 @@ def configure_logging(
     root.setLevel(number)
     for name in _NOISY:
         logging.getLogger(name).setLevel(number if number <= logging.DEBUG else max(number, logging.WARNING))
+    # At debug it prints the bytes of every request, those of a login too.
+    logging.getLogger("kafka.protocol").setLevel(max(number, logging.INFO))
     # They warn of every turn of their loops that a busy machine, or a wait, makes slow: nothing that anybody can act on.
     for name in ("kafka.net.selector", "mode.timers"):
         logging.getLogger(name).setLevel(number if number <= logging.DEBUG else logging.ERROR)

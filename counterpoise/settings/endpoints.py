@@ -11,6 +11,15 @@ from pydantic import SecretStr
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.private_files import private_folder, read_private, write_private
 from counterpoise.settings.model import Settings, read_secret
+from counterpoise.settings.security import (
+    CLICKHOUSE_PREFIX,
+    KAFKA_PREFIX,
+    PLAINTEXT,
+    KafkaSecurity,
+    Tls,
+    clickhouse_tls,
+    kafka_security,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,14 @@ def write_desk_address(state_dir: Path, url: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class KafkaTarget:
+    """Comma-separated `host:port` of the brokers, and their security; what `counterpoise.kafka` connects to."""
+
+    bootstrap: str
+    security: KafkaSecurity = PLAINTEXT
+
+
+@dataclass(frozen=True, slots=True)
 class ClickHouseTarget:
     """An address, a user and a password; what `counterpoise.clickhouse` connects to."""
 
@@ -67,7 +84,8 @@ class ClickHouseTarget:
     port: int
     user: str
     password: SecretStr
-    secure: bool = False
+    tls: Tls | None = None
+    """None connects without TLS."""
     connect_timeout_seconds: float = 5.0
     query_timeout_seconds: float = 60.0
     cluster: str | None = None
@@ -83,19 +101,33 @@ def _embedded_password(file: Path) -> SecretStr:
         ) from None
 
 
-def kafka_bootstrap(settings: Settings) -> str:
-    """Comma-separated `host:port` of the brokers."""
-    return settings.kafka.bootstrap_servers or EmbeddedEndpoints.read(settings.state_dir).kafka
+def kafka_target(settings: Settings) -> KafkaTarget:
+    """The brokers; ConfigError where security is set for the embedded broker, which has none."""
+    security = kafka_security(settings.kafka)
+    if settings.kafka.bootstrap_servers:
+        return KafkaTarget(settings.kafka.bootstrap_servers, security)
+    embedded = EmbeddedEndpoints.read(settings.state_dir)
+    if security != PLAINTEXT:
+        raise ConfigError(
+            f"{KAFKA_PREFIX}SECURITY_PROTOCOL is {security.protocol}, and the embedded broker speaks PLAINTEXT: set "
+            f"{KAFKA_PREFIX}BOOTSTRAP_SERVERS too"
+        )
+    return KafkaTarget(embedded.kafka)
 
 
 def clickhouse_target(settings: Settings, *, read_only: bool = False) -> ClickHouseTarget:
     """The server to write to; with `read_only`, the embedded server's reader (on a real server: the configured user)."""
     ch = settings.clickhouse
+    tls = clickhouse_tls(ch)
     if ch.host is not None:
         password = read_secret(ch.password, ch.password_file, "COUNTERPOISE_CLICKHOUSE__PASSWORD") or SecretStr("")
-        target = ClickHouseTarget(ch.host, ch.port, ch.user, password, ch.secure)
+        target = ClickHouseTarget(ch.host, ch.port, ch.user, password, tls)
     else:
         found = EmbeddedEndpoints.read(settings.state_dir)
+        if tls is not None:
+            raise ConfigError(
+                f"{CLICKHOUSE_PREFIX}SECURE is true, and the embedded server has no TLS: set {CLICKHOUSE_PREFIX}HOST too"
+            )
         file = Path(found.clickhouse_reader_password_file if read_only else found.clickhouse_password_file)
         password = _embedded_password(file)
         user = "reader" if read_only else "default"

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from counterpoise.chain.chain_registry import CHAINS, known_chains
@@ -34,6 +34,10 @@ def _known_chain(name: str) -> str:
 
 
 ChainName = Annotated[str, AfterValidator(_known_chain)]
+
+
+def _upper_case(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
 
 
 class SettingsSection(BaseModel):
@@ -62,6 +66,32 @@ class KafkaSettings(SettingsSection):
 
     bootstrap_servers: str | None = None
     """Addresses of the brokers: `host:port[,host:port…]`."""
+    security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], BeforeValidator(_upper_case)
+    ] = "PLAINTEXT"
+    """Security of the listener: TLS is SSL, a user and password is SASL. docs/security.md describes each."""
+    sasl_mechanism: Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], BeforeValidator(_upper_case)] = (
+        "SCRAM-SHA-512"
+    )
+    """Mechanism that checks the password."""
+    user: str | None = None
+    """User name for SASL."""
+    password: SecretStr | None = None
+    """The password. Prefer a file."""
+    password_file: Path | None = None
+    """File with the secret."""
+    ca_file: Path | None = None
+    """PEM file of the CA that signed the brokers' certificates. Without it the CAs of the system are trusted."""
+    certificate_file: Path | None = None
+    """PEM file of a client certificate, with its chain, for brokers that require one."""
+    key_file: Path | None = None
+    """PEM file of the client certificate's key, unless the certificate's file contains it."""
+    key_password: SecretStr | None = None
+    """Password of an encrypted key. Prefer a file."""
+    key_password_file: Path | None = None
+    """File with the secret."""
+    verify_hostname: bool = True
+    """Refuse a broker whose certificate is for another host. The certificate itself is always verified."""
     replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
     """Replication factor of new topics. Set 3 on a cluster of three brokers or more."""
     partitions: Annotated[int, Field(ge=1, le=1_024)] = DEFAULT_PARTITIONS
@@ -91,6 +121,20 @@ class ClickHouseSettings(SettingsSection):
     """File with the secret."""
     secure: bool = False
     """Use TLS."""
+    verify: bool = True
+    """Verify the server's certificate and host. `false` trusts every server and is for tests."""
+    ca_file: Path | None = None
+    """PEM file of the CA that signed the server's certificate. Without it the CAs of the system are trusted."""
+    certificate_file: Path | None = None
+    """PEM file of a client certificate, with its chain, for a server that requires one."""
+    key_file: Path | None = None
+    """PEM file of the client certificate's key, unless the certificate's file contains it."""
+    key_password: SecretStr | None = None
+    """Password of an encrypted key. Prefer a file."""
+    key_password_file: Path | None = None
+    """File with the secret."""
+    server_name: str | None = None
+    """Name in the server's certificate, if it is not the host."""
     cluster: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")
     """Cluster that the server belongs to: tables are replicated to all of its servers. `none` uses this server alone."""
     connect_timeout_seconds: Seconds = 5.0
@@ -108,7 +152,7 @@ class EmbeddedSettings(SettingsSection):
     allowed_hosts: tuple[HostName, ...] = ()
     """Host names that its HTTP interface accepts beside loopback, for a forwarded port. A JSON list."""
     max_memory_bytes: Annotated[int, Field(ge=512 << 20, le=1 << 50)] = 4 << 30
-    """Memory limit of all statements together."""
+    """Memory limit of the server's process. All statements together get 768 MiB less, but at least half."""
     reader_memory_bytes: Annotated[int, Field(ge=64 << 20, le=1 << 50)] = 2 << 30
     """Memory limit of one statement of the user `reader`."""
     reader_seconds: Annotated[int, Field(ge=1, le=86_400)] = 120

@@ -112,7 +112,7 @@ def replay_letters(
     from counterpoise.clickhouse.epochs import claim_epoch
     from counterpoise.clickhouse.versions import Versions
     from counterpoise.kafka.clients import make_producer
-    from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+    from counterpoise.settings.endpoints import clickhouse_target, kafka_target
     from counterpoise.settings.model import Settings
     from desk.stored_dead_letters import find_letters, mark_replayed, message_again
 
@@ -135,7 +135,7 @@ def replay_letters(
             raise ConfigError(f"no letter of reason {reason!r} is left to send: see `counterpoise dlq list`")
         if whole:
             versions = Versions(claim_epoch(clickhouse, "dlq"))
-            producer = make_producer(kafka_bootstrap(settings), "counterpoise-dlq")
+            producer = make_producer(kafka_target(settings), "counterpoise-dlq")
             try:
                 for letter in whole:
                     now_ms = int(clock.now() * 1000)

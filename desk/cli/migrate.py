@@ -21,7 +21,7 @@ def migrate(
     from counterpoise.clickhouse.migrations import pending
     from counterpoise.kafka.own_partitions import require_own_partitions
     from counterpoise.kafka.topics import ensure_topics
-    from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+    from counterpoise.settings.endpoints import clickhouse_target, kafka_target
     from counterpoise.settings.model import Settings
 
     settings = Settings.load()
@@ -38,11 +38,11 @@ def migrate(
         say(f"applied  {title}")
     created: tuple[str, ...] = ()
     if not clickhouse_only:
-        bootstrap = kafka_bootstrap(settings)
+        kafka = kafka_target(settings)
         created = ensure_topics(
-            bootstrap, settings.dataset, settings.kafka.replication_factor, partitions=settings.kafka.partitions
+            kafka, settings.dataset, settings.kafka.replication_factor, partitions=settings.kafka.partitions
         )
-        require_own_partitions(bootstrap, settings.dataset)
+        require_own_partitions(kafka, settings.dataset)
         for name in created:
             say(f"created  topic {name}")
     say(f"{settings.dataset} ({settings.dataset_kind}): {'ready' if applied or created else 'nothing to do'}")

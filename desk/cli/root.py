@@ -170,9 +170,18 @@ ENTRIES: dict[str, CommandEntry] = {
     ),
     "rules": CommandEntry(
         "desk.cli.rules:rules_app",
-        "Check rules, and see what they would have done.",
+        "Check and test rules, and see what they would have done.",
         _DATA,
-        ("counterpoise rules check rules.yaml", "counterpoise rules backtest --blocks blocks.parquet --budget 12/year"),
+        (
+            "counterpoise rules check rules.yaml",
+            "counterpoise rules test rules.tests.yaml",
+            "counterpoise rules backtest --blocks blocks.parquet --budget 12/year",
+        ),
+        members=(
+            ("test", "desk.cli.rule_tests:test_rules"),
+            ("diff", "desk.cli.rules_diff:diff_rules"),
+            ("explain", "desk.cli.rules_explain:explain_alert"),
+        ),
     ),
     "pools": CommandEntry(
         "desk.cli.pools:pools_app",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
@@ -19,49 +20,99 @@ from desk.cli.say import say
 if TYPE_CHECKING:
     from alerts.backtest import Backtest
     from alerts.rules.rule import HeightRule
+    from alerts.signals.window_counts import WindowCounts
+    from counterpoise.windows import View
 
 EXIT_OVER_BUDGET = 1
-CHAIN = "bitcoin"
-"""The chain of a file of blocks: the shipped registry and entity map are about it."""
+
+EXIT_MISTAKES = 1
 
 rules_app = typer.Typer(help="Check rules, and see what they would have done.", no_args_is_help=True)
-rules_app.command("check")(show_rules)
+
+
+@rules_app.command("check")
+def check_rules(
+    file: Annotated[Path | None, typer.Argument(help="A rules file; the one in use if left out.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
+) -> None:
+    """List every mistake of a rules file with its line, or show the condition of each rule. Exit 1 where there is a mistake."""
+    from alerts.rules_file import read_rules_file
+    from counterpoise.settings.model import Settings
+
+    path = file or Settings.load().alerts.rules_file
+    mistakes = read_rules_file(path).mistakes
+    if not mistakes:
+        show_rules(path, as_json)
+        return
+    if as_json:
+        say(json.dumps({"mistakes": [asdict(one) for one in mistakes]}, ensure_ascii=False, indent=2))
+    else:
+        for one in mistakes:
+            place = "" if one.line is None else f"{one.line}:{one.column}:"
+            say(f"{path}:{place} {one.problem}")
+        say(f"{len(mistakes)} mistake{'' if len(mistakes) == 1 else 's'}", err=True)
+    raise typer.Exit(EXIT_MISTAKES)
+
+
+@rules_app.command("schema")
+def print_schema() -> None:
+    """Print the JSON Schema of rules files, for editors."""
+    from alerts.rules.rules_schema import schema_text
+
+    say(schema_text().rstrip())
 
 
 @rules_app.command("backtest")
 def backtest_rules(
     file: Annotated[Path | None, typer.Argument(help="A rules file; the one in use if left out.")] = None,
     *,
-    blocks: Annotated[Path, typer.Option("--blocks", help="A Parquet file of height, pool_slug and date.")],
+    blocks: Annotated[
+        Path | None,
+        typer.Option("--blocks", help="A Parquet file of height, pool_slug and date; the dataset if left out."),
+    ] = None,
     above: Annotated[str, typer.Option("--above", help="Try these lines, such as 0.72,0.75.")] = "",
     hold: Annotated[str, typer.Option("--hold", help="Try these holds in blocks, such as 0,36.")] = "",
     clear: Annotated[str, typer.Option("--clear", help="Try these clearing lines, such as 0.70,0.73.")] = "",
+    grid: Annotated[
+        str, typer.Option("--grid", help="Lines, holds and clearing lines at once: 0.72,0.75:0,36:0.70,0.73.")
+    ] = "",
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Write an SVG of the value, the line and the firings of one rule.")
+    ] = None,
     budget: Annotated[
         str,
         typer.Option("--budget", help="Exit 1 above this rate of all rules, or of one that is tried: 12/year."),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Count the firings of each enabled rule on concentration over a file of blocks."""
+    """Count the firings of each enabled rule on concentration over a file of blocks, or over the dataset."""
     from alerts.backtest import backtest
     from alerts.rules.rule import HeightRule
     from alerts.rules_file import load_judged_rules
     from counterpoise.settings.model import Settings
-    from desk.rule_history import RuleHistory
+    from desk.rule_history import open_history
 
     allowed = _budget(budget)
+    above, hold, clear = _axes(grid, above, hold, clear)
     loaded = [rule for rule in load_judged_rules(file or Settings.load().alerts.rules_file) if rule.enabled]
-    base = [rule for rule in loaded if isinstance(rule, HeightRule) and rule.chain == CHAIN]
-    rules = [tried for rule in base for tried in _grid(rule, above, hold, clear)]
-    judged = {rule.id for rule in rules}
-    left_out = list(dict.fromkeys(rule.id for rule in loaded if rule.id not in judged))
-    if not rules:
-        raise ConfigError(
-            f"no rule to backtest, expected an enabled rule on the concentration of {CHAIN} that has what is to be varied"
-        )
-    history = RuleHistory(blocks, (rule.window_blocks for rule in rules))
-    series = {(rule.view, rule.window_blocks, rule.further_columns): history.series(rule) for rule in rules}
-    found = [(rule, backtest(rule, series[rule.view, rule.window_blocks, rule.further_columns])) for rule in rules]
+    base = [rule for rule in loaded if isinstance(rule, HeightRule)]
+    with open_history(blocks, base) as history:
+        rules = [tried for rule in base if history.judges(rule) for tried in _grid(rule, above, hold, clear)]
+        judged = {rule.id for rule in rules}
+        left_out = list(dict.fromkeys(rule.id for rule in loaded if rule.id not in judged))
+        if not rules:
+            raise ConfigError(
+                "no rule to backtest, expected an enabled rule on the concentration of a chain that is scored, with "
+                "what is to be varied"
+            )
+        needed = {(rule.chain, rule.view, rule.window_blocks, rule.further_columns): rule for rule in rules}
+        series = {key: history.series(rule) for key, rule in needed.items()}
+    found = [
+        (rule, backtest(rule, series[rule.chain, rule.view, rule.window_blocks, rule.further_columns]))
+        for rule in rules
+    ]
+    if picture is not None:
+        _draw(picture, found, series)
     if as_json:
         say(json.dumps([_document(rule, result) for rule, result in found], ensure_ascii=False, indent=2))
     else:
@@ -71,6 +122,34 @@ def backtest_rules(
     if allowed is not None and most > allowed:
         say(f"{most:.2f} firings a year, over the budget of {allowed:g}", err=True)
         raise typer.Exit(EXIT_OVER_BUDGET)
+
+
+def _axes(grid: str, above: str, hold: str, clear: str) -> tuple[str, str, str]:
+    """The values of the three options; those of `--grid` where it is given."""
+    if not grid:
+        return above, hold, clear
+    parts = grid.split(":")
+    if len(parts) != 3 or above or hold or clear:
+        raise ConfigError(
+            f"--grid is {grid!r}, expected LINES:HOLDS:CLEARS such as 0.72,0.75:0,36:0.70,0.73, without --above, --hold and --clear"
+        )
+    return parts[0], parts[1], parts[2]
+
+
+def _draw(
+    picture: Path,
+    found: list[tuple[HeightRule, Backtest]],
+    series: Mapping[tuple[str, View, int, tuple[str, ...]], WindowCounts],
+) -> None:
+    from desk.backtest_picture import backtest_picture
+    from desk.cli.whole_file import whole_file
+
+    if len(found) != 1:
+        raise ConfigError(f"--picture shows one rule, and {len(found)} are judged: name a rules file with one")
+    rule, result = found[0]
+    of = series[rule.chain, rule.view, rule.window_blocks, rule.further_columns]
+    with whole_file(picture) as path:
+        path.write_text(backtest_picture(rule, of, result), encoding="utf-8")
 
 
 def _grid(rule: HeightRule, above: str, hold: str, clear: str) -> list[HeightRule]:
@@ -94,7 +173,7 @@ def _grid(rule: HeightRule, above: str, hold: str, clear: str) -> list[HeightRul
             tried = type(rule).model_validate(fields)
         except ValueError:
             raise ConfigError(f"rule {rule.id!r} does not take {dict(zip(axes, values, strict=True))}") from None
-        if tried.mistake() is None:
+        if not tried.unfit():
             found.append(tried)
     return found
 

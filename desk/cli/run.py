@@ -67,13 +67,13 @@ def supervise(names: list[str], settings: Settings) -> None:
     """Supervise services until a signal, until all have finished, or until one has a configuration error (ConfigError)."""
     from counterpoise.runtime.logs import configure_logging
     from counterpoise.runtime.status import ServiceStatus
-    from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+    from counterpoise.settings.endpoints import clickhouse_target, kafka_target
     from desk.supervise.observer import Observer
     from desk.supervise.only_one import only_one
     from desk.supervise.supervisor import Supervisor
 
     configure_logging(settings.log_format, settings.log_level, service="supervisor")
-    kafka_bootstrap(settings)  # a missing address is better said once, here
+    kafka_target(settings)  # a missing address is better said once, here
     clickhouse_target(settings)
     stop, hangup = threading.Event(), threading.Event()
     _stop_on_signals(stop)

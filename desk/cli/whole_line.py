@@ -17,7 +17,7 @@ from counterpoise.clickhouse.migrations import migrate
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.runtime.private_files import open_private, private_folder
-from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from desk.cli.run import service_of
 from desk.supervise.observer import Observer
@@ -82,10 +82,10 @@ def start_afresh(settings: Settings) -> None:
                 on_cluster("DROP DATABASE IF EXISTS {name:Identifier} SYNC", cluster_name(target.cluster)),
                 {"name": settings.dataset},
             )
-    bootstrap = kafka_bootstrap(settings)
-    delete_topics(bootstrap, settings.dataset)
+    kafka = kafka_target(settings)
+    delete_topics(kafka, settings.dataset)
     migrate(target, settings.dataset_of)
-    ensure_topics(bootstrap, settings.dataset, settings.kafka.replication_factor, partitions=settings.kafka.partitions)
+    ensure_topics(kafka, settings.dataset, settings.kafka.replication_factor, partitions=settings.kafka.partitions)
 
 
 def _refuse_live(settings: Settings) -> None:

@@ -87,9 +87,14 @@ def _start(clickhouse: ClickHouse, chain: str, since: date | timedelta | None) -
     return datetime(since.year, since.month, since.day, tzinfo=UTC) if since else None
 
 
-def mining_now(asker: Asker, view: str, chain: str, window: int) -> MiningNow | None:
-    """The newest window of a view; None before the first."""
-    for row in asker.ask("now" if view == VIEWS[0] else f"now-{view}", "concentration_now", view=view):
+def mining_now(asker: Asker, view: str, chain: str, window: int, height: int | None = None) -> MiningNow | None:
+    """The newest window of a view, or the one that ends at `height`; None where it is not scored."""
+    topic = "now" if view == VIEWS[0] else f"now-{view}"
+    if height is None:
+        rows = asker.ask(topic, "concentration_now", view=view)
+    else:
+        rows = asker.ask(topic, "concentration_at", chain=chain, view=view, height=height)
+    for row in rows:
         if (row["chain"], row["window_blocks"]) == (chain, window):
             return MiningNow(
                 view=view,
@@ -134,9 +139,13 @@ def share_point(row: Row) -> SharePoint:
     )
 
 
-def leading_pools(asker: Asker, chain: str, now: MiningNow) -> list[PoolShare]:
-    """The largest pools of that window, at most six, each with the interval of its share."""
-    rows = asker.ask(f"leaders-{now.view}", "top_pools_now", view=now.view, window=now.window_blocks)
+def leading_pools(asker: Asker, chain: str, now: MiningNow, height: int | None = None) -> list[PoolShare]:
+    """The largest pools of that window, at most six, each with the interval of its share. `height` as for `mining_now`."""
+    given: dict[str, object] = {"view": now.view, "window": now.window_blocks}
+    if height is None:
+        rows = asker.ask(f"leaders-{now.view}", "top_pools_now", **given)
+    else:
+        rows = asker.ask(f"leaders-{now.view}", "top_pools_at", chain=chain, height=height, **given)
     here = [row for row in rows if row["chain"] == chain]
     posterior = top_share_posterior(now.blocks, [row["blocks"] for row in here], now.pools_seen, 1, 0.5)
     return [

@@ -17,7 +17,7 @@ from counterpoise.metrics.scoring_format import SCORING_FORMAT
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.status import HEARTBEAT_SECONDS, read_status
-from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 
 SERVICES: Final = ("ingest", "market", "streams", "alerts", "desk")
@@ -202,10 +202,11 @@ def _lag_of(settings: Settings, name: str, lag: list[PartitionLag] | None) -> in
 
 
 def _look_at_kafka(settings: Settings) -> tuple[EngineReport, list[PartitionLag] | None]:
-    bootstrap = kafka_bootstrap(settings)
+    target = kafka_target(settings)
+    bootstrap = target.bootstrap
     started = time.perf_counter()
     try:
-        lag = read_lag(bootstrap, settings.dataset)
+        lag = read_lag(target, settings.dataset)
     except CounterpoiseError as error:
         step = _START_EMBEDDED if settings.kafka.bootstrap_servers is None else ""
         return EngineReport("kafka", redact(bootstrap), redact(str(error)) + step, None), None

@@ -8,7 +8,7 @@ from typing import Any
 from counterpoise.errors import CounterpoiseError
 from counterpoise.kafka.lag import CONSUMERS, PartitionLag, group_id, read_lag
 from counterpoise.runtime.status import read_status
-from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from desk.supervise.stall_watch import Sight
 
@@ -40,7 +40,7 @@ class Observer:
 
     def _lag(self, services: tuple[str, ...]) -> list[PartitionLag] | None:
         try:
-            return read_lag(kafka_bootstrap(self._settings), self._settings.dataset, services)
+            return read_lag(kafka_target(self._settings), self._settings.dataset, services)
         except CounterpoiseError:
             return None
 

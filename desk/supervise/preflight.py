@@ -21,7 +21,7 @@ from counterpoise.errors import CounterpoiseError
 from counterpoise.kafka.clients import require_broker
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.probe import Probe, Verdict
-from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target, kafka_bootstrap
+from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from desk.settings_reference import PREFIX
 from desk.strange_variables import describe, strange_variables
@@ -192,11 +192,16 @@ def _kafka(settings: Settings) -> PreflightResult:
     if settings.kafka.bootstrap_servers is None and _not_started(settings):
         return PreflightResult("kafka", "skipped", "not started yet: `counterpoise up`")
     try:
-        bootstrap = kafka_bootstrap(settings)
-        require_broker(bootstrap)
+        target = kafka_target(settings)
+        require_broker(target)
     except CounterpoiseError as error:
         return PreflightResult("kafka", "problem", str(error))
-    return PreflightResult("kafka", "ok", f"{bootstrap} answers")
+    said = f"{target.bootstrap} answers: {target.security.description()}"
+    if target.security.is_readable_on_the_way:
+        return PreflightResult(
+            "kafka", "warning", f"{said}; the password crosses the network unencrypted: use SASL_SSL"
+        )
+    return PreflightResult("kafka", "ok", said)
 
 
 def _clickhouse(settings: Settings) -> PreflightResult:
@@ -210,7 +215,7 @@ def _clickhouse(settings: Settings) -> PreflightResult:
             version, skew = clickhouse.query("SELECT version(), toFloat64(now64(3, 'UTC'))")[0]
     except CounterpoiseError as error:
         return PreflightResult("clickhouse", "problem", str(error))
-    said = f"{target.host}:{target.port} answers, version {version}"
+    said = f"{target.host}:{target.port} answers, version {version}: {'no TLS' if target.tls is None else target.tls.description()}"
     off = abs(float(skew) - time.time())
     if off > WORST_CLOCK_ERROR_SECONDS:
         return PreflightResult("clickhouse", "warning", f"{said}; its clock and this machine's differ by {off:.0f} s")

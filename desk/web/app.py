@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from importlib.resources import files
 from typing import Any, Final
 
@@ -16,13 +17,13 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.errors import CounterpoiseError
 from counterpoise.plots.marks import text_of
 from desk.asker import Asker
-from desk.web import page
+from desk.web import page, past
 from desk.web.access import COOKIE, OPEN_PATH, Access, Guard, key_of
 from desk.web.api.app import PREFIX, build_api
 from desk.web.api.embed import build_embed
 from desk.web.api.reader import Reader
 from desk.web.console.router import build_console
-from desk.web.hub import Hub
+from desk.web.hub import Drawn, Hub, draw_panel
 from desk.web.pages import alert, block, pool, series
 from desk.web.panels import shares
 from desk.web.panels.panel import Context
@@ -72,36 +73,70 @@ def build_app(
                 503,
             )
 
+    async def of_past(height: str, at: str, path: str, work: Callable[[ClickHouse, Context], str]) -> Response:
+        """A page of the past. An address with a time leads to that of its block, which stays the same."""
+        try:
+            wanted = past.parse(height, at)
+        except ValueError as error:
+            return whole("Not understood", f'<p class="none-yet"><b>Not understood.</b> {text_of(error)}</p>', 400)
+
+        def found(clickhouse: ClickHouse, context: Context) -> Response | None:
+            then = past.find(clickhouse, context, wanted)
+            if then is None:
+                return None
+            if isinstance(wanted, datetime):
+                return RedirectResponse(f"{path}?height={then.height}", 303)
+            return HTMLResponse(work(clickhouse, then))
+
+        answer = await of_database(found)
+        return answer if answer is not None else missing(past.absent(wanted, hub.line[0].tip_height))
+
     @app.get("/")
-    async def first() -> HTMLResponse:
-        return HTMLResponse(page.first_page(hub.drawn, tuple(PANELS.values()), hub.context_of(hub.now()), head()))
+    async def first(height: str = "", at: str = "") -> Response:
+        panels, tip = tuple(PANELS.values()), hub.line[0].tip_height
+        if not height and not at:
+            return HTMLResponse(page.first_page(hub.drawn, panels, hub.context_of(hub.now()), head(), tip))
+
+        def work(clickhouse: ClickHouse, then: Context) -> str:
+            return page.first_page(past.read(clickhouse, then, panels), panels, then, past.head(then), tip)
+
+        return await of_past(height, at, "/", work)
 
     @app.get("/panel/{name}")
-    async def panel(name: str) -> HTMLResponse:
-        drawn = hub.drawn.get(name)
-        if drawn is None:
+    async def panel(name: str, height: str = "", at: str = "") -> Response:
+        if name not in PANELS:
             return missing(f"There is no panel {name[:MAX_NAME]}.")
-        return HTMLResponse(
-            page.frame(
-                drawn.panel.title,
-                f'<p class="crumbs"><a href="/">Desk</a> › {text_of(drawn.panel.title)}</p>'
-                + page.panel_box(drawn, alone=True),
-                hub.context_of(hub.now()),
-                head(),
-                live=True,
-            )
-        )
+
+        def alone(drawn: Drawn, context: Context, head_markup: str) -> str:
+            then = past.controls(context, hub.line[0].tip_height, f"/panel/{name}")
+            crumbs = f'<p class="crumbs"><a href="/">Desk</a> › {text_of(drawn.panel.title)}</p>'
+            box = page.panel_box(drawn, alone=True, height=context.height)
+            live = context.height is None
+            return page.frame(drawn.panel.title, crumbs + box, context, head_markup, live=live, time_markup=then)
+
+        if not height and not at:
+            drawn = hub.drawn.get(name)
+            if drawn is None:
+                return missing(f"The panel {name} was not read yet.")
+            return HTMLResponse(alone(drawn, hub.context_of(hub.now()), head()))
+
+        def work(clickhouse: ClickHouse, then: Context) -> str:
+            return alone(draw_panel(clickhouse, PANELS[name], then), then, past.head(then))
+
+        return await of_past(height, at, f"/panel/{name}", work)
 
     @app.get("/chart/{view}/{span}")
-    async def chart(view: str, span: str) -> Response:
+    async def chart(view: str, span: str, height: str = "") -> Response:
         if span not in shares.SPANS or view not in shares.VIEW_WORDS:
             return missing("There is no such chart.")
 
-        def work(clickhouse: ClickHouse, context: Context) -> HTMLResponse:
+        def work(clickhouse: ClickHouse, context: Context) -> str:
             asker = Asker(clickhouse, context.dataset)
-            return HTMLResponse(shares.chart(shares.read_one(asker, context, view, span), context))
+            return shares.chart(shares.read_one(asker, context, view, span), context)
 
-        return await of_database(work)  # type: ignore[no-any-return]
+        if height:
+            return await of_past(height, "", f"/chart/{view}/{span}", work)
+        return await of_database(lambda *given: HTMLResponse(work(*given)))  # type: ignore[no-any-return]
 
     async def own_page(title: str, what: str, work: Callable[[ClickHouse, Context], str | None]) -> Response:
         found = await of_database(work)

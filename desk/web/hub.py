@@ -62,6 +62,13 @@ class Line:
     kafka_problem: str = ""
 
 
+def draw_panel(clickhouse: ClickHouse, panel: Panel, context: Context) -> Drawn:
+    """Read a panel and draw it."""
+    asker = Asker(clickhouse, context.dataset)
+    markup = panel.draw(panel.read(asker, context), context)
+    return Drawn(panel, markup, tuple(asker.questions.values()), 0)
+
+
 class Hub:
     """See the module. `connect` makes a read-only client; `context_of` gives the subject of the page at a moment."""
 
@@ -189,7 +196,7 @@ class Hub:
             if panel.slow and due:
                 self._slow_at[panel.name] = monotonic
             if due if panel.slow else everything:
-                fresh[panel.name] = self._draw(clickhouse, panel, context)
+                fresh[panel.name] = draw_panel(clickhouse, panel, context)
         if everything:
             [(height, at)] = clickhouse.query(_TIP, {"chain": context.chain})
             with self._lock:
@@ -206,11 +213,6 @@ class Hub:
             with self._lock:
                 line = replace(self._line, away_since=None, problem="")
             self._publish(fresh, line)
-
-    def _draw(self, clickhouse: ClickHouse, panel: Panel, context: Context) -> Drawn:
-        asker = Asker(clickhouse, context.dataset)
-        markup = panel.draw(panel.read(asker, context), context)
-        return Drawn(panel, markup, tuple(asker.questions.values()), 0)
 
     def _publish(self, fresh: Mapping[str, Drawn], line: Line) -> None:
         with self._lock:

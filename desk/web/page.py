@@ -8,23 +8,31 @@ from datetime import datetime
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from desk.report.page import NOTICES
-from desk.web import markup
+from desk.web import markup, past
 from desk.web.hub import Drawn, Line
 from desk.web.panels.panel import TIERS, Context, Panel
 
 
-def frame(title: str, body_markup: str, context: Context, head_markup: str, *, live: bool = False) -> str:
-    """A whole page: the head with the state of the line, the notice of a dataset that is not live, the body."""
+def frame(
+    title: str, body_markup: str, context: Context, head_markup: str, *, live: bool = False, time_markup: str = ""
+) -> str:
+    """A whole page: the head with the state of the line, the notices of the past and of a dataset that is not live, the body.
+
+    `time_markup`: the controls that choose a block.
+    """
     notice = f'<p class="notice" role="note">{NOTICES[context.kind]}</p>' if context.kind in NOTICES else ""
+    attribute = " data-live" if live else ""
+    if context.height is not None:
+        notice, attribute = past.notice(context) + notice, ' class="past"'
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="color-scheme" content="light dark">\n'
         f"<title>{text_of(title)} · Counterpoise</title>\n"
         '<link rel="icon" href="/static/icon.svg"><link rel="stylesheet" href="/static/desk.css">\n'
         '<script type="module" src="/static/live.js"></script>\n</head>\n'
-        f'<body{" data-live" if live else ""}>\n<a class="skip" href="#main">Skip to the figures</a>\n'
+        f'<body{attribute}>\n<a class="skip" href="#main">Skip to the figures</a>\n'
         f'<header class="top"><a class="brand" href="/">Counterpoise</a>'
-        f'<a href="/sql">SQL console</a><div id="line">{head_markup}</div></header>\n'
+        f'<a href="/sql">SQL console</a><div id="line">{head_markup}</div>{time_markup}</header>\n'
         f'{notice}<main id="main">{body_markup}</main>\n'
         f"<footer><p>Dataset <code>{text_of(context.dataset)}</code> ({text_of(context.kind)}), chain {text_of(context.chain)}. "
         "Times are UTC; hover for the local time.</p></footer>\n</body>\n</html>\n"
@@ -64,23 +72,27 @@ def line_head(line: Line, now: datetime, *, live: bool) -> str:
     return "".join(parts)
 
 
-def panel_box(drawn: Drawn, *, alone: bool = False) -> str:
-    """A panel with its heading, its SQL and its permanent link."""
+def panel_box(drawn: Drawn, *, alone: bool = False, height: int | None = None) -> str:
+    """A panel with its heading, its SQL and its permanent link; `height` is the block of a page of the past."""
     panel = drawn.panel
+    query = "" if height is None else f"?height={height}"
     return (
         f'<section class="panel{" broad" if panel.wide or alone else ""}" id="{panel.name}" data-panel="{panel.name}" '
         f'aria-labelledby="{panel.name}-title"><div class="panel-head"><h2 id="{panel.name}-title">{text_of(panel.title)}</h2>'
-        f'<a class="anchor" href="/panel/{panel.name}" aria-label="Permanent link to {text_of(panel.title)}">#</a></div>'
+        f'<a class="anchor" href="/panel/{panel.name}{query}" aria-label="Permanent link to {text_of(panel.title)}">#</a></div>'
         f'<div class="content">{drawn.markup}</div>{markup.asked(drawn.questions)}</section>'
     )
 
 
-def first_page(drawn: Mapping[str, Drawn], panels: Sequence[Panel], context: Context, head_markup: str) -> str:
+def first_page(
+    drawn: Mapping[str, Drawn], panels: Sequence[Panel], context: Context, head_markup: str, tip: int | None
+) -> str:
     """The page in three tiers. A panel that was not read yet has its place."""
     parts = []
-    for tier, words in TIERS.items():
+    for tier, now_words in TIERS.items():
+        words = "Then" if tier == "now" and context.height is not None else now_words
         boxes = "".join(
-            panel_box(drawn[panel.name] if panel.name in drawn else Drawn(panel, _SOON, (), 0))
+            panel_box(drawn[panel.name] if panel.name in drawn else Drawn(panel, _SOON, (), 0), height=context.height)
             for panel in panels
             if panel.tier == tier
         )
@@ -89,7 +101,8 @@ def first_page(drawn: Mapping[str, Drawn], panels: Sequence[Panel], context: Con
                 f'<div class="tier" role="group" aria-labelledby="tier-{tier}"><p class="tier-name" id="tier-{tier}">{words}</p>'
                 f'<div class="panels">{boxes}</div></div>'
             )
-    return frame("Desk", "".join(parts), context, head_markup, live=True)
+    live, title = context.height is None, "Desk" if context.height is None else f"Desk at block {context.height}"
+    return frame(title, "".join(parts), context, head_markup, live=live, time_markup=past.controls(context, tip))
 
 
 _SOON = '<p class="none-yet">Being read…</p>'

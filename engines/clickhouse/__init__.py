@@ -9,7 +9,9 @@ ClickHouse client. One process owns a data directory; it is a real engine, and w
     server.py       sockets, limits, shutdown                       native.py   one native connection
     http.py         the HTTP interface                              engine.py   chDB, and what can stop it from starting
     external.py, multipart.py                                       tables that come along with a statement
-    prepare.py      from a client's text to the text that runs       session.py  settings, parser, rights of one client
+    client_tables.py, temporary.py                                  a reader's temporary tables, kept between statements
+    http_handler.py, http_statement.py, http_answer.py, framing.py  one request, its statement, its answer in pieces
+    prepare.py      from a client's text to the text that runs       session.py  settings and rights of one client
     reader_rules.py, reader_functions.py                            what a reader's statement may do: lists of what is allowed
     limits.py, strangers.py                                         what one client may take from the others
     statements.py, insert_head.py                                   just enough SQL to route

@@ -44,7 +44,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         "--max-memory-bytes",
         type=int,
         default=Limits().server_memory_bytes,
-        help="memory limit for all statements together; one beyond it ends with code 241 (default %(default)s)",
+        help="memory limit of the process; statements get 768 MiB less, and one beyond that ends with code 241 (default %(default)s)",
     )
     for name, default, meaning in (
         ("--reader-memory-bytes", Limits().reader_memory_bytes, "memory limit of one statement of reader"),

@@ -38,8 +38,8 @@ def additions(session: Session, ready: Prepared, parameters: Mapping[str, str], 
             raise ServerError(48, f"Extremes of more than {MAX_ROWS} rows are not supported.")
         text = ready.text
     else:
-        tree = session.parse(ready.text)
-        text = ready.text if tree is None else f"SELECT * FROM ({session.write(tree)}) LIMIT 1"  # noqa: S608 - judged
+        tree = session.parser.parse(ready.text)
+        text = ready.text if tree is None else f"SELECT * FROM ({session.parser.write(tree)}) LIMIT 1"  # noqa: S608 - judged
     found = json.loads(session.query(text, _STRINGS, parameters).bytes())
     extremes = found.get("extremes")
     return Additions(

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import platform
+import re
 import sys
 import tempfile
 import threading
@@ -22,7 +23,7 @@ from counterpoise.errors import EngineError
 from engines.clickhouse import reader_rules
 from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError, from_engine
 from engines.clickhouse.insert_head import InsertHead
-from engines.clickhouse.limits import Limits, Turns
+from engines.clickhouse.limits import Budget, Limits, Turns
 from engines.clickhouse.reader_rules import Catalogue
 from engines.clickhouse.statements import escape_parameter, quote_string
 
@@ -153,6 +154,7 @@ class Engine:
         self.limits = limits or Limits()
         self.backups = path.with_name(path.name + "-backups").absolute()
         self.turns = Turns(self.limits.reader_statements)
+        self.temporary_budget = Budget(self.limits.all_temporary_bytes)
         # A server zone other than the clients' makes every DateTime column slow to read.
         os.environ["TZ"] = "UTC"
         chdb = _chdb()
@@ -175,6 +177,9 @@ class Engine:
         self.version = tuple(int(part) for part in self._value("SELECT version()").split(".")[:3])
         self.timezone = self._value("SELECT timezone()")
         self.settings = dict(self._rows("SELECT name, value FROM system.settings"))
+        # What a table may be made with that copies the columns of one that is there: any type, and Nested as it is.
+        suspicious = [name for name in sorted(self.settings) if re.fullmatch("allow_suspicious_.*_types", name)]
+        self.any_type = "SETTINGS flatten_nested = 0" + "".join(f", {name} = 1" for name in suspicious)
         self.output_formats = self._names("SELECT name FROM system.formats WHERE is_output")
         self._functions = self._names("SELECT lower(name) FROM system.functions WHERE origin = 'System'")
         self._table_functions = self._names("SELECT lower(name) FROM system.table_functions")
@@ -187,7 +192,7 @@ class Engine:
             config = Path(folder) / "config.xml"
             config.write_text(
                 _CONFIG.format(
-                    folder=folder, overlay=_OVERLAY, memory=self.limits.server_memory_bytes, backups=self.backups
+                    folder=folder, overlay=_OVERLAY, memory=self.limits.statements_memory_bytes, backups=self.backups
                 )
             )
             (Path(folder) / "users.xml").write_text(_USERS)

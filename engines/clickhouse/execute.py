@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
-from engines.clickhouse import blocks, insert, packets, statements
+from engines.clickhouse import blocks, insert, packets, statements, temporary
 from engines.clickhouse.additions import additions, typed
 from engines.clickhouse.channel import Channel
+from engines.clickhouse.columns import Described
 from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError
+from engines.clickhouse.insert import Written
 from engines.clickhouse.insert_head import parse_insert
 from engines.clickhouse.native_form import zoned_types
 from engines.clickhouse.prepare import Prepared, prepared
-from engines.clickhouse.session import Described, Session
+from engines.clickhouse.session import Session
 from engines.clickhouse.watcher import Watch
 from engines.clickhouse.wire import ByteReader, ConnectionClosedError
 
@@ -30,23 +32,37 @@ class Statement:
         session.progress.clear()
 
     def run(self) -> None:
-        if statements.first_word(self._sql) == "INSERT" and self._session.may_write:
-            head = parse_insert(self._sql)
-            if head and not self._sql[head.data_start :].strip(" \t\r\n;"):
-                written = insert.run(self._session, head, "Native", partial(insert.feed_blocks, self._channel))
-                delta = {"written_rows": written.rows, "written_bytes": written.size_bytes}
-                self._channel.send(packets.progress(delta, self._channel.revision), packets.END_OF_STREAM)
-                return
+        if statements.first_word(self._sql) == "INSERT" and (written := self._insert()):
+            delta = {"written_rows": written.rows, "written_bytes": written.size_bytes}
+            self._channel.send(packets.progress(delta, self._channel.revision), packets.END_OF_STREAM)
+            return
         with prepared(self._session, self._sql) as ready:
             if ready.nothing:
                 self._finish()
             else:
                 self._run(ready)
 
+    def _insert(self) -> Written | None:
+        """Insert the rows that come as blocks, and for a reader those in the text; None for any other statement."""
+        session = self._session
+        head = parse_insert(self._sql)
+        if head is None or session.reads_only:
+            return None
+        inline = self._sql[head.data_start :].strip(" \t\r\n;")
+        from_blocks = partial(insert.feed_blocks, self._channel)
+        if session.user.readonly:
+            if inline:
+                return temporary.insert(session, head, head.format, insert.feed_of([inline.encode()]))
+            return temporary.insert(session, head, "Native", from_blocks)
+        return None if inline else insert.run(session, head, "Native", from_blocks)
+
     def _run(self, ready: Prepared) -> None:
         with self._channel.watching(self._session.interrupt) as watch:
             try:
-                if ready.streams:
+                if ready.write is not None:
+                    written = ready.write(self._parameters)
+                    self._finish(written_rows=written.rows, written_bytes=written.size_bytes)
+                elif ready.streams:
                     self._stream(ready, watch)
                 else:
                     self._whole(ready)

@@ -45,10 +45,15 @@ def creation(
     plain = parse(_TEMPLATE.format(quoted_name, "a UInt8"))
     if tree is None or plain is None or _without_columns(tree) != _without_columns(plain):
         raise ServerError(164, f"The structure of the external table {table.name} is more than a list of columns.")
+    plain_columns(tree, table.name)
+    return write(tree)
+
+
+def plain_columns(tree: Tree, name: str) -> None:
+    """Raise READONLY (164) for a CREATE whose columns have more than names and types."""
     for column in _columns(tree):
         if column.keys() - _PLAIN_COLUMN or column["ephemeral_default"] or column["primary_key_specifier"]:
-            raise ServerError(164, f"A column of the external table {table.name} has more than a name and a type.")
-    return write(tree)
+            raise ServerError(164, f"A column of the table {name} has more than a name and a type.")
 
 
 def _without_columns(tree: Tree) -> Tree:
@@ -58,6 +63,6 @@ def _without_columns(tree: Tree) -> Tree:
 def _columns(tree: Tree) -> list[Any]:
     listed = tree.get("columns_list", {})
     if listed.keys() - {"type", "columns"}:
-        raise ServerError(164, "An external table has columns, and no indices, constraints or projections.")
+        raise ServerError(164, "Such a table has columns, and no indices, constraints or projections.")
     found: list[Any] = listed.get("columns", {}).get("children", [])
     return found

@@ -29,8 +29,8 @@ class _Entry:
 
 
 class HttpSessions:
-    """At most MAX_SESSIONS. One that is idle for longer than its timeout is closed at the next request, and the one that is idle
-    for longest makes room for a new one."""
+    """At most MAX_SESSIONS. One that is idle for longer than its timeout is closed (`expire`), and the one that is idle for
+    longest makes room for a new one."""
 
     def __init__(self, clock: Clock, max_sessions: int = MAX_SESSIONS) -> None:
         self._clock = clock
@@ -52,7 +52,6 @@ class HttpSessions:
         try:
             yield entry.session
         finally:
-            entry.session.external = []
             with self._lock:
                 entry.busy = False
                 entry.idle_since = self._clock.monotonic()
@@ -83,6 +82,11 @@ class HttpSessions:
             return False
         self._entries.pop(min(idle)[1]).session.close()
         return True
+
+    def expire(self) -> None:
+        """Close what is idle for longer than its timeout, with its temporary tables."""
+        with self._lock:
+            self._expire()
 
     def _expire(self) -> None:
         now = self._clock.monotonic()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Final, NamedTuple
 
 from engines.clickhouse import packets, statements
 from engines.clickhouse.channel import Channel, ReceivedBlock
+from engines.clickhouse.columns import Described
 from engines.clickhouse.exceptions import ProtocolError, ServerError
 from engines.clickhouse.insert_head import InsertHead, parse_insert
-from engines.clickhouse.session import Described, Session
+from engines.clickhouse.session import Session
 from engines.clickhouse.statements import quote_identifier
 
 _KNOWN_HEADS: Final = 1000
@@ -45,7 +46,7 @@ def run(session: Session, head: InsertHead, data_format: str, feed: Feed) -> Wri
     sample = sample_columns(table, head)
     # All columns that can be written, because a DEFAULT may speak of one that the statement leaves out.
     resting = [column for column in table if column.default_kind in _INSERTABLE or column in sample]
-    create = "(" + ", ".join(map(_declared, resting)) + ") ENGINE = Memory"
+    create = "(" + ", ".join(map(_declared, resting)) + ") ENGINE = Memory " + session.engine.any_type
     listed = ", ".join(quote_identifier(column.name) for column in sample)
     before = f"{head.into} ({listed}) {head.settings} SELECT {listed} FROM "  # noqa: S608 - quoted
     return _through_table(session, create, sample, before=before, after="", data_format=data_format, feed=feed)
@@ -57,10 +58,10 @@ def _as_written(session: Session, head: InsertHead) -> InsertHead:
     statement = head.statement
     if (found := known.get(statement)) is None:
         statements.refuse_unreadable(statement)
-        tree = session.parse(statement)
+        tree = session.parser.parse(statement)
         if tree is None or tree["type"] != "InsertQuery":
             raise ServerError(62, "Syntax error: the statement before the data is not an INSERT.")
-        found = parse_insert(session.write(tree))
+        found = parse_insert(session.parser.write(tree))
         if found is None or bool(found.structure) != bool(head.structure):
             raise ServerError(48, "An INSERT of this shape is not supported with data behind it.")
         if len(known) < _KNOWN_HEADS and len(statement) < _HEAD_CHARS:
@@ -116,6 +117,18 @@ def feed_blocks(channel: Channel, append: Callable[[bytes], None], sample: list[
         channel.send(packets.no_profile_events(channel.revision))
         if not received.block.rows:
             return True
+
+
+def feed_of(data: Iterable[bytes]) -> Feed:
+    """What feeds pieces of data as they come."""
+
+    def feed(append: Callable[[bytes], None], _sample: list[Described]) -> bool:
+        for piece in data:
+            if piece:
+                append(piece)
+        return True
+
+    return feed
 
 
 def _check_names(received: ReceivedBlock, names: set[bytes]) -> None:

@@ -112,7 +112,7 @@ def _serve_query(channel: Channel, session: Session) -> None:
         log.exception("a statement failed inside the server")
         channel.send(packets.exception(ServerError(1001, f"{type(error).__name__} inside the embedded server.")))
     finally:
-        session.external = []
+        session.tables.external = []
 
 
 def _receive_external_tables(channel: Channel, session: Session) -> None:

@@ -7,8 +7,9 @@ from typing import Final
 
 from engines.clickhouse import blocks
 from engines.clickhouse.blocks import Block, ColumnHead
+from engines.clickhouse.columns import Described
 from engines.clickhouse.packets import KIND_BYTES
-from engines.clickhouse.session import Described, Session
+from engines.clickhouse.session import Session
 from engines.clickhouse.wire import ByteReader
 
 _ZONES: Final = 54337  # DateTime('zone') with its zone
@@ -33,10 +34,12 @@ class NativeForm:
     """Turns what the engine writes as FORMAT Native for one statement into what a client of `revision` reads.
 
     Each block gets the block info in front of it, and by revision the zones of its types and the kind bytes. Revision 0
-    changes nothing. Created before the statement runs: it may have to describe the statement first.
+    changes nothing. Created before the statement runs: it may have to describe the statement first, if that is a SELECT.
     """
 
-    def __init__(self, session: Session, sql: str, parameters: Mapping[str, str], revision: int) -> None:
+    def __init__(
+        self, session: Session, sql: str, parameters: Mapping[str, str], revision: int, *, selects: bool
+    ) -> None:
         self._session = session
         self._sql = sql
         self._parameters = parameters
@@ -44,7 +47,7 @@ class NativeForm:
         self._types: list[bytes] | None = None
         self._first = True
         # Only this session can describe what reads its temporary tables, and only while nothing runs in it.
-        wanted = revision >= _ZONES and session.has_temporary_tables
+        wanted = selects and revision >= _ZONES and session.has_temporary_tables
         self._described = session.describe_query(sql, parameters) if wanted else None
 
     def __call__(self, data: bytes) -> bytes:

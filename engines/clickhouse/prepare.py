@@ -8,11 +8,11 @@ judged. Exactly that text runs, in the session that parsed it and in every sessi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from engines.clickhouse import reader_rules, statements
+from engines.clickhouse import reader_rules, statements, temporary
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.reader_rules import SELECTS, Tree, cut_output, judge, refused
 from engines.clickhouse.session import Session
@@ -23,7 +23,8 @@ _CHANGES_NO_NAME: Final = _READ_WORDS | {"INSERT", "SET", "USE"}
 _NAME: Final = r"(?:[A-Za-z_]\w*|`(?:[^`\\]|\\[`\\])*`)"
 # Statements that the engine writes but makes no tree of. They hold names and patterns, and nothing to compute.
 _NAMING = re.compile(
-    rf"(?:EXISTS (?:TABLE |VIEW |DICTIONARY |)|SHOW CREATE (?:TABLE|VIEW|DICTIONARY) )({_NAME})(?:\.({_NAME}))?",
+    r"(?:EXISTS (?:(?:TEMPORARY )?TABLE |VIEW |DICTIONARY |)|SHOW CREATE (?:(?:TEMPORARY )?TABLE|VIEW|DICTIONARY) )"
+    rf"({_NAME})(?:\.({_NAME}))?",
     re.ASCII,
 )
 _NAMING_DATABASE = re.compile(rf"(?:EXISTS DATABASE|SHOW CREATE DATABASE) ({_NAME})", re.ASCII)
@@ -37,7 +38,8 @@ _SELECT_FROM: Final = "SELECT * FROM "
 class Prepared(NamedTuple):
     """`text` runs unchanged. `streams`: it is a SELECT, whose blocks can be sent as they are made. `word` is its first
     keyword. `format` is the one that the client's text named, if it did. `nothing`: there is nothing left to run.
-    `adds`: the answer may have totals or extremes beside its rows.
+    `adds`: the answer may have totals or extremes beside its rows. `write` is what runs instead of a text, for a reader's
+    temporary tables.
     """
 
     text: str
@@ -47,20 +49,28 @@ class Prepared(NamedTuple):
     reads: bool
     nothing: bool = False
     adds: bool = False
+    write: temporary.Write | None = None
 
 
 @contextmanager
 def prepared(session: Session, sql: str, *, read_only: bool = False) -> Iterator[Prepared]:
     """The statement, ready to run in `session` for the length of the block.
 
-    A reader gets a fresh engine session for it, which may only read. Of `default`, a statement that may only read (a GET
-    request: `read_only`, or the setting readonly) is judged like a reader's and runs with the reader's rights.
+    A reader gets a fresh engine session for it, which may only read; it may write to its own temporary tables. Of `default`,
+    a statement that may only read (a GET request: `read_only`, or the setting readonly) is judged like a reader's and runs
+    with the reader's rights.
     """
     statements.refuse_unreadable(sql)
     identified = session.engine.running(session.query_id, session.user.name, session.identity)
     with identified, session.statement():
         if session.user.readonly or session.reads_only or read_only:
-            ready = _for_reader(session, sql)
+            may_keep = session.user.readonly and not (session.reads_only or read_only)
+            ready = _for_reader(session, sql, may_keep=may_keep)
+            if ready.write is not None:
+                with session.engine.turns.one():
+                    session.engine.refuse_killed(session.query_id)
+                    yield ready
+                return
             if not ready.nothing:
                 with session.engine.turns.one() if session.user.readonly else nullcontext(), session.sealed():
                     session.engine.refuse_killed(session.query_id)
@@ -82,7 +92,7 @@ def prepared(session: Session, sql: str, *, read_only: bool = False) -> Iterator
 def _for_owner(session: Session, sql: str) -> Prepared:
     word = statements.first_word(sql)
     kind = session.classify(sql)
-    if word == "KILL" and (killed := _kill(session, session.parse(sql), None)):
+    if word == "KILL" and (killed := _kill(session, session.parser.parse(sql), None)):
         return killed
     if kind == "CONTROL" and word in _READ_WORDS:
         raise ServerError(48, "INTO OUTFILE is the client's to do; this server does not write result files.")
@@ -94,18 +104,18 @@ def _for_owner(session: Session, sql: str) -> Prepared:
     if word not in statements.KEEP_FORMAT and "FORMAT" in upper:
         text, output_format = _without_format(session, text)
     streams = kind == "READ_ONLY" and word in ("SELECT", "WITH", "FROM")
-    adds = streams and (("TOTALS" in upper and has_totals(session.parse(text))) or session.wants_extremes(sql))
+    adds = streams and (("TOTALS" in upper and has_totals(session.parser.parse(text))) or session.wants_extremes(sql))
     return Prepared(text, word, streams, output_format, reads=kind == "READ_ONLY", adds=adds)
 
 
 def _with_client_ids(session: Session, sql: str) -> str | None:
     """SHOW PROCESSLIST, or a query of system.processes, with the ids that clients gave; None for any other statement."""
-    tree = session.parse(sql)
-    processes = session.parse(session.engine.processes())
+    tree = session.parser.parse(sql)
+    processes = session.parser.parse(session.engine.processes())
     if processes is None:
         return None
     if tree is None:
-        written = session.formatted(sql)
+        written = session.parser.formatted(sql)
         shown = written.removeprefix("SHOW PROCESSLIST")
         return None if shown == written else f"{session.engine.processes()} ORDER BY elapsed DESC{shown}"
     found = False
@@ -116,7 +126,7 @@ def _with_client_ids(session: Session, sql: str) -> str | None:
             alias = table.get("alias", "processes")
             node["subquery"] = {"type": "Subquery", "children": [processes], "alias": alias}
             found = True
-    return session.write(tree) if found else None
+    return session.parser.write(tree) if found else None
 
 
 def _full_name(session: Session, table: Tree) -> list[str]:
@@ -155,13 +165,13 @@ def has_totals(tree: Tree | None) -> bool:
 
 
 def _without_format(session: Session, sql: str) -> tuple[str, str | None]:
-    tree = session.parse(sql)
+    tree = session.parser.parse(sql)
     if tree is not None:
         if "format_ast" not in tree:
             return sql, None
         name = str(tree["format_ast"]["name"])
-        return session.write({key: value for key, value in tree.items() if key != "format_ast"}), name
-    written = session.formatted(sql)
+        return session.parser.write({key: value for key, value in tree.items() if key != "format_ast"}), name
+    written = session.parser.formatted(sql)
     found = _FORMAT_TAIL.search(written)
     if not found:
         return sql, None
@@ -171,13 +181,13 @@ def _without_format(session: Session, sql: str) -> tuple[str, str | None]:
 # ---- readers
 
 
-def _for_reader(session: Session, sql: str) -> Prepared:
+def _for_reader(session: Session, sql: str, *, may_keep: bool) -> Prepared:
     if len(sql) > reader_rules.MAX_SQL_CHARS:
         raise ServerError(62, f"Syntax error: a statement of more than {reader_rules.MAX_SQL_CHARS} characters.")
     session.refuse_empty(sql)
-    tree = session.parse(sql)
+    tree = session.parser.parse(sql)
     if tree is None:
-        return _without_tree(session, session.formatted(sql))
+        return _without_tree(session, session.parser.formatted(sql))
     kind = tree["type"]
     if kind == "SetQuery" and tree.get("is_standalone"):
         _set(session, tree)
@@ -190,11 +200,14 @@ def _for_reader(session: Session, sql: str) -> Prepared:
         return Prepared("", "USE", streams=False, format=None, reads=True, nothing=True)
     if killed := _kill(session, tree, session.user.name):
         return killed
+    if may_keep and kind in temporary.KINDS:
+        write = temporary.writing(session, tree)
+        return Prepared("", statements.first_word(sql), streams=False, format=None, reads=False, write=write)
     cut, output_format, changes = cut_output(tree)
     session.check_format(output_format)
     text = _judged(session, cut)
     for change in changes:
-        session.allow(change["name"], _value(change))
+        session.allow(change["name"], reader_rules.value_of(change))
     streams = kind in SELECTS
     adds = streams and (has_totals(cut) or session.wants_extremes(""))
     return Prepared(text, text.partition(" ")[0], streams, output_format, reads=True, adds=adds)
@@ -202,8 +215,9 @@ def _for_reader(session: Session, sql: str) -> Prepared:
 
 def _judged(session: Session, tree: Tree) -> str:
     """The text that runs. It is judged as the engine parses it, not what it was written from."""
-    text, again = session.rewrite(tree)
+    text, again = session.parser.rewrite(tree)
     judge(again, session.catalogue())
+    session.tables.fill(session, again)
     return text
 
 
@@ -225,14 +239,14 @@ def _without_tree(session: Session, written: str) -> Prepared:
         elif not _PLAIN.fullmatch(written):
             raise refused("a statement of this kind")
     session.check_format(output_format)
-    if session.formatted(written) != written:
+    if session.parser.formatted(written) != written:
         raise refused("a statement that the engine writes in two ways")
     return Prepared(written, written.partition(" ")[0], streams=False, format=output_format, reads=True)
 
 
 def _describe(session: Session, target: str) -> tuple[str, str | None]:
     """What is described is judged as what a query reads from: both are one rule of the grammar."""
-    tree = session.parse(_SELECT_FROM + target)
+    tree = session.parser.parse(_SELECT_FROM + target)
     if tree is None or tree["type"] not in SELECTS:
         raise refused("to describe this")
     cut, output_format, changes = cut_output(tree)
@@ -255,13 +269,5 @@ def _set(session: Session, tree: Tree) -> None:
     if tree.get("default_settings"):
         raise refused("DEFAULT in SET")
     for change in tree.get("changes", []):
-        session.allow(change["name"], _value(change), keep=True)
+        session.allow(change["name"], reader_rules.value_of(change), keep=True)
     session.parameters.update({given["name"]: given["value"] for given in tree.get("query_parameters", [])})
-
-
-def _value(change: Mapping[str, Any]) -> str:
-    value = change["value"]
-    if not isinstance(value, Mapping) or isinstance(value.get("value"), (dict, list)):
-        raise refused(f"a value of this kind for {change['name']}")
-    found = value["value"]
-    return str(int(found)) if isinstance(found, bool) else str(found)

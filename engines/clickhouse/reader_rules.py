@@ -327,19 +327,29 @@ def cut_output(tree: Tree) -> tuple[Tree, str | None, list[Tree]]:
         raise ServerError(48, "INTO OUTFILE is the client's to do; this server does not write result files.")
     rest = {key: value for key, value in tree.items() if key not in ("format_ast", "settings_ast")}
     output_format = _name(tree["format_ast"]) if "format_ast" in tree else None
-    changes = _changes(tree.get("settings_ast"))
+    changes = changes_of(tree.get("settings_ast"))
     selects = rest.get("list_of_selects", {}).get("children", [])
     if len(selects) == 1 and "settings" in selects[0]:
         select = selects[0]
-        changes = [*_changes(select["settings"]), *changes]
+        changes = [*changes_of(select["settings"]), *changes]
         without = {key: value for key, value in select.items() if key != "settings"}
         rest["list_of_selects"] = {**rest["list_of_selects"], "children": [without]}
     return rest, output_format, changes
 
 
-def _changes(node: Tree | None) -> list[Tree]:
+def changes_of(node: Tree | None) -> list[Tree]:
+    """The settings that a SETTINGS clause changes."""
     if node is None:
         return []
     if node.get("default_settings") or node.get("query_parameters"):
         raise refused("DEFAULT or a parameter in SETTINGS")
     return list(node.get("changes", []))
+
+
+def value_of(change: Mapping[str, Any]) -> str:
+    """The new value of a setting, as text."""
+    value = change["value"]
+    if not isinstance(value, Mapping) or isinstance(value.get("value"), (dict, list)):
+        raise refused(f"a value of this kind for {change['name']}")
+    found = value["value"]
+    return str(int(found)) if isinstance(found, bool) else str(found)

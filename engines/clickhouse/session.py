@@ -5,17 +5,20 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Final, NamedTuple
 
 from engines.clickhouse import reader_rules, statements
 from engines.clickhouse.auth import User
+from engines.clickhouse.client_tables import ClientTables, refuse_larger_external
+from engines.clickhouse.columns import Described
 from engines.clickhouse.engine import OWNER_ROLE, READER_ROLE, Connection, Engine, Result
-from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError, from_engine, name_of
-from engines.clickhouse.external import MAX_READER_BYTES, MAX_TABLES, ExternalTable, creation
-from engines.clickhouse.reader_rules import Tree
-from engines.clickhouse.statements import escape_parameter, quote_identifier, quote_string
+from engines.clickhouse.exceptions import ServerError, from_engine
+from engines.clickhouse.external import ExternalTable
+from engines.clickhouse.parser import Parser
+from engines.clickhouse.running import Inserter, Stream, refuse_bytes
+from engines.clickhouse.statements import quote_identifier, quote_string
 
 # What a ClickHouse server does and the engine as a library does not: synchronous inserts, no bare expressions as queries.
 DEFAULTS: Final = {"async_insert": "0", "implicit_select": "0"}
@@ -24,97 +27,13 @@ IGNORED: Final = frozenset({"send_logs_level"})
 _DEFINES: Final = frozenset({"CREATE", "ALTER", "ATTACH", "DETACH", "DROP", "RENAME", "EXCHANGE", "REPLACE", "UNDROP"})
 _HEAD_CHARS: Final = 1024  # CREATE TEMPORARY stands at the start; to be wrong about it costs a query's description
 
-_BAD_ARGUMENTS: Final = 36
-_NO_TREE: Final = ("is not supported by parseQueryToJSON", "query is not supported", "does not support JSON")
-
+_NOTHING: Final[Mapping[str, str]] = {}
 _numbers = itertools.count(1)
 
 
 class Setting(NamedTuple):
     value: str
     important: bool = False
-
-
-class Described(NamedTuple):
-    """A column as DESCRIBE TABLE lists it. `default_kind` is "", DEFAULT, MATERIALIZED, ALIAS or EPHEMERAL; `default` follows it."""
-
-    name: str
-    type: str
-    default_kind: str
-    default: str = ""
-
-
-def _refuse_bytes(sql: str, parameters: Mapping[str, str]) -> None:
-    """Raise 117 for text that stands for bytes which are not UTF-8."""
-    try:
-        for text in (sql, *parameters, *parameters.values()):
-            text.encode()
-    except UnicodeEncodeError:
-        raise ServerError(117, "The statement, a setting or a parameter is not UTF-8.") from None
-
-
-class Stream:
-    """The blocks of a running SELECT, each written alone in the format. Always closed, even after an error."""
-
-    def __init__(self, connection: Connection, sql: str, parameters: Mapping[str, str], output_format: str) -> None:
-        _refuse_bytes(sql, parameters)
-        self._connection = connection
-        self.rows = 0
-        try:
-            self._stream = connection.send_query(sql, output_format, params=parameters)
-        except RuntimeError as error:
-            raise from_engine(error) from None
-        self._open = True
-
-    def fetch(self) -> bytes | None:
-        """The next block, or None after the last."""
-        try:
-            chunk = self._connection.streaming_fetch_result(self._stream)
-        except RuntimeError as error:
-            self._open = False
-            raise from_engine(error) from None
-        if chunk is None or not chunk.rows_read():
-            self._open = False
-            return None
-        self.rows += chunk.rows_read()
-        return chunk.bytes()
-
-    def close(self) -> None:
-        if self._open:
-            self._open = False
-            self._connection.streaming_cancel_query(self._stream)
-
-
-class Inserter:
-    """A running INSERT: `append` data in its format, then `finish`. Without `finish`, `close` aborts it."""
-
-    def __init__(self, connection: Connection, sql: str, data_format: str) -> None:
-        _refuse_bytes(sql, {})
-        self._connection = connection
-        try:
-            self._insert = connection.send_insert(sql, data_format)
-        except RuntimeError as error:
-            raise from_engine(error) from None
-        self._open = True
-
-    def append(self, data: bytes) -> None:
-        try:
-            self._connection.insert_append(self._insert, data)
-        except RuntimeError as error:
-            raise from_engine(error) from None
-
-    def finish(self) -> Result:
-        """Commit; returns only after the rows are in the table."""
-        self._open = False
-        try:
-            return self._connection.insert_done(self._insert)
-        except RuntimeError as error:
-            raise from_engine(error) from None
-
-    def close(self) -> None:
-        if self._open:
-            self._open = False
-            self._connection.insert_cancel(self._insert)
 
 
 class Session:
@@ -135,7 +54,7 @@ class Session:
         self.reads_only = False  # the next statement came with the setting readonly
         self.has_own_settings = False  # a SET of the client's was run
         self.query_id = ""  # the client's, of the statement that runs
-        self.external: list[ExternalTable] = []  # that came with the next statement
+        self.tables = ClientTables(engine.limits, engine.temporary_budget)
         self.parameters: dict[str, str] = {}  # of a reader: what SET param_… said
         self._kept: dict[str, str] = {}  # of a reader: what SET said
         self._query_settings: dict[str, str] = {}
@@ -143,6 +62,7 @@ class Session:
         self._statement_settings: dict[str, str] = {}  # of a reader: the SETTINGS of its statement
         self._sealed = False
         self._open: Connection | None = None
+        self.parser = Parser(lambda: self._connection, self.progress.clear)
         if user.readonly:
             if database:
                 with self.statement():
@@ -177,6 +97,10 @@ class Session:
         return not (self.user.readonly or self.reads_only)
 
     def close(self) -> None:
+        self.tables.drop_all()
+        self._close_open()
+
+    def _close_open(self) -> None:
         if self._open is not None:
             self._open.close()
             self._open = None
@@ -195,69 +119,49 @@ class Session:
         """
         if not self.user.readonly:
             try:
-                self._make_external()
+                self.tables.make_external(self)
+                self.has_temporary_tables |= bool(self.tables.external)
                 yield
             finally:
-                for table in self.external:
-                    with suppress(ServerError):
-                        self.query(f"DROP TEMPORARY TABLE IF EXISTS {quote_identifier(table.name)}")
-                self.external = []
+                self.tables.drop_external(self)
             return
-        self._open = self._connect()
+        self._statement_settings = {}
         try:
-            self._statement_settings = {}
-            self.has_temporary_tables = bool(self.external)
-            if self.database:
-                self.query(f"USE {quote_identifier(self.database)}")
-            self._make_external()
+            self.renew()
             yield
         finally:
-            self.external = []
-            self.close()
+            self.tables.external = []
+            self._close_open()
+
+    def renew(self) -> None:
+        """Give a reader a fresh engine session, with its database and the tables that it brings; temporary ones have no rows yet."""
+        self._close_open()
+        self._open = self._connect()
+        if self.database:
+            self.query(f"USE {quote_identifier(self.database)}")
+        self.has_temporary_tables = bool(self.tables.names)
+        if self.has_temporary_tables:
+            self._set(self.engine.reader_limits({}))  # a small Parquet file can hold a large table
+            self.tables.make_external(self)
+            self.tables.make_kept(self)
 
     def add_external(self, table: ExternalTable) -> None:
-        """A table for the next statement. Raises 117 for too many of them, and of a reader for too large ones.
-
-        Raises 73 for a format that is not for the data of such tables.
-        """
-        tables = [*self.external, table]
-        if len(tables) > MAX_TABLES:
-            raise ServerError(117, f"More than {MAX_TABLES} external tables.")
-        self.refuse_larger_external(sum(each.size for each in tables))
-        if table.data_format not in reader_rules.DATA_FORMATS:
-            raise ServerError(73, f"The format {table.data_format} is not for the data of external tables.")
-        self.external = tables
+        self.tables.add_external(table, is_reader=self.user.readonly)
 
     def refuse_larger_external(self, size_bytes: int) -> None:
         """Raise 117 for external tables of a reader's that are this large together."""
-        if self.user.readonly and size_bytes > MAX_READER_BYTES:
-            raise ServerError(117, f"External tables of more than {MAX_READER_BYTES} bytes.")
-
-    def _make_external(self) -> None:
-        if self.user.readonly and self.external:
-            self._set(self.engine.reader_limits({}))  # a small Parquet file can hold a large table
-        for table in self.external:
-            name = quote_identifier(table.name)
-            self.query(creation(table, name, self.parse, self.write))
-            self.has_temporary_tables = True
-            if table.size:
-                inserter = self.insert(f"INSERT INTO {name}", table.data_format)
-                try:
-                    for piece in table.pieces:
-                        inserter.append(piece)
-                    inserter.finish()
-                finally:
-                    inserter.close()
+        if self.user.readonly:
+            refuse_larger_external(size_bytes)
 
     @contextmanager
-    def sealed(self) -> Iterator[None]:
+    def sealed(self, more: Mapping[str, str] = _NOTHING) -> Iterator[None]:
         """For the length of the block the session has the reader's rights; a reader's has the engine's readonly=1, too.
 
-        A reader's settings come just before: what judges a statement runs without them.
+        A reader's settings come just before: what judges a statement runs without them. `more` are set over them.
         """
         if self.user.readonly:
             own = {**self._kept, **self._query_settings, **self._statement_settings}
-            self._set(self.engine.reader_limits(own))
+            self._set({**self.engine.reader_limits(own), **more})
             self.query(f"SET ROLE {READER_ROLE}")
             self._set({"readonly": "1"})
             self.progress.clear()
@@ -305,8 +209,7 @@ class Session:
 
     def catalogue(self) -> reader_rules.Catalogue:
         """What names mean in the engine, for a judgement of a reader's statement."""
-        temporary = frozenset(table.name for table in self.external)
-        return replace(self.engine.catalogue(self.database or "default"), temporary_tables=temporary)
+        return replace(self.engine.catalogue(self.database or "default"), temporary_tables=self.tables.names)
 
     # ---- settings
 
@@ -387,68 +290,6 @@ class Session:
     def _set(self, values: Mapping[str, str]) -> None:
         self.query(_settings_clause(values))
 
-    # ---- the engine's parser
-
-    def parse(self, sql: str) -> Tree | None:
-        """The statement's tree as the engine parses it; None for a kind of statement that it makes no tree of.
-
-        A statement that does not parse, and several in one, raise the engine's own error (62).
-        """
-        try:
-            answer = self._ask("SELECT parseQueryToJSON({sql:String})", sql)
-        except ServerError as error:
-            if error.code == _BAD_ARGUMENTS and any(text in error.text for text in _NO_TREE):
-                return None
-            raise
-        tree: Tree = json.loads(answer)
-        return tree
-
-    def write(self, tree: Tree) -> str:
-        """A tree as SQL, on one line."""
-        return self._ask("SELECT formatQueryFromJSON({sql:String})", json.dumps(tree))
-
-    def rewrite(self, tree: Tree) -> tuple[str, Tree]:
-        """A tree as SQL, on one line, and what the engine parses of that."""
-        answer = self._ask(
-            "WITH formatQueryFromJSON({sql:String}) AS text SELECT toJSONString((text, parseQueryToJSON(text)))",
-            json.dumps(tree),
-        )
-        text, again = json.loads(answer)
-        return text, json.loads(again)
-
-    def formatted(self, sql: str) -> str:
-        """The statement as the engine writes it, on one line."""
-        return self._ask("SELECT formatQuerySingleLine({sql:String})", sql)
-
-    def _ask(self, question: str, sql: str) -> str:
-        rows = self._rows_of(question, sql)
-        if not rows:
-            # Killed, or cut off by the client's own settings (limit, offset), which would cut it off again.
-            if self._rows_of(question, sql):
-                raise ServerError(QUERY_WAS_CANCELLED, "Query was cancelled.")
-            raise ServerError(62, "The statement cannot be read under this session's settings.")
-        said = rows[0][0]
-        if "\0" in said or "\\u0000" in said:
-            raise ServerError(62, "Syntax error: a statement with a NUL character.")
-        return str(said)
-
-    def _rows_of(self, question: str, sql: str) -> list[list[str]]:
-        try:
-            answer = self._connection.query(question, "JSONCompact", params={"sql": escape_parameter(sql)}).bytes()
-        except RuntimeError as error:
-            found = from_engine(error)
-            text, _, _ = found.text.partition(": In scope SELECT ")
-            raise ServerError(found.code, text, name=found.name or name_of(found.text)) from None
-        finally:
-            self.progress.clear()  # nothing of the client's was read
-        if not answer:
-            return []
-        try:
-            rows: list[list[str]] = json.loads(answer)["data"]
-        except UnicodeDecodeError:
-            raise ServerError(117, "The statement holds bytes that are not UTF-8.") from None
-        return rows
-
     def check_format(self, name: str | None) -> None:
         """Raise 73 for an output format that the engine does not have, 164 for one that takes a schema from elsewhere."""
         if name is None:
@@ -466,7 +307,7 @@ class Session:
 
     def query(self, sql: str, output_format: str = "Native", parameters: Mapping[str, str] | None = None) -> Result:
         """Run any statement to its end; the whole answer stays in memory."""
-        _refuse_bytes(sql, parameters or {})
+        refuse_bytes(sql, parameters or {})
         try:
             return self._connection.query(sql, output_format, params=parameters or {})
         except RuntimeError as error:
@@ -502,10 +343,10 @@ class Session:
 
     def describe_query(self, text: str, parameters: Mapping[str, str]) -> list[Described]:
         """The columns of a SELECT that was prepared."""
-        tree = self.parse(text)
+        tree = self.parser.parse(text)
         if tree is None:
             raise ServerError(48, "The columns of this statement cannot be described.")
-        return self.describe(f"({self.write(tree)})", parameters)
+        return self.describe(f"({self.parser.write(tree)})", parameters)
 
     def describe_beside(self, text: str, parameters: Mapping[str, str]) -> list[Described] | None:
         """The columns of a SELECT that is running, `text` as it was prepared; None if only this session could list them.

@@ -15,7 +15,7 @@ from counterpoise.kafka.broker_memory import BrokerLostMemory
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.retry import StoppingError
 from counterpoise.runtime.status import ServiceStatus
-from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from ingest.blocks.feed import Feed, OnProgress
 from ingest.blocks.follower import Follower
@@ -78,7 +78,7 @@ def run_backfill(
     losses, complete = 0, False
     first = last = 0
     with connect_consistent(clickhouse_target(settings), settings.dataset) as clickhouse:
-        publisher = Publisher(settings, kafka_bootstrap(settings), waiter, status)
+        publisher = Publisher(settings, kafka_target(settings), waiter, status)
         stored = StoredBlocks(clickhouse, settings.ingest.chain)
         pace = Pace(speed, waiter) if speed > 0 else None
         feed = Feed(source, publisher, stored, waiter=waiter, status=status, pace=pace)

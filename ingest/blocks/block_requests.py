@@ -15,6 +15,7 @@ from counterpoise.contracts.topics import BLOCK_REQUESTS
 from counterpoise.errors import RetryableError
 from counterpoise.kafka.clients import make_consumer
 from counterpoise.runtime.clock import Clock
+from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import Settings
 from ingest.bad_item import BadItem
 from ingest.blocks.follower import MAX_WALK_BLOCKS
@@ -38,9 +39,9 @@ log = structlog.get_logger("ingest")
 class BlockRequests:
     """Reads block-requests.v1 without a group: every ingest worker hears every request, and a lost one is asked again."""
 
-    def __init__(self, settings: Settings, bootstrap: str, clock: Clock) -> None:
+    def __init__(self, settings: Settings, target: KafkaTarget, clock: Clock) -> None:
         self._settings = settings
-        self._bootstrap = bootstrap
+        self._target = target
         self._clock = clock
         self._partition = TopicPartition(BLOCK_REQUESTS.full_name(settings.dataset), 0)
         self._consumer: Any = None
@@ -88,7 +89,7 @@ class BlockRequests:
 
     def _connect(self) -> Any:
         consumer = make_consumer(
-            self._bootstrap, (), client_id="counterpoise-ingest-requests", group_id=None, kafka=self._settings.kafka
+            self._target, (), client_id="counterpoise-ingest-requests", group_id=None, kafka=self._settings.kafka
         )
         consumer.assign([self._partition])
         consumer.seek_to_beginning(self._partition)

@@ -14,7 +14,7 @@ from counterpoise.kafka.broker_memory import BrokerLostMemory
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.retry import Backoff, RetryPolicy, StoppingError, Waiter
 from counterpoise.runtime.status import ServiceStatus
-from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from ingest.blocks.backfill import require_kind, resume_height
 from ingest.blocks.block_requests import BlockRequests, answer
@@ -60,10 +60,10 @@ def run_ingest(
     source = source or configured_source(settings, clock)
     try:
         require_kind(settings, source)
-        bootstrap = kafka_bootstrap(settings)
+        kafka = kafka_target(settings)
         with connect_consistent(clickhouse_target(settings), settings.dataset) as clickhouse:
-            publisher = Publisher(settings, bootstrap, waiter, status)
-            requests = BlockRequests(settings, bootstrap, clock)
+            publisher = Publisher(settings, kafka, waiter, status)
+            requests = BlockRequests(settings, kafka, clock)
             stored = StoredBlocks(clickhouse, settings.ingest.chain)
             speed = 0.0 if source.capabilities.live else settings.ingest.replay.speed
             pace = Pace(speed, waiter) if speed > 0 else None

@@ -20,7 +20,7 @@ from counterpoise.kafka.topics import ensure_topics
 from counterpoise.series.catalogue import Series
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Release, to_events
-from counterpoise.settings.endpoints import kafka_bootstrap
+from counterpoise.settings.endpoints import kafka_target
 from counterpoise.settings.model import Settings
 from ingest.releases.sources.parse.epoch import SERIES as OWNERS
 from ingest.releases.sources.parse.epoch import epoch_releases
@@ -79,9 +79,9 @@ def publish(settings: Settings, releases: Iterable[Release]) -> int:
 
     Nothing is journalled: this is for a demo and for tests. RetryableError where the broker does not answer.
     """
-    bootstrap = kafka_bootstrap(settings)
-    ensure_topics(bootstrap, settings.dataset, settings.kafka.replication_factor, partitions=settings.kafka.partitions)
-    producer = make_producer(bootstrap, "counterpoise-figures")
+    kafka = kafka_target(settings)
+    ensure_topics(kafka, settings.dataset, settings.kafka.replication_factor, partitions=settings.kafka.partitions)
+    producer = make_producer(kafka, "counterpoise-figures")
     sent_at_ms = int(datetime.now(UTC).timestamp() * 1000)
     topic = EDGE_AI.full_name(settings.dataset)
     pending = []
@@ -99,7 +99,7 @@ def publish(settings: Settings, releases: Iterable[Release]) -> int:
         for future in pending:
             future.get(SEND_SECONDS)
     except KafkaError as error:
-        raise RetryableError(f"Kafka at {bootstrap}: {error}") from error
+        raise RetryableError(f"Kafka at {kafka.bootstrap}: {error}") from error
     finally:
         producer.close(timeout=5)
     return len(pending)

@@ -17,7 +17,7 @@ from counterpoise.runtime.retry import StoppingError
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.load import load_catalogue
-from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from ingest.bad_item import BadItem
 from ingest.ingest_waiter import ingest_waiter
@@ -62,7 +62,7 @@ def run_market(
         stack.callback(journal.close)
         intake = _Intake(settings, catalogue, journal, folder, clock=clock, stop=stop, status=status)
         stack.callback(intake.close)
-        publisher = Publisher(settings, kafka_bootstrap(settings), waiter, status)
+        publisher = Publisher(settings, kafka_target(settings), waiter, status)
         stack.callback(publisher.close)
         clickhouse: ClickHouse | None = None
         if stored is None:

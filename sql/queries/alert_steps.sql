@@ -4,7 +4,8 @@
 -- example: counterpoise sql --name alert_steps --param alert=0123456789abcdef
 SELECT
     sequence, rule_id, state, previous_state, reason, event_time, recorded_at, value, value_low, value_high, interval_low, interval_high, threshold,
-    summary, chain, view, window_blocks, from_height, height, tip_hash, attribution_id, n, unknown, pools_seen, counts, reproduce_sql
+    summary, chain, view, window_blocks, from_height, height, tip_hash, attribution_id, n, unknown, pools_seen, counts, reproduce_sql,
+    JSONExtractString(evidence, 'metric') AS metric
 FROM alert_events
 WHERE alert_id = if({alert:String} = '', (SELECT argMax(alert_id, (event_time, sequence)) FROM alert_events), {alert:String})
 ORDER BY sequence

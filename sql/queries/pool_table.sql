@@ -1,18 +1,24 @@
 -- name: pool_table
--- description: Blocks of each pool in the newest window and in the windows that ended one and four weeks of blocks before
+-- description: Blocks, share and rank of each pool in the newest window, and in windows that ended before: one and four weeks, and one retarget
 -- param chain String = bitcoin | chain
 -- param view String = raw | raw or entity
 -- param window UInt16 = 1008 | trailing window in blocks
+-- param height UInt32 = 4294967295 | last block; the newest where it is above
+-- param retarget UInt32 = 2016 | how many blocks before rank_then is
 -- example: counterpoise sql --name pool_table --param view=entity
 WITH
-    (SELECT max(height) FROM latest_shares WHERE chain = {chain:String} AND window_blocks = {window:UInt16}) AS tip,
+    least({height:UInt32}, (SELECT max(height) FROM latest_shares WHERE chain = {chain:String} AND window_blocks = {window:UInt16})) AS tip,
     rows_then AS
     (
-        SELECT attribution_id, height, n, leader.1 AS pool, leader.2 AS blocks
+        SELECT attribution_id, height, n, leader.1 AS pool, leader.2 AS blocks, rank
         FROM concentration
-        ARRAY JOIN leaders AS leader
+        ARRAY JOIN leaders AS leader, arrayEnumerate(leaders) AS rank
         WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16}
-          AND height IN (tip, toUInt32(greatest(toInt64(tip) - 1008, 0)), toUInt32(greatest(toInt64(tip) - 4320, 0)))
+          AND height IN
+          (
+              tip, toUInt32(greatest(toInt64(tip) - 1008, 0)), toUInt32(greatest(toInt64(tip) - {retarget:UInt32}, 0)),
+              toUInt32(greatest(toInt64(tip) - 4320, 0))
+          )
     )
 SELECT
     r.pool AS pool,
@@ -21,10 +27,13 @@ SELECT
     anyIf(n, height = tip) AS n_now,
     anyIf(blocks / n, height = tip) AS share_now,
     anyIf(blocks / n, height = tip - 1008) AS share_week_before,
-    anyIf(blocks / n, height = tip - 4320) AS share_month_before
+    anyIf(blocks / n, height = tip - 4320) AS share_month_before,
+    anyIf(rank, height = tip) AS rank_now,
+    anyIf(rank, height = tip - {retarget:UInt32}) AS rank_then,
+    (SELECT count() > 0 FROM rows_then WHERE height = tip - {retarget:UInt32}) AS window_then
 FROM rows_then AS r
 LEFT JOIN (SELECT attribution_id, slug, name FROM pool_names WHERE view = {view:String}) AS p
     ON r.attribution_id = p.attribution_id AND r.pool = p.slug
 GROUP BY pool
 HAVING blocks_now > 0
-ORDER BY blocks_now DESC, pool
+ORDER BY rank_now

@@ -4,6 +4,7 @@
 -- param view String = raw | raw or entity
 -- param window UInt16 = 1008 | trailing window in blocks
 -- param since Date = 1970-01-01 | first UTC day
+-- param height UInt32 = 4294967295 | a day counts where its last block is at or below it
 -- example: counterpoise sql --name share_daily --param since=2025-01-01
 SELECT
     max(d.to_height) AS to_height,
@@ -15,6 +16,7 @@ SELECT
     maxIf(d.highest, metric = 'top4_share') AS highest
 FROM concentration_daily AS d
 WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16} AND day >= {since:Date}
+  AND d.to_height <= {height:UInt32}
   AND metric IN ('top4_share', 'top4_share_low', 'top4_share_high')
 GROUP BY day
 ORDER BY day

@@ -5,11 +5,12 @@
 -- param window UInt16 = 1008 | trailing window in blocks
 -- param blocks UInt32 = 4320 | how many heights, from the newest down
 -- param points UInt32 = 360 | stretches at most
+-- param height UInt32 = 4294967295 | last block; the newest where it is above
 -- example: counterpoise sql --name share_recent --param blocks=144
 WITH
-    (
+    least({height:UInt32}, (
         SELECT max(height) FROM latest_shares WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16}
-    ) AS tip,
+    )) AS tip,
     toUInt32(greatest(toInt64(tip) - {blocks:UInt32} + 1, 0)) AS lowest_height,
     intDiv({blocks:UInt32} - 1, {points:UInt32}) + 1 AS step
 SELECT

@@ -15,7 +15,7 @@ from counterpoise.formats import PAGE
 from tests.engines import ClickHouseServer, RunningKafka, settings_for
 from tests.integration.report.ai_side import insert_packages, insert_scores
 from tests.integration.sql.conftest import empty, own_sample
-from tests.integration.sql.sample import ALERT
+from tests.integration.sql.sample import ALERT, LAST
 from tests.integration.streams.blocks import HARD_BITS, block, branch
 from tests.integration.web.running import RunningDesk, running_desk
 from tests.integration.web.test_desk import Chain, chain, on
@@ -159,7 +159,7 @@ def test_axe_finds_nothing_serious(browser: Browser, desk: RunningDesk, scheme: 
 
     page = opened(browser, desk, scheme=scheme)
     page.wait_for_selector("[data-figure='gap']")
-    for path in ("/", f"/alert/{ALERT}", "/pool/foundry-usa"):
+    for path in ("/", f"/?height={LAST - 9}", f"/alert/{ALERT}", "/pool/foundry-usa"):
         page.goto(desk.url + path)
         page.wait_for_selector("main")
         found = Axe().run(page).response["violations"]
@@ -182,4 +182,32 @@ def test_the_keyboard_reaches_everything_in_order(browser: Browser, desk: Runnin
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.tagName"))
     assert {"A", "BUTTON", "SUMMARY"} <= reached
+    page.context.close()
+
+
+def test_a_person_goes_to_the_past_and_back(browser: Browser, desk: RunningDesk) -> None:
+    page = opened(browser, desk)
+    problems: list[str] = []
+    page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+    page.click("summary:has-text('Past')")
+    page.fill("input[name='height']", str(LAST - 100))
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f"body.past [data-figure='tip']:text-is('{PAGE.count(LAST - 100)}')")
+    then = page.inner_text("[data-figure='top4-raw']")
+    page.click("a[aria-label='1 block later']")
+    page.wait_for_selector(f"[data-figure='tip']:text-is('{PAGE.count(LAST - 99)}')")
+    assert page.url.endswith(f"/?height={LAST - 99}"), "the address can be shared"
+    with page.expect_response(f"**/chart/raw/24h?height={LAST - 99}") as answer:
+        page.click("[data-chart='raw'] [data-span='24h']")
+    assert answer.value.ok, "the chart is that of the block, not of the tip"
+    assert then
+    for width in (1440, 768, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.fill("input[name='at']", "2023-07-23T00:00")
+    page.press("input[name='at']", "Enter")
+    page.wait_for_url("**/?height=*")
+    page.click("a.live")
+    page.wait_for_selector(f"body[data-live] [data-figure='tip']:text-is('{PAGE.count(LAST)}')")
+    assert problems == []
     page.context.close()

@@ -12,12 +12,14 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.explain.explain import Explanation, explain
 from counterpoise.formats import PAGE
+from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
 from desk.asker import Asker, Question, Row
 from desk.explain_window import read_pair
 from desk.report import report_plots as plots
 from desk.web import markup
+from desk.web.pages.alert_values import Values, draw_values, read_values
 from desk.web.panels import shares
 from desk.web.panels.moved import METRIC, WEEK_SECONDS
 from desk.web.panels.moved import table as moved_table
@@ -38,6 +40,8 @@ class AlertPage:
     questions: tuple[Question, ...]
     around: Shares | None = None
     """The share around the firing; None where the alert is of another rule than the one that plots draw."""
+    values: Values | None = None
+    """The value of any other rule around the firing, or why there is none; None beside `around`."""
     moved: Explanation | None = None
     """The change of the top-4 share in the week before, by pool; None for another kind of alert."""
 
@@ -55,12 +59,15 @@ def read(clickhouse: ClickHouse, context: Context, alert_id: str) -> AlertPage |
             computed = _ask(clickhouse, shown["reproduce_sql"])
         except (CounterpoiseError, ClickHouseError, ValueError) as error:
             problem = " ".join(str(error).split())[:300]
-    around = None
+    around: Shares | None = None
+    values: Values | None = None
+    cleared = steps[-1]["height"] if steps[-1]["state"] in CLOSED else None
     if has_chart(shown, context):
-        cleared = steps[-1]["height"] if steps[-1]["state"] in CLOSED else None
         around = shares.read_around(asker, shown, cleared)
+    else:
+        values = read_values(asker, shown, cleared)
     moved = _moved(asker, shown)
-    return AlertPage(steps, computed, problem, tuple(asker.questions.values()), around, moved)
+    return AlertPage(steps, computed, problem, tuple(asker.questions.values()), around, values, moved)
 
 
 def _moved(asker: Asker, step: Row) -> Explanation | None:
@@ -129,6 +136,8 @@ def draw(found: AlertPage, alert_id: str, context: Context) -> str:
 
 
 def _chart(found: AlertPage, context: Context) -> str:
+    if found.values is not None:
+        return _value_chart(found, found.values)
     if found.around is None:
         return ""
     return (
@@ -141,6 +150,19 @@ def _chart(found: AlertPage, context: Context) -> str:
                 "shaded: the alert was firing",
             )
         )
+        + "</section>"
+    )
+
+
+def _value_chart(found: AlertPage, values: Values) -> str:
+    step = shown_step(found.steps)
+    spec = SPECS.get(step["metric"])
+    subject = f"{spec.title[0].upper()}{spec.title[1:]}" if spec else f"Value of the rule {step['rule_id']}"
+    plot = draw_values(values, found.steps, step["metric"], subject)
+    window = [f"windows of {PAGE.count(step['window_blocks'])} blocks", f"{step['view']} view"] if values.points else []
+    return (
+        f'<section class="panel broad"><h2>The value around the alert</h2>{plot}'
+        + (markup.meta([*window, "the value of the rule at each block, by the SQL of its evidence"]) if window else "")
         + "</section>"
     )
 

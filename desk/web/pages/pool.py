@@ -11,7 +11,9 @@ from desk.asker import Asker, Question, Row
 from desk.report import report_plots as plots
 from desk.report.model import SharePoint
 from desk.web import markup
+from desk.web.figure import Numbers, figure, stretches
 from desk.web.panels.panel import Context
+from desk.web.panels.shares import marks_of
 
 BLOCKS = 144
 _NAME = "SELECT name FROM pool_names WHERE slug = {slug:String} AND view = 'raw' LIMIT 1"
@@ -55,10 +57,12 @@ def draw(found: PoolPage, context: Context) -> str:
     title = f"Share of {found.name} in the last {PAGE.count(context.window_blocks)} blocks"
     chart = markup.nothing("Fewer than two full windows.")
     if len(points) > 1:
-        chart = "".join(
-            f'<div class="{class_}">{plots.share_plot(points, [], None, width=width, name=f"pool-{class_}", title=title)}</div>'
-            for class_, width in (("wide", plots.WIDE), ("narrow", plots.NARROW))
-        )
+        marks = marks_of(context.chain, points)
+
+        def drawn(width: float, name: str) -> str:
+            return plots.share_plot(points, [], None, width=width, name=name, title=title, milestones=marks)
+
+        chart = figure(drawn, "pool", numbers(title, points))
     rows = [(PAGE.count(row["height"]), PAGE.minute(row["time"]), row["method"]) for row in found.blocks]
     mined = (
         markup.scrolled_table("Newest blocks", ("#height", "header time", "evidence"), rows)
@@ -67,11 +71,20 @@ def draw(found: PoolPage, context: Context) -> str:
     )
     return (
         f'<p class="crumbs"><a href="/">Desk</a> › pool</p><h1>{text_of(found.name)}</h1>{_memberships(found.memberships)}'
-        f'<section class="panel broad"><h2>{text_of(title)}</h2><figure>{chart}</figure>'
+        f'<section class="panel broad"><h2>{text_of(title)}</h2>{chart}'
         + markup.meta(("the band reaches to the share with all unknown blocks", "every 1,008 blocks and now"))
         + f'</section><section class="panel broad"><h2>Among the newest {BLOCKS} blocks: {len(rows)}</h2>'
         f"{mined}</section>" + markup.asked(found.questions)
     )
+
+
+def numbers(caption: str, points: list[SharePoint]) -> Numbers:
+    """The end of each stretch: the share without and with all unknown blocks."""
+    rows = [
+        (PAGE.minute(last.time), PAGE.count(last.height), PAGE.share(last.share), PAGE.share(last.high))
+        for last in (stretch[-1] for stretch in stretches(points))
+    ]
+    return Numbers(caption, ("up to", "#block", "#share", "#with all unknown blocks"), rows)
 
 
 def _memberships(rows: list[Row]) -> str:

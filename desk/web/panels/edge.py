@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from desk.asker import Asker
 from desk.report import report_plots as plots
@@ -9,6 +12,7 @@ from desk.report.edge_sentence import moved
 from desk.report.gather import EDGE_SERIES
 from desk.report.model import EdgePoint
 from desk.web import markup
+from desk.web.figure import Numbers, figure, stretches
 from desk.web.panels.panel import Context, Panel
 
 WIDTH = 440.0
@@ -16,7 +20,11 @@ WIDTH = 440.0
 
 def read(asker: Asker, context: Context) -> dict[str, list[EdgePoint]]:
     lists: dict[str, list[EdgePoint]] = {}
-    for row in asker.ask("edge", "edge_share_by_list", series=EDGE_SERIES, list=""):
+    if context.height is None:
+        rows = asker.ask("edge", "edge_share_by_list", series=EDGE_SERIES, list="")
+    else:
+        rows = asker.ask("edge", "edge_share_at", series=EDGE_SERIES, at=context.at)
+    for row in rows:
         lists.setdefault(row["list_id"], []).append(
             EdgePoint(row["period_end"], row["edge_share"], row["lower"], row["upper"], row["missing"])
         )
@@ -29,9 +37,11 @@ def draw(found: dict[str, list[EdgePoint]], context: Context) -> str:
         return markup.nothing("Fewer than two releases of package downloads are stored.")
     parts = []
     for place, (name, points) in enumerate(lists.items()):
-        drawn = plots.edge_plot(points, width=WIDTH, name=f"edge-{place}", title=f"Edge share by the list {name}")
+        title = f"Edge share by the list {name}"
+        head = f"<h3>List {text_of(name)}</h3><p class='note'>{text_of(moved(points[0], points[-1]))}</p>"
+        draw_one = partial(_drawn, points, title)
         parts.append(
-            f"<figure><h3>List {text_of(name)}</h3><p class='note'>{text_of(moved(points[0], points[-1]))}</p>{drawn}</figure>"
+            f"<div>{figure(draw_one, f'edge-{place}', numbers(title, points), width=WIDTH, head_markup=head)}</div>"
         )
     return f'<div class="pair">{"".join(parts)}</div>' + markup.meta(
         (
@@ -39,6 +49,26 @@ def draw(found: dict[str, list[EdgePoint]], context: Context) -> str:
             "the lists differ in which packages count",
         )
     )
+
+
+def _drawn(points: list[EdgePoint], title: str, width: float, name: str) -> str:
+    return plots.edge_plot(points, width=width, name=name, title=title)
+
+
+def numbers(caption: str, points: list[EdgePoint]) -> Numbers:
+    """The last period of each stretch."""
+    heads = ("period to", "#edge share", "#lower bound", "#upper bound", "#packages missing")
+    rows = [
+        (
+            PAGE.day(last.period_end),
+            PAGE.share(last.share),
+            PAGE.share(last.lower),
+            PAGE.share(last.upper),
+            PAGE.count(last.missing),
+        )
+        for last in (stretch[-1] for stretch in stretches(points))
+    ]
+    return Numbers(caption, heads, rows)
 
 
 PANEL = Panel("edge", "Edge share of what developers install", "so-what", read, draw, wide=True, slow=True)

@@ -11,11 +11,17 @@ from desk.report import report_plots as plots
 from desk.report.gap_sentence import LEVELS, GapRow, sentence
 from desk.report.gather import GAP_SERIES
 from desk.web import markup
+from desk.web.figure import Numbers, figure
 from desk.web.panels.panel import Context, Panel
 
 
 def read(asker: Asker, context: Context) -> list[GapRow]:
-    return [GapRow(*row.values()) for row in asker.ask("gap", "gap_by_quarter", series=GAP_SERIES, chain=context.chain)]
+    given: dict[str, object] = {"series": GAP_SERIES, "chain": context.chain}
+    if context.height is None:
+        rows = asker.ask("gap", "gap_by_quarter", **given)
+    else:
+        rows = asker.ask("gap", "gap_at", at=context.at, **given)
+    return [GapRow(*row.values()) for row in rows]
 
 
 def draw_now(found: list[GapRow], context: Context) -> str:
@@ -50,14 +56,41 @@ def draw_history(found: list[GapRow], context: Context) -> str:
     if len(found) < 2:
         return markup.nothing("Fewer than two quarters have been scored.")
     title = "The gap L by quarter, in doublings"
-    wide = plots.gap_plot(found, width=plots.WIDE, name="gap-wide", title=title)
-    narrow = plots.gap_plot(found, width=plots.NARROW, name="gap-narrow", title=title)
-    return f'<figure><div class="wide">{wide}</div><div class="narrow">{narrow}</div></figure>' + markup.meta(
+
+    def drawn(width: float, name: str) -> str:
+        return plots.gap_plot(found, width=width, name=name, title=title)
+
+    return figure(drawn, "gap", numbers(title, found)) + markup.meta(
         (
             "L is log₂ of AI owners over mining pools, both as effective numbers (D₂)",
             "thick: the three treatments of the unnamed rest; thin: their 95 % intervals",
+            *(("each quarter by what was published by its end",) if context.height is not None else ()),
         )
     )
+
+
+def numbers(caption: str, rows: list[GapRow]) -> Numbers:
+    """Each quarter and the tip: L under the three treatments, the ends of the intervals, both sides, and the level."""
+    heads = (
+        "day",
+        "#L, rest left out",
+        "#rest one owner each",
+        "#rest spread",
+        "#95 % low",
+        "#95 % high",
+        "#pools, D₂",
+        "level",
+    )
+    lines = [
+        (
+            PAGE.day(row.day),
+            *(PAGE.doublings(value) for value in (row.l_dropped, row.l_one_owner, row.l_spread, row.low, row.high)),
+            PAGE.number(row.pools, 1),
+            LEVELS.get(row.level, row.level),
+        )
+        for row in rows
+    ]
+    return Numbers(caption, heads, lines)
 
 
 NOW = Panel("gap", "The gap to AI compute", "now", read, draw_now, slow=True)

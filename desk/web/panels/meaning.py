@@ -37,10 +37,11 @@ class Meaning:
 
 
 def read(asker: Asker, context: Context) -> Meaning | None:
-    asker.note("risk", "risk", "--window", str(context.window_blocks))
+    height = [] if context.height is None else ["--height", str(context.height)]
+    asker.note("risk", "risk", "--window", str(context.window_blocks), *height)
     try:
         chain = chain_named(context.chain)
-        window = read_pool_blocks(asker.clickhouse, context.chain, context.window_blocks, None)
+        window = read_pool_blocks(asker.clickhouse, context.chain, context.window_blocks, context.height)
         found = adversaries(window)
     except ConfigError:  # nothing is scored yet, or no producer is known
         return None

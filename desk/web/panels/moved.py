@@ -32,15 +32,18 @@ class Moved:
 
 def read(asker: Asker, context: Context) -> list[Moved]:
     found = []
+    height = [] if context.height is None else ["--height", str(context.height)]
     for view in VIEWS:
-        asker.note(view, "explain", "top4", "--view", view, "--window", str(context.window_blocks), "--over", "7d")
+        asker.note(
+            view, "explain", "top4", "--view", view, "--window", str(context.window_blocks), "--over", "7d", *height
+        )
         try:
             pair = read_pair(
                 asker.clickhouse,
                 context.chain,
                 view,
                 context.window_blocks,
-                height=None,
+                height=context.height,
                 from_height=None,
                 over_seconds=WEEK_SECONDS,
             )

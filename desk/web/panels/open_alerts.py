@@ -24,8 +24,12 @@ class Alerts:
 
 
 def read(asker: Asker, context: Context) -> Alerts:
-    spans = asker.ask("spans", "alert_spans")
-    return Alerts(asker.ask("alerts", "alerts_open"), [row for row in spans if row["cleared_at"] is not None][-LAST:])
+    if context.height is None:
+        spans, found = asker.ask("spans", "alert_spans"), asker.ask("alerts", "alerts_open")
+    else:
+        spans = asker.ask("spans", "alert_spans_at", at=context.at, **context.up_to)
+        found = asker.ask("alerts", "alerts_open_at", at=context.at, **context.up_to)
+    return Alerts(found, [row for row in spans if row["cleared_at"] is not None][-LAST:])
 
 
 def draw(alerts: Alerts, context: Context) -> str:

@@ -20,7 +20,10 @@ SLOW_SECONDS: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What every panel of a page is about. `line` is the alert rule that plots draw; `now` is UTC."""
+    """What every panel of a page is about. `line` is the alert rule that plots draw; `now` is UTC.
+
+    `height` is None on the live page. On a page of the past it is the newest block of that page, and `now` is its header time.
+    """
 
     dataset: str
     kind: str
@@ -28,6 +31,17 @@ class Context:
     window_blocks: int
     line: Line | None
     now: datetime
+    height: int | None = None
+
+    @property
+    def at(self) -> str:
+        """`now` as a parameter of a query, UTC with milliseconds."""
+        return f"{self.now:%Y-%m-%d %H:%M:%S.%f}"[:-3]
+
+    @property
+    def up_to(self) -> dict[str, object]:
+        """The height as a parameter of a query that takes the newest block without one."""
+        return {} if self.height is None else {"height": self.height}
 
 
 @dataclass(frozen=True, slots=True)

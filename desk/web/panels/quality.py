@@ -20,7 +20,12 @@ class Quality:
 
 
 def read(asker: Asker, context: Context) -> Quality:
-    return Quality(asker.ask("series", "series_age"), asker.ask("dead_letters", "dead_letter_reasons"))
+    if context.height is None:
+        return Quality(asker.ask("series", "series_age"), asker.ask("dead_letters", "dead_letter_reasons"))
+    return Quality(
+        asker.ask("series", "series_age_at", at=context.at),
+        asker.ask("dead_letters", "dead_letter_reasons", at=context.at),
+    )
 
 
 def draw(found: Quality, context: Context) -> str:
@@ -30,7 +35,7 @@ def draw(found: Quality, context: Context) -> str:
             PAGE.day(row["period_end"]),
             PAGE.age(None if row["age_days"] is None else row["age_days"] * 86_400),
             "stale" if row["stale"] else "no",
-            PAGE.count(row["missing"]),
+            PAGE.count(row.get("missing")),
         )
         for row in found.series
     ]

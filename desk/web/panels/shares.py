@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from counterpoise.chain.chain_registry import CHAINS
+from counterpoise.chain.milestones import Milestone, milestones
 from counterpoise.formats import PAGE
-from counterpoise.plots.marks import number, text_of
+from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
 from desk.asker import Asker, Row
 from desk.report import report_plots as plots
 from desk.report.gather import share_point
 from desk.report.model import Episode, SharePoint
 from desk.web import markup
+from desk.web.figure import Numbers, Readable, figure, stretches
 from desk.web.panels.panel import Context, Panel
 
 SPANS: Final[Mapping[str, tuple[str, int | None, int | None]]] = {
@@ -49,13 +52,13 @@ def read_one(asker: Asker, context: Context, view: str, span: str) -> Shares:
     _, blocks, days = SPANS[span]
     if view not in VIEWS:
         raise KeyError(view)
-    given: dict[str, object] = {"chain": context.chain, "view": view, "window": context.window_blocks}
+    given: dict[str, object] = {"chain": context.chain, "view": view, "window": context.window_blocks, **context.up_to}
     if blocks is not None:
         rows = asker.ask(f"shares-{view}-{span}", "share_recent", blocks=blocks, **given)
     else:
         since = {} if days is None else {"since": (context.now - timedelta(days=days)).date().isoformat()}
         rows = asker.ask(f"shares-{view}-{span}", "share_daily", **given, **since)
-    return Shares(view, span, [share_point(row) for row in rows], _episodes(asker))
+    return Shares(view, span, [share_point(row) for row in rows], _episodes(asker, context))
 
 
 def read_around(asker: Asker, step: Row, cleared_height: int | None) -> Shares:
@@ -74,7 +77,12 @@ def read_around(asker: Asker, step: Row, cleared_height: int | None) -> Shares:
     return Shares(step["view"], "alert", [share_point(row) for row in rows], _episodes(asker))
 
 
-def _episodes(asker: Asker) -> list[Episode]:
+def _episodes(asker: Asker, context: Context | None = None) -> list[Episode]:
+    """When alerts fired: all times, or those up to the block of a page of the past."""
+    if context is None or context.height is None:
+        rows = asker.ask("episodes", "alert_spans")
+    else:
+        rows = asker.ask("episodes", "alert_spans_at", at=context.at, **context.up_to)
     return [
         Episode(
             rule_id=row["rule_id"],
@@ -88,7 +96,7 @@ def _episodes(asker: Asker) -> list[Episode]:
             peak_top4=None,
             summary="",
         )
-        for row in asker.ask("episodes", "alert_spans")
+        for row in rows
     ]
 
 
@@ -110,22 +118,45 @@ def drawing(found: Shares, context: Context, width: float) -> str:
         width=width,
         name=f"shares-{found.view}-{found.span}-{int(width)}",
         title=title,
+        milestones=marks_of(context.chain, found.points),
     )
+
+
+def marks_of(chain: str, points: Sequence[SharePoint]) -> list[Milestone]:
+    """Halvings and retargets of a known chain between the first and the last point."""
+    return milestones(CHAINS[chain], points[0].height, points[-1].height) if chain in CHAINS and points else []
 
 
 def chart(found: Shares, context: Context, width: float = WIDTH) -> str:
     """The plot for a desk, at `width`, and for a telephone."""
     if len(found.points) < 2:
         return drawing(found, context, width)
-    both = "".join(
-        f'<div class="{class_}" data-frame="{_edges(across)}">{drawing(found, context, across)}</div>'
-        for class_, across in (("wide", width), ("narrow", plots.NARROW))
+    label = f"Top-4 share of {VIEW_WORDS[found.view]}"
+    return figure(
+        lambda across, _: drawing(found, context, across),
+        f"shares-{found.view}",
+        numbers_of(label, found.points),
+        width=width,
+        readable=Readable(
+            readings(found.points), plots.share_frame, f"{label}: arrow keys read single points", _HOW_TO_READ
+        ),
     )
-    return (
-        f'<figure data-points="{text_of(readings(found.points))}" tabindex="0" role="group" '
-        f'aria-label="Top-4 share of {VIEW_WORDS[found.view]}: arrow keys read single points">{both}'
-        f'<p class="reading" aria-live="polite">{_HOW_TO_READ}</p></figure>'
-    )
+
+
+def numbers_of(caption: str, points: Sequence[SharePoint]) -> Numbers:
+    """Value and interval at the end of each stretch of the points, with the lowest and highest inside it."""
+    heads = ("up to", "#block", "#share", "#95 % low", "#95 % high", "#lowest", "#highest")
+    rows = [
+        (
+            PAGE.minute(stretch[-1].time),
+            PAGE.count(stretch[-1].height),
+            *(PAGE.share(value) for value in (stretch[-1].share, stretch[-1].low, stretch[-1].high)),
+            PAGE.share(min(point.lowest for point in stretch)),
+            PAGE.share(max(point.highest for point in stretch)),
+        )
+        for stretch in stretches(points)
+    ]
+    return Numbers(caption, heads, rows)
 
 
 def readings(points: Sequence[SharePoint]) -> str:
@@ -139,10 +170,9 @@ def readings(points: Sequence[SharePoint]) -> str:
     return json.dumps(rows, separators=(",", ":"))
 
 
-def _edges(width: float) -> str:
-    """Left, right, top and bottom of the axes in units of the drawing."""
-    frame = plots.share_frame(width)
-    return " ".join(number(edge) for edge in (frame.x0, frame.x1, frame.y1, frame.y0))
+def _past(context: Context) -> str:
+    """The height of a page of the past, for the script that fetches another span."""
+    return "" if context.height is None else f' data-height="{context.height}"'
 
 
 def draw(found: list[Shares], context: Context) -> str:
@@ -153,7 +183,8 @@ def draw(found: list[Shares], context: Context) -> str:
             for span, (words, _, _) in SPANS.items()
         )
         parts.append(
-            f'<div class="chart" data-chart="{one.view}"><div class="chart-head"><h3>Top-4 {VIEW_WORDS[one.view]}</h3>'
+            f'<div class="chart" data-chart="{one.view}"{_past(context)}>'
+            f'<div class="chart-head"><h3>Top-4 {VIEW_WORDS[one.view]}</h3>'
             f'<div class="spans" role="group" aria-label="Span">{buttons}</div></div>'
             f'<div class="drawn">{chart(one, context)}</div></div>'
         )
@@ -162,6 +193,7 @@ def draw(found: list[Shares], context: Context) -> str:
             f"windows of {PAGE.count(context.window_blocks)} blocks",
             "pale band: 95 % interval; darker band: lowest and highest between two points",
             "shaded: the alert was firing",
+            "ticks on the axis: retargets; dotted: a halving",
         )
     )
 

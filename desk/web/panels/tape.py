@@ -13,7 +13,7 @@ HEADS = ("height", "producer", "header time", "evidence", "standing")
 
 
 def read(asker: Asker, context: Context) -> list[Row]:
-    return asker.ask("blocks", "block_tape", chain=context.chain, limit=BLOCKS)
+    return asker.ask("blocks", "block_tape", chain=context.chain, limit=BLOCKS, **context.up_to)
 
 
 def draw(found: list[Row], context: Context) -> str:

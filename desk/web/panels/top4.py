@@ -27,9 +27,10 @@ class Top4:
 
 
 def read(asker: Asker, context: Context) -> Top4:
-    now = {view: mining_now(asker, view, context.chain, context.window_blocks) for view in VIEWS}
+    height = context.height
+    now = {view: mining_now(asker, view, context.chain, context.window_blocks, height) for view in VIEWS}
     known: dict[str, MiningNow] = {view: found for view, found in now.items() if found is not None}
-    return Top4(known, {view: leading_pools(asker, context.chain, found) for view, found in known.items()})
+    return Top4(known, {view: leading_pools(asker, context.chain, found, height) for view, found in known.items()})
 
 
 def draw(found: Top4, context: Context) -> str:

@@ -24,7 +24,11 @@ HEADS = (
 def read(asker: Asker, context: Context) -> list[Row]:
     found: list[Row] = []
     for view in VIEWS:
-        found += [row | {"view": view} for row in asker.ask(f"windows-{view}", "concentration_now", view=view)]
+        if context.height is None:
+            rows = asker.ask(f"windows-{view}", "concentration_now", view=view)
+        else:
+            rows = asker.ask(f"windows-{view}", "concentration_at", chain=context.chain, view=view, **context.up_to)
+        found += [row | {"view": view} for row in rows]
     return [row for row in found if row["chain"] == context.chain]
 
 

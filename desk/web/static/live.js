@@ -41,7 +41,8 @@ async function choose(chart, span) {
   for (const button of chart.querySelectorAll("[data-span]")) {
     button.setAttribute("aria-pressed", String(button.dataset.span === span));
   }
-  const answer = await fetch(`/chart/${encodeURIComponent(chart.dataset.chart)}/${encodeURIComponent(span)}`);
+  const then = chart.dataset.height ? `?height=${encodeURIComponent(chart.dataset.height)}` : "";
+  const answer = await fetch(`/chart/${encodeURIComponent(chart.dataset.chart)}/${encodeURIComponent(span)}${then}`);
   if (!answer.ok) return;
   chart.querySelector(".drawn").innerHTML = await answer.text();
 }

@@ -60,7 +60,7 @@ class Attempt(NamedTuple):
     reaches: bool | None
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
@@ -86,12 +86,12 @@ def _escaped(name: str, chance: random.Random) -> str:
 
 
 TEXTS: Sequence[Callable[[str], str]] = (
-    _quote,
+    quote,
     lambda text: f"$${text}$$",
     lambda text: f"$x${text}$x$",
     lambda text: "'" + "".join(f"\\x{byte:02x}" for byte in text.encode()) + "'",
     lambda text: f"unhex('{text.encode().hex()}')",
-    lambda text: f"concat({_quote(text[:5])}, {_quote(text[5:])})",
+    lambda text: f"concat({quote(text[:5])}, {quote(text[5:])})",
 )
 
 # Where an expression {0} may stand.
@@ -336,7 +336,7 @@ def attempts(
         yield _composed(trap, functions, table_functions, chance)
 
 
-def _filled(template: str, trap: Trap, chance: random.Random, text: str = "") -> str:
+def filled(template: str, trap: Trap, chance: random.Random, text: str = "") -> str:
     out = trap.folder / "out" / f"{chance.randrange(1 << 40)}"
     for name, value in {"path": str(trap.secret), "out": str(out), "port": str(trap.port), "text": text}.items():
         template = template.replace("{" + name + "}", value)
@@ -347,27 +347,28 @@ def _every(
     trap: Trap, functions: Sequence[str], table_functions: Sequence[str], chance: random.Random
 ) -> Iterator[Attempt]:
     for statement in STATEMENTS:
-        yield Attempt(_filled(statement, trap, chance), reaches=True)
+        yield Attempt(filled(statement, trap, chance), reaches=True)
     for hiding in HIDING:
-        yield Attempt(_filled(hiding.replace("{0}", _call("file", trap, chance)), trap, chance), reaches=None)
+        yield Attempt(filled(hiding.replace("{0}", call("file", trap, chance)), trap, chance), reaches=None)
     for name in table_functions:
         for arguments in TABLE_ARGUMENTS:
-            table = f"{name}({_filled(arguments, trap, chance, _quote(str(trap.secret)))})"
+            table = f"{name}({filled(arguments, trap, chance, quote(str(trap.secret)))})"
             yield Attempt(f"{chance.choice(('SELECT * FROM', 'DESCRIBE'))} {table}", reaches=True)
     for name in functions:
-        yield Attempt(f"SELECT {_call(name, trap, chance)}", reaches=True)
+        yield Attempt(f"SELECT {call(name, trap, chance)}", reaches=True)
     for place in EXPRESSIONS:
-        yield Attempt(place.replace("{0}", f"file({_quote(str(trap.secret))})"), reaches=True)
+        yield Attempt(place.replace("{0}", f"file({quote(str(trap.secret))})"), reaches=True)
         yield Attempt(place.replace("{0}", "reverse('CTU')") if "throwIf" not in place else "SELECT 1", reaches=False)
 
 
-def _call(name: str, trap: Trap, chance: random.Random) -> str:
-    arguments = _filled(chance.choice(FUNCTION_ARGUMENTS), trap, chance, chance.choice(TEXTS)(str(trap.secret)))
+def call(name: str, trap: Trap, chance: random.Random) -> str:
+    arguments = filled(chance.choice(FUNCTION_ARGUMENTS), trap, chance, chance.choice(TEXTS)(str(trap.secret)))
     return f"{chance.choice(SPELLINGS)(name, chance)}({arguments})"
 
 
 def _composed(trap: Trap, functions: Sequence[str], table_functions: Sequence[str], chance: random.Random) -> Attempt:
     kind = chance.randrange(20)
+    aliases = False
     if kind == 0:
         harmless = chance.choice(
             ("upper('a')", "`upper`('a')", "length($$file('/etc/passwd')$$)", "'file' /* file( */")
@@ -376,21 +377,23 @@ def _composed(trap: Trap, functions: Sequence[str], table_functions: Sequence[st
         return Attempt(place.replace("{0}", harmless) + chance.choice(HARMLESS_TAILS), reaches=False)
     name = "file" if chance.random() < 0.4 else chance.choice(functions)
     if kind < 9:
-        sql = chance.choice(EXPRESSIONS).replace("{0}", _call(name, trap, chance))
+        sql = chance.choice(EXPRESSIONS).replace("{0}", call(name, trap, chance))
     elif kind < 11:
         text = chance.choice(TEXTS)(str(trap.secret))
         sql = chance.choice(NAMES).replace("{0}", chance.choice(SPELLINGS[:5])(name, chance)).replace("{1}", text)
     elif kind < 16:
-        arguments = _filled(chance.choice(TABLE_ARGUMENTS), trap, chance, chance.choice(TEXTS)(str(trap.secret)))
-        table = f"{chance.choice(SPELLINGS)(chance.choice(table_functions), chance)}({arguments})"
+        arguments = filled(chance.choice(TABLE_ARGUMENTS), trap, chance, chance.choice(TEXTS)(str(trap.secret)))
+        function = chance.choice(table_functions)
+        aliases = function.startswith("view")  # with anything but a SELECT: a table's name, and names for its columns
+        table = f"{chance.choice(SPELLINGS)(function, chance)}({arguments})"
         sql = chance.choice(TABLES).replace("{0}", table)
     elif kind < 18:
-        sql = chance.choice(HIDING).replace("{0}", _call(name, trap, chance))
+        sql = chance.choice(HIDING).replace("{0}", call(name, trap, chance))
     elif kind < 19:
-        structure = chance.choice(STRUCTURE_TEXTS).replace("{0}", _call("file", trap, chance))
+        structure = chance.choice(STRUCTURE_TEXTS).replace("{0}", call("file", trap, chance))
         rest = ", 'x'" if (function := chance.choice(STRUCTURES)) == "values" else ""
-        sql = chance.choice(TABLES).replace("{0}", f"{function}({_quote(structure)}{rest})")
+        sql = chance.choice(TABLES).replace("{0}", f"{function}({quote(structure)}{rest})")
     else:
         sql = chance.choice(STATEMENTS)
     hidden = 16 <= kind < 18
-    return Attempt(_filled(sql + chance.choice(TAILS), trap, chance), reaches=None if hidden else True)
+    return Attempt(filled(sql + chance.choice(TAILS), trap, chance), reaches=None if hidden or aliases else True)

@@ -49,7 +49,7 @@ def test_the_reader_reads(reader: Client) -> None:
     [
         "CREATE DATABASE theirs",
         "DROP DATABASE system",
-        "CREATE TEMPORARY TABLE t (a UInt8)",
+        "CREATE TEMPORARY TABLE t (a UInt8) ENGINE = Log",
         "INSERT INTO FUNCTION null('a UInt8') SELECT 1",
         "INSERT INTO FUNCTION file('out.csv') SELECT 1",
         "SET max_threads = 1",

@@ -7,6 +7,7 @@ import gzip
 import http.client
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -57,13 +58,22 @@ class Http:
         connection.close()
         return read
 
-    def bytes(self, sql: str) -> bytes:
-        """The answer to a statement of `default` as it came."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request("POST", "/", sql.encode(), BASIC)
-        answer = connection.getresponse().read()
-        connection.close()
-        return answer
+    @contextmanager
+    def open(
+        self, sql: str, *, headers: Mapping[str, str] = BASIC, **parameters: Any
+    ) -> Iterator[http.client.HTTPResponse]:
+        """The answer to a statement, to be read in pieces."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        connection.request("POST", "/?" + urlencode(parameters), sql.encode(), dict(headers))
+        try:
+            yield connection.getresponse()
+        finally:
+            connection.close()
+
+    def bytes(self, sql: str, *, headers: Mapping[str, str] = BASIC, **parameters: Any) -> bytes:
+        """The answer to a statement as it came."""
+        with self.open(sql, headers=headers, **parameters) as answer:
+            return answer.read()
 
 
 @pytest.fixture

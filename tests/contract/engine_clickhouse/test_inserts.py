@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pytest
+from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
 from tests.contract.engine_clickhouse.conftest import Connect
@@ -165,3 +168,24 @@ def test_a_default_may_speak_of_a_column_that_the_statement_leaves_out(connect: 
     client.execute("INSERT INTO t (a) VALUES", [(1,)])
     client.execute("INSERT INTO t (a, c) VALUES", [(2, 3)])
     assert client.execute("SELECT * FROM t ORDER BY a") == [(1, 7, 8), (2, 7, 3)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "settings", "rows"),
+    [
+        (
+            "a LowCardinality(UInt8), b LowCardinality(Nullable(Date))",
+            "allow_suspicious_low_cardinality_types = 1",
+            [(1, None), (2, date(2024, 1, 2))],
+        ),
+        ("a FixedString(300)", "allow_suspicious_fixed_string_types = 1", [("x" * 300,)]),
+        ("a UInt8, n Nested(x String, y UInt8)", "flatten_nested = 0", [(1, [("one", 2), ("two", 3)]), (2, [])]),
+        ("a UInt8, n Nested(x String, y UInt8)", "flatten_nested = 1", [(1, ["one", "two"], [2, 3]), (2, [], [])]),
+    ],
+)
+def test_a_table_that_a_setting_made_takes_rows_without_it(
+    client: Client, database: str, columns: str, settings: str, rows: list[tuple[object, ...]]
+) -> None:
+    client.execute(f"CREATE TABLE {database}.t ({columns}) ENGINE = MergeTree ORDER BY tuple() SETTINGS {settings}")
+    client.execute(f"INSERT INTO {database}.t VALUES", rows)
+    assert client.execute(f"SELECT * FROM {database}.t") == rows

@@ -16,11 +16,12 @@ from engines.clickhouse import reader_rules
 from engines.clickhouse.reader_functions import AGGREGATES, FUNCTIONS, REFUSED
 from tests.contract.engine_clickhouse.conftest import PASSWORD, READER_PASSWORD, Server
 from tests.contract.engine_clickhouse.reader_corpus import Attempt, Trap, attempts
-from tests.contract.engine_clickhouse.test_http import Http
+from tests.contract.engine_clickhouse.reader_tables_corpus import about_temporary, structures
+from tests.contract.engine_clickhouse.test_http import Answer, Http
 
 SEED = 20261126
-NATIVE, HTTP_EACH, CLI = 2400, 400, 24
-"""Every shape and name comes in the first 1,612 statements; what is drawn beyond them, `make soak` draws by the ten thousand."""
+NATIVE, HTTP_EACH, CLI, TEMPORARY_EACH, EXTERNAL_EACH = 3_700, 400, 24, 800, 100
+"""Together over 5,000 statements. `make soak` draws further ones by the ten thousand."""
 Ask = Callable[[str], tuple[int, str]]
 
 
@@ -149,6 +150,55 @@ def test_http(server: Server, trap: Trap, reaching: tuple[list[str], list[str]],
         made = list(attempts(trap, *reaching, seed=SEED + len(method), count=6 * HTTP_EACH))
         codes = check(ask, trap, iter(made[::6]))
     assert codes[164] > HTTP_EACH / 2
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_temporary_tables(server: Server, trap: Trap, reaching: tuple[list[str], list[str]]) -> None:
+    """All of it is refused, and what the reader's own tables hold afterwards is what it put there."""
+    http = Http(server)
+    reader = {"X-ClickHouse-User": "reader", "X-ClickHouse-Key": READER_PASSWORD}
+
+    def ask(sql: str) -> Answer:
+        return http(sql, headers=reader, session_id=trap.canary)
+
+    assert ask("CREATE TEMPORARY TABLE mine (a String)").status == 200
+    assert ask("INSERT INTO mine VALUES ('x')").status == 200
+    codes: Counter[int] = Counter()
+    for sql in about_temporary(trap, *reaching, seed=SEED, count=TEMPORARY_EACH):
+        answer = ask(sql)
+        assert answer.status != 200, sql
+        assert not trap.leaked(answer.body), sql
+        codes[answer.code] += 1
+    assert codes[164] > TEMPORARY_EACH / 2
+    assert ask("SHOW TEMPORARY TABLES").body == "mine\n"
+    assert ask("SELECT * FROM mine").body == "x\n"
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_external_tables(server: Server, trap: Trap, reaching: tuple[list[str], list[str]]) -> None:
+    http = Http(server)
+    reader = {"X-ClickHouse-User": "reader", "X-ClickHouse-Key": READER_PASSWORD}
+    bound = "multipart/form-data; boundary=b"
+    sent = b'--b\r\nContent-Disposition: form-data; name="ext"; filename="ext"\r\n\r\nx\n\r\n--b--\r\n'
+
+    def ask(**described: str) -> Answer:
+        return http(sent, headers={**reader, "Content-Type": bound}, query="SELECT * FROM ext", **described)
+
+    assert ask(ext_structure="a String").body == "x\n"
+    for structure in structures(trap, reaching[0], seed=SEED, count=EXTERNAL_EACH):
+        answer = ask(ext_structure=structure)
+        assert answer.status != 200, structure
+        assert not trap.leaked(answer.body), structure
+        types = structure.partition(" ")[2]
+        answer = ask(ext_types=types)
+        assert answer.status != 200, types
+        assert not trap.leaked(answer.body), types
+    admin = server.client()
+    formats = {row[0] for row in admin.execute("SELECT name FROM system.formats WHERE is_input")}
+    admin.disconnect()
+    assert "Values" in formats - reader_rules.DATA_FORMATS
+    for name in sorted(formats - reader_rules.DATA_FORMATS):
+        assert ask(ext_structure="a String", ext_format=name).code == 73, name
 
 
 @pytest.mark.parametrize("user", ["reader", "default"])

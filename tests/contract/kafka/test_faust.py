@@ -58,17 +58,17 @@ class Workers:
 @pytest.fixture
 def topic(kafka: RunningKafka, tmp_path: Path) -> Iterator[str]:
     name = f"faust-{os.getpid()}-{tmp_path.name[-12:]}"
-    with admin_client(kafka.bootstrap) as admin:
+    with admin_client(kafka.target) as admin:
         admin.create_topics([NewTopic(name, num_partitions=PARTITIONS, replication_factor=1)])
     yield name
-    with admin_client(kafka.bootstrap) as admin:
+    with admin_client(kafka.target) as admin:
         admin.delete_topics([name])
 
 
 def test_two_workers_share_one_is_killed_and_nothing_is_lost(kafka: RunningKafka, topic: str, tmp_path: Path) -> None:
     group = f"{topic}-group"
     workers = Workers(tmp_path, kafka.bootstrap, group, topic)
-    producer = make_producer(kafka.bootstrap, "test")
+    producer = make_producer(kafka.target, "test")
     sent = 0
 
     def send(count: int) -> None:
@@ -93,7 +93,7 @@ def test_two_workers_share_one_is_killed_and_nothing_is_lost(kafka: RunningKafka
         send(200)
         wait_for(lambda: len(workers.done(0, 1)) == sent, "the survivor takes over all partitions")
         assert workers.end(1, signal.SIGTERM) == 0
-        with admin_client(kafka.bootstrap) as admin:
+        with admin_client(kafka.target) as admin:
             committed = sum(mark.offset for mark in admin.list_group_offsets([group])[group].values())
         assert committed == sent, "an orderly stop commits everything"
     finally:

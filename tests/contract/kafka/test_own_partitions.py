@@ -24,13 +24,13 @@ pytestmark = pytest.mark.kafka
 @pytest.fixture
 def dataset(kafka: RunningKafka) -> Iterator[str]:
     name = f"t_{secrets.token_hex(6)}"
-    ensure_topics(kafka.bootstrap, name)
+    ensure_topics(kafka.target, name)
     yield name
-    delete_topics(kafka.bootstrap, name)
+    delete_topics(kafka.target, name)
 
 
 def send(kafka: RunningKafka, dataset: str, placed: Iterable[tuple[str, int]]) -> None:
-    producer = make_producer(kafka.bootstrap, "test")
+    producer = make_producer(kafka.target, "test")
     sent = [
         producer.send(BLOCKS.full_name(dataset), b"x", key=key.encode(), partition=partition)
         for key, partition in placed
@@ -42,7 +42,7 @@ def send(kafka: RunningKafka, dataset: str, placed: Iterable[tuple[str, int]]) -
 
 def acknowledge(kafka: RunningKafka, dataset: str, partition: int, offset: int) -> None:
     group = group_id(dataset, "streams")
-    consumer = make_consumer(kafka.bootstrap, (), client_id="test", group_id=group, kafka=KafkaSettings())
+    consumer = make_consumer(kafka.target, (), client_id="test", group_id=group, kafka=KafkaSettings())
     at = TopicPartition(BLOCKS.full_name(dataset), partition)
     consumer.assign([at])
     consumer.commit({at: OffsetAndMetadata(offset, "", -1)})
@@ -58,15 +58,15 @@ def own(name: str) -> tuple[str, int]:
 
 
 def test_nothing_unread_is_nothing_wrong(kafka: RunningKafka, dataset: str) -> None:
-    require_own_partitions(kafka.bootstrap, dataset)
-    require_own_partitions(kafka.bootstrap, f"{dataset}_that_is_not_there")
+    require_own_partitions(kafka.target, dataset)
+    require_own_partitions(kafka.target, f"{dataset}_that_is_not_there")
 
 
 def test_every_chain_where_it_belongs_and_what_is_no_chain_anywhere(kafka: RunningKafka, dataset: str) -> None:
     """A message that someone put in a wrong partition is a dead letter when it is read, and no reason not to start."""
     send(kafka, dataset, [own(name) for name in (*CHAINS, *CHAINS, "other", "dogecoin", "")])
     send(kafka, dataset, [old("dogecoin"), ("dogecoin", 3), ("bitcoin", 1), ("litecoin", 2)])
-    require_own_partitions(kafka.bootstrap, dataset)
+    require_own_partitions(kafka.target, dataset)
 
 
 @pytest.mark.parametrize("name", [name for name in CHAINS if old(name) != own(name)])
@@ -77,7 +77,7 @@ def test_one_unread_message_of_the_rule_of_old_is_refused_until_it_is_read(
     right = [chain for chain in CHAINS if own(chain)[1] == partition] or ["other"]
     send(kafka, dataset, [(chain, partition) for chain in right * 5] + [old(name)] + [(right[0], partition)] * 5)
     with pytest.raises(ConfigError) as caught:
-        require_own_partitions(kafka.bootstrap, dataset)
+        require_own_partitions(kafka.target, dataset)
     assert str(caught.value) == (
         f"topic {dataset}.blocks.v1 holds unread blocks of {name} in partition {partition}, where an earlier version put them; "
         f"they belong to partition {own(name)[1]} now. Let that version's streams read them, or delete the topic (ClickHouse "
@@ -85,6 +85,6 @@ def test_one_unread_message_of_the_rule_of_old_is_refused_until_it_is_read(
     )
     acknowledge(kafka, dataset, partition, 5 * len(right))  # all before it
     with pytest.raises(ConfigError):
-        require_own_partitions(kafka.bootstrap, dataset)
+        require_own_partitions(kafka.target, dataset)
     acknowledge(kafka, dataset, partition, 5 * len(right) + 1)
-    require_own_partitions(kafka.bootstrap, dataset)
+    require_own_partitions(kafka.target, dataset)

@@ -122,7 +122,7 @@ class Line:
 
     def __enter__(self) -> Line:
         make_database(self.clickhouse.target, Dataset(self.dataset, self.kind))
-        ensure_topics(self.kafka.bootstrap, self.dataset)
+        ensure_topics(self.kafka.target, self.dataset)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -80,4 +80,4 @@ def undisturbed_run(
             yield Reference(left, line, blocks)
         with connect(clickhouse.target, "default") as server:
             server.execute(f"DROP DATABASE IF EXISTS `{line.dataset}` SYNC")
-        delete_topics(kafka.bootstrap, line.dataset)
+        delete_topics(kafka.target, line.dataset)

@@ -42,7 +42,7 @@ def line(kafka: RunningKafka, clickhouse: ClickHouseServer, slack: SlackServer, 
         yield made
     with connect(clickhouse.target, "default") as server:
         server.execute(f"DROP DATABASE IF EXISTS `{made.dataset}` SYNC")
-    delete_topics(kafka.bootstrap, made.dataset)
+    delete_topics(kafka.target, made.dataset)
 
 
 @pytest.fixture

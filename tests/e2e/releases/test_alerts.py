@@ -173,7 +173,7 @@ def live(engines: Engines) -> Iterator[Line]:
     """A live dataset."""
     line = Line(engines, f"live_{id(object()):x}")
     make_database(engines.target, Dataset(line.dataset, "live"))
-    ensure_topics(engines.bootstrap, line.dataset)
+    ensure_topics(engines.kafka.target, line.dataset)
     try:
         yield line
     finally:

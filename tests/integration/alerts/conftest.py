@@ -15,5 +15,5 @@ def replayed(settings: Settings, kafka: RunningKafka, clickhouse: ClickHouseServ
     """`migrated`, for a historical dataset: everything that happens is told."""
     historical = settings.model_copy(update={"dataset_kind": "historical"})
     make_database(clickhouse.target, historical.dataset_of)
-    ensure_topics(kafka.bootstrap, historical.dataset)
+    ensure_topics(kafka.target, historical.dataset)
     return historical

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from alerts.evidence import reproducing_sql
+from alerts.rule_tests.window_series import further_columns
 from alerts.rules.metric import MetricRule
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
@@ -17,7 +18,7 @@ from counterpoise.settings.model import Settings
 from testkit.slack_server import SlackServer
 from tests.engines import ClickHouseServer
 from tests.integration.alerts.running import alerter, rows_of
-from tests.integration.alerts.world import N, World, a_world, further_columns, with_slack
+from tests.integration.alerts.world import N, World, a_world, with_slack
 
 H = 800_000
 LOW, HIGH = 600, 960

@@ -140,7 +140,7 @@ def test_a_broker_that_lost_its_memory_and_was_not_missed_is_heard_again(
             running.at(H + 19)
             own_kafka.kill()
             own_kafka.restart()
-            ensure_topics(own_kafka.bootstrap, settings.dataset)  # as ingest does
+            ensure_topics(own_kafka.target, settings.dataset)  # as ingest does
             world.forget_producer()
             for top in FIRED[20:]:
                 world.mine([top], tell=True)
@@ -150,7 +150,7 @@ def test_a_broker_that_lost_its_memory_and_was_not_missed_is_heard_again(
             def heard() -> bool:
                 world.mine([OVER], tell=True)
                 time.sleep(0.1)
-                ours = [row for row in read_lag(own_kafka.bootstrap, settings.dataset, ("alerts",)) if row.end]
+                ours = [row for row in read_lag(own_kafka.target, settings.dataset, ("alerts",)) if row.end]
                 return bool(ours) and all(row.lag == 0 and (row.committed or 0) <= row.end + 1 for row in ours)
 
             running.until(heard, "its place in the new topic")

@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from alerts.rule_tests.window_series import further_columns
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent, WindowScore
 from counterpoise.contracts.topics import SCORES
 from counterpoise.kafka.clients import make_producer
-from counterpoise.metrics.beta_table import top_share_posterior
-from counterpoise.metrics.stored_integers import STORED_COLUMNS, StoredIntegers
-from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 from tests.waiting import PATIENCE_SECONDS
@@ -34,17 +33,6 @@ POOLS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
 
 def block_hash(branch: str, height: int) -> str:
     return hashlib.sha256(f"{branch}:{height}".encode()).hexdigest()
-
-
-def further_columns(counts: npt.NDArray[np.int64], unknown: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:
-    """The columns of concentration_log that follow from the blocks of each pool, (R, P), beside those that messages name."""
-    integers = StoredIntegers.of_counts(counts, unknown=unknown)
-    found = {
-        f"top{k}": top_share_posterior(integers.n, integers.top(k), integers["pools_seen"], k, 0.75) for k in (1, 4)
-    }
-    ends = {f"{top}_{end}": found[top][:, at] for top in found for at, end in enumerate(("lo", "hi"))}
-    names = [name for name in STORED_COLUMNS if name not in WindowScore.NAMED and name not in ends]
-    return {name: integers[name] for name in names} | ends
 
 
 class World:
@@ -234,8 +222,7 @@ class World:
     def tell(self) -> None:
         """Send the message to Kafka."""
         if self._producer is None:
-            assert self.settings.kafka.bootstrap_servers
-            self._producer = make_producer(self.settings.kafka.bootstrap_servers, "test")
+            self._producer = make_producer(kafka_target(self.settings), "test")
         raw = encode([self.event()], kind=SCORE_KIND, dataset=self.settings.dataset, producer="test", sent_at_ms=0)
         self._producer.send(SCORES.full_name(self.settings.dataset), key=b"bitcoin", value=raw).get(
             timeout=PATIENCE_SECONDS

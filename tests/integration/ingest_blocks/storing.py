@@ -17,7 +17,7 @@ from counterpoise.contracts.envelope import decode
 from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS
 from counterpoise.errors import RetryableError
 from counterpoise.kafka.clients import make_consumer, make_producer
-from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from tests.waiting import PATIENCE_SECONDS
 
@@ -57,7 +57,7 @@ class Storing:
 
     def _consume(self) -> None:
         settings = self._settings
-        bootstrap = kafka_bootstrap(settings)
+        bootstrap = kafka_target(settings)
         topic = BLOCKS.full_name(settings.dataset)
         consumer = make_consumer(bootstrap, (), client_id="storing", group_id=None, kafka=settings.kafka)
         producer = make_producer(bootstrap, "storing")

@@ -15,7 +15,7 @@ from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS
 from counterpoise.kafka.clients import make_consumer
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.status import ServiceStatus
-from counterpoise.settings.endpoints import kafka_bootstrap
+from counterpoise.settings.endpoints import kafka_target
 from counterpoise.settings.model import Settings
 from ingest.bad_item import BadItem
 from ingest.ingest_waiter import ingest_waiter
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.kafka
 def publisher(settings: Settings) -> Iterator[Publisher]:
     clock = SystemClock()
     with ServiceStatus("ingest", settings.run_dir, clock) as status:
-        made = Publisher(settings, kafka_bootstrap(settings), ingest_waiter(clock, threading.Event(), status), status)
+        made = Publisher(settings, kafka_target(settings), ingest_waiter(clock, threading.Event(), status), status)
         made.open()
         yield made
         made.close()
@@ -39,7 +39,7 @@ def publisher(settings: Settings) -> Iterator[Publisher]:
 def messages(settings: Settings, topic: Any, at_least: int) -> list[Any]:
     """Everything on a topic."""
     name = topic.full_name(settings.dataset)
-    consumer = make_consumer(kafka_bootstrap(settings), (), client_id="test", group_id=None, kafka=settings.kafka)
+    consumer = make_consumer(kafka_target(settings), (), client_id="test", group_id=None, kafka=settings.kafka)
     partitions = [TopicPartition(name, number) for number in range(topic.partitions)]
     consumer.assign(partitions)
     consumer.seek_to_beginning(*partitions)

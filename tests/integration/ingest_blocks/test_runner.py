@@ -22,7 +22,7 @@ from counterpoise.kafka.clients import make_consumer, make_producer
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.retry import RetryPolicy
 from counterpoise.runtime.status import ServiceStatus
-from counterpoise.settings.endpoints import clickhouse_target, kafka_bootstrap
+from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from desk.supervise.health import judge
 from ingest.blocks.service import run_ingest
@@ -247,7 +247,7 @@ def test_a_bad_block_is_a_dead_letter_once_and_the_rest_goes_on(migrated: Settin
         time.sleep(0.5)  # more polls of the same tip
         assert service.status.snapshot()["counters"]["dead_letters"] == 1
     topic = DEAD_LETTERS.full_name(settings.dataset)
-    consumer = make_consumer(kafka_bootstrap(settings), (), client_id="test", group_id=None, kafka=settings.kafka)
+    consumer = make_consumer(kafka_target(settings), (), client_id="test", group_id=None, kafka=settings.kafka)
     consumer.assign([TopicPartition(topic, 0)])
     consumer.seek_to_beginning()
     found: list[DeadLetter] = []
@@ -320,7 +320,7 @@ def test_requests_that_are_none_are_dead_letters_and_others_are_passed_over(
     migrated: Settings, node: BitcoindServer
 ) -> None:
     settings = with_node(migrated, node)
-    producer = make_producer(kafka_bootstrap(settings), "test")
+    producer = make_producer(kafka_target(settings), "test")
     topic = BLOCK_REQUESTS.full_name(settings.dataset)
     old = f'{{"chain":"bitcoin","hash":"{"ab" * 32}","from_height":1,"to_height":2,"requested_at_ms":1000}}'
     foreign = f'{{"chain":"litecoin","hash":"{"ab" * 32}","from_height":1,"to_height":2,"requested_at_ms":{int(time.time() * 1000)}}}'

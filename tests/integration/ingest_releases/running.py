@@ -17,6 +17,7 @@ from counterpoise.contracts.topics import EDGE_AI
 from counterpoise.kafka.clients import make_consumer
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.status import ServiceStatus
+from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import KafkaSettings, Settings
 from ingest.releases.journal.entry import ReadStored
 from ingest.releases.service import run_market
@@ -82,7 +83,7 @@ def running(settings: Settings, stored: ReadStored | None = None) -> Iterator[Se
 def arrived(bootstrap: str, dataset: str) -> list[ReleaseEvent]:
     """Every release event that is on the topic now."""
     topic = EDGE_AI.full_name(dataset)
-    consumer = make_consumer(bootstrap, (), client_id="test", group_id=None, kafka=KafkaSettings())
+    consumer = make_consumer(KafkaTarget(bootstrap), (), client_id="test", group_id=None, kafka=KafkaSettings())
     try:
         partitions = [TopicPartition(topic, number) for number in range(EDGE_AI.partitions)]
         consumer.assign(partitions)

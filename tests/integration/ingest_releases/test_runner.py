@@ -193,7 +193,7 @@ def test_misfits_become_dead_letters(migrated: Settings, kafka: RunningKafka, se
         eventually(lambda: service.counted("dead_letters") == 1)
         ready(service)
     consumer = make_consumer(
-        kafka.bootstrap,
+        kafka.target,
         (DEAD_LETTERS.full_name(settings.dataset),),
         client_id="test",
         group_id=None,

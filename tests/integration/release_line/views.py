@@ -55,7 +55,7 @@ def rest(line: Line, timeout_seconds: float = 90.0) -> None:
     line.drain()
 
     def is_quiet() -> bool:
-        return sum(row.lag for row in read_lag(line.engines.bootstrap, line.dataset, ("streams",))) == 0
+        return sum(row.lag for row in read_lag(line.engines.kafka.target, line.dataset, ("streams",))) == 0
 
     wait_for(is_quiet, f"{line.dataset} to come to rest")
 

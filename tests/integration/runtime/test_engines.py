@@ -17,7 +17,7 @@ import pytest
 from counterpoise.clickhouse.client import connect
 from counterpoise.contracts.topics import TOPICS
 from counterpoise.kafka.topics import ensure_topics
-from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target
+from counterpoise.settings.endpoints import EmbeddedEndpoints, KafkaTarget, clickhouse_target
 from counterpoise.settings.model import Settings
 from engines.processes import started_at
 from engines.stack import down, records, temporary_stack
@@ -53,7 +53,7 @@ def test_up_is_idempotent_keeps_data_over_down_and_comes_back_on_the_same_ports(
     settings = Settings.load(state_dir=state)
     with connect(clickhouse_target(settings), "default") as clickhouse:
         clickhouse.execute("CREATE DATABASE kept ENGINE = Atomic")
-    ensure_topics(first.kafka, "kept")
+    ensure_topics(KafkaTarget(first.kafka), "kept")
 
     code, out, _ = run(state, "up")
     assert code == 0
@@ -69,7 +69,9 @@ def test_up_is_idempotent_keeps_data_over_down_and_comes_back_on_the_same_ports(
     assert run(state, *ANY)[0] == 0
     with connect(clickhouse_target(settings), "default") as clickhouse:
         assert clickhouse.query("SELECT count() FROM system.databases WHERE name = 'kept'") == [(1,)]
-    assert len(ensure_topics(EmbeddedEndpoints.read(state).kafka, "kept")) == len(TOPICS), "the embedded broker forgets"
+    assert len(ensure_topics(KafkaTarget(EmbeddedEndpoints.read(state).kafka), "kept")) == len(TOPICS), (
+        "the embedded broker forgets"
+    )
 
 
 def test_passwords_are_long_private_and_needed(state: Path) -> None:

@@ -18,6 +18,7 @@ from counterpoise.contracts.topics import BLOCKS
 from counterpoise.kafka.clients import make_producer
 from counterpoise.kafka.lag import read_lag, total_lag
 from counterpoise.runtime.status import read_status
+from counterpoise.settings.endpoints import kafka_target
 from counterpoise.settings.model import Settings
 from tests.engines import ClickHouseServer, RunningKafka, as_environment, settings_for
 from tests.integration.runtime.cli import clean_environment, counterpoise
@@ -188,14 +189,14 @@ def send_block(settings: Settings, height: int) -> None:
         seen_at_ms=1_700_000_000_000,
     )
     value = encode([event], kind=BLOCK_KIND, dataset=settings.dataset, producer="test", sent_at_ms=1_700_000_000_000)
-    producer = make_producer(str(settings.kafka.bootstrap_servers), "test")
+    producer = make_producer(kafka_target(settings), "test")
     producer.send(BLOCKS.full_name(settings.dataset), value, key=b"bitcoin").get(PATIENCE_SECONDS)
     producer.close()
 
 
 def lag_of(settings: Settings) -> int:
     """Blocks not yet acknowledged by streams."""
-    return total_lag(read_lag(str(settings.kafka.bootstrap_servers), settings.dataset), f"{settings.dataset}.streams")
+    return total_lag(read_lag(kafka_target(settings), settings.dataset), f"{settings.dataset}.streams")
 
 
 def gone(pid: int) -> bool:

@@ -25,6 +25,7 @@ from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.envelope import decode
 from counterpoise.contracts.topics import BLOCKS
 from counterpoise.kafka.clients import make_consumer
+from counterpoise.settings.endpoints import kafka_target
 from counterpoise.settings.model import Settings
 from desk.cli import main
 from tests.engines import ClickHouseServer, as_environment
@@ -372,7 +373,7 @@ def test_dead_letters_are_listed_shown_and_sent_again(
         assert rows == [(1, 0), (2, 0), (3, 1)]
 
         consumer = make_consumer(
-            str(settings.kafka.bootstrap_servers),
+            kafka_target(settings),
             (topic,),
             client_id="test",
             group_id=None,

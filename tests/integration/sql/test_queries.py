@@ -46,6 +46,24 @@ def test_top_pools_now(sample: ClickHouse) -> None:
     ]
 
 
+def test_ranks_and_courses_of_pools(sample: ClickHouse) -> None:
+    rows = ask(sample, "pool_table", window="144", retarget="100")
+    assert [(row["pool"], row["rank_now"], row["rank_then"]) for row in rows] == [
+        ("foundry-usa", 1, 1),
+        ("antpool", 2, 2),
+        ("f2pool", 3, 3),
+        ("ocean", 4, 4),
+        ("viabtc", 5, 5),
+    ]
+    assert all(row["window_then"] for row in rows)
+    far = ask(sample, "pool_table", window="144", retarget="1000")
+    assert {(row["rank_then"], row["window_then"]) for row in far} == {(0, 0)}
+    # Beyond the first 144 blocks the counts of the pattern are the same in each window.
+    course = ask(sample, "pool_shares_recent", window="144", blocks="200", step="100", height=str(LAST - 1))
+    antpool = [(row["height"], row["share"]) for row in course if row["pool"] == "antpool"]
+    assert antpool == [(height, 32 / 144) for height in (LAST - 201, LAST - 101, LAST - 1)]
+
+
 def test_breaches_of_a_line_are_stretches(sample: ClickHouse) -> None:
     # Any 144 blocks in a row are 16 whole patterns, so the share of the four largest is 112/144 = 0.7778 at every full window.
     [row] = ask(sample, "top4_breaches", window="144")

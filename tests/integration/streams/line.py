@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kafka import KafkaAdminClient
 from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
 from counterpoise.clickhouse.client import ClickHouse, connect
@@ -27,7 +26,7 @@ from counterpoise.contracts.datasets import Dataset
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topics import BLOCKS, Topic
 from counterpoise.errors import CounterpoiseError, RetryableError
-from counterpoise.kafka.clients import make_producer
+from counterpoise.kafka.clients import make_admin, make_producer
 from counterpoise.kafka.lag import group_id
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.settings.endpoints import ClickHouseTarget
@@ -213,7 +212,7 @@ class Line:
     ) -> None:
         """Messages as they are, in order; without `flush` they may still be on their way."""
         if self._producer is None:
-            self._producer = make_producer(self.engines.bootstrap, "test")
+            self._producer = make_producer(self.engines.kafka.target, "test")
         for value in values:
             self._unconfirmed.append(self._producer.send(topic.full_name(self.dataset), key=key, value=value))
         if flush:
@@ -253,7 +252,7 @@ class Line:
         """The offset up to which the workers acknowledged each partition. It is asked often, so the connection stays open."""
         try:
             if self._admin is None:
-                self._admin = KafkaAdminClient(bootstrap_servers=self.engines.bootstrap, client_id="test")
+                self._admin = make_admin(self.engines.kafka.target, "test")
             marks = self._admin.list_group_offsets([self.group()]).get(self.group(), {})
         except CoordinatorNotAvailableError:  # a new cluster, before its first group
             return {}
@@ -314,7 +313,7 @@ def line_on(engines: Engines, prefix: str = "t") -> Iterator[Line]:
     """A dataset of its own on these engines."""
     name = f"{prefix}_{''.join(random.choices(string.ascii_lowercase, k=8))}"
     make_database(engines.target, Dataset(name, "historical"))
-    ensure_topics(engines.bootstrap, name)
+    ensure_topics(engines.kafka.target, name)
     line = Line(engines, name)
     try:
         yield line

@@ -18,7 +18,7 @@ NAMES = (BLOCKS.full_name(DATASET), DEAD_LETTERS.full_name(DATASET))
 
 @pytest.fixture
 def memory(own_kafka: RunningKafka) -> Iterator[BrokerMemory]:
-    made = BrokerMemory(own_kafka.bootstrap, NAMES)
+    made = BrokerMemory(own_kafka.target, NAMES)
     yield made
     made.close()
 
@@ -26,7 +26,7 @@ def memory(own_kafka: RunningKafka) -> Iterator[BrokerMemory]:
 def test_topics_that_are_made_anew_are_a_loss_until_they_are_taken_as_they_are(
     own_kafka: RunningKafka, memory: BrokerMemory
 ) -> None:
-    ensure_topics(own_kafka.bootstrap, DATASET)
+    ensure_topics(own_kafka.target, DATASET)
     assert not memory.is_lost()
     assert not memory.is_lost()
     own_kafka.kill()
@@ -34,7 +34,7 @@ def test_topics_that_are_made_anew_are_a_loss_until_they_are_taken_as_they_are(
         memory.is_lost()
     own_kafka.restart()
     assert memory.is_lost(), "they are gone"
-    ensure_topics(own_kafka.bootstrap, DATASET)
+    ensure_topics(own_kafka.target, DATASET)
     assert memory.is_lost(), "equal names, other topics"
     memory.start_over()
     assert not memory.is_lost()

@@ -76,14 +76,16 @@ def test_chains_that_shared_a_partition_go_on_two_workers_and_one_of_them_is_kil
 def test_the_count_of_partitions_is_a_setting(engines: Engines, count: int) -> None:
     chains = many(30)
     with line_on(engines, "counted") as line:
-        delete_topics(engines.bootstrap, line.dataset)
-        ensure_topics(engines.bootstrap, line.dataset, partitions=count)
+        delete_topics(engines.kafka.target, line.dataset)
+        ensure_topics(engines.kafka.target, line.dataset, partitions=count)
         worker = line.start(settings={"COUNTERPOISE_KAFKA__PARTITIONS": str(count)})
         send_in_turns(line, chains)
         line.drain()
         assert_chains(line, chains)
         scores = SCORES.full_name(line.dataset)
-        consumer = make_consumer(engines.bootstrap, (scores,), client_id="test", group_id=None, kafka=KafkaSettings())
+        consumer = make_consumer(
+            engines.kafka.target, (scores,), client_id="test", group_id=None, kafka=KafkaSettings()
+        )
         places: set[tuple[str, int]] = set()
 
         def read() -> bool:
@@ -127,7 +129,7 @@ def test_unread_messages_of_the_rule_of_old_are_refused_in_one_line_until_the_to
     line.send(bitcoin, events_per_message=10)
     old = hashed_partition(b"litecoin", 4)
     assert partition_of(b"bitcoin", 4) == old != CHAINS["litecoin"].number % 4
-    producer = make_producer(line.engines.bootstrap, "test")
+    producer = make_producer(line.engines.kafka.target, "test")
     producer.send(BLOCKS.full_name(line.dataset), line.envelope(litecoin), key=b"litecoin", partition=old).get(
         PATIENCE_SECONDS
     )
@@ -157,7 +159,7 @@ def test_unread_messages_of_the_rule_of_old_are_refused_in_one_line_until_the_to
         assert (
             "delete the topic (ClickHouse stores the data, ingest fills it again)" in told and "Traceback" not in text
         )
-    delete_topics(line.engines.bootstrap, line.dataset)
+    delete_topics(line.engines.kafka.target, line.dataset)
     assert migrate(line).returncode == 0
     line.forget_producer()
     send_in_turns(line, {"bitcoin": bitcoin, "litecoin": litecoin})

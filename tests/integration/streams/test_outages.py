@@ -132,7 +132,7 @@ def test_a_broker_that_dies_and_comes_back(
         own_engines.kafka.kill()
         time.sleep(away_seconds)
         own_engines.kafka.restart()
-        ensure_topics(line.engines.bootstrap, line.dataset)
+        ensure_topics(line.engines.kafka.target, line.dataset)
         assert len(parts) / 2 < done < len(parts)
         send(line, parts[done:])
         if kafka_engine() == "embedded":
@@ -152,7 +152,7 @@ def test_a_broker_that_dies_and_comes_back(
 
 def acknowledged(line: Line, parts: list[Part]) -> int:
     """How many parts, from the first on, are acknowledged for certain."""
-    rows = read_lag(line.engines.bootstrap, line.dataset, ("streams",))
+    rows = read_lag(line.engines.kafka.target, line.dataset, ("streams",))
     left = {row.partition: row.committed or 0 for row in rows if row.topic == BLOCKS.full_name(line.dataset)}
     for at, part in enumerate(parts):
         partition = partition_of(part.key, BLOCKS.partitions)

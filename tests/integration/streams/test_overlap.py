@@ -115,7 +115,7 @@ def test_a_start_tells_the_tip_again(line: Line) -> None:
     second = line.start()
     line.drain()
     consumer = make_consumer(
-        line.engines.bootstrap,
+        line.engines.kafka.target,
         (SCORES.full_name(line.dataset),),
         client_id="test",
         group_id=None,

@@ -142,7 +142,7 @@ def test_orphans_wait_for_their_parent_which_is_asked_for(running: Line) -> None
 
     requests: list[BlockRequest] = []
     consumer = make_consumer(
-        running.engines.bootstrap,
+        running.engines.kafka.target,
         (BLOCK_REQUESTS.full_name(running.dataset),),
         client_id="test",
         group_id=None,
@@ -223,7 +223,7 @@ def test_scores_tell_of_each_switch(running: Line) -> None:
         running.send(part)
         running.drain()
     consumer = make_consumer(
-        running.engines.bootstrap,
+        running.engines.kafka.target,
         (SCORES.full_name(running.dataset),),
         client_id="test",
         group_id=None,

@@ -15,6 +15,7 @@ from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.retry import StoppingError, Waiter
 from counterpoise.runtime.status import ServiceStatus
+from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import KafkaSettings, Settings
 from streams.app import StreamsApp, create_app
 from streams.sender import Sender
@@ -28,11 +29,11 @@ REQUEST_SECONDS = 1.0
 REQUEST = BlockRequest(chain="bitcoin", hash="ab" * 32, from_height=1, to_height=2, requested_at_ms=3)
 
 
-def app_on(bootstrap: str, tmp_path: Path) -> StreamsApp:
+def app_on(target: KafkaTarget, tmp_path: Path) -> StreamsApp:
     async def nothing() -> None:
         return None
 
-    app = create_app(Settings.load(dataset="sending", state_dir=tmp_path), bootstrap, nothing)
+    app = create_app(Settings.load(dataset="sending", state_dir=tmp_path), target, nothing)
     app.conf.producer_request_timeout = REQUEST_SECONDS
     return app
 
@@ -41,7 +42,7 @@ def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: 
     """The producer does not know the topic yet, and nobody is there to ask: Faust wraps that error in one of its own."""
 
     async def run(status: ServiceStatus) -> tuple[str | None, str | None]:
-        app = app_on(own_kafka.bootstrap, tmp_path)
+        app = app_on(own_kafka.target, tmp_path)
         producer = await app.maybe_start_producer()
         own_kafka.kill()
         try:
@@ -54,7 +55,7 @@ def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: 
                 await asyncio.sleep(0.05)
             waited = status.snapshot()
             own_kafka.restart()
-            ensure_topics(own_kafka.bootstrap, "sending")
+            ensure_topics(own_kafka.target, "sending")
             await asyncio.wait_for(sending, 30)
             return waited["waiting_on"], waited["wait_reason"]
         finally:
@@ -66,7 +67,7 @@ def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: 
         assert on == "kafka" and reason is not None and reason.startswith("block-requests.v1: ")
         assert status.snapshot()["state"] == "working"
     name = BLOCK_REQUESTS.full_name("sending")
-    consumer = make_consumer(own_kafka.bootstrap, (name,), client_id="test", group_id=None, kafka=KafkaSettings())
+    consumer = make_consumer(own_kafka.target, (name,), client_id="test", group_id=None, kafka=KafkaSettings())
     try:
         found = [record.value for records in consumer.poll(timeout_ms=10_000).values() for record in records]
     finally:
@@ -76,7 +77,7 @@ def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: 
 
 def test_a_stop_ends_the_wait(tmp_path: Path) -> None:
     async def run(status: ServiceStatus) -> None:
-        app = app_on(f"127.0.0.1:{reserved_port()}", tmp_path)
+        app = app_on(KafkaTarget(f"127.0.0.1:{reserved_port()}"), tmp_path)
         sender = Sender(app.maybe_start_producer, "sending", Waiter(SystemClock(), status, lambda: True))
         try:
             with pytest.raises(StoppingError, match="stopped while waiting for kafka"):

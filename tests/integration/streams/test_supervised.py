@@ -28,7 +28,7 @@ def test_a_killed_child_and_a_lost_broker_heal_without_help(
         line.forget_producer()
         own_engines.kafka.kill()
         own_engines.kafka.restart()
-        ensure_topics(line.engines.bootstrap, line.dataset)
+        ensure_topics(line.engines.kafka.target, line.dataset)
         send(line, parts[done:])
         canonical = undisturbed.ch.query("SELECT count() FROM blocks_all")[0][0]
         line.wait_for("SELECT count() FROM blocks_all", canonical)

@@ -118,11 +118,13 @@ class Story:
         end = self.clock.at + seconds
         while True:
             self.slack.arrive()
+            arrivals = [at for at, _ in self.slack.late if at > self.clock.at]
             try:
-                self.alerter.work(min(10.0, max(0.0, end - self.clock.at)))
+                self.alerter.work(max(0.0, min([end, *arrivals]) - self.clock.at))
             except (Died, SupersededError):
                 if self.alerter.versions.epoch == self.rows.epoch:
                     self.restart()
+                continue
             if self.clock.at >= end:
                 return
 

@@ -226,6 +226,14 @@ def test_a_reorg_below_an_edit_tells_nothing_of_what_the_edit_settled() -> None:
     assert [e for e in written if e.notify] == []
 
 
+def test_a_reorg_of_everything_below_an_edit_tells_of_the_same_firing_once() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [OVER] * 8))
+    assert [e.state for e in edit(follower, [OVER] * 8)] == ["firing"]
+    written = follower.reach(branch("b", [OVER] * 8))
+    assert [e for e in written if e.notify] == []
+
+
 def test_what_a_new_attribution_alone_made_fire_stays_silent_when_the_rule_is_edited() -> None:
     follower = Follower()
     follower.reach(branch("a", [CLEAR] * 8))

@@ -56,7 +56,7 @@ def test_a_reading_has_both_bounds_and_an_interval_around_the_value() -> None:
 
 def test_the_probability_is_a_half_where_the_share_is_the_line_and_reads_the_stored_column() -> None:
     rule = TopShareProbabilityRule(id="a", line=0.7500)
-    p = rule.probabilities(a_series([756, 720, 800]))
+    p = rule.values(a_series([756, 720, 800]))
     assert p[0] == pytest.approx(0.5, abs=0.02)
     assert p[1] < 0.01 and p[2] > 0.99
     assert rule.levels(a_series([765, 720, 800])).tolist() == [Level.BETWEEN, Level.CLEAR, Level.OVER]

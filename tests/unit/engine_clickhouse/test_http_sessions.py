@@ -64,6 +64,17 @@ def test_a_session_is_kept_until_its_timeout(sessions: HttpSessions, clock: Manu
     assert closed(first)
 
 
+def test_a_session_expires_without_another_request(sessions: HttpSessions, clock: ManualClock) -> None:
+    with use(sessions, "a", "10") as idle, use(sessions, "b", "20"):
+        clock.advance(1000)
+    clock.advance(10.5)
+    with use(sessions, "b", "20") as busy:
+        clock.advance(30)
+        sessions.expire()
+        assert closed(idle)
+        assert not closed(busy)
+
+
 def test_a_session_serves_one_request_at_a_time(sessions: HttpSessions) -> None:
     with use(sessions, "a"):
         assert code(sessions, "a") == 373

@@ -13,7 +13,7 @@ import pytest
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.http_connection import GoneError, HttpConnection
 from engines.clickhouse.http_request import HttpError
-from engines.clickhouse.limits import Limits, Turns
+from engines.clickhouse.limits import Budget, Limits, Turns
 from engines.clickhouse.strangers import Strangers
 
 
@@ -27,6 +27,24 @@ def test_turns() -> None:
         assert caught.value.code == 202
     with turns.one():
         pass
+
+
+@pytest.mark.parametrize(
+    ("process_mib", "statements_mib"), [(4096, 3328), (1600, 832), (1536, 768), (1024, 512), (512, 256)]
+)
+def test_the_process_needs_memory_beside_its_statements(process_mib: int, statements_mib: int) -> None:
+    assert Limits(server_memory_bytes=process_mib << 20).statements_memory_bytes == statements_mib << 20
+
+
+def test_budget() -> None:
+    budget = Budget(10)
+    budget.take(6)
+    with pytest.raises(ServerError) as caught:
+        budget.take(5)
+    assert caught.value.code == 307
+    budget.take(4)
+    budget.give_back(6)
+    budget.take(6)
 
 
 def test_the_oldest_stranger_makes_room() -> None:

@@ -47,6 +47,22 @@ def test_no_secret_reaches_a_log_line(style: str, capsys: pytest.CaptureFixture[
     assert "ValueError" in said
 
 
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_a_step_of_a_sasl_login_is_hidden(level: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As kafka-python prints PLAIN's token, and its error of it."""
+    configure_logging("text", level)
+    logging.getLogger("kafka.protocol.parser").debug("Send: %r", bytearray(b"u" + bytes(1) + b"hunter2"))
+    library = logging.getLogger("kafka.client")
+    library.debug(
+        "Sending request %d %s", 3, f"SaslAuthenticateRequest(version=2, auth_bytes={b'u' + bytes(1) + b'hunter2'!r})"
+    )
+    library.error("lost SaslAuthenticateRequest(auth_bytes=b'u\\x00u\\x00hunter2')")
+    library.error("lost MetadataRequest")
+    said = capsys.readouterr().err
+    assert "hunter2" not in said
+    assert "a step of a SASL login: [hidden]" in said and "MetadataRequest" in said
+
+
 def test_json_lines_parse_and_carry_service_level_and_time(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("json", "info", service="alerts")
     speak()

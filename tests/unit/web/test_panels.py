@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
@@ -13,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpoise.explain.explain import Window, explain
+from counterpoise.plots.sparkline import sparkline
 from desk.adversaries import Adversary, risk_json
 from desk.explain_window import Pair
 from desk.report.gap_sentence import GapRow
@@ -25,6 +28,7 @@ from desk.web.panels.meaning import Meaning
 from desk.web.panels.moved import Moved
 from desk.web.panels.open_alerts import Alerts
 from desk.web.panels.panel import Context
+from desk.web.panels.pools import Pools
 from desk.web.panels.quality import Quality
 from desk.web.panels.registry import PANELS
 from desk.web.panels.shares import Shares
@@ -101,8 +105,12 @@ def rows(name: str) -> dict[str, Any]:
             "share_now": 0.3,
             "share_week_before": 0.2,
             "share_month_before": 0.0,
+            "rank_now": 1,
+            "rank_then": 2,
+            "window_then": True,
         }
     ]
+    courses = {name: [(899_712, 0.31), (899_856, 0.29), (900_000, 0.3)], f"{name}x": [(899_856, 0.2)]}
     tape = {
         "height": 900_000, "hash": name, "time": AT, "status": name, "provisional": True, "pool": name, "pool_name": name,
         "method": name, "conflict": False,
@@ -120,7 +128,7 @@ def rows(name: str) -> dict[str, Any]:
         ],
         "meaning": Meaning([meant(name)], name),
         "shares": [Shares("raw", "30d", report().shares, report().episodes)],
-        "pools": {"raw": pools, "entity": pools},
+        "pools": {"raw": Pools(pools, courses), "entity": Pools(pools, {})},
         "blocks": [tape],
         "windows": [window],
         "edge": {name: next(iter(report().edge.values()))},
@@ -137,7 +145,7 @@ EMPTY: dict[str, Any] = {
     "moved": [],
     "meaning": None,
     "shares": [Shares("raw", "30d", [], [])],
-    "pools": {"raw": [], "entity": []},
+    "pools": {"raw": Pools([], {}), "entity": Pools([], {})},
     "blocks": [],
     "windows": [],
     "edge": {},
@@ -247,7 +255,7 @@ STEP = {
     "sequence": 1, "rule_id": EVIL, "state": "firing", "previous_state": EVIL, "reason": EVIL, "event_time": AT, "recorded_at": AT,
     "value": 0.76, "value_low": 0.76, "value_high": 0.77, "interval_low": 0.74, "interval_high": 0.78, "threshold": 0.75,
     "summary": EVIL, "chain": EVIL, "view": EVIL, "window_blocks": 1008, "from_height": 1, "height": 1008, "tip_hash": EVIL,
-    "attribution_id": EVIL, "n": 1008, "unknown": 1, "pools_seen": 9, "counts": [(EVIL, 300)], "reproduce_sql": EVIL,
+    "attribution_id": EVIL, "n": 1008, "unknown": 1, "pools_seen": 9, "counts": [(EVIL, 300)], "reproduce_sql": EVIL, "metric": EVIL,
 }  # fmt: skip
 BLOCK = {
     "chain": EVIL, "height": 1, "hash": EVIL, "prev_hash": EVIL, "time": AT, "status": EVIL, "pool": EVIL, "method": EVIL,
@@ -337,3 +345,35 @@ def test_the_meaning_of_the_largest_pools_share_is_that_of_rosenfeld() -> None:
         )
     ).words
     assert above.count("no number suffices") == 2
+
+
+def test_a_course_has_words_that_fit_its_line() -> None:
+    drawn = PANELS["pools"].draw({"raw": Pools(*_pools({"a": [(1, 0.2), (3, 0.4)], "b": [(2, 0.1)]}))}, CONTEXT)
+    words = Elements(drawn).words.replace("\xa0", " ")
+    assert "Share of A" in words and "From 20.0 % to 40.0 % between block 1 and 3." in words
+    assert "Not among the six largest at 1 of 3 points." in words
+    assert "1, up 1" in words
+
+
+def _pools(
+    courses: dict[str, list[tuple[int, float]]],
+) -> tuple[list[dict[str, Any]], dict[str, list[tuple[int, float]]]]:
+    [row] = rows("a")["pools"]["raw"].rows
+    return [row | {"name": "A"}], courses
+
+
+@given(st.lists(st.none() | st.floats(0, 1), max_size=40))
+def test_every_known_value_of_a_sparkline_is_drawn(values: list[float | None]) -> None:
+    drawn = sparkline(values, name="x", title="t", description="d")
+    if all(value is None for value in values):
+        assert drawn == ""
+        return
+    paths = re.findall(r' d="([^"]+)"', drawn)
+    assert sum(one.count("M") + one.count("L") for one in paths) == sum(value is not None for value in values)
+    numbers = [float(one) for path in paths for one in re.findall(r"[-\d.]+", path)]
+    assert all(math.isfinite(one) and 0 <= one <= 96 for one in numbers)
+    for place, value in enumerate(values):
+        if value is not None and all(
+            not 0 <= near < len(values) or values[near] is None for near in (place - 1, place + 1)
+        ):
+            assert "<circle" in drawn, "a value alone is a dot"

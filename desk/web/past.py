@@ -1,0 +1,123 @@
+"""The page as of a past block: the block that an address names, its panels, and the controls that step through time.
+
+A page of the past rests on what is stored for its block under the current attribution. It is read once per request and never changes
+under its reader; only a reorganisation, a new attribution or a corrected release gives the same address other figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.formats import PAGE
+from counterpoise.plots.marks import text_of
+from desk.named_queries import named_query
+from desk.web import markup
+from desk.web.hub import Drawn, draw_panel
+from desk.web.panels.panel import Context, Panel
+
+MAX_HEIGHT: Final = 2**32 - 2
+STEPS: Final = (1, 144, 1_008)
+"""Blocks that one step of the controls takes."""
+
+_BLOCK: Final = """
+SELECT height, time FROM concentration_shares
+WHERE chain = {chain:String} AND view = 'raw' AND window_blocks = {window:UInt16} AND height = {height:UInt32}
+"""
+
+
+def parse(height: str, at: str) -> int | datetime:
+    """The height or the moment that an address asks for. ValueError, with words for people, for anything else.
+
+    >>> parse("840,000", ""), parse("", "2024-04-20T02:09+02:00")
+    (840000, datetime.datetime(2024, 4, 20, 0, 9, tzinfo=datetime.timezone.utc))
+    """
+    if height and at:
+        raise ValueError("an address names either a height or a time, not both")
+    if height:
+        digits = height.replace(",", "").strip()
+        if not (digits.isascii() and digits.isdigit()) or len(digits) > 10 or int(digits) > MAX_HEIGHT:
+            raise ValueError(f"height {height[:40]!r}: expected a block height, such as 840000")
+        return int(digits)
+    try:
+        moment = datetime.fromisoformat(at.strip())
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"at {at[:40]!r}: expected a UTC time, such as 2024-04-20T00:09") from None
+    if not 1970 <= moment.year < 2100:
+        raise ValueError(f"at {at[:40]!r}: expected a time from 1970 to 2099")
+    return moment
+
+
+def find(clickhouse: ClickHouse, context: Context, wanted: int | datetime) -> Context | None:
+    """What a page of the past is about. None where the block is not scored, or none is as old as the moment."""
+    if isinstance(wanted, datetime):
+        query = named_query("height_at")
+        at = replace(context, now=wanted).at
+        rows = clickhouse.query(query.sql, query.bind({"chain": context.chain, "at": at}))
+    else:
+        given = {"chain": context.chain, "window": context.window_blocks, "height": wanted}
+        rows = clickhouse.query(_BLOCK, given)
+    return replace(context, height=int(rows[0][0]), now=rows[0][1]) if rows else None
+
+
+def read(clickhouse: ClickHouse, context: Context, panels: Iterable[Panel]) -> dict[str, Drawn]:
+    """Each panel as it stood at the block of the context."""
+    return {panel.name: draw_panel(clickhouse, panel, context) for panel in panels}
+
+
+def absent(wanted: int | datetime, tip: int | None) -> str:
+    """Why there is no page for what was asked."""
+    newest = f" The newest is block {PAGE.count(tip)}." if tip is not None else ""
+    if isinstance(wanted, datetime):
+        return f"No scored block has a header time at or before {PAGE.minute(wanted)}."
+    return f"Block {PAGE.count(wanted)} is not scored.{newest}"
+
+
+def head(context: Context) -> str:
+    """In place of the state of the line: the block that the page is about."""
+    return (
+        f'<span class="then">As of block <b data-figure="tip">{PAGE.count(context.height)}</b></span>'
+        f"<span>header time {markup.time_of(context.now)}</span>"
+    )
+
+
+def notice(context: Context) -> str:
+    """That the page shows the past."""
+    return (
+        f'<p class="notice past" role="note"><b>The past.</b> This page is as of block {PAGE.count(context.height)}, '
+        f"{markup.time_of(context.now)}. It rests on what is stored for that block under the current attribution, and it does not "
+        'change as blocks come. <a href="/">Back to live</a></p>'
+    )
+
+
+def controls(context: Context, tip: int | None, path: str = "/") -> str:
+    """Links that step through the blocks, and fields for a height and a time; folded on the live page."""
+    fields = (
+        f'<form action="{path}" method="get"><label>Block <input name="height" inputmode="numeric" pattern="[0-9,]+" required '
+        f'size="9" value="{"" if context.height is None else context.height}"></label> <button>Show</button></form>'
+        f'<form action="{path}" method="get"><label>UTC time <input name="at" type="datetime-local" required '
+        f'value="{"" if context.height is None else f"{context.now:%Y-%m-%dT%H:%M}"}"></label> <button>Show</button></form>'
+    )
+    if context.height is None:
+        before = "" if tip is None else f'<a href="{path}?height={max(tip - 144, 0)}">144 blocks ago</a>'
+        return f'<details class="time"><summary>Past</summary><div class="steps">{before}{fields}</div></details>'
+    earlier = "".join(_step(context.height, -size, tip, path) for size in reversed(STEPS))
+    later = "".join(_step(context.height, size, tip, path) for size in STEPS)
+    return (
+        f'<nav class="time" aria-label="Time"><div class="steps">{earlier}<b>{PAGE.count(context.height)}</b>{later}'
+        f'<a class="live" href="{path}">Live</a>{fields}</div></nav>'
+    )
+
+
+def _step(height: int, size: int, tip: int | None, path: str) -> str:
+    """One link; without a target where no block is."""
+    words = f"{'−' if size < 0 else '+'}{PAGE.count(abs(size))}"
+    label = f"{PAGE.count(abs(size))} {'block' if abs(size) == 1 else 'blocks'} {'earlier' if size < 0 else 'later'}"
+    to = height + size
+    if to < 0 or (tip is not None and to > tip):
+        return f'<span class="off" aria-hidden="true">{words}</span>'
+    return f'<a href="{path}?height={to}" aria-label="{text_of(label)}">{words}</a>'

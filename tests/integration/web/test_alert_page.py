@@ -1,0 +1,101 @@
+"""The page of an alert of every type: the values that it draws are those of the views, or it states why there are none."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+from alerts.evidence import reproducing_sql
+from alerts.rules.metric import MetricRule
+from alerts.rules.rule import HeightRule
+from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_probability import TopShareProbabilityRule
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.rows.alert_events import alert_event_columns
+from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from desk.web.pages import alert
+from desk.web.panels.panel import Context
+from tests.integration.sql.conftest import empty, own_sample
+from tests.integration.sql.sample import CURRENT, LAST, block
+from tests.unit.web.test_panels import CONTEXT
+
+__all__ = ["empty", "own_sample"]
+
+ID = "00000000000000bb"
+FIRED = LAST - 60
+RULES = {
+    "top2_share": TopShareRule(
+        id="two", title="Two", k=2, view="entity", window_blocks=144, above=0.6, clear_below=0.5
+    ),
+    "hhi_10000": MetricRule(id="hhi", title="HHI", metric="hhi_10000", above=1_000, window_blocks=144),
+    "nakamoto_half": MetricRule(id="few", title="Few", metric="nakamoto_half", below=3, window_blocks=144),
+    "p_top4_above_75": TopShareProbabilityRule(id="p", title="P", window_blocks=144),
+}
+
+
+def insert(ch: ClickHouse, rule_id: str, evidence: AlertEvidence) -> Context:
+    """An alert that fired, and its page's context."""
+    transition = AlertTransition(
+        alert_id=ID,
+        sequence=0,
+        rule_id=rule_id,
+        rule_hash="0123456789ab",
+        state="firing",
+        event_time=block("bitcoin", FIRED).time,
+        recorded_at_ms=1_700_000_000_000,
+        start_height=FIRED,
+        value=0.7,
+        threshold=0.6,
+        summary="Something",
+        evidence=evidence,
+    )
+    ch.insert("alert_events_log", alert_event_columns([transition], 300))
+    return Context(ch.database, "simulated", "bitcoin", 144, CONTEXT.line, CONTEXT.now)
+
+
+@pytest.mark.parametrize("column", RULES)
+def test_the_values_are_those_of_the_views(own_sample: ClickHouse, column: str) -> None:
+    rule: HeightRule = RULES[column].on_chain("bitcoin")
+    evidence = AlertEvidence(
+        chain="bitcoin", view=rule.view, window_blocks=144, from_height=FIRED - 143, height=FIRED, attribution_id=CURRENT,
+        n=144, metric=rule.metric_name, sql=reproducing_sql(rule, CURRENT, FIRED),
+    )  # fmt: skip
+    context = insert(own_sample, rule.id, evidence)
+    found = alert.read(own_sample, context, ID)
+    assert found is not None and found.values is not None and found.around is None
+    expected = own_sample.query(
+        f"SELECT height, toFloat64({column}) FROM concentration WHERE chain = 'bitcoin' AND view = {{view:String}} "
+        "AND window_blocks = 144 AND window_full AND height >= {first:UInt32} ORDER BY height",
+        {"view": rule.view, "first": FIRED - 2 * 144},
+    )
+    assert len(expected) > 100
+    assert [point.height for point in found.values.points] == [height for height, _ in expected]
+    assert [point.value for point in found.values.points] == pytest.approx(
+        [value for _, value in expected], nan_ok=True
+    )
+    page = alert.draw(found, ID, context)
+    assert page.count("<svg") == 2 and ">fired<" in page and '<details class="numbers">' in page
+    [shown] = [unescape(one) for one in re.findall(r"<pre>The SQL of the value.*?</pre>", page, re.S)]
+    assert f"height BETWEEN {FIRED - 288} AND {LAST}" in shown, "the query can be repeated"
+
+
+def test_an_alert_of_the_clock_states_why_it_has_no_series(own_sample: ClickHouse) -> None:
+    context = insert(own_sample, "no-block", AlertEvidence(chain="bitcoin", sql="SELECT 1 AS seconds"))
+    found = alert.read(own_sample, context, ID)
+    assert found is not None
+    page = alert.draw(found, ID, context)
+    assert "<svg" not in page and "judges a moment or a release, not each block" in page
+
+
+def test_a_probability_that_no_query_gives_states_so(own_sample: ClickHouse) -> None:
+    rule = TopShareProbabilityRule(id="p3", title="P3", k=3, line=0.6, window_blocks=144).on_chain("bitcoin")
+    evidence = AlertEvidence(
+        chain="bitcoin", view="raw", window_blocks=144, from_height=1, height=FIRED, attribution_id=CURRENT, n=144,
+        sql=reproducing_sql(rule, CURRENT, FIRED),
+    )  # fmt: skip
+    context = insert(own_sample, rule.id, evidence)
+    found = alert.read(own_sample, context, ID)
+    assert found is not None
+    assert "No query gives the value of this rule" in alert.draw(found, ID, context)
