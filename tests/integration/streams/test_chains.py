@@ -56,17 +56,17 @@ def assert_chains(line: Line, chains: dict[str, list[BlockEvent]]) -> None:
 
 def test_chains_that_shared_a_partition_go_on_two_workers_and_one_of_them_is_killed(engines: Engines) -> None:
     assert len({hashed_partition(name.encode(), 4) for name in ("bitcoin", "litecoin", "testnet4", "dogecoin")}) == 1
-    chains = many(210)
+    chains = many(300)
     with line_on(engines, "chains") as line:
         workers = [line.start(name=name, settings=SMALL_BATCHES) for name in ("w0", "w1")]
         for worker in workers:
             wait_for(lambda w=worker: w.status().get("state") == "working", "both to work", worker.tail)  # type: ignore[misc]
-        send_in_turns(line, {name: events[:140] for name, events in chains.items()})
-        wait_for(lambda: line.ch.query("SELECT count() FROM blocks")[0][0] > 200, "work", workers[0].tail)
+        send_in_turns(line, {name: events[:200] for name, events in chains.items()})
+        wait_for(lambda: line.ch.query("SELECT count() FROM blocks")[0][0] > 300, "work", workers[0].tail)
         counts = [worker.status().get("counters", {}).get("events", 0) for worker in workers]
         assert min(counts) > 0, f"one of them has all chains: {counts}"
         workers[0].kill()
-        send_in_turns(line, {name: events[140:] for name, events in chains.items()})
+        send_in_turns(line, {name: events[200:] for name, events in chains.items()})
         line.drain()
         assert_chains(line, chains)
         assert workers[1].stop() == 0, workers[1].tail()
