@@ -57,9 +57,7 @@ def everything(
             for column in heads
             if (column not in {"version", "created_at"} or name == "attribution_sets") and column not in without
         )
-        # As the server's text: the driver would make a Python value of each of two hundred columns of a row.
-        whole = f"SELECT formatRowNoNewline('TSV', {columns}) FROM {name}{PARAMETERS.get(name, '')}"
-        shown[name] = sorted(str(row) for (row,) in ch.query(whole))  # bytes where a column has some
+        shown[name] = sorted(repr(row) for row in ch.query(f"SELECT {columns} FROM {name}{PARAMETERS.get(name, '')}"))
     absent: set[str] = set()
     if only is not None:
         absent = {view.name for view in read_views()} - set(only) | set(SPECS) - {
