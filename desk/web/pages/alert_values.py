@@ -132,7 +132,7 @@ def draw_values(found: Values, steps: Sequence[Row], metric: str, subject: str) 
 
 
 def _begins(step: Row) -> bool:
-    """Whether the step fired the alert; one that goes on firing under an edited rule did not."""
+    """Whether the step fired the alert; one that continues under an edited rule did not."""
     return bool(step["state"] == "firing" and step["previous_state"] != "firing")
 
 
