@@ -9,7 +9,14 @@ import sys
 def main() -> int:
     """Run each in a process of its own; the worst exit code."""
     chosen = sys.argv[1:]
-    runs = (["bench.fold", *chosen], ["bench.line", *chosen], ["bench.live"], ["bench.market"], ["bench.newest"])
+    runs = (
+        ["bench.fold", *chosen],
+        ["bench.line", *chosen],
+        ["bench.live"],
+        ["bench.market"],
+        ["bench.newest"],
+        ["bench.desk"],
+    )
     codes = []
     for module, *arguments in runs:
         print(f"\n## {module}\n", flush=True)

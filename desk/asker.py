@@ -11,6 +11,8 @@ from counterpoise.clickhouse.client import ClickHouse
 from desk.named_queries import named_query
 
 Row = dict[str, Any]
+Memory = dict[tuple[str, tuple[tuple[str, str], ...]], tuple[Row, ...]]
+"""Answers by query and parameters. The rows are read only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,11 @@ class Question:
 class Asker:
     """Asks by name and remembers how, so that a reader can ask again."""
 
-    def __init__(self, clickhouse: ClickHouse, dataset: str) -> None:
+    def __init__(self, clickhouse: ClickHouse, dataset: str, memory: Memory | None = None) -> None:
+        """`memory` is shared by the askers of one reading: what one of them asked is not asked again."""
         self._clickhouse = clickhouse
         self._dataset = dataset
+        self._memory = memory
         self.questions: dict[str, Question] = {}
 
     @property
@@ -45,11 +49,16 @@ class Asker:
         values = {key: str(value) for key, value in given.items()}
         bound = query.bind(values)
         self.questions[topic] = Question(_command(self._dataset, name, values), query.sql, bound)
+        key = (name, tuple(bound.items()))
+        if self._memory is not None and key in self._memory:
+            return list(self._memory[key])
         names: list[str] = []
         rows: list[Row] = []
         for heads, columns in self._clickhouse.stream(query.sql, bound):
             names = names or [column for column, _ in heads]
             rows.extend(dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+        if self._memory is not None:
+            self._memory[key] = tuple(rows)
         return rows
 
 

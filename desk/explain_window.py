@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from counterpoise.chain.chain_registry import BITCOIN, CHAINS
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.errors import ConfigError
 from counterpoise.explain.explain import Window
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.windows import RAW, View
-from desk.pool_blocks import UNKNOWN, read_pool_blocks
+from desk.pool_blocks import UNKNOWN, PoolBlocks, read_pool_blocks
 
 _HEIGHT_AT: Final = """
-SELECT max(height) FROM concentration
-WHERE chain = {chain:String} AND view = 'raw' AND window_blocks = {window:UInt16} AND height < {height:UInt32}
+SELECT max(height) FROM concentration_shares
+WHERE chain = {chain:String} AND view = 'raw' AND window_blocks = {window:UInt16}
+  AND height >= {first:UInt32} AND height < {height:UInt32}
   AND time <= fromUnixTimestamp64Milli(toInt64({ms:Int64}))
 """
 _DOCUMENT: Final = "SELECT document FROM attribution_sets WHERE attribution_id = {id:String}"
@@ -49,9 +51,7 @@ def read_pair(
     """
     after = read_pool_blocks(clickhouse, chain, window, height)
     if from_height is None:
-        ms = int(1_000 * (after.time.timestamp() - over_seconds))
-        given = {"chain": chain, "window": str(window), "height": str(after.height), "ms": str(ms)}
-        from_height = int(clickhouse.query(_HEIGHT_AT, given)[0][0])
+        from_height = _height_before(clickhouse, after, over_seconds)
         if not from_height:
             raise ConfigError(
                 f"chain {chain!r} has no scored block {over_seconds // 86_400} days before height {after.height}"
@@ -72,6 +72,22 @@ def read_pair(
         after.time,
         after.attribution_id,
     )
+
+
+def _height_before(clickhouse: ClickHouse, after: PoolBlocks, over_seconds: int) -> int:
+    """The last scored height with a header time `over_seconds` before that of `after`; 0 where there is none.
+
+    Four times the blocks that the time usually takes are read first, and the whole history only where that is too few.
+    """
+    entry = CHAINS.get(after.chain, BITCOIN)
+    near = after.height - 4 * (over_seconds // entry.block_spacing_seconds) - 144
+    ms = int(1_000 * (after.time.timestamp() - over_seconds))
+    given = {"chain": after.chain, "window": str(after.window), "height": str(after.height), "ms": str(ms)}
+    for first in dict.fromkeys((max(near, 0), 0)):
+        found = int(clickhouse.query(_HEIGHT_AT, given | {"first": str(first)})[0][0])
+        if found:
+            return found
+    return 0
 
 
 def _read_set(clickhouse: ClickHouse, attribution_id: str) -> AttributionSet:

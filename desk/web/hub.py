@@ -20,7 +20,7 @@ from counterpoise.errors import CounterpoiseError
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.status import ServiceStatus
-from desk.asker import Asker, Question
+from desk.asker import Asker, Memory, Question
 from desk.web.panels.panel import SLOW_SECONDS, Context, Panel
 
 log = structlog.get_logger("desk")
@@ -62,9 +62,9 @@ class Line:
     kafka_problem: str = ""
 
 
-def draw_panel(clickhouse: ClickHouse, panel: Panel, context: Context) -> Drawn:
-    """Read a panel and draw it."""
-    asker = Asker(clickhouse, context.dataset)
+def draw_panel(clickhouse: ClickHouse, panel: Panel, context: Context, memory: Memory | None = None) -> Drawn:
+    """Read a panel and draw it. Panels of one reading share `memory`, so that they show one state and ask each question once."""
+    asker = Asker(clickhouse, context.dataset, memory)
     markup = panel.draw(panel.read(asker, context), context)
     return Drawn(panel, markup, tuple(asker.questions.values()), 0)
 
@@ -191,12 +191,13 @@ class Hub:
         context = self.context_of(self.now())
         monotonic = self._clock.monotonic()
         fresh: dict[str, Drawn] = {}
+        memory: Memory = {}
         for panel in self._panels:
             due = monotonic - self._slow_at.get(panel.name, -SLOW_SECONDS) >= SLOW_SECONDS
             if panel.slow and due:
                 self._slow_at[panel.name] = monotonic
             if due if panel.slow else everything:
-                fresh[panel.name] = draw_panel(clickhouse, panel, context)
+                fresh[panel.name] = draw_panel(clickhouse, panel, context, memory)
         if everything:
             [(height, at)] = clickhouse.query(_TIP, {"chain": context.chain})
             with self._lock:

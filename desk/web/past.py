@@ -14,6 +14,7 @@ from typing import Final
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
+from desk.asker import Memory
 from desk.named_queries import named_query
 from desk.web import markup
 from desk.web.hub import Drawn, draw_panel
@@ -66,7 +67,8 @@ def find(clickhouse: ClickHouse, context: Context, wanted: int | datetime) -> Co
 
 def read(clickhouse: ClickHouse, context: Context, panels: Iterable[Panel]) -> dict[str, Drawn]:
     """Each panel as it stood at the block of the context."""
-    return {panel.name: draw_panel(clickhouse, panel, context) for panel in panels}
+    memory: Memory = {}
+    return {panel.name: draw_panel(clickhouse, panel, context, memory) for panel in panels}
 
 
 def absent(wanted: int | datetime, tip: int | None) -> str:

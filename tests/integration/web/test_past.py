@@ -12,6 +12,7 @@ import pytest
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.formats import PAGE
+from desk.explain_window import read_pair
 from desk.web.panels.registry import PANELS
 from tests.engines import ClickHouseServer, RunningKafka
 from tests.integration.sql.conftest import empty, own_sample
@@ -180,3 +181,20 @@ def test_the_past_reads_a_bounded_number_of_rows(chain: Chain, clickhouse: Click
         )
         plan = "\n".join(line for (line,) in ch.query("EXPLAIN indexes = 1 " + sql))
         assert "height in [715100, 715100]" in plan
+
+
+@pytest.mark.parametrize("spacing", [60, 600, 6_000])
+def test_the_block_of_a_day_before_is_found_however_fast_blocks_came(
+    chain: Chain, clickhouse: ClickHouseServer, spacing: int
+) -> None:
+    """At one block a minute the day is longer than the heights that are read first."""
+    made, tip = [], None
+    for height in range(715_000, 716_700):
+        tip = block(height, tip.hash if tip else "00" * 32, time=1_640_000_000 + spacing * (height - 715_000))
+        made.append(tip)
+    for at in range(0, len(made), 400):
+        chain.send(made[at : at + 400])
+    with connect(clickhouse.target, chain.dataset) as ch:
+        given = {"height": None, "from_height": None, "over_seconds": 86_400}
+        pair = read_pair(ch, "bitcoin", "raw", 144, **given)  # type: ignore[arg-type]
+        assert pair.before.height == made[-1].height - 86_400 // spacing - (86_400 % spacing > 0)
