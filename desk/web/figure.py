@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from counterpoise.plots.marks import number, text_of
+from counterpoise.plots.marks import Frame, number, text_of
 from desk.report import report_plots as plots
 from desk.web import markup
 
@@ -33,7 +33,7 @@ class Readable:
     """What `static/readings.js` needs to show single values: the points as JSON, the edges of the axes by width, and a label."""
 
     points: str
-    frame_of: Callable[[float], plots.Frame]
+    frame_of: Callable[[float], Frame]
     label: str
     how: str
 

@@ -41,7 +41,7 @@ def retarget_blocks(chain: str) -> int:
 def read(asker: Asker, context: Context) -> dict[str, Pools]:
     given: dict[str, object] = {"chain": context.chain, "window": context.window_blocks, **context.up_to}
     ago = retarget_blocks(context.chain)
-    found = {}
+    found: dict[str, Pools] = {}
     for view in VIEWS:
         rows = asker.ask(f"pools-{view}", "pool_table", view=view, retarget=ago, **given)
         courses: dict[str, list[tuple[int, float]]] = {}
