@@ -116,7 +116,7 @@ def _select(source: str) -> str:
 def _substitute(sql: str, values: dict[str, str]) -> str:
     """The text of a named query with its values in it, so that it can be a sub-query."""
     text = "\n".join(line for line in sql.splitlines() if not line.startswith("--")).strip().rstrip(";")
-    return re.sub(r"\{(\w+):(\w+)\}", lambda found: f"CAST('{values[found[1]]}' AS {found[2]})", text)
+    return re.sub(r"\{(\w+):([^{}]+)\}", lambda found: f"CAST('{values[found[1]]}' AS {found[2]})", text)
 
 
 def _digest(ch: ClickHouse, sql: str) -> tuple[int, int, int]:

@@ -272,7 +272,7 @@ def test_limits_and_hosts_of_the_embedded_clickhouse_are_settings(state: Path) -
         [(memory,)] = clickhouse.query(
             "SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage'"
         )
-    assert memory == str(600 << 20)
+    assert memory == str(300 << 20), "what the process needs beside statements is left out, at most half"
     reader = {
         "X-ClickHouse-User": "reader",
         "X-ClickHouse-Key": Path(endpoints.clickhouse_reader_password_file).read_text().strip(),

@@ -23,7 +23,8 @@ LONGER_THAN_LIMITS_SECONDS = SESSION_SECONDS + 7.0
 """Over the session and the rebalance limit (6 s) of these tests' groups together."""
 
 
-def wait_until_mid_work(line: Line, worker: Worker, blocks: int = 600) -> None:
+def wait_until_mid_work(line: Line, worker: Worker, blocks: int = 410) -> None:
+    """Wait for a few of the script's messages: its first two have 400 blocks, the 38 after them a few each."""
     wait_for(lambda: line.ch.query("SELECT count() FROM blocks_log FINAL")[0][0] > blocks, "work", worker.tail)
     assert line.lag() > 10, "there is nothing left to interrupt"
 
@@ -86,7 +87,7 @@ def test_clickhouse_killed_again_and_again(own_engines: Engines, parts: list[Par
     with line_on(own_engines, "flapping") as line:
         worker = line.start(settings=SMALL_BATCHES)
         send(line, parts)
-        for blocks in (300, 600, 900):
+        for blocks in (150, 410, 480):
             wait_until_mid_work(line, worker, blocks)
             own_engines.clickhouse.restart()
         line.drain()
