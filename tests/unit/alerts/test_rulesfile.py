@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import takewhile
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -117,7 +118,7 @@ def test_any_bytes_are_rules_or_mistakes(content: bytes) -> None:
         file.flush()
         found = read_rules_file(Path(file.name))
     assert bool(found.rules) != bool(found.mistakes)
-    lines = content.decode("utf-8", "replace").split("\n")
+    lines = re.split(r"\r\n|[\n\r\x85\u2028\u2029]", content.decode("utf-8", "replace"))  # what YAML counts as lines
     for one in found.mistakes:
         assert "\n" not in visible(one.problem)
         assert one.problem == visible(one.problem)
