@@ -50,9 +50,6 @@ MESSAGE_INTERVAL_SECONDS: Final = 1.0
 SEARCH_BACK_SECONDS: Final = 3_600.0
 """A look-up starts this long before a transition was recorded: more than two clocks differ."""
 
-IN_DOUBT: Final = "searched for again later"
-"""Detail of a message that may stand twice: Slack's answer was lost, or another alerter may have sent it."""
-
 MAX_LOOK_UPS: Final = 100
 """Messages that are searched for after a start: those of the last hour, and the unclear ones of the last day."""
 
@@ -159,7 +156,7 @@ class Outbox:
             for d in self._sent.done.values()
             if self._sent.here(d)
             and d.action != "update"
-            and clock - d.updated_at < (DAY_SECONDS if d.detail == IN_DOUBT else AFTER_SECONDS[-1])
+            and clock - d.updated_at < (DAY_SECONDS if d.attempts > 1 else AFTER_SECONDS[-1])
         ]
         for sent in sorted(recent, key=lambda d: d.updated_at)[-MAX_LOOK_UPS:]:
             first_try = recorded.get((sent.alert_id, sent.sequence), sent.updated_at - DAY_SECONDS)
@@ -387,7 +384,9 @@ class Outbox:
         self, job: Job, status: DeliveryStatus, *, ts: str = "", detail: str = "", doubtful: bool = False
     ) -> None:
         doubtful = doubtful and status == "sent" and job.action != "update" and "find" in self._receiver.abilities
-        delivery = self._delivery(job, status, ts=ts, detail=IN_DOUBT if doubtful else detail)
+        delivery = self._delivery(job, status, ts=ts, detail=detail)
+        if doubtful:  # another process's try counts too: a later alerter knows by it that the message may stand twice
+            delivery = replace(delivery, attempts=max(2, delivery.attempts))
         self._unwritten = [delivery, *(self._member(row, job.alert_id, "skipped", ts) for row in job.members)]
         self._sent.done |= {row.key: row for row in self._unwritten}
         self._jobs.remove({job.key})
