@@ -51,7 +51,8 @@ class RulesWatch:
             rules = load_judged_rules(self._path)
         except ConfigError as error:
             self.problem = str(error)
-            log.error("the rules of before are kept", reason=self.problem)
+            every = [note.strip() for note in getattr(error, "__notes__", ())]
+            log.error("the rules of before are kept", reason=self.problem, **({"mistakes": every} if every else {}))
             return False
         self.problem = None
         changed = rules != self.rules

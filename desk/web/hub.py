@@ -34,7 +34,8 @@ SELECT (SELECT max(version) FROM concentration_latest_log), (SELECT max(version)
 _AGAIN_SECONDS: Final = 1.0
 _UNWATCHED_SECONDS: Final = 1.0
 _REST: Final = 3.0
-"""After a reading, a pause of so many times its length."""
+_LONGEST_REST_SECONDS: Final = 2.0
+"""After a reading, a pause of so many times its length, and at most of these seconds."""
 _TIP: Final = "SELECT max(height), argMax(time, height) FROM latest_shares WHERE chain = {chain:String}"
 
 
@@ -153,10 +154,9 @@ class Hub:
                     [news] = clickhouse.query(_NEWS)
                     began = self._clock.monotonic()
                     self._read(clickhouse, everything=news != seen)
-                    if (
-                        news != seen
-                    ):  # where blocks come without end, three quarters of the time are left to who brings them
-                        pause = max(pause, _REST * (self._clock.monotonic() - began))
+                    if news != seen:  # where blocks come without end, most of the time is left to who brings them
+                        rest = _REST * (self._clock.monotonic() - began)
+                        pause = max(pause, min(rest, _LONGEST_REST_SECONDS))
                     seen = news
                     self._status.working()
                 except (CounterpoiseError, ClickHouseError, OSError) as error:
@@ -188,35 +188,30 @@ class Hub:
             stop.wait(every_seconds)
 
     def _read(self, clickhouse: ClickHouse, *, everything: bool) -> None:
+        """Read and draw what is due, in the order of the page. Each panel is shown once it is drawn, and the new tip at the end."""
         context = self.context_of(self.now())
         monotonic = self._clock.monotonic()
-        fresh: dict[str, Drawn] = {}
         memory: Memory = {}
+        drew = False
         for panel in self._panels:
             due = monotonic - self._slow_at.get(panel.name, -SLOW_SECONDS) >= SLOW_SECONDS
             if panel.slow and due:
                 self._slow_at[panel.name] = monotonic
             if due if panel.slow else everything:
-                fresh[panel.name] = draw_panel(clickhouse, panel, context, memory)
+                self._publish({panel.name: draw_panel(clickhouse, panel, context, memory)}, {})
+                drew = True
+        state: dict[str, Any] = {"away_since": None, "problem": ""}
         if everything:
             [(height, at)] = clickhouse.query(_TIP, {"chain": context.chain})
-            with self._lock:
-                line = replace(
-                    self._line,
-                    tip_height=int(height) or None,
-                    tip_time=at if height else None,
-                    away_since=None,
-                    problem="",
-                )
+            state |= {"tip_height": int(height) or None, "tip_time": at if height else None}
             self._status.progress(1, last_height=int(height))
-            self._publish(fresh, line)
-        elif fresh:
-            with self._lock:
-                line = replace(self._line, away_since=None, problem="")
-            self._publish(fresh, line)
+        if everything or drew:
+            self._publish({}, state)
 
-    def _publish(self, fresh: Mapping[str, Drawn], line: Line) -> None:
+    def _publish(self, fresh: Mapping[str, Drawn], state: Mapping[str, Any]) -> None:
+        """Show panels, and the line with these fields of it changed."""
         with self._lock:
+            line = replace(self._line, **state)
             changed = {
                 name: one
                 for name, one in fresh.items()

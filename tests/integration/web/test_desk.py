@@ -63,9 +63,7 @@ def figures(page: str) -> dict[str, str]:
 
 def test_every_figure_is_what_the_sql_beside_it_gives(desk: RunningDesk, own_sample: ClickHouse) -> None:
     with desk.opened() as client:
-        wait_for(
-            lambda: 'data-figure="call"' in client.get("/").text, "the panels", lambda: client.get("/").text[-3_000:]
-        )
+        wait_for(lambda: "Being read" not in client.get("/").text, "the panels", lambda: client.get("/").text[-3_000:])
         page = client.get("/").text
     shown = figures(page)
     expected = {"tip": PAGE.count(LAST)}
