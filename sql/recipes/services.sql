@@ -5,7 +5,7 @@
 --     --multiquery < sql/recipes/services.sql
 --
 -- Views run with the rights of who asks, so everybody needs SELECT on the storage tables too. Nobody but counterpoise_migrate may make or drop
--- anything, and nobody may ALTER, TRUNCATE or OPTIMIZE: rows are only ever added. Each service is then told who it is:
+-- anything that stays, and nobody may ALTER, TRUNCATE or OPTIMIZE: rows are only ever added. Each service is then told who it is:
 --
 --   COUNTERPOISE_CLICKHOUSE__USER=counterpoise_streams_service COUNTERPOISE_CLICKHOUSE__PASSWORD_FILE=… counterpoise run streams
 --
@@ -48,7 +48,9 @@ GRANT INSERT ON counterpoise.series_entries_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.series_log TO counterpoise_streams;
 
 -- Alerts writes what it decided and what it said. `counterpoise alerts mute` writes no more than it does.
+-- Rows of alerts travel with the statement that checks who leads (an external table): the server counts such a table as a temporary one.
 GRANT SELECT ON counterpoise.* TO counterpoise_alerts;
+GRANT CREATE TEMPORARY TABLE ON *.* TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_deliveries_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_events_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_mutes_log TO counterpoise_alerts;
