@@ -348,6 +348,11 @@ class Engine:
         self.kill(found[1])
         return found[0]
 
+    def runs(self, query_id: str) -> bool:
+        """Whether a statement with that id, which its client gave, runs."""
+        with self._running_lock:
+            return query_id in self._running
+
     def kill(self, identity: str) -> None:
         """Ask every statement of the session `identity` (first word of its log_comment) to stop; returns at once."""
         where = f"splitByChar(' ', Settings['log_comment'])[1] = {quote_string(identity)}"

@@ -137,17 +137,21 @@ def _full_name(session: Session, table: Tree) -> list[str]:
 def _kill(session: Session, tree: Tree | None, user: str | None) -> Prepared | None:
     """KILL QUERY WHERE query_id = '…' of an id that a client gave, which the engine does not list.
 
-    The answer has the engine's form. None for every other condition, and for an unknown id (or, with a `user`, another
-    user's).
+    The answer has the engine's form, without rows for an id that does not run: it may have ended, or not have begun. None
+    for every other condition, and for the statement of another than `user`.
     """
     if tree is None or tree["type"] != "KillQueryQuery" or tree.get("kill_type") != "Query":
         return None
     query_id = _equals_query_id(tree.get("where_expression", {}))
-    if query_id is None or tree.get("test") or (owner := session.engine.kill_by_id(query_id, user)) is None:
+    if query_id is None or tree.get("test"):
         return None
-    columns = {"kill_status": "waiting", "query_id": query_id, "user": owner, "query": ""}
+    owner = session.engine.kill_by_id(query_id, user)
+    if owner is None and (user is None or session.engine.runs(query_id)):
+        return None
+    columns = {"kill_status": "waiting", "query_id": query_id, "user": owner or "", "query": ""}
     listed = ", ".join(f"{quote_string(value)} AS {name}" for name, value in columns.items())
-    return Prepared(f"SELECT {listed}", "SELECT", streams=True, format=None, reads=True)
+    sql = f"SELECT {listed}{'' if owner else ' WHERE 0'}"
+    return Prepared(sql, "SELECT", streams=True, format=None, reads=True)
 
 
 def _equals_query_id(condition: Tree) -> str | None:

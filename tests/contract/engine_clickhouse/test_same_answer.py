@@ -150,6 +150,11 @@ def test_a_reader_kills_its_own_only(connect: Connect) -> None:
     assert answers == [394]
 
 
+def test_a_kill_of_what_does_not_run_has_no_rows(connect: Connect) -> None:
+    for client in (connect(), connect(**READER)):
+        assert client.execute("KILL QUERY WHERE query_id = 'never-began'") == []
+
+
 def compressed(data: bytes) -> bytes:
     return compression.compress(data)
 

@@ -147,7 +147,9 @@ def test_a_running_statement_is_cancelled(console: httpx.Client, written: ClickH
     thread.start()
 
     def cancelled() -> bool:
-        done: bool = console.post("/sql/cancel", json={"query_id": slow["query_id"]}).json()["cancelled"]
+        answer = console.post("/sql/cancel", json={"query_id": slow["query_id"]})
+        assert answer.status_code == 200, answer.text
+        done: bool = answer.json()["cancelled"]
         return done
 
     wait_for(cancelled, "the statement is cancelled")
