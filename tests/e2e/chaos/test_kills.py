@@ -17,7 +17,7 @@ from tests.engines import ClickHouseServer, RunningKafka
 
 FEW = Plan(
     points={
-        "streams": ("streams-after-concentration:8", "streams-after-score:8"),
+        "streams": ("streams-after-concentration:3", "streams-after-score:2"),
         "alerts": ("alerts-after-slack-accept:1",),
     },
     at_random=("ingest", "clickhouse", "broker"),
