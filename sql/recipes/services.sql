@@ -50,13 +50,13 @@ GRANT INSERT ON counterpoise.series_log TO counterpoise_streams;
 -- Alerts writes what it decided and what it said. `counterpoise alerts mute` writes no more than it does.
 -- Rows of alerts travel with the statement that checks who leads (an external table): the server counts such a table as a temporary one.
 GRANT SELECT ON counterpoise.* TO counterpoise_alerts;
-GRANT CREATE TEMPORARY TABLE ON *.* TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_deliveries_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_events_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_mutes_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_state_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.datasets_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.epochs_log TO counterpoise_alerts;
+GRANT CREATE TEMPORARY TABLE ON *.* TO counterpoise_alerts;
 
 -- `counterpoise migrate` makes the database, its tables and views, and notes that it did. A view that is made anew replaces the old one.
 GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, SELECT, INSERT ON counterpoise.* TO counterpoise_migrate;

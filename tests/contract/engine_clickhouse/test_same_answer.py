@@ -14,6 +14,7 @@ from tests.contract.engine_clickhouse.conftest import PASSWORD, READER_PASSWORD,
 from tests.contract.engine_clickhouse.test_access import exchange
 from tests.contract.engine_clickhouse.test_http import BASIC, Http
 from tests.contract.engine_clickhouse.test_queries import code_of
+from tests.waiting import wait_for
 
 READER = {"user": "reader", "password": READER_PASSWORD}
 
@@ -142,6 +143,8 @@ def test_a_reader_kills_its_own_only(connect: Connect) -> None:
     thread = threading.Thread(target=lambda: answers.append(code_of(victim.execute, endless, query_id="of-default")))
     thread.start()
     kill = "KILL QUERY WHERE query_id = 'of-default'"
+    runs = "SELECT count() FROM system.processes WHERE query_id = 'of-default'"
+    wait_for(lambda: admin.execute(runs) == [(1,)], "the statement runs")
     for _ in range(5):
         assert code_of(reader.execute, kill) == 164
     while thread.is_alive():
