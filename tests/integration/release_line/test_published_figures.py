@@ -35,6 +35,14 @@ def chain_of(day: date) -> str:
     return f"bitcoin-{day:%Y%m%d}"
 
 
+SCORED = """
+SELECT uniqExact(chain) FROM asymmetry
+WHERE series = 'epoch-ai-compute-owners' AND view = 'raw' AND knowledge = 'latest'
+    AND formatDateTime(day, '%Y%m%d') = substring(chain, length('bitcoin-') + 1)
+"""
+"""The chains that are scored on the day of their figures."""
+
+
 @pytest.fixture(scope="module")
 def fed(engines: Engines) -> Iterator[Line]:
     with line_on(engines, "figures") as line:
@@ -44,7 +52,7 @@ def fed(engines: Engines) -> Iterator[Line]:
         send_releases(line, epoch())
         send_releases(line, pypi())
         line.drain()
-        line.wait_for("SELECT uniqExact(chain) FROM asymmetry", len(FIGURES))
+        line.wait_for(SCORED, len(FIGURES))
         line.drain()
         yield line
         assert worker.stop() == 0, worker.tail()
