@@ -29,6 +29,12 @@ def test_that_stands(kafka, clickhouse):
     time.sleep({seconds})
 """
 SLEEP = "import time; time.sleep(900)"
+HEEDS_SIGINT = """
+import signal, sys, pytest
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(pytest.console_main())
+"""
+"""A shell lets what it starts in the background ignore SIGINT, and this run of tests may be such a process."""
 
 
 @contextmanager
@@ -41,8 +47,8 @@ def a_run(directory: Path, *options: str, seconds: int) -> Iterator[tuple[subpro
     (suite / "test_standing.py").write_text(STANDING.format(ready=str(ready), seconds=seconds, sleep=SLEEP))
     command = [
         sys.executable,
-        "-m",
-        "pytest",
+        "-c",
+        HEEDS_SIGINT,
         "-q",
         "-p",
         "no:cacheprovider",
