@@ -12,9 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import http.client
-import os
 import resource
-import tempfile
 import time
 from dataclasses import dataclass
 from hashlib import sha256
@@ -25,6 +23,7 @@ import numpy as np
 
 from bench.newest import cpu_seconds
 from bench.report import Figure, machine, peak_memory_mib
+from bench.stand import engines
 from counterpoise.clickhouse.client import connect
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.envelope import encode
@@ -40,7 +39,6 @@ from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from desk.cli.desk import read_link
 from desk.cli.whole_line import Services, start_afresh
-from engines.stack import ANY_PORTS, down, up
 from streams.blocks.worker import BlockWorker
 from streams.intake.dead_letter import RawMessage
 from streams.worker_store import WorkerStore
@@ -184,18 +182,8 @@ def main() -> None:
     configure_logging("text", "error")
     files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, max(files, 4 * chosen.viewers + 256)), most))
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {
-            "COUNTERPOISE_STATE_DIR": folder,
-            "COUNTERPOISE_DATASET": "bench",
-            "COUNTERPOISE_DATASET_KIND": "simulated",
-            "COUNTERPOISE_DESK__PORT": "0",
-        }
-        up(Path(folder), ANY_PORTS)
-        try:
-            figures = measure(Settings.load(), chosen)
-        finally:
-            down(Path(folder))
+    with engines(COUNTERPOISE_DESK__PORT="0"):
+        figures = measure(Settings.load(), chosen)
     text = table(figures, chosen)
     print(text)
     if chosen.write:

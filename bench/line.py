@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 from bench.report import Figure, machine, peak_memory_mib
+from bench.stand import engines
 from counterpoise.clickhouse.client import connect
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.logs import configure_logging
@@ -25,7 +24,6 @@ from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from desk.cli.replay_line import alerts_reached
 from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, Services, start_afresh
-from engines.stack import ANY_PORTS, down, up
 from ingest.blocks.replay_job import run_replay
 
 SECONDS_LIMIT = 20.0
@@ -39,21 +37,13 @@ def main() -> None:
     parser.add_argument("--blocks", type=Path, help="Parquet, CSV or JSONL of blocks; the packaged figures if left out")
     source: Path | None = parser.parse_args().blocks
     configure_logging("text", "warning")
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {
-            "COUNTERPOISE_STATE_DIR": folder,
-            "COUNTERPOISE_DATASET": "bench",
-            "COUNTERPOISE_DATASET_KIND": "historical" if source else "simulated",
-            "COUNTERPOISE_ALERTS__NOTIFIER": "console",
-            "COUNTERPOISE_STREAMS__TAKE_MESSAGES": BACKFILL_TAKE_MESSAGES,
-        }
-        began = time.perf_counter()
-        up(Path(folder), ANY_PORTS)
+    began = time.perf_counter()
+    with engines(
+        COUNTERPOISE_DATASET_KIND="historical" if source else "simulated",
+        COUNTERPOISE_STREAMS__TAKE_MESSAGES=BACKFILL_TAKE_MESSAGES,
+    ):
         started_seconds = time.perf_counter() - began
-        try:
-            figures = run(Settings.load(), source or "figures")
-        finally:
-            down(Path(folder))
+        figures = run(Settings.load(), source or "figures")
     print(f"{machine()}\n")
     print("| figure | measured | against | ratio |\n|---|---|---|---|")
     for figure in (Figure("embedded engines, start-up", started_seconds, "s", START_LIMIT_SECONDS), *figures):

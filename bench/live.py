@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import tempfile
 import time
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bench.line import wait_for_services
 from bench.report import Figure, machine
+from bench.stand import engines
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topics import BLOCKS
@@ -29,7 +28,6 @@ from counterpoise.runtime.logs import configure_logging
 from counterpoise.settings.endpoints import kafka_target
 from counterpoise.settings.model import Settings
 from desk.cli.whole_line import Services, start_afresh
-from engines.stack import ANY_PORTS, down, up
 from testkit.slack_server import CHANNEL, TOKEN, Failure, SlackServer
 
 WINDOW_BLOCKS = 144
@@ -108,25 +106,20 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=100, help="how many blocks are measured")
     blocks: int = parser.parse_args().blocks
     configure_logging("text", "error")
-    with tempfile.TemporaryDirectory() as folder, TimedSlack() as slack:
-        rules = Path(folder) / "rules.yaml"
+    with (
+        TimedSlack() as slack,
+        engines(
+            COUNTERPOISE_ALERTS__NOTIFIER="slack",
+            COUNTERPOISE_ALERTS__ALLOW_SLACK_WHEN_NOT_LIVE="true",
+            COUNTERPOISE_SLACK__BASE_URL=slack.base_url,
+            COUNTERPOISE_SLACK__TOKEN=TOKEN,
+            COUNTERPOISE_SLACK__CHANNEL=CHANNEL,
+        ) as folder,
+    ):
+        rules = folder / "rules.yaml"
         rules.write_text(RULES, encoding="utf-8")
-        os.environ |= {
-            "COUNTERPOISE_STATE_DIR": folder,
-            "COUNTERPOISE_DATASET": "bench",
-            "COUNTERPOISE_DATASET_KIND": "simulated",
-            "COUNTERPOISE_ALERTS__NOTIFIER": "slack",
-            "COUNTERPOISE_ALERTS__ALLOW_SLACK_WHEN_NOT_LIVE": "true",
-            "COUNTERPOISE_ALERTS__RULES_FILE": str(rules),
-            "COUNTERPOISE_SLACK__BASE_URL": slack.base_url,
-            "COUNTERPOISE_SLACK__TOKEN": TOKEN,
-            "COUNTERPOISE_SLACK__CHANNEL": CHANNEL,
-        }
-        up(Path(folder), ANY_PORTS)
-        try:
-            latencies_ms = np.array(run(Settings.load(), slack, blocks))
-        finally:
-            down(Path(folder))
+        os.environ["COUNTERPOISE_ALERTS__RULES_FILE"] = str(rules)
+        latencies_ms = np.array(run(Settings.load(), slack, blocks))
     p50, p90, p99 = np.percentile(latencies_ms, [50, 90, 99])
     print(f"{machine()}\n")
     print("| figure | measured | against | ratio |\n|---|---|---|---|")

@@ -9,16 +9,14 @@ show; services are running already. Producing is part of it.
 
 from __future__ import annotations
 
-import os
 import random
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 from bench.line import wait_for_services
 from bench.report import Figure, machine, peak_memory_mib
+from bench.stand import engines
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.contracts.releases import Observation
 from counterpoise.runtime.logs import configure_logging
@@ -27,7 +25,6 @@ from counterpoise.series.release import Head, Release, make_release
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from desk.cli.whole_line import Services, start_afresh
-from engines.stack import ANY_PORTS, down, up
 from ingest.releases.demo_figures import publish
 
 OBSERVATIONS = 100_000
@@ -92,18 +89,8 @@ def owners(releases: int, observations: int) -> list[Release]:
 
 def main() -> None:
     configure_logging("text", "warning")
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {
-            "COUNTERPOISE_STATE_DIR": folder,
-            "COUNTERPOISE_DATASET": "bench",
-            "COUNTERPOISE_DATASET_KIND": "simulated",
-            "COUNTERPOISE_ALERTS__NOTIFIER": "console",
-        }
-        up(Path(folder), ANY_PORTS)
-        try:
-            figures = run(Settings.load())
-        finally:
-            down(Path(folder))
+    with engines():
+        figures = run(Settings.load())
     print(f"{machine()}\n")
     print("| figure | measured | against | ratio |\n|---|---|---|---|")
     for figure in figures:

@@ -19,6 +19,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from bench.report import machine
+from bench.stand import ends_in_order
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.datasets import Dataset
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--times", default="1,10")
     parser.add_argument("--specs", type=int, default=150)
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, ends_in_order():
         folder, password = Path(scratch), secrets.token_hex(16)
         (folder / "password").touch(mode=0o600)
         (folder / "password").write_text(password, encoding="utf-8")
