@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -15,49 +15,55 @@ HELD_RETRY: Final = RetryPolicy(5.0, 600.0, jitter=0.0)
 
 @dataclass(slots=True)
 class JobQueue:
-    """Each message once, by its key. The messages of one alert keep their order."""
+    """Each message once, by its key. The messages of one alert keep their order. Time does not grow with what waits, unless a
+    message pauses or a rank is asked for."""
 
-    _jobs: list[Job] = field(default_factory=list)
+    _jobs: dict[JobKey, Job] = field(default_factory=dict)
     _held: dict[str, tuple[float, Backoff]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._jobs)
 
     def __iter__(self) -> Iterator[Job]:
-        return iter(self._jobs)
+        return iter(self._jobs.values())
 
     def __contains__(self, key: JobKey) -> bool:
-        return any(job.key == key for job in self._jobs)
+        return key in self._jobs
+
+    def get(self, key: JobKey) -> Job | None:
+        """The job of that key; None where it does not wait."""
+        return self._jobs.get(key)
 
     def add(self, job: Job, *, ahead: bool = False) -> None:
         """At the end, or before all others."""
-        if job.key not in self:
-            self._jobs.insert(0 if ahead else len(self._jobs), job)
+        if job.key in self._jobs:
+            return
+        if ahead:
+            self._jobs = {job.key: job, **self._jobs}
+        else:
+            self._jobs[job.key] = job
 
-    def remove(self, keys: Collection[JobKey]) -> None:
+    def remove(self, keys: Iterable[JobKey]) -> None:
         """Take messages out; their alerts pause no longer."""
-        for job in self._jobs:
-            if job.key in keys:
-                self._held.pop(job.alert_id, None)
-        self._jobs = [job for job in self._jobs if job.key not in keys]
+        for key in keys:
+            if self._jobs.pop(key, None) is not None:
+                self._held.pop(key[0], None)
 
-    def change(self, key: JobKey, **changed: Any) -> Job | None:
-        """The job of that key with other marks; None where it waits no more."""
-        for at, job in enumerate(self._jobs):
-            if job.key == key:
-                self._jobs[at] = replace(job, **changed)
-                return self._jobs[at]
-        return None
+    def change(self, key: JobKey, **changed: Any) -> None:
+        """Give the job of that key other marks, if it waits."""
+        if key in self._jobs:
+            self._jobs[key] = replace(self._jobs[key], **changed)
 
     def hold(self, job: Job, now: float) -> None:
         """Let other alerts' messages pass this alert's for a while, longer each time."""
         _, backoff = self._held.get(job.alert_id, (0.0, Backoff(HELD_RETRY)))
         self._held[job.alert_id] = (now + backoff.next_seconds(), backoff)
 
-    def first(self, now: float, rank: Callable[[Job], int]) -> Job | None:
-        """The first of the lowest rank that does not pause; None without one."""
+    def first(self, now: float, rank: Callable[[Job], int] | None = None) -> Job | None:
+        """The first of the lowest rank, or the first at all, that does not pause; None without one."""
         held = {alert_id for alert_id, (until, _) in self._held.items() if until > now}
-        return min((job for job in self._jobs if job.alert_id not in held), key=rank, default=None)
+        free = (job for job in self if job.alert_id not in held)
+        return min(free, key=rank, default=None) if rank else next(free, None)
 
     def free_at(self) -> float:
         """When the next pause of a message ends; infinite without one."""

@@ -96,7 +96,8 @@ class Outbox:
         self._sent = Sent(receiver.name, receiver.channel)
         self._look_ups = LookUps()
         self._unwritten: list[Delivery] = []
-        self._oldest: float | None = None
+        self._is_late = False
+        """Whether a message has waited for long: the order of events is then no longer the order of what matters."""
         self._not_before = float("-inf")
         self._backoff = Backoff(_DELIVERY_RETRY)
         self.trouble: str | None = None
@@ -207,8 +208,10 @@ class Outbox:
         """Send what is due; the seconds until the next call is useful (infinite if nothing waits). SupersededError stops it all."""
         while True:
             now = self._clock.monotonic()
-            self._oldest = min((job.recorded_at for job in self._jobs if not job.start), default=None)
-            job = self._jobs.first(now, self._rank)
+            oldest = next((job for job in self._jobs if not job.start), None)
+            waited = self._clock.now() - oldest.recorded_at if oldest else 0.0
+            self._is_late = bool(self._receiver.abilities) and waited >= OLD_SECONDS
+            job = self._jobs.first(now, self._rank if self._is_late else None)
             next_at = now if job or self._unwritten else min(self._jobs.free_at(), self._look_ups.next_at())
             left = max(next_at, self._not_before) - now
             if left > 0:
@@ -219,16 +222,10 @@ class Outbox:
                 self._guarded(partial(self._search, searched), None)
 
     def _rank(self, job: Job) -> int:
-        """A state at start goes first. After an outage what fires now comes next, then the others in their order."""
+        """The order after an outage: a state at start, then what fires now, then the others as they came."""
         if job.start:
             return 0
-        urgent = self._is_late and job.action == "post" and self._sent.is_firing(job.alert_id)
-        return 1 if urgent else 2
-
-    @property
-    def _is_late(self) -> bool:
-        """Whether a message has waited for long, so that the order of events is no longer the order of what matters."""
-        return self._oldest is not None and self._clock.now() - self._oldest >= OLD_SECONDS
+        return 1 if job.action == "post" and self._sent.is_firing(job.alert_id) else 2
 
     def _guarded(self, work: Callable[[], None], job: Job | None) -> None:
         """Do one piece of work; what went wrong decides when it, or everything, is tried again."""
@@ -253,7 +250,7 @@ class Outbox:
             self._write(self._unwritten)
             return
         assert job is not None  # noqa: S101 - `run_due` has one, or a row to write
-        if self._receiver.abilities and self._rank(job) == 2 and self._gather():
+        if self._is_late and self._rank(job) == 2 and self._gather():
             return
         if job.start is None and not job.members and job.action != "update" and self._is_muted(job.rule_id):
             self._finish(job, "skipped", detail=MUTED)
@@ -418,7 +415,7 @@ class Outbox:
         log.warning("message held", alert_id=job.alert_id, sequence=job.sequence, reason=reason)
 
     def _postpone(self, reason: str, error: Exception, job: Job | None, *, ambiguous: bool = False) -> None:
-        queued = next((one for one in self._jobs if job and one.key == job.key), None)
+        queued = self._jobs.get(job.key) if job else None
         if queued is not None and not self._unwritten:
             self._jobs.change(queued.key, tries=queued.tries + 1, inherited=queued.inherited or ambiguous)
         asked = getattr(error, "retry_after_seconds", None)
