@@ -24,11 +24,8 @@ class Alerts:
 
 
 def read(asker: Asker, context: Context) -> Alerts:
-    if context.height is None:
-        spans, found = asker.ask("spans", "alert_spans"), asker.ask("alerts", "alerts_open")
-    else:
-        spans = asker.ask("spans", "alert_spans_at", at=context.at, **context.up_to)
-        found = asker.ask("alerts", "alerts_open_at", at=context.at, **context.up_to)
+    spans = asker.ask("spans", "alert_spans", **context.until)
+    found = asker.ask("alerts", "alerts_open", **context.until)
     return Alerts(found, [row for row in spans if row["cleared_at"] is not None][-LAST:])
 
 

@@ -43,6 +43,11 @@ class Context:
         """The height as a parameter of a query that takes the newest block without one."""
         return {} if self.height is None else {"height": self.height}
 
+    @property
+    def until(self) -> dict[str, object]:
+        """`up_to`, and `at` on a page of the past: for a query on alerts, some of which rest on the clock."""
+        return {} if self.height is None else {"height": self.height, "at": self.at}
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:

@@ -79,10 +79,7 @@ def read_around(asker: Asker, step: Row, cleared_height: int | None) -> Shares:
 
 def _episodes(asker: Asker, context: Context | None = None) -> list[Episode]:
     """When alerts fired: all times, or those up to the block of a page of the past."""
-    if context is None or context.height is None:
-        rows = asker.ask("episodes", "alert_spans")
-    else:
-        rows = asker.ask("episodes", "alert_spans_at", at=context.at, **context.up_to)
+    rows = asker.ask("episodes", "alert_spans", **(context.until if context else {}))
     return [
         Episode(
             rule_id=row["rule_id"],

@@ -98,7 +98,6 @@ def test_everything_twice_and_an_older_version_late_change_no_answer(own_sample:
     once = everything(own_sample)
     assert {name for name, rows in once.items() if not rows} <= market_side() | {
         "query alerts_open",  # every alert of the sample is closed
-        "query alerts_open_at",
         "query pool_memberships",  # its attribution set has no document
     }
     insert_all(own_sample, 100)
