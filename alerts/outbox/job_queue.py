@@ -15,8 +15,8 @@ HELD_RETRY: Final = RetryPolicy(5.0, 600.0, jitter=0.0)
 
 @dataclass(slots=True)
 class JobQueue:
-    """Each message once, by its key. The messages of one alert keep their order. Time does not grow with what waits, unless a
-    message pauses or a rank is asked for."""
+    """Each message once, by its key. The messages of one alert keep their order. Without pauses and ranks, the time of a call does
+    not grow with what waits."""
 
     _jobs: dict[JobKey, Job] = field(default_factory=dict)
     _held: dict[str, tuple[float, Backoff]] = field(default_factory=dict)

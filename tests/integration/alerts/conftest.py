@@ -6,7 +6,7 @@ import pytest
 
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.settings.model import Settings
-from tests.engines import ClickHouseServer, RunningKafka
+from tests.engines import ClickHouseServer, RunningKafka, as_environment
 from tests.template import make_database
 
 
@@ -17,3 +17,11 @@ def replayed(settings: Settings, kafka: RunningKafka, clickhouse: ClickHouseServ
     make_database(clickhouse.target, historical.dataset_of)
     ensure_topics(kafka.target, historical.dataset)
     return historical
+
+
+@pytest.fixture
+def environment(replayed: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """`replayed`, as the environment of a command."""
+    for name, value in as_environment(replayed).items():
+        monkeypatch.setenv(name, value)
+    return replayed

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from typer import Typer
+from typer.testing import CliRunner
+
 from alerts.service import run_alerts
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
@@ -87,3 +90,10 @@ def states_of(settings: Settings) -> list[tuple[str, int | None, int]]:
     """(state, height, sequence) in the order in which they were written."""
     with connect(clickhouse_target(settings), settings.dataset) as ch:
         return [(t.state, t.evidence.height, t.sequence) for t in AlertStore(ch).events.transitions()]
+
+
+def printed(app: Typer, *arguments: str, columns: int) -> str:
+    """What a command prints at that width; it must end with 0. A CounterpoiseError is raised as it is."""
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False, env={"COLUMNS": str(columns)})
+    assert result.exit_code == 0, result.output
+    return result.output

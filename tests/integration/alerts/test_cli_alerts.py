@@ -6,29 +6,18 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from counterpoise.errors import ConfigError
 from counterpoise.settings.model import Settings
 from desk.cli.alerts import alerts_app
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
-from tests.engines import as_environment
-from tests.integration.alerts.running import alerter
+from tests.integration.alerts.running import alerter, printed
 from tests.integration.alerts.test_line import FIRED, H
 from tests.integration.alerts.world import CLEAR, OVER, a_world
 
 
 def run(*arguments: str, columns: int = 220) -> str:
-    result = CliRunner().invoke(alerts_app, list(arguments), catch_exceptions=False, env={"COLUMNS": str(columns)})
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
-@pytest.fixture
-def environment(replayed: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name, value in as_environment(replayed).items():
-        monkeypatch.setenv(name, value)
-    return replayed
+    return printed(alerts_app, *arguments, columns=columns)
 
 
 def test_list_show_and_mute(environment: Settings) -> None:

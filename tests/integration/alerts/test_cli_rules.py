@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from counterpoise.clickhouse.client import connect
 from counterpoise.errors import ConfigError
@@ -16,8 +15,7 @@ from desk.cli.alerts import alerts_app
 from desk.cli.rules import rules_app
 from desk.cli.rules_diff import diff_rules
 from desk.cli.rules_explain import explain_alert
-from tests.engines import as_environment
-from tests.integration.alerts.running import alerter
+from tests.integration.alerts.running import alerter, printed
 from tests.integration.alerts.test_line import FIRED, H
 from tests.integration.alerts.world import CLEAR, OVER, a_world
 
@@ -28,17 +26,8 @@ for name, command in (("diff", diff_rules), ("explain", explain_alert)):
 RULES = "version: 1\nrules: [{id: top4-share, type: top_share, for_blocks: HOLD}]\n"
 
 
-def run(*arguments: str, columns: int = 200) -> str:
-    result = CliRunner().invoke(rules_app, list(arguments), catch_exceptions=False, env={"COLUMNS": str(columns)})
-    assert result.exit_code == 0, result.output
-    return result.output
-
-
-@pytest.fixture
-def environment(replayed: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    for name, value in as_environment(replayed).items():
-        monkeypatch.setenv(name, value)
-    return replayed
+def run(*arguments: str, columns: int = 220) -> str:
+    return printed(rules_app, *arguments, columns=columns)
 
 
 def rules_file(folder: Path, hold: int) -> str:
@@ -72,7 +61,7 @@ def test_a_stored_alert_is_explained(environment: Settings, monkeypatch: pytest.
         with alerter(environment) as running:
             running.at(H + 42)
     monkeypatch.setenv("COUNTERPOISE_DESK__PUBLIC_URL", "https://desk.example/risk/")
-    [closed] = json.loads(CliRunner().invoke(alerts_app, ["list", "--all", "--json"]).stdout)
+    [closed] = json.loads(printed(alerts_app, "list", "--all", "--json", columns=220))
     found = json.loads(run("explain", closed["alert_id"][:8], "--json"))
     assert (found["rule"], found["state"], found["start_height"]) == ("top4-share", "resolved", H + 5)
     assert found["page"] == f"https://desk.example/risk/alert/{closed['alert_id']}"

@@ -15,7 +15,7 @@ from counterpoise.settings.model import Settings
 from testkit.slack_server import SlackServer
 from tests.engines import ClickHouseServer
 from tests.integration.alerts.running import alerter, states_of
-from tests.integration.alerts.world import BETWEEN, CLEAR, OVER, N, a_world, with_slack
+from tests.integration.alerts.world import BETWEEN, CLEAR, OVER, N, a_world, with_rules, with_slack
 
 H = 800_000
 FIRED = [CLEAR] * 5 + [OVER] * 37
@@ -174,9 +174,7 @@ def test_a_rule_that_was_edited_closes_what_it_fires_no_more_and_never_resolves_
         world.mine(FIRED)
         with alerter(settings) as running:
             running.at(H + 41)
-        rules = state_dir / "rules.yaml"
-        rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, above: 0.76}]\n")
-        changed = settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"rules_file": rules})})
+        changed = with_rules(settings, "{id: top4-share, type: top_share, above: 0.76}")
         with alerter(changed) as running:
             running.until(lambda: any(r.reason == "rule-changed" for r in running.seen), "the alert is closed")
             running.until(lambda: running.status.snapshot()["info"].get("undelivered") == 0, "all is told")
@@ -191,9 +189,7 @@ def test_a_rule_that_was_edited_keeps_the_alert_that_it_still_fires(replayed: Se
         world.mine(FIRED)
         with alerter(settings) as running:
             running.at(H + 41)
-        rules = state_dir / "rules.yaml"
-        rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, clear_below: 0.72, for_blocks: 12}]\n")
-        changed = settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"rules_file": rules})})
+        changed = with_rules(settings, "{id: top4-share, type: top_share, clear_below: 0.72, for_blocks: 12}")
         for _ in range(2):  # and a restart says nothing
             with alerter(changed) as running:
                 running.at(H + 41)
@@ -214,22 +210,19 @@ def test_rules_are_read_again_while_it_runs_and_a_mistake_changes_nothing(
 ) -> None:
     monkeypatch.setattr(rules_watch, "LOOK_SECONDS", 0.1)
     with SlackServer() as slack, a_world(replayed) as world:
-        rules = state_dir / "rules.yaml"
-        settings = with_slack(replayed, slack, state_dir)
-        rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share}]\n")
-        settings = settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"rules_file": rules})})
+        settings = with_rules(with_slack(replayed, slack, state_dir), "{id: top4-share, type: top_share}")
         world.mine(FIRED)
         with alerter(settings) as running:
             running.at(H + 41)
-            rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, above: 1.5}]\n")
+            with_rules(settings, "{id: top4-share, type: top_share, above: 1.5}")
             running.until(lambda: running.status.snapshot()["info"]["rules_problem"], "the mistake is reported")
             world.mine([OVER], tell=True)
             running.at(H + 42)
             assert heads(slack) == ["🔴 FIRING"]
-            rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, above: 0.7, clear_below: 0.7}]\n")
+            with_rules(settings, "{id: top4-share, type: top_share, above: 0.7, clear_below: 0.7}")
             running.until(lambda: len(slack.messages) == 2, "the edit is told")
             running.until(lambda: running.status.snapshot()["info"]["rules_problem"] is None, "all is well")
-            rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, above: 0.69, clear_below: 0.6}]\n")
+            with_rules(settings, "{id: top4-share, type: top_share, above: 0.69, clear_below: 0.6}")
             RELOAD.set()  # what SIGHUP sets
             running.until(lambda: len(slack.messages) == 3, "the next edit is told")
         assert heads(slack) == ["🔴 STILL FIRING"] + ["🔴 STILL FIRING (reply)"] * 2
@@ -244,13 +237,9 @@ def test_a_lower_line_fires_at_once_and_a_rule_that_is_gone_is_no_all_clear(
         with alerter(settings) as running:
             running.at(H + 59)
         assert slack.messages == []
-        rules = state_dir / "rules.yaml"
-        changed = settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"rules_file": rules})})
-        rules.write_text("version: 1\nrules: [{id: top4-share, type: top_share, above: 0.74}]\n")
-        with alerter(changed) as running:
+        with alerter(with_rules(settings, "{id: top4-share, type: top_share, above: 0.74}")) as running:
             running.until(lambda: heads(slack) == ["🔴 FIRING"], "the lower line fires")
-        rules.write_text("version: 1\nrules: [{id: other, type: top_share, above: 0.9}]\n")
-        with alerter(changed) as running:
+        with alerter(with_rules(settings, "{id: other, type: top_share, above: 0.9}")) as running:
             running.until(lambda: len(heads(slack)) == 2, "its end is told")
         assert heads(slack) == ["⚪ RULE CHANGED", "⚪ RULE CHANGED (reply)"]
         assert "was removed or switched off" in slack.messages[1].text

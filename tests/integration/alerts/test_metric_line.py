@@ -18,37 +18,23 @@ from counterpoise.settings.model import Settings
 from testkit.slack_server import SlackServer
 from tests.engines import ClickHouseServer
 from tests.integration.alerts.running import alerter, rows_of
-from tests.integration.alerts.world import N, World, a_world, with_slack
+from tests.integration.alerts.world import N, World, a_world, with_rules, with_slack
 
 H = 800_000
 LOW, HIGH = 600, 960
 """Blocks of the top four: with six pools an HHI of 1,796 points, and of 2,280."""
 
-RULES = """
-version: 1
-rules:
-  - id: hhi
-    type: metric
-    metric: hhi_10000
-    above: 2200
-    clear_below: 2000
-    for_blocks: 3
-  - {id: nakamoto, type: metric, metric: nakamoto_half, below: 3, for_blocks: 0}
-"""
-
-
-def with_rules(replayed: Settings, slack: SlackServer, state_dir: Path) -> Settings:
-    settings = with_slack(replayed, slack, state_dir)
-    file = state_dir / "rules.yaml"
-    file.write_text(RULES)
-    return settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"rules_file": file})})
+RULES = (
+    "{id: hhi, type: metric, metric: hhi_10000, above: 2200, clear_below: 2000, for_blocks: 3}",
+    "{id: nakamoto, type: metric, metric: nakamoto_half, below: 3, for_blocks: 0}",
+)
 
 
 def test_a_rule_on_hhi_fires_and_clears_in_slack_in_its_own_words(
     replayed: Settings, state_dir: Path, clickhouse: ClickHouseServer
 ) -> None:
     with SlackServer() as slack, a_world(replayed) as world:
-        settings = with_rules(replayed, slack, state_dir)
+        settings = with_rules(with_slack(replayed, slack, state_dir), *RULES)
         world.mine([LOW] * 3)
         with alerter(settings) as running:
             running.at(H + 2)
@@ -87,7 +73,7 @@ def test_messages_one_by_one_history_at_once_and_messages_without_the_columns_gi
     for tells_all, tell in ((True, True), (False, True), (True, False)):
         with SlackServer() as slack, a_world(replayed) as world:
             world.tells_all = tells_all
-            ruled = with_rules(replayed, slack, state_dir)
+            ruled = with_rules(with_slack(replayed, slack, state_dir), *RULES)
             if not tell:
                 act(world, tell=False)
             with alerter(ruled) as running:

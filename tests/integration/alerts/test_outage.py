@@ -12,14 +12,12 @@ from counterpoise.settings.model import Settings
 from testkit.slack_server import SlackServer
 from tests.integration.alerts.running import alerter, states_of
 from tests.integration.alerts.test_line import FIRED, H, heads
-from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
+from tests.integration.alerts.world import CLEAR, OVER, a_world, with_rules, with_slack
 
-TWO_RULES = """
-version: 1
-rules:
-  - {id: top4-share, type: top_share, for_blocks: 2}
-  - {id: always, type: top_share, above: 0.5, clear_below: 0.4, for_blocks: 60}
-"""
+TWO_RULES = (
+    "{id: top4-share, type: top_share, for_blocks: 2}",
+    "{id: always, type: top_share, above: 0.5, clear_below: 0.4, for_blocks: 60}",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -32,10 +30,7 @@ def _is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_after_an_outage_what_fires_comes_first_and_then_one_digest(replayed: Settings, state_dir: Path) -> None:
     with SlackServer() as slack, a_world(replayed) as world:
-        settings = with_slack(replayed, slack, state_dir)
-        rules = state_dir / "rules.yaml"
-        rules.write_text(TWO_RULES)
-        settings = settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"rules_file": rules})})
+        settings = with_rules(with_slack(replayed, slack, state_dir), *TWO_RULES)
         slack.stop()
         for _ in range(6):  # fires and clears six times; the other rule fires at H+60 and goes on
             world.mine([*([OVER] * 5), *([CLEAR] * 8)])

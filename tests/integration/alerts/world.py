@@ -247,6 +247,14 @@ def with_slack(settings: Settings, slack: SlackServer, state_dir: Path, **more: 
     )
 
 
+def with_rules(settings: Settings, *rules: str) -> Settings:
+    """The same settings with a file of these rules, each a YAML mapping of one line; written again, it is the same file."""
+    file = settings.state_dir / "rules.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join(("version: 1", "rules:", *(f"  - {rule}" for rule in rules))) + "\n")
+    return settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"rules_file": file})})
+
+
 @contextmanager
 def a_world(settings: Settings, **more: Any) -> Iterator[World]:
     world = World(settings, **more)
