@@ -30,8 +30,8 @@ class Child:
     """A process in its own session, so that a terminal's Ctrl-C reaches it through its supervisor only.
 
     Its standard input is its lifeline: it ends when the supervisor does, however that came about: a killed supervisor must not
-    leave workers behind. Each line of its output goes to `say`, except the one line of last words, which `last_words` keeps.
-    `last_line` is the newest line that is not empty, of either kind.
+    leave workers behind. From `pass_output_on` on, each line of its output goes to `say`, except the one line of last words,
+    which `last_words` keeps. `last_line` is the newest line that is not empty, of either kind.
     """
 
     def __init__(self, service: Service, say: Callable[[str], None], environment: dict[str, str] | None = None) -> None:
@@ -48,6 +48,9 @@ class Child:
             env=module_environment(os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {})),
         )
         self._reader = threading.Thread(target=self._read, name=f"{service.name}-output", daemon=True)
+
+    def pass_output_on(self) -> None:
+        """Begin to pass its lines on: once, after those who hear of them know the process that says them."""
         self._reader.start()
 
     @property
@@ -79,7 +82,8 @@ class Child:
         self._close()
 
     def _close(self) -> None:
-        self._reader.join(timeout=2.0)
+        if self._reader.ident is not None:
+            self._reader.join(timeout=2.0)
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError):

@@ -115,6 +115,7 @@ class Supervisor:
         log.info("started", service=name, pid=slot.child.pid, restarts=slot.restarts)
         why = f"started after {slot.last_end}" if slot.last_end else "started"
         self.on_change(name, slot.child.pid, slot.restarts, why)
+        slot.child.pass_output_on()
 
     def _ended(self, slot: _Slot, child: Child, code: int) -> None:
         name, stalled = slot.service.name, slot.stalled

@@ -5,6 +5,7 @@ import random
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,12 @@ class Run:
         self.changes: list[tuple[str, int | None, int, str]] = []
         self.error: BaseException | None = None
         options.setdefault("make_backoff", lambda: Backoff(RetryPolicy(0.02, 0.1), random.Random(1)))
+        options.setdefault("on_change", lambda *change: self.changes.append(change))
         options.setdefault("grace_seconds", 5.0)
         self.supervisor = Supervisor(
             services,
             self.stop,
-            lambda name, line: self.lines.append((name, line)),
-            on_change=lambda *change: self.changes.append(change),
+            options.pop("say", lambda name, line: self.lines.append((name, line))),
             **options,
         )
         self._thread = threading.Thread(target=self._go)
@@ -93,6 +94,21 @@ def test_a_killed_service_is_started_again_and_the_other_is_not_touched(started:
     run.end()
     assert run.error is None
     assert all(gone(pid) for pid in run.starts("a") + run.starts("b"))
+
+
+def test_a_start_is_told_before_the_first_line_of_what_was_started(started: list[Run]) -> None:
+    told = threading.Event()
+
+    def slow(*change: Any) -> None:
+        time.sleep(0.5)  # longer than the program takes to its first line
+        told.set()
+
+    early: list[str] = []
+    run = Run(service("a", STAY), on_change=slow, say=lambda _, line: None if told.is_set() else early.append(line))
+    started.append(run)
+    assert told.wait(PATIENCE_SECONDS)
+    run.end()
+    assert early == []
 
 
 def test_a_service_that_falls_again_and_again_is_started_with_growing_waits(started: list[Run]) -> None:

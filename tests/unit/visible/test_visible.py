@@ -243,6 +243,7 @@ def test_what_a_service_prints_reaches_the_terminal_visibly() -> None:
     lines: list[str] = []
     code = "import sys; sys.stdout.buffer.write(b'a\\x1b[2Jb\\xe2\\x80\\xae\\xff\\n')"
     child = Child(Service("child", (sys.executable, "-c", code)), lines.append)
+    child.pass_output_on()
     wait_for(lambda: child.poll() is not None, "the end of the child")
     assert lines == ["a\\u001b[2Jb\\u202e\ufffd"]
 
