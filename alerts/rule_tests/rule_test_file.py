@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from alerts.rule_tests.rule_test import RuleTest, RuleTestFile
 from alerts.rule_tests.run_rule_test import branches_of, run_rule_test
+from alerts.rules.names import nearest
 from alerts.rules.rule import Rule
 from alerts.rules.rules_document import Mistake, nearest
 from alerts.rules_file import RulesFile, read_rules_file

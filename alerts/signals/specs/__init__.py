@@ -1,0 +1,1 @@
+"""One file a signal. A file states `SIGNALS`; `registry.py` finds it by itself."""
