@@ -250,7 +250,7 @@ def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str
 
 
 def _linked(value: str) -> str:
-    """An address as a link of its own text; any other text as it is."""
+    """An address as a link; any other text as it is."""
     shown = escape(value)
     return f"<{shown}>" if value.startswith(("https://", "http://")) and not set(value) & set("<>| ") else shown
 

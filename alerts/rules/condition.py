@@ -128,7 +128,7 @@ class Condition(BaseModel):
         return found.change(self.change_blocks) if self.change_blocks else found
 
     def verdict(self, series: WindowCounts, judged: BoolArray | None = None) -> Verdict:
-        """What it says at each height of its series; `judged`: whether a height is judged at all (a full window, if not given)."""
+        """Where it stands at each height of its series; `judged`: whether a height is judged at all (a full window, if not given)."""
         found = self.measured(series)
         known = (series.window_full & (series.n > 0)) if judged is None else judged.copy()
         if self.change_blocks:

@@ -86,7 +86,7 @@ class ConditionalRule(HeightRule):
         return judged
 
     def verdict(self, series: WindowCounts) -> Verdict:
-        """What its conditions together say at each height."""
+        """Where its conditions together stand at each height."""
         verdicts = [one.verdict(of := self._series(one, series), self.judged(of)) for one in self.conditions]
         return verdicts[0] if self.is_single else all_of(verdicts) if self.joint == "all" else any_of(verdicts)
 

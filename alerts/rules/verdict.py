@@ -1,4 +1,4 @@
-"""What one or several conditions say at each height, and the levels that follow. Pure, and vectorised over the heights.
+"""Where one or several conditions stand at each height, and the levels that follow. Pure, and vectorised over the heights.
 
 A condition without data is unknown, neither true nor false (Kleene's logic): `all` is false where one condition is, and `any` is
 true where one is, whatever the others are.
@@ -34,7 +34,7 @@ class Verdict:
 
     @classmethod
     def of(cls, known: BoolArray, over: BoolArray, possible: BoolArray, clear: BoolArray) -> Verdict:
-        """From arrays that may say anything where nothing is known."""
+        """From arrays; what they hold where nothing is known does not count."""
         return cls(known, over & known, possible & known, clear & known)
 
     def levels(self, no_data: NoData = "ignore", keep_firing_for: int = 0) -> LevelArray:

@@ -182,6 +182,9 @@ class WhenRule(ConditionalRule):
         return super().on_chain(chain).model_copy(update=holds)
 
     def varied(self, *, line: float | None = None, hold: int | None = None, clear: float | None = None) -> Self | None:
+        hold_blocks = self.for_blocks if hold is None else Hold(hold)
+        if line is None and clear is None:
+            return self.model_copy(update={"for_blocks": hold_blocks})
         if not self.is_single:
             return None
         main = self.main
@@ -192,7 +195,6 @@ class WhenRule(ConditionalRule):
             "clear": main.clear if clear is None or main.clear is None else main.clear.with_value(clear),
         }
         bare = self.when.model_copy(update={"fire": None, "clear": None})
-        hold_blocks = self.for_blocks if hold is None else Hold(hold)
         return self.model_copy(update={**lines, "when": bare, "for_blocks": hold_blocks})
 
     # Where it stands.

@@ -77,7 +77,7 @@ class Signal:
     interval   its 95 % interval at R heights, where it has one
     columns    further columns of `concentration_log` that it needs
     per_pool   whether it is about one pool or entity, which the condition names
-    metric     the metric spec whose words it has; None for a signal of its own
+    metric     the metric spec whose words it has; None for a signal that is no metric
     """
 
     name: str

@@ -114,7 +114,10 @@ class WindowCounts:
         names = tuple(columns.pop("names"))
         further = {name: np.asarray(values) for name, values in columns.pop("further", {}).items()}
         ints = {name: np.asarray(values, np.int64) for name, values in columns.items()}
-        series = cls(tip_hash=tip_hash, window_full=full, p_top4_above_75=p_above, names=names, further=further, **ints)
+        given: dict[str, Any] = dict(ints)
+        series = cls(
+            tip_hash=tip_hash, window_full=full, p_top4_above_75=p_above, names=names, further=further, **given
+        )
         rows = len(tip_hash)
         lengths = {len(values) for values in (*ints.values(), *further.values(), full, p_above)}
         if lengths != {rows} or series.counts.shape != (rows, 6):

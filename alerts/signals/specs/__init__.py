@@ -1,1 +1,1 @@
-"""One file a signal. A file states `SIGNALS`; `registry.py` finds it by itself."""
+"""One file per signal. A file states `SIGNALS`; `registry.py` finds it by itself."""

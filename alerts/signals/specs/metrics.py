@@ -1,4 +1,4 @@
-"""Each metric spec is a signal under its own name: its bounds and quantiles are metrics with names of their own."""
+"""Each metric spec is a signal under its name. Its bounds and quantiles are metrics too, and so are signals."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def test_messages_one_by_one_history_at_once_and_messages_without_the_columns_gi
                 world.ch.execute(f"TRUNCATE TABLE {table}")
     assert found[0]
     assert found[0] == found[1] == found[2]
-    assert {dict(row)["rule_id"] for row in found[0]} == {"hhi", "rise", "both", "alpha"}
+    assert {str(dict(row)["rule_id"]) for row in found[0]} == {"hhi", "rise", "both", "alpha"}
 
 
 SIGNAL_RULES: list[dict[str, Any]] = [

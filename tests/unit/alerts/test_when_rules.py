@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.machine.machine import NOWHERE, advance, advance_many
+from alerts.machine.machine import NOWHERE, Step, advance, advance_many
 from alerts.rules.changes import changes
 from alerts.rules.condition import Condition, condition_of
 from alerts.rules.line import OPERATORS, Line
@@ -411,7 +411,7 @@ def test_the_levels_are_those_of_a_plain_judgement_at_each_height(
     hold=st.integers(0, 4),
 )
 def test_many_heights_at_once_are_as_one_by_one_where_some_are_held(levels: list[Level], hold: int) -> None:
-    standing, steps = NOWHERE, []
+    standing, steps = NOWHERE, list[Step]()
     for at, level in enumerate(levels):
         standing, found = advance(standing, level, at, hold)
         steps.extend(found)
