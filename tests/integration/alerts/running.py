@@ -77,7 +77,7 @@ def alerter(settings: Settings, *, clock: Clock | None = None) -> Iterator[Alert
         raise running.failures[0]
 
 
-def rows_of(settings: Settings) -> list[tuple[tuple[str, object], ...]]:
+def rows_of(settings: Settings) -> list[tuple[object, ...]]:
     """All alert rows without what differs between runs: when they were recorded, and by which writer."""
     with connect(clickhouse_target(settings), settings.dataset) as ch:
         return [

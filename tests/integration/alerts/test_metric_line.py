@@ -79,7 +79,7 @@ def test_messages_one_by_one_history_at_once_and_messages_without_the_columns_gi
         for top in tops:
             world.mine([top], tell=tell)
 
-    found = []
+    found: list[Any] = []
     for tells_all, tell in ((True, True), (False, True), (True, False)):
         with SlackServer() as slack, a_world(replayed) as world:
             world.tells_all = tells_all
