@@ -21,6 +21,7 @@ from alerts.outbox.message_context import Renderer
 from alerts.outbox.outbox import Outbox, SupersededError
 from alerts.outbox.outbox_worker import OutboxWorker
 from alerts.outbox.receivers.receiver import Receiver
+from alerts.rule_queries import RuleQueries, connect_reader
 from alerts.rules.changes import changes
 from alerts.rules.rule import HeightRule, Rule
 from alerts.score_feed import ScoreFeed
@@ -103,6 +104,7 @@ class AlertSession:
             on_chunk=self._claim_stands,
         )
         self._timer_rules = DeadManRules(self._rules if self._live else ())
+        self._queries = RuleQueries(self._rules, lambda: connect_reader(settings), clock)
         self._outbox_store = outbox_store
         outbox = Outbox(
             outbox_store,
@@ -164,6 +166,7 @@ class AlertSession:
 
     def close(self) -> None:
         """Stop the outbox's worker; what it has not sent is found again in the rows."""
+        self._queries.close()
         self._outbox_worker.stop()
         self._outbox_store.ch.close()
 
@@ -337,6 +340,7 @@ class AlertSession:
 
     def _judge_timer_rules(self) -> None:
         ingest = read_status(self._settings.run_dir, "ingest")
+        answers = self._queries.look()
         for chain in self._timer_rules.chains:
             facts = gather_facts(
                 self._store,
@@ -345,6 +349,7 @@ class AlertSession:
                 changed_at=self._changed_at.get(chain, self._began_at),
                 ingest=ingest,
                 market=self._release_facts_of(chain),
+                answers=answers.get(chain, {}),
             )
             transitions = self._timer_rules.tick(facts, self._versions.next, self._changes_of)
             if transitions:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
 
 JobKey = tuple[str, int, str]
 """(alert, sequence, action): what identifies a message to its receiver and in `alert_deliveries`."""
@@ -67,7 +67,7 @@ def actions(transition: AlertTransition, *, fired_before: bool) -> tuple[str, ..
 
     `restated` rows only correct the root: the retraction before them states why.
     """
-    if transition.state == "firing" and not fired_before:
+    if transition.state in ANNOUNCING_STATES and not fired_before:
         return ("post",)
     if transition.reason == "restated":
         return ("update",)

@@ -19,7 +19,7 @@ from alerts.rules.rule import HeightRule, Reading, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
-from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertTransition
 from counterpoise.formats import utc_minute
 
 PAST_BLOCKS = (144, 1008)
@@ -43,7 +43,7 @@ class Renderer:
             titles = [row.evidence.title or row.rule_id for row in job.members]
             return digest_message(list(zip(titles, job.members, announced, strict=True)), self._dataset)
         assert job.transition is not None  # noqa: S101 - a job is a start or has a transition
-        fired = next((row for row in announced if row.state == "firing"), None)
+        fired = next((row for row in announced if row.state in ANNOUNCING_STATES), None)
         context = self._context(job.transition, fired)
         if job.weeks:
             return reminder_message(job.transition, job.weeks, self._now(job.transition), context)
