@@ -97,7 +97,7 @@ class DeadManRules:
         now: float,
         next_version: Callable[[], int],
     ) -> tuple[LedgerEntry | None, Finding]:
-        """The row that a finding makes, None where nothing changes, and the finding as it is told."""
+        """The row that a finding makes, None where nothing changes, and the finding that it shows."""
         ledger = self._ledgers[_key(rule)]
         # An open alert's `height` is the second of what it last told.
         again = open_row is not None and finding.renews and finding.event_time > open_row.height

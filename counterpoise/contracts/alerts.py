@@ -11,7 +11,7 @@ from counterpoise.contracts.base import Contract, Slug, UnixMillis, UnixSeconds
 AlertState = Literal["possible", "pending", "firing", "rebased", "error", "resolved", "inactive", "retracted"]
 """Open states: `possible`: only the upper bound is over the line. `pending`: over the line, the hold still runs. `firing`: the hold
 ended over the line. `rebased`: the same, but first seen because the attribution changed: recorded, never announced.
-`error`: the query of a rule fails, or what it gives is no answer; the rule's other alerts stay as they are.
+`error`: the query of a rule fails, or gives nothing that can be judged; the rule's other alerts stay as they are.
 
 Closed states: `resolved`: it fired and the value fell below the clearing line. `inactive`: it ended without having fired.
 `retracted`: it rested on blocks that were undone. An alert can continue after a retraction: the next row has its state."""
