@@ -3,7 +3,7 @@
     python -m bench.desk [--viewers 100] [--blocks 20] [--spacing 10] [--history 20160] [--write]
 
 The desk runs as its service on the embedded engines; blocks are folded and stored in this process, which also reads every stream. A
-latency is from the return of the last insert of a block to the end of its events at a viewer. `--write` puts the table into
+latency is from the return of the last insert of a block to its tip at a viewer, which comes once the first tier is shown. `--write` puts the table into
 docs/benchmarks.md.
 """
 
@@ -155,7 +155,7 @@ class Viewer:
                     kind = line.strip()
                 elif (
                     line.startswith(b"data: ") and kind == b"event: line"
-                ):  # the panels of a change come before its head
+                ):  # the first tier comes before its head
                     tip = line.partition(b'tip\\">')[2].partition(b"<")[0].decode()
                     self.seen.setdefault(tip, time.perf_counter())
                     self.changed.set()

@@ -441,7 +441,7 @@ class DeskSettings(SettingsSection):
     """Header in which a trusted proxy names the user. Only for a port that is reached through the proxy alone."""
     session_hours: float = Field(default=12.0, gt=0, le=720)
     """Hours until an opened page has to be opened anew."""
-    refresh_seconds: Seconds = 0.25
+    refresh_seconds: Seconds = 0.1
     """Time between two looks for a new block."""
 
 
