@@ -1,10 +1,10 @@
-"""The page under 100 viewers: from a block that is stored in ClickHouse to the event at every viewer.
+"""The page under 100 viewers: from a block that is stored in ClickHouse to its tip at every viewer.
 
     python -m bench.desk [--viewers 100] [--blocks 20] [--spacing 10] [--history 20160] [--write]
 
 The desk runs as its service on the embedded engines; blocks are folded and stored in this process, which also reads every stream. A
-latency is from the return of the last insert of a block to its tip at a viewer, which comes once the first tier is shown. `--write` puts the table into
-docs/benchmarks.md.
+latency is from the return of the last insert of a block to its tip at a viewer, which comes once the first tier is shown. `--write`
+puts the table into docs/benchmarks.md.
 """
 
 from __future__ import annotations
