@@ -153,9 +153,7 @@ class Viewer:
             while line := await reader.readline():
                 if line.startswith(b"event: "):
                     kind = line.strip()
-                elif (
-                    line.startswith(b"data: ") and kind == b"event: line"
-                ):  # the first tier comes before its head
+                elif line.startswith(b"data: ") and kind == b"event: line":  # the first tier comes before its head
                     tip = line.partition(b'tip\\">')[2].partition(b"<")[0].decode()
                     self.seen.setdefault(tip, time.perf_counter())
                     self.changed.set()
