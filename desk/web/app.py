@@ -24,7 +24,7 @@ from desk.web.api.embed import build_embed
 from desk.web.api.reader import Reader
 from desk.web.console.router import build_console
 from desk.web.hub import Drawn, Hub, draw_panel
-from desk.web.pages import alert, block, pool, series
+from desk.web.pages import alert, block, claims, pool, series
 from desk.web.panels import shares
 from desk.web.panels.panel import Context
 from desk.web.panels.registry import PANELS
@@ -183,6 +183,12 @@ def build_app(
             return None if found is None else series.draw(found)
 
         return await own_page(f"Series {wanted}", f"series {wanted}", work)
+
+    @app.get("/claims")
+    async def claims_page() -> Response:
+        return await own_page(
+            "Claims", "claim", lambda clickhouse, context: claims.draw(claims.read(clickhouse), context)
+        )
 
     @app.get("/events")
     async def events(request: Request) -> StreamingResponse:

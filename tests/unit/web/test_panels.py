@@ -15,15 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpoise.explain.explain import Window, explain
+from counterpoise.formats import PAGE
 from counterpoise.plots.sparkline import sparkline
 from desk.adversaries import Adversary, risk_json
+from desk.claims.checked import Checked
+from desk.claims.claims import CLAIMS
 from desk.explain_window import Pair
 from desk.report.gap_sentence import GapRow
 from desk.report.model import Line as RuleLine
 from desk.report.model import MiningNow, PoolShare
 from desk.web import page
 from desk.web.hub import Drawn, Line
-from desk.web.pages import alert, block, pool, series
+from desk.web.pages import alert, block, claims, pool, series
 from desk.web.panels.meaning import Meaning
 from desk.web.panels.moved import Moved
 from desk.web.panels.open_alerts import Alerts
@@ -282,6 +285,22 @@ def test_the_pages_behind_links_are_inert_too() -> None:
     inert(series.draw(series.SeriesPage(EVIL, [release], ())))
     whole = page.frame(EVIL, "", replace(CONTEXT, dataset=EVIL, chain=EVIL), "")
     assert Elements(whole).tags.count("script") == 1, "its own module"
+
+
+def test_the_page_of_claims_has_every_figure_its_reason_and_its_sql() -> None:
+    found = [Checked(claim, 0.7415, 0.692) if claim.judge else Checked(claim, None, None) for claim in CLAIMS]
+    drawn = claims.draw(claims.ClaimsPage(found, AT), replace(CONTEXT, dataset="own"))
+    inert(drawn)
+    empty = claims.draw(claims.ClaimsPage([Checked(one.claim, None, None) for one in found], None), CONTEXT)
+    assert "no block is scored" in empty
+    elements = Elements(drawn)
+    addresses = {value for name, value in elements.attributes if name == "id"}
+    for one in found:
+        assert f"claim-{one.claim.name}" in addresses
+        assert one.why(PAGE) in elements.words and one.claim.measure in elements.words
+        section = drawn.partition(f'id="claim-{one.claim.name}"')[2].partition("</section>")[0]
+        assert (f'data-figure="{one.claim.name}-then"' in section) == ("<summary>SQL" in section) == bool(one.claim.sql)
+        assert not one.claim.sql or f"claims --sql {one.claim.name}" in section
 
 
 def test_the_alert_of_the_drawn_rule_has_its_chart() -> None:
