@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from counterpoise.explain.explain import Window, explain
 from counterpoise.formats import PAGE
 from counterpoise.plots.sparkline import sparkline
+from counterpoise.pools.entities import EntityMap, Group, Membership
+from counterpoise.risk.entity_dates import sensitivity
 from desk.adversaries import Adversary, risk_json
 from desk.claims.checked import Checked
 from desk.claims.claims import CLAIMS
@@ -222,11 +224,11 @@ def test_any_text_on_the_pages_behind_links_is_text(text: str) -> None:
 
         made = said(BLOCK) | {"payout_addresses": [words], "coinbase_script_hex": words.encode().hex()}
         step = said(STEP) | {"counts": [(words, 300)]}
-        member = dict.fromkeys(("entity_slug", "entity_name", "start", "end", "source", "note"), words)
+        member = dict.fromkeys(MEMBER, words)
         return [
             alert.draw(alert.AlertPage([step], 0.76, "", ()), words, CONTEXT),
             block.draw(block.BlockPage(made, ())),
-            pool.draw(pool.PoolPage(words, words, [member], [], rows(words)["blocks"], ()), CONTEXT),
+            pool.draw(pool.PoolPage(words, words, [member], None, [], rows(words)["blocks"], ()), CONTEXT),
             page.frame(words, "", replace(CONTEXT, dataset=words, chain=words), ""),
         ]
 
@@ -254,6 +256,24 @@ def test_two_equal_views_are_said_to_agree() -> None:
     assert difference(Top4({"raw": found.now["raw"]}, found.leaders)) == ""
 
 
+MEMBER = ("entity_slug", "entity_name", "start", "end", "confidence", "seen", "source", "seen_in", "note")
+FOUND = sensitivity(
+    {EVIL: 30, "b": 20, "c": 20, "d": 10, "e": 10},
+    10,
+    EntityMap((Group("g", "G", tuple(Membership(one, None, None, "s", confidence="assumed") for one in (EVIL, "e"))),)),
+    AT.date(),
+)
+
+
+def test_a_pools_page_shows_other_joining_dates() -> None:
+    drawn = pool.draw(pool.PoolPage("e", "E", [], FOUND, [], [], ()), CONTEXT)
+    words = Elements(drawn).words.replace("\xa0", " ")
+    # 40 + 20 + 20 + 10 of 100; without e's membership 30 + 20 + 20 + 10.
+    assert "changes by −10.0 points" in words and "90.0 %" in words and "80.0 %" in words
+    other = Elements(pool.draw(pool.PoolPage("z", "Z", [], FOUND, [], [], ()), CONTEXT)).words
+    assert "its own date changes nothing now" in other
+
+
 STEP = {
     "sequence": 1, "rule_id": EVIL, "state": "firing", "previous_state": EVIL, "reason": EVIL, "event_time": AT, "recorded_at": AT,
     "value": 0.76, "value_low": 0.76, "value_high": 0.77, "interval_low": 0.74, "interval_high": 0.78, "threshold": 0.75,
@@ -276,9 +296,9 @@ def test_the_pages_behind_links_are_inert_too() -> None:
         {"height": n, "time": AT, "blocks": 300, "n": 1008, "unknown": 1, "share": 0.3, "share_upper": 0.31}
         for n in (1, 2)
     ]
-    member = {"entity_slug": EVIL, "entity_name": EVIL, "start": EVIL, "end": EVIL, "source": EVIL, "note": EVIL}
-    inert(pool.draw(pool.PoolPage(EVIL, EVIL, [member], history, tape, ()), CONTEXT))
-    assert "counts it alone" in pool.draw(pool.PoolPage("a", "A", [], history, tape, ()), CONTEXT)
+    member = dict.fromkeys(MEMBER, EVIL)
+    inert(pool.draw(pool.PoolPage(EVIL, EVIL, [member], FOUND, history, tape, ()), CONTEXT))
+    assert "counts it alone" in pool.draw(pool.PoolPage("a", "A", [], None, history, tape, ()), CONTEXT)
     release = {
         "period_end": date(2026, 1, 1), "published_at": AT, "kind": EVIL, "coverage": EVIL, "observations": 3, "source": EVIL,
     }  # fmt: skip
