@@ -123,6 +123,7 @@ def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: Runnin
             "/series/pypi-edge-share",
             f"/alert/{ALERT}",
             "/chart/raw/all",
+            "/as-of/2023-07-24",
         ):
             answer = client.get(path)
             assert answer.status_code == 200, path
@@ -136,8 +137,11 @@ def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: Runnin
             "/alert/ff",
             "/chart/raw/ever",
             "/panel/none",
+            "/as-of/2020-01-01",
         ):
             assert client.get(path).status_code == 404, path
+        assert client.get("/as-of/June").status_code == 400
+        assert "r-superseded" in client.get("/as-of/2023-07-24").text
         assert int(re.sub(r"\D", "", re.findall(r"<h1>Block ([\d,]+)", client.get(f"/block/{tip}").text)[0])) == LAST
 
 

@@ -20,6 +20,7 @@ from counterpoise.plots.sparkline import sparkline
 from counterpoise.pools.entities import EntityMap, Group, Membership
 from counterpoise.risk.entity_dates import sensitivity
 from desk.adversaries import Adversary, risk_json
+from desk.as_of.known import NOT_VERSIONED, AsOf, Known
 from desk.claims.checked import Checked
 from desk.claims.claims import CLAIMS
 from desk.explain_window import Pair
@@ -28,7 +29,7 @@ from desk.report.model import Line as RuleLine
 from desk.report.model import MiningNow, PoolShare
 from desk.web import page
 from desk.web.hub import Drawn, Line
-from desk.web.pages import alert, block, claims, pool, series
+from desk.web.pages import alert, as_of, block, claims, pool, series
 from desk.web.panels.meaning import Meaning
 from desk.web.panels.moved import Moved
 from desk.web.panels.open_alerts import Alerts
@@ -263,6 +264,18 @@ FOUND = sensitivity(
     EntityMap((Group("g", "G", tuple(Membership(one, None, None, "s", confidence="assumed") for one in (EVIL, "e"))),)),
     AT.date(),
 )
+
+
+def test_the_page_of_a_day_names_what_differs() -> None:
+    then = Known({"rules": {EVIL: EVIL}, "alerts": {"a": True}, "releases": {"x": 1.5}}, (EVIL,))
+    now = Known({"rules": {EVIL: "b"}, "alerts": {"a": True}})
+    drawn = as_of.draw(AsOf(date(2024, 6, 30), "bitcoin", 1008, 850_000, AT, then, now, (EVIL,)), CONTEXT)
+    inert(drawn)
+    words = Elements(drawn).words
+    assert "2 facts differ" in words and "the rule was edited since" in words and "All facts: 3" in words
+    assert all(note in words for note in NOT_VERSIONED.values())
+    same = as_of.draw(AsOf(date(2024, 6, 30), "bitcoin", 1008, 850_000, AT, now, now), CONTEXT)
+    assert "No fact differs." in Elements(same).words
 
 
 def test_a_pools_page_shows_other_joining_dates() -> None:
