@@ -8,8 +8,8 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.documents import DocumentError, parse_json
 from counterpoise.errors import ConfigError
 from counterpoise.pools.entities import EntityMap, entity_map_from_document
-from counterpoise.risk.entity_dates import Reading, Sensitivity, sensitivity
 from counterpoise.risk.mergers import Concentration
+from desk.entity_readings import Reading, Sensitivity, sensitivity
 from desk.pool_blocks import PoolBlocks
 
 READING_NOTES: Final[dict[Reading, str]] = {

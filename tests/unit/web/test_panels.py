@@ -18,11 +18,11 @@ from counterpoise.explain.explain import Window, explain
 from counterpoise.formats import PAGE
 from counterpoise.plots.sparkline import sparkline
 from counterpoise.pools.entities import EntityMap, Group, Membership
-from counterpoise.risk.entity_dates import sensitivity
 from desk.adversaries import Adversary, risk_json
 from desk.as_of.known import NOT_VERSIONED, AsOf, Known
 from desk.claims.checked import Checked
 from desk.claims.claims import CLAIMS
+from desk.entity_readings import sensitivity
 from desk.explain_window import Pair
 from desk.report.gap_sentence import GapRow
 from desk.report.model import Line as RuleLine

@@ -18,7 +18,7 @@ from counterpoise.pools.entities import EntityMap, Group, Membership, load_entit
 from counterpoise.pools.entity_table import EntityTable
 from counterpoise.pools.matcher import Matcher
 from counterpoise.pools.registry_file import load_registry
-from counterpoise.risk.entity_dates import READINGS, entity_blocks, sensitivity
+from desk.entity_readings import READINGS, entity_blocks, sensitivity
 from tests.shared import shared_data
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "attribution.md"
