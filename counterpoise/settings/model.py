@@ -206,6 +206,8 @@ class ReplaySettings(SettingsSection):
     """The file (.parquet, .csv, .jsonl)."""
     speed: Annotated[float, Field(ge=0)] = 0.0
     """Speed as a multiple of real time. 0 is unlimited."""
+    gaps: Literal["refuse", "unknown"] = "refuse"
+    """Heights that the file leaves out: `refuse` the file, or count them as blocks of `unknown` producers."""
 
 
 PluginName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
