@@ -102,7 +102,7 @@ def timer_transition(
 
 def _transition(entry: LedgerEntry, rule: Rule, evidence: AlertEvidence, **more: Any) -> AlertTransition:
     """Fields of every transition from the ledger and the rule, with the rest in `more`."""
-    known = {"title": rule.name, "condition": rule.condition(), "rule": rule.content()}
+    known = {"title": rule.name, "condition": rule.condition(), "rule": rule.content() | rule.notes()}
     return AlertTransition(
         alert_id=entry.alert_id,
         sequence=entry.sequence,

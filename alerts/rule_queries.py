@@ -33,7 +33,7 @@ LIMITS: Final[Mapping[str, Any]] = {
     "result_overflow_mode": "break",
     "max_memory_usage": 1 << 30,
 }
-"""Of the server, where the user may set them. The rows are counted here too."""
+"""Limits of the server, where the user may set them. The rows are counted here too."""
 
 UNREACHABLE_TRIES: Final = 3
 """A server that does not answer so many times in a row is an error of the query; before that it is an outage as any other."""

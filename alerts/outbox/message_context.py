@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from alerts.outbox.events import event_of
 from alerts.outbox.jobs import Job, Start
 from alerts.outbox.render import (
     Context,
@@ -15,6 +17,7 @@ from alerts.outbox.render import (
     start_message,
     transition_message,
 )
+from alerts.outbox.routes import labels_of
 from alerts.rules.rule import HeightRule, Reading, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
@@ -23,6 +26,8 @@ from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertT
 from counterpoise.formats import utc_minute
 
 PAST_BLOCKS = (144, 1008)
+NOTES = ("owner", "runbook", "link")
+"""Fields of a rule that a message to a program has as they are, where the rule has them."""
 
 
 class Renderer:
@@ -37,6 +42,25 @@ class Renderer:
     def render(self, job: Job, announced: Sequence[AlertTransition]) -> Message:
         """The message of a job; `announced`: what was sent of its alert so far, the firing first where there was one. For a
         digest it is the latest step of each of its alerts."""
+        message = self._render(job, announced)
+        if job.transition is None:
+            return message
+        rule = self._rule_of(job.transition)
+        fired = next((row for row in announced if row.state in ANNOUNCING_STATES), job.transition)
+        context = self._words(job.transition, rule)
+        values = rule.model_dump(mode="json", include=set(NOTES)) if rule else {}
+        event = event_of(
+            job,
+            announced,
+            labels=labels_of(fired, rule),
+            title=context.title,
+            condition=context.condition,
+            page_url=context.page_url,
+            notes={name: str(text) for name, text in values.items() if text},
+        )
+        return replace(message, event=event)
+
+    def _render(self, job: Job, announced: Sequence[AlertTransition]) -> Message:
         if job.start is not None:
             return self._start(job.start)
         if job.members:
@@ -67,15 +91,22 @@ class Renderer:
                 series = self._at(rule, found.attribution_id, found.height - ago)
                 if len(series):
                     past.append(Past(ago, int(series.n[0]), dict(series.named_counts(0))))
+        return replace(
+            self._words(transition, rule),
+            tip_height=tip,
+            past=tuple(past),
+            fired_at=fired.event_time if fired else None,
+        )
+
+    def _words(self, transition: AlertTransition, rule: Rule | None) -> Context:
+        """What is known without a query."""
+        found = transition.evidence
         return Context(
             title=rule.name if rule else found.title or transition.rule_id,
             condition=found.condition or (rule.condition() if rule else "a rule that was removed"),
             advice=rule.next_step() if rule else "",
             dataset=self._dataset,
             share=transition.value_high is not None,
-            tip_height=tip,
-            past=tuple(past),
-            fired_at=fired.event_time if fired else None,
             responsible=rule.responsible() if rule else (),
             page_url=f"{self._public_url}/alert/{transition.alert_id}" if self._public_url else "",
         )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from alerts.outbox.events import AlertEvent
 from alerts.rules.condition import condition_of
 from counterpoise.contracts.alerts import OPEN_STATES, AlertState, AlertTransition
 from counterpoise.formats import TEXT, utc_minute
@@ -38,11 +39,13 @@ _MARK: Final[dict[AlertState, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`text` stands alone (notifications, screen readers); `blocks` is Block Kit; `line` is for a console."""
+    """`text` stands alone (notifications, screen readers); `blocks` is Block Kit; `line` is for a console; `event` is for
+    programs, None where the message is about no single alert."""
 
     text: str
     blocks: tuple[dict[str, Any], ...]
     line: str
+    event: AlertEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,11 @@ class Rule(BaseModel):
         """`advice`, with the rule's own id in it."""
         return self.advice.replace("RULE", self.id)
 
+    def notes(self) -> dict[str, Any]:
+        """What it has of severity, owner, runbook and labels, as its alerts' evidence keeps them beside `content`."""
+        found = self.model_dump(mode="json", include={"severity", "owner", "runbook", "labels"})
+        return {name: value for name, value in found.items() if value}
+
     def responsible(self) -> tuple[tuple[str, str], ...]:
         """(name, value) of what it has of severity, owner, runbook and labels: for the people who see its alert."""
         labels = ", ".join(f"{name}={value}" for name, value in self.labels.items())

@@ -50,7 +50,7 @@ class AlertEvidence(Contract):
     """The rule's name, and `condition` its condition in words, as they were then."""
     condition: str | None = None
     rule: dict[str, Any] | None = None
-    """The rule's type and values as they were then: what its hash is of."""
+    """The rule's type and values as they were then: what its hash is of, with its severity, owner, runbook and labels."""
 
     def as_json(self) -> str:
         """As it is stored: without the parts that it lacks."""
