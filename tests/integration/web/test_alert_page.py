@@ -11,6 +11,7 @@ from alerts.rules.metric import MetricRule
 from alerts.rules.rule import HeightRule
 from alerts.rules.top_share import TopShareRule
 from alerts.rules.top_share_probability import TopShareProbabilityRule
+from alerts.rules.when import WhenRule
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.rows.alert_events import alert_event_columns
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
@@ -30,6 +31,15 @@ RULES = {
     ),
     "hhi_10000": MetricRule(id="hhi", title="HHI", metric="hhi_10000", above=1_000, window_blocks=144),
     "nakamoto_half": MetricRule(id="few", title="Few", metric="nakamoto_half", below=3, window_blocks=144),
+    "unknown / n": WhenRule.model_validate(
+        {
+            "id": "unknown",
+            "title": "U",
+            "when": {"signal": "unknown_share"},
+            "fire": {"above": 0.1},
+            "window_blocks": 144,
+        }
+    ),
     "p_top4_above_75": TopShareProbabilityRule(id="p", title="P", window_blocks=144),
 }
 

@@ -139,6 +139,34 @@ def test_command(files: tuple[str, str]) -> None:
     assert "Not backtested: quiet" in CliRunner().invoke(rules_app, ["backtest", rules, "--blocks", blocks]).stdout
 
 
+def test_a_grid_varies_the_line_of_one_condition_and_the_hold_of_several(
+    files: tuple[str, str], tmp_path: Path
+) -> None:
+    _, blocks = files
+    rules = tmp_path / "when.yaml"
+    rules.write_text(
+        "version: 1\nrules:\n"
+        "  - {id: one, type: when, when: {signal: top4_share}, fire: {above: 0.75}, clear: {below: 0.73}, window_blocks: 144}\n"
+        "  - id: several\n    type: when\n    window_blocks: 144\n    when:\n      all:\n"
+        "        - {signal: top4_share, fire: {above: 0.75}, clear: {below: 0.73}}\n"
+        "        - {signal: top4_share, view: entity, fire: {above: 0.75}}\n"
+    )
+
+    def tried(*options: str) -> list[tuple[str, int, str]]:
+        ran = CliRunner().invoke(rules_app, ["backtest", str(rules), "--blocks", blocks, "--json", *options])
+        assert ran.exit_code == 0, ran.output
+        return [(one["rule"], len(one["firings"]), one["condition"]) for one in json.loads(ran.stdout)]
+
+    assert [(rule, firings) for rule, firings, _ in tried()] == [("one", 2), ("several", 2)]
+    assert [(rule, "over 74 %" in words) for rule, _, words in tried("--above", "0.74,0.9")] == [
+        ("one", True),
+        ("one", False),
+    ]
+    held = tried("--hold", "0,72")
+    assert [rule for rule, _, _ in held] == ["one", "one", "several", "several"]
+    assert [" for 72 blocks" in words for _, _, words in held] == [False, True, False, True]
+
+
 def test_grid_leaves_out_what_clears_above_the_line(files: tuple[str, str]) -> None:
     rules, blocks = files
     asked = [
