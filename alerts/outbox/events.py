@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from alerts.outbox.jobs import Job
+from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, WORSE, Job
 from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
 
 FORMAT_VERSION: Final = 1
@@ -57,6 +57,7 @@ class AlertEvent:
             "fired_at": utc_text(self.fired_at),
             "time": utc_text(step.event_time),
             "ended_at": None if self.ended_at is None else utc_text(self.ended_at),
+            "notes": dict(self.notes),
             "page_url": self.page_url or None,
             "sql": step.evidence.sql or None,
         }
@@ -93,11 +94,11 @@ def event_of(
 
 
 def kind_of(job: Job) -> str:
-    """The `type` of a message: `alert.firing` and the other states, `alert.reminder`, `start`, `digest`."""
+    """The `type` of a message: `alert.firing` and the other states, a reminder's and the like, `start`."""
     step = job.transition
     if step is None:
         return job.action
-    return f"alert.{job.action.partition('-')[0] if job.action.startswith('reminder') else step.state}"
+    return f"alert.{job.kind if job.kind in (REMINDER, ACKNOWLEDGED, WORSE) else step.state}"
 
 
 def utc_text(seconds: float) -> str:

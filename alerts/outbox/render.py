@@ -14,7 +14,7 @@ from alerts.outbox.events import AlertEvent
 from counterpoise.contracts.alerts import OPEN_STATES, AlertState, AlertTransition
 from counterpoise.formats import TEXT, utc_minute
 from counterpoise.metrics.specs.registry import SPECS
-from counterpoise.spans import long_span
+from counterpoise.spans import DAY_SECONDS, long_span
 from counterpoise.visible import visible
 
 MAX_BLOCKS: Final = 50
@@ -24,6 +24,7 @@ MAX_HEADER_CHARACTERS: Final = 150
 MAX_TEXT_CHARACTERS: Final = 4_000
 FINAL_CONFIRMATIONS: Final = 6
 MAX_DIGEST_LINES: Final = 40
+WEEK_SECONDS: Final = 7 * DAY_SECONDS
 
 _MARK: Final[dict[AlertState, str]] = {
     "firing": "🔴 FIRING",
@@ -69,6 +70,8 @@ class Context:
     tip_height: int | None = None
     past: tuple[Past, ...] = ()
     fired_at: int | None = None
+    acknowledged: str = ""
+    """Who acknowledged the alert, when and why; empty without an acknowledgement."""
     page_url: str = ""
     """Where the desk shows the alert; empty where no public address of the desk is set."""
 
@@ -139,14 +142,32 @@ def changed_root(first: AlertTransition, latest: AlertTransition, then: Context,
     return Message(_text(latest, now), fit(blocks), console_line(latest))
 
 
-def reminder_message(first: AlertTransition, weeks: int, now: str, context: Context) -> Message:
-    """`Still firing`, once a week, with the value as it is `now`."""
-    week = "week" if weeks == 1 else "weeks"
+def reminder_message(first: AlertTransition, after_seconds: float, now: str, context: Context) -> Message:
+    """`Still firing`, with the time since the alert's message and the value as it is `now`."""
+    weeks, rest = divmod(round(after_seconds), WEEK_SECONDS)
+    after = long_span(after_seconds) if rest else f"{weeks} {'week' if weeks == 1 else 'weeks'}"
+    return _note(first, f"Still firing after {after}", f"STILL FIRING  {first.rule_id}: {after}", now, context)
+
+
+def worse_message(first: AlertTransition, limit: str, now: str, context: Context) -> Message:
+    """An alert whose value passed what its silence allows: `limit` in words, and the value as it is `now`."""
+    return _note(first, f"Worse than {limit}", f"WORSE  {first.rule_id}: worse than {limit}", now, context)
+
+
+def acknowledged_line(first: AlertTransition, context: Context) -> str:
+    """One line for a console."""
+    return f"{utc_minute(first.event_time)}  ACKNOWLEDGED  {first.rule_id}: {context.acknowledged}"
+
+
+def _note(first: AlertTransition, head: str, line: str, now: str, context: Context) -> Message:
     value = f"; {now}" if now else ""
-    sentence = f"Still firing after {weeks} {week}: {context.title} (since {utc_minute(first.event_time)} UTC{value})"
-    line = f"{utc_minute(first.event_time)}  STILL FIRING  {first.rule_id}: {weeks} {week}{value}"
+    sentence = f"{head}: {context.title} (since {utc_minute(first.event_time)} UTC{value})"
     advice = (_section(context.advice),) if context.advice else ()
-    return Message(cut(escape(sentence), MAX_TEXT_CHARACTERS), (_section(f"🔴 {escape(sentence)}"), *advice), line)
+    return Message(
+        cut(escape(sentence), MAX_TEXT_CHARACTERS),
+        (_section(f"🔴 {escape(sentence)}"), *advice),
+        f"{utc_minute(first.event_time)}  {line}{value}",
+    )
 
 
 def start_message(
@@ -243,6 +264,8 @@ def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str
     if transition.state not in OPEN_STATES and context.fired_at is not None:
         lasted = long_span(transition.event_time - context.fired_at)
         facts.append(("Fired", f"{utc_minute(context.fired_at)} UTC, {lasted} before"))
+    if context.acknowledged:
+        facts.append(("Acknowledged", escape(context.acknowledged)))
     status = confirmation(transition, context.tip_height)
     if status:
         facts.append(("Status", status))
