@@ -21,7 +21,7 @@ from alerts.outbox.render import (
 )
 from alerts.outbox.routes import labels_of
 from alerts.policy import Actions
-from alerts.rules.rule import HeightRule, Rule
+from alerts.rules.rule import HeightRule, Reading, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
@@ -147,6 +147,7 @@ class Renderer:
             advice=rule.next_step() if rule else "",
             dataset=self._dataset,
             share=transition.value_high is not None,
+            responsible=rule.responsible() if rule else (),
             page_url=f"{self._public_url}/alert/{transition.alert_id}" if self._public_url else "",
         )
 
@@ -171,12 +172,15 @@ class Renderer:
         tip = self._store.concentration.tip(rule.chain, attribution_id) if rule and attribution_id else None
         if not isinstance(rule, HeightRule) or attribution_id is None or tip is None:
             return None
-        series = self._at(rule, attribution_id, tip[0])
-        reading = rule.reading(series, 0) if len(series) and int(series.n[0]) else None
+        reading = self._reading(rule, attribution_id, tip[0])
         return (rule, reading.value, tip[0]) if reading else None
 
     def _at(self, rule: HeightRule, attribution_id: str, height: int) -> WindowCounts:
         return self._store.concentration.series_of(rule, attribution_id, low=height, high=height)
+
+    def _reading(self, rule: HeightRule, attribution_id: str, height: int) -> Reading | None:
+        series = self._store.concentration.up_to(rule, attribution_id, height)
+        return rule.reading(series, len(series) - 1) if len(series) and int(series.n[-1]) else None
 
     def _start(self, start: Start) -> Message:
         readings: list[tuple[str, str]] = []
@@ -185,8 +189,7 @@ class Renderer:
             rule = self._rules.get((rule_id, start.chain))
             if not isinstance(rule, HeightRule) or attribution_id is None:
                 continue
-            series = self._at(rule, attribution_id, start.height)
-            reading = rule.reading(series, 0) if len(series) and int(series.n[0]) else None
+            reading = self._reading(rule, attribution_id, start.height)
             if reading is not None:
                 readings.append((rule.name, f"{rule.format_value(reading.value)} ({rule.condition()})"))
         others = len({r.id for r in self._rules.values() if r.enabled and not isinstance(r, HeightRule)})

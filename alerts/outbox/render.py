@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from alerts.outbox.events import AlertEvent
+from alerts.rules.condition import condition_of
 from counterpoise.contracts.alerts import OPEN_STATES, AlertState, AlertTransition
 from counterpoise.formats import TEXT, utc_minute
-from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.spans import DAY_SECONDS, long_span
 from counterpoise.visible import visible
 
 MAX_BLOCKS: Final = 50
 MAX_SECTION_CHARACTERS: Final = 3_000
 MAX_FIELD_CHARACTERS: Final = 2_000
+MAX_FIELDS: Final = 10
 MAX_HEADER_CHARACTERS: Final = 150
 MAX_TEXT_CHARACTERS: Final = 4_000
 FINAL_CONFIRMATIONS: Final = 6
@@ -72,6 +73,8 @@ class Context:
     fired_at: int | None = None
     acknowledged: str = ""
     """Who acknowledged the alert, when and why; empty without an acknowledgement."""
+    responsible: tuple[tuple[str, str], ...] = ()
+    """What the rule has of severity, owner, runbook and labels, with their names."""
     page_url: str = ""
     """Where the desk shows the alert; empty where no public address of the desk is set."""
 
@@ -120,7 +123,7 @@ def transition_message(transition: AlertTransition, context: Context, *, root: b
     blocks: list[dict[str, Any]] = [
         _header(f"{mark_of(transition)}: {context.title}"),
         _section(escape(transition.summary)),
-        _fields(_facts(transition, context)),
+        *_fields(_facts(transition, context)),
     ]
     if root:
         blocks += _details(transition, context)
@@ -135,7 +138,7 @@ def changed_root(first: AlertTransition, latest: AlertTransition, then: Context,
         _header(f"{mark_of(latest)}: {now.title}"),
         _section(f"{escape(latest.summary)}\n_{utc_minute(latest.event_time)} UTC_"),
         _section(f"*When it fired* ({utc_minute(first.event_time)} UTC)\n{escape(first.summary)}"),
-        _fields(_facts(first, then)),
+        *_fields(_facts(first, then)),
         *_details(first, then, advice=latest.state in OPEN_STATES),
         _origin(latest, now),
     ]
@@ -261,6 +264,7 @@ def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str
         view = {"raw": "pools as they sign", "entity": "entities"}.get(found.view or "", found.view or "")
         facts.append(("Window", f"heights {found.from_height} to {found.height}, {view}"))
     facts.append(("Time", f"{utc_minute(transition.event_time)} UTC"))
+    facts += [(name, _linked(value)) for name, value in context.responsible]
     if transition.state not in OPEN_STATES and context.fired_at is not None:
         lasted = long_span(transition.event_time - context.fired_at)
         facts.append(("Fired", f"{utc_minute(context.fired_at)} UTC, {lasted} before"))
@@ -272,20 +276,26 @@ def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str
     return facts
 
 
+def _linked(value: str) -> str:
+    """An address as a link; any other text as it is."""
+    shown = escape(value)
+    return f"<{shown}>" if value.startswith(("https://", "http://")) and not set(value) & set("<>| ") else shown
+
+
 def _metric_facts(transition: AlertTransition) -> list[tuple[str, str]]:
-    """A metric's value with its bound and interval, worded by its spec; nothing for a rule with its own wording."""
+    """A signal's value with its bound and interval, in its own words; nothing for a rule with its own wording."""
     found = transition.evidence
-    spec = SPECS.get(found.metric or "")
-    if spec is None or transition.value is None:
+    words = condition_of(found.metric or "")
+    if words is None or transition.value is None:
         return []
 
     def written(value: float | None) -> str:
-        return TEXT.metric(value, spec.kind, spec.unit)
+        return TEXT.missing if value is None else words.format(value)
 
     value = f"{written(transition.value)} over {found.n or 0:,} blocks"
     if transition.value_high is not None and found.unknown:
         value += f"\nat most {written(transition.value_high)}, with {found.unknown} of unknown origin"
-    facts = [(spec.title[0].upper() + spec.title[1:], value)]
+    facts = [(words.title[0].upper() + words.title[1:], value)]
     if transition.interval_low is not None:
         facts.append(("95 % interval", f"{written(transition.interval_low)} to {written(transition.interval_high)}"))
     return facts
@@ -351,9 +361,11 @@ def _section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": _mrkdwn(text, MAX_SECTION_CHARACTERS)}
 
 
-def _fields(facts: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    fields = [_mrkdwn(f"*{name}*\n{value}", MAX_FIELD_CHARACTERS) for name, value in facts[:10]]
-    return {"type": "section", "fields": fields}
+def _fields(facts: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """As many sections as ten fields each need."""
+    fields = [_mrkdwn(f"*{name}*\n{value}", MAX_FIELD_CHARACTERS) for name, value in facts]
+    pages = (fields[at : at + MAX_FIELDS] for at in range(0, len(fields), MAX_FIELDS))
+    return [{"type": "section", "fields": page} for page in pages]
 
 
 def _context(text: str) -> dict[str, Any]:

@@ -206,6 +206,8 @@ class ReplaySettings(SettingsSection):
     """The file (.parquet, .csv, .jsonl)."""
     speed: Annotated[float, Field(ge=0)] = 0.0
     """Speed as a multiple of real time. 0 is unlimited."""
+    gaps: Literal["refuse", "unknown"] = "refuse"
+    """Heights that the file leaves out: `refuse` the file, or count them as blocks of `unknown` producers."""
 
 
 PluginName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -509,7 +511,7 @@ class DeskSettings(SettingsSection):
     """Header in which a trusted proxy names the user. Only for a port that is reached through the proxy alone."""
     session_hours: float = Field(default=12.0, gt=0, le=720)
     """Hours until an opened page has to be opened anew."""
-    refresh_seconds: Seconds = 0.25
+    refresh_seconds: Seconds = 0.1
     """Time between two looks for a new block."""
 
 

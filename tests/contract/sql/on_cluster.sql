@@ -440,6 +440,23 @@ CREATE TABLE IF NOT EXISTS dead_letters_log ON CLUSTER `desk`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version)
 ORDER BY letter_id
 
+CREATE TABLE IF NOT EXISTS detectors_log ON CLUSTER `desk`
+(
+    attribution_id LowCardinality(String)
+    chain LowCardinality(String)
+    height UInt32
+    tip_hash FixedString(32)
+    time DateTime64(3, 'UTC')
+    firing UInt32
+    evidence Array(Float32)
+    state Array(Float64)
+    version UInt64
+    is_deleted UInt8
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version, is_deleted)
+ORDER BY (attribution_id, chain, height)
+SETTINGS index_granularity = 1024
+
 CREATE TABLE IF NOT EXISTS dispersion_log ON CLUSTER `desk`
 (
     series LowCardinality(String)
@@ -487,6 +504,26 @@ CREATE TABLE IF NOT EXISTS dispersion_log ON CLUSTER `desk`
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version)
 ORDER BY (series, list_id, catalogue_id, period_end, release_id, treatment)
+
+CREATE TABLE IF NOT EXISTS drift_log ON CLUSTER `desk`
+(
+    attribution_id LowCardinality(String)
+    chain LowCardinality(String)
+    view Enum8('raw' = 0, 'entity' = 1)
+    family LowCardinality(String)
+    height UInt32
+    tip_hash FixedString(32)
+    from_height UInt32
+    pairs UInt16
+    drift Float64
+    change Float64
+    chance Float64
+    leaders Array(UInt16)
+    version UInt64
+    is_deleted UInt8
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version, is_deleted)
+ORDER BY (attribution_id, chain, view, family, height)
 
 CREATE TABLE IF NOT EXISTS epochs_log ON CLUSTER `desk`
 (
@@ -751,9 +788,13 @@ CREATE OR REPLACE VIEW datasets ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW dead_letters ON CLUSTER `desk`
 
+CREATE OR REPLACE VIEW detectors ON CLUSTER `desk`
+
 CREATE OR REPLACE VIEW dispersion ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW dispersion_all ON CLUSTER `desk`
+
+CREATE OR REPLACE VIEW drift ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW edge_share ON CLUSTER `desk`
 

@@ -244,3 +244,12 @@ def test_slacks_limits_hold_and_nothing_is_markup_for_any_text(
                     assert "<" not in part["text"]
                     assert ">" not in part["text"]
         assert "<" not in message.text
+
+
+def test_no_fact_is_lost_where_there_are_more_than_a_section_holds() -> None:
+    responsible = tuple((name, "x") for name in ("Severity", "Owner", "Runbook", "Labels"))
+    context = replace(CONTEXT, responsible=responsible, acknowledged="by ada", fired_at=1)
+    message = transition_message(a_transition(state="resolved"), context)
+    sections = [block["fields"] for block in message.blocks if "fields" in block]
+    assert len(sections) == 2 and all(len(fields) <= 10 for fields in sections)
+    assert all(f"*{name}*" in text_of(message) for name in ("Labels", "Fired", "Acknowledged", "Status"))
