@@ -198,6 +198,7 @@ class MemorySlack:
         return None
 
     def _failure(self) -> str | None:
+        self.arrive()  # however far the clock moved since the last call
         if self.down:
             raise NotAcceptedError("Slack refuses connections")
         failure = self.plan.pop(0) if self.plan else None
