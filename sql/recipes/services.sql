@@ -55,6 +55,7 @@ GRANT SELECT ON counterpoise.* TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_deliveries_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_events_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_mutes_log TO counterpoise_alerts;
+GRANT INSERT ON counterpoise.alert_receivers_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_state_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.datasets_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.epochs_log TO counterpoise_alerts;

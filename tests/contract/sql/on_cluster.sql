@@ -66,6 +66,17 @@ CREATE TABLE IF NOT EXISTS alert_mutes_log ON CLUSTER `desk`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version)
 ORDER BY rule_id
 
+CREATE TABLE IF NOT EXISTS alert_receivers_log ON CLUSTER `desk`
+(
+    receiver LowCardinality(String)
+    is_active Bool
+    joined_version UInt64
+    updated_at DateTime64(3, 'UTC')
+    version UInt64
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version)
+ORDER BY receiver
+
 CREATE TABLE IF NOT EXISTS alert_state_log ON CLUSTER `desk`
 (
     rule_id LowCardinality(String)
