@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from counterpoise.chain.chain import Chain
+from counterpoise.chain.chain_registry import CHAINS
 from counterpoise.documents import DocumentError, parse_json
 from counterpoise.errors import ConfigError
 from counterpoise.pools.addresses import normal_address
@@ -56,7 +58,13 @@ def guess_tag_kind(origin: str) -> TagKind:
 
 
 def import_registry(
-    data: bytes, base: Registry, *, origin: str, tag_kind: TagKind | None = None, merge: bool = False
+    data: bytes,
+    base: Registry,
+    *,
+    origin: str,
+    tag_kind: TagKind | None = None,
+    merge: bool = False,
+    chain: Chain = CHAINS["bitcoin"],
 ) -> ImportReport:
     """Return `base` with the tags and addresses of a public registry file.
 
@@ -64,13 +72,13 @@ def import_registry(
     from their name and the codes after the largest of `base`, in the order of their folded names, so that the same file gives
     the same registry whatever the order in it. Without `merge` the evidence is the file's alone (pools that it lacks stay, for
     labels and codes, without evidence); with `merge` the file's is added and what belongs to another pool of `base` is skipped.
-    An address that is not a mainnet one, or that an earlier pool has, is skipped and reported. ConfigError, naming the pool and
+    An address that is none of `chain`, or that an earlier pool has, is skipped and reported. ConfigError, naming the pool and
     the value, for a file that is neither format and for a tag that cannot be used.
     """
     kind = tag_kind or guess_tag_kind(origin)
     drafts = _collect(_rows(data, origin), base, kind, origin)
     skipped: list[str] = []
-    owners = _Owners(base if merge else None, skipped)
+    owners = _Owners(base if merge else None, skipped, chain)
     joined: dict[str, Pool] = {}
     added: list[Pool] = []
     code = base.max_code
@@ -103,7 +111,8 @@ def import_registry(
 class _Owners:
     """Who has which tag and address while an import is put together; what is taken is skipped with a line."""
 
-    def __init__(self, base: Registry | None, skipped: list[str]) -> None:
+    def __init__(self, base: Registry | None, skipped: list[str], chain: Chain) -> None:
+        self._chain = chain
         pools = () if base is None else base.pools
         self._addresses = {address: pool.slug for pool in pools for address in pool.addresses}
         self._tags = {(tag.text.casefold(), tag.is_regex): pool.slug for pool in pools for tag in pool.tags}
@@ -122,14 +131,21 @@ class _Owners:
     def free_addresses(self, pool: Pool, addresses: Iterable[str]) -> list[str]:
         free: list[str] = []
         for text in addresses:
-            address = normal_address(text)
+            address = normal_address(text, self._chain.addresses)
             if address is None:
-                self._skipped.append(f"{pool.slug}: address {text!r} is not a valid mainnet address")
+                self._skipped.append(
+                    f"{pool.slug}: address {text!r} is no {self._chain.name} address{_chains_of(text)}"
+                )
             elif (owner := self._addresses.setdefault(address, pool.slug)) != pool.slug:
                 self._skipped.append(f"{pool.slug}: address {address!r} belongs to {owner}")
             elif address not in pool.addresses and address not in free:
                 free.append(address)
         return free
+
+
+def _chains_of(text: str) -> str:
+    found = [name for name, chain in CHAINS.items() if normal_address(text, chain.addresses) is not None]
+    return f": import it with --chain {' or '.join(found)}" if found else ""
 
 
 def _rows(data: bytes, origin: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 _ROOT: Final = Path(__file__).resolve().parents[2] / "shared" / "data"
+_CASES: Final = _ROOT.parent / "cases"
 _ABSENT: Final = "the reference data ../shared/data is not beside this checkout"
 """The same text for every file."""
 
@@ -15,6 +16,14 @@ def shared_data(name: str) -> Path:
     """Return the path of one reference file, or skip the calling test when it is absent."""
     path = _ROOT / name
     if not path.exists():
+        pytest.skip(_ABSENT)
+    return path
+
+
+def shared_cases(name: str) -> Path:
+    """Return the folder of inputs of one kind that people met, or skip the calling test when it is absent."""
+    path = _CASES / name
+    if not path.is_dir():
         pytest.skip(_ABSENT)
     return path
 

@@ -22,7 +22,7 @@ from counterpoise.pools.attribution import Attribution, Candidate, Method
 from counterpoise.pools.evidence import Evidence
 from counterpoise.pools.patterns import TagPatterns
 from counterpoise.pools.registry import UNKNOWN_CODE, UNKNOWN_SLUG, Pool, Registry, Tag, label_key
-from counterpoise.pools.template_builder import datum_template_builder
+from counterpoise.pools.template_builder import TEMPLATE_BUILDERS
 
 RULES_VERSION = 1
 """Raised with every change of the rules above, so that a stored attribution id always means the same answers."""
@@ -87,10 +87,14 @@ class Matcher:
             offset=decided.offset,
             candidates=(*(candidate for _, candidate in named), *silent),
             conflict=any(pool is not winner for pool, _ in named),
-            template_builder=(
-                datum_template_builder(evidence.coinbase_script) if winner.template_format == "datum" else None
-            ),
+            template_builder=self._template_builder(winner, evidence.coinbase_script, counting),
         )
+
+    def _template_builder(self, pool: Pool, script: bytes, hits: Sequence[_Hit]) -> str | None:
+        if pool.template_format is None:
+            return None
+        ends = (hit.end for hit in hits if hit.pool is pool)
+        return TEMPLATE_BUILDERS[pool.template_format](script, next(ends, None))
 
     def attribute_labels(self, labels: Sequence[str | None]) -> NDArray[np.uint16]:
         """Return the pool code of each label, 0 where it is None or not in the registry; shape (len(labels),)."""

@@ -41,7 +41,7 @@ class Pool:
     """One pool. `code` is its number for ever, `slug` its name in SQL and URLs.
 
     `aliases` are slugs and names used elsewhere. `active_from` and `active_to` (both inclusive, either may be absent) bound the time
-    in which its *tags* count. `template_format` is "datum" where the pool's miners build templates and sign them so.
+    in which its *tags* count. `template_format` is "datum" or "stratum-v2" where the pool's miners build templates and sign them so.
     """
 
     slug: str
@@ -57,19 +57,22 @@ class Pool:
 
 
 def label_key(text: str) -> str:
-    """Return what two spellings of one pool name share: letters and digits, case and width folded.
+    """Return what two spellings of one pool name share: letters and digits, case and width folded; symbols where it has none.
 
     >>> label_key("Foundry USA") == label_key("foundryusa")
     True
     >>> label_key("BTCPool (unidentified)")
     'btcpoolunidentified'
+    >>> label_key("🐟\\ufe0f ") == label_key("🐟")
+    True
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(character for character in folded if character.isalnum())
+    key = "".join(character for character in folded if character.isalnum())
+    return key or "".join(character for character in folded if unicodedata.category(character) == "So")
 
 
 def _label_keys(pool: Pool) -> list[str]:
-    """Return the distinct keys of a pool's labels; one of emoji alone has none."""
+    """Return the distinct keys of a pool's labels."""
     return [key for key in dict.fromkeys(map(label_key, (pool.slug, pool.name, *pool.aliases))) if key]
 
 

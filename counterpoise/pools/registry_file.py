@@ -13,10 +13,11 @@ from counterpoise.pools.addresses import normal_address_of_any
 from counterpoise.pools.checked_document import Section, dump_yaml, load_yaml
 from counterpoise.pools.patterns import check_pattern
 from counterpoise.pools.registry import MAX_CODE, MAX_TAG_BYTES, Pool, Registry, Tag, reject
+from counterpoise.pools.template_builder import TEMPLATE_BUILDERS
 
 REGISTRY_FORMAT = "counterpoise-registry/1"
 SHIPPED_REGISTRY = "registry.yaml"
-TEMPLATE_FORMATS = ("datum",)
+TEMPLATE_FORMATS = tuple(TEMPLATE_BUILDERS)
 _POOL_FIELDS = (
     *("code", "slug", "name", "aliases", "tags", "addresses"),
     *("active_from", "active_to", "template_format", "link"),

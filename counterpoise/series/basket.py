@@ -95,11 +95,12 @@ class Basket:
 def make_basket(release: Release, series: Series, list_id: str, *, only_parts: frozenset[str] | None = None) -> Basket:
     """Return the release as the list sees it; with `only_parts`, restricted to these parts of the source.
 
-    An owner is a residual bucket if the source or the catalogue marks it.
+    An owner is a residual bucket if the source or the catalogue marks it. Nothing counts in a release that the list does not read.
     """
     chosen = series.include_list(list_id)
     seen = dict.fromkeys(observation.owner for observation in release.observations)
-    counting = {owner: chosen.counts(owner) for owner in seen}
+    reads = chosen.reads(seen)
+    counting = {owner: reads and chosen.counts(owner) for owner in seen}
     counted = [
         _COLUMNS(observation)
         for observation in release.observations

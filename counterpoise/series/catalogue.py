@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -60,6 +60,8 @@ class IncludeList(Contract):
     entries: Annotated[tuple[ListEntry, ...], Field(min_length=1, strict=False)]
     excluded: Annotated[tuple[Exclusion, ...], Field(strict=False)] = ()
     alternatives: Annotated[tuple[Alternative, ...], Field(min_length=1, strict=False)]
+    only_with: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    """The list reads only releases that name one of these owners: in any other it would equal another list of the series."""
 
     @model_validator(mode="after")
     def _each_owner_once(self) -> IncludeList:
@@ -79,6 +81,10 @@ class IncludeList(Contract):
     def excluded_names(self) -> frozenset[str]:
         """Owners that are left out on purpose."""
         return frozenset(out.name for out in self.excluded)
+
+    def reads(self, owners: Iterable[str]) -> bool:
+        """Whether the list reads a release of these owners."""
+        return not self.only_with or not frozenset(self.only_with).isdisjoint(owners)
 
     def counts(self, owner: str) -> bool:
         """Whether an owner counts."""

@@ -140,9 +140,11 @@ def import_pools(
     base: Annotated[
         Path | None, typer.Option("--base", help="The registry whose slugs and codes stay; the shipped one.")
     ] = None,
+    chain: Annotated[str, typer.Option("--chain", help="The chain of its addresses.", metavar="CHAIN")] = "bitcoin",
     force: Annotated[bool, typer.Option("--force", help="Replace the file at --out.")] = False,
 ) -> None:
     """Convert a public registry to a registry file. Pools join the base by name and alias."""
+    from counterpoise.chain.chain_registry import chain_named
     from counterpoise.pools.registry_file import load_registry, render_registry
     from desk.cli.registry_fetch import read_source
     from desk.registry_import import import_registry
@@ -150,7 +152,9 @@ def import_pools(
     if out.exists() and not force:
         raise ConfigError(f"{out}: exists; choose another --out or add --force")
     kind = _tag_kind(tags, source)
-    report = import_registry(read_source(source), load_registry(base), origin=source, tag_kind=kind, merge=merge)
+    report = import_registry(
+        read_source(source), load_registry(base), origin=source, tag_kind=kind, merge=merge, chain=chain_named(chain)
+    )
     note = f"Imported from {source} (tags read as {kind}){', merged' if merge else ''}."
     with whole_file(out) as partial:
         partial.write_text(render_registry(report.registry, note), encoding="utf-8")

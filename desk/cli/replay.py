@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
 REPLAY_DATASET = "replay"
 
 FromHeight = Annotated[int | None, typer.Option("--from-height", min=0, help="First height.", metavar="N")]
+
+
+class Gaps(StrEnum):
+    """What happens to heights that a file leaves out."""
+
+    REFUSE = "refuse"
+    UNKNOWN = "unknown"
+
+
 ToHeight = Annotated[int | None, typer.Option("--to-height", min=0, help="Last height.", metavar="N")]
 
 
@@ -33,6 +43,10 @@ def replay(
     ] = 0.0,
     from_height: FromHeight = None,
     to_height: ToHeight = None,
+    *,
+    gaps: Annotated[
+        Gaps, typer.Option("--gaps", help="Refuse a file that leaves out heights, or count them as unknown.")
+    ] = Gaps.REFUSE,
     goes_on: Annotated[
         bool, typer.Option("--continue", help="Resume at the end of the dataset, instead of making it anew.")
     ] = False,
@@ -40,9 +54,14 @@ def replay(
     """Send a file of blocks through Kafka, Faust and ClickHouse into a separate dataset, with alerts on the console.
 
     The file has columns height, time and pool, or coinbase evidence (docs/sources.md). The dataset is `replay` unless
-    --dataset names another. It is emptied first unless --continue is given. A live dataset is refused.
+    --dataset names another. It is emptied first unless --continue is given. A live dataset is refused. Labels that the registry
+    lacks are listed at the end.
     """
+    from counterpoise.clickhouse.client import connect
+    from counterpoise.pools.registry_file import load_registry
+    from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
+    from desk.cli.replay_labels import unknown_labels
     from desk.cli.replay_line import replay_line
     from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
     from ingest.blocks.backfill import height_range
@@ -52,6 +71,8 @@ def replay(
     os.environ.setdefault("COUNTERPOISE_DATASET_KIND", "simulated" if blocks == FIGURES else "historical")
     os.environ.setdefault("COUNTERPOISE_ALERTS__NOTIFIER", "console")
     os.environ.setdefault("COUNTERPOISE_STREAMS__TAKE_MESSAGES", BACKFILL_TAKE_MESSAGES)
+    if gaps is not Gaps.REFUSE:
+        os.environ["COUNTERPOISE_INGEST__REPLAY__GAPS"] = gaps
     settings = Settings.load()
     source = replay_source(settings, blocks, SystemClock())
     first, last = height_range(source, from_height, to_height)
@@ -72,11 +93,15 @@ def replay(
             from_height=from_height,
             to_height=to_height,
         )
+        with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
+            unknown = unknown_labels(clickhouse, load_registry(), settings.ingest.chain)
     fired = sum(line.state == "firing" for line in report.alerts)
     cleared = sum(line.state == "resolved" for line in report.alerts)
     console.print(
         f"\n[bold]{report.replay.blocks:,} blocks[/] in {report.seconds:.1f} s; [bold]{fired} alerts fired, {cleared} cleared[/]."
     )
+    for line in unknown:
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def backfill(

@@ -24,6 +24,8 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.settings.model import DropSettings
+from counterpoise.visible import visible
+from ingest.releases.file_names import free_name, named_like
 from ingest.releases.journal.durable_files import FolderLock, move_durably, write_durably
 from ingest.releases.journal.entry import entry_of
 from ingest.releases.journal.release_journal import JournalFullError, ReleaseJournal
@@ -32,6 +34,7 @@ from ingest.releases.mapping.mapping_file import load_mapping, shipped_names
 from ingest.releases.mapping.releases_of_file import releases_of_file, require_known_ending
 
 MAPPING_FILE: Final = "mapping.yaml"
+_OWN_FOLDERS: Final = (".taken", "processed", "failed")
 _UNFINISHED: Final = (".part", ".tmp", ".crdownload")
 
 log = structlog.get_logger("market")
@@ -59,7 +62,10 @@ class _Inbox:
 
 
 class DropFolder:
-    """See the module. One process a folder, one thread. ConfigError where the folder or a mapping in it cannot work."""
+    """See the module. One process a folder, one thread. ConfigError where the folder cannot work.
+
+    A mapping that cannot be read, and a file that lies where none is read, are reported and hinder nothing else.
+    """
 
     def __init__(
         self,
@@ -88,28 +94,22 @@ class DropFolder:
             raise ConfigError(f"the drop folder {self._folder} cannot be used: {error.strerror}") from None
         if not self._lock.take():
             raise ConfigError(f"the drop folder {self._folder} is read by another process: give each its own")
-        try:
-            for folder in self._sub_folders():
-                if (folder / MAPPING_FILE).is_file() or any(folder.iterdir()):  # an empty one may be filled yet
-                    self._inboxes[folder] = self._inbox(folder)
-        except ConfigError:
-            self._lock.release()
-            raise
 
     def scan(self) -> int:
         """Look once, and read what is ready; how many files were dealt with."""
         dealt_with = 0
+        self._report_misplaced(self._folder, "put it into the folder of a mapping")
         for folder in self._sub_folders():
             try:
+                if not (folder / MAPPING_FILE).is_file() and not any(folder.iterdir()):
+                    continue  # an empty one may be filled yet
                 inbox = self._inboxes.get(folder)
                 if inbox is None or inbox.stamp != _stamp(folder):
                     inbox = self._inboxes[folder] = self._inbox(folder)
                 dealt_with += self._scan_inbox(inbox)
             except (ConfigError, OSError) as error:
                 self._inboxes.pop(folder, None)
-                if self._reported.get(folder) != str(error):  # once, and again when it is another
-                    log.error("a drop folder cannot be read", folder=str(folder), reason=str(error))
-                self._reported[folder] = str(error)
+                self._report(folder, "a drop folder cannot be read", str(error))
             else:
                 self._reported.pop(folder, None)
         return dealt_with
@@ -117,6 +117,24 @@ class DropFolder:
     def close(self) -> None:
         """Let another process have the folder."""
         self._lock.release()
+
+    def _report(self, path: Path, event: str, reason: str) -> None:
+        if self._reported.get(path) != reason:  # once, and again when it is another
+            log.error(event, path=str(path), reason=reason)
+        self._reported[path] = reason
+
+    def _report_misplaced(self, folder: Path, next_step: str) -> None:
+        """Files where nobody reads them."""
+        misplaced = {
+            path
+            for path in folder.iterdir()
+            if not path.name.startswith(".") and (path.is_symlink() or not path.is_dir())
+        }
+        for path in sorted(misplaced):
+            self._report(path, "a dropped file is not read where it is", next_step)
+        for path in [path for path in self._reported if path.parent == folder and path not in misplaced]:
+            if not path.is_dir():
+                del self._reported[path]
 
     def _sub_folders(self) -> list[Path]:
         return sorted(p for p in self._folder.iterdir() if p.is_dir() and not p.name.startswith("."))
@@ -129,7 +147,7 @@ class DropFolder:
             )
         mapping = load_mapping(str(own) if own.is_file() else folder.name, self._catalogue)
         inbox = _Inbox(folder, mapping, stamp)
-        for name in (".taken", "processed", "failed"):
+        for name in _OWN_FOLDERS:
             (folder / name).mkdir(exist_ok=True)
         return inbox
 
@@ -139,9 +157,11 @@ class DropFolder:
             if path.name == MAPPING_FILE or path.name.startswith(".") or path.suffix in _UNFINISHED:
                 continue
             if path.is_dir() and not path.is_symlink():
+                if path.name not in _OWN_FOLDERS:
+                    self._report_misplaced(path, f"folders within {inbox.folder.name} are not read: move it up")
                 continue
             if self._is_settled(path):
-                taken = _free_name(inbox.taken / path.name)
+                taken = free_name(inbox.taken / path.name)
                 try:
                     move_durably(path, taken)
                 except FileNotFoundError:  # renamed away since it was looked at
@@ -181,13 +201,17 @@ class DropFolder:
         except DeadLetterError as error:
             self._fail(inbox, path, str(error))
             return True
+        except Exception as error:  # a file that its reader cannot stand would end the service at every start
+            log.exception("a dropped file met a bug", mapping=inbox.mapping.name, file=path.name)
+            self._fail(inbox, path, f"{path.name} cannot be read: {type(error).__name__}: {error}"[:500])
+            return True
         try:
             new = self._journal.append([entry_of(release) for release in releases])
         except JournalFullError as error:
             log.error("a dropped file waits", mapping=inbox.mapping.name, file=path.name, reason=str(error))
             return False
         crash_point("market-after-journal")
-        move_durably(path, _free_name(inbox.folder / "processed" / path.name))
+        move_durably(path, free_name(inbox.folder / "processed" / path.name))
         self._count("dropped_files")
         log.info(
             "read a dropped file",
@@ -195,6 +219,7 @@ class DropFolder:
             file=path.name,
             releases=len(releases),
             new=sum(new),
+            publication=inbox.mapping.assumed_publication or None,
         )
         return True
 
@@ -213,8 +238,9 @@ class DropFolder:
             raise DeadLetterError("unreadable", f"{path.name} cannot be read: {error.strerror}") from None
 
     def _fail(self, inbox: _Inbox, path: Path, reason: str) -> None:
-        target = _free_name(inbox.folder / "failed" / path.name)
-        write_durably(target.with_name(f"{target.name}.why.txt"), f"{reason}\n".encode())
+        target = free_name(inbox.folder / "failed" / path.name)
+        why = named_like(target, ".why.txt", target.name)
+        write_durably(why, f"{visible(reason)}\n".encode())
         move_durably(path, target)
         self._count("failed_files")
         log.error("a dropped file cannot be read", mapping=inbox.mapping.name, file=path.name, reason=reason)
@@ -227,12 +253,3 @@ def _stamp(folder: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_mtime_ns, found.st_size
-
-
-def _free_name(path: Path) -> Path:
-    """The path, or one with a number in front of its ending that nobody has."""
-    candidate, number = path, 1
-    while candidate.exists() or candidate.is_symlink():
-        number += 1
-        candidate = path.with_name(f"{path.stem}.{number}{path.suffix}")
-    return candidate

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from counterpoise.errors import ConfigError, StaleSourceError
+from counterpoise.errors import ConfigError, CounterpoiseError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.private_files import private_folder, read_private
 from counterpoise.runtime.retry import Backoff, RetryPolicy
 from counterpoise.runtime.status import ServiceStatus
 from ingest.bad_item import BadItem
 from ingest.http import BusyError
+from ingest.rate_limited_http import Memory
 from ingest.releases.journal.durable_files import write_durably
 from ingest.releases.journal.entry import JournalEntry, ReadStored, entry_of
 from ingest.releases.journal.release_journal import JournalFullError, ReleaseJournal
@@ -136,13 +137,13 @@ class Schedule:
             slot.kept.first_asked_at = self._clock.now()
             _write(slot.file, slot.kept)
         try:
-            for step in slot.source.fetch(slot.kept.memory):
+            for step in _steps(slot.source, slot.kept.memory):
                 self._accept(slot, step)
         except BusyError as error:
             self._retry(slot, str(error), error.retry_after_seconds)
         except (StaleSourceError, JournalFullError) as error:
             self._retry(slot, str(error), None)
-        except ConfigError as error:  # its publisher says no: asking again soon would be no better
+        except (ConfigError, _SourceBugError) as error:  # asking again soon would be no better
             slot.reason = str(error)
             slot.due_at = self._clock.now() + slot.source.cadence_seconds
             log.error("a source cannot be read", source=slot.source.name, reason=str(error))
@@ -202,6 +203,20 @@ class Schedule:
             market_sources={slot.source.name: slot.as_status(now) for slot in self._slots},
             stale_sources=[slot.source.name for slot in self._slots if slot.is_stale(now)],
         )
+
+
+class _SourceBugError(Exception):
+    """A source raised what it should not: the others go on."""
+
+
+def _steps(source: ReleaseSource, memory: Memory) -> Iterator[Fetched]:
+    try:
+        yield from source.fetch(memory)
+    except CounterpoiseError:
+        raise
+    except Exception as error:
+        log.exception("a source met a bug", source=source.name)
+        raise _SourceBugError(f"{source.name}: {type(error).__name__}: {str(error)[:300]}") from error
 
 
 def _read(path: Path) -> _Kept:

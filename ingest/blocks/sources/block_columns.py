@@ -25,7 +25,8 @@ UNKNOWN_LABEL = "unknown"
 class BlockColumns:
     """Equally long columns; None where the file has no such column, and per row where the cell is empty.
 
-    `first_row` is the number of the first row, counted from 1 without the header.
+    `first_row` is the number of the first row, counted from 1 without the header. A hash is None where it is to be derived, and a
+    previous hash where it is that of the row before.
     """
 
     first_row: int
@@ -35,8 +36,8 @@ class BlockColumns:
     scripts: Sequence[str | None] | None = None
     addresses: Sequence[Sequence[str] | None] | None = None
     bits: Sequence[int | None] | None = None
-    hashes: Sequence[str] | None = None
-    prev_hashes: Sequence[str] | None = None
+    hashes: Sequence[str | None] | None = None
+    prev_hashes: Sequence[str | None] | None = None
     fees: Sequence[int | None] | None = None
 
     def __len__(self) -> int:
@@ -68,7 +69,7 @@ class EventMaker:
         for index in range(len(columns)):
             script = _at(columns.scripts, index) or ""
             block_hash = self._hash(columns, index)
-            prev_hash = columns.prev_hashes[index] if columns.prev_hashes is not None else self._prev_hash
+            prev_hash = _at(columns.prev_hashes, index) or self._prev_hash
             events.append(
                 BlockEvent(
                     chain=self._chain,
@@ -83,7 +84,7 @@ class EventMaker:
                     fees_sats=_at(columns.fees, index),
                     source=self._source,
                     seen_at_ms=seen_at_ms,
-                    synthetic=columns.hashes is None,
+                    synthetic=_at(columns.hashes, index) is None,
                 )
             )
             self._prev_hash = block_hash
@@ -119,8 +120,9 @@ class EventMaker:
         return events
 
     def _hash(self, columns: BlockColumns, index: int) -> str:
-        if columns.hashes is not None:
-            return columns.hashes[index]
+        known = _at(columns.hashes, index)
+        if known is not None:
+            return known
         evidence = _at(columns.labels, index) or ""
         if columns.scripts is not None or columns.addresses is not None:
             addresses = _at(columns.addresses, index) or ()

@@ -1,6 +1,6 @@
 """A file of blocks: Parquet, CSV or JSON lines with height, time and a pool label or coinbase evidence.
 
-The whole file is checked before the first block is given; one error names file, column and row.
+The whole file is checked before the first block is given; one error lists every mistake with its column and row.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from counterpoise.settings.model import Settings
 from ingest.blocks.sources.block_columns import BlockColumns, EventMaker
 from ingest.blocks.sources.block_source import BlockBatch, BlockSource, Capabilities, Tip
 from ingest.blocks.sources.replay_columns import MAX_HEIGHT, Layout, typed_columns
+from ingest.blocks.sources.replay_faults import FileFaults
 from ingest.blocks.sources.replay_formats import open_table
+from ingest.blocks.sources.replay_gaps import GapFiller, OrderCheck, ParentCheck
 from ingest.blocks.sources.simulated import FiguresSource
 
 FIGURES = "figures"
@@ -27,7 +29,7 @@ def replay_source(settings: Settings, path: Path | str, clock: Clock) -> BlockSo
     """A file of blocks, or with the word `figures` the packaged ones."""
     if str(path) == FIGURES:
         return FiguresSource(settings.ingest.chain, clock)
-    return ReplaySource(Path(path), settings.ingest.chain, clock)
+    return ReplaySource(Path(path), settings.ingest.chain, clock, fills_gaps=settings.ingest.replay.gaps == "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ class FileFacts:
     """What the check of a file found."""
 
     rows: int
+    """Without filled ones."""
+    filled: int
+    """Heights that the file leaves out, filled as unknown."""
     lowest_height: int
     highest_height: int
 
@@ -44,22 +49,23 @@ class ReplaySource:
 
     Without a `prev_hash` column heights must go up by one from row to row: each row is the parent of the next. Without a `hash`
     column, too, hashes are derived (see EventMaker). With both, rows may be of several branches and in any order, as a node would
-    have seen them.
+    have seen them, as long as each parent is there. `fills_gaps` puts blocks of unknown producers where heights are left out.
     """
 
     name = "replay"
     capabilities = Capabilities(live=False, kinds=frozenset({"historical", "simulated"}))
 
-    def __init__(self, path: Path, chain: str, clock: Clock) -> None:
+    def __init__(self, path: Path, chain: str, clock: Clock, *, fills_gaps: bool = False) -> None:
         self._path = path
         self._chain = chain
         self._clock = clock
+        self._fills_gaps = fills_gaps
         self._layout: Layout | None = None
         self._facts: FileFacts | None = None
 
     @property
     def facts(self) -> FileFacts:
-        """Check the file, once; ConfigError names the first thing that is wrong."""
+        """Check the file, once; ConfigError lists what is wrong."""
         if self._facts is None:
             self._facts = self._check()
         return self._facts
@@ -114,33 +120,33 @@ class ReplaySource:
         return self._layout
 
     def _columns(self) -> Iterator[BlockColumns]:
+        faults = FileFaults(self._path)
+        filler = GapFiller()
+        for columns in self._typed(faults):
+            faults.raise_any()  # the file changed after it was checked
+            yield filler.fill(columns) if self._fills_gaps else columns
+
+    def _typed(self, faults: FileFaults) -> Iterator[BlockColumns]:
         layout = self._opened_layout()
-        for first_row, table in open_table(self._path).chunks(layout.used):
-            yield typed_columns(self._path, layout, table, first_row)
+        for first_row, table in open_table(self._path).chunks(layout.used, faults):
+            yield typed_columns(faults, layout, table, first_row)
 
     def _check(self) -> FileFacts:
         rows, lowest, highest = 0, MAX_HEIGHT + 1, -1
         layout = self._opened_layout()
-        for columns in self._columns():
-            heights = columns.heights
-            if layout.prev_hash is None:
-                self._require_consecutive(columns, highest)
+        faults = FileFaults(self._path)
+        order = OrderCheck(faults, layout.height, fills=self._fills_gaps)
+        parents = ParentCheck(faults, layout.prev_hash or "", fills=self._fills_gaps)
+        filler = GapFiller()
+        for columns in self._typed(faults):
             rows += len(columns)
-            lowest = min(lowest, *heights)
-            highest = max(highest, *heights)
+            lowest, highest = min(lowest, *columns.heights), max(highest, *columns.heights)
+            if layout.prev_hash is None:
+                order.check(columns)
+            if not faults.count:
+                parents.add(filler.fill(columns) if self._fills_gaps else columns)
+        parents.close()
+        faults.raise_any()
         if not rows:
             raise ConfigError(f"{self._path}: it has no rows: a replay needs at least one block")
-        return FileFacts(rows, lowest, highest)
-
-    def _require_consecutive(self, columns: BlockColumns, before: int) -> None:
-        expected = columns.heights[0] if before < 0 else before + 1
-        if columns.heights == list(range(expected, expected + len(columns))):
-            return
-        for offset, height in enumerate(columns.heights):
-            if height != expected:
-                row = columns.first_row + offset
-                raise ConfigError(
-                    f"{self._path}: column {self._opened_layout().height!r}, row {row}: height {height} follows {expected - 1}, "
-                    f"expected {expected}. Sort the file by height, and add a row without a producer for each block that is lacking"
-                )
-            expected += 1
+        return FileFacts(rows, filler.filled, lowest, highest)

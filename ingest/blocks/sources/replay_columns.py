@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from counterpoise.contracts.blocks import MAX_PAYOUT_ADDRESSES, MAX_SCRIPT_HEX
 from counterpoise.errors import ConfigError
 from ingest.blocks.sources.block_columns import BlockColumns
+from ingest.blocks.sources.replay_faults import MAX_SHOWN, FileFaults
 
 MAX_HEIGHT = 0x7FFF_FFFF
 MAX_UINT32 = 0xFFFF_FFFF
@@ -31,7 +32,7 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
     "prev_hash": ("prevhash", "previousblockhash", "prev"),
     "fees": ("feessats", "totalfees", "fees"),
 }
-"""The names that each column goes by, compared without case and underscores; the first that is there is taken.
+"""The names that each column goes by, compared by letters and digits without case; the first that is there is taken.
 
 `id` is the height in a file without a better name for it (Blockchair), and else the hash (mempool).
 """
@@ -54,7 +55,7 @@ class Layout:
     @classmethod
     def detect(cls, path: Path, names: Sequence[str]) -> Layout:
         """ConfigError where height or time is missing, or all of label, script and addresses, or the hash to a previous hash."""
-        plain = {name.replace("_", "").lower(): name for name in reversed(names)}
+        plain = {"".join(filter(str.isalnum, name.lower())): name for name in reversed(names)}
         found = {field: next((plain[n] for n in known if n in plain), None) for field, known in NAMES.items()}
         if found["hash"] == found["height"]:
             found["hash"] = None
@@ -91,16 +92,19 @@ class Layout:
         return tuple(dict.fromkeys(name for name in every if name is not None))
 
 
-def typed_columns(path: Path, layout: Layout, table: pa.Table, first_row: int) -> BlockColumns:
-    """A chunk as block columns; ConfigError names file, column and row of the first cell that does not fit."""
+def typed_columns(faults: FileFaults, layout: Layout, table: pa.Table, first_row: int) -> BlockColumns:
+    """A chunk as block columns.
+
+    Each cell that does not fit is a fault. Its value is then of no meaning, apart from a height, which is −1.
+    """
 
     def cells(name: str) -> _Cells:
-        return _Cells(path, name, first_row, table.column(name).combine_chunks())
+        return _Cells(faults, name, first_row, table.column(name).combine_chunks())
 
     addresses = None if layout.addresses is None else cells(layout.addresses).addresses()
     return BlockColumns(
         first_row=first_row,
-        heights=cells(layout.height).whole_numbers(0, MAX_HEIGHT),
+        heights=[-1 if height is None else height for height in cells(layout.height).whole_numbers(0, MAX_HEIGHT)],
         times=cells(layout.time).times(),
         labels=None if layout.label is None else cells(layout.label).texts(),
         scripts=None if layout.script is None else cells(layout.script).hex(None, MAX_SCRIPT_HEX),
@@ -113,10 +117,10 @@ def typed_columns(path: Path, layout: Layout, table: pa.Table, first_row: int) -
 
 
 class _Cells:
-    """One column of a chunk. Whole columns are converted at once; only a failure looks for the cell that caused it."""
+    """One column of a chunk. Whole columns are converted at once; only a failure looks for the cells that caused it."""
 
-    def __init__(self, path: Path, name: str, first_row: int, array: Any) -> None:
-        self._path, self._name, self._first_row = path, name, first_row
+    def __init__(self, faults: FileFaults, name: str, first_row: int, array: Any) -> None:
+        self._faults, self._name, self._first_row = faults, name, first_row
         if isinstance(array, pa.ChunkedArray):
             array = pa.concat_arrays(array.chunks)
         if pa.types.is_dictionary(array.type):
@@ -124,22 +128,26 @@ class _Cells:
         if pa.types.is_large_string(array.type):
             array = array.cast(pa.string())
         self._array = array
+        self._bad: list[int] = []
 
-    def whole_numbers(self, low: int, high: int, *, required: bool = True) -> list[int]:
+    def whole_numbers(self, low: int, high: int, *, required: bool = True) -> list[Any]:
         expected = f"a whole number, {low} to {high}"
         array = self._array
         if pa.types.is_string(array.type):
             array = pc.utf8_trim_whitespace(array)
         if pa.types.is_boolean(array.type):
-            raise self._wrong(0, expected)
+            return self._none_fits(expected)
         try:
             numbers = array.cast(pa.int64())
         except pa.ArrowException:
-            raise self._wrong(self._first(lambda cell: pa.scalar(cell).cast(pa.int64())), expected) from None
+            numbers = self._each(lambda cell: pa.scalar(cell).cast(pa.int64()).as_py(), low, expected)
         if required:
             self._refuse(pc.is_null(numbers), expected)
         self._refuse(pc.or_(pc.less(numbers, low), pc.greater(numbers, high)), expected)
-        return list(numbers.to_pylist())
+        values = numbers.to_pylist()
+        for index in self._bad:
+            values[index] = None
+        return list(values)
 
     def times(self) -> list[int]:
         expected = "a time in UTC: seconds since 1970, a timestamp, or text like 2024-06-01T12:00:00Z"
@@ -155,7 +163,7 @@ class _Cells:
         elif pa.types.is_integer(array.type):
             seconds = array.cast(pa.int64())
         else:
-            raise self._wrong(0, expected)
+            return self._none_fits(expected)
         self._refuse(pc.is_null(seconds), expected)
         self._refuse(pc.or_(pc.less(seconds, 0), pc.greater(seconds, MAX_UINT32)), expected)
         return list(seconds.to_pylist())
@@ -165,7 +173,7 @@ class _Cells:
         try:
             array = pc.utf8_trim_whitespace(self._array.cast(pa.string()))
         except pa.ArrowException:
-            raise self._wrong(0, expected) from None
+            return self._none_fits(expected)
         self._refuse(pc.greater(pc.utf8_length(array), MAX_TEXT), expected)
         return list(array.to_pylist())
 
@@ -177,44 +185,44 @@ class _Cells:
         elif pa.types.is_string(self._array.type):
             array = pc.utf8_lower(pc.utf8_trim_whitespace(self._array))
         else:
-            raise self._wrong(0, expected)
+            return self._none_fits(expected)
         if required:
             self._refuse(pc.is_null(array), expected)
-        self._refuse(pc.invert(pc.match_substring_regex(array, "^([0-9a-f]{2})*$")), expected)
         length = pc.utf8_length(array)
-        self._refuse(pc.or_(pc.greater(length, high), pc.less(length, low or 0)), expected)
+        odd = pc.invert(pc.match_substring_regex(array, "^([0-9a-f]{2})*$"))
+        self._refuse(pc.or_(odd, pc.or_(pc.greater(length, high), pc.less(length, low or 0))), expected)
         return list(array.to_pylist())
 
     def bits(self) -> list[int | None]:
         """Compact targets: whole numbers, or eight hexadecimal digits as nodes print them."""
         if not pa.types.is_string(self._array.type):
             return list(self.whole_numbers(1, MAX_UINT32, required=False))
-        bits: list[int | None] = []
-        for index, cell in enumerate(self._array.to_pylist()):
-            try:
-                number = None if cell is None else int(cell, 16) if len(cell) == 8 else int(cell)
-            except ValueError:
-                number = 0
-            if number is not None and not 1 <= number <= MAX_UINT32:
-                raise self._wrong(index, "a compact target: eight hexadecimal digits or a whole number")
-            bits.append(number)
-        return bits
+
+        def target(cell: str) -> int:
+            number = int(cell, 16) if len(cell) == 8 else int(cell)
+            if not 1 <= number <= MAX_UINT32:
+                raise ValueError(cell)
+            return number
+
+        expected = "a compact target: eight hexadecimal digits or a whole number"
+        return list(self._each(target, 1, expected).to_pylist())
 
     def addresses(self) -> list[tuple[str, ...] | None]:
         expected = f"at most {MAX_PAYOUT_ADDRESSES} addresses, as a list or separated by spaces"
         found: list[tuple[str, ...] | None] = []
         for index, cell in enumerate(self._array.to_pylist()):
+            parts = cell.replace(";", " ").split() if isinstance(cell, str) else cell
             if cell is None:
                 found.append(None)
-                continue
-            parts = cell.replace(";", " ").split() if isinstance(cell, str) else cell
-            if (
+            elif (
                 not isinstance(parts, list)
                 or len(parts) > MAX_PAYOUT_ADDRESSES
                 or not all(isinstance(part, str) and 1 <= len(part) <= MAX_TEXT for part in parts)
             ):
-                raise self._wrong(index, expected)
-            found.append(tuple(parts))
+                self._wrong([index], expected)
+                found.append(None)
+            else:
+                found.append(tuple(parts))
         return found
 
     def _times_from_text(self, array: Any, expected: str) -> Any:
@@ -223,37 +231,39 @@ class _Cells:
                 return array.cast(kind).cast(pa.int64())
             except pa.ArrowException:
                 continue
-        seconds = []
-        for index, cell in enumerate(array.to_pylist()):
-            try:
-                seconds.append(None if cell is None else _seconds(cell))
-            except (ValueError, OverflowError):
-                raise self._wrong(index, expected) from None
-        return pa.array(seconds, pa.int64())
+        return self._each(_seconds, 0, expected)
 
-    def _first(self, check: Callable[[Any], Any]) -> int:
+    def _each(self, convert: Callable[[Any], int], instead: int, expected: str) -> Any:
+        """Cell by cell; one that cannot be converted is a fault and becomes `instead`."""
+        values, bad = [], []
         for index, cell in enumerate(self._array.to_pylist()):
             try:
-                check(cell.strip() if isinstance(cell, str) else cell)
+                values.append(None if cell is None else convert(cell.strip() if isinstance(cell, str) else cell))
             except (pa.ArrowException, ValueError, OverflowError):
-                return index
-        return 0
+                bad.append(index)
+                values.append(instead)
+        self._wrong(bad, expected)
+        return pa.array(values, pa.int64())
+
+    def _none_fits(self, expected: str) -> list[Any]:
+        self._wrong(range(len(self._array)), expected)
+        return [0] * len(self._array)
 
     def _refuse(self, mask: Any, expected: str) -> None:
-        index = pc.index(pc.fill_null(mask, False), True).as_py()
-        if index >= 0:
-            raise self._wrong(index, expected)
+        wrong = pc.indices_nonzero(pc.fill_null(mask, False))
+        self._wrong(wrong.to_pylist() if len(wrong) else (), expected)
 
-    def _wrong(self, index: int, expected: str) -> ConfigError:
-        cell = self._array[index].as_py()
-        shown = "it is empty" if cell is None or cell == "" else repr(cell)[:80]
-        return ConfigError(
-            f"{self._path}: column {self._name!r}, row {self._first_row + index}: {shown}: expected {expected}"
-        )
+    def _wrong(self, indices: Sequence[int], expected: str) -> None:
+        self._bad += indices
+        for index in indices[:MAX_SHOWN]:
+            row = self._faults.row_of(self._first_row + index)
+            cell = self._array[index].as_py()
+            shown = "it is empty" if cell is None or cell == "" else repr(cell)[:80]
+            self._faults.add(row, f"column {self._name!r}, row {row}: {shown}: expected {expected}")
+        self._faults.add_uncounted(max(0, len(indices) - MAX_SHOWN))
 
 
 def _seconds(text: str) -> int:
-    text = text.strip()
     if text.isdecimal():
         return int(text)
     when = datetime.fromisoformat(text.removesuffix(" UTC"))

@@ -42,10 +42,18 @@ class _RowError(Exception):
 
 
 def mapped_releases(
-    mapping: Mapping, series: Series, documents: Iterable[Document], *, fetched_at_ms: int
+    mapping: Mapping,
+    series: Series,
+    documents: Iterable[Document],
+    *,
+    fetched_at_ms: int,
+    dropped: list[str] | None = None,
 ) -> list[Release]:
     """The releases in the documents, by period. DeadLetterError names the first rows that are wrong: a release with a row left out
-    would be another distribution, so there is none then."""
+    would be another distribution, so there is none then.
+
+    Where the mapping drops wrong rows, each is a line of `dropped`; more than half of all rows are still an error.
+    """
     found: dict[tuple[str, str], dict[ObservationKey, Observation]] = {}
     published: dict[tuple[str, str], int] = {}
     problems: list[str] = []
@@ -66,6 +74,10 @@ def mapped_releases(
                 _take(mapping, series, scope | {"row": row}, found, published)
             except _RowError as error:
                 problems.append(f"{_named(document)}row {number}: {error}")
+    if mapping.wrong_rows == "drop" and 2 * len(problems) <= count:
+        if dropped is not None:
+            dropped += problems
+        problems = []
     if problems:
         more = f"; and {len(problems) - _TOLD_PROBLEMS} more" if len(problems) > _TOLD_PROBLEMS else ""
         raise DeadLetterError("bad-rows", "; ".join(problems[:_TOLD_PROBLEMS]) + more)

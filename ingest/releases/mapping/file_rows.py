@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from datetime import date, datetime
-from decimal import Decimal
 from typing import Any, Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic_core import from_json
 
 from counterpoise.errors import DeadLetterError
 from ingest.releases.mapping.apply_mapping import MAX_ROWS
+from ingest.releases.mapping.parquet_rows import parquet_rows
 from ingest.releases.sources.csv_table import read_table
 
 
@@ -51,18 +47,6 @@ def json_document(content: bytes, name: str) -> Any:
         raise DeadLetterError("bad-source-file", f"{name}: not JSON: {str(error)[:120]}") from None
 
 
-def parquet_rows(content: bytes, name: str) -> Any:
-    """Rows with plain values; days and times as text."""
-    try:
-        file = pq.ParquetFile(io.BytesIO(content))
-        if file.metadata.num_rows > MAX_ROWS:
-            raise DeadLetterError("too-many-rows", f"{name}: more than {MAX_ROWS} rows")
-        rows = file.read().to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise DeadLetterError("bad-source-file", f"{name}: not Parquet: {' '.join(str(error).split())[:120]}") from None
-    return [{column: _plain(value) for column, value in row.items() if value is not None} for row in rows]
-
-
 READERS: Final[dict[str, Callable[[bytes, str], Any]]] = {
     ".csv": csv_rows,
     ".jsonl": jsonl_rows,
@@ -77,9 +61,3 @@ def _text(content: bytes, name: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DeadLetterError("bad-source-file", f"{name}: not UTF-8 at byte {error.start}") from None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    return float(value) if isinstance(value, Decimal) else value

@@ -189,6 +189,7 @@ class Mapping(_Part):
     where           only rows for which it finds something true
     published       when the source published: a day, a time with zone, or milliseconds; of several rows the latest
     duplicates      several rows of one owner, venue, part and item: refuse, sum their values, or take the largest
+    wrong_rows      a row that cannot be read: refuse the whole, or drop that row and report it; more than half are always refused
     require_owners  a release without one of them is of partial coverage
     source, licence, method: in place of the catalogue's
     """
@@ -204,10 +205,19 @@ class Mapping(_Part):
     period: Period
     published: Spec
     duplicates: Literal["refuse", "sum", "largest"] = "refuse"
+    wrong_rows: Literal["refuse", "drop"] = "refuse"
     require_owners: Annotated[tuple[str, ...], Field(strict=False)] = ()
     source: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     licence: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     method: Annotated[str, Field(max_length=200)] = ""
+
+    @property
+    def assumed_publication(self) -> str:
+        """Where the day of publication is not the publisher's word: what it is taken from; else empty."""
+        text = "" if self.published.path is None else self.published.path.text
+        if text.startswith("file."):
+            return "assumed from the time of the file"
+        return "assumed from the time of the request" if text.startswith("fetched.") else ""
 
     @model_validator(mode="after")
     def _fetched_documents_have_rows(self) -> Mapping:

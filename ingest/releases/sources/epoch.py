@@ -9,7 +9,7 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.settings.model import MarketSettings
 from ingest.bad_item import BadItem
-from ingest.releases.sources.locations import FileSource, Located, Locations
+from ingest.releases.sources.locations import FileSource, Located, Locations, report_assumed_publication
 from ingest.releases.sources.parse.epoch import SERIES, epoch_releases
 from ingest.releases.sources.release_source import Fetched
 
@@ -35,7 +35,9 @@ class EpochSource(FileSource):
 
     def read(self, files: list[Located]) -> Fetched:
         """Every quarter."""
-        published_at_ms = max(file.published_at_ms for file in files)
+        newest = max(files, key=lambda file: file.published_at_ms)
+        report_assumed_publication(self.name, newest)
+        published_at_ms = newest.published_at_ms
         try:
             texts = {file.name: file.text() for file in files}
             return Fetched(tuple(epoch_releases(texts, self._series, published_at_ms=published_at_ms)))

@@ -5,7 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+
+import structlog
 
 from counterpoise.errors import ConfigError, DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
@@ -15,14 +18,29 @@ from ingest.http import shown_url
 from ingest.rate_limited_http import Memory, Page, RateLimitedHttp
 from ingest.releases.sources.release_source import Fetched, digest_of, http_date_ms
 
+log = structlog.get_logger("market")
+
+
+def report_assumed_publication(source: str, file: Located) -> None:
+    """One line where a release is dated by something else than its publisher's word."""
+    if file.assumed:
+        day = datetime.fromtimestamp(file.published_at_ms / 1000, UTC).date()
+        log.warning(
+            "a publication date is assumed", source=source, file=file.name, day=str(day), taken_from=file.assumed
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """One file. `published_at_ms`: what its server says, else the file's time, else when we first saw this content."""
+    """One file. `published_at_ms`: what its server says, else the file's time, else when we first saw this content.
+
+    `assumed` names where that is from, if it is not its server's word.
+    """
 
     name: str
     content: bytes
     published_at_ms: int
+    assumed: str = ""
 
     def text(self) -> str:
         """As UTF-8; DeadLetterError where it is not."""
@@ -107,7 +125,10 @@ class Locations:
         if page is None:
             raise StaleSourceError(f"{shown_url(url)} answered 304 to a question without a condition")
         published = http_date_ms(page.last_modified) if page.last_modified else None
-        return Located(url.partition("?")[0], page.body, published or int(self._clock.now() * 1000))
+        name = url.partition("?")[0]
+        if published:
+            return Located(name, page.body, published)
+        return Located(name, page.body, int(self._clock.now() * 1000), "the time of the request")
 
     def _paths(self, path: Path) -> list[Path]:
         if not path.is_dir():
@@ -127,7 +148,7 @@ class Locations:
             size = path.stat().st_size
             if size > self._max_bytes:
                 raise ConfigError(f"{self._setting} names {str(path)!r} of {size} bytes, more than {self._max_bytes}")
-            return Located(str(path), path.read_bytes(), int(path.stat().st_mtime) * 1000)
+            return Located(str(path), path.read_bytes(), int(path.stat().st_mtime) * 1000, "the time of the file")
         except OSError as error:
             raise StaleSourceError(f"{path} cannot be read: {error.strerror}") from None
 

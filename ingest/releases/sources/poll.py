@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 from urllib.parse import quote
 
 import structlog
@@ -19,6 +20,9 @@ from ingest.releases.mapping.apply_mapping import Document, mapped_releases
 from ingest.releases.mapping.mapping import Fetch, Mapping
 from ingest.releases.mapping.mapping_file import load_mapping, shipped_names
 from ingest.releases.sources.release_source import Fetched, day_of, digest_of
+
+_REPORTED: Final = 20
+"""Rows of one round that each get a dead letter."""
 
 log = structlog.get_logger("market")
 
@@ -92,9 +96,10 @@ class PollSource:
         documents = [document for document in self._documents.values() if document is not None]
         if not documents:
             raise StaleSourceError(f"{self._http.base} has none of the documents of mapping {self._mapping.name}")
+        dropped: list[str] = []
         try:
             releases = mapped_releases(
-                self._mapping, self._series, documents, fetched_at_ms=int(self._clock.now()) * 1000
+                self._mapping, self._series, documents, fetched_at_ms=int(self._clock.now()) * 1000, dropped=dropped
             )
         except DeadLetterError as error:
             self._documents = {}
@@ -105,7 +110,10 @@ class PollSource:
         digest = digest_of("\n".join(release.values_id for release in releases).encode())
         if memory.get("values") != digest:
             memory["values"] = digest
-            yield Fetched(tuple(releases))
+            bad = [BadItem(self._mapping.name, "bad-row", problem, problem.encode()) for problem in dropped[:_REPORTED]]
+            if len(dropped) > _REPORTED:
+                log.warning("rows were left out", source=self.name, rows=len(dropped), reported=_REPORTED)
+            yield Fetched(tuple(releases), tuple(bad))
 
     def probe(self) -> Probe:
         """Whether the server answers."""
@@ -124,13 +132,16 @@ class PollSource:
         assert items.url is not None  # noqa: S101 - the mapping was checked
         assert items.path is not None  # noqa: S101
         found = items.path.of(self._http.get_json(items.url))
-        if not isinstance(found, list) or not found or not all(isinstance(item, str) and item for item in found):
+        named = [item for item in found if isinstance(item, str) and item] if isinstance(found, list) else []
+        if not isinstance(found, list) or 2 * len(named) <= len(found):
             raise StaleSourceError(f"{shown_url(items.url)} gives no list of names at {items.path.text}")
+        if len(named) < len(found):
+            log.warning("items without a name are left out", source=self.name, items=len(found) - len(named))
         if len(found) > items.at_most:
             raise StaleSourceError(
                 f"{shown_url(items.url)} gives {len(found)} items, more than at_most {items.at_most}"
             )
-        return sorted(set(found))
+        return sorted(set(named))
 
     def _document(self, item: str) -> Document | None:
         """None where the server does not have that one."""

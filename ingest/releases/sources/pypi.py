@@ -14,7 +14,7 @@ from counterpoise.series.catalogue import Catalogue, Series
 from counterpoise.series.release import Release
 from counterpoise.settings.model import MarketSettings
 from ingest.bad_item import BadItem
-from ingest.releases.sources.locations import FileSource, Located, Locations
+from ingest.releases.sources.locations import FileSource, Located, Locations, report_assumed_publication
 from ingest.releases.sources.parse.pypi import SERIES, pypi_releases
 from ingest.releases.sources.release_source import Fetched
 
@@ -71,6 +71,7 @@ class PypiSource(FileSource):
 def top_packages_releases(file: Located, series: Series) -> list[Release]:
     """The releases of one file, told apart by its first character. DeadLetterError for anything else."""
     if not file.content.lstrip().startswith(b"{"):
+        report_assumed_publication("pypi", file)
         day = datetime.fromtimestamp(file.published_at_ms / 1000, UTC).date()
         return pypi_releases(file.text(), series, origin=file.name, snapshot=day)
     try:

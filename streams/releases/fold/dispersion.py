@@ -126,13 +126,15 @@ class ReleaseRows:
 
 
 def release_rows(release: Release, series: Series) -> ReleaseRows:
-    """Return a placement row for each list, and a dispersion row for each list × treatment under which an owner is above zero.
+    """Return a placement row for each list that reads the release, and a dispersion row for each treatment with an owner above zero.
 
     A release that is not scorable has none.
     """
     dispersion: list[DispersionRow] = []
     placement: list[PlacementRow] = []
-    for one in series.lists if release.is_scorable else ():
+    owners = frozenset(observation.owner for observation in release.observations)
+    reading = (one for one in series.lists if release.is_scorable and one.reads(owners))
+    for one in reading:
         draws = ValueDraws(make_basket(release, series, one.id))
         drawn = {} if draws.is_certain else draws.sums()
         placement.append(_placement_row(draws.basket, drawn))

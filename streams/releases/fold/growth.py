@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Literal
 
 from counterpoise.series.catalogue import Series
-from counterpoise.series.release import Release
+from counterpoise.series.release import Head, Release
 
 Span = Literal["period", "year"]
 
@@ -92,6 +92,8 @@ def _rows(base: Release, now: Release, series: Series, span: Span) -> list[Growt
 
 def _row(base: Release, now: Release, series: Series, list_id: str, span: Span) -> GrowthRow | None:
     chosen = series.include_list(list_id)
+    if not all(chosen.reads(o.owner for o in release.observations) for release in (base, now)):
+        return None
     owners = {o.owner for release in (base, now) for o in release.observations}
     counting = {owner: chosen.counts(owner) for owner in owners}
     sides = [[o for o in release.observations if counting[o.owner]] for release in (base, now)]
@@ -101,7 +103,8 @@ def _row(base: Release, now: Release, series: Series, list_id: str, span: Span) 
     by_owner = base.head.cutoff is not None or now.head.cutoff is not None
     scope = attrgetter("owner", "part") if by_owner else attrgetter("part")
     shared = set(map(scope, sides[0])) & set(map(scope, sides[1]))
-    kept = [sum(o.value for o in side if scope(o) in shared) for side in sides]
+    alike = _equal_periods(base.head, now.head)
+    kept = [sum(o.value for o in side if scope(o) in shared) if alike else 0.0 for side in sides]
     return GrowthRow(
         series=series.series,
         list_id=list_id,
@@ -116,5 +119,20 @@ def _row(base: Release, now: Release, series: Series, list_id: str, span: Span) 
         compared_share=kept[1] / totals[1],
         parts_added=tuple(sorted(now.parts - base.parts)),
         parts_dropped=tuple(sorted(base.parts - now.parts)),
-        method_changed=now.head.method != base.head.method,
+        method_changed=now.head.method != base.head.method or not alike,
     )
+
+
+def _equal_periods(base: Head, now: Head) -> bool:
+    """Whether both periods have as many whole months, or as many days: what is counted over others does not compare."""
+    spans = [(date.fromisoformat(head.period_start), date.fromisoformat(head.period_end)) for head in (base, now)]
+    days = {last - first for first, last in spans}
+    months = {_whole_months(first, last) for first, last in spans}
+    return len(days) == 1 or (len(months) == 1 and None not in months)
+
+
+def _whole_months(first: date, last: date) -> int | None:
+    after = last + timedelta(days=1)
+    if first.day != 1 or after.day != 1:
+        return None
+    return 12 * (after.year - first.year) + after.month - first.month

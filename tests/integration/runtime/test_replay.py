@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,27 @@ def scored(settings: Settings) -> list[tuple[object, ...]]:
             "SELECT chain, count(), min(height), max(height) FROM concentration WHERE view = 'raw' AND window_blocks = 1008 "
             "GROUP BY chain"
         )
+
+
+@pytest.mark.kafka
+def test_a_replay_lists_what_the_registry_lacks_and_fills_what_the_file_lacks(
+    dataset: Settings, blocks_file: Path
+) -> None:
+    head, *rows = blocks_file.read_text().splitlines()
+    kept = [row.replace("luxor", "Luxxor") for n, row in enumerate(rows) if n % 500 != 250]
+    blocks_file.write_text("\n".join([head, *kept]) + "\n")
+    environment = as_environment(dataset) | {"COUNTERPOISE_INGEST__CHAIN": "litecoin"}
+    command = ("replay", "--blocks", str(blocks_file))
+    refused = counterpoise(*command, cwd=blocks_file.parent, environment=environment)
+    assert refused.returncode == 2
+    assert f"has 3 mistakes, the first: column 'height', row 251: height {FIRST + 251} follows" in refused.stderr
+    [advice] = re.findall(r"Replay with (--gaps unknown) ", refused.stderr)
+    done = counterpoise(*command, *advice.split(), cwd=blocks_file.parent, environment=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert scored(dataset) == [("litecoin", BLOCKS, FIRST, FIRST + BLOCKS - 1)]
+    luxor = sum("Luxxor" in row for row in kept)
+    assert f"1 label is not in the registry. {luxor} blocks count as unknown:" in done.stdout
+    assert f"'Luxxor', {luxor}: did you mean 'Luxor'?" in done.stdout
 
 
 @pytest.mark.kafka

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -124,7 +124,8 @@ EDGE_SHARES = {
 
 @pytest.mark.parametrize("day", EDGE_SHARES)
 def test_both_lists_of_packages_side_by_side(day: str) -> None:
-    (release,) = [release for release in real.pypi() if release.head.period_end == day]
+    published_ms = int(datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()) * 1000
+    (release,) = [release for release in real.pypi() if release.head.published_at_ms == published_ms]
     rows = release_rows(release, real.catalogue()["pypi-edge-share"]).placement
     assert [row.list_id for row in rows] == ["as-filed", "without-general-tools"]
     for row, expected in zip(rows, EDGE_SHARES[day], strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import ManualClock
 from ingest.blocks.sources.replay import ReplaySource
 from ingest.blocks.sources.replay_columns import NAMES, Layout
+from tests.shared import shared_cases
 
 BLOCKCHAIR: Final = (
     "id\thash\ttime\tbits\tcoinbase_data_hex\tguessed_miner\n"
@@ -68,6 +70,46 @@ def test_milliseconds_after_texts_are_refused_at_their_row(tmp_path: Path) -> No
     assert [event.time for event in events_of(path)] == [1_713_571_767, 1_713_571_927]
 
 
+def read_blockchair(path: Path) -> list[object]:
+    return [(e.height, e.label, e.bits, bytes.fromhex(e.coinbase_script)[-8:]) for e in events_of(path)]
+
+
+def read_bigquery(path: Path) -> list[object]:
+    return [(e.height, e.time, e.synthetic, bytes.fromhex(e.coinbase_script)[4:]) for e in events_of(path)]
+
+
+def read_mempool(path: Path) -> list[object]:
+    with pytest.raises(ConfigError) as caught:
+        events_of(path)
+    return [str(caught.value).removeprefix(f"{path}: ")]
+
+
+RIGHT: Final[dict[str, tuple[Callable[[Path], list[object]], list[object]]]] = {
+    "blockchair.tsv": (read_blockchair, [(840_000, "ViaBTC", 386_089_497, b"/ViaBTC/")]),
+    "bigquery.csv": (
+        read_bigquery,
+        [
+            (840_000, 1_713_571_767, False, b"\x19/ViaBTC/"),
+            (840_001, 1_713_571_927, False, b"/Foundry USA Pool"),
+        ],
+    ),
+    "mempool-utc.csv": (
+        read_mempool,
+        [
+            "column 'timestamp', row 3: '1713572400000': expected a time in UTC: seconds since 1970, a timestamp, or text like "
+            "2024-06-01T12:00:00Z"
+        ],
+    ),
+}
+
+
+def test_every_reported_file_has_its_right_answer() -> None:
+    files = sorted(shared_cases("replay").iterdir())
+    assert {file.name: RIGHT[file.name][0](file) for file in files} == {
+        name: right for name, (_, right) in RIGHT.items()
+    }
+
+
 def test_an_id_beside_a_height_is_the_hash(tmp_path: Path) -> None:
     path = tmp_path / "mempool.csv"
     path.write_text(f"id,height,timestamp,pool\n{'ab' * 32},7,1700000000,x\n")
@@ -75,7 +117,7 @@ def test_an_id_beside_a_height_is_the_hash(tmp_path: Path) -> None:
     assert (event.height, event.hash) == (7, "ab" * 32)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("separator", [",", "\t", ";", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_each_separator_encoding_and_line_end_gives_the_same_rows(
@@ -94,7 +136,7 @@ def test_each_separator_encoding_and_line_end_gives_the_same_rows(
 def test_every_spelling_of_every_name_is_found(data: st.DataObject) -> None:
     def spelt(field: str) -> str:
         name = data.draw(st.sampled_from(NAMES[field]))
-        return "".join(data.draw(st.sampled_from((c, c.upper(), f"_{c}"))) for c in name)
+        return "".join(data.draw(st.sampled_from((c, c.upper(), f"_{c}", f" {c}", f"-{c}"))) for c in name)
 
     wanted = {field: spelt(field) for field in ("height", "time", "label", "script", "bits")}
     layout = Layout.detect(Path("x.csv"), data.draw(st.permutations([*wanted.values(), "transaction_count"])))

@@ -144,7 +144,7 @@ def test_evidence_and_real_hashes_are_taken_as_they_are(tmp_path: Path) -> None:
 
 
 TIME = "expected a time in UTC: seconds since 1970, a timestamp, or text like 2024-06-01T12:00:00Z"
-ORDER = "Sort the file by height, and add a row without a producer for each block that is lacking"
+FILL = "Replay with --gaps unknown (or COUNTERPOISE_INGEST__REPLAY__GAPS=unknown) to count them as unknown"
 
 HEIGHT = "height or blockheight or number or blocknumber or blockid or id"
 
@@ -190,7 +190,12 @@ MISTAKES: list[tuple[str, str, str]] = [
     (
         "a.csv",
         "height,time,pool\n1,5,x\n3,6,x\n",
-        f"column 'height', row 2: height 3 follows 1, expected 2. {ORDER}",
+        f"column 'height', row 2: height 3 follows 1, expected 2. {FILL}",
+    ),
+    (
+        "a.csv",
+        "height,time,pool\n1,5,x\n1,6,x\n",
+        "column 'height', row 2: height 1 follows 1, expected 2. Sort the file by height, with one row for each",
     ),
     (
         "a.csv",
@@ -261,7 +266,7 @@ def test_a_text_that_is_called_parquet_is_refused(tmp_path: Path) -> None:
 def test_a_csv_row_with_too_many_cells_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("height,time,pool\n1,5,x\n2,6,y,z\n")
-    with pytest.raises(ConfigError, match="Expected 3 columns, got 4"):
+    with pytest.raises(ConfigError, match="row 2: 4 columns: expected 3"):
         ReplaySource(path, "bitcoin", ManualClock()).tip()
 
 

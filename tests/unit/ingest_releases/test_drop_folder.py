@@ -261,21 +261,97 @@ def test_a_folder_has_one_reader(box: Box) -> None:
         )
 
 
-def test_a_folder_without_a_mapping_is_named_at_the_start_and_later(box: Box) -> None:
+def test_a_folder_without_a_mapping_is_named_and_hinders_no_other(box: Box) -> None:
     strange = box.root / "in" / "strange"
     strange.mkdir()
-    box.reopen()  # an empty one is nobody's mistake yet
-    (strange / "x.csv").write_text(CSV)
-    assert box.settle() == 0, "a folder that came later does not end the service"
-    assert (strange / "x.csv").exists()
-    with pytest.raises(ConfigError) as found:
+    box.reopen()
+    with structlog.testing.capture_logs() as lines:
+        box.settle()
+        assert lines == [], "an empty one is nobody's mistake yet"
+        (strange / "x.csv").write_text(CSV)
         box.reopen()
-    assert str(found.value) == (
+        box.put("core.csv")
+        assert box.settle() == 1
+    assert [line["reason"] for line in lines if line["event"] == "a drop folder cannot be read"] == [
         f"{strange} has no mapping.yaml and is named after no shipped mapping ({', '.join(shipped_names())})"
+    ]
+    assert (strange / "x.csv").exists()
+
+
+def test_files_where_none_are_read_are_named_once(box: Box) -> None:
+    (box.root / "in" / "core.csv").write_text(CSV)
+    (box.inbox / "2026").mkdir()
+    (box.inbox / "2026" / "core.csv").write_text(CSV)
+    (box.root / "in" / ".hidden.csv").write_text(CSV)
+    with structlog.testing.capture_logs() as lines:
+        box.settle()
+        box.settle()
+    assert sorted((line["path"], line["reason"]) for line in lines) == [
+        (str(box.root / "in" / "core.csv"), "put it into the folder of a mapping"),
+        (str(box.inbox / "2026" / "core.csv"), "folders within miner-pivot are not read: move it up"),
+    ]
+    (box.root / "in" / "core.csv").rename(box.inbox / "core.csv")
+    assert box.settle() == 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Z\xfcrich.csv",
+        b"x" * 251 + b".csv",
+        b"\xff" * 200 + b".csv",
+        b"a\nb\x1b[2J.csv",
+        b"=cmd.csv",
+        b"csv",
+        b"\xe2\x80\xae.csv",
+    ],
+)
+@pytest.mark.parametrize("content", [CSV, CSV.replace("mining", "gold"), "bad", ""])
+def test_no_name_of_a_file_stops_the_folder(box: Box, raw: bytes, content: str) -> None:
+    name = os.fsdecode(raw)
+    for _ in range(2):
+        box.put(name, content)
+        box.put("core.csv")
+        assert box.settle() == 2
+    good = content == CSV and raw != b"csv"
+    ended = [one for one in box.where("processed" if good else "failed") if not one.startswith("core")]
+    reasons = [one for one in ended if one.endswith(".why.txt")]
+    assert (len(ended), len(reasons)) == ((2, 0) if good else (4, 2))
+    for one in reasons:
+        text = (box.inbox / "failed" / one).read_bytes().decode()
+        assert text.isprintable() or text.strip().isprintable()
+    assert box.where(".taken") == []
+
+
+def test_what_a_reader_cannot_stand_fails_one_file(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OverflowError("date value out of range")
+
+    box.put("core.csv")
+    with monkeypatch.context() as patched:
+        patched.setattr("ingest.releases.drop_folder.releases_of_file", broken)
+        assert box.settle() == 1
+    assert box.why("core.csv") == "core.csv cannot be read: OverflowError: date value out of range"
+    box.put("good.csv")
+    assert box.settle() == 1
+
+
+@pytest.mark.parametrize("day", ["2026-02-30", "2025-13-01", "0000-00-00", "30 February 2026"])
+@pytest.mark.parametrize("where", ["name: own", "2025-01-01", "2025-12-31", "file.modified"])
+def test_an_impossible_day_anywhere_in_a_mapping_is_reported(box: Box, day: str, where: str) -> None:
+    folder = box.root / "in" / "survey"
+    folder.mkdir()
+    (folder / "own.jsonl").write_text('{"who": "IREN", "usd": 5}\n')
+    (folder / "mapping.yaml").write_text(
+        OWN.replace(where, f"{where.split(':', maxsplit=1)[0]}: {day}" if ":" in where else day)
     )
-    strange.rename(box.root / "strange")
-    box.journal.close()
-    box.open()
+    box.reopen()
+    box.put("core.csv")
+    with structlog.testing.capture_logs() as lines:
+        box.settle()
+    assert box.where("processed") == ["core.csv"]
+    told = [line for line in lines if line["log_level"] == "error"]
+    assert told or (folder / "processed" / "own.jsonl").exists()
 
 
 OWN = (

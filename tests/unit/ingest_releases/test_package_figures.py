@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from counterpoise.series.load import load_catalogue
+from counterpoise.series.release import Release
 from ingest.releases.demo_figures import read_market_figures, read_owner_figures, read_package_figures
 from ingest.releases.sources.parse.pypi import SERIES, pypi_releases
 from streams.releases.fold.dispersion import release_rows
@@ -18,13 +21,17 @@ def test_every_figure_is_that_of_the_source() -> None:
     assert [one.release_id for one in packaged] == [
         one.release_id for one in real if one.head.period_end >= "2022-01-01"
     ]
-    assert (packaged[0].head.period_end, packaged[-1].head.period_end) == ("2022-01-01", "2026-04-01")
+    assert (packaged[0].head.period_end, packaged[-1].head.period_end) == ("2022-01-01", "2026-03-31")
+
+
+def snapshot_month(release: Release) -> str:
+    return f"{datetime.fromtimestamp(release.head.published_at_ms / 1000, UTC):%Y-%m}"
 
 
 def test_both_lists_give_their_published_shares() -> None:
     series = load_catalogue()[SERIES]
     shares = {
-        (row.list_id, row.period_end[:7]): row.edge_share
+        (row.list_id, snapshot_month(release)): row.edge_share
         for release in read_package_figures()
         for row in release_rows(release, series).placement
     }

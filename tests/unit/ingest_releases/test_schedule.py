@@ -279,3 +279,20 @@ def test_a_memory_that_is_broken_means_reading_anew(one: tuple[Bench, Scripted])
     bench.start()
     assert bench.schedule.ask_due() == 1
     assert source.memories == [{}, {}]
+
+
+def test_a_bug_of_one_source_hinders_no_other(tmp_path: Path) -> None:
+    broken, other = Scripted("broken"), Scripted("other")
+    broken.script, other.script = [a_release(), OverflowError("date value out of range")], [a_release()]
+    bench = Bench(tmp_path, broken, other)
+    with structlog.testing.capture_logs() as lines:
+        assert bench.schedule.ask_due() == 2
+    assert bench.told("broken")["reason"] == "broken: OverflowError: date value out of range"
+    assert bench.told("other")["state"] == "ok"
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == [
+        "a source met a bug",
+        "a source cannot be read",
+    ]
+    bench.clock.advance(DAY)
+    assert bench.schedule.ask_due() == 2
+    bench.close()

@@ -140,7 +140,7 @@ def test_the_version_is_of_the_content_that_decides() -> None:
             "r.yaml: pool 'one': active_to: '2020-12-31', expected a day on or after active_from 2021-01-01",
         ),
         ("'2020-12-31'", "soon", "r.yaml: pool 'one': active_to: 'soon', expected a day such as 2022-07-01"),
-        ("datum", "stratum", "r.yaml: pool 'one': template_format: 'stratum', expected one of datum"),
+        ("datum", "stratum", "r.yaml: pool 'one': template_format: 'stratum', expected one of datum, stratum-v2"),
         (
             "link:",
             "url:",
@@ -206,6 +206,7 @@ def test_too_many_tags() -> None:
 def test_label_keys() -> None:
     assert label_key("Foundry USA") == label_key("foundry-usa") == label_key("FOUNDRYUSA") == "foundryusa"
     assert label_key("鱼池") == "鱼池"
-    assert label_key("🐟 /-/ ") == ""
+    assert label_key("🐟\ufe0f /-/ ") == "🐟"
+    assert label_key("?! /-/ ") == ""
     assert MAX_CODE < 1 << 16
     assert len(Registry(())) == 0

@@ -91,7 +91,7 @@ def test_a_file_is_a_part(path: str, part: str) -> None:
 def test_coverage_follows_two_explicit_rules() -> None:
     series = epoch_series()
     everything = frozenset(rule.part for rule in series.required_parts)
-    quarter, before, after = date(2026, 3, 31), date(2026, 5, 1), date(2026, 12, 1)
+    quarter, before, after = date(2026, 3, 31), date(2026, 10, 2), date(2027, 4, 1)
     assert series.missing_coverage(everything, date(2025, 12, 31), before) == ""
     assert "after 2025-12-31" in series.missing_coverage(everything, quarter, before), "usable_through"
     assert series.missing_coverage(everything, quarter, after) == "", "a later publication may bring the quarter"
@@ -152,8 +152,8 @@ def test_snapshots_of_packages() -> None:
     releases = real.pypi()
     assert len(releases) == 155
     last = releases[-1]
-    assert (last.head.period_start, last.head.period_end) == ("2026-03-03", "2026-04-01")
-    assert (last.head.method, last.head.cutoff) == ("the 15000 most downloaded packages", 57_487)
+    assert (last.head.period_start, last.head.period_end) == ("2026-03-01", "2026-03-31")
+    assert (last.head.method, last.head.cutoff) == ("the 15000 most downloaded packages in a calendar month", 57_487)
     assert last.head.published_at_ms == int(datetime(2026, 4, 1, tzinfo=UTC).timestamp() * 1000)
     names = {observation.owner for release in releases for observation in release.observations}
     assert len(names) == 68, "every package of the file is named by the catalogue, counted or left out"
@@ -163,7 +163,7 @@ def test_a_monthly_list_keeps_what_the_catalogue_names() -> None:
     text = '\ufeffdownload_count,project\n1398772880,"boto3"\n833449934,"urllib3"\n49531173,"torch"\n30848,"zope"\n'
     (release,) = pypi_releases(text, pypi_series(), snapshot=date(2025, 2, 1), published_at_ms=7)
     assert [(o.owner, o.value) for o in release.observations] == [("boto3", 1_398_772_880), ("torch", 49_531_173)]
-    assert (release.head.cutoff, release.head.method) == (30_848, "the 4 most downloaded packages")
+    assert (release.head.cutoff, release.head.method) == (30_848, "the 4 most downloaded packages in 29 days")
     assert release.head.published_at_ms == 7
 
 

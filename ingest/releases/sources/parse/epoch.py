@@ -1,17 +1,20 @@
 """Epoch AI's tables of chip owners → releases, one a quarter. Pure.
 
-Four layouts are read, told apart by their columns: the exports of its repository (`…_owners_cumulative_totals.csv`), the tables of
-its newer schema (`owners_cumulative_by_designer.csv`), one tidy file with a `source_file` column, and the table of the package.
-Each file is a *part*, named by its stem without `_cumulative_totals`; the catalogue says which parts a quarter needs to be of full
-coverage.
+Five layouts are read, told apart by their columns: the exports of its repository (`…_owners_cumulative_totals.csv`), the tables of
+its newer schema (`owners_cumulative_by_designer.csv`), one tidy file with a `source_file` column, the table of the package, and the
+one combined file of all designers since autumn 2026 (`cumulative_by_designer.csv`). Each file is a *part*, named by its stem without
+`_cumulative_totals`; a row of the combined file is of the part that its designer and owner had before. The catalogue says which parts
+a quarter needs to be of full coverage.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import PurePosixPath
+from typing import Final
 
 from counterpoise.contracts.releases import Observation
 from counterpoise.errors import DeadLetterError
@@ -34,6 +37,7 @@ class _Layout:
     p95: str
     part: str | None
     incomplete: str | None = None
+    is_combined: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -54,7 +58,26 @@ _LAYOUTS = (
         None,
         "Notes",
     ),
+    _Layout(
+        "End date",
+        "Owner",
+        "Designer",
+        "H100e (median)",
+        "H100e (5th percentile)",
+        "H100e (95th percentile)",
+        None,
+        "Incomplete",
+        is_combined=True,
+    ),
 )
+
+SMUGGLED: Final = "China (smuggled)"
+MADE_IN_CHINA: Final = "China (own chips)"
+"""Ours: the source books Chinese designers' chips to the owner China, who has bought Nvidia's under the same name."""
+
+_CHINESE_DESIGNERS: Final = frozenset({"Huawei", "Cambricon", "Hygon", "Baidu", "Alibaba", "Moore Threads"})
+_PART_OF_DESIGNER: Final = {"Google": "tpu_owners", "Amazon": "trainium_owners"}
+_PART_OF_NVIDIA: Final = {"Other": "nvidia_owners_OTHER", "CoreWeave": "coreweave_owners", SMUGGLED: "smuggled_owners"}
 
 
 def epoch_releases(
@@ -111,6 +134,18 @@ def part_of(path: str) -> str:
     return "nvidia_owners_OTHER" if stem.lower() == "nvidia_owners_other" else stem
 
 
+def combined_part(designer: str, owner: str) -> str:
+    """The part of a row of the combined file.
+
+    >>> combined_part("Nvidia", "Meta"), combined_part("Nvidia", "Other"), combined_part("Google", "Google")
+    ('nvidia_owners', 'nvidia_owners_OTHER', 'tpu_owners')
+    """
+    if designer == "Nvidia":
+        return _PART_OF_NVIDIA.get(owner, "nvidia_owners")
+    plain = re.sub(r"[^a-z0-9]+", "_", designer.lower()).strip("_")
+    return _PART_OF_DESIGNER.get(designer, f"{plain}_owners")
+
+
 def _layout_of(table: Table) -> _Layout:
     for layout in _LAYOUTS:
         if table.has(layout.columns):
@@ -123,8 +158,11 @@ def _layout_of(table: Table) -> _Layout:
 
 def _observation(row: Row, layout: _Layout, series: Series, path: str) -> Observation:
     owner = series.owner_of(row.text(layout.owner))
-    table = part_of(row.text(layout.part) if layout.part else path)
     maker = row.text(layout.maker)
+    own_part = None if layout.is_combined else part_of(row.text(layout.part) if layout.part else path)
+    table = own_part or combined_part(maker, owner)
+    if owner == "China" and maker in _CHINESE_DESIGNERS:
+        owner = MADE_IN_CHINA
     median, p5, p95 = row.amount(layout.median), row.optional_amount(layout.p5), row.optional_amount(layout.p95)
     if (p5 is None) != (p95 is None) or (p5 is not None and p95 is not None and p5 > p95):
         row.fail(layout.p5, f"{p5} with {p95}", "a 5th percentile not above the 95th, or neither")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Final
 
 from counterpoise.contracts.releases import Observation
 from counterpoise.errors import DeadLetterError
@@ -18,9 +19,16 @@ from counterpoise.series.catalogue import Series
 from counterpoise.series.release import Release, make_release
 from ingest.releases.release_head import head_of
 from ingest.releases.sources.csv_table import Row, Table, read_table
+from ingest.releases.sources.months import month_of
 
 SERIES = "pypi-edge-share"
-WINDOW_DAYS = 30
+
+WINDOW_DAYS: Final = ((date(2025, 6, 1), 22), (date(2025, 5, 1), 24), (date(2025, 3, 1), 28), (date(2024, 12, 1), 29))
+"""Since which snapshot the source counted how many days; 30 before. Its query had a quota, and shrank with it (its pull requests 42,
+45 and 49)."""
+
+CALENDAR_MONTHS_SINCE: Final = date(2025, 7, 1)
+"""Snapshots from then on count the calendar month before, from another database."""
 
 _TIDY = ("snapshot", "package", "downloads_30d", "list_len", "cutoff_downloads")
 _LIST = ("download_count", "project")
@@ -45,7 +53,9 @@ def pypi_releases(
     published_at_ms: int | None = None,
     source: str | None = None,
 ) -> list[Release]:
-    """Return a release for each snapshot of a file, by day; its period is the 30 days that end on it.
+    """Return a release for each snapshot of a file, by day.
+
+    Its period is the calendar month before, or in earlier snapshots the 30, 29, 28, 24 or 22 days that end on it (WINDOW_DAYS).
 
     `snapshot` names the day of a monthly list, which does not say it itself. A snapshot is published on its day, unless
     `published_at_ms` says otherwise. DeadLetterError where the file cannot be read.
@@ -63,6 +73,21 @@ def pypi_releases(
             f"{origin}: columns {', '.join(table.header)[:200]} are neither of the two layouts of downloads",
         )
     return [_release(one, series, origin, published_at_ms, source) for one in snapshots]
+
+
+def counted_period(snapshot: date) -> tuple[date, date, str]:
+    """The first and the last day that a snapshot counts, and how that differs from 30 days, in words.
+
+    >>> counted_period(date(2025, 5, 1))
+    (datetime.date(2025, 4, 8), datetime.date(2025, 5, 1), ' in 24 days')
+    >>> counted_period(date(2025, 8, 1))
+    (datetime.date(2025, 7, 1), datetime.date(2025, 7, 31), ' in a calendar month')
+    """
+    if snapshot >= CALENDAR_MONTHS_SINCE:
+        month = month_of(snapshot).previous
+        return month.first, month.last, " in a calendar month"
+    days = next((days for since, days in WINDOW_DAYS if snapshot >= since), 30)
+    return snapshot - timedelta(days=days - 1), snapshot, "" if days == 30 else f" in {days} days"
 
 
 def _tidy(table: Table) -> list[_Snapshot]:
@@ -95,13 +120,14 @@ def _release(
     named = {name for one in series.lists for name in (*one.by_name, *one.excluded_names)}
     kept = [(series.owner_of(package), downloads) for package, downloads in snapshot.downloads]
     own_day = (snapshot.day - date(1970, 1, 1)) // timedelta(milliseconds=1)
+    first, last, window = counted_period(snapshot.day)
     head = head_of(
         series,
-        snapshot.day - timedelta(days=WINDOW_DAYS - 1),
-        snapshot.day,
+        first,
+        last,
         published_at_ms=own_day if published_at_ms is None else published_at_ms,
         source=source,
-        method=f"the {snapshot.length} most downloaded packages",
+        method=f"the {snapshot.length} most downloaded packages{window}",
         cutoff=snapshot.cutoff,
     )
     try:
