@@ -115,9 +115,9 @@ def test_pypi_reads_the_published_list(server: MarketServer) -> None:
     (release,) = releases(ask(source, {}))
     assert values(release) == {"boto3": 900.0, "onnx": 70.0, "openai": 50.0}, "only what the catalogue names"
     head = release.head
-    assert (head.period_start, head.period_end, head.cutoff) == ("2026-10-03", "2026-11-01", 50.0)
+    assert (head.period_start, head.period_end, head.cutoff) == ("2026-10-01", "2026-10-31", 50.0)
     assert head.published_at_ms == 1_793_520_751_000  # date -u -d '2026-11-01 08:12:31' +%s
-    assert head.method == "the 4 most downloaded packages"
+    assert head.method == "the 4 most downloaded packages in a calendar month"
 
 
 @pytest.mark.parametrize(
