@@ -180,7 +180,8 @@ class _Ingest:
 
     def _poll(self, source: LiveSource, follower: Follower, *, by_news: bool) -> None:
         tip = source.tip()
-        self._status.set(source=source.name, source_height=tip.height, source_hash=tip.hash)
+        self._status.set(source=source.name, source_hash=tip.hash)
+        self._status.set_of_chain(self._settings.ingest.chain, source_height=tip.height)
         newest = self._feed.newest
         highest = None if newest is None else (newest.height, newest.hash)
         self._status.set(source_problem=self._withdrawn.poll(tip, highest))
