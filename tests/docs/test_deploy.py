@@ -19,6 +19,10 @@ from desk.cli.root import ENTRIES
 from desk.cli.run import CHILD_GRACE_SECONDS
 from desk.web.score_metrics import Scores, families
 
+VERIFIES = [
+    ("promtool", "of the machine", "real", "the shipped rules, and the first dead letter (where it is installed)"),
+]
+
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = ROOT / "deploy" / "counterpoise.service"
 RULES = ROOT / "deploy" / "prometheus-rules.yml"

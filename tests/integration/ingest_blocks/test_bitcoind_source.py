@@ -21,6 +21,11 @@ from testkit.bitcoind_server import BitcoindServer
 from testkit.fake_chain import FakeChain
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
+VERIFIES = [
+    ("Bitcoin Core", "documented RPC", "stand-in", "JSON-RPC, cookie, pruning, assumeutxo, ZMQ over TCP, IPv6 and Unix sockets"),
+    ("btcd", "0.26.2", "recorded", "its dialect, with and without a transaction index"),
+]
+
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[BitcoindServer]:

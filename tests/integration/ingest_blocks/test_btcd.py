@@ -23,6 +23,10 @@ from streams.blocks.fold.chain_fold import ChainFold
 from testkit.btcd_node import PASSWORD, USER, VARIABLE, BtcdNode, btcd_binary
 from tests.waiting import wait_for
 
+VERIFIES = [
+    ("btcd", "0.26.2", "real", "ten reorganisations between two nodes, an invalidated block (`make test-btcd`)"),
+]
+
 pytestmark = pytest.mark.skipif(btcd_binary() is None, reason=f"no btcd: `make test-btcd`, or {VARIABLE}=PATH")
 
 CHAIN = "simnet"

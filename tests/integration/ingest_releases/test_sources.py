@@ -22,6 +22,10 @@ from tests.integration.ingest_releases.asking import NOW, ask, make, releases, v
 from tests.shared import shared_data
 from tests.waiting import PATIENCE_SECONDS
 
+VERIFIES = [
+    ("Hugging Face, npm, pypistats.org", "2026", "stand-in", "downloads by month, limits, outages"),
+]
+
 # Epoch AI
 
 OWNERS = b"""quarter_end,owner,manufacturer,h100e_median,h100e_p5,h100e_p95,source_file

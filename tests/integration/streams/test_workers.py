@@ -43,6 +43,10 @@ from tests.integration.release_line.script import chain, restated
 from tests.integration.streams.blocks import block, branch
 from tests.template import make_database
 
+VERIFIES = [
+    ("Faust", "lock:faust-streaming", "real", "workers that share chains, kills, rebalances"),
+]
+
 DATASET = "by_hand"
 
 

@@ -27,6 +27,13 @@ from streams.releases.fold.dispersion import release_rows
 from streams.releases.fold.growth import growth_rows
 from tests.shared import shared_cases, shared_data
 
+VERIFIES = [
+    ("Epoch AI chip owners", "2026-09-24", "recorded", "the combined file of all designers"),
+    ("top-pypi-packages", "2025-04 to 2025-08", "recorded", "windows and calendar months"),
+    ("OpenRouter", "v1", "recorded", "offers of providers"),
+    ("SEC company facts", "2024", "recorded", "amended filings"),
+]
+
 CATALOGUE = load_catalogue()
 EPOCH = CATALOGUE[SERIES]
 PUBLISHED_MS = 1_790_208_000_000  # 2026-09-24
