@@ -18,6 +18,7 @@ from alerts.machine.machine import Step
 from alerts.machine.rule_state import ALL_EARLIER, RING_HEIGHTS, RuleState
 from alerts.rules.changes import changes
 from alerts.rules.rule import HeightRule, Rule
+from alerts.score_message import row_of_message
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_events_log import StoredEntry
 from alerts.store.alert_store import AlertStore
@@ -37,12 +38,36 @@ _PROBE_HEIGHTS = 12
 
 @dataclass(slots=True)
 class EvaluatedRule:
-    """A rule with its path and its rows. `compared`: whether the rows that were loaded were compared with the path."""
+    """A rule with its path and its rows. `compared`: whether the rows that were loaded were compared with the path.
+
+    `recent` are the last heights of the path, as many as the rule looks back on; None where they have to be read.
+    """
 
     rule: HeightRule
     rule_state: RuleState
     ledger: Ledger
     compared: bool = False
+    recent: WindowCounts | None = None
+
+    def recent_below(self, height: int) -> WindowCounts | None:
+        """`recent`, where it ends at our block below `height`."""
+        recent, state = self.recent, self.rule_state
+        if (
+            recent is None
+            or state.height != height - 1
+            or (int(recent.height[-1]), recent.tip_hash[-1])
+            != (
+                state.height,
+                state.tip_hash,
+            )
+        ):
+            return None
+        return recent
+
+    def keep(self, series: WindowCounts) -> None:
+        """Take the end of `series` as `recent`."""
+        back = self.rule.lookback_blocks
+        self.recent = series.part(slice(max(0, len(series) - back), None)) if back else None
 
 
 @dataclass(slots=True)
@@ -109,7 +134,7 @@ class Evaluation:
     def take(self, event: ScoreEvent) -> EvaluatedScores | None:
         """Apply a message that is the next block for every rule of its chain; None where ClickHouse has to be asked."""
         mine = [w for w in self.evaluated if w.rule.chain == event.chain]
-        parts = [(w, _next_row(w, event)) for w in mine]
+        parts = [(w, next_row(w, event)) for w in mine]
         batch = EvaluatedScores()
         if any(row is None for _, row in parts):
             return None
@@ -208,13 +233,28 @@ class Evaluation:
     ) -> None:
         rule_state = evaluated.rule_state
         self._go_live(rule_state, series)
-        steps = rule_state.extend(series, evaluated.rule.levels(series))
+        whole = self._with_lookback(evaluated, series)
+        steps = rule_state.extend(series, evaluated.rule.levels(whole)[len(whole) - len(series) :])
+        evaluated.keep(whole)
         hashes = {step.height: series.tip_hash[step.height - int(series.height[0])] for step in steps}
         entries = reconcile(
             evaluated.ledger, rule_state, steps, hashes=hashes, fork=fork, cause=cause, version=self._next_version()
         )
-        self._record(evaluated, entries, series, batch)
+        self._record(evaluated, entries, whole, batch)
         batch.done = batch.done and len(series) < CHUNK_HEIGHTS
+
+    def _with_lookback(self, evaluated: EvaluatedRule, series: WindowCounts) -> WindowCounts:
+        """The series with the heights before it that the rule looks back on, as far as there are any."""
+        back = evaluated.rule.lookback_blocks
+        if not back or not len(series):
+            return series
+        first = int(series.height[0])
+        before = evaluated.recent_below(first)
+        if before is None:
+            before = self._read(evaluated, first - back, first - 1) if first else series.part(slice(0, 0))
+            if len(before) and int(before.height[-1]) != first - 1:
+                before = before.part(slice(0, 0))
+        return before.then(series)
 
     def _rebuild(self, evaluated: EvaluatedRule, batch: EvaluatedScores) -> None:
         """All history again: the fork is deeper than what can be rewound, or older heights were written anew."""
@@ -223,7 +263,7 @@ class Evaluation:
         steps, hashes, lowest = self._replay(evaluated, rule_state)
         if rule_state.height is None:
             return
-        evaluated.rule_state = rule_state
+        evaluated.rule_state, evaluated.recent = rule_state, None
         entries = reconcile(
             evaluated.ledger,
             rule_state,
@@ -256,7 +296,7 @@ class Evaluation:
             before=old.attribution_id,
         )
         entries = settle_rebase(old, new, evaluated.ledger, self._next_version())
-        evaluated.rule_state = new
+        evaluated.rule_state, evaluated.recent = new, None
         self._record(evaluated, entries, None, batch)
 
     def _replay(self, evaluated: EvaluatedRule, rule_state: RuleState) -> tuple[list[Step], dict[int, str], int]:
@@ -266,6 +306,7 @@ class Evaluation:
         lowest = self._store.concentration.lowest(rule_state.chain, rule_state.attribution_id)
         low = lowest
         rule = evaluated.rule
+        before: WindowCounts | None = None
         while low is not None:
             series = self._store.concentration.series_of(
                 rule, rule_state.attribution_id, low=low, high=low + CHUNK_HEIGHTS - 1
@@ -273,7 +314,11 @@ class Evaluation:
             if not len(series):
                 break
             self._go_live(rule_state, series)
-            found = rule_state.extend(series, rule.levels(series))
+            whole = series if before is None else before.then(series)
+            found = rule_state.extend(series, rule.levels(whole)[len(whole) - len(series) :])
+            before = (
+                whole.part(slice(max(0, len(whole) - rule.lookback_blocks), None)) if rule.lookback_blocks else None
+            )
             hashes.update((step.height, series.tip_hash[step.height - low]) for step in found)
             steps.extend(found)
             low += len(series)
@@ -300,9 +345,10 @@ class Evaluation:
     def _transition(
         self, evaluated: EvaluatedRule, entry: LedgerEntry, series: WindowCounts | None, recorded_at_ms: int
     ) -> AlertTransition:
-        if series is None or series.row(entry.height) is None:
-            series = self._read(evaluated, entry.height, entry.height)
         rule = evaluated.rule
+        row = None if series is None else series.row(entry.height)
+        if series is None or row is None or row < rule.lookback_blocks:
+            series = self._store.concentration.up_to(rule, evaluated.rule_state.attribution_id, entry.height)
         if series.row(entry.height) is None:
             return bare_transition(entry, rule, recorded_at_ms=recorded_at_ms)
         edited = entry.reason == "rule-changed"
@@ -327,7 +373,7 @@ def _lowest_stray(evaluated: EvaluatedRule) -> int | None:
     return min((e.height for e in claims if ours.get(e.height, e.tip_hash) != e.tip_hash), default=None)
 
 
-def _next_row(evaluated: EvaluatedRule, event: ScoreEvent) -> WindowCounts | None:
+def next_row(evaluated: EvaluatedRule, event: ScoreEvent) -> WindowCounts | None:
     """The message as a series of one height, where it is the next one on our branch; else None."""
     rule, rule_state = evaluated.rule, evaluated.rule_state
     is_next = (
@@ -338,27 +384,6 @@ def _next_row(evaluated: EvaluatedRule, event: ScoreEvent) -> WindowCounts | Non
         and rule.rule_hash == rule_state.rule_hash
         and event.version > rule_state.seen_version
     )
-    if not is_next:
+    if not is_next or (rule.lookback_blocks and evaluated.recent_below(event.height) is None):
         return None
-    for window in event.windows:
-        if (window.view, window.window_blocks) == (rule.view, rule.window_blocks):
-            counts = [count for _, count in window.leaders] + [0] * (6 - len(window.leaders))
-            names = (*(name for name, _ in window.leaders), *[""] * (6 - len(window.leaders)))
-            if not window.stored.keys() >= set(rule.further_columns):
-                return None  # a message of an earlier version: ClickHouse has the rest
-            p_above = window.p_top4_above_75
-            return WindowCounts.of(
-                height=[event.height],
-                tip_hash=[event.tip_hash],
-                time=[event.time],
-                n=[window.n],
-                unknown=[window.unknown],
-                window_full=[window.n == window.window_blocks],
-                pools_seen=[window.pools_seen],
-                counts=[counts],
-                p_top4_above_75=[p_above if p_above is not None else float("nan")],
-                leaders=[list(range(6))],
-                names=names,
-                further={name: [window.stored[name]] for name in rule.further_columns},
-            )
-    return None
+    return row_of_message(event, rule)

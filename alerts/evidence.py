@@ -11,17 +11,6 @@ from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.formats import TEXT
 
 
-def reproducing_sql(rule: HeightRule, attribution_id: str, height: int) -> str:
-    """A query that gives the rule's value at a height again, from stored integers. The parts that are filled in are names and numbers
-    that the contracts admit, so that nothing in them could end the quotes."""
-    return (
-        f"{rule.terms_sql()}SELECT height, lower(hex(tip_hash)) AS tip_hash, n, unknown, {rule.value_sql()} AS value"  # noqa: S608
-        f"{rule.bounds_sql()} "
-        f"FROM concentration_log FINAL WHERE attribution_id = '{attribution_id}' AND chain = '{rule.chain}' "
-        f"AND view = '{rule.view}' AND window_blocks = {rule.window_blocks} AND height = {height}"
-    )
-
-
 def evidence_of(rule: HeightRule, series: WindowCounts, at: int, attribution_id: str) -> AlertEvidence:
     """The integers of one height, and how to find them again."""
     height, n = int(series.height[at]), int(series.n[at])
@@ -38,7 +27,7 @@ def evidence_of(rule: HeightRule, series: WindowCounts, at: int, attribution_id:
         pools_seen=int(series.pools_seen[at]),
         counts=series.named_counts(at),
         metric=rule.metric_name,
-        sql=reproducing_sql(rule, attribution_id, height),
+        sql=rule.reproducing_sql(attribution_id, height),
     )
 
 
@@ -140,20 +129,20 @@ def _summary(
     if reading is None:
         return f"{rule.name}: no {'value' if evidence.n else 'blocks in the window'} {at}."
     line = rule.format_line(reading.threshold)
+    breach = rule.breach(reading)
     n = evidence.n or 0
     statement = rule.statement(reading, n)
     sentence = statement[0].upper() + statement[1:]
     if entry.reason == "rule-changed":
-        how = "still over" if entry.previous == "firing" else "over"
         tail = {
-            "firing": f"{how.replace('over', rule.over)} {line}",
+            "firing": f"still {breach}" if entry.previous == "firing" else breach,
             "inactive": f"the rule as it is now does not fire (line {line})",
         }.get(entry.state, f"{entry.state} under the rule as it is now")
         return f"{_edit(changed)} {sentence}: {tail} {at}."
     if entry.reason == "rebased":
         tail = {
-            "rebased": f"{rule.over} {line} under the new attribution; recorded, not announced",
-            "firing": f"still {rule.over} {line} under the new attribution",
+            "rebased": f"{breach} under the new attribution; recorded, not announced",
+            "firing": f"still {breach} under the new attribution",
             "resolved": "the new attribution does not support the alert",
         }.get(entry.state, f"{entry.state} under the new attribution")
         return f"{sentence}: {tail} {at}."
@@ -165,12 +154,16 @@ def _summary(
     leaders = ", ".join(
         f"{name} {TEXT.share(count / max(n, 1))}" for name, count in evidence.counts[: rule.leaders_named]
     )
+    bound = (
+        ""
+        if reading.high is None
+        else f": {rule.format_value(reading.high)} if the {evidence.unknown} unknown blocks were theirs"
+    )
     tail = {
-        "possible": f"possibly {rule.over} {line}: {rule.format_value(reading.high or 0.0)} "
-        f"if the {evidence.unknown} unknown blocks were theirs",
-        "pending": f"{rule.over} {line}; it fires once that has held{hold}",
-        "firing": f"{rule.over} {line}{hold}: {leaders}",
+        "possible": f"possibly {breach}{bound}",
+        "pending": f"{breach}; it fires once that has held{hold}",
+        "firing": f"{breach}{hold}: {leaders}",
         "resolved": rule.cleared(),
-        "inactive": f"no longer {rule.over} {line}",
+        "inactive": f"no longer {breach}",
     }.get(entry.state, entry.state)
     return f"{sentence}, {tail} {at}."

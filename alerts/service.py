@@ -13,8 +13,7 @@ from typing import Final, TextIO
 import structlog
 
 from alerts.outbox.outbox import SupersededError
-from alerts.outbox.receivers.receiver import Receiver
-from alerts.outbox.receivers.receivers import make_receiver
+from alerts.outbox.receivers.receivers import make_receivers, routes
 from alerts.rules_watch import RulesWatch
 from alerts.score_feed import ScoreFeed
 from alerts.session import AlertProcess, AlertSession, OnTransition
@@ -72,9 +71,10 @@ class AlertService:
         self._stop = process.stop
         self._status = process.status
         self._watch = RulesWatch(settings.alerts.rules_file, clock)
-        self._receiver: Receiver = make_receiver(settings, console)
+        self._receivers = make_receivers(settings, console)
+        self._routes = routes(settings)
         self._target = clickhouse_target(settings)
-        self._store = AlertStore(connect_consistent(self._target, settings.dataset))
+        self._store = self._new_store()
         self._feed = ScoreFeed(settings, clock)
         self._session: AlertSession | None = None
 
@@ -118,10 +118,10 @@ class AlertService:
         session = AlertSession(
             self._process,
             store=self._store,
-            outbox_store=AlertStore(connect_consistent(self._target, self._settings.dataset)),
             feed=self._feed,
             rules=self._watch.rules,
-            receiver=self._receiver,
+            receivers=[(receiver, self._new_store()) for receiver in self._receivers],
+            routes=self._routes,
             versions=Versions(epoch),
         )
         try:
@@ -130,6 +130,9 @@ class AlertService:
             session.close()
             raise
         return session
+
+    def _new_store(self) -> AlertStore:
+        return AlertStore(connect_consistent(self._target, self._settings.dataset))
 
     def _end_session(self) -> None:
         if self._session is not None:

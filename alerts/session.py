@@ -16,11 +16,13 @@ from alerts.dead_man import DeadManRules, gather_facts
 from alerts.evaluate import EvaluatedScores, Evaluation
 from alerts.machine.ledger import Ledger, close_all
 from alerts.machine.rule_state import RuleState
+from alerts.outbox.delivery_policy import DeliveryPolicy
 from alerts.outbox.jobs import Start
 from alerts.outbox.message_context import Renderer
 from alerts.outbox.outbox import Outbox, SupersededError
-from alerts.outbox.outbox_worker import OutboxWorker
-from alerts.outbox.receivers.receiver import Receiver
+from alerts.outbox.outboxes import Outboxes
+from alerts.outbox.receivers.receiver import ConfiguredReceiver
+from alerts.outbox.routes import Route
 from alerts.rules.changes import changes
 from alerts.rules.rule import HeightRule, Rule
 from alerts.score_feed import ScoreFeed
@@ -77,12 +79,13 @@ class AlertSession:
         process: AlertProcess,
         *,
         store: AlertStore,
-        outbox_store: AlertStore,
         feed: ScoreFeed,
         rules: Sequence[Rule],
-        receiver: Receiver,
+        receivers: Sequence[tuple[ConfiguredReceiver, AlertStore]],
+        routes: Sequence[Route],
         versions: Versions,
     ) -> None:
+        """`receivers`: each with the store of its thread."""
         settings, clock, status = process.settings, process.clock, process.status
         self._settings = settings
         self._clock = clock
@@ -103,18 +106,11 @@ class AlertSession:
             on_chunk=self._claim_stands,
         )
         self._timer_rules = DeadManRules(self._rules if self._live else ())
-        self._outbox_store = outbox_store
-        outbox = Outbox(
-            outbox_store,
-            receiver,
-            versions=versions,
-            renderer=Renderer(outbox_store, self._rules, settings.dataset, settings.desk.public_url),
-            dataset=settings.dataset,
-            clock=clock,
-            on_success=lambda now: status.set(**{f"last_{receiver.name}_success_at": now}),
+        names = [receiver.name for receiver, _ in receivers]
+        self._outboxes = Outboxes(
+            [self._outbox(receiver, store, names, routes) for receiver, store in receivers],
+            [store for _, store in receivers],
         )
-        self._outbox = outbox
-        self._outbox_worker = OutboxWorker(outbox)
         self._started: set[tuple[str, int]] = set()
         self._began_at = clock.now()
         self._began = clock.monotonic()
@@ -129,6 +125,24 @@ class AlertSession:
         self._reminded_at = float("-inf")
         self._release_facts: dict[str, tuple[float, ReleaseFacts]] = {}
 
+    def _outbox(
+        self, receiver: ConfiguredReceiver, store: AlertStore, names: Sequence[str], routes: Sequence[Route]
+    ) -> Outbox:
+        settings = self._settings
+        policy = DeliveryPolicy(
+            store, self._rules, receiver=receiver.name, receivers=names, routes=routes, clock=self._clock
+        )
+        return Outbox(
+            store,
+            receiver,
+            versions=self._versions,
+            renderer=Renderer(store, self._rules, settings.dataset, settings.desk.public_url),
+            dataset=settings.dataset,
+            clock=self._clock,
+            left_out=policy.left_out,
+            on_success=lambda now: self._status.set(**{f"last_{receiver.kind}_success_at": now}),
+        )
+
     def load(self) -> None:
         """State, rows and what was left unsent; then the outbox's worker starts and all news is read."""
         self._claim_stands()
@@ -136,11 +150,15 @@ class AlertSession:
         entries = self._store.events.entries()
         self._evaluation.load(entries, self._store.states.read())
         self._timer_rules.load(entries)
-        is_new_here = self._outbox.load()
+        has_new = self._outboxes.load(self._store, self._versions, self._clock)
         self._close_orphans()
-        self._announce_starts(at_tip=is_new_here)
-        self._outbox_worker.start()
-        self._status.set(epoch=self._versions.epoch, receiver=self._outbox.name, rules=len(self._evaluation.evaluated))
+        if has_new:
+            self._announce_starts(at_tip=True)
+        self._announce_starts(to_new=False)
+        self._outboxes.start()
+        self._status.set(
+            epoch=self._versions.epoch, receiver=self._outboxes.name, rules=len(self._evaluation.evaluated)
+        )
         early = self._feed.poll(0.001)  # from here on no message is missed
         self._read_all()
         self._receive(early)
@@ -151,8 +169,9 @@ class AlertSession:
     def round(self) -> None:
         """Wait for messages for a moment, and do what they and the clock ask for."""
         events = self._feed.poll(self._settings.alerts.tick_seconds if not self._behind else 0.05)
-        if self._outbox_worker.failure is not None:
-            raise self._outbox_worker.failure
+        failure = self._outboxes.failure
+        if failure is not None:
+            raise failure
         if events:
             self._receive(events)
         now = self._clock.monotonic()
@@ -164,8 +183,7 @@ class AlertSession:
 
     def close(self) -> None:
         """Stop the outbox's worker; what it has not sent is found again in the rows."""
-        self._outbox_worker.stop()
-        self._outbox_store.ch.close()
+        self._outboxes.stop()
 
     # What came.
 
@@ -224,7 +242,7 @@ class AlertSession:
             return
         self._changed_at |= dict.fromkeys((state.chain for state in batch.rule_states), self._clock.now())
         self._publish_position(batch.rule_states[0])
-        if self._outbox_worker.trouble is None:
+        if self._outboxes.trouble is None:
             self._status.progress(len(batch.transitions))
 
     def _publish_position(self, rule_state: RuleState) -> None:
@@ -232,7 +250,7 @@ class AlertSession:
         self._status.set(
             tip_hash=rule_state.tip_hash,
             attribution_id=rule_state.attribution_id,
-            undelivered=self._outbox_worker.waiting,
+            undelivered=self._outboxes.waiting,
         )
 
     def _record(self, transitions: Sequence[AlertTransition]) -> None:
@@ -249,14 +267,14 @@ class AlertSession:
 
     def _send(self, transitions: Sequence[AlertTransition]) -> None:
         for transition in transitions:
-            self._outbox_worker.enqueue(transition)
+            self._outboxes.enqueue(transition)
             self._status.count(transition.state)
             self._on_transition(transition)
 
-    def _announce_starts(self, *, at_tip: bool = False) -> None:
+    def _announce_starts(self, *, at_tip: bool = False, to_new: bool | None = None) -> None:
         """The state at start, once for the rules that went live at one height; after their checkpoint, which remembers it.
 
-        `at_tip`: where they stand now, for a receiver that is new to a dataset which went live before.
+        `at_tip`: where they stand now, for receivers that are new to a dataset which went live before.
         """
         lives: dict[tuple[str, int], list[str]] = {}
         for evaluated in self._evaluation.evaluated:
@@ -265,15 +283,17 @@ class AlertSession:
                 height = evaluated.rule_state.height if at_tip and evaluated.rule_state.height is not None else height
                 lives.setdefault((evaluated.rule.chain, height), []).append(evaluated.rule.id)
         for (chain, height), rule_ids in lives.items():
-            if (chain, height) in self._started:
+            if (chain, height) in self._started and not at_tip:
                 continue
             attribution_id = self._store.attribution.current(chain) or ""
             series = self._store.concentration.series(
                 chain, attribution_id, RAW, SHORTEST_WINDOW_BLOCKS, low=height, high=height
             )
             if len(series):
-                self._started.add((chain, height))
-                self._outbox_worker.announce(Start(height, int(series.time[0]), tuple(rule_ids), chain))
+                if not at_tip:
+                    self._started.add((chain, height))
+                start = Start(height, int(series.time[0]), tuple(rule_ids), chain)
+                self._outboxes.announce(start, to_new=True if at_tip else to_new)
 
     def _close_orphans(self) -> None:
         """Close what is open under rules that were removed or switched off, or are judged in another way now."""
@@ -316,7 +336,7 @@ class AlertSession:
             self._judge_timer_rules()
         if self._polled_at - self._reminded_at >= REMINDER_CHECK_SECONDS:
             self._reminded_at = self._polled_at
-            self._outbox_worker.remind(self._firing_rows())
+            self._outboxes.remind(self._firing_rows())
 
     def _meet_stragglers(self) -> None:
         """Begin again where the alerter before us wrote rows after we had read all: its statement was under way at our claim."""
@@ -382,9 +402,10 @@ class AlertSession:
     def _publish_waits(self) -> None:
         """Publish what we wait for, if anything."""
         self._status.beat()
-        self._status.set(undelivered=self._outbox_worker.waiting, bad_messages=self._feed.bad_messages)
-        if self._outbox_worker.trouble is not None:
-            self._status.waiting(self._outbox.name, self._outbox_worker.trouble)
+        self._status.set(undelivered=self._outboxes.waiting, bad_messages=self._feed.bad_messages)
+        trouble = self._outboxes.trouble
+        if trouble is not None:
+            self._status.waiting(*trouble)
         elif self._feed.trouble is not None:
             self._status.waiting("kafka", self._feed.trouble)
         else:

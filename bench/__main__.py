@@ -12,6 +12,7 @@ def main() -> int:
     runs = (
         ["bench.fold", *chosen],
         ["bench.line", *chosen],
+        *([["bench.backtest", *chosen]] if chosen else []),
         ["bench.live"],
         ["bench.market"],
         ["bench.newest"],

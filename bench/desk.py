@@ -1,10 +1,10 @@
-"""The page under 100 viewers: from a block that is stored in ClickHouse to the event at every viewer.
+"""The page under 100 viewers: from a block that is stored in ClickHouse to its tip at every viewer.
 
     python -m bench.desk [--viewers 100] [--blocks 20] [--spacing 10] [--history 20160] [--write]
 
 The desk runs as its service on the embedded engines; blocks are folded and stored in this process, which also reads every stream. A
-latency is from the return of the last insert of a block to the end of its events at a viewer. `--write` puts the table into
-docs/benchmarks.md.
+latency is from the return of the last insert of a block to its tip at a viewer, which comes once the first tier is shown. `--write`
+puts the table into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -153,9 +153,7 @@ class Viewer:
             while line := await reader.readline():
                 if line.startswith(b"event: "):
                     kind = line.strip()
-                elif (
-                    line.startswith(b"data: ") and kind == b"event: line"
-                ):  # the panels of a change come before its head
+                elif line.startswith(b"data: ") and kind == b"event: line":  # the first tier comes before its head
                     tip = line.partition(b'tip\\">')[2].partition(b"<")[0].decode()
                     self.seen.setdefault(tip, time.perf_counter())
                     self.changed.set()

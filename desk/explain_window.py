@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -45,9 +46,27 @@ def read_pair(
     from_height: int | None,
     over_seconds: int,
 ) -> Pair:
+    """The pair of one view: see `read_pairs`."""
+    pairs = read_pairs(
+        clickhouse, chain, window, (view,), height=height, from_height=from_height, over_seconds=over_seconds
+    )
+    return pairs[view]
+
+
+def read_pairs(
+    clickhouse: ClickHouse,
+    chain: str,
+    window: int,
+    views: Iterable[View],
+    *,
+    height: int | None,
+    from_height: int | None,
+    over_seconds: int,
+) -> dict[View, Pair]:
     """The window at `height` (the newest), and the one at `from_height`, or the last with a header time `over_seconds` earlier.
 
-    ConfigError where one of them is not scored, or the entity map of the current attribution set cannot be read.
+    Both are read once for all views. ConfigError where one of them is not scored, or the entity map of the current attribution set
+    cannot be read.
     """
     after = read_pool_blocks(clickhouse, chain, window, height)
     if from_height is None:
@@ -57,17 +76,27 @@ def read_pair(
                 f"chain {chain!r} has no scored block {over_seconds // 86_400} days before height {after.height}"
             )
     before = read_pool_blocks(clickhouse, chain, window, from_height)
-    unknown = before.views[RAW].unknown, after.views[RAW].unknown
-    if view == RAW:
-        first, last = (
-            Window(each.raw, count, each.height) for each, count in ((before, unknown[0]), (after, unknown[1]))
-        )
-        return Pair(first, last, None, before.time, after.time, after.attribution_id)
-    owners = _read_set(clickhouse, after.attribution_id)
+    return {
+        view: _raw_pair(before, after)
+        if view == RAW
+        else _entity_pair(before, after, _read_set(clickhouse, after.attribution_id))
+        for view in views
+    }
+
+
+def _raw_pair(before: PoolBlocks, after: PoolBlocks) -> Pair:
+    first, last = (Window(each.raw, each.views[RAW].unknown, each.height) for each in (before, after))
+    return Pair(first, last, None, before.time, after.time, after.attribution_id)
+
+
+def _entity_pair(before: PoolBlocks, after: PoolBlocks, owners: AttributionSet) -> Pair:
+    def window(of: PoolBlocks, at: datetime) -> Window:
+        return Window(by_entity(of.raw, owners, at), of.views[RAW].unknown, of.height)
+
     return Pair(
-        Window(by_entity(before.raw, owners, before.time), unknown[0], before.height),
-        Window(by_entity(after.raw, owners, after.time), unknown[1], after.height),
-        Window(by_entity(before.raw, owners, after.time), unknown[0], before.height),
+        window(before, before.time),
+        window(after, after.time),
+        window(before, after.time),
         before.time,
         after.time,
         after.attribution_id,

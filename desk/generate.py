@@ -1,5 +1,6 @@
 """What follows from a file that somebody wrote: SQL and the table of metrics from the metric specs, the grants of
-`sql/recipes/services.sql` from the tables, docs/settings.md, docs/rules.schema.json, and the dashboards of deploy/grafana.
+`sql/recipes/services.sql` from the tables, docs/settings.md, docs/rules.schema.json, the signals of docs/alerts.md, and the
+dashboards of deploy/grafana.
 
 `make generate` writes it, with the pages that need more than the kernel (`scripts/generate.py`).
 """
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from alerts.rules.rules_schema import schema_text
+from alerts.signals.signal import Signal
+from alerts.signals.specs.registry import SIGNALS
 from counterpoise.clickhouse.concentration_sql import MARK, generated_files
 from counterpoise.clickhouse.schema import table_writers
 from counterpoise.clickhouse.sql_files import sql_files, sql_root
@@ -38,6 +41,17 @@ def metrics_table(specs: Mapping[str, MetricSpec] = SPECS) -> str:
         ).replace("|cᵢ", "\\|cᵢ")
         + " |"
         for spec in specs.values()
+    ]
+    return "\n".join(rows)
+
+
+def signals_table(signals: Mapping[str, Signal] = SIGNALS) -> str:
+    """One row per signal that is no metric, as Markdown."""
+    rows = ["| signal | what | range |", "|---|---|---|"]
+    rows += [
+        f"| `{signal.name}`{' with `pool`' if signal.per_pool else ''} | {signal.comment} | {signal.range} |"
+        for signal in signals.values()
+        if signal.metric is None
     ]
     return "\n".join(rows)
 
@@ -74,11 +88,13 @@ def generated() -> dict[Path, str]:
     """Every generated file with its text."""
     methodology, services = DOCS / "methodology.md", sql_root() / "recipes" / "services.sql"
     runbook = DOCS / "runbook.md"
+    alerts = DOCS / "alerts.md"
     files = {sql_root() / name: text for name, text in generated_files().items()}
     tables = {path.stem: path.read_text(encoding="utf-8") for path in sql_files("tables")}
     tables |= {path.stem: text for path, text in files.items() if path.parent.name == "tables"}
     return files | {
         methodology: with_part(methodology.read_text(encoding="utf-8"), "metrics", metrics_table()),
+        alerts: with_part(alerts.read_text(encoding="utf-8"), "signals", signals_table()),
         services: with_grants(services.read_text(encoding="utf-8"), table_writers(tables)),
         runbook: with_part(runbook.read_text(encoding="utf-8"), "gauges", gauges_table()),
         DOCS / "settings.md": reference(),

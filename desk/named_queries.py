@@ -14,7 +14,9 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from counterpoise.clickhouse.sql_files import sql_files
 from counterpoise.errors import ConfigError
@@ -88,9 +90,10 @@ def parse_query(path: Path) -> NamedQuery:
     return NamedQuery(heads["name"], heads["description"], heads["example"], tuple(parameters), text)
 
 
-def named_queries() -> dict[str, NamedQuery]:
-    """Every named query that the package carries, by name."""
-    return {path.stem: parse_query(path) for path in sql_files("queries")}
+@cache
+def named_queries() -> Mapping[str, NamedQuery]:
+    """Every named query that the package carries, by name. The files are read once in a process."""
+    return MappingProxyType({path.stem: parse_query(path) for path in sql_files("queries")})
 
 
 def named_query(name: str) -> NamedQuery:

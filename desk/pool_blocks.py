@@ -12,10 +12,10 @@ from counterpoise.windows import RAW, VIEWS, WINDOWS_BLOCKS, View
 
 UNKNOWN: Final = "unknown"
 
-_NEWEST: Final = "SELECT max(height) FROM latest_concentration WHERE chain = {chain:String}"
+_NEWEST: Final = "SELECT max(height) FROM latest_shares WHERE chain = {chain:String}"
 _ROWS: Final = """
 SELECT toString(view), n, unknown, pools_seen, leaders, toUnixTimestamp(time), tip_hash, toString(attribution_id)
-FROM concentration
+FROM concentration_shares
 WHERE chain = {chain:String} AND window_blocks = {window:UInt16} AND height = {height:UInt32}
 """
 _COUNTS: Final = """

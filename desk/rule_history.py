@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alerts.rules.rule import HeightRule
-from alerts.signals.window_counts import WindowCounts
+from alerts.signals.window_counts import Place, WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.clickhouse.client import connect
@@ -50,6 +51,8 @@ class RuleHistory:
         found = {slug: attribution.registry.find(slug) for slug in set(slugs)}
         code_of = {slug: 0 if pool is None else pool.code for slug, pool in found.items()}
         codes = np.array([code_of[slug] for slug in slugs], np.uint16)
+        names = attribution.entity_table.names
+        self._names = tuple(names[code][0] if code in names else "" for code in range(max(names) + 1))
         self._heights, self._times = heights, times
         self._windows = sorted(set(windows)) or [SHORTEST_WINDOW_BLOCKS]
         self._table: ConcentrationTable = score_blocks(codes, times, 0, attribution.entity_table, self._windows)
@@ -59,9 +62,13 @@ class RuleHistory:
         return rule.chain == BITCOIN.name
 
     def series(self, rule: HeightRule) -> WindowCounts:
-        """The rule's window under its view at every height. Leaders are not named: judging needs their counts only."""
+        """The rule's windows at every height."""
+        series = self._series(Place(rule.view, rule.window_blocks), rule.further_columns)
+        return replace(series, beside={place: self._series(place, rule.further_columns) for place in rule.beside})
+
+    def _series(self, place: Place, further: Sequence[str]) -> WindowCounts:
         rows = len(self._heights)
-        at = (VIEWS.index(rule.view) * len(self._windows) + self._windows.index(rule.window_blocks)) * rows
+        at = (VIEWS.index(place.view) * len(self._windows) + self._windows.index(place.window_blocks)) * rows
 
         def column(name: str) -> Any:
             return getattr(self._table, name)[at : at + rows]
@@ -71,9 +78,9 @@ class RuleHistory:
             tip_hash=("",) * rows,
             time=self._times,
             counts=np.stack([column(f"c{rank}") for rank in range(1, 7)], axis=1),
-            leaders=np.zeros((rows, 6), np.int64),
-            names=("",),
-            further={name: column(name) for name in rule.further_columns},
+            leaders=np.stack([column(f"l{rank}") for rank in range(1, 7)], axis=1),
+            names=self._names,
+            further={name: column(name) for name in further},
             **{name: column(name) for name in ("n", "unknown", "window_full", "pools_seen", "p_top4_above_75")},
         )
 
@@ -83,7 +90,7 @@ class StoredHistory:
 
     def __init__(self, store: AlertStore) -> None:
         self._store = store
-        self._found: dict[tuple[str, str, int, tuple[str, ...]], WindowCounts] = {}
+        self._found: dict[tuple[object, ...], WindowCounts] = {}
 
     def judges(self, rule: HeightRule) -> bool:
         """Whether the rule's chain is scored."""
@@ -92,7 +99,7 @@ class StoredHistory:
 
     def series(self, rule: HeightRule) -> WindowCounts:
         """The rule's window under its view at every height; ConfigError where nothing is scored."""
-        key = (rule.chain, rule.view, rule.window_blocks, rule.further_columns)
+        key = rule.series_key
         if key not in self._found:
             attribution_id = self._store.attribution.current(rule.chain)
             lowest = self._store.concentration.lowest(rule.chain, attribution_id) if attribution_id else None
@@ -108,7 +115,8 @@ class StoredHistory:
 def open_history(blocks: Path | None, rules: Iterable[HeightRule]) -> Iterator[History]:
     """The history of a file, or of the dataset of the settings without one."""
     if blocks is not None:
-        yield RuleHistory(blocks, (rule.window_blocks for rule in rules))
+        places = (place for rule in rules for place in ((rule.view, rule.window_blocks), *rule.beside))
+        yield RuleHistory(blocks, (window for _, window in places))
         return
     settings = Settings.load()
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as ch:

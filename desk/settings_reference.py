@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 from counterpoise.settings.model import Settings, SettingsSection
 
 PREFIX = "COUNTERPOISE_"
+ANY_NAME = "NAME"
+"""Stands for a name of your choice in the name of a variable."""
 
 HEAD = """# Settings
 
@@ -34,7 +36,7 @@ def reference() -> str:
 
 
 def variables() -> frozenset[str]:
-    """The name of every environment variable that is read."""
+    """The name of every environment variable that is read; `NAME` in one stands for a name of your choice."""
     found = {f"{PREFIX}CONFIG", *(PREFIX + name.upper() for name in Settings.model_fields)}
     for path, section in _sections(Settings):
         above = PREFIX + path.upper().replace(".", "__")
@@ -49,12 +51,22 @@ def _sections(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, ty
             path = f"{above}{name}"
             yield path, kind
             yield from _sections(kind, f"{path}.")
+        elif named := _section_by_name(info):
+            yield f"{above}{name}.{ANY_NAME}", named
+
+
+def _section_by_name(info: FieldInfo) -> type[SettingsSection] | None:
+    """The section of a setting that maps names of your choice to sections; None for any other setting."""
+    kinds = get_args(info.annotation) if get_origin(info.annotation) is dict else ()
+    return kinds[1] if kinds and isinstance(kinds[1], type) and issubclass(kinds[1], SettingsSection) else None
 
 
 def _table(prefix: str, model: type[BaseModel]) -> str:
     rows, meanings = ["| variable | default | meaning |", "|---|---|---|"], _meanings(model)
     for name, info in model.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, SettingsSection):
+            continue
+        if _section_by_name(info):
             continue
         choices = _choices(info.annotation)
         meaning = " ".join((info.description or meanings.get(name, "")).split())
@@ -86,7 +98,7 @@ def _default(info: FieldInfo) -> str:
     if info.default_factory is not None:
         return "`~/.local/state/counterpoise`"
     value = info.default
-    if value is None or value == ():
+    if value is None or value in ((), {}) or info.is_required():
         return ""
     if isinstance(value, SecretStr):
         return "(hidden)"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
-from desk.settings_reference import PREFIX, variables
+from desk.settings_reference import ANY_NAME, PREFIX, variables
 
 _TESTS: Final = (f"{PREFIX}TEST_", f"{PREFIX}CRASH_POINT")
 
@@ -14,8 +15,18 @@ _TESTS: Final = (f"{PREFIX}TEST_", f"{PREFIX}CRASH_POINT")
 def strange_variables(names: Iterable[str]) -> list[str]:
     """Those of `names` that begin like a setting and are none, sorted."""
     known = variables()
+    named = [
+        re.compile(re.escape(name).replace(f"__{ANY_NAME}__", "__[A-Za-z0-9_-]+?__"))
+        for name in known
+        if f"__{ANY_NAME}__" in name
+    ]
     return sorted(
-        name for name in names if name.startswith(PREFIX) and name not in known and not name.startswith(_TESTS)
+        name
+        for name in names
+        if name.startswith(PREFIX)
+        and name not in known
+        and not name.startswith(_TESTS)
+        and not any(one.fullmatch(name) for one in named)
     )
 
 

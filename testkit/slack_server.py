@@ -264,7 +264,8 @@ class SlackServer:
         return {"ok": True, "ts": arguments.get("ts")}
 
     def _history(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        shown = [m for m in self.messages if m.thread_ts is None or m.broadcast]
+        here = [m for m in self.messages if m.channel == arguments.get("channel")]
+        shown = [m for m in here if m.thread_ts is None or m.broadcast]
         return self._page(list(reversed(shown)), arguments)
 
     def _replies(self, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@
 
 An episode is a stretch of heights whose state is not inactive; its first height names it. Firing needs every height from the
 first breach H through H + hold to be over the line: it happens at H + hold. A height without a full window (`BLIND`) ends what
-has not fired and leaves what has.
+has not fired and leaves what has; one that is `HELD` leaves both.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ class Step:
 def advance(standing: Standing, level: int, height: int, hold: int) -> tuple[Standing, tuple[Step, ...]]:
     """The standing after `height`, and the transitions there (none, one, or two where one episode ends and another begins)."""
     phase, start, since = standing.phase, standing.start, standing.since
+    if level == Level.HELD:
+        return standing, ()
     if phase is Phase.FIRING:
         if level not in _CLEAR:
             return standing, ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from counterpoise.contracts.alerts import AlertTransition
 
@@ -62,13 +63,19 @@ def start_id(dataset: str, chain: str, height: int) -> str:
     return hashlib.sha256(f"start\0{dataset}\0{chain}\0{height}".encode()).hexdigest()[:16]
 
 
-def actions(transition: AlertTransition, *, fired_before: bool) -> tuple[str, ...]:
+RENEW: Final = "renew"
+"""Sends again what fires. It leaves no row: it is due every minute anyway."""
+
+
+def actions(transition: AlertTransition, *, fired_before: bool, as_events: bool = False) -> tuple[str, ...]:
     """The actions for a notified transition. The first firing is a separate message; later ones edit it and reply to it.
 
-    `restated` rows only correct the root: the retraction before them states why.
+    `restated` rows only correct the root: the retraction before them states why. `as_events`: every step is a message by itself.
     """
     if transition.state == "firing" and not fired_before:
         return ("post",)
+    if as_events:
+        return ("thread",)
     if transition.reason == "restated":
         return ("update",)
     return ("update", "thread")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from alerts.outbox.events import event_of
 from alerts.outbox.jobs import Job, Start
 from alerts.outbox.render import (
     Context,
@@ -15,7 +17,8 @@ from alerts.outbox.render import (
     start_message,
     transition_message,
 )
-from alerts.rules.rule import HeightRule, Rule
+from alerts.outbox.routes import labels_of
+from alerts.rules.rule import HeightRule, Reading, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
@@ -23,6 +26,8 @@ from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
 from counterpoise.formats import utc_minute
 
 PAST_BLOCKS = (144, 1008)
+NOTES = ("owner", "runbook", "link")
+"""Fields of a rule that a message to a program has as they are, where the rule has them."""
 
 
 class Renderer:
@@ -37,6 +42,25 @@ class Renderer:
     def render(self, job: Job, announced: Sequence[AlertTransition]) -> Message:
         """The message of a job; `announced`: what was sent of its alert so far, the firing first where there was one. For a
         digest it is the latest step of each of its alerts."""
+        message = self._render(job, announced)
+        if job.transition is None:
+            return message
+        rule = self._rule_of(job.transition)
+        fired = next((row for row in announced if row.state == "firing"), job.transition)
+        context = self._words(job.transition, rule)
+        values = rule.model_dump(mode="json", include=set(NOTES)) if rule else {}
+        event = event_of(
+            job,
+            announced,
+            labels=labels_of(fired, rule),
+            title=context.title,
+            condition=context.condition,
+            page_url=context.page_url,
+            notes={name: str(text) for name, text in values.items() if text},
+        )
+        return replace(message, event=event)
+
+    def _render(self, job: Job, announced: Sequence[AlertTransition]) -> Message:
         if job.start is not None:
             return self._start(job.start)
         if job.members:
@@ -67,15 +91,23 @@ class Renderer:
                 series = self._at(rule, found.attribution_id, found.height - ago)
                 if len(series):
                     past.append(Past(ago, int(series.n[0]), dict(series.named_counts(0))))
+        return replace(
+            self._words(transition, rule),
+            tip_height=tip,
+            past=tuple(past),
+            fired_at=fired.event_time if fired else None,
+        )
+
+    def _words(self, transition: AlertTransition, rule: Rule | None) -> Context:
+        """What is known without a query."""
+        found = transition.evidence
         return Context(
             title=rule.name if rule else found.title or transition.rule_id,
             condition=found.condition or (rule.condition() if rule else "a rule that was removed"),
             advice=rule.next_step() if rule else "",
             dataset=self._dataset,
             share=transition.value_high is not None,
-            tip_height=tip,
-            past=tuple(past),
-            fired_at=fired.event_time if fired else None,
+            responsible=rule.responsible() if rule else (),
             page_url=f"{self._public_url}/alert/{transition.alert_id}" if self._public_url else "",
         )
 
@@ -91,12 +123,15 @@ class Renderer:
         tip = self._store.concentration.tip(rule.chain, attribution_id) if rule and attribution_id else None
         if not isinstance(rule, HeightRule) or attribution_id is None or tip is None:
             return None
-        series = self._at(rule, attribution_id, tip[0])
-        reading = rule.reading(series, 0) if len(series) and int(series.n[0]) else None
+        reading = self._reading(rule, attribution_id, tip[0])
         return (rule.format_value(reading.value), tip[0]) if reading else None
 
     def _at(self, rule: HeightRule, attribution_id: str, height: int) -> WindowCounts:
         return self._store.concentration.series_of(rule, attribution_id, low=height, high=height)
+
+    def _reading(self, rule: HeightRule, attribution_id: str, height: int) -> Reading | None:
+        series = self._store.concentration.up_to(rule, attribution_id, height)
+        return rule.reading(series, len(series) - 1) if len(series) and int(series.n[-1]) else None
 
     def _start(self, start: Start) -> Message:
         readings: list[tuple[str, str]] = []
@@ -105,8 +140,7 @@ class Renderer:
             rule = self._rules.get((rule_id, start.chain))
             if not isinstance(rule, HeightRule) or attribution_id is None:
                 continue
-            series = self._at(rule, attribution_id, start.height)
-            reading = rule.reading(series, 0) if len(series) and int(series.n[0]) else None
+            reading = self._reading(rule, attribution_id, start.height)
             if reading is not None:
                 readings.append((rule.name, f"{rule.format_value(reading.value)} ({rule.condition()})"))
         others = len({r.id for r in self._rules.values() if r.enabled and not isinstance(r, HeightRule)})

@@ -20,7 +20,7 @@ import structlog
 
 from alerts.outbox.digest import OLD_SECONDS, detail_of, digest_id, digest_of, over
 from alerts.outbox.job_queue import JobQueue
-from alerts.outbox.jobs import Job, JobKey, Start, actions, digest_job, job_of, key_text, start_id
+from alerts.outbox.jobs import RENEW, Job, JobKey, Start, actions, digest_job, job_of, key_text, start_id
 from alerts.outbox.look_ups import AFTER_SECONDS, LookUps
 from alerts.outbox.receivers.receiver import (
     AmbiguousError,
@@ -31,7 +31,7 @@ from alerts.outbox.receivers.receiver import (
     UnknownAnswerError,
 )
 from alerts.outbox.render import Message
-from alerts.outbox.sent import MUTED, Sent
+from alerts.outbox.sent import NOT_ROUTED, Sent
 from alerts.store.alert_deliveries_log import Delivery, DeliveryStatus
 from alerts.store.alert_mutes_log import ALL_RULES
 from alerts.store.alert_store import AlertStore
@@ -46,7 +46,6 @@ from counterpoise.spans import DAY_SECONDS
 log = structlog.get_logger(__name__)
 
 WEEK_SECONDS: Final = 7 * DAY_SECONDS
-MESSAGE_INTERVAL_SECONDS: Final = 1.0
 SEARCH_BACK_SECONDS: Final = 3_600.0
 """A look-up starts this long before a transition was recorded: more than two clocks differ."""
 
@@ -83,14 +82,17 @@ class Outbox:
         renderer: Renders,
         dataset: str,
         clock: Clock,
+        left_out: Callable[[AlertTransition], str | None] = lambda transition: None,
         on_success: Callable[[float], None] = lambda now: None,
     ) -> None:
+        """`left_out`: why the message of a transition is not sent now; None where it is."""
         self._store = store
         self._receiver = receiver
         self._versions = versions
         self._renderer = renderer
         self._dataset = dataset
         self._clock = clock
+        self._left_out = left_out
         self._on_success = on_success
         self._jobs = JobQueue()
         self._sent = Sent(receiver.name, receiver.channel)
@@ -113,12 +115,12 @@ class Outbox:
         """The receiver's."""
         return self._receiver.name
 
-    def load(self) -> bool:
+    def load(self, joined_version: int | None = None) -> bool:
         """Take up what earlier processes left unsent; True where this receiver is new to a dataset that another one sent for.
 
-        What another receiver sent already is not sent again by this one, so a token that is set after a month begins no flood.
+        What another receiver sent before this one joined is not sent again, so a token that is set after a month begins no flood.
         """
-        pending = self._sent.load(self._store.deliveries.read())
+        pending = self._sent.load(self._store.deliveries.read(), joined_version)
         transitions = self._store.events.transitions(announced=True)
         promised = self._take_up_digests(pending, transitions)
         for transition in transitions:
@@ -172,7 +174,8 @@ class Outbox:
         fired_before = self._sent.announce(transition)
         if fired_before is None:
             return
-        for action in actions(transition, fired_before=fired_before):
+        as_events = "events" in self._receiver.abilities
+        for action in actions(transition, fired_before=fired_before, as_events=as_events):
             self._queue(job_of(transition, action, inherited=inherited))
 
     def announce_start(self, start: Start, *, inherited: bool) -> None:
@@ -190,10 +193,14 @@ class Outbox:
         for first in firing:
             post = self._sent.post_of(first.alert_id)
             if post is not None and post.key not in self._jobs and self._sent.is_unsent_here(post):
-                if not self._is_muted(post.rule_id):
+                if self._left_out(first) is None:
                     self._sent.done.pop(post.key, None)
                     self._sent.elsewhere.discard(post.key)
                     self._queue(post)
+                continue
+            if "renew" in self._receiver.abilities:
+                if self._sent.root(first.alert_id) is not None and self._left_out(first) != NOT_ROUTED:
+                    self._queue(job_of(first, RENEW, inherited=False))
                 continue
             root = self._sent.root(first.alert_id) or self._sent.start()
             weeks = int((self._clock.now() - root.updated_at) // WEEK_SECONDS) if root else 0
@@ -210,7 +217,7 @@ class Outbox:
             now = self._clock.monotonic()
             oldest = next((job for job in self._jobs if not job.start), None)
             waited = self._clock.now() - oldest.recorded_at if oldest else 0.0
-            self._is_late = bool(self._receiver.abilities) and waited >= OLD_SECONDS
+            self._is_late = "thread" in self._receiver.abilities and waited >= OLD_SECONDS
             job = self._jobs.first(now, self._rank if self._is_late else None)
             next_at = now if job or self._unwritten else min(self._jobs.free_at(), self._look_ups.next_at())
             left = max(next_at, self._not_before) - now
@@ -252,10 +259,12 @@ class Outbox:
         assert job is not None  # noqa: S101 - `run_due` has one, or a row to write
         if self._is_late and self._rank(job) == 2 and self._gather():
             return
-        if job.start is None and not job.members and job.action != "update" and self._is_muted(job.rule_id):
-            self._finish(job, "skipped", detail=MUTED)
+        asked = job.transition if job.action not in ("update", RENEW) else None
+        reason = self._left_out(asked) if asked else None
+        if reason:
+            self._finish(job, "skipped", detail=reason)
             return
-        if job.action == "thread" and self._sent.was_muted(job.alert_id):
+        if job.action == "thread" and self._sent.was_left_out(job.alert_id):
             self._finish(job, "skipped", detail="its firing was not sent")
             return
         self._require_newest()
@@ -276,7 +285,7 @@ class Outbox:
         are left out.
         """
         members = over(self._jobs, self._sent.announced, now=self._clock.now())
-        members = [fired for fired in members if not self._is_muted(fired.rule_id)]
+        members = [fired for fired in members if self._left_out(fired) is None]
         if not members:
             return False
         self._require_newest()
@@ -332,8 +341,8 @@ class Outbox:
             found = self._find(job)
             ts = self._keep_first(found) if found else ts
         self._finish(job, "sent", ts=ts, doubtful=doubtful or superseded)
-        if self._receiver.name == "slack":
-            self._not_before = self._clock.monotonic() + MESSAGE_INTERVAL_SECONDS
+        if self._receiver.pause_seconds:
+            self._not_before = self._clock.monotonic() + self._receiver.pause_seconds
 
     def _post_or_edit(self, job: Job, message: Message) -> str | None:
         """Post or edit; what identifies the message, None where it was refused in every shape (the job is finished then).
@@ -342,8 +351,10 @@ class Outbox:
         channel.
         """
         refusal = ""
-        for thread in dict.fromkeys((self._sent.thread_of(job), None)):
-            for shape in (message, replace(message, blocks=())):
+        has_threads = "thread" in self._receiver.abilities
+        shapes = (message, replace(message, blocks=())) if has_threads else (message,)
+        for thread in dict.fromkeys((self._sent.thread_of(job), None)) if has_threads else (None,):
+            for shape in shapes:
                 try:
                     return self._edit(job, shape) if job.action == "update" else self._post(job, shape, thread)
                 except NotThisWayError as error:
@@ -380,6 +391,11 @@ class Outbox:
     def _finish(
         self, job: Job, status: DeliveryStatus, *, ts: str = "", detail: str = "", doubtful: bool = False
     ) -> None:
+        if job.action == RENEW:
+            self._jobs.remove({job.key})
+            self.trouble = None
+            self._backoff.reset()
+            return
         doubtful = doubtful and status == "sent" and job.action != "update" and "find" in self._receiver.abilities
         delivery = self._delivery(job, status, ts=ts, detail=detail)
         if doubtful:  # another process's try counts too: a later alerter knows by it that the message may stand twice
@@ -432,7 +448,3 @@ class Outbox:
     def _queue(self, job: Job, *, ahead: bool = False) -> None:
         if job.key not in self._sent.done and job.key not in self._sent.elsewhere:
             self._jobs.add(job, ahead=ahead)
-
-    def _is_muted(self, rule_id: str) -> bool:
-        mutes = self._store.mutes.read()
-        return any(name in mutes and self._clock.now() < mutes[name].until for name in (rule_id, ALL_RULES))

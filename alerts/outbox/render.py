@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from alerts.outbox.events import AlertEvent
+from alerts.rules.condition import condition_of
 from counterpoise.contracts.alerts import OPEN_STATES, AlertState, AlertTransition
 from counterpoise.formats import TEXT, utc_minute
-from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.spans import long_span
 from counterpoise.visible import visible
 
@@ -37,11 +38,13 @@ _MARK: Final[dict[AlertState, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`text` stands alone (notifications, screen readers); `blocks` is Block Kit; `line` is for a console."""
+    """`text` stands alone (notifications, screen readers); `blocks` is Block Kit; `line` is for a console; `event` is for
+    programs, None where the message is about no single alert."""
 
     text: str
     blocks: tuple[dict[str, Any], ...]
     line: str
+    event: AlertEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class Context:
     tip_height: int | None = None
     past: tuple[Past, ...] = ()
     fired_at: int | None = None
+    responsible: tuple[tuple[str, str], ...] = ()
+    """What the rule has of severity, owner, runbook and labels, with their names."""
     page_url: str = ""
     """Where the desk shows the alert; empty where no public address of the desk is set."""
 
@@ -237,6 +242,7 @@ def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str
         view = {"raw": "pools as they sign", "entity": "entities"}.get(found.view or "", found.view or "")
         facts.append(("Window", f"heights {found.from_height} to {found.height}, {view}"))
     facts.append(("Time", f"{utc_minute(transition.event_time)} UTC"))
+    facts += [(name, _linked(value)) for name, value in context.responsible]
     if transition.state not in OPEN_STATES and context.fired_at is not None:
         lasted = long_span(transition.event_time - context.fired_at)
         facts.append(("Fired", f"{utc_minute(context.fired_at)} UTC, {lasted} before"))
@@ -246,20 +252,26 @@ def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str
     return facts
 
 
+def _linked(value: str) -> str:
+    """An address as a link; any other text as it is."""
+    shown = escape(value)
+    return f"<{shown}>" if value.startswith(("https://", "http://")) and not set(value) & set("<>| ") else shown
+
+
 def _metric_facts(transition: AlertTransition) -> list[tuple[str, str]]:
-    """A metric's value with its bound and interval, worded by its spec; nothing for a rule with its own wording."""
+    """A signal's value with its bound and interval, in its own words; nothing for a rule with its own wording."""
     found = transition.evidence
-    spec = SPECS.get(found.metric or "")
-    if spec is None or transition.value is None:
+    words = condition_of(found.metric or "")
+    if words is None or transition.value is None:
         return []
 
     def written(value: float | None) -> str:
-        return TEXT.metric(value, spec.kind, spec.unit)
+        return TEXT.missing if value is None else words.format(value)
 
     value = f"{written(transition.value)} over {found.n or 0:,} blocks"
     if transition.value_high is not None and found.unknown:
         value += f"\nat most {written(transition.value_high)}, with {found.unknown} of unknown origin"
-    facts = [(spec.title[0].upper() + spec.title[1:], value)]
+    facts = [(words.title[0].upper() + words.title[1:], value)]
     if transition.interval_low is not None:
         facts.append(("95 % interval", f"{written(transition.interval_low)} to {written(transition.interval_high)}"))
     return facts

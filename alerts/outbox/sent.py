@@ -10,6 +10,13 @@ from alerts.store.alert_deliveries_log import Delivery
 from counterpoise.contracts.alerts import AlertTransition
 
 MUTED: Final = "muted"
+NOT_ROUTED: Final = "routed to others"
+_LEFT_OUT: Final = (MUTED, NOT_ROUTED)
+
+
+def is_left_out(delivery: Delivery) -> bool:
+    """Whether a message was left out by a mute or a route. It is sent when the reason ends and the alert still fires."""
+    return delivery.status == "skipped" and delivery.detail.startswith(_LEFT_OUT)
 
 
 class Sent:
@@ -21,12 +28,17 @@ class Sent:
         self.done: dict[JobKey, Delivery] = {}
         self.elsewhere: set[JobKey] = set()
 
-    def load(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
-        """Take up the rows of earlier processes; those that are promised to a digest."""
+    def load(self, deliveries: Iterable[Delivery], joined_version: int | None = None) -> list[Delivery]:
+        """Take up the rows of earlier processes; those that are promised to a digest. What others sent before `joined_version`, or at
+        any time without one, is theirs."""
         every = list(deliveries)
         ours = [found for found in every if found.receiver == self._receiver]
         self.done = {found.key: found for found in ours if found.status != "pending"}
-        self.elsewhere = {found.key for found in every if found.receiver != self._receiver}
+        self.elsewhere = {
+            found.key
+            for found in every
+            if found.receiver != self._receiver and (joined_version is None or found.version < joined_version)
+        }
         return [found for found in ours if found.status == "pending"]
 
     def announce(self, transition: AlertTransition) -> bool | None:
@@ -52,12 +64,12 @@ class Sent:
     def is_unsent_here(self, post: Job) -> bool:
         """Whether an alert's own message does not stand in this channel, though it might."""
         found = self.done.get(post.key)
-        return found is None or found.channel != self._channel or found.detail == MUTED
+        return found is None or found.channel != self._channel or is_left_out(found)
 
-    def was_muted(self, alert_id: str) -> bool:
-        """Whether its own message was left out by a mute."""
+    def was_left_out(self, alert_id: str) -> bool:
+        """Whether its own message was left out by a mute or a route."""
         found = self._post_row(alert_id)
-        return found is not None and found.detail == MUTED
+        return found is not None and is_left_out(found)
 
     def root(self, alert_id: str) -> Delivery | None:
         """The alert's own message in this channel."""

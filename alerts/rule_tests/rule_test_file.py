@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from alerts.rule_tests.rule_test import RuleTest, RuleTestFile
 from alerts.rule_tests.run_rule_test import branches_of, run_rule_test
+from alerts.rules.names import nearest
 from alerts.rules.rule import Rule
-from alerts.rules.rules_document import Mistake, nearest
+from alerts.rules.rules_document import Mistake
 from alerts.rules_file import RulesFile, read_rules_file
 from counterpoise.documents import DocumentError, read_document
 from counterpoise.marked_yaml import MarkedYaml, parse_marked_yaml

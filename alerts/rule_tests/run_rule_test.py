@@ -67,6 +67,7 @@ class _Trace:
             advice=rule.next_step(),
             share=transition.value_high is not None,
             tip_height=transition.evidence.height,
+            responsible=rule.responsible(),
         )
         message = transition_message(transition, context)
         text = "\n".join((message.text, message.line, json.dumps(message.blocks, ensure_ascii=False)))
@@ -103,15 +104,23 @@ def _on_heights(test: RuleTest, rule: HeightRule, found: RunRuleTest) -> None:
             version=next(versions),
         )
         trace.states[at + 1] = state.standing.state
-        _take(trace, entries, rule, part, found)
+        _take(trace, entries, rule, series, found)
     found.failures += _compare(test.expect, trace, len(series))
     if test.reorg is not None:
-        trace = _reorganise(test, rule, state, ledger, found)
+        trace = _reorganise(test, rule, state, ledger, before=series, found=found)
         failures = _compare(test.reorg.expect, trace, max(trace.states))
         found.failures += [f"after the reorganisation: {one}" for one in failures]
 
 
-def _reorganise(test: RuleTest, rule: HeightRule, state: RuleState, ledger: Ledger, found: RunRuleTest) -> _Trace:
+def _reorganise(
+    test: RuleTest,
+    rule: HeightRule,
+    state: RuleState,
+    ledger: Ledger,
+    *,
+    before: WindowCounts,
+    found: RunRuleTest,
+) -> _Trace:
     """The branch arrives as a whole, as the service reads it after a fork."""
     reorg = test.reorg
     assert reorg is not None  # noqa: S101 - the caller asked
@@ -122,13 +131,14 @@ def _reorganise(test: RuleTest, rule: HeightRule, state: RuleState, ledger: Ledg
         raise ValueError(f"the reorganisation at {reorg.at} is deeper than {RING_HEIGHTS} positions")
     series = window_series(rule, reorg.values, first=reorg.at - 1, branch="b")
     state.rewind(fork)
-    steps = state.extend(series, rule.levels(series))
+    whole = before.part(slice(0, reorg.at - 1)).then(series)
+    steps = state.extend(series, rule.levels(whole)[reorg.at - 1 :])
     hashes = dict(zip(series.height.tolist(), series.tip_hash, strict=True))
     version = len(test.values) + 1
     entries = reconcile(ledger, state, steps, hashes=hashes, fork=fork, cause="reorg", version=version)
     trace = _Trace(first=reorg.at)
     trace.states = {mark.height - FIRST_HEIGHT + 1: mark.standing.state for mark in state.marks}
-    _take(trace, entries, rule, series, found)
+    _take(trace, entries, rule, whole, found)
     return trace
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from alerts.rule_tests.notation import Item
-from alerts.rules.metric import MetricRule
+from alerts.rules.conditional import ConditionalRule
 from alerts.rules.rule import HeightRule
 from alerts.rules.top_rule import TopRule
 from alerts.signals.window_counts import WindowCounts
@@ -42,27 +43,42 @@ def leaders_of(rule: HeightRule) -> int | None:
     """How many pools share a number of the series; None where a rule has to be given the blocks of each pool."""
     if isinstance(rule, TopRule):
         return rule.k
-    found = _SHARE.fullmatch(rule.metric) if isinstance(rule, MetricRule) else None
-    return int(found[1]) if found else None
+    if not isinstance(rule, ConditionalRule):
+        return None
+    signals = [one.signal for one in rule.conditions]
+    found = next((match for one in signals if (match := _SHARE.fullmatch(one))), None)
+    return int(found[1]) if found else 1 if rule.main.source.per_pool else None
 
 
 def window_series(rule: HeightRule, items: Sequence[Item], *, first: int = 0, branch: str = "a") -> WindowCounts:
     """One height for each item, from position `first` on. ValueError for an item that no window of the rule can have.
 
     A number is the share in percent of the pools that the rule is about; the nearest share that the window can have stands for it.
-    Blocks that an item does not name belong to small pools. `branch` distinguishes the hashes of two branches.
+    Blocks that an item does not name belong to small pools. `branch` distinguishes the hashes of two branches. Other windows that
+    the rule judges have the same shares.
     """
-    size = rule.window_blocks
+    if rule.beside and any(len(item.numbers) > 1 for item in items):
+        raise ValueError("expected shares in percent for a rule on several windows")
+    series = _series(rule, items, rule.window_blocks, first, branch)
+    others = {place: _series(rule, items, place.window_blocks, first, branch) for place in rule.beside}
+    return replace(series, beside=others)
+
+
+def _series(rule: HeightRule, items: Sequence[Item], size: int, first: int, branch: str) -> WindowCounts:
     distinct = list(dict.fromkeys(items))
     windows = [_counts(rule, item, size) for item in distinct]
     width = max(LEADERS, *(len(counts) for counts, _ in windows))
     pools = np.array([np.pad(counts, (0, width - len(counts))) for counts, _ in windows], np.int64)
     unknown = np.array([missing for _, missing in windows], np.int64)
     seen = (pools > 0).sum(axis=1)
+    # The first pool that an item names keeps its place in the names, wherever it ranks.
+    ranked = np.argsort(-pools, axis=1, kind="stable")
+    pools = np.take_along_axis(pools, ranked, axis=1)
     p_above = top_share_posterior(np.full(len(pools), size), pools[:, :4].sum(axis=1), seen, 4, 0.75)[:, 2]
     place = {item: at for at, item in enumerate(distinct)}
     rows = np.array([place[item] for item in items])
     heights = np.arange(first, first + len(items)) + FIRST_HEIGHT
+    named = rule.main.pool if isinstance(rule, ConditionalRule) else ""
     return WindowCounts.of(
         height=heights,
         tip_hash=[f"{ord(branch):02x}{height:062x}" for height in heights.tolist()],
@@ -73,19 +89,24 @@ def window_series(rule: HeightRule, items: Sequence[Item], *, first: int = 0, br
         pools_seen=seen[rows],
         counts=pools[rows, :LEADERS],
         p_top4_above_75=p_above[rows],
-        leaders=np.tile(np.arange(LEADERS), (len(rows), 1)),
-        names=tuple(f"pool-{rank}" for rank in range(1, LEADERS + 1)),
+        leaders=ranked[rows, :LEADERS] if named else np.tile(np.arange(LEADERS), (len(rows), 1)),
+        names=tuple(named if rank == 1 and named else f"pool-{rank}" for rank in range(1, width + 1)),
         further={name: values[rows] for name, values in further_columns(pools, unknown).items()},
     )
 
 
 def _counts(rule: HeightRule, item: Item, size: int) -> tuple[list[int], int]:
-    """The blocks of each pool, largest first, and the unknown ones: together the window."""
+    """The blocks of each pool, the named ones first, and the unknown ones: together the window."""
     if item.is_missing:
         return [size], 0
     k = leaders_of(rule)
     if len(item.numbers) > 1:
         named, unknown = [int(number) for number in item.numbers], round(item.unknown)
+    elif isinstance(rule, ConditionalRule) and {one.signal for one in rule.conditions} == {"unknown_share"}:
+        if not 0 <= item.number <= 100:
+            raise ValueError("expected the share of unknown blocks in percent, from 0 to 100")
+        unknown = round(item.number * size / 100)
+        named = [size - unknown]
     elif k is None:
         raise ValueError(f"expected the blocks of each pool for a rule on {rule.metric_name}, such as 300/250/200")
     else:
@@ -102,4 +123,4 @@ def _counts(rule: HeightRule, item: Item, size: int) -> tuple[list[int], int]:
         raise ValueError(f"expected a larger share: the {rest} other blocks are of pools that are no larger than those")
     whole, left = divmod(rest, max(1, largest))
     small = [largest] * whole + ([left] if left else [])
-    return sorted([*named, *small], reverse=True), unknown
+    return [*named, *small], unknown

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ValidationError
 
 from alerts.rules.rule import Rule, Share, parse_duration
+from alerts.rules.when import WhenRule
 from counterpoise.formats import TEXT
 from counterpoise.spans import exact_span
 
@@ -21,9 +22,28 @@ def changes(before: Mapping[str, Any] | None, rule: Rule) -> str:
     now = rule.content()
     if before.get("type") != now.get("type"):
         return f"type {before.get('type')} → {now.get('type')}"
+    if isinstance(rule, WhenRule):
+        return _of_conditions(before, rule)
     names = [name for name in now if before.get(name) != now[name]]
     return ", ".join(
         f"{_said(name)} {_value(rule, name, before.get(name))} → {_value(rule, name, now[name])}" for name in names
+    )
+
+
+def _of_conditions(before: Mapping[str, Any], rule: WhenRule) -> str:
+    """The condition before and now, and what else decides."""
+    try:
+        old = WhenRule.model_validate({"id": rule.id, **before})
+    except ValidationError:
+        return ""
+    parts = [] if old.condition() == rule.condition() else [f"{old.condition()} → {rule.condition()}"]
+    return ", ".join(
+        parts
+        + [
+            f"{_said(name)} {_value(rule, name, getattr(old, name))} → {_value(rule, name, getattr(rule, name))}"
+            for name in ("min_samples", "max_unknown", "no_data")
+            if getattr(old, name) != getattr(rule, name)
+        ]
     )
 
 

@@ -8,15 +8,16 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic.fields import FieldInfo
 
 from alerts.signals.levels import LevelArray
 from alerts.signals.timer_facts import TimerFacts
-from alerts.signals.window_counts import WindowCounts
+from alerts.signals.window_counts import Place, WindowCounts
 from counterpoise.chain.chain_registry import BITCOIN, CHAINS, known_chains
 from counterpoise.contracts.base import Slug
 from counterpoise.spans import DAY_SECONDS, parse_span
@@ -57,6 +58,7 @@ def _scored_window(window_blocks: int) -> int:
     return window_blocks
 
 
+WindowBlocks = Annotated[int, Field(strict=True), AfterValidator(_scored_window)]
 Share = Annotated[
     float,
     Field(gt=0, lt=1, strict=True, allow_inf_nan=False),
@@ -68,6 +70,8 @@ DurationSeconds = Annotated[
     BeforeValidator(parse_duration),
     WithJsonSchema({"type": "string", "pattern": r"^\s*0*[1-9]\d{0,5}\s?[smhd]\s*$", "format": DURATION_FORMAT}),
 ]
+
+Severity = Literal["info", "warning", "critical"]
 
 SHARE_WANTED = "a share above 0 and below 1 with at most 6 decimals, such as 0.75"
 DURATION_WANTED = "a duration such as 90s, 10m, 2h or 7d, up to 366d"
@@ -81,7 +85,8 @@ def exact(share: float) -> Fraction:
 class Unfit(NamedTuple):
     """A field that does not fit the rule's other fields, or that names something that does not exist.
 
-    `beside` are the other fields that decided; `among` are the names that were allowed.
+    A field inside another is named with both, `when.signal`; the place in a list is a number, `when.all.0.signal`. `beside` are the
+    other fields that decided; `among` are the names that were allowed.
     """
 
     field: str
@@ -96,7 +101,9 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    NOT_HASHED: ClassVar[frozenset[str]] = frozenset({"id", "enabled", "title"})
+    NOT_HASHED: ClassVar[frozenset[str]] = frozenset(
+        {"id", "enabled", "title", "severity", "labels", "owner", "runbook"}
+    )
 
     advice: ClassVar[str] = ""
     """What the recipient checks first: a line or two of Slack's mrkdwn."""
@@ -117,15 +124,30 @@ class Rule(BaseModel):
         description=f"one of {known_chains()}, or {ALL_CHAINS}",
         json_schema_extra={"enum": [*CHAINS, ALL_CHAINS]},
     )
+    severity: Severity | None = Field(default=None, description="info, warning or critical")
+    owner: Annotated[str, Field(strict=True, max_length=120)] = Field(
+        default="", description="who is responsible: at most 120 characters"
+    )
+    runbook: Annotated[str, Field(strict=True, max_length=500, pattern=r"^(https?://[^\s<>|]+)?$")] = Field(
+        default="", description="the https address of what to do"
+    )
+    labels: Annotated[dict[Slug, Annotated[str, Field(strict=True, max_length=120)]], Field(max_length=16)] = Field(
+        default_factory=dict, description="a mapping of at most 16 names to texts of at most 120 characters"
+    )
+
+    @classmethod
+    def fields_by_name(cls) -> dict[str, FieldInfo]:
+        """Its fields by the names that a file has for them."""
+        return {info.alias or name: info for name, info in cls.model_fields.items()}
 
     @property
     def rule_hash(self) -> str:
-        """12 hexadecimal digits of the rule's content: its type and every value, defaults too, but not its id, title or switch."""
+        """12 hexadecimal digits of the rule's content: its type and every value, defaults too, but none of `NOT_HASHED`."""
         text = json.dumps(self.content(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def content(self) -> dict[str, Any]:
-        """Its type and every value, without its id, title and switch: what its hash is of."""
+        """Its type and every value that decides when it fires: what its hash is of."""
         return self.model_dump(mode="json", exclude=set(self.NOT_HASHED))
 
     @property
@@ -141,6 +163,12 @@ class Rule(BaseModel):
     def next_step(self) -> str:
         """`advice`, with the rule's own id in it."""
         return self.advice.replace("RULE", self.id)
+
+    def responsible(self) -> tuple[tuple[str, str], ...]:
+        """(name, value) of what it has of severity, owner, runbook and labels: for the people who see its alert."""
+        labels = ", ".join(f"{name}={value}" for name, value in self.labels.items())
+        found = (("Severity", self.severity), ("Owner", self.owner), ("Runbook", self.runbook), ("Labels", labels))
+        return tuple((name, value) for name, value in found if value)
 
     def on_chain(self, chain: str) -> Self:
         """This rule on one chain; it hashes as if the chain's name had been written."""
@@ -165,7 +193,10 @@ class Rule(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A rule's value at one height. Bounds and interval are None where the rule has none."""
+    """A rule's value at one height. Bounds and interval are None where the rule has none.
+
+    `words` is the value as the beginning of a sentence, where the rule does not write it from the value alone.
+    """
 
     value: float
     threshold: float
@@ -173,6 +204,7 @@ class Reading:
     high: float | None = None
     interval_low: float | None = None
     interval_high: float | None = None
+    words: str = ""
 
 
 LEADERS_ADVICE = (
@@ -185,7 +217,7 @@ class HeightRule(Rule):
     """A rule on one window of one view, judged at every height."""
 
     view: View = Field(default=RAW, description="raw or entity")
-    window_blocks: Annotated[int, Field(strict=True), AfterValidator(_scored_window)] = Field(
+    window_blocks: WindowBlocks = Field(
         default=USUAL_WINDOW_BLOCKS,
         description=f"one of {WINDOWS_TEXT}",
         json_schema_extra={"enum": list(WINDOWS_BLOCKS)},
@@ -196,7 +228,35 @@ class HeightRule(Rule):
         if self.for_blocks <= self.window_blocks:
             return super().unfit()
         limit = f"at most the window of {self.window_blocks} blocks: after that none of its blocks is left in it"
-        return (*super().unfit(), Unfit("for_blocks", self.for_blocks, limit, ("window_blocks",)))
+        field = type(self).model_fields["for_blocks"].alias or "for_blocks"
+        return (*super().unfit(), Unfit(field, self.for_blocks, limit, ("window_blocks",)))
+
+    def breach(self, reading: Reading) -> str:
+        """Where the value stands while the rule fires, with its line: `over 75 %`."""
+        return f"{self.over} {self.format_line(reading.threshold)}"
+
+    @property
+    def lookback_blocks(self) -> int:
+        """How many heights before the first one that is judged `levels` has to be given; without them it has no data there."""
+        return 0
+
+    @property
+    def beside(self) -> tuple[Place, ...]:
+        """Windows that it judges beside its own."""
+        return ()
+
+    @property
+    def series_key(self) -> tuple[object, ...]:
+        """What it reads: rules with one key can share a series."""
+        return self.chain, self.view, self.window_blocks, self.further_columns, self.beside
+
+    def varied(self, *, line: float | None = None, hold: int | None = None, clear: float | None = None) -> Self | None:
+        """The same rule with another line, hold or clearing line; None where it has none, ValueError for a value that is none."""
+        wanted = {"above": line, "for_blocks": hold, "clear_below": clear}
+        given = {name: value for name, value in wanted.items() if value is not None}
+        if any(name not in type(self).model_fields for name in given):
+            return None
+        return type(self).model_validate(self.model_dump() | given)
 
     @property
     def over(self) -> str:
@@ -262,6 +322,23 @@ class HeightRule(Rule):
     def bounds_sql(self) -> str:
         """Further columns with the bounds of the value, each with a comma before it; empty where it has none."""
         return ""
+
+    def reproducing_sql(self, attribution_id: str, height: int) -> str:
+        """A query that gives the value at a height again, from stored integers. The parts that are filled in are names and numbers
+        that the contracts admit, so that nothing in them could end the quotes."""
+        return (
+            f"{self.terms_sql()}SELECT height, lower(hex(tip_hash)) AS tip_hash, n, unknown, {self.value_sql()} AS value"  # noqa: S608
+            f"{self.bounds_sql()} FROM concentration_log FINAL WHERE "
+            f"{series_sql(attribution_id, self.chain, Place(self.view, self.window_blocks))} AND height = {height}"
+        )
+
+
+def series_sql(attribution_id: str, chain: str, place: Place) -> str:
+    """The condition for the rows of one series of `concentration_log`."""
+    return (
+        f"attribution_id = '{attribution_id}' AND chain = '{chain}' AND view = '{place.view}' "
+        f"AND window_blocks = {place.window_blocks}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

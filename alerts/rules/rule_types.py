@@ -16,11 +16,13 @@ from alerts.rules.series_stale import SeriesStaleRule
 from alerts.rules.source_stale import SourceStaleRule
 from alerts.rules.top_share import TopShareRule
 from alerts.rules.top_share_probability import TopShareProbabilityRule
+from alerts.rules.when import WhenRule
 
 RULE_TYPES: Final[dict[str, type[Rule]]] = {
     "top_share": TopShareRule,
     "top_share_probability": TopShareProbabilityRule,
     "metric": MetricRule,
+    "when": WhenRule,
     "no_block": NoBlockRule,
     "no_score": NoScoreRule,
     "source_stale": SourceStaleRule,

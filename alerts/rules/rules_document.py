@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
+from alerts.rules.names import nearest, nested_model
 from alerts.rules.rule import ALL_CHAINS, Rule, Unfit
 from alerts.rules.rule_types import RULE_TYPES
 from alerts.rules.top_share import TopShareRule
@@ -24,8 +24,6 @@ MAX_MISTAKES: Final = 1_000
 """A file with more is not listed to its end: it is no rules file, and every list stays bounded."""
 _FIELDS: Final = ("version", "rules")
 _MAX_SHOWN: Final = 80
-_MAX_HINT_LENGTH: Final = 64
-"""Longer names have no near one: comparing takes time that grows with the square of the length."""
 _COMMON: Final = TopShareRule
 """Stands for a rule of unknown type: the fields that every rule has are checked by it."""
 
@@ -149,28 +147,32 @@ class _Reader:
         model, known = self._model(entry, path, where)
         if known:
             for name in entry:
-                if name not in model.model_fields:
+                if name not in model.fields_by_name():
                     problem = (
                         f"{where.text}field {show(name)} is unknown to type {model.model_fields['type'].default!r}"
                     )
-                    self._unknown((*path, name), problem, name, model.model_fields, where)
+                    self._unknown((*path, name), problem, name, model.fields_by_name(), where)
         fields = {
             name: value
             for name, value in entry.items()
-            if name in (model.model_fields if known else Rule.model_fields) and (*path, name) not in self._unread
+            if name in (model if known else Rule).fields_by_name() and not self._is_unread((*path, name))
         }
         if known:
             fields["type"] = model.model_fields["type"].default
-        unread = {name for name in model.model_fields if (*path, name) in self._unread}
+        unread = {name for name in model.fields_by_name() if self._is_unread((*path, name))}
         rule, wrong = _validate(model, fields, unread, None if known else set(Rule.model_fields))
         for one in wrong:
-            self._wrong((*path, one.field), where, one)
+            self._wrong((*path, *_steps(one.field)), where, one)
         if where.rule_id in self._ids:
             self._wrong((*path, "id"), where, Unfit("id", where.rule_id, "a name that no other rule has"))
         elif where.rule_id:
             self._ids.add(where.rule_id)
         if rule is not None and len(self.mistakes) == before:
             self.rules.append(rule)
+
+    def _is_unread(self, path: Path) -> bool:
+        """Whether the value there, or some part of it, was refused already."""
+        return any(one[: len(path)] == path for one in self._unread)
 
     def _model(self, entry: Mapping[str, Any], path: Path, where: _Where) -> tuple[type[Rule], bool]:
         """The model of the rule's type, or of the nearest one; and whether there is either."""
@@ -224,13 +226,13 @@ def _validate(
         rule = model.model_validate(fields)
     except ValidationError as error:
         wrong = list(_each_alone(model, fields, error, unread, only))
-        invalid = {one.field for one in wrong} | unread
+        invalid = {_outer(one) for one in wrong} | unread
         if only is None:
             valid = {name: value for name, value in fields.items() if name not in invalid}
             wrong += _together(model, valid, invalid)
         return None, wrong
     found = (
-        [] if only is not None else [one for one in rule.unfit() if not unread.intersection((one.field, *one.beside))]
+        [] if only is not None else [one for one in rule.unfit() if not unread.intersection((_outer(one), *one.beside))]
     )
     return (None, found) if found or only is not None else (rule, [])
 
@@ -240,12 +242,40 @@ def _each_alone(
 ) -> Iterator[Unfit]:
     seen = set(unread)
     for one in error.errors(include_url=False, include_context=False, include_input=False):
-        field = str(one["loc"][0])
-        if field in seen or (only is not None and field not in only):
+        found = _at(model, fields, one["loc"], unknown=one["type"] == "extra_forbidden")
+        if found.field in seen or (only is not None and found.field not in only):
             continue
-        seen.add(field)
-        expected = model.model_fields[field].description or ""
-        yield Unfit(field, fields.get(field), expected, among=_names(field))
+        seen.add(found.field)
+        yield found
+
+
+def _at(model: type[Rule], fields: Mapping[str, Any], loc: tuple[int | str, ...], *, unknown: bool) -> Unfit:
+    """The innermost field on the way to a mistake, with its value and what it expects."""
+    field = model.fields_by_name()[str(loc[0])]
+    names, value = [str(loc[0])], fields.get(str(loc[0]))
+    expected, among = field.description or "", _names(str(loc[0]))
+    inner = nested_model(field)
+    for step in loc[1:]:
+        if isinstance(step, int) and isinstance(value, (list, tuple)) and step < len(value):
+            names.append(str(step))
+            value = value[step]
+            continue
+        if inner is None or not isinstance(value, dict):
+            break
+        names.append(str(step))
+        value = value.get(step)
+        if unknown and step not in inner.model_fields:
+            return Unfit(".".join(names), value, f"no such field; it has {', '.join(inner.model_fields)}")
+        if step not in inner.model_fields:
+            break
+        expected, among = inner.model_fields[str(step)].description or "", _names(str(step))
+        inner = nested_model(inner.model_fields[str(step)])
+    return Unfit(".".join(names), value, expected, among=among)
+
+
+def _steps(field: str) -> tuple[int | str, ...]:
+    """The path of a field: `when.all.0.signal`."""
+    return tuple(int(step) if step.isdecimal() else step for step in field.split("."))
 
 
 def _together(model: type[Rule], valid: Mapping[str, Any], invalid: set[str]) -> Iterator[Unfit]:
@@ -254,22 +284,16 @@ def _together(model: type[Rule], valid: Mapping[str, Any], invalid: set[str]) ->
     except ValidationError:
         return
     for one in rule.unfit():
-        if not invalid.intersection((one.field, *one.beside)):
+        if not invalid.intersection((_outer(one), *one.beside)):
             yield one
+
+
+def _outer(one: Unfit) -> str:
+    return one.field.partition(".")[0]
 
 
 def _names(field: str) -> tuple[str, ...]:
     return {"chain": (*CHAINS, ALL_CHAINS), "view": VIEWS}.get(field, ())
-
-
-def nearest(name: object, names: Iterable[str]) -> str:
-    """The name that was probably meant; empty where none is near."""
-    if not isinstance(name, str) or len(name) > _MAX_HINT_LENGTH:
-        return ""
-    known = list(names)
-    by_lower = {one.lower().replace("-", "_"): one for one in known}
-    same = by_lower.get(name.lower().replace("-", "_"))
-    return same or next(iter(difflib.get_close_matches(name, known, n=1)), "")
 
 
 def show(value: object) -> str:

@@ -10,6 +10,7 @@ import inspect
 import json
 from typing import Any, Final
 
+from alerts.rules.line import Line
 from alerts.rules.rule import DURATION_FORMAT, HeightRule, Rule
 from alerts.rules.rule_types import RULE_TYPES
 from alerts.rules.rules_document import VERSION
@@ -64,7 +65,8 @@ def schema_text() -> str:
 
 def _type_schema(model: type[Rule]) -> dict[str, Any]:
     found = model.model_json_schema()
-    fields = {name: _field_schema(field) for name, field in found["properties"].items()}
+    inner = {name: _inner_schema(one) for name, one in found.get("$defs", {}).items()}
+    fields = {name: _field_schema(_inlined(field, inner)) for name, field in found["properties"].items()}
     fields["type"] = {"const": model.model_fields["type"].default, "description": "the type of this rule"}
     schema: dict[str, Any] = {
         "type": "object",
@@ -90,6 +92,27 @@ def _field_schema(field: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _inner_schema(found: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a mapping inside a rule. A line has exactly one operator."""
+    fields = {name: _field_schema(field) for name, field in found["properties"].items()}
+    for field in fields.values():
+        if field.get("default") not in field.get("enum", [field.get("default")]):
+            del field["default"]  # stands for a field that is left out
+    one_of_them = Line.SCHEMA if set(fields) == set(Line.model_fields) else {}
+    return {"type": "object", "additionalProperties": False, "properties": fields, **one_of_them}
+
+
+def _inlined(schema: Any, inner: dict[str, dict[str, Any]]) -> Any:
+    """A schema with each mapping that it refers to in its place."""
+    if isinstance(schema, list):
+        return [_inlined(one, inner) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    named = schema.get("$ref", "").rpartition("/")[2] if isinstance(schema.get("$ref"), str) else ""
+    rest = {name: _inlined(value, inner) for name, value in schema.items() if name != "$ref"}
+    return {**_inlined(inner[named], inner), **rest} if named else rest
+
+
 def _duration(seconds: int) -> str:
     unit = next(unit for unit in "dhms" if seconds % SECONDS_OF[unit] == 0)
     return f"{seconds // SECONDS_OF[unit]}{unit}"
@@ -101,7 +124,7 @@ def _hold_within(model: type[HeightRule], window: int) -> dict[str, Any]:
     named = {"properties": {"window_blocks": {"const": window}}}
     return {
         "if": named if is_default else named | {"required": ["window_blocks"]},
-        "then": {"properties": {"for_blocks": {"maximum": window}}},
+        "then": {"properties": {model.model_fields["for_blocks"].alias or "for_blocks": {"maximum": window}}},
     }
 
 

@@ -13,7 +13,7 @@ LevelArray = NDArray[np.int8]
 
 class Level(IntEnum):
     """`CLEAR`: below the clearing line. `BETWEEN`: at or above it, not over the line. `…_POSSIBLE`: the same, and the upper bound is
-    over the line. `OVER`: over the line. `BLIND`: no full window, nothing to judge."""
+    over the line. `OVER`: over the line. `BLIND`: no full window, nothing to judge. `HELD`: nothing to judge, and the state stays."""
 
     CLEAR = 0
     BETWEEN = 1
@@ -21,6 +21,7 @@ class Level(IntEnum):
     BETWEEN_POSSIBLE = 3
     OVER = 4
     BLIND = 5
+    HELD = 6
 
 
 def levels(over: NDArray[Any], possible: NDArray[Any], clear: NDArray[Any], judged: NDArray[Any]) -> LevelArray:

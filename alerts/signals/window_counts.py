@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.metrics.stored_integers import StoredIntegers
+from counterpoise.windows import View
 
 IntArray = NDArray[np.int64]
+
+
+class Place(NamedTuple):
+    """Which window of a chain: its view and its length."""
+
+    view: View
+    window_blocks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +28,7 @@ class WindowCounts:
 
     `tip_hash` is hexadecimal as explorers show it; `time` is the block's, in seconds; `p_top4_above_75` is NaN where unknown.
     `leaders` (R, 6) are places in `names`: who made c1…c6. `further` are other columns of `concentration_log` by name, for rules
-    that need them.
+    that need them. `beside` are other windows of the same blocks, for rules that compare several.
     """
 
     height: IntArray
@@ -35,6 +43,7 @@ class WindowCounts:
     leaders: IntArray
     names: tuple[str, ...]
     further: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    beside: Mapping[Place, WindowCounts] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.tip_hash)
@@ -48,8 +57,37 @@ class WindowCounts:
         """The same columns for some of the heights."""
         columns = {f.name: getattr(self, f.name) for f in fields(self)}
         further = {name: values[at] for name, values in columns.pop("further").items()}
-        names = columns.pop("names")
-        return WindowCounts(**{name: values[at] for name, values in columns.items()}, names=names, further=further)
+        names, beside = columns.pop("names"), columns.pop("beside")
+        parts: dict[str, Any] = {name: values[at] for name, values in columns.items()}
+        there = {place: other.part(at) for place, other in beside.items()}
+        return WindowCounts(**parts, names=names, further=further, beside=there)
+
+    def then(self, after: WindowCounts) -> WindowCounts:
+        """Both in a row; ValueError where the other does not follow. The two may list names in different orders."""
+        if not len(self) or not len(after):
+            return after if not len(self) else self
+        if int(after.height[0]) != int(self.height[-1]) + 1:
+            raise ValueError(f"height {int(after.height[0])} does not follow {int(self.height[-1])}")
+        names = list(self.names)
+        code_of = {name: code for code, name in enumerate(names)}
+        for name in after.names:
+            if name not in code_of:
+                code_of[name] = len(names)
+                names.append(name)
+        codes = np.array([code_of[name] for name in after.names], np.int64)
+        columns: dict[str, Any] = {
+            one.name: np.concatenate([getattr(self, one.name), getattr(after, one.name)])
+            for one in fields(self)
+            if one.name not in ("tip_hash", "names", "leaders", "further", "beside")
+        }
+        return WindowCounts(
+            **columns,
+            tip_hash=self.tip_hash + after.tip_hash,
+            leaders=np.concatenate([self.leaders, codes[after.leaders]]),
+            names=tuple(names),
+            further={name: np.concatenate([values, after.further[name]]) for name, values in self.further.items()},
+            beside={place: other.then(after.beside[place]) for place, other in self.beside.items()},
+        )
 
     def integers(self) -> StoredIntegers:
         """The columns as metrics take them; a metric that needs a missing one of `further` raises KeyError."""
@@ -76,7 +114,10 @@ class WindowCounts:
         names = tuple(columns.pop("names"))
         further = {name: np.asarray(values) for name, values in columns.pop("further", {}).items()}
         ints = {name: np.asarray(values, np.int64) for name, values in columns.items()}
-        series = cls(tip_hash=tip_hash, window_full=full, p_top4_above_75=p_above, names=names, further=further, **ints)
+        given: dict[str, Any] = dict(ints)
+        series = cls(
+            tip_hash=tip_hash, window_full=full, p_top4_above_75=p_above, names=names, further=further, **given
+        )
         rows = len(tip_hash)
         lengths = {len(values) for values in (*ints.values(), *further.values(), full, p_above)}
         if lengths != {rows} or series.counts.shape != (rows, 6):

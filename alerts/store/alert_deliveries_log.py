@@ -17,7 +17,8 @@ DeliveryStatus = Literal["pending", "sent", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of one message: `message_ts` identifies it in its channel, `detail` is the reason for skipping it."""
+    """What became of one message: `message_ts` identifies it in its channel, `detail` is the reason for skipping it. `version` is
+    of the row that was read, 0 before it is written."""
 
     alert_id: str
     sequence: int
@@ -29,6 +30,7 @@ class Delivery:
     attempts: int = 1
     detail: str = ""
     updated_at: float = 0.0
+    version: int = 0
 
     @property
     def key(self) -> tuple[str, int, str]:
@@ -46,14 +48,26 @@ class AlertDeliveriesLog:
         """What was sent or skipped."""
         rows = self._ch.query(
             "SELECT alert_id, sequence, notifier, action, status, channel, message_ts, attempts, detail, "
-            "toUnixTimestamp64Milli(updated_at) FROM alert_deliveries_log FINAL "
+            "toUnixTimestamp64Milli(updated_at), version FROM alert_deliveries_log FINAL "
             "WHERE (notifier = {notifier:String} OR {notifier:String} = '') "
             "AND (alert_id = {alert_id:String} OR {alert_id:String} = '') ORDER BY version",
             {"notifier": receiver or "", "alert_id": alert_id or ""},
         )
         return [
-            Delivery(alert, int(seq), receiver_name, action, status, channel, ts, int(attempts), detail, millis / 1000)
-            for alert, seq, receiver_name, action, status, channel, ts, attempts, detail, millis in rows
+            Delivery(
+                alert,
+                int(seq),
+                receiver_name,
+                action,
+                status,
+                channel,
+                ts,
+                int(tries),
+                detail,
+                millis / 1000,
+                int(version),
+            )
+            for alert, seq, receiver_name, action, status, channel, ts, tries, detail, millis, version in rows
         ]
 
     def write(self, deliveries: Sequence[Delivery], version: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from alerts.store.alert_deliveries_log import AlertDeliveriesLog
 from alerts.store.alert_events_log import AlertEventsLog
 from alerts.store.alert_mutes_log import AlertMutesLog
+from alerts.store.alert_receivers_log import AlertReceiversLog
 from alerts.store.alert_state_log import AlertStateLog
 from alerts.store.attribution_pointer_log import AttributionPointerLog
 from alerts.store.blocks_log import BlocksLog
@@ -28,4 +29,5 @@ class AlertStore:
         self.epochs = EpochsLog(ch)
         self.events = AlertEventsLog(ch)
         self.mutes = AlertMutesLog(ch)
+        self.receivers = AlertReceiversLog(ch)
         self.states = AlertStateLog(ch)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from alerts.rules.rule import HeightRule
-from alerts.signals.window_counts import WindowCounts
+from alerts.signals.window_counts import Place, WindowCounts
 from alerts.store.pool_names_log import PoolNamesLog
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.windows import LEADERS, ONE_SERIES
@@ -45,6 +46,19 @@ def empty_window_counts(names: tuple[str, ...] = ("",), further: Sequence[str] =
     )
 
 
+def beside(series: WindowCounts, others: Mapping[Place, WindowCounts]) -> WindowCounts:
+    """A series with other windows of the same blocks, up to the first height at which any differs or is missing. Pure."""
+    common = len(series)
+    for other in others.values():
+        pairs = zip(
+            series.height[:common].tolist(), series.tip_hash, other.height.tolist(), other.tip_hash, strict=False
+        )
+        same = [(height, tip) == (its_height, its_tip) for height, tip, its_height, its_tip in pairs]
+        common = same.index(False) if False in same else len(same)
+    head = slice(0, common)
+    return replace(series.part(head), beside={place: other.part(head) for place, other in others.items()})
+
+
 class ConcentrationLog:
     """Read only."""
 
@@ -70,9 +84,23 @@ class ConcentrationLog:
         return int(rows[0][0]) if rows[0][1] else None
 
     def series_of(self, rule: HeightRule, attribution_id: str, *, low: int, high: int) -> WindowCounts:
-        """`series` of a rule's chain, view and window, with the columns that it needs."""
-        key = (rule.chain, attribution_id, rule.view, rule.window_blocks)
-        return self.series(*key, low=low, high=high, further=rule.further_columns)
+        """`series` of a rule's chain, view and window, with the columns and the other windows that it needs.
+
+        Where the other windows are of other blocks, because a reorganisation came between two queries, the series ends before them.
+        """
+
+        def read(view: str, window_blocks: int) -> WindowCounts:
+            return self.series(
+                rule.chain, attribution_id, view, window_blocks, low=low, high=high, further=rule.further_columns
+            )
+
+        series = read(rule.view, rule.window_blocks)
+        return beside(series, {place: read(*place) for place in rule.beside}) if rule.beside else series
+
+    def up_to(self, rule: HeightRule, attribution_id: str, height: int) -> WindowCounts:
+        """The heights that a rule needs to be judged at `height`, the last one; empty where that is not scored."""
+        series = self.series_of(rule, attribution_id, low=height - rule.lookback_blocks, high=height)
+        return series if len(series) and int(series.height[-1]) == height else series.part(slice(0, 0))
 
     def series(
         self,

@@ -136,6 +136,8 @@ def _encode_array(spec: str, items: npt.NDArray[Any]) -> bytes | None:
         if items.dtype.kind not in "SVu" or width != length:
             raise TypeError(f"{spec} takes an array of {length} bytes a row, not {items.dtype} of shape {items.shape}")
         return items.tobytes()
+    if items.ndim == 2 and spec.startswith("Array("):
+        return _encode_rows(spec[6:-1], items)
     dtype = fixed_dtype(spec)
     if dtype is None or items.ndim != 1:
         return None
@@ -143,6 +145,13 @@ def _encode_array(spec: str, items: npt.NDArray[Any]) -> bytes | None:
     if items.dtype.kind == "M" and match:
         items = items.astype(f"<M8[{_TICKS[int(match[1])]}]").view("<i8")
     return _cast(spec, items, dtype).tobytes()
+
+
+def _encode_rows(spec: str, items: npt.NDArray[Any]) -> bytes | None:
+    """An array a row, all of one length: where each ends, then all items."""
+    flat = encode(spec, np.ascontiguousarray(items).reshape(-1))
+    ends = np.arange(1, len(items) + 1, dtype="<u8") * np.uint64(items.shape[1])
+    return None if flat is None else ends.tobytes() + flat
 
 
 def _cast(spec: str, items: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:

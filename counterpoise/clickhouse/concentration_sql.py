@@ -5,7 +5,7 @@ Pure: specs in, text out. `generate.py` writes the texts to `sql/`, where reader
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -110,8 +110,10 @@ def _wide(specs: Mapping[str, MetricSpec]) -> list[_Column]:
     return [*_KEY, *_STANDING, *_COUNTS, *_LEADERS, *metrics, *_SUMS, *_VERSION]
 
 
-def _narrow(specs: Iterable[MetricSpec]) -> list[_Column]:
-    return [*_KEY, *_STANDING, *_COUNTS, *(_metric(spec) for spec in specs)]
+def _narrow(group: Group, specs: Mapping[str, MetricSpec]) -> list[_Column]:
+    """The columns of one group; who leads is asked for with the shares."""
+    leaders = _LEADERS[:1] if group == "shares" else ()
+    return [*_KEY, *_STANDING, *_COUNTS, *leaders, *(_metric(spec) for spec in group_of(group, specs))]
 
 
 def newest_columns(specs: Mapping[str, MetricSpec] = SPECS) -> list[tuple[str, str, str]]:
@@ -168,7 +170,7 @@ def concentration_of_view(specs: Mapping[str, MetricSpec] = SPECS) -> str:
 def group_view(group: Group, specs: Mapping[str, MetricSpec] = SPECS) -> str:
     """The narrow view of one group: its plan does not grow with the metrics of the others."""
     comment = f"{_GROUP_TITLES[group]}, of each trailing window at each height; the other metrics are in concentration"
-    return _from_integers(f"concentration_{group}", _narrow(group_of(group, specs)), _CURRENT, comment, _FORMULAS)
+    return _from_integers(f"concentration_{group}", _narrow(group, specs), _CURRENT, comment, _FORMULAS)
 
 
 def latest_table(specs: Mapping[str, MetricSpec] = SPECS) -> str:
@@ -209,7 +211,7 @@ def latest_view(specs: Mapping[str, MetricSpec] = SPECS) -> str:
 def latest_group_view(group: Group, specs: Mapping[str, MetricSpec] = SPECS) -> str:
     """The newest row of every series, one group."""
     comment = f"{_GROUP_TITLES[group]}, in the newest window of each chain, view and length"
-    return _of_newest(f"latest_{group}", _narrow(group_of(group, specs)), comment)
+    return _of_newest(f"latest_{group}", _narrow(group, specs), comment)
 
 
 def fill_latest(specs: Mapping[str, MetricSpec] = SPECS) -> str:

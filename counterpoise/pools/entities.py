@@ -10,7 +10,7 @@ from functools import cached_property
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, cast, get_args
 
 from counterpoise.pools.checked_document import Section, load_yaml
 from counterpoise.pools.registry import UNKNOWN_SLUG, Registry, reject
@@ -20,12 +20,18 @@ ENTITY_MAP_FORMAT = "counterpoise-entities/1"
 SHIPPED_ENTITY_MAP = "entities.yaml"
 MAX_GROUPS = 1_000
 
+Confidence = Literal["documented", "month", "assumed", ""]
+"""What the source states about the dates of a membership: it gives the days; it gives the month and the day is assumed; it names the
+membership and no date. Empty where the map does not state it."""
+_CONFIDENCES: Final = tuple(one for one in get_args(Confidence) if one)
+
 
 @dataclass(frozen=True, slots=True)
 class Membership:
     """One pool in one group from `start` (inclusive) to `end` (exclusive), both at midnight UTC; None is open.
 
-    `source` is where that is published, `note` what is assumed beyond it.
+    `source` is where that is published, `note` what is assumed beyond it. `seen` is the day of a published observation of the
+    membership, where there is one, and `seen_in` its source: the pool had joined by then.
     """
 
     pool: str
@@ -33,6 +39,9 @@ class Membership:
     end: date | None
     source: str
     note: str = ""
+    confidence: Confidence = ""
+    seen: date | None = None
+    seen_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,7 @@ class EntityMap:
 
     @cached_property
     def version(self) -> str:
-        """SHA-256 (hex) of all that the entity view depends on; sources and notes are not part of it."""
+        """SHA-256 (hex) of all that the entity view depends on; sources, notes and confidence are not part of it."""
         content = [
             [
                 *(group.slug, group.name),
@@ -143,6 +152,10 @@ def _membership_document(member: Membership) -> dict[str, Any]:
     if member.end is not None:
         document["end"] = member.end.isoformat()
     document["source"] = member.source
+    if member.confidence:
+        document["confidence"] = member.confidence
+    if member.seen is not None:
+        document |= {"seen": member.seen.isoformat(), "seen_in": member.seen_in}
     if member.note:
         document["note"] = member.note
     return document
@@ -158,9 +171,29 @@ def _group(origin: str, index: int, value: object) -> Group:
     return Group(slug, section.text("name"), tuple(_member(section, m) for m in members), section.text("note", ""))
 
 
+_FIELDS: Final = ("pool", "start", "end", "source", "confidence", "seen", "seen_in", "note")
+
+
 def _member(group: Section, value: object) -> Membership:
-    section = Section.of(group.origin, f"{group.where}: members", value, ("pool", "start", "end", "source", "note"))
-    start, end = section.day("start"), section.day("end")
+    section = Section.of(group.origin, f"{group.where}: members", value, _FIELDS)
+    start, end, seen = section.day("start"), section.day("end"), section.day("seen")
     if start is not None and end is not None and start >= end:
         section.fail("end", end.isoformat(), f"a day after start {start.isoformat()}")
-    return Membership(section.slug("pool"), start, end, section.text("source"), section.text("note", ""))
+    if seen is not None and not (start or seen) <= seen < (end or date.max):
+        section.fail("seen", seen.isoformat(), "a day within the membership")
+    confidence = section.text("confidence", "")
+    if confidence and confidence not in _CONFIDENCES:
+        section.fail("confidence", confidence, "one of " + ", ".join(_CONFIDENCES))
+    seen_in = section.text("seen_in", "" if seen is None else None)
+    if seen is None and seen_in:
+        section.fail("seen", None, "the day of the observation in seen_in")
+    return Membership(
+        section.slug("pool"),
+        start,
+        end,
+        section.text("source"),
+        section.text("note", ""),
+        cast("Confidence", confidence),
+        seen,
+        seen_in,
+    )

@@ -146,23 +146,28 @@ def show_rules(
 
 @alerts_app.command("test")
 def send_test() -> None:
-    """Send a test message to the receiver of alerts, and check the token, its scopes and the channel."""
-    from alerts.outbox.receivers.receivers import choose_receiver, make_receiver
+    """Send a test message to each receiver of alerts, and check its token or address."""
+    from alerts.outbox.receivers.receivers import make_receivers
     from alerts.outbox.render import check_message
     from counterpoise.settings.model import Settings
 
     settings = Settings.load()
-    notifier = make_receiver(settings, sys.stdout)
-    try:
-        access = notifier.check()
-        if access is not None:
-            Console().print(access, markup=False)
-        notifier.post(check_message(settings.dataset), f"test:{SystemClock().now():.6f}", thread=None)
-    except (ConfigError, RetryableError):
-        raise
-    except CounterpoiseError as error:
-        raise ConfigError(str(error)) from None
-    Console().print(f"A test message went to {choose_receiver(settings)} ({notifier.channel}).", markup=False)
+    failures = []
+    receivers = make_receivers(settings, sys.stdout)
+    for receiver in receivers:
+        try:
+            access = receiver.check()
+            if access is not None:
+                Console().print(access, markup=False)
+            receiver.post(check_message(settings.dataset), f"test:{SystemClock().now():.6f}", thread=None)
+        except CounterpoiseError as error:
+            if len(receivers) == 1 and isinstance(error, ConfigError | RetryableError):
+                raise
+            failures.append(f"{receiver.name}: {error}" if len(receivers) > 1 else str(error))
+            continue
+        Console().print(f"A test message went to {receiver.name} ({receiver.channel}).", markup=False)
+    if failures:
+        raise ConfigError("; ".join(failures))
 
 
 @alerts_app.command("mute")

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from counterpoise.formats import TEXT
 from desk.cli.console import Console, plain_table
 from desk.cli.say import say
 
 if TYPE_CHECKING:
-    from counterpoise.clickhouse.client import ClickHouse
     from desk.claims.claims import Claim
-    from desk.claims.verdicts import Verdict
 
 
 def claims(
@@ -27,40 +23,30 @@ def claims(
     from counterpoise.clickhouse.client import connect
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
-    from desk.claims.claims import CLAIMS
+    from desk.claims.checked import check_all, written
 
     if sql:
         say(_named(sql).sql)
         return
     settings = Settings.load()
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
-        found = [(claim, *measured(clickhouse, claim)) for claim in CLAIMS]
-        [(as_of,)] = clickhouse.query("SELECT toString(max(time)) FROM latest_concentration WHERE chain = 'bitcoin'")
+        found, newest = check_all(clickhouse)
+    as_of = f"{newest:%Y-%m-%d %H:%M:%S}" if newest else None
     if as_json:
-        rows = [_json(claim, then, now, result) for claim, then, now, result in found]
-        say(json.dumps({"as_of": as_of, "claims": rows}, ensure_ascii=False, indent=2, allow_nan=False))
+        claims = [one.to_json() for one in found]
+        say(json.dumps({"as_of": as_of, "claims": claims}, ensure_ascii=False, indent=2, allow_nan=False))
         return
     table = plain_table("claim", "then", "now", "verdict", "measure")
-    for claim, then, now, result in found:
-        table.add_row(claim.text, _figure(then, claim.unit), _figure(now, claim.unit), result, claim.measure)
+    for one in found:
+        unit = one.claim.unit
+        table.add_row(one.claim.text, written(one.then, unit), written(one.now, unit), one.verdict, one.claim.measure)
     console = Console(highlight=False)
     console.print(table)
     console.print(
-        f"Newest block {as_of} UTC, bitcoin, raw view; shares are of all blocks, unknown ones included. "
-        "`counterpoise claims --sql NAME` prints a query; --json names the claims.",
+        f"Newest block {as_of or 'none'} UTC, bitcoin, raw view; shares are of all blocks, unknown ones included. "
+        "`counterpoise claims --sql NAME` prints a query; --json names the claims and gives the reason of each verdict.",
         style="dim",
     )
-
-
-def measured(clickhouse: ClickHouse, claim: Claim) -> tuple[float | None, float | None, Verdict]:
-    """(figure then, figure now, verdict); no figures where the claim has no measure or the dataset lacks the data."""
-    from desk.claims.verdicts import verdict
-
-    if claim.judge is None:
-        return None, None, verdict(None, None, None)
-    [(then, now, *agree)] = clickhouse.query(claim.sql)
-    figures = [None if each is None or not math.isfinite(each) else float(each) for each in (then, now)]
-    return figures[0], figures[1], verdict(claim.judge, *figures, agree=all(agree))
 
 
 def _named(name: str) -> Claim:
@@ -71,24 +57,3 @@ def _named(name: str) -> Claim:
     if name not in with_sql:
         raise ConfigError(f"--sql {name[:40]!r}: expected a claim with a measure: {', '.join(with_sql)}")
     return with_sql[name]
-
-
-def _figure(value: float | None, unit: str) -> str:
-    if value is None:
-        return "–"
-    if unit == "share":
-        return TEXT.share(value, 2)
-    return f"{value:.0f} of 4" if unit == "places" else f"{value:.1f}" if unit == "blocks" else f"{value:.2f}"
-
-
-def _json(claim: Claim, then: float | None, now: float | None, result: Verdict) -> dict[str, Any]:
-    return {
-        "claim": claim.name,
-        "text": claim.text,
-        "measure": claim.measure,
-        "unit": claim.unit if claim.judge else None,
-        "then": then,
-        "now": now,
-        "verdict": result,
-        "sql": claim.sql or None,
-    }

@@ -1,4 +1,4 @@
-"""`counterpoise entities`: what a window of blocks would look like if some pools were one."""
+"""`counterpoise entities`: what a window of blocks would look like if some pools were one, or had joined an entity on other days."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from desk.cli.say import say
 from desk.cli.settle import ChainOption, HeightOption, JsonOption, WindowOption
 
 if TYPE_CHECKING:
+    from counterpoise.clickhouse.client import ClickHouse
     from counterpoise.risk.mergers import Concentration, Merger
     from desk.pool_blocks import PoolBlocks
 
-entities_app = typer.Typer(help="Show what mergers of pools would change.", no_args_is_help=True)
+entities_app = typer.Typer(help="Show what mergers of pools or other joining dates would change.", no_args_is_help=True)
 
 
 @entities_app.command("diff")
@@ -86,18 +87,74 @@ def mergers(
     _print_notes(console, read, f"Bands: {_bands()}.")
 
 
+@entities_app.command("sensitivity")
+def sensitivity(
+    *,
+    window: WindowOption = USUAL_WINDOW_BLOCKS,
+    height: HeightOption = None,
+    chain: ChainOption = "bitcoin",
+    as_json: JsonOption = False,
+) -> None:
+    """Show the entity view of a window under other joining dates of the members whose dates are assumed."""
+    from desk.entity_dates import READING_NOTES, read_sensitivity, sensitivity_json
+
+    with _clickhouse() as clickhouse:
+        read = _window(clickhouse, chain, window, height)
+        found = read_sensitivity(clickhouse, read)
+    if as_json:
+        _print_json({**read.to_json(), "view": "entity", **sensitivity_json(found)})
+        return
+    table = plain_table("reading", "largest", "share", "top 4", "HHI", "Nakamoto", "meaning")
+    for reading, one in found.readings.items():
+        table.add_row(
+            reading,
+            cell(one.largest),
+            _percent(one.largest_share),
+            _percent(one.top4_share),
+            f"{one.hhi_points:,.0f}",
+            str(one.nakamoto_half or "–"),
+            READING_NOTES[reading],
+        )
+    console = Console(highlight=False)
+    console.print(table)
+    members = plain_table("without", "of", "blocks", "assumed from", "seen", "top 4", "HHI")
+    stored = found.readings["map"]
+    for effect in found.members:
+        members.add_row(
+            cell(effect.member.pool),
+            cell(effect.group),
+            f"{effect.blocks:,}",
+            effect.member.start.isoformat() if effect.member.start else "the beginning",
+            effect.member.seen.isoformat() if effect.member.seen else "–",
+            f"{TEXT.points(effect.without.top4_share - stored.top4_share)} points",
+            f"{effect.without.hhi_points - stored.hhi_points:+,.0f}",
+        )
+    if found.members:
+        console.print(members)
+    _print_notes(console, read, "Each pool without its assumed membership; --json names the sources.", view="Entity")
+
+
 def _read(chain: str, window: int, height: int | None) -> PoolBlocks:
-    from counterpoise.chain.chain_registry import chain_named
+    with _clickhouse() as clickhouse:
+        return _window(clickhouse, chain, window, height)
+
+
+def _clickhouse() -> ClickHouse:
     from counterpoise.clickhouse.client import connect
-    from counterpoise.errors import ConfigError
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
+
+    settings = Settings.load()
+    return connect(clickhouse_target(settings, read_only=True), settings.dataset)
+
+
+def _window(clickhouse: ClickHouse, chain: str, window: int, height: int | None) -> PoolBlocks:
+    from counterpoise.chain.chain_registry import chain_named
+    from counterpoise.errors import ConfigError
     from desk.pool_blocks import read_pool_blocks
 
     chain_named(chain)
-    settings = Settings.load()
-    with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
-        read = read_pool_blocks(clickhouse, chain, window, height)
+    read = read_pool_blocks(clickhouse, chain, window, height)
     if not read.raw:
         raise ConfigError(f"no block of the window at height {read.height} has a known producer")
     return read
@@ -161,8 +218,8 @@ def _bands() -> str:
     return f"{BANDS.source}: {BANDS.moderate:,.0f} and {BANDS.high:,.0f} points, a change of {BANDS.change:,.0f}"
 
 
-def _print_notes(console: Console, read: PoolBlocks, *notes: str) -> None:
-    for note in (f"Raw view: {read.denominator}.", *notes):
+def _print_notes(console: Console, read: PoolBlocks, *notes: str, view: str = "Raw") -> None:
+    for note in (f"{view} view: {read.denominator}.", *notes):
         console.print(note, style="dim")
 
 

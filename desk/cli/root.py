@@ -137,6 +137,12 @@ ENTRIES: dict[str, CommandEntry] = {
         _DATA,
         ("counterpoise claims", "counterpoise claims --sql top-four", "counterpoise claims --json"),
     ),
+    "as-of": CommandEntry(
+        "desk.cli.as_of:as_of",
+        "Show a past day as known then and as known now.",
+        _DATA,
+        ("counterpoise as-of 2024-06-30", "counterpoise as-of 2024-06-30 --differences"),
+    ),
     "settle": CommandEntry(
         "desk.cli.settle:settle",
         "Show how many confirmations a payment needs.",
@@ -154,9 +160,9 @@ ENTRIES: dict[str, CommandEntry] = {
     ),
     "entities": CommandEntry(
         "desk.cli.entities:entities_app",
-        "Show what mergers of pools would change.",
+        "Show what mergers of pools or other joining dates would change.",
         _DATA,
-        ("counterpoise entities diff foundry+antpool", "counterpoise entities mergers --largest 6"),
+        ("counterpoise entities diff foundry+antpool", "counterpoise entities sensitivity"),
     ),
     "alerts": CommandEntry(
         "desk.cli.alerts:alerts_app",

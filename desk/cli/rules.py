@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from alerts.backtest import Backtest
     from alerts.rules.rule import HeightRule
     from alerts.signals.window_counts import WindowCounts
-    from counterpoise.windows import View
 
 EXIT_OVER_BUDGET = 1
 
@@ -105,12 +104,9 @@ def backtest_rules(
                 "no rule to backtest, expected an enabled rule on the concentration of a chain that is scored, with "
                 "what is to be varied"
             )
-        needed = {(rule.chain, rule.view, rule.window_blocks, rule.further_columns): rule for rule in rules}
+        needed = {rule.series_key: rule for rule in rules}
         series = {key: history.series(rule) for key, rule in needed.items()}
-    found = [
-        (rule, backtest(rule, series[rule.chain, rule.view, rule.window_blocks, rule.further_columns]))
-        for rule in rules
-    ]
+    found = [(rule, backtest(rule, series[rule.series_key])) for rule in rules]
     if picture is not None:
         _draw(picture, found, series)
     if as_json:
@@ -139,7 +135,7 @@ def _axes(grid: str, above: str, hold: str, clear: str) -> tuple[str, str, str]:
 def _draw(
     picture: Path,
     found: list[tuple[HeightRule, Backtest]],
-    series: Mapping[tuple[str, View, int, tuple[str, ...]], WindowCounts],
+    series: Mapping[tuple[object, ...], WindowCounts],
 ) -> None:
     from desk.backtest_picture import backtest_picture
     from desk.cli.whole_file import whole_file
@@ -147,7 +143,7 @@ def _draw(
     if len(found) != 1:
         raise ConfigError(f"--picture shows one rule, and {len(found)} are judged: name a rules file with one")
     rule, result = found[0]
-    of = series[rule.chain, rule.view, rule.window_blocks, rule.further_columns]
+    of = series[rule.series_key]
     with whole_file(picture) as path:
         path.write_text(backtest_picture(rule, of, result), encoding="utf-8")
 
@@ -156,25 +152,23 @@ def _grid(rule: HeightRule, above: str, hold: str, clear: str) -> list[HeightRul
     """The rule with every combination of the given values that it allows; the rule itself where none is given."""
     axes = {
         name: _numbers(option, text)
-        for name, option, text in (
-            ("above", "--above", above),
-            ("for_blocks", "--hold", hold),
-            ("clear_below", "--clear", clear),
-        )
+        for name, option, text in (("line", "--above", above), ("hold", "--hold", hold), ("clear", "--clear", clear))
         if text
     }
-    if any(name not in type(rule).model_fields for name in axes):
-        return []
     found = []
     for values in product(*axes.values()):
-        fields = rule.model_dump() | dict(zip(axes, values, strict=True))
-        fields["for_blocks"] = int(fields["for_blocks"])
+        tried: Mapping[str, float] = dict(zip(axes, values, strict=True))
+        line, hold_blocks, clear_line = (tried.get(name) for name in ("line", "hold", "clear"))
         try:
-            tried = type(rule).model_validate(fields)
+            rule_tried = rule.varied(
+                line=line, hold=None if hold_blocks is None else int(hold_blocks), clear=clear_line
+            )
         except ValueError:
             raise ConfigError(f"rule {rule.id!r} does not take {dict(zip(axes, values, strict=True))}") from None
-        if not tried.unfit():
-            found.append(tried)
+        if rule_tried is None:
+            return []
+        if not rule_tried.unfit():
+            found.append(rule_tried)
     return found
 
 

@@ -50,7 +50,7 @@ class Child:
         self._reader = threading.Thread(target=self._read, name=f"{service.name}-output", daemon=True)
 
     def pass_output_on(self) -> None:
-        """Begin to pass its lines on: once, after those who hear of them know the process that says them."""
+        """Begin to pass its lines on. Call it once, when those who receive them know the process that they come from."""
         self._reader.start()
 
     @property

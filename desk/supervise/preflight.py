@@ -224,12 +224,10 @@ def _clickhouse(settings: Settings) -> PreflightResult:
 
 def _receivers(settings: Settings) -> Iterator[PreflightResult]:
     """Receivers of alerts that have settings."""
-    from alerts.outbox.receivers.receivers import RECEIVERS  # noqa: PLC0415 - heavy, and the rest must work without it
+    from alerts.outbox.receivers.receivers import probes  # noqa: PLC0415 - heavy, and the rest must work without it
 
-    for name, receiver in RECEIVERS.items():
-        probe = receiver.probe(settings)
-        if probe is not None:
-            yield PreflightResult(name, probe.verdict, probe.said)
+    for name, probe in probes(settings):
+        yield PreflightResult(name, probe.verdict, probe.said)
 
 
 def _network(settings: Settings, *, offline: bool) -> Iterator[PreflightResult]:

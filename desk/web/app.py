@@ -14,8 +14,10 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.errors import CounterpoiseError
+from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.plots.marks import text_of
+from desk.as_of.known import parse_day
+from desk.as_of.read import read_as_of
 from desk.asker import Asker
 from desk.web import page, past
 from desk.web.access import COOKIE, OPEN_PATH, Access, Guard, key_of
@@ -24,7 +26,7 @@ from desk.web.api.embed import build_embed
 from desk.web.api.reader import Reader
 from desk.web.console.router import build_console
 from desk.web.hub import Drawn, Hub, draw_panel
-from desk.web.pages import alert, block, pool, series
+from desk.web.pages import alert, as_of, block, claims, pool, series
 from desk.web.panels import shares
 from desk.web.panels.panel import Context
 from desk.web.panels.registry import PANELS
@@ -183,6 +185,27 @@ def build_app(
             return None if found is None else series.draw(found)
 
         return await own_page(f"Series {wanted}", f"series {wanted}", work)
+
+    @app.get("/claims")
+    async def claims_page() -> Response:
+        return await own_page(
+            "Claims", "claim", lambda clickhouse, context: claims.draw(claims.read(clickhouse), context)
+        )
+
+    @app.get("/as-of/{day}")
+    async def as_of_page(day: str) -> Response:
+        try:
+            wanted = parse_day(day)
+        except ValueError as error:
+            return whole("Not understood", f'<p class="none-yet"><b>Not understood.</b> {text_of(error)}</p>', 400)
+
+        def work(clickhouse: ClickHouse, context: Context) -> str | None:
+            try:
+                return as_of.draw(read_as_of(clickhouse, context.chain, wanted, context.window_blocks), context)
+            except ConfigError:  # no block is as old
+                return None
+
+        return await own_page(f"As of {wanted}", f"scored block by the end of {wanted}", work)
 
     @app.get("/events")
     async def events(request: Request) -> StreamingResponse:

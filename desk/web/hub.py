@@ -22,6 +22,7 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.status import ServiceStatus
 from desk.asker import Asker, Memory, Question
 from desk.web.panels.panel import SLOW_SECONDS, Context, Panel
+from desk.web.reading_budget import ReadingBudget
 
 log = structlog.get_logger("desk")
 
@@ -33,9 +34,10 @@ SELECT (SELECT max(version) FROM concentration_latest_log), (SELECT max(version)
 
 _AGAIN_SECONDS: Final = 1.0
 _UNWATCHED_SECONDS: Final = 1.0
-_REST: Final = 3.0
-_LONGEST_REST_SECONDS: Final = 2.0
-"""After a reading, a pause of so many times its length, and at most of these seconds."""
+_READING_SHARE: Final = 0.25
+_READING_AHEAD_SECONDS: Final = 3.0
+_LONGEST_WAIT_SECONDS: Final = 2.0
+"""Where blocks come without end, most of the time is left to who brings them; a lone block is read at once."""
 _TIP: Final = "SELECT max(height), argMax(time, height) FROM latest_shares WHERE chain = {chain:String}"
 
 
@@ -82,7 +84,7 @@ class Hub:
         clock: Clock,
         status: ServiceStatus,
         line_state: Callable[[], Line] | None = None,
-        refresh_seconds: float = 0.25,
+        refresh_seconds: float = 0.1,
     ) -> None:
         self._connect = connect
         self.context_of = context_of
@@ -146,6 +148,7 @@ class Hub:
         """Read until `stop`, in a separate thread."""
         seen: Any = None
         clickhouse: ClickHouse | None = None
+        budget = ReadingBudget(_READING_SHARE, _READING_AHEAD_SECONDS, _LONGEST_WAIT_SECONDS)
         try:
             while not stop.is_set():
                 pause = self._refresh_seconds
@@ -154,9 +157,10 @@ class Hub:
                     [news] = clickhouse.query(_NEWS)
                     began = self._clock.monotonic()
                     self._read(clickhouse, everything=news != seen)
-                    if news != seen:  # where blocks come without end, most of the time is left to who brings them
-                        rest = _REST * (self._clock.monotonic() - began)
-                        pause = max(pause, min(rest, _LONGEST_REST_SECONDS))
+                    ended = self._clock.monotonic()
+                    if news != seen:
+                        budget.spend(began=began, ended=ended)
+                    pause = max(pause, budget.wait(ended))
                     seen = news
                     self._status.working()
                 except (CounterpoiseError, ClickHouseError, OSError) as error:
@@ -188,25 +192,37 @@ class Hub:
             stop.wait(every_seconds)
 
     def _read(self, clickhouse: ClickHouse, *, everything: bool) -> None:
-        """Read and draw what is due, in the order of the page. Each panel is shown once it is drawn, and the new tip at the end."""
+        """Read and draw what is due. Each panel is shown once it is drawn; the new tip appears with the first tier.
+
+        Then come the other panels that change with every block, then the slow ones.
+        """
         context = self.context_of(self.now())
-        monotonic = self._clock.monotonic()
         memory: Memory = {}
-        drew = False
-        for panel in self._panels:
-            due = monotonic - self._slow_at.get(panel.name, -SLOW_SECONDS) >= SLOW_SECONDS
-            if panel.slow and due:
-                self._slow_at[panel.name] = monotonic
-            if due if panel.slow else everything:
-                self._publish({panel.name: draw_panel(clickhouse, panel, context, memory)}, {})
-                drew = True
         state: dict[str, Any] = {"away_since": None, "problem": ""}
+        height = 0
         if everything:
             [(height, at)] = clickhouse.query(_TIP, {"chain": context.chain})
             state |= {"tip_height": int(height) or None, "tip_time": at if height else None}
+            for now in (True, False):
+                for panel in self._panels:
+                    if not panel.slow and (panel.tier == "now") == now:
+                        self._publish({panel.name: draw_panel(clickhouse, panel, context, memory)}, {})
+                if now:
+                    self._publish({}, state)
+        slow = self._due_slow()
+        for panel in slow:
+            self._publish({panel.name: draw_panel(clickhouse, panel, context, memory)}, {})
+        if everything:
             self._status.progress(1, last_height=int(height))
-        if everything or drew:
+        elif slow:
             self._publish({}, state)
+
+    def _due_slow(self) -> list[Panel]:
+        """The slow panels that were not read for a while; they count as read now."""
+        now = self._clock.monotonic()
+        due = [p for p in self._panels if p.slow and now - self._slow_at.get(p.name, -SLOW_SECONDS) >= SLOW_SECONDS]
+        self._slow_at |= dict.fromkeys((panel.name for panel in due), now)
+        return due
 
     def _publish(self, fresh: Mapping[str, Drawn], state: Mapping[str, Any]) -> None:
         """Show panels, and the line with these fields of it changed."""

@@ -92,7 +92,8 @@ def notice(context: Context) -> str:
     return (
         f'<p class="notice past" role="note"><b>The past.</b> This page is as of block {PAGE.count(context.height)}, '
         f"{markup.time_of(context.now)}. It rests on what is stored for that block under the current attribution, and it does not "
-        'change as blocks come. <a href="/">Back to live</a></p>'
+        f'change as blocks come. <a href="/as-of/{context.now:%Y-%m-%d}">What was known on that day</a> · '
+        '<a href="/">Back to live</a></p>'
     )
 
 

@@ -36,7 +36,7 @@ LEFT JOIN
     FROM
     (
         SELECT chain, view, window_blocks, height, top4_share
-        FROM concentration
+        FROM concentration_shares
         WHERE view IN (SELECT CAST(view, 'Enum8(\'raw\' = 0, \'entity\' = 1)') FROM episodes WHERE window_blocks > 0)
           AND window_blocks IN (SELECT window_blocks FROM episodes)
           AND height >= (SELECT min(fired_at_height) FROM episodes WHERE window_blocks > 0)

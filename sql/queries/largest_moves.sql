@@ -15,7 +15,7 @@ FROM
         lagInFrame(top4_share, {window:UInt16}) OVER series AS share_before,
         lagInFrame(height, {window:UInt16}) OVER series AS height_before,
         share_now - share_before AS change
-    FROM concentration
+    FROM concentration_shares
     WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16} AND window_full
     WINDOW series AS (ORDER BY height ROWS BETWEEN {window:UInt16} PRECEDING AND CURRENT ROW)
 )

@@ -12,7 +12,7 @@ SELECT
     countIf(top4_share_upper > {line:Float64}) / heights AS possibly_above_ratio,
     min(top4_share) AS lowest,
     max(top4_share) AS highest
-FROM concentration
+FROM concentration_shares
 WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16} AND window_full
 GROUP BY month
 ORDER BY month

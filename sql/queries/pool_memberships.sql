@@ -1,5 +1,5 @@
 -- name: pool_memberships
--- description: The entities that own or control a pool by the current map: from when to when, and where that is published
+-- description: The entities that own or control a pool by the current map, with dates, how sure they are, and sources
 -- param pool String = antpool | pool, by its slug (see the view pool_names)
 -- param chain String = bitcoin | chain
 -- example: counterpoise sql --name pool_memberships --param pool=foundry-usa
@@ -8,7 +8,10 @@ SELECT
     JSONExtractString(entity, 'name') AS entity_name,
     JSONExtractString(member, 'start') AS start,
     JSONExtractString(member, 'end') AS end,
+    JSONExtractString(member, 'confidence') AS confidence,
+    JSONExtractString(member, 'seen') AS seen,
     JSONExtractString(member, 'source') AS source,
+    JSONExtractString(member, 'seen_in') AS seen_in,
     JSONExtractString(member, 'note') AS note
 FROM
 (

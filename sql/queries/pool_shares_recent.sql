@@ -12,7 +12,7 @@ WITH
         SELECT max(height) FROM latest_shares WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16}
     )) AS tip
 SELECT leader.1 AS pool, height, time, leader.2 AS blocks, n, leader.2 / n AS share
-FROM concentration
+FROM concentration_shares
 ARRAY JOIN leaders AS leader
 WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16}
   AND height BETWEEN toUInt32(greatest(toInt64(tip) - {blocks:UInt32}, 0)) AND tip AND (tip - height) % {step:UInt32} = 0

@@ -11,7 +11,7 @@ WITH
     rows_then AS
     (
         SELECT attribution_id, height, n, leader.1 AS pool, leader.2 AS blocks, rank
-        FROM concentration
+        FROM concentration_shares
         ARRAY JOIN leaders AS leader, arrayEnumerate(leaders) AS rank
         WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16}
           AND height IN

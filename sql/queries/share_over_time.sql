@@ -9,7 +9,7 @@
 WITH
     (
         SELECT (min(height), max(height))
-        FROM concentration
+        FROM concentration_shares
         WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16} AND window_full
           AND time >= {since:DateTime}
     ) AS ends,
@@ -23,7 +23,7 @@ SELECT
     min(top4_share) AS lowest,
     max(top4_share) AS highest,
     argMax(unknown / n, height) AS unknown_ratio
-FROM concentration
+FROM concentration_shares
 WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16} AND window_full
   AND height BETWEEN ends.1 AND ends.2
 GROUP BY intDiv(ends.2 - height, step)

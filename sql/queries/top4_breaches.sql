@@ -16,7 +16,7 @@ SELECT
 FROM
 (
     SELECT height, time, top4_share, height - row_number() OVER (ORDER BY height) AS stretch
-    FROM concentration
+    FROM concentration_shares
     WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16} AND window_full
       AND top4_share > {line:Float64}
 )

@@ -12,7 +12,7 @@ FROM
 (
     SELECT chain, attribution_id, n, unknown, height, time, leader.1 AS pool, leader.2 AS blocks,
         row_number() OVER (ORDER BY blocks DESC, pool) AS rank
-    FROM concentration
+    FROM concentration_shares
     ARRAY JOIN leaders AS leader
     WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16} AND height = last_height
 ) AS t

@@ -13,8 +13,8 @@ SELECT
     anyIf(top4_share, view = 'entity') AS entity_top4_share,
     anyIf(top4_share_low, view = 'entity') AS entity_low,
     anyIf(top4_share_high, view = 'entity') AS entity_high
-FROM concentration
+FROM concentration_shares
 WHERE chain = {chain:String}
-  AND height = if({height:UInt32} = 0, (SELECT max(height) FROM latest_concentration WHERE chain = {chain:String}), {height:UInt32})
+  AND height = if({height:UInt32} = 0, (SELECT max(height) FROM latest_shares WHERE chain = {chain:String}), {height:UInt32})
 GROUP BY window_blocks, height
 ORDER BY window_blocks

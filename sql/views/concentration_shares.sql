@@ -15,6 +15,7 @@ CREATE OR REPLACE VIEW concentration_shares
     unknown UInt16 COMMENT 'Blocks of the window without a known producer; in n, in no pool',
     window_full Bool COMMENT 'True where n equals window_blocks',
     pools_seen UInt16 COMMENT 'Different pools (or entities) with at least one block in the window',
+    leaders Array(Tuple(pool String, blocks UInt16)) COMMENT 'The largest pools (or entities), at most six, with their blocks, largest first',
     top1_share Float64 COMMENT 'Share of the largest pool of all n blocks, a lower bound: no unknown block is its own',
     top2_share Float64 COMMENT 'Share of the 2 largest of all n blocks, a lower bound: no unknown block is theirs',
     top3_share Float64 COMMENT 'Share of the 3 largest of all n blocks, a lower bound: no unknown block is theirs',
@@ -34,6 +35,7 @@ CREATE OR REPLACE VIEW concentration_shares
     p_top4_above_75 Float64 COMMENT 'Probability that these four pools hold more than 75 % of the hashrate'
 )
 AS WITH
+    (SELECT (keys, slugs) FROM pool_keys_log) AS names,
     (SELECT (groupArray(toString(chain)), groupArray(height)) FROM chain_tips_log) AS tips
 SELECT
     attribution_id,
@@ -49,6 +51,10 @@ SELECT
     unknown,
     window_full,
     pools_seen,
+    CAST(arrayMap(
+        leader -> (transform(cityHash64(toString(attribution_id), toUInt8(view), leader.1), names.1, names.2, ''), leader.2),
+        arrayFilter(leader -> leader.2 > 0, [(l1, c1), (l2, c2), (l3, c3), (l4, c4), (l5, c5), (l6, c6)])
+    ), 'Array(Tuple(pool String, blocks UInt16))') AS leaders,
     (c1) / n AS top1_share,
     (c1 + c2) / n AS top2_share,
     (c1 + c2 + c3) / n AS top3_share,

@@ -14,6 +14,7 @@ CREATE OR REPLACE VIEW latest_shares
     unknown UInt16 COMMENT 'Blocks of the window without a known producer; in n, in no pool',
     window_full Bool COMMENT 'True where n equals window_blocks',
     pools_seen UInt16 COMMENT 'Different pools (or entities) with at least one block in the window',
+    leaders Array(Tuple(pool String, blocks UInt16)) COMMENT 'The largest pools (or entities), at most six, with their blocks, largest first',
     top1_share Float64 COMMENT 'Share of the largest pool of all n blocks, a lower bound: no unknown block is its own',
     top2_share Float64 COMMENT 'Share of the 2 largest of all n blocks, a lower bound: no unknown block is theirs',
     top3_share Float64 COMMENT 'Share of the 3 largest of all n blocks, a lower bound: no unknown block is theirs',
@@ -32,7 +33,7 @@ CREATE OR REPLACE VIEW latest_shares
     top4_share_high Float64 COMMENT '97.5 % quantile of the share of these four pools',
     p_top4_above_75 Float64 COMMENT 'Probability that these four pools hold more than 75 % of the hashrate'
 )
-AS SELECT attribution_id, chain, view, window_blocks, height, tip_hash, time, toUInt32(1) AS confirmations, toBool(1) AS provisional, n, unknown, window_full, pools_seen, top1_share, top2_share, top3_share, top4_share, top5_share, top6_share, top1_share_upper, top2_share_upper, top3_share_upper, top4_share_upper, top5_share_upper, top6_share_upper, top1_share_low, top1_share_high, top4_share_low, top4_share_high, p_top4_above_75
+AS SELECT attribution_id, chain, view, window_blocks, height, tip_hash, time, toUInt32(1) AS confirmations, toBool(1) AS provisional, n, unknown, window_full, pools_seen, leaders, top1_share, top2_share, top3_share, top4_share, top5_share, top6_share, top1_share_upper, top2_share_upper, top3_share_upper, top4_share_upper, top5_share_upper, top6_share_upper, top1_share_low, top1_share_high, top4_share_low, top4_share_high, p_top4_above_75
 FROM concentration_latest_log FINAL
 WHERE (attribution_id, chain) IN (SELECT attribution_id, chain FROM attribution_pointer_log FINAL)
 ORDER BY chain, view, window_blocks

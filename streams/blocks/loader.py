@@ -6,7 +6,7 @@ agree, and hands out every later block as an event to fold again: equal input, e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from counterpoise.clickhouse.client import ClickHouse
@@ -15,6 +15,7 @@ from counterpoise.windows import DAILY_BUCKET_BLOCKS, MAX_REORG_BLOCKS, ONE_SERI
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import FOLD_HISTORY_BLOCKS, ChainFold, FoldResult, StoredBlock, StoredChain
 from streams.blocks.fold.concentration import TableCache
+from streams.blocks.state_store import stored_drift, stored_states
 
 BATCH_BLOCKS = 4_000
 
@@ -41,7 +42,13 @@ _BOUNDS = f"""
     FROM (SELECT height, follows AND (height, hash) IN scored AS whole FROM canonical)
 """  # noqa: S608 - composed of our own constants
 
-_ORPHAN_SCORES = f"SELECT height FROM ({_SCORED}) WHERE height > {{tip:UInt32}} ORDER BY height"  # noqa: S608
+# Detectors and drift are written before the concentration: they may reach higher.
+_OF_SET = "WHERE attribution_id = {id:String} AND chain = {chain:String} AND height > {tip:UInt32}"
+_ORPHAN_SCORES = f"""
+    SELECT height FROM ({_SCORED}) WHERE height > {{tip:UInt32}}
+    UNION DISTINCT SELECT height FROM detectors_log FINAL {_OF_SET}
+    UNION DISTINCT SELECT height FROM drift_log FINAL {_OF_SET}
+"""  # noqa: S608
 
 _ORPHAN_DAYS = f"""
     SELECT bucket FROM concentration_daily_log
@@ -126,9 +133,10 @@ def not_stored(clickhouse: ClickHouse, chain: str, blocks: Iterable[StoredBlock]
 
 
 def scored_above(clickhouse: ClickHouse, chain: str, attribution_id: str, tip_height: int) -> list[int]:
-    """Heights above the tip that have concentration: what a worker wrote that was replaced or died before it undid them."""
+    """Heights above the tip that have concentration, detectors or drift, lowest first: what a worker left behind that was replaced or
+    died before it undid them."""
     found = clickhouse.query(_ORPHAN_SCORES, {"chain": chain, "id": attribution_id, "tip": tip_height})
-    return [int(height) for (height,) in found]
+    return sorted(int(height) for (height,) in found)
 
 
 def days_above(clickhouse: ClickHouse, chain: str, attribution_id: str, tip_height: int) -> list[int]:
@@ -189,14 +197,32 @@ def load_chain(clickhouse: ClickHouse, chain: str, attributor: Attributor, cache
         recent_from = max(bounds.first, whole_to - MAX_REORG_BLOCKS)
         base = max(bounds.first, recent_from - FOLD_HISTORY_BLOCKS)
         history = canonical_blocks(clickhouse, chain, base, whole_to)
-        stored = StoredChain(
-            first_height=bounds.first,
-            base_height=base,
-            codes=[attributor.attribute(event).code for event in history],
-            times=[event.time for event in history],
-            recent=history[recent_from - base :],
+        stored = stored_chain(
+            clickhouse, chain, attributor, history, first_height=bounds.first, recent_from=recent_from
         )
     return LoadedChain(ChainFold(attributor, stored, cache=cache), clickhouse, chain, whole_to + 1, bounds.tip)
+
+
+def stored_chain(
+    clickhouse: ClickHouse,
+    chain: str,
+    attributor: Attributor,
+    history: Sequence[BlockEvent],
+    *,
+    first_height: int,
+    recent_from: int,
+) -> StoredChain:
+    """What a fold goes on from behind these consecutive blocks; a branch may begin at `recent_from` or above."""
+    attribution_id = attributor.attribution_set.attribution_id
+    return StoredChain(
+        first_height=first_height,
+        base_height=history[0].height,
+        codes=[attributor.attribute(event).code for event in history],
+        times=[event.time for event in history],
+        recent=history[recent_from - history[0].height :],
+        detectors=stored_states(clickhouse, chain, attribution_id, history),
+        drift=stored_drift(clickhouse, chain, attribution_id, history[-1].height),
+    )
 
 
 def _events(clickhouse: ClickHouse, sql: str, chain: str, low: int, high: int) -> list[BlockEvent]:

@@ -1,7 +1,8 @@
 """Score every stored block anew, in place: after an upgrade that stores more of a height, or sums up other metrics by day.
 
-The blocks, their attribution and the attribution set stay as they are; rows of concentration are replaced by newer versions of
-themselves, from the first height to the tip. After every batch it notes how far it has come, and it goes on from there the next time.
+The blocks, their attribution and the attribution set stay as they are; rows of concentration, detectors and drift are replaced by
+newer versions of themselves, from the first height to the tip. After every batch it notes how far it has come, and it goes on from
+there the next time.
 Services may run meanwhile: the worker of the chain loads it again under a newer epoch, as after any other writer.
 """
 
@@ -17,8 +18,8 @@ from counterpoise.errors import ConfigError
 from counterpoise.pools.attribution_set import AttributionSet
 from streams.blocks.attribution_store import current_id, read_set
 from streams.blocks.fold.attributor import Attributor
-from streams.blocks.fold.chain_fold import FOLD_HISTORY_BLOCKS, ChainFold, StoredChain
-from streams.blocks.loader import BATCH_BLOCKS, ChainBounds, canonical_blocks, chain_bounds
+from streams.blocks.fold.chain_fold import FOLD_HISTORY_BLOCKS, ChainFold
+from streams.blocks.loader import BATCH_BLOCKS, ChainBounds, canonical_blocks, chain_bounds, stored_chain
 from streams.blocks.scoring_store import mark_scored, scored_to
 from streams.blocks.sinks import BlockSinks
 
@@ -52,7 +53,12 @@ def rescore(clickhouse: ClickHouse, chain: str, on_progress: Progress | None = N
     start = bounds.first if done is None else max(bounds.first, done[0] + 1)
     work = _Work(clickhouse, chain, attribution_set, versions, on_progress or (lambda done, total: None))
     scored = work.run(bounds, start)
-    mark_scored(clickhouse, chain, attribution_id, to_height=bounds.tip, whole=True, version=versions.next())
+    # What came meanwhile was scored by a worker whose states were those of before. It loads anew under each newer epoch.
+    while (after := chain_bounds(clickhouse, chain, attribution_id)).tip > bounds.tip:
+        work.versions = Versions(claim_epoch(clickhouse, f"streams:{chain}"))
+        scored += work.run(after, bounds.tip + 1)
+        bounds = after
+    mark_scored(clickhouse, chain, attribution_id, to_height=bounds.tip, whole=True, version=work.versions.next())
     return Rescore(chain, bounds.blocks, scored)
 
 
@@ -90,11 +96,7 @@ class _Work:
             return ChainFold(attributor)
         base = max(bounds.first, start - FOLD_HISTORY_BLOCKS)
         history = canonical_blocks(self.clickhouse, self.chain, base, start - 1)
-        stored = StoredChain(
-            first_height=bounds.first,
-            base_height=base,
-            codes=[attributor.attribute(event).code for event in history],
-            times=[event.time for event in history],
-            recent=history[-1:],
+        stored = stored_chain(
+            self.clickhouse, self.chain, attributor, history, first_height=bounds.first, recent_from=start - 1
         )
         return ChainFold(attributor, stored)

@@ -22,6 +22,7 @@ from counterpoise.runtime.crash_points import crash_point
 from counterpoise.windows import DAILY_BUCKET_BLOCKS, VIEWS, WINDOWS_BLOCKS
 from streams.blocks.fold.chain_fold import FoldResult, Scored, StoredBlock
 from streams.blocks.fold.summary import DailyParts
+from streams.blocks.state_store import detector_rows, drift_rows, undone_detectors
 
 _LOSING_VERSION = 0
 """Below every version that a writer is given."""
@@ -74,11 +75,13 @@ class BlockSinks:
         self._write_days(scored, chain, attribution_id, version)
         self.write_newest(scored, chain=chain, attribution_set=attribution_set, version=version)
         crash_point("streams-after-newest")
+        self._write_states(scored, chain, attribution_id, version)
         self._write_concentration(scored, chain, attribution_id, version)
 
     def write_heights(self, scored: Scored, *, chain: str, attribution_id: str, version: int) -> None:
         """The same without the newest height: for one who goes through the history."""
         self._write_days(scored, chain, attribution_id, version)
+        self._write_states(scored, chain, attribution_id, version)
         self._write_concentration(scored, chain, attribution_id, version)
 
     def write_newest(self, scored: Scored, *, chain: str, attribution_set: AttributionSet, version: int) -> None:
@@ -95,6 +98,23 @@ class BlockSinks:
             version=version,
         )
         self.clickhouse.insert("concentration_latest_log", newest)
+
+    def _write_states(self, scored: Scored, chain: str, attribution_id: str, version: int) -> None:
+        """The drift rows and the detectors, each with the tombstones of undone heights in one insert."""
+        hashes = {row.height: scored.tip_hashes[row.height - scored.from_height] for row in scored.drift}
+        self.clickhouse.insert(
+            "drift_log",
+            drift_rows(
+                scored.drift,
+                hashes,
+                scored.undone_heights,
+                chain=chain,
+                attribution_id=attribution_id,
+                version=version,
+            ),
+        )
+        detectors = detector_rows(scored, chain=chain, attribution_id=attribution_id, version=version)
+        self.clickhouse.insert("detectors_log", detectors)
 
     def _write_concentration(self, scored: Scored, chain: str, attribution_id: str, version: int) -> None:
         """The new heights and the tombstones of the undone ones, in one insert: readers see the whole switch or none of it."""
@@ -118,6 +138,10 @@ class BlockSinks:
         if buckets:
             self.clickhouse.insert("concentration_daily_log", self._emptied(buckets, chain, attribution_id, version))
         if heights:
+            undone = drift_rows((), {}, heights, chain=chain, attribution_id=attribution_id, version=version)
+            self.clickhouse.insert("drift_log", undone)
+            detectors = undone_detectors(heights, chain=chain, attribution_id=attribution_id, version=version)
+            self.clickhouse.insert("detectors_log", detectors)
             self.clickhouse.insert("concentration_log", self._tombstones(heights, chain, attribution_id, version))
 
     def _write_days(self, scored: Scored, chain: str, attribution_id: str, version: int) -> None:

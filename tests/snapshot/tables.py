@@ -30,7 +30,9 @@ WHEN_OR_BY_WHOM = frozenset(
 )
 """Columns of ingest time, of writers and of tries."""
 
-WHO_WROTE = frozenset({"epochs_log", "datasets_log", "schema_migrations_log", "migrations_log", "views_log"})
+WHO_WROTE = frozenset(
+    {"alert_receivers_log", "epochs_log", "datasets_log", "schema_migrations_log", "migrations_log", "views_log"}
+)
 """Tables of who claimed what when: they count the processes, and more processes ran where some were killed."""
 
 TRACK_VERSIONS = ("seen_version", "frozen_version")

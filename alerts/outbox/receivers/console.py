@@ -15,8 +15,10 @@ from counterpoise.visible import visible
 class ConsoleReceiver:
     """Writes the line of a message. It cannot be asked what it wrote, so after a kill a line may come twice."""
 
-    name = "console"
+    kind = name = "console"
     channel = "console"
+    external = False
+    pause_seconds = 0.0
     abilities: frozenset[Ability] = frozenset()
 
     def __init__(self, stream: TextIO) -> None:

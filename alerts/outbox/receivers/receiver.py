@@ -34,16 +34,25 @@ class NotThisWayError(ReceiverRefusedError):
     """Not as a reply in this thread, or not as an edit of this message: a reply goes to the channel, an edit is left out."""
 
 
-Ability = Literal["edit", "thread", "find"]
+def may_reach(settings: Settings) -> bool:
+    """Whether this dataset may send to anything outside this machine."""
+    return settings.dataset_kind == "live" or settings.alerts.allow_slack_when_not_live
+
+
+Ability = Literal["edit", "thread", "find", "events", "renew"]
+"""`edit`, `thread`, `find`: messages can be edited, answered in a thread, and found again by their key.
+
+`events`: each step is a message by itself, and a repeated one is recognised by its key. `renew`: what fires is sent every minute."""
 
 
 class Receiver(Protocol):
     """`name` and `channel` go into the delivery rows. A message's key is unique to one visible message.
 
-    `abilities`: whether messages can be edited, answered in a thread, and found again by their key.
+    `pause_seconds` is between two messages.
     """
 
     abilities: frozenset[Ability]
+    pause_seconds: float
 
     @property
     def name(self) -> str: ...
@@ -68,7 +77,15 @@ class Receiver(Protocol):
 
 
 class ConfiguredReceiver(Receiver, Protocol):
-    """What the registry holds: a receiver that the settings alone can make, choose and describe."""
+    """What the registry holds: a receiver that the settings alone can make, choose and describe.
+
+    `kind` is the name of its type, and its `name` unless the settings give it another. `external`: what it receives leaves this
+    machine, so that a dataset that is not live does not reach it.
+    """
+
+    kind: str
+    name: str
+    external: bool
 
     @classmethod
     def from_settings(cls, settings: Settings, stream: TextIO) -> Self:

@@ -1,26 +1,39 @@
-"""Every receiver by the name that settings give it. To add one: a file beside this, and a line in RECEIVERS."""
+"""Every receiver by the name of its type, and those that the settings choose. To add a type: a file beside this, and a line in
+RECEIVERS."""
 
 from __future__ import annotations
 
-from typing import Final, TextIO
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TextIO
 
+import structlog
+from pydantic import BaseModel, ValidationError
+
+from alerts.outbox.receivers.alertmanager import AlertmanagerReceiver
 from alerts.outbox.receivers.console import ConsoleReceiver
-from alerts.outbox.receivers.receiver import ConfiguredReceiver, Receiver
+from alerts.outbox.receivers.receiver import ConfiguredReceiver, may_reach
 from alerts.outbox.receivers.slack import SlackReceiver
+from alerts.outbox.receivers.webhook import WebhookReceiver
+from alerts.outbox.routes import Route
 from counterpoise.errors import ConfigError
-from counterpoise.settings.model import Settings
+from counterpoise.runtime.probe import Probe
+from counterpoise.settings.model import ReceiverSettings, Settings
+
+log = structlog.get_logger(__name__)
 
 AUTO: Final = "auto"
 
 RECEIVERS: Final[dict[str, type[ConfiguredReceiver]]] = {
     "slack": SlackReceiver,
+    "webhook": WebhookReceiver,
+    "alertmanager": AlertmanagerReceiver,
     "console": ConsoleReceiver,
 }
 """In the order in which `auto` tries them."""
 
 
 def choose_receiver(settings: Settings) -> str:
-    """The name that the settings give; for `auto` the first that is configured and may be reached from this dataset."""
+    """The type that the settings give; for `auto` the first that is configured and may be reached from this dataset."""
     asked = settings.alerts.notifier
     if asked == AUTO:
         return next(name for name, receiver in RECEIVERS.items() if receiver.is_configured(settings))
@@ -31,6 +44,93 @@ def choose_receiver(settings: Settings) -> str:
     return asked
 
 
-def make_receiver(settings: Settings, stream: TextIO) -> Receiver:
-    """The receiver of the settings; ConfigError names what is missing. `stream` is the console."""
-    return RECEIVERS[choose_receiver(settings)].from_settings(settings, stream)
+def make_receivers(settings: Settings, stream: TextIO) -> tuple[ConfiguredReceiver, ...]:
+    """The receivers of the settings; ConfigError names what is missing or wrong. `stream` is the console.
+
+    Where the settings name none, it is one that has the name of its type. Those that this dataset may not reach are left out, and
+    the console takes their place if none is left.
+    """
+    routes(settings)
+    made = []
+    for name, receiver in settings.alerts.receivers.items():
+        own = settings_of(settings, name)
+        if not may_reach(own) and RECEIVERS[receiver.type].external:
+            log.warning("receiver left out: the dataset is not live", receiver=name, dataset=settings.dataset)
+            continue
+        try:
+            found = RECEIVERS[receiver.type].from_settings(own, stream)
+        except ConfigError as error:
+            raise ConfigError(f"alerts.receivers.{name}: {error}") from None
+        found.name = name
+        made.append(found)
+    if made:
+        return tuple(made)
+    chosen = ConsoleReceiver if settings.alerts.receivers else RECEIVERS[choose_receiver(settings)]
+    return (chosen.from_settings(settings, stream),)
+
+
+def probes(settings: Settings) -> Iterator[tuple[str, Probe]]:
+    """The result of `counterpoise doctor` on each receiver that is in use or has settings, by its name."""
+    try:
+        routes(settings)
+    except ConfigError as error:
+        yield "routes", Probe("problem", str(error))
+    if not settings.alerts.receivers:
+        yield from ((name, probe) for name, one in RECEIVERS.items() if (probe := one.probe(settings)))
+    for name, receiver in settings.alerts.receivers.items():
+        try:
+            own = settings_of(settings, name)
+            probe = RECEIVERS[receiver.type].probe(own)
+        except ConfigError as error:
+            probe = Probe("problem", str(error))
+        if probe is not None:
+            yield name, probe
+
+
+def routes(settings: Settings) -> tuple[Route, ...]:
+    """The routes of the settings; ConfigError for one that names a receiver that there is not."""
+    known = settings.alerts.receivers
+    for at, route in enumerate(settings.alerts.routes, 1):
+        for name in route.receivers:
+            if name not in known:
+                raise ConfigError(
+                    f"alerts.routes: route {at} names the receiver {name!r}, expected one of "
+                    f"{', '.join(known) or 'alerts.receivers, which has none'}"
+                )
+    return tuple(Route(route.match, frozenset(route.receivers)) for route in settings.alerts.routes)
+
+
+def settings_of(settings: Settings, name: str) -> Settings:
+    """The settings with those of a named receiver in the section of its type. ConfigError for a type that there is not, and for a
+    setting that its type does not have."""
+    receiver = settings.alerts.receivers[name]
+    if receiver.type not in RECEIVERS:
+        raise ConfigError(f"alerts.receivers.{name}: type is {receiver.type!r}, expected one of {', '.join(RECEIVERS)}")
+    given = dict(_given(receiver))
+    section = getattr(settings, receiver.type, None)
+    known = type(section).model_fields if isinstance(section, BaseModel) else {}
+    for field in given:
+        if field not in known:
+            raise ConfigError(
+                f"alerts.receivers.{name}: type {receiver.type} has no setting {field!r}, expected "
+                f"{', '.join(sorted(set(known) & set(ReceiverSettings.model_fields))) or 'none beside type'}"
+            )
+    if not isinstance(section, BaseModel):
+        return settings
+    values = {field: getattr(section, field) for field in known} | given
+    try:
+        changed = type(section).model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"alerts.receivers.{name}: {field}: {first['msg'].removeprefix('Value error, ')}") from None
+    return settings.model_copy(update={receiver.type: changed})
+
+
+def _given(receiver: ReceiverSettings) -> Mapping[str, Any]:
+    """The values of a receiver's own settings. A secret given as a value takes the place of the section's file, and the reverse."""
+    given = {name: value for name, value in receiver if name != "type" and value is not None}
+    for secret in ("token", "secret"):
+        if secret in given or f"{secret}_file" in given:
+            given = {secret: None, f"{secret}_file": None} | given
+    return given

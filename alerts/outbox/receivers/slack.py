@@ -24,6 +24,7 @@ from alerts.outbox.receivers.receiver import (
     NotAcceptedError,
     ReceiverRefusedError,
     UnknownAnswerError,
+    may_reach,
 )
 from alerts.outbox.receivers.slack_errors import Call, judge
 from alerts.outbox.render import Message
@@ -59,7 +60,9 @@ class _Pages:
 class SlackReceiver:
     """One channel. `token` is read at every call, so that a token file may be replaced at any time; it is never printed."""
 
-    name = "slack"
+    kind = name = "slack"
+    external = True
+    pause_seconds = 1.0
     abilities: frozenset[Ability] = frozenset({"edit", "thread", "find"})
 
     def __init__(
@@ -91,7 +94,7 @@ class SlackReceiver:
                 "COUNTERPOISE_ALERTS__NOTIFIER is slack, but there is no channel: set COUNTERPOISE_SLACK__CHANNEL to the channel's "
                 "id, such as C0123456789 (docs/slack.md)"
             )
-        if not _may_reach(settings):
+        if not may_reach(settings):
             raise ConfigError(
                 f"dataset {settings.dataset!r} is {settings.dataset_kind}, and only a live one reaches Slack: set "
                 "COUNTERPOISE_ALERTS__ALLOW_SLACK_WHEN_NOT_LIVE=true if you mean it"
@@ -107,7 +110,7 @@ class SlackReceiver:
     @classmethod
     def is_configured(cls, settings: Settings) -> bool:
         """A token and a channel are set, and the dataset may reach Slack."""
-        return _has_token(settings) and bool(settings.slack.channel) and _may_reach(settings)
+        return _has_token(settings) and bool(settings.slack.channel) and may_reach(settings)
 
     @classmethod
     def probe(cls, settings: Settings) -> Probe | None:
@@ -241,10 +244,6 @@ class SlackReceiver:
 
 def _has_token(settings: Settings) -> bool:
     return settings.slack.token is not None or settings.slack.token_file is not None
-
-
-def _may_reach(settings: Settings) -> bool:
-    return settings.dataset_kind == "live" or settings.alerts.allow_slack_when_not_live
 
 
 def _read_token(settings: Settings) -> SecretStr | None:

@@ -8,11 +8,11 @@ from typing import Any
 
 from clickhouse_driver.errors import Error as ClickHouseError
 
+from alerts.rules.condition import condition_of
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.explain.explain import Explanation, explain
 from counterpoise.formats import PAGE
-from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
 from desk.asker import Asker, Question, Row
@@ -156,8 +156,8 @@ def _chart(found: AlertPage, context: Context) -> str:
 
 def _value_chart(found: AlertPage, values: Values) -> str:
     step = shown_step(found.steps)
-    spec = SPECS.get(step["metric"])
-    subject = f"{spec.title[0].upper()}{spec.title[1:]}" if spec else f"Value of the rule {step['rule_id']}"
+    words = condition_of(step["metric"])
+    subject = f"{words.title[0].upper()}{words.title[1:]}" if words else f"Value of the rule {step['rule_id']}"
     plot = draw_values(values, found.steps, step["metric"], subject)
     window = [f"windows of {PAGE.count(step['window_blocks'])} blocks", f"{step['view']} view"] if values.points else []
     return (

@@ -10,6 +10,7 @@ from typing import Final
 
 from clickhouse_driver.errors import Error as ClickHouseError
 
+from alerts.rules.condition import condition_of
 from counterpoise.errors import CounterpoiseError
 from counterpoise.formats import PAGE
 from counterpoise.metrics.specs.registry import SPECS
@@ -110,12 +111,17 @@ def _values(asker: Asker, sql: str) -> dict[int, float]:
 
 
 def value_words(metric: str, value: float) -> str:
-    r"""A value in the unit of its metric. A rule with its own wording judges a share or a probability.
+    r"""A value in the unit of its metric or signal. A rule with its own wording judges a share or a probability.
 
     >>> value_words("", 0.755), value_words("hhi_10000", 2500.4)
     ('75.5\xa0%', '2,500')
+    >>> value_words("hhi_10000 change 1008", 120.0), value_words("unknown_share", 0.117)
+    ('+120', '11.7\xa0%')
     """
-    return written(SPECS[metric], value) if metric in SPECS else PAGE.share(value)
+    if metric in SPECS:
+        return written(SPECS[metric], value)
+    words = condition_of(metric)
+    return PAGE.share(value) if words is None else PAGE.tie(words.format(value))
 
 
 def draw_values(found: Values, steps: Sequence[Row], metric: str, subject: str) -> str:

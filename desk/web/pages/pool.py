@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.errors import ConfigError
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from desk.asker import Asker, Question, Row
+from desk.entity_dates import READING_NOTES, read_sensitivity
+from desk.entity_readings import Sensitivity
+from desk.pool_blocks import read_pool_blocks
 from desk.report import report_plots as plots
 from desk.report.model import SharePoint
 from desk.web import markup
@@ -27,6 +31,8 @@ class PoolPage:
     slug: str
     name: str
     memberships: list[Row]
+    sensitivity: Sensitivity | None
+    """None where the map assumes no date."""
     history: list[Row]
     blocks: list[Row]
     questions: tuple[Question, ...]
@@ -42,7 +48,20 @@ def read(clickhouse: ClickHouse, context: Context, slug: str) -> PoolPage | None
     history = asker.ask("history", "pool_share_history", pool=slug, chain=context.chain, window=context.window_blocks)
     newest = asker.ask("blocks", "block_tape", chain=context.chain, limit=BLOCKS)
     own = [row for row in newest if row["pool"] == slug]
-    return PoolPage(slug, str(names[0][0]) or slug, memberships, history, own, tuple(asker.questions.values()))
+    found = _read_sensitivity(clickhouse, context, asker) if any(_assumed(row) for row in memberships) else None
+    return PoolPage(slug, str(names[0][0]) or slug, memberships, found, history, own, tuple(asker.questions.values()))
+
+
+def _assumed(row: Row) -> bool:
+    return bool(row["confidence"] == "assumed")
+
+
+def _read_sensitivity(clickhouse: ClickHouse, context: Context, asker: Asker) -> Sensitivity | None:
+    asker.note("sensitivity", "entities", "sensitivity", "--window", str(context.window_blocks))
+    try:
+        return read_sensitivity(clickhouse, read_pool_blocks(clickhouse, context.chain, context.window_blocks))
+    except (ConfigError, ValueError):  # nothing is scored yet, or no producer is known
+        return None
 
 
 def draw(found: PoolPage, context: Context) -> str:
@@ -70,7 +89,8 @@ def draw(found: PoolPage, context: Context) -> str:
         else f'<p class="note">None of the newest {BLOCKS} blocks.</p>'
     )
     return (
-        f'<p class="crumbs"><a href="/">Desk</a> › pool</p><h1>{text_of(found.name)}</h1>{_memberships(found.memberships)}'
+        f'<p class="crumbs"><a href="/">Desk</a> › pool</p><h1>{text_of(found.name)}</h1>'
+        f"{_memberships(found.memberships)}{_sensitivity(found)}"
         f'<section class="panel broad"><h2>{text_of(title)}</h2>{chart}'
         + markup.meta(("the band reaches to the share with all unknown blocks", "every 1,008 blocks and now"))
         + f'</section><section class="panel broad"><h2>Among the newest {BLOCKS} blocks: {len(rows)}</h2>'
@@ -90,14 +110,51 @@ def numbers(caption: str, points: list[SharePoint]) -> Numbers:
 def _memberships(rows: list[Row]) -> str:
     if not rows:
         return '<p class="statement">The entity map names no owner or proxy of this pool: the entity view counts it alone.</p>'
-    heads = ("entity", "from", "until", "published in", "assumed")
+    heads = ("entity", "from", "until", "dates", "seen by", "published in", "note")
     lines = [
-        (row["entity_name"], row["start"] or "the beginning", row["end"] or "now", row["source"], row["note"])
+        (
+            row["entity_name"],
+            row["start"] or "the beginning",
+            row["end"] or "now",
+            row["confidence"] or "not stated",
+            f"{row['seen']}: {row['seen_in']}" if row["seen"] else "–",
+            row["source"],
+            row["note"],
+        )
         for row in rows
     ]
     return (
         '<section class="panel broad"><h2>Who owns or controls it</h2>'
         f"{markup.scrolled_table('Memberships', heads, lines)}"
         + markup.meta(("the entity view uses the entity at the end of a window",))
+        + "</section>"
+    )
+
+
+def _sensitivity(found: PoolPage) -> str:
+    """The entity view under other joining dates, and without this pool's own assumed membership."""
+    if found.sensitivity is None:
+        return ""
+    stored = found.sensitivity.readings["map"]
+    rows = [
+        (
+            reading,
+            PAGE.share(one.largest_share),
+            PAGE.share(one.top4_share),
+            f"{one.hhi_points:,.0f}",
+            READING_NOTES[reading],
+        )
+        for reading, one in found.sensitivity.readings.items()
+    ]
+    own = next((one for one in found.sensitivity.members if one.member.pool == found.slug), None)
+    words = "No block of the window is this pool's, so its own date changes nothing now."
+    if own is not None:
+        points = PAGE.points(own.without.top4_share - stored.top4_share)
+        words = f"Without this pool's assumed membership the top-4 share of entities changes by {points} points."
+    heads = ("joining dates", "#largest", "#top 4", "#HHI", "meaning")
+    return (
+        '<section class="panel broad"><h2>If the assumed dates were others</h2>'
+        f'<p class="why">{text_of(words)}</p>{markup.scrolled_table("Entity view by joining dates", heads, rows)}'
+        + markup.meta(("entity view", "shares are of all blocks of the window, unknown ones included"))
         + "</section>"
     )

@@ -26,6 +26,9 @@ HEADS: Final = (
     "#99 %",
     "#block interval if it stops",
 )
+CLAIMS_LINK: Final = (
+    '<p class="note"><a href="/claims">The claims of the founding article, each with its figures and a verdict</a></p>'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def read(asker: Asker, context: Context) -> Meaning | None:
 
 def draw(found: Meaning | None, context: Context) -> str:
     if found is None:
-        return markup.nothing("No window of this chain has been scored.")
+        return markup.nothing("No window of this chain has been scored.") + CLAIMS_LINK
     rows = []
     for row in found.rows:
         at, high = row["at_share"], row["at_high"]
@@ -72,7 +75,12 @@ def draw(found: Meaning | None, context: Context) -> str:
             )
         )
     note = f'<p class="note">{text_of(POOL_NOTE)}</p>'
-    return markup.scrolled_table("What the shares mean", HEADS, rows) + note + markup.meta((found.denominator,))
+    return (
+        markup.scrolled_table("What the shares mean", HEADS, rows)
+        + note
+        + CLAIMS_LINK
+        + markup.meta((found.denominator,))
+    )
 
 
 def who(members: list[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +11,7 @@ from counterpoise.explain.explain import Explanation, explain
 from counterpoise.formats import PAGE
 from counterpoise.windows import VIEWS
 from desk.asker import Asker
-from desk.explain_window import Pair, read_pair
+from desk.explain_window import Pair, read_pairs
 from desk.web import markup
 from desk.web.panels.panel import Context, Panel
 
@@ -31,26 +32,27 @@ class Moved:
 
 
 def read(asker: Asker, context: Context) -> list[Moved]:
-    found = []
     height = [] if context.height is None else ["--height", str(context.height)]
     for view in VIEWS:
         asker.note(
             view, "explain", "top4", "--view", view, "--window", str(context.window_blocks), "--over", "7d", *height
         )
-        try:
-            pair = read_pair(
-                asker.clickhouse,
-                context.chain,
-                view,
-                context.window_blocks,
-                height=context.height,
-                from_height=None,
-                over_seconds=WEEK_SECONDS,
-            )
-            explanation = explain(METRIC, pair.before, pair.after, remapped=pair.remapped)
-        except (ConfigError, ValueError):  # no window so long before, or one without a known producer
-            continue
-        found.append(Moved(view, explanation, pair))
+    try:
+        pairs = read_pairs(
+            asker.clickhouse,
+            context.chain,
+            context.window_blocks,
+            VIEWS,
+            height=context.height,
+            from_height=None,
+            over_seconds=WEEK_SECONDS,
+        )
+    except ConfigError:  # no window so long before
+        return []
+    found = []
+    for view, pair in pairs.items():
+        with suppress(ValueError):  # a window without a known producer
+            found.append(Moved(view, explain(METRIC, pair.before, pair.after, remapped=pair.remapped), pair))
     return found
 
 

@@ -8,7 +8,7 @@ restored fold equals the one that was stopped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,11 +18,14 @@ from numpy.typing import NDArray
 from counterpoise.chain.tree import MAX_PARKED, Added, BlockTree, Key, Link, Seen, Switch
 from counterpoise.chain.work import work_from_bits
 from counterpoise.contracts.blocks import BlockEvent
+from counterpoise.detectors.tracks import LEADERS_WINDOW_BLOCKS, TrackState
 from counterpoise.pools.attribution import Attribution
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.windows import DAILY_BUCKET_BLOCKS, HISTORY_BLOCKS, MAX_REORG_BLOCKS
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.concentration import ConcentrationTable, TableCache, score_blocks
+from streams.blocks.fold.detectors import BlocksSeen, DetectorHistory, DetectorTable
+from streams.blocks.fold.drift import DriftHistory, DriftRow, EntityEpochs
 from streams.blocks.fold.summary import Summary, bucket_start, summarise
 
 FOLD_HISTORY_BLOCKS = HISTORY_BLOCKS + DAILY_BUCKET_BLOCKS
@@ -70,6 +73,8 @@ class Scored:
     times: NDArray[np.int64]
     table: ConcentrationTable
     summary: Summary
+    detectors: DetectorTable
+    drift: Sequence[DriftRow]
     parent_hash: bytes
     undone_heights: tuple[int, ...] = ()
 
@@ -105,6 +110,7 @@ class StoredChain:
     `codes` and `times` run over consecutive canonical heights from `base_height` to the tip. `recent` are the newest of these
     blocks, MAX_REORG_BLOCKS + 1 or all, oldest first. `first_height` is the lowest of the chain's canonical heights. The highest tip
     there ever was and the blocks off the best chain come after (`raise_peak`, `rejoin`).
+    `detectors`: the states at ends of buckets, by height; `drift`: the newest rows. Both begin anew where they are missing.
     """
 
     first_height: int
@@ -113,6 +119,8 @@ class StoredChain:
     codes: Sequence[int]
     times: Sequence[int]
     recent: Sequence[BlockEvent]
+    detectors: Mapping[int, TrackState] = field(default_factory=dict)
+    drift: Sequence[DriftRow] = ()
 
 
 class ChainFold:
@@ -138,6 +146,8 @@ class ChainFold:
         self._codes: list[int] = []
         self._times: list[int] = []
         self._hashes: list[bytes] = []
+        self._detectors = DetectorHistory()
+        self._drift = DriftHistory()
         if stored is not None and stored.recent:
             self._restore(stored, max_reorg_blocks, max_parked)
 
@@ -270,6 +280,8 @@ class ChainFold:
         self._base_height = stored.base_height
         self._codes = list(stored.codes)
         self._times = list(stored.times)
+        self._detectors.states.update(stored.detectors)
+        self._drift.add(stored.drift)
         # No switch goes below the recent blocks, so the hashes before them are not needed.
         self._hashes = [b""] * (len(stored.codes) - len(links)) + [link.hash for link in links]
 
@@ -295,15 +307,22 @@ class ChainFold:
         begin = max(0, bucket_start(first) - self._base_height)
         low = max(0, begin - (HISTORY_BLOCKS - 1))
         times = np.array(self._times[low:], dtype=np.int64)
-        table = score_blocks(
-            np.array(self._codes[low:], dtype=np.uint16),
-            times,
-            begin - low,
-            self.attribution_set.entity_table,
-            table_cache=self._cache,
-        )
+        codes = np.array(self._codes[low:], dtype=np.uint16)
+        entities = self.attribution_set.entity_table
+        table = score_blocks(codes, times, begin - low, entities, table_cache=self._cache)
         summary = summarise(table, self._base_height + begin, times[begin - low :])
         tip_height = self._base_height + len(self._codes) - 1
+        epochs = np.searchsorted(entities.boundaries, times, side="right")
+        base, begins = self._base_height + low, self._base_height + begin
+        seen = BlocksSeen(
+            codes,
+            base,
+            owners=entities.codes,
+            epochs=epochs,
+            leaders_from=begins,
+            leaders=table.leaders(LEADERS_WINDOW_BLOCKS),
+        )
+        heights = range(first, tip_height + 1)
         return Scored(
             from_height=first,
             height=tip_height,
@@ -311,6 +330,10 @@ class ChainFold:
             times=times[start - low :],
             table=table.from_index(start - begin),
             summary=summary,
+            detectors=self._detectors.score(seen, begins, first, tip_height + 1, self._first_height),
+            drift=self._drift.score(
+                codes, base, heights, EntityEpochs(entities.codes, epochs, base), self._first_height
+            ),
             parent_hash=self._hashes[start - 1] if start else self._first_parent,
             # Also what was reached only within this batch: a worker that batches otherwise, and was replaced, may have written it.
             undone_heights=tuple(range(tip_height + 1, highest + 1)),

@@ -101,6 +101,12 @@ class ConcentrationTable:
         """The columns by name, in the order above; the arrays themselves, not copies."""
         return {column.name: getattr(self, column.name) for column in fields(self)}
 
+    def leaders(self, window: int) -> NDArray[np.uint16]:
+        """(views, new blocks, LEADERS) codes of the leaders of one window, largest first; 0 where there are fewer."""
+        places = np.flatnonzero(self.window_blocks == window)
+        found = np.stack([getattr(self, f"l{rank}")[places] for rank in range(1, LEADERS + 1)], axis=-1)
+        return found.reshape(len(VIEWS), -1, LEADERS)
+
     def from_index(self, first: int) -> ConcentrationTable:
         """The rows of the new blocks from `first` on, counted from there."""
         if not first:

@@ -66,6 +66,17 @@ CREATE TABLE IF NOT EXISTS alert_mutes_log ON CLUSTER `desk`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version)
 ORDER BY rule_id
 
+CREATE TABLE IF NOT EXISTS alert_receivers_log ON CLUSTER `desk`
+(
+    receiver LowCardinality(String)
+    is_active Bool
+    joined_version UInt64
+    updated_at DateTime64(3, 'UTC')
+    version UInt64
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version)
+ORDER BY receiver
+
 CREATE TABLE IF NOT EXISTS alert_state_log ON CLUSTER `desk`
 (
     rule_id LowCardinality(String)
@@ -411,6 +422,23 @@ CREATE TABLE IF NOT EXISTS dead_letters_log ON CLUSTER `desk`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version)
 ORDER BY letter_id
 
+CREATE TABLE IF NOT EXISTS detectors_log ON CLUSTER `desk`
+(
+    attribution_id LowCardinality(String)
+    chain LowCardinality(String)
+    height UInt32
+    tip_hash FixedString(32)
+    time DateTime64(3, 'UTC')
+    firing UInt32
+    evidence Array(Float32)
+    state Array(Float64)
+    version UInt64
+    is_deleted UInt8
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version, is_deleted)
+ORDER BY (attribution_id, chain, height)
+SETTINGS index_granularity = 1024
+
 CREATE TABLE IF NOT EXISTS dispersion_log ON CLUSTER `desk`
 (
     series LowCardinality(String)
@@ -458,6 +486,26 @@ CREATE TABLE IF NOT EXISTS dispersion_log ON CLUSTER `desk`
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version)
 ORDER BY (series, list_id, catalogue_id, period_end, release_id, treatment)
+
+CREATE TABLE IF NOT EXISTS drift_log ON CLUSTER `desk`
+(
+    attribution_id LowCardinality(String)
+    chain LowCardinality(String)
+    view Enum8('raw' = 0, 'entity' = 1)
+    family LowCardinality(String)
+    height UInt32
+    tip_hash FixedString(32)
+    from_height UInt32
+    pairs UInt16
+    drift Float64
+    change Float64
+    chance Float64
+    leaders Array(UInt16)
+    version UInt64
+    is_deleted UInt8
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version, is_deleted)
+ORDER BY (attribution_id, chain, view, family, height)
 
 CREATE TABLE IF NOT EXISTS epochs_log ON CLUSTER `desk`
 (
@@ -720,9 +768,13 @@ CREATE OR REPLACE VIEW datasets ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW dead_letters ON CLUSTER `desk`
 
+CREATE OR REPLACE VIEW detectors ON CLUSTER `desk`
+
 CREATE OR REPLACE VIEW dispersion ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW dispersion_all ON CLUSTER `desk`
+
+CREATE OR REPLACE VIEW drift ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW edge_share ON CLUSTER `desk`
 

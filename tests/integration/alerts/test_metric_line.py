@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from alerts.evidence import reproducing_sql
 from alerts.rule_tests.window_series import further_columns
 from alerts.rules.metric import MetricRule
+from alerts.rules.rule import HeightRule
+from alerts.rules.when import WhenRule
+from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.metrics.specs.registry import SPECS
@@ -28,6 +31,13 @@ RULES = (
     "{id: hhi, type: metric, metric: hhi_10000, above: 2200, clear_below: 2000, for_blocks: 3}",
     "{id: nakamoto, type: metric, metric: nakamoto_half, below: 3, for_blocks: 0}",
 )
+WHEN = (
+    "{id: rise, type: when, when: {signal: top4_share, change_blocks: 3}, fire: {above: 0.2}, keep_firing_for: 1}",
+    "{id: both, type: when, when: {all: [{signal: hhi_10000, fire: {above: 2200}}, "
+    "{signal: unknown_share, window_blocks: 144, fire: {below: 0.05}}]}}",
+    "{id: alpha, type: when, when: {signal: pool_share, pool: alpha}, fire: {at_least: 0.2}}",
+)
+"""They look back, compare two windows, and name a pool."""
 
 
 def test_a_rule_on_hhi_fires_and_clears_in_slack_in_its_own_words(
@@ -69,11 +79,11 @@ def test_messages_one_by_one_history_at_once_and_messages_without_the_columns_gi
         for top in tops:
             world.mine([top], tell=tell)
 
-    found = []
+    found: list[Any] = []
     for tells_all, tell in ((True, True), (False, True), (True, False)):
         with SlackServer() as slack, a_world(replayed) as world:
             world.tells_all = tells_all
-            ruled = with_rules(with_slack(replayed, slack, state_dir), *RULES)
+            ruled = with_rules(with_slack(replayed, slack, state_dir), *RULES, *WHEN)
             if not tell:
                 act(world, tell=False)
             with alerter(ruled) as running:
@@ -87,6 +97,29 @@ def test_messages_one_by_one_history_at_once_and_messages_without_the_columns_gi
                 world.ch.execute(f"TRUNCATE TABLE {table}")
     assert found[0]
     assert found[0] == found[1] == found[2]
+    assert {str(dict(row)["rule_id"]) for row in found[0]} == {"hhi", "rise", "both", "alpha"}
+
+
+SIGNAL_RULES: list[dict[str, Any]] = [
+    {"id": "change", "when": {"signal": "hhi_10000", "change_blocks": 2}, "fire": {"above": 10}},
+    {"id": "unknown", "when": {"signal": "unknown_share"}, "fire": {"above": 0.1}},
+    {"id": "alpha", "when": {"signal": "pool_share", "pool": "alpha"}, "fire": {"above": 0.1}},
+    {
+        "id": "both",
+        "when": {
+            "any": [
+                {"signal": "gini", "fire": {"above": 0.5}},
+                {"signal": "top1_share", "change_blocks": 1, "fire": {"above": 0.1}},
+                {"signal": "unknown_share", "fire": {"above": 0.1}},
+            ]
+        },
+    },
+]
+
+
+def reading_of_change(rule: HeightRule, series: WindowCounts, at: int) -> float:
+    shares = series.counts[:, 0] / series.n
+    return float(shares[at] - shares[at - rule.lookback_blocks])
 
 
 def test_the_evidence_of_every_metric_gives_its_value_again(replayed: Settings, state_dir: Path) -> None:
@@ -98,14 +131,19 @@ def test_the_evidence_of_every_metric_gives_its_value_again(replayed: Settings, 
         store = AlertStore(ch)
         world.insert_counts(pools, unknown)
         assert len(further_columns(pools, unknown)) > 8
-        for name, spec in SPECS.items():
-            rule = MetricRule(id="a", metric=name, above=spec.range.low)
+        metrics = [MetricRule(id=name, metric=name, above=spec.range.low) for name, spec in SPECS.items()]
+        rules: list[HeightRule] = [*metrics, *(WhenRule.model_validate(fields) for fields in SIGNAL_RULES)]
+        for rule in rules:
             series = store.concentration.series_of(rule, world.attribution_id, low=H, high=H + 5)
             assert len(series) == 6
-            for at in range(6):
+            for at in range(rule.lookback_blocks, 6):
                 reading = rule.reading(series, at)
-                [row] = ch.query(reproducing_sql(rule, world.attribution_id, H + at))
+                [row] = ch.query(rule.reproducing_sql(world.attribution_id, H + at))
                 assert reading is not None
-                assert row[4] == pytest.approx(reading.value, rel=1e-12, abs=1e-12), name
+                assert row[4] == pytest.approx(reading.value, rel=1e-12, abs=1e-12), rule.id
                 if reading.high is not None:
-                    assert row[5] == pytest.approx(reading.high, rel=1e-12), name
+                    assert row[5] == pytest.approx(reading.high, rel=1e-12), rule.id
+                if rule.id == "both":
+                    changed, unknown_share = row[-2:]
+                    assert changed == pytest.approx(reading_of_change(rule, series, at))
+                    assert unknown_share == 40 / N

@@ -190,10 +190,6 @@ class World:
     def event(self) -> ScoreEvent:
         """The message for the tip."""
         height, tip, top, unknown = self.rows[-1]
-        counts = [(top + 3 - i) // 4 for i in range(4)]
-        rest = N - top - unknown
-        counts += [rest - rest // 3, rest // 3]
-        further = further_columns(np.array([counts]), np.array([unknown]))
         parent = next((row[1] for row in self.rows if row[0] == self._from - 1), "00" * 32)
         return ScoreEvent(
             chain="bitcoin",
@@ -205,18 +201,23 @@ class World:
             version=self._version,
             attribution_id=self.attribution_id,
             scored_at_ms=0,
-            windows=(
-                WindowScore(
-                    view="raw",
-                    window_blocks=N,
-                    n=N,
-                    unknown=unknown,
-                    pools_seen=6,
-                    leaders=tuple(zip(POOLS, counts, strict=False)),
-                    p_top4_above_75=0.5,
-                    stored={name: values[0].item() for name, values in further.items()} if self.tells_all else {},
-                ),
-            ),
+            windows=tuple(self._window(size, top * size // N, unknown * size // N) for size in (144, N)),
+        )
+
+    def _window(self, size: int, top: int, unknown: int) -> WindowScore:
+        counts = [(top + 3 - i) // 4 for i in range(4)]
+        rest = size - top - unknown
+        counts += [rest - rest // 3, rest // 3]
+        further = further_columns(np.array([counts]), np.array([unknown]))
+        return WindowScore(
+            view="raw",
+            window_blocks=size,
+            n=size,
+            unknown=unknown,
+            pools_seen=6,
+            leaders=tuple(zip(POOLS, counts, strict=False)),
+            p_top4_above_75=0.5,
+            stored={name: values[0].item() for name, values in further.items()} if self.tells_all else {},
         )
 
     def tell(self) -> None:

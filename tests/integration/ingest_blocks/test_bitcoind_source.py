@@ -22,7 +22,12 @@ from testkit.fake_chain import FakeChain
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 VERIFIES = [
-    ("Bitcoin Core", "documented RPC", "stand-in", "JSON-RPC, cookie, pruning, assumeutxo, ZMQ over TCP, IPv6 and Unix sockets"),
+    (
+        "Bitcoin Core",
+        "documented RPC",
+        "stand-in",
+        "JSON-RPC, cookie, pruning, assumeutxo, ZMQ over TCP, IPv6 and Unix sockets",
+    ),
     ("btcd", "0.26.2", "recorded", "its dialect, with and without a transaction index"),
 ]
 

@@ -21,11 +21,16 @@ from counterpoise.clickhouse.rows.blocks import BlockStatus, block_columns
 from counterpoise.clickhouse.rows.concentration import concentration_columns, tombstone_columns
 from counterpoise.clickhouse.rows.concentration_latest import latest_columns
 from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
+from counterpoise.clickhouse.rows.detectors import detector_columns, undone_detector_columns
+from counterpoise.clickhouse.rows.drift import drift_columns
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.dead_letters import DeadLetter, letter_id
+from counterpoise.detectors.tracks import ALTERNATIVES, TRACKS
+from counterpoise.estimates.drift import FAMILIES
 from counterpoise.pools.attribution import Attribution, Candidate
 from streams.blocks.fold.concentration import ConcentrationTable, score_blocks
+from streams.blocks.fold.drift import DriftRow
 from streams.blocks.fold.summary import summarise
 from streams.blocks.sinks import daily_rows
 
@@ -119,6 +124,33 @@ def write_summary(
             **where,
         ),
     )
+    write_states(ch, events, **where)
+
+
+def write_states(ch: ClickHouse, events: list[BlockEvent], *, attribution_id: str, chain: str, version: int) -> None:
+    """Detectors of which the first fires from the eighth block on, and the drift at the last block."""
+    heights = np.array([event.height for event in events])
+    evidence = (heights[:, None] % 97 * np.arange(TRACKS)).astype(np.float32)
+    hashes = [bytes.fromhex(event.hash) for event in events]
+    where: dict[str, Any] = {"attribution_id": attribution_id, "chain": chain, "version": version}
+    ch.insert(
+        "detectors_log",
+        detector_columns(
+            evidence,
+            (heights >= heights[0] + 7).astype(np.uint32) * np.uint32(7),
+            {events[-1].height: [1.0] * (TRACKS * ALTERNATIVES)},
+            from_height=int(heights[0]),
+            tip_hashes=hashes,
+            times=np.array([event.time for event in events]),
+            **where,
+        ),
+    )
+    rows = [
+        DriftRow(view, family, int(heights[-1]), int(heights[0]), 0, 5e-8, np.nan, np.nan, (3, 1))
+        for view in (0, 1)
+        for family in FAMILIES
+    ]
+    ch.insert("drift_log", drift_columns(rows, {int(heights[-1]): hashes[-1]}, **where))
 
 
 def insert_all(ch: ClickHouse, version: int, *, summaries: bool = True) -> None:
@@ -146,6 +178,14 @@ def insert_all(ch: ClickHouse, version: int, *, summaries: bool = True) -> None:
             version=version + 1,
         )
         ch.insert("concentration_log", undone)
+        if summaries:
+            gone = [800_400, 800_401, 800_402]
+            where: dict[str, Any] = {"attribution_id": attribution_id, "chain": "bitcoin", "version": version + 1}
+            ch.insert("detectors_log", undone_detector_columns(gone, TRACKS, **where))
+            ch.insert(
+                "drift_log",
+                drift_columns((), {}, [(view, family, gone[-1]) for view in (0, 1) for family in FAMILIES], **where),
+            )
     _alerts(ch, version)
     _dead_letters(ch, version)
 

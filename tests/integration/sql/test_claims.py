@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse, connect
+from desk.claims.checked import check
 from desk.claims.claims import CLAIMS
 from desk.cli import main
-from desk.cli.claims import measured
 from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import LAST
 from tests.shared import shared_data
@@ -64,7 +64,8 @@ def mainnet(clickhouse: ClickHouseServer, real: Blocks) -> Iterator[ClickHouse]:
 
 
 def _figures(ch: ClickHouse, name: str) -> tuple[float | None, float | None, str]:
-    return measured(ch, next(claim for claim in CLAIMS if claim.name == name))
+    found = check(ch, next(claim for claim in CLAIMS if claim.name == name))
+    return found.then, found.now, found.verdict
 
 
 def _counts(blocks: Blocks) -> tuple[list[int], int]:
@@ -169,6 +170,7 @@ def test_the_command_lists_every_claim(cli: Callable[..., tuple[int, str, str]],
     # The sample's blocks are of July 2023: nothing of April 2025, the newest figures are there.
     assert found["top-four"]["then"] is None and found["top-four"]["verdict"] == "no data"
     assert 0 < found["top-four"]["now"] < 1
+    assert found["top-four"]["why"] == "The dataset lacks the figure of April 2025."
     assert found["geography"]["verdict"] == "not measurable" and found["geography"]["sql"] is None
     [(height,)] = sample.query("SELECT max(height) FROM blocks WHERE chain = 'bitcoin'")
     assert height == LAST

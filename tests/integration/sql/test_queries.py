@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.errors import ConfigError
 from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.risk.mergers import concentration
+from desk.entity_dates import read_sensitivity
 from desk.named_queries import named_queries, named_query
+from desk.pool_blocks import read_pool_blocks
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, block
 
 
@@ -223,7 +227,10 @@ def test_memberships_are_those_of_the_current_map(own_sample: ClickHouse) -> Non
     )
     for pool in ("antpool", "braiins-pool", "ocean"):
         expected = [
-            (group.slug, group.name, str(one.start or ""), str(one.end or ""), one.source, one.note)
+            (
+                *(group.slug, group.name, str(one.start or ""), str(one.end or "")),
+                *(one.confidence, str(one.seen or ""), one.source, one.seen_in, one.note),
+            )
             for group in given.entity_map.groups
             for one in group.members
             if one.pool == pool
@@ -233,6 +240,28 @@ def test_memberships_are_those_of_the_current_map(own_sample: ClickHouse) -> Non
         )
     assert ask(own_sample, "pool_memberships", pool="antpool")
     assert ask(own_sample, "pool_memberships", pool="antpool", chain="litecoin") == [], "no set is current there"
+    window = read_pool_blocks(own_sample, "bitcoin", 144)
+    found = read_sensitivity(own_sample, window)
+    # AntPool is the only friend with blocks here, so every reading has it as one entity of the same size.
+    assert {one.top4_share for one in found.readings.values()} == {
+        concentration(window.raw, window.views["raw"].unknown).top4_share
+    }
+    assert [(one.member.pool, one.blocks) for one in found.members] == [("antpool", window.raw["antpool"])]
+    assert found.readings["map"].hhi_points == found.readings["never"].hhi_points
+    for later, (damaged, reason) in enumerate(
+        (("{", "not JSON"), ("[]", "has no entity map"), ("{}", "has no entity map"))
+    ):
+        own_sample.insert(
+            "attribution_sets_log",
+            {
+                "attribution_id": [CURRENT],
+                "document": [damaged],
+                "created_at": [1_690_000_000_000],
+                "version": [2**41 + later],
+            },
+        )
+        with pytest.raises(ConfigError, match=reason):
+            read_sensitivity(own_sample, window)
 
 
 def test_the_share_between_two_heights_ends_at_the_newest(sample: ClickHouse) -> None:

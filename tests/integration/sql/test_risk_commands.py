@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
+from desk.as_of.read import read_as_of
 from desk.cli import main
 from tests.engines import ClickHouseServer
-from tests.integration.sql.sample import LAST, pool_of
+from tests.integration.sql.sample import ALERT, LAST, pool_of
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -161,3 +163,61 @@ def test_estimates_show_three_meanings_of_a_share(cli: Cli) -> None:
     assert (code, err) == (0, "") and "measured coverage" in out and "entity view" in out
     code, out, err = cli("estimates", "--view", "both")
     assert (code, out) == (2, "") and "--view 'both': expected one of raw, entity" in err
+
+
+def test_a_past_day_is_shown_twice(cli: Cli, sample: ClickHouse) -> None:
+    """Both sets of the sample were computed on 2023-07-22; what was known on a later day is the last of them, and now the current."""
+    day = "2023-07-24"
+    answer = _answer(cli, "as-of", day, "--window", "144")
+    assert (answer["height"], answer["day"]) == (LAST, day)
+    assert answer["then"]["attribution"] == {"attribution_id": "r-superseded"}
+    assert answer["now"]["attribution"] == {"attribution_id": "r-current"}
+    counts = _counts(144)
+    top4 = sum(sorted((n for code, n in counts.items() if code), reverse=True)[:4]) / 144
+    assert answer["now"]["concentration"]["raw top4_share"] == pytest.approx(top4)
+    assert answer["then"]["concentration"]["raw top1_share"] == 1.0, "the other set gives every block to one pool"
+    assert answer["now"]["alerts"] == answer["then"]["alerts"] == {}, "it resolved on the day"
+    [(rule, text_hash)] = sample.query("SELECT DISTINCT rule_id, rule_hash FROM alert_events WHERE chain = 'bitcoin'")
+    assert answer["then"]["rules"][f"{rule} hash"] == text_hash
+    differing = {(one["section"], one["name"]) for one in answer["differences"]}
+    assert ("concentration", "raw top4_share") in differing and not {"alerts", "rules"} & {one for one, _ in differing}
+    assert set(answer["not_versioned"]) >= {"blocks", "attribution_sets", "rules"} and answer["hindsight"] == []
+    before = _answer(cli, "as-of", "2023-07-23", "--window", "144")
+    assert before["height"] < LAST and before["then"]["rules"] == {}
+    assert {one["why"] for one in before["differences"] if one["section"] == "rules"} == {"its first step came later"}
+    code, out, err = cli("as-of", day, "--window", "144", "--differences")
+    assert (code, err) == (0, "") and "Not versioned" in out and "alerts" not in out.partition("Not versioned")[0]
+
+
+def test_what_was_taken_back_or_edited_since_differs(own_sample: ClickHouse) -> None:
+    """Two days later the resolution is undone, and another alert carries an edited rule."""
+    insert = (
+        "INSERT INTO alert_events_log (alert_id, sequence, rule_id, rule_hash, state, reason, undoes, event_time, chain, height, "
+        "threshold, version) VALUES "
+    )
+    own_sample.execute(
+        insert
+        + f"('{ALERT}', 3, 'top4-share', '0123456789ab', 'inactive', 'reorg', [2], '2023-07-26', 'bitcoin', {LAST}, 0.75, 900), "
+        f"('bb', 0, 'top4-share', 'ba9876543210', 'firing', 'observed', [], '2023-07-27', 'bitcoin', {LAST}, 0.7, 900)"
+    )
+    found = read_as_of(own_sample, "bitcoin", date(2023, 7, 24), 144)
+    assert (found.then.facts["alerts"], found.now.facts["alerts"]) == ({}, {ALERT: "firing"})
+    assert found.then.facts["rules"] == {"top4-share hash": "0123456789ab", "top4-share line": 0.75}
+    assert found.now.facts["rules"] == {"top4-share hash": "ba9876543210", "top4-share line": 0.7}
+    assert {one.why for one in found.differences if one.section in ("alerts", "rules")} == {
+        "a step was taken back since",
+        "the rule was edited since",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("June",), "day 'June': expected a day such as 2024-06-30"),
+        (("2020-01-01",), "as-of 2020-01-01: no scored block of chain 'bitcoin' has a header time by the end of it"),
+        (("2023-07-24", "--window", "7"), "as-of 2023-07-24: block 800399 is not scored in windows of 7 blocks"),
+    ],
+)
+def test_a_day_that_cannot_be_shown_is_one_line(cli: Cli, arguments: tuple[str, ...], message: str) -> None:
+    code, out, err = cli("as-of", *arguments)
+    assert (code, out) == (2, "") and message in err

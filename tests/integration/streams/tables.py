@@ -30,6 +30,8 @@ VIEWS = (
     "concentration_of",
     "concentration_daily",
     "concentration_dispersion",
+    "detectors",
+    "drift",
     "latest_concentration",
     "latest_shares",
     "top_pools",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.datasets import Dataset
@@ -16,6 +18,7 @@ from streams.blocks import rescore as rescore_module
 from streams.blocks.attribution_store import current_set
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import ChainFold
+from streams.blocks.loader import canonical_blocks, stored_chain
 from streams.blocks.rescore import rescore
 from streams.blocks.scoring_store import mark_scored, scored_to
 from streams.blocks.sinks import BlockSinks
@@ -24,7 +27,7 @@ from tests.integration.sql.sample import block
 from tests.integration.streams.tables import assert_summaries_agree
 from tests.template import make_database
 
-FIRST, BLOCKS = 10_100, 2_300
+FIRST, BLOCKS = 10_070, 2_300
 
 
 @pytest.fixture
@@ -55,6 +58,7 @@ def answers(ch: ClickHouse) -> dict[str, list[str]]:
     """Every row of the views as text, for NaN is not itself; row versions apart."""
     wide = "* EXCEPT version"
     views = {"blocks": "*", "concentration": wide, "latest_concentration": wide, "concentration_daily": "*"}
+    views |= {"detectors": "*", "drift": "*"}
     return {
         name: [repr(row) for row in ch.query(f"SELECT {shown} FROM {name} ORDER BY ALL")]
         for name, shown in views.items()
@@ -70,14 +74,42 @@ def test_days_and_newest_rows_agree_with_every_height(ch: ClickHouse) -> None:
 def test_a_rescore_changes_nothing_where_all_is_there_and_brings_what_is_not(ch: ClickHouse) -> None:
     attribution_set = stored(ch)
     whole = answers(ch)
-    ch.execute("TRUNCATE TABLE concentration_daily_log")
-    assert answers(ch)["concentration_daily"] == []
+    lacking = {"concentration_daily", "detectors", "drift"}  # as in a dataset that an older version wrote
+    for name in lacking:
+        assert whole[name] != []
+        ch.execute(f"TRUNCATE TABLE {name}_log")
+    assert {name for name, rows in answers(ch).items() if not rows} == lacking
     seen: list[tuple[int, int]] = []
     done = rescore(ch, "signet", lambda at, total: seen.append((at, total)))
     assert (done.blocks, done.scored) == (BLOCKS, BLOCKS) and seen[-1] == (BLOCKS, BLOCKS)
     assert answers(ch) == whole
     assert scored_to(ch, "signet", attribution_set.attribution_id) == (FIRST + BLOCKS - 1, True)
     assert rescore(ch, "signet").scored == 0
+
+
+def test_blocks_that_come_during_a_rescore_are_scored_too(ch: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    attribution_set = stored(ch)
+    events = [block("signet", height) for height in range(FIRST + BLOCKS, FIRST + BLOCKS + 9)]
+
+    def arrives(at: int, total: int) -> None:
+        """A worker that has begun before knows nothing of the states, and writes nine blocks under them."""
+        if events:
+            versions = Versions(claim_epoch(ch, "streams:signet"))
+            result = ChainFold(Attributor(attribution_set), loaded).apply(events)
+            BlockSinks(ch).write(result, chain="signet", attribution_set=attribution_set, version=versions.next())
+            events.clear()
+
+    history = canonical_blocks(ch, "signet", FIRST, FIRST + BLOCKS - 1)
+    attributor = Attributor(attribution_set)
+    loaded = stored_chain(ch, "signet", attributor, history, first_height=FIRST, recent_from=history[-9].height)
+    loaded = replace(loaded, detectors={}, drift=())
+    done = rescore(ch, "signet", arrives)
+    assert (done.blocks, done.scored) == (BLOCKS + 9, BLOCKS + 9)
+    mended = answers(ch)["detectors"]
+    for table in ("scoring_log", "detectors_log"):
+        ch.execute(f"TRUNCATE TABLE {table}")
+    rescore(ch, "signet")
+    assert answers(ch)["detectors"] == mended
 
 
 def test_a_rescore_goes_on_where_it_was_interrupted(ch: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.epochs import claim_epoch
-from counterpoise.contracts.base import Contract
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
-from counterpoise.contracts.datasets import Dataset
-from counterpoise.contracts.envelope import encode
-from counterpoise.contracts.pairs import PAIR_KIND
-from counterpoise.contracts.releases import RELEASE_KIND, ReleaseEvent
+from counterpoise.contracts.releases import RELEASE_KIND
 from counterpoise.contracts.scores import ScoreEvent
-from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, EDGE_AI, PAIRS, SCORES, Topic
-from counterpoise.kafka.partition import partition_of
+from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, EDGE_AI, PAIRS, SCORES
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.runtime.retry import Waiter
-from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import to_events
 from counterpoise.windows import MAX_REORG_BLOCKS
-from streams.asymmetry.pair_events import with_pair_events
 from streams.asymmetry.worker import AsymmetryWorker
-from streams.blocks.worker import BlockWorker
-from streams.intake.dead_letter import RawMessage
 from streams.releases.fold.release_fold import MAX_INCOMPLETE_RELEASES
 from streams.releases.worker import ReleaseWorker
 from streams.worker import Outgoing, Output
@@ -41,49 +30,13 @@ from tests.engines import ClickHouseServer
 from tests.integration.release_line.feed import epoch
 from tests.integration.release_line.script import chain, restated
 from tests.integration.streams.blocks import block, branch
-from tests.template import make_database
+from tests.integration.streams.by_hand import Workers, workers_of
 
 VERIFIES = [
     ("Faust", "lock:faust-streaming", "real", "workers that share chains, kills, rebalances"),
 ]
 
 DATASET = "by_hand"
-
-
-@dataclass
-class Workers:
-    """One of each, and what they would have sent."""
-
-    ch: ClickHouse
-    blocks: BlockWorker
-    market: ReleaseWorker
-    pairs: AsymmetryWorker
-    status: ServiceStatus
-    market_store: WorkerStore
-    _offsets: Iterator[int] = field(default_factory=itertools.count)
-
-    def take_over(self) -> None:
-        """Every partition of every topic."""
-        self.pairs.assign(frozenset(range(PAIRS.partitions)))
-        self._send(self.market.assign(frozenset(range(EDGE_AI.partitions))))
-        self.blocks.assign(frozenset(range(BLOCKS.partitions)))
-
-    def send_blocks(self, events: Sequence[BlockEvent]) -> None:
-        self._send(self.blocks.handle([self.message(BLOCKS, events[0].chain, events, BLOCK_KIND)]))
-
-    def send_chunks(self, events: Sequence[ReleaseEvent]) -> None:
-        self._send(self.market.handle([self.message(EDGE_AI, events[0].series, events, RELEASE_KIND)]))
-
-    def message(self, topic: Topic, key: str, events: Sequence[Contract], kind: str) -> RawMessage:
-        value = encode(events, kind=kind, dataset=DATASET, producer="test", sent_at_ms=1)
-        partition = partition_of(key.encode(), topic.partitions)
-        return RawMessage(topic.full_name(DATASET), partition, next(self._offsets), key.encode(), value)
-
-    def _send(self, outputs: Sequence[Output]) -> None:
-        sent = with_pair_events(outputs, load_catalogue(), self.market_store)
-        pairs = [self.message(PAIRS, one.key, [one.event], PAIR_KIND) for one in sent if one.topic is PAIRS]
-        if pairs:
-            self.pairs.handle(pairs)
 
 
 def scored_heights(outputs: Sequence[Outgoing]) -> list[int]:
@@ -94,27 +47,8 @@ def scored_heights(outputs: Sequence[Outgoing]) -> list[int]:
 
 @pytest.fixture
 def workers(clickhouse: ClickHouseServer, tmp_path: Path) -> Iterator[Workers]:
-    make_database(clickhouse.target, Dataset(DATASET, "historical"))
-    clients = [connect(clickhouse.target, DATASET) for _ in range(4)]
-    with ServiceStatus("streams", tmp_path, SystemClock()) as status:
-        waiter = Waiter(SystemClock(), status, lambda: False)
-        stores = [WorkerStore(client, waiter) for client in clients]
-        limit = DeadLetterLimit(0, 0.5)
-        catalogue = load_catalogue()
-        made = Workers(
-            clients[3],
-            BlockWorker(stores[0], dataset=DATASET, limit=limit),
-            ReleaseWorker(stores[1], dataset=DATASET, catalogue=catalogue, limit=limit),
-            AsymmetryWorker(stores[2], dataset=DATASET, catalogue=catalogue, month_ends_only=True),
-            status,
-            stores[1],
-        )
-        made.take_over()
+    with workers_of(clickhouse, DATASET, tmp_path) as made:
         yield made
-        for worker in (made.blocks, made.market, made.pairs):
-            worker.close()
-    clients[3].execute(f"DROP DATABASE {DATASET} SYNC")
-    clients[3].close()
 
 
 def test_a_release_that_was_forgotten_and_sent_again_is_joined(workers: Workers) -> None:

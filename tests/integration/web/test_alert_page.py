@@ -7,7 +7,6 @@ from html import unescape
 
 import pytest
 
-from alerts.evidence import reproducing_sql
 from alerts.rules.metric import MetricRule
 from alerts.rules.rule import HeightRule
 from alerts.rules.top_share import TopShareRule
@@ -60,7 +59,7 @@ def test_the_values_are_those_of_the_views(own_sample: ClickHouse, column: str) 
     rule: HeightRule = RULES[column].on_chain("bitcoin")
     evidence = AlertEvidence(
         chain="bitcoin", view=rule.view, window_blocks=144, from_height=FIRED - 143, height=FIRED, attribution_id=CURRENT,
-        n=144, metric=rule.metric_name, sql=reproducing_sql(rule, CURRENT, FIRED),
+        n=144, metric=rule.metric_name, sql=rule.reproducing_sql(CURRENT, FIRED),
     )  # fmt: skip
     context = insert(own_sample, rule.id, evidence)
     found = alert.read(own_sample, context, ID)
@@ -93,7 +92,7 @@ def test_a_probability_that_no_query_gives_states_so(own_sample: ClickHouse) -> 
     rule = TopShareProbabilityRule(id="p3", title="P3", k=3, line=0.6, window_blocks=144).on_chain("bitcoin")
     evidence = AlertEvidence(
         chain="bitcoin", view="raw", window_blocks=144, from_height=1, height=FIRED, attribution_id=CURRENT, n=144,
-        sql=reproducing_sql(rule, CURRENT, FIRED),
+        sql=rule.reproducing_sql(CURRENT, FIRED),
     )  # fmt: skip
     context = insert(own_sample, rule.id, evidence)
     found = alert.read(own_sample, context, ID)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -18,6 +19,8 @@ from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.model import Settings
+from desk.claims.checked import written
+from desk.claims.claims import CLAIMS
 from desk.named_queries import named_query
 from desk.web.panels.registry import PANELS
 from streams.blocks.worker import BlockWorker
@@ -120,11 +123,13 @@ def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: Runnin
             "/series/pypi-edge-share",
             f"/alert/{ALERT}",
             "/chart/raw/all",
+            "/as-of/2023-07-24",
         ):
             answer = client.get(path)
             assert answer.status_code == 200, path
             assert "script-src 'self'" in answer.headers["content-security-policy"]
         assert "0.76</b>: the same value" in client.get(f"/alert/{ALERT}").text
+        _every_claim_is_what_its_sql_gives(figures(client.get("/claims").text), own_sample)
         for path in (
             "/pool/nobody",
             f"/block/{'0' * 64}",
@@ -132,9 +137,24 @@ def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: Runnin
             "/alert/ff",
             "/chart/raw/ever",
             "/panel/none",
+            "/as-of/2020-01-01",
         ):
             assert client.get(path).status_code == 404, path
+        assert client.get("/as-of/June").status_code == 400
+        assert "r-superseded" in client.get("/as-of/2023-07-24").text
         assert int(re.sub(r"\D", "", re.findall(r"<h1>Block ([\d,]+)", client.get(f"/block/{tip}").text)[0])) == LAST
+
+
+def _every_claim_is_what_its_sql_gives(shown: dict[str, str], sample: ClickHouse) -> None:
+    expected = {}
+    for claim in CLAIMS:
+        if claim.sql:
+            [(then, now, *_)] = sample.query(claim.sql)
+            for name, value in ((f"{claim.name}-then", then), (f"{claim.name}-now", now)):
+                unknown = value is None or math.isnan(value)
+                expected[name] = written(None if unknown else value, claim.unit, PAGE)
+    assert {name: value for name, value in shown.items() if name.endswith(("-then", "-now"))} == expected
+    assert any("%" in value for value in expected.values())
 
 
 class Chain:

@@ -39,13 +39,9 @@ def content(page: str, name: str) -> str:
     return shown
 
 
-def ready(client: httpx.Client, height: int) -> str:
-    wait_for(
-        lambda: (
-            figures(client.get("/").text).get("tip") == PAGE.count(height) and "Being read" not in client.get("/").text
-        ),
-        "the whole page",
-    )
+def ready(served: RunningDesk, client: httpx.Client, height: int) -> str:
+    """The live page once every panel of it was read at this height."""
+    wait_for(lambda: served.status.snapshot()["info"].get("last_height") == height, "the whole page")
     return client.get("/").text
 
 
@@ -56,9 +52,9 @@ def test_a_past_page_is_the_page_that_stood_there(
     cut = blocks[SHORT - 1]
     chain.send(blocks[:SHORT])
     with running_desk(on(chain, kafka, clickhouse, tmp_path)) as served, served.opened() as client:
-        then = ready(client, cut.height)
+        then = ready(served, client, cut.height)
         chain.send(blocks[SHORT:])
-        now = ready(client, blocks[-1].height)
+        now = ready(served, client, blocks[-1].height)
         again = client.get(f"/?height={cut.height}").text
         differ = {name for name in PANELS if content(then, name) != content(now, name)}
         assert {"top4", "largest", "shares", "pools", "windows", "blocks"} <= differ, "the chain went on"
@@ -71,7 +67,7 @@ def test_a_past_page_is_the_page_that_stood_there(
 def test_the_sql_beside_each_figure_of_the_past_gives_it(desk: RunningDesk, own_sample: ClickHouse) -> None:
     height = FIRST + 300
     with desk.opened() as client:
-        ready(client, LAST)
+        ready(desk, client, LAST)
         page = client.get(f"/?height={height}").text
     shown = figures(page)
     assert shown["tip"] == PAGE.count(height)
@@ -104,7 +100,7 @@ def test_the_sql_beside_each_figure_of_the_past_gives_it(desk: RunningDesk, own_
 def test_an_alert_fires_on_the_pages_of_its_time(desk: RunningDesk, own_sample: ClickHouse) -> None:
     """The sample's alert fires and clears at the newest block: pages below have none, and a step taken back is not shown."""
     with desk.opened() as client:
-        ready(client, LAST)
+        ready(desk, client, LAST)
         below, at = (client.get(f"/?height={height}").text for height in (LAST - 1, LAST))
         assert ALERT not in panel_of(below, "alerts") and ALERT in panel_of(at, "alerts")
         own_sample.execute(
@@ -122,13 +118,14 @@ def test_an_address_of_a_time_leads_to_its_block(
     back = block(blocks[-1].height + 1, blocks[-1].hash, time=blocks[-1].time - 3_000)
     chain.send([*blocks, back])
     with running_desk(on(chain, kafka, clickhouse, tmp_path)) as served, served.opened() as client:
-        ready(client, back.height)
+        ready(served, client, back.height)
 
         def found(seconds: int) -> str:
             from datetime import UTC, datetime
 
             moment = datetime.fromtimestamp(seconds, UTC).isoformat()
-            return str(client.get("/", params={"at": moment}).url.query.decode())
+            answer = client.get("/", params={"at": moment}, follow_redirects=False)
+            return str(answer.headers["location"]).partition("?")[2]
 
         for place in (0, 1, 143, 144, 300, 592):
             assert found(blocks[place].time) == f"height={blocks[place].height}"

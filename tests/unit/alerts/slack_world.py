@@ -7,7 +7,7 @@ Slack behaves as the real one does when it fails; the tests in `tests/integratio
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from alerts.machine.ledger import LedgerEntry
@@ -18,12 +18,12 @@ from alerts.outbox.receivers.receiver import (
     AmbiguousError,
     NotAcceptedError,
     NotThisWayError,
+    Receiver,
     ReceiverRefusedError,
     UnknownAnswerError,
 )
 from alerts.outbox.render import Message, mark_of
 from alerts.store.alert_deliveries_log import Delivery
-from alerts.store.alert_mutes_log import Mute
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.alerts import AlertTransition
@@ -52,11 +52,6 @@ class HandClock:
         self.at += seconds
 
 
-class _Mutes:
-    def read(self) -> dict[str, Mute]:
-        return {}
-
-
 class Rows:
     """The tables that an outbox reads and writes."""
 
@@ -66,13 +61,13 @@ class Rows:
         self._events: dict[tuple[str, int], tuple[int, int, AlertTransition]] = {}
         self._written = 0
         self.deliveries = self.events = self.epochs = self
-        self.mutes = _Mutes()
 
     def highest(self) -> int:
         return self.epoch
 
-    def read(self) -> object:
-        return [found for _, found in sorted(self._deliveries.values(), key=lambda pair: pair[0])]
+    def read(self) -> list[Delivery]:
+        ordered = sorted(self._deliveries.values(), key=lambda pair: pair[0])
+        return [replace(found, version=version) for version, found in ordered]
 
     def write(self, rows: Sequence[Delivery], version: int) -> None:
         for row in rows:
@@ -112,6 +107,7 @@ class MemorySlack:
     name: str = "slack"
     channel: str = CHANNEL
     abilities: frozenset[Ability] = frozenset({"edit", "thread", "find"})
+    pause_seconds: float = 1.0
     messages: dict[str, Posted] = field(default_factory=dict)
     late: list[tuple[float, Posted]] = field(default_factory=list)
     plan: list[str] = field(default_factory=list)
@@ -227,7 +223,7 @@ def transition_of(entry: LedgerEntry, recorded_at: float) -> AlertTransition:
 class Alerter:
     """The alerter of an epoch: it writes rows and has an outbox."""
 
-    def __init__(self, rows: Rows, slack: MemorySlack, clock: HandClock) -> None:
+    def __init__(self, rows: Rows, slack: Receiver, clock: HandClock) -> None:
         rows.epoch += 1
         self.rows, self.clock = rows, clock
         self.versions = Versions(rows.epoch)

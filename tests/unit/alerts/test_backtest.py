@@ -15,7 +15,9 @@ from typer.testing import CliRunner
 
 from alerts.backtest import Firing, backtest
 from alerts.machine.machine import NOWHERE, Phase, advance
+from alerts.rules.rule import HeightRule
 from alerts.rules.top_share import TopShareRule
+from alerts.rules.when import WhenRule
 from alerts.signals.window_counts import WindowCounts
 from desk.cli.rules import rules_app
 from desk.rule_history import RuleHistory
@@ -82,6 +84,14 @@ def test_equals_single_steps(seed: int) -> None:
     assert found.days_in_breach == sum(firing[:-1])
 
 
+def a_rule(kind: str, window: int, for_blocks: int) -> HeightRule:
+    if kind == "top_share":
+        return rule(window_blocks=window, for_blocks=for_blocks)
+    lines: dict[str, Any] = {"fire": {"above": 0.75}, "clear": {"below": 0.73}}
+    given = {"id": "r", "when": {"signal": "top4_share"}, "window_blocks": window, "for": for_blocks}
+    return WhenRule.model_validate(given | lines)
+
+
 @pytest.fixture(scope="module")
 def real() -> RuleHistory:
     return RuleHistory(shared_data(REAL), (144, 1008, 2016))
@@ -90,8 +100,11 @@ def real() -> RuleHistory:
 @pytest.mark.parametrize(
     ("window", "plain", "clear", "hold"), [(144, 1995, 459, 249), (1008, 247, 12, 8), (2016, 169, 4, 4)]
 )
-def test_counts_of_the_real_blocks(real: RuleHistory, window: int, plain: int, clear: int, hold: int) -> None:
-    without, held = rule(window_blocks=window), rule(window_blocks=window, for_blocks=36)
+@pytest.mark.parametrize("kind", ["top_share", "when"])
+def test_counts_of_the_real_blocks(  # noqa: PLR0917 - the columns of a table
+    real: RuleHistory, kind: str, window: int, plain: int, clear: int, hold: int
+) -> None:
+    without, held = (a_rule(kind, window, for_blocks) for for_blocks in (0, 36))
     found, found_held = backtest(without, real.series(without)), backtest(held, real.series(held))
     assert (found.crossings, len(found.firings), len(found_held.firings)) == (plain, clear, hold)
     if window == 1008:

@@ -143,7 +143,7 @@ def check(story: Story) -> None:
     keys = Counter(message.key for message in messages)
     assert max(keys.values(), default=0) <= 1, f"twice: {[key for key, times in keys.items() if times > 1]}"
     assert story.alerter.outbox.waiting == 0
-    rows = {(d.alert_id, d.sequence, d.action): d for d in story.rows.read()}  # type: ignore[attr-defined]
+    rows = {(d.alert_id, d.sequence, d.action): d for d in story.rows.read()}
     steps: dict[str, list[AlertTransition]] = {}
     for row in story.rows.transitions(announced=True):
         steps.setdefault(row.alert_id, []).append(row)

@@ -105,7 +105,8 @@ def test_it_never_fires_without_its_hold_nor_resolves_without_having_fired(level
         if step.state == "firing":
             assert not firing
             assert at >= hold
-            assert all(level == OVER for level in levels[at - hold : at + 1])
+            assert all(level in (OVER, Level.HELD) for level in levels[at - hold : at + 1])
+            assert levels[at] == OVER
             firing = True
         elif step.state == "resolved":
             assert firing

@@ -20,6 +20,7 @@ from alerts.machine.rule_state import RuleState
 from alerts.outbox.render import Context, transition_message
 from alerts.rule_tests.window_series import further_columns
 from alerts.rules.metric import MetricRule
+from alerts.rules.rule import HeightRule
 from alerts.rules.top_share import TopShareRule
 from alerts.rules_file import parse_rules
 from alerts.signals.levels import Level
@@ -78,14 +79,14 @@ def windows(counts: npt.ArrayLike, unknown: npt.ArrayLike = 0, size: int | None 
     )
 
 
-def told(rule: MetricRule, series: WindowCounts, state: AlertState, at: int = 0) -> AlertTransition:
+def told(rule: HeightRule, series: WindowCounts, state: AlertState, at: int = 0) -> AlertTransition:
     height = int(series.height[at])
     previous: Mapping[AlertState, AlertState] = {"firing": "pending", "resolved": "firing"}
     entry = LedgerEntry("ab" * 8, 1, state, height, series.tip_hash[at], start=1, previous=previous.get(state))
     return height_transition(entry, rule, series, attribution_id="set-a", recorded_at_ms=0)
 
 
-def text_of(transition: AlertTransition, rule: MetricRule) -> str:
+def text_of(transition: AlertTransition, rule: HeightRule) -> str:
     context = Context(title=rule.name, condition=rule.condition(), dataset="live", advice="", share=False)
     message = transition_message(transition, context)
     return "\n".join([message.text, message.line, json.dumps(message.blocks, ensure_ascii=False)])
@@ -255,4 +256,4 @@ def test_the_rules_files_in_the_docs_are_rules_files() -> None:
     page = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")
     examples = re.findall(r"```yaml\n(version: 1\nrules:\n.*?)```", page, re.DOTALL)
     rules = [rule for text in examples for rule in parse_rules(text, "docs/alerts.md")]
-    assert {rule.type for rule in rules if isinstance(rule, (MetricRule, TopShareRule))} == {"metric", "top_share"}
+    assert {rule.content()["type"] for rule in rules} == {"metric", "top_share", "when"}

@@ -49,6 +49,67 @@ def ran(tests: str, folder: Path) -> list[str]:
     return [failure.removeprefix(f"{path}:").strip() for failure in run_test_files([path]).failures]
 
 
+WHEN_RULES = """version: 1
+rules:
+  - {id: unknown, type: when, when: {signal: unknown_share}, fire: {above: 0.1}, for: 2, keep_firing_for: 1}
+  - {id: rise, type: when, when: {signal: top4_share, change_blocks: 3}, fire: {at_least: 0.05}, no_data: keep}
+  - {id: pool, type: when, when: {signal: pool_share, pool: antpool}, fire: {below: 0.2}, window_blocks: 144}
+  - id: both
+    type: when
+    when:
+      any:
+        - {signal: top1_share, fire: {above: 0.5}, window_blocks: 144}
+        - {signal: unknown_share, fire: {above: 0.3}}
+"""
+WHEN_TESTS = """version: 1
+rules: rules.yaml
+tests:
+  - rule: unknown
+    values: 5x3 12x3 5x3
+    expect:
+      - {at: 1-3, state: inactive}
+      - {at: 4-5, state: pending}
+      - {at: 6, sent: firing, message: "Share of unknown blocks over the last 1,008 blocks is 12.0 %, over 10 % for 2 blocks"}
+      - {at: 7, state: firing}
+      - {at: 8, sent: resolved}
+    reorg:
+      at: 8
+      values: 12x2
+      expect:
+        - {at: 8, state: firing, sent: nothing}
+        - {at: 9, state: firing, message: RETRACTED}
+  - rule: rise
+    values: 60x3 63 66 66 _ 66x3
+    expect:
+      - {at: 1-4, state: inactive}
+      - {at: 5, sent: firing, message: "is +6.0 points, at least 5 points"}
+      - {at: 6-7, state: firing}
+      - {at: 8, sent: resolved}
+  - rule: pool
+    values: 30 144/0 20/60/40 10/60/54
+    expect:
+      - {at: 1-2, state: inactive}
+      - {at: 3, sent: firing, message: "Share of antpool over the last 144 blocks is 13.9 %, below 20 %"}
+      - {at: 4, state: firing}
+  - rule: both
+    values: 40 60 40?31 40
+    expect:
+      - {at: 1, state: inactive}
+      - at: 2
+        sent: firing
+        message: ["Share of the largest pool over the last 144 blocks is 59.7 %", "with one of 2 conditions met"]
+      - {at: 3, state: firing}
+      - {at: 4, sent: resolved, message: "no longer with any of 2 conditions met"}
+"""
+
+
+def test_rules_of_type_when_are_tested_by_the_share_that_they_judge(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(WHEN_RULES)
+    path = tmp_path / "tests.yaml"
+    path.write_text(WHEN_TESTS)
+    assert run_test_files([path]).failures == []
+
+
 def test_the_shipped_tests_pass_and_take_every_branch_of_every_shipped_rule() -> None:
     run = run_test_files([SHIPPED])
     assert run.failures == []

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.errors import ConfigError
-from counterpoise.pools.entities import EntityMap, Group, Membership, load_entity_map, parse_entity_map
+from counterpoise.pools.entities import (
+    EntityMap,
+    Group,
+    Membership,
+    entity_map_document,
+    entity_map_from_document,
+    load_entity_map,
+    parse_entity_map,
+)
 from counterpoise.pools.entity_table import EntityTable
 from counterpoise.pools.matcher import Matcher
 from counterpoise.pools.registry import Pool, Registry
@@ -44,7 +52,9 @@ def test_the_published_proxy_group_is_whole_and_every_row_has_its_source() -> No
     }
     for every in MAP.groups:
         for member in every.members:
-            assert "http" in member.source
+            assert "http" in member.source and member.confidence
+            assert member.seen is None or "http" in member.seen_in
+            assert member.confidence != "assumed" or member.note, "what is assumed is written down"
     MAP.check_against(SHIPPED)
 
 
@@ -135,6 +145,9 @@ def test_the_version_is_of_the_content_that_decides() -> None:
         parse_entity_map(GOOD.replace("note: n", "note: other").replace("source: s}", "source: t}"), "b").version
         == base.version
     )
+    sure = GOOD.replace("note: n", "confidence: assumed, seen: 2021-05-01, seen_in: o")
+    assert parse_entity_map(sure, "s").version == base.version
+    assert entity_map_from_document(entity_map_document(MAP), "again") == MAP
     for old, new in [
         ("2020-01-01", "2020-01-02"),
         ("pool: b", "pool: d"),
@@ -166,7 +179,31 @@ def test_the_version_is_of_the_content_that_decides() -> None:
             "entities/2",
             "m: document: format: 'counterpoise-entities/2', expected 'counterpoise-entities/1'",
         ),
-        ("pool: b", "who: b", "m: group 'g': members: field: 'who', expected one of pool, start, end, source, note"),
+        (
+            "pool: b",
+            "who: b",
+            "m: group 'g': members: field: 'who', expected one of pool, start, end, source, confidence, seen, seen_in, note",
+        ),
+        (
+            "note: n}",
+            "confidence: sure}",
+            "m: group 'g': members: confidence: 'sure', expected one of documented, month, assumed",
+        ),
+        (
+            "note: n}",
+            "seen: 2020-01-01, seen_in: s}",
+            "m: group 'g': members: seen: '2020-01-01', expected a day within the membership",
+        ),
+        (
+            "note: n}",
+            "seen: 2021-01-01}",
+            "m: group 'g': members: seen_in: None, expected a text of 1 to 500 characters",
+        ),
+        (
+            "note: n}",
+            "seen_in: s}",
+            "m: group 'g': members: seen: None, expected the day of the observation in seen_in",
+        ),
     ],
 )
 def test_each_mistake_has_its_message(old: str, new: str, message: str) -> None:

@@ -18,8 +18,7 @@ import alerts.outbox.receivers
 import alerts.rules
 import ingest.blocks.sources
 import ingest.releases.sources
-from alerts.outbox.receivers.receiver import Receiver
-from alerts.outbox.receivers.receivers import RECEIVERS, choose_receiver, make_receiver
+from alerts.outbox.receivers.receivers import RECEIVERS, choose_receiver, make_receivers
 from alerts.rules.rule import HeightRule, Rule, TimerRule
 from alerts.rules.rule_types import RULE_TYPES
 from counterpoise.errors import ConfigError
@@ -136,10 +135,14 @@ def test_every_receiver_is_registered() -> None:
 
 @pytest.mark.parametrize("name", RECEIVERS)
 def test_a_receiver_has_all_that_the_outbox_asks_of_it(name: str) -> None:
-    slack = {"token": "xoxb-of-the-test", "channel": "C1", "base_url": "http://127.0.0.1:1/"}
-    settings = Settings(alerts={"notifier": name}, slack=slack)
-    receiver: Receiver = make_receiver(settings, StringIO())
-    assert receiver.name == name
+    sections: dict[str, Any] = {
+        "slack": {"token": "xoxb-of-the-test", "channel": "C1", "base_url": "http://127.0.0.1:1/"},
+        "webhook": {"url": "http://127.0.0.1:1/", "secret": "xoxb-of-the-test"},
+        "alertmanager": {"url": "http://127.0.0.1:1/", "token": "xoxb-of-the-test"},
+    }
+    settings = Settings(alerts={"notifier": name}, **sections)
+    [receiver] = make_receivers(settings, StringIO())
+    assert receiver.name == receiver.kind == name
     assert receiver.channel
     probe = RECEIVERS[name].probe(settings)
     assert "xoxb" not in f"{receiver!r} {probe!r}"

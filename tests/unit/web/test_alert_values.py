@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.evidence import reproducing_sql
 from alerts.rules.metric import MetricRule
 from alerts.rules.rule import HeightRule
 from alerts.rules.rule_types import RULE_TYPES
 from alerts.rules.top_share import TopShareRule
 from alerts.rules.top_share_probability import TopShareProbabilityRule
+from alerts.rules.when import WhenRule
 from counterpoise.metrics.specs.registry import SPECS
 from desk.web.pages import alert
 from desk.web.pages.alert_values import ValuePoint, Values, draw_values, over_heights, value_words
@@ -26,6 +26,7 @@ HEIGHT_RULES = [
     TopShareProbabilityRule(id="b", title="B"),
     MetricRule(id="c", title="C", metric="hhi_10000", above=2_500),
     MetricRule(id="d", title="D", metric="nakamoto_half", below=3),
+    WhenRule.model_validate({"id": "e", "when": {"signal": "hhi", "change_blocks": 144}, "fire": {"above": 0.02}}),
 ]
 
 
@@ -37,7 +38,7 @@ def test_there_is_a_case_for_every_type_that_judges_blocks() -> None:
 
 @pytest.mark.parametrize("rule", HEIGHT_RULES, ids=lambda rule: rule.id)
 def test_the_evidence_of_each_type_becomes_a_query_over_heights(rule: HeightRule) -> None:
-    sql = reproducing_sql(rule.on_chain("bitcoin"), "r-1", 840_000)
+    sql = rule.on_chain("bitcoin").reproducing_sql("r-1", 840_000)
     wide = over_heights(sql, 840_000, 839_000, 841_000, 7)
     assert wide is not None
     assert wide.endswith("AND height BETWEEN 839000 AND 841000 AND (841000 - height) % 7 = 0")

@@ -15,15 +15,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpoise.explain.explain import Window, explain
+from counterpoise.formats import PAGE
 from counterpoise.plots.sparkline import sparkline
+from counterpoise.pools.entities import EntityMap, Group, Membership
 from desk.adversaries import Adversary, risk_json
+from desk.as_of.known import NOT_VERSIONED, AsOf, Known
+from desk.claims.checked import Checked
+from desk.claims.claims import CLAIMS
+from desk.entity_readings import sensitivity
 from desk.explain_window import Pair
 from desk.report.gap_sentence import GapRow
 from desk.report.model import Line as RuleLine
 from desk.report.model import MiningNow, PoolShare
 from desk.web import page
 from desk.web.hub import Drawn, Line
-from desk.web.pages import alert, block, pool, series
+from desk.web.pages import alert, as_of, block, claims, pool, series
 from desk.web.panels.meaning import Meaning
 from desk.web.panels.moved import Moved
 from desk.web.panels.open_alerts import Alerts
@@ -219,11 +225,11 @@ def test_any_text_on_the_pages_behind_links_is_text(text: str) -> None:
 
         made = said(BLOCK) | {"payout_addresses": [words], "coinbase_script_hex": words.encode().hex()}
         step = said(STEP) | {"counts": [(words, 300)]}
-        member = dict.fromkeys(("entity_slug", "entity_name", "start", "end", "source", "note"), words)
+        member = dict.fromkeys(MEMBER, words)
         return [
             alert.draw(alert.AlertPage([step], 0.76, "", ()), words, CONTEXT),
             block.draw(block.BlockPage(made, ())),
-            pool.draw(pool.PoolPage(words, words, [member], [], rows(words)["blocks"], ()), CONTEXT),
+            pool.draw(pool.PoolPage(words, words, [member], None, [], rows(words)["blocks"], ()), CONTEXT),
             page.frame(words, "", replace(CONTEXT, dataset=words, chain=words), ""),
         ]
 
@@ -251,6 +257,36 @@ def test_two_equal_views_are_said_to_agree() -> None:
     assert difference(Top4({"raw": found.now["raw"]}, found.leaders)) == ""
 
 
+MEMBER = ("entity_slug", "entity_name", "start", "end", "confidence", "seen", "source", "seen_in", "note")
+FOUND = sensitivity(
+    {EVIL: 30, "b": 20, "c": 20, "d": 10, "e": 10},
+    10,
+    EntityMap((Group("g", "G", tuple(Membership(one, None, None, "s", confidence="assumed") for one in (EVIL, "e"))),)),
+    AT.date(),
+)
+
+
+def test_the_page_of_a_day_names_what_differs() -> None:
+    then = Known({"rules": {EVIL: EVIL}, "alerts": {"a": True}, "releases": {"x": 1.5}}, (EVIL,))
+    now = Known({"rules": {EVIL: "b"}, "alerts": {"a": True}})
+    drawn = as_of.draw(AsOf(date(2024, 6, 30), "bitcoin", 1008, 850_000, AT, then, now, (EVIL,)), CONTEXT)
+    inert(drawn)
+    words = Elements(drawn).words
+    assert "2 facts differ" in words and "the rule was edited since" in words and "All facts: 3" in words
+    assert all(note in words for note in NOT_VERSIONED.values())
+    same = as_of.draw(AsOf(date(2024, 6, 30), "bitcoin", 1008, 850_000, AT, now, now), CONTEXT)
+    assert "No fact differs." in Elements(same).words
+
+
+def test_a_pools_page_shows_other_joining_dates() -> None:
+    drawn = pool.draw(pool.PoolPage("e", "E", [], FOUND, [], [], ()), CONTEXT)
+    words = Elements(drawn).words.replace("\xa0", " ")
+    # 40 + 20 + 20 + 10 of 100; without e's membership 30 + 20 + 20 + 10.
+    assert "changes by −10.0 points" in words and "90.0 %" in words and "80.0 %" in words
+    other = Elements(pool.draw(pool.PoolPage("z", "Z", [], FOUND, [], [], ()), CONTEXT)).words
+    assert "its own date changes nothing now" in other
+
+
 STEP = {
     "sequence": 1, "rule_id": EVIL, "state": "firing", "previous_state": EVIL, "reason": EVIL, "event_time": AT, "recorded_at": AT,
     "value": 0.76, "value_low": 0.76, "value_high": 0.77, "interval_low": 0.74, "interval_high": 0.78, "threshold": 0.75,
@@ -273,15 +309,31 @@ def test_the_pages_behind_links_are_inert_too() -> None:
         {"height": n, "time": AT, "blocks": 300, "n": 1008, "unknown": 1, "share": 0.3, "share_upper": 0.31}
         for n in (1, 2)
     ]
-    member = {"entity_slug": EVIL, "entity_name": EVIL, "start": EVIL, "end": EVIL, "source": EVIL, "note": EVIL}
-    inert(pool.draw(pool.PoolPage(EVIL, EVIL, [member], history, tape, ()), CONTEXT))
-    assert "counts it alone" in pool.draw(pool.PoolPage("a", "A", [], history, tape, ()), CONTEXT)
+    member = dict.fromkeys(MEMBER, EVIL)
+    inert(pool.draw(pool.PoolPage(EVIL, EVIL, [member], FOUND, history, tape, ()), CONTEXT))
+    assert "counts it alone" in pool.draw(pool.PoolPage("a", "A", [], None, history, tape, ()), CONTEXT)
     release = {
         "period_end": date(2026, 1, 1), "published_at": AT, "kind": EVIL, "coverage": EVIL, "observations": 3, "source": EVIL,
     }  # fmt: skip
     inert(series.draw(series.SeriesPage(EVIL, [release], ())))
     whole = page.frame(EVIL, "", replace(CONTEXT, dataset=EVIL, chain=EVIL), "")
     assert Elements(whole).tags.count("script") == 1, "its own module"
+
+
+def test_the_page_of_claims_has_every_figure_its_reason_and_its_sql() -> None:
+    found = [Checked(claim, 0.7415, 0.692) if claim.judge else Checked(claim, None, None) for claim in CLAIMS]
+    drawn = claims.draw(claims.ClaimsPage(found, AT), replace(CONTEXT, dataset="own"))
+    inert(drawn)
+    empty = claims.draw(claims.ClaimsPage([Checked(one.claim, None, None) for one in found], None), CONTEXT)
+    assert "no block is scored" in empty
+    elements = Elements(drawn)
+    addresses = {value for name, value in elements.attributes if name == "id"}
+    for one in found:
+        assert f"claim-{one.claim.name}" in addresses
+        assert one.why(PAGE) in elements.words and one.claim.measure in elements.words
+        section = drawn.partition(f'id="claim-{one.claim.name}"')[2].partition("</section>")[0]
+        assert (f'data-figure="{one.claim.name}-then"' in section) == ("<summary>SQL" in section) == bool(one.claim.sql)
+        assert not one.claim.sql or f"claims --sql {one.claim.name}" in section
 
 
 def test_the_alert_of_the_drawn_rule_has_its_chart() -> None:

@@ -12,7 +12,7 @@ from counterpoise.settings.model import Settings
 class StderrReceiver(ConsoleReceiver):
     """As the console, on the other stream. `auto` never chooses it."""
 
-    name = "stderr"
+    kind = name = "stderr"
     channel = "stderr"
 
     @classmethod

@@ -1,0 +1,109 @@
+"""A message as data, for receivers that are programs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from alerts.outbox.jobs import Job
+from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
+
+FORMAT_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvent:
+    """One step of an alert, and how the alert stands by its latest step. Times are in seconds.
+
+    `fired_at`: when it fired first. `ended_at`: when it ended, None while it fires.
+    """
+
+    kind: str
+    step: AlertTransition
+    latest: AlertTransition
+    labels: Mapping[str, str]
+    title: str
+    condition: str
+    fired_at: int
+    ended_at: int | None = None
+    page_url: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What else a person reads: owner, runbook and the like, where the rule has them."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The `alert` of a webhook's body."""
+        step = self.step
+        return {
+            "id": step.alert_id,
+            "step": step.sequence,
+            "rule": step.rule_id,
+            "rule_hash": step.rule_hash,
+            "state": step.state,
+            "previous_state": step.previous_state,
+            "reason": step.reason,
+            "state_now": self.latest.state,
+            "title": self.title,
+            "condition": self.condition,
+            "summary": step.summary,
+            "labels": dict(self.labels),
+            "value": step.value,
+            "value_low": step.value_low,
+            "value_high": step.value_high,
+            "interval_low": step.interval_low,
+            "interval_high": step.interval_high,
+            "threshold": step.threshold,
+            "fired_at": utc_text(self.fired_at),
+            "time": utc_text(step.event_time),
+            "ended_at": None if self.ended_at is None else utc_text(self.ended_at),
+            "page_url": self.page_url or None,
+            "sql": step.evidence.sql or None,
+        }
+
+
+def event_of(
+    job: Job,
+    announced: Sequence[AlertTransition],
+    *,
+    labels: Mapping[str, str],
+    title: str,
+    condition: str,
+    page_url: str = "",
+    notes: Mapping[str, str] | None = None,
+) -> AlertEvent | None:
+    """The event of a job; None for one that is about no single alert. `announced` are the steps of its alert so far."""
+    step = job.transition
+    if step is None:
+        return None
+    latest = announced[-1] if announced else step
+    fired = next((row for row in announced if row.state == "firing"), step)
+    return AlertEvent(
+        kind=kind_of(job),
+        step=step,
+        latest=latest,
+        labels=labels,
+        title=title,
+        condition=condition,
+        fired_at=fired.event_time,
+        ended_at=None if latest.state in OPEN_STATES else latest.event_time,
+        page_url=page_url,
+        notes=notes or {},
+    )
+
+
+def kind_of(job: Job) -> str:
+    """The `type` of a message: `alert.firing` and the other states, `alert.reminder`, `start`, `digest`."""
+    step = job.transition
+    if step is None:
+        return job.action
+    return f"alert.{job.action.partition('-')[0] if job.action.startswith('reminder') else step.state}"
+
+
+def utc_text(seconds: float) -> str:
+    """A time as RFC 3339, in UTC.
+
+    >>> utc_text(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,149 @@
+"""One HTTP request to a receiver: bounded in time and size, without proxies and redirects. What its answer means for a message."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+from alerts.outbox.receivers.receiver import (
+    AmbiguousError,
+    NotAcceptedError,
+    ReceiverRefusedError,
+    UnknownAnswerError,
+)
+from counterpoise.errors import ConfigError
+from counterpoise.visible import visible
+
+MAX_ANSWER_BYTES: Final = 64 * 1024
+MAX_RETRY_SECONDS: Final = 3_600.0
+_SETTINGS: Final = frozenset({401, 403, 404, 405, 407, 410})
+_LATER: Final = frozenset({408, 423, 425, 429})
+_REFUSED: Final = frozenset({400, 406, 413, 414, 415, 422, 431})
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """`body` is cut at `MAX_ANSWER_BYTES`; names of `headers` are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def shown(url: str) -> str:
+    """An address without its query, which may hold a secret."""
+    scheme, netloc, path, _, _ = urlsplit(url)
+    return urlunsplit((scheme, netloc.rpartition("@")[2], path, "", ""))
+
+
+def check_url(setting: str, url: str, *, clear_text: str | None = None) -> str:
+    """The address; ConfigError where it is none, has a user, or needs https.
+
+    `clear_text`: why http is wrong except on this machine.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host, parts = None, urlsplit("")
+    if parts.scheme not in ("http", "https") or not host or any(c.isspace() or not c.isprintable() for c in url):
+        raise ConfigError(f"{setting} is no address, expected https://HOST[:PORT]/PATH")
+    if parts.username is not None or parts.fragment:
+        raise ConfigError(
+            f"{setting} has a user or a fragment, expected https://HOST[:PORT]/PATH: use the settings for secrets"
+        )
+    if clear_text and parts.scheme == "http" and not _is_loopback(host):
+        raise ConfigError(f"{setting} is {shown(url)!r}, expected https:// (or http:// on this machine): {clear_text}")
+    return url
+
+
+def request(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, timeout_seconds: float
+) -> HttpAnswer:
+    """The answer of one request. NotAcceptedError where nothing was sent; AmbiguousError where no answer came in time."""
+    parts = urlsplit(url)
+    host, where = parts.hostname or "", shown(url)
+    connection: HTTPConnection = (
+        HTTPSConnection(host, parts.port, timeout=timeout_seconds)
+        if parts.scheme == "https"
+        else HTTPConnection(host, parts.port, timeout=timeout_seconds)
+    )
+    try:
+        connection.connect()
+    except OSError as error:
+        connection.close()
+        raise NotAcceptedError(f"{where} cannot be reached: {_reason(error)}") from None
+    whole = threading.Timer(timeout_seconds, _cut, (connection.sock,))
+    whole.daemon = True
+    whole.start()
+    try:
+        connection.request(method, parts.path + (f"?{parts.query}" if parts.query else "") or "/", body, dict(headers))
+        answer = connection.getresponse()
+        found = {name.lower(): value for name, value in answer.getheaders()}
+        with suppress(OSError, HTTPException):  # the status counts, the text is for the reason
+            return HttpAnswer(answer.status, found, answer.read(MAX_ANSWER_BYTES))
+        return HttpAnswer(answer.status, found, b"")
+    except (OSError, HTTPException, ValueError) as error:
+        raise AmbiguousError(f"{where} gave no answer: {type(error).__name__}") from None
+    finally:
+        whole.cancel()
+        connection.close()
+
+
+def judge(answer: HttpAnswer, where: str, *, reason: str = "") -> None:
+    """Return where the message was accepted; else raise what its answer means for the message."""
+    status = answer.status
+    if 200 <= status < 300:
+        return
+    said = f"{where} answers {status}{f' ({visible(reason)[:200]})' if reason else ''}"
+    if 300 <= status < 400:
+        raise NotAcceptedError(f"{said}, a redirect: set the address that it leads to")
+    if status in _SETTINGS:
+        raise NotAcceptedError(f"{said}: check the address and the secret (docs/alerts.md)")
+    if status in _LATER:
+        raise NotAcceptedError(said, retry_after(answer.headers))
+    if status in _REFUSED:
+        raise ReceiverRefusedError(
+            f"{where} refuses the message: {status}{f' ({visible(reason)[:200]})' if reason else ''}"
+        )
+    if status >= 500:
+        raise AmbiguousError(said)
+    raise UnknownAnswerError(said)
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """The pause that an answer asks for, in seconds: 1 where it names none, an hour at most."""
+    try:
+        return min(MAX_RETRY_SECONDS, max(1.0, float(headers.get("retry-after", ""))))
+    except ValueError:
+        return 1.0
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not valid: {error.verify_message}"
+    return error.strerror or type(error).__name__
+
+
+def _cut(sock: socket.socket | None) -> None:
+    """End a connection that a peer keeps alive byte by byte. It ends the plain socket, because TLS would wait for the peer."""
+    if sock is not None:
+        with suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)

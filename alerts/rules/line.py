@@ -1,0 +1,77 @@
+"""A line of a condition: one operator and one value. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from alerts.signals.signal import FloatArray
+
+Operator = Literal["above", "at_least", "below", "at_most"]
+OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
+
+_WORDS: Final[dict[Operator, str]] = {"above": "over", "at_least": "at least", "below": "below", "at_most": "at most"}
+
+VALUE_WANTED: Final = "a number in the unit of the signal, such as 0.75 of a share or 2500 of points"
+
+LineValue = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+class Line(BaseModel):
+    """Exactly one of the four fields is given; `Condition.unfit` asks for that."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    SCHEMA: ClassVar[dict[str, Any]] = {"minProperties": 1, "maxProperties": 1}
+
+    above: LineValue | None = Field(default=None, description=VALUE_WANTED)
+    at_least: LineValue | None = Field(default=None, description=VALUE_WANTED)
+    below: LineValue | None = Field(default=None, description=VALUE_WANTED)
+    at_most: LineValue | None = Field(default=None, description=VALUE_WANTED)
+
+    @property
+    def given(self) -> tuple[Operator, ...]:
+        """The operators that the file has."""
+        return tuple(name for name in OPERATORS if getattr(self, name) is not None)
+
+    @property
+    def operator(self) -> Operator:
+        """The operator."""
+        return self.given[0]
+
+    @property
+    def value(self) -> float:
+        """The value beside it."""
+        found: float = getattr(self, self.operator)
+        return found
+
+    @property
+    def rises(self) -> bool:
+        """Whether large values pass it."""
+        return self.operator in ("above", "at_least")
+
+    @property
+    def inclusive(self) -> bool:
+        """Whether the value itself passes it."""
+        return self.operator in ("at_least", "at_most")
+
+    @property
+    def word(self) -> str:
+        """Where a value that passes it stands: `over`, `at least`, `below` or `at most`."""
+        return _WORDS[self.operator]
+
+    def passed(self, values: FloatArray) -> NDArray[np.bool_]:
+        """Whether each value passes it; NaN does not.
+
+        A share is the nearest double to its fraction of integers, and so is the line: the comparison is as exact as with integers.
+        """
+        compare = {"above": np.greater, "at_least": np.greater_equal, "below": np.less, "at_most": np.less_equal}
+        found: NDArray[np.bool_] = compare[self.operator](values, self.value)
+        return found
+
+    def with_value(self, value: float) -> Line:
+        """The same operator with another value."""
+        return Line.model_validate({self.operator: float(value)})

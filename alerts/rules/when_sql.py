@@ -1,0 +1,51 @@
+"""The query that gives the values of conditions at a height again, from stored integers. Pure.
+
+The parts that are filled in are names and numbers that the rules and contracts admit, so that nothing in them could end the quotes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alerts.rules.condition import Condition
+from alerts.rules.rule import series_sql
+from alerts.signals.signal import SignalSql, Subject
+from alerts.signals.window_counts import Place
+
+
+def reproducing_sql(placed: Sequence[tuple[Condition, Place]], chain: str, attribution_id: str, height: int) -> str:
+    """`value` is that of the first condition, `value_2` that of the second, and so on. It ends with the height."""
+    (main, place), joins, columns = placed[0], [], []
+    sql = main.source.sql(Subject(main.pool, place.view, attribution_id))
+    for at, (condition, where) in enumerate(placed, start=1):
+        name = "value" if at == 1 else f"value_{at}"
+        expression = sql.value
+        if at > 1:
+            joins.append(_joined(f"then_{at}", condition, where, chain, attribution_id))
+            expression = f"then_{at}.then_{at}_value"
+        if condition.change_blocks:
+            joins.append(_joined(f"before_{at}", condition, where, chain, attribution_id, shifted=True))
+            expression += f" - before_{at}.before_{at}_value"
+        columns.append(f"{expression} AS {name}")
+    if sql.upper and not main.change_blocks:
+        columns.insert(1, f"{sql.upper} AS value_high")
+    return (
+        f"{_with(sql)}SELECT height, lower(hex(tip_hash)) AS tip_hash, n, unknown, {', '.join(columns)} "  # noqa: S608
+        f"FROM concentration_log FINAL{''.join(joins)} WHERE {series_sql(attribution_id, chain, place)} AND height = {height}"
+    )
+
+
+def _joined(
+    alias: str, condition: Condition, place: Place, chain: str, attribution_id: str, *, shifted: bool = False
+) -> str:
+    """A join with a signal by height; `shifted`: with what it was `change_blocks` heights before."""
+    sql = condition.source.sql(Subject(condition.pool, place.view, attribution_id))
+    at = f"toUInt32(height + {condition.change_blocks}) AS height" if shifted else "height"
+    return (
+        f" LEFT JOIN ({_with(sql)}SELECT {at}, {sql.value} AS {alias}_value FROM concentration_log FINAL "  # noqa: S608
+        f"WHERE {series_sql(attribution_id, chain, place)}) AS {alias} USING (height)"
+    )
+
+
+def _with(sql: SignalSql) -> str:
+    return f"WITH {', '.join(f'{text} AS {name}' for name, text in sql.terms)} " if sql.terms else ""

@@ -1,0 +1,119 @@
+"""What a signal is: a value of a window of blocks that rules may judge, with its words, its unit and its SQL.
+
+The signals themselves are in `alerts.signals.specs`, one file each. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.signals.window_counts import WindowCounts
+from counterpoise.formats import TEXT
+from counterpoise.metrics.spec import Kind, Range, Unit
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A signal at R heights, each array (R,); NaN where it is undefined.
+
+    The value lies in `low` to `high`, which are equal where the stored integers determine it. `upper` is what the value would be
+    were every unknown block made by those it is about; None for a signal without such a bound.
+    """
+
+    low: FloatArray
+    high: FloatArray
+    upper: FloatArray | None = None
+
+    @classmethod
+    def exactly(cls, values: FloatArray, upper: FloatArray | None = None) -> Measured:
+        """A value that the stored integers determine."""
+        return cls(values, values, upper)
+
+    def change(self, blocks: int) -> Measured:
+        """The difference to `blocks` heights before; NaN at the first ones. Unknown blocks do not bound a difference."""
+        return Measured(_minus_earlier(self.low, self.high, blocks), _minus_earlier(self.high, self.low, blocks))
+
+
+def _minus_earlier(values: FloatArray, earlier: FloatArray, blocks: int) -> FloatArray:
+    found = np.full(len(values), np.nan)
+    found[blocks:] = values[blocks:] - earlier[:-blocks]
+    return found
+
+
+class Subject(NamedTuple):
+    """What the SQL of a signal is about: a pool's slug (empty where the signal has none), a view and an attribution set."""
+
+    pool: str = ""
+    view: str = "raw"
+    attribution_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSql:
+    """`value` and `upper` are expressions over a row of `concentration_log`; `terms` names what they use: term to expression."""
+
+    value: str
+    upper: str = ""
+    terms: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One signal.
+
+    name       as rules name it
+    title      for people, as the subject of a sentence; `{pool}` stands for the pool or entity
+    range      the values that it can take
+    comment    one sentence without a full stop
+    measure    its values at R heights, of the pool with this slug
+    sql        the same in SQL
+    interval   its 95 % interval at R heights, where it has one
+    columns    further columns of `concentration_log` that it needs
+    per_pool   whether it is about one pool or entity, which the condition names
+    metric     the metric spec whose words it has; None for a signal that is no metric
+    """
+
+    name: str
+    title: str
+    unit: Unit
+    kind: Kind
+    range: Range
+    comment: str
+    measure: Callable[[WindowCounts, str], Measured]
+    sql: Callable[[Subject], SignalSql]
+    interval: Callable[[WindowCounts], tuple[FloatArray, FloatArray]] | None = None
+    columns: tuple[str, ...] = ()
+    per_pool: bool = False
+    metric: str | None = None
+
+    def format(self, value: float) -> str:
+        """A value in its unit."""
+        return TEXT.metric(value, self.kind, self.unit)
+
+    def format_line(self, value: float) -> str:
+        """A line as a rules file has it."""
+        return TEXT.metric_line(value, self.kind)
+
+    def format_change(self, value: float) -> str:
+        """A signed difference of two values: percentage points of a share, else the unit itself.
+
+        >>> from alerts.signals.specs.registry import SIGNALS
+        >>> SIGNALS["top4_share"].format_change(0.052), SIGNALS["hhi_10000"].format_change(-120.0)
+        ('+5.2 points', '-120')
+        """
+        if self.kind == "percent":
+            return f"{TEXT.points(value)} points"
+        return ("+" if value >= 0 else "") + self.format(value)
+
+    def format_change_line(self, value: float) -> str:
+        """A line on a difference, with no more decimals than it has."""
+        if self.kind == "percent":
+            return f"{'-' if value < 0 else ''}{TEXT.points_line(abs(value))} points"
+        return self.format_line(value)

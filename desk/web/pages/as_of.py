@@ -1,0 +1,46 @@
+"""`/as-of/DAY`: a past day by what was known at its end, beside what is known now."""
+
+from __future__ import annotations
+
+import shlex
+
+from counterpoise.formats import PAGE
+from counterpoise.plots.marks import text_of
+from desk.as_of.known import NOT_VERSIONED, AsOf, shown
+from desk.asker import Question
+from desk.web import markup
+from desk.web.panels.panel import Context
+
+HEADS = ("what", "known then", "known now", "differs because")
+
+
+def draw(found: AsOf, context: Context) -> str:
+    """The body of the page: what differs first, then every fact."""
+    differing = found.differences
+    words = f"{len(differing)} facts differ between what was known then and what is known now."
+    rows = [(f"{one.section} {one.name}", shown(one.then), shown(one.now), one.why) for one in differing]
+    table = markup.scrolled_table("What differs", HEADS, rows) if rows else markup.nothing("No fact differs.")
+    facts = [
+        (f"{section} {name}", shown(value), shown(found.now.facts.get(section, {}).get(name)))
+        for section, named in found.then.facts.items()
+        for name, value in named.items()
+    ]
+    notes = "".join(f'<p class="note">{text_of(note)}</p>' for note in (*found.changes, *found.then.hindsight))
+    missing = "".join(f"<li><b>{text_of(name)}</b>: {text_of(note)}</li>" for name, note in NOT_VERSIONED.items())
+    arguments = ["as-of", found.day.isoformat(), "--window", str(found.window_blocks)]
+    command = Question(shlex.join(["counterpoise", "--dataset", context.dataset, *arguments]), "")
+    return (
+        f'<p class="crumbs"><a href="/">Desk</a> › as of</p><h1>{text_of(found.day.isoformat())}, as known then and now</h1>'
+        f'<section class="panel broad"><h2>What differs</h2><p class="statement">{text_of(words)}</p>{table}{notes}'
+        + markup.meta(
+            (
+                f"window of {PAGE.count(found.window_blocks)} blocks to {markup.as_of(found.height, found.time)}",
+                "shares are of all blocks, unknown ones included",
+            )
+        )
+        + f'</section><section class="panel broad"><h2>All facts: {len(facts)}</h2>'
+        + markup.scrolled_table("All facts", HEADS[:3], facts)
+        + f'</section><section class="panel broad"><h2>Not versioned</h2><ul>{missing}</ul></section>'
+        + markup.asked((command,))
+        + f'<p class="note"><a href="/?height={found.height}">The page of block {PAGE.count(found.height)}</a></p>'
+    )

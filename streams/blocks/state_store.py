@@ -1,0 +1,114 @@
+"""What a fold goes on from beside blocks: detector states and drift rows, read from and written to ClickHouse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.columns import Column, concatenate
+from counterpoise.clickhouse.rows.detectors import detector_columns, undone_detector_columns
+from counterpoise.clickhouse.rows.drift import drift_columns
+from counterpoise.contracts.blocks import BlockEvent
+from counterpoise.detectors.tracks import ALTERNATIVES, TRACKS, TrackState
+from counterpoise.estimates.drift import DRIFT_WINDOW_BLOCKS, FAMILIES
+from counterpoise.windows import DAILY_BUCKET_BLOCKS, VIEWS
+from streams.blocks.fold.chain_fold import Scored
+from streams.blocks.fold.detectors import KEPT_BUCKETS
+from streams.blocks.fold.drift import KEPT_BLOCKS, DriftRow
+
+_STATES = """
+    SELECT height, lower(hex(tip_hash)), firing, state FROM detectors_log FINAL
+    WHERE attribution_id = {id:String} AND chain = {chain:String} AND height IN {heights:Array(UInt32)} AND notEmpty(state)
+"""
+
+_DRIFT = """
+    SELECT toInt8(view), family, height, from_height, pairs, drift, change, chance, leaders FROM drift_log FINAL
+    WHERE attribution_id = {id:String} AND chain = {chain:String} AND height BETWEEN {low:UInt32} AND {high:UInt32}
+    ORDER BY height, view, family
+"""
+
+
+def stored_states(
+    clickhouse: ClickHouse, chain: str, attribution_id: str, history: Sequence[BlockEvent]
+) -> dict[int, TrackState]:
+    """The states at the newest ends of buckets among these consecutive blocks, by height; those of other blocks are left out."""
+    hashes = {event.height: event.hash for event in history}
+    ends = [height for height in hashes if (height + 1) % DAILY_BUCKET_BLOCKS == 0][-KEPT_BUCKETS:]
+    if not ends:
+        return {}
+    rows = clickhouse.query(_STATES, {"chain": chain, "id": attribution_id, "heights": ends})
+    return {
+        int(height): TrackState(
+            np.array(state, np.float64).reshape(TRACKS, ALTERNATIVES),
+            (int(firing) >> np.arange(TRACKS, dtype=np.uint32) & 1).astype(np.bool_),
+        )
+        for height, tip_hash, firing, state in rows
+        if tip_hash == hashes[int(height)] and len(state) == TRACKS * ALTERNATIVES
+    }
+
+
+def stored_drift(clickhouse: ClickHouse, chain: str, attribution_id: str, tip_height: int) -> list[DriftRow]:
+    """The drift rows that later ones rest on, lowest height first."""
+    asked = {"chain": chain, "id": attribution_id, "low": max(0, tip_height - KEPT_BLOCKS), "high": tip_height}
+    return [
+        DriftRow(
+            int(view),
+            str(family),
+            int(height),
+            int(from_height),
+            int(pairs),
+            float(drift),
+            float(change),
+            float(chance),
+            tuple(int(code) for code in leaders),
+        )
+        for view, family, height, from_height, pairs, drift, change, chance, leaders in clickhouse.query(_DRIFT, asked)
+    ]
+
+
+def detector_rows(scored: Scored, *, chain: str, attribution_id: str, version: int) -> dict[str, Column]:
+    """Rows of detectors_log: the new heights, and tombstones of the undone ones."""
+    table = scored.detectors
+    skipped = table.from_height - scored.from_height
+    columns = detector_columns(
+        table.evidence,
+        table.masks(),
+        {height: state.weights.reshape(-1).tolist() for height, state in table.states.items()},
+        attribution_id=attribution_id,
+        chain=chain,
+        from_height=table.from_height,
+        tip_hashes=scored.tip_hashes[skipped:],
+        times=scored.times[skipped:],
+        version=version,
+    )
+    if not scored.undone_heights:
+        return columns
+    undone = undone_detectors(scored.undone_heights, chain=chain, attribution_id=attribution_id, version=version)
+    return concatenate(columns, undone)
+
+
+def undone_detectors(heights: Sequence[int], *, chain: str, attribution_id: str, version: int) -> dict[str, Column]:
+    """Tombstones of detectors_log."""
+    return undone_detector_columns(heights, TRACKS, attribution_id=attribution_id, chain=chain, version=version)
+
+
+def drift_rows(
+    rows: Sequence[DriftRow],
+    tip_hashes: Mapping[int, bytes],
+    undone_heights: Sequence[int],
+    *,
+    chain: str,
+    attribution_id: str,
+    version: int,
+) -> dict[str, Column]:
+    """Rows of drift_log: the new ones, and tombstones of those whose height was undone."""
+    undone = [
+        (view, family, height)
+        for height in undone_heights
+        if height % DRIFT_WINDOW_BLOCKS == 0
+        for view in range(len(VIEWS))
+        for family in FAMILIES
+    ]
+    return drift_columns(rows, tip_hashes, undone, attribution_id=attribution_id, chain=chain, version=version)
