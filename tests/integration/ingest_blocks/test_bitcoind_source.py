@@ -345,10 +345,15 @@ def test_silent_zmq_is_reported_once_blocks_come_without_it(node: BitcoindServer
 def test_zmq_that_names_its_blocks_is_not_silent(node: BitcoindServer) -> None:
     source = source_of(node, zmq_hashblock=node.zmq_url)
     source.tip()
+
+    def announced() -> bool:
+        node.announce(node.chain.tip.hash)
+        return bool(source.wait(0.05).hashes)
+
     with structlog.testing.capture_logs() as lines:
         for _ in range(4):
             node.chain.mine(1)
-            wait_for(lambda: node.announce(node.chain.tip.hash) or source.wait(0.05).hashes, "the announcement")
+            wait_for(announced, "the announcement")
             source.tip()
     assert lines == []
     source.close()

@@ -92,9 +92,12 @@ def test_ten_reorganisations_leave_no_difference(nodes: tuple[BtcdNode, BtcdNode
         lost += a.mine(depth)
         line.follow()
         assert line.best_chain() == a.best_chain()
-        won = b.mine(depth + 1)
+        won = b.mine(depth + 1)[-1]
         b.join(a.peer)
-        wait_for(lambda last=won[-1]: a.call("getbestblockhash") == last, "the longer branch to win")
+        wait_for(
+            lambda: a.call("getbestblockhash") == won,  # noqa: B023 - called within the turn
+            "the longer branch to win",
+        )
         line.follow()
         assert line.best_chain() == a.best_chain() == b.best_chain()
     assert set(lost) <= set(line.events) and not set(lost) & set(line.best_chain())
