@@ -34,8 +34,8 @@ NEVER_TRIED: Final = (
 
 HEAD: Final = """# Verified components
 
-What the tests have met, by component and version. The table is made from the test modules (`make generate`). [clients.md](clients.md) lists
-the clients of ClickHouse.
+What the tests have met, by component and version. The table is made from the test modules (`make generate`).
+[clients.md](clients.md) lists the clients of ClickHouse.
 
 | kind | meaning |
 |---|---|
