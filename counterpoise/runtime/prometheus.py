@@ -19,8 +19,8 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 def exposition(snapshot: Mapping[str, Any]) -> bytes:
     """A snapshot of ServiceStatus in Prometheus' text format; docs/runbook.md lists the metrics.
 
-    Numbers of `info` that `GAUGES` names become gauges, those of a chain with its label; None is an absent sample. With them come
-    the version and what the kernel says of this process.
+    Numbers of `info` that `GAUGES` names become gauges, those of a chain with its label; None is an absent sample. The version and
+    the kernel's figures of this process follow.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Snapshot(snapshot))

@@ -1,4 +1,4 @@
-"""What each service counts and shows as numbers: one entry a metric. `/metrics` and docs/runbook.md follow from it.
+"""What each service counts and shows as numbers: one entry per metric. `/metrics` and docs/runbook.md follow from it.
 
 A counter is there with 0 from the start of the process: `increase` in Prometheus does not see the first event of one that only
 then appears.
@@ -24,7 +24,7 @@ COUNTERS: Final[Mapping[str, tuple[str, ...]]] = {
     "alerts": ("events", "possible", "pending", "firing", "resolved", "inactive", "retracted", "rebased"),
     "desk": ("events",),
 }
-"""Kinds of `counterpoise_events_total` by service. A service that is not here counts `events` only."""
+"""Kinds of `counterpoise_events_total` by service. Any other service counts `events` only."""
 
 GAUGES: Final[Mapping[str, tuple[str, str]]] = {
     "source_height": ("source_height", "Height of the source's best block"),
@@ -56,7 +56,7 @@ LATENCIES: Final[Mapping[str, str]] = {
 LATENCY_BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
 
 LIVE_WITHIN_SECONDS: Final = 600.0
-"""What was seen longer ago is history that is read again, and says nothing about how fast the line is."""
+"""What was seen longer ago is history that is read again. Its latency is no measure of the line."""
 
 
 def counters_of(service: str) -> tuple[str, ...]:

@@ -118,7 +118,11 @@ def _ask(
     try:
         connection = connect(target, settings.dataset) if write else connect_read_only(target, settings.dataset)
     except RetryableError as error:
-        step = "`counterpoise up` starts it" if settings.clickhouse.host is None else "`counterpoise doctor` says why"
+        step = (
+            "`counterpoise up` starts it"
+            if settings.clickhouse.host is None
+            else "`counterpoise doctor` shows the cause"
+        )
         raise RetryableError(f"{error}: {step}") from error
     with connection as clickhouse:
         try:

@@ -26,7 +26,7 @@ log = structlog.get_logger("supervisor")
 def restart_fallen_engines(state_dir: Path) -> tuple[str, ...]:
     """Start again the engines whose process is gone; return their names. EngineError where they do not start.
 
-    A command of its own starts them, as `counterpoise up` does: they are nobody's children, and outlive the supervisor.
+    A separate command starts them, like `counterpoise up`, so that they outlive the supervisor.
     """
     fallen = tuple(record.name for record in records(state_dir) if not record.runs())
     if not fallen:

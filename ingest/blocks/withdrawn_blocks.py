@@ -38,7 +38,7 @@ class WithdrawnBlocks:
             height, block_hash = highest
             first = self.problem is None
             self.problem = (
-                f"the node's best block {tip.height} is below block {height} ({block_hash[:16]}…) that it gave: if that was "
+                f"the node's best block {tip.height} is below block {height} ({block_hash[:16]}…) that it gave. If that was "
                 "invalidated on purpose, the dataset follows once the node's branch has more work"
             )
             if first:
