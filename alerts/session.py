@@ -258,8 +258,8 @@ class AlertSession:
             self._status.progress(len(batch.transitions))
 
     def _publish_position(self, rule_state: RuleState) -> None:
+        self._status.set_of_chain(rule_state.chain, height=rule_state.height)
         self._status.set(
-            height=rule_state.height,
             tip_hash=rule_state.tip_hash,
             attribution_id=rule_state.attribution_id,
             undelivered=self._outboxes.waiting,
