@@ -125,23 +125,32 @@ class AlertSession:
         self._polled_at = float("-inf")
         self._heartbeat_at = float("-inf")
         self._reminded_at = float("-inf")
+        self._acted = 0
         self._release_facts: dict[str, tuple[float, ReleaseFacts]] = {}
 
     def _outbox(
         self, receiver: ConfiguredReceiver, store: AlertStore, names: Sequence[str], routes: Sequence[Route]
     ) -> Outbox:
         settings = self._settings
+        renderer = Renderer(store, self._rules, settings.dataset, settings.desk.public_url)
         policy = DeliveryPolicy(
-            store, self._rules, receiver=receiver.name, receivers=names, routes=routes, clock=self._clock
+            store,
+            self._rules,
+            receiver=receiver.name,
+            receivers=names,
+            routes=routes,
+            clock=self._clock,
+            value_now=renderer.reading_now,
         )
         return Outbox(
             store,
             receiver,
             versions=self._versions,
-            renderer=Renderer(store, self._rules, settings.dataset, settings.desk.public_url),
+            renderer=renderer,
             dataset=settings.dataset,
             clock=self._clock,
-            left_out=policy.left_out,
+            policy=policy,
+            repeat_seconds=settings.alerts.repeat_seconds,
             on_success=lambda now: self._status.set(**{f"last_{receiver.kind}_success_at": now}),
         )
 
@@ -249,8 +258,8 @@ class AlertSession:
             self._status.progress(len(batch.transitions))
 
     def _publish_position(self, rule_state: RuleState) -> None:
+        self._status.set_of_chain(rule_state.chain, height=rule_state.height)
         self._status.set(
-            height=rule_state.height,
             tip_hash=rule_state.tip_hash,
             attribution_id=rule_state.attribution_id,
             undelivered=self._outboxes.waiting,
@@ -337,8 +346,9 @@ class AlertSession:
             self._read_unasked()
         if self._live:
             self._judge_timer_rules()
-        if self._polled_at - self._reminded_at >= REMINDER_CHECK_SECONDS:
-            self._reminded_at = self._polled_at
+        acted = self._store.actions.count()
+        if acted != self._acted or self._polled_at - self._reminded_at >= REMINDER_CHECK_SECONDS:
+            self._acted, self._reminded_at = acted, self._polled_at
             self._outboxes.remind(self._firing_rows())
 
     def _meet_stragglers(self) -> None:

@@ -27,7 +27,8 @@ class Start:
 class Job:
     """One message. `inherited`: another process may have sent it. `tries` counts what went wrong, `refusals` what was
     refused for an unknown reason. `recorded_at`: in seconds,
-    when it could have been sent at the earliest. `members`: the firings that a digest stands for."""
+    when it could have been sent at the earliest. `members`: the firings that a digest stands for. `after_seconds`: of a
+    reminder, how long its alert had fired."""
 
     alert_id: str
     sequence: int
@@ -36,11 +37,16 @@ class Job:
     recorded_at: float
     transition: AlertTransition | None = None
     start: Start | None = None
-    weeks: int = 0
+    after_seconds: float = 0.0
     members: tuple[AlertTransition, ...] = ()
     inherited: bool = False
     tries: int = 0
     refusals: int = 0
+
+    @property
+    def kind(self) -> str:
+        """Its action without a number or a name."""
+        return self.action.partition("-")[0]
 
     @property
     def key(self) -> JobKey:
@@ -62,6 +68,9 @@ def start_id(dataset: str, chain: str, height: int) -> str:
     """The name of a state-at-start message, in the place of an alert's."""
     return hashlib.sha256(f"start\0{dataset}\0{chain}\0{height}".encode()).hexdigest()[:16]
 
+
+REMINDER, ACKNOWLEDGED, WORSE = "reminder", "acknowledged", "worse"
+"""Beginnings of actions about an alert that still fires."""
 
 RENEW: Final = "renew"
 """Sends again what fires. It leaves no row: it is due every minute anyway."""

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Final
 
+from alerts.policy import Labels, matches
 from alerts.rules.rule import Rule
 from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.contracts.alerts import AlertTransition
-
-Labels = Mapping[str, str]
-"""What an alert is known by to routes, silences and receivers: `rule`, `chain`, `alert`, and what else its rule has.
-
-`metric` is the metric or signal of the value, and `instance` the key of an alert that is one of several of its rule."""
 
 _OF_THE_RULE: Final = ("severity", "owner", "metric", "view", "window_blocks")
 
@@ -25,11 +20,6 @@ class Route:
 
     match: Labels
     receivers: frozenset[str]
-
-
-def matches(match: Labels, labels: Labels) -> bool:
-    """Whether every label of `match` is there with a value that fits; an empty match always is."""
-    return all(name in labels and fnmatchcase(labels[name], wanted) for name, wanted in match.items())
 
 
 def receivers_for(labels: Labels, routes: Sequence[Route], every: Iterable[str]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from counterpoise.errors import ConfigError
+from counterpoise.errors import ConfigError, RetryableError
 from desk.cli.result_formats import TABLE_ROWS, Format, format_of, write_result
 from desk.cli.say import say
 
@@ -116,7 +116,16 @@ def _ask(
 
     settings = Settings.load()
     target = clickhouse_target(settings, read_only=not write)
-    with connect(target, settings.dataset) if write else connect_read_only(target, settings.dataset) as clickhouse:
+    try:
+        connection = connect(target, settings.dataset) if write else connect_read_only(target, settings.dataset)
+    except RetryableError as error:
+        step = (
+            "`counterpoise up` starts it"
+            if settings.clickhouse.host is None
+            else "`counterpoise doctor` shows the cause"
+        )
+        raise RetryableError(f"{error}: {step}") from error
+    with connection as clickhouse:
         try:
             write_result(clickhouse.stream(text, values, tables=tables), output, out, max_rows, raw_csv=raw_csv)
         except driver.Error as error:

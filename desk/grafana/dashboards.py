@@ -265,7 +265,7 @@ _LINE_PANELS: Final = (
         "stat",
         "undelivered alerts",
         "Alerts that no receiver has accepted yet.",
-        [promql('max(counterpoise_info{service="alerts",name="undelivered"})', "undelivered", instant=True)],
+        [promql("max(counterpoise_undelivered)", "undelivered", instant=True)],
         width=6,
         height=4,
         line=1,
@@ -282,8 +282,8 @@ _LINE_PANELS: Final = (
         "Height: sent and scored",
         "The height that ingest sent last and the one that streams scored last.",
         [
-            promql('max(counterpoise_info{service="ingest",name="published_height"})', "sent"),
-            promql('max(counterpoise_info{service="streams",name="last_height"})', "scored", name="B"),
+            promql("max by (chain) (counterpoise_published_height)", "sent {{chain}}"),
+            promql("max by (chain) (counterpoise_last_height)", "scored {{chain}}", name="B"),
         ],
     ),
     Panel(

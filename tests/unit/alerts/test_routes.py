@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.outbox.receivers.receivers import make_receivers, probes, routes, settings_of
-from alerts.outbox.routes import Route, labels_of, matches, receivers_for
+from alerts.outbox.routes import Route, labels_of, receivers_for
+from alerts.policy import matches
 from alerts.rules_file import parse_rules
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.errors import ConfigError
