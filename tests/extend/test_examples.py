@@ -39,13 +39,14 @@ FOLDERS = (
     "docs",
     "engines",
     "ingest",
+    "requirements",
     "scripts",
     "sql",
     "streams",
     "testkit",
     "tests",
 )
-NOT_COPIED = ("contract", "e2e", "snapshot", "engine_clickhouse")
+NOT_COPIED = ("snapshot",)
 OF_AN_EXAMPLE = {"example.yaml", "proof.py"}
 """What an example has beside the files of the change."""
 
