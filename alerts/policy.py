@@ -16,7 +16,8 @@ from counterpoise.spans import DAY_SECONDS
 Labels = Mapping[str, str]
 """What an alert is known by: label → value."""
 
-ActionKind = Literal["acknowledge", "silence", "unsilence"]
+ActionKind = Literal["acknowledge", "silence", "unsilence", "refused"]
+"""`refused`: a request that was not done; its `reason` is why."""
 WEEK_SECONDS: Final = 7.0 * DAY_SECONDS
 
 
