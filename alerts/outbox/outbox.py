@@ -101,6 +101,8 @@ class Outbox:
         self._jobs = JobQueue()
         self._sent = Sent(receiver.name, receiver.channel)
         self._look_ups = LookUps()
+        self._not_found: set[JobKey] = set()
+        """Firings that were looked up before they went into a digest."""
         self._unwritten: list[Delivery] = []
         self._is_late = False
         """Whether a message has waited for long: the order of events is then no longer the order of what matters."""
@@ -290,9 +292,11 @@ class Outbox:
         if not members:
             return False
         self._require_newest()
-        name = digest_id((row.alert_id, row.sequence, "post") for row in members)
         alerts = {row.alert_id for row in members}
         jobs = [job for job in self._jobs if job.alert_id in alerts]
+        if self._stands(jobs):
+            return True
+        name = digest_id((row.alert_id, row.sequence, "post") for row in members)
         rest = [self._delivery(job, "skipped", detail=detail_of(name)) for job in jobs if job.action != "post"]
         self._write([*(self._member(row, name, "pending") for row in members), *rest])
         self._sent.done |= {row.key: row for row in rest}
@@ -300,13 +304,28 @@ class Outbox:
         self._queue(digest_job(name, members, inherited=False), ahead=True)
         return True
 
+    def _stands(self, jobs: Iterable[Job]) -> bool:
+        """Whether one of the firings stands already, after a try with an unclear answer: it is finished then, and its alert's other
+        messages follow it. What is not found is searched for again later."""
+        for job in jobs:
+            if job.action != "post" or job.key in self._not_found or not (job.inherited or job.tries):
+                continue
+            found = self._find(job)
+            if found:
+                self._finish(job, "sent", ts=self._keep_first(found), doubtful=True)
+                return True
+            self._not_found.add(job.key)
+            if len(self._not_found) <= MAX_LOOK_UPS:
+                self._look_ups.plan(job, self._clock.monotonic())
+        return False
+
     def _member(self, fired: AlertTransition, name: str, status: DeliveryStatus, ts: str = "") -> Delivery:
         return self._delivery(job_of(fired, "post", inherited=True), status, ts=ts, detail=detail_of(name))
 
     def _search(self, job: Job) -> None:
         """Keep the earliest message of a job with an unclear answer, and bring it to the alert's state."""
         known = self._sent.done.get(job.key)
-        if known is None or self._sent.here(known) is None:
+        if known is None or (self._sent.here(known) is None and digest_of(known.detail) is None):
             return
         try:
             self._require_newest()
@@ -323,7 +342,9 @@ class Outbox:
             update = job_of(rows[-1], "update", inherited=True)
             self._sent.done.pop(update.key, None)
             self._queue(update)
-        self._sent.done[job.key] = replace(known, message_ts=kept, updated_at=self._clock.now())
+        self._sent.done[job.key] = replace(
+            known, status="sent", message_ts=kept, detail="", updated_at=self._clock.now()
+        )
         self._unwritten = [self._sent.done[job.key]]
         self._write(self._unwritten)
 
