@@ -14,7 +14,9 @@ from typing import Final, Literal
 from counterpoise.spans import DAY_SECONDS
 
 Labels = Mapping[str, str]
-"""What an alert is known by: label → value."""
+"""What an alert is known by to routes, silences and receivers: `rule`, `chain`, `alert`, and what else its rule has.
+
+`metric` is the metric or signal of the value, and `instance` the key of an alert that is one of several of its rule."""
 
 ActionKind = Literal["acknowledge", "silence", "unsilence", "refused"]
 """`refused`: a request that was not done; its `reason` is why."""

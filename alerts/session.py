@@ -24,6 +24,7 @@ from alerts.outbox.outboxes import Outboxes
 from alerts.outbox.receivers.receiver import ConfiguredReceiver
 from alerts.outbox.receivers.slack import has_buttons
 from alerts.outbox.routes import Route
+from alerts.rule_queries import RuleQueries, connect_reader
 from alerts.rules.changes import changes
 from alerts.rules.rule import HeightRule, Rule
 from alerts.score_feed import ScoreFeed
@@ -107,6 +108,7 @@ class AlertSession:
             on_chunk=self._claim_stands,
         )
         self._timer_rules = DeadManRules(self._rules if self._live else ())
+        self._queries = RuleQueries(self._rules, lambda: connect_reader(settings), clock)
         names = [receiver.name for receiver, _ in receivers]
         self._outboxes = Outboxes(
             [self._outbox(receiver, store, names, routes) for receiver, store in receivers],
@@ -199,6 +201,7 @@ class AlertSession:
 
     def close(self) -> None:
         """Stop the outbox's worker; what it has not sent is found again in the rows."""
+        self._queries.close()
         self._outboxes.stop()
 
     # What came.
@@ -262,8 +265,8 @@ class AlertSession:
             self._status.progress(len(batch.transitions))
 
     def _publish_position(self, rule_state: RuleState) -> None:
+        self._status.set_of_chain(rule_state.chain, height=rule_state.height)
         self._status.set(
-            height=rule_state.height,
             tip_hash=rule_state.tip_hash,
             attribution_id=rule_state.attribution_id,
             undelivered=self._outboxes.waiting,
@@ -374,6 +377,7 @@ class AlertSession:
 
     def _judge_timer_rules(self) -> None:
         ingest = read_status(self._settings.run_dir, "ingest")
+        answers = self._queries.look()
         for chain in self._timer_rules.chains:
             facts = gather_facts(
                 self._store,
@@ -382,6 +386,7 @@ class AlertSession:
                 changed_at=self._changed_at.get(chain, self._began_at),
                 ingest=ingest,
                 market=self._release_facts_of(chain),
+                answers=answers.get(chain, {}),
             )
             transitions = self._timer_rules.tick(facts, self._versions.next, self._changes_of)
             if transitions:

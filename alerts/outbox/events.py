@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, WORSE, Job
-from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertTransition
+from counterpoise.formats import utc_second
 
 FORMAT_VERSION: Final = 1
 
@@ -78,7 +78,7 @@ def event_of(
     if step is None:
         return None
     latest = announced[-1] if announced else step
-    fired = next((row for row in announced if row.state == "firing"), step)
+    fired = next((row for row in announced if row.state in ANNOUNCING_STATES), step)
     return AlertEvent(
         kind=kind_of(job),
         step=step,
@@ -107,4 +107,4 @@ def utc_text(seconds: float) -> str:
     >>> utc_text(0)
     '1970-01-01T00:00:00Z'
     """
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc_second(int(seconds)).replace(" ", "T") + "Z"

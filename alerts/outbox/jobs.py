@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
 
 JobKey = tuple[str, int, str]
 """(alert, sequence, action): what identifies a message to its receiver and in `alert_deliveries`."""
@@ -81,7 +81,7 @@ def actions(transition: AlertTransition, *, fired_before: bool, as_events: bool 
 
     `restated` rows only correct the root: the retraction before them states why. `as_events`: every step is a message by itself.
     """
-    if transition.state == "firing" and not fired_before:
+    if transition.state in ANNOUNCING_STATES and not fired_before:
         return ("post",)
     if as_events:
         return ("thread",)

@@ -25,7 +25,7 @@ from alerts.rules.rule import HeightRule, Reading, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
-from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertTransition
 from counterpoise.formats import utc_minute
 from counterpoise.spans import long_span
 
@@ -60,7 +60,7 @@ class Renderer:
         if job.transition is None:
             return message
         rule = self._rule_of(job.transition)
-        fired = next((row for row in announced if row.state == "firing"), job.transition)
+        fired = next((row for row in announced if row.state in ANNOUNCING_STATES), job.transition)
         context = self._words(job.transition, rule)
         values = rule.model_dump(mode="json", include=set(NOTES)) if rule else {}
         who = self._who(fired) if fired.state == "firing" else ""
@@ -83,7 +83,7 @@ class Renderer:
             titles = [row.evidence.title or row.rule_id for row in job.members]
             return digest_message(list(zip(titles, job.members, announced, strict=True)), self._dataset)
         assert job.transition is not None  # noqa: S101 - a job is a start or has a transition
-        fired = next((row for row in announced if row.state == "firing"), None)
+        fired = next((row for row in announced if row.state in ANNOUNCING_STATES), None)
         context = self._context(job.transition, fired)
         if job.kind == REMINDER:
             return reminder_message(job.transition, job.after_seconds, self._now(job.transition), context)

@@ -33,6 +33,7 @@ _MARK: Final[dict[AlertState, str]] = {
     "resolved": "🟢 RESOLVED",
     "retracted": "⚪ RETRACTED",
     "rebased": "⚪ REBASED",
+    "error": "🟠 ERROR",
     "inactive": "⚪ ENDED",
     "pending": "🟡 PENDING",
     "possible": "🟡 POSSIBLE",

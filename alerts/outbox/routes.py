@@ -34,11 +34,12 @@ def labels_of(transition: AlertTransition, rule: Rule | None) -> dict[str, str]:
     """
     values = rule.model_dump(mode="json", include={"labels", *_OF_THE_RULE}) if rule else {}
     values |= transition.evidence.rule or {}
-    own = values.get("labels")
+    own, found_in = values.get("labels"), transition.evidence
     found = {str(name): str(value) for name, value in own.items()} if isinstance(own, dict) else {}
     return (
         found
         | {name: str(values[name]) for name in _OF_THE_RULE if values.get(name)}
+        | {name: text for name, text in (("metric", found_in.metric), ("instance", found_in.instance)) if text}
         | {
             "alert": transition.alert_id,
             "rule": transition.rule_id,

@@ -7,7 +7,7 @@ from typing import Final
 
 from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, Job, JobKey, job_of
 from alerts.store.alert_deliveries_log import Delivery
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
 
 MUTED: Final = "muted"
 NOT_ROUTED: Final = "routed to others"
@@ -50,16 +50,16 @@ class Sent:
         rows.append(transition)
         # A step that was written anew, on another block, is read after later ones.
         rows.sort(key=lambda row: row.sequence)
-        return any(row.state == "firing" and row.sequence < transition.sequence for row in rows)
+        return any(row.state in ANNOUNCING_STATES and row.sequence < transition.sequence for row in rows)
 
     def is_firing(self, alert_id: str) -> bool:
         """Whether the last that was announced of an alert is that it fires."""
         rows = self.announced.get(alert_id, [])
-        return bool(rows) and rows[-1].state == "firing"
+        return bool(rows) and rows[-1].state in ANNOUNCING_STATES
 
     def post_of(self, alert_id: str) -> Job | None:
         """The job of an alert's own message; None if its firing is history that is not sent."""
-        fired = next((row for row in self.announced.get(alert_id, ()) if row.state == "firing"), None)
+        fired = next((row for row in self.announced.get(alert_id, ()) if row.state in ANNOUNCING_STATES), None)
         return job_of(fired, "post", inherited=True) if fired else None
 
     def fired(self, alert_id: str) -> AlertTransition | None:

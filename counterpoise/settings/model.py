@@ -275,6 +275,17 @@ class NpmSettings(SettingsSection):
     """Rate limit."""
 
 
+class OpenRouterSettings(SettingsSection):
+    """OpenRouter's daily exports of tokens by model."""
+
+    url: str = "https://openrouter.ai/api/v1/datasets/exports"
+    """Base URL of the exports."""
+    cadence_seconds: Seconds = 86_400.0
+    """Time between two polls."""
+    max_requests_per_second: Annotated[float, Field(gt=0, le=5)] = 0.5
+    """Rate limit."""
+
+
 class HuggingFaceSettings(SettingsSection):
     """The Hugging Face Hub: providers of its models, and the formats that run on devices."""
 
@@ -356,6 +367,7 @@ class MarketSettings(SettingsSection):
     pypi: PypiSettings = PypiSettings()
     pypistats: PypistatsSettings = PypistatsSettings()
     npm: NpmSettings = NpmSettings()
+    openrouter: OpenRouterSettings = OpenRouterSettings()
     huggingface: HuggingFaceSettings = HuggingFaceSettings()
     drop: DropSettings = DropSettings()
     poll: PollSettings = PollSettings()

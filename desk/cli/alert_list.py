@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from alerts.store.alert_store import AlertStore
     from counterpoise.contracts.alerts import AlertTransition
 
-STYLES: Final = {"firing": "bold red", "pending": "yellow", "possible": "yellow", "resolved": "green"}
+STYLES: Final = {
+    "firing": "bold red",
+    "error": "bold red",
+    "pending": "yellow",
+    "possible": "yellow",
+    "resolved": "green",
+}
 ID_DIGITS: Final = 8
 """Digits of an alert's id that a list shows: `alerts show` takes the beginning of an id."""
 _COLUMNS: Final = (("alert", ID_DIGITS), ("state", 9), ("since (UTC)", 16), ("now", 9), ("rule", 30))
