@@ -18,7 +18,8 @@ Labels = Mapping[str, str]
 
 `metric` is the metric or signal of the value, and `instance` the key of an alert that is one of several of its rule."""
 
-ActionKind = Literal["acknowledge", "silence", "unsilence"]
+ActionKind = Literal["acknowledge", "silence", "unsilence", "refused"]
+"""`refused`: a request that was not done; its `reason` is why."""
 WEEK_SECONDS: Final = 7.0 * DAY_SECONDS
 
 

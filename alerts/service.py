@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import partial
 from typing import Final, TextIO
 
 import structlog
 
 from alerts.outbox.outbox import SupersededError
 from alerts.outbox.receivers.receivers import make_receivers, routes
+from alerts.outbox.receivers.slack import has_buttons, read_app_token, read_bot_token, socket_client
 from alerts.rules_watch import RulesWatch
 from alerts.score_feed import ScoreFeed
 from alerts.session import AlertProcess, AlertSession, OnTransition
+from alerts.slack_actions import SlackActions
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect_consistent
 from counterpoise.clickhouse.datasets import open_dataset
@@ -77,10 +80,13 @@ class AlertService:
         self._store = self._new_store()
         self._feed = ScoreFeed(settings, clock)
         self._session: AlertSession | None = None
+        self._slack_actions = self._make_slack_actions()
 
     def run(self) -> None:
         """Until `stop` is set."""
         backoff = Backoff(SINK_RETRY)
+        if self._slack_actions is not None:
+            self._slack_actions.start()
         try:
             while not self._stop.is_set():
                 self._status.beat()
@@ -99,6 +105,8 @@ class AlertService:
                     self._stand_by(str(error))
         finally:
             self._end_session()
+            if self._slack_actions is not None:
+                self._slack_actions.stop()
             self._feed.close()
             self._store.ch.close()
 
@@ -130,6 +138,22 @@ class AlertService:
             session.close()
             raise
         return session
+
+    def _make_slack_actions(self) -> SlackActions | None:
+        """What listens to Slack's buttons; None without an app-level token or a Slack channel."""
+        settings = self._settings
+        channels = [receiver.channel for receiver in self._receivers if receiver.kind == "slack"]
+        if not channels or not has_buttons(settings):
+            return None
+        read_app_token(settings)
+        return SlackActions(
+            partial(socket_client, settings),
+            token=partial(read_bot_token, settings),
+            app_token=partial(read_app_token, settings),
+            channels=channels,
+            open_store=self._new_store,
+            clock=self._clock,
+        )
 
     def _new_store(self) -> AlertStore:
         return AlertStore(connect_consistent(self._target, self._settings.dataset))

@@ -22,6 +22,7 @@ from alerts.outbox.message_context import Renderer
 from alerts.outbox.outbox import Outbox, SupersededError
 from alerts.outbox.outboxes import Outboxes
 from alerts.outbox.receivers.receiver import ConfiguredReceiver
+from alerts.outbox.receivers.slack import has_buttons
 from alerts.outbox.routes import Route
 from alerts.rule_queries import RuleQueries, connect_reader
 from alerts.rules.changes import changes
@@ -132,7 +133,13 @@ class AlertSession:
         self, receiver: ConfiguredReceiver, store: AlertStore, names: Sequence[str], routes: Sequence[Route]
     ) -> Outbox:
         settings = self._settings
-        renderer = Renderer(store, self._rules, settings.dataset, settings.desk.public_url)
+        renderer = Renderer(
+            store,
+            self._rules,
+            settings.dataset,
+            settings.desk.public_url,
+            buttons=has_buttons(settings) and receiver.kind == "slack",
+        )
         policy = DeliveryPolicy(
             store,
             self._rules,

@@ -20,6 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from testkit.slack_socket import SlackSocket
+
 Failure = Literal[
     "drop", "drop_before", "late", "503", "503_after", "500", "429", "ratelimited", "invalid_auth", "slow", "garbage"
 ]
@@ -29,6 +31,7 @@ taken. `429`: with Retry-After. `ratelimited`, `invalid_auth`: 200 with that err
 `slow_seconds`. `garbage`: taken, answered with something that is not JSON."""
 
 TOKEN: Final = "xoxb-test-token"  # noqa: S105 - a token that opens nothing
+APP_TOKEN: Final = "xapp-test-token"  # noqa: S105 - the same
 CHANNEL: Final = "C0TEST"
 
 
@@ -85,6 +88,9 @@ class SlackServer:
     lag_seconds: float = 0.0
     """For this long after a post the history does not show it."""
     calls: list[str] = field(default_factory=list)
+    ephemerals: list[tuple[str, str]] = field(default_factory=list)
+    """(user, text) of what only one person sees."""
+    socket: SlackSocket = field(default_factory=SlackSocket)
     _messages: dict[str, SlackMessage] = field(default_factory=dict)
     _plans: list[_Plan] = field(default_factory=list)
     _refused: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -117,6 +123,7 @@ class SlackServer:
     def stop(self) -> None:
         """Refuse connections from now on, keep the messages."""
         self._closing.set()
+        self.socket.stop()
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -204,6 +211,8 @@ class SlackServer:
         return None
 
     def _answer(self, method: str, arguments: dict[str, Any], token: str) -> dict[str, Any]:
+        if method == "apps.connections.open":
+            return {"ok": True, "url": self.socket.open()} if token == APP_TOKEN else _error("invalid_auth")
         if token != self.token:
             return _error("invalid_auth" if token else "not_authed")
         methods: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -211,6 +220,7 @@ class SlackServer:
             "chat.postMessage": self._post,
             "chat.update": self._update,
             "chat.delete": self._delete,
+            "chat.postEphemeral": self._post_ephemeral,
             "conversations.history": self._history,
             "conversations.replies": self._replies,
         }
@@ -263,6 +273,36 @@ class SlackServer:
             return _error("message_not_found")
         return {"ok": True, "ts": arguments.get("ts")}
 
+    def _post_ephemeral(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        self.ephemerals.append((str(arguments.get("user")), str(arguments.get("text"))))
+        return {"ok": True, "message_ts": self._new_ts()}
+
+    def press(self, message: SlackMessage, button: str, **changed: Any) -> bool:
+        """Press a button of a message, as the user ada; whether the request was answered in time. `changed` are parts of the request
+        that differ: `value`, `channel`, `message_ts`, `at` (seconds), `user`, `envelope_id`."""
+        elements = [one for block in message.blocks if block["type"] == "actions" for one in block["elements"]]
+        value = next((one["value"] for one in elements if one["action_id"] == button), "")
+        user = changed.get("user", "U0ADA")
+        payload = {
+            "type": "block_actions",
+            "user": {"id": user, "username": user.removeprefix("U0").lower(), "team_id": "T0TEST"},
+            "container": {
+                "type": "message",
+                "channel_id": changed.get("channel", message.channel),
+                "message_ts": changed.get("message_ts", message.ts),
+            },
+            "actions": [
+                {
+                    "type": "button",
+                    "block_id": "counterpoise",
+                    "action_id": button,
+                    "value": changed.get("value", value),
+                    "action_ts": f"{changed.get('at', time.time()):.6f}",
+                }
+            ],
+        }
+        return self.socket.send(payload, envelope_id=changed.get("envelope_id"))
+
     def _history(self, arguments: dict[str, Any]) -> dict[str, Any]:
         here = [m for m in self.messages if m.channel == arguments.get("channel")]
         shown = [m for m in here if m.thread_ts is None or m.broadcast]
@@ -312,14 +352,26 @@ def _check_block(block: dict[str, Any]) -> str | None:
     fields = block.get("fields") or []
     elements = block.get("elements") or []
     bad = (
-        kind not in ("header", "section", "context", "divider")
+        kind not in ("header", "section", "context", "divider", "actions")
         or (kind == "header" and not (0 < length <= 150 and text.get("type") == "plain_text"))
         or (kind == "section" and not fields and not 0 < length <= 3_000)
         or len(fields) > 10
         or any(not 0 < len(entry.get("text", "")) <= 2_000 for entry in fields)
         or (kind == "context" and not 0 < len(elements) <= 10)
+        or (kind == "actions" and not (0 < len(elements) <= 25 and all(map(_is_button, elements))))
     )
     return "invalid_blocks" if bad else None
+
+
+def _is_button(element: dict[str, Any]) -> bool:
+    text = element.get("text", {})
+    return (
+        element.get("type") == "button"
+        and text.get("type") == "plain_text"
+        and 0 < len(text.get("text", "")) <= 75
+        and len(element.get("action_id", "")) <= 255
+        and len(element.get("value", "")) <= 2_000
+    )
 
 
 class _Server(ThreadingHTTPServer):

@@ -37,7 +37,17 @@ NOTES = ("owner", "runbook", "link")
 class Renderer:
     """Renders with one connection: not safe to share between threads."""
 
-    def __init__(self, store: AlertStore, rules: Sequence[Rule], dataset: str, public_url: str | None = None) -> None:
+    def __init__(
+        self,
+        store: AlertStore,
+        rules: Sequence[Rule],
+        dataset: str,
+        public_url: str | None = None,
+        *,
+        buttons: bool = False,
+    ) -> None:
+        """`buttons`: whether an alert that fires has buttons."""
+        self._buttons = buttons
         self._store = store
         self._public_url = (public_url or "").rstrip("/")
         self._rules: Mapping[tuple[str, str], Rule] = {(rule.id, rule.chain): rule for rule in rules}
@@ -147,6 +157,7 @@ class Renderer:
             advice=rule.next_step() if rule else "",
             dataset=self._dataset,
             share=transition.value_high is not None,
+            buttons=self._buttons,
             responsible=rule.responsible() if rule else (),
             page_url=f"{self._public_url}/alert/{transition.alert_id}" if self._public_url else "",
         )

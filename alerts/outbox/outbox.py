@@ -18,15 +18,15 @@ from typing import Final, Protocol
 
 import structlog
 
+from alerts.outbox.conversation import Conversation
 from alerts.outbox.delivery_policy import Policy, SendEverything
 from alerts.outbox.digest import OLD_SECONDS, detail_of, digest_id, digest_of, over
 from alerts.outbox.job_queue import JobQueue
-from alerts.outbox.jobs import ACKNOWLEDGED, RENEW, Job, JobKey, Start, actions, digest_job, job_of, key_text, start_id
+from alerts.outbox.jobs import RENEW, Job, JobKey, Start, actions, digest_job, job_of, start_id
 from alerts.outbox.look_ups import AFTER_SECONDS, LookUps
 from alerts.outbox.receivers.receiver import (
     AmbiguousError,
     NotAcceptedError,
-    NotThisWayError,
     Receiver,
     ReceiverRefusedError,
     UnknownAnswerError,
@@ -47,9 +47,6 @@ from counterpoise.runtime.retry import Backoff, RetryPolicy
 from counterpoise.spans import DAY_SECONDS
 
 log = structlog.get_logger(__name__)
-
-SEARCH_BACK_SECONDS: Final = 3_600.0
-"""A look-up starts this long before a transition was recorded: more than two clocks differ."""
 
 MAX_LOOK_UPS: Final = 100
 """Messages that are searched for after a start: those of the last hour, and the unclear ones of the last day."""
@@ -100,7 +97,10 @@ class Outbox:
         self._on_success = on_success
         self._jobs = JobQueue()
         self._sent = Sent(receiver.name, receiver.channel)
+        self._conversation = Conversation(receiver, self._sent)
         self._look_ups = LookUps()
+        self._not_found: set[JobKey] = set()
+        """Firings that were looked up before they went into a digest."""
         self._unwritten: list[Delivery] = []
         self._is_late = False
         """Whether a message has waited for long: the order of events is then no longer the order of what matters."""
@@ -264,15 +264,15 @@ class Outbox:
             self._finish(job, "skipped", detail="its firing was not sent")
             return
         self._require_newest()
-        if self._edits(job) and self._sent.root(job.alert_id) is None:
+        if self._conversation.edits(job) and self._sent.root(job.alert_id) is None:
             self._finish(job, "skipped", detail="there is no message to edit")
             return
-        if not self._edits(job) and (job.inherited or job.tries):
-            found = self._find(job)
+        if not self._conversation.edits(job) and (job.inherited or job.tries):
+            found = self._conversation.find(job)
             if found:
-                self._finish(job, "sent", ts=self._keep_first(found), doubtful=True)
+                self._finish(job, "sent", ts=self._conversation.keep_first(found), doubtful=True)
                 return
-        asked = job.transition if not self._edits(job) and job.action != RENEW else None
+        asked = job.transition if not self._conversation.edits(job) and job.action != RENEW else None
         reason = self._policy.left_out(asked, self._sent.fired(job.alert_id)) if asked else None
         if reason:
             self._finish(job, "skipped", detail=reason)
@@ -290,9 +290,11 @@ class Outbox:
         if not members:
             return False
         self._require_newest()
-        name = digest_id((row.alert_id, row.sequence, "post") for row in members)
         alerts = {row.alert_id for row in members}
         jobs = [job for job in self._jobs if job.alert_id in alerts]
+        if self._stands(jobs):
+            return True
+        name = digest_id((row.alert_id, row.sequence, "post") for row in members)
         rest = [self._delivery(job, "skipped", detail=detail_of(name)) for job in jobs if job.action != "post"]
         self._write([*(self._member(row, name, "pending") for row in members), *rest])
         self._sent.done |= {row.key: row for row in rest}
@@ -300,18 +302,33 @@ class Outbox:
         self._queue(digest_job(name, members, inherited=False), ahead=True)
         return True
 
+    def _stands(self, jobs: Iterable[Job]) -> bool:
+        """Whether one of the firings stands already, after a try with an unclear answer: it is finished then, and its alert's other
+        messages follow it. What is not found is searched for again later."""
+        for job in jobs:
+            if job.action != "post" or job.key in self._not_found or not (job.inherited or job.tries):
+                continue
+            found = self._conversation.find(job)
+            if found:
+                self._finish(job, "sent", ts=self._conversation.keep_first(found), doubtful=True)
+                return True
+            self._not_found.add(job.key)
+            if len(self._not_found) <= MAX_LOOK_UPS:
+                self._look_ups.plan(job, self._clock.monotonic())
+        return False
+
     def _member(self, fired: AlertTransition, name: str, status: DeliveryStatus, ts: str = "") -> Delivery:
         return self._delivery(job_of(fired, "post", inherited=True), status, ts=ts, detail=detail_of(name))
 
     def _search(self, job: Job) -> None:
         """Keep the earliest message of a job with an unclear answer, and bring it to the alert's state."""
         known = self._sent.done.get(job.key)
-        if known is None or self._sent.here(known) is None:
+        if known is None or (self._sent.here(known) is None and digest_of(known.detail) is None):
             return
         try:
             self._require_newest()
-            found = self._find(job)
-            kept = self._keep_first(found) if found else known.message_ts
+            found = self._conversation.find(job)
+            kept = self._conversation.keep_first(found) if found else known.message_ts
         except (RetryableError, ReceiverRefusedError):
             self._look_ups.again(job, self._clock.monotonic() + AFTER_SECONDS[0])
             raise
@@ -323,7 +340,9 @@ class Outbox:
             update = job_of(rows[-1], "update", inherited=True)
             self._sent.done.pop(update.key, None)
             self._queue(update)
-        self._sent.done[job.key] = replace(known, message_ts=kept, updated_at=self._clock.now())
+        self._sent.done[job.key] = replace(
+            known, status="sent", message_ts=kept, detail="", updated_at=self._clock.now()
+        )
         self._unwritten = [self._sent.done[job.key]]
         self._write(self._unwritten)
 
@@ -333,65 +352,20 @@ class Outbox:
         # A later try is ambiguous from here on: the process may die between the other side's accepting and our row.
         doubtful = job.inherited or bool(job.tries)
         self._jobs.change(job.key, inherited=True)
-        ts = self._post_or_edit(job, message)
-        if ts is None:
+        try:
+            ts = self._conversation.send(job, message)
+        except ReceiverRefusedError as error:
+            log.error("message refused", alert_id=job.alert_id, sequence=job.sequence, reason=str(error))
+            self._finish(job, "skipped", detail=str(error))
             return
         crash_point("alerts-after-slack-accept")
         superseded = self._store.epochs.highest() != self._versions.epoch
-        if not self._edits(job) and (doubtful or superseded):
-            found = self._find(job)
-            ts = self._keep_first(found) if found else ts
+        if not self._conversation.edits(job) and (doubtful or superseded):
+            found = self._conversation.find(job)
+            ts = self._conversation.keep_first(found) if found else ts
         self._finish(job, "sent", ts=ts, doubtful=doubtful or superseded)
         if self._receiver.pause_seconds:
             self._not_before = self._clock.monotonic() + self._receiver.pause_seconds
-
-    def _post_or_edit(self, job: Job, message: Message) -> str | None:
-        """Post or edit; what identifies the message, None where it was refused in every shape (the job is finished then).
-
-        What is refused is tried as text alone, and what was meant for a thread (it may be locked, or its root deleted) in the
-        channel.
-        """
-        refusal = ""
-        has_threads = "thread" in self._receiver.abilities
-        shapes = (message, replace(message, blocks=())) if has_threads else (message,)
-        for thread in dict.fromkeys((self._sent.thread_of(job), None)) if has_threads else (None,):
-            for shape in shapes:
-                try:
-                    return self._edit(job, shape) if self._edits(job) else self._post(job, shape, thread)
-                except NotThisWayError as error:
-                    refusal = refusal or str(error)
-                    break
-                except ReceiverRefusedError as error:
-                    refusal = refusal or str(error)
-        log.error("message refused", alert_id=job.alert_id, sequence=job.sequence, reason=refusal)
-        self._finish(job, "skipped", detail=refusal)
-        return None
-
-    def _edits(self, job: Job) -> bool:
-        """Whether a job changes its alert's own message. Where nothing can be edited, an acknowledgement is a message by itself."""
-        return job.action == "update" or (job.kind == ACKNOWLEDGED and "edit" in self._receiver.abilities)
-
-    def _post(self, job: Job, message: Message, thread: str | None) -> str:
-        return self._receiver.post(message, job.key_text, thread=thread)
-
-    def _edit(self, job: Job, message: Message) -> str:
-        root = self._sent.root(job.alert_id)
-        assert root is not None  # noqa: S101 - asked for just before
-        self._receiver.edit(message, key_text(root.key), root.message_ts)
-        return root.message_ts
-
-    def _find(self, job: Job) -> list[str]:
-        """Where its message stands already, oldest first."""
-        since = job.recorded_at - SEARCH_BACK_SECONDS
-        try:
-            return self._receiver.find(job.key_text, since=since, thread=self._sent.thread_of(job))
-        except ReceiverRefusedError:  # the thread is gone
-            return self._receiver.find(job.key_text, since=since, thread=None)
-
-    def _keep_first(self, found: list[str]) -> str:
-        for later in found[1:]:
-            self._receiver.withdraw(later)
-        return found[0]
 
     def _finish(
         self, job: Job, status: DeliveryStatus, *, ts: str = "", detail: str = "", doubtful: bool = False
@@ -401,7 +375,9 @@ class Outbox:
             self.trouble = None
             self._backoff.reset()
             return
-        doubtful = doubtful and status == "sent" and not self._edits(job) and "find" in self._receiver.abilities
+        doubtful = (
+            doubtful and status == "sent" and not self._conversation.edits(job) and "find" in self._receiver.abilities
+        )
         delivery = self._delivery(job, status, ts=ts, detail=detail)
         if doubtful:  # another process's try counts too: a later alerter knows by it that the message may stand twice
             delivery = replace(delivery, attempts=max(2, delivery.attempts))

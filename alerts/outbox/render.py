@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from alerts.outbox.events import AlertEvent
+from alerts.outbox.receivers.slack_buttons import buttons_block
 from alerts.rules.condition import condition_of
 from counterpoise.contracts.alerts import OPEN_STATES, AlertState, AlertTransition
 from counterpoise.formats import TEXT, utc_minute
@@ -76,6 +77,8 @@ class Context:
     """Who acknowledged the alert, when and why; empty without an acknowledgement."""
     responsible: tuple[tuple[str, str], ...] = ()
     """What the rule has of severity, owner, runbook and labels, with their names."""
+    buttons: bool = False
+    """Whether an alert that fires has buttons."""
     page_url: str = ""
     """Where the desk shows the alert; empty where no public address of the desk is set."""
 
@@ -127,7 +130,7 @@ def transition_message(transition: AlertTransition, context: Context, *, root: b
         *_fields(_facts(transition, context)),
     ]
     if root:
-        blocks += _details(transition, context)
+        blocks += [*_details(transition, context), *_buttons(transition, context)]
     blocks.append(_origin(transition, context))
     return Message(_text(transition, context), fit(blocks), console_line(transition))
 
@@ -141,6 +144,7 @@ def changed_root(first: AlertTransition, latest: AlertTransition, then: Context,
         _section(f"*When it fired* ({utc_minute(first.event_time)} UTC)\n{escape(first.summary)}"),
         *_fields(_facts(first, then)),
         *_details(first, then, advice=latest.state in OPEN_STATES),
+        *_buttons(latest, now),
         _origin(latest, now),
     ]
     return Message(_text(latest, now), fit(blocks), console_line(latest))
@@ -312,6 +316,12 @@ def _details(transition: AlertTransition, context: Context, *, advice: bool = Tr
     if transition.evidence.sql:
         blocks.append(_section(_code("SQL that reproduces the value:", transition.evidence.sql)))
     return blocks
+
+
+def _buttons(transition: AlertTransition, context: Context) -> list[dict[str, Any]]:
+    if not context.buttons or transition.state != "firing":
+        return []
+    return [buttons_block(transition.alert_id, acknowledged=bool(context.acknowledged))]
 
 
 def _origin(transition: AlertTransition, context: Context) -> dict[str, Any]:

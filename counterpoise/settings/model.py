@@ -396,6 +396,10 @@ class SlackSettings(SettingsSection):
     """The bot token. Prefer a file."""
     token_file: Path | None = None
     """File with the secret."""
+    app_token: SecretStr | None = None
+    """App-level token (xapp-…) with connections:write. With it messages have buttons. Prefer a file."""
+    app_token_file: Path | None = None
+    """File with the app-level token."""
     channel: str | None = None
     """The id of the channel (C…), not its name."""
     base_url: str = "https://slack.com/api/"

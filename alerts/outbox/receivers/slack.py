@@ -117,6 +117,7 @@ class SlackReceiver:
         """Whether a token can be read and a channel is set; Slack itself is not asked."""
         try:
             token = _read_token(settings)
+            buttons = "with buttons" if has_buttons(settings) and read_app_token(settings) else "without buttons"
         except CounterpoiseError as error:
             return Probe("problem", str(error))
         channel = settings.slack.channel
@@ -125,7 +126,7 @@ class SlackReceiver:
         if token is None or channel is None:
             missing = "COUNTERPOISE_SLACK__TOKEN" if token is None else "COUNTERPOISE_SLACK__CHANNEL"
             return Probe("problem", f"{missing} is missing; both a token and a channel are needed")
-        return Probe("ok", f"a token is set, channel {channel}; `counterpoise alerts test` posts to it")
+        return Probe("ok", f"a token is set, channel {channel}, {buttons}; `counterpoise alerts test` posts to it")
 
     def __repr__(self) -> str:
         return f"SlackReceiver(channel={self.channel!r}, base_url={self._base_url!r})"
@@ -244,6 +245,36 @@ class SlackReceiver:
 
 def _has_token(settings: Settings) -> bool:
     return settings.slack.token is not None or settings.slack.token_file is not None
+
+
+def has_buttons(settings: Settings) -> bool:
+    """Whether an app-level token is set, so that people can press buttons."""
+    return settings.slack.app_token is not None or settings.slack.app_token_file is not None
+
+
+def socket_client(settings: Settings, token: SecretStr) -> WebClient:
+    """A client of the Web API for Socket Mode, straight to the base URL as every call is."""
+    slack = settings.slack
+    return _DirectClient(
+        token=token.get_secret_value(),
+        base_url=slack.base_url,
+        timeout=max(1, round(slack.timeout_seconds)),
+        retry_handlers=[],
+    )
+
+
+def read_app_token(settings: Settings) -> SecretStr:
+    """The app-level token; ConfigError where its file cannot be read or there is none."""
+    slack = settings.slack
+    token = read_secret(slack.app_token, slack.app_token_file, "COUNTERPOISE_SLACK__APP_TOKEN")
+    if token is None:
+        raise ConfigError("buttons need an app-level token: set COUNTERPOISE_SLACK__APP_TOKEN_FILE (docs/slack.md)")
+    return token
+
+
+def read_bot_token(settings: Settings) -> SecretStr:
+    """The bot token of the section, empty without one."""
+    return _read_token(settings) or SecretStr("")
 
 
 def _read_token(settings: Settings) -> SecretStr | None:

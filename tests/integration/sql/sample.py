@@ -186,7 +186,7 @@ def insert_all(ch: ClickHouse, version: int, *, summaries: bool = True) -> None:
                 "drift_log",
                 drift_columns((), {}, [(view, family, gone[-1]) for view in (0, 1) for family in FAMILIES], **where),
             )
-    _alerts(ch, version)
+    _alerts(ch, version, summaries=summaries)
     _dead_letters(ch, version)
 
 
@@ -218,7 +218,7 @@ def insert_what_lost(ch: ClickHouse, *, summaries: bool = True) -> None:
         "attribution_pointer_log",
         {"chain": ["bitcoin"], "attribution_id": [SUPERSEDED], "flipped_at": [0], "version": [3]},
     )
-    _alerts(ch, 3, value=0.99)
+    _alerts(ch, 3, value=0.99, summaries=summaries)
 
 
 def _names(ch: ClickHouse, version: int) -> None:
@@ -286,7 +286,7 @@ def _chain(ch: ClickHouse, chain: str, first: int, last: int, version: int, *, s
         ch.insert("concentration_log", concatenate(rows, undone))
 
 
-def _alerts(ch: ClickHouse, version: int, value: float = 0.76) -> None:
+def _alerts(ch: ClickHouse, version: int, value: float = 0.76, *, summaries: bool) -> None:
     evidence = AlertEvidence(
         chain="bitcoin",
         view="raw",
@@ -344,6 +344,19 @@ def _alerts(ch: ClickHouse, version: int, value: float = 0.76) -> None:
             "version": [version],
         },
     )
+    if summaries:
+        ch.insert(
+            "alert_actions_log",
+            {
+                "action_id": ["0" * 16],
+                "kind": ["acknowledge"],
+                "target": [ALERT],
+                "matchers": ["{}"],
+                "author": ["ada"],
+                "acted_at": [1_700_000_000_000],
+                "version": [1],
+            },
+        )
     ch.insert("alert_mutes_log", {"rule_id": ["no-block"], "until": [0], "muted_at": [0], "version": [version]})
 
 
