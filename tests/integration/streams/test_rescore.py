@@ -58,7 +58,7 @@ def answers(ch: ClickHouse) -> dict[str, list[str]]:
     """Every row of the views as text, for NaN is not itself; row versions apart."""
     wide = "* EXCEPT version"
     views = {"blocks": "*", "concentration": wide, "latest_concentration": wide, "concentration_daily": "*"}
-    views |= {"detectors": "*", "drift": "*"}
+    views |= {"detectors": "*", "drift": "*", "share_forecasts": "*"}
     return {
         name: [repr(row) for row in ch.query(f"SELECT {shown} FROM {name} ORDER BY ALL")]
         for name, shown in views.items()
@@ -74,7 +74,12 @@ def test_days_and_newest_rows_agree_with_every_height(ch: ClickHouse) -> None:
 def test_a_rescore_changes_nothing_where_all_is_there_and_brings_what_is_not(ch: ClickHouse) -> None:
     attribution_set = stored(ch)
     whole = answers(ch)
-    lacking = {"concentration_daily", "detectors", "drift"}  # as in a dataset that an older version wrote
+    lacking = {
+        "concentration_daily",
+        "detectors",
+        "drift",
+        "share_forecasts",
+    }  # as in a dataset that an older version wrote
     for name in lacking:
         assert whole[name] != []
         ch.execute(f"TRUNCATE TABLE {name}_log")
