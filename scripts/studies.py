@@ -320,7 +320,7 @@ TEXT = {
     ),
     "nakamoto": (
         "Range of the Nakamoto coefficient",
-        "How often the range of a window holds the true coefficient of a real month, 1,000 simulated windows a month. "
+        "How often the range of a window holds the true coefficient of a real month, with 1,000 simulated windows per month. "
         "Whole numbers cannot cover exactly 95 %.",
     ),
     "real-bootstrap": (
@@ -332,9 +332,9 @@ TEXT = {
     ),
     "real-forecasts": (
         "Daily forecasts on real data",
-        "The forecasts that a worker stores every 144 blocks, raw view: the share of the four leaders in the next 1,008 blocks, and "
-        "the chance that it is above 75 %. The bins show the mean stated chance, how often it came true, and the number of forecasts. "
-        "Neighbouring forecasts share blocks.",
+        "A worker stores a forecast every 144 blocks; these are of the raw view. It has the share of the four leaders in the next "
+        "1,008 blocks, and the chance that it is above 75 %. The bins show the mean stated chance, how often it came true, and the "
+        "number of forecasts. Neighbouring forecasts share blocks.",
     ),
 }
 
