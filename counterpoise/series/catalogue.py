@@ -61,7 +61,7 @@ class IncludeList(Contract):
     excluded: Annotated[tuple[Exclusion, ...], Field(strict=False)] = ()
     alternatives: Annotated[tuple[Alternative, ...], Field(min_length=1, strict=False)]
     only_with: Annotated[tuple[Name, ...], Field(strict=False)] = ()
-    """The list reads only releases that name one of these owners: in any other it says what another list of the series says."""
+    """The list reads only releases that name one of these owners: in any other it would equal another list of the series."""
 
     @model_validator(mode="after")
     def _each_owner_once(self) -> IncludeList:
