@@ -64,7 +64,7 @@ def forecast_rows(
         for view in range(len(VIEWS)):
             history = maps.pools_at(height)[codes[max(0, place - HISTORY_BLOCKS) : place], view]
             leaders = _leaders(history[-FORECAST_BLOCKS:])
-            hits = np.isin(history, leaders)
+            hits = _made_by(leaders, history)
             drift = drift_at(view, height)
             weighed = share_of_hits(hits, float(hits[-FORECAST_BLOCKS:].mean()), drift)
             following = weighed.of_next(FORECAST_BLOCKS, drift)
@@ -73,12 +73,20 @@ def forecast_rows(
             if earlier - FORECAST_BLOCKS + 1 >= first_height:
                 # By the map of then: what was forecast is the share of those entities as they were.
                 both = maps.pools_at(earlier)[codes[place - 2 * FORECAST_BLOCKS : place], view]
-                outcome = float(np.isin(both[FORECAST_BLOCKS:], _leaders(both[:FORECAST_BLOCKS])).mean())
+                outcome = float(_made_by(_leaders(both[:FORECAST_BLOCKS]), both[FORECAST_BLOCKS:]).mean())
             row = ForecastRow(view, height, leaders, drift, weighed.share, low, high, following.above(LINE), outcome)
             found.append(row)
     return found
 
 
 def _leaders(pools: NDArray[np.int64]) -> tuple[int, ...]:
-    found, blocks = np.unique(pools[pools != 0], return_counts=True)
-    return tuple(int(pool) for pool in found[np.lexsort((found, -blocks))][:_LEADERS])
+    blocks = np.bincount(pools)
+    blocks[0] = 0
+    found = np.flatnonzero(blocks)
+    return tuple(int(pool) for pool in found[np.lexsort((found, -blocks[found]))][:_LEADERS])
+
+
+def _made_by(leaders: tuple[int, ...], pools: NDArray[np.int64]) -> NDArray[np.bool_]:
+    member = np.zeros(int(pools.max()) + 1, np.bool_)
+    member[[pool for pool in leaders if pool < len(member)]] = True
+    return member[pools]

@@ -118,15 +118,20 @@ def test_a_branch_that_outweighs_takes_states_fits_and_forecasts_with_it(ch: Cli
 def test_what_a_writer_left_above_the_tip_is_undone(ch: ClickHouse) -> None:
     attribution_set = stored(ch)
     tip, last = 12_090, FIRST + BLOCKS - 1
-    where = {"chain": "signet", "attribution_id": attribution_set.attribution_id}
     # It died behind its detectors: no concentration stands there.
     BlockSinks(ch).clickhouse.insert(
         "concentration_log",
-        tombstone_columns(heights=list(range(tip + 1, last + 1)), windows=WINDOWS_BLOCKS, version=1 << 50, **where),
+        tombstone_columns(
+            chain="signet",
+            attribution_id=attribution_set.attribution_id,
+            heights=list(range(tip + 1, last + 1)),
+            windows=WINDOWS_BLOCKS,
+            version=1 << 50,
+        ),
     )
     left = scored_above(ch, "signet", attribution_set.attribution_id, tip)
     assert left == list(range(tip + 1, last + 1))
-    BlockSinks(ch).undo_above(left, [], version=1 << 51, **where)
+    BlockSinks(ch).undo_above(left, [], chain="signet", attribution_id=attribution_set.attribution_id, version=1 << 51)
     assert scored_above(ch, "signet", attribution_set.attribution_id, tip) == []
     assert ch.query("SELECT max(height) FROM detectors") == [(tip,)] and ch.query("SELECT count() FROM drift") == [(0,)]
 
