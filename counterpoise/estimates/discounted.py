@@ -41,6 +41,13 @@ class DiscountedShare:
         reach = Z_95 * self._scale
         return float(expit(logit(self.share) - reach)), float(expit(logit(self.share) + reach))
 
+    def of_next(self, m: int, drift: float) -> DiscountedShare:
+        """The share of the next m blocks: drift moves it on, and luck adds to its variance. ValueError for no block."""
+        if m < 1:
+            raise ValueError("the next blocks are at least one")
+        spread = self.share * (1.0 - self.share)
+        return DiscountedShare(self.share, self.variance + spread / m + drift * m / 3.0, self.blocks, self.discount)
+
     def above(self, line: float) -> float:
         """The chance that the share is above `line`, between 0 and 1. ValueError for another line."""
         if not 0.0 < line < 1.0:
@@ -67,34 +74,26 @@ def discount_of(share: float, drift: float) -> float:
 
 def weights(blocks: int, discount: float) -> NDArray[np.float64]:
     """The weights of the newest `blocks` blocks, newest first, of sum 1."""
-    raw = np.power(1.0 - discount, np.arange(blocks, dtype=np.float64))
+    raw = np.exp(math.log1p(-discount) * np.arange(blocks))
     return np.asarray(raw / raw.sum())
 
 
-def discounted_share(weighed: float, blocks: int, discount: float, drift: float) -> DiscountedShare:
-    """From the sum of the weights of the set's blocks among the newest `blocks`. ValueError without blocks.
-
-    Half a block of the newest weight goes to each side, so that no share is 0 or 1.
-    """
-    if blocks < 1:
-        raise ValueError("a discounted share needs blocks")
-    w = weights(blocks, discount)
-    half = 0.5 * float(w[0])
-    p = (weighed + half) / (1.0 + 2.0 * half)
-    older = np.cumsum(w[::-1])[::-1][1:]
-    variance = p * (1.0 - p) * float((w * w).sum()) + drift * float((older * older).sum())
-    return DiscountedShare(p, variance, blocks, discount)
-
-
 def share_of_hits(hits: ArrayLike, share: float, drift: float) -> DiscountedShare:
-    """The same from the blocks themselves, oldest first: 1 where the set produced it. `share` decides how fast they lose weight.
+    """From the blocks themselves, oldest first: 1 where the set produced it. `share` decides how fast they lose weight.
+
+    Half a block of the newest weight goes to each side, so that no share is 0 or 1. ValueError without blocks.
 
     >>> found = share_of_hits([1, 0, 1, 1] * 1_000, 0.75, 7.9e-8)
     >>> round(found.share, 2), [round(end, 2) for end in found.interval], round(found.above(0.75), 1)
     (0.75, [0.73, 0.77], 0.5)
     """
     newest_first = np.asarray(hits, np.float64)[::-1][:HISTORY_BLOCKS]
+    if not len(newest_first):
+        raise ValueError("a discounted share needs blocks")
     k = discount_of(share, drift)
-    blocks = len(newest_first)
-    weighed = float((weights(blocks, k) * newest_first).sum()) if blocks else 0.0
-    return discounted_share(weighed, blocks, k, drift)
+    w = weights(len(newest_first), k)
+    half = 0.5 * float(w[0])
+    p = (float((w * newest_first).sum()) + half) / (1.0 + 2.0 * half)
+    older = np.cumsum(w[::-1])[::-1][1:]
+    variance = p * (1.0 - p) * float((w * w).sum()) + drift * float((older * older).sum())
+    return DiscountedShare(p, variance, len(w), k)

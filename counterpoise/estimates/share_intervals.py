@@ -19,15 +19,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
+from counterpoise.estimates.drift import TOP4_DRIFT
+
 FloatArray = NDArray[np.float64]
 
 Z_95: Final = 1.959963984540054
 """The 0.975 quantile of the standard normal distribution."""
-
-TOP4_DRIFT: Final = 7.9e-8
-"""σ² a block of the share of the four largest pools, fitted on mainnet from 2022-07 to 2024-06."""
-TOP1_DRIFT: Final = 5.0e-8
-"""The same of the largest pool."""
 
 
 def now_variance(share: ArrayLike, n: ArrayLike, drift: ArrayLike) -> FloatArray:
@@ -70,7 +67,7 @@ def next_interval(
 def best_window(share: ArrayLike, drift: ArrayLike = TOP4_DRIFT) -> FloatArray:
     """The number of blocks whose share estimates the share now with the least variance: √(3p(1 − p)/σ²).
 
-    >>> best_window(0.72).round(-1).tolist(), best_window(0.30, TOP1_DRIFT).round(-1).tolist()
+    >>> best_window(0.72).round(-1).tolist(), best_window(0.30, 5.0e-8).round(-1).tolist()
     (2770.0, 3550.0)
     """
     p, _, sigma2 = _checked(share, 1.0, drift)

@@ -14,7 +14,8 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from counterpoise.estimates.share_intervals import TOP1_DRIFT, Z_95
+from counterpoise.estimates.drift import TOP1_DRIFT
+from counterpoise.estimates.share_intervals import Z_95
 from counterpoise.explain.contributions import ADDITIVE, Additive, Blocks
 
 Label = Literal["within chance", "within drift", "beyond"]

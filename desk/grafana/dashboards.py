@@ -139,6 +139,30 @@ _DESK_PANELS: Final = (
             )
         ],
     ),
+    Panel(
+        "table",
+        "Sequential detectors now",
+        "Whether each fires after the newest block. Evidence of 1 would end the present state. Promise: years between false alarms.",
+        [
+            sql(
+                "SELECT detector, promise_years, firing, evidence, height FROM detectors WHERE chain = '$chain' AND view = '$view' "
+                "AND height = (SELECT max(height) FROM latest_concentration WHERE chain = '$chain') ORDER BY detector, promise_years",
+                table=True,
+            )
+        ],
+    ),
+    Panel(
+        "timeseries",
+        "Daily forecasts of the four leaders, and what came",
+        "Their share of the next 1,008 blocks with its 95 % interval, and the share that they had.",
+        [
+            sql(
+                "SELECT f.time AS time, f.share AS forecast, f.low AS low, f.high AS high, f.outcome AS came "
+                "FROM share_forecasts AS f WHERE f.chain = '$chain' AND f.view = '$view' AND $__timeFilter(f.time) ORDER BY f.time"
+            )
+        ],
+        unit="percentunit",
+    ),
 )
 
 _ALERT_PANELS: Final = (

@@ -42,12 +42,13 @@ _BOUNDS = f"""
     FROM (SELECT height, follows AND (height, hash) IN scored AS whole FROM canonical)
 """  # noqa: S608 - composed of our own constants
 
-# Detectors and drift are written before the concentration: they may reach higher.
+# Detectors, drift and forecasts are written before the concentration: they may reach higher.
 _OF_SET = "WHERE attribution_id = {id:String} AND chain = {chain:String} AND height > {tip:UInt32}"
 _ORPHAN_SCORES = f"""
     SELECT height FROM ({_SCORED}) WHERE height > {{tip:UInt32}}
     UNION DISTINCT SELECT height FROM detectors_log FINAL {_OF_SET}
     UNION DISTINCT SELECT height FROM drift_log FINAL {_OF_SET}
+    UNION DISTINCT SELECT height FROM share_forecasts_log FINAL {_OF_SET}
 """  # noqa: S608
 
 _ORPHAN_DAYS = f"""

@@ -1,8 +1,8 @@
 """Score every stored block anew, in place: after an upgrade that stores more of a height, or sums up other metrics by day.
 
-The blocks, their attribution and the attribution set stay as they are; rows of concentration, detectors and drift are replaced by
-newer versions of themselves, from the first height to the tip. After every batch it notes how far it has come, and it goes on from
-there the next time.
+The blocks, their attribution and the attribution set stay as they are; rows of concentration, detectors, drift and forecasts are
+replaced by newer versions of themselves, from the first height to the tip. After every batch it notes how far it has come, and it
+goes on from there the next time.
 Services may run meanwhile: the worker of the chain loads it again under a newer epoch, as after any other writer.
 """
 

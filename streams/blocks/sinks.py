@@ -22,7 +22,7 @@ from counterpoise.runtime.crash_points import crash_point
 from counterpoise.windows import DAILY_BUCKET_BLOCKS, VIEWS, WINDOWS_BLOCKS
 from streams.blocks.fold.chain_fold import FoldResult, Scored, StoredBlock
 from streams.blocks.fold.summary import DailyParts
-from streams.blocks.state_store import detector_rows, drift_rows, undone_detectors
+from streams.blocks.state_store import detector_rows, drift_rows, forecast_columns, undone_detectors
 
 _LOSING_VERSION = 0
 """Below every version that a writer is given."""
@@ -100,19 +100,15 @@ class BlockSinks:
         self.clickhouse.insert("concentration_latest_log", newest)
 
     def _write_states(self, scored: Scored, chain: str, attribution_id: str, version: int) -> None:
-        """The drift rows and the detectors, each with the tombstones of undone heights in one insert."""
+        """The drift rows, the forecasts and the detectors, each with the tombstones of undone heights in one insert."""
+        where = {"chain": chain, "attribution_id": attribution_id}
         hashes = {row.height: scored.tip_hashes[row.height - scored.from_height] for row in scored.drift}
-        self.clickhouse.insert(
-            "drift_log",
-            drift_rows(
-                scored.drift,
-                hashes,
-                scored.undone_heights,
-                chain=chain,
-                attribution_id=attribution_id,
-                version=version,
-            ),
-        )
+        drift = drift_rows(scored.drift, hashes, scored.undone_heights, version=version, **where)
+        self.clickhouse.insert("drift_log", drift)
+        places = {row.height: row.height - scored.from_height for row in scored.forecasts}
+        blocks = {height: (scored.tip_hashes[place], int(scored.times[place])) for height, place in places.items()}
+        forecasts = forecast_columns(scored.forecasts, blocks, scored.undone_heights, version=version, **where)
+        self.clickhouse.insert("share_forecasts_log", forecasts)
         detectors = detector_rows(scored, chain=chain, attribution_id=attribution_id, version=version)
         self.clickhouse.insert("detectors_log", detectors)
 
@@ -140,6 +136,8 @@ class BlockSinks:
         if heights:
             undone = drift_rows((), {}, heights, chain=chain, attribution_id=attribution_id, version=version)
             self.clickhouse.insert("drift_log", undone)
+            forecasts = forecast_columns((), {}, heights, chain=chain, attribution_id=attribution_id, version=version)
+            self.clickhouse.insert("share_forecasts_log", forecasts)
             detectors = undone_detectors(heights, chain=chain, attribution_id=attribution_id, version=version)
             self.clickhouse.insert("detectors_log", detectors)
             self.clickhouse.insert("concentration_log", self._tombstones(heights, chain, attribution_id, version))

@@ -10,6 +10,7 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.columns import Column, concatenate
 from counterpoise.clickhouse.rows.detectors import detector_columns, undone_detector_columns
 from counterpoise.clickhouse.rows.drift import drift_columns
+from counterpoise.clickhouse.rows.share_forecasts import share_forecast_columns
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.detectors.tracks import ALTERNATIVES, TRACKS, TrackState
 from counterpoise.estimates.drift import DRIFT_WINDOW_BLOCKS, FAMILIES
@@ -17,6 +18,7 @@ from counterpoise.windows import DAILY_BUCKET_BLOCKS, VIEWS
 from streams.blocks.fold.chain_fold import Scored
 from streams.blocks.fold.detectors import KEPT_BUCKETS
 from streams.blocks.fold.drift import KEPT_BLOCKS, DriftRow
+from streams.blocks.fold.forecasts import FORECAST_EVERY, ForecastRow
 
 _STATES = """
     SELECT height, lower(hex(tip_hash)), firing, state FROM detectors_log FINAL
@@ -112,3 +114,17 @@ def drift_rows(
         for family in FAMILIES
     ]
     return drift_columns(rows, tip_hashes, undone, attribution_id=attribution_id, chain=chain, version=version)
+
+
+def forecast_columns(
+    rows: Sequence[ForecastRow],
+    blocks: Mapping[int, tuple[bytes, int]],
+    undone_heights: Sequence[int],
+    *,
+    chain: str,
+    attribution_id: str,
+    version: int,
+) -> dict[str, Column]:
+    """Rows of share_forecasts_log: the new ones, and tombstones of undone heights. `blocks`: hash and header time by height."""
+    undone = [(view, height) for height in undone_heights if height % FORECAST_EVERY == 0 for view in range(len(VIEWS))]
+    return share_forecast_columns(rows, blocks, undone, chain=chain, attribution_id=attribution_id, version=version)

@@ -26,6 +26,7 @@ from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.concentration import ConcentrationTable, TableCache, score_blocks
 from streams.blocks.fold.detectors import BlocksSeen, DetectorHistory, DetectorTable
 from streams.blocks.fold.drift import DriftHistory, DriftRow, EntityEpochs
+from streams.blocks.fold.forecasts import ForecastRow, forecast_rows
 from streams.blocks.fold.summary import Summary, bucket_start, summarise
 
 FOLD_HISTORY_BLOCKS = HISTORY_BLOCKS + DAILY_BUCKET_BLOCKS
@@ -75,6 +76,7 @@ class Scored:
     summary: Summary
     detectors: DetectorTable
     drift: Sequence[DriftRow]
+    forecasts: Sequence[ForecastRow]
     parent_hash: bytes
     undone_heights: tuple[int, ...] = ()
 
@@ -322,7 +324,8 @@ class ChainFold:
             leaders_from=begins,
             leaders=table.leaders(LEADERS_WINDOW_BLOCKS),
         )
-        heights = range(first, tip_height + 1)
+        heights, maps = range(first, tip_height + 1), EntityEpochs(entities.codes, epochs, base)
+        drift = self._drift.score(codes, base, heights, maps, self._first_height)
         return Scored(
             from_height=first,
             height=tip_height,
@@ -331,8 +334,14 @@ class ChainFold:
             table=table.from_index(start - begin),
             summary=summary,
             detectors=self._detectors.score(seen, begins, first, tip_height + 1, self._first_height),
-            drift=self._drift.score(
-                codes, base, heights, EntityEpochs(entities.codes, epochs, base), self._first_height
+            drift=drift,
+            forecasts=forecast_rows(
+                codes,
+                base,
+                heights,
+                maps,
+                lambda view, height: self._drift.at(view, "top4", height),
+                first_height=self._first_height,
             ),
             parent_hash=self._hashes[start - 1] if start else self._first_parent,
             # Also what was reached only within this batch: a worker that batches otherwise, and was replaced, may have written it.

@@ -65,6 +65,11 @@ class DriftHistory:
             for height in [height for height in self.rows if height < lowest]:
                 del self.rows[height]
 
+    def at(self, view_code: int, family: str, height: int) -> float:
+        """σ² a block as fitted last at or below `height`; the shipped constant where no row is known."""
+        row = self.rows.get(height // _STEP * _STEP, {}).get((view_code, family))
+        return SHIPPED_DRIFT[family] if row is None else row.drift
+
     def undo_from(self, height: int) -> None:
         """Forget the rows of this height and above."""
         for gone in [found for found in self.rows if found >= height]:

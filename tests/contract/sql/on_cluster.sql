@@ -734,6 +734,27 @@ CREATE TABLE IF NOT EXISTS series_log ON CLUSTER `desk`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version)
 ORDER BY (series, catalogue_id)
 
+CREATE TABLE IF NOT EXISTS share_forecasts_log ON CLUSTER `desk`
+(
+    attribution_id LowCardinality(String)
+    chain LowCardinality(String)
+    view Enum8('raw' = 0, 'entity' = 1)
+    height UInt32
+    tip_hash FixedString(32)
+    time DateTime64(3, 'UTC')
+    leaders Array(UInt16)
+    drift Float64
+    share Float64
+    low Float64
+    high Float64
+    above_75 Float64
+    outcome Float64
+    version UInt64
+    is_deleted UInt8
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version, is_deleted)
+ORDER BY (attribution_id, chain, view, height)
+
 CREATE TABLE IF NOT EXISTS views_log ON CLUSTER `desk`
 (
     name String
@@ -837,6 +858,8 @@ CREATE OR REPLACE VIEW series ON CLUSTER `desk`
 CREATE OR REPLACE VIEW series_entries ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW series_freshness ON CLUSTER `desk`
+
+CREATE OR REPLACE VIEW share_forecasts ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW share_history ON CLUSTER `desk`
 

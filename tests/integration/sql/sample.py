@@ -23,6 +23,7 @@ from counterpoise.clickhouse.rows.concentration_latest import latest_columns
 from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
 from counterpoise.clickhouse.rows.detectors import detector_columns, undone_detector_columns
 from counterpoise.clickhouse.rows.drift import drift_columns
+from counterpoise.clickhouse.rows.share_forecasts import share_forecast_columns
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.dead_letters import DeadLetter, letter_id
@@ -31,6 +32,7 @@ from counterpoise.estimates.drift import FAMILIES
 from counterpoise.pools.attribution import Attribution, Candidate
 from streams.blocks.fold.concentration import ConcentrationTable, score_blocks
 from streams.blocks.fold.drift import DriftRow
+from streams.blocks.fold.forecasts import ForecastRow
 from streams.blocks.fold.summary import summarise
 from streams.blocks.sinks import daily_rows
 
@@ -151,6 +153,15 @@ def write_states(ch: ClickHouse, events: list[BlockEvent], *, attribution_id: st
         for family in FAMILIES
     ]
     ch.insert("drift_log", drift_columns(rows, {int(heights[-1]): hashes[-1]}, **where))
+    made = [int(heights[-1]), int(heights[-1]) - 1_008]
+    forecasts = [
+        ForecastRow(view, height, (3, 1), 7e-8, 0.7, 0.66, 0.74, 0.2, 0.73 if height == made[0] else np.nan)
+        for view in (0, 1)
+        for height in made
+        if height > 0
+    ]
+    when = dict.fromkeys(made, (hashes[-1], events[-1].time))
+    ch.insert("share_forecasts_log", share_forecast_columns(forecasts, when, **where))
 
 
 def insert_all(ch: ClickHouse, version: int, *, summaries: bool = True) -> None:
@@ -186,6 +197,8 @@ def insert_all(ch: ClickHouse, version: int, *, summaries: bool = True) -> None:
                 "drift_log",
                 drift_columns((), {}, [(view, family, gone[-1]) for view in (0, 1) for family in FAMILIES], **where),
             )
+            made = [(view, LAST + 3 - back) for view in (0, 1) for back in (0, 1_008)]
+            ch.insert("share_forecasts_log", share_forecast_columns((), {}, made, **where))
     _alerts(ch, version, summaries=summaries)
     _dead_letters(ch, version)
 

@@ -32,6 +32,7 @@ VIEWS = (
     "concentration_dispersion",
     "detectors",
     "drift",
+    "share_forecasts",
     "latest_concentration",
     "latest_shares",
     "top_pools",

@@ -10,15 +10,17 @@ import pytest
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.epochs import claim_epoch
+from counterpoise.clickhouse.rows.concentration import tombstone_columns
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.windows import WINDOWS_BLOCKS
 from streams.blocks import rescore as rescore_module
 from streams.blocks.attribution_store import current_set
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import ChainFold
-from streams.blocks.loader import canonical_blocks, stored_chain
+from streams.blocks.loader import canonical_blocks, scored_above, stored_chain
 from streams.blocks.rescore import rescore
 from streams.blocks.scoring_store import mark_scored, scored_to
 from streams.blocks.sinks import BlockSinks
@@ -58,7 +60,7 @@ def answers(ch: ClickHouse) -> dict[str, list[str]]:
     """Every row of the views as text, for NaN is not itself; row versions apart."""
     wide = "* EXCEPT version"
     views = {"blocks": "*", "concentration": wide, "latest_concentration": wide, "concentration_daily": "*"}
-    views |= {"detectors": "*", "drift": "*"}
+    views |= {"detectors": "*", "drift": "*", "share_forecasts": "*"}
     return {
         name: [repr(row) for row in ch.query(f"SELECT {shown} FROM {name} ORDER BY ALL")]
         for name, shown in views.items()
@@ -74,7 +76,12 @@ def test_days_and_newest_rows_agree_with_every_height(ch: ClickHouse) -> None:
 def test_a_rescore_changes_nothing_where_all_is_there_and_brings_what_is_not(ch: ClickHouse) -> None:
     attribution_set = stored(ch)
     whole = answers(ch)
-    lacking = {"concentration_daily", "detectors", "drift"}  # as in a dataset that an older version wrote
+    lacking = {
+        "concentration_daily",
+        "detectors",
+        "drift",
+        "share_forecasts",
+    }  # as in a dataset that an older version wrote
     for name in lacking:
         assert whole[name] != []
         ch.execute(f"TRUNCATE TABLE {name}_log")
@@ -85,6 +92,48 @@ def test_a_rescore_changes_nothing_where_all_is_there_and_brings_what_is_not(ch:
     assert answers(ch) == whole
     assert scored_to(ch, "signet", attribution_set.attribution_id) == (FIRST + BLOCKS - 1, True)
     assert rescore(ch, "signet").scored == 0
+
+
+def test_a_branch_that_outweighs_takes_states_fits_and_forecasts_with_it(ch: ClickHouse) -> None:
+    attribution_set = stored(ch)
+    fork = 12_090
+    heavy = block("signet", fork + 1, "heavy", prev=f"signet {fork} ").model_copy(update={"bits": 0x15053894})
+    attributor = Attributor(attribution_set)
+    history = canonical_blocks(ch, "signet", FIRST, FIRST + BLOCKS - 1)
+    loaded = stored_chain(ch, "signet", attributor, history, first_height=FIRST, recent_from=FIRST)
+    result = ChainFold(attributor, loaded).apply([heavy])
+    assert result.scored is not None and len(result.scored.undone_heights) == FIRST + BLOCKS - 1 - heavy.height
+    BlockSinks(ch).write(result, chain="signet", attribution_set=attribution_set, version=Versions(9).next())
+    for view, last in (("detectors", heavy.height), ("share_forecasts", 12_096 - 144)):
+        assert ch.query(f"SELECT max(height) FROM {view}") == [(last,)], view
+    assert ch.query("SELECT count() FROM drift") == [(0,)], "its only height, 12,096, was undone"
+    assert ch.query(f"SELECT DISTINCT tip_hash FROM detectors WHERE height = {heavy.height}") == [(heavy.hash,)]
+    kept = answers(ch)
+    for table in ("scoring_log", "detectors_log", "drift_log", "share_forecasts_log"):
+        ch.execute(f"TRUNCATE TABLE {table}")
+    rescore(ch, "signet")
+    assert answers(ch) == kept
+
+
+def test_what_a_writer_left_above_the_tip_is_undone(ch: ClickHouse) -> None:
+    attribution_set = stored(ch)
+    tip, last = 12_090, FIRST + BLOCKS - 1
+    # It died behind its detectors: no concentration stands there.
+    BlockSinks(ch).clickhouse.insert(
+        "concentration_log",
+        tombstone_columns(
+            chain="signet",
+            attribution_id=attribution_set.attribution_id,
+            heights=list(range(tip + 1, last + 1)),
+            windows=WINDOWS_BLOCKS,
+            version=1 << 50,
+        ),
+    )
+    left = scored_above(ch, "signet", attribution_set.attribution_id, tip)
+    assert left == list(range(tip + 1, last + 1))
+    BlockSinks(ch).undo_above(left, [], chain="signet", attribution_id=attribution_set.attribution_id, version=1 << 51)
+    assert scored_above(ch, "signet", attribution_set.attribution_id, tip) == []
+    assert ch.query("SELECT max(height) FROM detectors") == [(tip,)] and ch.query("SELECT count() FROM drift") == [(0,)]
 
 
 def test_blocks_that_come_during_a_rescore_are_scored_too(ch: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Detector states and drift rows of a chain, against plain recomputations; batches, restarts and reorganisations change no bit."""
+"""Detector states, drift and forecasts of a chain, against plain recomputations; batches, restarts and branches change no bit."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from counterpoise.windows import VIEWS
 from streams.blocks.fold.concentration import score_blocks
 from streams.blocks.fold.detectors import BlocksSeen, DetectorHistory
 from streams.blocks.fold.drift import DriftHistory, DriftRow, EntityEpochs
+from streams.blocks.fold.forecasts import FORECAST_BLOCKS, FORECAST_EVERY, ForecastRow, forecast_rows
 
 FIRST = 1_000
 W = 2_016
@@ -60,6 +61,7 @@ class Fold:
     rows: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
     fits: dict[int, dict[tuple[int, str], DriftRow]] = field(default_factory=dict)
     states: dict[int, TrackState] = field(default_factory=dict)
+    forecasts: dict[int, list[ForecastRow]] = field(default_factory=dict)
 
     def score(self, codes: NDArray[np.uint16], times: NDArray[np.int64], first: int) -> None:
         """The heights from `first` to the end of `codes`, which begin at FIRST."""
@@ -86,8 +88,16 @@ class Fold:
             self.rows[found.from_height + place] = raw
         self.states |= found.states
         maps = EntityEpochs(self.owners.codes, epochs, FIRST + low)
-        for row in self.drift.score(codes[low:], FIRST + low, range(first, stop), maps, FIRST):
+        part, heights = codes[low:], range(first, stop)
+        for row in self.drift.score(part, FIRST + low, heights, maps, FIRST):
             self.fits.setdefault(row.height, {})[row.view_code, row.family] = row
+        for height in [height for height in self.forecasts if height >= first]:
+            del self.forecasts[height]
+        for made in forecast_rows(part, FIRST + low, heights, maps, self._top4_drift, first_height=FIRST):
+            self.forecasts.setdefault(made.height, []).append(made)
+
+    def _top4_drift(self, view: int, height: int) -> float:
+        return self.drift.at(view, "top4", height)
 
     def restart(self) -> None:
         """Go on from what is stored."""
@@ -95,7 +105,7 @@ class Fold:
         self.drift.add([row for height in sorted(self.fits) for row in self.fits[height].values()])
 
     def stored(self) -> Any:
-        return self.rows, {height: str(rows) for height, rows in self.fits.items()}
+        return self.rows, {height: str(rows) for height, rows in self.fits.items()}, str(sorted(self.forecasts.items()))
 
 
 def scored_at_once(codes: NDArray[np.uint16], owners: Owners) -> Fold:
@@ -203,6 +213,34 @@ def test_a_state_that_is_missing_begins_anew_and_is_made_good_by_scoring_again()
     assert fold.stored() == whole.stored()
 
 
+def test_forecasts_and_their_outcomes_are_those_of_the_blocks() -> None:
+    codes, owners, n = chain(7_000, 4), Owners.joined_at(5_000), FORECAST_BLOCKS
+    fold = scored_at_once(codes, owners)
+    assert sorted(fold.forecasts) == [h for h in range(FIRST + n - 1, FIRST + len(codes)) if h % FORECAST_EVERY == 0]
+    for height, rows in fold.forecasts.items():
+        for view, row in enumerate(rows):
+
+            def leaders(end: int, view: int = view) -> list[int]:
+                blocks = counted(codes, owners, view, end, end, n=n)
+                return [pool for pool, _ in sorted(blocks.items(), key=lambda item: (-item[1], item[0]))[:4]]
+
+            assert (row.view_code, list(row.leaders)) == (view, leaders(height))
+            assert row.drift == SHIPPED_DRIFT["top4"] and 0 < row.low < row.share < row.high < 1
+            assert (row.above_75 > 0.5) == (row.share > 0.75)
+            if height - 2 * n + 1 < FIRST:
+                assert math.isnan(row.outcome)
+                continue
+            after = counted(codes, owners, view, height, height - n, n=n)
+            assert row.outcome == sum(after[pool] for pool in leaders(height - n)) / n
+    # The share is that of the newest 4,320 blocks, weighed by age.
+    last = fold.forecasts[max(fold.forecasts)][0]
+    newest = codes[: last.height + 1 - FIRST][-4_320:].tolist()
+    k = math.sqrt(last.drift / ((p := np.isin(newest[-n:], last.leaders).mean()) * (1 - p)))
+    mass = [(1 - k) ** age for age in range(len(newest))]
+    held = sum(w for w, code in zip(mass, reversed(newest), strict=True) if code in last.leaders)
+    assert last.share == pytest.approx((held + 0.5) / (sum(mass) + 1), rel=1e-9)
+
+
 def hhi_and_variance(counts: Counter[int]) -> tuple[float, float]:
     """Over ordered pairs and triples of blocks, counted one by one."""
     m = sum(counts.values())
@@ -212,10 +250,10 @@ def hhi_and_variance(counts: Counter[int]) -> tuple[float, float]:
     return pairs, 2 * (2 * (W - 2) * max(triples - pairs**2, 0) + pairs - pairs**2) / (W * (W - 1))
 
 
-def counted(codes: NDArray[np.uint16], owners: Owners, view: int, end: int, at: int) -> Counter[int]:
+def counted(codes: NDArray[np.uint16], owners: Owners, view: int, end: int, at: int, *, n: int = W) -> Counter[int]:
     """Blocks by pool of the window that ends at height `end`, by the map at height `at`."""
     owner = owners.codes[int(at - FIRST >= owners.boundaries[0])].tolist()
-    part = codes[end - W + 1 - FIRST : end + 1 - FIRST].tolist()
+    part = codes[end - n + 1 - FIRST : end + 1 - FIRST].tolist()
     return Counter(owner[c] if view else c for c in part if c)
 
 

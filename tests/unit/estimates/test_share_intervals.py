@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from counterpoise.estimates.drift import TOP1_DRIFT, TOP4_DRIFT
 from counterpoise.estimates.nakamoto_range import nakamoto_range, wilson_excess
 from counterpoise.estimates.share_intervals import (
-    TOP1_DRIFT,
-    TOP4_DRIFT,
     best_window,
     fit_drift,
     next_interval,
