@@ -45,6 +45,10 @@ test-kafka: $(VENV)/.dev ## the contract and end-to-end suites on Apache Kafka i
 	@$(PY) -m testkit.apache_kafka || test $$? -eq 3
 	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(PY) -m pytest -m "kafka and not soak"; fi
 
+test-btcd: $(VENV)/.dev ## ten reorganisations between two real btcd nodes (needs Go 1.24 or later; built in .btcd)
+	@if command -v go > /dev/null; then GOBIN=$(CURDIR)/.btcd go install github.com/btcsuite/btcd@v0.26.2; else echo "test-btcd: there is no Go here"; fi
+	@if [ -x .btcd/btcd ]; then COUNTERPOISE_TEST_BTCD=$(CURDIR)/.btcd/btcd $(PY) -m pytest -q tests/integration/ingest_blocks/test_btcd.py; fi
+
 test-clients: $(VENV)/.clients ## third-party clients of the embedded ClickHouse (Go, Java, Node.js where present); writes docs/clients.md
 	$(PY) -m pytest -q -m clients tests/clients $(if $(ONLY),-k "$(ONLY)",--write-clients-table)
 

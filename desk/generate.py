@@ -20,6 +20,7 @@ from counterpoise.clickhouse.schema import table_writers
 from counterpoise.clickhouse.sql_files import sql_files, sql_root
 from counterpoise.metrics.spec import MetricSpec
 from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.runtime.service_metrics import GAUGES
 from desk.grafana.dashboards import files as files_of_grafana
 from desk.settings_reference import reference
 
@@ -65,6 +66,12 @@ def with_part(text: str, part: str, content: str) -> str:
     return f"{head}{begin}\n{content}\n{end}{tail}"
 
 
+def gauges_table() -> str:
+    """The numbers of services that `/metrics` has, for the runbook."""
+    rows = (f"| `counterpoise_{metric}` | `{name}` | {text} |" for name, (metric, text) in GAUGES.items())
+    return "\n".join(["| Metric | in `status --json` | Meaning |", "|---|---|---|", *rows])
+
+
 def with_grants(text: str, writers: Mapping[str, Iterable[str]]) -> str:
     """The recipe of services with the right to INSERT of each, in the order of the tables' names."""
 
@@ -80,6 +87,7 @@ def with_grants(text: str, writers: Mapping[str, Iterable[str]]) -> str:
 def generated() -> dict[Path, str]:
     """Every generated file with its text."""
     methodology, services = DOCS / "methodology.md", sql_root() / "recipes" / "services.sql"
+    runbook = DOCS / "runbook.md"
     alerts = DOCS / "alerts.md"
     files = {sql_root() / name: text for name, text in generated_files().items()}
     tables = {path.stem: path.read_text(encoding="utf-8") for path in sql_files("tables")}
@@ -88,6 +96,7 @@ def generated() -> dict[Path, str]:
         methodology: with_part(methodology.read_text(encoding="utf-8"), "metrics", metrics_table()),
         alerts: with_part(alerts.read_text(encoding="utf-8"), "signals", signals_table()),
         services: with_grants(services.read_text(encoding="utf-8"), table_writers(tables)),
+        runbook: with_part(runbook.read_text(encoding="utf-8"), "gauges", gauges_table()),
         DOCS / "settings.md": reference(),
         DOCS / "rules.schema.json": schema_text(),
         **{GRAFANA / name: text for name, text in files_of_grafana().items()},

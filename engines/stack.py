@@ -136,6 +136,20 @@ def up(
     )
 
 
+def restart_fallen(state_dir: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[str, ...]:
+    """Start again, on their ports, the engines whose process is gone; return their names.
+
+    None where all run, or where `down` ended them: their records are then gone, too. EngineError as `up`.
+    """
+    if all(record.runs() for record in records(state_dir)):
+        return ()
+    with _locked(state_dir):
+        fallen = tuple(record.name for record in records(state_dir) if not record.runs())
+        if fallen:
+            _start_missing(state_dir, Ports(), limits)
+    return fallen
+
+
 def down(state_dir: Path) -> tuple[str, ...]:
     """Stop the engines that run; return their names. A process that only has an old engine's id is left alone."""
     if not embedded_dir(state_dir).is_dir():

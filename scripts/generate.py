@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import verified  # beside this file
 from pydantic import SecretStr
 
 from counterpoise.settings.endpoints import ClickHouseTarget
@@ -62,7 +63,7 @@ def settle(wanted: dict[Path, str], *, check: bool) -> bool:
 def main(arguments: list[str]) -> int:
     """Write, or with `--check` name what is not current and return 1. The engine reads the SQL as it is then."""
     check = "--check" in arguments
-    wanted = generate.generated() | dict([queries_page()])
+    wanted = generate.generated() | dict([queries_page()]) | {verified.PAGE: verified.verified_page()}
     differs = settle(wanted, check=check)
     if "--no-engine" not in arguments and not (check and differs):
         differs |= settle(wanted | {data_dictionary.PAGE: tables_page()}, check=check)

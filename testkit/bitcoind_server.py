@@ -28,7 +28,10 @@ class BitcoindServer:
     node's own "still starting" (-28), or a connection cut after the request. `rotate_cookie` is what a restart of the node does.
     `replace` maps a block hash to the JSON to serve in place of its `getblock`; of the blocks in `without_coinbase` the head is given
     and no transaction. With `headers_ahead` it is still loading the chain. `network` and `hash_at` (by height) make it a node of
-    another chain. A call outside `allowed_methods` is answered 403, as rpcwhitelist does. `calls` counts methods.
+    another chain. With `dialect` btcd it answers as btcd does (recorded from v0.26.2): `getrawtransaction` of two arguments, which
+    needs `has_transaction_index`, `rawtx` in whole blocks, no `getblockstats`, and code −1 above the tip. Below `snapshot_height` it
+    has headers only, as a node with assumeutxo. A call outside `allowed_methods` is answered 403, as rpcwhitelist does. `calls`
+    counts methods.
     """
 
     def __init__(self, chain: FakeChain, directory: Path) -> None:
@@ -40,6 +43,9 @@ class BitcoindServer:
         self.slow_seconds = 1.0
         self.closing = threading.Event()
         self.prune_height: int | None = None
+        self.snapshot_height = 0
+        self.dialect: Literal["core", "btcd"] = "core"
+        self.has_transaction_index = True
         self.headers_ahead = 0
         self.network = "main"
         self.hash_at: dict[int, str] = {}
@@ -138,6 +144,8 @@ class BitcoindServer:
         if height in self.hash_at:
             return self.hash_at[height]
         block = self.chain.at(height)
+        if block is None and self.dialect == "btcd":
+            raise _RpcError("Block number out of range", -1)
         if block is None:
             raise _RpcError("Block height out of range", -8)
         return block.hash
@@ -148,6 +156,8 @@ class BitcoindServer:
             return self.replace[block_hash]
         if self.prune_height is not None and block.height < self.prune_height:
             raise _RpcError("Block not available (pruned data)", -1)
+        if block.height < self.snapshot_height:
+            raise _RpcError("Block not available (not fully downloaded)", -1)
         if block_hash in self.without_coinbase and verbosity > 1:
             raise _RpcError("Block not available (not fully downloaded)", -1)
         shown = {
@@ -169,16 +179,22 @@ class BitcoindServer:
         }
         if block.height == 0:
             del shown["previousblockhash"]
+        if self.dialect == "btcd" and verbosity > 1:
+            shown["rawtx"] = shown.pop("tx")
         return shown
 
     def _block_stats(self, block_hash: str, names: list[str]) -> dict[str, int]:
+        if self.dialect == "btcd":
+            raise _RpcError("Method not found", -32601)
         block = self._find(block_hash)
         if block.height == 0:
             raise _RpcError("Can't read undo data from disk", -32603)
         return {"totalfee": block.fees_sats} if "totalfee" in names else {}
 
-    def _raw_transaction(self, txid: str, _verbose: bool, block_hash: str) -> dict[str, Any]:
-        block = self._find(block_hash)
+    def _raw_transaction(self, txid: str, verbose: bool | int, block_hash: str | None = None) -> dict[str, Any]:
+        if self.dialect == "btcd":
+            return self._btcd_transaction(txid, verbose, block_hash)
+        block = self._find(str(block_hash))
         if block.height == 0:
             raise _RpcError(
                 "The genesis block coinbase is not considered an ordinary transaction and cannot be retrieved", -5
@@ -186,6 +202,18 @@ class BitcoindServer:
         if txid != block.coinbase_txid or block_hash in self.without_coinbase:
             raise _RpcError("No such transaction found in the provided block", -5)
         return _coinbase(block)
+
+    def _btcd_transaction(self, txid: str, verbose: bool | int, block_hash: str | None) -> dict[str, Any]:
+        if block_hash is not None:
+            raise _RpcError("wrong number of params (expected between 1 and 2, received 3)", -32602)
+        if isinstance(verbose, bool):
+            raise _RpcError("parameter #2 'verbose' must be type int (got bool)", -32602)
+        if not self.has_transaction_index:
+            raise _RpcError("The transaction index must be enabled to query the blockchain (specify --txindex)", -5)
+        for block in self.chain.best():
+            if block.coinbase_txid == txid:
+                return _coinbase(block)
+        raise _RpcError("No information available about transaction", -5)
 
     def _find(self, block_hash: str) -> FakeBlock:
         block = self.chain.get(block_hash)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from itertools import accumulate
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Metric, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Metric, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+from counterpoise.runtime.service_metrics import GAUGES, LATENCY_BUCKETS
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -14,10 +19,12 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 def exposition(snapshot: Mapping[str, Any]) -> bytes:
     """A snapshot of ServiceStatus in Prometheus' text format; docs/runbook.md lists the metrics.
 
-    Numbers of `info` become `counterpoise_info` with their name as a label; texts are left out, None is an absent sample.
+    Numbers of `info` that `GAUGES` names become gauges, those of a chain with its label; None is an absent sample. The version and
+    the kernel's figures of this process follow.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Snapshot(snapshot))
+    ProcessCollector(registry=registry)
     return generate_latest(registry)
 
 
@@ -47,11 +54,40 @@ class _Snapshot:
         for kind, count in sorted(said["counters"].items()):
             events.add_metric((service, kind), count)
         yield events
-        info = GaugeMetricFamily("counterpoise_info", "Numbers that it shows in status", labels=("service", "name"))
-        for name, value in sorted(said["info"].items()):
-            if isinstance(value, int | float):
-                info.add_metric((service, name), value)
-        yield info
+        yield from _gauges(service, said["info"])
+        latency = HistogramMetricFamily(
+            "counterpoise_latency_seconds", "How long a step took, for live blocks", labels=("service", "step")
+        )
+        for step, (counts, total) in sorted(said.get("latencies", {}).items()):
+            bounds = (*(str(bound) for bound in LATENCY_BUCKETS), "+Inf")
+            latency.add_metric((service, step), list(zip(bounds, accumulate(counts), strict=True)), total)
+        yield latency
+        build = GaugeMetricFamily(
+            "counterpoise_build_info", "1, with the version that runs", labels=("service", "version", "python")
+        )
+        build.add_metric((service, version("counterpoise"), platform.python_version()), 1)
+        yield build
+
+
+def _gauges(service: str, info: Mapping[str, Any]) -> Iterator[Metric]:
+    chains: Mapping[str, Mapping[str, Any]] = info.get("chains", {})
+    for name, (metric, text) in GAUGES.items():
+        of_chain = any(name in values for values in chains.values())
+        family = GaugeMetricFamily(
+            f"counterpoise_{metric}", text, labels=("service", "chain") if of_chain else ("service",)
+        )
+        if of_chain:
+            for chain, values in sorted(chains.items()):
+                if _is_number(values.get(name)):
+                    family.add_metric((service, chain), values[name])
+        elif _is_number(info.get(name)):
+            family.add_metric((service,), info[name])
+        if family.samples:
+            yield family
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
 
 
 def _gauge(name: str, text: str, service: str, value: float | None) -> GaugeMetricFamily:

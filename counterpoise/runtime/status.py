@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import threading
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +24,7 @@ import structlog
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.private_files import private_folder, read_private, write_private
+from counterpoise.runtime.service_metrics import LATENCY_BUCKETS, LIVE_WITHIN_SECONDS, counters_of
 
 _HOST = socket.gethostname()
 _PIDS: Final = 2**31
@@ -53,6 +55,7 @@ class _Fields:
     health_port: int | None = None
     counters: dict[str, int] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
+    latencies: dict[str, tuple[list[int], float]] = field(default_factory=dict)
 
 
 class ServiceStatus:
@@ -67,6 +70,7 @@ class ServiceStatus:
         self._lock = threading.Lock()
         self._file_lock = threading.Lock()
         self._fields = _Fields(service, os.getpid(), clock.now())
+        self._fields.counters = dict.fromkeys(counters_of(service), 0)
         self._path = run_dir / f"{service}.json"
         self._changed = True
         self._waiting_from = 0.0  # monotonic, as is the next
@@ -90,6 +94,23 @@ class ServiceStatus:
         with self._lock:
             self._fields.info.update(info)
             self._changed = True
+
+    def set_of_chain(self, chain: str, **info: Any) -> None:
+        """Set fields of `info` and, as that chain's own, of its `chains`: one process may work on several."""
+        with self._lock:
+            self._fields.info.update(info)
+            chains = self._fields.info.setdefault("chains", {})
+            chains[chain] = {**chains.get(chain, {}), **info}
+            self._changed = True
+
+    def took(self, step: str, seconds: float) -> None:
+        """Add one duration to the histogram of a step; what is not live (see LIVE_WITHIN_SECONDS) or negative is passed over."""
+        if not 0 <= seconds <= LIVE_WITHIN_SECONDS:
+            return
+        with self._lock:
+            counts, total = self._fields.latencies.get(step, ([0] * (len(LATENCY_BUCKETS) + 1), 0.0))
+            counts[bisect_left(LATENCY_BUCKETS, seconds)] += 1
+            self._fields.latencies[step] = counts, total + seconds
 
     def count(self, name: str, n: int = 1) -> None:
         """Add to a counter."""
@@ -145,7 +166,8 @@ class ServiceStatus:
                 "updated_at": self._clock.now(),
                 "health_port": f.health_port,
                 "counters": dict(f.counters),
-                "info": dict(f.info),
+                "info": {**f.info, **({"chains": dict(f.info["chains"])} if "chains" in f.info else {})},
+                "latencies": {step: (list(counts), total) for step, (counts, total) in f.latencies.items()},
             }
 
     def serve(self, host: str, port: int) -> int:

@@ -477,6 +477,8 @@ class AlertSettings(SettingsSection):
     """Receivers by a name of your choice, in place of `notifier`; docs/alerts.md has an example."""
     routes: tuple[RouteSettings, ...] = ()
     """Routes from labels to receivers, as a TOML or JSON list. Without a matching route, an alert goes to every receiver."""
+    repeat_seconds: Annotated[float, Field(ge=60, le=604_800)] = 604_800.0
+    """Time to the first repeat of an alert without an acknowledgement. Each pause is twice the one before, at most a week."""
     allow_slack_when_not_live: bool = False
     """Allow a replay or a demo to send to receivers outside this machine, such as Slack."""
     tick_seconds: Seconds = 1.0

@@ -20,24 +20,22 @@ def up(
     http_port: Annotated[
         int | None, typer.Option(min=0, max=65_535, help=f"HTTP: {CLICKHOUSE_HTTP_PORT} unless given.")
     ] = None,
+    fallen: Annotated[bool, typer.Option("--fallen", hidden=True, help="Only those whose process is gone.")] = False,
 ) -> None:
     """Start the embedded Kafka and ClickHouse on loopback if they do not run yet, and leave them running."""
     from counterpoise.settings.model import Settings
-    from engines.clickhouse.limits import Limits
-    from engines.stack import Ports
+    from desk.embedded_limits import embedded_limits
+    from engines.stack import Ports, restart_fallen
     from engines.stack import up as start_engines
 
     settings = Settings.load()
     state_dir = settings.state_dir.absolute()
-    embedded = settings.embedded
-    limits = Limits(
-        server_memory_bytes=embedded.max_memory_bytes,
-        reader_memory_bytes=embedded.reader_memory_bytes,
-        reader_seconds=embedded.reader_seconds,
-        reader_statements=embedded.reader_statements,
-        allowed_hosts=frozenset(map(str.lower, embedded.allowed_hosts)),
+    if fallen:
+        restart_fallen(state_dir, embedded_limits(settings))
+        return
+    endpoints, started = start_engines(
+        state_dir, Ports(kafka_port, clickhouse_port, http_port), embedded_limits(settings)
     )
-    endpoints, started = start_engines(state_dir, Ports(kafka_port, clickhouse_port, http_port), limits)
     for name, where in (
         ("kafka", endpoints.kafka),
         (

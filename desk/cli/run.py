@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
@@ -50,6 +51,8 @@ def run(
 ) -> None:
     """Run services as separate processes. A crash or a stall restarts a service; a wrong setting stops everything with one line.
 
+    `all` also restarts embedded engines that fell.
+
     SIGTERM and Ctrl-C stop the services in order. They finish and acknowledge current work first. SIGHUP makes alerts read
     its rules file again.
     """
@@ -68,6 +71,7 @@ def supervise(names: list[str], settings: Settings) -> None:
     from counterpoise.runtime.logs import configure_logging
     from counterpoise.runtime.status import ServiceStatus
     from counterpoise.settings.endpoints import clickhouse_target, kafka_target
+    from desk.supervise.engine_keeper import EngineKeeper
     from desk.supervise.observer import Observer
     from desk.supervise.only_one import only_one
     from desk.supervise.supervisor import Supervisor
@@ -84,8 +88,11 @@ def supervise(names: list[str], settings: Settings) -> None:
     with (
         only_one(settings, label, patience_seconds=0.0),
         ServiceStatus(label, settings.run_dir, SystemClock()) as status,
+        ExitStack() as engines,
     ):
         status.working()
+        if len(names) > 1 and (settings.kafka.bootstrap_servers is None or settings.clickhouse.host is None):
+            engines.enter_context(EngineKeeper(settings.state_dir.absolute()))
         Supervisor(
             [service_of(name) for name in names],
             stop,

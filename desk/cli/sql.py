@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from counterpoise.errors import ConfigError
+from counterpoise.errors import ConfigError, RetryableError
 from desk.cli.result_formats import TABLE_ROWS, Format, format_of, write_result
 from desk.cli.say import say
 
@@ -108,14 +108,24 @@ def _ask(
     from clickhouse_driver import errors as driver
 
     from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.error_codes import READONLY
+    from counterpoise.clickhouse.read_only import connect_read_only
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
-    from desk.results.query_errors import READONLY, UNKNOWN_TABLE
-    from desk.results.read_only import connect_read_only
+    from desk.results.query_errors import UNKNOWN_TABLE
 
     settings = Settings.load()
     target = clickhouse_target(settings, read_only=not write)
-    with connect(target, settings.dataset) if write else connect_read_only(target, settings.dataset) as clickhouse:
+    try:
+        connection = connect(target, settings.dataset) if write else connect_read_only(target, settings.dataset)
+    except RetryableError as error:
+        step = (
+            "`counterpoise up` starts it"
+            if settings.clickhouse.host is None
+            else "`counterpoise doctor` shows the cause"
+        )
+        raise RetryableError(f"{error}: {step}") from error
+    with connection as clickhouse:
         try:
             write_result(clickhouse.stream(text, values, tables=tables), output, out, max_rows, raw_csv=raw_csv)
         except driver.Error as error:

@@ -33,6 +33,7 @@ def status(
     from counterpoise.runtime.clock import SystemClock
     from counterpoise.settings.model import Settings
     from desk.supervise.health import collect
+    from desk.supervise.next_command import next_command
 
     settings, clock = Settings.load(), SystemClock()
     report = collect(settings, clock)
@@ -43,11 +44,11 @@ def status(
                 report = collect(settings, clock)
                 live.update(render(report), refresh=True)
     while watch:
-        say(json.dumps(report.as_json()))
+        say(json.dumps(report.as_json() | {"next_command": next_command(report)}))
         time.sleep(every)
         report = collect(settings, clock)
     if as_json:
-        say(json.dumps(report.as_json(), indent=1))
+        say(json.dumps(report.as_json() | {"next_command": next_command(report)}, indent=1))
     else:
         Console().print(render(report))
     raise typer.Exit(0 if report.healthy else 1)
@@ -56,6 +57,7 @@ def status(
 def render(report: Health) -> Group:
     """The report for people."""
     from counterpoise.formats import utc_second
+    from desk.supervise.next_command import next_command
 
     engines = _table("engine", "where", "answers")
     for engine in report.engines:
@@ -93,7 +95,8 @@ def render(report: Health) -> Group:
     for chain in report.to_rescore:
         note = f"{chain}: an older version scored its history: `counterpoise rescore` adds the days of newer metrics"
         parts.append(Text(note, "yellow"))
-    return Group(*parts, slack)
+    step = next_command(report)
+    return Group(*parts, slack, *([Text(f"next: {step}", "bold")] if step else []))
 
 
 def _table(*columns: str) -> Table:

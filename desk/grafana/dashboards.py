@@ -155,7 +155,12 @@ _ALERT_PANELS: Final = (
         "stat",
         "open now",
         "Alerts that are possible, pending, firing or rebased.",
-        [sql("SELECT countIf(state IN ('possible', 'pending', 'firing', 'rebased')) AS open FROM alerts", table=True)],
+        [
+            sql(
+                "SELECT countIf(state IN ('possible', 'pending', 'firing', 'rebased', 'error')) AS open FROM alerts",
+                table=True,
+            )
+        ],
         width=6,
         height=4,
     ),
@@ -180,7 +185,7 @@ _ALERT_PANELS: Final = (
         [
             sql(
                 "SELECT event_time, rule_id, state, chain, view, window_blocks, value, value_high, threshold, summary, alert_id "
-                "FROM alerts WHERE state IN ('possible', 'pending', 'firing', 'rebased') ORDER BY event_time DESC LIMIT 200",
+                "FROM alerts WHERE state IN ('possible', 'pending', 'firing', 'rebased', 'error') ORDER BY event_time DESC LIMIT 200",
                 table=True,
             )
         ],
@@ -260,7 +265,7 @@ _LINE_PANELS: Final = (
         "stat",
         "undelivered alerts",
         "Alerts that no receiver has accepted yet.",
-        [promql('max(counterpoise_info{service="alerts",name="undelivered"})', "undelivered", instant=True)],
+        [promql("max(counterpoise_undelivered)", "undelivered", instant=True)],
         width=6,
         height=4,
         line=1,
@@ -277,8 +282,8 @@ _LINE_PANELS: Final = (
         "Height: sent and scored",
         "The height that ingest sent last and the one that streams scored last.",
         [
-            promql('max(counterpoise_info{service="ingest",name="published_height"})', "sent"),
-            promql('max(counterpoise_info{service="streams",name="last_height"})', "scored", name="B"),
+            promql("max by (chain) (counterpoise_published_height)", "sent {{chain}}"),
+            promql("max by (chain) (counterpoise_last_height)", "scored {{chain}}", name="B"),
         ],
     ),
     Panel(

@@ -177,6 +177,8 @@ def judge(
         detail = f"on {status.get('waiting_on')} for {waited:.0f} s: {status.get('wait_reason')}"
     elif stale := status["info"].get("stale_sources"):
         detail = f"stale: {', '.join(stale)}"
+    elif problem := status["info"].get("source_problem"):
+        healthy, detail = False, problem
     elif problem := status["info"].get("rules_problem"):
         detail = f"the rules of before are in use: {problem}"
     at = status.get("last_progress_at")

@@ -147,9 +147,7 @@ class Feed:
         highest = max(events, key=lambda event: event.height)
         if self.newest is None or highest.height >= self.newest.height:
             self.newest = highest
-        self._status.set(
-            source=self.source.name,
-            published_height=self.newest.height,
-            published_hash=self.newest.hash,
-            published_time=self.newest.time,
+        self._status.set(source=self.source.name, published_hash=self.newest.hash)
+        self._status.set_of_chain(
+            self.newest.chain, published_height=self.newest.height, published_time=self.newest.time
         )

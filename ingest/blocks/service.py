@@ -26,6 +26,7 @@ from ingest.blocks.sources.block_source import BlockBatch, BlockSource, LiveSour
 from ingest.blocks.sources.block_sources import configured_source
 from ingest.blocks.stall_notice import StallNotice
 from ingest.blocks.stored_blocks import StoredBlocks
+from ingest.blocks.withdrawn_blocks import WithdrawnBlocks
 from ingest.ingest_waiter import SOURCE_RETRY, ingest_waiter
 from ingest.publisher import Publisher
 
@@ -102,6 +103,7 @@ class _Ingest:
         self._source_backoff = Backoff(SOURCE_POLL_RETRY)
         self._source_down_since: float | None = None
         self._source_logged_at = 0.0
+        self._withdrawn = WithdrawnBlocks()
         self._stall_notice = StallNotice(
             feed, stored, waiter=waiter, status=status, after_seconds=settings.ingest.stale_after_seconds
         )
@@ -178,10 +180,13 @@ class _Ingest:
 
     def _poll(self, source: LiveSource, follower: Follower, *, by_news: bool) -> None:
         tip = source.tip()
-        self._status.set(source=source.name, source_height=tip.height, source_hash=tip.hash)
+        self._status.set(source=source.name, source_hash=tip.hash)
+        self._status.set_of_chain(self._settings.ingest.chain, source_height=tip.height)
+        newest = self._feed.newest
+        highest = None if newest is None else (newest.height, newest.hash)
+        self._status.set(source_problem=self._withdrawn.poll(tip, highest))
         if follower.knows(tip.hash):
             return
-        newest = self._feed.newest
         if newest is not None and tip.height - newest.height > _FAR_BEHIND_BLOCKS:
             first = max(newest.height + 1, tip.lowest_height)
             self._feed.publish_range(first, tip.height, on_progress=self._report, before=follower.with_ancestors)

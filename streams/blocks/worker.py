@@ -183,7 +183,8 @@ class BlockWorker:
                     attribution_id=attribution_id,
                     version=versions.next(),
                 )
-            self._status.set(last_height=tip.height, last_hash=tip.hash, last_block_time=tip.time)
+            self._status.set(last_hash=tip.hash)
+            self._status.set_of_chain(tip.chain, last_height=tip.height, last_block_time=tip.time)
         return scores
 
     def _write(self, state: _AssignedChain, result: FoldResult) -> None:
@@ -218,9 +219,12 @@ class BlockWorker:
     def _report(self, state: _AssignedChain, result: FoldResult) -> None:
         tip = state.fold.tip
         if tip is not None:
-            self._status.set(last_height=tip.height, last_hash=tip.hash, last_block_time=tip.time)
+            self._status.set(last_hash=tip.hash)
+            self._status.set_of_chain(tip.chain, last_height=tip.height, last_block_time=tip.time)
         if result.duplicates:
             self._status.count("duplicates", result.duplicates)
         if result.too_old:
             self._status.count("too_old", len(result.too_old))
-        self._status.set(parked=len(state.fold.gaps()))
+        if tip is not None:
+            self._status.set_of_chain(tip.chain, parked=len(state.fold.gaps()))
+            self._status.took("seen_to_stored", (self._store.now_ms() - tip.seen_at_ms) / 1000)

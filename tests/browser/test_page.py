@@ -20,6 +20,10 @@ from tests.integration.streams.blocks import HARD_BITS, block, branch
 from tests.integration.web.running import RunningDesk, running_desk
 from tests.integration.web.test_desk import Chain, chain, on
 
+VERIFIES = [
+    ("Chromium", "of Debian", "real", "the desk's page"),
+]
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 

@@ -29,6 +29,9 @@ MAX_ANSWER_BYTES = 32 * 1024 * 1024
 MAX_COOKIE_BYTES = 1_024
 _NOT_FOUND = -5
 _NO_SUCH_HEIGHT = -8
+_MISCELLANEOUS = -1
+_NO_SUCH_METHOD = -32601
+_WRONG_PARAMETERS = -32602
 _KEPT_PAYLOAD_BYTES = 64 * 1024
 _FORBIDDEN = 403
 METHODS: Final = ("getblockchaininfo", "getblockhash", "getblock", "getblockstats", "getrawtransaction")
@@ -47,6 +50,10 @@ class RpcError(StaleSourceError):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
+
+
+class NoBodyError(RpcError):
+    """The node has the block's header only: it is pruned, or below the snapshot of assumeutxo and not yet downloaded."""
 
 
 class NodeLoadsError(StaleSourceError):
@@ -71,6 +78,9 @@ class BitcoindSource:
             settings.password, settings.password_file, "COUNTERPOISE_INGEST__BITCOIND__PASSWORD"
         )
         self._cookie: tuple[str, str] | None = None
+        self._is_btcd = False
+        self._tip_hash = ""
+        self._silent_tips = 0
         endpoints = tuple(url for url in (settings.zmq_hashblock, settings.zmq_sequence) if url)
         self._listener = ZmqListener(endpoints, clock) if endpoints else None
 
@@ -112,20 +122,54 @@ class BitcoindSource:
                     f"{self._http.shown} still loads the chain: {info['blocks']} of {info['headers']} blocks so far"
                 )
             lowest = int(info.get("pruneheight", 0)) if info.get("pruned") else 0
-            return Tip(_whole(info["blocks"]), _text(info["bestblockhash"]), lowest)
+            tip = Tip(_whole(info["blocks"]), _text(info["bestblockhash"]), lowest)
         except (KeyError, TypeError, ValueError, AttributeError):
             raise StaleSourceError(
                 f"{self._http.shown}: getblockchaininfo gave no best block: is it Bitcoin Core?"
             ) from None
+        self._watch_zmq(tip)
+        return tip
 
     def blocks(self, from_height: int, to_height: int) -> Iterator[BlockBatch]:
-        """Blocks of the node's best chain; it ends sooner where the chain became shorter meanwhile."""
+        """Blocks of the node's best chain; it ends sooner where the chain became shorter meanwhile.
+
+        Where the node has no bodies at the beginning of the range, it begins at the first that it has: the prune height moves while
+        history is fetched, and a node with assumeutxo lacks what is below its snapshot.
+        """
+        try:
+            yield from self._blocks(from_height, to_height)
+        except NoBodyError:
+            first = self._first_with_body(from_height, to_height)
+            if first == from_height:
+                raise
+            log.error(
+                "the node has no blocks that far back: history starts later",
+                wanted_height=from_height,
+                first_height=first,
+                next_step="fetch them from a node that has them, into a new dataset",
+            )
+            yield from self._blocks(first, to_height)
+
+    def _first_with_body(self, low: int, high: int) -> int:
+        """The lowest height from which the node has every block; `low` where it lacks the highest, too, or has them all."""
+        lacking, has = low - 1, high + 1
+        while has - lacking > 1:
+            middle = (lacking + has) // 2
+            [block_hash] = self._calls([("getblockhash", [middle])])
+            [block] = self._calls([("getblock", [block_hash, 1])])
+            if isinstance(block, _Failure):
+                lacking = middle
+            else:
+                has = middle
+        return has if has <= high else low
+
+    def _blocks(self, from_height: int, to_height: int) -> Iterator[BlockBatch]:
         for start in range(from_height, to_height + 1, BLOCKS_PER_REQUEST):
             heights = range(start, min(start + BLOCKS_PER_REQUEST, to_height + 1))
             answers = self._calls([("getblockhash", [height]) for height in heights])
             hashes = [answer for answer in answers if isinstance(answer, str)]
             other = next((answer for answer in answers if not isinstance(answer, str)), None)
-            if other is not None and not (isinstance(other, _Failure) and other.code == _NO_SUCH_HEIGHT):
+            if other is not None and not _is_above_tip(other):
                 self._raise_error(other, "getblockhash")
             if hashes:
                 yield self._fetch(hashes)
@@ -161,6 +205,8 @@ class BitcoindSource:
             if isinstance(block, _Failure):
                 if missing_ok and block.code == _NOT_FOUND:
                     return BlockBatch()
+                if block.code == _MISCELLANEOUS and "not available" in block.message.lower():
+                    self._raise_no_body(block_hash, block)
                 self._raise_error(block, f"getblock {block_hash}")
         coinbases = self._coinbases(hashes, blocks)
         events, bad = [], []
@@ -183,18 +229,58 @@ class BitcoindSource:
         """The first transaction of each block; with the block's hash the node needs no transaction index."""
         ids = [_first_id(block) for block in blocks]
         wanted = [(i, txid) for i, txid in enumerate(ids) if txid is not None]
-        answers = self._calls([("getrawtransaction", [txid, True, hashes[i]]) for i, txid in wanted])
+        answers = self._raw_transactions([(txid, hashes[i]) for i, txid in wanted])
         found: list[Any] = [None] * len(blocks)
         for (i, _), answer in zip(wanted, answers, strict=True):
             if not isinstance(answer, _Failure):
                 found[i] = answer
-            elif answer.code == _NOT_FOUND:  # the genesis block's coinbase, which the node gives only inside its block
+            elif answer.code in (_NOT_FOUND, _WRONG_PARAMETERS, _NO_SUCH_METHOD):
+                # The genesis block's coinbase, which a node gives only inside its block, or btcd without a transaction index.
                 whole = self._calls([("getblock", [hashes[i], 2])])[0]
-                transactions = whole.get("tx") if isinstance(whole, Mapping) else None
+                transactions = whole.get("tx", whole.get("rawtx")) if isinstance(whole, Mapping) else None
                 found[i] = transactions[0] if isinstance(transactions, list) and transactions else None
             else:
                 self._raise_error(answer, f"getrawtransaction of block {hashes[i]}")
         return found
+
+    def _raw_transactions(self, wanted: Sequence[tuple[str, str]]) -> list[Any]:
+        """By id and block; btcd takes no block, and a number for `verbose`."""
+        if not self._is_btcd:
+            answers = self._calls([("getrawtransaction", [txid, True, block_hash]) for txid, block_hash in wanted])
+            if not any(isinstance(answer, _Failure) and answer.code == _WRONG_PARAMETERS for answer in answers):
+                return answers
+            self._is_btcd = True
+            log.info("the node speaks the dialect of btcd: it needs --txindex, or whole blocks are fetched")
+        return self._calls([("getrawtransaction", [txid, 1]) for txid, _ in wanted])
+
+    def _watch_zmq(self, tip: Tip) -> None:
+        """Report a listener that heard of none of the last blocks: polling finds them, later."""
+        if self._listener is None or tip.hash == self._tip_hash:
+            return
+        heard = self._listener.blocks > 0
+        self._listener.blocks = 0
+        first, self._tip_hash = not self._tip_hash, tip.hash
+        self._silent_tips = 0 if heard or first else self._silent_tips + 1
+        if self._silent_tips in (2, 20) or (self._silent_tips and self._silent_tips % 144 == 0):
+            log.warning(
+                "zmq is silent while polling finds blocks",
+                blocks=self._silent_tips,
+                height=tip.height,
+                next_step="compare COUNTERPOISE_INGEST__BITCOIND__ZMQ_HASHBLOCK with zmqpubhashblock of the node",
+            )
+
+    def _raise_no_body(self, block_hash: str, failure: _Failure) -> None:
+        """Names from where on the node has blocks, as it is now."""
+        try:
+            lowest = self.tip().lowest_height
+        except StaleSourceError:
+            lowest = 0
+        has = f": it has blocks from height {lowest} on" if lowest else ""
+        raise NoBodyError(
+            f"{self._http.shown} has no body of block {block_hash} ({failure.message}){has}: wait until it has downloaded them, "
+            "or set COUNTERPOISE_INGEST__BITCOIND__URL to a node that has them",
+            failure.code,
+        )
 
     def _raise_error(self, failure: Any, what: str) -> None:
         code = failure.code if isinstance(failure, _Failure) else 0
@@ -257,6 +343,13 @@ class _Failure:
 
     def __str__(self) -> str:
         return f"{self.message} (code {self.code})"
+
+
+def _is_above_tip(answer: Any) -> bool:
+    """Whether a node has no block at this height: Bitcoin Core's code, or btcd's."""
+    if not isinstance(answer, _Failure):
+        return False
+    return answer.code == _NO_SUCH_HEIGHT or (answer.code == _MISCELLANEOUS and "out of range" in answer.message)
 
 
 def _failure(error: Any) -> _Failure:

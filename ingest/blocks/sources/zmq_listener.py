@@ -33,18 +33,22 @@ class ZmqListener:
             socket.setsockopt(zmq.RCVHWM, _HIGH_WATER_MARK)
             socket.setsockopt(zmq.LINGER, 0)
             socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+            socket.setsockopt(zmq.IPV6, 1)  # libzmq refuses such an address without it; IPv4 works as before
             for topic in TOPICS:
                 socket.setsockopt(zmq.SUBSCRIBE, topic)
             try:
-                socket.connect(endpoint)
+                socket.connect(libzmq_endpoint(endpoint))
             except zmq.ZMQError as error:
                 socket.close()
                 self.close()
                 raise ConfigError(
-                    f"ZMQ endpoint {endpoint!r}: {error}: expected one like tcp://127.0.0.1:28332, as in the node's zmqpubhashblock"
+                    f"ZMQ endpoint {endpoint!r}: {error}: expected one like tcp://127.0.0.1:28332, tcp://[::1]:28332 or "
+                    "unix:/run/node.sock, as in the node's zmqpubhashblock"
                 ) from None
             self._sockets.append(socket)
             self._poller.register(socket, zmq.POLLIN)
+        self.blocks = 0
+        """Blocks that were named; whoever reads it may set it to 0."""
         self.gaps = 0
         self.messages = 0
 
@@ -90,6 +94,7 @@ class ZmqListener:
             block_hash = named_block(parts)
             if block_hash is not None:
                 woken = True
+                self.blocks += 1
                 if len(named) < _MAX_NAMED:
                     named[block_hash] = None
 
@@ -105,6 +110,16 @@ class ZmqListener:
             return False
         self.gaps += 1
         return True
+
+
+def libzmq_endpoint(endpoint: str) -> str:
+    """An endpoint as libzmq takes it: bitcoin.conf also has `unix:` with a path, which libzmq calls `ipc://`.
+
+    >>> libzmq_endpoint("unix:/run/node.sock"), libzmq_endpoint("tcp://[::1]:28332")
+    ('ipc:///run/node.sock', 'tcp://[::1]:28332')
+    """
+    path = endpoint.removeprefix("unix:")
+    return endpoint if path == endpoint else f"ipc://{path}"
 
 
 def named_block(parts: list[bytes]) -> str | None:

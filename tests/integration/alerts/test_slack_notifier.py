@@ -24,6 +24,10 @@ from counterpoise.errors import ConfigError, CounterpoiseError
 from testkit.slack_server import CHANNEL, TOKEN, Failure, SlackServer
 from tests.waiting import PATIENCE_SECONDS
 
+VERIFIES = [
+    ("Slack", "Web API, 2026", "stand-in", "its errors, limits and late answers"),
+]
+
 HELLO = Message("hello", ({"type": "section", "text": {"type": "mrkdwn", "text": "hello"}},), "hello")
 LEAK = "xoxb-leak-1234567890"
 

@@ -20,6 +20,10 @@ from desk.grafana.dashboards import DASHBOARDS, files
 from desk.grafana.panels import CLICKHOUSE, COLUMNS, PROMETHEUS
 from desk.web.score_metrics import Scores, families
 
+VERIFIES = [
+    ("Grafana", "dashboard schema", "recorded", "documents against the schema; every query on the engine"),
+]
+
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / "deploy" / "grafana"
 FROM, TO = "2023-07-20", "2023-08-20"

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
+import zmq
 
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.settings.model import BitcoindSettings
-from ingest.blocks.sources.bitcoind import METHODS, BitcoindSource
+from ingest.blocks.sources.bitcoind import METHODS, BitcoindSource, NoBodyError
+from ingest.blocks.sources.zmq_listener import ZmqListener
 from testkit.bitcoind_server import BitcoindServer
 from testkit.fake_chain import FakeChain
 from tests.waiting import PATIENCE_SECONDS, wait_for
+
+VERIFIES = [
+    (
+        "Bitcoin Core",
+        "documented RPC",
+        "stand-in",
+        "JSON-RPC, cookie, pruning, assumeutxo, ZMQ over TCP, IPv6 and Unix sockets",
+    ),
+    ("btcd", "0.26.2", "recorded", "its dialect, with and without a transaction index"),
+]
 
 
 @pytest.fixture
@@ -242,3 +256,104 @@ def test_a_forbidden_call_names_both_settings_of_the_node(node: BitcoindServer, 
             source.tip()
             source.block(tip.hash)
         assert ",".join(METHODS) in str(caught.value)
+
+
+@pytest.mark.parametrize("has_index", [True, False])
+def test_the_dialect_of_btcd(node: BitcoindServer, source: BitcoindSource, has_index: bool) -> None:
+    node.dialect, node.has_transaction_index = "btcd", has_index
+    best = node.chain.best()
+    events = [event for batch in source.blocks(0, 99) for event in batch.events]
+    assert [(e.hash, e.coinbase_script, e.payout_addresses) for e in events] == [
+        (b.hash, b.coinbase_script, b.addresses) for b in best
+    ]
+    assert {e.fees_sats for e in events} == {None}
+    assert list(source.blocks(31, 40)) == []
+    assert source.probe().verdict == "ok"
+    assert (node.calls["getblock"] > len(best)) == (not has_index) or node.calls["getblock"] == len(best) + 1
+
+
+def test_history_begins_above_the_snapshot_of_assumeutxo(node: BitcoindServer, source: BitcoindSource) -> None:
+    node.snapshot_height = 17
+    with structlog.testing.capture_logs() as lines:
+        events = [event for batch in source.blocks(3, 30) for event in batch.events]
+    assert [event.height for event in events] == list(range(17, 31))
+    assert [(line["wanted_height"], line["first_height"]) for line in lines if line["log_level"] == "error"] == [
+        (3, 17)
+    ]
+    node.snapshot_height = 0  # the background validation is over
+    assert [e.height for batch in source.blocks(3, 30) for e in batch.events] == list(range(3, 31))
+
+
+@pytest.mark.parametrize("asked", range(1, 31, 5))
+@pytest.mark.parametrize("prune_height", [1, 2, 8, 9, 29, 30])
+def test_a_prune_height_that_moved_is_asked_again(
+    node: BitcoindServer, source: BitcoindSource, asked: int, prune_height: int
+) -> None:
+    node.prune_height = 1
+    assert source.tip().lowest_height == 1
+    node.prune_height = prune_height  # meanwhile
+    events = [event for batch in source.blocks(asked, 30) for event in batch.events]
+    assert [event.height for event in events] == list(range(max(asked, prune_height), 31))
+
+
+def test_a_gap_below_the_prune_height_names_the_next_step(node: BitcoindServer, source: BitcoindSource) -> None:
+    node.prune_height = 20
+    lost = node.chain.best()[7]
+    with pytest.raises(NoBodyError) as caught:
+        source.block(lost.hash)
+    assert str(caught.value) == (
+        f"{node.url} has no body of block {lost.hash} (Block not available (pruned data)): it has blocks from height 20 on: wait "
+        "until it has downloaded them, or set COUNTERPOISE_INGEST__BITCOIND__URL to a node that has them"
+    )
+
+
+@pytest.mark.parametrize("kind", ["ipv6", "unix"])
+def test_zmq_addresses_as_bitcoin_conf_writes_them(kind: str) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="zmq") as folder,
+        zmq.Context() as context,
+        context.socket(zmq.PUB) as publisher,
+    ):
+        publisher.setsockopt(zmq.LINGER, 0)
+        if kind == "ipv6":
+            publisher.setsockopt(zmq.IPV6, 1)
+            endpoint = f"tcp://[::1]:{publisher.bind_to_random_port('tcp://[::1]')}"
+        else:
+            endpoint = f"unix:{folder}/node.sock"
+            publisher.bind(f"ipc://{folder}/node.sock")
+        listener = ZmqListener((endpoint,), SystemClock())
+
+        def heard() -> bool:
+            publisher.send_multipart([b"hashblock", bytes(range(32)), bytes(4)])
+            return bool(listener.wait(0.05).hashes)
+
+        wait_for(heard, "the announcement")
+        listener.close()
+
+
+def test_silent_zmq_is_reported_once_blocks_come_without_it(node: BitcoindServer) -> None:
+    source = source_of(node, zmq_hashblock=node.zmq_url)
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(6):
+            source.tip()
+            source.tip()
+            node.chain.mine(1)
+    assert [(line["blocks"], line["height"]) for line in lines if "zmq is silent" in line["event"]] == [(2, 32)]
+    source.close()
+
+
+def test_zmq_that_names_its_blocks_is_not_silent(node: BitcoindServer) -> None:
+    source = source_of(node, zmq_hashblock=node.zmq_url)
+    source.tip()
+
+    def announced() -> bool:
+        node.announce(node.chain.tip.hash)
+        return bool(source.wait(0.05).hashes)
+
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(4):
+            node.chain.mine(1)
+            wait_for(announced, "the announcement")
+            source.tip()
+    assert lines == []
+    source.close()

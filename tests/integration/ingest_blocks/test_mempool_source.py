@@ -21,6 +21,10 @@ from testkit.fake_chain import FakeChain
 from testkit.mempool_server import MempoolServer
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
+VERIFIES = [
+    ("mempool.space", "documented API", "stand-in", "REST and WebSocket, limits, outages"),
+]
+
 
 @pytest.fixture
 def server() -> Iterator[MempoolServer]:

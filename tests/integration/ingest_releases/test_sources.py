@@ -24,6 +24,10 @@ from tests.shared import shared_data
 from tests.unit.ingest_releases.test_openrouter_weeks import snapshot_of
 from tests.waiting import PATIENCE_SECONDS
 
+VERIFIES = [
+    ("Hugging Face, npm, pypistats.org", "2026", "stand-in", "downloads by month, limits, outages"),
+]
+
 # Epoch AI
 
 OWNERS = b"""quarter_end,owner,manufacturer,h100e_median,h100e_p5,h100e_p95,source_file
@@ -117,9 +121,9 @@ def test_pypi_reads_the_published_list(server: MarketServer) -> None:
     (release,) = releases(ask(source, {}))
     assert values(release) == {"boto3": 900.0, "onnx": 70.0, "openai": 50.0}, "only what the catalogue names"
     head = release.head
-    assert (head.period_start, head.period_end, head.cutoff) == ("2026-10-03", "2026-11-01", 50.0)
+    assert (head.period_start, head.period_end, head.cutoff) == ("2026-10-01", "2026-10-31", 50.0)
     assert head.published_at_ms == 1_793_520_751_000  # date -u -d '2026-11-01 08:12:31' +%s
-    assert head.method == "the 4 most downloaded packages"
+    assert head.method == "the 4 most downloaded packages in a calendar month"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ EDGE_SHARES = {
     "as-filed": (0.007, 0.013, 0.012, 0.022, 0.048),
     "without-general-tools": (0.46, 0.32, 0.20, 0.12, 0.11),
 }
-MONTHS = ("2022-06", "2023-06", "2024-06", "2025-06", "2026-04")
+ENDS = ("2022-06-01", "2023-06-01", "2024-06-01", "2025-06-13", "2026-03-31")
+"""Of the periods of the snapshots of those days; the last is of 2026-04-01."""
 
 
 def chain_of(day: date) -> str:
@@ -119,19 +120,21 @@ def test_an_incomplete_quarter_is_kept_and_not_scored(fed: Line) -> None:
         "SELECT coverage, is_current, coverage_note != '' FROM releases_all "
         "WHERE series = 'epoch-ai-compute-owners' AND period_end = '2026-03-31'"
     ) == [("partial", False, True)]
-    assert fed.ch.query("SELECT count() FROM dispersion_all WHERE period_end = '2026-03-31'") == [(0,)]
+    assert fed.ch.query(
+        "SELECT count() FROM dispersion_all WHERE period_end = '2026-03-31' AND series = 'epoch-ai-compute-owners'"
+    ) == [(0,)]
     assert fed.ch.query("SELECT count() FROM releases WHERE series = 'epoch-ai-compute-owners'") == [(16,)]
 
 
 def test_both_lists_side_by_side(fed: Line) -> None:
     rows = fed.ch.query(
-        "SELECT formatDateTime(period_end, '%Y-%m') AS month, list_id, edge_share, other_lists FROM edge_share "
-        "WHERE series = 'pypi-edge-share' AND month IN {months:Array(String)} ORDER BY month",
-        {"months": list(MONTHS)},
+        "SELECT toString(period_end) AS ends, list_id, edge_share, other_lists FROM edge_share "
+        "WHERE series = 'pypi-edge-share' AND ends IN {ends:Array(String)} ORDER BY ends",
+        {"ends": list(ENDS)},
     )
-    assert len(rows) == 2 * len(MONTHS)
-    for month, list_id, share, others in rows:
-        at = MONTHS.index(month)
+    assert len(rows) == 2 * len(ENDS)
+    for ends, list_id, share, others in rows:
+        at = ENDS.index(ends)
         [(other_id, other_share)] = others
         assert share == pytest.approx(EDGE_SHARES[list_id][at], abs=0.005)
         assert {list_id, other_id} == EDGE_SHARES.keys()

@@ -19,10 +19,12 @@ from counterpoise.contracts.topics import TOPICS
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.settings.endpoints import EmbeddedEndpoints, KafkaTarget, clickhouse_target
 from counterpoise.settings.model import Settings
+from desk.supervise.engine_keeper import EngineKeeper
 from engines.processes import started_at
-from engines.stack import down, records, temporary_stack
+from engines.stack import down, records, restart_fallen, temporary_stack
 from testkit.ports import reserved_port
 from tests.integration.runtime.cli import counterpoise
+from tests.waiting import wait_for
 
 
 def any_ports() -> tuple[str, ...]:
@@ -106,6 +108,19 @@ def test_an_engine_that_was_killed_is_started_again_by_up_and_the_other_left_alo
     assert after["kafka"] == before["kafka"]
     assert after["clickhouse"].pid != before["clickhouse"].pid
     assert after["clickhouse"].port == before["clickhouse"].port
+
+    # Beside services nobody needs to ask for it.
+    with EngineKeeper(state, look_every_seconds=0.05):
+        for record in after.values():
+            os.kill(record.pid, signal.SIGKILL)
+        wait_for(
+            lambda: all(one.runs() and one.answers() and one.pid != after[one.name].pid for one in records(state)),
+            "both engines to run again",
+        )
+        assert {one.name: one.port for one in records(state)} == {name: one.port for name, one in after.items()}
+        run(state, "down")
+        assert restart_fallen(state) == ()
+        assert records(state) == []
 
 
 def test_a_process_that_only_has_an_old_engines_id_is_left_alone(state: Path) -> None:

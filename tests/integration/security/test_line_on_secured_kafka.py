@@ -19,6 +19,10 @@ from tests.integration.security.leaks import assert_hidden
 from tests.integration.streams.blocks import branch
 from tests.integration.streams.line import Engines, line_on
 
+VERIFIES = [
+    ("Apache Kafka with TLS, SCRAM, mTLS", "4.4.0", "real", "a short line of services (`make test-kafka`)"),
+]
+
 pytestmark = [
     pytest.mark.kafka,
     pytest.mark.skipif(kafka_engine() != "apache", reason="the embedded broker has no SASL"),

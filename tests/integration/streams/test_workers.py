@@ -37,6 +37,10 @@ from tests.integration.streams.blocks import block, branch
 from tests.integration.streams.by_hand import Workers, workers_of
 from tests.unit.ingest_releases.test_openrouter_weeks import snapshot_of
 
+VERIFIES = [
+    ("Faust", "lock:faust-streaming", "real", "workers that share chains, kills, rebalances"),
+]
+
 DATASET = "by_hand"
 
 

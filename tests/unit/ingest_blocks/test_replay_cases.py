@@ -17,6 +17,10 @@ from ingest.blocks.sources.replay import ReplaySource
 from ingest.blocks.sources.replay_columns import NAMES, Layout
 from tests.shared import shared_cases
 
+VERIFIES = [
+    ("Blockchair, BigQuery", "dumps of 2024", "recorded", "columns, separators, encodings"),
+]
+
 BLOCKCHAIR: Final = (
     "id\thash\ttime\tbits\tcoinbase_data_hex\tguessed_miner\n"
     f"840000\t{'0' * 62}01\t2024-04-20 00:09:27\t386089497\t0340d10c192f5669614254432f\tViaBTC\n"

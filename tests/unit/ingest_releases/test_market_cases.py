@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Release
 from ingest.releases.mapping.apply_mapping import Document, mapped_releases
 from ingest.releases.mapping.mapping_file import load_mapping
+from ingest.releases.sources.epoch import MAX_UNPACKED_BYTES, unpacked
 from ingest.releases.sources.locations import Located
 from ingest.releases.sources.parse.epoch import MADE_IN_CHINA, SERIES, SMUGGLED, epoch_releases
 from ingest.releases.sources.parse.pypi import counted_period
@@ -26,6 +29,13 @@ from ingest.releases.sources.pypi import top_packages_releases
 from streams.releases.fold.dispersion import release_rows
 from streams.releases.fold.growth import growth_rows
 from tests.shared import shared_cases, shared_data
+
+VERIFIES = [
+    ("Epoch AI chip owners", "2026-09-24", "recorded", "the combined file of all designers"),
+    ("top-pypi-packages", "2025-04 to 2025-08", "recorded", "windows and calendar months"),
+    ("OpenRouter", "v1", "recorded", "offers of providers"),
+    ("SEC company facts", "2024", "recorded", "amended filings"),
+]
 
 CATALOGUE = load_catalogue()
 EPOCH = CATALOGUE[SERIES]
@@ -54,6 +64,40 @@ def test_the_combined_file_of_autumn_2026_is_read_as_what_it_is() -> None:
     assert quarter.head.coverage_note.startswith(
         "lacks nvidia_owners, nvidia_owners_OTHER, coreweave_owners, amd_owners, trainium_owners; after 2025-12-31"
     )
+
+
+def archive(**files: str) -> Located:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, text in files.items():
+            made.writestr(name.replace("__", "/") + ".csv", text)
+    return Located("ai_chip_owners.zip", out.getvalue(), PUBLISHED_MS)
+
+
+def test_the_archive_has_the_combined_table_among_others() -> None:
+    [file] = unpacked([archive(readme="a,b\n", ai_chip_owners__cumulative_by_designer=epoch_case())])
+    assert (file.name, file.text()) == ("ai_chip_owners.zip/cumulative_by_designer.csv", epoch_case())
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (archive(other="a\n"), "0 files cumulative_by_designer.csv, expected one"),
+        (
+            archive(a__cumulative_by_designer="a\n", b__cumulative_by_designer="a\n"),
+            "2 files cumulative_by_designer.csv",
+        ),
+        (
+            Located("ai_chip_owners.zip", b"PK and nothing", PUBLISHED_MS),
+            "not a readable archive: File is not a zip file",
+        ),
+        (archive(cumulative_by_designer="\0" * (MAX_UNPACKED_BYTES + 1)), "unpacks to over"),
+    ],
+    ids=["none", "two", "broken", "bomb"],
+)
+def test_an_archive_that_is_none_says_why(file: Located, message: str) -> None:
+    with pytest.raises(DeadLetterError, match=message):
+        unpacked([file])
 
 
 def test_a_row_that_the_source_marks_incomplete_is_not_scored() -> None:

@@ -18,6 +18,10 @@ from counterpoise.pools.registry_file import load_registry, parse_registry, rend
 from desk.registry_import import import_registry
 from tests.shared import shared_cases
 
+VERIFIES = [
+    ("mempool and bitcoin-data registries", "2026", "recorded", "coinbases that people reported, signet pools"),
+]
+
 SHIPPED = load_registry()
 MATCHER = Matcher(SHIPPED)
 

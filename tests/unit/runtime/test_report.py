@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from counterpoise.kafka.lag import PartitionLag
-from desk.supervise.health import Health, ServiceReport, judge
+from desk.supervise.health import EngineReport, Health, ServiceReport, judge
+from desk.supervise.next_command import next_command
 
 NOW = 10_000.0
 
@@ -77,3 +78,34 @@ def test_lag_counts_all_where_nothing_was_committed_and_never_falls_below_zero(
     committed: int | None, end: int, lag: int
 ) -> None:
     assert PartitionLag("g", "t", 0, committed, end).lag == lag
+
+
+def service(name: str, state: str, detail: str = "") -> ServiceReport:
+    return ServiceReport(name, state, state == "working", detail, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("problem", "states", "to_rescore", "expected"),
+    [
+        (None, ("working", "working"), (), ""),
+        (None, ("working", "working"), ("bitcoin",), "counterpoise rescore"),
+        (None, ("never ran", "never ran"), (), "counterpoise run all"),
+        (None, ("working", "died"), (), "counterpoise run b"),
+        (None, ("stopped", "waiting"), (), "counterpoise run a"),
+        (None, ("working", "waiting"), (), "counterpoise doctor"),
+        ("refused: `counterpoise up` starts it again", ("died", "died"), (), "counterpoise up"),
+        ("refused", ("died", "died"), (), "counterpoise doctor"),
+        ("Database x does not exist. (code 81, UNKNOWN_DATABASE)", ("never ran",), (), "counterpoise migrate"),
+    ],
+)
+def test_the_next_command(
+    problem: str | None, states: tuple[str, ...], to_rescore: tuple[str, ...], expected: str
+) -> None:
+    engines = (EngineReport("clickhouse", "here", problem, 1.0),)
+    services = tuple(service(name, state) for name, state in zip("ab", states, strict=False))
+    assert next_command(Health("d", NOW, engines, services, (), (), None, to_rescore)) == expected
+
+
+def test_a_service_that_is_started_again_needs_no_command_of_its_own() -> None:
+    falling = service("b", "died", "its supervisor starts it again: restart 7, exit code 1")
+    assert next_command(Health("d", NOW, (), (service("a", "working"), falling), (), (), None)) == "counterpoise doctor"

@@ -1,6 +1,11 @@
+import ast
 import json
+import platform
+import sys
 import threading
+import typing
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +14,9 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
+from counterpoise.contracts.alerts import AlertState
 from counterpoise.runtime.clock import ManualClock
+from counterpoise.runtime.service_metrics import COUNTERS, GAUGES
 from counterpoise.runtime.status import ServiceStatus, read_status
 
 
@@ -52,7 +59,7 @@ def test_a_wait_keeps_its_first_time_and_progress_ends_it(status: ServiceStatus,
     status.progress(7, height=800_000)
     seen = status.snapshot()
     assert (seen["state"], seen["waiting_on"], seen["last_progress_at"]) == ("working", None, 1_030.0)
-    assert (seen["counters"], seen["info"]) == ({"events": 7}, {"height": 800_000})
+    assert (seen["counters"]["events"], seen["info"]) == (7, {"height": 800_000})
 
 
 def test_a_wait_that_lasts_is_logged_once_and_so_is_its_end(status: ServiceStatus, clock: ManualClock) -> None:
@@ -93,7 +100,7 @@ def test_counts_are_exact_from_many_threads(status: ServiceStatus) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert status.snapshot()["counters"] == {"x": 4_000}
+    assert status.snapshot()["counters"]["x"] == 4_000
 
 
 def test_flushing_from_many_threads_never_leaves_a_torn_file(tmp_path: Path, status: ServiceStatus) -> None:
@@ -133,25 +140,41 @@ def scraped(text: str) -> dict[tuple[str, ...], float]:
 
 def test_metrics_are_what_prometheus_reads(status: ServiceStatus, clock: ManualClock) -> None:
     port = status.serve("127.0.0.1", 0)
-    status.progress(7, height=800_000, hash="00ab", last_block_time=900)
+    status.progress(7, height=800_000, hash="00ab", unlisted=3)
+    status.set_of_chain("bitcoin", last_height=5, last_block_time=900)
+    status.set_of_chain("litecoin", last_height=7)
+    status.took("seen_to_stored", 0.3)
+    status.took("seen_to_stored", 86_400.0)  # history that is read again
     status.count('odd "kind"\n')
     clock.advance(30)
     status.waiting("clickhouse", "refused")
-    status.set(stale=None, rules=6.5)
+    status.set(stale=None, rules=6)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         answer = client.get("/metrics")
         assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
-        assert scraped(answer.text) == {
+        found = scraped(answer.text)
+        zero = {("counterpoise_events_total", kind, "streams"): 0.0 for kind in COUNTERS["streams"]}
+        own = {
+            key: value for key, value in found.items() if not key[0].startswith(("process_", "counterpoise_latency_"))
+        }
+        assert own == zero | {
             ("counterpoise_healthy", "streams"): 0.0,
             ("counterpoise_start_timestamp_seconds", "streams"): 1_000.0,
             ("counterpoise_last_progress_timestamp_seconds", "streams"): 1_000.0,
             ("counterpoise_waiting_since_timestamp_seconds", "clickhouse", "streams"): 1_030.0,
             ("counterpoise_events_total", "events", "streams"): 7.0,
             ("counterpoise_events_total", 'odd "kind"\n', "streams"): 1.0,
-            ("counterpoise_info", "height", "streams"): 800_000.0,
-            ("counterpoise_info", "last_block_time", "streams"): 900.0,
-            ("counterpoise_info", "rules", "streams"): 6.5,
+            ("counterpoise_judged_height", "streams"): 800_000.0,
+            ("counterpoise_rules", "streams"): 6.0,
+            ("counterpoise_last_height", "bitcoin", "streams"): 5.0,
+            ("counterpoise_last_height", "litecoin", "streams"): 7.0,
+            ("counterpoise_last_block_timestamp_seconds", "bitcoin", "streams"): 900.0,
+            ("counterpoise_build_info", platform.python_version(), "streams", version("counterpoise")): 1.0,
         }
+        latency = {key[1]: value for key, value in found.items() if key[0] == "counterpoise_latency_seconds_bucket"}
+        assert (latency["0.25"], latency["0.5"], latency["+Inf"]) == (0.0, 1.0, 1.0)
+        if sys.platform == "linux":
+            assert found["process_resident_memory_bytes",] > 0
         status.working()
         names = {name for name, *_ in scraped(client.get("/metrics").text)}
         assert "counterpoise_waiting_since_timestamp_seconds" not in names
@@ -193,3 +216,71 @@ def test_a_file_that_is_not_ours_reads_as_never_ran(tmp_path: Path, content: str
     (tmp_path / "streams.json").write_text(content)
     assert read_status(tmp_path, "streams") is None
     assert read_status(tmp_path, "missing") is None
+
+
+def source_files() -> list[Path]:
+    root = Path(__file__).resolve().parents[3]
+    return [path for room in ("ingest", "streams", "alerts", "desk") for path in (root / room).rglob("*.py")]
+
+
+def words_of(name: str, path: Path) -> list[ast.Call]:
+    """Calls of a method of a status in a file."""
+    found = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    return [
+        node
+        for node in found
+        if isinstance(node.func, ast.Attribute)
+        and node.func.attr == name
+        and ast.unparse(node.func.value).removesuffix("()").endswith(("status", "_status"))
+    ]
+
+
+def test_every_counter_of_the_code_is_there_from_the_start() -> None:
+    known = {kind for kinds in COUNTERS.values() for kind in kinds}
+    counted = set()
+    for path in source_files():
+        for call in words_of("count", path):
+            counted |= {node.value for node in ast.walk(call.args[0]) if isinstance(node, ast.Constant)}
+    assert {"dead_letters", "too_old", "pushed_duplicates"} <= counted
+    assert counted <= known
+    assert set(typing.get_args(AlertState)) <= set(COUNTERS["alerts"])
+
+
+TEXTS = frozenset(
+    (
+        "attribution_id",
+        "desk_port",
+        "done",
+        "finished",
+        "market_sources",
+        "published_hash",
+        "push_port",
+        "receiver",
+        "rules_problem",
+    )
+) | {
+    "last_hash",
+    "last_release",
+    "source",
+    "source_hash",
+    "source_problem",
+    "stale",
+    "stale_sources",
+    "stopped_because",
+    "tip_hash",
+    "withheld_block",
+}
+"""What status shows and `/metrics` leaves out: texts, ports and what is no number."""
+
+
+def test_every_number_that_status_shows_is_a_metric() -> None:
+    shown = {
+        word.arg
+        for path in source_files()
+        for method in ("set", "set_of_chain", "progress")
+        for call in words_of(method, path)
+        for word in call.keywords
+        if word.arg is not None
+    }
+    assert {"published_height", "parked", "undelivered"} <= shown
+    assert shown - TEXTS - GAUGES.keys() == set()

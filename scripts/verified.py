@@ -1,0 +1,100 @@
+"""docs/verified.md: which version of which component the tests have met, and how. Made from the test modules.
+
+A test module that runs a component, a stand-in for it, or recorded answers of it, says so at its top:
+
+    VERIFIES = [("btcd", "0.26.2", "real", "ten reorganisations between two nodes; `make test-btcd`")]
+
+A version `lock:NAME` is that of the package in requirements/dev.txt. Nothing here runs a test: the page says what the suite contains,
+and CI that it passes.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PAGE: Final = ROOT / "docs" / "verified.md"
+KINDS: Final = ("real", "stand-in", "recorded", "never tried")
+
+NEVER_TRIED: Final = (
+    ("ClickHouse server", "any release", "the embedded engine is the same engine, over the same protocol"),
+    ("ClickHouse cluster with Keeper", "any release", "statements are compared and parsed, not run"),
+    ("Docker Compose", "any release", "the files are parsed and compared with the code, not run"),
+    ("Slack", "the service itself", "see the stand-in; its documented errors are provoked"),
+    ("Bitcoin Core", "any release", "see the stand-in; shapes are those of its documentation"),
+    ("bcoin, Bitcoin Knots, Litecoin Core, BCHN", "any release", "they have the same interface, in part"),
+    ("macOS arm64, Linux arm64", "any release", "the wheels of both engines exist for them"),
+    ("Amazon MSK, Confluent Cloud, Redpanda", "any release", "see Apache Kafka"),
+)
+"""What no test can say of itself."""
+
+HEAD: Final = """# Verified components
+
+What the tests have met, by component and version. The table is made from the test modules (`make generate`).
+[clients.md](clients.md) lists the clients of ClickHouse.
+
+| kind | meaning |
+|---|---|
+| real | the component itself runs in the test |
+| stand-in | a server of ours answers as the component's documentation or recordings show |
+| recorded | answers or files of the component, stored, are read |
+| never tried | it may work; no test has met it |
+
+| component | version | kind | what | test |
+|---|---|---|---|---|
+"""
+
+
+class Entry(NamedTuple):
+    """One row."""
+
+    component: str
+    version: str
+    kind: str
+    what: str
+    test: str
+
+
+def entries(root: Path = ROOT) -> list[Entry]:
+    """What every test module verifies, by component and kind; ValueError for an entry that is not as it has to be."""
+    locked = dict(
+        re.findall(r"^([\w.-]+)==(\S+)", (root / "requirements" / "dev.txt").read_text("utf-8"), re.MULTILINE)
+    )
+    found = [entry for path in sorted((root / "tests").rglob("*.py")) for entry in _of_module(path, root, locked)]
+    never = [Entry(component, version, "never tried", what, "") for component, version, what in NEVER_TRIED]
+    return sorted(found, key=lambda one: (KINDS.index(one.kind), one.component.lower())) + never
+
+
+def _of_module(path: Path, root: Path, locked: dict[str, str]) -> Iterator[Entry]:
+    text = path.read_text(encoding="utf-8")
+    if "VERIFIES" not in text:
+        return
+    for node in ast.parse(text).body:
+        target = (
+            node.targets[0]
+            if isinstance(node, ast.Assign)
+            else node.target
+            if isinstance(node, ast.AnnAssign)
+            else None
+        )
+        if not (isinstance(target, ast.Name) and target.id == "VERIFIES") or node.value is None:  # type: ignore[union-attr]
+            continue
+        for component, version, kind, what in ast.literal_eval(node.value):  # type: ignore[union-attr]
+            if kind not in KINDS:
+                raise ValueError(f"{path}: VERIFIES: {kind!r} is none of {', '.join(KINDS)}")
+            name = version.removeprefix("lock:")
+            shown = version if name == version else f"{name} {locked[name]}"
+            yield Entry(component, shown, kind, what, path.relative_to(root).as_posix())
+
+
+def verified_page() -> str:
+    """The page as it has to be."""
+    rows = [
+        f"| {one.component} | {one.version} | {one.kind} | {one.what} | {f'[test](../{one.test})' if one.test else ''} |"
+        for one in entries()
+    ]
+    return HEAD + "\n".join(rows) + "\n"
