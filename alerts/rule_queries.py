@@ -86,7 +86,7 @@ class RuleQueries:
             self._thread.join()
 
     def close(self) -> None:
-        """Start no further query. One that runs ends by itself, and nobody reads its answer."""
+        """Start no further query. One that runs ends without a reader of its answer."""
         self._stop.set()
 
     def _come(self) -> Iterator[tuple[str, str, QueryAnswer]]:

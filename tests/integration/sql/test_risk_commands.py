@@ -193,8 +193,11 @@ def test_an_entity_has_the_blocks_of_its_members_of_that_day(own_sample: ClickHo
         },
         {"slug": "viabtc", "members": [{"pool": "foundry-usa", "start": "2023-07-25"}]},
     ]
-    sets = {"attribution_id": [CURRENT], "document": [json.dumps({"entities": {"groups": groups}})], "created_at": [0]}
-    own_sample.insert("attribution_sets_log", {**sets, "version": [1_000]})
+    document = json.dumps({"entities": {"groups": groups}})
+    own_sample.insert(
+        "attribution_sets_log",
+        {"attribution_id": [CURRENT], "document": [document], "created_at": [0], "version": [1_000]},
+    )
     window = read_pool_blocks(own_sample, "bitcoin", 144)
     assert window.time.date().isoformat() == "2023-07-24"
     for leaders, members in ((("antpool",), {1, 2}), (("antpool", "viabtc"), {1, 2, 5}), (("ocean",), {4})):
