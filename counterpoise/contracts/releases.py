@@ -22,7 +22,7 @@ MAX_OBSERVATIONS = 5_000
 
 MAX_CHUNKS = 10_000
 
-Layer = Literal["ownership", "serving", "developer_pull", "device_capacity", "market_size", "miner_pivot"]
+Layer = Literal["ownership", "serving", "developer_pull", "device_capacity", "market_size", "location", "miner_pivot"]
 Venue = Literal["device", "edge", "on_premises", "regional_cloud", "hyperscale", "unknown"]
 Kind = Literal["measured", "forecast"]
 Coverage = Literal["full", "partial"]

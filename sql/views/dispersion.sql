@@ -4,7 +4,7 @@ CREATE OR REPLACE VIEW dispersion
     list_id LowCardinality(String) COMMENT 'Include-list of the catalogue',
     catalogue_id LowCardinality(String) COMMENT 'Entry of the catalogue that the row rests on',
     release_id String COMMENT 'Release',
-    layer LowCardinality(String) COMMENT 'What the values are a layer of: ownership, serving, developer_pull, device_capacity, market_size or miner_pivot',
+    layer LowCardinality(String) COMMENT 'What the values are a layer of: ownership, serving, developer_pull, device_capacity, market_size, location or miner_pivot',
     unit LowCardinality(String) COMMENT 'Unit of the values',
     period_start Date32 COMMENT 'First day that the values speak of',
     period_end Date32 COMMENT 'Last day that the values speak of; a stock is that of this day',

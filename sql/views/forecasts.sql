@@ -9,7 +9,7 @@ CREATE OR REPLACE VIEW forecasts
     value_p5 Nullable(Float64) COMMENT '5th percentile, where the source has one',
     value_p95 Nullable(Float64) COMMENT '95th percentile, where the source has one',
     kind LowCardinality(String) COMMENT 'measured or forecast; nothing that scores reads a forecast',
-    layer LowCardinality(String) COMMENT 'What the values are a layer of: ownership, serving, developer_pull, device_capacity, market_size or miner_pivot',
+    layer LowCardinality(String) COMMENT 'What the values are a layer of: ownership, serving, developer_pull, device_capacity, market_size, location or miner_pivot',
     unit LowCardinality(String) COMMENT 'Unit of the values',
     period_start Date32 COMMENT 'First day that the values speak of',
     period_end Date32 COMMENT 'Last day that the values speak of; a stock is that of this day',

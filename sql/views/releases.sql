@@ -4,7 +4,7 @@ CREATE OR REPLACE VIEW releases
     release_id String COMMENT 'SHA-256 of the content of the release, hexadecimal',
     values_id String COMMENT 'The same without the time of publication: equal where a source published the same again',
     kind LowCardinality(String) COMMENT 'measured or forecast; nothing that scores reads a forecast',
-    layer LowCardinality(String) COMMENT 'What the values are a layer of: ownership, serving, developer_pull, device_capacity, market_size or miner_pivot',
+    layer LowCardinality(String) COMMENT 'What the values are a layer of: ownership, serving, developer_pull, device_capacity, market_size, location or miner_pivot',
     unit LowCardinality(String) COMMENT 'Unit of the values',
     period_start Date32 COMMENT 'First day that the values speak of',
     period_end Date32 COMMENT 'Last day that the values speak of; a stock is that of this day',

@@ -17,7 +17,7 @@ from counterpoise.series.release import Release
 from ingest.releases.mapping.apply_mapping import Document, mapped_releases
 from ingest.releases.mapping.file_rows import READERS
 from ingest.releases.mapping.mapping import Mapping
-from ingest.releases.mapping.mapping_file import parse_mapping
+from ingest.releases.mapping.mapping_file import load_mapping, parse_mapping
 
 CATALOGUE = load_catalogue()
 BASE = """
@@ -254,3 +254,20 @@ def test_a_file_that_is_not_what_its_name_says(suffix: str, content: bytes, mess
     with pytest.raises(DeadLetterError) as found:
         READERS[suffix](content, "x")
     assert str(found.value).startswith(message)
+
+
+def test_epochs_clusters_become_countries() -> None:
+    """Rows of our own in the documented columns: what is planned, has no place or no size is left out."""
+    mapping = load_mapping("epoch-gpu-clusters", CATALOGUE)
+
+    def cluster(country: str, size: str, status: str = "Existing") -> dict[str, Any]:
+        return {"Name": "A", "Status": status, "Country": country, "H100 equivalents": size, "Certainty": "Likely"}
+
+    us, cn = "United States of America", "China"
+    rows = [cluster(us, "1000.5"), cluster(us, "500"), cluster(cn, "200"), cluster("Japan", "50")]
+    left_out = [cluster(us, "9000", "Planned"), cluster("", "70"), cluster(cn, "")]
+    (release,) = mapped(mapping, *rows, *left_out)
+    assert {o.owner: o.value for o in release.observations} == {us: 1_500.5, cn: 200.0, "Japan": 50.0}
+    assert (release.head.layer, release.head.coverage, release.head.period_end) == ("location", "full", "2026-11-18")
+    (partial,) = mapped(mapping, *rows[:2])
+    assert partial.head.coverage_note == "lacks China"

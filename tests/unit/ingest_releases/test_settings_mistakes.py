@@ -24,7 +24,7 @@ SHIPPED = ", ".join(shipped_names())
     [
         (
             {"sources": ("epoch",)},
-            "COUNTERPOISE_MARKET__EPOCH__LOCATIONS is empty: expected the path or URL of a .csv file",
+            "COUNTERPOISE_MARKET__EPOCH__LOCATIONS is empty: expected the path or URL of a .csv or .zip file",
         ),
         (
             {"sources": ("epoch",), "epoch": {"locations": ("/no/such.csv",)}},
