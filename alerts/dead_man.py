@@ -1,8 +1,8 @@
-"""Dead-man rules, judged on a timer: each has at most one episode open, and its rows are all the state there is."""
+"""Rules on a timer: each instance of one has at most one episode open, and its rows are all the state there is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -10,8 +10,9 @@ from alerts.evidence import timer_transition
 from alerts.machine.ledger import Ledger, LedgerEntry
 from alerts.machine.rule_state import alert_id
 from alerts.rules.dead_letters import LETTERS_BACK_SECONDS
-from alerts.rules.rule import Rule, TimerRule
+from alerts.rules.rule import Finding, Rule, TimerRule
 from alerts.rules.rule_types import MARKET_RULES
+from alerts.signals.query_answer import QueryAnswer
 from alerts.signals.release_facts import ReleaseFacts
 from alerts.signals.timer_facts import TimerFacts
 from alerts.store.alert_events_log import StoredEntry
@@ -28,6 +29,7 @@ class DeadManRules:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = [rule for rule in rules if isinstance(rule, TimerRule) and rule.enabled]
         self._ledgers: dict[tuple[str, str], Ledger] = {_key(rule): Ledger.of(()) for rule in self._rules}
+        self._active_since: dict[tuple[str, str, str], float] = {}
 
     def needs_release_facts(self, chain: str) -> bool:
         """Whether any rule of the chain reads the AI side."""
@@ -57,42 +59,76 @@ class DeadManRules:
         for rule in self._rules:
             if rule.chain != facts.chain:
                 continue
-            ledger = self._ledgers[_key(rule)]
-            open_row = next(iter(ledger.open()), None)
-            finding = rule.judge(facts, open_row.start if open_row else None)
-            if finding is None:
-                continue
-            # An open alert's `height` is the second of what it last told.
-            again = open_row is not None and finding.renews and finding.event_time > open_row.height
-            edited = open_row is not None and open_row.rule_hash != rule.rule_hash
-            if finding.active == (open_row is not None) and not again and not edited:
-                continue
-            if edited:
-                finding = replace(finding, event_time=int(facts.now))
-            name = open_row.alert_id if open_row else alert_id(rule.id, rule.chain, finding.key)
-            last = ledger.last(name)
-            entry = LedgerEntry(
-                name,
-                ledger.next_sequence(name),
-                "firing" if finding.active else "inactive" if edited else "resolved",
-                finding.event_time,
-                "",
-                "rule-changed" if edited else "observed",
-                notify=True,
-                start=open_row.start if open_row else finding.key,
-                previous=last.state if last else None,
-                version=next_version(),
-                rule_hash=rule.rule_hash,
-            )
-            ledger.put(entry)
-            recorded_at_ms = int(facts.now * 1000) + len(made)
-            what = changed(rule) if edited else ""
-            made.append(timer_transition(entry, rule, finding, recorded_at_ms=recorded_at_ms, changed=what))
+            open_rows = {entry.instance: entry for entry in self._ledgers[_key(rule)].open()}
+            open_keys = {instance: entry.start for instance, entry in open_rows.items()}
+            findings = rule.findings(facts, open_keys)
+            self._forget_gone(rule, findings)
+            for instance, finding in findings:
+                if not self._holds(rule, instance, finding, facts.now, is_open=instance in open_rows):
+                    continue
+                entry, told = self._step(rule, instance, finding, open_rows.get(instance), facts.now, next_version)
+                if entry is not None:
+                    what = changed(rule) if entry.reason == "rule-changed" else ""
+                    recorded_at_ms = int(facts.now * 1000) + len(made)
+                    made.append(timer_transition(entry, rule, told, recorded_at_ms=recorded_at_ms, changed=what))
         return made
+
+    def _forget_gone(self, rule: TimerRule, findings: Sequence[tuple[str, Finding]]) -> None:
+        """An instance that is no longer found is no longer active. Where nothing was found, or an error, nothing is known."""
+        if findings and not any(finding.active and finding.state == "error" for _, finding in findings):
+            there = {instance for instance, _ in findings}
+            for place in [one for one in self._active_since if one[:2] == _key(rule) and one[2] not in there]:
+                del self._active_since[place]
+
+    def _holds(self, rule: TimerRule, instance: str, finding: Finding, now: float, *, is_open: bool) -> bool:
+        """Whether a finding counts: one that would fire has been active for the rule's hold. An error does not wait."""
+        place = (*_key(rule), instance)
+        if is_open or not finding.active or finding.state == "error":
+            self._active_since.pop(place, None)
+            return True
+        return now - self._active_since.setdefault(place, now) >= rule.hold_seconds
+
+    def _step(  # noqa: PLR0917 - all that decides a row
+        self,
+        rule: TimerRule,
+        instance: str,
+        finding: Finding,
+        open_row: LedgerEntry | None,
+        now: float,
+        next_version: Callable[[], int],
+    ) -> tuple[LedgerEntry | None, Finding]:
+        """The row that a finding makes, None where nothing changes, and the finding that it shows."""
+        ledger = self._ledgers[_key(rule)]
+        # An open alert's `height` is the second of what it last told.
+        again = open_row is not None and finding.renews and finding.event_time > open_row.height
+        edited = open_row is not None and open_row.rule_hash != rule.rule_hash
+        if finding.active == (open_row is not None) and not again and not edited:
+            return None, finding
+        if edited:
+            finding = replace(finding, event_time=int(now))
+        name = open_row.alert_id if open_row else alert_id(rule.id, rule.chain, finding.key, instance)
+        last = ledger.last(name)
+        entry = LedgerEntry(
+            name,
+            ledger.next_sequence(name),
+            finding.state if finding.active else "inactive" if edited else finding.ended,
+            finding.event_time,
+            "",
+            "rule-changed" if edited else "observed",
+            notify=True,
+            start=open_row.start if open_row else finding.key,
+            previous=last.state if last else None,
+            version=next_version(),
+            rule_hash=rule.rule_hash,
+            instance=instance,
+        )
+        ledger.put(entry)
+        return entry, finding
 
     def firing(self) -> list[str]:
         """The alerts that fire."""
-        return [entry.alert_id for ledger in self._ledgers.values() for entry in ledger.open()]
+        entries = (entry for ledger in self._ledgers.values() for entry in ledger.open())
+        return [entry.alert_id for entry in entries if entry.state == "firing"]
 
 
 def _key(rule: Rule) -> tuple[str, str]:
@@ -108,6 +144,7 @@ def gather_facts(
     changed_at: float,
     ingest: dict[str, object] | None,
     market: ReleaseFacts | None = None,
+    answers: Mapping[str, QueryAnswer] | None = None,
 ) -> TimerFacts:
     """Read ClickHouse and the last status of ingest (None: it runs elsewhere, or never ran)."""
     attribution_id = store.attribution.current(chain)
@@ -130,6 +167,7 @@ def gather_facts(
         ingest_silent_since=silent_since,
         letters=store.dead_letters.per_second(now - LETTERS_BACK_SECONDS),
         market=market or ReleaseFacts(),
+        answers=answers or {},
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from alerts.machine.ledger import LedgerEntry
 from alerts.rules.rule import Finding, HeightRule, Reading, Rule, TimerRule
 from alerts.signals.window_counts import WindowCounts
-from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from counterpoise.contracts.alerts import OPEN_STATES, AlertEvidence, AlertTransition
 from counterpoise.formats import TEXT
 
 
@@ -83,7 +83,9 @@ def timer_transition(
     """The transition for a row of a dead-man rule; `changed` as in `height_transition`."""
     summary = finding.summary
     if entry.reason == "rule-changed":
-        summary = f"{_edit(changed)} {summary if entry.state == 'firing' else 'The rule as it is now does not fire.'}"
+        summary = (
+            f"{_edit(changed)} {summary if entry.state in OPEN_STATES else 'The rule as it is now does not fire.'}"
+        )
     return _transition(
         entry,
         rule,
@@ -94,13 +96,13 @@ def timer_transition(
         interval_high=finding.interval_high,
         threshold=finding.threshold,
         summary=summary[:1_000],
-        evidence=AlertEvidence(chain=rule.chain, sql=finding.sql),
+        evidence=AlertEvidence(chain=rule.chain, sql=finding.sql, instance=entry.instance or None),
     )
 
 
 def _transition(entry: LedgerEntry, rule: Rule, evidence: AlertEvidence, **more: Any) -> AlertTransition:
     """Fields of every transition from the ledger and the rule, with the rest in `more`."""
-    known = {"title": rule.name, "condition": rule.condition(), "rule": rule.content()}
+    known = {"title": rule.name, "condition": rule.condition(), "rule": rule.content() | rule.notes()}
     return AlertTransition(
         alert_id=entry.alert_id,
         sequence=entry.sequence,

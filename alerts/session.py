@@ -23,6 +23,7 @@ from alerts.outbox.outbox import Outbox, SupersededError
 from alerts.outbox.outboxes import Outboxes
 from alerts.outbox.receivers.receiver import ConfiguredReceiver
 from alerts.outbox.routes import Route
+from alerts.rule_queries import RuleQueries, connect_reader
 from alerts.rules.changes import changes
 from alerts.rules.rule import HeightRule, Rule
 from alerts.score_feed import ScoreFeed
@@ -106,6 +107,7 @@ class AlertSession:
             on_chunk=self._claim_stands,
         )
         self._timer_rules = DeadManRules(self._rules if self._live else ())
+        self._queries = RuleQueries(self._rules, lambda: connect_reader(settings), clock)
         names = [receiver.name for receiver, _ in receivers]
         self._outboxes = Outboxes(
             [self._outbox(receiver, store, names, routes) for receiver, store in receivers],
@@ -123,23 +125,32 @@ class AlertSession:
         self._polled_at = float("-inf")
         self._heartbeat_at = float("-inf")
         self._reminded_at = float("-inf")
+        self._acted = 0
         self._release_facts: dict[str, tuple[float, ReleaseFacts]] = {}
 
     def _outbox(
         self, receiver: ConfiguredReceiver, store: AlertStore, names: Sequence[str], routes: Sequence[Route]
     ) -> Outbox:
         settings = self._settings
+        renderer = Renderer(store, self._rules, settings.dataset, settings.desk.public_url)
         policy = DeliveryPolicy(
-            store, self._rules, receiver=receiver.name, receivers=names, routes=routes, clock=self._clock
+            store,
+            self._rules,
+            receiver=receiver.name,
+            receivers=names,
+            routes=routes,
+            clock=self._clock,
+            value_now=renderer.reading_now,
         )
         return Outbox(
             store,
             receiver,
             versions=self._versions,
-            renderer=Renderer(store, self._rules, settings.dataset, settings.desk.public_url),
+            renderer=renderer,
             dataset=settings.dataset,
             clock=self._clock,
-            left_out=policy.left_out,
+            policy=policy,
+            repeat_seconds=settings.alerts.repeat_seconds,
             on_success=lambda now: self._status.set(**{f"last_{receiver.kind}_success_at": now}),
         )
 
@@ -183,6 +194,7 @@ class AlertSession:
 
     def close(self) -> None:
         """Stop the outbox's worker; what it has not sent is found again in the rows."""
+        self._queries.close()
         self._outboxes.stop()
 
     # What came.
@@ -334,8 +346,9 @@ class AlertSession:
             self._read_unasked()
         if self._live:
             self._judge_timer_rules()
-        if self._polled_at - self._reminded_at >= REMINDER_CHECK_SECONDS:
-            self._reminded_at = self._polled_at
+        acted = self._store.actions.count()
+        if acted != self._acted or self._polled_at - self._reminded_at >= REMINDER_CHECK_SECONDS:
+            self._acted, self._reminded_at = acted, self._polled_at
             self._outboxes.remind(self._firing_rows())
 
     def _meet_stragglers(self) -> None:
@@ -357,6 +370,7 @@ class AlertSession:
 
     def _judge_timer_rules(self) -> None:
         ingest = read_status(self._settings.run_dir, "ingest")
+        answers = self._queries.look()
         for chain in self._timer_rules.chains:
             facts = gather_facts(
                 self._store,
@@ -365,6 +379,7 @@ class AlertSession:
                 changed_at=self._changed_at.get(chain, self._began_at),
                 ingest=ingest,
                 market=self._release_facts_of(chain),
+                answers=answers.get(chain, {}),
             )
             transitions = self._timer_rules.tick(facts, self._versions.next, self._changes_of)
             if transitions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import time
@@ -126,6 +127,33 @@ class MarketServer:
 
         self.answers["/api/v1/models"] = listed
         self.answers["/api/v1/models/"] = endpoints
+
+    def serve_openrouter_exports(self, text: str, snapshot: date, *, retrieved_at: str, manifest_of: str = "") -> None:
+        """OpenRouter: `/api/v1/datasets/exports/rankings-daily/latest.manifest.json` and the dated CSV file that never changes.
+
+        `manifest_of`: another text whose size and checksum the manifest has.
+        """
+        base, body = "/api/v1/datasets/exports/rankings-daily", text.encode()
+        named = (manifest_of or text).encode()
+        url = f"https://openrouter.ai{base}/{snapshot}.csv"
+        file = {
+            "url": url,
+            "encoding_format": "text/csv",
+            "bytes": len(named),
+            "sha256": hashlib.sha256(named).hexdigest(),
+        }
+        manifest = {
+            "dataset": "rankings-daily",
+            "schema_version": "v1",
+            "snapshot_date": snapshot.isoformat(),
+            "retrieved_at": retrieved_at,
+            "row_count": text.count("\n") - 1,
+            "update_cadence": "daily",
+            "license": {"name": "CC BY 4.0", "url": "https://creativecommons.org/licenses/by/4.0/"},
+            "files": {"csv": file},
+        }
+        self.serve(f"{base}/latest.manifest.json", manifest)
+        self.serve(f"{base}/{snapshot}.csv", body)
 
     def close(self) -> None:
         """Stop serving; a second call does nothing."""

@@ -13,7 +13,7 @@ from typing import Literal
 
 from alerts.machine.machine import Step
 from alerts.machine.rule_state import RuleState
-from counterpoise.contracts.alerts import OPEN_STATES, AlertReason, AlertState
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertReason, AlertState
 
 Cause = Literal["observed", "reorg", "rebased", "rule-changed"]
 
@@ -21,7 +21,8 @@ Cause = Literal["observed", "reorg", "rebased", "rule-changed"]
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """What the ledger needs of a row. `height` is where it happened, `tip_hash` the block there; for a dead-man rule `height`
-    is the second at which it happened. `rule_hash` is of the rule as it was then."""
+    is the second at which it happened. `rule_hash` is of the rule as it was then, `instance` the key of an alert that is one of
+    several of its rule."""
 
     alert_id: str
     sequence: int
@@ -35,6 +36,7 @@ class LedgerEntry:
     previous: AlertState | None = None
     version: int = 0
     rule_hash: str = ""
+    instance: str = ""
 
 
 @dataclass(slots=True)
@@ -242,7 +244,7 @@ def close_all(ledger: Ledger, version: int) -> list[LedgerEntry]:
             reason="rule-changed",
             undoes=(),
             previous=entry.state,
-            notify=entry.state == "firing" and entry.notify,
+            notify=entry.state in ANNOUNCING_STATES and entry.notify,
             version=version,
         )
         ledger.put(closed)

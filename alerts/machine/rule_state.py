@@ -22,13 +22,13 @@ ALL_EARLIER: Final = (1 << 63) - 1
 """In place of `frozen_version`: every row that there is."""
 
 
-def alert_id(rule_id: str, chain: str, start: int) -> str:
-    """16 hexadecimal digits that name an episode: the rule's id, the chain and where the episode began.
+def alert_id(rule_id: str, chain: str, start: int, instance: str = "") -> str:
+    """16 hexadecimal digits that name an episode: the rule's id, the chain, where the episode began, and its key among several.
 
     Neither the attribution nor the rule's values take part: an alert that a new attribution or an edited rule confirms from the
     same height continues under its name.
     """
-    return _digits(rule_id, chain, start)
+    return _digits(rule_id, chain, start, *([instance] if instance else []))
 
 
 def _digits(*parts: object) -> str:

@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from alerts.outbox.routes import Route, labels_of, receivers_for
-from alerts.outbox.sent import MUTED, NOT_ROUTED
+from alerts.outbox.sent import MUTED, NOT_ROUTED, SILENCED
+from alerts.policy import Action, Actions, Labels, Subject
 from alerts.rules.rule import Rule
 from alerts.store.alert_mutes_log import ALL_RULES
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
 from counterpoise.runtime.clock import Clock
 
 
+class Policy(Protocol):
+    """What decides about an outbox's messages. `fired` is the first firing of the alert, None where it has none."""
+
+    def left_out(self, transition: AlertTransition, fired: AlertTransition | None) -> str | None:
+        """Why the message of a transition is not sent now; None where it is."""
+
+    def outgrown(self, fired: AlertTransition) -> Action | None:
+        """The silence that holds no longer, because the value is worse than it allows."""
+
+    def acknowledgement(self, alert_id: str) -> Action | None:
+        """The acknowledgement of an alert; None without one."""
+
+
+class SendEverything:
+    """The policy without routes and people."""
+
+    def left_out(self, transition: AlertTransition, fired: AlertTransition | None) -> str | None:
+        """Nothing is."""
+        return None
+
+    def outgrown(self, fired: AlertTransition) -> Action | None:
+        """There are no silences."""
+        return None
+
+    def acknowledgement(self, alert_id: str) -> Action | None:
+        """There are no acknowledgements."""
+        return None
+
+
 class DeliveryPolicy:
-    """Of one receiver, with the store of its thread."""
+    """The policy of one receiver, with the store of its thread. `value_now` is the value of an alert's rule at the tip."""
 
     def __init__(
         self,
@@ -26,6 +57,7 @@ class DeliveryPolicy:
         receivers: Iterable[str],
         routes: Sequence[Route],
         clock: Clock,
+        value_now: Callable[[AlertTransition], float | None],
     ) -> None:
         self._store = store
         self._rules = {(rule.id, rule.chain): rule for rule in rules}
@@ -33,13 +65,47 @@ class DeliveryPolicy:
         self._receivers = tuple(receivers)
         self._routes = routes
         self._clock = clock
+        self._value_now = value_now
 
-    def left_out(self, transition: AlertTransition) -> str | None:
+    def left_out(self, transition: AlertTransition, fired: AlertTransition | None) -> str | None:
         """Why the message of a transition is not sent to this receiver now; None where it is."""
-        rule = self._rules.get((transition.rule_id, transition.evidence.chain or BITCOIN.name))
-        labels = labels_of(transition, rule)
+        labels = self._labels(transition)
         if self._receiver not in receivers_for(labels, self._routes, self._receivers):
             return NOT_ROUTED
         mutes, now = self._store.mutes.read(), self._clock.now()
-        muted = any(name in mutes and now < mutes[name].until for name in (transition.rule_id, ALL_RULES))
-        return MUTED if muted else None
+        if any(name in mutes and now < mutes[name].until for name in (transition.rule_id, ALL_RULES)):
+            return MUTED
+        actions = Actions.of(self._store.actions.read())
+        silence = (
+            actions.silence_of(self._subject(transition, fired, labels, actions), now) if actions.silences else None
+        )
+        return f"{SILENCED} {silence.id}" if silence else None
+
+    def outgrown(self, fired: AlertTransition) -> Action | None:
+        """The silence that holds no longer, because the value is worse than it allows."""
+        actions = Actions.of(self._store.actions.read())
+        if not actions.silences:
+            return None
+        subject = self._subject(fired, fired, self._labels(fired), actions)
+        return actions.outgrown(subject, self._clock.now())
+
+    def acknowledgement(self, alert_id: str) -> Action | None:
+        """The acknowledgement of an alert; None without one."""
+        return Actions.of(self._store.actions.read()).acknowledgements.get(alert_id)
+
+    def _labels(self, transition: AlertTransition) -> dict[str, str]:
+        return labels_of(transition, self._rules.get((transition.rule_id, transition.evidence.chain or BITCOIN.name)))
+
+    def _subject(
+        self, transition: AlertTransition, fired: AlertTransition | None, labels: Labels, actions: Actions
+    ) -> Subject:
+        first = fired or transition
+        value = self._value_now(first) if actions.needs_value(labels, self._clock.now()) else None
+        rises = first.value is None or first.threshold is None or first.value >= first.threshold
+        return Subject(
+            labels,
+            transition.state in OPEN_STATES,
+            fired.recorded_at_ms / 1000 if fired else None,
+            transition.value if value is None else value,
+            rises,
+        )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from alerts.outbox.jobs import Job
-from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
+from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, WORSE, Job
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertTransition
+from counterpoise.formats import utc_second
 
 FORMAT_VERSION: Final = 1
 
@@ -57,6 +57,7 @@ class AlertEvent:
             "fired_at": utc_text(self.fired_at),
             "time": utc_text(step.event_time),
             "ended_at": None if self.ended_at is None else utc_text(self.ended_at),
+            "notes": dict(self.notes),
             "page_url": self.page_url or None,
             "sql": step.evidence.sql or None,
         }
@@ -77,7 +78,7 @@ def event_of(
     if step is None:
         return None
     latest = announced[-1] if announced else step
-    fired = next((row for row in announced if row.state == "firing"), step)
+    fired = next((row for row in announced if row.state in ANNOUNCING_STATES), step)
     return AlertEvent(
         kind=kind_of(job),
         step=step,
@@ -93,11 +94,11 @@ def event_of(
 
 
 def kind_of(job: Job) -> str:
-    """The `type` of a message: `alert.firing` and the other states, `alert.reminder`, `start`, `digest`."""
+    """The `type` of a message: `alert.firing` and the other states, a reminder's and the like, `start`."""
     step = job.transition
     if step is None:
         return job.action
-    return f"alert.{job.action.partition('-')[0] if job.action.startswith('reminder') else step.state}"
+    return f"alert.{job.kind if job.kind in (REMINDER, ACKNOWLEDGED, WORSE) else step.state}"
 
 
 def utc_text(seconds: float) -> str:
@@ -106,4 +107,4 @@ def utc_text(seconds: float) -> str:
     >>> utc_text(0)
     '1970-01-01T00:00:00Z'
     """
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return utc_second(int(seconds)).replace(" ", "T") + "Z"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
 
 JobKey = tuple[str, int, str]
 """(alert, sequence, action): what identifies a message to its receiver and in `alert_deliveries`."""
@@ -27,7 +27,8 @@ class Start:
 class Job:
     """One message. `inherited`: another process may have sent it. `tries` counts what went wrong, `refusals` what was
     refused for an unknown reason. `recorded_at`: in seconds,
-    when it could have been sent at the earliest. `members`: the firings that a digest stands for."""
+    when it could have been sent at the earliest. `members`: the firings that a digest stands for. `after_seconds`: of a
+    reminder, how long its alert had fired."""
 
     alert_id: str
     sequence: int
@@ -36,11 +37,16 @@ class Job:
     recorded_at: float
     transition: AlertTransition | None = None
     start: Start | None = None
-    weeks: int = 0
+    after_seconds: float = 0.0
     members: tuple[AlertTransition, ...] = ()
     inherited: bool = False
     tries: int = 0
     refusals: int = 0
+
+    @property
+    def kind(self) -> str:
+        """Its action without a number or a name."""
+        return self.action.partition("-")[0]
 
     @property
     def key(self) -> JobKey:
@@ -63,6 +69,9 @@ def start_id(dataset: str, chain: str, height: int) -> str:
     return hashlib.sha256(f"start\0{dataset}\0{chain}\0{height}".encode()).hexdigest()[:16]
 
 
+REMINDER, ACKNOWLEDGED, WORSE = "reminder", "acknowledged", "worse"
+"""Beginnings of actions about an alert that still fires."""
+
 RENEW: Final = "renew"
 """Sends again what fires. It leaves no row: it is due every minute anyway."""
 
@@ -72,7 +81,7 @@ def actions(transition: AlertTransition, *, fired_before: bool, as_events: bool 
 
     `restated` rows only correct the root: the retraction before them states why. `as_events`: every step is a message by itself.
     """
-    if transition.state == "firing" and not fired_before:
+    if transition.state in ANNOUNCING_STATES and not fired_before:
         return ("post",)
     if as_events:
         return ("thread",)

@@ -6,24 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from alerts.outbox.events import event_of
-from alerts.outbox.jobs import Job, Start
+from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, WORSE, Job, Start
 from alerts.outbox.render import (
     Context,
     Message,
     Past,
+    acknowledged_line,
     changed_root,
     digest_message,
     reminder_message,
     start_message,
     transition_message,
+    worse_message,
 )
 from alerts.outbox.routes import labels_of
+from alerts.policy import Actions
 from alerts.rules.rule import HeightRule, Reading, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
-from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertTransition
 from counterpoise.formats import utc_minute
+from counterpoise.spans import long_span
 
 PAST_BLOCKS = (144, 1008)
 NOTES = ("owner", "runbook", "link")
@@ -46,9 +50,11 @@ class Renderer:
         if job.transition is None:
             return message
         rule = self._rule_of(job.transition)
-        fired = next((row for row in announced if row.state == "firing"), job.transition)
+        fired = next((row for row in announced if row.state in ANNOUNCING_STATES), job.transition)
         context = self._words(job.transition, rule)
         values = rule.model_dump(mode="json", include=set(NOTES)) if rule else {}
+        who = self._who(fired) if fired.state == "firing" else ""
+        acknowledged = {"acknowledged": who} if who else {}
         event = event_of(
             job,
             announced,
@@ -56,7 +62,7 @@ class Renderer:
             title=context.title,
             condition=context.condition,
             page_url=context.page_url,
-            notes={name: str(text) for name, text in values.items() if text},
+            notes={name: str(text) for name, text in values.items() if text} | acknowledged,
         )
         return replace(message, event=event)
 
@@ -67,13 +73,46 @@ class Renderer:
             titles = [row.evidence.title or row.rule_id for row in job.members]
             return digest_message(list(zip(titles, job.members, announced, strict=True)), self._dataset)
         assert job.transition is not None  # noqa: S101 - a job is a start or has a transition
-        fired = next((row for row in announced if row.state == "firing"), None)
+        fired = next((row for row in announced if row.state in ANNOUNCING_STATES), None)
         context = self._context(job.transition, fired)
-        if job.weeks:
-            return reminder_message(job.transition, job.weeks, self._now(job.transition), context)
+        if job.kind == REMINDER:
+            return reminder_message(job.transition, job.after_seconds, self._now(job.transition), context)
+        if job.kind == WORSE:
+            return worse_message(job.transition, self._limit(job), self._now(job.transition), context)
+        if job.kind == ACKNOWLEDGED:
+            return self._acknowledged(job, announced, context)
         if job.action == "update" and fired is not None:
             return changed_root(fired, job.transition, self._context(fired, fired), context)
         return transition_message(job.transition, context, root=job.action == "post")
+
+    def _acknowledged(self, job: Job, announced: Sequence[AlertTransition], context: Context) -> Message:
+        """The alert's own message with who acknowledged it; its line stands alone."""
+        assert job.transition is not None  # noqa: S101 - only alerts are acknowledged
+        latest = announced[-1] if announced else job.transition
+        if latest.sequence == job.transition.sequence:
+            message = transition_message(latest, context)
+        else:
+            message = changed_root(job.transition, latest, context, self._context(latest, job.transition))
+        return replace(message, line=acknowledged_line(job.transition, context))
+
+    def _limit(self, job: Job) -> str:
+        """The value that a silence allows, in the rule's unit, and who set it."""
+        assert job.transition is not None  # noqa: S101 - only alerts are silenced
+        rule, prefix = self._rule_of(job.transition), job.action.partition("-")[2]
+        silence = next((one for one in self._store.actions.read() if one.id.startswith(prefix)), None)
+        if silence is None or silence.worse_than is None:
+            return ""
+        value = rule.format_value(silence.worse_than) if isinstance(rule, HeightRule) else f"{silence.worse_than:g}"
+        return f"{value}, the end of the silence of {silence.author or 'nobody named'}"
+
+    def _who(self, fired: AlertTransition) -> str:
+        """Who acknowledged an alert, when and why; empty without an acknowledgement."""
+        found = Actions.of(self._store.actions.read()).acknowledgements.get(fired.alert_id)
+        if found is None:
+            return ""
+        after = long_span(max(0.0, found.at - fired.recorded_at_ms / 1000))
+        reason = f": {found.reason}" if found.reason else ""
+        return f"by {found.author or 'nobody named'} at {utc_minute(found.at)} UTC, {after} after it fired{reason}"
 
     def _rule_of(self, transition: AlertTransition) -> Rule | None:
         """The rule of the alert as it is now; None if it was removed."""
@@ -96,6 +135,7 @@ class Renderer:
             tip_height=tip,
             past=tuple(past),
             fired_at=fired.event_time if fired else None,
+            acknowledged=self._who(fired) if fired else "",
         )
 
     def _words(self, transition: AlertTransition, rule: Rule | None) -> Context:
@@ -118,13 +158,22 @@ class Renderer:
 
     def value_now(self, transition: AlertTransition) -> tuple[str, int] | None:
         """The value of an alert's rule at the tip, in its unit, and the tip; None for a rule without a value at every height."""
+        found = self._at_tip(transition)
+        return (found[0].format_value(found[1]), found[2]) if found else None
+
+    def reading_now(self, transition: AlertTransition) -> float | None:
+        """The same as a number."""
+        found = self._at_tip(transition)
+        return found[1] if found else None
+
+    def _at_tip(self, transition: AlertTransition) -> tuple[HeightRule, float, int] | None:
         rule = self._rule_of(transition)
         attribution_id = self._store.attribution.current(rule.chain) if isinstance(rule, HeightRule) else None
         tip = self._store.concentration.tip(rule.chain, attribution_id) if rule and attribution_id else None
         if not isinstance(rule, HeightRule) or attribution_id is None or tip is None:
             return None
         reading = self._reading(rule, attribution_id, tip[0])
-        return (rule.format_value(reading.value), tip[0]) if reading else None
+        return (rule, reading.value, tip[0]) if reading else None
 
     def _at(self, rule: HeightRule, attribution_id: str, height: int) -> WindowCounts:
         return self._store.concentration.series_of(rule, attribution_id, low=height, high=height)

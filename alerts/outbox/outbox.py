@@ -18,9 +18,10 @@ from typing import Final, Protocol
 
 import structlog
 
+from alerts.outbox.delivery_policy import Policy, SendEverything
 from alerts.outbox.digest import OLD_SECONDS, detail_of, digest_id, digest_of, over
 from alerts.outbox.job_queue import JobQueue
-from alerts.outbox.jobs import RENEW, Job, JobKey, Start, actions, digest_job, job_of, key_text, start_id
+from alerts.outbox.jobs import ACKNOWLEDGED, RENEW, Job, JobKey, Start, actions, digest_job, job_of, key_text, start_id
 from alerts.outbox.look_ups import AFTER_SECONDS, LookUps
 from alerts.outbox.receivers.receiver import (
     AmbiguousError,
@@ -30,8 +31,10 @@ from alerts.outbox.receivers.receiver import (
     ReceiverRefusedError,
     UnknownAnswerError,
 )
+from alerts.outbox.reminders import due
 from alerts.outbox.render import Message
-from alerts.outbox.sent import NOT_ROUTED, Sent
+from alerts.outbox.sent import SILENCED, Sent
+from alerts.policy import WEEK_SECONDS
 from alerts.store.alert_deliveries_log import Delivery, DeliveryStatus
 from alerts.store.alert_mutes_log import ALL_RULES
 from alerts.store.alert_store import AlertStore
@@ -45,7 +48,6 @@ from counterpoise.spans import DAY_SECONDS
 
 log = structlog.get_logger(__name__)
 
-WEEK_SECONDS: Final = 7 * DAY_SECONDS
 SEARCH_BACK_SECONDS: Final = 3_600.0
 """A look-up starts this long before a transition was recorded: more than two clocks differ."""
 
@@ -82,17 +84,19 @@ class Outbox:
         renderer: Renders,
         dataset: str,
         clock: Clock,
-        left_out: Callable[[AlertTransition], str | None] = lambda transition: None,
+        policy: Policy | None = None,
+        repeat_seconds: float = WEEK_SECONDS,
         on_success: Callable[[float], None] = lambda now: None,
     ) -> None:
-        """`left_out`: why the message of a transition is not sent now; None where it is."""
+        """`repeat_seconds`: time to the first repeat of an alert that fires and has no acknowledgement."""
         self._store = store
         self._receiver = receiver
         self._versions = versions
         self._renderer = renderer
         self._dataset = dataset
         self._clock = clock
-        self._left_out = left_out
+        self._policy = policy or SendEverything()
+        self._repeat_seconds = repeat_seconds
         self._on_success = on_success
         self._jobs = JobQueue()
         self._sent = Sent(receiver.name, receiver.channel)
@@ -185,31 +189,28 @@ class Outbox:
         self._queue(job, ahead=True)
 
     def remind(self, firing: Iterable[AlertTransition]) -> None:
-        """Queue what is due for each alert that still fires (its firing row): its message, where nothing was sent here because the
-        rule was muted, or because another receiver or channel was in use; then a reminder a week. Missed weeks are not made up.
-
-        Weeks count from the alert's own message, or from the state at start where it fired before go-live.
-        """
+        """Queue what is due for each alert that still fires (its firing row): its message, where nothing was sent here because it was
+        muted, silenced or routed elsewhere, or because another receiver or channel was in use; then what `reminders` finds."""
         for first in firing:
             post = self._sent.post_of(first.alert_id)
             if post is not None and post.key not in self._jobs and self._sent.is_unsent_here(post):
-                if self._left_out(first) is None:
+                if self._policy.left_out(first, first) is None:
+                    # From here on a kill leaves open whether it was sent, and the one before its row was that it is left out.
+                    self._write([*self._unwritten, self._delivery(post, "pending")])
                     self._sent.done.pop(post.key, None)
                     self._sent.elsewhere.discard(post.key)
                     self._queue(post)
                 continue
-            if "renew" in self._receiver.abilities:
-                if self._sent.root(first.alert_id) is not None and self._left_out(first) != NOT_ROUTED:
-                    self._queue(job_of(first, RENEW, inherited=False))
-                continue
-            root = self._sent.root(first.alert_id) or self._sent.start()
-            weeks = int((self._clock.now() - root.updated_at) // WEEK_SECONDS) if root else 0
-            if root and weeks >= 1:
-                due = root.updated_at + weeks * WEEK_SECONDS
-                action = f"reminder-{weeks}"
-                self._queue(
-                    Job(first.alert_id, first.sequence, action, first.rule_id, due, first, weeks=weeks, inherited=True)
-                )
+            jobs = due(
+                first,
+                self._sent,
+                policy=self._policy,
+                abilities=self._receiver.abilities,
+                now=self._clock.now(),
+                repeat_seconds=self._repeat_seconds,
+            )
+            for job in jobs:
+                self._queue(job)
 
     def run_due(self) -> float:
         """Send what is due; the seconds until the next call is useful (infinite if nothing waits). SupersededError stops it all."""
@@ -259,23 +260,23 @@ class Outbox:
         assert job is not None  # noqa: S101 - `run_due` has one, or a row to write
         if self._is_late and self._rank(job) == 2 and self._gather():
             return
-        asked = job.transition if job.action not in ("update", RENEW) else None
-        reason = self._left_out(asked) if asked else None
-        if reason:
-            self._finish(job, "skipped", detail=reason)
-            return
         if job.action == "thread" and self._sent.was_left_out(job.alert_id):
             self._finish(job, "skipped", detail="its firing was not sent")
             return
         self._require_newest()
-        if job.action == "update" and self._sent.root(job.alert_id) is None:
+        if self._edits(job) and self._sent.root(job.alert_id) is None:
             self._finish(job, "skipped", detail="there is no message to edit")
             return
-        if job.action != "update" and (job.inherited or job.tries):
+        if not self._edits(job) and (job.inherited or job.tries):
             found = self._find(job)
             if found:
                 self._finish(job, "sent", ts=self._keep_first(found), doubtful=True)
                 return
+        asked = job.transition if not self._edits(job) and job.action != RENEW else None
+        reason = self._policy.left_out(asked, self._sent.fired(job.alert_id)) if asked else None
+        if reason:
+            self._finish(job, "skipped", detail=reason)
+            return
         self._send(job)
 
     def _gather(self) -> bool:
@@ -285,7 +286,7 @@ class Outbox:
         are left out.
         """
         members = over(self._jobs, self._sent.announced, now=self._clock.now())
-        members = [fired for fired in members if self._left_out(fired) is None]
+        members = [fired for fired in members if self._policy.left_out(fired, fired) is None]
         if not members:
             return False
         self._require_newest()
@@ -337,7 +338,7 @@ class Outbox:
             return
         crash_point("alerts-after-slack-accept")
         superseded = self._store.epochs.highest() != self._versions.epoch
-        if job.action != "update" and (doubtful or superseded):
+        if not self._edits(job) and (doubtful or superseded):
             found = self._find(job)
             ts = self._keep_first(found) if found else ts
         self._finish(job, "sent", ts=ts, doubtful=doubtful or superseded)
@@ -356,7 +357,7 @@ class Outbox:
         for thread in dict.fromkeys((self._sent.thread_of(job), None)) if has_threads else (None,):
             for shape in shapes:
                 try:
-                    return self._edit(job, shape) if job.action == "update" else self._post(job, shape, thread)
+                    return self._edit(job, shape) if self._edits(job) else self._post(job, shape, thread)
                 except NotThisWayError as error:
                     refusal = refusal or str(error)
                     break
@@ -365,6 +366,10 @@ class Outbox:
         log.error("message refused", alert_id=job.alert_id, sequence=job.sequence, reason=refusal)
         self._finish(job, "skipped", detail=refusal)
         return None
+
+    def _edits(self, job: Job) -> bool:
+        """Whether a job changes its alert's own message. Where nothing can be edited, an acknowledgement is a message by itself."""
+        return job.action == "update" or (job.kind == ACKNOWLEDGED and "edit" in self._receiver.abilities)
 
     def _post(self, job: Job, message: Message, thread: str | None) -> str:
         return self._receiver.post(message, job.key_text, thread=thread)
@@ -396,11 +401,12 @@ class Outbox:
             self.trouble = None
             self._backoff.reset()
             return
-        doubtful = doubtful and status == "sent" and job.action != "update" and "find" in self._receiver.abilities
+        doubtful = doubtful and status == "sent" and not self._edits(job) and "find" in self._receiver.abilities
         delivery = self._delivery(job, status, ts=ts, detail=detail)
         if doubtful:  # another process's try counts too: a later alerter knows by it that the message may stand twice
             delivery = replace(delivery, attempts=max(2, delivery.attempts))
-        self._unwritten = [delivery, *(self._member(row, job.alert_id, "skipped", ts) for row in job.members)]
+        used = [replace(delivery, action=detail.replace(" ", "-"))] if detail.startswith(f"{SILENCED} ") else []
+        self._unwritten = [delivery, *used, *(self._member(row, job.alert_id, "skipped", ts) for row in job.members)]
         self._sent.done |= {row.key: row for row in self._unwritten}
         self._jobs.remove({job.key})
         self.trouble = None

@@ -14,22 +14,25 @@ from alerts.outbox.events import AlertEvent
 from alerts.rules.condition import condition_of
 from counterpoise.contracts.alerts import OPEN_STATES, AlertState, AlertTransition
 from counterpoise.formats import TEXT, utc_minute
-from counterpoise.spans import long_span
+from counterpoise.spans import DAY_SECONDS, long_span
 from counterpoise.visible import visible
 
 MAX_BLOCKS: Final = 50
 MAX_SECTION_CHARACTERS: Final = 3_000
 MAX_FIELD_CHARACTERS: Final = 2_000
+MAX_FIELDS: Final = 10
 MAX_HEADER_CHARACTERS: Final = 150
 MAX_TEXT_CHARACTERS: Final = 4_000
 FINAL_CONFIRMATIONS: Final = 6
 MAX_DIGEST_LINES: Final = 40
+WEEK_SECONDS: Final = 7 * DAY_SECONDS
 
 _MARK: Final[dict[AlertState, str]] = {
     "firing": "🔴 FIRING",
     "resolved": "🟢 RESOLVED",
     "retracted": "⚪ RETRACTED",
     "rebased": "⚪ REBASED",
+    "error": "🟠 ERROR",
     "inactive": "⚪ ENDED",
     "pending": "🟡 PENDING",
     "possible": "🟡 POSSIBLE",
@@ -69,6 +72,8 @@ class Context:
     tip_height: int | None = None
     past: tuple[Past, ...] = ()
     fired_at: int | None = None
+    acknowledged: str = ""
+    """Who acknowledged the alert, when and why; empty without an acknowledgement."""
     responsible: tuple[tuple[str, str], ...] = ()
     """What the rule has of severity, owner, runbook and labels, with their names."""
     page_url: str = ""
@@ -119,7 +124,7 @@ def transition_message(transition: AlertTransition, context: Context, *, root: b
     blocks: list[dict[str, Any]] = [
         _header(f"{mark_of(transition)}: {context.title}"),
         _section(escape(transition.summary)),
-        _fields(_facts(transition, context)),
+        *_fields(_facts(transition, context)),
     ]
     if root:
         blocks += _details(transition, context)
@@ -134,21 +139,39 @@ def changed_root(first: AlertTransition, latest: AlertTransition, then: Context,
         _header(f"{mark_of(latest)}: {now.title}"),
         _section(f"{escape(latest.summary)}\n_{utc_minute(latest.event_time)} UTC_"),
         _section(f"*When it fired* ({utc_minute(first.event_time)} UTC)\n{escape(first.summary)}"),
-        _fields(_facts(first, then)),
+        *_fields(_facts(first, then)),
         *_details(first, then, advice=latest.state in OPEN_STATES),
         _origin(latest, now),
     ]
     return Message(_text(latest, now), fit(blocks), console_line(latest))
 
 
-def reminder_message(first: AlertTransition, weeks: int, now: str, context: Context) -> Message:
-    """`Still firing`, once a week, with the value as it is `now`."""
-    week = "week" if weeks == 1 else "weeks"
+def reminder_message(first: AlertTransition, after_seconds: float, now: str, context: Context) -> Message:
+    """`Still firing`, with the time since the alert's message and the value as it is `now`."""
+    weeks, rest = divmod(round(after_seconds), WEEK_SECONDS)
+    after = long_span(after_seconds) if rest else f"{weeks} {'week' if weeks == 1 else 'weeks'}"
+    return _note(first, f"Still firing after {after}", f"STILL FIRING  {first.rule_id}: {after}", now, context)
+
+
+def worse_message(first: AlertTransition, limit: str, now: str, context: Context) -> Message:
+    """An alert whose value passed what its silence allows: `limit` in words, and the value as it is `now`."""
+    return _note(first, f"Worse than {limit}", f"WORSE  {first.rule_id}: worse than {limit}", now, context)
+
+
+def acknowledged_line(first: AlertTransition, context: Context) -> str:
+    """One line for a console."""
+    return f"{utc_minute(first.event_time)}  ACKNOWLEDGED  {first.rule_id}: {context.acknowledged}"
+
+
+def _note(first: AlertTransition, head: str, line: str, now: str, context: Context) -> Message:
     value = f"; {now}" if now else ""
-    sentence = f"Still firing after {weeks} {week}: {context.title} (since {utc_minute(first.event_time)} UTC{value})"
-    line = f"{utc_minute(first.event_time)}  STILL FIRING  {first.rule_id}: {weeks} {week}{value}"
+    sentence = f"{head}: {context.title} (since {utc_minute(first.event_time)} UTC{value})"
     advice = (_section(context.advice),) if context.advice else ()
-    return Message(cut(escape(sentence), MAX_TEXT_CHARACTERS), (_section(f"🔴 {escape(sentence)}"), *advice), line)
+    return Message(
+        cut(escape(sentence), MAX_TEXT_CHARACTERS),
+        (_section(f"🔴 {escape(sentence)}"), *advice),
+        f"{utc_minute(first.event_time)}  {line}{value}",
+    )
 
 
 def start_message(
@@ -246,6 +269,8 @@ def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str
     if transition.state not in OPEN_STATES and context.fired_at is not None:
         lasted = long_span(transition.event_time - context.fired_at)
         facts.append(("Fired", f"{utc_minute(context.fired_at)} UTC, {lasted} before"))
+    if context.acknowledged:
+        facts.append(("Acknowledged", escape(context.acknowledged)))
     status = confirmation(transition, context.tip_height)
     if status:
         facts.append(("Status", status))
@@ -337,9 +362,11 @@ def _section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": _mrkdwn(text, MAX_SECTION_CHARACTERS)}
 
 
-def _fields(facts: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    fields = [_mrkdwn(f"*{name}*\n{value}", MAX_FIELD_CHARACTERS) for name, value in facts[:10]]
-    return {"type": "section", "fields": fields}
+def _fields(facts: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """As many sections as ten fields each need."""
+    fields = [_mrkdwn(f"*{name}*\n{value}", MAX_FIELD_CHARACTERS) for name, value in facts]
+    pages = (fields[at : at + MAX_FIELDS] for at in range(0, len(fields), MAX_FIELDS))
+    return [{"type": "section", "fields": page} for page in pages]
 
 
 def _context(text: str) -> dict[str, Any]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Final
 
+from alerts.policy import Labels, matches
 from alerts.rules.rule import Rule
 from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.contracts.alerts import AlertTransition
-
-Labels = Mapping[str, str]
-"""What an alert is known by to routes, silences and receivers: `rule`, `chain`, `alert`, and what else its rule has."""
 
 _OF_THE_RULE: Final = ("severity", "owner", "metric", "view", "window_blocks")
 
@@ -23,11 +20,6 @@ class Route:
 
     match: Labels
     receivers: frozenset[str]
-
-
-def matches(match: Labels, labels: Labels) -> bool:
-    """Whether every label of `match` is there with a value that fits; an empty match always is."""
-    return all(name in labels and fnmatchcase(labels[name], wanted) for name, wanted in match.items())
 
 
 def receivers_for(labels: Labels, routes: Sequence[Route], every: Iterable[str]) -> frozenset[str]:
@@ -42,11 +34,12 @@ def labels_of(transition: AlertTransition, rule: Rule | None) -> dict[str, str]:
     """
     values = rule.model_dump(mode="json", include={"labels", *_OF_THE_RULE}) if rule else {}
     values |= transition.evidence.rule or {}
-    own = values.get("labels")
+    own, found_in = values.get("labels"), transition.evidence
     found = {str(name): str(value) for name, value in own.items()} if isinstance(own, dict) else {}
     return (
         found
         | {name: str(values[name]) for name in _OF_THE_RULE if values.get(name)}
+        | {name: text for name, text in (("metric", found_in.metric), ("instance", found_in.instance)) if text}
         | {
             "alert": transition.alert_id,
             "rule": transition.rule_id,

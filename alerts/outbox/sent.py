@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from alerts.outbox.jobs import Job, JobKey, job_of
+from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, Job, JobKey, job_of
 from alerts.store.alert_deliveries_log import Delivery
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
 
 MUTED: Final = "muted"
 NOT_ROUTED: Final = "routed to others"
-_LEFT_OUT: Final = (MUTED, NOT_ROUTED)
+SILENCED: Final = "silenced"
+_LEFT_OUT: Final = (MUTED, NOT_ROUTED, SILENCED)
 
 
 def is_left_out(delivery: Delivery) -> bool:
-    """Whether a message was left out by a mute or a route. It is sent when the reason ends and the alert still fires."""
+    """Whether a message was left out by a mute, a silence or a route. It is sent when the reason ends and the alert still fires."""
     return delivery.status == "skipped" and delivery.detail.startswith(_LEFT_OUT)
 
 
@@ -49,17 +50,22 @@ class Sent:
         rows.append(transition)
         # A step that was written anew, on another block, is read after later ones.
         rows.sort(key=lambda row: row.sequence)
-        return any(row.state == "firing" and row.sequence < transition.sequence for row in rows)
+        return any(row.state in ANNOUNCING_STATES and row.sequence < transition.sequence for row in rows)
 
     def is_firing(self, alert_id: str) -> bool:
         """Whether the last that was announced of an alert is that it fires."""
         rows = self.announced.get(alert_id, [])
-        return bool(rows) and rows[-1].state == "firing"
+        return bool(rows) and rows[-1].state in ANNOUNCING_STATES
 
     def post_of(self, alert_id: str) -> Job | None:
         """The job of an alert's own message; None if its firing is history that is not sent."""
-        fired = next((row for row in self.announced.get(alert_id, ()) if row.state == "firing"), None)
+        fired = next((row for row in self.announced.get(alert_id, ()) if row.state in ANNOUNCING_STATES), None)
         return job_of(fired, "post", inherited=True) if fired else None
+
+    def fired(self, alert_id: str) -> AlertTransition | None:
+        """The first firing of an alert; None where it did not fire."""
+        post = self.post_of(alert_id)
+        return post.transition if post else None
 
     def is_unsent_here(self, post: Job) -> bool:
         """Whether an alert's own message does not stand in this channel, though it might."""
@@ -67,7 +73,7 @@ class Sent:
         return found is None or found.channel != self._channel or is_left_out(found)
 
     def was_left_out(self, alert_id: str) -> bool:
-        """Whether its own message was left out by a mute or a route."""
+        """Whether its own message was left out by a mute, a silence or a route."""
         found = self._post_row(alert_id)
         return found is not None and is_left_out(found)
 
@@ -85,9 +91,9 @@ class Sent:
 
     def thread_of(self, job: Job) -> str | None:
         """The message under which a job's belongs; None where it stands alone."""
-        if job.action in ("post", "start", "digest", "update"):
+        if job.action in ("post", "start", "digest", "update") or job.kind == ACKNOWLEDGED:
             return None
-        root = self.root(job.alert_id) or (self.start() if job.weeks else None)
+        root = self.root(job.alert_id) or (self.start() if job.kind == REMINDER else None)
         return root.message_ts if root else None
 
     def _post_row(self, alert_id: str) -> Delivery | None:

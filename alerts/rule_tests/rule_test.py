@@ -11,7 +11,7 @@ from alerts.rule_tests.notation import Item, parse_series
 from alerts.rules.rule import DurationSeconds
 
 State = Literal["inactive", "possible", "pending", "firing"]
-Sent = Literal["nothing", "firing", "resolved", "retracted"]
+Sent = Literal["nothing", "firing", "resolved", "retracted", "error", "inactive"]
 _RANGE: Final = re.compile(r"([1-9]\d{0,5})-([1-9]\d{0,5})")
 
 _CLOSED: Final = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)

@@ -181,7 +181,8 @@ def _on_timer(test: RuleTest, rule: TimerRule, found: RunRuleTest) -> None:
         for transition in transitions:
             trace.add(position, transition, rule)
             again = transition.state == transition.previous_state == "firing"
-            found.branches.add(REVISED if again else FIRED if transition.state == "firing" else CLEARED)
+            if transition.state in ("firing", "resolved"):
+                found.branches.add(REVISED if again else FIRED if transition.state == "firing" else CLEARED)
     found.failures += _compare(test.expect, trace, len(facts))
 
 

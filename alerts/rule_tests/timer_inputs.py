@@ -15,6 +15,7 @@ from alerts.rules.edge_share_fall import EdgeShareFallRule
 from alerts.rules.regime_change import RegimeChangeRule
 from alerts.rules.rule import TimerRule
 from alerts.rules.series_stale import SeriesStaleRule
+from alerts.signals.query_answer import QueryAnswer, QueryRow
 from alerts.signals.release_facts import (
     CALLS,
     NO_CALL,
@@ -214,6 +215,23 @@ def _series_stale(rule: TimerRule, series: Series, every: int) -> list[TimerFact
     return facts
 
 
+def _sql(rule: TimerRule, series: Series, every: int) -> list[TimerFacts]:
+    """Each key by its name: its value at each run of the query; `_` where it has no row, `null` where its row has no value.
+
+    The word `error` at any key is a run that fails.
+    """
+    facts = []
+    for now, row in zip(_times(series, every), zip(*series.values(), strict=False), strict=False):
+        there = [(key, item) for key, item in zip(series, row, strict=True) if not item.is_missing]
+        if any(item.word == "error" for _, item in there):
+            answer = QueryAnswer(now, error="the table is gone")
+        else:
+            rows = (QueryRow(key, None if item.word == "null" else item.number) for key, item in there)
+            answer = QueryAnswer(now, tuple(rows))
+        facts.append(TimerFacts(now=now, changed_at=START, chain=rule.chain, answers={rule.id: answer}))
+    return facts
+
+
 def _of_market(rule: TimerRule, now: int, market: ReleaseFacts) -> TimerFacts:
     return TimerFacts(now=now, changed_at=START, chain=rule.chain, market=market)
 
@@ -235,5 +253,6 @@ INPUTS: Final[Mapping[str, Inputs]] = {
     "ai_top4_rise": Inputs(("named", "all"), _ai_top4_rise, every_seconds=DAY_SECONDS),
     "edge_share_fall": Inputs((), _edge_share_fall, free=True, every_seconds=DAY_SECONDS),
     "series_stale": Inputs((), _series_stale, free=True, every_seconds=DAY_SECONDS),
+    "sql": Inputs((), _sql, free=True, every_seconds=300),
 }
 """By the type of rule. A type without an entry cannot be tested by a file."""

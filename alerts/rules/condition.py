@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from alerts.rules.line import Line
+from alerts.rules.line import LINE_WANTED, Line
 from alerts.rules.names import nearest
 from alerts.rules.rule import Unfit
 from alerts.rules.verdict import BoolArray, Verdict
@@ -23,7 +23,6 @@ from counterpoise.pools.attribution_set import AttributionSet
 MAX_CHANGE_BLOCKS: Final = 60_000
 """The longest change: a year of bitcoin blocks and some."""
 
-LINE_WANTED: Final = "a mapping with one of above, at_least, below and at_most"
 SIGNAL_WANTED: Final = "a signal of docs/alerts.md, such as hhi_10000 or unknown_share"
 
 
@@ -109,16 +108,9 @@ class Condition(BaseModel):
             yield Unfit(f"fire.{fire.operator}", fire.value, never, ("signal",))
         if clear is None:
             return
-        if clear.rises == fire.rises:
-            ours = "below or at_most" if fire.rises else "above or at_least"
-            yield Unfit(f"clear.{clear.operator}", clear.value, f"{ours}: it fires {fire.word} its line", ("fire",))
-        elif (
-            (clear.value > fire.value if fire.rises else clear.value < fire.value)
-            or (clear.value == fire.value and clear.inclusive and fire.inclusive)
-        ):  # fmt: skip
-            limit = "not over" if fire.rises else "not under"
-            expected = f"a value {limit} the line ({fire.value:g}), so that no value fires and clears"
-            yield Unfit(f"clear.{clear.operator}", clear.value, expected, ("fire",))
+        problem = fire.problem_of_clear(clear)
+        if problem:
+            yield Unfit(f"clear.{clear.operator}", clear.value, problem, ("fire",))
 
     # Where it stands.
 

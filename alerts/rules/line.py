@@ -17,6 +17,8 @@ _WORDS: Final[dict[Operator, str]] = {"above": "over", "at_least": "at least", "
 
 VALUE_WANTED: Final = "a number in the unit of the signal, such as 0.75 of a share or 2500 of points"
 
+LINE_WANTED: Final = "a mapping with one of above, at_least, below and at_most"
+
 LineValue = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
@@ -71,6 +73,20 @@ class Line(BaseModel):
         compare = {"above": np.greater, "at_least": np.greater_equal, "below": np.less, "at_most": np.less_equal}
         found: NDArray[np.bool_] = compare[self.operator](values, self.value)
         return found
+
+    def passes(self, value: float) -> bool:
+        """Whether one value passes it."""
+        return bool(self.passed(np.array([value]))[0])
+
+    def problem_of_clear(self, clear: Line) -> str:
+        """What a clearing line beside it has to be; empty where `clear` is one: on the other side, with no value that passes both."""
+        if clear.rises == self.rises:
+            ours = "below or at_most" if self.rises else "above or at_least"
+            return f"{ours}: it fires {self.word} its line"
+        crossed = clear.value > self.value if self.rises else clear.value < self.value
+        if crossed or (clear.value == self.value and clear.inclusive and self.inclusive):
+            return f"a value not {'over' if self.rises else 'under'} the line ({self.value:g}), so that no value fires and clears"
+        return ""
 
     def with_value(self, value: float) -> Line:
         """The same operator with another value."""

@@ -19,6 +19,7 @@ from alerts.signals.levels import LevelArray
 from alerts.signals.timer_facts import TimerFacts
 from alerts.signals.window_counts import Place, WindowCounts
 from counterpoise.chain.chain_registry import BITCOIN, CHAINS, known_chains
+from counterpoise.contracts.alerts import AlertState
 from counterpoise.contracts.base import Slug
 from counterpoise.spans import DAY_SECONDS, parse_span
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, WINDOWS_BLOCKS, View
@@ -163,6 +164,11 @@ class Rule(BaseModel):
     def next_step(self) -> str:
         """`advice`, with the rule's own id in it."""
         return self.advice.replace("RULE", self.id)
+
+    def notes(self) -> dict[str, Any]:
+        """What it has of severity, owner, runbook and labels, as its alerts' evidence keeps them beside `content`."""
+        found = self.model_dump(mode="json", include={"severity", "owner", "runbook", "labels"})
+        return {name: value for name, value in found.items() if value}
 
     def responsible(self) -> tuple[tuple[str, str], ...]:
         """(name, value) of what it has of severity, owner, runbook and labels: for the people who see its alert."""
@@ -345,8 +351,8 @@ def series_sql(attribution_id: str, chain: str, place: Place) -> str:
 class Finding:
     """What a timer rule sees now. `key` names the episode (a height or a second), so that every run gives it the same id.
 
-    `renews`: while the episode is open, a later `event_time` than the last sent one is sent too. `interval_low` and
-    `interval_high` are of `value`.
+    `state` is that of an active one, `ended` that of one which is not. `renews`: while the episode is open, a later `event_time` than
+    the last sent one is sent too. `interval_low` and `interval_high` are of `value`.
     """
 
     active: bool
@@ -359,6 +365,8 @@ class Finding:
     renews: bool = False
     interval_low: float | None = None
     interval_high: float | None = None
+    state: AlertState = "firing"
+    ended: AlertState = "resolved"
 
 
 def withdrawn(facts: TimerFacts, open_key: int | None, summary: str) -> Finding | None:
@@ -373,3 +381,13 @@ class TimerRule(Rule):
     @abstractmethod
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         """What it sees; None where there is nothing to judge by. `open_key` is the key of the episode that is open."""
+
+    @property
+    def hold_seconds(self) -> int:
+        """How long a finding has to be active before it is one."""
+        return 0
+
+    def findings(self, facts: TimerFacts, open_keys: Mapping[str, int]) -> list[tuple[str, Finding]]:
+        """What it sees of each of its instances, by their keys; most rules have one, with an empty key."""
+        finding = self.judge(facts, open_keys.get(""))
+        return [] if finding is None else [("", finding)]

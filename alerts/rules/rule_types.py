@@ -14,6 +14,7 @@ from alerts.rules.regime_change import RegimeChangeRule
 from alerts.rules.rule import Rule
 from alerts.rules.series_stale import SeriesStaleRule
 from alerts.rules.source_stale import SourceStaleRule
+from alerts.rules.sql import SqlRule
 from alerts.rules.top_share import TopShareRule
 from alerts.rules.top_share_probability import TopShareProbabilityRule
 from alerts.rules.when import WhenRule
@@ -23,6 +24,7 @@ RULE_TYPES: Final[dict[str, type[Rule]]] = {
     "top_share_probability": TopShareProbabilityRule,
     "metric": MetricRule,
     "when": WhenRule,
+    "sql": SqlRule,
     "no_block": NoBlockRule,
     "no_score": NoScoreRule,
     "source_stale": SourceStaleRule,

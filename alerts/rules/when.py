@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema
 
-from alerts.rules.condition import LINE_WANTED, Condition
+from alerts.rules.condition import Condition
 from alerts.rules.conditional import ConditionalRule, Joint, PlacedCondition
-from alerts.rules.line import Line
+from alerts.rules.line import LINE_WANTED, Line
 from alerts.rules.rule import LEADERS_ADVICE, Share, Unfit, exact, parse_duration
 from alerts.rules.verdict import BoolArray, NoData
 from alerts.signals.levels import LevelArray

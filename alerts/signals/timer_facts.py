@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from alerts.signals.query_answer import QueryAnswer
 from alerts.signals.release_facts import ReleaseFacts
 
 
@@ -16,6 +18,7 @@ class TimerFacts:
     canonical block above the scored tip was stored. `ingest_waiting_since`: since when ingest waits for its source, and
     `ingest_waiting_reason` why; `ingest_silent_since`: since when its status has not been renewed. `letters`: (seconds,
     count) of dead letters by second, ascending, for the time that rules ask about. `market`: facts of the AI side.
+    `answers`: what queries of rules gave since the last look, by rule.
     """
 
     now: float
@@ -30,3 +33,4 @@ class TimerFacts:
     ingest_silent_since: int | None = None
     letters: tuple[tuple[int, int], ...] = ()
     market: ReleaseFacts = field(default_factory=ReleaseFacts)
+    answers: Mapping[str, QueryAnswer] = field(default_factory=dict)

@@ -70,6 +70,14 @@ class AlertDeliveriesLog:
             for alert, seq, receiver_name, action, status, channel, ts, tries, detail, millis, version in rows
         ]
 
+    def alerts_silenced(self) -> dict[str, int]:
+        """Silence → how many alerts it kept back at a receiver. Each has a row of action `silenced-ID` that stays."""
+        rows = self._ch.query(
+            "SELECT substring(action, 10) AS silence, uniqExact(alert_id) FROM alert_deliveries_log "
+            "WHERE startsWith(action, 'silenced-') GROUP BY silence"
+        )
+        return {str(silence): int(alerts) for silence, alerts in rows}
+
     def write(self, deliveries: Sequence[Delivery], version: int) -> None:
         """Store what became of messages, in one insert."""
         self._ch.insert(

@@ -53,7 +53,8 @@ class AlertEventsLog:
         """Everything that was ever written, in its order."""
         rows = self._ch.query(
             "SELECT rule_id, chain, isNotNull(height), alert_id, sequence, state, ifNull(height, toUnixTimestamp(event_time)), "
-            "tip_hash, reason, undoes, notify, start_height, previous_state, version, rule_hash "
+            "tip_hash, reason, undoes, notify, start_height, previous_state, version, rule_hash, "
+            "if(isNull(height), JSONExtractString(evidence, 'instance'), '') "
             "FROM alert_events_log FINAL ORDER BY version, recorded_at"
         )
         return [_entry(row) for row in rows]
@@ -90,7 +91,7 @@ class AlertEventsLog:
 
 def _entry(row: Sequence[Any]) -> StoredEntry:
     rule_id, chain, of_blocks, alert_id, sequence, state, height, tip_hash, reason, undoes, *rest = row
-    notify, start, previous, version, rule_hash = rest
+    notify, start, previous, version, rule_hash, instance = rest
     entry = LedgerEntry(
         alert_id=str(alert_id),
         sequence=int(sequence),
@@ -104,6 +105,7 @@ def _entry(row: Sequence[Any]) -> StoredEntry:
         previous=previous or None,
         version=int(version),
         rule_hash=str(rule_hash),
+        instance=str(instance),
     )
     return StoredEntry(str(rule_id), str(chain), bool(of_blocks), entry)
 

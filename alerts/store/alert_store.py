@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alerts.store.alert_actions_log import AlertActionsLog
 from alerts.store.alert_deliveries_log import AlertDeliveriesLog
 from alerts.store.alert_events_log import AlertEventsLog
 from alerts.store.alert_mutes_log import AlertMutesLog
@@ -21,6 +22,7 @@ class AlertStore:
 
     def __init__(self, ch: ClickHouse) -> None:
         self.ch = ch
+        self.actions = AlertActionsLog(ch)
         self.attribution = AttributionPointerLog(ch)
         self.blocks = BlocksLog(ch)
         self.concentration = ConcentrationLog(ch, PoolNamesLog(ch))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -122,6 +123,8 @@ def encode(spec: str, items: Column) -> bytes | None:
     length = fixed_string_length(spec)
     if isinstance(items, np.ndarray):
         return _encode_array(spec, items)
+    if isinstance(items, list) and spec.startswith("Array("):
+        return _encode_lists(spec[6:-1], items)
     if length is not None and items and isinstance(items[0], bytes):
         if any(len(item) != length for item in items):
             raise ValueError(f"{spec} takes values of exactly {length} bytes")
@@ -152,6 +155,20 @@ def _encode_rows(spec: str, items: npt.NDArray[Any]) -> bytes | None:
     flat = encode(spec, np.ascontiguousarray(items).reshape(-1))
     ends = np.arange(1, len(items) + 1, dtype="<u8") * np.uint64(items.shape[1])
     return None if flat is None else ends.tobytes() + flat
+
+
+def _encode_lists(spec: str, items: list[Any]) -> bytes | None:
+    """The same of arrays of any lengths: numbers of one kind in a type of fixed width; all else is the driver's to write."""
+    if spec not in FIXED_WIDTH or spec == "Bool" or not all(isinstance(item, list | tuple) for item in items):
+        return None
+    values = list(chain.from_iterable(items))
+    if any(type(value) not in {int, float} for value in values):
+        return None
+    flat = np.array(values, np.float64 if spec.startswith("Float") else None)
+    if flat.dtype.kind not in "iuf" or (flat.dtype.kind == "f" and not spec.startswith("Float")):
+        return None if len(flat) else np.zeros(len(items), "<u8").tobytes()
+    ends = np.cumsum(np.fromiter(map(len, items), np.uint64, len(items)), dtype=np.uint64)
+    return ends.astype("<u8").tobytes() + _cast(spec, flat, np.dtype(FIXED_WIDTH[spec])).tobytes()
 
 
 def _cast(spec: str, items: npt.NDArray[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:

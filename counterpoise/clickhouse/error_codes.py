@@ -17,6 +17,9 @@ from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 DriverError: Final = driver.Error
 """Whatever the driver raises, for those who only report it."""
 
+READONLY: Final = 164
+"""A statement or a setting that is not for a user who only reads."""
+
 RETRYABLE: Final[dict[int, str]] = {
     3: "UNEXPECTED_END_OF_FILE",
     32: "ATTEMPT_TO_READ_AFTER_EOF",
@@ -54,7 +57,7 @@ CONFIGURATION: Final[dict[int, tuple[str, str]]] = {
     16: ("NO_SUCH_COLUMN_IN_TABLE", "the database is older than this version: run `counterpoise migrate`"),
     60: ("UNKNOWN_TABLE", "run `counterpoise migrate`"),
     81: ("UNKNOWN_DATABASE", "run `counterpoise migrate`"),
-    164: ("READONLY", "this user may only read: name one that may write in COUNTERPOISE_CLICKHOUSE__USER"),
+    READONLY: ("READONLY", "this user may only read: name one that may write in COUNTERPOISE_CLICKHOUSE__USER"),
     192: ("UNKNOWN_USER", "check COUNTERPOISE_CLICKHOUSE__USER"),
     193: ("WRONG_PASSWORD", "check COUNTERPOISE_CLICKHOUSE__PASSWORD"),
     194: ("REQUIRED_PASSWORD", "set COUNTERPOISE_CLICKHOUSE__PASSWORD"),

@@ -8,14 +8,18 @@ from pydantic import Field
 
 from counterpoise.contracts.base import Contract, Slug, UnixMillis, UnixSeconds
 
-AlertState = Literal["possible", "pending", "firing", "rebased", "resolved", "inactive", "retracted"]
+AlertState = Literal["possible", "pending", "firing", "rebased", "error", "resolved", "inactive", "retracted"]
 """Open states: `possible`: only the upper bound is over the line. `pending`: over the line, the hold still runs. `firing`: the hold
 ended over the line. `rebased`: the same, but first seen because the attribution changed: recorded, never announced.
+`error`: the query of a rule fails, or gives nothing that can be judged; the rule's other alerts stay as they are.
 
 Closed states: `resolved`: it fired and the value fell below the clearing line. `inactive`: it ended without having fired.
 `retracted`: it rested on blocks that were undone. An alert can continue after a retraction: the next row has its state."""
 
-OPEN_STATES: tuple[AlertState, ...] = ("possible", "pending", "firing", "rebased")
+OPEN_STATES: tuple[AlertState, ...] = ("possible", "pending", "firing", "rebased", "error")
+
+ANNOUNCING_STATES: tuple[AlertState, ...] = ("firing", "error")
+"""The states that an alert's own message begins with."""
 
 AlertReason = Literal["observed", "reorg", "restated", "rebased", "rule-changed"]
 """Why a row was written. `observed`: the blocks (or the clock) made it so. `reorg`: a branch lost. `restated`: the state that
@@ -37,18 +41,20 @@ class AlertEvidence(Contract):
     unknown: int | None = None
     pools_seen: int | None = None
     counts: Annotated[tuple[tuple[str, int], ...], Field(strict=False)] = ()
+    instance: str | None = None
+    """The key of the row, for a rule that has one alert per row of a query."""
     metric: str | None = None
-    """The metric that the value is one of, by its name; None for a rule with its own wording."""
+    """The metric or signal that the value is one of, by its name; None for a rule with its own wording."""
     sql: str = ""
     title: str | None = None
     """The rule's name, and `condition` its condition in words, as they were then."""
     condition: str | None = None
     rule: dict[str, Any] | None = None
-    """The rule's type and values as they were then: what its hash is of."""
+    """The rule's type and values as they were then: what its hash is of, with its severity, owner, runbook and labels."""
 
     def as_json(self) -> str:
         """As it is stored: without the parts that it lacks."""
-        absent = {name for name in ("metric", "title", "condition", "rule") if getattr(self, name) is None}
+        absent = {name for name in ("instance", "metric", "title", "condition", "rule") if getattr(self, name) is None}
         return self.model_dump_json(exclude=absent or None)
 
 

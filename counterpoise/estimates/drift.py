@@ -41,7 +41,7 @@ def squared_change(before: float, after: float, window: int = DRIFT_WINDOW_BLOCK
     """(squared change, part of chance) of a share in two adjoining windows; their sum of blocks estimates its chance.
 
     >>> [round(1e6 * part, 1) for part in squared_change(0.70, 0.72)]
-    [400.0, 204.2]
+    [400.0, 204.3]
     """
     mean = (before + after) / 2.0
     # 2·p̂(1 − p̂)/n with p̂ from 2n blocks is too small by its own sampling noise: n − ½ corrects it.

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
+from counterpoise.detectors.tracks import DETECTORS, PROMISES_YEARS
+from counterpoise.estimates.drift import PAIRS
 from counterpoise.metrics.spec import MetricSpec
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.metrics.sql_terms import SQL_TERMS, terms_of
@@ -14,10 +16,12 @@ from counterpoise.windows import DAILY_BUCKET_BLOCKS
 
 
 def scoring_format(specs: Mapping[str, MetricSpec] = SPECS) -> str:
-    """12 hexadecimal digits over the stored columns and every metric's name and formula."""
+    """12 hexadecimal digits over the stored columns, every metric's name and formula, the detectors and the pairs of a fit."""
     formulas = {name: spec.sql for name, spec in specs.items()}
     terms = {term: SQL_TERMS[term] for term in terms_of(formulas.values())}
-    text = repr((STORED_COLUMNS, sorted(formulas.items()), terms, DAILY_BUCKET_BLOCKS))
+    text = repr(
+        (STORED_COLUMNS, sorted(formulas.items()), terms, DAILY_BUCKET_BLOCKS, DETECTORS, PROMISES_YEARS, PAIRS)
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -275,6 +275,17 @@ class NpmSettings(SettingsSection):
     """Rate limit."""
 
 
+class OpenRouterSettings(SettingsSection):
+    """OpenRouter's daily exports of tokens by model."""
+
+    url: str = "https://openrouter.ai/api/v1/datasets/exports"
+    """Base URL of the exports."""
+    cadence_seconds: Seconds = 86_400.0
+    """Time between two polls."""
+    max_requests_per_second: Annotated[float, Field(gt=0, le=5)] = 0.5
+    """Rate limit."""
+
+
 class HuggingFaceSettings(SettingsSection):
     """The Hugging Face Hub: providers of its models, and the formats that run on devices."""
 
@@ -356,6 +367,7 @@ class MarketSettings(SettingsSection):
     pypi: PypiSettings = PypiSettings()
     pypistats: PypistatsSettings = PypistatsSettings()
     npm: NpmSettings = NpmSettings()
+    openrouter: OpenRouterSettings = OpenRouterSettings()
     huggingface: HuggingFaceSettings = HuggingFaceSettings()
     drop: DropSettings = DropSettings()
     poll: PollSettings = PollSettings()
@@ -465,6 +477,8 @@ class AlertSettings(SettingsSection):
     """Receivers by a name of your choice, in place of `notifier`; docs/alerts.md has an example."""
     routes: tuple[RouteSettings, ...] = ()
     """Routes from labels to receivers, as a TOML or JSON list. Without a matching route, an alert goes to every receiver."""
+    repeat_seconds: Annotated[float, Field(ge=60, le=604_800)] = 604_800.0
+    """Time to the first repeat of an alert without an acknowledgement. Each pause is twice the one before, at most a week."""
     allow_slack_when_not_live: bool = False
     """Allow a replay or a demo to send to receivers outside this machine, such as Slack."""
     tick_seconds: Seconds = 1.0

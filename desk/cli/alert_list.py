@@ -14,10 +14,18 @@ from desk.cli.console import Console
 
 if TYPE_CHECKING:
     from alerts.outbox.message_context import Renderer
+    from alerts.rules.rule import Rule
     from alerts.store.alert_mutes_log import Mute
+    from alerts.store.alert_store import AlertStore
     from counterpoise.contracts.alerts import AlertTransition
 
-STYLES: Final = {"firing": "bold red", "pending": "yellow", "possible": "yellow", "resolved": "green"}
+STYLES: Final = {
+    "firing": "bold red",
+    "error": "bold red",
+    "pending": "yellow",
+    "possible": "yellow",
+    "resolved": "green",
+}
 ID_DIGITS: Final = 8
 """Digits of an alert's id that a list shows: `alerts show` takes the beginning of an id."""
 _COLUMNS: Final = (("alert", ID_DIGITS), ("state", 9), ("since (UTC)", 16), ("now", 9), ("rule", 30))
@@ -74,16 +82,15 @@ def values_now(renderer: Renderer, alerts: Sequence[Listed]) -> Mapping[str, str
 
 
 def lines(
-    alerts: Sequence[Listed], now: Mapping[str, str], muted: Iterable[str], console: Console, width: int
+    alerts: Sequence[Listed], now: Mapping[str, str], marks: Mapping[str, str], console: Console, width: int
 ) -> list[Text]:
-    """The list. Nothing is wider than `width`, which is at least 60."""
-    silent = set(muted)
+    """The list. Nothing is wider than `width`, which is at least 60. `marks`: alert → what people asked for, in words."""
     heads = Text("  ".join(f"{name:<{size}}" for name, size in _COLUMNS).rstrip(), "dim")
     found = [heads]
     for one in alerts:
         row, digits = one.latest, one.latest.alert_id[:ID_DIGITS]
-        quiet = " (muted)" if silent & {row.rule_id, "*"} else ""
-        cells = (digits, row.state, utc_minute(one.since), now.get(row.alert_id, "–"), visible(row.rule_id) + quiet)
+        mark = f" ({marks[row.alert_id]})" if row.alert_id in marks else ""
+        cells = (digits, row.state, utc_minute(one.since), now.get(row.alert_id, "–"), visible(row.rule_id) + mark)
         line = Text()
         for (name, size), text in zip(_COLUMNS, cells, strict=True):
             line.append(
@@ -92,6 +99,25 @@ def lines(
         found += [*line.wrap(console, width)]
         indent = " " * (ID_DIGITS + 2)
         found += [Text(indent).append(part) for part in Text(visible(row.summary)).wrap(console, width - len(indent))]
+    return found
+
+
+def marks_of(alerts: Sequence[Listed], store: AlertStore, rules: Sequence[Rule], at: float) -> Mapping[str, str]:
+    """Alert → `muted`, `silenced` and `acknowledged`, where people asked for it."""
+    from alerts.outbox.routes import labels_of
+    from alerts.policy import Actions, holds_at, matches
+
+    muted = {mute.rule_id for mute in store.mutes.read().values() if mute.until > at}
+    actions, by_name = Actions.of(store.actions.read()), {(rule.id, rule.chain): rule for rule in rules}
+    holding = [one for one in actions.silences if holds_at(one, at)]
+    found: dict[str, str] = {}
+    for row in (one.latest for one in alerts):
+        labels = labels_of(row, by_name.get((row.rule_id, row.evidence.chain or "")))
+        words = ["muted"] if muted & {row.rule_id, "*"} else []
+        words += ["silenced"] if any(matches(one.matchers, labels) for one in holding) else []
+        words += ["acknowledged"] if row.alert_id in actions.acknowledgements else []
+        if words:
+            found[row.alert_id] = ", ".join(words)
     return found
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -16,16 +14,21 @@ from rich.table import Table
 
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.runtime.clock import SystemClock
+from desk.cli.alert_actions import acknowledge, list_silences, silence, unsilence
 from desk.cli.alert_list import STYLES
+from desk.cli.alert_rows import one_line, reader, user_name, writer
 from desk.cli.console import Console, cell
 from desk.cli.say import say
 
 if TYPE_CHECKING:
     from alerts.store.alert_mutes_log import Mute
-    from alerts.store.alert_store import AlertStore
     from counterpoise.settings.model import Settings
 
-alerts_app = typer.Typer(help="List, test and mute alerts; check the rules.", no_args_is_help=True)
+alerts_app = typer.Typer(help="List, acknowledge and silence alerts; check the rules.", no_args_is_help=True)
+alerts_app.command("ack")(acknowledge)
+alerts_app.command("silence")(silence)
+alerts_app.command("unsilence")(unsilence)
+alerts_app.command("silences")(list_silences)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 RuleArgument = Annotated[str, typer.Argument(help="A rule's id (see `counterpoise alerts rules`), or `*` for all.")]
@@ -48,29 +51,30 @@ def list_alerts(
     from alerts.store.alert_mutes_log import ALL_RULES
     from counterpoise.contracts.alerts import AlertState
     from counterpoise.settings.model import Settings
-    from desk.cli.alert_list import chosen, lines, listed, mute_lines, values_now
+    from desk.cli.alert_list import chosen, lines, listed, marks_of, mute_lines, values_now
 
     if state is not None and state not in get_args(AlertState):
         raise ConfigError(f"--state is {state!r}, expected one of {', '.join(get_args(AlertState))}")
     settings = Settings.load()
     rules = load_judged_rules(settings.alerts.rules_file)
-    with _reader() as store:
+    with reader() as store:
         rows, mutes = store.events.transitions(), store.mutes.read()
         known = {one.id for one in rules} | {row.rule_id for row in rows}
         if rule is not None and rule not in known:
             raise ConfigError(f"--rule is {rule!r}, expected one of {', '.join(sorted(known))}")
         found, hidden = chosen(listed(rows), closed=every, unfired=unfired, rule=rule, state=state, chain=chain)
         found = found[:limit]
-        now = values_now(Renderer(store, rules, settings.dataset), found)
+        now, at = values_now(Renderer(store, rules, settings.dataset), found), SystemClock().now()
+        marks = marks_of(found, store, rules, at)
     if as_json:
         _print_json([one.latest.model_dump(mode="json") | {"now": now.get(one.latest.alert_id)} for one in found])
         return
-    console, at = Console(soft_wrap=True), SystemClock().now()
+    console = Console(soft_wrap=True)
     holding = [mute for mute in mutes.values() if mute.until > at]
     kind = f"{state} " if state else "" if every else "open "
     console.print(f"{len(found)} {kind}alert{'' if len(found) == 1 else 's'}", style="bold", highlight=False)
     if found:
-        for line in lines(found, now, (mute.rule_id for mute in holding), console, max(60, min(console.width, 120))):
+        for line in lines(found, now, marks, console, max(60, min(console.width, 120))):
             console.print(line)
     if hidden:
         console.print(
@@ -87,7 +91,7 @@ def show_alert(
     """Show every step of an alert, what was sent, and the SQL that gives its value again."""
     from counterpoise.formats import utc_minute
 
-    with _reader() as store:
+    with reader() as store:
         ids = sorted({row.alert_id for row in store.events.transitions() if row.alert_id.startswith(alert)})
         if len(ids) != 1:
             what = "no alert" if not ids else f"{len(ids)} alerts ({', '.join(ids[:5])})"
@@ -188,7 +192,7 @@ def mute(
     except ValueError:
         raise ConfigError(f"--for is {duration!r}, expected a duration such as 30m, 2h or 7d, up to 366d") from None
     now = SystemClock().now()
-    _write_mute(Mute(rule, now + seconds, _one_line(author or _user()), _one_line(reason), now))
+    _write_mute(Mute(rule, now + seconds, one_line(author or user_name()), one_line(reason), now))
     Console().print(f"{rule} is muted for {exact_span(seconds)}, until {utc_minute(now + seconds)} UTC.", markup=False)
 
 
@@ -198,46 +202,17 @@ def unmute(rule: RuleArgument) -> None:
     from alerts.store.alert_mutes_log import Mute
 
     now = SystemClock().now()
-    _write_mute(Mute(rule, now, _one_line(_user()), "", now))
+    _write_mute(Mute(rule, now, one_line(user_name()), "", now))
     Console().print(f"{rule} is no longer muted.", markup=False)
-
-
-@contextmanager
-def _reader() -> Iterator[AlertStore]:
-    """A store of the dataset for reading."""
-    from alerts.store.alert_store import AlertStore
-    from counterpoise.clickhouse.client import connect
-    from counterpoise.settings.endpoints import clickhouse_target
-    from counterpoise.settings.model import Settings
-
-    settings = Settings.load()
-    with connect(clickhouse_target(settings, read_only=True), settings.dataset) as ch:
-        yield AlertStore(ch)
-
-
-def _user() -> str:
-    """The name of the user of this machine who runs the command."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name
-        return ""
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200]
 
 
 def _write_mute(mute: Mute) -> None:
     """Mute a rule that exists."""
-    from alerts.store.alert_store import AlertStore
-    from counterpoise.clickhouse.client import connect_consistent
-    from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
 
-    settings = Settings.load()
-    _require_rule(settings, mute.rule_id)
-    with connect_consistent(clickhouse_target(settings), settings.dataset) as ch:
-        AlertStore(ch).mutes.write(mute)
+    _require_rule(Settings.load(), mute.rule_id)
+    with writer() as store:
+        store.mutes.write(mute)
 
 
 def _require_rule(settings: Settings, rule: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,10 @@ from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS, View
 from desk.cli.console import Console, cell, plain_table
 from desk.cli.say import say
 from desk.cli.settle import ChainOption, HeightOption, JsonOption, WindowOption
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _NEXT = (144, 1_008, 2_016)
 
@@ -22,11 +26,13 @@ def estimates(
     window: WindowOption = USUAL_WINDOW_BLOCKS,
     height: HeightOption = None,
     chain: ChainOption = "bitcoin",
+    line: Annotated[float, typer.Option("--line", help="The share whose probability is shown.")] = 0.75,
     as_json: JsonOption = False,
 ) -> None:
     """Show the share of the largest in the blocks seen, in the hashrate now, and in the next 144, 1008 and 2016 blocks.
 
-    The intervals are of 95 % and include the usual drift of hashrate. They are of these pools, which luck helped to be the largest.
+    The intervals are of 95 % and include the drift of hashrate as it was fitted last. They are of these pools, which luck helped to
+    be the largest. "Weighed by age" is the hashrate now from up to 8,640 blocks, the newer the heavier. Luck counts little there.
     """
     from counterpoise.chain.chain_registry import chain_named
     from counterpoise.clickhouse.client import connect
@@ -35,29 +41,44 @@ def estimates(
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
     from desk.pool_blocks import read_pool_blocks
+    from desk.share_now import NewestBlocks, read_drift
 
     chain_named(chain)
     if view not in VIEWS:
         raise ConfigError(f"--view {view!r}: expected one of {', '.join(VIEWS)}")
     chosen: View = "raw" if view == "raw" else "entity"
+    if not 0.0 < line < 1.0:
+        raise ConfigError(f"--line {line}: expected a share between 0 and 1, such as 0.75")
     settings = Settings.load()
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
         read = read_pool_blocks(clickhouse, chain, window, height)
+        drift = read_drift(clickhouse, chain, chosen, read.height)
+        newest = NewestBlocks(clickhouse, read, chosen)
     seen = read.views[chosen]
     if not seen.leaders:
         raise ConfigError(f"no block of the window at height {read.height} has a known producer")
-    rows = [estimate(seen.leaders[:k], seen.n) for k in range(1, len(seen.leaders) + 1)]
+    rows = [
+        estimate(
+            seen.leaders[:k], seen.n, drift[f"top{k}"], newest.hits(tuple(pool for pool, _ in seen.leaders[:k])), line
+        )
+        for k in range(1, len(seen.leaders) + 1)
+    ]
     if as_json:
         answer = {**read.to_json(), "view": chosen, "level": 0.95, "estimates": rows}
         say(json.dumps(answer, ensure_ascii=False, indent=2, allow_nan=False))
         return
-    table = plain_table("largest", "up to", "blocks seen", "hashrate now", *(f"next {m:,}" for m in _NEXT))
+    above = f"above {TEXT.share(line)}"
+    table = plain_table(
+        "largest", "up to", "blocks seen", "hashrate now", "weighed by age", above, *(f"next {m:,}" for m in _NEXT)
+    )
     for k, row in enumerate(rows, start=1):
         table.add_row(
             str(k),
             cell(seen.leaders[k - 1][0]),
             TEXT.share(row["blocks_seen"]),
             _range(row["hashrate_now"]),
+            _range(row["weighed_by_age"]["interval"]),
+            TEXT.share(row["weighed_by_age"]["above_line"]),
             *(_range(row[f"next_{m}_blocks"]) for m in _NEXT),
         )
     console = Console(highlight=False)
@@ -74,18 +95,28 @@ def estimates(
             console.print(note, style="dim")
 
 
-def estimate(leaders: tuple[tuple[str, int], ...], n: int) -> dict[str, Any]:
-    """The estimates of the share that these pools have together; the drift is that of the largest, or of the four largest."""
-    from counterpoise.estimates.share_intervals import TOP1_DRIFT, TOP4_DRIFT, next_interval, now_interval
+def estimate(
+    leaders: tuple[tuple[str, int], ...], n: int, drift: float, hits: NDArray[np.float64], line: float
+) -> dict[str, Any]:
+    """The estimates of the share that these pools have together. `hits`: 1 for each of the newest blocks that is theirs."""
+    from counterpoise.estimates.discounted import share_of_hits
+    from counterpoise.estimates.share_intervals import next_interval, now_interval
 
     count = sum(blocks for _, blocks in leaders)
-    drift = TOP1_DRIFT if len(leaders) == 1 else TOP4_DRIFT
+    weighed = share_of_hits(hits, count / n, drift)
     return {
         "pools": [pool for pool, _ in leaders],
         "blocks": count,
         "blocks_seen": count / n,
         "drift": drift,
         "hashrate_now": [float(end) for end in now_interval(count, n, drift)],
+        "weighed_by_age": {
+            "share": weighed.share,
+            "interval": list(weighed.interval),
+            "blocks": weighed.blocks,
+            "line": line,
+            "above_line": weighed.above(line),
+        },
         **{f"next_{m}_blocks": [float(end) for end in next_interval(count, n, m, drift)] for m in _NEXT},
     }
 

@@ -108,10 +108,11 @@ def _ask(
     from clickhouse_driver import errors as driver
 
     from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.error_codes import READONLY
+    from counterpoise.clickhouse.read_only import connect_read_only
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
-    from desk.results.query_errors import READONLY, UNKNOWN_TABLE
-    from desk.results.read_only import connect_read_only
+    from desk.results.query_errors import UNKNOWN_TABLE
 
     settings = Settings.load()
     target = clickhouse_target(settings, read_only=not write)

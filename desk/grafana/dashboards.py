@@ -155,7 +155,12 @@ _ALERT_PANELS: Final = (
         "stat",
         "open now",
         "Alerts that are possible, pending, firing or rebased.",
-        [sql("SELECT countIf(state IN ('possible', 'pending', 'firing', 'rebased')) AS open FROM alerts", table=True)],
+        [
+            sql(
+                "SELECT countIf(state IN ('possible', 'pending', 'firing', 'rebased', 'error')) AS open FROM alerts",
+                table=True,
+            )
+        ],
         width=6,
         height=4,
     ),
@@ -180,7 +185,7 @@ _ALERT_PANELS: Final = (
         [
             sql(
                 "SELECT event_time, rule_id, state, chain, view, window_blocks, value, value_high, threshold, summary, alert_id "
-                "FROM alerts WHERE state IN ('possible', 'pending', 'firing', 'rebased') ORDER BY event_time DESC LIMIT 200",
+                "FROM alerts WHERE state IN ('possible', 'pending', 'firing', 'rebased', 'error') ORDER BY event_time DESC LIMIT 200",
                 table=True,
             )
         ],

@@ -8,7 +8,6 @@ from typing import Final
 
 SYNTAX_ERROR: Final = 62
 UNKNOWN_TABLE: Final = 60
-READONLY: Final = 164
 UNKNOWN_PARAMETER: Final = 456
 MAX_SHOWN_LINE: Final = 160
 EXPECTATIONS: Final = 100

@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.read_only import connect_read_only
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
@@ -24,7 +25,6 @@ from counterpoise.runtime.web_server import server_of
 from counterpoise.settings.endpoints import clickhouse_target, write_desk_address
 from counterpoise.settings.model import Settings
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
-from desk.results.read_only import connect_read_only
 from desk.rule_line import rule_line
 from desk.supervise.health import collect
 from desk.web.access import Access

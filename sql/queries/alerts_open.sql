@@ -13,5 +13,5 @@ FROM
     ORDER BY alert_id, sequence DESC
     LIMIT 1 BY alert_id
 )
-WHERE state IN ('firing', 'pending', 'possible', 'rebased')
+WHERE state IN ('firing', 'error', 'pending', 'possible', 'rebased')
 ORDER BY state != 'firing', event_time DESC, alert_id

@@ -52,6 +52,7 @@ GRANT INSERT ON counterpoise.series_log TO counterpoise_streams;
 -- Alerts writes what it decided and what it said. `counterpoise alerts mute` writes no more than it does.
 -- Rows of alerts travel with the statement that checks who leads (an external table): the server counts such a table as a temporary one.
 GRANT SELECT ON counterpoise.* TO counterpoise_alerts;
+GRANT INSERT ON counterpoise.alert_actions_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_deliveries_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_events_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_mutes_log TO counterpoise_alerts;

@@ -4,7 +4,7 @@ CREATE OR REPLACE VIEW alerts
     sequence UInt32 COMMENT 'Step of the alert, from 0',
     rule_id LowCardinality(String) COMMENT 'Rule',
     rule_hash String COMMENT 'Hash of the text of the rule',
-    state LowCardinality(String) COMMENT 'possible, pending, firing or rebased (open); resolved, inactive or retracted (closed)',
+    state LowCardinality(String) COMMENT 'possible, pending, firing, rebased or error (open); resolved, inactive or retracted (closed)',
     previous_state LowCardinality(String) COMMENT 'State before; empty at the first step',
     reason LowCardinality(String) COMMENT 'Why the step was taken: observed, reorg, restated, rebased or rule-changed',
     notify Bool COMMENT 'False for what is recorded and not sent',

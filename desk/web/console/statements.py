@@ -13,9 +13,9 @@ from typing import Any, Final
 from clickhouse_driver import errors as driver
 
 from counterpoise.clickhouse.client import ClickHouse, Names
-from counterpoise.clickhouse.error_codes import first_line
+from counterpoise.clickhouse.error_codes import READONLY, first_line
 from counterpoise.errors import ConfigError, RetryableError
-from desk.results.query_errors import READONLY, UNKNOWN_TABLE, QueryError, query_error
+from desk.results.query_errors import UNKNOWN_TABLE, QueryError, query_error
 from desk.web.console.limits import MAX_STATEMENTS
 
 CANCELLED: Final = 394

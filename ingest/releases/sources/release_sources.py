@@ -15,6 +15,7 @@ from counterpoise.settings.model import MarketSettings
 from ingest.releases.sources.epoch import EpochSource
 from ingest.releases.sources.huggingface import HuggingFaceSource
 from ingest.releases.sources.npm import NpmSource
+from ingest.releases.sources.openrouter import OpenRouterSource
 from ingest.releases.sources.poll import poll_sources
 from ingest.releases.sources.pypi import PypiSource
 from ingest.releases.sources.pypistats import PypistatsSource
@@ -34,6 +35,7 @@ SOURCES: Final[dict[str, Maker]] = {
     "pypi": PypiSource,
     "pypistats": PypistatsSource,
     "npm": NpmSource,
+    "openrouter": OpenRouterSource,
     "huggingface": HuggingFaceSource,
     "poll": poll_sources,
 }

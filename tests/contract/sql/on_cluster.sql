@@ -1,3 +1,21 @@
+CREATE TABLE IF NOT EXISTS alert_actions_log ON CLUSTER `desk`
+(
+    action_id String
+    kind LowCardinality(String)
+    target String
+    matchers String
+    until Nullable(DateTime64(3, 'UTC'))
+    until_resolved Bool
+    worse_than Nullable(Float64)
+    author String
+    reason String
+    via LowCardinality(String)
+    acted_at DateTime64(3, 'UTC')
+    version UInt64
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version)
+ORDER BY action_id
+
 CREATE TABLE IF NOT EXISTS alert_deliveries_log ON CLUSTER `desk`
 (
     alert_id String
@@ -725,6 +743,8 @@ CREATE TABLE IF NOT EXISTS views_log ON CLUSTER `desk`
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version)
 ORDER BY name
+
+CREATE OR REPLACE VIEW alert_actions ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW alert_deliveries ON CLUSTER `desk`
 

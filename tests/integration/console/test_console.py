@@ -17,9 +17,9 @@ import pytest
 from fastapi import FastAPI
 
 from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.read_only import connect_read_only
 from counterpoise.contracts.datasets import Dataset
 from desk.named_queries import named_queries
-from desk.results.read_only import connect_read_only
 from desk.web.api.reader import Reader
 from desk.web.console.limits import MAX_SHOWN_ROWS, SETTINGS
 from desk.web.console.router import build_console

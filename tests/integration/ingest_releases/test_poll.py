@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from counterpoise.runtime.clock import ManualClock
 from counterpoise.settings.model import MarketSettings
 from ingest.http import BusyError
 from ingest.releases.mapping.mapping import Mapping
-from ingest.releases.mapping.mapping_file import load_mapping
+from ingest.releases.mapping.mapping_file import load_mapping, shipped_names
 from ingest.releases.sources.poll import PollSource
 from testkit.market_server import MarketServer
 from tests.integration.ingest_releases.asking import CATALOGUE, NOW, ask, releases, values
@@ -124,6 +126,82 @@ def test_sec_wants_a_contact_and_gets_at_most_ten_requests_a_second() -> None:
     with pytest.raises(ConfigError) as found:
         poll(mapping)
     assert str(found.value) == message
+
+
+def test_npm_gives_the_last_week_of_each_package(server: MarketServer) -> None:
+    """Answers of our own in the shape that the registry documents."""
+    counts = {"onnxruntime-web": 300, "@huggingface/transformers": 200, "openai": 1_500, "replicate": 0}
+
+    def answer(path: str, _query: object) -> Any:
+        package = path.removeprefix("/downloads/point/last-week/")
+        if package not in counts:
+            return None
+        return {"downloads": counts[package], "start": "2026-11-11", "end": "2026-11-17", "package": package}
+
+    server.answers["/downloads/point/last-week/"] = answer
+    (release,) = releases(ask(poll(on(server, "npm-weekly")), {}))
+    assert values(release) == {"onnxruntime-web": 300.0, "@huggingface/transformers": 200.0, "openai": 1_500.0}
+    assert (release.head.period_start, release.head.period_end) == ("2026-11-11", "2026-11-17")
+    assert (release.head.series, release.head.coverage) == ("npm-edge-share-weekly", "full")
+    del counts["openai"]
+    (partial,) = releases(ask(poll(on(server, "npm-weekly")), {}))
+    assert (partial.head.coverage, partial.head.coverage_note) == ("partial", "lacks openai")
+
+
+def test_docker_hub_gives_the_pulls_of_each_image(server: MarketServer) -> None:
+    for namespace, name, pulls in (("ollama", "ollama", 900), ("vllm", "vllm-openai", 100)):
+        server.serve(
+            f"/v2/namespaces/{namespace}/repositories/{name}",
+            {"user": namespace, "name": name, "namespace": namespace, "repository_type": "image", "star_count": 3,
+             "pull_count": pulls, "last_updated": "2026-11-17T04:52:59.85304Z", "is_private": False},
+        )  # fmt: skip
+    (release,) = releases(ask(poll(on(server, "dockerhub-pulls")), {}))
+    assert values(release) == {"ollama/ollama": 900.0, "vllm/vllm-openai": 100.0}
+    assert release.head.period_end == "2026-11-18" and release.head.coverage == "full"
+
+
+def test_homebrew_gives_installations_of_all_options(server: MarketServer) -> None:
+    for name, counts in (
+        ("ollama", {"ollama": 50, "ollama --HEAD": 2}),
+        ("llama.cpp", {"llama.cpp": 40}),
+        ("llm", {"llm": 8}),
+    ):
+        install = {"30d": counts, "90d": {name: 999}, "365d": {name: 9_999}}
+        server.serve(
+            f"/api/formula/{name}.json",
+            {"name": name, "full_name": name, "analytics": {"install": install}, "generated_date": "2026-11-17"},
+        )
+    (release,) = releases(ask(poll(on(server, "homebrew-installs")), {}))
+    assert values(release) == {"ollama": 52.0, "llama.cpp": 40.0, "llm": 8.0}
+    assert (release.head.period_end, release.head.coverage) == ("2026-11-17", "full")
+
+
+def test_github_gives_the_downloads_of_the_newest_releases(server: MarketServer) -> None:
+    def answer(path: str, query: dict[str, list[str]]) -> Any:
+        assert query == {"per_page": ["100"]}
+        if path == "/repos/openai/codex/releases":
+            return [{"tag_name": "v1", "draft": False, "assets": [{"name": "a", "download_count": 30}]}]
+        assets = [{"name": name, "download_count": count} for name, count in (("a", 7), ("b", 5))]
+        releases_of = [
+            {"tag_name": "b2", "draft": False, "assets": assets},
+            {"tag_name": "b1", "draft": False, "assets": []},
+        ]
+        return [*releases_of, {"tag_name": "b3", "draft": True, "assets": assets}]
+
+    server.answers["/repos/"] = answer
+    (release,) = releases(ask(poll(on(server, "github-downloads")), {}))
+    assert values(release) == {"ggml-org/llama.cpp": 12.0, "ollama/ollama": 12.0, "openai/codex": 30.0}
+
+
+def test_every_polled_mapping_cites_its_documentation_and_asks_only_what_its_list_counts() -> None:
+    for name in shipped_names():
+        mapping = load_mapping(name, CATALOGUE)
+        if mapping.fetch is None:
+            continue
+        text = (files("ingest.releases.mapping") / "shipped" / f"{name}.yaml").read_text(encoding="utf-8")
+        assert mapping.fetch.robots == "ask" or re.search(r"(?m)^ +# .*https://", text), name
+        counted = {owner for one in CATALOGUE[mapping.series].lists for owner in one.by_name}
+        assert set(mapping.require_owners) <= counted, name
 
 
 def test_a_mapping_for_files_is_not_polled() -> None:

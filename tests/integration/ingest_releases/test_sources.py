@@ -15,11 +15,13 @@ from ingest.http import BusyError
 from ingest.releases.sources.epoch import EpochSource
 from ingest.releases.sources.huggingface import HuggingFaceSource
 from ingest.releases.sources.npm import NpmSource
+from ingest.releases.sources.openrouter import OpenRouterSource
 from ingest.releases.sources.pypi import PypiSource
 from ingest.releases.sources.pypistats import PypistatsSource
 from testkit.market_server import MarketServer
 from tests.integration.ingest_releases.asking import NOW, ask, make, releases, values
 from tests.shared import shared_data
+from tests.unit.ingest_releases.test_openrouter_weeks import snapshot_of
 from tests.waiting import PATIENCE_SECONDS
 
 VERIFIES = [
@@ -321,3 +323,66 @@ def test_a_server_that_is_not_well_is_the_same(server: MarketServer, kind: Any, 
         ask(source, {})
     if fault == "moved":
         assert "it moved to https://elsewhere.example/new" in str(found.value)
+
+
+# OpenRouter
+
+RETRIEVED = "2026-11-17T01:46:00Z"
+
+
+def openrouter(server: MarketServer) -> Any:
+    return make(OpenRouterSource, openrouter={"url": f"{server.url}/api/v1/datasets/exports"})
+
+
+def test_openrouter_gives_each_week_once_and_again_where_it_was_revised(server: MarketServer) -> None:
+    text = snapshot_of(date(2026, 10, 18), 30)
+    server.serve_openrouter_exports(text, date(2026, 11, 17), retrieved_at=RETRIEVED)
+    source, memory = openrouter(server), dict[str, str]()
+    found = releases(ask(source, memory))
+    assert [one.head.period_end for one in found] == ["2026-10-25", "2026-11-01", "2026-11-08", "2026-11-15"]
+    assert {one.head.published_at_ms for one in found} == {1_794_879_960_000}  # date -u -d '2026-11-17 01:46' +%s
+    assert ask(source, memory) == [] and server.sent[f"{EXPORTS}/2026-11-17.csv"] == 1, "one file a snapshot"
+    revised = snapshot_of(date(2026, 10, 19), 30).replace("2026-11-14,other,,15", "2026-11-14,other,,16")
+    server.serve_openrouter_exports(revised, date(2026, 11, 18), retrieved_at="2026-11-18T01:46:00Z")
+    (again,) = releases(ask(source, memory))
+    assert (again.head.period_end, values(again)["other"]) == ("2026-11-15", 106.0)
+
+
+EXPORTS = "/api/v1/datasets/exports/rankings-daily"
+
+
+def test_openrouter_reads_nothing_that_differs_from_its_manifest(server: MarketServer) -> None:
+    text = snapshot_of(date(2026, 11, 2), 14)
+    server.serve_openrouter_exports(
+        text, date(2026, 11, 16), retrieved_at=RETRIEVED, manifest_of=text.replace("60", "61", 1)
+    )
+    source, memory = openrouter(server), dict[str, str]()
+    with pytest.raises(StaleSourceError, match="its manifest"):
+        ask(source, memory)
+    assert memory == {}
+    server.serve_openrouter_exports(text, date(2026, 11, 16), retrieved_at=RETRIEVED)
+    assert len(releases(ask(source, memory))) == 2
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        [],
+        {},
+        {"dataset": "benchmark-runs"},
+        {"dataset": "rankings-daily", "snapshot_date": "soon", "files": {"csv": {}}},
+    ],
+)
+def test_an_answer_that_is_no_manifest(server: MarketServer, manifest: Any) -> None:
+    server.serve(f"{EXPORTS}/latest.manifest.json", manifest)
+    with pytest.raises(StaleSourceError, match="is no manifest of rankings-daily"):
+        ask(openrouter(server), {})
+
+
+def test_a_snapshot_with_a_bad_row_is_a_dead_letter_once(server: MarketServer) -> None:
+    text = snapshot_of(date(2026, 11, 2), 14).replace(",60,", ",many,", 1)
+    server.serve_openrouter_exports(text, date(2026, 11, 16), retrieved_at=RETRIEVED)
+    source, memory = openrouter(server), dict[str, str]()
+    (step,) = ask(source, memory)
+    assert step.releases == () and "expected a number" in step.rejected[0].detail
+    assert ask(source, memory) == []

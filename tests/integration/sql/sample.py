@@ -146,7 +146,7 @@ def write_states(ch: ClickHouse, events: list[BlockEvent], *, attribution_id: st
         ),
     )
     rows = [
-        DriftRow(view, family, int(heights[-1]), int(heights[0]), 0, 5e-8, np.nan, np.nan, (3, 1))
+        DriftRow(view, family, int(heights[-1]), int(heights[0]), 9, 7e-8, np.nan, np.nan, (3, 1))
         for view in (0, 1)
         for family in FAMILIES
     ]

@@ -6,6 +6,7 @@ Of nine blocks one is unknown and three are Foundry's.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -15,8 +16,10 @@ import pytest
 from counterpoise.clickhouse.client import ClickHouse
 from desk.as_of.read import read_as_of
 from desk.cli import main
+from desk.pool_blocks import read_pool_blocks
+from desk.share_now import NewestBlocks
 from tests.engines import ClickHouseServer
-from tests.integration.sql.sample import ALERT, LAST, pool_of
+from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, POOLS, pool_of
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -159,10 +162,48 @@ def test_estimates_show_three_meanings_of_a_share(cli: Cli) -> None:
         assert all(0 < low < row["blocks_seen"] < high < 1 for low, high in ranges)
         # The fewer the next blocks, the more luck.
         assert sorted(high - low for low, high in ranges) == [high - low for low, high in ranges]
+        # 400 blocks of the same pattern: about the same share now, and half a chance to be above it.
+        weighed = row["weighed_by_age"]
+        assert weighed["blocks"] == 400 and weighed["interval"][0] < row["blocks_seen"] < weighed["interval"][1]
+        members = [code for code in counts if code and POOLS[code] in row["pools"]]
+        ages = {LAST - height: pool_of(height) in members for height in range(FIRST, LAST + 1)}
+        k = min(0.5, max(1 / 8_640, math.sqrt(row["drift"] / (row["blocks_seen"] * (1 - row["blocks_seen"])))))
+        mass = sum((1 - k) ** age for age in ages)
+        share = (sum((1 - k) ** age for age, hit in ages.items() if hit) / mass + 0.5 / mass) / (1 + 1 / mass)
+        assert weighed["share"] == pytest.approx(share, rel=1e-12)
+    assert first["drift"] == 7e-8, "the stored one"
+    above = [
+        _answer(cli, "estimates", "--line", str(line))["estimates"][0]["weighed_by_age"]["above_line"]
+        for line in (0.2, 0.9)
+    ]
+    assert above[0] > 0.9 and above[1] < 1e-6
+    code, out, err = cli("estimates", "--line", "75")
+    assert (code, out) == (2, "") and "--line 75.0: expected a share between 0 and 1" in err
     code, out, err = cli("estimates", "--window", "144", "--view", "entity")
     assert (code, err) == (0, "") and "measured coverage" in out and "entity view" in out
     code, out, err = cli("estimates", "--view", "both")
     assert (code, out) == (2, "") and "--view 'both': expected one of raw, entity" in err
+
+
+def test_an_entity_has_the_blocks_of_its_members_of_that_day(own_sample: ClickHouse) -> None:
+    groups = [
+        {
+            "slug": "antpool",
+            "members": [{"pool": "f2pool", "start": "2023-07-24"}, {"pool": "ocean", "end": "2023-07-24"}],
+        },
+        {"slug": "viabtc", "members": [{"pool": "foundry-usa", "start": "2023-07-25"}]},
+    ]
+    document = json.dumps({"entities": {"groups": groups}})
+    own_sample.insert(
+        "attribution_sets_log",
+        {"attribution_id": [CURRENT], "document": [document], "created_at": [0], "version": [1_000]},
+    )
+    window = read_pool_blocks(own_sample, "bitcoin", 144)
+    assert window.time.date().isoformat() == "2023-07-24"
+    for leaders, members in ((("antpool",), {1, 2}), (("antpool", "viabtc"), {1, 2, 5}), (("ocean",), {4})):
+        found = NewestBlocks(own_sample, window, "entity").hits(leaders)
+        assert found.tolist() == [float(pool_of(height) in members) for height in range(FIRST, LAST + 1)]
+    assert NewestBlocks(own_sample, window, "raw").hits(("antpool",)).sum() == 400 * 2 // 9 + 1
 
 
 def test_a_past_day_is_shown_twice(cli: Cli, sample: ClickHouse) -> None:

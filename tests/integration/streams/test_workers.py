@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,22 +16,26 @@ from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.releases import RELEASE_KIND
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, EDGE_AI, PAIRS, SCORES
-from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.clock import ManualClock, SystemClock
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.runtime.retry import Waiter
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import to_events
+from counterpoise.settings.model import MarketSettings
 from counterpoise.windows import MAX_REORG_BLOCKS
+from ingest.releases.sources.openrouter import OpenRouterSource
 from streams.asymmetry.worker import AsymmetryWorker
 from streams.releases.fold.release_fold import MAX_INCOMPLETE_RELEASES
 from streams.releases.worker import ReleaseWorker
 from streams.worker import Outgoing, Output
 from streams.worker_store import WorkerStore
+from testkit.market_server import MarketServer
 from tests.engines import ClickHouseServer
 from tests.integration.release_line.feed import epoch
 from tests.integration.release_line.script import chain, restated
 from tests.integration.streams.blocks import block, branch
 from tests.integration.streams.by_hand import Workers, workers_of
+from tests.unit.ingest_releases.test_openrouter_weeks import snapshot_of
 
 VERIFIES = [
     ("Faust", "lock:faust-streaming", "real", "workers that share chains, kills, rebalances"),
@@ -135,6 +140,32 @@ def test_a_switch_between_two_reads_leaves_no_row_of_two_branches(
         workers.pairs.assign(frozenset(range(PAIRS.partitions)))
         workers.pairs.refresh()
         assert workers.ch.query(_MINING_SIDES) == found, f"a switch before read {read}"
+
+
+def test_the_gap_moves_with_each_week_of_a_polled_source(workers: Workers) -> None:
+    """From the server's answer to the row of the pair, without a file that a person loads."""
+    workers.send_blocks(chain())
+    memory: dict[str, str] = {}
+    clock = ManualClock(1_777_900_000.0)
+    rows = []
+    with MarketServer() as server:
+        settings = MarketSettings.model_validate({"openrouter": {"url": f"{server.url}/api/v1/datasets/exports"}})
+        with closing(OpenRouterSource(settings, load_catalogue(), clock=clock, pause=clock.sleep)) as source:
+            for snapshot, openai in ((date(2026, 4, 27), 20), (date(2026, 5, 4), 80)):
+                text = snapshot_of(
+                    snapshot - timedelta(days=7), 7, (("deepseek/v4", 60), ("openai/gpt-6", openai), ("other", 5))
+                )
+                server.serve_openrouter_exports(text, snapshot, retrieved_at=f"{snapshot}T01:46:00Z")
+                [release] = [release for step in source.fetch(memory) for release in step.releases]
+                workers.send_chunks(to_events(release))
+                workers.pairs.refresh()
+                rows += workers.ch.query(
+                    "SELECT toString(period_end), d2_ai_dropped, level FROM latest_asymmetry "
+                    "WHERE series = 'openrouter-author-tokens' AND view = 'raw' AND knowledge = 'latest'"
+                )
+    assert [row[0] for row in rows] == ["2026-04-26", "2026-05-03"]
+    # (60 + 20)² / (60² + 20²), and (60 + 80)² / (60² + 80²).
+    assert [row[1] for row in rows] == pytest.approx([1.6, 1.96])
 
 
 def test_an_orphan_that_is_pushed_out_becomes_a_letter_of_its_own_chain(workers: Workers) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from alerts.machine.ledger import LedgerEntry
-from alerts.outbox.jobs import Job
+from alerts.outbox.delivery_policy import DeliveryPolicy
+from alerts.outbox.jobs import ACKNOWLEDGED, Job
 from alerts.outbox.outbox import Outbox, SupersededError
 from alerts.outbox.receivers.receiver import (
     Ability,
@@ -23,7 +24,9 @@ from alerts.outbox.receivers.receiver import (
     UnknownAnswerError,
 )
 from alerts.outbox.render import Message, mark_of
+from alerts.policy import WEEK_SECONDS, Action
 from alerts.store.alert_deliveries_log import Delivery
+from alerts.store.alert_mutes_log import Mute
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.alerts import AlertTransition
@@ -52,6 +55,21 @@ class HandClock:
         self.at += seconds
 
 
+@dataclass
+class _People:
+    """What people asked for."""
+
+    rows: list[Action] = field(default_factory=list)
+
+    def read(self) -> list[Action]:
+        return list(self.rows)
+
+
+class _NoMutes:
+    def read(self) -> dict[str, Mute]:
+        return {}
+
+
 class Rows:
     """The tables that an outbox reads and writes."""
 
@@ -61,6 +79,7 @@ class Rows:
         self._events: dict[tuple[str, int], tuple[int, int, AlertTransition]] = {}
         self._written = 0
         self.deliveries = self.events = self.epochs = self
+        self.actions, self.mutes = _People(), _NoMutes()
 
     def highest(self) -> int:
         return self.epoch
@@ -179,6 +198,7 @@ class MemorySlack:
         return None
 
     def _failure(self) -> str | None:
+        self.arrive()  # however far the clock moved since the last call
         if self.down:
             raise NotAcceptedError("Slack refuses connections")
         failure = self.plan.pop(0) if self.plan else None
@@ -197,6 +217,8 @@ class PlainRenderer:
             text = "digest " + " ".join(row.alert_id for row in job.members)
         elif job.action == "update":
             text = f"{mark_of(job.transition or announced[-1])} {job.alert_id}"
+        elif job.kind == ACKNOWLEDGED:
+            text = f"{mark_of(announced[-1])} {job.alert_id} {job.action}"
         else:
             assert job.transition is not None
             text = f"{mark_of(job.transition)} {job.alert_id}"
@@ -223,9 +245,17 @@ def transition_of(entry: LedgerEntry, recorded_at: float) -> AlertTransition:
 class Alerter:
     """The alerter of an epoch: it writes rows and has an outbox."""
 
-    def __init__(self, rows: Rows, slack: Receiver, clock: HandClock) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        slack: Receiver,
+        clock: HandClock,
+        *,
+        repeat_seconds: float = WEEK_SECONDS,
+        value: float | None = None,
+    ) -> None:
         rows.epoch += 1
-        self.rows, self.clock = rows, clock
+        self.rows, self.clock, self.value = rows, clock, value
         self.versions = Versions(rows.epoch)
         self.outbox = Outbox(
             cast(AlertStore, rows),
@@ -234,6 +264,16 @@ class Alerter:
             renderer=PlainRenderer(),
             dataset="test",
             clock=cast(Clock, clock),
+            policy=DeliveryPolicy(
+                cast(AlertStore, rows),
+                (),
+                receiver=slack.name,
+                receivers=(slack.name,),
+                routes=(),
+                clock=cast(Clock, clock),
+                value_now=lambda _: self.value,
+            ),
+            repeat_seconds=repeat_seconds,
         )
         self.outbox.load()
 

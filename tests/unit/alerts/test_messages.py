@@ -13,6 +13,7 @@ from alerts.outbox.render import (
     Context,
     Message,
     Past,
+    acknowledged_line,
     changed_root,
     confirmation,
     console_line,
@@ -21,6 +22,7 @@ from alerts.outbox.render import (
     reminder_message,
     start_message,
     transition_message,
+    worse_message,
 )
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 
@@ -178,11 +180,29 @@ def test_the_state_at_start_lists_rules_and_what_is_open() -> None:
 
 
 def test_a_reminder_gives_the_value_as_it_is_now() -> None:
-    assert reminder_message(a_transition(), 1, "now 76.1 % at height 761903", CONTEXT).text == (
+    assert reminder_message(a_transition(), 7 * 86_400, "now 76.1 % at height 761903", CONTEXT).text == (
         "Still firing after 1 week: Top-4 pool share above 75 % (since 2022-10-29 12:04 UTC; now 76.1 % at height 761903)"
     )
-    assert reminder_message(a_transition(), 2, "", CONTEXT).line == (
+    assert reminder_message(a_transition(), 14 * 86_400, "", CONTEXT).line == (
         "2022-10-29 12:04  STILL FIRING  top4-share: 2 weeks"
+    )
+    assert "Still firing after 3 h 0 min" in reminder_message(a_transition(), 10_800, "", CONTEXT).text
+
+
+def test_an_acknowledged_alert_shows_who_when_and_why() -> None:
+    by = "by ada <b> at 2022-10-29 12:10 UTC, 6 min after it fired: pool maintenance"
+    context = replace(CONTEXT, acknowledged=by)
+    assert "*Acknowledged*\\nby ada &lt;b&gt; at" in text_of(transition_message(a_transition(), context))
+    changed = changed_root(a_transition(), a_transition(state="resolved"), context, context)
+    assert "pool maintenance" in text_of(changed)
+    assert "Acknowledged" not in text_of(transition_message(a_transition(), CONTEXT))
+    assert acknowledged_line(a_transition(), context) == f"2022-10-29 12:04  ACKNOWLEDGED  top4-share: {by}"
+
+
+def test_what_got_worse_than_a_silence_allows_says_so() -> None:
+    message = worse_message(a_transition(), "77 %", "now 77.3 % at height 761903", CONTEXT)
+    assert message.text == (
+        "Worse than 77 %: Top-4 pool share above 75 % (since 2022-10-29 12:04 UTC; now 77.3 % at height 761903)"
     )
 
 
@@ -224,3 +244,12 @@ def test_slacks_limits_hold_and_nothing_is_markup_for_any_text(
                     assert "<" not in part["text"]
                     assert ">" not in part["text"]
         assert "<" not in message.text
+
+
+def test_no_fact_is_lost_where_there_are_more_than_a_section_holds() -> None:
+    responsible = tuple((name, "x") for name in ("Severity", "Owner", "Runbook", "Labels"))
+    context = replace(CONTEXT, responsible=responsible, acknowledged="by ada", fired_at=1)
+    message = transition_message(a_transition(state="resolved"), context)
+    sections = [block["fields"] for block in message.blocks if "fields" in block]
+    assert len(sections) == 2 and all(len(fields) <= 10 for fields in sections)
+    assert all(f"*{name}*" in text_of(message) for name in ("Labels", "Fired", "Acknowledged", "Status"))

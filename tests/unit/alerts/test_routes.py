@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.outbox.receivers.receivers import make_receivers, probes, routes, settings_of
-from alerts.outbox.routes import Route, labels_of, matches, receivers_for
+from alerts.outbox.routes import Route, labels_of, receivers_for
+from alerts.policy import matches
 from alerts.rules_file import parse_rules
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.errors import ConfigError
@@ -77,7 +78,7 @@ def test_an_alert_has_the_labels_of_its_rule() -> None:
         summary="-",
         evidence=AlertEvidence(chain="litecoin", metric="nakamoto_half"),
     )
-    known = {"alert": "0" * 16, "rule": "two", "chain": "litecoin"}
+    known = {"alert": "0" * 16, "rule": "two", "chain": "litecoin", "metric": "nakamoto_half"}
     of_the_rule = {"metric": "nakamoto_half", "view": "raw", "window_blocks": "1008"}
     assert labels_of(transition, None) == known
     assert labels_of(transition, rule) == known | of_the_rule

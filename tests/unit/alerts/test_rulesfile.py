@@ -17,6 +17,7 @@ from alerts.rules.metric import MetricRule
 from alerts.rules.rule import HeightRule, Rule, TimerRule
 from alerts.rules.rule_types import RULE_TYPES
 from alerts.rules.rules_document import MAX_MISTAKES
+from alerts.rules.sql import SqlRule
 from alerts.rules.top_share import TopShareRule
 from alerts.rules.when import WhenRule
 from alerts.rules_file import (
@@ -164,7 +165,7 @@ def test_the_shipped_rules_are_the_documented_ones() -> None:
         36,
         0.73,
     )
-    assert {type(rule) for rule in rules.values()} | {MetricRule, WhenRule} == set(RULE_TYPES.values())
+    assert {type(rule) for rule in rules.values()} | {MetricRule, WhenRule, SqlRule} == set(RULE_TYPES.values())
     assert getattr(rules["no-block"], "after", None) == 7_200
 
 
@@ -200,10 +201,12 @@ def one(**fields: object) -> Rule:
 
 @pytest.mark.parametrize("kind", RULE_TYPES)
 def test_a_rule_on_all_chains_is_one_on_each_where_chains_differ(kind: str) -> None:
-    needs: dict[str, object] = {
+    needed: dict[str, dict[str, object]] = {
         "metric": {"metric": "hhi_10000", "above": 2500},
         "when": {"when": {"signal": "hhi"}, "fire": {"above": 0.2}},
-    }.get(kind, {})
+        "sql": {"sql": "SELECT 'a' AS key, 1 AS value"},
+    }
+    needs = needed.get(kind, {})
     judged = one(type=kind, chain="all", title="T", **needs).per_chain()
     chains = list(CHAINS) if RULE_TYPES[kind].OF_A_CHAIN else ["bitcoin"]
     assert [rule.chain for rule in judged] == chains

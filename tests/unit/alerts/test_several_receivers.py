@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import cast
 
 import pytest
 
 from alerts.machine.ledger import LedgerEntry
+from alerts.outbox.delivery_policy import Policy, SendEverything
 from alerts.outbox.outbox import Outbox
 from alerts.outbox.sent import NOT_ROUTED
 from alerts.store.alert_store import AlertStore
@@ -28,6 +29,11 @@ def resolves(alert_id: str) -> LedgerEntry:
     return LedgerEntry(alert_id, 2, "resolved", 20, "t", notify=True, previous="firing", rule_hash=HASH)
 
 
+class RoutedElsewhere(SendEverything):
+    def left_out(self, transition: AlertTransition, fired: AlertTransition | None) -> str | None:
+        return NOT_ROUTED
+
+
 class Office:
     """Two channels, and an alerter that sends to those that are named."""
 
@@ -38,10 +44,8 @@ class Office:
         self.outboxes: Mapping[str, Outbox] = {}
         self.versions = Versions(1)
 
-    def begin(
-        self, *names: str, left_out: Callable[[str, AlertTransition], str | None] = lambda name, row: None
-    ) -> dict[str, bool]:
-        """A new alerter with these receivers; which of them are new."""
+    def begin(self, *names: str, policy: Policy | None = None) -> dict[str, bool]:
+        """A new alerter with these receivers, `policy` being that of `ops`; which of them are new."""
         self.rows.epoch += 1
         self.versions = Versions(self.rows.epoch)
         joining = self.versions.next()
@@ -54,7 +58,7 @@ class Office:
                 renderer=PlainRenderer(),
                 dataset="test",
                 clock=cast(Clock, self.clock),
-                left_out=lambda row, name=name: left_out(name, row),  # type: ignore[misc]
+                policy=policy if name == "ops" else None,
             )
             for name in names
         }
@@ -110,11 +114,8 @@ def test_one_that_joins_later_gets_no_history_and_one_that_returns_no_gap() -> N
 
 
 def test_what_is_routed_to_others_is_left_out_until_the_routes_change() -> None:
-    def only_desk(name: str, row: AlertTransition) -> str | None:
-        return NOT_ROUTED if name == "ops" else None
-
     office = Office()
-    office.begin("desk", "ops", left_out=only_desk)
+    office.begin("desk", "ops", policy=RoutedElsewhere())
     [fired, _] = [*office.record(fires(FIRST)), *office.record(fires(SECOND), resolves(SECOND))][:2]
     office.work(30.0)
     assert office.keys("ops") == []

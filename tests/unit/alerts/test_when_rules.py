@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.machine.machine import NOWHERE, Step, advance, advance_many
+from alerts.outbox.routes import labels_of
 from alerts.rules.changes import changes
 from alerts.rules.condition import Condition, condition_of
 from alerts.rules.line import OPERATORS, Line
@@ -174,6 +175,12 @@ def test_owner_severity_runbook_and_labels_are_in_the_message_and_not_in_the_has
         ("Runbook", "https://desk.example/few"),
         ("Labels", "team=risk"),
     )
+    fired = told(named, windows([[600, 300, 108]]), "firing")
+    then = fired.evidence.rule or {}
+    assert (then["owner"], then["labels"]) == ("mining desk", {"team": "risk"})
+    assert {name: then[name] for name in named.content()} == bare.content()
+    assert "owner" not in (told(bare, windows([[600, 300, 108]]), "firing").evidence.rule or {})
+    assert labels_of(fired, None)["severity"] == "critical", "as the rule was at this step"
 
 
 def test_a_hold_in_time_is_the_blocks_that_the_chain_aims_at() -> None:

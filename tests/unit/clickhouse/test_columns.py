@@ -132,6 +132,32 @@ def test_nulls_come_as_a_masked_array() -> None:
         encode("UInt64", column)
 
 
+@given(st.lists(st.lists(st.integers(0, 65_535), max_size=4), min_size=1, max_size=6), st.integers(1, 3))
+def test_arrays_of_numbers_of_any_length(rows: list[list[int]], width: int) -> None:
+    for spec in ("Array(UInt16)", "Array(Float64)", "Array(Int64)"):
+        assert encode(spec, rows) == driver_bytes(spec, [list(row) for row in rows])
+    even = np.array(rows[0] * 6 * width, np.float32).reshape(-1, width)
+    assert encode("Array(Float32)", even) == driver_bytes("Array(Float32)", even.tolist())
+
+
+@pytest.mark.parametrize(
+    ("spec", "rows"),
+    [
+        ("Array(UInt8)", [[1, None]]),
+        ("Array(UInt8)", [[0.5]]),
+        ("Array(UInt8)", [["a"]]),
+        ("Array(Array(UInt8))", [[[1]]]),
+    ],
+)
+def test_arrays_of_anything_else_are_the_drivers(spec: str, rows: list[Any]) -> None:
+    assert encode(spec, rows) is None
+
+
+def test_a_number_of_an_array_has_to_fit() -> None:
+    with pytest.raises(ValueError, match="300 does not fit a column of type UInt8"):
+        encode("Array(UInt8)", [[1], [300]])
+
+
 def test_what_is_left_to_the_driver() -> None:
     assert encode("Array(String)", [["a"]]) is None
     assert encode("String", ["a"]) is None

@@ -79,6 +79,7 @@ def market_settings(name: str, tmp_path: Path, **more: Any) -> MarketSettings:
         "pypi": {"location": str(path)},
         "npm": {"url": "http://127.0.0.1:1"},
         "pypistats": {"url": "http://127.0.0.1:1"},
+        "openrouter": {"url": "http://127.0.0.1:1"},
         "huggingface": {"endpoint": "http://127.0.0.1:1"},
         "poll": {"mappings": ("openrouter-models",)},
     }

@@ -46,6 +46,7 @@ def test_layers_stay_apart_and_only_operators_and_owners_meet_mining() -> None:
     assert pairing == {
         "epoch-ai-compute-owners": "ownership",
         "huggingface-inference-providers": "serving",
+        "openrouter-author-tokens": "serving",
         "openrouter-models": "serving",
     }
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 from clickhouse_driver import errors as driver
 
 from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.error_codes import READONLY
 from counterpoise.errors import ConfigError
 from counterpoise.settings.endpoints import ClickHouseTarget
-from desk.results.query_errors import READONLY
 
 READ_ONLY: Final[Mapping[str, Any]] = {"readonly": 1}
 

@@ -1,0 +1,68 @@
+"""alert_actions_log: what people asked for about alerts."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from alerts.policy import Action
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.rows.times import ticks_of_seconds
+
+
+class AlertActionsLog:
+    """One row per action, never changed."""
+
+    def __init__(self, ch: ClickHouse) -> None:
+        self._ch = ch
+
+    def count(self) -> int:
+        """How many there are: it changes with every new one."""
+        [(rows,)] = self._ch.query("SELECT uniqExact(action_id) FROM alert_actions_log")
+        return int(rows)
+
+    def read(self) -> list[Action]:
+        """All of them, the oldest first."""
+        rows = self._ch.query(
+            "SELECT action_id, kind, toUnixTimestamp64Milli(acted_at), author, reason, target, matchers, "
+            "if(isNull(until), NULL, toUnixTimestamp64Milli(assumeNotNull(until))), until_resolved, worse_than, via "
+            "FROM alert_actions_log FINAL ORDER BY acted_at, action_id"
+        )
+        return [
+            Action(
+                str(action_id),
+                kind,
+                at / 1000,
+                str(author),
+                str(reason),
+                str(target),
+                json.loads(matchers or "{}"),
+                None if until is None else until / 1000,
+                bool(until_resolved),
+                None if worse_than is None else float(worse_than),
+                str(via),
+            )
+            for action_id, kind, at, author, reason, target, matchers, until, until_resolved, worse_than, via in rows
+        ]
+
+    def write(self, action: Action) -> None:
+        """Store one. Twice is once."""
+        has_end = action.until is not None
+        self._ch.insert(
+            "alert_actions_log",
+            {
+                "action_id": [action.id],
+                "kind": [action.kind],
+                "target": [action.target],
+                "matchers": [json.dumps(dict(action.matchers), ensure_ascii=False, sort_keys=True)],
+                "until": np.ma.masked_array(ticks_of_seconds([action.until or 0.0]), mask=[not has_end]),
+                "until_resolved": np.array([action.until_resolved], np.uint8),
+                "worse_than": [action.worse_than],
+                "author": [action.author],
+                "reason": [action.reason],
+                "via": [action.via],
+                "acted_at": ticks_of_seconds([action.at]),
+                "version": np.array([1], np.uint64),
+            },
+        )

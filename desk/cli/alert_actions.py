@@ -1,0 +1,196 @@
+"""`counterpoise alerts ack`, `silence`, `unsilence` and `silences`: people ask in rows, and the alerter acts on the rows."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from counterpoise.errors import ConfigError
+from counterpoise.runtime.clock import SystemClock
+from desk.cli.alert_rows import one_line, reader, user_name, writer
+from desk.cli.console import Console
+from desk.cli.say import say
+
+if TYPE_CHECKING:
+    from alerts.policy import Action, Actions
+    from alerts.store.alert_store import AlertStore
+
+AlertArgument = Annotated[str, typer.Argument(help="The alert's id, or its first characters.")]
+ByOption = Annotated[str | None, typer.Option("--by", help="Who asks for it; your user name if left out.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, in one line.")]
+MAX_MATCHERS = 16
+
+
+def acknowledge(alert: AlertArgument, author: ByOption = None, reason: ReasonOption = "") -> None:
+    """Acknowledge an alert that fires. Its message then shows your name, and it is repeated no more."""
+    from alerts.policy import Actions
+
+    with writer() as store:
+        found = _firing_alert(store, alert)
+        known = Actions.of(store.actions.read()).acknowledgements.get(found)
+        if known is not None:
+            Console().print(
+                f"Alert {found} is acknowledged already, by {known.author or 'nobody named'}.", markup=False
+            )
+            return
+        store.actions.write(_action("acknowledge", author, reason, target=found))
+    Console().print(f"Alert {found} is acknowledged.", markup=False)
+
+
+def silence(
+    labels: Annotated[
+        list[str], typer.Argument(metavar="LABEL=VALUE…", help="Labels that all have to fit: rule=top4-*")
+    ],
+    duration: Annotated[str | None, typer.Option("--for", help="How long: 30m, 4h or 7d.")] = None,
+    *,
+    until_resolved: Annotated[
+        bool, typer.Option("--until-resolved", help="For what fires now, until it is resolved.")
+    ] = False,
+    worse_than: Annotated[
+        float | None, typer.Option("--worse-than", help="Until the value is worse than this: 0.78 for 78 %.")
+    ] = None,
+    author: ByOption = None,
+    reason: ReasonOption = "",
+) -> None:
+    """Record the transitions of alerts without sending them. What still fires at the end is sent then."""
+    from alerts.rules.rule import parse_duration
+    from counterpoise.formats import utc_minute
+
+    matchers = _matchers(labels)
+    if duration is None and not until_resolved and worse_than is None:
+        raise ConfigError("a silence needs an end: --for 4h, --until-resolved or --worse-than VALUE")
+    try:
+        seconds = None if duration is None else parse_duration(duration)
+    except ValueError:
+        raise ConfigError(f"--for is {duration!r}, expected a duration such as 30m, 4h or 7d, up to 366d") from None
+    now = SystemClock().now()
+    with writer() as store:
+        if "alert" in matchers:
+            matchers = {**matchers, "alert": _firing_alert(store, matchers["alert"])}
+        _require_known_rule(store, matchers.get("rule"))
+        made = _action(
+            "silence",
+            author,
+            reason,
+            matchers=matchers,
+            until=None if seconds is None else now + seconds,
+            until_resolved=until_resolved,
+            worse_than=worse_than,
+        )
+        store.actions.write(made)
+    until = f" until {utc_minute(made.until)} UTC" if made.until else ""
+    Console().print(f"Silence {made.id} holds{until}: {_labels(matchers)}.", markup=False, highlight=False)
+
+
+def unsilence(
+    name: Annotated[str, typer.Argument(metavar="SILENCE", help="The silence's id, or its first characters.")],
+    author: ByOption = None,
+) -> None:
+    """End a silence. What still fires is sent within a minute."""
+    from alerts.policy import Actions
+
+    with writer() as store:
+        held = [one.id for one in Actions.of(store.actions.read()).silences if one.id.startswith(name)]
+        if len(held) != 1:
+            what = "no silence" if not held else f"{len(held)} silences"
+            raise ConfigError(f"{what} with an id that begins with {name!r}: see `counterpoise alerts silences`")
+        store.actions.write(_action("unsilence", author, "", target=held[0]))
+    Console().print(f"Silence {held[0]} is ended.", markup=False)
+
+
+def list_silences(
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Ended ones too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a list.")] = False,
+) -> None:
+    """List silences with their end, author, reason, and the number of alerts that each kept back."""
+    from alerts.policy import Actions, holds_at
+
+    with reader() as store:
+        rows, used = store.actions.read(), store.deliveries.alerts_silenced()
+    actions, now = Actions.of(rows), SystemClock().now()
+    found = [
+        one for one in rows if one.kind == "silence" and (every or (one.id not in actions.ended and holds_at(one, now)))
+    ]
+    if as_json:
+        shown = [asdict(one) | {"alerts": used.get(one.id, 0), "ended": one.id in actions.ended} for one in found]
+        say(json.dumps(shown, ensure_ascii=False, indent=2))
+        return
+    console = Console(soft_wrap=True)
+    console.print(f"{len(found)} silence{'' if len(found) == 1 else 's'}", style="bold", highlight=False)
+    for one in found:
+        console.print(silence_line(one, actions, used.get(one.id, 0), now), markup=False, highlight=False)
+
+
+def silence_line(silence: Action, actions: Actions, alerts: int, now: float) -> str:
+    """One silence: its id, labels, end, author, reason, and whether it was ever used."""
+    from alerts.policy import holds_at
+    from counterpoise.formats import utc_minute
+    from counterpoise.visible import visible
+
+    ended = actions.ended.get(silence.id)
+    ends = [f"until {utc_minute(silence.until)} UTC"] if silence.until is not None else []
+    ends += ["until resolved"] if silence.until_resolved else []
+    ends += [f"until worse than {silence.worse_than:g}"] if silence.worse_than is not None else []
+    state = f"ended by {visible(ended.author) or 'nobody named'}" if ended else "" if holds_at(silence, now) else "over"
+    use = f"{alerts} alert{'' if alerts == 1 else 's'} kept back" if alerts else "NEVER USED"
+    by = f"by {visible(silence.author) or 'nobody named'}" + (f": {visible(silence.reason)}" if silence.reason else "")
+    parts = [silence.id[:8], visible(_labels(silence.matchers)), " and ".join(ends), state, use, by]
+    return "  ".join(part for part in parts if part)
+
+
+def _action(kind: str, author: str | None, reason: str, **values: object) -> Action:
+    from alerts.policy import Action
+
+    at, by = SystemClock().now(), one_line(author or user_name())
+    return Action(secrets.token_hex(8), kind, at, by, one_line(reason), **values)  # type: ignore[arg-type]
+
+
+def _firing_alert(store: AlertStore, beginning: str) -> str:
+    """The one alert with an id of this beginning; ConfigError where there is none, or where it does not fire."""
+    rows = [row for row in store.events.transitions() if row.alert_id.startswith(beginning)]
+    ids = sorted({row.alert_id for row in rows})
+    if len(ids) != 1:
+        what = "no alert" if not ids else f"{len(ids)} alerts ({', '.join(ids[:5])})"
+        raise ConfigError(f"{what} with an id that begins with {beginning!r}: see `counterpoise alerts list`")
+    if rows[-1].state != "firing":
+        raise ConfigError(f"alert {ids[0]} does not fire: it is {rows[-1].state}")
+    return ids[0]
+
+
+def _matchers(labels: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for label in labels:
+        name, equals, value = label.partition("=")
+        if not equals or not name or not value or not value.isprintable() or len(label) > 200:
+            raise ConfigError(f"{label!r} is no label, expected LABEL=VALUE such as rule=top4-share")
+        if name in found:
+            raise ConfigError(f"the label {name!r} is given twice")
+        found[name] = value
+    if len(found) > MAX_MATCHERS:
+        raise ConfigError(f"{len(found)} labels, expected at most {MAX_MATCHERS}")
+    return found
+
+
+def _require_known_rule(store: AlertStore, pattern: str | None) -> None:
+    """ConfigError where no rule, now or in a stored alert, has this name."""
+    from fnmatch import fnmatchcase
+
+    from alerts.rules_file import load_rules
+    from counterpoise.settings.model import Settings
+
+    if pattern is None:
+        return
+    known = {one.id for one in load_rules(Settings.load().alerts.rules_file)}
+    known |= {row.rule_id for row in store.events.transitions()}
+    if not any(fnmatchcase(name, pattern) for name in known):
+        raise ConfigError(f"no rule {pattern!r}, expected one of {', '.join(sorted(known))}, or a pattern of them")
+
+
+def _labels(matchers: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in sorted(matchers.items()))

@@ -1,0 +1,16 @@
+CREATE OR REPLACE VIEW alert_actions
+(
+    action_id String COMMENT 'Action, 16 hexadecimal digits',
+    kind LowCardinality(String) COMMENT 'acknowledge, silence or unsilence',
+    target String COMMENT 'Alert that is acknowledged, or silence that is ended; empty for a silence',
+    matchers String COMMENT 'Labels of the alerts that a silence is for, as JSON; * and ? are wildcards',
+    until Nullable(DateTime64(3, 'UTC')) COMMENT 'End of a silence; NULL where it has no time',
+    until_resolved Bool COMMENT 'Whether a silence ends for each alert with its resolution',
+    worse_than Nullable(Float64) COMMENT 'A silence does not hold while the value is worse than this; NULL where it has none',
+    author String COMMENT 'Who asked for it; empty where no name was given',
+    reason String COMMENT 'Why, in one line; empty where none was given',
+    via LowCardinality(String) COMMENT 'Where it was asked for: command, page or slack',
+    acted_at DateTime64(3, 'UTC') COMMENT 'When it was asked for'
+)
+AS SELECT action_id, kind, target, matchers, until, until_resolved, worse_than, author, reason, via, acted_at FROM alert_actions_log FINAL
+COMMENT 'Acknowledgements and silences of alerts';

@@ -1,0 +1,95 @@
+"""What people ask for by command: acknowledgements and silences, from their rows to the messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from alerts import session
+from counterpoise.errors import ConfigError
+from counterpoise.settings.model import Settings
+from desk.cli.alerts import alerts_app
+from testkit.slack_server import SlackServer
+from tests.integration.alerts.running import alerter, printed
+from tests.integration.alerts.test_line import FIRED, H, heads
+from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
+
+
+def run(*arguments: str) -> str:
+    return printed(alerts_app, *arguments, columns=200)
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "REMINDER_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(session, "POLL_SECONDS", 0.3)
+
+
+def refuses(problem: str, *arguments: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        run(*arguments)
+
+
+def shown(slack: SlackServer, text: str) -> Callable[[], bool]:
+    return lambda: text in json.dumps(slack.roots[0].blocks)
+
+
+def test_an_acknowledgement_stands_in_the_message_of_its_alert(
+    environment: Settings, replayed: Settings, state_dir: Path
+) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+            [alert] = json.loads(run("list", "--json"))
+            said = run("ack", alert["alert_id"][:6], "--by", "ada", "--reason", "pool <maintenance>")
+            assert said == f"Alert {alert['alert_id']} is acknowledged.\n"
+            running.until(shown(slack, "by ada at "), "the message shows it")
+            assert heads(slack) == ["🔴 FIRING"], "it is an edit, no further message"
+            assert "acknowledged already, by ada" in run("ack", alert["alert_id"], "--by", "bob")
+            assert "(acknowledged)" in run("list")
+            world.mine([CLEAR], tell=True)
+            running.at(H + 42)
+            assert heads(slack) == ["🟢 RESOLVED", "🟢 RESOLVED (reply)"]
+            assert shown(slack, "pool &lt;maintenance&gt;")()
+            refuses("does not fire: it is resolved", "ack", alert["alert_id"])
+    refuses("no alert with an id that begins with 'zz'", "ack", "zz")
+
+
+def test_a_silence_keeps_back_what_fires_until_it_is_worse(
+    environment: Settings, replayed: Settings, state_dir: Path
+) -> None:
+    refuses("needs an end", "silence", "rule=top4-share")
+    refuses("'top4-share' is no label", "silence", "top4-share", "--for", "4h")
+    refuses("no rule 'top-4'", "silence", "rule=top-4", "--for", "4h")
+    refuses("--for is '4 hours'", "silence", "rule=top4-*", "--for", "4 hours")
+    refuses("no silence with an id that begins with 'ab'", "unsilence", "ab")
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        run("silence", "rule=top4-*", "--worse-than", "0.76", "--by", "ada", "--reason", "known")
+        run("silence", "chain=litecoin", "--for", "4h", "--by", "bob")
+        assert run("silences").count("NEVER USED") == 2
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+            assert slack.messages == []
+            listed = run("silences")
+            assert "rule=top4-*  until worse than 0.76  1 alert kept back  by ada: known" in listed
+            assert listed.count("NEVER USED") == 1
+            assert "(silenced)" in run("list")
+            world.mine([OVER + 12], tell=True)  # 76.3 %
+            running.until(lambda: heads(slack) == ["🔴 FIRING"], "it is worse")
+            [first, _] = json.loads(run("silences", "--json"))
+            run("silence", "alert=" + json.loads(run("list", "--json"))[0]["alert_id"][:8], "--until-resolved")
+            world.mine([CLEAR], tell=True)
+            running.at(H + 43)
+            assert heads(slack)[0] == "🟢 RESOLVED"
+        assert "ended" in run("unsilence", first["id"], "--by", "ada")
+        assert first["id"][:8] not in run("silences")
+        assert f"{first['id'][:8]}  rule=top4-*  until worse than 0.76  ended by ada  1 alert kept back" in run(
+            "silences", "--all"
+        )
