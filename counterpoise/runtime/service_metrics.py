@@ -21,7 +21,7 @@ COUNTERS: Final[Mapping[str, tuple[str, ...]]] = {
         *("events", "dead_letters", "duplicates", "too_old", "duplicate_chunks", "observations", "forgotten_releases"),
         *("releases", "asymmetry_rows"),
     ),
-    "alerts": ("events", "possible", "pending", "firing", "resolved", "inactive", "retracted", "rebased"),
+    "alerts": (*("events", "possible", "pending", "firing", "resolved", "inactive", "retracted", "rebased", "error"),),
     "desk": ("events",),
 }
 """Kinds of `counterpoise_events_total` by service. Any other service counts `events` only."""

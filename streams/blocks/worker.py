@@ -227,4 +227,5 @@ class BlockWorker:
             self._status.count("too_old", len(result.too_old))
         if tip is not None:
             self._status.set_of_chain(tip.chain, parked=len(state.fold.gaps()))
-            self._status.took("seen_to_stored", (self._store.now_ms() - tip.seen_at_ms) / 1000)
+            if result.scored is not None:
+                self._status.took("seen_to_stored", (self._store.now_ms() - tip.seen_at_ms) / 1000)

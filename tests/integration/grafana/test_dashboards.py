@@ -16,6 +16,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.runtime.prometheus import exposition
+from counterpoise.runtime.service_metrics import GAUGES
 from desk.grafana.dashboards import DASHBOARDS, files
 from desk.grafana.panels import CLICKHOUSE, COLUMNS, PROMETHEUS
 from desk.web.score_metrics import Scores, families
@@ -144,7 +145,7 @@ def test_prometheus_has_every_metric_that_is_asked_for() -> None:
         "waiting_since": 1.0,
         "waiting_on": "kafka",
         "counters": {"events": 1},
-        "info": {"height": 1},
+        "info": {"chains": {"bitcoin": dict.fromkeys(GAUGES, 1)}},
     }
     known = set(re.findall(r"^(counterpoise_\w+)\{", exposition(snapshot).decode(), flags=re.MULTILINE))
     known |= {family.name for family in families(Scores([], [], []))}
