@@ -6,7 +6,7 @@ STATE := .counterpoise
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast check generate studies bench soak test-kafka test-clients snapshot build lock hooks clean lint types imports duplicates audit prose generated docs-check
+.PHONY: help demo test test-fast check generate studies bench soak test-kafka test-clients snapshot build lock hooks clean docs lint types imports duplicates audit prose generated docs-check
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP   := $(PY) -m pip --quiet --disable-pip-version-check
@@ -27,7 +27,7 @@ test-fast: $(VENV)/.dev ## the tests that start no engine
 	$(TESTS) -q tests/unit
 
 check: $(VENV)/.dev ## style, types, import direction, duplicates, dependency audit, prose, docs
-	@$(MAKE) --no-print-directory -j4 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types imports duplicates audit prose generated docs-check
+	@$(MAKE) --no-print-directory -j4 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types imports duplicates audit prose generated docs-check docs
 
 generate: $(VENV)/.dev ## write what follows from specs, chains, settings and SQL files: SQL, docs
 	$(PY) scripts/generate.py
@@ -106,6 +106,9 @@ prose: $(VENV)/.dev
 
 generated: $(VENV)/.dev
 	$(PY) scripts/generate.py --check
+
+docs: $(VENV)/.dev ## build the documentation as a site, into build/site; a broken link is an error
+	$(VENV)/bin/properdocs build --quiet -f properdocs.yml
 
 docs-check: $(VENV)/.dev
 	$(PY) -m pytest -q tests/docs

@@ -519,6 +519,8 @@ class DeskSettings(SettingsSection):
     """Port to listen on. Without it 8090, or a free port where that is taken."""
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")
     """URL under which people open the page, such as https://desk.example.org. Slack messages then link to it."""
+    docs_url: str | None = Field(default=None, pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")
+    """URL of the documentation that `make docs` built, where a web server has it. The page and Slack messages then link to it."""
     token: SecretStr | None = None
     """Token that opens the page and the API. Prefer a file."""
     token_file: Path | None = None

@@ -35,8 +35,13 @@ def frame(
         f'<a href="/sql">SQL console</a><div id="line">{head_markup}</div>{time_markup}</header>\n'
         f'{notice}<main id="main">{body_markup}</main>\n'
         f"<footer><p>Dataset <code>{text_of(context.dataset)}</code> ({text_of(context.kind)}), chain {text_of(context.chain)}. "
-        "Times are UTC; hover for the local time.</p></footer>\n</body>\n</html>\n"
+        f"Times are UTC; hover for the local time.{_docs(context.docs_url)}</p></footer>\n</body>\n</html>\n"
     )
+
+
+def _docs(url: str) -> str:
+    """A link to the documentation, where it is served."""
+    return f' <a href="{text_of(url)}/index.html" rel="noreferrer">Documentation</a>.' if url else ""
 
 
 def line_head(line: Line, now: datetime, *, live: bool) -> str:

@@ -62,8 +62,10 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
     except StoppingError:
         return
 
+    docs_url = (settings.desk.docs_url or "").rstrip("/")
+
     def context_of(now: datetime) -> Context:
-        return Context(settings.dataset, kind, settings.ingest.chain, window, line, now)
+        return Context(settings.dataset, kind, settings.ingest.chain, window, line, now, docs_url=docs_url)
 
     def query_client() -> ClickHouse:
         return connect_read_only(target, settings.dataset, SETTINGS)

@@ -23,6 +23,7 @@ class Context:
     """What every panel of a page is about. `line` is the alert rule that plots draw; `now` is UTC.
 
     `height` is None on the live page. On a page of the past it is the newest block of that page, and `now` is its header time.
+    `docs_url` is where the documentation is, without a slash at its end; empty where it is nowhere.
     """
 
     dataset: str
@@ -32,6 +33,7 @@ class Context:
     line: Line | None
     now: datetime
     height: int | None = None
+    docs_url: str = ""
 
     @property
     def at(self) -> str:

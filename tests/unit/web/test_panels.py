@@ -318,6 +318,9 @@ def test_the_pages_behind_links_are_inert_too() -> None:
     inert(series.draw(series.SeriesPage(EVIL, [release], ())))
     whole = page.frame(EVIL, "", replace(CONTEXT, dataset=EVIL, chain=EVIL), "")
     assert Elements(whole).tags.count("script") == 1, "its own module"
+    assert "Documentation" not in whole
+    linked = page.frame("Desk", "", replace(CONTEXT, docs_url='https://docs.example/"x'), "")
+    assert ("href", 'https://docs.example/"x/index.html') in Elements(linked).attributes
 
 
 def test_the_page_of_claims_has_every_figure_its_reason_and_its_sql() -> None:
