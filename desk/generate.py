@@ -1,6 +1,6 @@
 """What follows from a file that somebody wrote: SQL and the table of metrics from the metric specs, the grants of
-`sql/recipes/services.sql` from the tables, docs/settings.md, docs/rules.schema.json, the signals of docs/alerts.md, and the
-dashboards of deploy/grafana.
+`sql/recipes/services.sql` from the tables, docs/settings.md, docs/rules.schema.json, docs/schemas, the topics of
+docs/topics.md, the signals of docs/alerts.md, and the dashboards of deploy/grafana.
 
 `make generate` writes it, with the pages that need more than the kernel (`scripts/generate.py`).
 """
@@ -18,6 +18,8 @@ from alerts.signals.specs.registry import SIGNALS
 from counterpoise.clickhouse.concentration_sql import MARK, generated_files
 from counterpoise.clickhouse.schema import table_writers
 from counterpoise.clickhouse.sql_files import sql_files, sql_root
+from counterpoise.contracts import topic_schemas
+from counterpoise.contracts.topics import TOPICS
 from counterpoise.metrics.spec import MetricSpec
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.runtime.service_metrics import GAUGES
@@ -87,7 +89,7 @@ def with_grants(text: str, writers: Mapping[str, Iterable[str]]) -> str:
 def generated() -> dict[Path, str]:
     """Every generated file with its text."""
     methodology, services = DOCS / "methodology.md", sql_root() / "recipes" / "services.sql"
-    runbook = DOCS / "runbook.md"
+    runbook, topics = DOCS / "runbook.md", DOCS / "topics.md"
     alerts = DOCS / "alerts.md"
     files = {sql_root() / name: text for name, text in generated_files().items()}
     tables = {path.stem: path.read_text(encoding="utf-8") for path in sql_files("tables")}
@@ -99,6 +101,8 @@ def generated() -> dict[Path, str]:
         runbook: with_part(runbook.read_text(encoding="utf-8"), "gauges", gauges_table()),
         DOCS / "settings.md": reference(),
         DOCS / "rules.schema.json": schema_text(),
+        topics: with_part(topics.read_text(encoding="utf-8"), "topics", topic_schemas.topics_table()),
+        **{DOCS / "schemas" / f"{topic.name}.schema.json": topic_schemas.schema_text(topic) for topic in TOPICS},
         **{GRAFANA / name: text for name, text in files_of_grafana().items()},
     }
 

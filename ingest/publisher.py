@@ -19,6 +19,7 @@ from counterpoise.contracts.base import Contract
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.dead_letters import MAX_PAYLOAD_BYTES, DeadLetter, letter_id
 from counterpoise.contracts.envelope import encode
+from counterpoise.contracts.topic_schemas import headers_of
 from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS, Topic
 from counterpoise.errors import RetryableError
 from counterpoise.kafka.broker_memory import BrokerMemory
@@ -44,7 +45,7 @@ log = structlog.get_logger("ingest")
 
 @dataclass(slots=True)
 class _Message:
-    topic: str
+    topic: Topic
     key: bytes
     value: bytes
     events: int
@@ -66,8 +67,8 @@ class Publisher:
         self._waiter = waiter
         self._status = status
         self._name = f"{status.snapshot()['service']}@{socket.gethostname()}:{os.getpid()}"[:200]
-        self._dead_letters_topic = DEAD_LETTERS.full_name(settings.dataset)
-        self._memory = BrokerMemory(target, (BLOCKS.full_name(settings.dataset), self._dead_letters_topic))
+        topics = tuple(topic.full_name(settings.dataset) for topic in (BLOCKS, DEAD_LETTERS))
+        self._memory = BrokerMemory(target, topics)
         self._producer: KafkaProducer | None = None
         self._in_flight: deque[_Message] = deque()
         self._in_flight_bytes = 0
@@ -102,7 +103,7 @@ class Publisher:
             self.send_events(topic, kind, key, events[:half])
             self.send_events(topic, kind, key, events[half:])
             return
-        self._enqueue(_Message(topic.full_name(self._dataset), key.encode(), value, len(events)))
+        self._enqueue(_Message(topic, key.encode(), value, len(events)))
 
     def dead_letter(self, item: BadItem, origin: str) -> None:
         """Publish what cannot be a block, once a process for each payload; `origin` is the source's name."""
@@ -114,7 +115,7 @@ class Publisher:
             del self._bad_seen[next(iter(self._bad_seen))]
         letter = dead_letter_of(item, origin, int(self._waiter.clock.now() * 1000))
         log.warning("dead letter", source=origin, key=item.key, reason=item.reason, detail=item.detail)
-        message = _Message(self._dead_letters_topic, b"ingest", letter.model_dump_json().encode(), 0)
+        message = _Message(DEAD_LETTERS, b"ingest", letter.model_dump_json().encode(), 0)
         self._letters.append(message)
         self._enqueue(message)
         self.dead_letters_sent += 1
@@ -165,9 +166,18 @@ class Publisher:
             self._recover("no connection")
             return
         try:
-            message.future = self._producer.send(message.topic, key=message.key, value=message.value)
+            message.future = self._sent(self._producer, message)
         except KafkaError as error:
             self._recover(_line(error))
+
+    def _sent(self, producer: KafkaProducer, message: _Message) -> Any:
+        """The future of a message that the producer took."""
+        return producer.send(
+            message.topic.full_name(self._dataset),
+            key=message.key,
+            value=message.value,
+            headers=list(headers_of(message.topic)),
+        )
 
     def _await_oldest(self) -> None:
         """Take the oldest message off, once it is acknowledged."""
@@ -211,7 +221,7 @@ class Publisher:
         producer = self._connect()
         try:
             for message in self._in_flight:
-                message.future = producer.send(message.topic, key=message.key, value=message.value)
+                message.future = self._sent(producer, message)
         except KafkaError as error:
             raise RetryableError(f"Kafka at {self._target.bootstrap}: {_line(error)}") from error
 

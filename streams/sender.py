@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 from faust.exceptions import ProducerSendError
 
 from counterpoise.contracts.envelope import encode
+from counterpoise.contracts.topic_schemas import headers_of
 from counterpoise.errors import RetryableError
 from counterpoise.runtime.retry import Waiter
 from streams.worker import Outgoing
@@ -34,7 +35,12 @@ class Sender:
             try:
                 producer = await self._producer()
                 await producer.send_and_wait(
-                    outgoing.topic.full_name(self._dataset), key, value, partition, None, headers={}
+                    outgoing.topic.full_name(self._dataset),
+                    key,
+                    value,
+                    partition,
+                    None,
+                    headers=dict(headers_of(outgoing.topic)),
                 )
             except (KafkaError, ProducerSendError) as error:  # Faust wraps what fails before a message is on its way
                 raise RetryableError(f"{outgoing.topic.name}: {error!r}") from error

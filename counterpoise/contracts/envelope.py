@@ -64,12 +64,13 @@ def _event_adapter(model: type[Contract]) -> TypeAdapter[Any]:
 
 
 def encode(events: Sequence[E], *, kind: str, dataset: str, producer: str, sent_at_ms: int) -> bytes:
-    """Pack events of one key into one message; fields that hold their default are left out."""
+    """Pack events of one key into one message; fields that hold their default are left out, the version excepted."""
     model = type(events[0])
     envelope = Envelope[model](  # type: ignore[valid-type]
         kind=kind, dataset=dataset, producer=producer, sent_at_ms=sent_at_ms, events=tuple(events)
     )
-    return _adapter(model).dump_json(envelope, exclude_defaults=True)
+    # A default too, but what every reader looks at first.
+    return b'{"v":%d,' % envelope.v + _adapter(model).dump_json(envelope, exclude_defaults=True)[1:]
 
 
 def decode(raw: bytes | None, model: type[E], *, kind: str, dataset: str) -> Decoded[E]:

@@ -16,6 +16,8 @@ from desk.cli.say import say
 
 if TYPE_CHECKING:
     from counterpoise.clickhouse.client import ClickHouse
+    from counterpoise.contracts.topic_schemas import Carried
+    from counterpoise.contracts.topics import Topic
     from counterpoise.settings.model import Settings
     from desk.stored_dead_letters import StoredLetter
 
@@ -139,10 +141,11 @@ def replay_letters(
             try:
                 for letter in whole:
                     now_ms = int(clock.now() * 1000)
+                    carried = _carried(letter, settings)
                     message = message_again(
-                        letter, kind=_kind_of(letter, settings), dataset=settings.dataset, sent_at_ms=now_ms
+                        letter, kind=carried.kind or "", dataset=settings.dataset, sent_at_ms=now_ms
                     )
-                    _send(producer, letter, message)
+                    _send(producer, letter, message, carried.topic)
                     mark_replayed(clickhouse, letter, replayed_at_ms=now_ms, version=versions.next())
                     say(f"sent     {letter.letter_id}  to {letter.topic}")
             finally:
@@ -152,11 +155,14 @@ def replay_letters(
         raise typer.Exit(1)
 
 
-def _send(producer: Any, letter: StoredLetter, message: bytes) -> None:
+def _send(producer: Any, letter: StoredLetter, message: bytes, topic: Topic) -> None:
     from kafka.errors import KafkaError
 
+    from counterpoise.contracts.topic_schemas import headers_of
+
+    key, headers = letter.key.encode() or None, list(headers_of(topic))
     try:
-        producer.send(letter.topic, value=message, key=letter.key.encode() or None).get(timeout=SEND_TIMEOUT_SECONDS)
+        producer.send(letter.topic, value=message, key=key, headers=headers).get(timeout=SEND_TIMEOUT_SECONDS)
     except KafkaError as error:
         raise RetryableError(
             f"Kafka did not take letter {letter.letter_id} for topic {letter.topic}: {error}"
@@ -178,20 +184,13 @@ def _letters_of(clickhouse: ClickHouse, starts: Sequence[str]) -> list[StoredLet
     return chosen
 
 
-def _kind_of(letter: StoredLetter, settings: Settings) -> str:
-    """The kind of event that the letter's topic carries; ConfigError for a topic that is none of this dataset's.
+def _carried(letter: StoredLetter, settings: Settings) -> Carried:
+    """What the letter's topic carries; ConfigError for a topic that is none of this dataset's."""
+    from counterpoise.contracts.topic_schemas import CARRIED
 
-    A letter of a topic without such events is a whole message, which goes again as it is.
-    """
-    from counterpoise.contracts.blocks import BLOCK_KIND
-    from counterpoise.contracts.releases import RELEASE_KIND
-    from counterpoise.contracts.scores import SCORE_KIND
-    from counterpoise.contracts.topics import BLOCKS, EDGE_AI, SCORES, TOPICS
-
-    kinds = {BLOCKS.name: BLOCK_KIND, EDGE_AI.name: RELEASE_KIND, SCORES.name: SCORE_KIND}
-    for topic in TOPICS:
-        if topic.full_name(settings.dataset) == letter.topic:
-            return kinds.get(topic.name, "")
+    for carried in CARRIED.values():
+        if carried.topic.full_name(settings.dataset) == letter.topic:
+            return carried
     raise ConfigError(
         f"letter {letter.letter_id} came from topic {letter.topic!r}, which is none of dataset {settings.dataset!r}"
     )

@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.releases import RELEASE_KIND
+from counterpoise.contracts.topic_schemas import headers_of
 from counterpoise.contracts.topics import EDGE_AI
 from counterpoise.errors import ConfigError, DeadLetterError, RetryableError
 from counterpoise.kafka.clients import make_producer
@@ -94,7 +95,8 @@ def publish(settings: Settings, releases: Iterable[Release]) -> int:
                 producer="figures",
                 sent_at_ms=sent_at_ms,
             )
-            pending.append(producer.send(topic, key=release.head.series.encode(), value=value))
+            key = release.head.series.encode()
+            pending.append(producer.send(topic, key=key, value=value, headers=list(headers_of(EDGE_AI))))
         producer.flush(SEND_SECONDS)
         for future in pending:
             future.get(SEND_SECONDS)

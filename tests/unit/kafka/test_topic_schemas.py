@@ -1,0 +1,134 @@
+"""The schemas of topics: what we write holds to them, what they accept is read, and the page's own example is such a message."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
+from counterpoise.contracts.envelope import decode, encode
+from counterpoise.contracts.topic_schemas import CARRIED, headers_of, schema_of
+from counterpoise.contracts.topics import BLOCKS, TOPICS
+from tests.integration.streams.blocks import block
+
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "topics.md").read_text(encoding="utf-8")
+DATASET = "mine"
+
+
+def values(schema: Mapping[str, Any], root: Mapping[str, Any]) -> st.SearchStrategy[Any]:
+    """Values that a schema accepts, of the kinds of schema that the contracts have; KeyError for another."""
+    if "$ref" in schema:
+        return values(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
+    if "const" in schema:
+        return st.just(schema["const"])
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    if "anyOf" in schema:
+        return st.one_of([values(one, root) for one in schema["anyOf"]])
+    makers: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
+        "null": st.none,
+        "boolean": st.booleans,
+        "integer": lambda: st.integers(schema.get("minimum", -(2**63)), schema.get("maximum", 2**63 - 1)),
+        "number": lambda: st.floats(
+            schema.get("minimum"), schema.get("maximum"), allow_nan=False, allow_infinity=False
+        ),
+        "string": lambda: texts(schema),
+        "array": lambda: arrays(schema, root),
+        "object": lambda: objects(schema, root),
+    }
+    return makers[schema["type"]]()
+
+
+def texts(schema: Mapping[str, Any]) -> st.SearchStrategy[str]:
+    low, high = schema.get("minLength", 0), schema.get("maxLength", 40)
+    if "pattern" in schema:
+        made = st.from_regex(schema["pattern"].replace("$", r"\Z"), alphabet=st.characters(codec="utf-8"))
+        return made.filter(lambda text: low <= len(text) <= schema.get("maxLength", len(text)))
+    return st.text(st.characters(codec="utf-8"), min_size=low, max_size=min(high, 60))
+
+
+def arrays(schema: Mapping[str, Any], root: Mapping[str, Any]) -> st.SearchStrategy[list[Any]]:
+    if "prefixItems" in schema:
+        return st.tuples(*(values(one, root) for one in schema["prefixItems"])).map(list)
+    low = schema.get("minItems", 0)
+    return st.lists(values(schema["items"], root), min_size=low, max_size=min(schema.get("maxItems", 3), low + 2))
+
+
+def objects(schema: Mapping[str, Any], root: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    if "properties" not in schema:
+        return st.dictionaries(st.text(max_size=8), values(schema["additionalProperties"], root), max_size=3)
+    made = {name: values(one, root) for name, one in schema["properties"].items()}
+    needed = {name: one for name, one in made.items() if name in schema.get("required", ())}
+    return st.fixed_dictionaries(needed, optional={name: one for name, one in made.items() if name not in needed})
+
+
+def validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(schema_of(CARRIED[name].topic))
+
+
+def test_every_topic_has_a_schema_and_its_headers() -> None:
+    assert list(CARRIED) == [topic.name for topic in TOPICS]
+    for name, carried in CARRIED.items():
+        Draft202012Validator.check_schema(schema_of(carried.topic))
+        assert dict(headers_of(carried.topic))["schema"].decode() == name
+
+
+@pytest.mark.parametrize("name", CARRIED)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_what_a_schema_accepts_is_read(name: str, data: st.DataObject) -> None:
+    carried, schema = CARRIED[name], schema_of(CARRIED[name].topic)
+    document = data.draw(values(schema, schema))
+    assert Draft202012Validator(schema).is_valid(document)
+    if carried.kind is None:
+        carried.model.model_validate_json(json.dumps(document))
+        return
+    document["dataset"] = DATASET
+    found = decode(json.dumps(document).encode(), carried.model, kind=carried.kind, dataset=DATASET)
+    wrong = [(bad.reason, bad.detail) for bad in found.bad if "Value error" not in bad.detail]
+    assert wrong == [] and len(found.events) + len(found.bad) == len(document["events"])
+
+
+@pytest.mark.parametrize("spoil", ["hash", "height", "unknown", "v", "kind", "events"])
+def test_what_a_reader_refuses_a_schema_refuses(spoil: str) -> None:
+    message = json.loads(encode([block(1, "00" * 32)], kind=BLOCK_KIND, dataset=DATASET, producer="p", sent_at_ms=1))
+    assert next(iter(message)) == "v"
+    schema = validator(BLOCKS.name)
+    assert schema.is_valid(message)
+    event = message["events"][0]
+    wrong: dict[str, Any] = {
+        "hash": lambda: event.update(hash="00"),
+        "height": lambda: event.update(height="1"),
+        "unknown": lambda: event.update(colour="red"),
+        "v": lambda: message.update(v=2),
+        "kind": lambda: message.update(kind="score"),
+        "events": lambda: message.update(events=[]),
+    }
+    wrong[spoil]()
+    assert not schema.is_valid(message)
+    assert decode(json.dumps(message).encode(), BlockEvent, kind=BLOCK_KIND, dataset=DATASET).bad
+
+
+def test_a_message_of_an_earlier_version_is_read() -> None:
+    message = json.loads(encode([block(1, "00" * 32)], kind=BLOCK_KIND, dataset=DATASET, producer="p", sent_at_ms=1))
+    del message["v"]
+    found = decode(json.dumps(message).encode(), BlockEvent, kind=BLOCK_KIND, dataset=DATASET)
+    assert (len(found.events), found.bad) == (1, ())
+
+
+def test_the_example_of_the_page_is_a_message() -> None:
+    example = re.findall(r"```python\n(import json\nimport time\n.*?)```", PAGE, re.DOTALL)[0]
+    scope: dict[str, Any] = {}
+    exec(example, scope)  # noqa: S102 - a page of ours
+    value = scope["value"]
+    validator(BLOCKS.name).validate(json.loads(value))
+    found = decode(value, BlockEvent, kind=BLOCK_KIND, dataset="counterpoise")
+    assert len(found.events) == 1 and found.bad == ()
