@@ -288,6 +288,9 @@ class AlertSession:
         for transition in transitions:
             self._outboxes.enqueue(transition)
             self._status.count(transition.state)
+            self._status.set(
+                undelivered=self._outboxes.waiting
+            )  # whoever learns of the step sees that it is on its way
             self._on_transition(transition)
 
     def _announce_starts(self, *, at_tip: bool = False, to_new: bool | None = None) -> None:

@@ -199,7 +199,7 @@ def condition_of(key: str) -> Condition | None:
 
 def _agreed(line: Line, found: Measured) -> tuple[BoolArray, BoolArray]:
     """Whether both ends of the value give one answer, and the answer."""
-    low, high = line.passed(found.low), line.passed(found.high)
+    low, high = line.passed(found.low, found.rounding), line.passed(found.high, found.rounding)
     return low == high, low & high
 
 

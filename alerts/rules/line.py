@@ -65,11 +65,13 @@ class Line(BaseModel):
         """Where a value that passes it stands: `over`, `at least`, `below` or `at most`."""
         return _WORDS[self.operator]
 
-    def passed(self, values: FloatArray) -> NDArray[np.bool_]:
-        """Whether each value passes it; NaN does not.
+    def passed(self, values: FloatArray, rounding: FloatArray | None = None) -> NDArray[np.bool_]:
+        """Whether each value passes it; NaN does not. A value within `rounding` of the line is the line.
 
         A share is the nearest double to its fraction of integers, and so is the line: the comparison is as exact as with integers.
         """
+        if rounding is not None:
+            values = np.where(np.abs(values - self.value) <= rounding, self.value, values)
         compare = {"above": np.greater, "at_least": np.greater_equal, "below": np.less, "at_most": np.less_equal}
         found: NDArray[np.bool_] = compare[self.operator](values, self.value)
         return found

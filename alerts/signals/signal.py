@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +19,23 @@ from counterpoise.metrics.spec import Kind, Range, Unit
 FloatArray = NDArray[np.float64]
 
 
+_ROUNDINGS: Final = 4 * float(np.finfo(np.float64).eps)
+"""Half a unit in the last place for each of two values and their difference, with as much again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """A signal at R heights, each array (R,); NaN where it is undefined.
 
     The value lies in `low` to `high`, which are equal where the stored integers determine it. `upper` is what the value would be
-    were every unknown block made by those it is about; None for a signal without such a bound.
+    were every unknown block made by those it is about; None for a signal without such a bound. `rounding` is how far from the true
+    value a difference may lie, because both of its values are doubles; None for a value that is as exact as its integers.
     """
 
     low: FloatArray
     high: FloatArray
     upper: FloatArray | None = None
+    rounding: FloatArray | None = None
 
     @classmethod
     def exactly(cls, values: FloatArray, upper: FloatArray | None = None) -> Measured:
@@ -38,7 +44,11 @@ class Measured:
 
     def change(self, blocks: int) -> Measured:
         """The difference to `blocks` heights before; NaN at the first ones. Unknown blocks do not bound a difference."""
-        return Measured(_minus_earlier(self.low, self.high, blocks), _minus_earlier(self.high, self.low, blocks))
+        sizes = np.maximum(np.abs(self.low), np.abs(self.high))
+        rounding = np.full(len(sizes), np.nan)
+        rounding[blocks:] = _ROUNDINGS * np.maximum(sizes[blocks:], sizes[:-blocks])
+        low, high = _minus_earlier(self.low, self.high, blocks), _minus_earlier(self.high, self.low, blocks)
+        return Measured(low, high, rounding=rounding)
 
 
 def _minus_earlier(values: FloatArray, earlier: FloatArray, blocks: int) -> FloatArray:

@@ -130,6 +130,8 @@ class ServiceStatus:
     def waiting(self, on: str, reason: str) -> None:
         """The service waits until `on` (kafka, clickhouse, slack, source …) answers. `waiting_since` keeps the first call's time."""
         with self._lock:
+            if self._fields.state == "stopped":  # a thread that is slow to end
+                return
             if self._fields.state != "waiting" or self._fields.waiting_on != on:
                 self._fields.waiting_since, self._waiting_from = self._clock.now(), self._clock.monotonic()
             self._fields.state, self._fields.waiting_on, self._fields.wait_reason = "waiting", on, redact(reason)
@@ -229,6 +231,8 @@ class ServiceStatus:
         self.flush()
 
     def _work(self) -> None:
+        if self._fields.state == "stopped":  # a thread that is slow to end
+            return
         self._fields.state = "working"
         self._fields.waiting_on = self._fields.wait_reason = self._fields.waiting_since = None
 

@@ -100,7 +100,10 @@ def numbered(name: str, root: Path) -> str:
 
 
 def apply(example: Path, manifest: dict[str, Any], to: Path) -> None:
-    """Add the example's files, and its lines after the line that `after` gives, or at the end of the file."""
+    """Add the example's files, and its lines after the line that `after` gives, or at the end of the file.
+
+    `NEXT` as a code is the one after the largest of the file.
+    """
     for name in own_files(example):
         place = to / numbered(name, to)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +116,9 @@ def apply(example: Path, manifest: dict[str, Any], to: Path) -> None:
         if "after" in insert:
             assert lines.count(insert["after"]) == 1, f"{insert['file']} has changed: where is {insert['after']!r}?"
             at = lines.index(insert["after"]) + 1
-        new = textwrap.indent(insert["lines"], " " * insert.get("indent", 0)).splitlines()
+        codes = [int(line.removeprefix("- code: ")) for line in lines if line.startswith("- code: ")]
+        text = insert["lines"].replace("code: NEXT", f"code: {max(codes, default=0) + 1}")
+        new = textwrap.indent(text, " " * insert.get("indent", 0)).splitlines()
         file.write_text("\n".join([*lines[:at], *new, *lines[at:]]) + "\n", encoding="utf-8")
 
 

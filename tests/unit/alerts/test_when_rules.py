@@ -475,3 +475,15 @@ def test_other_windows_are_judged_beside_its_own() -> None:
     for before, after in pairwise(halves):
         assert rule.levels(before.then(after)).tolist() == [Level.OVER, Level.CLEAR]
     assert {place.window_blocks for place in rule.beside} < set(WINDOWS_BLOCKS)
+
+
+@pytest.mark.parametrize("operator", ["above", "at_least", "below", "at_most"])
+def test_a_change_that_equals_the_line_is_the_line(operator: str) -> None:
+    """0.6 − 0.5 is 0.1 to a reader, and less than that to a double."""
+    rows, unknown = [[4, 4, 0, 0, 0, 0], [5, 3, 0, 0, 0, 0]], [2, 2]
+    series = windows(np.array(rows), np.array(unknown))
+    rule = a_rule(when={"signal": "top1_share_upper", "change_blocks": 1, "fire": {operator: 0.1}})
+    found = rule.levels(series).tolist()[1]
+    share = [Fraction(row[0] + missing, 10) for row, missing in zip(rows, unknown, strict=True)]
+    assert share[1] - share[0] == Fraction("0.1")
+    assert found == (Level.OVER if operator in ("at_least", "at_most") else Level.CLEAR)

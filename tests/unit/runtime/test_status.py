@@ -284,3 +284,12 @@ def test_every_number_that_status_shows_is_a_metric() -> None:
     }
     assert {"published_height", "parked", "undelivered"} <= shown
     assert shown - TEXTS - GAUGES.keys() == set()
+
+
+def test_what_ended_stays_stopped(tmp_path: Path, clock: ManualClock) -> None:
+    """A thread that is slow to end reports its work, or its wait, after the end."""
+    status = ServiceStatus("streams", tmp_path / "late", clock)
+    status.close()
+    for late in (status.working, lambda: status.waiting("kafka", "gone"), lambda: status.progress(1)):
+        late()
+        assert status.snapshot()["state"] == "stopped"
