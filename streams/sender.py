@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiokafka.errors import KafkaError
-from faust.exceptions import ProducerSendError
+from faust.exceptions import NotReady, ProducerSendError
 
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topic_schemas import headers_of
@@ -42,7 +42,8 @@ class Sender:
                     None,
                     headers=dict(headers_of(outgoing.topic)),
                 )
-            except (KafkaError, ProducerSendError) as error:  # Faust wraps what fails before a message is on its way
+            # Faust wraps what fails before a message is on its way, and its producer may end before we do.
+            except (KafkaError, ProducerSendError, NotReady) as error:
                 raise RetryableError(f"{outgoing.topic.name}: {error!r}") from error
 
         await self._waiter.until_done_async("kafka", attempt)

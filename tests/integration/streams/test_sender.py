@@ -88,3 +88,29 @@ def test_a_stop_ends_the_wait(tmp_path: Path) -> None:
     with ServiceStatus("streams", tmp_path / "run", SystemClock()) as status:
         asyncio.run(run(status))
         assert status.snapshot()["waiting_on"] == "kafka"
+
+
+def test_a_producer_that_ended_first_is_no_bug(kafka: RunningKafka, tmp_path: Path) -> None:
+    """At a stop Faust may end its producer while a batch still has something to send: its messages come again."""
+
+    async def run(status: ServiceStatus) -> None:
+        app = app_on(kafka.target, tmp_path)
+        producer = await app.maybe_start_producer()
+        await producer.stop()
+
+        async def ended() -> object:
+            return producer
+
+        stopping = asyncio.Event()
+        sender = Sender(ended, "sending", Waiter(SystemClock(), status, stopping.is_set))
+        sending = asyncio.create_task(sender.send(Outgoing(BLOCK_REQUESTS, "bitcoin", REQUEST)))
+        while status.snapshot()["waiting_on"] is None:
+            assert not sending.done(), sending
+            await asyncio.sleep(0.05)
+        stopping.set()
+        with pytest.raises(StoppingError):
+            await asyncio.wait_for(sending, 30)
+
+    with ServiceStatus("streams", tmp_path / "run", SystemClock()) as status:
+        status.working()
+        asyncio.run(run(status))
