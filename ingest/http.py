@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic_core import from_json
 
-from counterpoise.clickhouse.client import is_local
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
+from counterpoise.urls import is_local, shown_url
 
 _MAX_RETRY_AFTER_SECONDS = 600.0
 
@@ -40,12 +40,6 @@ class BusyError(StaleSourceError):
     def __init__(self, message: str, retry_after_seconds: float | None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
-
-
-def shown_url(url: str) -> str:
-    """A URL as messages may name it: without credentials, and without a query that may hold some."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 class HasUrl(Protocol):

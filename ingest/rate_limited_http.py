@@ -15,7 +15,8 @@ from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import MarketSettings
-from ingest.http import BoundedHttp, BusyError, NotThereError, shown_url
+from counterpoise.urls import shown_url
+from ingest.http import BoundedHttp, BusyError, NotThereError
 
 ROBOT = "counterpoise"
 """The name that robots.txt knows us by."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from counterpoise.clickhouse.columns import Column, array_dtype
 from counterpoise.clickhouse.error_codes import translated
 from counterpoise.clickhouse.sent_table import BLOCK_ROWS, SentTable
 from counterpoise.settings.endpoints import ClickHouseTarget
+from counterpoise.urls import is_local
 
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -23,16 +23,6 @@ _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 Params = Mapping[str, Any] | None
 Names = list[tuple[str, str]]
 """(name, ClickHouse type) of each column of a result."""
-
-
-def is_local(host: str) -> bool:
-    """Whether `host` is this machine by its loopback address or name."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class ClickHouse:

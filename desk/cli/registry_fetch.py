@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from counterpoise.errors import ConfigError, RetryableError
+from counterpoise.urls import is_local
 from desk.registry_import import MAX_IMPORT_BYTES
 
 FETCH_TIMEOUT_SECONDS = 30.0
@@ -57,17 +57,10 @@ def _fetch(url: str) -> bytes:
 def _checked_host(url: str) -> bool:
     """Return whether a URL that may be fetched is on this machine; ConfigError where it may not be fetched."""
     parts = urlsplit(url)
-    is_loopback = _is_loopback(parts.hostname or "")
+    is_loopback = is_local(parts.hostname or "")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback):
         raise ConfigError(f"{url}: expected an https URL (http only on this machine), or a file")
     return is_loopback
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _body(url: str, response: httpx.Response) -> bytes:

@@ -16,11 +16,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
-from counterpoise.clickhouse.client import is_local
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.private_files import private_folder, write_private
 from counterpoise.settings.model import DeskSettings, read_secret
+from counterpoise.urls import is_local
 from ingest.releases.push.limits import TokenBucket
 
 Scope = MutableMapping[str, Any]

@@ -14,13 +14,14 @@ from typing import Any, Final, TextIO
 from pydantic import SecretStr
 
 from alerts.outbox.events import AlertEvent, utc_text
-from alerts.outbox.receivers.http_request import check_url, judge, request, shown
-from alerts.outbox.receivers.receiver import Ability, may_reach
+from alerts.outbox.receivers.http_request import check_url, judge, request
+from alerts.outbox.receivers.receiver import Ability, PostOnly, may_reach
 from alerts.outbox.render import Message
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import Settings, read_secret
+from counterpoise.urls import shown_url
 
 ALERTS_PATH: Final = "/api/v2/alerts"
 STATUS_PATH: Final = "/api/v2/status"
@@ -29,7 +30,7 @@ _URL: Final = "COUNTERPOISE_ALERTMANAGER__URL"
 _TOKEN: Final = "COUNTERPOISE_ALERTMANAGER__TOKEN"  # noqa: S105 - the setting's name
 
 
-class AlertmanagerReceiver:
+class AlertmanagerReceiver(PostOnly):
     """One Alertmanager. Each member of a cluster is a receiver, as Prometheus does it."""
 
     kind = name = "alertmanager"
@@ -57,7 +58,7 @@ class AlertmanagerReceiver:
     @property
     def channel(self) -> str:
         """The address."""
-        return shown(self._url)
+        return shown_url(self._url)
 
     @classmethod
     def from_settings(cls, settings: Settings, stream: TextIO) -> AlertmanagerReceiver:
@@ -92,7 +93,7 @@ class AlertmanagerReceiver:
         except CounterpoiseError as error:
             return Probe("problem", str(error))
         with_token = "with" if token else "without"
-        return Probe("ok", f"{shown(url)}, {with_token} a token; `counterpoise alerts test` sends to it")
+        return Probe("ok", f"{shown_url(url)}, {with_token} a token; `counterpoise alerts test` sends to it")
 
     def __repr__(self) -> str:
         return f"AlertmanagerReceiver({self.channel!r})"
@@ -105,16 +106,6 @@ class AlertmanagerReceiver:
         elif key.startswith("test:"):
             self._send([_test_alert(message, self._dataset, now)])
         return key
-
-    def edit(self, message: Message, key: str, message_ts: str) -> None:
-        """Each step is sent by itself."""
-
-    def find(self, key: str, *, since: float, thread: str | None) -> list[str]:
-        """A repeated alert is one alert."""
-        return []
-
-    def withdraw(self, message_ts: str) -> None:
-        """Nothing is taken back."""
 
     def check(self) -> str | None:
         """Ask for its version."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from typing import TextIO
 
-from alerts.outbox.receivers.receiver import Ability
+from alerts.outbox.receivers.receiver import Ability, PostOnly
 from alerts.outbox.render import Message
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import Settings
 from counterpoise.visible import visible
 
 
-class ConsoleReceiver:
+class ConsoleReceiver(PostOnly):
     """Writes the line of a message. It cannot be asked what it wrote, so after a kill a line may come twice."""
 
     kind = name = "console"
@@ -46,17 +46,3 @@ class ConsoleReceiver:
             self._stream.write(visible(message.line) + "\n")
             self._stream.flush()
         return key
-
-    def edit(self, message: Message, key: str, message_ts: str) -> None:
-        """A written line stays; the change has its own line."""
-
-    def find(self, key: str, *, since: float, thread: str | None) -> list[str]:
-        """Nothing can be found on a console."""
-        return []
-
-    def withdraw(self, message_ts: str) -> None:
-        """Nor taken back."""
-
-    def check(self) -> str | None:
-        """No access is checked."""
-        return None

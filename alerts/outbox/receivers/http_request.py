@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import ssl
 import threading
@@ -11,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from alerts.outbox.receivers.receiver import (
     AmbiguousError,
@@ -20,6 +19,7 @@ from alerts.outbox.receivers.receiver import (
     UnknownAnswerError,
 )
 from counterpoise.errors import ConfigError
+from counterpoise.urls import is_local, shown_url
 from counterpoise.visible import visible
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
@@ -38,12 +38,6 @@ class HttpAnswer:
     body: bytes
 
 
-def shown(url: str) -> str:
-    """An address without its query, which may hold a secret."""
-    scheme, netloc, path, _, _ = urlsplit(url)
-    return urlunsplit((scheme, netloc.rpartition("@")[2], path, "", ""))
-
-
 def check_url(setting: str, url: str, *, clear_text: str | None = None) -> str:
     """The address; ConfigError where it is none, has a user, or needs https.
 
@@ -60,8 +54,10 @@ def check_url(setting: str, url: str, *, clear_text: str | None = None) -> str:
         raise ConfigError(
             f"{setting} has a user or a fragment, expected https://HOST[:PORT]/PATH: use the settings for secrets"
         )
-    if clear_text and parts.scheme == "http" and not _is_loopback(host):
-        raise ConfigError(f"{setting} is {shown(url)!r}, expected https:// (or http:// on this machine): {clear_text}")
+    if clear_text and parts.scheme == "http" and not is_local(host):
+        raise ConfigError(
+            f"{setting} is {shown_url(url)!r}, expected https:// (or http:// on this machine): {clear_text}"
+        )
     return url
 
 
@@ -70,7 +66,7 @@ def request(
 ) -> HttpAnswer:
     """The answer of one request. NotAcceptedError where nothing was sent; AmbiguousError where no answer came in time."""
     parts = urlsplit(url)
-    host, where = parts.hostname or "", shown(url)
+    host, where = parts.hostname or "", shown_url(url)
     connection: HTTPConnection = (
         HTTPSConnection(host, parts.port, timeout=timeout_seconds)
         if parts.scheme == "https"
@@ -125,15 +121,6 @@ def retry_after(headers: Mapping[str, str]) -> float:
         return min(MAX_RETRY_SECONDS, max(1.0, float(headers.get("retry-after", ""))))
     except ValueError:
         return 1.0
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _reason(error: OSError) -> str:

@@ -76,6 +76,24 @@ class Receiver(Protocol):
         """Check the access to all that it needs, and return one line with the result; None if there is nothing to check."""
 
 
+class PostOnly:
+    """The part of a receiver that can neither change nor find what it took: a line, an event, the state of an alert."""
+
+    def edit(self, message: Message, key: str, message_ts: str) -> None:
+        """What was sent stays; each step is sent by itself."""
+
+    def find(self, key: str, *, since: float, thread: str | None) -> list[str]:
+        """Nothing can be found."""
+        return []
+
+    def withdraw(self, message_ts: str) -> None:
+        """Nothing is taken back."""
+
+    def check(self) -> str | None:
+        """No access is checked."""
+        return None
+
+
 class ConfiguredReceiver(Receiver, Protocol):
     """What the registry holds: a receiver that the settings alone can make, choose and describe.
 

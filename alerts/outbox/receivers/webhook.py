@@ -15,13 +15,14 @@ from typing import Any, Final, TextIO
 from pydantic import SecretStr
 
 from alerts.outbox.events import FORMAT_VERSION
-from alerts.outbox.receivers.http_request import check_url, judge, request, shown
-from alerts.outbox.receivers.receiver import Ability, may_reach
+from alerts.outbox.receivers.http_request import check_url, judge, request
+from alerts.outbox.receivers.receiver import Ability, PostOnly, may_reach
 from alerts.outbox.render import Message
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import Settings, read_secret
+from counterpoise.urls import shown_url
 
 SIGNATURE_HEADER: Final = "Counterpoise-Signature"
 EVENT_HEADER: Final = "Counterpoise-Event-Id"
@@ -31,7 +32,7 @@ _SECRET: Final = "COUNTERPOISE_WEBHOOK__SECRET"  # noqa: S105 - the setting's na
 _CLEAR_TEXT: Final = "the alerts would travel in the clear"
 
 
-class WebhookReceiver:
+class WebhookReceiver(PostOnly):
     """One address. `secret` is read at every request, so that its file may be replaced at any time."""
 
     kind = name = "webhook"
@@ -57,7 +58,7 @@ class WebhookReceiver:
     @property
     def channel(self) -> str:
         """The address without its query."""
-        return shown(self._url)
+        return shown_url(self._url)
 
     @classmethod
     def from_settings(cls, settings: Settings, stream: TextIO) -> WebhookReceiver:
@@ -97,7 +98,7 @@ class WebhookReceiver:
             _read_secret(settings)
         except CounterpoiseError as error:
             return Probe("problem", str(error))
-        return Probe("ok", f"{shown(webhook.url)}, with a secret; `counterpoise alerts test` sends to it")
+        return Probe("ok", f"{shown_url(webhook.url)}, with a secret; `counterpoise alerts test` sends to it")
 
     def __repr__(self) -> str:
         return f"WebhookReceiver({self.channel!r})"
@@ -113,20 +114,6 @@ class WebhookReceiver:
         }
         judge(request("POST", self._url, body, headers, timeout_seconds=self._timeout_seconds), self.channel)
         return key
-
-    def edit(self, message: Message, key: str, message_ts: str) -> None:
-        """An event stays as it was sent."""
-
-    def find(self, key: str, *, since: float, thread: str | None) -> list[str]:
-        """A program on the other side recognises a repeated event by its id."""
-        return []
-
-    def withdraw(self, message_ts: str) -> None:
-        """Nothing is taken back."""
-
-    def check(self) -> str | None:
-        """The test message itself is the check."""
-        return None
 
 
 def body_of(message: Message, key: str, dataset: str) -> dict[str, Any]:

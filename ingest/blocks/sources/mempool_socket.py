@@ -12,8 +12,8 @@ import structlog
 from pydantic_core import from_json
 from websockets.sync.client import connect
 
-from counterpoise.clickhouse.client import is_local
 from counterpoise.runtime.retry import Backoff, RetryPolicy
+from counterpoise.urls import is_local
 
 MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
 RECONNECT_RETRY = RetryPolicy(1.0, 60.0)

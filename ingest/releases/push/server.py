@@ -10,10 +10,10 @@ import structlog
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from counterpoise.clickhouse.client import is_local
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.web_server import server_of
 from counterpoise.settings.model import PushSettings, read_secret
+from counterpoise.urls import is_local
 from ingest.releases.push.protocol import DeadlineProtocol
 
 MIN_TOKEN_CHARACTERS = 16

@@ -14,7 +14,7 @@ from counterpoise.errors import ConfigError, DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import MarketSettings
-from ingest.http import shown_url
+from counterpoise.urls import shown_url
 from ingest.rate_limited_http import Memory, Page, RateLimitedHttp
 from ingest.releases.sources.release_source import Fetched, digest_of, http_date_ms
 

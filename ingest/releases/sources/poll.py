@@ -13,8 +13,9 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.settings.model import MarketSettings
+from counterpoise.urls import shown_url
 from ingest.bad_item import BadItem
-from ingest.http import NotThereError, shown_url
+from ingest.http import NotThereError
 from ingest.rate_limited_http import Memory, RateLimitedHttp
 from ingest.releases.mapping.apply_mapping import Document, mapped_releases
 from ingest.releases.mapping.mapping import Fetch, Mapping
