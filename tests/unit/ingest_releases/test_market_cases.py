@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 import zipfile
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -66,9 +68,9 @@ def test_the_combined_file_of_autumn_2026_is_read_as_what_it_is() -> None:
     )
 
 
-def archive(**files: str) -> Located:
+def archive(method: int = zipfile.ZIP_DEFLATED, **files: str) -> Located:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+    with zipfile.ZipFile(out, "w", method) as made:
         for name, text in files.items():
             made.writestr(name.replace("__", "/") + ".csv", text)
     return Located("ai_chip_owners.zip", out.getvalue(), PUBLISHED_MS)
@@ -98,6 +100,50 @@ def test_the_archive_has_the_combined_table_among_others() -> None:
 def test_an_archive_that_is_none_says_why(file: Located, message: str) -> None:
     with pytest.raises(DeadLetterError, match=message):
         unpacked([file])
+
+
+def understated(file: Located, size: int, stated: int) -> Located:
+    """The archive with another size in its headers than the member unpacks to."""
+    assert file.content.count(size.to_bytes(4, "little")) == 2
+    return replace(file, content=file.content.replace(size.to_bytes(4, "little"), stated.to_bytes(4, "little")))
+
+
+@pytest.mark.parametrize(
+    ("method", "is_lie", "message"),
+    [
+        (zipfile.ZIP_DEFLATED, False, "unpacks to over"),
+        (zipfile.ZIP_DEFLATED, True, "not a readable archive: Bad CRC-32"),
+        (zipfile.ZIP_BZIP2, False, "unpacks to over"),
+        (zipfile.ZIP_BZIP2, True, "is packed by method 12: pack it with deflate, or not at all"),
+        (zipfile.ZIP_LZMA, False, "unpacks to over"),
+        (zipfile.ZIP_LZMA, True, "is packed by method 14: pack it with deflate, or not at all"),
+    ],
+)
+def test_no_archive_unpacks_beyond_the_limit_whatever_it_states(
+    method: int, is_lie: bool, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """bz2 and LZMA unpack whole blocks whatever is asked of them, so they are refused; deflate stops at what is asked."""
+    limit = 4 * 1024**2
+    monkeypatch.setattr("ingest.releases.sources.epoch.MAX_UNPACKED_BYTES", limit)
+    size = limit + 4_242
+    file = archive(method, cumulative_by_designer="\0" * size)
+    if is_lie:
+        file = understated(file, size, 9)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DeadLetterError, match=message):
+            unpacked([file])
+        assert tracemalloc.get_traced_memory()[1] < 1024**2
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_truncated_member_of_another_method_is_no_crash(method: int) -> None:
+    whole = archive(method, cumulative_by_designer=epoch_case())
+    broken = whole.content.replace(whole.content[90:120], bytes(30), 1)
+    with pytest.raises(DeadLetterError, match="is packed by method"):
+        unpacked([replace(whole, content=broken)])
 
 
 def test_a_row_that_the_source_marks_incomplete_is_not_scored() -> None:
