@@ -259,27 +259,52 @@ def test_each_window_of_the_package_list_is_its_own_period() -> None:
     releases = pypi_cases()
     spans = [(r.head.period_start, r.head.period_end) for r in releases]
     assert spans == [
-        ("2025-03-05", "2025-04-01"),
-        ("2025-04-08", "2025-05-01"),
-        ("2025-05-23", "2025-06-13"),
+        ("2025-03-05", "2025-03-31"),
+        ("2025-04-07", "2025-04-30"),
+        ("2025-05-22", "2025-06-12"),
         ("2025-06-01", "2025-06-30"),
         ("2025-07-01", "2025-07-31"),
     ]
     days = [(date.fromisoformat(end) - date.fromisoformat(start)).days + 1 for start, end in spans]
-    assert days == [28, 24, 22, 30, 31]
+    # `days=` of generate.sh in the commits that the snapshots were deployed from: 11c4291, 4dcb0fe and bfe5731. The first file's
+    # name says 28: the number was lowered half an hour before that snapshot (deployed as 169a5a9).
+    assert days == [27, 24, 22, 30, 31]
     rows = {row.period_end: row for row in growth_rows(releases, CATALOGUE["pypi-edge-share"]) if row.span == "period"}
     assert {end: (row.method_changed, row.like_for_like_ratio is None) for end, row in rows.items()} == {
-        "2025-05-01": (True, True),
-        "2025-06-13": (True, True),
+        "2025-04-30": (True, True),
+        "2025-06-12": (True, True),
         "2025-06-30": (True, True),
         "2025-07-31": (False, False),
     }
 
 
+@pytest.mark.parametrize(
+    ("snapshot", "first", "last"),
+    [
+        (date(2018, 3, 1), date(2018, 1, 30), date(2018, 2, 28)),  # --days 30, commit 34e563f
+        (date(2024, 11, 26), date(2024, 10, 27), date(2024, 11, 25)),
+        (date(2024, 12, 1), date(2024, 11, 2), date(2024, 11, 30)),  # --days 29, commit df77635, deployed as bc88d11
+        (date(2025, 2, 1), date(2025, 1, 3), date(2025, 1, 31)),
+        (date(2025, 3, 1), date(2025, 2, 1), date(2025, 2, 28)),  # days=28, commit 2b23a40, deployed as 8a4cc57
+        (date(2025, 4, 1), date(2025, 3, 5), date(2025, 3, 31)),  # days=27, commit 11c4291, deployed as 169a5a9
+        (date(2025, 5, 1), date(2025, 4, 7), date(2025, 4, 30)),  # days=24, commit 4dcb0fe, deployed as 48c66f8
+        (date(2025, 6, 13), date(2025, 5, 22), date(2025, 6, 12)),  # days=22, commit bfe5731, deployed as 75cc141
+        (
+            date(2025, 7, 5),
+            date(2025, 6, 1),
+            date(2025, 6, 30),
+        ),  # the month before, commit 14dc8ec, deployed as 0a17c3a
+    ],
+)
+def test_the_period_of_a_snapshot_is_that_of_the_script_it_was_made_by(snapshot: date, first: date, last: date) -> None:
+    """pypinfo counts `--days N` from N + 1 days before now to one day before now (its core.py: END_DATE = '-1')."""
+    assert counted_period(snapshot)[:2] == (first, last)
+
+
 @given(st.dates(date(2020, 1, 1), date(2030, 12, 31)))
-def test_a_period_ends_before_its_snapshot_is_over_and_is_a_month_at_most(day: date) -> None:
+def test_a_period_ends_before_the_day_of_its_snapshot_and_is_a_month_at_most(day: date) -> None:
     first, last, words = counted_period(day)
-    assert first <= last <= day
+    assert first <= last < day
     assert 22 <= (last - first).days + 1 <= 31
     assert day - last < timedelta(days=32)
     assert ("calendar month" in words) == (day >= date(2025, 7, 1))
