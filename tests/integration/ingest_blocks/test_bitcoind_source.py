@@ -28,7 +28,7 @@ VERIFIES = [
         "stand-in",
         "JSON-RPC, cookie, pruning, assumeutxo, ZMQ over TCP, IPv6 and Unix sockets",
     ),
-    ("btcd", "0.26.2", "recorded", "its dialect, with and without a transaction index"),
+    ("btcd", "0.26.2", "stand-in", "its dialect as recorded, with and without a transaction index"),
 ]
 
 

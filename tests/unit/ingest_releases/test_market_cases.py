@@ -33,10 +33,10 @@ from streams.releases.fold.growth import growth_rows
 from tests.shared import shared_cases, shared_data
 
 VERIFIES = [
-    ("Epoch AI chip owners", "2026-09-24", "recorded", "the combined file of all designers"),
-    ("top-pypi-packages", "2025-04 to 2025-08", "recorded", "windows and calendar months"),
-    ("OpenRouter", "v1", "recorded", "offers of providers"),
-    ("SEC company facts", "2024", "recorded", "amended filings"),
+    ("Epoch AI chip owners", "2026-09-24", "by shape", "the combined file of all designers, after its documentation"),
+    ("top-pypi-packages", "2025-04 to 2025-08", "recorded", "windows and calendar months, extracts of five snapshots"),
+    ("OpenRouter", "v1", "by shape", "offers of providers"),
+    ("SEC company facts", "2024", "by shape", "amended filings, with the values of the reports"),
 ]
 
 CATALOGUE = load_catalogue()
