@@ -89,6 +89,7 @@ def test_the_figures_of_blocks(mainnet: ClickHouse, real: Blocks) -> None:
     then, now, verdict = _figures(mainnet, "scale")
     assert [then, now] == pytest.approx([0.0399, 0.0514], abs=5e-5) and verdict == "reversed"
     april = [row for row in real if row[2].year == 2025 and row[2].month == 4]
+    assert [row[0] for row in april] == list(range(890_325, 894_669)), "the heights that the measures name"
     counts, n = _counts(april)
     assert _figures(mainnet, "systemic")[0] == pytest.approx(counts[0] / n)
     waits = _figures(mainnet, "censorship")
