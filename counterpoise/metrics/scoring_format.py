@@ -28,7 +28,7 @@ _SUMMARIES: Final = (
 
 
 def scoring_format(specs: Mapping[str, MetricSpec] = SPECS, summaries: object = _SUMMARIES) -> str:
-    """12 hexadecimal digits over stored columns, the names and formulas of metrics, and what detectors, drift and forecasts rest on."""
+    """12 hexadecimal digits over stored columns, metrics with their formulas, and what detectors, drift and forecasts rest on."""
     formulas = {name: spec.sql for name, spec in specs.items()}
     terms = {term: SQL_TERMS[term] for term in terms_of(formulas.values())}
     text = repr((STORED_COLUMNS, sorted(formulas.items()), terms, DAILY_BUCKET_BLOCKS, summaries))

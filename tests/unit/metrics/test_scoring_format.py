@@ -10,7 +10,7 @@ from counterpoise.metrics.specs.registry import SPECS
 
 
 def test_it_is_the_same_for_the_same() -> None:
-    assert scoring_format() == scoring_format(dict(reversed(SPECS.items()))) == SCORING_FORMAT
+    assert scoring_format() == scoring_format(dict(reversed(list(SPECS.items())))) == SCORING_FORMAT
 
 
 def test_it_changes_with_a_metric() -> None:
