@@ -26,6 +26,7 @@ from desk.web.api.embed import build_embed
 from desk.web.api.reader import Reader
 from desk.web.console.router import build_console
 from desk.web.hub import Drawn, Hub, draw_panel
+from desk.web.kept_page import KeptPage
 from desk.web.pages import alert, as_of, block, claims, pool, series
 from desk.web.panels import shares
 from desk.web.panels.panel import Context
@@ -48,7 +49,7 @@ def build_app(
 ) -> Guard:
     """The whole application behind its guard. `connect` makes a read-only client for one request's thread, `query` one for the API
     and for statements of people, with their limits."""
-    drawn_claims: dict[object, str] = {}
+    kept_claims = KeptPage()
     app = FastAPI(title="Counterpoise desk", docs_url=None, redoc_url=None, openapi_url=None)
     _add_tools(app, hub.context_of(hub.now()), query)
 
@@ -194,12 +195,7 @@ def build_app(
         state = (hub.line[0].tip_height, hub.line[0].tip_time, hub.now().timestamp() // CLAIMS_SECONDS)
 
         def work(clickhouse: ClickHouse, context: Context) -> str:
-            drawn = drawn_claims.get(state)
-            if drawn is None:
-                drawn = claims.draw(claims.read(clickhouse), context)
-                drawn_claims.clear()  # only the newest is asked for
-                drawn_claims[state] = drawn
-            return drawn
+            return kept_claims.of(state, lambda: claims.draw(claims.read(clickhouse), context))
 
         return await own_page("Claims", "claim", work)
 
