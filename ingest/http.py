@@ -11,7 +11,7 @@ import httpx
 from pydantic_core import from_json
 
 from counterpoise.errors import ConfigError, StaleSourceError
-from counterpoise.retry_after import pause_of
+from counterpoise.http_dates import pause_of
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.urls import is_local, shown_url

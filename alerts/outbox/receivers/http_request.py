@@ -21,7 +21,7 @@ from alerts.outbox.receivers.receiver import (
     UnknownAnswerError,
 )
 from counterpoise.errors import ConfigError
-from counterpoise.retry_after import pause_of
+from counterpoise.http_dates import http_date, pause_of
 from counterpoise.urls import is_local, shown_url
 from counterpoise.visible import visible
 
@@ -124,8 +124,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
     A date counts from the answer's own date: two clocks may differ.
     """
-    now = pause_of(headers.get("date"), 0.0)
-    seconds = pause_of(headers.get("retry-after"), time.time() if now is None else now)
+    dated = http_date(headers.get("date"))
+    seconds = pause_of(headers.get("retry-after"), dated.timestamp() if dated else time.time())
     return None if seconds is None else min(MAX_RETRY_SECONDS, max(1.0, seconds))
 
 
