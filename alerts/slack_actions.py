@@ -153,7 +153,7 @@ def why(store: AlertStore, alert_id: str) -> Message:
 
 
 def _acknowledge(client: BaseSocketModeClient, request: SocketModeRequest) -> None:
-    """Tell Slack that a request came. Where the connection is gone it sends the request again."""
+    """Confirm to Slack that a request came. Where the connection is gone it sends the request again."""
     try:
         client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
     except (SlackClientError, OSError) as error:

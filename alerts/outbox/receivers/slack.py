@@ -63,7 +63,7 @@ class SlackReceiver:
         self.channel = channel
         self._token = token
         self._base_url = check_url(_BASE_URL, base_url, clear_text=_CLEAR_TEXT)
-        self._shown = shown_url(base_url)
+        self._shown = shown_url(base_url, path=False)
         self._timeout_seconds = timeout_seconds
         self._pages: dict[tuple[str, str | None], _Pages] = {}
 

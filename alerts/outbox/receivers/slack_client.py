@@ -45,8 +45,9 @@ class SlackWebClient(WebClient):
             )
             answer = connection.getresponse()
             if 300 <= answer.status < 400:
+                where = shown_url(self.base_url, path=False)
                 raise NotAcceptedError(
-                    f"Slack at {shown_url(self.base_url)} answers {answer.status}, a redirect: set the address that it leads to"
+                    f"Slack at {where} answers {answer.status}, a redirect: set the address that it leads to"
                 )
             content = answer.read(MAX_ANSWER_BYTES + 1)
             if len(content) > MAX_ANSWER_BYTES:
