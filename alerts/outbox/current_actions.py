@@ -1,4 +1,4 @@
-"""What people asked for, as one receiver's thread knows it: read once for all that it decides on in one pass."""
+"""What people asked for, read once for all that one receiver's thread decides on in one pass."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class SendEverything:
     """The policy without routes and people."""
 
     def refresh(self) -> None:
-        """Nobody asks for anything."""
+        """There is nothing to read."""
 
     def left_out(self, transition: AlertTransition, fired: AlertTransition | None) -> str | None:
         """Nothing is."""

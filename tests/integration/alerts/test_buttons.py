@@ -14,7 +14,7 @@ from alerts import session, slack_socket
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.settings.endpoints import clickhouse_target
-from counterpoise.settings.model import Settings
+from counterpoise.settings.model import ReceiverSettings, Settings
 from testkit.slack_server import APP_TOKEN, SlackServer
 from tests.integration.alerts.running import Alerter, alerter
 from tests.integration.alerts.test_line import FIRED, H
@@ -29,8 +29,15 @@ def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def with_buttons(settings: Settings) -> Settings:
-    slack = settings.slack.model_copy(update={"app_token": SecretStr(APP_TOKEN)})
-    return settings.model_copy(update={"slack": slack})
+    """With buttons, and with the bot token at a receiver of its own name alone."""
+    own = ReceiverSettings(type="slack", channel=settings.slack.channel, token_file=settings.slack.token_file)
+    slack = {"app_token": SecretStr(APP_TOKEN), "token": None, "token_file": None, "channel": None}
+    return settings.model_copy(
+        update={
+            "slack": settings.slack.model_copy(update=slack),
+            "alerts": settings.alerts.model_copy(update={"receivers": {"desk": own}}),
+        }
+    )
 
 
 def test_a_pressed_button_becomes_a_row_and_what_is_refused_does_too(

@@ -149,8 +149,12 @@ def test_a_press_that_a_kill_interrupts_comes_again_and_is_stored_once(
 def test_what_is_slow_is_said_and_what_becomes_of_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slack_actions, "ANSWER_SECONDS", 0.1)
     written = threading.Event()
+
+    def waits() -> None:
+        written.wait()
+
     with an_office(tmp_path) as office:
-        office.store.on_write = lambda: written.wait() and None
+        office.store.on_write = waits
         assert office.press(), "Slack has its answer in time"
         office.told("Not stored yet")
         assert office.store.rows == {}

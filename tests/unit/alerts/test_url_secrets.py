@@ -23,8 +23,10 @@ OF_TYPE: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("named", [True, False])
 def test_no_one_reads_the_path_of_an_address(kind: str, named: bool) -> None:
     values = OF_TYPE[kind]
-    alerts = {"receivers": {"ops": {"type": kind, **values}}} if named else {"notifier": kind}
-    settings = Settings(alerts=alerts, **({} if named else {kind: values}))
+    if named:
+        settings = Settings(alerts={"receivers": {"ops": {"type": kind, **values}}})
+    else:
+        settings = Settings.model_validate({"alerts": {"notifier": kind}, kind: values})
     [made] = make_receivers(settings, io.StringIO())
     shown = f"{settings!r}{settings}{made!r}{made.channel}{list(probes(settings))}"
     assert LEAK not in shown
@@ -40,4 +42,4 @@ def test_no_one_reads_the_path_of_an_address(kind: str, named: bool) -> None:
     ],
 )
 def test_settings_show_no_address(values: dict[str, Any]) -> None:
-    assert LEAK not in f"{Settings(**values)!r}"
+    assert LEAK not in f"{Settings.model_validate(values)!r}"
