@@ -33,7 +33,11 @@ class SlackWebClient(WebClient):
             if parts.scheme == "https"
             else HTTPConnection(host, parts.port, timeout=seconds)
         )
-        connection.connect()
+        try:
+            connection.connect()
+        except OSError:
+            connection.close()
+            raise
         whole = threading.Timer(seconds, _end, (connection.sock,))
         whole.daemon = True
         whole.start()
@@ -43,19 +47,19 @@ class SlackWebClient(WebClient):
             connection.request(
                 req.get_method(), path or "/", body, {name: str(value) for name, value in req.header_items()}
             )
-            answer = connection.getresponse()
-            if 300 <= answer.status < 400:
-                where = shown_url(self.base_url, path=False)
-                raise NotAcceptedError(
-                    f"Slack at {where} answers {answer.status}, a redirect: set the address that it leads to"
-                )
-            content = answer.read(MAX_ANSWER_BYTES + 1)
-            if len(content) > MAX_ANSWER_BYTES:
-                raise HTTPException(f"an answer of more than {MAX_ANSWER_BYTES:,} bytes")
-            if answer.status >= 400:
-                raise HTTPError(url, answer.status, answer.reason, answer.headers, io.BytesIO(content))
-            charset = answer.headers.get_content_charset() or "utf-8"
-            return {"status": answer.status, "headers": answer.headers, "body": content.decode(charset)}
+            with connection.getresponse() as answer:
+                if 300 <= answer.status < 400:
+                    where = shown_url(self.base_url, path=False)
+                    raise NotAcceptedError(
+                        f"Slack at {where} answers {answer.status}, a redirect: set the address that it leads to"
+                    )
+                content = answer.read(MAX_ANSWER_BYTES + 1)
+                if len(content) > MAX_ANSWER_BYTES:
+                    raise HTTPException(f"an answer of more than {MAX_ANSWER_BYTES:,} bytes")
+                if answer.status >= 400:
+                    raise HTTPError(url, answer.status, answer.reason, answer.headers, io.BytesIO(content))
+                charset = answer.headers.get_content_charset() or "utf-8"
+                return {"status": answer.status, "headers": answer.headers, "body": content.decode(charset)}
         finally:
             whole.cancel()
             connection.close()
