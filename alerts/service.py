@@ -15,11 +15,12 @@ import structlog
 
 from alerts.outbox.outbox import SupersededError
 from alerts.outbox.receivers.receivers import make_receivers, routes
-from alerts.outbox.receivers.slack import has_buttons, read_app_token, read_bot_token, socket_client
+from alerts.outbox.receivers.slack import SlackReceiver, has_buttons, read_app_token, socket_client
 from alerts.rules_watch import RulesWatch
 from alerts.score_feed import ScoreFeed
 from alerts.session import AlertProcess, AlertSession, OnTransition
 from alerts.slack_actions import SlackActions
+from alerts.slack_socket import open_connection
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect_consistent
 from counterpoise.clickhouse.datasets import open_dataset
@@ -142,15 +143,17 @@ class AlertService:
     def _make_slack_actions(self) -> SlackActions | None:
         """What listens to Slack's buttons; None without an app-level token or a Slack channel."""
         settings = self._settings
-        channels = [receiver.channel for receiver in self._receivers if receiver.kind == "slack"]
-        if not channels or not has_buttons(settings):
+        slacks = [receiver for receiver in self._receivers if isinstance(receiver, SlackReceiver)]
+        if not slacks or not has_buttons(settings):
             return None
         read_app_token(settings)
         return SlackActions(
-            partial(socket_client, settings),
-            token=partial(read_bot_token, settings),
-            app_token=partial(read_app_token, settings),
-            channels=channels,
+            partial(
+                open_connection,
+                app_token=partial(read_app_token, settings),
+                make_client=partial(socket_client, settings),
+            ),
+            receivers={receiver.channel: receiver for receiver in reversed(slacks)},
             open_store=self._new_store,
             clock=self._clock,
         )

@@ -16,6 +16,7 @@ from alerts.dead_man import DeadManRules, gather_facts
 from alerts.evaluate import EvaluatedScores, Evaluation
 from alerts.machine.ledger import Ledger, close_all
 from alerts.machine.rule_state import RuleState
+from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.delivery_policy import DeliveryPolicy
 from alerts.outbox.jobs import Start
 from alerts.outbox.message_context import Renderer
@@ -132,13 +133,14 @@ class AlertSession:
     def _outbox(
         self, receiver: ConfiguredReceiver, store: AlertStore, names: Sequence[str], routes: Sequence[Route]
     ) -> Outbox:
-        settings = self._settings
+        settings, people = self._settings, CurrentActions(store.actions, self._clock)
         renderer = Renderer(
             store,
             self._rules,
             settings.dataset,
             settings.desk.public_url,
             buttons=has_buttons(settings) and receiver.kind == "slack",
+            people=people,
         )
         policy = DeliveryPolicy(
             store,
@@ -148,6 +150,7 @@ class AlertSession:
             routes=routes,
             clock=self._clock,
             value_now=renderer.reading_now,
+            people=people,
         )
         return Outbox(
             store,

@@ -1,123 +1,123 @@
-"""Slack's Socket Mode: buttons that people press become rows. Every alerts process listens, at work or standing by.
+"""Buttons that people press in Slack become rows. Every alerts process listens, at work or standing by.
 
-Slack gives a request to any one connection. It is answered at once, checked against the rows, and written. The alerter at work acts
-on the row.
+Slack gives a request to any one connection, and again where it is not answered within three seconds. It is checked and written
+first, and answered then: what a kill interrupts comes again, and its id is known if it was written. The alerter at work acts on
+the row.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from threading import Event
 from typing import Any, Final
 
 import structlog
-from pydantic import SecretStr
-from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.socket_mode import SocketModeClient
+from slack_sdk.errors import SlackClientError
 from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
+from alerts.outbox.receivers.slack import SlackReceiver
 from alerts.outbox.receivers.slack_buttons import Pressed, read_pressed
+from alerts.outbox.render import Message, note_message, why_message
 from alerts.policy import Actions
+from alerts.slack_socket import CONCURRENCY, OpenSocket, SlackSocketLoop
 from alerts.store.alert_store import AlertStore
-from counterpoise.errors import RetryableError
+from counterpoise.errors import CounterpoiseError, RetryableError
 from counterpoise.runtime.clock import Clock
-from counterpoise.runtime.retry import Backoff, RetryPolicy
 
 log = structlog.get_logger(__name__)
 
-_CONNECT_RETRY: Final = RetryPolicy(1.0, 60.0, jitter=0.2)
-_WRITE_TRIES: Final = 5
-PING_SECONDS: Final = 5.0
-"""Time between two looks whether Slack still answers on the connection."""
+ANSWER_SECONDS: Final = 2.5
+"""Slack waits for three seconds."""
+
+WRITE_SECONDS: Final = 20.0
+"""For this long a request is tried."""
+
+_WRITE_PAUSE_SECONDS: Final = 1.0
 
 
 class SlackActions:
-    """`open_store` opens a connection for one request; `token` and `app_token` are read at every connection."""
+    """`receivers` are those with buttons, by channel: each answers in its own. `open_store` opens a connection for one request."""
 
     def __init__(
         self,
-        make_client: Callable[[SecretStr], WebClient],
+        open_socket: OpenSocket,
         *,
-        token: Callable[[], SecretStr],
-        app_token: Callable[[], SecretStr],
-        channels: Collection[str],
+        receivers: Mapping[str, SlackReceiver],
         open_store: Callable[[], AlertStore],
         clock: Clock,
     ) -> None:
-        self._make_client = make_client
-        self._token, self._app_token = token, app_token
-        self._channels = frozenset(channels)
+        self._receivers = receivers
         self._open_store = open_store
         self._clock = clock
-        self._stop = threading.Event()
-        self._client: SocketModeClient | None = None
-        self._thread = threading.Thread(target=self._connect, name="slack-actions", daemon=True)
+        self._stop = Event()
+        self._writers = ThreadPoolExecutor(CONCURRENCY, "slack-actions")
+        self._socket = SlackSocketLoop(open_socket, self._receive, self._stop)
 
     def start(self) -> None:
         """Connect, now and whenever Slack ends the connection."""
-        self._thread.start()
+        self._socket.start()
 
     def stop(self) -> None:
         """End the connection."""
         self._stop.set()
-        self._thread.join(timeout=30.0)
-        if self._client is not None:
-            self._client.close()
-
-    def _connect(self) -> None:
-        backoff = Backoff(_CONNECT_RETRY)
-        while not self._stop.is_set():
-            client = None
-            try:
-                app_token = self._app_token()
-                client = SocketModeClient(
-                    app_token=app_token.get_secret_value(),
-                    web_client=self._make_client(app_token),
-                    ping_interval=PING_SECONDS,
-                    concurrency=2,
-                )
-                client.socket_mode_request_listeners.append(self._receive)
-                client.connect()
-                self._client = client
-                log.info("listening to Slack's buttons")
-                return
-            except (SlackApiError, SlackClientError, OSError, ValueError) as error:
-                if client is not None:
-                    client.close()
-                reason = error.response.get("error") if isinstance(error, SlackApiError) else type(error).__name__
-                log.warning("cannot listen to Slack's buttons", reason=str(reason))
-                self._stop.wait(backoff.next_seconds())
+        self._socket.join()
+        self._writers.shutdown(wait=False, cancel_futures=True)
 
     def _receive(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
-        client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
-        if request.type != "interactive":
-            return
-        pressed = read_pressed(request.payload, channels=self._channels, now=self._clock.now())
+        pressed = (
+            read_pressed(request.payload, channels=self._receivers.keys(), now=self._clock.now())
+            if request.type == "interactive"
+            else None
+        )
         if pressed is None:
+            _acknowledge(client, request)
             return
-        for _ in range(_WRITE_TRIES):
-            try:
-                said = self._act(pressed)
-                break
-            except RetryableError:
-                self._stop.wait(2.0)
-        else:
-            said = "Counterpoise cannot store this now. Press the button again later."
-        self._answer(pressed, said)
+        written = self._writers.submit(self._written, pressed)
+        wait([written], timeout=ANSWER_SECONDS)
+        late = not written.done()
+        if late:
+            _acknowledge(client, request)
+            self._answer(
+                pressed, note_message(f"{_not_done(pressed)} yet: the database does not answer. It is tried again.")
+            )
+        said = self._outcome(written, pressed)
+        if not late:
+            _acknowledge(client, request)
+        self._answer(pressed, said or (note_message("It is stored now.") if late else None))
 
-    def _act(self, pressed: Pressed) -> str:
+    def _written(self, pressed: Pressed) -> Message | None:
+        """The same as `_act`, tried again while the database does not answer."""
+        end = self._clock.monotonic() + WRITE_SECONDS
+        while True:
+            try:
+                return self._act(pressed)
+            except RetryableError:
+                if self._stop.is_set() or self._clock.monotonic() >= end:
+                    raise
+                self._stop.wait(_WRITE_PAUSE_SECONDS)
+
+    def _outcome(self, written: Future[Message | None], pressed: Pressed) -> Message | None:
+        """What to show once it is written or given up."""
+        try:
+            return written.result()
+        except CounterpoiseError as error:
+            log.error("a request of Slack's is not stored", request=pressed.id, reason=str(error))
+            return note_message(
+                f"{_not_done(pressed)}: the database does not take it now. Press the button again later."
+            )
+
+    def _act(self, pressed: Pressed) -> Message | None:
         """Check a request against the rows, write what it requests, and return what to show."""
         store = self._open_store()
         try:
             known = store.actions.read()
             if any(one.id == pressed.id for one in known):
                 log.warning("a request of Slack's came again", request=pressed.id)
-                return ""
+                return None
             checked = (
                 pressed if pressed.refusal else replace(pressed, refusal=_refusal(store, pressed, Actions.of(known)))
             )
@@ -126,27 +126,38 @@ class SlackActions:
                 store.actions.write(action)
             if checked.refusal:
                 log.warning("a request of Slack's is refused", request=pressed.id, reason=checked.refusal)
-                return f"Not done: {checked.refusal}."
-            return why(store, pressed.alert_id) if action is None else ""
+                return note_message(f"Not done: {checked.refusal}.")
+            return why(store, pressed.alert_id) if action is None else None
         finally:
             store.ch.close()
 
-    def _answer(self, pressed: Pressed, text: str) -> None:
-        """Show a text only to the person who pressed the button. Without it the row is there all the same."""
-        if not text or pressed.channel not in self._channels:
+    def _answer(self, pressed: Pressed, message: Message | None) -> None:
+        """Show a message only to the person who pressed the button. Without it the row is there all the same."""
+        receiver = self._receivers.get(pressed.channel)
+        if message is None or receiver is None:
             return
-        with suppress(SlackApiError, SlackClientError, OSError, ValueError):
-            self._make_client(self._token()).chat_postEphemeral(channel=pressed.channel, user=pressed.user, text=text)
+        try:
+            receiver.whisper(message, pressed.user)
+        except CounterpoiseError as error:
+            log.warning("cannot answer in Slack", request=pressed.id, receiver=receiver.name, reason=str(error))
 
 
-def why(store: AlertStore, alert_id: str) -> str:
-    """Why an alert fires: its value, its condition, and the SQL that reproduces the value."""
+def _not_done(pressed: Pressed) -> str:
+    return "Not answered" if pressed.button == "why" else "Not stored"
+
+
+def why(store: AlertStore, alert_id: str) -> Message:
+    """Why an alert fires, from its first firing."""
     rows = store.events.transitions(alert_id=alert_id)
-    fired = next((row for row in rows if row.state == "firing"), rows[-1])
-    parts = [fired.summary, f"Rule: {fired.evidence.condition or fired.rule_id}"]
-    parts += [f"```{fired.evidence.sql}```"] if fired.evidence.sql else []
-    parts += [f"More: `counterpoise rules explain {alert_id}`"]
-    return "\n".join(parts)
+    return why_message(next((row for row in rows if row.state == "firing"), rows[-1]))
+
+
+def _acknowledge(client: BaseSocketModeClient, request: SocketModeRequest) -> None:
+    """Confirm to Slack that a request came. Where the connection is gone it sends the request again."""
+    try:
+        client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
+    except (SlackClientError, OSError) as error:
+        log.warning("cannot acknowledge a request of Slack's", reason=type(error).__name__)
 
 
 def _refusal(store: AlertStore, pressed: Pressed, actions: Actions) -> str:

@@ -20,11 +20,16 @@ def is_local(host: str) -> bool:
         return False
 
 
-def shown_url(url: str) -> str:
+def shown_url(url: str, *, path: bool = True) -> str:
     """A URL as messages may name it: without credentials, and without a query or a fragment that may hold some.
+
+    `path` is false where a path may be a secret too, as that of a webhook: `…` stands for it.
 
     >>> shown_url("https://me:secret@desk.example/hook?key=secret#secret")
     'https://desk.example/hook'
+    >>> shown_url("https://hooks.example/services/secret", path=False), shown_url("http://am.example:9093/", path=False)
+    ('https://hooks.example/…', 'http://am.example:9093')
     """
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    shown = parts.path if path else "/…" if parts.path.strip("/") else ""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], path=shown, query="", fragment="").geturl()

@@ -78,6 +78,7 @@ class SlackServer:
 
     port: int = 0
     token: str = TOKEN
+    app_token: str = APP_TOKEN
     channels: tuple[str, ...] = (CHANNEL,)
     retry_after_seconds: int = 1
     slow_seconds: float = 30.0
@@ -212,7 +213,7 @@ class SlackServer:
 
     def _answer(self, method: str, arguments: dict[str, Any], token: str) -> dict[str, Any]:
         if method == "apps.connections.open":
-            return {"ok": True, "url": self.socket.open()} if token == APP_TOKEN else _error("invalid_auth")
+            return {"ok": True, "url": self.socket.open()} if token == self.app_token else _error("invalid_auth")
         if token != self.token:
             return _error("invalid_auth" if token else "not_authed")
         methods: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -274,6 +275,9 @@ class SlackServer:
         return {"ok": True, "ts": arguments.get("ts")}
 
     def _post_ephemeral(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        refused = _check(arguments)
+        if refused:
+            return _error(refused)
         self.ephemerals.append((str(arguments.get("user")), str(arguments.get("text"))))
         return {"ok": True, "message_ts": self._new_ts()}
 

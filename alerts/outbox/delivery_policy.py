@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.routes import Route, labels_of, receivers_for
 from alerts.outbox.sent import MUTED, NOT_ROUTED, SILENCED
 from alerts.policy import Action, Actions, Labels, Subject
@@ -17,7 +18,13 @@ from counterpoise.runtime.clock import Clock
 
 
 class Policy(Protocol):
-    """What decides about an outbox's messages. `fired` is the first firing of the alert, None where it has none."""
+    """What decides about an outbox's messages, as of the last `refresh`.
+
+    `fired` is the first firing of the alert, None where it has none.
+    """
+
+    def refresh(self) -> None:
+        """Begin a pass with what people asked for by now."""
 
     def left_out(self, transition: AlertTransition, fired: AlertTransition | None) -> str | None:
         """Why the message of a transition is not sent now; None where it is."""
@@ -31,6 +38,9 @@ class Policy(Protocol):
 
 class SendEverything:
     """The policy without routes and people."""
+
+    def refresh(self) -> None:
+        """There is nothing to read."""
 
     def left_out(self, transition: AlertTransition, fired: AlertTransition | None) -> str | None:
         """Nothing is."""
@@ -46,7 +56,8 @@ class SendEverything:
 
 
 class DeliveryPolicy:
-    """The policy of one receiver, with the store of its thread. `value_now` is the value of an alert's rule at the tip."""
+    """The policy of one receiver, with the store of its thread. `value_now` is the value of an alert's rule at the tip. `people` is
+    what its renderer uses too."""
 
     def __init__(
         self,
@@ -58,6 +69,7 @@ class DeliveryPolicy:
         routes: Sequence[Route],
         clock: Clock,
         value_now: Callable[[AlertTransition], float | None],
+        people: CurrentActions | None = None,
     ) -> None:
         self._store = store
         self._rules = {(rule.id, rule.chain): rule for rule in rules}
@@ -66,6 +78,11 @@ class DeliveryPolicy:
         self._routes = routes
         self._clock = clock
         self._value_now = value_now
+        self._people = people or CurrentActions(store.actions, clock)
+
+    def refresh(self) -> None:
+        """Begin a pass with what people asked for by now."""
+        self._people.refresh()
 
     def left_out(self, transition: AlertTransition, fired: AlertTransition | None) -> str | None:
         """Why the message of a transition is not sent to this receiver now; None where it is."""
@@ -75,7 +92,7 @@ class DeliveryPolicy:
         mutes, now = self._store.mutes.read(), self._clock.now()
         if any(name in mutes and now < mutes[name].until for name in (transition.rule_id, ALL_RULES)):
             return MUTED
-        actions = Actions.of(self._store.actions.read())
+        actions = self._people.actions
         silence = (
             actions.silence_of(self._subject(transition, fired, labels, actions), now) if actions.silences else None
         )
@@ -83,7 +100,7 @@ class DeliveryPolicy:
 
     def outgrown(self, fired: AlertTransition) -> Action | None:
         """The silence that holds no longer, because the value is worse than it allows."""
-        actions = Actions.of(self._store.actions.read())
+        actions = self._people.actions
         if not actions.silences:
             return None
         subject = self._subject(fired, fired, self._labels(fired), actions)
@@ -91,7 +108,7 @@ class DeliveryPolicy:
 
     def acknowledgement(self, alert_id: str) -> Action | None:
         """The acknowledgement of an alert; None without one."""
-        return Actions.of(self._store.actions.read()).acknowledgements.get(alert_id)
+        return self._people.actions.acknowledgements.get(alert_id)
 
     def _labels(self, transition: AlertTransition) -> dict[str, str]:
         return labels_of(transition, self._rules.get((transition.rule_id, transition.evidence.chain or BITCOIN.name)))

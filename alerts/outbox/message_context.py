@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.events import event_of
 from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, WORSE, Job, Start
 from alerts.outbox.render import (
@@ -20,13 +21,13 @@ from alerts.outbox.render import (
     worse_message,
 )
 from alerts.outbox.routes import labels_of
-from alerts.policy import Actions
 from alerts.rules.rule import HeightRule, Reading, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertTransition
 from counterpoise.formats import utc_minute
+from counterpoise.runtime.clock import SystemClock
 from counterpoise.spans import long_span
 
 PAST_BLOCKS = (144, 1008)
@@ -45,10 +46,12 @@ class Renderer:
         public_url: str | None = None,
         *,
         buttons: bool = False,
+        people: CurrentActions | None = None,
     ) -> None:
-        """`buttons`: whether an alert that fires has buttons."""
+        """`buttons`: whether an alert that fires has buttons. `people`: what they asked for, read as of now if not given."""
         self._buttons = buttons
         self._store = store
+        self._people = people or CurrentActions(store.actions, SystemClock())
         self._public_url = (public_url or "").rstrip("/")
         self._rules: Mapping[tuple[str, str], Rule] = {(rule.id, rule.chain): rule for rule in rules}
         self._dataset = dataset
@@ -109,7 +112,7 @@ class Renderer:
         """The value that a silence allows, in the rule's unit, and who set it."""
         assert job.transition is not None  # noqa: S101 - only alerts are silenced
         rule, prefix = self._rule_of(job.transition), job.action.partition("-")[2]
-        silence = next((one for one in self._store.actions.read() if one.id.startswith(prefix)), None)
+        silence = next((one for one in self._people.rows if one.id.startswith(prefix)), None)
         if silence is None or silence.worse_than is None:
             return ""
         value = rule.format_value(silence.worse_than) if isinstance(rule, HeightRule) else f"{silence.worse_than:g}"
@@ -117,7 +120,7 @@ class Renderer:
 
     def _who(self, fired: AlertTransition) -> str:
         """Who acknowledged an alert, when and why; empty without an acknowledgement."""
-        found = Actions.of(self._store.actions.read()).acknowledgements.get(fired.alert_id)
+        found = self._people.actions.acknowledgements.get(fired.alert_id)
         if found is None:
             return ""
         after = long_span(max(0.0, found.at - fired.recorded_at_ms / 1000))

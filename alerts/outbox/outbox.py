@@ -191,6 +191,7 @@ class Outbox:
     def remind(self, firing: Iterable[AlertTransition]) -> None:
         """Queue what is due for each alert that still fires (its firing row): its message, where nothing was sent here because it was
         muted, silenced or routed elsewhere, or because another receiver or channel was in use; then what `reminders` finds."""
+        self._policy.refresh()
         for first in firing:
             post = self._sent.post_of(first.alert_id)
             if post is not None and post.key not in self._jobs and self._sent.is_unsent_here(post):
@@ -280,6 +281,7 @@ class Outbox:
             if found:
                 self._finish(job, "sent", ts=self._conversation.keep_first(found), doubtful=True)
                 return
+        self._policy.refresh()
         asked = job.transition if not self._conversation.edits(job) and job.action != RENEW else None
         reason = None
         if asked and not self._must_close(asked):
@@ -299,6 +301,7 @@ class Outbox:
         The firings are promised to it in rows before it is sent: after a kill the same ones are found. Their alerts' other messages
         are left out.
         """
+        self._policy.refresh()
         members = over(self._jobs, self._sent.announced, now=self._clock.now())
         members = [fired for fired in members if self._policy.left_out(fired, fired) is None]
         if not members:

@@ -238,6 +238,22 @@ def check_message(dataset: str) -> Message:
     return Message(text, (_section(text),), f"TEST  {text}")
 
 
+def why_message(fired: AlertTransition) -> Message:
+    """Why an alert fires: its value, its condition, and the SQL that reproduces the value."""
+    found = fired.evidence
+    parts = [escape(fired.summary), f"Rule: {escape(found.condition or fired.rule_id)}"]
+    parts += [_code("SQL that reproduces the value:", found.sql)] if found.sql else []
+    parts.append(f"More: `counterpoise rules explain {fired.alert_id}`")
+    return Message(
+        cut("\n".join(parts), MAX_TEXT_CHARACTERS), fit([_section(part) for part in parts]), console_line(fired)
+    )
+
+
+def note_message(text: str) -> Message:
+    """A short text of ours."""
+    return Message(text, (_section(escape(text)),), text)
+
+
 def console_line(transition: AlertTransition) -> str:
     """One line: time, state, rule, and the summary with the value and its interval."""
     state = mark_of(transition).partition(" ")[2]

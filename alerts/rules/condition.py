@@ -1,4 +1,7 @@
-"""A condition on one signal: where it stands at each height, its words, and the SQL of its value. Pure."""
+"""A condition on one signal: where it stands at each height, its words, and the SQL of its value.
+
+Pure, but for one thing: a pool's name is compared with the shipped attribution, which is read from the package once.
+"""
 
 from __future__ import annotations
 

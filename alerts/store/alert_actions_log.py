@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 import numpy as np
 
 from alerts.policy import Action
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.rows.times import ticks_of_seconds
+from counterpoise.spans import DAY_SECONDS
+
+OVER_SECONDS: Final = 30 * DAY_SECONDS
+"""So long after its end a silence explains no message that still waits."""
 
 
 class AlertActionsLog:
@@ -22,12 +27,32 @@ class AlertActionsLog:
         [(rows,)] = self._ch.query("SELECT uniqExact(action_id) FROM alert_actions_log")
         return int(rows)
 
+    def mark(self) -> tuple[int, int]:
+        """What changes with every new row; it may change without one."""
+        [(rows, newest)] = self._ch.query(
+            "SELECT count(), toUnixTimestamp64Milli(max(acted_at)) FROM alert_actions_log"
+        )
+        return int(rows), int(newest)
+
     def read(self) -> list[Action]:
         """All of them, the oldest first."""
+        return self._read(None)
+
+    def read_current(self, now: float) -> list[Action]:
+        """Those on which anything may depend at `now` (seconds) or later: none that was refused, and no silence that is long over."""
+        return self._read(now - OVER_SECONDS)
+
+    def _read(self, over_before: float | None) -> list[Action]:
+        """Without the refused ones and the silences that were over before this second, if one is given."""
         rows = self._ch.query(
+            "WITH fromUnixTimestamp64Milli({over_ms:Int64}, 'UTC') AS over "
             "SELECT action_id, kind, toUnixTimestamp64Milli(acted_at), author, reason, target, matchers, "
             "if(isNull(until), NULL, toUnixTimestamp64Milli(assumeNotNull(until))), until_resolved, worse_than, via "
-            "FROM alert_actions_log FINAL ORDER BY acted_at, action_id"
+            "FROM alert_actions_log FINAL WHERE {all:Bool} OR kind = 'acknowledge' OR kind = 'unsilence' AND acted_at >= over "
+            "OR kind = 'silence' AND ifNull(until >= over, true) "
+            "AND action_id NOT IN (SELECT target FROM alert_actions_log WHERE kind = 'unsilence' AND acted_at < over) "
+            "ORDER BY acted_at, action_id",
+            {"all": over_before is None, "over_ms": int((over_before or 0.0) * 1_000)},
         )
         return [
             Action(

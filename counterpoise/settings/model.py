@@ -402,7 +402,7 @@ class SlackSettings(SettingsSection):
     """File with the app-level token."""
     channel: str | None = None
     """The id of the channel (C…), not its name."""
-    base_url: str = "https://slack.com/api/"
+    base_url: str = Field(default="https://slack.com/api/", repr=False)
     """URL of Slack's API. Change it for tests."""
     timeout_seconds: Seconds = 10.0
     """Timeout of one answer."""
@@ -411,7 +411,7 @@ class SlackSettings(SettingsSection):
 class WebhookSettings(SettingsSection):
     """The webhook that receives alerts as signed JSON."""
 
-    url: str | None = None
+    url: str | None = Field(default=None, repr=False)
     """Address of the POST; https, or http on this machine."""
     secret: SecretStr | None = None
     """The secret of the signature, of at least 16 characters. Prefer a file."""
@@ -424,7 +424,7 @@ class WebhookSettings(SettingsSection):
 class AlertmanagerSettings(SettingsSection):
     """The Prometheus Alertmanager that receives alerts."""
 
-    url: str | None = None
+    url: str | None = Field(default=None, repr=False)
     """Its address, such as http://alertmanager:9093. With a token: https, or http on this machine."""
     token: SecretStr | None = None
     """Bearer token, for an Alertmanager behind a proxy that requires one. Prefer a file."""
@@ -443,9 +443,9 @@ class ReceiverSettings(SettingsSection):
     """A receiver of docs/alerts.md."""
     channel: str | None = None
     """The id of a Slack channel."""
-    url: str | None = None
+    url: str | None = Field(default=None, repr=False)
     """Address of a webhook or an Alertmanager."""
-    base_url: str | None = None
+    base_url: str | None = Field(default=None, repr=False)
     """URL of Slack's API. Change it for tests."""
     token: SecretStr | None = None
     """The token. Prefer a file."""

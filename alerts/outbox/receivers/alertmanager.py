@@ -57,8 +57,8 @@ class AlertmanagerReceiver(PostOnly):
 
     @property
     def channel(self) -> str:
-        """The address."""
-        return shown_url(self._url)
+        """The host; a path may be a secret."""
+        return shown_url(self._url, path=False)
 
     @classmethod
     def from_settings(cls, settings: Settings, stream: TextIO) -> AlertmanagerReceiver:
@@ -93,7 +93,9 @@ class AlertmanagerReceiver(PostOnly):
         except CounterpoiseError as error:
             return Probe("problem", str(error))
         with_token = "with" if token else "without"
-        return Probe("ok", f"{shown_url(url)}, {with_token} a token; `counterpoise alerts test` sends to it")
+        return Probe(
+            "ok", f"{shown_url(url, path=False)}, {with_token} a token; `counterpoise alerts test` sends to it"
+        )
 
     def __repr__(self) -> str:
         return f"AlertmanagerReceiver({self.channel!r})"

@@ -60,7 +60,7 @@ def check_url(setting: str, url: str, *, clear_text: str | None = None) -> str:
         )
     if clear_text and parts.scheme == "http" and not is_local(host):
         raise ConfigError(
-            f"{setting} is {shown_url(url)!r}, expected https:// (or http:// on this machine): {clear_text}"
+            f"{setting} is {shown_url(url, path=False)!r}, expected https:// (or http:// on this machine): {clear_text}"
         )
     return url
 
@@ -70,7 +70,7 @@ def request(
 ) -> HttpAnswer:
     """The answer of one request. NotAcceptedError where nothing was sent; AmbiguousError where no answer came in time."""
     parts = urlsplit(url)
-    host, where = parts.hostname or "", shown_url(url)
+    host, where = parts.hostname or "", shown_url(url, path=False)
     connection: HTTPConnection = (
         HTTPSConnection(host, parts.port, timeout=timeout_seconds)
         if parts.scheme == "https"

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPException
 from typing import Any, Final, TextIO
-from urllib.parse import urlsplit
-from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from pydantic import SecretStr
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from alerts.outbox.receivers.http_request import check_url
 from alerts.outbox.receivers.receiver import (
     Ability,
     AmbiguousError,
@@ -26,26 +25,19 @@ from alerts.outbox.receivers.receiver import (
     UnknownAnswerError,
     may_reach,
 )
+from alerts.outbox.receivers.slack_client import slack_client
 from alerts.outbox.receivers.slack_errors import Call, judge
 from alerts.outbox.render import Message
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import Settings, read_secret
+from counterpoise.urls import shown_url
 
 EVENT_TYPE: Final = "counterpoise_alert"
-_CLEAR_TEXT: Final = frozenset(("http", host) for host in ("127.0.0.1", "localhost", "::1"))
+_BASE_URL: Final = "COUNTERPOISE_SLACK__BASE_URL"
+_CLEAR_TEXT: Final = "the token would travel in the clear"
 _PAGE: Final = 200
 _MAX_PAGES: Final = 50
-
-
-class _DirectClient(WebClient):
-    """A client that goes straight to `base_url`, whatever proxy the environment names."""
-
-    def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
-        opener = build_opener(ProxyHandler({}), HTTPSHandler(context=self.ssl))
-        with opener.open(req, timeout=self.timeout) as answer:
-            charset = answer.headers.get_content_charset() or "utf-8"
-            return {"status": answer.code, "headers": answer.headers, "body": answer.read().decode(charset)}
 
 
 @dataclass(slots=True)
@@ -68,15 +60,10 @@ class SlackReceiver:
     def __init__(
         self, token: Callable[[], SecretStr], channel: str, *, base_url: str, timeout_seconds: float = 10.0
     ) -> None:
-        address = urlsplit(base_url)
-        if address.scheme != "https" and (address.scheme, address.hostname) not in _CLEAR_TEXT:
-            raise ConfigError(
-                f"COUNTERPOISE_SLACK__BASE_URL is {base_url!r}, expected https:// (or http:// on this machine): the token would "
-                "travel in the clear"
-            )
         self.channel = channel
         self._token = token
-        self._base_url = base_url
+        self._base_url = check_url(_BASE_URL, base_url, clear_text=_CLEAR_TEXT)
+        self._shown = shown_url(base_url, path=False)
         self._timeout_seconds = timeout_seconds
         self._pages: dict[tuple[str, str | None], _Pages] = {}
 
@@ -129,7 +116,7 @@ class SlackReceiver:
         return Probe("ok", f"a token is set, channel {channel}, {buttons}; `counterpoise alerts test` posts to it")
 
     def __repr__(self) -> str:
-        return f"SlackReceiver(channel={self.channel!r}, base_url={self._base_url!r})"
+        return f"SlackReceiver(channel={self.channel!r}, base_url={self._shown!r})"
 
     def post(self, message: Message, key: str, *, thread: str | None) -> str:
         """chat.postMessage; in a thread with `reply_broadcast`, so that the channel sees it too."""
@@ -223,24 +210,25 @@ class SlackReceiver:
         name = who.get("user") or who.get("bot_id") or "?"
         return f"The token belongs to {name}; the history of channel {self.channel} can be read."
 
-    def _call(self, call: Call, request: Callable[[WebClient], Any]) -> Any:
-        client = _DirectClient(
-            token=self._token().get_secret_value(),
-            base_url=self._base_url,
-            timeout=max(1, round(self._timeout_seconds)),
-            retry_handlers=[],
+    def whisper(self, message: Message, user: str) -> None:
+        """chat.postEphemeral: show a message to one person of the channel."""
+        self._call(
+            "post",
+            lambda client: client.chat_postEphemeral(
+                channel=self.channel, user=user, text=message.text, blocks=list(message.blocks)
+            ),
         )
+
+    def _call(self, call: Call, request: Callable[[WebClient], Any]) -> Any:
+        client = slack_client(self._token(), base_url=self._base_url, timeout_seconds=self._timeout_seconds)
         try:
             return request(client)
         except SlackApiError as error:
             raise judge(error, call) from None
-        except ConnectionRefusedError as error:
-            raise NotAcceptedError(f"Slack at {self._base_url} does not answer: {error.strerror}") from None
+        except ConnectionRefusedError:
+            raise NotAcceptedError(f"Slack at {self._shown} refuses connections") from None
         except (OSError, HTTPException, SlackClientError, ValueError) as error:
-            reason = getattr(error, "reason", error)
-            if isinstance(reason, ConnectionRefusedError):
-                raise NotAcceptedError(f"Slack at {self._base_url} refuses connections") from None
-            raise AmbiguousError(f"Slack at {self._base_url} gave no answer: {type(error).__name__}") from None
+            raise AmbiguousError(f"Slack at {self._shown} gave no answer: {type(error).__name__}") from None
 
 
 def _has_token(settings: Settings) -> bool:
@@ -255,12 +243,8 @@ def has_buttons(settings: Settings) -> bool:
 def socket_client(settings: Settings, token: SecretStr) -> WebClient:
     """A client of the Web API for Socket Mode, straight to the base URL as every call is."""
     slack = settings.slack
-    return _DirectClient(
-        token=token.get_secret_value(),
-        base_url=slack.base_url,
-        timeout=max(1, round(slack.timeout_seconds)),
-        retry_handlers=[],
-    )
+    base_url = check_url(_BASE_URL, slack.base_url, clear_text=_CLEAR_TEXT)
+    return slack_client(token, base_url=base_url, timeout_seconds=slack.timeout_seconds)
 
 
 def read_app_token(settings: Settings) -> SecretStr:
@@ -270,11 +254,6 @@ def read_app_token(settings: Settings) -> SecretStr:
     if token is None:
         raise ConfigError("buttons need an app-level token: set COUNTERPOISE_SLACK__APP_TOKEN_FILE (docs/slack.md)")
     return token
-
-
-def read_bot_token(settings: Settings) -> SecretStr:
-    """The bot token of the section, empty without one."""
-    return _read_token(settings) or SecretStr("")
 
 
 def _read_token(settings: Settings) -> SecretStr | None:

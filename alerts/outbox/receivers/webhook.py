@@ -57,8 +57,8 @@ class WebhookReceiver(PostOnly):
 
     @property
     def channel(self) -> str:
-        """The address without its query."""
-        return shown_url(self._url)
+        """The host; path and query may be secrets."""
+        return shown_url(self._url, path=False)
 
     @classmethod
     def from_settings(cls, settings: Settings, stream: TextIO) -> WebhookReceiver:
@@ -98,7 +98,9 @@ class WebhookReceiver(PostOnly):
             _read_secret(settings)
         except CounterpoiseError as error:
             return Probe("problem", str(error))
-        return Probe("ok", f"{shown_url(webhook.url)}, with a secret; `counterpoise alerts test` sends to it")
+        return Probe(
+            "ok", f"{shown_url(webhook.url, path=False)}, with a secret; `counterpoise alerts test` sends to it"
+        )
 
     def __repr__(self) -> str:
         return f"WebhookReceiver({self.channel!r})"

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from alerts import session
+from alerts.policy import Action, Actions, Subject
+from alerts.store.alert_actions_log import AlertActionsLog
+from counterpoise.clickhouse.client import connect
 from counterpoise.errors import ConfigError
+from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
+from counterpoise.spans import DAY_SECONDS
 from desk.cli.alerts import alerts_app
 from testkit.slack_server import SlackServer
 from tests.integration.alerts.running import alerter, printed
@@ -93,3 +99,41 @@ def test_a_silence_keeps_back_what_fires_until_it_is_worse(
         assert f"{first['id'][:8]}  rule=top4-*  until worse than 0.76  ended by ada  1 alert kept back" in run(
             "silences", "--all"
         )
+
+
+def test_what_is_left_out_of_the_rows_decides_nothing(replayed: Settings) -> None:
+    rng, now = random.Random(7), 1_700_000_000.0
+    times = [now - 90 * DAY_SECONDS, now - 40 * DAY_SECONDS, now - 20 * DAY_SECONDS, now - 60.0, now + 3_600.0]
+    silences = [f"{number:016x}" for number in range(30)]
+    rows = [
+        Action(
+            name,
+            "silence",
+            rng.choice(times),
+            matchers={"alert": name},
+            until=rng.choice([None, *times]),
+            until_resolved=rng.random() < 0.3,
+        )
+        for name in silences
+    ]
+    for number in range(30, 90):
+        kind = rng.choice(["unsilence", "acknowledge", "refused"])
+        rows.append(Action(f"{number:016x}", kind, rng.choice(times), "ada", target=rng.choice(silences)))  # type: ignore[arg-type]
+    rng.shuffle(rows)
+    with connect(clickhouse_target(replayed), replayed.dataset) as ch:
+        log = AlertActionsLog(ch)
+        assert (log.mark()[0], log.read_current(now)) == (0, [])
+        marks = set()
+        for row in rows:
+            log.write(row)
+            marks.add(log.mark())
+        assert len(marks) == len(rows), "each new row is seen"
+        every, current = log.read(), log.read_current(now)
+    assert {row.id for row in every} == {row.id for row in rows}
+    assert len(current) < len([row for row in rows if row.kind != "refused"]) - 8
+    for at in (now, now + 2 * 3_600.0):
+        for name in silences:
+            subject = Subject({"alert": name}, is_open=True, fired_at=now - 100 * DAY_SECONDS)
+            found, expected = (Actions.of(of).silence_of(subject, at) for of in (current, every))
+            assert found == expected
+    assert Actions.of(current).acknowledgements == Actions.of(every).acknowledgements

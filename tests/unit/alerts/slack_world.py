@@ -61,6 +61,14 @@ class _People:
     """What people asked for."""
 
     rows: list[Action] = field(default_factory=list)
+    reads: int = 0
+
+    def mark(self) -> tuple[int, int]:
+        return len(self.rows), 0
+
+    def read_current(self, now: float) -> list[Action]:
+        self.reads += 1
+        return list(self.rows)
 
     def read(self) -> list[Action]:
         return list(self.rows)

@@ -199,3 +199,15 @@ def test_people_faults_and_kills_lose_and_double_nothing(seed: int) -> None:
         alert, _, action = message.key.partition(":")
         if action == "1:post" and sequences[alert] == 2:
             assert "RESOLVED" in message.text
+
+
+def test_what_people_asked_for_is_read_once_for_all_alerts_and_again_only_when_there_is_more() -> None:
+    desk = Desk(repeat_seconds=HOUR)
+    desk.alerter.record([entry(f"{number:016x}", 1, "firing") for number in range(20)])
+    desk.alerter.work(60.0)
+    before = desk.rows.actions.reads
+    desk.pass_hours(10)
+    assert desk.rows.actions.reads == before, "nobody asked for anything"
+    desk.ask("acknowledge", target=FIRST)
+    desk.pass_hours(10)
+    assert desk.rows.actions.reads == before + 1

@@ -22,3 +22,4 @@ def test_no_credential_query_or_fragment_is_shown(
 ) -> None:
     url = f"https://X{user}:X{password}@desk.example:8443/{path}?k=X{query}#X{fragment}"
     assert urls.shown_url(url) == f"https://desk.example:8443/{path}"
+    assert urls.shown_url(url, path=False) == "https://desk.example:8443/…"
