@@ -1,7 +1,7 @@
 """The share of a fixed set in the hashrate now, from blocks that weigh less the older they are. Pure.
 
 A block that is a blocks old weighs (1 − k)ᵃ with k = √(σ²/(p(1 − p))), which is best for a random walk with a variance of σ² a block.
-Half a block of the newest weight goes to each side, so no p(1 − p) below k/2 can be told: k is at most (2σ²)^⅓.
+Half a block of the newest weight goes to each side, so p(1 − p) is no less than about k/2, and k at most (2σ²)^⅓.
 With weights w of sum 1 over N blocks and W(j) the weight of those at least j blocks old,
 
     V = p(1 − p)·Σw² + σ²·Σ W(j)²,  j = 1 … N − 1
