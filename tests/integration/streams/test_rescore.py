@@ -14,6 +14,7 @@ from counterpoise.clickhouse.rows.concentration import tombstone_columns
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.datasets import Dataset
+from counterpoise.estimates.drift import FAMILIES
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.windows import WINDOWS_BLOCKS
 from streams.blocks import rescore as rescore_module
@@ -24,6 +25,7 @@ from streams.blocks.loader import canonical_blocks, scored_above, stored_chain
 from streams.blocks.rescore import rescore
 from streams.blocks.scoring_store import mark_scored, scored_to
 from streams.blocks.sinks import BlockSinks
+from streams.blocks.state_store import stored_drift, stored_states
 from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import block
 from tests.integration.streams.tables import assert_summaries_agree
@@ -113,6 +115,21 @@ def test_a_branch_that_outweighs_takes_states_fits_and_forecasts_with_it(ch: Cli
         ch.execute(f"TRUNCATE TABLE {table}")
     rescore(ch, "signet")
     assert answers(ch) == kept
+
+
+def test_states_and_fits_of_a_lost_branch_are_not_gone_on_from(ch: ClickHouse) -> None:
+    """A writer that was replaced wrote them last: its blocks lost, its rows have the highest version."""
+    attribution_set = stored(ch)
+    tip, own = FIRST + BLOCKS - 1, ("signet", attribution_set.attribution_id)
+    history = canonical_blocks(ch, "signet", FIRST, tip)
+    fits, states = stored_drift(ch, *own, tip), stored_states(ch, *own, history)
+    assert {row.height for row in fits} == {12_096} and len(fits) == 2 * len(FAMILIES) and set(states) == {12_287}
+    assert stored_drift(ch, *own, 12_095) == []
+    for table in ("drift_log", "detectors_log"):
+        ch.execute(
+            f"INSERT INTO {table} SELECT * REPLACE (toFixedString('lost', 32) AS tip_hash, version + 1 AS version) FROM {table}"
+        )
+    assert stored_drift(ch, *own, tip) == [] and stored_states(ch, *own, history) == {}
 
 
 def test_what_a_writer_left_above_the_tip_is_undone(ch: ClickHouse) -> None:
