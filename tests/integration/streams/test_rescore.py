@@ -207,7 +207,7 @@ def worker_of(ch: ClickHouse, server: ClickHouseServer, folder: Path) -> Iterato
         yield worker, send
 
 
-@pytest.mark.parametrize(("late", "name"), [(0, ""), (600, ""), (1, "heavy")])
+@pytest.mark.parametrize(("late", "name"), [(0, ""), (600, ""), (601, "heavy")])
 def test_a_worker_that_loads_in_the_middle_ends_as_if_nothing_had_been(
     ch: ClickHouse,
     clickhouse: ClickHouseServer,
@@ -243,6 +243,8 @@ def test_a_worker_that_loads_in_the_middle_ends_as_if_nothing_had_been(
         rescore(ch, "signet", loads)
         if late:
             send(branch(end, end + late))
+        if name:  # nobody else is there to put it right
+            assert rescore(ch, "signet").scored >= late
         worker.refresh()
         send(branch(end + late, end + 700))
     assert ch.query("SELECT max(height), count() FROM blocks") == [(end + 699, BLOCKS + 700)]
