@@ -6,7 +6,7 @@ STATE := .counterpoise
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast check generate studies bench soak test-kafka test-clients snapshot build lock hooks clean docs lint types imports duplicates audit prose generated docs-check
+.PHONY: help demo test test-fast check generate studies bench soak test-kafka test-btcd test-clients snapshot build lock hooks clean docs lint types imports duplicates audit prose generated docs-check
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP   := $(PY) -m pip --quiet --disable-pip-version-check

@@ -17,7 +17,7 @@ from alerts.signals.release_facts import ReleaseFacts
 from alerts.signals.timer_facts import TimerFacts
 from alerts.store.alert_events_log import StoredEntry
 from alerts.store.alert_store import AlertStore
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
 
 INGEST_SILENT_SECONDS: Final = 60.0
 """Ingest renews its status every few seconds while it lives."""
@@ -126,9 +126,9 @@ class DeadManRules:
         return entry, finding
 
     def firing(self) -> list[str]:
-        """The alerts that fire."""
+        """The alerts that fire, and those whose query fails: both are renewed, and sent later where they were left out."""
         entries = (entry for ledger in self._ledgers.values() for entry in ledger.open())
-        return [entry.alert_id for entry in entries if entry.state == "firing"]
+        return [entry.alert_id for entry in entries if entry.state in ANNOUNCING_STATES]
 
 
 def _key(rule: Rule) -> tuple[str, str]:

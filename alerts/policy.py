@@ -99,7 +99,16 @@ class Actions:
 
 def matches(matchers: Labels, labels: Labels) -> bool:
     """Whether every label of `matchers` is there with a value that fits; empty matchers always are."""
-    return all(name in labels and fnmatchcase(labels[name], wanted) for name, wanted in matchers.items())
+    return all(name in labels and fits(labels[name], wanted) for name, wanted in matchers.items())
+
+
+def fits(text: str, pattern: str) -> bool:
+    """Whether a text is of a pattern, in which `*` is any text, `?` any character, and all else itself.
+
+    >>> fits("top4-share", "top?-*"), fits("pool [eu]", "pool [eu]"), fits("pool e", "pool [eu]")
+    (True, True, False)
+    """
+    return fnmatchcase(text, pattern.replace("[", "[[]"))
 
 
 def holds_at(silence: Action, now: float) -> bool:

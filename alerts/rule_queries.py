@@ -15,7 +15,7 @@ import structlog
 
 from alerts.rules.rule import Rule
 from alerts.rules.sql import SqlRule
-from alerts.signals.query_answer import MAX_ROWS, QueryAnswer, answer_of
+from alerts.signals.query_answer import MAX_ROWS, QueryAnswer, answer_of, error_line
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.error_codes import DriverError
 from counterpoise.clickhouse.read_only import connect_read_only
@@ -37,8 +37,6 @@ LIMITS: Final[Mapping[str, Any]] = {
 
 UNREACHABLE_TRIES: Final = 3
 """A server that does not answer so many times in a row is an error of the query; before that it is an outage as any other."""
-
-MAX_ERROR: Final = 300
 
 
 def connect_reader(settings: Settings) -> ClickHouse:
@@ -108,10 +106,14 @@ class RuleQueries:
                 one.unreachable = 0
             except RetryableError as error:
                 one.unreachable += 1
-                answer = QueryAnswer(at, error=_line(error)) if one.unreachable >= UNREACHABLE_TRIES else None
+                answer = QueryAnswer(at, error=error_line(error)) if one.unreachable >= UNREACHABLE_TRIES else None
                 connection = _drop(connection)
             except (CounterpoiseError, DriverError) as error:
-                answer = QueryAnswer(at, error=_line(error))
+                answer = QueryAnswer(at, error=error_line(error))
+                connection = _drop(connection)
+            except Exception as error:  # what the driver cannot decode, say: it is this rule's, and the others go on
+                log.exception("the answer of a rule's query cannot be read", rule=one.rule.id)
+                answer = QueryAnswer(at, error=f"its answer cannot be read: {error_line(error)}")
                 connection = _drop(connection)
             if answer is not None:
                 self._answers.put((one.rule.chain, one.rule.id, answer))
@@ -137,7 +139,3 @@ def _drop(connection: ClickHouse | None) -> ClickHouse | None:
     if connection is not None:
         connection.close()
     return None
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:MAX_ERROR]

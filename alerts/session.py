@@ -32,7 +32,7 @@ from alerts.signals.release_facts import ReleaseFacts
 from alerts.store.alert_store import AlertStore
 from alerts.store.release_facts_reader import read_release_facts
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.errors import RetryableError
 from counterpoise.runtime.clock import Clock
@@ -409,11 +409,12 @@ class AlertSession:
         return self._release_facts[chain][1]
 
     def _firing_rows(self) -> list[AlertTransition]:
+        """The first row of each alert that fires, or whose query fails, with which its message begins."""
         names = [name for name, _ in self._evaluation.firing()] + self._timer_rules.firing()
         found = []
         for name in names:
-            rows = [row for row in self._store.events.transitions(alert_id=name) if row.state == "firing"]
-            found.extend(rows[:1])
+            rows = self._store.events.transitions(alert_id=name)
+            found.extend([row for row in rows if row.state in ANNOUNCING_STATES][:1])
         return found
 
     def _claim_stands(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 import time
 from collections.abc import Container, Mapping
 from typing import Any, NamedTuple, Never, Protocol
@@ -12,6 +11,7 @@ import httpx
 from pydantic_core import from_json
 
 from counterpoise.errors import ConfigError, StaleSourceError
+from counterpoise.http_dates import pause_of
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.urls import is_local, shown_url
@@ -207,14 +207,6 @@ class BoundedHttp:
         return bytes(body)
 
     def _retry_after(self, value: str | None) -> float | None:
-        """Seconds, from a number of them or a date; at most ten minutes."""
-        if value is None:
-            return None
-        try:
-            seconds = float(value)
-        except ValueError:
-            try:
-                seconds = email.utils.parsedate_to_datetime(value).timestamp() - self._clock.now()
-            except (ValueError, TypeError):
-                return None
-        return min(max(seconds, 0.0), _MAX_RETRY_AFTER_SECONDS) if seconds == seconds else None  # noqa: PLR0124 - NaN
+        """The pause that an answer asks for; at most ten minutes."""
+        seconds = pause_of(value, self._clock.now())
+        return None if seconds is None else min(seconds, _MAX_RETRY_AFTER_SECONDS)

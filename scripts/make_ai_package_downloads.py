@@ -18,9 +18,10 @@ from ingest.releases.sources.parse.pypi import SERIES
 FROM = "2022-01-01"
 COLUMNS = ("snapshot", "package", "downloads_30d", "list_len", "cutoff_downloads")
 HEADER = """\
-# Downloads of Python packages in the 30 days before each snapshot: PyPI download statistics (public), from the monthly lists
-# of hugovk/top-pypi-packages @ 5501c5c9. Only packages that the series pypi-edge-share names. list_len is how many packages the
-# snapshot holds, cutoff_downloads the downloads of the last of them: a package that is not in it has fewer.
+# Downloads of Python packages in the period of each snapshot, about a month (downloads_30d, whatever its length): PyPI download
+# statistics (public), from the monthly lists of hugovk/top-pypi-packages @ 5501c5c9. Only packages that the series pypi-edge-share
+# names. list_len is how many packages the snapshot holds, cutoff_downloads the downloads of the last of them: a package that is not
+# in it has fewer.
 """
 
 

@@ -1,11 +1,11 @@
 """docs/verified.md: which version of which component the tests have met, and how. Made from the test modules.
 
-A test module that runs a component, a stand-in for it, or recorded answers of it, says so at its top:
+A test module that runs a component, a stand-in for it, or reads recorded answers or shapes of it, says so at its top:
 
     VERIFIES = [("btcd", "0.26.2", "real", "ten reorganisations between two nodes; `make test-btcd`")]
 
-A version `lock:NAME` is that of the package in requirements/dev.txt. Nothing here runs a test: the page says what the suite contains,
-and CI that it passes.
+A version `lock:NAME` is that of the package in requirements/dev.txt. Nothing here runs a test: the page says what the suite contains.
+CI runs every row but those of NOT_IN_CI, which skip where what they need is absent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "verified.md"
-KINDS: Final = ("real", "stand-in", "recorded", "never tried")
+KINDS: Final = ("real", "stand-in", "recorded", "by shape", "never tried")
 
 NEVER_TRIED: Final = (
     ("ClickHouse server", "any release", "the embedded engine is the same engine, over the same protocol"),
@@ -32,6 +32,12 @@ NEVER_TRIED: Final = (
 )
 """What no test can say of itself."""
 
+NOT_IN_CI: Final = {
+    ("btcd", "real"): "no: `make test-btcd`, which needs Go",
+    ("promtool", "real"): "no: `make check` where promtool is installed",
+}
+"""Rows whose tests skip in `.ci/run`, because it does not install what they need."""
+
 HEAD: Final = """# Verified components
 
 What the tests have met, by component and version. The table is made from the test modules (`make generate`).
@@ -42,10 +48,14 @@ What the tests have met, by component and version. The table is made from the te
 | real | the component itself runs in the test |
 | stand-in | a server of ours answers as the component's documentation or recordings show |
 | recorded | answers or files of the component, stored, are read |
+| by shape | documents of ours in its documented shape are read, or our output is compared with a schema or a stored file |
 | never tried | it may work; no test has met it |
 
-| component | version | kind | what | test |
-|---|---|---|---|---|
+The column CI shows whether `.ci/run` runs the test. Rows of `make test-kafka` need Java and Maven there, and the desk's page needs
+a browser. Files that are not in the repository are read where the reference data are beside the checkout.
+
+| component | version | kind | what | CI | test |
+|---|---|---|---|---|---|
 """
 
 
@@ -91,10 +101,15 @@ def _of_module(path: Path, root: Path, locked: dict[str, str]) -> Iterator[Entry
             yield Entry(component, shown, kind, what, path.relative_to(root).as_posix())
 
 
+def _in_ci(one: Entry) -> str:
+    return NOT_IN_CI.get((one.component, one.kind), "yes") if one.test else ""
+
+
 def verified_page() -> str:
     """The page as it has to be."""
     rows = [
-        f"| {one.component} | {one.version} | {one.kind} | {one.what} | {f'[test](../{one.test})' if one.test else ''} |"
+        f"| {one.component} | {one.version} | {one.kind} | {one.what} | {_in_ci(one)} | "
+        f"{f'[test](../{one.test})' if one.test else ''} |"
         for one in entries()
     ]
     return HEAD + "\n".join(rows) + "\n"

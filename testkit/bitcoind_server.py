@@ -26,12 +26,12 @@ class BitcoindServer:
 
     `fault` makes every answer wrong until it is None again: 503, half a JSON text, forty megabytes, `slow_seconds` of silence, the
     node's own "still starting" (-28), or a connection cut after the request. `rotate_cookie` is what a restart of the node does.
-    `replace` maps a block hash to the JSON to serve in place of its `getblock`; of the blocks in `without_coinbase` the head is given
-    and no transaction. With `headers_ahead` it is still loading the chain. `network` and `hash_at` (by height) make it a node of
-    another chain. With `dialect` btcd it answers as btcd does (recorded from v0.26.2): `getrawtransaction` of two arguments, which
-    needs `has_transaction_index`, `rawtx` in whole blocks, no `getblockstats`, and code −1 above the tip. Below `snapshot_height` it
-    has headers only, as a node with assumeutxo. A call outside `allowed_methods` is answered 403, as rpcwhitelist does. `calls`
-    counts methods.
+    `replace` maps a block hash to the JSON to serve in place of its `getblock`, and `failing` to an error. Of the blocks in
+    `without_coinbase` the head is given and no transaction. With `headers_ahead` it is still loading the chain. `network` and
+    `hash_at` (by height) make it a node of another chain. With `dialect` btcd it answers as btcd does (recorded from v0.26.2):
+    `getrawtransaction` of two arguments, which needs `has_transaction_index`, `rawtx` in whole blocks, no `getblockstats`, and code
+    −1 above the tip. Below `snapshot_height` it has headers only, as a node with assumeutxo. A call outside `allowed_methods` is
+    answered 403, as rpcwhitelist does. `calls` counts methods.
     """
 
     def __init__(self, chain: FakeChain, directory: Path) -> None:
@@ -51,6 +51,7 @@ class BitcoindServer:
         self.hash_at: dict[int, str] = {}
         self.allowed_methods: frozenset[str] | None = None
         self.replace: dict[str, Any] = {}
+        self.failing: dict[str, tuple[str, int]] = {}
         self.without_coinbase: set[str] = set()
         self.calls: Counter[str] = Counter()
         self.requests = 0
@@ -154,6 +155,8 @@ class BitcoindServer:
         block = self._find(block_hash)
         if block_hash in self.replace:
             return self.replace[block_hash]
+        if block_hash in self.failing:
+            raise _RpcError(*self.failing[block_hash])
         if self.prune_height is not None and block.height < self.prune_height:
             raise _RpcError("Block not available (pruned data)", -1)
         if block.height < self.snapshot_height:

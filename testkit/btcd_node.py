@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -17,6 +18,8 @@ from counterpoise.pools.base58 import base58check_encode
 from testkit.ports import reserved_port
 
 VARIABLE: Final = "COUNTERPOISE_TEST_BTCD"
+VERSION: Final = "0.26.2"
+"""What `make test-btcd` builds, and what docs/verified.md states."""
 USER, PASSWORD = "desk", "simnet"  # of a node on loopback that lives as long as a test
 _SIMNET_KEY_HASH: Final = 0x3F
 _START_SECONDS: Final = 60.0
@@ -25,6 +28,13 @@ _START_SECONDS: Final = 60.0
 def btcd_binary() -> str | None:
     """The path of btcd: what the variable names, or what is on the PATH; None where there is none."""
     return os.environ.get(VARIABLE) or shutil.which("btcd")
+
+
+def require_version(binary: str) -> None:
+    """AssertionError where a binary does not state VERSION: docs/verified.md would say what no test met."""
+    said = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=30, check=False).stdout.strip()
+    if re.search(rf"\b{re.escape(VERSION)}\b", said) is None:
+        raise AssertionError(f"{binary} --version says {said!r}: expected btcd {VERSION}, see `make test-btcd`")
 
 
 class BtcdNode:

@@ -1,4 +1,4 @@
-"""A stand-in for the servers that market sources ask, with answers of the recorded shapes, and ways to go wrong."""
+"""A stand-in for the servers that market sources ask, with answers of the documented shapes, and ways to go wrong."""
 
 from __future__ import annotations
 

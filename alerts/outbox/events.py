@@ -80,7 +80,7 @@ def event_of(
     latest = announced[-1] if announced else step
     fired = next((row for row in announced if row.state in ANNOUNCING_STATES), step)
     return AlertEvent(
-        kind=kind_of(job),
+        kind=_kind_of(job, step),
         step=step,
         latest=latest,
         labels=labels,
@@ -93,11 +93,8 @@ def event_of(
     )
 
 
-def kind_of(job: Job) -> str:
-    """The `type` of a message: `alert.firing` and the other states, a reminder's and the like, `start`."""
-    step = job.transition
-    if step is None:
-        return job.action
+def _kind_of(job: Job, step: AlertTransition) -> str:
+    """The `type` of a message: `alert.firing` and the other states, a reminder's and the like."""
     return f"alert.{job.kind if job.kind in (REMINDER, ACKNOWLEDGED, WORSE) else step.state}"
 
 

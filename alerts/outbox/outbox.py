@@ -39,7 +39,7 @@ from alerts.store.alert_deliveries_log import Delivery, DeliveryStatus
 from alerts.store.alert_mutes_log import ALL_RULES
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.crash_points import crash_point
@@ -95,6 +95,7 @@ class Outbox:
         self._policy = policy or SendEverything()
         self._repeat_seconds = repeat_seconds
         self._on_success = on_success
+        self._as_events = "events" in receiver.abilities
         self._jobs = JobQueue()
         self._sent = Sent(receiver.name, receiver.channel)
         self._conversation = Conversation(receiver, self._sent)
@@ -178,8 +179,7 @@ class Outbox:
         fired_before = self._sent.announce(transition)
         if fired_before is None:
             return
-        as_events = "events" in self._receiver.abilities
-        for action in actions(transition, fired_before=fired_before, as_events=as_events):
+        for action in actions(transition, fired_before=fired_before, as_events=self._as_events):
             self._queue(job_of(transition, action, inherited=inherited))
 
     def announce_start(self, start: Start, *, inherited: bool) -> None:
@@ -194,13 +194,11 @@ class Outbox:
         for first in firing:
             post = self._sent.post_of(first.alert_id)
             if post is not None and post.key not in self._jobs and self._sent.is_unsent_here(post):
-                if self._policy.left_out(first, first) is None:
-                    # From here on a kill leaves open whether it was sent, and the one before its row was that it is left out.
-                    self._write([*self._unwritten, self._delivery(post, "pending")])
-                    self._sent.done.pop(post.key, None)
-                    self._sent.elsewhere.discard(post.key)
-                    self._queue(post)
+                self._send_now(post, first)
                 continue
+            again = self._sent.reopened(first.alert_id) if self._as_events else None
+            if again is not None:
+                self._send_now(again, first)
             jobs = due(
                 first,
                 self._sent,
@@ -211,6 +209,16 @@ class Outbox:
             )
             for job in jobs:
                 self._queue(job)
+
+    def _send_now(self, job: Job, first: AlertTransition) -> None:
+        """Queue a message that was left out, if nothing keeps it back any more."""
+        if job.transition is None or self._policy.left_out(job.transition, first) is not None:
+            return
+        # From here on a kill leaves open whether it was sent, and the one before its row was that it is left out.
+        self._write([*self._unwritten, self._delivery(job, "pending")])
+        self._sent.done.pop(job.key, None)
+        self._sent.elsewhere.discard(job.key)
+        self._queue(job)
 
     def run_due(self) -> float:
         """Send what is due; the seconds until the next call is useful (infinite if nothing waits). SupersededError stops it all."""
@@ -273,11 +281,17 @@ class Outbox:
                 self._finish(job, "sent", ts=self._conversation.keep_first(found), doubtful=True)
                 return
         asked = job.transition if not self._conversation.edits(job) and job.action != RENEW else None
-        reason = self._policy.left_out(asked, self._sent.fired(job.alert_id)) if asked else None
+        reason = None
+        if asked and not self._must_close(asked):
+            reason = self._policy.left_out(asked, self._sent.fired(job.alert_id))
         if reason:
             self._finish(job, "skipped", detail=reason)
             return
         self._send(job)
+
+    def _must_close(self, step: AlertTransition) -> bool:
+        """Whether a program holds an alert open until it has this step: no mute, silence or route keeps that back."""
+        return self._as_events and step.state not in OPEN_STATES and self._sent.was_sent(step.alert_id)
 
     def _gather(self) -> bool:
         """Make one digest of what fired and ended while nothing could be sent; whether there was anything to gather.

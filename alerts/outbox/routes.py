@@ -12,6 +12,8 @@ from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.contracts.alerts import AlertTransition
 
 _OF_THE_RULE: Final = ("severity", "owner", "metric", "view", "window_blocks")
+_NOTES: Final = frozenset({"labels", "severity", "owner"})
+"""What a rule need not have: a step without one had none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,15 @@ def receivers_for(labels: Labels, routes: Sequence[Route], every: Iterable[str])
 
 
 def labels_of(transition: AlertTransition, rule: Rule | None) -> dict[str, str]:
-    """The labels of an alert: those that its rule had at this step, as its evidence has them, else as the rule is now.
+    """The labels of an alert: those that its rule had at this step, or has now where the evidence names no rule.
+
+    A severity, owner or label that the rule gets while an alert fires is none of the alert's: its labels are its identity elsewhere.
 
     A rule's own labels come first: none of them can take the name of one of ours. `rule` is None where it was removed.
     """
-    values = rule.model_dump(mode="json", include={"labels", *_OF_THE_RULE}) if rule else {}
-    values |= transition.evidence.rule or {}
+    then, asked = transition.evidence.rule, {"labels", *_OF_THE_RULE}
+    now = rule.model_dump(mode="json", include=asked if then is None else asked - _NOTES) if rule else {}
+    values = now | (then or {})
     own, found_in = values.get("labels"), transition.evidence
     found = {str(name): str(value) for name, value in own.items()} if isinstance(own, dict) else {}
     return (

@@ -7,7 +7,7 @@ from typing import Final
 
 from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, Job, JobKey, job_of
 from alerts.store.alert_deliveries_log import Delivery
-from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertTransition
 
 MUTED: Final = "muted"
 NOT_ROUTED: Final = "routed to others"
@@ -62,6 +62,14 @@ class Sent:
         fired = next((row for row in self.announced.get(alert_id, ()) if row.state in ANNOUNCING_STATES), None)
         return job_of(fired, "post", inherited=True) if fired else None
 
+    def reopened(self, alert_id: str) -> Job | None:
+        """The job of an alert's latest step, where that fires and was left out after an end that was sent; None without one."""
+        jobs = [job_of(row, "thread", inherited=True) for row in self.announced.get(alert_id, ())]
+        told = [job.transition for job in jobs if (found := self.done.get(job.key)) and found.status == "sent"]
+        has_end = bool(told) and told[-1] is not None and told[-1].state not in OPEN_STATES
+        last = self.done.get(jobs[-1].key) if has_end and self.is_firing(alert_id) else None
+        return jobs[-1] if last is not None and is_left_out(last) else None
+
     def fired(self, alert_id: str) -> AlertTransition | None:
         """The first firing of an alert; None where it did not fire."""
         post = self.post_of(alert_id)
@@ -76,6 +84,11 @@ class Sent:
         """Whether its own message was left out by a mute, a silence or a route."""
         found = self._post_row(alert_id)
         return found is not None and is_left_out(found)
+
+    def was_sent(self, alert_id: str) -> bool:
+        """Whether this receiver took its own message, in whatever channel."""
+        found = self._post_row(alert_id)
+        return found is not None and found.status == "sent"
 
     def root(self, alert_id: str) -> Delivery | None:
         """The alert's own message in this channel."""

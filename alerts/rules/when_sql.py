@@ -28,7 +28,7 @@ def reproducing_sql(placed: Sequence[tuple[Condition, Place]], chain: str, attri
             expression += f" - before_{at}.before_{at}_value"
         columns.append(f"{expression} AS {name}")
     if sql.upper and not main.change_blocks:
-        columns.insert(1, f"{sql.upper} AS value_high")
+        columns[1:1] = [f"{sql.upper} AS value_high", *([f"{sql.low} AS value_low"] if sql.low else [])]
     return (
         f"{_with(sql)}SELECT height, lower(hex(tip_hash)) AS tip_hash, n, unknown, {', '.join(columns)} "  # noqa: S608
         f"FROM concentration_log FINAL{''.join(joins)} WHERE {series_sql(attribution_id, chain, place)} AND height = {height}"
@@ -38,11 +38,12 @@ def reproducing_sql(placed: Sequence[tuple[Condition, Place]], chain: str, attri
 def _joined(
     alias: str, condition: Condition, place: Place, chain: str, attribution_id: str, *, shifted: bool = False
 ) -> str:
-    """A join with a signal by height; `shifted`: with what it was `change_blocks` heights before."""
+    """A join with a signal by height; `shifted`: with what it was at least, `change_blocks` heights before."""
     sql = condition.source.sql(Subject(condition.pool, place.view, attribution_id))
     at = f"toUInt32(height + {condition.change_blocks}) AS height" if shifted else "height"
+    value = (sql.low or sql.value) if shifted else sql.value
     return (
-        f" LEFT JOIN ({_with(sql)}SELECT {at}, {sql.value} AS {alias}_value FROM concentration_log FINAL "  # noqa: S608
+        f" LEFT JOIN ({_with(sql)}SELECT {at}, {value} AS {alias}_value FROM concentration_log FINAL "  # noqa: S608
         f"WHERE {series_sql(attribution_id, chain, place)}) AS {alias} USING (height)"
     )
 

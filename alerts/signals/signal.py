@@ -67,11 +67,15 @@ class Subject(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SignalSql:
-    """`value` and `upper` are expressions over a row of `concentration_log`; `terms` names what they use: term to expression."""
+    """Expressions over a row of `concentration_log`; `terms` names what they use: term to expression.
+
+    `value` and `low` are the ends `high` and `low` of `Measured`; `low` is empty where the two are equal.
+    """
 
     value: str
     upper: str = ""
     terms: tuple[tuple[str, str], ...] = ()
+    low: str = ""
 
 
 @dataclass(frozen=True, slots=True)

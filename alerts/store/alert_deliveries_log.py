@@ -44,14 +44,13 @@ class AlertDeliveriesLog:
     def __init__(self, ch: ClickHouse) -> None:
         self._ch = ch
 
-    def read(self, receiver: str | None = None, alert_id: str | None = None) -> list[Delivery]:
+    def read(self, alert_id: str | None = None) -> list[Delivery]:
         """What was sent or skipped."""
         rows = self._ch.query(
             "SELECT alert_id, sequence, notifier, action, status, channel, message_ts, attempts, detail, "
             "toUnixTimestamp64Milli(updated_at), version FROM alert_deliveries_log FINAL "
-            "WHERE (notifier = {notifier:String} OR {notifier:String} = '') "
-            "AND (alert_id = {alert_id:String} OR {alert_id:String} = '') ORDER BY version",
-            {"notifier": receiver or "", "alert_id": alert_id or ""},
+            "WHERE alert_id = {alert_id:String} OR {alert_id:String} = '' ORDER BY version",
+            {"alert_id": alert_id or ""},
         )
         return [
             Delivery(

@@ -68,6 +68,18 @@ class AlertEventsLog:
         )
         return AlertEvidence.model_validate_json(rows[0][0]).rule if rows else None
 
+    def alerts_of(self, beginning: str) -> list[str]:
+        """The ids of all alerts that begin so, in order."""
+        rows = self._ch.query(
+            "SELECT DISTINCT alert_id FROM alert_events_log WHERE startsWith(alert_id, {beginning:String}) ORDER BY alert_id",
+            {"beginning": beginning},
+        )
+        return [str(alert_id) for (alert_id,) in rows]
+
+    def rule_ids(self) -> set[str]:
+        """The ids of all rules that have a row."""
+        return {str(rule_id) for (rule_id,) in self._ch.query("SELECT DISTINCT rule_id FROM alert_events_log")}
+
     def transitions(
         self,
         *,

@@ -24,7 +24,7 @@ from counterpoise.windows import VIEWS
 FloatArray = NDArray[np.float64]
 
 PROMISES_YEARS: Final = (1, 5, 10)
-"""Expected years between false alarms."""
+"""Expected time between false alarms, in years of `BLOCKS_PER_YEAR` blocks: a chain with faster blocks gets there sooner."""
 LEADERS_WINDOW_BLOCKS: Final = 2_016
 """The leaders of a block are those of this many blocks before it; a chain's first full window of them starts the detectors."""
 ALTERNATIVES: Final = 4
@@ -46,7 +46,6 @@ class Detector:
     fires: tuple[tuple[int, float], ...]
     clears: tuple[tuple[int, float], ...]
     step_blocks: int = 1
-    what: str = ""
 
     def __post_init__(self) -> None:
         if len(self.fires) != ALTERNATIVES or len(self.clears) != ALTERNATIVES:
@@ -60,21 +59,19 @@ def _each(rank: int, shares: tuple[float, ...]) -> tuple[tuple[int, float], ...]
 HHI: Final = "hhi_above_1800"
 
 DETECTORS: Final = (
-    Detector("top4_above_75", 0.75, _each(0, ABOVE), _each(0, BELOW), what="The four largest hold more than 75 %"),
+    Detector("top4_above_75", 0.75, _each(0, ABOVE), _each(0, BELOW)),
     # At most two pools hold more than a third, and at most one holds more than half.
     Detector(
         "any_above_one_third",
         1 / 3,
         (*_each(1, (0.36, 0.42)), *_each(2, (0.36, 0.42))),
         _each(1, (0.31, 0.28, 0.24, 0.20)),
-        what="Some pool holds more than a third",
     ),
     Detector(
         "any_above_one_half",
         0.5,
         _each(1, (0.52, 0.55, 0.60, 0.68)),
         _each(1, (0.48, 0.45, 0.40, 0.32)),
-        what="Some pool holds more than half",
     ),
     Detector(
         HHI,
@@ -82,7 +79,6 @@ DETECTORS: Final = (
         _each(0, (1.0, 2.0, 3.5, 5.0)),
         _each(0, (0.3, 0.6, 0.9, 1.2)),
         step_blocks=HHI_GROUP_BLOCKS,
-        what="HHI is above 1,800 points",
     ),
 )
 TRACKS: Final = len(VIEWS) * len(DETECTORS) * len(PROMISES_YEARS)

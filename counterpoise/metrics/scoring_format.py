@@ -6,22 +6,32 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
-from counterpoise.detectors.tracks import DETECTORS, PROMISES_YEARS
-from counterpoise.estimates.drift import PAIRS
+from counterpoise.detectors.e_detector import BLOCKS_PER_YEAR
+from counterpoise.detectors.tracks import DETECTORS, HHI_GROUP_BLOCKS, LEADERS_WINDOW_BLOCKS, PROMISES_YEARS
+from counterpoise.estimates.drift import DRIFT_HISTORY_BLOCKS, DRIFT_WINDOW_BLOCKS, SHIPPED_DRIFT, SHIPPED_WEIGHT
+from counterpoise.estimates.forecast import FORECAST_BLOCKS, FORECAST_EVERY, FORECAST_LINE
 from counterpoise.metrics.spec import MetricSpec
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.metrics.sql_terms import SQL_TERMS, terms_of
 from counterpoise.metrics.stored_integers import STORED_COLUMNS
 from counterpoise.windows import DAILY_BUCKET_BLOCKS
 
+SUMMARIES_VERSION: Final = 2
+"""Of the formulas of detectors, drift and forecasts. Raise it where a change gives other rows for equal blocks and constants."""
 
-def scoring_format(specs: Mapping[str, MetricSpec] = SPECS) -> str:
-    """12 hexadecimal digits over the stored columns, every metric's name and formula, the detectors and the pairs of a fit."""
+_SUMMARIES: Final = (
+    SUMMARIES_VERSION,
+    (DETECTORS, PROMISES_YEARS, BLOCKS_PER_YEAR, LEADERS_WINDOW_BLOCKS, HHI_GROUP_BLOCKS),
+    (sorted(SHIPPED_DRIFT.items()), SHIPPED_WEIGHT, DRIFT_WINDOW_BLOCKS, DRIFT_HISTORY_BLOCKS),
+    (FORECAST_EVERY, FORECAST_BLOCKS, FORECAST_LINE),
+)
+
+
+def scoring_format(specs: Mapping[str, MetricSpec] = SPECS, summaries: object = _SUMMARIES) -> str:
+    """12 hexadecimal digits over stored columns, metrics with their formulas, and what detectors, drift and forecasts rest on."""
     formulas = {name: spec.sql for name, spec in specs.items()}
     terms = {term: SQL_TERMS[term] for term in terms_of(formulas.values())}
-    text = repr(
-        (STORED_COLUMNS, sorted(formulas.items()), terms, DAILY_BUCKET_BLOCKS, DETECTORS, PROMISES_YEARS, PAIRS)
-    )
+    text = repr((STORED_COLUMNS, sorted(formulas.items()), terms, DAILY_BUCKET_BLOCKS, summaries))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

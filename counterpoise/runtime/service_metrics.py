@@ -42,6 +42,11 @@ GAUGES: Final[Mapping[str, tuple[str, str]]] = {
     "epoch": ("epoch", "Epoch of the writer; a newer one takes over"),
     "last_slack_success_at": ("last_slack_success_timestamp_seconds", "When Slack last took a message"),
     "last_console_success_at": ("last_console_success_timestamp_seconds", "When the console last took a message"),
+    "last_webhook_success_at": ("last_webhook_success_timestamp_seconds", "When the webhook last took an event"),
+    "last_alertmanager_success_at": (
+        "last_alertmanager_success_timestamp_seconds",
+        "When Alertmanager last took an alert",
+    ),
     "journal_bytes": ("journal_bytes", "Size of the journal of releases"),
     "unconfirmed_releases": ("unconfirmed_releases", "Releases that are sent and not yet stored"),
     "viewers": ("viewers", "Browsers that watch the page"),

@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -102,6 +102,15 @@ class ServiceStatus:
             chains = self._fields.info.setdefault("chains", {})
             chains[chain] = {**chains.get(chain, {}), **info}
             self._changed = True
+
+    def keep_chains(self, chains: Iterable[str]) -> None:
+        """Forget what was set of every other chain: this process does not work on it any more."""
+        with self._lock:
+            known = self._fields.info.get("chains")
+            if known:
+                kept = set(chains)
+                self._fields.info["chains"] = {chain: fields for chain, fields in known.items() if chain in kept}
+                self._changed = True
 
     def took(self, step: str, seconds: float) -> None:
         """Add one duration to the histogram of a step; what is not live (see LIVE_WITHIN_SECONDS) or negative is passed over."""

@@ -243,7 +243,7 @@ class EpochSettings(SettingsSection):
 
 
 class PypiSettings(SettingsSection):
-    """PyPI downloads of 30 days: the published list of the most downloaded packages, a file or a URL."""
+    """PyPI downloads in the period of each snapshot, about a month: the list of the most downloaded packages, a file or a URL."""
 
     location: str = "https://hugovk.dev/top-pypi-packages/top-pypi-packages.min.json"
     """File or URL."""

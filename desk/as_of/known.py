@@ -11,6 +11,11 @@ Value = str | int | float | bool | None
 Section = Literal["attribution", "concentration", "releases", "asymmetry", "rules", "alerts"]
 SECTIONS: Final[tuple[Section, ...]] = get_args(Section)
 
+FIRST_DAY: Final = date(2009, 1, 3)
+"""That of the genesis block of bitcoin."""
+LAST_DAY: Final = date(2100, 1, 1)
+"""What is known now is what is known by then."""
+
 NOT_VERSIONED: Final[Mapping[str, str]] = {
     "blocks": "the chain is the one of now; when a block lost a reorganisation is not stored",
     "attribution_sets": "a set counts from its first computation here; of changes of the current set only the last is stored",
@@ -19,7 +24,7 @@ NOT_VERSIONED: Final[Mapping[str, str]] = {
     "series": "include-lists and catalogue entries are those of now",
     "rules": "a rule counts from the first step of its alerts; a rule without a step by the day is not stored",
 }
-"""What has no history in the tables, and what stands in its place on both sides."""
+"""What the tables have no history of, or only a part, and what stands in its place."""
 
 _WHY: Final[Mapping[Section, str]] = {
     "attribution": "another registry or entity map",
@@ -65,18 +70,20 @@ class AsOf:
     changes: tuple[str, ...] = ()
     """What differs between the two attribution sets, in words."""
 
+    def in_section(self, section: Section) -> list[tuple[str, Value, Value]]:
+        """(name, then, now) of every fact that either side has; None where one does not have it."""
+        then, now = self.then.facts.get(section, {}), self.now.facts.get(section, {})
+        return [(name, then.get(name), now.get(name)) for name in dict.fromkeys((*then, *now))]
+
     @property
     def differences(self) -> list[Difference]:
         """Every fact that differs, by section and name."""
-        found = []
-        for section in SECTIONS:
-            then, now = self.then.facts.get(section, {}), self.now.facts.get(section, {})
-            found += [
-                Difference(section, name, then.get(name), now.get(name), _why(section, new=name not in then))
-                for name in dict.fromkeys((*then, *now))
-                if then.get(name) != now.get(name)
-            ]
-        return found
+        return [
+            Difference(section, name, then, now, _why(section, new=name not in self.then.facts.get(section, {})))
+            for section in SECTIONS
+            for name, then, now in self.in_section(section)
+            if then != now
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Every field."""
@@ -158,12 +165,15 @@ def shown(value: Value) -> str:
 
 
 def parse_day(text: str) -> date:
-    """A UTC day. ValueError, with words for people, for anything else.
+    """A UTC day from FIRST_DAY to LAST_DAY. ValueError, with words for people, for anything else.
 
     >>> parse_day("2024-06-30")
     datetime.date(2024, 6, 30)
     """
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise ValueError(f"day {text[:40]!r}: expected a day such as 2024-06-30") from None
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(f"day {day}: expected a day from {FIRST_DAY} to {LAST_DAY}")
+    return day

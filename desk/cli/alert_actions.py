@@ -12,7 +12,7 @@ import typer
 
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
-from desk.cli.alert_rows import one_line, reader, user_name, writer
+from desk.cli.alert_rows import one_alert, one_line, reader, user_name, writer
 from desk.cli.console import Console
 from desk.cli.say import say
 
@@ -153,14 +153,13 @@ def _action(kind: str, author: str | None, reason: str, **values: object) -> Act
 
 def _firing_alert(store: AlertStore, beginning: str) -> str:
     """The one alert with an id of this beginning; ConfigError where there is none, or where it does not fire."""
-    rows = [row for row in store.events.transitions() if row.alert_id.startswith(beginning)]
-    ids = sorted({row.alert_id for row in rows})
-    if len(ids) != 1:
-        what = "no alert" if not ids else f"{len(ids)} alerts ({', '.join(ids[:5])})"
-        raise ConfigError(f"{what} with an id that begins with {beginning!r}: see `counterpoise alerts list`")
-    if rows[-1].state != "firing":
-        raise ConfigError(f"alert {ids[0]} does not fire: it is {rows[-1].state}")
-    return ids[0]
+    from counterpoise.contracts.alerts import ANNOUNCING_STATES
+
+    found = one_alert(store, beginning, see="counterpoise alerts list")
+    state = store.events.transitions(alert_id=found)[-1].state
+    if state not in ANNOUNCING_STATES:
+        raise ConfigError(f"alert {found} does not fire: it is {state}")
+    return found
 
 
 def _matchers(labels: Sequence[str]) -> dict[str, str]:
@@ -179,16 +178,15 @@ def _matchers(labels: Sequence[str]) -> dict[str, str]:
 
 def _require_known_rule(store: AlertStore, pattern: str | None) -> None:
     """ConfigError where no rule, now or in a stored alert, has this name."""
-    from fnmatch import fnmatchcase
-
+    from alerts.policy import fits
     from alerts.rules_file import load_rules
     from counterpoise.settings.model import Settings
 
     if pattern is None:
         return
     known = {one.id for one in load_rules(Settings.load().alerts.rules_file)}
-    known |= {row.rule_id for row in store.events.transitions()}
-    if not any(fnmatchcase(name, pattern) for name in known):
+    known |= store.events.rule_ids()
+    if not any(fits(name, pattern) for name in known):
         raise ConfigError(f"no rule {pattern!r}, expected one of {', '.join(sorted(known))}, or a pattern of them")
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import getpass
+import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from counterpoise.errors import ConfigError
 
 if TYPE_CHECKING:
     from alerts.store.alert_store import AlertStore
@@ -35,6 +39,29 @@ def writer() -> Iterator[AlertStore]:
     settings = Settings.load()
     with connect_consistent(clickhouse_target(settings), settings.dataset) as ch:
         yield AlertStore(ch)
+
+
+def one_alert(store: AlertStore, beginning: str, *, see: str = "counterpoise alerts list --all") -> str:
+    """The id of the one alert that begins so; ConfigError where there is none, or several. `see` is the command that lists them."""
+    ids = store.events.alerts_of(beginning)
+    if len(ids) != 1:
+        what = "no alert" if not ids else f"{len(ids)} alerts ({', '.join(ids[:5])})"
+        raise ConfigError(f"{what} with an id that begins with {beginning!r}: see `{see}`")
+    return ids[0]
+
+
+def sql_command(sql: str, chain: str | None) -> str:
+    """The command that runs the SQL of an alert's evidence, as a shell takes it.
+
+    >>> print(sql_command("SELECT 1 FROM t WHERE chain = {chain:String}", "bitcoin"))
+    counterpoise sql 'SELECT 1 FROM t WHERE chain = {chain:String}' --param chain=bitcoin
+    """
+    from counterpoise.chain.chain_registry import BITCOIN
+
+    words = ["counterpoise", "sql", sql]
+    if re.search(r"\{\s*chain\s*:", sql):
+        words += ["--param", f"chain={chain or BITCOIN.name}"]
+    return shlex.join(words)
 
 
 def user_name() -> str:

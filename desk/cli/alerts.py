@@ -16,7 +16,7 @@ from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.runtime.clock import SystemClock
 from desk.cli.alert_actions import acknowledge, list_silences, silence, unsilence
 from desk.cli.alert_list import STYLES
-from desk.cli.alert_rows import one_line, reader, user_name, writer
+from desk.cli.alert_rows import one_alert, one_line, reader, sql_command, user_name, writer
 from desk.cli.console import Console, cell
 from desk.cli.say import say
 
@@ -89,14 +89,12 @@ def show_alert(
     alert: Annotated[str, typer.Argument(help="The alert's id, or its first characters.")], as_json: JsonOption = False
 ) -> None:
     """Show every step of an alert, what was sent, and the SQL that gives its value again."""
+    from counterpoise.contracts.alerts import ANNOUNCING_STATES
     from counterpoise.formats import utc_minute
 
     with reader() as store:
-        ids = sorted({row.alert_id for row in store.events.transitions() if row.alert_id.startswith(alert)})
-        if len(ids) != 1:
-            what = "no alert" if not ids else f"{len(ids)} alerts ({', '.join(ids[:5])})"
-            raise ConfigError(f"{what} with an id that begins with {alert!r}: see `counterpoise alerts list --all`")
-        rows, deliveries = store.events.transitions(alert_id=ids[0]), store.deliveries.read(alert_id=ids[0])
+        found = one_alert(store, alert)
+        rows, deliveries = store.events.transitions(alert_id=found), store.deliveries.read(alert_id=found)
     if as_json:
         _print_json(
             {
@@ -106,7 +104,7 @@ def show_alert(
         )
         return
     _print_table(
-        f"alert {ids[0]}, rule {rows[0].rule_id} ({rows[0].rule_hash})",
+        f"alert {found}, rule {rows[0].rule_id} ({rows[0].rule_hash})",
         ("step", "state", "why", "time (UTC)", "height", "what", "sent"),
         [
             (
@@ -121,9 +119,10 @@ def show_alert(
             for row in rows
         ],
     )
-    sql = next((row.evidence.sql for row in rows if row.state == "firing" and row.evidence.sql), rows[-1].evidence.sql)
-    if sql:
-        Console().print(f'\ncounterpoise sql "{sql}"', highlight=False, markup=False, soft_wrap=True)
+    shown = next((row for row in rows if row.state in ANNOUNCING_STATES and row.evidence.sql), rows[-1]).evidence
+    if shown.sql:
+        command = sql_command(shown.sql, shown.chain)
+        Console().print(f"\n{command}", highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 @alerts_app.command("rules")

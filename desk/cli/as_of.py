@@ -48,19 +48,19 @@ def as_of(
     table = plain_table("what", "known then", "known now", "differs because")
     reasons = {(one.section, one.name): one.why for one in found.differences}
     for section in SECTIONS:
-        then, now = found.then.facts[section], found.now.facts[section]
-        for name in dict.fromkeys((*then, *now)):
+        for name, then, now in found.in_section(section):
             why = reasons.get((section, name), "")
             if why or not only_differences:
-                table.add_row(cell(f"{section} {name}"), cell(shown(then.get(name))), cell(shown(now.get(name))), why)
+                table.add_row(cell(f"{section} {name}"), cell(shown(then)), cell(shown(now)), why)
     console.print(table)
+    differing = "1 difference" if len(reasons) == 1 else f"{len(reasons)} differences"
     console.print(
         f"{found.chain}, end of {found.day.isoformat()} UTC: block {found.height:,} ({found.time:%Y-%m-%d %H:%M} UTC), window of "
-        f"{found.window_blocks:,} blocks, {len(reasons)} differences. Shares are of all blocks, unknown ones included.",
+        f"{found.window_blocks:,} blocks, {differing}. Shares are of all blocks, unknown ones included.",
         style="dim",
     )
     for note in (*found.changes, *found.then.hindsight):
         console.print(cell(note), style="dim")
-    console.print("Not versioned, so equal on both sides:", style="dim")
+    console.print("Limits of what is versioned:", style="dim")
     for name, note in NOT_VERSIONED.items():
         console.print(f"  {name}: {note}", style="dim")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from counterpoise.errors import ConfigError
 from counterpoise.formats import TEXT, utc_minute
 from counterpoise.spans import long_span
+from desk.cli.alert_rows import one_alert, reader, sql_command
 from desk.cli.console import Console
 from desk.cli.say import say
 
@@ -25,32 +25,26 @@ def explain_alert(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Explain a stored alert: the rule as it was, where it began, the value at each step, the SQL, deliveries and the page."""
-    from alerts.store.alert_store import AlertStore
-    from counterpoise.clickhouse.client import connect
-    from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
 
-    settings = Settings.load()
-    with connect(clickhouse_target(settings, read_only=True), settings.dataset) as ch:
-        store = AlertStore(ch)
-        ids = sorted({row.alert_id for row in store.events.transitions() if row.alert_id.startswith(alert)})
-        if len(ids) != 1:
-            what = "no alert" if not ids else f"{len(ids)} alerts ({', '.join(ids[:5])})"
-            raise ConfigError(f"{what} with an id that begins with {alert!r}: see `counterpoise alerts list --all`")
-        rows, deliveries = store.events.transitions(alert_id=ids[0]), store.deliveries.read(alert_id=ids[0])
-    public = (settings.desk.public_url or "").rstrip("/")
-    found = explanation(rows, deliveries, page=f"{public}/alert/{ids[0]}")
+    with reader() as store:
+        one = one_alert(store, alert)
+        rows, deliveries = store.events.transitions(alert_id=one), store.deliveries.read(alert_id=one)
+    public = (Settings.load().desk.public_url or "").rstrip("/")
+    found = explanation(rows, deliveries, page=f"{public}/alert/{one}")
     if as_json:
         say(json.dumps(found, ensure_ascii=False, indent=2))
         return
     console = Console(soft_wrap=True)
     for line in lines(found):
-        console.print(line, highlight=False, markup=False)
+        console.print(line, highlight=False, markup=False, emoji=False)
 
 
 def explanation(rows: Sequence[AlertTransition], deliveries: Sequence[Delivery], *, page: str) -> dict[str, Any]:
     """Everything about one alert from its steps, oldest first, and what was sent of them. Pure."""
-    shown = next((row for row in rows if row.state == "firing"), rows[0])
+    from counterpoise.contracts.alerts import ANNOUNCING_STATES
+
+    shown = next((row for row in rows if row.state in ANNOUNCING_STATES), rows[0])
     return {
         "alert": shown.alert_id,
         "rule": shown.rule_id,
@@ -113,7 +107,7 @@ def lines(found: dict[str, Any]) -> list[str]:
             text.append("  Not delivered yet")
     text += ["", f"Page       {found['page']}"]
     if found["sql"]:
-        text += ["", f'counterpoise sql "{found["sql"]}"']
+        text += ["", sql_command(found["sql"], found["chain"])]
     return text
 
 

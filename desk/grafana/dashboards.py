@@ -178,7 +178,7 @@ _ALERT_PANELS: Final = (
     Panel(
         "stat",
         "open now",
-        "Alerts that are possible, pending, firing or rebased.",
+        "Alerts that are possible, pending, firing, rebased or in error.",
         [
             sql(
                 "SELECT countIf(state IN ('possible', 'pending', 'firing', 'rebased', 'error')) AS open FROM alerts",

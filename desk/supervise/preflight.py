@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final
 
 from counterpoise.errors import CounterpoiseError
+from counterpoise.http_dates import http_date
 from counterpoise.kafka.clients import require_broker
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.probe import Probe, Verdict
@@ -266,9 +266,8 @@ def _market_sources(settings: Settings, clock: Clock) -> Iterator[PreflightResul
 
 
 def _clock(header: str) -> PreflightResult:
-    try:
-        theirs = parsedate_to_datetime(header)
-    except ValueError:
+    theirs = http_date(header)
+    if theirs is None:
         return PreflightResult("clock", "skipped", "the source sent no valid time")
     off = abs((datetime.now(UTC) - theirs).total_seconds())
     if off > WORST_CLOCK_ERROR_SECONDS:

@@ -26,6 +26,7 @@ from desk.web.api.embed import build_embed
 from desk.web.api.reader import Reader
 from desk.web.console.router import build_console
 from desk.web.hub import Drawn, Hub, draw_panel
+from desk.web.kept_page import KeptPage
 from desk.web.pages import alert, as_of, block, claims, pool, series
 from desk.web.panels import shares
 from desk.web.panels.panel import Context
@@ -34,6 +35,8 @@ from desk.web.style import style_sheet
 
 KEEP_ALIVE_SECONDS: Final = 15.0
 MAX_NAME: Final = 128
+CLAIMS_SECONDS: Final = 60.0
+"""The page of the claims is drawn at most once in so long for one tip: a release may come between two blocks."""
 _STATIC: Final = {"live.js": "text/javascript", "readings.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
@@ -46,6 +49,7 @@ def build_app(
 ) -> Guard:
     """The whole application behind its guard. `connect` makes a read-only client for one request's thread, `query` one for the API
     and for statements of people, with their limits."""
+    kept_claims = KeptPage()
     app = FastAPI(title="Counterpoise desk", docs_url=None, redoc_url=None, openapi_url=None)
     _add_tools(app, hub.context_of(hub.now()), query)
 
@@ -140,7 +144,7 @@ def build_app(
             return await of_past(height, "", f"/chart/{view}/{span}", work)
         return await of_database(lambda *given: HTMLResponse(work(*given)))  # type: ignore[no-any-return]
 
-    async def own_page(title: str, what: str, work: Callable[[ClickHouse, Context], str | None]) -> Response:
+    async def own_page(title: str, what: str, work: Callable[[ClickHouse, Context], str | Response | None]) -> Response:
         found = await of_database(work)
         if isinstance(found, Response):
             return found
@@ -188,9 +192,12 @@ def build_app(
 
     @app.get("/claims")
     async def claims_page() -> Response:
-        return await own_page(
-            "Claims", "claim", lambda clickhouse, context: claims.draw(claims.read(clickhouse), context)
-        )
+        state = (hub.line[0].tip_height, hub.line[0].tip_time, hub.now().timestamp() // CLAIMS_SECONDS)
+
+        def work(clickhouse: ClickHouse, context: Context) -> str:
+            return kept_claims.of(state, lambda: claims.draw(claims.read(clickhouse), context))
+
+        return await own_page("Claims", "claim", work)
 
     @app.get("/as-of/{day}")
     async def as_of_page(day: str) -> Response:
@@ -199,13 +206,13 @@ def build_app(
         except ValueError as error:
             return whole("Not understood", f'<p class="none-yet"><b>Not understood.</b> {text_of(error)}</p>', 400)
 
-        def work(clickhouse: ClickHouse, context: Context) -> str | None:
+        def work(clickhouse: ClickHouse, context: Context) -> str | HTMLResponse:
             try:
                 return as_of.draw(read_as_of(clickhouse, context.chain, wanted, context.window_blocks), context)
-            except ConfigError:  # no block is as old
-                return None
+            except ConfigError as error:  # no block is as old
+                return missing(str(error))
 
-        return await own_page(f"As of {wanted}", f"scored block by the end of {wanted}", work)
+        return await own_page(f"As of {wanted}", "such day", work)
 
     @app.get("/events")
     async def events(request: Request) -> StreamingResponse:

@@ -7,7 +7,7 @@ CREATE OR REPLACE VIEW detectors
     time DateTime64(3, 'UTC') COMMENT 'Header time of the block',
     view LowCardinality(String) COMMENT 'raw: pools; entity: owners and proxies according to the dated map',
     detector LowCardinality(String) COMMENT 'top4_above_75, any_above_one_third, any_above_one_half or hhi_above_1800',
-    promise_years UInt8 COMMENT 'Expected years between false alarms: 1, 5 or 10',
+    promise_years UInt8 COMMENT 'Expected time between false alarms: 1, 5 or 10 times 52,560 blocks, a year of bitcoin and less of a faster chain',
     firing Bool COMMENT 'True from the block that fires to the block before the one that clears',
     evidence_blocks Float32 COMMENT 'Evidence for the change that would end the present state, in blocks between false alarms',
     evidence Float64 COMMENT 'The same over the promise: an alarm is where it reaches 1, and the evidence begins again at 0'

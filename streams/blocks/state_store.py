@@ -14,11 +14,12 @@ from counterpoise.clickhouse.rows.share_forecasts import share_forecast_columns
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.detectors.tracks import ALTERNATIVES, TRACKS, TrackState
 from counterpoise.estimates.drift import DRIFT_WINDOW_BLOCKS, FAMILIES
+from counterpoise.estimates.forecast import FORECAST_EVERY
 from counterpoise.windows import DAILY_BUCKET_BLOCKS, VIEWS
 from streams.blocks.fold.chain_fold import Scored
 from streams.blocks.fold.detectors import KEPT_BUCKETS
 from streams.blocks.fold.drift import KEPT_BLOCKS, DriftRow
-from streams.blocks.fold.forecasts import FORECAST_EVERY, ForecastRow
+from streams.blocks.fold.forecasts import ForecastRow
 
 _STATES = """
     SELECT height, lower(hex(tip_hash)), firing, state FROM detectors_log FINAL

@@ -67,6 +67,7 @@ class BlockWorker:
         for chain in self._store.read(stored_chains):
             if self._partition(chain) in partitions:
                 scores += self._load(chain)
+        self._status.keep_chains(self._chains)
         return scores
 
     def handle(self, messages: Sequence[RawMessage]) -> list[Outgoing]:
@@ -106,6 +107,7 @@ class BlockWorker:
             rebased = current is not None and current != state.fold.attribution_set.attribution_id
             if self._partition(chain) not in self._assigned:
                 del self._chains[chain]
+                self._status.keep_chains(self._chains)
             elif rebased or chain in overtaken:
                 scores += self._load(chain, rebased=rebased)
         return scores + [Outgoing(BLOCK_REQUESTS, request.chain, request) for request in self._requests()]

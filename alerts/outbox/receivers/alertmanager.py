@@ -14,7 +14,7 @@ from typing import Any, Final, TextIO
 from pydantic import SecretStr
 
 from alerts.outbox.events import AlertEvent, utc_text
-from alerts.outbox.receivers.http_request import check_url, judge, request
+from alerts.outbox.receivers.http_request import check_url, json_of, judge, request
 from alerts.outbox.receivers.receiver import Ability, PostOnly, may_reach
 from alerts.outbox.render import Message
 from counterpoise.errors import ConfigError, CounterpoiseError
@@ -112,15 +112,15 @@ class AlertmanagerReceiver(PostOnly):
         answer = request("GET", self._url + STATUS_PATH, None, self._headers(), timeout_seconds=self._timeout_seconds)
         judge(answer, self.channel)
         try:
-            version = str(json.loads(answer.body)["versionInfo"]["version"])
-        except (ValueError, KeyError, TypeError):
+            version = str(json_of(answer.body)["versionInfo"]["version"])
+        except (KeyError, TypeError):
             raise ConfigError(f"{self.channel} is no Alertmanager: its status has no version") from None
         return f"Alertmanager {version} answers at {self.channel}."
 
     def _send(self, alerts: list[dict[str, Any]]) -> None:
         body = json.dumps(alerts, ensure_ascii=False).encode()
         answer = request("POST", self._url + ALERTS_PATH, body, self._headers(), timeout_seconds=self._timeout_seconds)
-        judge(answer, self.channel, reason=_reason(answer.body))
+        judge(answer, self.channel, reason=_reason(answer.body) if answer.status >= 300 else "")
 
     def _headers(self) -> dict[str, str]:
         token = self._token()
@@ -187,8 +187,5 @@ def _read_token(settings: Settings) -> SecretStr | None:
 
 def _reason(body: bytes) -> str:
     """What a refusal has for a reason: a JSON text, or an object with a `message`."""
-    try:
-        found = json.loads(body)
-    except ValueError:
-        return ""
+    found = json_of(body)
     return str(found.get("message", "")) if isinstance(found, dict) else found if isinstance(found, str) else ""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from alerts.outbox.receivers.receiver import (
@@ -19,6 +21,7 @@ from alerts.outbox.receivers.receiver import (
     UnknownAnswerError,
 )
 from counterpoise.errors import ConfigError
+from counterpoise.http_dates import http_date, pause_of
 from counterpoise.urls import is_local, shown_url
 from counterpoise.visible import visible
 
@@ -46,7 +49,8 @@ def check_url(setting: str, url: str, *, clear_text: str | None = None) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except ValueError:
+        (host or "").encode("idna")  # as the connection will: `a..b` and a label over 63 characters are no names
+    except ValueError:  # a UnicodeError is one
         host, parts = None, urlsplit("")
     if parts.scheme not in ("http", "https") or not host or any(c.isspace() or not c.isprintable() for c in url):
         raise ConfigError(f"{setting} is no address, expected https://HOST[:PORT]/PATH")
@@ -74,7 +78,7 @@ def request(
     )
     try:
         connection.connect()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         connection.close()
         raise NotAcceptedError(f"{where} cannot be reached: {_reason(error)}") from None
     whole = threading.Timer(timeout_seconds, _cut, (connection.sock,))
@@ -111,22 +115,32 @@ def judge(answer: HttpAnswer, where: str, *, reason: str = "") -> None:
             f"{where} refuses the message: {status}{f' ({visible(reason)[:200]})' if reason else ''}"
         )
     if status >= 500:
-        raise AmbiguousError(said)
+        raise AmbiguousError(said, retry_after(answer.headers))
     raise UnknownAnswerError(said)
 
 
-def retry_after(headers: Mapping[str, str]) -> float:
-    """The pause that an answer asks for, in seconds: 1 where it names none, an hour at most."""
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The pause that an answer asks for, in seconds: 1 at least, an hour at most. None where it names none that can be read.
+
+    A date counts from the answer's own date: two clocks may differ.
+    """
+    dated = http_date(headers.get("date"))
+    seconds = pause_of(headers.get("retry-after"), dated.timestamp() if dated else time.time())
+    return None if seconds is None else min(MAX_RETRY_SECONDS, max(1.0, seconds))
+
+
+def json_of(body: bytes) -> Any:
+    """The JSON of an answer; None where it is none, or is nested deeper than anything that is meant."""
     try:
-        return min(MAX_RETRY_SECONDS, max(1.0, float(headers.get("retry-after", ""))))
-    except ValueError:
-        return 1.0
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError | UnicodeError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not valid: {error.verify_message}"
-    return error.strerror or type(error).__name__
+    return getattr(error, "strerror", None) or type(error).__name__
 
 
 def _cut(sock: socket.socket | None) -> None:

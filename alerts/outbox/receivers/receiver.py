@@ -19,7 +19,12 @@ class NotAcceptedError(RetryableError):
 
 
 class AmbiguousError(RetryableError):
-    """No answer, or one that leaves open whether the message was accepted. Look up its key before sending it again."""
+    """No answer, or one that leaves open whether the message was accepted. Look up its key before sending it again, after
+    `retry_after_seconds` if that is given."""
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class UnknownAnswerError(NotAcceptedError):

@@ -28,12 +28,13 @@ def _measure(series: WindowCounts, pool: str) -> Measured:
 
 def _sql(subject: Subject) -> SignalSql:
     code = (
-        f"(SELECT max(code) FROM pool_names_log FINAL WHERE attribution_id = '{subject.attribution_id}' "  # noqa: S608
+        f"(SELECT maxOrNull(code) FROM pool_names_log FINAL WHERE attribution_id = '{subject.attribution_id}' "  # noqa: S608
         f"AND view = '{subject.view}' AND slug = '{subject.pool}')"
     )
     blocks = " + ".join(f"if(l{rank} = pool_code, c{rank}, 0)" for rank in range(1, LEADERS + 1))
-    value = f"nullIf({blocks}, 0) / n"
-    return SignalSql(value, f"({blocks} + unknown) / n", (("pool_code", code),))
+    most = f"if(pool_blocks > 0, pool_blocks, if(pools_seen > {LEADERS}, c{LEADERS}, 0))"
+    terms = (("pool_code", code), ("pool_blocks", blocks), ("pool_most", most))
+    return SignalSql("pool_most / n", "(pool_most + unknown) / n", terms, low="pool_blocks / n")
 
 
 SIGNALS = (

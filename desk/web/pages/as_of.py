@@ -6,7 +6,7 @@ import shlex
 
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
-from desk.as_of.known import NOT_VERSIONED, AsOf, shown
+from desk.as_of.known import NOT_VERSIONED, SECTIONS, AsOf, shown
 from desk.asker import Question
 from desk.web import markup
 from desk.web.panels.panel import Context
@@ -17,13 +17,14 @@ HEADS = ("what", "known then", "known now", "differs because")
 def draw(found: AsOf, context: Context) -> str:
     """The body of the page: what differs first, then every fact."""
     differing = found.differences
-    words = f"{len(differing)} facts differ between what was known then and what is known now."
+    count = "1 fact differs" if len(differing) == 1 else f"{len(differing)} facts differ"
+    words = f"{count} between what was known then and what is known now."
     rows = [(f"{one.section} {one.name}", shown(one.then), shown(one.now), one.why) for one in differing]
     table = markup.scrolled_table("What differs", HEADS, rows) if rows else markup.nothing("No fact differs.")
     facts = [
-        (f"{section} {name}", shown(value), shown(found.now.facts.get(section, {}).get(name)))
-        for section, named in found.then.facts.items()
-        for name, value in named.items()
+        (f"{section} {name}", shown(then), shown(now))
+        for section in SECTIONS
+        for name, then, now in found.in_section(section)
     ]
     notes = "".join(f'<p class="note">{text_of(note)}</p>' for note in (*found.changes, *found.then.hindsight))
     missing = "".join(f"<li><b>{text_of(name)}</b>: {text_of(note)}</li>" for name, note in NOT_VERSIONED.items())
@@ -40,7 +41,7 @@ def draw(found: AsOf, context: Context) -> str:
         )
         + f'</section><section class="panel broad"><h2>All facts: {len(facts)}</h2>'
         + markup.scrolled_table("All facts", HEADS[:3], facts)
-        + f'</section><section class="panel broad"><h2>Not versioned</h2><ul>{missing}</ul></section>'
+        + f'</section><section class="panel broad"><h2>Limits of what is versioned</h2><ul>{missing}</ul></section>'
         + markup.asked((command,))
         + f'<p class="note"><a href="/?height={found.height}">The page of block {PAGE.count(found.height)}</a></p>'
     )

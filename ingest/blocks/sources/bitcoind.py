@@ -151,14 +151,24 @@ class BitcoindSource:
             yield from self._blocks(first, to_height)
 
     def _first_with_body(self, low: int, high: int) -> int:
-        """The lowest height from which the node has every block; `low` where it lacks the highest, too, or has them all."""
+        """The lowest height from which the node has every block; `low` where it lacks the highest, too, or has them all.
+
+        RpcError for any other failure: history must not begin later because the node was busy.
+        """
         lacking, has = low - 1, high + 1
         while has - lacking > 1:
             middle = (lacking + has) // 2
             [block_hash] = self._calls([("getblockhash", [middle])])
+            if _is_above_tip(block_hash):  # the chain became shorter: what is asked for ends below
+                high, has = middle - 1, middle
+                continue
+            if not isinstance(block_hash, str):
+                self._raise_error(block_hash, f"getblockhash {middle}")
             [block] = self._calls([("getblock", [block_hash, 1])])
-            if isinstance(block, _Failure):
+            if _lacks_body(block):
                 lacking = middle
+            elif isinstance(block, _Failure):
+                self._raise_error(block, f"getblock {block_hash}")
             else:
                 has = middle
         return has if has <= high else low
@@ -205,7 +215,7 @@ class BitcoindSource:
             if isinstance(block, _Failure):
                 if missing_ok and block.code == _NOT_FOUND:
                     return BlockBatch()
-                if block.code == _MISCELLANEOUS and "not available" in block.message.lower():
+                if _lacks_body(block):
                     self._raise_no_body(block_hash, block)
                 self._raise_error(block, f"getblock {block_hash}")
         coinbases = self._coinbases(hashes, blocks)
@@ -350,6 +360,11 @@ def _is_above_tip(answer: Any) -> bool:
     if not isinstance(answer, _Failure):
         return False
     return answer.code == _NO_SUCH_HEIGHT or (answer.code == _MISCELLANEOUS and "out of range" in answer.message)
+
+
+def _lacks_body(answer: Any) -> bool:
+    """Whether a node has the header only: `Block not available (pruned data)` or `(not fully downloaded)`."""
+    return isinstance(answer, _Failure) and answer.code == _MISCELLANEOUS and "not available" in answer.message.lower()
 
 
 def _failure(error: Any) -> _Failure:

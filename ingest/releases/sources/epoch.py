@@ -24,9 +24,13 @@ COMBINED: Final = "cumulative_by_designer.csv"
 
 MAX_UNPACKED_BYTES: Final = 64 * 1024**2
 
+_BOUNDED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Methods by which a read of n bytes unpacks n or little more. The others unpack whole blocks, and the stated size may be a lie."""
+
 
 def unpacked(files: list[Located]) -> list[Located]:
-    """The files, and in place of an archive its combined table. DeadLetterError where an archive lacks it or it is too large."""
+    """The files, and in place of an archive its combined table. DeadLetterError where an archive
+    lacks it, or it is too large or packed by a method other than deflate."""
     return [_combined(file) if file.content.startswith(b"PK") else file for file in files]
 
 
@@ -42,9 +46,14 @@ def _combined(archive: Located) -> Located:
                 raise DeadLetterError(
                     "too-large", f"{archive.name}: {COMBINED} unpacks to over {MAX_UNPACKED_BYTES} bytes"
                 )
+            if members[0].compress_type not in _BOUNDED:
+                raise DeadLetterError(
+                    "bad-source-file",
+                    f"{archive.name}: {COMBINED} is packed by method {members[0].compress_type}: pack it with deflate, or not at all",
+                )
             with found.open(members[0]) as file:
-                content = file.read(MAX_UNPACKED_BYTES)
-    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, NotImplementedError) as error:
+                content = file.read(members[0].file_size)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
         raise DeadLetterError(
             "bad-source-file", f"{archive.name}: not a readable archive: {str(error)[:120]}"
         ) from None

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Protocol
 
+from counterpoise.http_dates import http_date
 from counterpoise.runtime.probe import Probe
 from counterpoise.series.release import Release
 from ingest.bad_item import BadItem
@@ -50,11 +50,8 @@ def digest_of(content: bytes) -> str:
 
 def http_date_ms(text: str) -> int | None:
     """Milliseconds of an HTTP date; None where it is none."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
+    moment = http_date(text)
+    return None if moment is None else int(moment.timestamp() * 1000)
 
 
 def day_of(seconds: float) -> str:

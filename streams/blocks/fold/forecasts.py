@@ -14,13 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.estimates.discounted import share_of_hits
+from counterpoise.estimates.forecast import FORECAST_BLOCKS, FORECAST_EVERY, FORECAST_LINE
 from counterpoise.windows import HISTORY_BLOCKS, VIEWS
 from streams.blocks.fold.drift import EntityEpochs
 
-FORECAST_EVERY: Final = 144
-FORECAST_BLOCKS: Final = 1_008
-"""Blocks of the window that picks the leaders, and blocks that are forecast."""
-LINE: Final = 0.75
 _LEADERS: Final = 4
 
 DriftAt = Callable[[int, int], float]
@@ -74,7 +71,9 @@ def forecast_rows(
                 # By the map of then: what was forecast is the share of those entities as they were.
                 both = maps.pools_at(earlier)[codes[place - 2 * FORECAST_BLOCKS : place], view]
                 outcome = float(_made_by(_leaders(both[:FORECAST_BLOCKS]), both[FORECAST_BLOCKS:]).mean())
-            row = ForecastRow(view, height, leaders, drift, weighed.share, low, high, following.above(LINE), outcome)
+            row = ForecastRow(
+                view, height, leaders, drift, weighed.share, low, high, following.above(FORECAST_LINE), outcome
+            )
             found.append(row)
     return found
 

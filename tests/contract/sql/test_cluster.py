@@ -14,7 +14,12 @@ from tests.engines import ClickHouseServer
 from tests.unit.clickhouse.test_cluster import STATEMENTS
 
 VERIFIES = [
-    ("ClickHouse cluster", "lock:chdb-core", "recorded", "statements of all tables, parsed by the engine"),
+    (
+        "ClickHouse cluster",
+        "lock:chdb-core",
+        "by shape",
+        "our statements for a cluster: compared with a stored file, parsed by the engine",
+    ),
 ]
 
 GOLDEN = Path(__file__).with_name("on_cluster.sql")

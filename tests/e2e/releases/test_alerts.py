@@ -231,7 +231,7 @@ def story(line: Line, alerter: Alerter, slack: SlackServer) -> None:
     now = chain(801_100, noon - 600, TWO_POOLS, year_ago[-1], 1_200)
     line.send(year_ago + now, events_per_message=300)
     send_releases(line, [owners(MIDDLE, "2025-03-31", at(date(2025, 6, 1)))])
-    send_releases(line, [one for one in pypi() if one.period_end >= date(2025, 4, 1)])
+    send_releases(line, [one for one in pypi() if one.period_end >= date(2025, 3, 31)])
     rest(line)
     alerter.set_clock(noon)
     alerter.start()

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
 
+from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
+from counterpoise.clickhouse.epochs import claim_epoch
+from counterpoise.clickhouse.versions import Versions
+from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.errors import ConfigError
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
@@ -15,6 +21,7 @@ from desk.cli.alerts import alerts_app
 from desk.cli.rules import rules_app
 from desk.cli.rules_diff import diff_rules
 from desk.cli.rules_explain import explain_alert
+from desk.cli.sql import sql
 from tests.integration.alerts.running import alerter, printed
 from tests.integration.alerts.test_line import FIRED, H
 from tests.integration.alerts.world import CLEAR, OVER, a_world
@@ -28,6 +35,15 @@ RULES = "version: 1\nrules: [{id: top4-share, type: top_share, for_blocks: HOLD}
 
 def run(*arguments: str, columns: int = 220) -> str:
     return printed(rules_app, *arguments, columns=columns)
+
+
+def ran(text: str) -> str:
+    """What the command in the last lines of a text prints."""
+    words = shlex.split(text[text.index("counterpoise sql ") :])
+    assert words[:2] == ["counterpoise", "sql"]
+    app = typer.Typer()
+    app.command()(sql)
+    return printed(app, *words[2:], columns=220)
 
 
 def rules_file(folder: Path, hold: int) -> str:
@@ -80,6 +96,34 @@ def test_a_stored_alert_is_explained(environment: Settings, monkeypatch: pytest.
     assert "top-4 share of 1008 blocks (raw) over 75 % for 36 blocks, clear below 73 %" in text
     assert f"Began      at height {H + 5} of bitcoin" in text
     assert "console" in text and "post sent" in text
-    assert f'counterpoise sql "{found["sql"]}"' in text
+    assert f"{H + 41}" in ran(text)
     with pytest.raises(ConfigError, match="no alert with an id that begins with 'zz'"):
         run("explain", "zz")
+
+
+def test_the_command_of_a_query_runs_as_it_is_printed(environment: Settings) -> None:
+    query = """SELECT concat({chain:String}, ' "$HOME" `id` :key: \\'x\\' [b]') AS key,
+        1 AS value"""
+    fired = AlertTransition(
+        alert_id="ab" * 8,
+        sequence=0,
+        rule_id="odd",
+        rule_hash="0" * 12,
+        state="error",
+        event_time=1,
+        recorded_at_ms=1_000,
+        summary="-",
+        evidence=AlertEvidence(chain="litecoin", sql=query),
+    )
+    with connect(clickhouse_target(environment), environment.dataset) as ch:
+        events, versions = AlertStore(ch).events, Versions(claim_epoch(ch, "alerts"))
+        other = fired.model_copy(update={"alert_id": "ac" * 8, "rule_id": "other"})
+        events.write([fired, other], versions.next())
+        assert events.alerts_of("a") == ["ab" * 8, "ac" * 8] and events.alerts_of("%") == []
+        assert events.rule_ids() == {"odd", "other"}
+    for text in (run("explain", "ab"), printed(alerts_app, "show", "ab", columns=80)):
+        assert "litecoin \"$HOME\" `id` :key: 'x' [b]" in ran(text)
+    with pytest.raises(ConfigError, match=f"2 alerts .{'ab' * 8}, {'ac' * 8}. with an id that begins with 'a'"):
+        run("explain", "a")
+    printed(alerts_app, "ack", "ab", columns=80)
+    assert "is acknowledged already" in printed(alerts_app, "ack", "ab", columns=80), "an error is repeated until it is"

@@ -136,7 +136,7 @@ def test_killed_at_a_point_and_started_again_all_is_as_in_an_undisturbed_run(
         assert rows_of(settings) == undisturbed
         assert heads(slack) == TOLD
         with connect(clickhouse_target(settings), settings.dataset) as ch:
-            assert sorted((d.action, d.status) for d in AlertStore(ch).deliveries.read("slack")) == [
+            assert sorted((d.action, d.status) for d in AlertStore(ch).deliveries.read()) == [
                 ("post", "sent"),
                 ("post", "sent"),
                 ("thread", "sent"),

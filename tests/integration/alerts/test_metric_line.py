@@ -154,3 +154,35 @@ def test_the_evidence_of_every_metric_gives_its_value_again(replayed: Settings, 
                     changed, unknown_share = row[-2:]
                     assert changed == pytest.approx(reading_of_change(rule, series, at))
                     assert unknown_share == 40 / N
+
+
+def test_the_sql_of_a_pools_share_gives_the_bounds_that_the_rule_judges(replayed: Settings) -> None:
+    """Of a pool among the six largest, below them, and not there at all; in windows with fewer and with more than six pools."""
+    random, size = np.random.default_rng(11), 12
+    seen = random.integers(1, 10, size)
+    pools = np.zeros((size, 9), np.int64)
+    for at, count in enumerate(seen):
+        pools[at, :count] = np.sort(random.multinomial(900, random.dirichlet(np.ones(count))))[::-1]
+    leaders = np.array([random.permutation(np.arange(1, 9))[:6] for _ in range(size)])
+    leaders[pools[:, :6] == 0] = 0
+    with a_world(replayed) as world, connect(clickhouse_target(replayed), replayed.dataset) as ch:
+        store = AlertStore(ch)
+        world.insert_counts(pools, random.integers(0, 100, size), leaders)
+        found = set()
+        for pool in ("alpha", "zeta", "nowhere"):
+            when = {"signal": "pool_share", "pool": pool}
+            rule = WhenRule.model_validate({"id": "a", "when": when, "fire": {"above": 0.1}})
+            change = WhenRule.model_validate({"id": "b", "when": when | {"change_blocks": 1}, "fire": {"above": 0.1}})
+            series = store.concentration.series_of(rule, world.attribution_id, low=H, high=H + size - 1)
+            for at in range(size):
+                reading = rule.reading(series, at)
+                assert reading is not None
+                [(*_, value, high, low)] = ch.query(rule.reproducing_sql(world.attribution_id, H + at))
+                assert (value, high, low) == pytest.approx((reading.value, reading.high, reading.low), rel=1e-12)
+                found.add("none" if not value else "exact" if value == low else "bounded")
+                if at:
+                    changed = change.reading(series, at)
+                    assert changed is not None
+                    [(*_, value)] = ch.query(change.reproducing_sql(world.attribution_id, H + at))
+                    assert value == pytest.approx(changed.value, rel=1e-12, abs=1e-12)
+        assert found == {"none", "exact", "bounded"}

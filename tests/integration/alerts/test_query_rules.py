@@ -13,6 +13,8 @@ from alerts.rule_queries import LIMITS, RuleQueries
 from alerts.rules.sql import SqlRule
 from alerts.rules_file import parse_rules
 from alerts.signals.query_answer import QueryAnswer
+from alerts.store.alert_mutes_log import Mute
+from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.read_only import connect_read_only
 from counterpoise.runtime.clock import SystemClock
@@ -54,8 +56,12 @@ def test_a_query_reads_as_the_reader_and_within_limits(replayed: Settings, click
         "two": "SELECT 'a' AS key, 1 AS value; DROP TABLE alert_events_log",
         "gone": "SELECT key, value FROM no_such_table",
     }
+    statements |= {"bytes": "SELECT unhex('ff') AS key, 1 AS value", "null": "SELECT NULL AS key, 1 AS value"}
+    statements |= {"early": "SELECT 'a' AS key, 1 AS value, toDateTime64('1960-01-01 00:00:00', 3, 'UTC') AS time"}
     rules = [SqlRule(id=name, sql=sql) for name, sql in statements.items()]
     found = answers(rules, clickhouse, replayed.dataset)
+    assert found["null"].error == "a row has no key: it is NULL"
+    assert "a time that is none" in found["early"].error and [row.key for row in found["bytes"].rows] == ["b'\\xff'"]
     assert [(row.key, row.value, row.time) for row in found["good"].rows] == [
         (str(at), at / 2, 1_700_000_000) for at in range(3)
     ]
@@ -78,6 +84,7 @@ def test_rows_fire_and_a_query_that_fails_is_told_once(
     migrated: Settings, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(session, "REMINDER_CHECK_SECONDS", 0.0)
     with SlackServer() as slack, a_world(migrated) as world:
         settings = with_rules(
             with_slack(migrated, slack, state_dir),
@@ -87,14 +94,20 @@ def test_rows_fire_and_a_query_that_fails_is_told_once(
             "{id: broken, type: sql, sql: SELECT key FROM no_such_table}",
         )
         world.mine([CLEAR] * 3)
+        AlertStore(world.ch).mutes.write(Mute("broken", 4_000_000_000.0, muted_at=1.0))
         with alerter(settings, clock=clock_at(world)) as running:
-            running.until(lambda: {"🔴 FIRING", "🟠 ERROR"} <= set(heads(slack)), "both are told")
+            deliveries = AlertStore(world.ch).deliveries
+            running.until(lambda: "muted" in {one.detail for one in deliveries.read()}, "the error is kept back")
+            assert "🟠 ERROR" not in heads(slack)
+            AlertStore(world.ch).mutes.write(Mute("broken", 1.0, muted_at=2.0))
+            running.until(lambda: {"🔴 FIRING", "🟠 ERROR"} <= set(heads(slack)), "the error is told after its mute")
         told = {row.rule_id: row for row in running.seen}
         assert set(told) == {"windows", "broken"}
         assert told["windows"].summary == "of 1008: 1,008 blocks, at least 1,008 blocks."
         assert told["windows"].evidence.instance == "of 1008"
         assert told["broken"].state == "error"
         assert [row.state for row in running.seen if row.rule_id == "broken"] == ["error"]
+        monkeypatch.setattr(session, "REMINDER_CHECK_SECONDS", 60.0)
         with alerter(settings, clock=clock_at(world)) as again:
             again.until(lambda: again.status.snapshot()["info"].get("undelivered") == 0, "it looked again")
         assert [row.state for row in again.seen] == []

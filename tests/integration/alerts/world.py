@@ -163,8 +163,16 @@ class World:
             columns |= {f"l{i + 1}": np.full(size, i + 1, np.uint16) for i in range(6)}
             self.ch.insert("concentration_log", columns)
 
-    def insert_counts(self, pools: npt.NDArray[np.int64], unknown: npt.NDArray[np.int64]) -> None:
-        """Rows of the week's window from the first height on: the blocks of each pool, largest first, and of nobody."""
+    def insert_counts(
+        self,
+        pools: npt.NDArray[np.int64],
+        unknown: npt.NDArray[np.int64],
+        leaders: npt.NDArray[np.int64] | None = None,
+    ) -> None:
+        """Rows of the week's window from the first height on: the blocks of each pool, largest first, and of nobody.
+
+        `leaders` are the codes of the largest six in each row; 1 to 6 if left out.
+        """
         size = len(pools)
         columns: dict[str, Any] = {
             "attribution_id": [self.attribution_id] * size,
@@ -184,7 +192,8 @@ class World:
         }
         columns |= further_columns(pools, unknown)
         columns |= {f"c{rank}": pools[:, rank - 1].astype(np.uint16) for rank in range(1, 7)}
-        columns |= {f"l{rank}": np.full(size, rank, np.uint16) for rank in range(1, 7)}
+        codes = np.tile(np.arange(1, 7), (size, 1)) if leaders is None else leaders
+        columns |= {f"l{rank}": codes[:, rank - 1].astype(np.uint16) for rank in range(1, 7)}
         self.ch.insert("concentration_log", columns)
 
     def event(self) -> ScoreEvent:

@@ -28,7 +28,7 @@ VERIFIES = [
         "stand-in",
         "JSON-RPC, cookie, pruning, assumeutxo, ZMQ over TCP, IPv6 and Unix sockets",
     ),
-    ("btcd", "0.26.2", "recorded", "its dialect, with and without a transaction index"),
+    ("btcd", "0.26.2", "stand-in", "its dialect as recorded, with and without a transaction index"),
 ]
 
 
@@ -282,6 +282,38 @@ def test_history_begins_above_the_snapshot_of_assumeutxo(node: BitcoindServer, s
     ]
     node.snapshot_height = 0  # the background validation is over
     assert [e.height for batch in source.blocks(3, 30) for e in batch.events] == list(range(3, 31))
+
+
+@pytest.mark.parametrize("dialect", ["core", "btcd"])
+@pytest.mark.parametrize("to_height", [31, 34, 45, 61, 100])
+def test_history_above_a_snapshot_ends_where_the_chain_became_shorter(
+    node: BitcoindServer, source: BitcoindSource, to_height: int, dialect: Any
+) -> None:
+    node.snapshot_height, node.dialect = 17, dialect
+    events = [event for batch in source.blocks(3, to_height) for event in batch.events]
+    assert [event.height for event in events] == list(range(17, 31))
+    node.snapshot_height = 31
+    with pytest.raises(NoBodyError):
+        list(source.blocks(3, to_height))
+
+
+@pytest.mark.parametrize(
+    ("message", "code"), [("Block not found on disk", -1), ("Work queue depth exceeded", -32), ("Shutting down", -9)]
+)
+@pytest.mark.parametrize("height", range(17, 31))
+def test_another_failure_of_a_block_does_not_shorten_history(
+    node: BitcoindServer, source: BitcoindSource, height: int, message: str, code: int
+) -> None:
+    node.snapshot_height = 17
+    node.failing[node.chain.best()[height].hash] = (message, code)
+    heights: list[int] = []
+    with pytest.raises(StaleSourceError, match=message) as caught:
+        for batch in source.blocks(3, 30):
+            heights += [event.height for event in batch.events]
+    assert not isinstance(caught.value, NoBodyError)
+    assert heights == list(range(17, 17 + len(heights)))  # nothing is left out before the failure
+    node.failing.clear()
+    assert [e.height for batch in source.blocks(3, 30) for e in batch.events] == list(range(17, 31))
 
 
 @pytest.mark.parametrize("asked", range(1, 31, 5))

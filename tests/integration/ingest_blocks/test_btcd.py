@@ -20,7 +20,7 @@ from ingest.blocks.sources.bitcoind import BitcoindSource
 from ingest.blocks.withdrawn_blocks import POLLS_ALLOWED, WithdrawnBlocks
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import ChainFold
-from testkit.btcd_node import PASSWORD, USER, VARIABLE, BtcdNode, btcd_binary
+from testkit.btcd_node import PASSWORD, USER, VARIABLE, BtcdNode, btcd_binary, require_version
 from tests.waiting import wait_for
 
 VERIFIES = [
@@ -44,6 +44,7 @@ def source_of(node: BtcdNode) -> BitcoindSource:
 def nodes(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[BtcdNode, BtcdNode]]:
     binary = btcd_binary()
     assert binary is not None
+    require_version(binary)
     options = [request.param] if request.param == "--txindex" else []
     with ExitStack() as stack:
         yield (

@@ -30,4 +30,4 @@ def test_a_load_that_nobody_stores_is_explained(
     assert loaded.exit_code == 0
     owners, packages = loaded.stdout.splitlines()
     assert owners.startswith("16 releases of epoch-ai-compute-owners, 2022-03-31 to 2025-12-31, ")
-    assert packages == "52 releases of pypi-edge-share, 2022-01-01 to 2026-03-31, 1,945 observations"
+    assert packages == "52 releases of pypi-edge-share, 2021-12-31 to 2026-03-31, 1,945 observations"

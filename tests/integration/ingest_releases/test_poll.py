@@ -19,6 +19,14 @@ from ingest.releases.sources.poll import PollSource
 from testkit.market_server import MarketServer
 from tests.integration.ingest_releases.asking import CATALOGUE, NOW, ask, releases, values
 
+VERIFIES = [
+    ("Docker Hub", "documented API", "stand-in", "pulls of images (mapping `dockerhub-pulls`)"),
+    ("GitHub releases", "documented API", "stand-in", "downloads of releases (mapping `github-downloads`)"),
+    ("Homebrew", "documented API", "stand-in", "installations in 30 days (mapping `homebrew-installs`)"),
+    ("npm by week", "documented API", "stand-in", "downloads in seven days (mapping `npm-weekly`)"),
+    ("OpenRouter models", "documented API", "stand-in", "offers of providers (mapping `openrouter-models`)"),
+]
+
 
 def on(server: MarketServer, name: str) -> Mapping:
     """A shipped mapping with its server replaced."""

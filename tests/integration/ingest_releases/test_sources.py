@@ -26,6 +26,7 @@ from tests.waiting import PATIENCE_SECONDS
 
 VERIFIES = [
     ("Hugging Face, npm, pypistats.org", "2026", "stand-in", "downloads by month, limits, outages"),
+    ("OpenRouter daily exports", "documented, 2026", "stand-in", "weeks by author, revisions, checksums"),
 ]
 
 # Epoch AI

@@ -27,8 +27,8 @@ EDGE_SHARES = {
     "as-filed": (0.007, 0.013, 0.012, 0.022, 0.048),
     "without-general-tools": (0.46, 0.32, 0.20, 0.12, 0.11),
 }
-ENDS = ("2022-06-01", "2023-06-01", "2024-06-01", "2025-06-13", "2026-03-31")
-"""Of the periods of the snapshots of those days; the last is of 2026-04-01."""
+ENDS = ("2022-05-31", "2023-05-31", "2024-05-31", "2025-06-12", "2026-03-31")
+"""Of the periods of the snapshots of the day after."""
 
 
 def chain_of(day: date) -> str:

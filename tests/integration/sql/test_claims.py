@@ -6,7 +6,7 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pyarrow.parquet as pq
 import pytest
@@ -15,6 +15,7 @@ from counterpoise.clickhouse.client import ClickHouse, connect
 from desk.claims.checked import check
 from desk.claims.claims import CLAIMS
 from desk.cli import main
+from ingest.releases.sources.parse.pypi import counted_period
 from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import LAST
 from tests.shared import shared_data
@@ -88,6 +89,7 @@ def test_the_figures_of_blocks(mainnet: ClickHouse, real: Blocks) -> None:
     then, now, verdict = _figures(mainnet, "scale")
     assert [then, now] == pytest.approx([0.0399, 0.0514], abs=5e-5) and verdict == "reversed"
     april = [row for row in real if row[2].year == 2025 and row[2].month == 4]
+    assert [row[0] for row in april] == list(range(890_325, 894_669)), "the heights that the measures name"
     counts, n = _counts(april)
     assert _figures(mainnet, "systemic")[0] == pytest.approx(counts[0] / n)
     waits = _figures(mainnet, "censorship")
@@ -127,14 +129,16 @@ def test_other_sources_and_their_absence(mainnet: ClickHouse) -> None:
         },
     )
     assert _figures(mainnet, "ai-owners") == (5.0, 6.1, "holds")
+    # The snapshot of the first of May is the one that counted April.
+    days = [counted_period(date(2025, month, 1))[1] for month in (4, 5, 6)] + days[1:]
     for lists, verdict in ((["as-filed"], "holds"), (["as-filed", "other"], "lists disagree")):
         mainnet.execute("TRUNCATE TABLE edge_share")
-        for list_id, shares in zip(lists, ([0.02, 0.05], [0.12, 0.11]), strict=False):
+        for list_id, shares in zip(lists, ([0.01, 0.02, 0.03, 0.05], [0.13, 0.12, 0.14, 0.11]), strict=False):
             mainnet.insert(
                 "edge_share",
                 {
-                    "series": ["pypi-edge-share"] * 2,
-                    "list_id": [list_id] * 2,
+                    "series": ["pypi-edge-share"] * len(days),
+                    "list_id": [list_id] * len(days),
                     "period_end": days,
                     "edge_share": shares,
                 },

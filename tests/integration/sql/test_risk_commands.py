@@ -227,7 +227,8 @@ def test_a_past_day_is_shown_twice(cli: Cli, sample: ClickHouse) -> None:
     assert before["height"] < LAST and before["then"]["rules"] == {}
     assert {one["why"] for one in before["differences"] if one["section"] == "rules"} == {"its first step came later"}
     code, out, err = cli("as-of", day, "--window", "144", "--differences")
-    assert (code, err) == (0, "") and "Not versioned" in out and "alerts" not in out.partition("Not versioned")[0]
+    assert (code, err) == (0, "") and "Limits of what is versioned" in out
+    assert "alerts" not in out.partition("Limits of what is versioned")[0]
 
 
 def test_what_was_taken_back_or_edited_since_differs(own_sample: ClickHouse) -> None:
@@ -255,8 +256,16 @@ def test_what_was_taken_back_or_edited_since_differs(own_sample: ClickHouse) -> 
     ("arguments", "message"),
     [
         (("June",), "day 'June': expected a day such as 2024-06-30"),
-        (("2020-01-01",), "as-of 2020-01-01: no scored block of chain 'bitcoin' has a header time by the end of it"),
-        (("2023-07-24", "--window", "7"), "as-of 2023-07-24: block 800399 is not scored in windows of 7 blocks"),
+        (
+            ("2020-01-01",),
+            "as-of 2020-01-01: no scored block of chain 'bitcoin' has a header time by the end of it: choose 2023-07-",
+        ),
+        (
+            ("2023-07-24", "--chain", "litecoin"),
+            "no scored block of chain 'litecoin' has a header time by the end of it: no block is scored; ingest or replay",
+        ),
+        (("9999-12-31",), "day 9999-12-31: expected a day from 2009-01-03 to 2100-01-01"),
+        (("2023-07-24", "--window", "7"), "--window 7: expected one of 144, 1008, 2016, 4320"),
     ],
 )
 def test_a_day_that_cannot_be_shown_is_one_line(cli: Cli, arguments: tuple[str, ...], message: str) -> None:

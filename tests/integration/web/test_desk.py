@@ -140,7 +140,10 @@ def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: Runnin
             "/as-of/2020-01-01",
         ):
             assert client.get(path).status_code == 404, path
-        assert client.get("/as-of/June").status_code == 400
+        assert "choose 2023-07-" in client.get("/as-of/2020-01-01").text
+        for day in ("June", "9999-12-31", "0001-01-01", "2009-01-02", "2100-01-02"):
+            assert client.get(f"/as-of/{day}").status_code == 400, day
+        assert client.get("/as-of/2100-01-01").status_code == 200
         assert "r-superseded" in client.get("/as-of/2023-07-24").text
         assert int(re.sub(r"\D", "", re.findall(r"<h1>Block ([\d,]+)", client.get(f"/block/{tip}").text)[0])) == LAST
 

@@ -24,6 +24,7 @@ from alerts.outbox.receivers.receiver import (
     UnknownAnswerError,
 )
 from alerts.outbox.render import Message, mark_of
+from alerts.outbox.routes import Route
 from alerts.policy import WEEK_SECONDS, Action
 from alerts.store.alert_deliveries_log import Delivery
 from alerts.store.alert_mutes_log import Mute
@@ -65,9 +66,12 @@ class _People:
         return list(self.rows)
 
 
-class _NoMutes:
+@dataclass
+class _Mutes:
+    by_rule: dict[str, Mute] = field(default_factory=dict)
+
     def read(self) -> dict[str, Mute]:
-        return {}
+        return dict(self.by_rule)
 
 
 class Rows:
@@ -79,7 +83,7 @@ class Rows:
         self._events: dict[tuple[str, int], tuple[int, int, AlertTransition]] = {}
         self._written = 0
         self.deliveries = self.events = self.epochs = self
-        self.actions, self.mutes = _People(), _NoMutes()
+        self.actions, self.mutes = _People(), _Mutes()
 
     def highest(self) -> int:
         return self.epoch
@@ -253,6 +257,7 @@ class Alerter:
         *,
         repeat_seconds: float = WEEK_SECONDS,
         value: float | None = None,
+        routes: Sequence[Route] = (),
     ) -> None:
         rows.epoch += 1
         self.rows, self.clock, self.value = rows, clock, value
@@ -269,7 +274,7 @@ class Alerter:
                 (),
                 receiver=slack.name,
                 receivers=(slack.name,),
-                routes=(),
+                routes=routes,
                 clock=cast(Clock, clock),
                 value_now=lambda _: self.value,
             ),

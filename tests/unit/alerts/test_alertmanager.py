@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import traceback
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.settings.model import Settings
 from testkit.alertmanager_server import AlertmanagerServer
 from testkit.ports import reserved_port
+from testkit.webhook_server import ReceivedRequest, WebhookServer
 from tests.unit.alerts.events import FIRED, FIRED_AT, RESOLVED, message, step
 from tests.unit.alerts.slack_world import HandClock
 from tests.waiting import wait_for
@@ -122,6 +124,27 @@ def test_the_reason_of_a_refusal_is_shown(server: AlertmanagerServer) -> None:
         ReceiverRefusedError, match=r"refuses the message: 400 \(generatorURL in body must be of type uri\)"
     ):
         told.post(wrong, "a:1:post", thread=None)
+
+
+@dataclass(slots=True)
+class Nested(WebhookServer):
+    """Its answers are JSON deeper than anything that is meant."""
+
+    status: int = 200
+
+    def respond(self, request: ReceivedRequest) -> tuple[int, bytes]:
+        return self.status, b"[" * 60_000
+
+
+def test_an_answer_that_is_nested_without_end_is_no_failure_of_ours() -> None:
+    with Nested() as other:
+        told = receiver(other.url, HandClock())
+        told.post(message(FIRED), "a:1:post", thread=None)
+        with pytest.raises(ConfigError, match="is no Alertmanager"):
+            told.check()
+        other.status = 400
+        with pytest.raises(ReceiverRefusedError, match=r"refuses the message: 400$"):
+            told.post(message(FIRED), "a:1:post", thread=None)
 
 
 def test_something_else_at_the_address_is_no_alertmanager(server: AlertmanagerServer) -> None:

@@ -10,6 +10,9 @@ import pytest
 from alerts.machine.ledger import LedgerEntry
 from alerts.outbox.receivers.receiver import Ability, AmbiguousError, NotAcceptedError
 from alerts.outbox.render import Message
+from alerts.outbox.routes import Route
+from alerts.policy import Action
+from alerts.store.alert_mutes_log import Mute
 from tests.unit.alerts.slack_world import Alerter, Died, HandClock, Rows
 
 ALERT, HASH = "a" * 16, "c" * 12
@@ -135,3 +138,80 @@ def test_without_renewal_a_program_gets_a_reminder_a_week() -> None:
     alerter.outbox.remind(rows.transitions(announced=True))
     alerter.work(10.0)
     assert program.keys == [EVENTS[0], f"{ALERT}:1:reminder-1"]
+
+
+@dataclass
+class Incidents:
+    """A program that gets each step once, and what may keep a step back from it."""
+
+    clock: HandClock = field(default_factory=HandClock)
+    rows: Rows = field(default_factory=Rows)
+    program: MemoryProgram = field(default_factory=lambda: MemoryProgram(abilities=frozenset({"events"})))
+
+    def begin(self, *, elsewhere: bool = False) -> Alerter:
+        routes = (Route({"rule": "rule"}, frozenset({"another"})),) if elsewhere else ()
+        return Alerter(self.rows, self.program, self.clock, routes=routes)
+
+    def keep_back(self, how: str) -> Alerter:
+        """From now on nothing new of the alert goes to the program."""
+        if how == "silence":
+            self.rows.actions.rows.append(Action("5" * 16, "silence", self.clock.at, matchers={"rule": "rule"}))
+        if how == "mute":
+            self.rows.mutes.by_rule["rule"] = Mute("rule", 4e9, muted_at=self.clock.at)
+        return self.begin(elsewhere=how == "route")
+
+    def allow(self) -> Alerter:
+        self.rows.actions.rows.clear()
+        self.rows.mutes.by_rule.clear()
+        return self.begin()
+
+
+@pytest.mark.parametrize("how", ["silence", "mute", "route"])
+def test_the_end_of_what_was_sent_is_sent_whatever_keeps_news_back(how: str) -> None:
+    desk = Incidents()
+    alerter = desk.begin()
+    alerter.record(STEPS[:1])
+    alerter.work(5.0)
+    alerter = desk.keep_back(how)
+    alerter.record([entry(2, "resolved")])
+    alerter.work(5.0)
+    assert desk.program.keys == [EVENTS[0], f"{ALERT}:2:thread"], (
+        "an incident that is never closed is worse than a message"
+    )
+    alerter = desk.allow()
+    alerter.outbox.remind([])
+    alerter.work(5.0)
+    assert len(desk.program.keys) == 2
+
+
+@pytest.mark.parametrize("how", ["silence", "mute", "route"])
+def test_the_end_of_what_was_kept_back_is_kept_back_too(how: str) -> None:
+    desk = Incidents()
+    alerter = desk.keep_back(how)
+    alerter.record(STEPS)
+    alerter.work(5.0)
+    assert desk.program.keys == []
+
+
+@pytest.mark.parametrize("how", ["silence", "mute", "route"])
+@pytest.mark.parametrize("dies", [False, True])
+def test_what_fires_again_after_an_end_that_was_sent_is_sent_later(how: str, dies: bool) -> None:
+    desk = Incidents()
+    alerter = desk.begin()
+    alerter.record(STEPS[:1])
+    alerter.work(5.0)
+    fired = desk.rows.transitions(announced=True)
+    alerter = desk.keep_back(how)
+    alerter.record(STEPS[1:3])
+    for _ in range(2):
+        alerter.work(5.0)
+        alerter.outbox.remind(fired)
+    assert desk.program.keys == EVENTS[:2], "the retraction ends it"
+    alerter = desk.allow()
+    alerter.outbox.remind(fired)
+    if dies:
+        alerter = desk.begin()  # before it was sent
+    alerter.work(5.0)
+    alerter.outbox.remind(fired)
+    alerter.work(5.0)
+    assert desk.program.keys == EVENTS[:3]

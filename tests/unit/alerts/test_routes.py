@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from alerts.outbox.receivers.receivers import make_receivers, probes, routes, settings_of
 from alerts.outbox.routes import Route, labels_of, receivers_for
-from alerts.policy import matches
+from alerts.policy import fits, matches
 from alerts.rules_file import parse_rules
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.errors import ConfigError
@@ -34,10 +35,22 @@ def settings(**alerts: Any) -> Settings:
         ({"rule": "top4-*", "chain": "litecoin"}, False),
         ({"owner": "*"}, False),
         ({"rule": "TOP4-SHARE"}, False),
+        ({"rule": "top[0-9]-share"}, False),
+        ({"rule": "top?-share"}, True),
     ],
 )
 def test_every_label_of_a_match_has_to_fit(match: dict[str, str], holds: bool) -> None:
     assert matches(match, LABELS) is holds
+
+
+PATTERNS = st.text("ab[]!-*?.\n", max_size=8)
+
+
+@given(PATTERNS, PATTERNS)
+def test_only_the_two_wildcards_are_any(text: str, pattern: str) -> None:
+    parts = [".*" if one == "*" else "." if one == "?" else re.escape(one) for one in pattern]
+    assert fits(text, pattern) is (re.fullmatch("".join(parts), text, re.DOTALL) is not None)
+    assert fits(pattern, pattern)
 
 
 def test_the_first_route_that_matches_decides() -> None:
@@ -88,6 +101,11 @@ def test_an_alert_has_the_labels_of_its_rule() -> None:
     expected = known | {"view": "entity", "severity": "critical", "team": "desk"}
     assert labels_of(before, None) == expected, "as the rule was at this step"
     assert labels_of(before, rule) == of_the_rule | expected
+    edited = rule.model_copy(update={"severity": "warning", "owner": "night desk", "labels": {"pager": "yes"}})
+    assert labels_of(before, edited) == of_the_rule | expected, "what it got later is none of the alert's"
+    bare = transition.model_copy(update={"evidence": transition.evidence.model_copy(update={"rule": {}})})
+    assert labels_of(bare, edited) == known | of_the_rule
+    assert labels_of(transition, edited)["owner"] == "night desk", "a row of before rules were kept in it"
 
 
 def test_named_receivers_take_what_they_leave_out_from_the_section_of_their_type() -> None:

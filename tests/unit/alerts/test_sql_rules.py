@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -16,13 +16,16 @@ from alerts.machine.ledger import Ledger
 from alerts.machine.rule_state import alert_id
 from alerts.outbox.jobs import actions
 from alerts.outbox.render import mark_of
+from alerts.rule_queries import RuleQueries
 from alerts.rule_tests.rule_test_file import run_test_files
 from alerts.rules.sql import MAX_FIRING, SqlRule
 from alerts.rules_file import parse_rules_file
 from alerts.signals.query_answer import MAX_ROWS, QueryAnswer, QueryRow, answer_of
 from alerts.signals.timer_facts import TimerFacts
 from alerts.store.alert_events_log import StoredEntry
+from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from counterpoise.runtime.clock import SystemClock
 
 NOW = 1_700_000_000
 RULE = """
@@ -128,6 +131,14 @@ def test_an_error_is_sent_once_and_resolves_nothing() -> None:
     assert desk.rules.firing() == [row.alert_id for row in desk.seen if row.state == "firing"]
 
 
+def test_an_error_is_renewed_as_long_as_it_lasts() -> None:
+    desk = Desk(a_rule())
+    [failed] = desk.take(QueryAnswer(NOW, error="x"))
+    assert desk.rules.firing() == [failed.alert_id], "a program would take it for over without its renewal"
+    desk.take(rows(NOW + 300))
+    assert desk.rules.firing() == []
+
+
 def test_a_hold_is_from_answer_to_answer_and_survives_an_error() -> None:
     desk = Desk(a_rule(fire={"above": 1}, **{"for": "10m"}))
     assert desk.take(rows(NOW, a=2)) == []
@@ -187,18 +198,25 @@ def test_what_fires_is_what_a_plain_reading_of_the_answers_says(answers: list[An
     assert {row.state for row in desk.seen if row.evidence.instance} <= {"firing", "resolved"}
 
 
+NO_VALUE = "the row of 'a' has a value that is no number, or a time that is none between 1970 and 2106"
+
+
 @pytest.mark.parametrize(
     ("names", "rows", "expected"),
     [
         (["k", "value"], [], "the query gives k, value, expected the columns key and value"),
         (["key", "value"], [("a", 1), ("a", 2)], "the key 'a' stands twice"),
         (["key", "value"], [(" ", 1)], "the key '' has 0 characters, expected 1…120"),
-        (["key", "value"], [("a", "text")], "the row of 'a' has a value that is no number, or a time that is none"),
-        (
-            ["key", "value", "time"],
-            [("a", 1, "today")],
-            "the row of 'a' has a value that is no number, or a time that is none",
-        ),
+        (["key", "value"], [("a", "text")], NO_VALUE),
+        (["key", "value", "time"], [("a", 1, "today")], NO_VALUE),
+        (["key", "value", "time"], [("a", 1, datetime(1960, 1, 1, tzinfo=UTC))], NO_VALUE),
+        (["key", "value", "time"], [("a", 1, datetime(2300, 1, 1))], NO_VALUE),  # noqa: DTZ001 - as the driver gives it
+        (["key", "value", "time"], [("a", 1, 1 << 32)], NO_VALUE),
+        (["key", "value", "time"], [("a", 1, True)], NO_VALUE),
+        (["key", "value"], [("a", 10**400)], NO_VALUE),
+        (["key", "value"], [(None, 1)], "a row has no key: it is NULL"),
+        (["key", "value"], [("a\0b", 1)], "the key 'a\\x00b' has a character that cannot be shown"),
+        (["key", "value"], [("a",)], "the answer cannot be read: tuple index out of range"),
         (
             ["key", "value"],
             [(str(at), 1) for at in range(MAX_ROWS + 1)],
@@ -208,6 +226,66 @@ def test_what_fires_is_what_a_plain_reading_of_the_answers_says(answers: list[An
 )
 def test_a_result_that_is_no_answer_is_an_error(names: list[str], rows: list[Any], expected: str) -> None:
     assert answer_of(NOW, names, rows).error == expected
+
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from([-1, 0, 0xFFFF_FFFF, 1 << 32, 10**400]),
+    st.floats(),
+    st.decimals(),
+    st.text(st.characters()),
+    st.text(st.characters(codec=None)),
+    st.just("x" * 100_000),
+    st.binary(),
+    st.dates(),
+    st.datetimes(),
+    st.datetimes(timezones=st.just(UTC)),
+    st.datetimes(timezones=st.sampled_from([timezone(timedelta(hours=14)), timezone(-timedelta(hours=12))])),
+    st.lists(st.integers(), max_size=2),
+    st.tuples(st.integers()),
+    st.complex_numbers(),
+)
+
+
+@given(
+    names=st.one_of(st.just(["key", "value", "time"]), st.lists(st.text(max_size=300), max_size=4)),
+    answer=st.lists(st.lists(ODD, min_size=3, max_size=3), max_size=4),
+    fields=st.sampled_from([{}, {"fire": {"above": 0.5}, "unit": "share"}, {"fire": {"below": -1e300}, "unit": "x"}]),
+)
+def test_whatever_an_answer_holds_is_judged_or_an_error_of_its_rule(
+    names: list[str], answer: list[list[Any]], fields: dict[str, Any]
+) -> None:
+    desk = Desk(a_rule(**fields))
+    desk.take(rows(NOW, a=0.7))
+    found = answer_of(NOW + 300, names, answer)
+    assert len(found.error) < 1_000 and "\n" not in found.error
+    made = desk.take(found)
+    assert not found.error or [row.state for row in made] == ["error"]
+    for row in made:
+        assert AlertTransition.model_validate_json(row.model_dump_json()) == row, "it can be stored and read"
+    if names == ["key", "value", "time"] and any(one[0] is None for one in answer):
+        assert found.error
+
+
+def test_an_answer_that_the_driver_cannot_read_is_an_error_and_the_next_rule_is_asked() -> None:
+    class Connection:
+        def stream(self, sql: str, params: Any) -> Any:
+            if sql == "odd":
+                raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+            yield [("key", "String"), ("value", "UInt8")], [["a"], [1]]
+
+        def close(self) -> None:
+            return None
+
+    asked = [a_rule(sql="odd"), SqlRule(id="even", sql="even")]
+    queries = RuleQueries(asked, lambda: cast(ClickHouse, Connection()), SystemClock())
+    queries.look()
+    queries.wait()
+    found = queries.look()["bitcoin"]
+    assert found["q"].error.startswith("its answer cannot be read: 'utf-8' codec can't decode")
+    assert found["even"].rows == (QueryRow("a", 1.0),)
 
 
 def test_the_columns_go_by_name() -> None:

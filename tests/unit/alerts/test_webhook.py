@@ -11,13 +11,15 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from alerts.outbox.receivers.http_request import check_url
+from alerts.machine.ledger import LedgerEntry
+from alerts.outbox.receivers.http_request import HttpAnswer, check_url, judge, retry_after
 from alerts.outbox.receivers.receiver import (
     AmbiguousError,
     NotAcceptedError,
@@ -32,6 +34,7 @@ from counterpoise.runtime.clock import SystemClock
 from counterpoise.settings.model import Settings
 from testkit.webhook_server import Failure, WebhookServer
 from tests.unit.alerts.events import ALERT, FIRED, RESOLVED, message
+from tests.unit.alerts.slack_world import Alerter, HandClock, Rows
 
 SECRET = "leak-me-if-you-can-0123456789"
 DOCS = Path(__file__).parents[3] / "docs" / "alerts.md"
@@ -145,11 +148,47 @@ def test_an_answer_without_end_is_cut(server: WebhookServer) -> None:
     assert receiver(server).post(message(FIRED), "a:1:post", thread=None) == "a:1:post"
 
 
-def test_the_pause_that_it_asks_for_is_kept(server: WebhookServer) -> None:
-    server.plan, server.answer_headers = [429], {"Retry-After": "17"}
-    with pytest.raises(NotAcceptedError) as found:
-        receiver(server).post(message(FIRED), "a:1:post", thread=None)
-    assert found.value.retry_after_seconds == 17.0
+@pytest.mark.parametrize("status", [408, 423, 425, 429, 500, 503])
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "17"}, 17.0),
+        ({"Retry-After": "0"}, 1.0),
+        ({"Retry-After": "99999999"}, 3_600.0),
+        ({"Date": "Fri, 27 Nov 2026 08:00:00 GMT", "Retry-After": "Fri, 27 Nov 2026 08:02:00 GMT"}, 120.0),
+        ({}, None),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "Fri, 27 Nov 99999999999 08:02:00 GMT"}, None),
+    ],
+)
+def test_the_pause_that_it_asks_for_is_kept(status: int, headers: dict[str, str], seconds: float | None) -> None:
+    answer = HttpAnswer(status, {name.lower(): text for name, text in headers.items()}, b"")
+    with pytest.raises((NotAcceptedError, AmbiguousError)) as found:
+        judge(answer, "there")
+    assert getattr(found.value, "retry_after_seconds", "lost") == seconds
+
+
+@given(st.text())
+def test_whatever_it_asks_for_is_a_pause_or_nothing(text: str) -> None:
+    found = retry_after({"retry-after": text})
+    assert found is None or 1.0 <= found <= 3_600.0
+
+
+def test_a_busy_one_is_asked_again_after_its_pause(server: WebhookServer) -> None:
+    clock, rows = HandClock(), Rows()
+    server.plan, server.answer_headers = [503, 429], {"Retry-After": "300"}
+    alerter = Alerter(rows, receiver(server), clock)
+    alerter.record([LedgerEntry(ALERT, 1, "firing", 10, "t", notify=True, rule_hash="c" * 12)])
+    alerter.work(299.0)
+    assert len(server.requests) == 1
+    alerter.work(2.0)
+    assert len(server.requests) == 2
+    server.plan, server.answer_headers = [429] * 4, {}
+    alerter.work(300.0)
+    tried = len(server.requests)
+    alerter.work(10.0)
+    assert tried + 2 <= len(server.requests) <= tried + 4, "without one the pauses grow: 1, 2 and 4 seconds"
 
 
 def test_one_that_is_not_there_received_nothing(server: WebhookServer) -> None:
@@ -170,6 +209,8 @@ def test_one_that_is_not_there_received_nothing(server: WebhookServer) -> None:
         ({"url": "https://u:leak@a.example/x", "secret": SECRET}, "has a user or a fragment"),
         ({"url": "file:///etc/passwd", "secret": SECRET}, "is no address, expected https://HOST[:PORT]/PATH"),
         ({"url": "https://a.example:port/x", "secret": SECRET}, "is no address"),
+        ({"url": "https://a..example/x", "secret": SECRET}, "is no address"),
+        ({"url": f"https://{'a' * 64}.example/x", "secret": SECRET}, "is no address"),
         ({"url": "https://a.example/x", "secret_file": "/nowhere/at-all"}, "cannot be read"),
     ],
 )
@@ -192,6 +233,15 @@ def test_a_named_webhook_has_its_own_secret(tmp_path: Path) -> None:
     assert (made.name, made.kind, made.channel) == ("siem", "webhook", "https://siem.example/in")
     [(name, probe)] = probes(settings)
     assert (name, probe.verdict, "leak" in probe.said) == ("siem", "ok", False)
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=80), st.sampled_from(["http", "https"]))
+def test_what_is_taken_for_an_address_can_be_looked_up(host: str, scheme: str) -> None:
+    try:
+        url = check_url("URL", f"{scheme}://{host}/x")
+    except ConfigError:
+        return
+    assert (urlsplit(url).hostname or "").encode("idna")
 
 
 def test_an_address_of_this_machine_needs_no_tls() -> None:

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from counterpoise.detectors.e_detector import BLOCKS_PER_YEAR
 from counterpoise.detectors.tracks import DETECTORS, HHI, HHI_GROUP_BLOCKS, PROMISES_YEARS, TRACKS, TrackState
 from counterpoise.estimates.drift import FAMILIES, HHI_FAMILY, PAIRS, SHIPPED_DRIFT
+from counterpoise.estimates.forecast import FORECAST_BLOCKS, FORECAST_EVERY
 from counterpoise.windows import VIEWS
 from streams.blocks.fold.concentration import score_blocks
 from streams.blocks.fold.detectors import BlocksSeen, DetectorHistory
 from streams.blocks.fold.drift import DriftHistory, DriftRow, EntityEpochs
-from streams.blocks.fold.forecasts import FORECAST_BLOCKS, FORECAST_EVERY, ForecastRow, forecast_rows
+from streams.blocks.fold.forecasts import ForecastRow, forecast_rows
 
 FIRST = 1_000
 W = 2_016

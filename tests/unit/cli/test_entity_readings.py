@@ -120,3 +120,13 @@ def test_the_table_of_the_docs_is_of_the_real_blocks() -> None:
         entities = Counter(table.codes[table.epoch(int(times[end - 1]))][codes].tolist())
         entities.pop(0, None)
         assert sorted(entities.values()) == sorted(entity_blocks(counts, entity_map, at).values())
+
+
+def test_the_words_below_the_table_say_what_it_says() -> None:
+    text = DOCS.read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| (\d{4}-\d\d-\d\d) \| (.+) \|$", text)
+    top4 = {day: [float(cell.split(" %")[0]) for cell in cells.split(" | ")] for day, cells in rows}
+    of_2021 = [earliest - on_map for day, (earliest, on_map, *_) in top4.items() if day.startswith("2021-")]
+    assert f"In 2021 the undated group adds {min(of_2021):.0f} to {max(of_2021):.0f} points" in text
+    _, on_map, seen, _ = top4["2023-12-31"]
+    assert f"At the end of 2023 they are {on_map - seen:.0f} points of the top-4 share" in text

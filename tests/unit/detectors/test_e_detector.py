@@ -1,15 +1,13 @@
-"""The e-detector: by hand, its promise in simulated years, its mirror, and the leaders of the window before."""
+"""The e-detector: by hand, its promise in simulated years, and its mirror."""
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.detectors.e_detector import ABOVE, BELOW, BLOCKS_PER_YEAR, EDetector, fires_and_clears, leader_hits
+from counterpoise.detectors.e_detector import ABOVE, BELOW, BLOCKS_PER_YEAR, EDetector
 
 
 def test_the_state_by_hand() -> None:
@@ -57,23 +55,10 @@ def test_the_promise_holds_just_below_the_line() -> None:
 def test_a_jump_is_found_and_its_end_too() -> None:
     rng = np.random.default_rng(5)
     hits = np.concatenate([rng.random(5_000) < share for share in (0.70, 0.84, 0.64)]).astype(np.int8)
-    above = EDetector()
-    events = fires_and_clears(hits, hits, above, EDetector(alternatives=BELOW)).events
-    assert [fired for _, fired in events] == [True, False]
-    assert 5_000 < events[0][0] < 6_000 and 10_000 < events[1][0] < 11_000
-
-
-@given(st.lists(st.integers(0, 6), min_size=12, max_size=60), st.integers(0, 1))
-@settings(deadline=None)
-def test_hits_are_of_the_leaders_of_the_window_before(codes: list[int], counts_unknown: int) -> None:
-    window = 10
-    found = leader_hits(np.array(codes), window=window, leaders=2, counts_unknown=counts_unknown)
-    expected = []
-    for place in range(window, len(codes)):
-        counted = Counter(code for code in codes[place - window : place] if code)
-        leaders = {code for code, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:2]}
-        expected.append(int(codes[place] in leaders) if codes[place] else counts_unknown)
-    assert found.tolist() == expected
+    above, below = EDetector(), EDetector(alternatives=BELOW)
+    fired = above.alarms(hits)[0]
+    assert 5_000 < fired < 6_000
+    assert 10_000 < fired + 1 + below.alarms(hits[fired + 1 :])[0] < 11_000
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from ingest.blocks.sources.replay_columns import NAMES, Layout
 from tests.shared import shared_cases
 
 VERIFIES = [
-    ("Blockchair, BigQuery", "dumps of 2024", "recorded", "columns, separators, encodings"),
+    ("Blockchair, BigQuery", "dumps of 2024", "by shape", "columns, separators, encodings"),
 ]
 
 BLOCKCHAIR: Final = (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 import zipfile
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,10 +33,10 @@ from streams.releases.fold.growth import growth_rows
 from tests.shared import shared_cases, shared_data
 
 VERIFIES = [
-    ("Epoch AI chip owners", "2026-09-24", "recorded", "the combined file of all designers"),
-    ("top-pypi-packages", "2025-04 to 2025-08", "recorded", "windows and calendar months"),
-    ("OpenRouter", "v1", "recorded", "offers of providers"),
-    ("SEC company facts", "2024", "recorded", "amended filings"),
+    ("Epoch AI chip owners", "2026-09-24", "by shape", "the combined file of all designers, after its documentation"),
+    ("top-pypi-packages", "2025-04 to 2025-08", "recorded", "windows and calendar months, extracts of five snapshots"),
+    ("OpenRouter", "v1", "by shape", "offers of providers"),
+    ("SEC company facts", "2024", "by shape", "amended filings, with the values of the reports"),
 ]
 
 CATALOGUE = load_catalogue()
@@ -66,9 +68,9 @@ def test_the_combined_file_of_autumn_2026_is_read_as_what_it_is() -> None:
     )
 
 
-def archive(**files: str) -> Located:
+def archive(method: int = zipfile.ZIP_DEFLATED, **files: str) -> Located:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+    with zipfile.ZipFile(out, "w", method) as made:
         for name, text in files.items():
             made.writestr(name.replace("__", "/") + ".csv", text)
     return Located("ai_chip_owners.zip", out.getvalue(), PUBLISHED_MS)
@@ -98,6 +100,50 @@ def test_the_archive_has_the_combined_table_among_others() -> None:
 def test_an_archive_that_is_none_says_why(file: Located, message: str) -> None:
     with pytest.raises(DeadLetterError, match=message):
         unpacked([file])
+
+
+def understated(file: Located, size: int, stated: int) -> Located:
+    """The archive with another size in its headers than the member unpacks to."""
+    assert file.content.count(size.to_bytes(4, "little")) == 2
+    return replace(file, content=file.content.replace(size.to_bytes(4, "little"), stated.to_bytes(4, "little")))
+
+
+@pytest.mark.parametrize(
+    ("method", "is_lie", "message"),
+    [
+        (zipfile.ZIP_DEFLATED, False, "unpacks to over"),
+        (zipfile.ZIP_DEFLATED, True, "not a readable archive: Bad CRC-32"),
+        (zipfile.ZIP_BZIP2, False, "unpacks to over"),
+        (zipfile.ZIP_BZIP2, True, "is packed by method 12: pack it with deflate, or not at all"),
+        (zipfile.ZIP_LZMA, False, "unpacks to over"),
+        (zipfile.ZIP_LZMA, True, "is packed by method 14: pack it with deflate, or not at all"),
+    ],
+)
+def test_no_archive_unpacks_beyond_the_limit_whatever_it_states(
+    method: int, is_lie: bool, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """bz2 and LZMA unpack whole blocks whatever is asked of them, so they are refused; deflate stops at what is asked."""
+    limit = 4 * 1024**2
+    monkeypatch.setattr("ingest.releases.sources.epoch.MAX_UNPACKED_BYTES", limit)
+    size = limit + 4_242
+    file = archive(method, cumulative_by_designer="\0" * size)
+    if is_lie:
+        file = understated(file, size, 9)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DeadLetterError, match=message):
+            unpacked([file])
+        assert tracemalloc.get_traced_memory()[1] < 1024**2
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_truncated_member_of_another_method_is_no_crash(method: int) -> None:
+    whole = archive(method, cumulative_by_designer=epoch_case())
+    broken = whole.content.replace(whole.content[90:120], bytes(30), 1)
+    with pytest.raises(DeadLetterError, match="is packed by method"):
+        unpacked([replace(whole, content=broken)])
 
 
 def test_a_row_that_the_source_marks_incomplete_is_not_scored() -> None:
@@ -213,27 +259,52 @@ def test_each_window_of_the_package_list_is_its_own_period() -> None:
     releases = pypi_cases()
     spans = [(r.head.period_start, r.head.period_end) for r in releases]
     assert spans == [
-        ("2025-03-05", "2025-04-01"),
-        ("2025-04-08", "2025-05-01"),
-        ("2025-05-23", "2025-06-13"),
+        ("2025-03-05", "2025-03-31"),
+        ("2025-04-07", "2025-04-30"),
+        ("2025-05-22", "2025-06-12"),
         ("2025-06-01", "2025-06-30"),
         ("2025-07-01", "2025-07-31"),
     ]
     days = [(date.fromisoformat(end) - date.fromisoformat(start)).days + 1 for start, end in spans]
-    assert days == [28, 24, 22, 30, 31]
+    # `days=` of generate.sh in the commits that the snapshots were deployed from: 11c4291, 4dcb0fe and bfe5731. The first file's
+    # name says 28: the number was lowered half an hour before that snapshot (deployed as 169a5a9).
+    assert days == [27, 24, 22, 30, 31]
     rows = {row.period_end: row for row in growth_rows(releases, CATALOGUE["pypi-edge-share"]) if row.span == "period"}
     assert {end: (row.method_changed, row.like_for_like_ratio is None) for end, row in rows.items()} == {
-        "2025-05-01": (True, True),
-        "2025-06-13": (True, True),
+        "2025-04-30": (True, True),
+        "2025-06-12": (True, True),
         "2025-06-30": (True, True),
         "2025-07-31": (False, False),
     }
 
 
+@pytest.mark.parametrize(
+    ("snapshot", "first", "last"),
+    [
+        (date(2018, 3, 1), date(2018, 1, 30), date(2018, 2, 28)),  # --days 30, commit 34e563f
+        (date(2024, 11, 26), date(2024, 10, 27), date(2024, 11, 25)),
+        (date(2024, 12, 1), date(2024, 11, 2), date(2024, 11, 30)),  # --days 29, commit df77635, deployed as bc88d11
+        (date(2025, 2, 1), date(2025, 1, 3), date(2025, 1, 31)),
+        (date(2025, 3, 1), date(2025, 2, 1), date(2025, 2, 28)),  # days=28, commit 2b23a40, deployed as 8a4cc57
+        (date(2025, 4, 1), date(2025, 3, 5), date(2025, 3, 31)),  # days=27, commit 11c4291, deployed as 169a5a9
+        (date(2025, 5, 1), date(2025, 4, 7), date(2025, 4, 30)),  # days=24, commit 4dcb0fe, deployed as 48c66f8
+        (date(2025, 6, 13), date(2025, 5, 22), date(2025, 6, 12)),  # days=22, commit bfe5731, deployed as 75cc141
+        (
+            date(2025, 7, 5),
+            date(2025, 6, 1),
+            date(2025, 6, 30),
+        ),  # the month before, commit 14dc8ec, deployed as 0a17c3a
+    ],
+)
+def test_the_period_of_a_snapshot_is_that_of_the_script_it_was_made_by(snapshot: date, first: date, last: date) -> None:
+    """pypinfo counts `--days N` from N + 1 days before now to one day before now (its core.py: END_DATE = '-1')."""
+    assert counted_period(snapshot)[:2] == (first, last)
+
+
 @given(st.dates(date(2020, 1, 1), date(2030, 12, 31)))
-def test_a_period_ends_before_its_snapshot_is_over_and_is_a_month_at_most(day: date) -> None:
+def test_a_period_ends_before_the_day_of_its_snapshot_and_is_a_month_at_most(day: date) -> None:
     first, last, words = counted_period(day)
-    assert first <= last <= day
+    assert first <= last < day
     assert 22 <= (last - first).days + 1 <= 31
     assert day - last < timedelta(days=32)
     assert ("calendar month" in words) == (day >= date(2025, 7, 1))

@@ -19,7 +19,7 @@ from desk.registry_import import import_registry
 from tests.shared import shared_cases
 
 VERIFIES = [
-    ("mempool and bitcoin-data registries", "2026", "recorded", "coinbases that people reported, signet pools"),
+    ("mempool and bitcoin-data registries", "2026", "by shape", "coinbases after public reports, signet pools"),
 ]
 
 SHIPPED = load_registry()

@@ -14,6 +14,7 @@ import pytest
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
+from alerts.outbox.receivers.receivers import RECEIVERS
 from counterpoise.contracts.alerts import AlertState
 from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.service_metrics import COUNTERS, GAUGES
@@ -293,3 +294,16 @@ def test_what_ended_stays_stopped(tmp_path: Path, clock: ManualClock) -> None:
     for late in (status.working, lambda: status.waiting("kafka", "gone"), lambda: status.progress(1)):
         late()
         assert status.snapshot()["state"] == "stopped"
+
+
+def test_what_was_set_of_a_chain_that_was_lost_is_forgotten(status: ServiceStatus) -> None:
+    status.set_of_chain("bitcoin", last_height=5)
+    status.set_of_chain("litecoin", last_height=7)
+    status.keep_chains(["litecoin"])
+    assert status.snapshot()["info"]["chains"] == {"litecoin": {"last_height": 7}}
+    status.keep_chains([])
+    assert status.snapshot()["info"]["chains"] == {}
+
+
+def test_every_kind_of_receiver_has_its_gauge() -> None:
+    assert {f"last_{kind}_success_at" for kind in RECEIVERS} <= GAUGES.keys()

@@ -274,6 +274,15 @@ def test_the_page_of_a_day_names_what_differs() -> None:
     words = Elements(drawn).words
     assert "2 facts differ" in words and "the rule was edited since" in words and "All facts: 3" in words
     assert all(note in words for note in NOT_VERSIONED.values())
+    since = Known({"rules": {"new-rule hash": "c"}, "alerts": {"a": True}})
+    one = Elements(as_of.draw(AsOf(date(2024, 6, 30), "bitcoin", 1008, 850_000, AT, Known({}), since), CONTEXT)).words
+    assert "All facts: 2" in one and one.count("rules new-rule hash") == 2, "what became known since is a fact, too"
+    one = Elements(
+        as_of.draw(
+            AsOf(date(2024, 6, 30), "bitcoin", 1008, 850_000, AT, Known({"alerts": {"a": True}}), since), CONTEXT
+        )
+    ).words
+    assert "1 fact differs between" in one
     same = as_of.draw(AsOf(date(2024, 6, 30), "bitcoin", 1008, 850_000, AT, now, now), CONTEXT)
     assert "No fact differs." in Elements(same).words
 

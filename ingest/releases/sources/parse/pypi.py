@@ -23,9 +23,17 @@ from ingest.releases.sources.months import month_of
 
 SERIES = "pypi-edge-share"
 
-WINDOW_DAYS: Final = ((date(2025, 6, 1), 22), (date(2025, 5, 1), 24), (date(2025, 3, 1), 28), (date(2024, 12, 1), 29))
-"""Since which snapshot the source counted how many days; 30 before. Its query had a quota, and shrank with it (its pull requests 42,
-45 and 49)."""
+WINDOW_DAYS: Final = (
+    (date(2025, 6, 1), 22),  # commit bfe5731, pull request 50
+    (date(2025, 5, 1), 24),  # commit 4dcb0fe, pull request 49
+    (date(2025, 4, 1), 27),  # commit 11c4291, half an hour before the snapshot, without a pull request
+    (date(2025, 3, 1), 28),  # commit 2b23a40, pull request 45
+    (date(2024, 12, 1), 29),  # commit df77635, pull request 42
+)
+"""Since which snapshot hugovk/top-pypi-packages counted how many days; 30 before. Its query had a quota, and shrank with it.
+
+The number is `--days` of pypinfo, which counts from N + 1 days before now to one day before now: to the day before the snapshot.
+"""
 
 CALENDAR_MONTHS_SINCE: Final = date(2025, 7, 1)
 """Snapshots from then on count the calendar month before, from another database."""
@@ -55,7 +63,7 @@ def pypi_releases(
 ) -> list[Release]:
     """Return a release for each snapshot of a file, by day.
 
-    Its period is the calendar month before, or in earlier snapshots the 30, 29, 28, 24 or 22 days that end on it (WINDOW_DAYS).
+    Its period is the calendar month before, or in earlier snapshots the 22 to 30 days to the day before it (WINDOW_DAYS).
 
     `snapshot` names the day of a monthly list, which does not say it itself. A snapshot is published on its day, unless
     `published_at_ms` says otherwise. DeadLetterError where the file cannot be read.
@@ -78,8 +86,10 @@ def pypi_releases(
 def counted_period(snapshot: date) -> tuple[date, date, str]:
     """The first and the last day that a snapshot counts, and how that differs from 30 days, in words.
 
+    Days to the day before a snapshot begin and end at its time of day, and not at midnight.
+
     >>> counted_period(date(2025, 5, 1))
-    (datetime.date(2025, 4, 8), datetime.date(2025, 5, 1), ' in 24 days')
+    (datetime.date(2025, 4, 7), datetime.date(2025, 4, 30), ' in 24 days')
     >>> counted_period(date(2025, 8, 1))
     (datetime.date(2025, 7, 1), datetime.date(2025, 7, 31), ' in a calendar month')
     """
@@ -87,7 +97,7 @@ def counted_period(snapshot: date) -> tuple[date, date, str]:
         month = month_of(snapshot).previous
         return month.first, month.last, " in a calendar month"
     days = next((days for since, days in WINDOW_DAYS if snapshot >= since), 30)
-    return snapshot - timedelta(days=days - 1), snapshot, "" if days == 30 else f" in {days} days"
+    return snapshot - timedelta(days=days), snapshot - timedelta(days=1), "" if days == 30 else f" in {days} days"
 
 
 def _tidy(table: Table) -> list[_Snapshot]:
