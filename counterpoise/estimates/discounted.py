@@ -1,6 +1,7 @@
 """The share of a fixed set in the hashrate now, from blocks that weigh less the older they are. Pure.
 
 A block that is a blocks old weighs (1 − k)ᵃ with k = √(σ²/(p(1 − p))), which is best for a random walk with a variance of σ² a block.
+Half a block of the newest weight goes to each side, so p(1 − p) is no less than about k/2, and k at most (2σ²)^⅓.
 With weights w of sum 1 over N blocks and W(j) the weight of those at least j blocks old,
 
     V = p(1 − p)·Σw² + σ²·Σ W(j)²,  j = 1 … N − 1
@@ -12,7 +13,7 @@ Unknown blocks are in the weights and in no set: the share is a lower bound.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -24,35 +25,47 @@ from counterpoise.estimates.share_intervals import Z_95
 HISTORY_BLOCKS: Final = 8_640
 """Blocks that are weighed; those before them weigh less than 1 % together at the usual drift."""
 _LEAST_DISCOUNT: Final = 1.0 / HISTORY_BLOCKS
+_MOST_REACH: Final = 2.0
+"""Times the reach of a normal interval. An interval of n equal blocks then ends at 3.3/n from them; exact ones end at 3.7/n."""
 
 
 @dataclass(frozen=True)
 class DiscountedShare:
-    """A share and its variance. `blocks`: how many were weighed; `discount`: the part k that a block loses with each newer one."""
+    """A share and its variance. `blocks`: how many were weighed; `discount`: the part k that a block loses with each newer one.
+
+    `counted` is the share without the half blocks; it alone can be 0 or 1.
+    """
 
     share: float
     variance: float
     blocks: int
     discount: float
+    counted: float
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval, symmetric in the log-odds."""
-        reach = Z_95 * self._scale
-        return float(expit(logit(self.share) - reach)), float(expit(logit(self.share) + reach))
+        """The 95 % interval, symmetric in the log-odds; `counted` is always in it.
+
+        No end is further than four standard errors: near 0 and 1 the log-odds alone would reach past any of them.
+        """
+        reach, most = Z_95 * self._scale, Z_95 * _MOST_REACH * math.sqrt(self.variance)
+        low, high = float(expit(logit(self.share) - reach)), float(expit(logit(self.share) + reach))
+        return min(max(low, self.share - most), self.counted), max(min(high, self.share + most), self.counted)
 
     def of_next(self, m: int, drift: float) -> DiscountedShare:
         """The share of the next m blocks: drift moves it on, and luck adds to its variance. ValueError for no block."""
         if m < 1:
             raise ValueError("the next blocks are at least one")
         spread = self.share * (1.0 - self.share)
-        return DiscountedShare(self.share, self.variance + spread / m + drift * m / 3.0, self.blocks, self.discount)
+        return replace(self, variance=self.variance + spread / m + drift * m / 3.0)
 
     def above(self, line: float) -> float:
         """The chance that the share is above `line`, between 0 and 1. ValueError for another line."""
         if not 0.0 < line < 1.0:
             raise ValueError(f"a line of {line}: expected a share between 0 and 1")
-        return float(ndtr((logit(self.share) - logit(line)) / self._scale))
+        in_odds = float(logit(self.share) - logit(line)) / self._scale
+        least = (self.share - line) / (_MOST_REACH * math.sqrt(self.variance))
+        return float(ndtr(max(in_odds, least) if least > 0 else min(in_odds, least)))
 
     @property
     def _scale(self) -> float:
@@ -64,11 +77,15 @@ def discount_of(share: float, drift: float) -> float:
 
     >>> round(1 / discount_of(0.75, 7.9e-8))
     1541
+    >>> round(1 / discount_of(1.0, 7.9e-8))
+    185
     """
     if not (0.0 <= share <= 1.0 and drift >= 0.0):
         raise ValueError(f"share {share}, drift {drift}: a share is between 0 and 1, and a drift is not negative")
     spread = share * (1.0 - share)
-    best = math.sqrt(drift / spread) if spread > 0 else 1.0
+    most = math.cbrt(2.0 * drift)
+    # A larger k would leave few blocks weighed just where all of them agree, and more hits would give a smaller share.
+    best = min(math.sqrt(drift / spread), most) if spread > 0 else most
     return min(max(best, _LEAST_DISCOUNT), 0.5)
 
 
@@ -93,7 +110,8 @@ def share_of_hits(hits: ArrayLike, share: float, drift: float) -> DiscountedShar
     k = discount_of(share, drift)
     w = weights(len(newest_first), k)
     half = 0.5 * float(w[0])
-    p = (float((w * newest_first).sum()) + half) / (1.0 + 2.0 * half)
+    made, missed = float((w * newest_first).sum()), float((w * (1.0 - newest_first)).sum())
+    p = (made + half) / (1.0 + 2.0 * half)
     older = np.cumsum(w[::-1])[::-1][1:]
     variance = p * (1.0 - p) * float((w * w).sum()) + drift * float((older * older).sum())
-    return DiscountedShare(p, variance, len(w), k)
+    return DiscountedShare(p, variance, len(w), k, made / (made + missed))

@@ -21,6 +21,8 @@ TOP4_DRIFT: Final = 7.9e-8
 """σ² a block of the share of the four largest pools, fitted on mainnet from 2022-07 to 2024-06."""
 TOP1_DRIFT: Final = 5.0e-8
 """The same of the largest pool."""
+HHI_DRIFT: Final = 2.0e-8
+"""The same of HHI: the mean of the fits on 21 grids of windows, which are 9.3e-9 to 3.6e-8."""
 
 DRIFT_WINDOW_BLOCKS: Final = 2_016
 """Blocks of a window, and of a step from one fit to the next."""
@@ -33,10 +35,10 @@ SHIPPED_WEIGHT: Final = 25
 
 HHI_FAMILY: Final = "hhi"
 SHIPPED_DRIFT: Final[Mapping[str, float]] = MappingProxyType(
-    {"top1": TOP1_DRIFT, **{f"top{k}": TOP4_DRIFT for k in range(2, 7)}, HHI_FAMILY: 9.3e-9}
+    {"top1": TOP1_DRIFT, **{f"top{k}": TOP4_DRIFT for k in range(2, 7)}, HHI_FAMILY: HHI_DRIFT}
 )
-"""σ² a block by family, of mainnet's blocks 743,200 to 850,000 (July 2022 to June 2024). The fits of two to six pools are 3.8e-8 to
-7.9e-8, and all take the largest."""
+"""σ² a block by family, of mainnet's blocks 743,200 to 850,000 (July 2022 to June 2024). Two to six pools take the constant of four:
+their fits, as means over grids of windows, are 6.6e-8 to 1.1e-7, and one grid may be half or twice that (docs/studies.md)."""
 FAMILIES: Final = tuple(SHIPPED_DRIFT)
 
 

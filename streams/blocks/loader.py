@@ -15,6 +15,7 @@ from counterpoise.windows import DAILY_BUCKET_BLOCKS, MAX_REORG_BLOCKS, ONE_SERI
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import FOLD_HISTORY_BLOCKS, ChainFold, FoldResult, StoredBlock, StoredChain
 from streams.blocks.fold.concentration import TableCache
+from streams.blocks.scoring_store import untrusted_from
 from streams.blocks.state_store import stored_drift, stored_states
 
 BATCH_BLOCKS = 4_000
@@ -193,7 +194,8 @@ def load_chain(clickhouse: ClickHouse, chain: str, attributor: Attributor, cache
     if not bounds.blocks:
         return LoadedChain(ChainFold(attributor, cache=cache), clickhouse, chain, 1, 0)
     stored = None
-    whole_to = min(bounds.unscored_from, bounds.tip) - 1
+    untrusted = untrusted_from(clickhouse, chain, attribution_id)
+    whole_to = min(bounds.unscored_from, untrusted, bounds.tip) - 1
     if whole_to >= bounds.first:
         recent_from = max(bounds.first, whole_to - MAX_REORG_BLOCKS)
         base = max(bounds.first, recent_from - FOLD_HISTORY_BLOCKS)

@@ -29,6 +29,12 @@ _STATES = """
 _DRIFT = """
     SELECT toInt8(view), family, height, from_height, pairs, drift, change, chance, leaders FROM drift_log FINAL
     WHERE attribution_id = {id:String} AND chain = {chain:String} AND height BETWEEN {low:UInt32} AND {high:UInt32}
+        AND (height, tip_hash) IN
+        (
+            SELECT height, hash FROM blocks_log FINAL
+            WHERE chain = {chain:String} AND status = 'canonical' AND height BETWEEN {low:UInt32} AND {high:UInt32}
+                AND height % {step:UInt32} = 0
+        )
     ORDER BY height, view, family
 """
 
@@ -53,8 +59,9 @@ def stored_states(
 
 
 def stored_drift(clickhouse: ClickHouse, chain: str, attribution_id: str, tip_height: int) -> list[DriftRow]:
-    """The drift rows that later ones rest on, lowest height first."""
-    asked = {"chain": chain, "id": attribution_id, "low": max(0, tip_height - KEPT_BLOCKS), "high": tip_height}
+    """The drift rows that later ones rest on, lowest height first; those of a block that is not canonical are left out."""
+    between = {"low": max(0, tip_height - KEPT_BLOCKS), "high": tip_height}
+    asked = {"chain": chain, "id": attribution_id, "step": DRIFT_WINDOW_BLOCKS, **between}
     return [
         DriftRow(
             int(view),

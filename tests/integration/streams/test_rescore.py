@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +14,17 @@ from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.rows.concentration import tombstone_columns
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.contracts.blocks import BlockEvent
+from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.datasets import Dataset
+from counterpoise.contracts.envelope import encode
+from counterpoise.contracts.topics import BLOCKS as BLOCKS_TOPIC
+from counterpoise.estimates.drift import FAMILIES
+from counterpoise.kafka.partition import partition_of
 from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
+from counterpoise.runtime.retry import Waiter
+from counterpoise.runtime.status import ServiceStatus
 from counterpoise.windows import WINDOWS_BLOCKS
 from streams.blocks import rescore as rescore_module
 from streams.blocks.attribution_store import current_set
@@ -24,12 +34,18 @@ from streams.blocks.loader import canonical_blocks, scored_above, stored_chain
 from streams.blocks.rescore import rescore
 from streams.blocks.scoring_store import mark_scored, scored_to
 from streams.blocks.sinks import BlockSinks
+from streams.blocks.state_store import stored_drift, stored_states
+from streams.blocks.worker import BlockWorker
+from streams.intake.dead_letter import RawMessage
+from streams.worker_store import WorkerStore
 from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import block
 from tests.integration.streams.tables import assert_summaries_agree
 from tests.template import make_database
 
 FIRST, BLOCKS = 10_070, 2_300
+
+Send = Callable[[Sequence[BlockEvent]], None]
 
 
 @pytest.fixture
@@ -115,6 +131,21 @@ def test_a_branch_that_outweighs_takes_states_fits_and_forecasts_with_it(ch: Cli
     assert answers(ch) == kept
 
 
+def test_states_and_fits_of_a_lost_branch_are_not_gone_on_from(ch: ClickHouse) -> None:
+    """A writer that was replaced wrote them last: its blocks lost, its rows have the highest version."""
+    attribution_set = stored(ch)
+    tip, own = FIRST + BLOCKS - 1, ("signet", attribution_set.attribution_id)
+    history = canonical_blocks(ch, "signet", FIRST, tip)
+    fits, states = stored_drift(ch, *own, tip), stored_states(ch, *own, history)
+    assert {row.height for row in fits} == {12_096} and len(fits) == 2 * len(FAMILIES) and set(states) == {12_287}
+    assert stored_drift(ch, *own, 12_095) == []
+    for table in ("drift_log", "detectors_log"):
+        ch.execute(
+            f"INSERT INTO {table} SELECT * REPLACE (toFixedString('lost', 32) AS tip_hash, version + 1 AS version) FROM {table}"
+        )
+    assert stored_drift(ch, *own, tip) == [] and stored_states(ch, *own, history) == {}
+
+
 def test_what_a_writer_left_above_the_tip_is_undone(ch: ClickHouse) -> None:
     attribution_set = stored(ch)
     tip, last = 12_090, FIRST + BLOCKS - 1
@@ -161,6 +192,71 @@ def test_blocks_that_come_during_a_rescore_are_scored_too(ch: ClickHouse, monkey
     assert answers(ch)["detectors"] == mended
 
 
+@contextmanager
+def worker_of(ch: ClickHouse, server: ClickHouseServer, folder: Path) -> Iterator[tuple[BlockWorker, Send]]:
+    """A worker on the dataset that has loaded nothing yet, and how it is sent blocks."""
+    with ServiceStatus("streams", folder, SystemClock()) as status, connect(server.target, ch.database) as client:
+        store = WorkerStore(client, Waiter(SystemClock(), status, lambda: False))
+        worker = BlockWorker(store, dataset=ch.database, limit=DeadLetterLimit(0, 0.5))
+
+        def send(events: Sequence[BlockEvent]) -> None:
+            value = encode(events, kind=BLOCK_KIND, dataset=ch.database, producer="test", sent_at_ms=1)
+            partition = partition_of(b"signet", BLOCKS_TOPIC.partitions)
+            worker.handle([RawMessage(BLOCKS_TOPIC.full_name(ch.database), partition, 0, b"signet", value)])
+
+        yield worker, send
+
+
+@pytest.mark.parametrize(("late", "name"), [(0, ""), (600, ""), (601, "heavy")])
+def test_a_worker_that_loads_in_the_middle_ends_as_if_nothing_had_been(
+    ch: ClickHouse,
+    clickhouse: ClickHouseServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    late: int,
+    name: str,
+) -> None:
+    """It loads without states, and writes `late` blocks under them before it sees that the rescore has ended.
+
+    With a name a branch from 12,300 on wins after the rescore has read the other one to its tip.
+    """
+    stored(ch)
+    lacking = ("scoring_log", "detectors_log", "drift_log", "share_forecasts_log")
+    for table in lacking:
+        ch.execute(f"TRUNCATE TABLE {table}")
+    monkeypatch.setattr(rescore_module, "BATCH_BLOCKS", BLOCKS // 2)
+    fork, end = 12_300, FIRST + BLOCKS
+
+    def branch(low: int, high: int) -> list[BlockEvent]:
+        found = [block("signet", h, name, f"signet {h - 1} {name if h > fork else ''}") for h in range(low, high)]
+        return [one.model_copy(update={"bits": 0x15053894}) if name and one.height == fork else one for one in found]
+
+    with worker_of(ch, clickhouse, tmp_path) as (worker, send):
+
+        def loads(at: int, total: int) -> None:
+            if at == BLOCKS // 2:
+                worker.assign(frozenset(range(BLOCKS_TOPIC.partitions)))
+            if at == BLOCKS and name:
+                send(branch(fork, end))
+
+        rescore(ch, "signet", loads)
+        if late:
+            send(branch(end, end + late))
+        if name:  # nobody else is there to put it right
+            assert rescore(ch, "signet").scored >= late
+        worker.refresh()
+        send(branch(end + late, end + 700))
+    assert ch.query("SELECT max(height), count() FROM blocks") == [(end + 699, BLOCKS + 700)]
+    assert rescore(ch, "signet").scored == 0
+    found = answers(ch)
+    for table in ("concentration_log", *lacking):
+        ch.execute(f"TRUNCATE TABLE {table}")
+    rescore(ch, "signet")
+    undisturbed = answers(ch)
+    assert {view for view in found if found[view] != undisturbed[view]} == set()
+
+
 def test_a_rescore_goes_on_where_it_was_interrupted(ch: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> None:
     attribution_set = stored(ch)
     whole = answers(ch)
@@ -181,7 +277,7 @@ def test_a_rescore_goes_on_where_it_was_interrupted(ch: ClickHouse, monkeypatch:
 
 def test_rows_of_another_format_are_scored_anew(ch: ClickHouse) -> None:
     attribution_set = stored(ch)
-    mark_scored(ch, "signet", attribution_set.attribution_id, to_height=0, whole=True, version=1 << 41)
+    mark_scored(ch, "signet", attribution_set.attribution_id, to_height=0, whole=True, version=1 << 40)
     assert rescore(ch, "signet").scored == 0
     ch.execute(
         "INSERT INTO scoring_log SELECT attribution_id, chain, 'older', to_height, whole, version + 1 FROM scoring_log"

@@ -242,6 +242,22 @@ def test_forecasts_and_their_outcomes_are_those_of_the_blocks() -> None:
     assert last.share == pytest.approx((held + 0.5) / (sum(mass) + 1), rel=1e-9)
 
 
+@pytest.mark.parametrize("pools", [1, 3, 4])
+def test_a_chain_of_few_pools_is_forecast_near_all(pools: int) -> None:
+    """The four leaders have every block, and one unknown block moves little."""
+    codes = (np.random.default_rng(pools).integers(0, pools, 5_000) + 1).astype(np.uint16)
+    one_unknown = codes.copy()
+    one_unknown[4_000] = 0
+    whole, other = (scored_at_once(found, Owners.joined_at(9_000)).forecasts for found in (codes, one_unknown))
+    assert sorted(whole) == sorted(other) != []
+    for height in whole:
+        for row, less in zip(whole[height], other[height], strict=True):
+            assert row.high == 1 and row.low < row.share < 1 and row.above_75 > 0.999, row
+            assert row.low > 0.95 and row.share > 0.99
+            assert 0 <= row.share - less.share < 0.006 and row.low - 0.02 < less.low <= row.low, (row, less)
+            assert math.isnan(row.outcome) or row.outcome == 1
+
+
 def hhi_and_variance(counts: Counter[int]) -> tuple[float, float]:
     """Over ordered pairs and triples of blocks, counted one by one."""
     m = sum(counts.values())

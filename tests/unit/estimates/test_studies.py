@@ -13,6 +13,8 @@ import pytest
 
 from counterpoise.detectors.e_detector import BLOCKS_PER_YEAR, EDetector
 from counterpoise.detectors.tracks import DETECTORS, PROMISES_YEARS
+from counterpoise.estimates.drift import SHIPPED_DRIFT
+from streams.blocks.fold.drift import DriftHistory, EntityEpochs
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
@@ -105,6 +107,34 @@ def test_a_bootstrap_of_independent_windows_counts_them_all(studies: ModuleType)
     # Each one ten times in a row: a tenth counts, if blocks are long enough to see it.
     _, effective = studies.share_studies.bootstrap(np.repeat(covered[:400], 10), 40, rng)
     assert effective == pytest.approx(400, rel=0.45)
+
+
+def test_the_stored_grid_is_fitted_as_a_worker_does(studies: ModuleType) -> None:
+    rng = np.random.default_rng(12)
+    first, blocks = 10_003, 2_016 * 9
+    walk = np.exp(np.cumsum(rng.normal(0, 0.2, (blocks // 504, 9)), axis=0) - np.linspace(0, 2, 9))
+    codes = np.concatenate([rng.choice(9, 504, p=row / row.sum()) for row in walk])
+    history = DriftHistory()
+    maps = EntityEpochs(np.arange(9, dtype=np.uint16)[None], np.zeros(blocks, np.intp), first)
+    rows = history.score(codes.astype(np.uint16), first, range(first, first + blocks), maps, first)
+    found = studies.drift_studies.grid_fits(codes, first)
+    for family, fits in found.items():
+        excess = [row.change - row.chance for row in rows if (row.view_code, row.family) == (0, family)]
+        known = [value for value in excess if not np.isnan(value)]
+        assert len(known) == 6 and len(fits) == 21
+        assert fits[0] == pytest.approx(max(0.0, sum(known) / len(known) * 3 / (2 * 2_016)), rel=1e-9)
+    assert all(fits[0] > 0 for fits in found.values()), "a walk this wide is seen by every family"
+
+
+def test_the_shipped_drift_is_no_luck_of_one_grid() -> None:
+    rows = {row.split(" | ")[0].strip("| "): row for row in shown("real-drift-grids").splitlines()[2:]}
+    assert len(rows) == len(SHIPPED_DRIFT)
+    for name, row in rows.items():
+        _, least, _, mean, largest, constant = (float(cell) for cell in row.strip("| ").split(" | ")[1:])
+        family = "hhi" if name == "HHI" else name.replace(" ", "")
+        assert least <= constant <= largest and constant == SHIPPED_DRIFT[family], row
+        # Those of shares were fitted on other windows too; none is twice off.
+        assert 0.5 < constant / mean < 2 and (family != "hhi" or constant == mean), row
 
 
 def test_ranges_of_the_nakamoto_coefficient_hold_it() -> None:
