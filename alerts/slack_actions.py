@@ -25,6 +25,7 @@ from alerts.outbox.render import Message, note_message, why_message
 from alerts.policy import Actions
 from alerts.slack_socket import CONCURRENCY, OpenSocket, SlackSocketLoop
 from alerts.store.alert_store import AlertStore
+from counterpoise.contracts.alerts import ANNOUNCING_STATES
 from counterpoise.errors import CounterpoiseError, RetryableError
 from counterpoise.runtime.clock import Clock
 
@@ -147,9 +148,9 @@ def _not_done(pressed: Pressed) -> str:
 
 
 def why(store: AlertStore, alert_id: str) -> Message:
-    """Why an alert fires, from its first firing."""
+    """Why an alert fires, or cannot be judged, from the first step that said so."""
     rows = store.events.transitions(alert_id=alert_id)
-    return why_message(next((row for row in rows if row.state == "firing"), rows[-1]))
+    return why_message(next((row for row in rows if row.state in ANNOUNCING_STATES), rows[-1]))
 
 
 def _acknowledge(client: BaseSocketModeClient, request: SocketModeRequest) -> None:
@@ -168,7 +169,7 @@ def _refusal(store: AlertStore, pressed: Pressed, actions: Actions) -> str:
         return "the message is not one of ours for this alert"
     if pressed.button == "why":
         return ""
-    if rows[-1].state != "firing":
+    if rows[-1].state not in ANNOUNCING_STATES:
         return "the alert fires no more"
     first: Any = actions.acknowledgements.get(pressed.alert_id)
     if pressed.button == "acknowledge" and first is not None:

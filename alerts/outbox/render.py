@@ -13,7 +13,7 @@ from typing import Any, Final
 from alerts.outbox.events import AlertEvent
 from alerts.outbox.receivers.slack_buttons import buttons_block
 from alerts.rules.condition import condition_of
-from counterpoise.contracts.alerts import OPEN_STATES, AlertState, AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertState, AlertTransition
 from counterpoise.formats import TEXT, utc_minute
 from counterpoise.spans import DAY_SECONDS, long_span
 from counterpoise.visible import visible
@@ -335,7 +335,7 @@ def _details(transition: AlertTransition, context: Context, *, advice: bool = Tr
 
 
 def _buttons(transition: AlertTransition, context: Context) -> list[dict[str, Any]]:
-    if not context.buttons or transition.state != "firing":
+    if not context.buttons or transition.state not in ANNOUNCING_STATES:
         return []
     return [buttons_block(transition.alert_id, acknowledged=bool(context.acknowledged))]
 

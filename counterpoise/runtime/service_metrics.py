@@ -7,7 +7,9 @@ then appears.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, get_args
+
+from counterpoise.contracts.alerts import AlertState
 
 COUNTERS: Final[Mapping[str, tuple[str, ...]]] = {
     "ingest": ("events", "dead_letters", "broker_losses", "block_requests"),
@@ -21,7 +23,7 @@ COUNTERS: Final[Mapping[str, tuple[str, ...]]] = {
         *("events", "dead_letters", "duplicates", "too_old", "duplicate_chunks", "observations", "forgotten_releases"),
         *("releases", "asymmetry_rows"),
     ),
-    "alerts": (*("events", "possible", "pending", "firing", "resolved", "inactive", "retracted", "rebased", "error"),),
+    "alerts": ("events", *get_args(AlertState)),
     "desk": ("events",),
 }
 """Kinds of `counterpoise_events_total` by service. Any other service counts `events` only."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-OPEN_STATES: Final = frozenset({"firing", "pending", "possible", "rebased"})
+from counterpoise.contracts.alerts import OPEN_STATES
 
 
 @dataclass(frozen=True, slots=True)

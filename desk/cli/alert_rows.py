@@ -53,8 +53,8 @@ def one_alert(store: AlertStore, beginning: str, *, see: str = "counterpoise ale
 def sql_command(sql: str, chain: str | None) -> str:
     """The command that runs the SQL of an alert's evidence, as a shell takes it.
 
-    >>> print(sql_command("SELECT 1 FROM t WHERE chain = {chain:String}", "bitcoin"))
-    counterpoise sql 'SELECT 1 FROM t WHERE chain = {chain:String}' --param chain=bitcoin
+    >>> sql_command("SELECT 1 FROM t WHERE chain = {chain:String}", "bitcoin")
+    "counterpoise sql 'SELECT 1 FROM t WHERE chain = {chain:String}' --param chain=bitcoin"
     """
     from counterpoise.chain.chain_registry import BITCOIN
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from counterpoise.contracts.alerts import OPEN_STATES
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS, WINDOWS_BLOCKS
 from desk.grafana.panels import Dashboard, Json, Panel, choice, promql, queried, sql
@@ -181,7 +182,7 @@ _ALERT_PANELS: Final = (
         "Alerts that are possible, pending, firing, rebased or in error.",
         [
             sql(
-                "SELECT countIf(state IN ('possible', 'pending', 'firing', 'rebased', 'error')) AS open FROM alerts",
+                f"SELECT countIf(state IN {OPEN_STATES}) AS open FROM alerts",
                 table=True,
             )
         ],
@@ -209,7 +210,7 @@ _ALERT_PANELS: Final = (
         [
             sql(
                 "SELECT event_time, rule_id, state, chain, view, window_blocks, value, value_high, threshold, summary, alert_id "
-                "FROM alerts WHERE state IN ('possible', 'pending', 'firing', 'rebased', 'error') ORDER BY event_time DESC LIMIT 200",
+                f"FROM alerts WHERE state IN {OPEN_STATES} ORDER BY event_time DESC LIMIT 200",
                 table=True,
             )
         ],

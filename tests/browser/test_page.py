@@ -178,6 +178,8 @@ def test_axe_finds_nothing_serious(browser: Browser, desk: RunningDesk, scheme: 
 
 def test_the_keyboard_reaches_everything_in_order(browser: Browser, desk: RunningDesk) -> None:
     page = opened(browser, desk)
+    page.wait_for_selector("[data-figure='gap']")
+    page.wait_for_selector("button[data-span]")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")

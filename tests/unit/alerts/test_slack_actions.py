@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.client import BadStatusLine
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import pytest
 import structlog
@@ -18,13 +18,13 @@ from pydantic import SecretStr
 
 from alerts import slack_actions, slack_socket
 from alerts.outbox.receivers.slack import SlackReceiver, read_app_token, socket_client
-from alerts.outbox.render import note_message
+from alerts.outbox.render import Context, note_message, transition_message
 from alerts.policy import Action
 from alerts.slack_actions import SlackActions
 from alerts.slack_socket import Connection, Receive, open_connection
 from alerts.store.alert_deliveries_log import Delivery
 from alerts.store.alert_store import AlertStore
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alerts import AlertState, AlertTransition
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.retry import RetryPolicy
@@ -208,6 +208,24 @@ def test_why_shows_what_comes_from_outside_as_text(tmp_path: Path) -> None:
         assert office.press("why")
         office.told("SELECT 1 &lt; 2 -- ''' &lt;!channel&gt;")
         assert office.slack.ephemerals[-1][1].count("```") == 2
+
+
+@pytest.mark.parametrize("state", get_args(AlertState))
+def test_each_alert_that_is_announced_can_be_acknowledged(tmp_path: Path, state: AlertState) -> None:
+    announced = state in ("firing", "error")
+    with an_office(tmp_path) as office:
+        office.store.fired = step(state, 1, 1_700_000_000, summary="the query fails")
+        with_buttons = any(block["type"] == "actions" for block in shown(office.store.fired))
+        assert with_buttons == announced
+        assert office.press("acknowledge")
+        wait_for(lambda: office.store.rows, "it is stored")
+        [row] = office.store.rows.values()
+        assert (row.kind == "acknowledge") == announced, row
+
+
+def shown(transition: AlertTransition) -> list[dict[str, Any]]:
+    """The blocks of an alert's message."""
+    return list(transition_message(transition, Context("A title", "a condition", "d", buttons=True)).blocks)
 
 
 # The connection comes again.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.as_of.alert_steps import OPEN_STATES, AlertStep, alerts_open, rules_known
+from counterpoise.contracts.alerts import OPEN_STATES, AlertState
+from desk.as_of.alert_steps import AlertStep, alerts_open, rules_known
 from desk.as_of.known import FIRST_DAY, LAST_DAY, parse_day
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -42,7 +44,7 @@ STEP = st.builds(
     rule_id=st.sampled_from("xy"),
     rule_hash=st.sampled_from(["one", "two"]),
     threshold=st.sampled_from([None, 0.7, 0.75]),
-    state=st.sampled_from(["firing", "pending", "possible", "rebased", "resolved", "inactive", "retracted"]),
+    state=st.sampled_from(get_args(AlertState)),
     undoes=st.lists(st.integers(0, 6), max_size=2).map(tuple),
     event_time=MOMENTS,
     recorded_at=MOMENTS,
