@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -87,6 +88,7 @@ def demo(
         "month_ends"  # a row for each of 1,900 days takes half a minute
     )
     os.environ.setdefault("COUNTERPOISE_DESK__REFRESH_SECONDS", "1")
+    os.environ.setdefault("COUNTERPOISE_ALERTS__RULES_FILE", str(resources.files("alerts").joinpath("demo.rules.yaml")))
     settings = Settings.load()
     figures = read_figures()
     console = Console(highlight=False)
