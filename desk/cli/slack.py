@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from desk.cli.alert_rows import user_name
+from counterpoise.errors import ConfigError
 from desk.cli.say import say
 
 PORT = 8099
-CHANNEL = "C0LOCAL"
 
 
 def slack(
@@ -24,29 +23,17 @@ def slack(
 
     It stores messages, threads and edits in memory, and its buttons reach the alerter over Socket Mode. It needs no Slack account.
     """
-    import secrets
+    from desk.local_slack import alerter_variables, new_workspace
 
-    from counterpoise.errors import ConfigError
-    from engines.local_slack.server import LocalSlack
-
-    workspace = LocalSlack(
-        token=f"xoxb-{secrets.token_hex(16)}",
-        app_token=f"xapp-{secrets.token_hex(16)}",
-        channels=(CHANNEL,),
-        port=port,
-        user_name=user_name() or "you",
-    )
+    workspace = new_workspace(port)
     try:
         workspace.start()
     except OSError as error:
         raise ConfigError(f"port {port} cannot be used ({error.strerror}): choose another with --port") from None
     say(f"The channel: {workspace.page_url}")
     say("Settings of an alerter that posts to it:")
-    say("  export COUNTERPOISE_ALERTS__NOTIFIER=slack")
-    say(f"  export COUNTERPOISE_SLACK__BASE_URL={workspace.base_url}")
-    say(f"  export COUNTERPOISE_SLACK__CHANNEL={CHANNEL}")
-    say(f"  export COUNTERPOISE_SLACK__TOKEN={workspace.token}")
-    say(f"  export COUNTERPOISE_SLACK__APP_TOKEN={workspace.app_token}")
+    for name, value in alerter_variables(workspace).items():
+        say(f"  export {name}={value}")
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
     workspace.stop()
