@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
-from desk.cli.alert_rows import user_name
+from desk.alert_requests import user_name
 from engines.local_slack.server import LocalSlack
 
 if TYPE_CHECKING:
