@@ -313,7 +313,7 @@ def _metric_facts(transition: AlertTransition) -> list[tuple[str, str]]:
     def written(value: float | None) -> str:
         return TEXT.missing if value is None else words.format(value)
 
-    value = f"{written(transition.value)} over {found.n or 0:,} blocks"
+    value = words.value_of_window(written(transition.value), found.n or 0)
     if transition.value_high is not None and found.unknown:
         value += f"\nat most {written(transition.value_high)}, with {found.unknown} of unknown origin"
     facts = [(words.title[0].upper() + words.title[1:], value)]
