@@ -139,6 +139,7 @@ class AlertSession:
             self._rules,
             settings.dataset,
             settings.desk.public_url,
+            docs_url=settings.desk.docs_url,
             buttons=has_buttons(settings) and receiver.kind == "slack",
             people=people,
         )
