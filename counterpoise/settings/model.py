@@ -70,16 +70,18 @@ class KafkaSettings(SettingsSection):
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], BeforeValidator(_upper_case)
     ] = "PLAINTEXT"
     """Security of the listener: TLS is SSL, a user and password is SASL. docs/security.md describes each."""
-    sasl_mechanism: Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], BeforeValidator(_upper_case)] = (
-        "SCRAM-SHA-512"
-    )
-    """Mechanism that checks the password."""
+    sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"], BeforeValidator(_upper_case)
+    ] = "SCRAM-SHA-512"
+    """Mechanism that checks the password or the token."""
     user: str | None = None
-    """User name for SASL."""
+    """User name for SASL with a password."""
     password: SecretStr | None = None
     """The password. Prefer a file."""
     password_file: Path | None = None
     """File with the secret."""
+    token_file: Path | None = None
+    """File with the token for OAUTHBEARER, which is read anew at each connection."""
     ca_file: Path | None = None
     """PEM file of the CA that signed the brokers' certificates. Without it the CAs of the system are trusted."""
     certificate_file: Path | None = None

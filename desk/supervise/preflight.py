@@ -198,8 +198,9 @@ def _kafka(settings: Settings) -> PreflightResult:
         return PreflightResult("kafka", "problem", str(error))
     said = f"{target.bootstrap} answers: {target.security.description()}"
     if target.security.is_readable_on_the_way:
+        secret = "password" if target.security.token_file is None else "token"
         return PreflightResult(
-            "kafka", "warning", f"{said}; the password crosses the network unencrypted: use SASL_SSL"
+            "kafka", "warning", f"{said}; the {secret} crosses the network unencrypted: use SASL_SSL"
         )
     return PreflightResult("kafka", "ok", said)
 

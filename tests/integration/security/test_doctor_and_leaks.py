@@ -69,6 +69,11 @@ def test_doctor_names_each_mistake_with_the_next_step(
             ),
         ),
         (
+            {"SECURITY_PROTOCOL": "SASL_SSL", "SASL_MECHANISM": "OAUTHBEARER", "TOKEN_FILE": "/none"},
+            {"CA_FILE": str(stranger.ca_file)},
+            ("COUNTERPOISE_KAFKA__TOKEN_FILE names '/none', which cannot be read", "to the CA that signed it"),
+        ),
+        (
             {"SECURITY_PROTOCOL": "SASL_SSL"},
             {"SECURE": "false"},
             (
