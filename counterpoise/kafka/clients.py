@@ -21,11 +21,11 @@ from counterpoise.kafka.client_arguments import client_arguments
 from counterpoise.kafka.listener import find_listener, mismatch
 from counterpoise.kafka.login import login_fault, refusal
 from counterpoise.kafka.partition import KeyPartitioner
-from counterpoise.kafka.probe import split_address
 from counterpoise.runtime.tls import client_context, handshake_fault
 from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import KafkaSettings
 from counterpoise.settings.security import KAFKA_PREFIX
+from counterpoise.urls import split_address
 
 MAX_MESSAGE_BYTES: Final = max(topic.max_message_bytes for topic in TOPICS)
 _BOOTSTRAP_TIMEOUT_MS = 10_000

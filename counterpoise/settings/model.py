@@ -112,9 +112,9 @@ class ClickHouseSettings(SettingsSection):
     """The ClickHouse server. Without `host`, the embedded server that `counterpoise up` started is used."""
 
     host: str | None = None
-    """Name or address of the server."""
+    """Name or address of the server. Several servers of one cluster: `host[:port],host[:port]…`, tried in this order."""
     port: Port = 9000
-    """Port of the native protocol. With TLS it is usually 9440."""
+    """Port of the native protocol, for a host without one. With TLS it is usually 9440."""
     user: str = "default"
     """User name."""
     password: SecretStr | None = None
