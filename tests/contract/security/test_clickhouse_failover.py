@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import numpy as np
@@ -64,7 +66,7 @@ def test_a_client_goes_on_at_the_other_host_and_comes_back(clickhouse: ClickHous
 def test_a_host_that_cannot_be_used_hides_no_other(
     clickhouse: ClickHouseServer, authority: Authority, stranger: Authority, bad: str
 ) -> None:
-    contexts = {
+    contexts: dict[str, Callable[[], ssl.SSLContext]] = {
         "expired": lambda: authority.server_context(expired=True, file="failover-expired"),
         "untrusted": lambda: stranger.server_context(file="failover-untrusted"),
     }
