@@ -10,13 +10,13 @@ from clickhouse_driver.errors import Error as ClickHouseError
 
 from alerts.rules.condition import condition_of
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.explain_window import read_pair
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.explain.explain import Explanation, explain
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
 from desk.asker import Asker, Question, Row
-from desk.explain_window import read_pair
 from desk.report import report_plots as plots
 from desk.web import markup
 from desk.web.pages.alert_values import Values, draw_values, read_values
