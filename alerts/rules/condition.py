@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.rules.line import LINE_WANTED, Line
 from alerts.rules.names import nearest
-from alerts.rules.rule import Unfit
+from alerts.rules.rule import Reading, Unfit
 from alerts.rules.verdict import BoolArray, Verdict
 from alerts.signals.signal import Measured, Signal, Subject
 from alerts.signals.specs.registry import SIGNALS
@@ -147,6 +147,21 @@ class Condition(BaseModel):
             self.line.passed(found.upper) if bounded and found.upper is not None else np.zeros(len(series), np.bool_)
         )
         return Verdict.of(known, fire[1], possible, clear[0] & clear[1])
+
+    def reading(self, series: WindowCounts, at: int) -> Reading:
+        """The value at row `at` of its series with its bounds, NaN where it is undefined; `words` is the value alone."""
+        part = series.part(slice(max(0, at - self.change_blocks), at + 1))
+        measured, last = self.measured(part), len(part) - 1
+        words = self.value_words(measured, last)
+        interval: tuple[float | None, float | None] = (None, None)
+        if self.source.interval is not None and not self.change_blocks:
+            low, high = (float(end[last]) for end in self.source.interval(part))
+            if math.isfinite(low) and math.isfinite(high):
+                interval = low, high
+                words += f" (95 % interval {self.format(low)} to {self.format(high)})"
+        upper = None if measured.upper is None else float(measured.upper[last])
+        low_end = None if upper is None else float(measured.low[last])
+        return Reading(float(measured.high[last]), self.line.value, low_end, upper, *interval, words)
 
     # Its words.
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.pool_blocks import read_pool_blocks
 from counterpoise.errors import ConfigError
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.risk.mergers import concentration
 from desk.entity_dates import read_sensitivity
 from desk.named_queries import named_queries, named_query
-from desk.pool_blocks import read_pool_blocks
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, block
 
 

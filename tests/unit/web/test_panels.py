@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from counterpoise.clickhouse.explain_window import Pair
 from counterpoise.explain.explain import Window, explain
 from counterpoise.formats import PAGE
 from counterpoise.plots.sparkline import sparkline
@@ -23,7 +24,6 @@ from desk.as_of.known import NOT_VERSIONED, AsOf, Known
 from desk.claims.checked import Checked
 from desk.claims.claims import CLAIMS
 from desk.entity_readings import sensitivity
-from desk.explain_window import Pair
 from desk.report.gap_sentence import GapRow
 from desk.report.model import Line as RuleLine
 from desk.report.model import MiningNow, PoolShare
