@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.estimates.drift import DRIFT_WINDOW_BLOCKS, HHI_DRIFT, HHI_FAMILY
-from counterpoise.estimates.hhi_intervals import d2_next, d2_now, hhi_next, hhi_now
+from counterpoise.metrics.hhi_estimates import d2_next, d2_now, hhi_next, hhi_now
 from counterpoise.windows import WINDOWS_BLOCKS
 from ingest.blocks.sources.simulated import read_figures
 from scripts.share_studies import EVERY, FOLLOWING, SEGMENT, bootstrap, fitted_drift

@@ -140,7 +140,7 @@ def estimate(
 
 def estimate_dispersion(sums: WindowSums, drift: float) -> list[dict[str, Any]]:
     """The estimates of HHI and of D₂. `drift` is σ² of HHI a block; an end that nothing bounds is None."""
-    from counterpoise.estimates.hhi_intervals import d2_next, d2_now, hhi_next, hhi_now
+    from counterpoise.metrics.hhi_estimates import d2_next, d2_now, hhi_next, hhi_now
 
     s2, s3, known, n = sums
     found = []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterpoise.estimates.hhi_intervals import d2_next, d2_now, hhi_next, hhi_now
+from counterpoise.metrics.hhi_estimates import d2_next, d2_now, hhi_next, hhi_now
 from counterpoise.metrics.hhi_interval import Z_95, d2_interval, hhi_interval
 
 COUNTS = st.lists(st.integers(1, 400), min_size=2, max_size=30)
