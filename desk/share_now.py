@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.pool_blocks import PoolBlocks
 from counterpoise.estimates.discounted import HISTORY_BLOCKS
 from counterpoise.estimates.drift import SHIPPED_DRIFT
 from counterpoise.windows import RAW, View
-from desk.pool_blocks import PoolBlocks
 
 _DRIFT: Final = """
 SELECT family, argMax(drift, height) FROM drift

@@ -529,6 +529,8 @@ class DeskSettings(SettingsSection):
     """File with the secret."""
     proxy_user_header: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")
     """Header in which a trusted proxy names the user. Only for a port that is reached through the proxy alone."""
+    actions: bool = True
+    """Let people acknowledge and silence alerts on the page. Only this writes, as `COUNTERPOISE_CLICKHOUSE__USER`."""
     session_hours: float = Field(default=12.0, gt=0, le=720)
     """Hours until an opened page has to be opened anew."""
     refresh_seconds: Seconds = 0.1

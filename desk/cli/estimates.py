@@ -36,11 +36,11 @@ def estimates(
     """
     from counterpoise.chain.chain_registry import chain_named
     from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.pool_blocks import read_pool_blocks
     from counterpoise.errors import ConfigError
     from counterpoise.estimates.share_intervals import best_window
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
-    from desk.pool_blocks import read_pool_blocks
     from desk.share_now import NewestBlocks, read_drift
 
     chain_named(chain)

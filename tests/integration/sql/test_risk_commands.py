@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.pool_blocks import read_pool_blocks
 from desk.as_of.read import read_as_of
 from desk.cli import main
-from desk.pool_blocks import read_pool_blocks
 from desk.share_now import NewestBlocks
 from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, POOLS, pool_of
