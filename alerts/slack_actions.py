@@ -148,7 +148,7 @@ def _not_done(pressed: Pressed) -> str:
 
 
 def why(store: AlertStore, alert_id: str) -> Message:
-    """Why an alert fires, or cannot be judged, from the first step that said so."""
+    """Why an alert fires, or cannot be judged, from the first step that shows it."""
     rows = store.events.transitions(alert_id=alert_id)
     return why_message(next((row for row in rows if row.state in ANNOUNCING_STATES), rows[-1]))
 

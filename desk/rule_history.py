@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -15,17 +16,20 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from alerts.rules.rule import HeightRule
+from alerts.signals.detector_columns import DETECTOR_COLUMNS
 from alerts.signals.window_counts import Place, WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.clickhouse.client import connect
+from counterpoise.detectors.tracks import LEADERS_WINDOW_BLOCKS, track_of
 from counterpoise.errors import ConfigError
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from counterpoise.spans import DAY_SECONDS
-from counterpoise.windows import SHORTEST_WINDOW_BLOCKS, VIEWS
+from counterpoise.windows import SHORTEST_WINDOW_BLOCKS, VIEWS, View
 from streams.blocks.fold.concentration import ConcentrationTable, score_blocks
+from streams.blocks.fold.detectors import BlocksSeen, DetectorHistory, DetectorTable
 
 MAX_HEIGHT: Final = 0xFFFF_FFFF
 COLUMNS: Final = ("height", "pool_slug", "date")
@@ -71,6 +75,7 @@ class RuleHistory:
     def with_codes(self, codes: Codes) -> RuleHistory:
         """The same heights and times with blocks of other pools: one code for each height."""
         other = copy.copy(self)
+        other.__dict__.pop("_detectors", None)  # of the blocks before
         other._score(codes)
         return other
 
@@ -109,9 +114,34 @@ class RuleHistory:
             counts=np.stack([column(f"c{rank}") for rank in range(1, 7)], axis=1),
             leaders=np.stack([column(f"l{rank}") for rank in range(1, 7)], axis=1),
             names=self._names,
-            further={name: column(name) for name in further},
+            further={
+                name: self._detector(name, place.view) if name in DETECTOR_COLUMNS else column(name) for name in further
+            },
             **{name: column(name) for name in ("n", "unknown", "window_full", "pools_seen", "p_top4_above_75")},
         )
+
+    def _detector(self, name: str, view: View) -> NDArray[np.float64]:
+        """1 where the detector fires, else 0; NaN before the detectors start."""
+        of, found = DETECTOR_COLUMNS[name], np.full(len(self._heights), np.nan)
+        fires = self._detectors.firing[:, track_of(view, of.name, of.promise_years)]
+        found[len(found) - len(fires) :] = fires
+        return found
+
+    @cached_property
+    def _detectors(self) -> DetectorTable:
+        """The detectors as a worker folds them."""
+        first, entities = int(self._heights[0]), self._entities
+        seen = BlocksSeen(
+            self.codes,
+            first,
+            owners=entities.codes,
+            epochs=np.searchsorted(entities.boundaries, self._times, side="right"),
+            leaders_from=first,
+            leaders=score_blocks(self.codes, self._times, 0, entities, (LEADERS_WINDOW_BLOCKS,)).leaders(
+                LEADERS_WINDOW_BLOCKS
+            ),
+        )
+        return DetectorHistory().score(seen, first, first, first + len(self.codes), first)
 
 
 class StoredHistory:

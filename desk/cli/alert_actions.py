@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,8 @@ import typer
 
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
-from desk.cli.alert_rows import one_alert, one_line, reader, user_name, writer
+from desk.alert_requests import Person, acknowledge_alert, new_action, require_firing, user_name
+from desk.cli.alert_rows import one_alert, reader, writer
 from desk.cli.console import Console
 from desk.cli.say import say
 
@@ -24,21 +24,19 @@ AlertArgument = Annotated[str, typer.Argument(help="The alert's id, or its first
 ByOption = Annotated[str | None, typer.Option("--by", help="Who asks for it; your user name if left out.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, in one line.")]
 MAX_MATCHERS = 16
+_SEE = "counterpoise alerts list"
 
 
 def acknowledge(alert: AlertArgument, author: ByOption = None, reason: ReasonOption = "") -> None:
     """Acknowledge an alert that fires. Its message then shows your name, and it is repeated no more."""
-    from alerts.policy import Actions
-
     with writer() as store:
-        found = _firing_alert(store, alert)
-        known = Actions.of(store.actions.read()).acknowledgements.get(found)
+        found = one_alert(store, alert, see=_SEE)
+        known = acknowledge_alert(store, found, Person(author or user_name(), reason))
         if known is not None:
             Console().print(
                 f"Alert {found} is acknowledged already, by {known.author or 'nobody named'}.", markup=False
             )
             return
-        store.actions.write(_action("acknowledge", author, reason, target=found))
     Console().print(f"Alert {found} is acknowledged.", markup=False)
 
 
@@ -71,12 +69,12 @@ def silence(
     now = SystemClock().now()
     with writer() as store:
         if "alert" in matchers:
-            matchers = {**matchers, "alert": _firing_alert(store, matchers["alert"])}
+            matchers = {**matchers, "alert": one_alert(store, matchers["alert"], see=_SEE)}
+            require_firing(store, matchers["alert"])
         _require_known_rule(store, matchers.get("rule"))
-        made = _action(
+        made = new_action(
             "silence",
-            author,
-            reason,
+            Person(author or user_name(), reason),
             matchers=matchers,
             until=None if seconds is None else now + seconds,
             until_resolved=until_resolved,
@@ -99,7 +97,7 @@ def unsilence(
         if len(held) != 1:
             what = "no silence" if not held else f"{len(held)} silences"
             raise ConfigError(f"{what} with an id that begins with {name!r}: see `counterpoise alerts silences`")
-        store.actions.write(_action("unsilence", author, "", target=held[0]))
+        store.actions.write(new_action("unsilence", Person(author or user_name()), target=held[0]))
     Console().print(f"Silence {held[0]} is ended.", markup=False)
 
 
@@ -142,24 +140,6 @@ def silence_line(silence: Action, actions: Actions, alerts: int, now: float) -> 
     by = f"by {visible(silence.author) or 'nobody named'}" + (f": {visible(silence.reason)}" if silence.reason else "")
     parts = [silence.id[:8], visible(_labels(silence.matchers)), " and ".join(ends), state, use, by]
     return "  ".join(part for part in parts if part)
-
-
-def _action(kind: str, author: str | None, reason: str, **values: object) -> Action:
-    from alerts.policy import Action
-
-    at, by = SystemClock().now(), one_line(author or user_name())
-    return Action(secrets.token_hex(8), kind, at, by, one_line(reason), **values)  # type: ignore[arg-type]
-
-
-def _firing_alert(store: AlertStore, beginning: str) -> str:
-    """The one alert with an id of this beginning; ConfigError where there is none, or where it does not fire."""
-    from counterpoise.contracts.alerts import ANNOUNCING_STATES
-
-    found = one_alert(store, beginning, see="counterpoise alerts list")
-    state = store.events.transitions(alert_id=found)[-1].state
-    if state not in ANNOUNCING_STATES:
-        raise ConfigError(f"alert {found} does not fire: it is {state}")
-    return found
 
 
 def _matchers(labels: Sequence[str]) -> dict[str, str]:

@@ -1,8 +1,7 @@
-"""The rows of alerts for commands: a store to read, one to write, and who runs the command."""
+"""The rows of alerts for commands: a store to read, and one to write."""
 
 from __future__ import annotations
 
-import getpass
 import re
 import shlex
 from collections.abc import Iterator
@@ -62,16 +61,3 @@ def sql_command(sql: str, chain: str | None) -> str:
     if re.search(r"\{\s*chain\s*:", sql):
         words += ["--param", f"chain={chain or BITCOIN.name}"]
     return shlex.join(words)
-
-
-def user_name() -> str:
-    """The name of the user of this machine who runs the command."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name
-        return ""
-
-
-def one_line(text: str) -> str:
-    """A person's text in one line of at most 200 characters."""
-    return " ".join(text.split())[:200]

@@ -14,9 +14,10 @@ from rich.table import Table
 
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.runtime.clock import SystemClock
+from desk.alert_requests import one_line, user_name
 from desk.cli.alert_actions import acknowledge, list_silences, silence, unsilence
 from desk.cli.alert_list import STYLES
-from desk.cli.alert_rows import one_alert, one_line, reader, sql_command, user_name, writer
+from desk.cli.alert_rows import one_alert, reader, sql_command, writer
 from desk.cli.console import Console, cell
 from desk.cli.say import say
 

@@ -7,9 +7,11 @@ import shlex
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Final
+from urllib.parse import urlsplit
 
 import typer
 from rich.markup import escape
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 DATASET = "demo"
 LINK_PATIENCE_SECONDS = 15.0
+MESSAGES_PATIENCE_SECONDS = 10.0
 
 QUESTIONS: Final[tuple[tuple[str, str], ...]] = (
     (
@@ -102,9 +105,18 @@ def demo(
     configure_logging(settings.log_format, "warning", service="demo")
     with sole_replay(settings), engines(settings):
         start_afresh(settings)
-        with Services(settings, settings.run_dir / "desk.log", ("desk",)) as desk:
+        with local_channel(settings) as channel, Services(settings, settings.run_dir / "desk.log", ("desk",)) as desk:
             link = _link(settings, desk)
             console.print(f"[bold]The page, live while the years pass:[/] {link}" if link else "", soft_wrap=True)
+            if channel:
+                console.print(f"[bold]The alerts, in a local Slack channel:[/] {channel}", soft_wrap=True)
+            _link_alerts_to(link)
+
+            def after() -> None:
+                add_market_figures(settings)
+                if channel:
+                    _wait_for_messages(settings)
+
             report = replay_line(
                 settings,
                 "figures",
@@ -112,7 +124,7 @@ def demo(
                 speed=speed,
                 first_height=figures.first_height,
                 last_height=figures.last_height,
-                after=lambda: add_market_figures(settings),
+                after=after,
             )
             with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
                 _summary(console, report)
@@ -125,7 +137,41 @@ def demo(
             console.print(f"\nReport: {page}", soft_wrap=True)
             _go_on(console, settings)
             if link and console.is_terminal and sys.stdin.isatty():
-                _stay(console, settings)
+                _stay(console, settings, channel)
+
+
+@contextmanager
+def local_channel(settings: Settings) -> Iterator[str]:
+    """A local Slack workspace to which the demo's alerter posts; the address of its channel. Empty where there is none."""
+    from desk.local_slack import alerter_variables, may_take_simulated, new_workspace
+
+    if not may_take_simulated(settings):
+        yield ""
+        return
+    with new_workspace(0) as workspace:
+        # The dataset is simulated, and the workspace is ours: no other Slack is reached.
+        os.environ.update(alerter_variables(workspace) | {"COUNTERPOISE_ALERTS__ALLOW_SLACK_WHEN_NOT_LIVE": "true"})
+        yield workspace.page_url
+
+
+def _wait_for_messages(settings: Settings) -> None:
+    """Wait until the alerter has no message left, or for a few seconds: the demo does not fail for one that is late."""
+    from desk.cli.line_waits import statuses
+
+    deadline = time.monotonic() + MESSAGES_PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        info = statuses(settings, ("alerts",)).get("alerts", {}).get("info", {})
+        if info.get("undelivered") == 0:
+            return
+        time.sleep(0.1)
+
+
+def _link_alerts_to(link: str) -> None:
+    """Let messages link to the page that runs: a desk that starts again listens on the same port."""
+    page = urlsplit(link)
+    if page.port is not None:
+        os.environ.setdefault("COUNTERPOISE_DESK__PORT", str(page.port))
+        os.environ.setdefault("COUNTERPOISE_DESK__PUBLIC_URL", f"{page.scheme}://{page.netloc}")
 
 
 def _link(settings: Settings, desk: Services) -> str:
@@ -138,11 +184,12 @@ def _link(settings: Settings, desk: Services) -> str:
     return ""
 
 
-def _stay(console: Console, settings: Settings) -> None:
-    """Keep the page open until Ctrl-C."""
+def _stay(console: Console, settings: Settings, channel: str) -> None:
+    """Keep the page and the channel open until Ctrl-C."""
     with suppress(ConfigError):
         console.print(
-            f"\n[bold]The page stays open.[/] Ctrl-C ends it and the engines.\n  {read_link(settings.run_dir)}",
+            f"\n[bold]The page stays open.[/] Ctrl-C ends it and the engines.\n  {read_link(settings.run_dir)}"
+            + (f"\n  {channel}" if channel else ""),
             soft_wrap=True,
         )
     with suppress(KeyboardInterrupt):

@@ -110,6 +110,12 @@ ENTRIES: dict[str, CommandEntry] = {
         _LINE,
         ("counterpoise desk", "counterpoise desk --link", "counterpoise desk --open"),
     ),
+    "slack": CommandEntry(
+        "desk.cli.slack:slack",
+        "Serve a local Slack workspace, for alerts without an account.",
+        _LINE,
+        ("counterpoise slack", "counterpoise slack --port 0"),
+    ),
     "report": CommandEntry(
         "desk.cli.report:report",
         "Write one HTML file: plots, directions, alerts, data quality.",

@@ -73,6 +73,7 @@ class Access:
         self._attempts: dict[str, TokenBucket] = {}
         self._requests: dict[str, TokenBucket] = {}
         self._key = ""
+        self._form_key = secrets.token_bytes(32)
         self._port = 0
 
     def new_link(self, port: int | None = None) -> str:
@@ -89,20 +90,41 @@ class Access:
 
     def may(self, headers: dict[str, str]) -> bool:
         """Whether these headers are of somebody who may see the page."""
+        return self._caller(headers) is not None
+
+    def user(self, headers: dict[str, str]) -> str:
+        """The user whom a trusted proxy names; empty where none does."""
         name = self._settings.proxy_user_header
-        if name is not None and headers.get(name.lower(), "").strip():
-            return True
+        return "" if name is None else headers.get(name.lower(), "").strip()
+
+    def form_token(self, headers: dict[str, str]) -> str:
+        """What a form of the page carries, so that no other page can send it. It is the caller's alone, and ends with the process."""
+        caller = self._caller(headers)
+        return "" if caller is None else hmac.new(self._form_key, caller.encode(), hashlib.sha256).hexdigest()
+
+    def is_form_token(self, headers: dict[str, str], given: str) -> bool:
+        """Whether a form carries the token that its caller was given."""
+        wanted = self.form_token(headers)
+        return bool(wanted) and hmac.compare_digest(given.encode(), wanted.encode())
+
+    def _caller(self, headers: dict[str, str]) -> str | None:
+        """Who sends these headers: a proxy's user, the bearer of the token, or a session; None for anybody else."""
+        user = self.user(headers)
+        if user:
+            return f"user {user}"
         if self._token is not None:
             scheme, _, given = headers.get("authorization", "").partition(" ")
             if scheme.lower() == "bearer" and self._is_token(given.strip()):
-                return True
+                return "token"
         cookie = SimpleCookie()
         try:
             cookie.load(headers.get("cookie", ""))
         except CookieError:  # a cookie that no browser sent
-            return False
+            return None
         found = cookie.get(COOKIE)
-        return found is not None and self._sessions.get(_digest(found.value), 0.0) > self._clock.monotonic()
+        if found is None or self._sessions.get(_digest(found.value), 0.0) <= self._clock.monotonic():
+            return None
+        return f"session {_digest(found.value)}"
 
     def open(self, key: str) -> str | None:
         """A session for a one-time key or the token; None where it is neither. The key is used up."""

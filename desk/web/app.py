@@ -21,6 +21,7 @@ from desk.as_of.read import read_as_of
 from desk.asker import Asker
 from desk.web import page, past
 from desk.web.access import COOKIE, OPEN_PATH, Access, Guard, key_of
+from desk.web.alert_forms import body_of, build_alert_forms, form_for, headers_of
 from desk.web.api.app import PREFIX, build_api
 from desk.web.api.embed import build_embed
 from desk.web.api.reader import Reader
@@ -46,9 +47,12 @@ def build_app(
     connect: Callable[[], ClickHouse],
     pool_of_threads: ThreadPoolExecutor,
     query: Callable[[], ClickHouse],
+    *,
+    write: Callable[[], ClickHouse] | None = None,
 ) -> Guard:
     """The whole application behind its guard. `connect` makes a read-only client for one request's thread, `query` one for the API
-    and for statements of people, with their limits."""
+    and for statements of people, with their limits. `write` makes one for what people ask about an alert, and for nothing else; None
+    where they may not."""
     kept_claims = KeptPage()
     app = FastAPI(title="Counterpoise desk", docs_url=None, redoc_url=None, openapi_url=None)
     _add_tools(app, hub.context_of(hub.now()), query)
@@ -150,13 +154,17 @@ def build_app(
             return found
         return missing(f"There is no {what}.") if found is None else whole(title, found)
 
+    if write is not None:
+        app.include_router(build_alert_forms(access, write, pool_of_threads, whole))
+
     @app.get("/alert/{alert_id}")
-    async def alert_page(alert_id: str) -> Response:
+    async def alert_page(alert_id: str, request: Request) -> Response:
         name = alert_id[:MAX_NAME]
+        form = None if write is None else form_for(access, headers_of(request))
 
         def work(clickhouse: ClickHouse, context: Context) -> str | None:
             found = alert.read(clickhouse, context, name)
-            return None if found is None else alert.draw(found, name, context)
+            return None if found is None else alert.draw(found, name, context, form)
 
         return await own_page(f"Alert {name}", f"alert {name}", work)
 
@@ -242,12 +250,8 @@ def build_app(
 
     @app.post(OPEN_PATH)
     async def open_form(request: Request) -> Response:
-        body = bytearray()
-        async for piece in request.stream():
-            body += piece
-            if len(body) > 4_096:
-                return PlainTextResponse("too long\n", 413)
-        return _opened(access, request, key_of(bytes(body)))
+        body = await body_of(request)
+        return PlainTextResponse("too long\n", 413) if body is None else _opened(access, request, key_of(body))
 
     return Guard(app, access)
 

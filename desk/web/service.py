@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.client import ClickHouse, connect_consistent
 from counterpoise.clickhouse.read_only import connect_read_only
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.redaction import redact
@@ -70,6 +70,9 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
     def query_client() -> ClickHouse:
         return connect_read_only(target, settings.dataset, SETTINGS)
 
+    def writing_client() -> ClickHouse:
+        return connect_consistent(clickhouse_target(settings), settings.dataset)
+
     access = Access(settings.desk, link_file(settings), clock)
     hub = Hub(
         client,
@@ -85,7 +88,9 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
         port = int(bound.getsockname()[1])
         threads = stack.enter_context(ThreadPoolExecutor(4, thread_name_prefix="desk-page"))
         server = server_of(
-            build_app(hub, access, client, threads, query_client),
+            build_app(
+                hub, access, client, threads, query_client, write=writing_client if settings.desk.actions else None
+            ),
             max_connections=MAX_CONNECTIONS,
             keep_alive_seconds=15,
             stop_seconds=_STOP_SECONDS,

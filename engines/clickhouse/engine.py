@@ -25,6 +25,7 @@ from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError, from
 from engines.clickhouse.insert_head import InsertHead
 from engines.clickhouse.limits import Budget, Limits, Turns
 from engines.clickhouse.reader_rules import Catalogue
+from engines.clickhouse.remembered import Remembered
 from engines.clickhouse.statements import escape_parameter, quote_string
 
 log = logging.getLogger(__name__)
@@ -168,12 +169,15 @@ class Engine:
         except RuntimeError as error:
             raise EngineError(f"ClickHouse cannot start on {path}: {from_engine(error)}") from error
         self.insert_heads: dict[str, InsertHead] = {}  # as the engine writes them, by the client's text
+        self.parsed = Remembered(entries=2_000, chars=16_000_000)
+        self.described = Remembered(entries=500, chars=4_000_000)
         self._admin_lock = threading.Lock()
         self._running_lock = threading.Lock()
         self._killed: set[str] = set()
         self._running: dict[str, tuple[str, str]] = {}  # the client's query id to its user and session
         self._outside: tuple[frozenset[str], frozenset[str]] | None = None
         self._changes = 0  # statements that run and may change names
+        self._changed = 0  # those that ran
         self.version = tuple(int(part) for part in self._value("SELECT version()").split(".")[:3])
         self.timezone = self._value("SELECT timezone()")
         self.settings = dict(self._rows("SELECT name, value FROM system.settings"))
@@ -243,7 +247,13 @@ class Engine:
         finally:
             with self._admin_lock:
                 self._changes -= 1
+                self._changed += 1
                 self._outside = None
+
+    def names_stand(self) -> int | None:
+        """A number that stays while no statement runs, or ran, that may make, change or drop a table; None while one runs."""
+        with self._admin_lock:
+            return None if self._changes else self._changed
 
     def catalogue(self, database: str) -> Catalogue:
         """What names mean now, in a session whose database is `database`."""

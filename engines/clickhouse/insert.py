@@ -42,7 +42,7 @@ def run(session: Session, head: InsertHead, data_format: str, feed: Feed) -> Wri
         create = f"ENGINE = Memory AS SELECT * FROM null({head.structure})"  # noqa: S608 - the client's own statement
         before, after = head.query[:start], head.query[end:]
         return _through_table(session, create, None, before=before, after=after, data_format=data_format, feed=feed)
-    table = session.describe(head.target)
+    table = session.describe_target(head.target)
     sample = sample_columns(table, head)
     # All columns that can be written, because a DEFAULT may speak of one that the statement leaves out.
     resting = [column for column in table if column.default_kind in _INSERTABLE or column in sample]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final
 
 from engines.clickhouse.engine import Connection
 from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError, from_engine, name_of
 from engines.clickhouse.reader_rules import Tree
+from engines.clickhouse.remembered import Remembered
 from engines.clickhouse.statements import escape_parameter
 
 _BAD_ARGUMENTS: Final = 36
@@ -16,11 +17,23 @@ _NO_TREE: Final = ("is not supported by parseQueryToJSON", "query is not support
 
 
 class Parser:
-    """Parses and writes statements in the session that `connection` gives; `after` is called behind each question."""
+    """Parses and writes statements in the session that `connection` gives; `after` is called behind each question.
 
-    def __init__(self, connection: Callable[[], Connection], after: Callable[[], None]) -> None:
+    What a text parses to depends on the text and on the session's settings alone, so it is asked once: `answers` keeps it for
+    all sessions with the same `settings`. None: the settings are not known, and nothing is kept.
+    """
+
+    def __init__(
+        self,
+        connection: Callable[[], Connection],
+        after: Callable[[], None],
+        answers: Remembered,
+        settings: Callable[[], Hashable | None],
+    ) -> None:
         self._connection = connection
         self._after = after
+        self._answers = answers
+        self._settings = settings
 
     def parse(self, sql: str) -> Tree | None:
         """The statement's tree as the engine parses it; None for a kind of statement that it makes no tree of.
@@ -54,6 +67,15 @@ class Parser:
         return self._ask("SELECT formatQuerySingleLine({sql:String})", sql)
 
     def _ask(self, question: str, sql: str) -> str:
+        if (settings := self._settings()) is None:
+            return self._answer(question, sql)
+        key = (question, sql, settings)
+        if (known := self._answers.get(key)) is None:
+            known = self._answer(question, sql)
+            self._answers.put(key, known, key_chars=len(sql))
+        return known
+
+    def _answer(self, question: str, sql: str) -> str:
         rows = self._rows_of(question, sql)
         if not rows:
             # Killed, or cut off by the client's own settings (limit, offset), which would cut it off again.

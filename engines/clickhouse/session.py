@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -26,6 +27,8 @@ DEFAULTS: Final = {"async_insert": "0", "implicit_select": "0"}
 IGNORED: Final = frozenset({"send_logs_level"})
 _DEFINES: Final = frozenset({"CREATE", "ALTER", "ATTACH", "DETACH", "DROP", "RENAME", "EXCHANGE", "REPLACE", "UNDROP"})
 _HEAD_CHARS: Final = 1024  # CREATE TEMPORARY stands at the start; to be wrong about it costs a query's description
+
+_TABLE_NAME: Final = re.compile(r"(?:(?:\w+|`(?:[^`\\]|\\.)+`)\.)?(?:\w+|`(?:[^`\\]|\\.)+`)", re.ASCII)
 
 _NOTHING: Final[Mapping[str, str]] = {}
 _numbers = itertools.count(1)
@@ -62,7 +65,7 @@ class Session:
         self._statement_settings: dict[str, str] = {}  # of a reader: the SETTINGS of its statement
         self._sealed = False
         self._open: Connection | None = None
-        self.parser = Parser(lambda: self._connection, self.progress.clear)
+        self.parser = Parser(lambda: self._connection, self.progress.clear, engine.parsed, self._own_settings)
         if user.readonly:
             if database:
                 with self.statement():
@@ -85,6 +88,17 @@ class Session:
             connection.close()
             raise
         return connection
+
+    def _own_settings(self) -> Hashable | None:
+        """What the engine's session has set when a statement is parsed or a table described; None after a SET of the client's.
+
+        For a reader that is a fresh session, before its settings are set.
+        """
+        if self.has_own_settings:
+            return None
+        if self.user.readonly:
+            return ()
+        return tuple(sorted((name, value) for name, value in self._query_settings.items() if name != "log_comment"))
 
     @property
     def _connection(self) -> Connection:
@@ -338,8 +352,23 @@ class Session:
 
     def describe(self, target: str, parameters: Mapping[str, str] | None = None) -> list[Described]:
         """The columns of a table, a table function, or a query in brackets."""
-        answer = self.query(f"DESCRIBE TABLE {target}\n", "JSONCompact", parameters)
-        return [Described(*row[:4]) for row in json.loads(answer.bytes())["data"]]
+        return _described(self._describe(target, parameters))
+
+    def _describe(self, target: str, parameters: Mapping[str, str] | None = None) -> str:
+        return self.query(f"DESCRIBE TABLE {target}\n", "JSONCompact", parameters).bytes().decode()
+
+    def describe_target(self, target: str) -> list[Described]:
+        """The columns of what an INSERT names. Those of a table are kept until a statement may have changed one."""
+        settings, names = self._own_settings(), self.engine.names_stand()
+        # The temporary tables are the session's alone, and what a function describes may change without a statement of ours.
+        if settings is None or names is None or self.has_temporary_tables or not _TABLE_NAME.fullmatch(target):
+            return self.describe(target)
+        key = (target, self.database, settings, names)
+        if (known := self.engine.described.get(key)) is None:
+            known = self._describe(target)
+            if self.engine.names_stand() == names:
+                self.engine.described.put(key, known, key_chars=len(target))
+        return _described(known)
 
     def describe_query(self, text: str, parameters: Mapping[str, str]) -> list[Described]:
         """The columns of a SELECT that was prepared."""
@@ -366,6 +395,10 @@ class Session:
             return None
         finally:
             sibling.close()
+
+
+def _described(answer: str) -> list[Described]:
+    return [Described(*row[:4]) for row in json.loads(answer)["data"]]
 
 
 def _settings_clause(values: Mapping[str, str]) -> str:

@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPException
 from typing import Any, Final, TextIO
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from alerts.outbox.chart import Picture
+from alerts.outbox.receivers import slack_files
 from alerts.outbox.receivers.http_request import check_url
 from alerts.outbox.receivers.receiver import (
     Ability,
@@ -31,7 +34,7 @@ from alerts.outbox.render import Message
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import Settings, read_secret
-from counterpoise.urls import shown_url
+from counterpoise.urls import is_local, shown_url
 
 EVENT_TYPE: Final = "counterpoise_alert"
 _BASE_URL: Final = "COUNTERPOISE_SLACK__BASE_URL"
@@ -54,7 +57,6 @@ class SlackReceiver:
 
     kind = name = "slack"
     external = True
-    pause_seconds = 1.0
     abilities: frozenset[Ability] = frozenset({"edit", "thread", "find"})
 
     def __init__(
@@ -64,6 +66,8 @@ class SlackReceiver:
         self._token = token
         self._base_url = check_url(_BASE_URL, base_url, clear_text=_CLEAR_TEXT)
         self._shown = shown_url(base_url, path=False)
+        # Slack takes a message a second for each channel. A workspace on this machine has no such limit.
+        self.pause_seconds = 0.0 if is_local(urlsplit(base_url).hostname or "") else 1.0
         self._timeout_seconds = timeout_seconds
         self._pages: dict[tuple[str, str | None], _Pages] = {}
 
@@ -187,6 +191,17 @@ class SlackReceiver:
         del self._pages[key, thread]
         return sorted(pages.found, key=float)
 
+    def upload(self, picture: Picture) -> str:
+        """files.getUploadURLExternal and the upload: the picture is not visible yet."""
+        return slack_files.upload(self._ask_for_picture, picture)
+
+    def show(self, picture_id: str, picture: Picture, *, thread: str) -> None:
+        """files.completeUploadExternal: the picture appears in the thread."""
+        slack_files.show(self._ask_for_picture, picture_id, picture, channel=self.channel, thread=thread)
+
+    def _ask_for_picture(self, request: Callable[[WebClient], Any]) -> Any:
+        return self._call("picture", request, timeout_seconds=min(self._timeout_seconds, slack_files.UPLOAD_SECONDS))
+
     def withdraw(self, message_ts: str) -> None:
         """chat.delete; a message that is gone already is as good."""
         try:
@@ -208,7 +223,11 @@ class SlackReceiver:
                 "cannot be looked up; docs/slack.md shows the app's scopes"
             ) from None
         name = who.get("user") or who.get("bot_id") or "?"
-        return f"The token belongs to {name}; the history of channel {self.channel} can be read."
+        scopes = str(who.headers.get("x-oauth-scopes") or "")
+        no_pictures = scopes and "files:write" not in scopes.replace(" ", "").split(",")
+        return f"The token belongs to {name}; the history of channel {self.channel} can be read." + (
+            " Alerts have no pictures: the scope files:write is missing." if no_pictures else ""
+        )
 
     def whisper(self, message: Message, user: str) -> None:
         """chat.postEphemeral: show a message to one person of the channel."""
@@ -219,8 +238,9 @@ class SlackReceiver:
             ),
         )
 
-    def _call(self, call: Call, request: Callable[[WebClient], Any]) -> Any:
-        client = slack_client(self._token(), base_url=self._base_url, timeout_seconds=self._timeout_seconds)
+    def _call(self, call: Call, request: Callable[[WebClient], Any], *, timeout_seconds: float | None = None) -> Any:
+        seconds = timeout_seconds or self._timeout_seconds
+        client = slack_client(self._token(), base_url=self._base_url, timeout_seconds=seconds)
         try:
             return request(client)
         except SlackApiError as error:

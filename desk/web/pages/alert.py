@@ -10,15 +10,17 @@ from clickhouse_driver.errors import Error as ClickHouseError
 
 from alerts.rules.condition import condition_of
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.explain_window import read_pair
+from counterpoise.contracts.alerts import ANNOUNCING_STATES
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.explain.explain import Explanation, explain
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
 from desk.asker import Asker, Question, Row
-from desk.explain_window import read_pair
 from desk.report import report_plots as plots
 from desk.web import markup
+from desk.web.pages.alert_people import Form, draw_people
 from desk.web.pages.alert_values import Values, draw_values, read_values
 from desk.web.panels import shares
 from desk.web.panels.moved import METRIC, WEEK_SECONDS
@@ -44,6 +46,8 @@ class AlertPage:
     """The value of any other rule around the firing, or why there is none; None beside `around`."""
     moved: Explanation | None = None
     """The change of the top-4 share in the week before, by pool; None for another kind of alert."""
+    people: tuple[Row, ...] = ()
+    """What people asked for about the alert, the oldest first."""
 
 
 def read(clickhouse: ClickHouse, context: Context, alert_id: str) -> AlertPage | None:
@@ -67,7 +71,8 @@ def read(clickhouse: ClickHouse, context: Context, alert_id: str) -> AlertPage |
     else:
         values = read_values(asker, shown, cleared)
     moved = _moved(asker, shown)
-    return AlertPage(steps, computed, problem, tuple(asker.questions.values()), around, values, moved)
+    people = tuple(asker.ask("people", "alert_people", alert=alert_id))
+    return AlertPage(steps, computed, problem, tuple(asker.questions.values()), around, values, moved, people)
 
 
 def _moved(asker: Asker, step: Row) -> Explanation | None:
@@ -113,8 +118,8 @@ def shown_step(steps: list[Row]) -> Row:
     return (fired or steps)[-1]
 
 
-def draw(found: AlertPage, alert_id: str, context: Context) -> str:
-    """The body of the page."""
+def draw(found: AlertPage, alert_id: str, context: Context, form: Form | None = None) -> str:
+    """The body of the page; with a `form` the reader may acknowledge and silence an alert that fires."""
     last, shown = found.steps[-1], shown_step(found.steps)
     head = (
         f'<p class="crumbs"><a href="/">Desk</a> › alert {text_of(alert_id)}</p><h1>{text_of(shown["rule_id"])} '
@@ -127,6 +132,7 @@ def draw(found: AlertPage, alert_id: str, context: Context) -> str:
         moved = f'<section class="panel broad"><h2>{title}</h2>{moved_table(found.moved)}</section>'
     return (
         head
+        + draw_people(found.people, alert_id, form if last["state"] in ANNOUNCING_STATES else None, context.now)
         + _chart(found, context)
         + _evidence(found, shown)
         + moved
@@ -193,7 +199,7 @@ def _evidence(found: AlertPage, step: Row) -> str:
     return (
         f'<section class="panel broad"><h2>Evidence</h2><dl class="facts">{facts}</dl>{_compared(found, value)}{integers}'
         + (
-            f"<details open><summary>SQL of the value</summary><pre>{text_of(step['reproduce_sql'])}</pre></details>"
+            f'<details open><summary>SQL of the value</summary><pre tabindex="0">{text_of(step["reproduce_sql"])}</pre></details>'
             if step["reproduce_sql"]
             else ""
         )

@@ -189,3 +189,27 @@ def test_a_table_that_a_setting_made_takes_rows_without_it(
     client.execute(f"CREATE TABLE {database}.t ({columns}) ENGINE = MergeTree ORDER BY tuple() SETTINGS {settings}")
     client.execute(f"INSERT INTO {database}.t VALUES", rows)
     assert client.execute(f"SELECT * FROM {database}.t") == rows
+
+
+def test_an_insert_follows_what_another_session_changes(connect: Connect, database: str) -> None:
+    """The columns of a table are remembered from one INSERT to the next, and not beyond a statement that changes them."""
+    day = date(2024, 1, 2)
+    with connect(database=database) as writer, connect(database=database) as changer:
+        for change, row in (
+            ("CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a", (1,)),
+            ("ALTER TABLE t ADD COLUMN b String DEFAULT 'x'", (2, "y")),
+            ("ALTER TABLE t RENAME COLUMN b TO c", (3, "z")),
+            ("DROP TABLE t SYNC", None),
+            ("CREATE TABLE t (a UInt8, d Date) ENGINE = MergeTree ORDER BY a", (4, day)),
+            ("CREATE TABLE u (a UInt8, e String) ENGINE = MergeTree ORDER BY a", None),
+            ("EXCHANGE TABLES t AND u", (5, "e")),
+            ("ALTER TABLE t MODIFY COLUMN e UInt16", None),
+            ("ALTER TABLE t DROP COLUMN e", (6,)),
+        ):
+            if "MODIFY" in change:
+                changer.execute("TRUNCATE TABLE t")
+            changer.execute(change)
+            if row is not None:
+                for _ in range(2):
+                    writer.execute("INSERT INTO t VALUES", [row])
+                assert writer.execute(f"SELECT * FROM t WHERE a = {row[0]}") == [row] * 2, change

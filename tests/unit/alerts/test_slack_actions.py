@@ -29,7 +29,7 @@ from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.retry import RetryPolicy
 from counterpoise.settings.model import Settings, SlackSettings
-from testkit import slack_socket as stand_in
+from engines.local_slack import socket_mode as stand_in
 from testkit.slack_server import CHANNEL, TOKEN, SlackMessage, SlackServer
 from tests.unit.alerts.events import ALERT, FIRED, step
 from tests.waiting import wait_for

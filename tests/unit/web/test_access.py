@@ -162,3 +162,32 @@ def test_who_asks_too_often_waits_and_others_do_not(make: Callable[..., Access],
 def test_no_cookie_opens_it_by_chance(tmp_path_factory: pytest.TempPathFactory, value: str) -> None:
     access = Access(DeskSettings(), tmp_path_factory.mktemp("link") / "run" / "desk-link", Clock())
     assert not access.may({"cookie": f"{COOKIE}={value}"}) and not access.may({"cookie": value})
+
+
+def opened(access: Access) -> dict[str, str]:
+    """The headers of a new session."""
+    session = access.open(key_of(access.new_link(8090).partition("?")[2].encode()))
+    assert session is not None
+    return {"cookie": f"{COOKIE}={session}"}
+
+
+def test_a_form_is_its_callers_alone(make: Callable[..., Access], clock: Clock) -> None:
+    access = make(session_hours=1.0)
+    ada, bob = opened(access), opened(access)
+    token = access.form_token(ada)
+    assert access.is_form_token(ada, token)
+    assert not access.is_form_token(bob, token)
+    assert not any(access.is_form_token(ada, wrong) for wrong in ("", token[:-1], "ü", access.form_token(bob)))
+    assert access.form_token({}) == "" and not access.is_form_token({}, ""), "nobody has a form"
+    other = make()
+    assert not other.is_form_token(ada, token), "not after a restart"
+    clock.at += 3_601
+    assert not access.is_form_token(ada, token)
+
+
+def test_a_proxys_user_and_the_bearer_of_the_token_have_forms_too(make: Callable[..., Access]) -> None:
+    access = make(proxy_user_header="X-User", token=TOKEN)
+    ada, bob, program = {"x-user": "ada"}, {"x-user": "bob"}, {"authorization": f"Bearer {TOKEN}"}
+    assert len({access.form_token(one) for one in (ada, bob, program)}) == 3
+    assert [access.user(one) for one in (ada, bob, program)] == ["ada", "bob", ""]
+    assert make().user(ada) == "", "a header that no proxy was configured for"

@@ -1,4 +1,4 @@
-"""Socket Mode of the Slack-shaped server: it gives a request to any one connection and waits for its answer, as Slack does."""
+"""Socket Mode of the local workspace: it gives a request to any one connection and waits for its answer, as Slack does."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ANSWER_SECONDS = 3.0
 
 
 @dataclass(slots=True)
-class SlackSocket:
-    """WebSocket connections on a port of their own. A connection needs a ticket, which is valid once."""
+class SocketMode:
+    """WebSocket connections on another port than the API's. A connection needs a ticket, which is valid once."""
 
     tickets: set[str] = field(default_factory=set)
     _connections: list[ServerConnection] = field(default_factory=list)
@@ -28,7 +28,7 @@ class SlackSocket:
         """The address for one connection."""
         if self._server is None:
             self._server = serve(self._serve, "127.0.0.1", 0)
-            threading.Thread(target=self._server.serve_forever, name="slack-socket", daemon=True).start()
+            threading.Thread(target=self._server.serve_forever, name="local-slack-socket", daemon=True).start()
         ticket = secrets.token_hex(8)
         self.tickets.add(ticket)
         return f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}/link/?ticket={ticket}"
@@ -39,12 +39,18 @@ class SlackSocket:
         return len(self._connections)
 
     def send(self, payload: dict[str, Any], *, envelope_id: str | None = None) -> bool:
-        """Give a request to one connection; whether it was answered within three seconds."""
+        """Give a request to one connection; whether it was answered within three seconds. Without a connection it is not."""
         envelope = envelope_id or secrets.token_hex(8)
         answered = self._answered.setdefault(envelope, threading.Event())
         answered.clear()
         message = {"type": "interactive", "envelope_id": envelope, "accepts_response_payload": True, "payload": payload}
-        self._connections[0].send(json.dumps(message))
+        connection = next(iter(self._connections), None)
+        if connection is None:
+            return False
+        try:
+            connection.send(json.dumps(message))
+        except (WebSocketException, OSError):
+            return False
         return answered.wait(ANSWER_SECONDS)
 
     def drop(self) -> None:

@@ -1,0 +1,82 @@
+"""What people asked for about an alert, and the form for asking: part of its page. Values in, markup out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from urllib.parse import quote
+
+from counterpoise.plots.marks import text_of
+from desk.asker import Row
+from desk.web import markup
+
+MAX_NAME: Final = 80
+MAX_REASON: Final = 200
+SILENCES: Final = {"silence-4h": ("Silence 4 h", 4 * 3_600.0), "silence-24h": ("Silence 24 h", 24 * 3_600.0)}
+"""Value of a button → its label, and the seconds of the silence."""
+ACKNOWLEDGE: Final = "acknowledge"
+_VIA: Final = {"page": ", on this page", "slack": ", in Slack", "command": ", by a command"}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The caller's token, and the caller's name: that of a proxy, which is not asked for, or a proposal."""
+
+    token: str
+    author: str
+    is_known: bool
+
+
+def draw_people(rows: Sequence[Row], alert_id: str, form: Form | None, now: datetime) -> str:
+    """The section; empty without rows and without a form."""
+    if not rows and form is None:
+        return ""
+    items = "".join(_item(row, now) for row in rows)
+    shown = f'<ul class="alerts">{items}</ul>' if items else '<p class="note">The alert is not acknowledged.</p>'
+    acknowledged = any(row["kind"] == "acknowledge" for row in rows)
+    asked = "" if form is None else _form(form, alert_id, acknowledged=acknowledged)
+    return f'<section class="panel broad" id="people"><h2>Acknowledgement and silences</h2>{shown}{asked}</section>'
+
+
+def _item(row: Row, now: datetime) -> str:
+    author = text_of(row["author"] or "nobody named")
+    if row["kind"] == "acknowledge":
+        what = f"<b>Acknowledged</b> by {author}"
+    elif row["kind"] == "silence":
+        what = f"<b>{_ends(row, now)}</b> by {author}"
+    else:
+        what = f"<b>Refused</b>: a request of {author}"
+    reason = f'<br><span class="note">{text_of(row["reason"])}</span>' if row["reason"] else ""
+    via = _VIA.get(row["via"], "")
+    return f'<li data-kind="{text_of(row["kind"])}">{what}, {markup.time_of(row["acted_at"])}{via}{reason}</li>'
+
+
+def _ends(row: Row, now: datetime) -> str:
+    if row["ended"]:
+        return "Silence that was ended,"
+    if row["until"] is None:
+        return (
+            "Silenced until resolved" if row["until_resolved"] else f"Silenced until worse than {row['worse_than']:g}"
+        )
+    word = "Silenced" if row["until"] > now else "Was silenced"
+    return f"{word} until {markup.time_of(row['until'])}"
+
+
+def _form(form: Form, alert_id: str, *, acknowledged: bool) -> str:
+    name = (
+        f'<p class="note">As {text_of(form.author)}</p>'
+        if form.is_known
+        else f'<label>Name <input name="author" required maxlength="{MAX_NAME}" autocomplete="username" '
+        f'value="{text_of(form.author)}"></label>'
+    )
+    buttons = [] if acknowledged else [(ACKNOWLEDGE, "Acknowledge")]
+    buttons += [(value, label) for value, (label, _) in SILENCES.items()]
+    return (
+        f'<form class="ask" method="post" action="/alert/{quote(alert_id, safe="")}/ask">'
+        f'<input type="hidden" name="token" value="{text_of(form.token)}">{name}'
+        f'<label>Reason <input name="reason" maxlength="{MAX_REASON}" size="40"></label>'
+        + "".join(f'<button name="ask" value="{value}">{label}</button>' for value, label in buttons)
+        + "</form>"
+    )
