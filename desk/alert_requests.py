@@ -19,6 +19,10 @@ MAX_TEXT = 200
 """Characters of a reason or a name."""
 
 
+class RequestRefusedError(ConfigError):
+    """What was asked is not done, for a reason that may be shown to whoever asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who asks, why, and where: the row has all three."""
@@ -35,12 +39,12 @@ def new_action(kind: str, person: Person, **values: Any) -> Action:
 
 
 def require_firing(store: AlertStore, alert_id: str) -> None:
-    """ConfigError for an alert that does not fire, and for one that does not exist."""
+    """RequestRefusedError for an alert that does not fire, and for one that does not exist."""
     rows = store.events.transitions(alert_id=alert_id)
     if not rows:
-        raise ConfigError(f"there is no alert {alert_id}")
+        raise RequestRefusedError(f"there is no alert {alert_id}")
     if rows[-1].state not in ANNOUNCING_STATES:
-        raise ConfigError(f"alert {alert_id} does not fire: it is {rows[-1].state}")
+        raise RequestRefusedError(f"alert {alert_id} does not fire: it is {rows[-1].state}")
 
 
 def acknowledge_alert(store: AlertStore, alert_id: str, person: Person) -> Action | None:

@@ -18,9 +18,9 @@ from fastapi.responses import RedirectResponse, Response
 
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.errors import ConfigError, CounterpoiseError
+from counterpoise.errors import CounterpoiseError
 from counterpoise.plots.marks import text_of
-from desk.alert_requests import Person, acknowledge_alert, one_line, silence_alert, user_name
+from desk.alert_requests import Person, RequestRefusedError, acknowledge_alert, one_line, silence_alert, user_name
 from desk.web.access import Access
 from desk.web.pages.alert_people import ACKNOWLEDGE, MAX_NAME, SILENCES, Form
 
@@ -60,7 +60,7 @@ def build_alert_forms(
         person = Person(author[:MAX_NAME], given.get("reason", ""), via="page")
         try:
             problem = await asyncio.get_running_loop().run_in_executor(threads, _write, write, name, asked, person)
-        except ConfigError as error:
+        except RequestRefusedError as error:
             return refused(str(error), 409, name)
         except CounterpoiseError as error:
             log.warning("a request on the page is not stored", alert_id=name, reason=str(error))

@@ -64,8 +64,9 @@ GRANT INSERT ON counterpoise.datasets_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.epochs_log TO counterpoise_alerts;
 GRANT CREATE TEMPORARY TABLE ON *.* TO counterpoise_alerts;
 
--- The desk's page only reads. So do commands such as `counterpoise status`.
+-- The desk's page reads, and writes what people ask for about an alert. Commands such as `counterpoise status` only read.
 GRANT SELECT ON counterpoise.* TO counterpoise_desk;
+GRANT INSERT ON counterpoise.alert_actions_log TO counterpoise_desk;
 
 -- `counterpoise migrate` makes the database, its tables and views, and notes that it did. A view that is made anew replaces the old one.
 GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, SELECT, INSERT ON counterpoise.* TO counterpoise_migrate;
