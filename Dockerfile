@@ -1,5 +1,6 @@
-# The three services and every command, without the embedded engines.
-FROM python:3.12-slim-bookworm AS build
+# All services, every command and all market sources, without the embedded engines.
+ARG PYTHON_IMAGE=python:3.12-slim-bookworm
+FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
 RUN python -m venv /opt/counterpoise
 COPY pyproject.toml README.md LICENSE ./
@@ -10,9 +11,9 @@ COPY ingest ingest
 COPY streams streams
 COPY alerts alerts
 COPY sql sql
-RUN /opt/counterpoise/bin/pip install --no-cache-dir .
+RUN /opt/counterpoise/bin/pip install --no-cache-dir '.[market]'
 
-FROM python:3.12-slim-bookworm
+FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/counterpoise /opt/counterpoise
 RUN useradd --system --uid 10001 --no-create-home counterpoise \
  && install -d -o counterpoise -g counterpoise /var/lib/counterpoise

@@ -26,7 +26,7 @@ test: $(VENV)/.dev ## every test but the long ones and those of `make check`
 test-fast: $(VENV)/.dev ## the tests that start no engine
 	$(TESTS) -q tests/unit
 
-check: $(VENV)/.dev ## style, types, import direction, duplicates, dependency audit, prose, docs
+check: $(VENV)/.dev ## style, types, import direction, duplicates, dependency audit, prose, docs (without a network: AUDIT=--may-skip)
 	@$(MAKE) --no-print-directory -j4 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types imports duplicates audit prose generated docs-check docs
 
 generate: $(VENV)/.dev ## write what follows from specs, chains, settings and SQL files: SQL, docs
@@ -55,8 +55,9 @@ test-clients: $(VENV)/.clients ## third-party clients of the embedded ClickHouse
 snapshot: $(VENV)/.dev ## store all output of the demo and a replay (TO=DIR; CONTRIBUTING describes the comparison)
 	$(PY) -m tests.snapshot take $(or $(TO),.snapshot)
 
-build: $(VENV)/.dev ## the wheel and the source archive, in dist/
+build: $(VENV)/.dev ## the wheel, the source archive and the wheel's SBOM (CycloneDX), in dist/
 	$(PY) -m build --no-isolation
+	$(PY) scripts/sbom.py dist
 
 # The tool is fetched into a cache of its own: it decides versions and is needed by nobody else.
 UV_VERSION := 0.13.9
@@ -99,7 +100,7 @@ duplicates: $(VENV)/.dev
 	$(PY) scripts/duplicates.py
 
 audit: $(VENV)/.dev
-	$(PY) scripts/audit.py
+	$(PY) scripts/audit.py $(AUDIT)
 
 prose: $(VENV)/.dev
 	$(PY) scripts/prose.py

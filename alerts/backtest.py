@@ -47,6 +47,12 @@ class Backtest:
         """Firings in 365.25 days; 0 for a history without duration."""
         return len(self.firings) * YEAR_DAYS / self.days if self.days > 0 else 0.0
 
+    @property
+    def messages_a_year(self) -> float:
+        """Firings and clearings in 365.25 days; 0 for a history without duration."""
+        messages = sum(1 if one.cleared is None else 2 for one in self.firings)
+        return messages * YEAR_DAYS / self.days if self.days > 0 else 0.0
+
 
 def backtest(rule: HeightRule, series: WindowCounts) -> Backtest:
     """Judge every height of `series`, from no episode on, by the alerter's state machine. ValueError for no heights."""

@@ -14,6 +14,7 @@ import structlog
 
 from alerts.dead_man import DeadManRules, gather_facts
 from alerts.evaluate import EvaluatedScores, Evaluation
+from alerts.explainer import AlertExplainer, connect_explainer
 from alerts.machine.ledger import Ledger, close_all
 from alerts.machine.rule_state import RuleState
 from alerts.outbox.current_actions import CurrentActions
@@ -109,6 +110,7 @@ class AlertSession:
             on_chunk=self._claim_stands,
         )
         self._timer_rules = DeadManRules(self._rules if self._live else ())
+        self._explainer = AlertExplainer(self._rules, lambda: connect_explainer(settings), clock)
         self._queries = RuleQueries(self._rules, lambda: connect_reader(settings), clock)
         names = [receiver.name for receiver, _ in receivers]
         self._outboxes = Outboxes(
@@ -139,6 +141,7 @@ class AlertSession:
             self._rules,
             settings.dataset,
             settings.desk.public_url,
+            docs_url=settings.desk.docs_url,
             buttons=has_buttons(settings) and receiver.kind == "slack",
             people=people,
         )
@@ -162,6 +165,7 @@ class AlertSession:
             policy=policy,
             repeat_seconds=settings.alerts.repeat_seconds,
             on_success=lambda now: self._status.set(**{f"last_{receiver.kind}_success_at": now}),
+            picture=renderer.picture,
         )
 
     def load(self) -> None:
@@ -205,6 +209,7 @@ class AlertSession:
     def close(self) -> None:
         """Stop the outbox's worker; what it has not sent is found again in the rows."""
         self._queries.close()
+        self._explainer.close()
         self._outboxes.stop()
 
     # What came.
@@ -254,6 +259,7 @@ class AlertSession:
     def _write(self, batch: EvaluatedScores) -> None:
         """Rows, checkpoint, outbox, in this order: the state at start, which the checkpoint remembers, is sent before the news."""
         if batch.transitions:
+            batch.transitions = self._explainer.explained(batch.transitions)
             self._keep(batch.transitions)
         if batch.rule_states:
             crash_point("alerts-before-checkpoint")

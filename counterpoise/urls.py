@@ -33,3 +33,15 @@ def shown_url(url: str, *, path: bool = True) -> str:
     parts = urlsplit(url)
     shown = parts.path if path else "/…" if parts.path.strip("/") else ""
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], path=shown, query="", fragment="").geturl()
+
+
+def split_address(address: str, default_port: int = 9092) -> tuple[str, int]:
+    """`host:port` or `[v6]:port` in two parts; without a port, `default_port`. ValueError for a port that is none.
+
+    >>> split_address("kafka-1:9093"), split_address("kafka-1"), split_address("[::1]:9093"), split_address("::1")
+    (('kafka-1', 9093), ('kafka-1', 9092), ('::1', 9093), ('::1', 9092))
+    """
+    host, colon, port = address.strip().rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")):  # no port, or a bare IPv6 address
+        return address.strip().strip("[]"), default_port
+    return host.strip("[]"), int(port)

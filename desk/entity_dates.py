@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.pool_blocks import PoolBlocks
 from counterpoise.documents import DocumentError, parse_json
 from counterpoise.errors import ConfigError
 from counterpoise.pools.entities import EntityMap, entity_map_from_document
 from counterpoise.risk.mergers import Concentration
 from desk.entity_readings import Reading, Sensitivity, sensitivity
-from desk.pool_blocks import PoolBlocks
 
 READING_NOTES: Final[dict[Reading, str]] = {
     "earliest": "assumed members were always in",

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from alerts.rules.rule import HeightRule
+from alerts.signals.detector_columns import DETECTOR_COLUMNS
 from alerts.signals.window_counts import Place, WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.clickhouse.client import connect
+from counterpoise.detectors.tracks import LEADERS_WINDOW_BLOCKS, track_of
 from counterpoise.errors import ConfigError
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
-from counterpoise.windows import SHORTEST_WINDOW_BLOCKS, VIEWS
+from counterpoise.spans import DAY_SECONDS
+from counterpoise.windows import SHORTEST_WINDOW_BLOCKS, VIEWS, View
 from streams.blocks.fold.concentration import ConcentrationTable, score_blocks
+from streams.blocks.fold.detectors import BlocksSeen, DetectorHistory, DetectorTable
 
 MAX_HEIGHT: Final = 0xFFFF_FFFF
 COLUMNS: Final = ("height", "pool_slug", "date")
+
+Codes = NDArray[np.uint16]
+"""Who made each block, by the codes of the registry; 0 for a block without a known producer."""
 
 
 class History(Protocol):
@@ -51,11 +61,34 @@ class RuleHistory:
         found = {slug: attribution.registry.find(slug) for slug in set(slugs)}
         code_of = {slug: 0 if pool is None else pool.code for slug, pool in found.items()}
         codes = np.array([code_of[slug] for slug in slugs], np.uint16)
-        names = attribution.entity_table.names
+        self._entities = attribution.entity_table
+        names = self._entities.names
         self._names = tuple(names[code][0] if code in names else "" for code in range(max(names) + 1))
         self._heights, self._times = heights, times
         self._windows = sorted(set(windows)) or [SHORTEST_WINDOW_BLOCKS]
-        self._table: ConcentrationTable = score_blocks(codes, times, 0, attribution.entity_table, self._windows)
+        self._score(codes)
+
+    def _score(self, codes: Codes) -> None:
+        self.codes = codes
+        self._table: ConcentrationTable = score_blocks(codes, self._times, 0, self._entities, self._windows)
+
+    def with_codes(self, codes: Codes) -> RuleHistory:
+        """The same heights and times with blocks of other pools: one code for each height."""
+        other = copy.copy(self)
+        other.__dict__.pop("_detectors", None)  # of the blocks before
+        other._score(codes)
+        return other
+
+    @property
+    def days(self) -> float:
+        """From the first block to the last, by header time."""
+        first, last = self.span
+        return (last - first) / DAY_SECONDS
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Header times of the first block and of the last, in UTC seconds."""
+        return int(self._times[0]), int(self._times[-1])
 
     def judges(self, rule: HeightRule) -> bool:
         """The file is of bitcoin: the shipped registry and entity map are about it."""
@@ -63,10 +96,11 @@ class RuleHistory:
 
     def series(self, rule: HeightRule) -> WindowCounts:
         """The rule's windows at every height."""
-        series = self._series(Place(rule.view, rule.window_blocks), rule.further_columns)
-        return replace(series, beside={place: self._series(place, rule.further_columns) for place in rule.beside})
+        series = self.window(Place(rule.view, rule.window_blocks), rule.further_columns)
+        return replace(series, beside={place: self.window(place, rule.further_columns) for place in rule.beside})
 
-    def _series(self, place: Place, further: Sequence[str]) -> WindowCounts:
+    def window(self, place: Place, further: Sequence[str] = ()) -> WindowCounts:
+        """One of the windows that were asked for, at every height, with further columns of `concentration_log`."""
         rows = len(self._heights)
         at = (VIEWS.index(place.view) * len(self._windows) + self._windows.index(place.window_blocks)) * rows
 
@@ -80,9 +114,34 @@ class RuleHistory:
             counts=np.stack([column(f"c{rank}") for rank in range(1, 7)], axis=1),
             leaders=np.stack([column(f"l{rank}") for rank in range(1, 7)], axis=1),
             names=self._names,
-            further={name: column(name) for name in further},
+            further={
+                name: self._detector(name, place.view) if name in DETECTOR_COLUMNS else column(name) for name in further
+            },
             **{name: column(name) for name in ("n", "unknown", "window_full", "pools_seen", "p_top4_above_75")},
         )
+
+    def _detector(self, name: str, view: View) -> NDArray[np.float64]:
+        """1 where the detector fires, else 0; NaN before the detectors start."""
+        of, found = DETECTOR_COLUMNS[name], np.full(len(self._heights), np.nan)
+        fires = self._detectors.firing[:, track_of(view, of.name, of.promise_years)]
+        found[len(found) - len(fires) :] = fires
+        return found
+
+    @cached_property
+    def _detectors(self) -> DetectorTable:
+        """The detectors as a worker folds them."""
+        first, entities = int(self._heights[0]), self._entities
+        seen = BlocksSeen(
+            self.codes,
+            first,
+            owners=entities.codes,
+            epochs=np.searchsorted(entities.boundaries, self._times, side="right"),
+            leaders_from=first,
+            leaders=score_blocks(self.codes, self._times, 0, entities, (LEADERS_WINDOW_BLOCKS,)).leaders(
+                LEADERS_WINDOW_BLOCKS
+            ),
+        )
+        return DetectorHistory().score(seen, first, first, first + len(self.codes), first)
 
 
 class StoredHistory:
@@ -112,11 +171,11 @@ class StoredHistory:
 
 
 @contextmanager
-def open_history(blocks: Path | None, rules: Iterable[HeightRule]) -> Iterator[History]:
-    """The history of a file, or of the dataset of the settings without one."""
+def open_history(blocks: Path | None, rules: Iterable[HeightRule], *, also: Iterable[int] = ()) -> Iterator[History]:
+    """The history of a file, with these windows too, or of the dataset of the settings without one."""
     if blocks is not None:
         places = (place for rule in rules for place in ((rule.view, rule.window_blocks), *rule.beside))
-        yield RuleHistory(blocks, (window for _, window in places))
+        yield RuleHistory(blocks, (*(window for _, window in places), *also))
         return
     settings = Settings.load()
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as ch:

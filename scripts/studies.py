@@ -2,6 +2,7 @@
 
     make studies                     # writes docs/studies.md
     python scripts/studies.py --check
+    python scripts/studies.py --only delays    # prints one table
 
 Fixed seeds: every run writes the same page. The tables of real blocks need mainnet's blocks 664,063 to 946,236 as a Parquet file of
 `height` and `pool_slug` (`--blocks FILE`); without the file the page keeps the tables that it has.
@@ -12,6 +13,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Callable
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,12 +23,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from counterpoise.detectors.e_detector import BLOCKS_PER_YEAR, EDetector
+from counterpoise.detectors.tracks import PROMISES_YEARS
 from counterpoise.estimates.drift import TOP1_DRIFT, TOP4_DRIFT
 from counterpoise.estimates.share_intervals import fit_drift, next_interval, now_interval
 from counterpoise.metrics.hhi_interval import d2_interval, hhi_interval
+from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.windows import WINDOWS_BLOCKS
 from ingest.blocks.sources.simulated import read_figures
-from scripts import detector_studies, drift_studies, share_studies
+from scripts import detector_delays, detector_studies, drift_studies, hhi_studies, share_studies
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "studies.md"
 BLOCKS = Path(__file__).resolve().parents[2] / "shared" / "data" / "blocks" / "mainnet_664063_946236.parquet"
@@ -107,6 +112,14 @@ def _read_codes(path: Path) -> tuple[int, NDArray[np.int64]]:
     return int(table.column("height")[0].as_py()), np.array([place[slug] for slug in slugs], np.int64)
 
 
+def _shipped_codes(path: Path) -> NDArray[np.int64]:
+    """The registry's code of each block: among pools with equally many blocks the order of codes decides who leads."""
+    registry = AttributionSet.default().registry
+    slugs = pq.read_table(path, columns=["pool_slug"]).column("pool_slug").to_pylist()
+    code_of = {slug: 0 if (pool := registry.find(slug)) is None else pool.code for slug in set(slugs)}
+    return np.array([code_of[slug] for slug in slugs], np.int64)
+
+
 def _pairs(codes: NDArray[np.int64], window: int, following: int, leaders: int, *, fixed: bool) -> NDArray[np.float64]:
     """(pairs, 2): shares of one set in a window and in the `following` blocks after it, over disjoint pairs.
 
@@ -174,20 +187,16 @@ def detector_runs(detector: EDetector, share: float, runs: int, blocks: int, key
     return found
 
 
-def detector_delays() -> Table:
-    """Blocks from a jump to the alarm: p10, p50, p90, and the part without an alarm within LIMIT_BLOCKS."""
-    rows = []
-    for years in (1, 5, 10):
-        detector = EDetector(blocks_promised=years * BLOCKS_PER_YEAR)
-        for share in (0.76, 0.77, 0.78, 0.79, 0.80, 0.82):
-            found = detector_runs(detector, share, RUNS, LIMIT_BLOCKS, years)
-            quantiles = [
-                f"{value:,.0f}" if value <= LIMIT_BLOCKS else "–" for value in np.quantile(found, [0.1, 0.5, 0.9])
-            ]
-            rows.append(
-                [str(years), f"{100 * share:.0f} %", *quantiles, f"{100 * (found > LIMIT_BLOCKS).mean():.1f} %"]
-            )
-    return _table(["promise, years", "true share", "p10", "p50", "p90", f"none in {LIMIT_BLOCKS:,}"], rows)
+@cache
+def measured_delays() -> tuple[detector_delays.Delay, ...]:
+    """The delays of every stored detector; they take minutes."""
+    return tuple(detector_delays.delays())
+
+
+def delay_table() -> Table:
+    """Blocks from a jump to the alarm: p10, p50, p90, and the part without an alarm within the limit."""
+    promises = [f"promise of {years} year{'s' if years > 1 else ''}" for years in PROMISES_YEARS]
+    return _table(["detector", "top 4", "its value", *promises], detector_delays.table_rows(list(measured_delays())))
 
 
 def detector_false_alarms() -> Table:
@@ -250,6 +259,7 @@ def _bins() -> list[str]:
     return [f"{100 * low:.0f}–{100 * high:.0f} %" for low, high in pairwise(share_studies.BINS)]
 
 
+@cache
 def share_tables() -> dict[str, Table]:
     """The tables of scripts/share_studies.py that are simulated."""
     simulated = share_studies.walks(WALKS)
@@ -271,6 +281,11 @@ TEXT = {
         "Share of the hashrate now and of the next blocks",
         "Coverage of the nominal 95 % intervals of a fixed set. It is simulated as a random walk with the fitted drift, "
         "{walks:,} walks each. The columns without drift show the multinomial interval.",
+    ),
+    "hhi-drift": (
+        "HHI and D₂ of the hashrate now and of the next blocks",
+        "Coverage of the nominal 95 % intervals of `counterpoise estimates`. {walks:,} walks begin at the shares of real months, "
+        "unknown blocks among them. They move so that HHI has the fitted drift. The columns without drift have σ² = 0.",
     ),
     "real-drift": (
         "Drift on real blocks",
@@ -295,8 +310,11 @@ TEXT = {
         "Plain crossings have neither.",
     ),
     "delays": (
-        "Delay of the e-detector",
-        "Blocks from a jump of the leaders' share above 75 % to the alarm, {runs:,} simulated chains each.",
+        "Delay of the stored detectors",
+        "Blocks from a jump of the shares to the alarm: p10 / p50 / p90 of {runs:,} simulated chains. The part without an alarm in "
+        "{limit:,} blocks is in brackets. The share of the top 4 jumps from 74.9 %, where each detector is just below its line. "
+        "The four leaders keep their proportions. Its value is what the detector is about: a share, or HHI. "
+        "`python scripts/studies.py --only delays` prints this table.",
     ),
     "false-alarms": (
         "False alarms of the e-detector",
@@ -335,6 +353,11 @@ TEXT = {
         "bootstrap, its blocks as long as a window and its next blocks. The effective number of windows is in brackets. "
         "The last two columns are root mean square errors in points.",
     ),
+    "real-hhi": (
+        "HHI and D₂ of the next real blocks",
+        "How often the unbiased index of the next 2,016 real blocks lies in the interval with the drift that a worker had stored "
+        "by then. The windows are those of the table above, and so are the errors.",
+    ),
     "real-forecasts": (
         "Daily forecasts on real data",
         "A worker stores a forecast every 144 blocks; these are of the raw view. It has the share of the four leaders in the next "
@@ -344,42 +367,54 @@ TEXT = {
 }
 
 
-def tables(blocks: Path | None) -> dict[str, Table]:
-    """Every table that can be made; those of real blocks only with the file."""
-    found = {
-        "hhi": hhi_coverage(),
-        "drift": drift_coverage(),
-        "rule": rule_false_alarms(),
-        "delays": detector_delays(),
-        "false-alarms": detector_false_alarms(),
-        "stored-false-alarms": _table(
+def makers(blocks: Path | None) -> dict[str, Callable[[], Table]]:
+    """What makes each table that can be made; those of real blocks only with the file."""
+    found: dict[str, Callable[[], Table]] = {
+        "hhi": hhi_coverage,
+        "drift": drift_coverage,
+        "hhi-drift": lambda: _table(
+            ["index", "blocks", "now, no drift", "next 2,016, no drift", "now", "next 2,016"],
+            hhi_studies.coverage_rows(WALKS),
+        ),
+        "rule": rule_false_alarms,
+        "delays": delay_table,
+        "false-alarms": detector_false_alarms,
+        "stored-false-alarms": lambda: _table(
             ["detector", "promise, years", "simulated years", "fires", "with 20 % unknown", "at most, on average"],
             detector_studies.false_alarm_rows(120),
         ),
-        **share_tables(),
+        "leaders": lambda: share_tables()["leaders"],
+        "calibration": lambda: share_tables()["calibration"],
+        "nakamoto": lambda: share_tables()["nakamoto"],
     }
-    if blocks is not None:
-        first, codes = _read_codes(blocks)
-        found |= {
-            "real-drift": real_drift(first, codes),
-            "real-drift-grids": _table(
-                ["family", "stored grid", "least", "median", "mean", "largest", "constant"],
-                drift_studies.grid_rows(codes[FIT_FROM_HEIGHT - first : TEST_FROM_HEIGHT - first], FIT_FROM_HEIGHT),
-            ),
-            "real-coverage": real_coverage(first, codes),
-            "real-detections": _table(
-                ["detector", "promise, years", "events"], detector_studies.real_event_rows(first, codes)
-            ),
-            "real-bootstrap": _table(
-                ["set", "blocks", "windows", "window", "weighed by age", "error of the window", "weighed by age"],
-                share_studies.bootstrap_rows(first, codes, TEST_FROM_HEIGHT),
-            ),
-            "real-forecasts": _table(
-                ["heights", "forecasts", "coverage", "Brier score", "of the base rate", *_bins()],
-                share_studies.forecast_score_rows(first, codes, TEST_FROM_HEIGHT),
-            ),
-        }
-    return found
+    return found if blocks is None else found | real_makers(blocks)
+
+
+def real_makers(blocks: Path) -> dict[str, Callable[[], Table]]:
+    """What makes each table of real blocks."""
+    first, codes = _read_codes(blocks)
+    return {
+        "real-drift": lambda: real_drift(first, codes),
+        "real-drift-grids": lambda: _table(
+            ["family", "stored grid", "least", "median", "mean", "largest", "constant"],
+            drift_studies.grid_rows(codes[FIT_FROM_HEIGHT - first : TEST_FROM_HEIGHT - first], FIT_FROM_HEIGHT),
+        ),
+        "real-coverage": lambda: real_coverage(first, codes),
+        "real-detections": lambda: _table(
+            ["detector", "promise, years", "events"], detector_studies.real_event_rows(first, _shipped_codes(blocks))
+        ),
+        "real-bootstrap": lambda: _table(
+            ["set", "blocks", "windows", "window", "weighed by age", "error of the window", "weighed by age"],
+            share_studies.bootstrap_rows(first, codes, TEST_FROM_HEIGHT),
+        ),
+        "real-hhi": lambda: _table(
+            ["index", "blocks", "windows", "next 2,016"], hhi_studies.real_rows(first, codes, TEST_FROM_HEIGHT)
+        ),
+        "real-forecasts": lambda: _table(
+            ["heights", "forecasts", "coverage", "Brier score", "of the base rate", *_bins()],
+            share_studies.forecast_score_rows(first, codes, TEST_FROM_HEIGHT),
+        ),
+    }
 
 
 def page(found: dict[str, Table], before: str) -> str:
@@ -391,7 +426,8 @@ def page(found: dict[str, Table], before: str) -> str:
         "`make studies` writes it, with fixed seeds.",
         "A share has three meanings: the blocks of a window (exact), the hashrate behind them now, and the next blocks.",
     ]
-    values = {"draws": DRAWS, "walks": WALKS, "fit": FIT_FROM_HEIGHT, "test": TEST_FROM_HEIGHT, "runs": RUNS}
+    values = {"draws": DRAWS, "walks": WALKS, "fit": FIT_FROM_HEIGHT, "test": TEST_FROM_HEIGHT}
+    values |= {"runs": detector_delays.RUNS, "limit": detector_delays.LIMIT_BLOCKS}
     for name, (title, text) in TEXT.items():
         table = "\n".join(found[name]) if name in found else _kept(before, name)
         lines += ["", f"## {title}", "", text.format(**values), "", f"<!-- {name} -->", table, f"<!-- {name} end -->"]
@@ -410,14 +446,21 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--blocks", type=Path, default=BLOCKS if BLOCKS.exists() else None)
     arguments.add_argument("--check", action="store_true", help="change nothing; exit with 1 where the page differs")
+    arguments.add_argument("--only", choices=TEXT, help="print this table, and write nothing")
     given = arguments.parse_args()
-    before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    after = page(tables(given.blocks), before)
+    make = makers(given.blocks)
+    if given.only:
+        sys.stdout.write("\n".join(make[given.only]()) + "\n" if given.only in make else "it needs --blocks\n")
+        return int(given.only not in make)
+    written = {PAGE: page({name: one() for name, one in make.items()}, PAGE.read_text(encoding="utf-8"))}
+    written[detector_delays.MODULE] = detector_delays.module(list(measured_delays()))
     if given.check:
-        sys.stdout.write("current\n" if after == before else "docs/studies.md differs: run make studies\n")
-        return int(after != before)
-    PAGE.write_text(after, encoding="utf-8")
-    sys.stdout.write(f"wrote {PAGE}\n")
+        differs = [path for path, text in written.items() if path.read_text(encoding="utf-8") != text]
+        sys.stdout.write("".join(f"{path} differs: run make studies\n" for path in differs) or "current\n")
+        return int(bool(differs))
+    for path, text in written.items():
+        path.write_text(text, encoding="utf-8")
+        sys.stdout.write(f"wrote {path}\n")
     return 0
 
 

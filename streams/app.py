@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import faust
-from faust.auth import Credentials, SASLCredentials, SSLCredentials
+from aiokafka.abc import AbstractTokenProvider
+from aiokafka.errors import SaslAuthenticationFailed
+from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
 from yarl import URL
 
 from counterpoise.contracts.topics import BLOCKS
+from counterpoise.errors import ConfigError
 from counterpoise.kafka.clients import security_arguments
 from counterpoise.kafka.lag import group_id
 from counterpoise.kafka.partition import partition_among
+from counterpoise.kafka.token_file import TokenFile
 from counterpoise.runtime.private_files import private_folder
 from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import Settings
@@ -66,9 +71,32 @@ def create_app(settings: Settings, target: KafkaTarget, before_commit: Callable[
     return app
 
 
+@dataclass(frozen=True)
+class AwaitedToken(AbstractTokenProvider):  # type: ignore[misc]
+    """aiokafka's provider of tokens."""
+
+    source: TokenFile
+
+    async def token(self) -> str:
+        """The token, read now: a small local file, which holds the loop up for less than a thread would.
+
+        A file that cannot be used is raised as an error of aiokafka's own, after which it tries again; any other would end one of its
+        tasks unseen. The check of the topics meets the same file within a second and ends the process with its message.
+        """
+        try:
+            return self.source.token()
+        except ConfigError as error:
+            raise SaslAuthenticationFailed(str(error)) from None
+
+
 def faust_credentials(arguments: Mapping[str, Any]) -> Credentials | None:
     """Faust's form of `client_arguments`, from which it makes them again; None for PLAINTEXT."""
     context = arguments.get("ssl_context")
+    if "sasl_oauth_token_provider" in arguments:
+        return OAuthCredentials(
+            oauth_cb=AwaitedToken(arguments["sasl_oauth_token_provider"]),
+            ssl_context=context,
+        )
     if "sasl_mechanism" in arguments:
         return SASLCredentials(
             username=arguments["sasl_plain_username"],

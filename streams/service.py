@@ -207,6 +207,8 @@ class StreamsService:
             lost = await self._waiter.until_done_async("kafka", is_lost, policy=_IDENTITY_RETRY)
         except StoppingError:  # there is nobody to acknowledge anything to
             self._die(0)
+        except ConfigError as error:  # a certificate or a token that was renewed too late
+            self._die_of(error)
         else:
             if lost:
                 log.error(
@@ -234,9 +236,7 @@ class StreamsService:
         except (StoppingError, asyncio.CancelledError):
             self._die(0)
         except ConfigError as error:
-            log.error("stopped", reason=str(error))
-            self._status.set(stopped_because=str(error))
-            self._die(EXIT_CONFIG)
+            self._die_of(error)
         except Exception:
             log.exception("a bug ends this process; its messages stay unacknowledged")
             self._die(EXIT_BUG)
@@ -269,6 +269,11 @@ class StreamsService:
             await running.thread.run(running.worker.close)
         for thread in self._threads.values():
             thread.shutdown()
+
+    def _die_of(self, error: ConfigError) -> None:
+        log.error("stopped", reason=str(error))
+        self._status.set(stopped_because=str(error))
+        self._die(EXIT_CONFIG)
 
     def _die(self, code: int) -> None:
         """End the process without any further commit."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +16,19 @@ _SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
 _LISTENERS = {"SECURE": "SASL_SSL", "MUTUAL": "SSL", "OPEN": "SASL_PLAINTEXT"}
 
 
+def unsecured_token(claims: Mapping[str, object]) -> str:
+    """A JWT without a signature, as Kafka takes it in tests; `sub`, `iat` and `exp` are required there."""
+    parts = ({"alg": "none"}, claims)
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+    return ".".join([*encoded, ""])
+
+
 @dataclass(frozen=True, slots=True)
 class SecuredListeners:
     """Ports of the listeners, and what the node is configured with. Every user has one password for all mechanisms.
 
-    The node has an authorizer. The plain listener, every client certificate and the first user may do everything; others need ACLs.
+    SASL takes unsecured tokens too (`unsecured_token`), which no password protects. The node has an authorizer. The plain listener,
+    every client certificate and the first user may do everything; others need ACLs.
     """
 
     authority: Authority
@@ -53,7 +63,9 @@ class SecuredListeners:
         ]
         known = " ".join(f'user_{name}="{password}"' for name, password in self.users.items())
         for listener in ("secure", "open"):
-            lines.append(f"listener.name.{listener}.sasl.enabled.mechanisms=PLAIN,{','.join(_SCRAM)}")
+            lines.append(f"listener.name.{listener}.sasl.enabled.mechanisms=PLAIN,OAUTHBEARER,{','.join(_SCRAM)}")
+            module = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
+            lines.append(f"listener.name.{listener}.oauthbearer.sasl.jaas.config={module} required;")
             module = "org.apache.kafka.common.security.plain.PlainLoginModule"
             lines.append(f"listener.name.{listener}.plain.sasl.jaas.config={module} required {known};")
             module = "org.apache.kafka.common.security.scram.ScramLoginModule"

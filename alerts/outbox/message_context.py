@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from alerts.outbox.chart import Picture, blocks_of, picture_of
 from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.events import event_of
 from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, WORSE, Job, Start
@@ -31,8 +33,23 @@ from counterpoise.runtime.clock import SystemClock
 from counterpoise.spans import long_span
 
 PAST_BLOCKS = (144, 1008)
-NOTES = ("owner", "runbook", "link")
+NOTES = ("owner", "runbook", "alarm_rate", "link")
 """Fields of a rule that a message to a program has as they are, where the rule has them."""
+
+
+_PAGE = re.compile(r"docs/([a-z0-9_./-]+)\.md(#[a-z0-9_.-]+)?")
+
+
+def published(text: str, docs_url: str) -> str:
+    """A page of the docs as its address on their site; any other text, or without a site, as it is.
+
+    >>> published("docs/alert-runbook.md#no-block", "https://docs.example")
+    'https://docs.example/alert-runbook.html#no-block'
+    >>> published("risk desk", "https://docs.example"), published("docs/runbook.md", "")
+    ('risk desk', 'docs/runbook.md')
+    """
+    page = _PAGE.fullmatch(text) if docs_url else None
+    return f"{docs_url}/{page[1]}.html{page[2] or ''}" if page else text
 
 
 class Renderer:
@@ -45,14 +62,17 @@ class Renderer:
         dataset: str,
         public_url: str | None = None,
         *,
+        docs_url: str | None = None,
         buttons: bool = False,
         people: CurrentActions | None = None,
     ) -> None:
-        """`buttons`: whether an alert that fires has buttons. `people`: what they asked for, read as of now if not given."""
+        """`docs_url`: where the documentation is served. `buttons`: whether an alert that fires has buttons. `people`: what they
+        asked for, read as of now if not given."""
         self._buttons = buttons
         self._store = store
         self._people = people or CurrentActions(store.actions, SystemClock())
         self._public_url = (public_url or "").rstrip("/")
+        self._docs_url = (docs_url or "").rstrip("/")
         self._rules: Mapping[tuple[str, str], Rule] = {(rule.id, rule.chain): rule for rule in rules}
         self._dataset = dataset
 
@@ -75,7 +95,7 @@ class Renderer:
             title=context.title,
             condition=context.condition,
             page_url=context.page_url,
-            notes={name: str(text) for name, text in values.items() if text} | acknowledged,
+            notes={name: published(str(text), self._docs_url) for name, text in values.items() if text} | acknowledged,
         )
         return replace(message, event=event)
 
@@ -161,9 +181,22 @@ class Renderer:
             dataset=self._dataset,
             share=transition.value_high is not None,
             buttons=self._buttons,
-            responsible=rule.responsible() if rule else (),
+            responsible=self._responsible(rule) if rule else (),
             page_url=f"{self._public_url}/alert/{transition.alert_id}" if self._public_url else "",
         )
+
+    def picture(self, transition: AlertTransition) -> Picture | None:
+        """The picture of a firing; None for a rule without a value at every height, and where the blocks of the alert are gone."""
+        rule, found = self._rule_of(transition), transition.evidence
+        if not isinstance(rule, HeightRule) or found.attribution_id is None or found.height is None:
+            return None
+        low = found.height - blocks_of(rule.chain) - rule.lookback_blocks
+        series = self._store.concentration.series_of(rule, found.attribution_id, low=low, high=found.height)
+        is_whole = len(series) and series.tip_hash[-1] == found.tip_hash
+        return picture_of(rule, series) if is_whole else None
+
+    def _responsible(self, rule: Rule) -> tuple[tuple[str, str], ...]:
+        return tuple((name, published(value, self._docs_url)) for name, value in rule.responsible())
 
     def _now(self, transition: AlertTransition) -> str:
         """Where the value of an alert stands at the tip, in words; empty for a rule without one."""

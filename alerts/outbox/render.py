@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from alerts.outbox.events import AlertEvent
+from alerts.outbox.explained import VIEW_WORDS, moved_text, views_text
 from alerts.outbox.receivers.slack_buttons import buttons_block
 from alerts.rules.condition import condition_of
 from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertState, AlertTransition
@@ -282,7 +283,7 @@ def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str
         )
     facts.append(("Rule", escape(context.condition)))
     if found.window_blocks is not None:
-        view = {"raw": "pools as they sign", "entity": "entities"}.get(found.view or "", found.view or "")
+        view = VIEW_WORDS.get(found.view or "", found.view or "")
         facts.append(("Window", f"heights {found.from_height} to {found.height}, {view}"))
     facts.append(("Time", f"{utc_minute(transition.event_time)} UTC"))
     facts += [(name, _linked(value)) for name, value in context.responsible]
@@ -313,7 +314,7 @@ def _metric_facts(transition: AlertTransition) -> list[tuple[str, str]]:
     def written(value: float | None) -> str:
         return TEXT.missing if value is None else words.format(value)
 
-    value = f"{written(transition.value)} over {found.n or 0:,} blocks"
+    value = words.value_of_window(written(transition.value), found.n or 0)
     if transition.value_high is not None and found.unknown:
         value += f"\nat most {written(transition.value_high)}, with {found.unknown} of unknown origin"
     facts = [(words.title[0].upper() + words.title[1:], value)]
@@ -323,8 +324,8 @@ def _metric_facts(transition: AlertTransition) -> list[tuple[str, str]]:
 
 
 def _details(transition: AlertTransition, context: Context, *, advice: bool = True) -> list[dict[str, Any]]:
-    """Leaders, advice, and the SQL."""
-    blocks = []
+    """Both views, what moved the value, leaders, advice, and the SQL."""
+    blocks = _explained(transition)
     if transition.evidence.counts:
         blocks.append(_section(_leaders(transition, context)))
     if advice and context.advice:
@@ -332,6 +333,14 @@ def _details(transition: AlertTransition, context: Context, *, advice: bool = Tr
     if transition.evidence.sql:
         blocks.append(_section(_code("SQL that reproduces the value:", transition.evidence.sql)))
     return blocks
+
+
+def _explained(transition: AlertTransition) -> list[dict[str, Any]]:
+    found = transition.evidence.explanation
+    if found is None:
+        return []
+    texts = [("Both views", views_text(found)), ("What moved it", moved_text(found.moved) if found.moved else "")]
+    return [_section(f"*{head}*\n{escape(text)}") for head, text in texts if text]
 
 
 def _buttons(transition: AlertTransition, context: Context) -> list[dict[str, Any]]:

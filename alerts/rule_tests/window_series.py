@@ -91,8 +91,23 @@ def _series(rule: HeightRule, items: Sequence[Item], size: int, first: int, bran
         p_top4_above_75=p_above[rows],
         leaders=ranked[rows, :LEADERS] if named else np.tile(np.arange(LEADERS), (len(rows), 1)),
         names=tuple(named if rank == 1 and named else f"pool-{rank}" for rank in range(1, width + 1)),
-        further={name: values[rows] for name, values in further_columns(pools, unknown).items()},
+        further={
+            **{name: values[rows] for name, values in further_columns(pools, unknown).items()},
+            **(dict.fromkeys(rule.further_columns, _switches(items)) if _is_switch(rule) else {}),
+        },
     )
+
+
+def _is_switch(rule: HeightRule) -> bool:
+    """Whether it judges detectors, each of them 0 or 1. ValueError where it judges them beside shares."""
+    switches = [one.source.switch is not None for one in rule.conditions] if isinstance(rule, ConditionalRule) else []
+    if any(switches) and not all(switches):
+        raise ValueError("expected a rule on detectors alone, or on none")
+    return any(switches)
+
+
+def _switches(items: Sequence[Item]) -> npt.NDArray[np.float64]:
+    return np.array([np.nan if item.is_missing else item.number for item in items])
 
 
 def _counts(rule: HeightRule, item: Item, size: int) -> tuple[list[int], int]:
@@ -100,7 +115,11 @@ def _counts(rule: HeightRule, item: Item, size: int) -> tuple[list[int], int]:
     if item.is_missing:
         return [size], 0
     k = leaders_of(rule)
-    if len(item.numbers) > 1:
+    if _is_switch(rule):
+        if item.number not in (0, 1) or len(item.numbers) > 1:
+            raise ValueError("expected 1 where the detector fires, else 0")
+        named, unknown = [1] * LEADERS, 0
+    elif len(item.numbers) > 1:
         named, unknown = [int(number) for number in item.numbers], round(item.unknown)
     elif isinstance(rule, ConditionalRule) and {one.signal for one in rule.conditions} == {"unknown_share"}:
         if not 0 <= item.number <= 100:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.rules.line import LINE_WANTED, Line
 from alerts.rules.names import nearest
-from alerts.rules.rule import Unfit
+from alerts.rules.rule import Reading, Unfit
 from alerts.rules.verdict import BoolArray, Verdict
 from alerts.signals.signal import Measured, Signal, Subject
 from alerts.signals.specs.registry import SIGNALS
@@ -109,11 +109,22 @@ class Condition(BaseModel):
         if fire.value == end and not fire.inclusive:
             never = f"a line that {self.signal} can pass: no value is {fire.word} {self.format_line(end)}"
             yield Unfit(f"fire.{fire.operator}", fire.value, never, ("signal",))
+        if self.source.switch is not None:
+            yield from self._unfit_switch()
         if clear is None:
             return
         problem = fire.problem_of_clear(clear)
         if problem:
             yield Unfit(f"clear.{clear.operator}", clear.value, problem, ("fire",))
+
+    def _unfit_switch(self) -> Iterator[Unfit]:
+        """A signal that is 0 or 1 has lines between the two, and no change."""
+        if self.change_blocks:
+            yield Unfit("change_blocks", self.change_blocks, f"nothing: {self.signal} is 0 or 1", ("signal",))
+        for name, line in (("fire", self.fire), ("clear", self.clear)):
+            if line is not None and line.passes(0.0) == line.passes(1.0):
+                expected = f"a line between 0 and 1, the values of {self.signal}, such as at_least 1"
+                yield Unfit(f"{name}.{line.operator}", line.value, expected, ("signal",))
 
     # Where it stands.
 
@@ -137,6 +148,21 @@ class Condition(BaseModel):
         )
         return Verdict.of(known, fire[1], possible, clear[0] & clear[1])
 
+    def reading(self, series: WindowCounts, at: int) -> Reading:
+        """The value at row `at` of its series with its bounds, NaN where it is undefined; `words` is the value alone."""
+        part = series.part(slice(max(0, at - self.change_blocks), at + 1))
+        measured, last = self.measured(part), len(part) - 1
+        words = self.value_words(measured, last)
+        interval: tuple[float | None, float | None] = (None, None)
+        if self.source.interval is not None and not self.change_blocks:
+            low, high = (float(end[last]) for end in self.source.interval(part))
+            if math.isfinite(low) and math.isfinite(high):
+                interval = low, high
+                words += f" (95 % interval {self.format(low)} to {self.format(high)})"
+        upper = None if measured.upper is None else float(measured.upper[last])
+        low_end = None if upper is None else float(measured.low[last])
+        return Reading(float(measured.high[last]), self.line.value, low_end, upper, *interval, words)
+
     # Its words.
 
     @property
@@ -155,22 +181,37 @@ class Condition(BaseModel):
 
     def breach(self) -> str:
         """`over 2,500`."""
+        switch = self.source.switch
+        if switch is not None:
+            return switch.past_on if self.line.passes(1.0) else switch.past_off
         return f"{self.line.word} {self.format_line(self.line.value)}"
 
     def cleared(self) -> str:
         """Where the value stands when it clears: `below 2,400`, `no longer over 2,500`."""
+        switch = self.source.switch
+        if switch is not None:
+            return switch.past_off if self.line.passes(1.0) else switch.past_on
         if self.clear is None:
             return f"no longer {self.breach()}"
         return f"{self.clear.word} {self.format_line(self.clear.value)}"
 
     def described(self, window_blocks: int, view: str) -> str:
         """`HHI in points of 1008 blocks (raw) over 2,500`."""
+        if self.source.switch is not None:
+            return f"{self.title} ({view}) {self.breach()}"
         return f"{self.title} of {window_blocks} blocks ({view}) {self.breach()}"
 
     def stated(self, value: str, n: int, view: str, chain_word: str) -> str:
         """`HHI in points over the last 1,008 blocks is 2,570`."""
         by = "" if view == "raw" else " by entity"
+        if self.source.switch is not None:
+            return f"the {chain_word}{self.title}{by} is {value} ({self.source.switch.note})"
         return f"{self.title}{by} over the last {n:,} {chain_word}blocks is {value}"
+
+    def value_of_window(self, value: str, n: int) -> str:
+        """A value with what it is of, for a list of facts."""
+        switch = self.source.switch
+        return f"{value} over {n:,} blocks" if switch is None else f"{value}: {switch.note}"
 
     def value_words(self, measured: Measured, at: int = 0) -> str:
         """The value at one height; `at most` where the stored integers only bound it."""

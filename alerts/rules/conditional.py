@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from alerts.rules.rule import WINDOWS_TEXT, HeightRule, Reading, WindowBlocks
 from alerts.rules.verdict import BoolArray, Verdict, all_of, any_of
 from alerts.rules.when_sql import reproducing_sql
 from alerts.signals.levels import LevelArray
-from alerts.signals.signal import Subject
+from alerts.signals.signal import Measured, Subject
 from alerts.signals.window_counts import Place, WindowCounts
 from counterpoise.windows import WINDOWS_BLOCKS, View
 
@@ -97,40 +98,25 @@ class ConditionalRule(HeightRule):
         place = self.place_of(condition)
         return series if place == self._place else series.beside[place]
 
+    def main_measured(self, series: WindowCounts) -> Measured:
+        """The signal of the first condition at each height."""
+        return self.main.measured(self._series(self.main, series))
+
     def values(self, series: WindowCounts) -> NDArray[np.float64]:
-        return self.main.measured(self._series(self.main, series)).high
+        return self.main_measured(series).high
 
     def reading(self, series: WindowCounts, at: int) -> Reading | None:
         stated, first = [], None
         for one in self.conditions:
             whole = self._series(one, series)
-            part = whole.part(slice(max(0, at - one.change_blocks), at + 1))
-            measured, last = one.measured(part), len(part) - 1
-            value = float(measured.high[last])
-            words = one.value_words(measured, last)
-            interval: tuple[float | None, float | None] = (None, None)
-            if one.source.interval is not None and not one.change_blocks:
-                low, high = (float(end[last]) for end in one.source.interval(part))
-                if math.isfinite(low) and math.isfinite(high):
-                    interval = low, high
-                    words += f" (95 % interval {one.format(low)} to {one.format(high)})"
+            found = one.reading(whole, at)
             if first is None:
-                if not math.isfinite(value):
+                if not math.isfinite(found.value):
                     return None
-                upper = None if measured.upper is None else float(measured.upper[last])
-                low_end = None if upper is None else float(measured.low[last])
-                first = Reading(value, one.line.value, low_end, upper, *interval)
-            stated.append(one.stated(words, int(whole.n[at]), self.place_of(one).view, self.chain_word))
+                first = found
+            stated.append(one.stated(found.words, int(whole.n[at]), self.place_of(one).view, self.chain_word))
         assert first is not None  # noqa: S101 - there is a condition
-        return Reading(
-            first.value,
-            first.threshold,
-            first.low,
-            first.high,
-            first.interval_low,
-            first.interval_high,
-            ", ".join(stated),
-        )
+        return replace(first, words=", ".join(stated))
 
     # Its words.
 

@@ -102,9 +102,10 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    NOT_HASHED: ClassVar[frozenset[str]] = frozenset(
-        {"id", "enabled", "title", "severity", "labels", "owner", "runbook"}
-    )
+    NOTES: ClassVar[tuple[str, ...]] = ("severity", "owner", "runbook", "alarm_rate", "labels")
+    """What is for the people who see an alert, and decides nothing."""
+
+    NOT_HASHED: ClassVar[frozenset[str]] = frozenset({"id", "enabled", "title", *NOTES})
 
     advice: ClassVar[str] = ""
     """What the recipient checks first: a line or two of Slack's mrkdwn."""
@@ -129,8 +130,14 @@ class Rule(BaseModel):
     owner: Annotated[str, Field(strict=True, max_length=120)] = Field(
         default="", description="who is responsible: at most 120 characters"
     )
-    runbook: Annotated[str, Field(strict=True, max_length=500, pattern=r"^(https?://[^\s<>|]+)?$")] = Field(
-        default="", description="the https address of what to do"
+    runbook: Annotated[
+        str,
+        Field(strict=True, max_length=500, pattern=r"^(https?://[^\s<>|]+|docs/[a-z0-9_./-]+\.md(#[a-z0-9_.-]+)?)?$"),
+    ] = Field(
+        default="", description="the https address of what to do, or a page of these docs such as docs/runbook.md"
+    )
+    alarm_rate: Annotated[str, Field(strict=True, max_length=160)] = Field(
+        default="", description="how often it alarms in a backtest, or `not backtested`: at most 160 characters"
     )
     labels: Annotated[dict[Slug, Annotated[str, Field(strict=True, max_length=120)]], Field(max_length=16)] = Field(
         default_factory=dict, description="a mapping of at most 16 names to texts of at most 120 characters"
@@ -166,15 +173,15 @@ class Rule(BaseModel):
         return self.advice.replace("RULE", self.id)
 
     def notes(self) -> dict[str, Any]:
-        """What it has of severity, owner, runbook and labels, as its alerts' evidence keeps them beside `content`."""
-        found = self.model_dump(mode="json", include={"severity", "owner", "runbook", "labels"})
+        """What it has of `NOTES`, as its alerts' evidence keeps them beside `content`."""
+        found = self.model_dump(mode="json", include=set(self.NOTES))
         return {name: value for name, value in found.items() if value}
 
     def responsible(self) -> tuple[tuple[str, str], ...]:
-        """(name, value) of what it has of severity, owner, runbook and labels: for the people who see its alert."""
+        """(name, value) of what it has of `NOTES`, as its messages show them."""
         labels = ", ".join(f"{name}={value}" for name, value in self.labels.items())
-        found = (("Severity", self.severity), ("Owner", self.owner), ("Runbook", self.runbook), ("Labels", labels))
-        return tuple((name, value) for name, value in found if value)
+        values = {name: getattr(self, name) for name in self.NOTES} | {"labels": labels}
+        return tuple((name.capitalize().replace("_", " "), value) for name, value in values.items() if value)
 
     def on_chain(self, chain: str) -> Self:
         """This rule on one chain; it hashes as if the chain's name had been written."""

@@ -15,8 +15,9 @@ from alerts.signals.window_counts import Place
 
 def reproducing_sql(placed: Sequence[tuple[Condition, Place]], chain: str, attribution_id: str, height: int) -> str:
     """`value` is that of the first condition, `value_2` that of the second, and so on. It ends with the height."""
-    (main, place), joins, columns = placed[0], [], []
+    (main, place), columns = placed[0], []
     sql = main.source.sql(Subject(main.pool, place.view, attribution_id))
+    joins = [_beside(sql, chain, attribution_id)]
     for at, (condition, where) in enumerate(placed, start=1):
         name = "value" if at == 1 else f"value_{at}"
         expression = sql.value
@@ -43,8 +44,17 @@ def _joined(
     at = f"toUInt32(height + {condition.change_blocks}) AS height" if shifted else "height"
     value = (sql.low or sql.value) if shifted else sql.value
     return (
-        f" LEFT JOIN ({_with(sql)}SELECT {at}, {value} AS {alias}_value FROM concentration_log FINAL "  # noqa: S608
-        f"WHERE {series_sql(attribution_id, chain, place)}) AS {alias} USING (height)"
+        f" LEFT JOIN ({_with(sql)}SELECT {at}, {value} AS {alias}_value FROM concentration_log FINAL"  # noqa: S608
+        f"{_beside(sql, chain, attribution_id)} WHERE {series_sql(attribution_id, chain, place)}) AS {alias} USING (height)"
+    )
+
+
+def _beside(sql: SignalSql, chain: str, attribution_id: str) -> str:
+    """Joins with the further tables of a signal; a height that they lack has no value."""
+    return "".join(
+        f" INNER JOIN (SELECT height, {', '.join(columns)} FROM {table} FINAL WHERE attribution_id = '{attribution_id}' "  # noqa: S608
+        f"AND chain = '{chain}') AS beside_{table} USING (height)"
+        for table, columns in sql.tables
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.formats import TEXT
 from counterpoise.metrics.spec import Kind, Range, Unit
+from counterpoise.windows import RAW, View
 
 FloatArray = NDArray[np.float64]
 
@@ -57,11 +58,21 @@ def _minus_earlier(values: FloatArray, earlier: FloatArray, blocks: int) -> Floa
     return found
 
 
+class SwitchWords(NamedTuple):
+    """The words of a signal that is 0 or 1, and has no window: each state, where it stands then, and what a reader has to know."""
+
+    off: str
+    on: str
+    past_off: str
+    past_on: str
+    note: str
+
+
 class Subject(NamedTuple):
     """What the SQL of a signal is about: a pool's slug (empty where the signal has none), a view and an attribution set."""
 
     pool: str = ""
-    view: str = "raw"
+    view: View = RAW
     attribution_id: str = ""
 
 
@@ -69,13 +80,15 @@ class Subject(NamedTuple):
 class SignalSql:
     """Expressions over a row of `concentration_log`; `terms` names what they use: term to expression.
 
-    `value` and `low` are the ends `high` and `low` of `Measured`; `low` is empty where the two are equal.
+    `tables` are further tables with one row for each height of a set, and the columns that the expressions use. `value` and `low`
+    are the ends `high` and `low` of `Measured`; `low` is empty where the two are equal.
     """
 
     value: str
     upper: str = ""
     terms: tuple[tuple[str, str], ...] = ()
     low: str = ""
+    tables: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +102,10 @@ class Signal:
     measure    its values at R heights, of the pool with this slug
     sql        the same in SQL
     interval   its 95 % interval at R heights, where it has one
-    columns    further columns of `concentration_log` that it needs
+    columns    further columns of `concentration_log` that it needs, or of `detectors_log` by the names of `detector_columns`
     per_pool   whether it is about one pool or entity, which the condition names
     metric     the metric spec whose words it has; None for a signal that is no metric
+    switch     its words, where it is 0 or 1 and not about a window
     """
 
     name: str
@@ -106,13 +120,18 @@ class Signal:
     columns: tuple[str, ...] = ()
     per_pool: bool = False
     metric: str | None = None
+    switch: SwitchWords | None = None
 
     def format(self, value: float) -> str:
         """A value in its unit."""
+        if self.switch is not None and value in (0.0, 1.0):
+            return self.switch.on if value else self.switch.off
         return TEXT.metric(value, self.kind, self.unit)
 
     def format_line(self, value: float) -> str:
         """A line as a rules file has it."""
+        if self.switch is not None:
+            return f"{value:g}"
         return TEXT.metric_line(value, self.kind)
 
     def format_change(self, value: float) -> str:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from alerts.rules.rule import HeightRule
+from alerts.signals.detector_columns import DETECTOR_COLUMNS
 from alerts.signals.window_counts import Place, WindowCounts
+from alerts.store.detectors_log import DetectorsLog
 from alerts.store.pool_names_log import PoolNamesLog
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.windows import LEADERS, ONE_SERIES
+from counterpoise.windows import LEADERS, ONE_SERIES, View
 
 _COUNTS = ", ".join(f"c{i}, l{i}" for i in range(1, LEADERS + 1))
 _SERIES = f"""
@@ -65,6 +67,7 @@ class ConcentrationLog:
     def __init__(self, ch: ClickHouse, pool_names: PoolNamesLog) -> None:
         self._ch = ch
         self._pool_names = pool_names
+        self._detectors = DetectorsLog(ch)
 
     def tip(self, chain: str, attribution_id: str) -> tuple[int, int, str] | None:
         """(height, block time in seconds, hash) of the highest scored block; None where nothing is scored."""
@@ -89,7 +92,7 @@ class ConcentrationLog:
         Where the other windows are of other blocks, because a reorganisation came between two queries, the series ends before them.
         """
 
-        def read(view: str, window_blocks: int) -> WindowCounts:
+        def read(view: View, window_blocks: int) -> WindowCounts:
             return self.series(
                 rule.chain, attribution_id, view, window_blocks, low=low, high=high, further=rule.further_columns
             )
@@ -106,7 +109,7 @@ class ConcentrationLog:
         self,
         chain: str,
         attribution_id: str,
-        view: str,
+        view: View,
         window_blocks: int,
         *,
         low: int,
@@ -122,8 +125,9 @@ class ConcentrationLog:
             "low": max(0, low),
             "high": max(0, high),
         }
+        own = [name for name in further if name not in DETECTOR_COLUMNS]
         found = self._ch.query_columns(
-            _SERIES.replace("FROM", "".join(f", {name}" for name in further) + " FROM", 1), asked
+            _SERIES.replace("FROM", "".join(f", {name}" for name in own) + " FROM", 1), asked
         )
         names = self._pool_names.of(attribution_id, view)
         heights = np.asarray(found["height"], np.int64)
@@ -145,7 +149,9 @@ class ConcentrationLog:
             p_top4_above_75=np.asarray(found["p_top4_above_75"], np.float64),
             leaders=codes,
             names=names,
-            further={name: np.asarray(found[name]) for name in further},
+            further={name: np.asarray(found[name]) for name in own},
         )
         gaps = np.flatnonzero(np.diff(heights) != 1)
-        return series.part(slice(0, int(gaps[0]) + 1)) if len(gaps) else series
+        series = series.part(slice(0, int(gaps[0]) + 1)) if len(gaps) else series
+        detectors = [name for name in further if name in DETECTOR_COLUMNS]
+        return self._detectors.beside(series, chain, attribution_id, view, detectors) if detectors else series

@@ -6,6 +6,7 @@ column get into and out of a block differs; `columns.py` says why.
 
 from __future__ import annotations
 
+import errno
 import logging
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from clickhouse_driver.block import BlockInfo, ColumnOrientedBlock
 from clickhouse_driver.columns.service import read_column, write_column
 from clickhouse_driver.columns.stringcolumn import ByteFixedString
 from clickhouse_driver.connection import Connection
-from clickhouse_driver.errors import UnexpectedPacketFromServerError
+from clickhouse_driver.errors import NetworkError, SocketTimeoutError, UnexpectedPacketFromServerError
 from clickhouse_driver.protocol import ServerPacketTypes
 from clickhouse_driver.reader import read_binary_str, read_binary_uint8
 from clickhouse_driver.result import QueryInfo
@@ -130,6 +131,23 @@ class ArrayConnection(Connection):  # type: ignore[misc]
 
     tls: Tls | None = None
     _context: ssl.SSLContext | None = None
+    _fault: ConfigError | None = None
+    """What no waiting helps at one of the hosts; another may still let this client in."""
+
+    @property
+    def address(self) -> str | None:
+        """`host:port` of the server at the other end; None without a connection."""
+        return self.get_description() if self.connected else None
+
+    def connect(self) -> None:
+        """Connect to the first host that answers, beginning with the one that did last."""
+        self._fault = None
+        try:
+            super().connect()
+        except (NetworkError, SocketTimeoutError) as error:
+            if self._fault is not None:
+                raise self._fault from error
+            raise
 
     def _create_socket(self, host: str, port: int) -> Any:
         self._context = None if self.tls is None else client_context(self.tls)
@@ -145,10 +163,12 @@ class ArrayConnection(Connection):  # type: ignore[misc]
             if isinstance(error, ConnectionRefusedError):
                 raise
             why = connection_fault(self.tls, host, port, error)
-            if why is None:
-                raise
-            self.disconnect()
-            raise ConfigError(f"ClickHouse {host}:{port}: {why}") from error
+            if why is not None:
+                self._fault = self._fault or ConfigError(f"ClickHouse {host}:{port}: {why}")
+                raise ConnectionAbortedError(errno.ECONNABORTED, why) from error
+            if isinstance(error, EOFError):  # of which the driver tries no other host
+                raise ConnectionResetError(errno.ECONNRESET, "the server closed the connection") from error
+            raise
 
     def get_block_in_stream(self) -> Any:
         return (_Lz4Reader if self.compression else _PlainReader)(self.fin, self.context)
@@ -160,14 +180,17 @@ class ArrayConnection(Connection):  # type: ignore[misc]
 
 
 class ArrayClient(Client):  # type: ignore[misc]
-    """The driver's client over an `ArrayConnection`."""
+    """The driver's client over an `ArrayConnection`. `others` are hosts beside the first, as the driver's `alt_hosts`."""
 
-    def __init__(self, *args: Any, tls: Tls | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, tls: Tls | None = None, others: Sequence[tuple[str, int]] = (), **kwargs: Any
+    ) -> None:
         settings = kwargs.pop("settings", None)
         if tls is not None:
             kwargs |= {"secure": True, "server_hostname": tls.server_name}
         super().__init__(*args, settings=settings, **kwargs)
         connection = ArrayConnection(*args, **kwargs)
+        connection.hosts.extend(others)
         connection.tls = tls
         connection.context.settings = self.settings
         connection.context.client_settings = self.client_settings

@@ -26,7 +26,8 @@ Names = list[tuple[str, str]]
 
 
 class ClickHouse:
-    """A connection to one database. It connects at the first call, and again at the next call after a failure.
+    """A connection to one database. It connects at the first call, and again at the next call after a failure: to the first of the
+    target's servers that answers.
 
     Parameters stand in the SQL as `{name:Type}` and travel beside it, so that a value is never part of the statement. Not safe to
     share between threads. Raises RetryableError (network, timeout, overload), ConfigError (authentication, missing database or
@@ -45,10 +46,11 @@ class ClickHouse:
     ) -> None:
         self.target = target
         self.database = database
-        self.where = f"{target.host}:{target.port}/{database or 'default'}"
+        local = all(is_local(host) for host, _ in target.addresses)
         self._client = ArrayClient(
             target.host,
             port=target.port,
+            others=target.others,
             database=database,
             user=target.user,
             password=target.password.get_secret_value(),
@@ -57,9 +59,19 @@ class ClickHouse:
             connect_timeout=target.connect_timeout_seconds,
             send_receive_timeout=target.query_timeout_seconds,
             sync_request_timeout=target.connect_timeout_seconds,
-            compression="lz4" if (not is_local(target.host) if compression is None else compression) else False,
+            compression="lz4" if (not local if compression is None else compression) else False,
             settings={**(settings or {}), "server_side_params": True, "namedtuple_as_json": False},
         )
+
+    @property
+    def server(self) -> str:
+        """`host:port` of the server that answers; all addresses of the target without a connection."""
+        return self._client.connection.address or self.target.where
+
+    @property
+    def where(self) -> str:
+        """Server and database, for messages."""
+        return f"{self.server}/{self.database or 'default'}"
 
     def __enter__(self) -> ClickHouse:
         return self

@@ -24,7 +24,7 @@ def _kinds(ch: ClickHouse, dataset: Dataset) -> list[str]:
     others = [f"{name} ({kind})" for name, kind in marks if (name, kind) != (dataset.name, dataset.kind)]
     if others:
         raise ConfigError(
-            f"database {ch.database!r} on {ch.target.host}:{ch.target.port} is marked as {', '.join(others)}, and the "
+            f"database {ch.database!r} on {ch.server} is marked as {', '.join(others)}, and the "
             f"settings name {dataset.name} ({dataset.kind}). Set COUNTERPOISE_DATASET to another name, or "
             "COUNTERPOISE_DATASET_KIND to its kind (--dataset, --dataset-kind)"
         )

@@ -110,7 +110,7 @@ def migrate(
     tables = {table.name: table.statement for table in read_tables()}
     now = (clock or SystemClock()).now
     with connect(target, "") as server:
-        refuse_misfit(server, target.cluster, f"{target.host}:{target.port}")
+        refuse_misfit(server, target.cluster, target.where)
         _run(server, f"CREATE DATABASE IF NOT EXISTS `{dataset.name}` ENGINE = Atomic")
     with connect_consistent(target, dataset.name) as ch:
         for name in _FOUNDATION:

@@ -23,7 +23,7 @@ _WRITTEN_BY: Final = re.compile(r"^-- Written by: (.+)$", re.MULTILINE)
 _COMMENT_LINE: Final = re.compile(r"^--.*$", re.MULTILINE)
 
 
-WRITERS: Final = ("ingest", "streams", "alerts", "migrate", "people")
+WRITERS: Final = ("ingest", "streams", "alerts", "desk", "migrate", "people")
 """Who may write a table: a service, `counterpoise migrate`, or people with `counterpoise sql --write`."""
 
 

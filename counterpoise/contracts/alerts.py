@@ -27,6 +27,59 @@ stands after a retraction. `rebased`: the attribution changed. `rule-changed`: i
 what no longer fires under it is `inactive`, for no block resolved it."""
 
 
+Pairs = Annotated[tuple[tuple[str, int], ...], Field(strict=False)]
+Parts = Annotated[tuple[tuple[str, float], ...], Field(strict=False)]
+
+
+class ViewValue(Contract):
+    """The metric of an alert under one view of the same window. `high`: were all unknown blocks made by those it is about; it and the
+    interval are None where the metric has none."""
+
+    view: Slug
+    value: float
+    high: float | None = None
+    interval_low: float | None = None
+    interval_high: float | None = None
+
+
+class JoinedPools(Contract):
+    """An entity with several pools in the window: (pool, blocks), most blocks first. `change`: that of the metric were this group
+    alone counted as one; None for a metric that cannot be explained."""
+
+    entity: Slug
+    pools: Pairs
+    change: float | None = None
+
+
+class MovedBy(Contract):
+    """The change of the metric `metric` since the window at `from_height`: `after - before` is the sum of `parts` and `others`.
+
+    `parts` are (pool or entity, part), the largest first; `others` is the rest, of `others_count` pools.
+    """
+
+    metric: Slug
+    from_height: int
+    from_time: UnixSeconds
+    before: float
+    after: float
+    parts: Parts
+    others: float
+    others_count: int
+
+
+class AlertExplanation(Contract):
+    """Why an alert has its value, as it was when it fired. Each part is absent where it could not be computed in time.
+
+    `metric` is that of `views`: a signal, with the blocks of its change where that is judged.
+    """
+
+    metric: str
+    views: Annotated[tuple[ViewValue, ...], Field(strict=False)] = ()
+    joined: Annotated[tuple[JoinedPools, ...], Field(strict=False)] = ()
+    """The groups with the largest changes, three at most."""
+    moved: MovedBy | None = None
+
+
 class AlertEvidence(Contract):
     """All that is needed to recompute a value without trusting us."""
 
@@ -51,10 +104,13 @@ class AlertEvidence(Contract):
     condition: str | None = None
     rule: dict[str, Any] | None = None
     """The rule's type and values as they were then: what its hash is of, with its severity, owner, runbook and labels."""
+    explanation: AlertExplanation | None = None
+    """Present for a firing, if it could be computed in time."""
 
     def as_json(self) -> str:
         """As it is stored: without the parts that it lacks."""
-        absent = {name for name in ("instance", "metric", "title", "condition", "rule") if getattr(self, name) is None}
+        names = ("instance", "metric", "title", "condition", "rule", "explanation")
+        absent = {name for name in names if getattr(self, name) is None}
         return self.model_dump_json(exclude=absent or None)
 
 

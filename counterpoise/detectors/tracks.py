@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.detectors.e_detector import ABOVE, BELOW, BLOCKS_PER_YEAR
-from counterpoise.windows import VIEWS
+from counterpoise.windows import VIEWS, View
 
 FloatArray = NDArray[np.float64]
 
@@ -83,6 +83,14 @@ DETECTORS: Final = (
 )
 TRACKS: Final = len(VIEWS) * len(DETECTORS) * len(PROMISES_YEARS)
 """In the order of views, detectors, promises; the place of a track is its bit in the mask of those that fire."""
+
+
+def track_of(view: View, detector: str, promise_years: int) -> int:
+    """The place of a track. ValueError for a detector or promise that is not stored."""
+    names = [one.name for one in DETECTORS]
+    of_view = VIEWS.index(view) * len(DETECTORS) + names.index(detector)
+    return of_view * len(PROMISES_YEARS) + PROMISES_YEARS.index(promise_years)
+
 
 _STEPS: Final = np.array([detector.step_blocks for detector in DETECTORS], np.float64)
 STEP_OF_TRACK: Final[FloatArray] = np.tile(np.repeat(_STEPS, len(PROMISES_YEARS)), len(VIEWS))

@@ -18,9 +18,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit, ndtr
 
 from counterpoise.estimates.share_intervals import Z_95
+from counterpoise.special_functions import special
 
 HISTORY_BLOCKS: Final = 8_640
 """Blocks that are weighed; those before them weigh less than 1 % together at the usual drift."""
@@ -49,7 +49,8 @@ class DiscountedShare:
         No end is further than four standard errors: near 0 and 1 the log-odds alone would reach past any of them.
         """
         reach, most = Z_95 * self._scale, Z_95 * _MOST_REACH * math.sqrt(self.variance)
-        low, high = float(expit(logit(self.share) - reach)), float(expit(logit(self.share) + reach))
+        odds = special().logit(self.share)
+        low, high = float(special().expit(odds - reach)), float(special().expit(odds + reach))
         return min(max(low, self.share - most), self.counted), max(min(high, self.share + most), self.counted)
 
     def of_next(self, m: int, drift: float) -> DiscountedShare:
@@ -63,9 +64,9 @@ class DiscountedShare:
         """The chance that the share is above `line`, between 0 and 1. ValueError for another line."""
         if not 0.0 < line < 1.0:
             raise ValueError(f"a line of {line}: expected a share between 0 and 1")
-        in_odds = float(logit(self.share) - logit(line)) / self._scale
+        in_odds = float(special().logit(self.share) - special().logit(line)) / self._scale
         least = (self.share - line) / (_MOST_REACH * math.sqrt(self.variance))
-        return float(ndtr(max(in_odds, least) if least > 0 else min(in_odds, least)))
+        return float(special().ndtr(max(in_odds, least) if least > 0 else min(in_odds, least)))
 
     @property
     def _scale(self) -> float:

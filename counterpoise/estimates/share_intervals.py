@@ -17,9 +17,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
 
 from counterpoise.estimates.drift import TOP4_DRIFT
+from counterpoise.special_functions import special
 
 FloatArray = NDArray[np.float64]
 
@@ -104,7 +104,8 @@ def _share(count: ArrayLike, n: ArrayLike) -> FloatArray:
 
 def _ends(p: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
     reach = Z_95 * np.sqrt(variance) / (p * (1.0 - p))
-    return np.asarray(expit(logit(p) - reach)), np.asarray(expit(logit(p) + reach))
+    odds = special().logit(p)
+    return np.asarray(special().expit(odds - reach)), np.asarray(special().expit(odds + reach))
 
 
 def _checked(share: ArrayLike, n: ArrayLike, drift: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -1,10 +1,14 @@
-"""From security to the arguments of a Kafka client: the one translation. kafka-python and aiokafka take the same names. Pure."""
+"""From security to the arguments of a Kafka client: the one translation. kafka-python and aiokafka take the same names.
+
+Only the provider of a token differs: aiokafka awaits it (`streams.app`).
+"""
 
 from __future__ import annotations
 
 import ssl
 from typing import Any
 
+from counterpoise.kafka.token_file import TokenFile
 from counterpoise.redaction import HIDDEN
 from counterpoise.settings.security import KafkaSecurity
 
@@ -30,6 +34,9 @@ def client_arguments(security: KafkaSecurity, context: ssl.SSLContext | None) ->
         arguments["ssl_context"] = context
     if security.mechanism is not None:
         arguments["sasl_mechanism"] = security.mechanism
+    if security.token_file is not None:
+        arguments["sasl_oauth_token_provider"] = TokenFile(security.token_file)
+    elif security.mechanism is not None:
         arguments["sasl_plain_username"] = security.user
         arguments["sasl_plain_password"] = HiddenText(security.password.get_secret_value() if security.password else "")
     return arguments

@@ -21,11 +21,11 @@ from counterpoise.kafka.client_arguments import client_arguments
 from counterpoise.kafka.listener import find_listener, mismatch
 from counterpoise.kafka.login import login_fault, refusal
 from counterpoise.kafka.partition import KeyPartitioner
-from counterpoise.kafka.probe import split_address
 from counterpoise.runtime.tls import client_context, handshake_fault
 from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import KafkaSettings
 from counterpoise.settings.security import KAFKA_PREFIX
+from counterpoise.urls import split_address
 
 MAX_MESSAGE_BYTES: Final = max(topic.max_message_bytes for topic in TOPICS)
 _BOOTSTRAP_TIMEOUT_MS = 10_000
@@ -33,9 +33,15 @@ _REQUEST_TIMEOUT_MS = 15_000
 
 
 def security_arguments(target: KafkaTarget) -> dict[str, Any]:
-    """`client_arguments` with the target's files read now. ConfigError for a file that cannot be used."""
+    """`client_arguments` with the target's files read now. ConfigError for a file that cannot be used.
+
+    A token is read here to be checked only: each login reads it again.
+    """
     tls = target.security.tls
-    return client_arguments(target.security, None if tls is None else client_context(tls))
+    arguments = client_arguments(target.security, None if tls is None else client_context(tls))
+    if "sasl_oauth_token_provider" in arguments:
+        arguments["sasl_oauth_token_provider"].token()
+    return arguments
 
 
 def require_broker(target: KafkaTarget) -> None:
@@ -199,6 +205,8 @@ def _translation(target: KafkaTarget, error: KafkaError) -> CounterpoiseError:
     if isinstance(error, SaslAuthenticationFailedError):
         return ConfigError(f"{where}: {refusal(security)}")
     if isinstance(error, AuthorizationError):
-        who = "an anonymous client" if security.user is None else f"user {security.user!r}"
+        who = "an anonymous client" if security.mechanism is None else f"user {security.user!r}"
+        if security.token_file is not None:
+            who = f"the user of the token in {str(security.token_file)!r}"
         return ConfigError(f"{where} does not allow this to {who} ({error}): grant the ACLs of docs/security.md")
     return RetryableError(f"{where}: {error}")

@@ -39,6 +39,8 @@ def login_fault(security: KafkaSecurity, arguments: Mapping[str, Any], host: str
 
 def refusal(security: KafkaSecurity) -> str:
     """The message for a login that was refused."""
+    if security.token_file is not None:
+        return f"it refuses the token in {str(security.token_file)!r} ({security.mechanism}): check {KAFKA_PREFIX}TOKEN_FILE"
     return (
         f"it refuses user {security.user!r} with this password ({security.mechanism}): check {KAFKA_PREFIX}USER, "
         f"{KAFKA_PREFIX}PASSWORD_FILE and {KAFKA_PREFIX}SASL_MECHANISM"

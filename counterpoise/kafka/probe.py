@@ -25,14 +25,6 @@ _CORRELATION = 0x0C0DE
 _CLIENT_ID = b"counterpoise-probe"
 
 
-def split_address(address: str, default_port: int = 9092) -> tuple[str, int]:
-    """`host:port` or `[v6]:port` in two parts; without a port, `default_port`. ValueError for a port that is none."""
-    host, colon, port = address.strip().rpartition(":")
-    if not colon or (":" in host and not host.endswith("]")):  # no port, or a bare IPv6 address
-        return address.strip().strip("[]"), default_port
-    return host.strip("[]"), int(port)
-
-
 class Conversation:
     """Requests and answers over one connection. Every call raises OSError where the broker does not answer."""
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from counterpoise.metrics.counts import MAX_BLOCKS, FloatArray, IntArray
+from counterpoise.special_functions import special
 
 LOWER_TAIL = 0.025
 UPPER_TAIL = 0.975
@@ -44,17 +45,15 @@ def top_share_posterior(n: ArrayLike, count: ArrayLike, pools_seen: ArrayLike, k
     >>> top_share_posterior(1, 1, 1, 1, 0.75).tolist()
     [0.025, 1.0, 0.25]
     """
-    from scipy import special  # noqa: PLC0415 - it takes longer to import than numpy, and few processes need it
-
     a, b = top_share_parameters(n, count, pools_seen, k)
     some = (a > 0) & (b > 0)
     # Parameters of 1 stand in where the posterior is a point, so that scipy is never asked for a limit.
     a_, b_ = np.where(some, a, 1.0), np.where(some, b, 1.0)
     result = np.stack(
         [
-            special.betaincinv(a_, b_, LOWER_TAIL),
-            special.betaincinv(a_, b_, UPPER_TAIL),
-            special.betainc(b_, a_, 1.0 - line),
+            special().betaincinv(a_, b_, LOWER_TAIL),
+            special().betaincinv(a_, b_, UPPER_TAIL),
+            special().betainc(b_, a_, 1.0 - line),
         ],
         axis=-1,
     )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.metrics.counts import FloatArray
+from counterpoise.special_functions import special
 
 DRAWS = 8_192
 """Draws behind an interval or probability: the ends of a 95 % interval are good to 0.03 standard deviations, P to 0.006."""
@@ -48,10 +49,8 @@ def quantile_normals(random: np.random.Generator, out: FloatArray) -> FloatArray
 
 @cache
 def _normal_quantiles() -> FloatArray:
-    from scipy import special  # noqa: PLC0415 - it takes longer to import than numpy, and few processes need it
-
     steps = 1 << 16
-    quantiles: FloatArray = special.ndtri((np.arange(steps) + 0.5) / steps)
+    quantiles: FloatArray = special().ndtri((np.arange(steps) + 0.5) / steps)
     return quantiles
 
 

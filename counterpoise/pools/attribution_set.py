@@ -53,6 +53,11 @@ class AttributionSet:
         """The entity map as arrays."""
         return EntityTable.build(self.registry, self.entity_map)
 
+    def entity_of(self, pool: str, seconds: int) -> str:
+        """Return the slug of the entity that controls a pool at a time (unix seconds): its own outside any group."""
+        table = self.entity_table
+        return table.names[table.entity_of(self.registry.by_slug[pool].code, seconds)][0]
+
     def to_json(self) -> str:
         """Return the whole set as one JSON text; equal sets give equal texts."""
         document = {

@@ -11,17 +11,13 @@ Reference: N. M. Temme, "Special Functions" (1996), 11.3.3.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erfcinv
 
 from counterpoise.risk.checked import as_shares
-from counterpoise.risk.double_spend import share_at_risk
 
-TABLE_CONFIRMATIONS: Final = 12
 NO_NUMBER: Final = 65_535
 """Stands for "as many or more, or no number suffices" where a column is UInt16: larger than every answer below it."""
 
@@ -29,30 +25,79 @@ ONE_PERCENT: Final = 0.01
 ONE_PER_MILLE: Final = 0.001
 ONE_IN_100_000: Final = 0.00001
 
-_KAPPA: Final[dict[float, tuple[float, ...]]] = {
-    ONE_PERCENT: (0.1003635, 0.02509562, -0.01575142, -0.01264424),
-    ONE_PER_MILLE: (0.1440371, 0.03602844, -0.04938611, -0.03074358),
-    ONE_IN_100_000: (0.2344931, 0.05883352, -0.2324991, -0.06044556),
-}
-"""κ's coefficients by powers of 1/y."""
+TABLE_CONFIRMATIONS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class _Inverted:
-    """The constants of one risk: `shares[n − 1]` is the share at which n confirmations leave it."""
+class Inverted:
+    """The constants of one risk, to 12 digits: generated SQL then does not depend on the last bits of a library.
+
+    `w` is erfc⁻¹(risk)², `kappa` are κ's coefficients by powers of 1/y, and `shares[n − 1]` is the share at which n
+    confirmations leave the risk.
+    """
 
     w: float
     kappa: tuple[float, ...]
     shares: tuple[float, ...]
 
 
-@lru_cache(maxsize=8)
-def _inverted(risk: float) -> _Inverted:
-    """To 12 digits, so that the generated SQL does not depend on the last bits of a library. KeyError for other risks."""
-    shares = share_at_risk(np.arange(1, TABLE_CONFIRMATIONS + 1), risk)
-    return _Inverted(
-        float(f"{float(erfcinv(risk)) ** 2:.12g}"), _KAPPA[risk], tuple(float(f"{share:.12g}") for share in shares)
-    )
+INVERTED: Final = {
+    ONE_PERCENT: Inverted(
+        3.31744830051,
+        (0.1003635, 0.02509562, -0.01575142, -0.01264424),
+        (
+            0.005,
+            0.041400150716,
+            0.0828291872015,
+            0.117703751669,
+            0.146056224335,
+            0.169312197875,
+            0.188704634736,
+            0.205142775797,
+            0.219282297922,
+            0.231600188619,
+            0.242449414502,
+            0.252096076062,
+        ),
+    ),
+    ONE_PER_MILLE: Inverted(
+        5.41378308533,
+        (0.1440371, 0.03602844, -0.04938611, -0.03074358),
+        (
+            0.0005,
+            0.012966106086,
+            0.0375479006719,
+            0.0639424215971,
+            0.0883475826625,
+            0.110000787323,
+            0.129033027792,
+            0.145785719155,
+            0.160609468644,
+            0.173810920517,
+            0.185644959171,
+            0.196319961364,
+        ),
+    ),
+    ONE_IN_100_000: Inverted(
+        9.75571048233,
+        (0.2344931, 0.05883352, -0.2324991, -0.06044556),
+        (
+            5e-06,
+            0.0012915506028,
+            0.00796878133282,
+            0.0196738490151,
+            0.0338571889974,
+            0.0487304700694,
+            0.0633601818641,
+            0.0773181161125,
+            0.0904380854963,
+            0.10268362108,
+            0.114079993554,
+            0.124679748181,
+        ),
+    ),
+}
+"""By risk, as numbers, because SciPy takes longer to import than all metrics. A test computes `w` and `shares` again."""
 
 
 def confirmations_whole(attacker_share: ArrayLike, risk: float) -> NDArray[np.uint16]:
@@ -62,7 +107,7 @@ def confirmations_whole(attacker_share: ArrayLike, risk: float) -> NDArray[np.ui
     [1, 6, 133, 65535]
     """
     share = as_shares(attacker_share)
-    constants = _inverted(risk)
+    constants = INVERTED[risk]
     open_ = (share > constants.shares[-1]) & (share < 0.5)
     inside = np.where(open_, share, 0.25)
     y = 0.25 + constants.w / -np.log(4.0 * inside * (1.0 - inside))
@@ -74,7 +119,7 @@ def confirmations_whole(attacker_share: ArrayLike, risk: float) -> NDArray[np.ui
 
 def confirmations_sql(risk: float) -> str:
     """The same over the SQL terms `largest` (a share) and `race` (−ln 4q(1 − q) of it): UInt16, 0 where `n` is 0."""
-    constants = _inverted(risk)
+    constants = INVERTED[risk]
     table = ", ".join(f"{value!r}" for value in constants.shares)
     y = f"(0.25 + {constants.w!r} / race)"
     k0, k1, k2, k3 = constants.kappa

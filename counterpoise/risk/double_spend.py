@@ -14,9 +14,9 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betainc, betaincinv
 
 from counterpoise.risk.checked import FloatArray, as_probability, as_shares
+from counterpoise.special_functions import special
 
 
 def whitepaper_success(attacker_share: float, confirmations: int) -> float:
@@ -58,7 +58,7 @@ def rosenfeld_risk(attacker_share: ArrayLike, confirmations: ArrayLike) -> Float
     if not np.all(n >= 0):
         raise ValueError(f"confirmations must not be negative, got {n.min()}")
     waits = n > 0
-    risk = betainc(np.where(waits, n, 1.0), 0.5, 4.0 * q * (1.0 - q))
+    risk = special().betainc(np.where(waits, n, 1.0), 0.5, 4.0 * q * (1.0 - q))
     return np.where(waits & (q < 0.5), risk, 1.0)
 
 
@@ -110,7 +110,7 @@ def share_at_risk(confirmations: ArrayLike, risk: float) -> FloatArray:
     0.11
     """
     n = np.asarray(confirmations, np.float64)
-    x = betaincinv(n, 0.5, as_probability(risk))
+    x = special().betaincinv(n, 0.5, as_probability(risk))
     share: FloatArray = x / (2.0 * (1.0 + np.sqrt(1.0 - x)))  # solves x = 4q(1 − q) without cancellation
     return share
 

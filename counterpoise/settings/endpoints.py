@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, replace
+from ipaddress import IPv6Address
 from pathlib import Path
+from typing import Final
 
 from pydantic import SecretStr
 
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.private_files import private_folder, read_private, write_private
-from counterpoise.settings.model import Settings, read_secret
+from counterpoise.settings.model import ClickHouseSettings, Settings, read_secret
 from counterpoise.settings.security import (
     CLICKHOUSE_PREFIX,
     KAFKA_PREFIX,
@@ -20,6 +22,9 @@ from counterpoise.settings.security import (
     clickhouse_tls,
     kafka_security,
 )
+from counterpoise.urls import split_address
+
+MAX_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,22 @@ class ClickHouseTarget:
     query_timeout_seconds: float = 60.0
     cluster: str | None = None
     """The setting of that name; see `counterpoise.clickhouse.cluster`."""
+    others: tuple[tuple[str, int], ...] = ()
+    """Addresses of further servers with the same data, which are tried in turn where one does not answer."""
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Every host and port, in the order in which a new client tries them."""
+        return ((self.host, self.port), *self.others)
+
+    @property
+    def where(self) -> str:
+        """All addresses, for messages."""
+        return ",".join(f"{host}:{port}" for host, port in self.addresses)
+
+    def each(self) -> tuple[ClickHouseTarget, ...]:
+        """The servers one by one."""
+        return tuple(replace(self, host=host, port=port, others=()) for host, port in self.addresses)
 
 
 def _embedded_password(file: Path) -> SecretStr:
@@ -115,13 +136,36 @@ def kafka_target(settings: Settings) -> KafkaTarget:
     return KafkaTarget(embedded.kafka)
 
 
+def _is_host(text: str) -> bool:
+    return bool(text) and (":" not in text or bool(IPv6Address(text)))
+
+
+def _clickhouse_addresses(ch: ClickHouseSettings) -> list[tuple[str, int]]:
+    p = CLICKHOUSE_PREFIX
+    try:
+        found = [split_address(part, ch.port) for part in (ch.host or "").split(",")]
+        if not all(_is_host(host) and 0 <= port <= MAX_PORT for host, port in found):
+            raise ValueError
+    except ValueError:
+        raise ConfigError(f"{p}HOST is {ch.host!r}: expected host[:port][,host[:port]…]") from None
+    if len(set(found)) < len(found):
+        raise ConfigError(f"{p}HOST is {ch.host!r}, which names one address twice")
+    if len(found) > 1 and ch.cluster is None:
+        raise ConfigError(
+            f"{p}HOST names {len(found)} servers, which share data only in a cluster: set {p}CLUSTER to its name, or to 'none' "
+            "for addresses of one server"
+        )
+    return found
+
+
 def clickhouse_target(settings: Settings, *, read_only: bool = False) -> ClickHouseTarget:
-    """The server to write to; with `read_only`, the embedded server's reader (on a real server: the configured user)."""
+    """The servers to write to; with `read_only`, the embedded server's reader (on a real server: the configured user)."""
     ch = settings.clickhouse
     tls = clickhouse_tls(ch)
     if ch.host is not None:
         password = read_secret(ch.password, ch.password_file, "COUNTERPOISE_CLICKHOUSE__PASSWORD") or SecretStr("")
-        target = ClickHouseTarget(ch.host, ch.port, ch.user, password, tls)
+        (host, port), *others = _clickhouse_addresses(ch)
+        target = ClickHouseTarget(host, port, ch.user, password, tls, others=tuple(others))
     else:
         found = EmbeddedEndpoints.read(settings.state_dir)
         if tls is not None:

@@ -70,16 +70,18 @@ class KafkaSettings(SettingsSection):
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], BeforeValidator(_upper_case)
     ] = "PLAINTEXT"
     """Security of the listener: TLS is SSL, a user and password is SASL. docs/security.md describes each."""
-    sasl_mechanism: Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], BeforeValidator(_upper_case)] = (
-        "SCRAM-SHA-512"
-    )
-    """Mechanism that checks the password."""
+    sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"], BeforeValidator(_upper_case)
+    ] = "SCRAM-SHA-512"
+    """Mechanism that checks the password or the token."""
     user: str | None = None
-    """User name for SASL."""
+    """User name for SASL with a password."""
     password: SecretStr | None = None
     """The password. Prefer a file."""
     password_file: Path | None = None
     """File with the secret."""
+    token_file: Path | None = None
+    """File with the token for OAUTHBEARER, which is read anew at each connection."""
     ca_file: Path | None = None
     """PEM file of the CA that signed the brokers' certificates. Without it the CAs of the system are trusted."""
     certificate_file: Path | None = None
@@ -110,9 +112,9 @@ class ClickHouseSettings(SettingsSection):
     """The ClickHouse server. Without `host`, the embedded server that `counterpoise up` started is used."""
 
     host: str | None = None
-    """Name or address of the server."""
+    """Name or address of the server. Several servers of one cluster: `host[:port],host[:port]…`, tried in this order."""
     port: Port = 9000
-    """Port of the native protocol. With TLS it is usually 9440."""
+    """Port of the native protocol, for a host without one. With TLS it is usually 9440."""
     user: str = "default"
     """User name."""
     password: SecretStr | None = None

@@ -16,6 +16,7 @@ from counterpoise.settings.model import ClickHouseSettings, KafkaSettings, read_
 
 KAFKA_PREFIX: Final = "COUNTERPOISE_KAFKA__"
 CLICKHOUSE_PREFIX: Final = "COUNTERPOISE_CLICKHOUSE__"
+OAUTHBEARER: Final = "OAUTHBEARER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,15 @@ class KafkaSecurity:
     user: str | None = None
     password: SecretStr | None = None
     tls: Tls | None = None
+    token_file: Path | None = None
+    """The token of OAUTHBEARER, which takes the place of user and password."""
 
     def description(self) -> str:
         """On one line, without a secret."""
         parts = [self.protocol]
-        if self.mechanism is not None:
+        if self.token_file is not None:
+            parts.append(f"{self.mechanism} with the token in {self.token_file}")
+        elif self.mechanism is not None:
             parts.append(f"{self.mechanism} as {self.user!r}")
         if self.tls is not None:
             parts.append(self.tls.description())
@@ -72,8 +77,8 @@ class KafkaSecurity:
 
     @property
     def is_readable_on_the_way(self) -> bool:
-        """Whether everyone on the network can read the password: PLAIN without TLS. SCRAM sends only proofs of it."""
-        return self.mechanism == "PLAIN" and self.tls is None
+        """Whether everyone on the network can read the password or token: without TLS. SCRAM sends only proofs of a password."""
+        return self.mechanism in {"PLAIN", OAUTHBEARER} and self.tls is None
 
 
 PLAINTEXT: Final = KafkaSecurity()
@@ -83,18 +88,7 @@ def kafka_security(settings: KafkaSettings) -> KafkaSecurity:
     """The security of the Kafka settings; ConfigError for a missing part, or for one that the protocol does not use."""
     protocol, p = settings.security_protocol, KAFKA_PREFIX
     password = read_secret(settings.password, settings.password_file, f"{p}PASSWORD")
-    if protocol.startswith("SASL_"):
-        if not settings.user:
-            raise ConfigError(f"{p}SECURITY_PROTOCOL is {protocol}, which needs {p}USER")
-        if password is None or not password.get_secret_value():
-            raise ConfigError(
-                f"{p}SECURITY_PROTOCOL is {protocol}, which needs a password: set {p}PASSWORD_FILE or {p}PASSWORD"
-            )
-    elif settings.user is not None or password is not None:
-        other = "SASL_SSL" if protocol == "SSL" else "SASL_SSL or SASL_PLAINTEXT"
-        raise ConfigError(
-            f"{p}USER or {p}PASSWORD is set, which {protocol} does not use: set {p}SECURITY_PROTOCOL to {other}"
-        )
+    _require_login(settings, password)
     tls = _tls(
         settings,
         p,
@@ -103,8 +97,37 @@ def kafka_security(settings: KafkaSettings) -> KafkaSecurity:
         verify_hostname=settings.verify_hostname,
     )
     if protocol.startswith("SASL_"):
-        return KafkaSecurity(protocol, settings.sasl_mechanism, settings.user, password, tls)
+        return KafkaSecurity(protocol, settings.sasl_mechanism, settings.user, password, tls, settings.token_file)
     return KafkaSecurity(protocol, tls=tls)
+
+
+def _require_login(settings: KafkaSettings, password: SecretStr | None) -> None:
+    protocol, p = settings.security_protocol, KAFKA_PREFIX
+    sasl = protocol.startswith("SASL_")
+    named = settings.user is not None or password is not None
+    if sasl and settings.sasl_mechanism == OAUTHBEARER:
+        if named:
+            raise ConfigError(
+                f"{p}USER or {p}PASSWORD is set, which {OAUTHBEARER} does not use: set {p}TOKEN_FILE alone"
+            )
+        if settings.token_file is None:
+            raise ConfigError(f"{p}SASL_MECHANISM is {OAUTHBEARER}, which needs {p}TOKEN_FILE")
+        return
+    if settings.token_file is not None:
+        unused = f"{p}TOKEN_FILE is set, which {settings.sasl_mechanism if sasl else protocol} does not use"
+        step = "" if sasl else f"{p}SECURITY_PROTOCOL to SASL_SSL and "
+        raise ConfigError(f"{unused}: set {step}{p}SASL_MECHANISM to {OAUTHBEARER}")
+    if sasl and not settings.user:
+        raise ConfigError(f"{p}SECURITY_PROTOCOL is {protocol}, which needs {p}USER")
+    if sasl and (password is None or not password.get_secret_value()):
+        raise ConfigError(
+            f"{p}SECURITY_PROTOCOL is {protocol}, which needs a password: set {p}PASSWORD_FILE or {p}PASSWORD"
+        )
+    if named and not sasl:
+        other = "SASL_SSL" if protocol == "SSL" else "SASL_SSL or SASL_PLAINTEXT"
+        raise ConfigError(
+            f"{p}USER or {p}PASSWORD is set, which {protocol} does not use: set {p}SECURITY_PROTOCOL to {other}"
+        )
 
 
 def clickhouse_tls(settings: ClickHouseSettings) -> Tls | None:

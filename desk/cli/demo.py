@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
 
@@ -90,6 +91,7 @@ def demo(
         "month_ends"  # a row for each of 1,900 days takes half a minute
     )
     os.environ.setdefault("COUNTERPOISE_DESK__REFRESH_SECONDS", "1")
+    os.environ.setdefault("COUNTERPOISE_ALERTS__RULES_FILE", str(resources.files("alerts").joinpath("demo.rules.yaml")))
     settings = Settings.load()
     figures = read_figures()
     console = Console(highlight=False)

@@ -16,8 +16,8 @@ from desk.cli.settle import ChainOption, HeightOption, JsonOption, WindowOption
 
 if TYPE_CHECKING:
     from counterpoise.clickhouse.client import ClickHouse
+    from counterpoise.clickhouse.pool_blocks import PoolBlocks
     from counterpoise.risk.mergers import Concentration, Merger
-    from desk.pool_blocks import PoolBlocks
 
 entities_app = typer.Typer(help="Show what mergers of pools or other joining dates would change.", no_args_is_help=True)
 
@@ -150,8 +150,8 @@ def _clickhouse() -> ClickHouse:
 
 def _window(clickhouse: ClickHouse, chain: str, window: int, height: int | None) -> PoolBlocks:
     from counterpoise.chain.chain_registry import chain_named
+    from counterpoise.clickhouse.pool_blocks import read_pool_blocks
     from counterpoise.errors import ConfigError
-    from desk.pool_blocks import read_pool_blocks
 
     chain_named(chain)
     read = read_pool_blocks(clickhouse, chain, window, height)

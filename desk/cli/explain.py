@@ -16,8 +16,8 @@ from desk.cli.say import say
 from desk.cli.settle import ChainOption, HeightOption, JsonOption, WindowOption
 
 if TYPE_CHECKING:
+    from counterpoise.clickhouse.explain_window import Pair
     from counterpoise.explain.explain import Explanation
-    from desk.explain_window import Pair
 
 _LABELS = {"within chance": "within chance", "within drift": "within drift", "beyond": "beyond both"}
 
@@ -42,12 +42,12 @@ def explain(
     """
     from counterpoise.chain.chain_registry import chain_named
     from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.explain_window import read_pair
     from counterpoise.errors import ConfigError
     from counterpoise.explain.explain import explain as explained
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
     from counterpoise.spans import parse_span
-    from desk.explain_window import read_pair
 
     name = _metric(metric)
     chain_named(chain)

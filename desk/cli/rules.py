@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from counterpoise.errors import ConfigError
 from desk.cli.alerts import show_rules
-from desk.cli.console import Console, cell
 from desk.cli.say import say
 
 if TYPE_CHECKING:
-    from alerts.backtest import Backtest
     from alerts.rules.rule import HeightRule
     from alerts.signals.window_counts import WindowCounts
+    from desk.cli.rules_backtest import Judged
 
 EXIT_OVER_BUDGET = 1
 
@@ -80,7 +78,21 @@ def backtest_rules(
     ] = None,
     budget: Annotated[
         str,
-        typer.Option("--budget", help="Exit 1 above this rate of all rules, or of one that is tried: 12/year."),
+        typer.Option(
+            "--budget", help="Exit 1 above this rate of messages of all rules, or of one that is tried: 12/year."
+        ),
+    ] = "",
+    simulate: Annotated[
+        int,
+        typer.Option(
+            "--simulate",
+            min=0,
+            max=1000,
+            help="Draw the history so many times, and count false alarms (with --blocks).",
+        ),
+    ] = 0,
+    false_budget: Annotated[
+        str, typer.Option("--false-budget", help="Exit 1 above this rate of false alarms by simulation: 1/year.")
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -89,16 +101,17 @@ def backtest_rules(
     from alerts.rules.rule import HeightRule
     from alerts.rules_file import load_judged_rules
     from counterpoise.settings.model import Settings
-    from desk.rule_history import open_history
+    from desk.cli.rules_backtest import Budgets, Judged, print_judged
+    from desk.rule_history import RuleHistory, open_history
+    from desk.rule_simulation import BIN_BLOCKS
+    from desk.rule_simulation import simulate as simulate_file
 
-    allowed = _budget(budget)
+    budgets = Budgets.of(budget, false_budget, simulated=bool(simulate), from_file=blocks is not None)
     above, hold, clear = _axes(grid, above, hold, clear)
     loaded = [rule for rule in load_judged_rules(file or Settings.load().alerts.rules_file) if rule.enabled]
     base = [rule for rule in loaded if isinstance(rule, HeightRule)]
-    with open_history(blocks, base) as history:
+    with open_history(blocks, base, also=(BIN_BLOCKS,) if simulate else ()) as history:
         rules = [tried for rule in base if history.judges(rule) for tried in _grid(rule, above, hold, clear)]
-        judged = {rule.id for rule in rules}
-        left_out = list(dict.fromkeys(rule.id for rule in loaded if rule.id not in judged))
         if not rules:
             raise ConfigError(
                 "no rule to backtest, expected an enabled rule on the concentration of a chain that is scored, with "
@@ -106,17 +119,23 @@ def backtest_rules(
             )
         needed = {rule.series_key: rule for rule in rules}
         series = {key: history.series(rule) for key, rule in needed.items()}
-    found = [(rule, backtest(rule, series[rule.series_key])) for rule in rules]
+        false = simulate_file(history, rules, simulate) if simulate and isinstance(history, RuleHistory) else None
+    found = [
+        Judged(rule, backtest(rule, series[rule.series_key]), false[at] if false else None)
+        for at, rule in enumerate(rules)
+    ]
+    ids = {rule.id for rule in rules}
+    left_out = list({rule.id: rule for rule in loaded if rule.id not in ids}.values())
     if picture is not None:
         _draw(picture, found, series)
     if as_json:
-        say(json.dumps([_document(rule, result) for rule, result in found], ensure_ascii=False, indent=2))
+        say(json.dumps([one.document() for one in found], ensure_ascii=False, indent=2))
     else:
-        _print(found, left_out)
-    rates = [result.firings_a_year for _, result in found]
-    most = max(rates) if above or hold or clear else sum(rates)
-    if allowed is not None and most > allowed:
-        say(f"{most:.2f} firings a year, over the budget of {allowed:g}", err=True)
+        print_judged(found, left_out)
+    over = budgets.exceeded(found, left_out, alone=bool(above or hold or clear))
+    for line in over:
+        say(line, err=True)
+    if over:
         raise typer.Exit(EXIT_OVER_BUDGET)
 
 
@@ -134,7 +153,7 @@ def _axes(grid: str, above: str, hold: str, clear: str) -> tuple[str, str, str]:
 
 def _draw(
     picture: Path,
-    found: list[tuple[HeightRule, Backtest]],
+    found: Sequence[Judged],
     series: Mapping[tuple[object, ...], WindowCounts],
 ) -> None:
     from desk.backtest_picture import backtest_picture
@@ -142,7 +161,7 @@ def _draw(
 
     if len(found) != 1:
         raise ConfigError(f"--picture shows one rule, and {len(found)} are judged: name a rules file with one")
-    rule, result = found[0]
+    rule, result = found[0].rule, found[0].result
     of = series[rule.series_key]
     with whole_file(picture) as path:
         path.write_text(backtest_picture(rule, of, result), encoding="utf-8")
@@ -180,44 +199,3 @@ def _numbers(option: str, text: str) -> list[float]:
     if not found or (option == "--hold" and any(not value.is_integer() for value in found)):
         raise ConfigError(f"{option} is {text!r}, expected numbers with commas between them")
     return found
-
-
-def _budget(text: str) -> float | None:
-    if not text:
-        return None
-    number, _, unit = text.partition("/")
-    try:
-        allowed = float(number)
-    except ValueError:
-        allowed = -1.0
-    if unit != "year" or not 0 <= allowed < float("inf"):
-        raise ConfigError(f"--budget is {text!r}, expected firings a year such as 12/year")
-    return allowed
-
-
-def _document(rule: HeightRule, result: Backtest) -> dict[str, object]:
-    return {
-        "rule": rule.id,
-        "condition": rule.condition(),
-        "firings_a_year": result.firings_a_year,
-        **asdict(result),
-    }
-
-
-def _print(found: list[tuple[HeightRule, Backtest]], left_out: list[str]) -> None:
-    table = Table(title=f"{found[0][1].days:,.0f} days of blocks", title_justify="left", show_edge=False)
-    for column in ("rule", "fires on", "crossings", "firings", "a year", "flaps", "days firing"):
-        table.add_column(column, overflow="fold", justify="left" if column in {"rule", "fires on"} else "right")
-    for rule, result in found:
-        table.add_row(
-            cell(rule.id, ""),
-            cell(rule.condition(), ""),
-            f"{result.crossings:,}",
-            f"{len(result.firings):,}",
-            f"{result.firings_a_year:.1f}",
-            f"{result.flaps:,}",
-            f"{result.days_in_breach:,.1f}",
-        )
-    Console().print(table)
-    if left_out:
-        Console().print(f"Not backtested: {', '.join(left_out)}.", markup=False)

@@ -16,8 +16,8 @@ from desk.cli.say import say
 
 if TYPE_CHECKING:
     from counterpoise.chain.chain import Chain
+    from counterpoise.clickhouse.pool_blocks import PoolBlocks
     from desk.adversaries import Adversary
-    from desk.pool_blocks import PoolBlocks
 
 WindowOption = Annotated[int, typer.Option("--window", help="Trailing window in blocks.")]
 HeightOption = Annotated[
@@ -134,10 +134,10 @@ def risk(
 def _read(chain: str, window: int, height: int | None, coalition: str) -> tuple[Chain, PoolBlocks, list[Adversary]]:
     from counterpoise.chain.chain_registry import chain_named
     from counterpoise.clickhouse.client import connect
+    from counterpoise.clickhouse.pool_blocks import read_pool_blocks
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
     from desk.adversaries import adversaries
-    from desk.pool_blocks import read_pool_blocks
 
     known = chain_named(chain)
     settings = Settings.load()

@@ -1,4 +1,4 @@
-"""A result as CSV, JSON, JSON lines, Parquet or Arrow, written to an open file."""
+"""A result as CSV, JSON or JSON lines, written to an open file."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ import json
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from counterpoise.errors import ConfigError
 from counterpoise.visible import spreadsheet_cell, visible
 from desk.results.type_names import TypeName, parse_type
-from desk.results.values import arrow_batch, arrow_schema, json_value, plain_text
+from desk.results.values import json_value, plain_text
 
 if TYPE_CHECKING:
     from counterpoise.clickhouse.client import Names
@@ -86,34 +82,3 @@ def write_json_lines(blocks: Blocks, file: IO[str]) -> None:
     """One object per row and line."""
     for document in _documents(blocks):
         file.write(document + "\n")
-
-
-def write_parquet(blocks: Blocks, file: IO[bytes]) -> None:
-    """A Parquet file, compressed with zstd. ConfigError for a statement without a result."""
-    heads, first = _with_columns(blocks)
-    with pq.ParquetWriter(file, arrow_schema(heads), compression="zstd") as writer:
-        for batch in _batches(heads, first, blocks):
-            writer.write_batch(batch)
-
-
-def write_arrow(blocks: Blocks, file: IO[bytes]) -> None:
-    """An Arrow IPC stream. ConfigError for a statement without a result."""
-    heads, first = _with_columns(blocks)
-    with pa.ipc.new_stream(file, arrow_schema(heads)) as writer:
-        for batch in _batches(heads, first, blocks):
-            writer.write_batch(batch)
-
-
-def _with_columns(blocks: Blocks) -> tuple[Names, list[Any]]:
-    heads, first = next(blocks, ([], []))
-    if not heads:
-        raise ConfigError("the statement has no result to write")
-    return heads, first
-
-
-def _batches(heads: Names, first: list[Any], blocks: Blocks) -> Iterator[Any]:
-    if first and len(first[0]):
-        yield arrow_batch(heads, first)
-    for _, columns in blocks:
-        if columns and len(columns[0]):
-            yield arrow_batch(heads, columns)

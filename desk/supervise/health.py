@@ -45,7 +45,7 @@ ORDER BY chain
 
 @dataclass(frozen=True, slots=True)
 class EngineReport:
-    """`where` is its address; `problem` is None where it answers."""
+    """`where` is its address, of several ClickHouse servers the one that answers; `problem` is None where it answers."""
 
     name: str
     where: str
@@ -217,7 +217,7 @@ def _look_at_kafka(settings: Settings) -> tuple[EngineReport, list[PartitionLag]
 
 def _look_at_clickhouse(settings: Settings, now: float) -> tuple[EngineReport, tuple[LastBlock, ...], tuple[str, ...]]:
     target = clickhouse_target(settings, read_only=True)
-    where = f"{target.host}:{target.port}"
+    where = target.where
     started = time.perf_counter()
     try:
         with connect(target, settings.dataset) as clickhouse:
@@ -226,6 +226,7 @@ def _look_at_clickhouse(settings: Settings, now: float) -> tuple[EngineReport, t
                 for tip in clickhouse.query(_LAST_BLOCK)
             ]
             older = clickhouse.query(_TO_RESCORE, {"format": SCORING_FORMAT})
+            where = clickhouse.server
     except (CounterpoiseError, DriverError) as error:
         step = _START_EMBEDDED if settings.clickhouse.host is None and isinstance(error, RetryableError) else ""
         return EngineReport("clickhouse", where, redact(" ".join(str(error).split()))[:300] + step, None), (), ()

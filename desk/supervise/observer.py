@@ -16,12 +16,19 @@ _CONNECT_TIMEOUT_SECONDS = 2.0
 
 
 def clickhouse_accepts(settings: Settings) -> bool:
-    """True if the server's port accepts a connection; queries are not checked."""
+    """True if a server's port accepts a connection; queries are not checked."""
     try:
-        target = clickhouse_target(settings)
-        with socket.create_connection((target.host, target.port), timeout=_CONNECT_TIMEOUT_SECONDS):
+        addresses = clickhouse_target(settings).addresses
+    except CounterpoiseError:
+        return False
+    return any(_accepts(address) for address in addresses)
+
+
+def _accepts(address: tuple[str, int]) -> bool:
+    try:
+        with socket.create_connection(address, timeout=_CONNECT_TIMEOUT_SECONDS):
             return True
-    except (OSError, CounterpoiseError):
+    except OSError:
         return False
 
 

@@ -198,8 +198,9 @@ def _kafka(settings: Settings) -> PreflightResult:
         return PreflightResult("kafka", "problem", str(error))
     said = f"{target.bootstrap} answers: {target.security.description()}"
     if target.security.is_readable_on_the_way:
+        secret = "password" if target.security.token_file is None else "token"
         return PreflightResult(
-            "kafka", "warning", f"{said}; the password crosses the network unencrypted: use SASL_SSL"
+            "kafka", "warning", f"{said}; the {secret} crosses the network unencrypted: use SASL_SSL"
         )
     return PreflightResult("kafka", "ok", said)
 
@@ -209,17 +210,28 @@ def _clickhouse(settings: Settings) -> PreflightResult:
         return PreflightResult("clickhouse", "skipped", "not started yet: `counterpoise up`")
     from counterpoise.clickhouse.client import connect  # noqa: PLC0415 - heavy, and the rest must work without it
 
+    answers, faults, is_strange = [], [], False
     try:
-        target = clickhouse_target(settings)
-        with connect(target, "default") as clickhouse:
-            version, skew = clickhouse.query("SELECT version(), toFloat64(now64(3, 'UTC'))")[0]
+        targets = clickhouse_target(settings).each()
     except CounterpoiseError as error:
         return PreflightResult("clickhouse", "problem", str(error))
-    said = f"{target.host}:{target.port} answers, version {version}: {'no TLS' if target.tls is None else target.tls.description()}"
-    off = abs(float(skew) - time.time())
-    if off > WORST_CLOCK_ERROR_SECONDS:
-        return PreflightResult("clickhouse", "warning", f"{said}; its clock and this machine's differ by {off:.0f} s")
-    return PreflightResult("clickhouse", "ok", said)
+    for target in targets:
+        try:
+            with connect(target, "default") as clickhouse:
+                version, skew = clickhouse.query("SELECT version(), toFloat64(now64(3, 'UTC'))")[0]
+        except CounterpoiseError as error:
+            faults.append(str(error))
+            continue
+        said = (
+            f"{target.where} answers, version {version}: {'no TLS' if target.tls is None else target.tls.description()}"
+        )
+        off = abs(float(skew) - time.time())
+        if off > WORST_CLOCK_ERROR_SECONDS:
+            said += f"; its clock and this machine's differ by {off:.0f} s"
+            is_strange = True
+        answers.append(said)
+    verdict: Verdict = "problem" if not answers else "warning" if faults or is_strange else "ok"
+    return PreflightResult("clickhouse", verdict, "; ".join(answers + faults))
 
 
 def _receivers(settings: Settings) -> Iterator[PreflightResult]:

@@ -358,7 +358,7 @@ class Session:
         return self.query(f"DESCRIBE TABLE {target}\n", "JSONCompact", parameters).bytes().decode()
 
     def describe_target(self, target: str) -> list[Described]:
-        """The columns of what an INSERT names. Those of a table come from one DESCRIBE, until a statement may have changed a table."""
+        """The columns of what an INSERT names. Those of a table are kept until a statement may have changed one."""
         settings, names = self._own_settings(), self.engine.names_stand()
         # The temporary tables are the session's alone, and what a function describes may change without a statement of ours.
         if settings is None or names is None or self.has_temporary_tables or not _TABLE_NAME.fullmatch(target):

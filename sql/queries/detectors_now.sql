@@ -1,10 +1,23 @@
 -- name: detectors_now
--- description: Which sequential detectors fire after the newest block, and how near each is to its next fire or clear
+-- description: Which sequential detectors fire, how near each is to its next fire or clear, and where it fired and cleared last
 -- param chain String = bitcoin | chain
 -- param promise UInt8 = 10 | expected years between false alarms: 1, 5 or 10
+-- param height UInt32 = 4294967295 | the states after this block; the newest where it is above
 -- example: counterpoise sql --name detectors_now --param promise=1
-SELECT height, time, view, detector, firing, evidence, evidence_blocks
-FROM detectors
-WHERE chain = {chain:String} AND promise_years = {promise:UInt8}
-    AND height = (SELECT max(height) FROM latest_concentration WHERE chain = {chain:String})
+WITH least({height:UInt32}, (SELECT max(height) FROM latest_concentration WHERE chain = {chain:String})) AS last_height
+SELECT d.height AS height, d.time AS time, d.view AS view, d.detector AS detector, d.firing AS firing, d.evidence AS evidence,
+    d.evidence_blocks AS evidence_blocks, c.fired_height AS fired_height, c.fired_time AS fired_time,
+    c.cleared_height AS cleared_height, c.cleared_time AS cleared_time
+FROM
+(
+    SELECT * FROM detectors WHERE chain = {chain:String} AND promise_years = {promise:UInt8} AND height = last_height
+) AS d
+LEFT JOIN
+(
+    SELECT view, detector, maxOrNullIf(height, fires) AS fired_height, argMaxOrNullIf(time, height, fires) AS fired_time,
+        maxOrNullIf(height, NOT fires) AS cleared_height, argMaxOrNullIf(time, height, NOT fires) AS cleared_time
+    FROM detector_changes
+    WHERE chain = {chain:String} AND promise_years = {promise:UInt8} AND height <= last_height
+    GROUP BY view, detector
+) AS c ON c.view = d.view AND c.detector = d.detector
 ORDER BY view DESC, detector

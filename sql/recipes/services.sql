@@ -1,8 +1,8 @@
--- One user for each service with the rights that it needs and no other, for a ClickHouse server of your own. Put the dataset's name in place of
--- `counterpoise` before each dot, and run this as an administrator after `counterpoise migrate`:
+-- One user for each service with the rights that it needs and no other. docker-compose.yml runs this at each start (deploy/clickhouse/users.sh).
+-- For a ClickHouse server of your own put the dataset's name in place of `counterpoise` before each dot, and run it as an administrator:
 --
---   clickhouse-client --param_ingest_password=… --param_streams_password=… --param_alerts_password=… --param_migrate_password=… \
---     --multiquery < sql/recipes/services.sql
+--   clickhouse-client --multiquery < sql/recipes/services.sql --param_migrate_password=… --param_ingest_password=… \
+--     --param_market_password=… --param_streams_password=… --param_alerts_password=… --param_desk_password=…
 --
 -- Views run with the rights of who asks, so everybody needs SELECT on the storage tables too. Nobody but counterpoise_migrate may make or drop
 -- anything that stays, and nobody may ALTER, TRUNCATE or OPTIMIZE: rows are only ever added. Each service is then told who it is:
@@ -10,11 +10,12 @@
 --   COUNTERPOISE_CLICKHOUSE__USER=counterpoise_streams_service COUNTERPOISE_CLICKHOUSE__PASSWORD_FILE=… counterpoise run streams
 --
 -- `counterpoise run all` runs every service under one user: give that user the roles of ingest, streams and alerts. People who ask use
--- read_only_user.sql.
+-- read_only_user.sql. Run it again with another password, and the user has that one.
 
 CREATE ROLE IF NOT EXISTS counterpoise_ingest;
 CREATE ROLE IF NOT EXISTS counterpoise_streams;
 CREATE ROLE IF NOT EXISTS counterpoise_alerts;
+CREATE ROLE IF NOT EXISTS counterpoise_desk;
 CREATE ROLE IF NOT EXISTS counterpoise_migrate;
 
 -- Ingest (blocks and the AI side) looks up what is held, and marks a database that has no mark.
@@ -63,14 +64,34 @@ GRANT INSERT ON counterpoise.datasets_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.epochs_log TO counterpoise_alerts;
 GRANT CREATE TEMPORARY TABLE ON *.* TO counterpoise_alerts;
 
+-- The desk's page reads, and writes what people ask for about an alert. Commands such as `counterpoise status` only read.
+GRANT SELECT ON counterpoise.* TO counterpoise_desk;
+GRANT INSERT ON counterpoise.alert_actions_log TO counterpoise_desk;
+
 -- `counterpoise migrate` makes the database, its tables and views, and notes that it did. A view that is made anew replaces the old one.
 GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, SELECT, INSERT ON counterpoise.* TO counterpoise_migrate;
+-- It refuses a server of a cluster that the settings do not name, and makes the tables of one on all servers.
+GRANT SELECT ON system.clusters TO counterpoise_migrate;
+GRANT SELECT ON system.macros TO counterpoise_migrate;
+GRANT CLUSTER ON *.* TO counterpoise_migrate;
 
+CREATE USER IF NOT EXISTS counterpoise_migrate_service IDENTIFIED WITH sha256_password BY {migrate_password:String};
 CREATE USER IF NOT EXISTS counterpoise_ingest_service IDENTIFIED WITH sha256_password BY {ingest_password:String};
+CREATE USER IF NOT EXISTS counterpoise_market_service IDENTIFIED WITH sha256_password BY {market_password:String};
 CREATE USER IF NOT EXISTS counterpoise_streams_service IDENTIFIED WITH sha256_password BY {streams_password:String};
 CREATE USER IF NOT EXISTS counterpoise_alerts_service IDENTIFIED WITH sha256_password BY {alerts_password:String};
-CREATE USER IF NOT EXISTS counterpoise_migrate_service IDENTIFIED WITH sha256_password BY {migrate_password:String};
+CREATE USER IF NOT EXISTS counterpoise_desk_service IDENTIFIED WITH sha256_password BY {desk_password:String};
+
+ALTER USER counterpoise_migrate_service IDENTIFIED WITH sha256_password BY {migrate_password:String};
+ALTER USER counterpoise_ingest_service IDENTIFIED WITH sha256_password BY {ingest_password:String};
+ALTER USER counterpoise_market_service IDENTIFIED WITH sha256_password BY {market_password:String};
+ALTER USER counterpoise_streams_service IDENTIFIED WITH sha256_password BY {streams_password:String};
+ALTER USER counterpoise_alerts_service IDENTIFIED WITH sha256_password BY {alerts_password:String};
+ALTER USER counterpoise_desk_service IDENTIFIED WITH sha256_password BY {desk_password:String};
+
+GRANT counterpoise_migrate TO counterpoise_migrate_service;
 GRANT counterpoise_ingest TO counterpoise_ingest_service;
+GRANT counterpoise_ingest TO counterpoise_market_service;
 GRANT counterpoise_streams TO counterpoise_streams_service;
 GRANT counterpoise_alerts TO counterpoise_alerts_service;
-GRANT counterpoise_migrate TO counterpoise_migrate_service;
+GRANT counterpoise_desk TO counterpoise_desk_service;

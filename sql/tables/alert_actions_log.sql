@@ -1,4 +1,4 @@
--- Written by: alerts
+-- Written by: alerts, desk
 -- ORDER BY: one row an action; an action is written once and never changed.
 CREATE TABLE IF NOT EXISTS alert_actions_log
 (

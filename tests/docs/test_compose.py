@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = ("docker-compose.yml", "deploy/slack.yml", "deploy/grafana.yml")
 SERVICES = ("ingest", "market", "streams", "alerts", "desk")
 OURS = (*SERVICES, "migrate")
+JOBS = ("users", "migrate")
 
 
 def load(name: str = "docker-compose.yml") -> dict[str, Any]:
@@ -43,8 +44,8 @@ def test_the_walk_over_the_settings_finds_known_names() -> None:
     assert {"COUNTERPOISE_STATE_DIR", "COUNTERPOISE_INGEST__BITCOIND__URL"} <= setting_names()
 
 
-def test_the_shape_is_kafka_clickhouse_a_migration_and_five_services() -> None:
-    assert set(COMPOSE["services"]) == {"kafka", "clickhouse", *OURS}
+def test_the_shape_is_kafka_clickhouse_two_jobs_and_five_services() -> None:
+    assert set(COMPOSE["services"]) == {"kafka", "clickhouse", *OURS, *JOBS}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -94,8 +95,8 @@ def test_each_health_check_asks_the_port_that_its_service_listens_on(name: str) 
 
 def test_everything_that_stays_up_has_a_health_check_and_a_restart_policy() -> None:
     for name, service in COMPOSE["services"].items():
-        assert service["restart"] in ("unless-stopped", "on-failure"), name
-        assert name == "migrate" or "healthcheck" in service, name
+        assert service["restart"] == ("on-failure" if name in JOBS else "unless-stopped"), name
+        assert name in JOBS or "healthcheck" in service, name
 
 
 def test_images_are_pinned_and_kafka_is_the_version_that_the_tests_run_on() -> None:
@@ -107,7 +108,8 @@ def test_images_are_pinned_and_kafka_is_the_version_that_the_tests_run_on() -> N
 def test_clickhouse_is_of_the_release_that_the_embedded_engine_is() -> None:
     pinned = re.search(r'"chdb-core==(\d+\.\d+)\.', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert pinned is not None
-    assert COMPOSE["services"]["clickhouse"]["image"] == f"clickhouse/clickhouse-server:{pinned[1]}"
+    for name in ("clickhouse", "users"):
+        assert COMPOSE["services"][name]["image"] == f"clickhouse/clickhouse-server:{pinned[1]}"
 
 
 def test_no_port_is_open_beyond_this_machine() -> None:
@@ -133,17 +135,44 @@ def test_secrets_are_files_outside_the_repository_and_every_one_used_is_declared
 
 def test_services_wait_for_the_migration_and_the_migration_for_healthy_engines() -> None:
     services = COMPOSE["services"]
+    assert services["users"]["depends_on"] == {"clickhouse": {"condition": "service_healthy"}}
     assert services["migrate"]["depends_on"] == {
         "kafka": {"condition": "service_healthy"},
-        "clickhouse": {"condition": "service_healthy"},
+        "users": {"condition": "service_completed_successfully"},
     }
     for name in SERVICES:
         assert services[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
 
 
-def test_volumes_are_declared() -> None:
+def test_volumes_are_declared_and_mounted_files_exist() -> None:
     used = {volume.split(":")[0] for service in COMPOSE["services"].values() for volume in service.get("volumes", ())}
-    assert used == COMPOSE["volumes"].keys()
+    files = {name for name in used if name.startswith("./")}
+    assert used - files == COMPOSE["volumes"].keys()
+    assert files and all((ROOT / name).exists() for name in files)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_each_service_is_a_clickhouse_user_of_its_own(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["environment"]["COUNTERPOISE_CLICKHOUSE__USER"] == f"counterpoise_{name}_service"
+    assert (
+        service["environment"]["COUNTERPOISE_CLICKHOUSE__PASSWORD_FILE"] == f"/run/secrets/clickhouse_{name}_password"
+    )
+    others = {secret for secret in service["secrets"] if secret.startswith("clickhouse")}
+    assert others == {f"clickhouse_{name}_password"}, "and it can be no other"
+
+
+def test_the_name_of_a_node_on_this_machine_is_known_to_ingest() -> None:
+    example = (ROOT / "deploy/counterpoise.env.example").read_text(encoding="utf-8")
+    hosts = set(re.findall(r"//([\w.]*docker[\w.]*):", example))
+    assert COMPOSE["services"]["ingest"]["extra_hosts"] == [f"{host}:host-gateway" for host in hosts]
+    assert hosts == {"host.docker.internal"}
+
+
+def test_the_image_has_all_market_sources() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert "pip install --no-cache-dir '.[market]'" in dockerfile
+    assert re.search(r"^market = \[", (ROOT / "pyproject.toml").read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
 def test_our_containers_are_read_only_unprivileged_and_not_root() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from counterpoise.visible import visible
-from desk.results import writers
+from desk.results import arrow, writers
 from desk.web.api.errors import ApiError
 
 MEDIA_TYPES: Final[dict[str, str]] = {
@@ -101,7 +101,7 @@ def body_of(table: Table, name: str) -> bytes:
             writers.write_json_lines(table.stream(), text)
         return text.getvalue().encode()
     raw = io.BytesIO()
-    (writers.write_parquet if name == "parquet" else writers.write_arrow)(table.stream(), raw)
+    (arrow.write_parquet if name == "parquet" else arrow.write_arrow)(table.stream(), raw)
     return raw.getvalue()
 
 

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.errors import ConfigError
 from counterpoise.visible import visible
-from desk.results import writers
+from desk.results import arrow, writers
 from desk.results.type_names import parse_type
 from desk.results.values import plain_text
 from desk.web.api.errors import ApiError
@@ -195,7 +195,7 @@ def _first(blocks: Iterator[Any], limit: int) -> Iterator[Any]:
 def _written(blocks: Iterator[Any], name: str) -> bytes:
     if name == "parquet":
         raw = io.BytesIO()
-        writers.write_parquet(blocks, raw)
+        arrow.write_parquet(blocks, raw)
         return raw.getvalue()
     text = io.StringIO(newline="")
     if name == "csv":

@@ -10,6 +10,7 @@ from clickhouse_driver.errors import Error as ClickHouseError
 
 from alerts.rules.condition import condition_of
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.explain_window import read_pair
 from counterpoise.contracts.alerts import ANNOUNCING_STATES
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.explain.explain import Explanation, explain
@@ -17,7 +18,6 @@ from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
 from desk.asker import Asker, Question, Row
-from desk.explain_window import read_pair
 from desk.report import report_plots as plots
 from desk.web import markup
 from desk.web.pages.alert_people import Form, draw_people

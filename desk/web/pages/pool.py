@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.pool_blocks import read_pool_blocks
 from counterpoise.errors import ConfigError
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from desk.asker import Asker, Question, Row
 from desk.entity_dates import READING_NOTES, read_sensitivity
 from desk.entity_readings import Sensitivity
-from desk.pool_blocks import read_pool_blocks
 from desk.report import report_plots as plots
 from desk.report.model import SharePoint
 from desk.web import markup

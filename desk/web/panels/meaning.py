@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from counterpoise.chain.chain_registry import chain_named
+from counterpoise.clickhouse.pool_blocks import read_pool_blocks
 from counterpoise.errors import ConfigError
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from desk.adversaries import POOL_NOTE, adversaries, risk_json
 from desk.asker import Asker
-from desk.pool_blocks import read_pool_blocks
 from desk.web import markup
 from desk.web.panels.panel import Context, Panel
 

@@ -6,12 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from counterpoise.clickhouse.explain_window import Pair, read_pairs
 from counterpoise.errors import ConfigError
 from counterpoise.explain.explain import Explanation, explain
 from counterpoise.formats import PAGE
 from counterpoise.windows import VIEWS
 from desk.asker import Asker
-from desk.explain_window import Pair, read_pairs
 from desk.web import markup
 from desk.web.panels.panel import Context, Panel
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from desk.web.panels import (
+    detectors,
     edge,
     gap,
     largest,
@@ -13,6 +14,7 @@ from desk.web.panels import (
     open_alerts,
     pools,
     quality,
+    scorecard,
     shares,
     tape,
     top4,
@@ -33,6 +35,8 @@ PANELS: Final[dict[str, Panel]] = {
         windows.PANEL,
         tape.PANEL,
         meaning.PANEL,
+        detectors.PANEL,
+        scorecard.PANEL,
         gap.HISTORY,
         edge.PANEL,
         quality.PANEL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from counterpoise.explain.views import why_views_differ
 from counterpoise.formats import NO_BREAK, PAGE
 from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
@@ -71,21 +72,19 @@ def points(size: float) -> str:
 
 
 def difference(found: Top4) -> str:
-    """One sentence on why the two views differ.
-
-    Both count the same blocks, so a difference means that pools of one owner or proxy are counted together.
-    """
+    """Why the two views differ; empty where one is missing."""
     if len(found.now) < 2:
         return ""
     raw, entity = found.now["raw"], found.now["entity"]
     gap = entity.top4 - raw.top4
     largest, owner = found.leaders["raw"][:1], found.leaders["entity"][:1]
     if abs(gap) < 0.0005 or not largest or not owner:
-        return "Both views agree: no pools among the largest share an owner or a proxy in this window."
-    return (
-        f"The entity view is {points(gap)} {'higher' if gap > 0 else 'lower'}: it counts pools with one owner or proxy "
-        f"together. Its largest is {owner[0].name} with {PAGE.count(owner[0].blocks)} blocks. The largest pool is "
-        f"{largest[0].name} with {PAGE.count(largest[0].blocks)}."
+        return why_views_differ("", None, "")
+    return why_views_differ(
+        points(gap),
+        gap > 0,
+        f"Its largest is {owner[0].name} with {PAGE.count(owner[0].blocks)} blocks. The largest pool is "
+        f"{largest[0].name} with {PAGE.count(largest[0].blocks)}.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from counterpoise.settings.endpoints import KafkaTarget, kafka_target
 from counterpoise.settings.model import KafkaSettings, Settings
 from testkit.apache_kafka import ApacheKafka, ApacheKafkaUnavailableError, fetch_jars, start_apache_kafka
 from testkit.certificates import Authority
-from testkit.kafka_listeners import SecuredListeners
+from testkit.kafka_listeners import SecuredListeners, unsecured_token
 from tests.engines import kafka_engine
 from tests.waiting import PATIENCE_SECONDS
 
@@ -94,6 +95,69 @@ def test_the_whole_round_with_a_client_certificate(node: ApacheKafka, listeners:
 
 def test_the_whole_round_over_sasl_plaintext(node: ApacheKafka, listeners: SecuredListeners) -> None:
     go_round(target(listeners.sasl_plaintext_port, "SASL_PLAINTEXT"), "sasl_open")
+
+
+def token(user: str = USER, lifetime_seconds: float = 3_600) -> str:
+    now = time.time()
+    return unsecured_token({"sub": user, "iat": now - 60, "exp": now + lifetime_seconds})
+
+
+def bearer(listeners: SecuredListeners, file: Path) -> KafkaTarget:
+    ca = listeners.authority.ca_file
+    login = {"user": None, "password": None, "sasl_mechanism": "OAUTHBEARER", "token_file": file}
+    return target(listeners.sasl_ssl_port, "SASL_SSL", ca_file=ca, **login)
+
+
+def test_the_whole_round_with_a_token(node: ApacheKafka, listeners: SecuredListeners, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(token())
+    go_round(bearer(listeners, file), "sasl_token")
+    ca = listeners.authority.ca_file
+    with pytest.raises(ConfigError, match=r"does not allow this to the user of the token in '.*token'"):
+        file.write_text(token("other"))
+        with admin_client(bearer(listeners, file)) as admin:
+            admin.list_group_offsets([group_id("sasl_token", "streams")])
+    password = target(listeners.sasl_ssl_port, "SASL_SSL", ca_file=ca)
+    require_broker(password)
+
+
+def test_a_connected_client_logs_in_again_with_the_renewed_token(
+    node: ApacheKafka, listeners: SecuredListeners, tmp_path: Path
+) -> None:
+    """The broker ends a session with its token. The first one is of no use any more when the node is back."""
+    file = tmp_path / "token"
+    file.write_text(token(lifetime_seconds=20))
+    at = bearer(listeners, file)
+    ensure_topics(at, "renewed")
+    producer = make_producer(at, "test")
+    topic = BLOCKS.full_name("renewed")
+    producer.send(topic, b"1", key=b"bitcoin").get(PATIENCE_SECONDS)
+    node.kill()
+    file.write_text("not-a-token-of-this-broker")
+    node.restart()
+    with pytest.raises(ConfigError, match="it refuses the token in"):
+        require_broker(at)
+    pending = producer.send(topic, b"2", key=b"bitcoin")
+    file.write_text(token())
+    pending.get(PATIENCE_SECONDS)
+    producer.close()
+    delete_topics(at, "renewed")
+
+
+@pytest.mark.parametrize(
+    "written", ["opaque", unsecured_token({"sub": USER}), unsecured_token({"iat": 1, "exp": 2**40})]
+)
+def test_a_refused_token_is_a_mistake_in_the_settings(
+    node: ApacheKafka, listeners: SecuredListeners, tmp_path: Path, written: str
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(written)
+    with pytest.raises(ConfigError) as caught:
+        make_producer(bearer(listeners, file), "test")
+    where = f"Kafka at 127.0.0.1:{listeners.sasl_ssl_port}"
+    assert str(caught.value) == (
+        f"{where}: it refuses the token in {str(file)!r} (OAUTHBEARER): check COUNTERPOISE_KAFKA__TOKEN_FILE"
+    )
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)

@@ -809,6 +809,8 @@ CREATE OR REPLACE VIEW datasets ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW dead_letters ON CLUSTER `desk`
 
+CREATE OR REPLACE VIEW detector_changes ON CLUSTER `desk`
+
 CREATE OR REPLACE VIEW detectors ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW dispersion ON CLUSTER `desk`

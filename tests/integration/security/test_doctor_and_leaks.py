@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from testkit.certificates import Authority
+from testkit.ports import reserved_port
 from tests.integration.runtime.cli import counterpoise
 from tests.integration.security.conftest import SecuredEngines
 from tests.integration.security.leaks import assert_hidden, command_lines, forms
@@ -49,6 +50,21 @@ def test_doctor_names_the_security_in_use(secured: SecuredEngines, state: Path) 
     assert said.endswith(f": {tls}")
 
 
+def test_doctor_and_status_name_the_server_that_answers(secured: SecuredEngines, state: Path) -> None:
+    answers, silent = f"127.0.0.1:{secured.clickhouse_front.port}", f"127.0.0.1:{reserved_port()}"
+    several = {"HOST": f"{silent},{answers}", "CLUSTER": "none"}
+    environment = secured.environment | {f"COUNTERPOISE_CLICKHOUSE__{name}": value for name, value in several.items()}
+    found, _ = doctor(state, environment)
+    verdict, said = found["clickhouse"]
+    assert verdict == "warning" and said.startswith(f"{answers} answers, version ")
+    assert f"; ClickHouse {silent}/default: " in said and "\n" not in said
+    with line_on(secured, "several") as line:
+        named = environment | {"COUNTERPOISE_DATASET": line.dataset, "COUNTERPOISE_DATASET_KIND": "historical"}
+        shown = counterpoise("--state-dir", str(state), "status", "--json", cwd=state, environment=named)
+    [engine] = [one for one in json.loads(shown.stdout)["engines"] if one["name"] == "clickhouse"]
+    assert engine["where"] == answers and engine["problem"] is None
+
+
 def test_doctor_names_each_mistake_with_the_next_step(
     secured: SecuredEngines, stranger: Authority, state: Path
 ) -> None:
@@ -67,6 +83,11 @@ def test_doctor_names_each_mistake_with_the_next_step(
                 "it refuses user 'u' with this password (SCRAM-SHA-512): check",
                 "this port does not use TLS: set COUNTERPOISE_CLICKHOUSE__PORT to",
             ),
+        ),
+        (
+            {"SECURITY_PROTOCOL": "SASL_SSL", "SASL_MECHANISM": "OAUTHBEARER", "TOKEN_FILE": "/none"},
+            {"CA_FILE": str(stranger.ca_file)},
+            ("COUNTERPOISE_KAFKA__TOKEN_FILE names '/none', which cannot be read", "to the CA that signed it"),
         ),
         (
             {"SECURITY_PROTOCOL": "SASL_SSL"},

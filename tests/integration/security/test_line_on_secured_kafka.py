@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,19 @@ from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.security import KAFKA_PREFIX, KafkaSecurity, Tls
 from testkit.apache_kafka import ApacheKafka, ApacheKafkaUnavailableError, fetch_jars, start_apache_kafka
 from testkit.certificates import Authority
-from testkit.kafka_listeners import SecuredListeners
+from testkit.kafka_listeners import SecuredListeners, unsecured_token
 from tests.engines import ClickHouseServer, kafka_engine
 from tests.integration.security.leaks import assert_hidden
 from tests.integration.streams.blocks import branch
 from tests.integration.streams.line import Engines, line_on
 
 VERIFIES = [
-    ("Apache Kafka with TLS, SCRAM, mTLS", "4.4.0", "real", "a short line of services (`make test-kafka`)"),
+    (
+        "Apache Kafka with TLS, SCRAM, mTLS, OAUTHBEARER",
+        "4.4.0",
+        "real",
+        "a short line of services (`make test-kafka`)",
+    ),
 ]
 
 pytestmark = [
@@ -98,6 +104,11 @@ def engines_on(
         certificate, key = listeners.authority.certificate("counterpoise", file="line-client")
         security = KafkaSecurity("SSL", tls=Tls(KAFKA_PREFIX, ca, certificate, key))
         port, named = listeners.mutual_port, {"CERTIFICATE_FILE": str(certificate), "KEY_FILE": str(key)}
+    elif kind == "OAUTHBEARER":
+        file = folder / "token"
+        file.write_text(token())
+        security = KafkaSecurity("SASL_SSL", kind, tls=Tls(KAFKA_PREFIX, ca), token_file=file)
+        port, named = listeners.sasl_ssl_port, {"TOKEN_FILE": str(file), "SASL_MECHANISM": kind}
     else:
         password = folder / "password"
         password.write_text(SECRET + "\n")
@@ -111,7 +122,12 @@ def engines_on(
     )
 
 
-@pytest.mark.parametrize("kind", ["SCRAM-SHA-512", "PLAIN", "client certificate"])
+def token(lifetime_seconds: float = 3_600) -> str:
+    now = time.time()
+    return unsecured_token({"sub": USER, "iat": now - 60, "exp": now + lifetime_seconds})
+
+
+@pytest.mark.parametrize("kind", ["SCRAM-SHA-512", "PLAIN", "client certificate", "OAUTHBEARER"])
 def test_every_block_arrives_through_a_kill_and_a_rebalance(
     kind: str, node: tuple[ApacheKafka, SecuredListeners], clickhouse: ClickHouseServer, tmp_path: Path
 ) -> None:
@@ -129,6 +145,40 @@ def test_every_block_arrives_through_a_kill_and_a_rebalance(
         assert second.stop() == 0, second.tail()
         for worker in (first, second):
             assert_hidden(worker.log(), SECRET)
+            if kind == "OAUTHBEARER":
+                assert_hidden(worker.log(), (tmp_path / "token").read_text())
+
+
+def test_a_token_is_renewed_while_the_service_runs_and_its_loss_ends_it_in_one_line(
+    node: tuple[ApacheKafka, SecuredListeners], clickhouse: ClickHouseServer, tmp_path: Path
+) -> None:
+    apache, _ = node
+    engines = engines_on("OAUTHBEARER", node, clickhouse, tmp_path)
+    file = tmp_path / "token"
+    first = token(lifetime_seconds=7_200)
+    file.write_text(first)
+    blocks = branch(60)
+    with line_on(engines, "renewed") as line:
+        worker = line.start()
+        line.send(blocks[:30])
+        line.wait_for("SELECT count() FROM blocks", 30)
+        file.write_text(token())
+        line.forget_producer()  # kafka-python leaves the TLS socket open that a broker dies on
+        apache.kill()
+        apache.restart()
+        line.send(blocks[30:])
+        line.wait_for("SELECT count() FROM blocks", 60)
+        held = file.read_text()
+        line.forget_producer()
+        file.write_text(token(lifetime_seconds=-1))
+        apache.kill()
+        apache.restart()
+        assert worker.wait() == 2, worker.tail()
+        said = [text for text in worker.log().splitlines() if "whose token has expired at" in text]
+        assert any("stopped" in text and f"COUNTERPOISE_KAFKA__TOKEN_FILE names {str(file)!r}" in text for text in said)
+        assert "Traceback" not in worker.log()
+        assert_hidden(worker.log(), first, held)
+        file.write_text(held)  # the test's own clients end with it
 
 
 def test_a_wrong_password_ends_the_service_in_one_line(

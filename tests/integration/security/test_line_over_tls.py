@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from testkit.certificates import Authority
+from testkit.tls_front import TlsFront
 from tests.integration.security.conftest import SecuredEngines, SecuredKafka
 from tests.integration.streams.blocks import branch
 from tests.integration.streams.line import line_on
@@ -10,17 +11,27 @@ from tests.integration.streams.line import line_on
 BLOCKS = 400
 
 
-def test_every_block_arrives_through_a_kill_and_a_cut(secured: SecuredEngines) -> None:
+def test_every_block_arrives_through_a_kill_and_the_loss_of_a_clickhouse_host(
+    secured: SecuredEngines, authority: Authority
+) -> None:
     """Faust, its producer, the kafka-python clients and ClickHouse: all of them with a client certificate."""
     kafka = secured.kafka
     assert isinstance(kafka, SecuredKafka)
     blocks = branch(BLOCKS)
-    with line_on(secured, "tls") as line:
-        first = line.start(name="first")
-        line.send(blocks[:200], events_per_message=10)
+    context = authority.server_context(file="lost", clients=authority)
+    with TlsFront(secured.clickhouse.port, context) as lost, line_on(secured, "tls") as line:
+        hosts = f"127.0.0.1:{lost.port},127.0.0.1:{secured.clickhouse_front.port}"
+        several = {"COUNTERPOISE_CLICKHOUSE__HOST": hosts, "COUNTERPOISE_CLICKHOUSE__CLUSTER": "none"}
+        before = secured.clickhouse_front.handshakes
+        first = line.start(name="first", settings=several)
+        line.send(blocks[:100], events_per_message=10)
         line.wait_for("SELECT count() > 50 FROM blocks", 1)
+        assert lost.handshakes > 0 and secured.clickhouse_front.handshakes == before
+        lost.close()
+        line.send(blocks[100:200], events_per_message=10)
+        line.wait_for("SELECT count() FROM blocks", 200)
         first.kill()
-        second = line.start(name="second")
+        second = line.start(name="second", settings=several)
         line.send(blocks[200:], events_per_message=10)
         line.drain()
         assert line.ch.query("SELECT count(), min(height), max(height), uniqExact(hash) FROM blocks") == [

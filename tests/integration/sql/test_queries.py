@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.pool_blocks import read_pool_blocks
 from counterpoise.errors import ConfigError
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.risk.mergers import concentration
 from desk.entity_dates import read_sensitivity
 from desk.named_queries import named_queries, named_query
-from desk.pool_blocks import read_pool_blocks
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, block
 
 
@@ -212,6 +212,37 @@ def test_dead_letters_by_reason(sample: ClickHouse) -> None:
 def test_every_query_answers_on_an_empty_dataset(empty: ClickHouse) -> None:
     for query in named_queries().values():
         empty.query(query.sql, query.bind({}))
+
+
+def test_detectors_have_their_last_changes_up_to_a_height(sample: ClickHouse) -> None:
+    """The sample's detectors of the raw top 4 fire from the eighth height on, as the view of all states has it too."""
+    found = ask(sample, "detectors_now", promise="5")
+    fired = {
+        (row["view"], row["detector"]): (row["firing"], row["fired_height"], row["cleared_height"]) for row in found
+    }
+    assert len(fired) == 8 and fired.pop(("raw", "top4_above_75")) == (True, FIRST + 7, None)
+    assert set(fired.values()) == {(False, None, None)}
+    before = ask(sample, "detectors_now", promise="5", height=str(FIRST + 6))
+    assert {(row["height"], row["firing"], row["fired_height"]) for row in before} == {(FIRST + 6, False, None)}
+    turned = """
+        SELECT height, view, detector, promise_years, firing FROM
+        (
+            SELECT *, lagInFrame(firing, 1, false) OVER (PARTITION BY chain, view, detector, promise_years ORDER BY height) AS was
+            FROM detectors WHERE chain = 'bitcoin'
+        )
+        WHERE firing != was ORDER BY ALL
+    """
+    changes = (
+        "SELECT height, view, detector, promise_years, fires FROM detector_changes WHERE chain = 'bitcoin' ORDER BY ALL"
+    )
+    assert sample.query(changes) == sample.query(turned) != []
+
+
+def test_a_forecast_is_scored_where_its_blocks_had_come(sample: ClickHouse) -> None:
+    whole = ask(sample, "forecast_scores")
+    assert whole == ask(sample, "forecast_scores", height=str(LAST))
+    assert {row["part"]: row["forecasts"] for row in whole}["all"] == 1
+    assert ask(sample, "forecast_scores", height=str(LAST - 1)) == []
 
 
 def test_memberships_are_those_of_the_current_map(own_sample: ClickHouse) -> None:

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.explain_window import read_pair
 from counterpoise.formats import PAGE
-from desk.explain_window import read_pair
 from desk.web.panels.registry import PANELS
 from tests.engines import ClickHouseServer, RunningKafka
 from tests.integration.sql.conftest import empty, own_sample

@@ -158,13 +158,14 @@ def test_a_pool_is_judged_where_the_six_largest_decide_it() -> None:
     assert above.levels(few)[1] == Level.CLEAR, "no seventh pool has a block"
 
 
-def test_owner_severity_runbook_and_labels_are_in_the_message_and_not_in_the_hash() -> None:
+def test_owner_severity_runbook_alarm_rate_and_labels_are_in_the_message_and_not_in_the_hash() -> None:
     bare = when(NAKAMOTO)
     named = bare.model_copy(
         update={
             "owner": "mining desk",
             "severity": "critical",
             "runbook": "https://desk.example/few",
+            "alarm_rate": "not backtested",
             "labels": {"team": "risk"},
         }
     )
@@ -173,6 +174,7 @@ def test_owner_severity_runbook_and_labels_are_in_the_message_and_not_in_the_has
         ("Severity", "critical"),
         ("Owner", "mining desk"),
         ("Runbook", "https://desk.example/few"),
+        ("Alarm rate", "not backtested"),
         ("Labels", "team=risk"),
     )
     fired = told(named, windows([[600, 300, 108]]), "firing")
@@ -234,6 +236,11 @@ MISFITS: list[tuple[dict[str, Any], str]] = [
     (HHI_OVER | {"for_blocks": 3}, "'for_blocks' is unknown to type 'when'"),
     (HHI_OVER | {"no_data": "alert"}, "'no_data' is 'alert', expected ignore, fire or keep"),
     (HHI_OVER | {"runbook": "javascript:x"}, "'runbook' is 'javascript:x', expected the https address of what to do"),
+    (
+        HHI_OVER | {"runbook": "docs/../x.md x"},
+        "'runbook' is 'docs/../x.md x', expected the https address of what to do, or",
+    ),
+    (HHI_OVER | {"alarm_rate": "x" * 161}, "'alarm_rate' is 'xxx"),
     (HHI_OVER | {"severity": "high"}, "'severity' is 'high', expected info, warning or critical"),
 ]
 

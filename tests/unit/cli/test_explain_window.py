@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from counterpoise.clickhouse.explain_window import by_entity
 from counterpoise.explain.explain import Window, explain
 from counterpoise.pools.attribution_set import AttributionSet
-from desk.explain_window import by_entity
 
 BLOCKS = {"foundry-usa": 40, "antpool": 20, "braiins-pool": 10, "poolin": 5, "unknown": 9}
 

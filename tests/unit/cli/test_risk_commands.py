@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from counterpoise.clickhouse.pool_blocks import PoolBlocks, ViewOfWindow
 from counterpoise.errors import ConfigError
 from desk.adversaries import adversaries, risk_json, settlement_json, settlements
 from desk.amounts import parse_amount
-from desk.pool_blocks import PoolBlocks, ViewOfWindow
 
 RAW = {"foundry-usa": 300, "antpool": 200, "f2pool": 150, "viabtc": 100, "ant-farm": 50, "ocean": 20, "zulu": 8}
 LEADERS = tuple(list(RAW.items())[:6])

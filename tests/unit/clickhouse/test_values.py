@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from desk.results.arrow import arrow_batch
 from desk.results.type_names import parse_type
-from desk.results.values import arrow_batch, json_value, plain_text
+from desk.results.values import json_value, plain_text
 
 NOON = datetime(2024, 6, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import erfcinv
 
 from counterpoise.risk.confirmations_closed_form import (
+    INVERTED,
     NO_NUMBER,
     ONE_IN_100_000,
     ONE_PER_MILLE,
     ONE_PERCENT,
+    TABLE_CONFIRMATIONS,
     confirmations_whole,
 )
 from counterpoise.risk.double_spend import (
@@ -99,6 +102,14 @@ def test_risk_grows_with_the_share_and_falls_with_waiting(one: float, other: flo
     assert rosenfeld_risk(low, n + 1) <= rosenfeld_risk(low, n)
     for risk in RISKS:
         assert confirmations_needed(low, risk) <= confirmations_needed(high, risk)
+
+
+def test_the_constants_of_the_closed_form_compute_again() -> None:
+    for risk, constants in INVERTED.items():
+        assert constants.w == float(f"{float(erfcinv(risk)) ** 2:.12g}")
+        assert constants.shares == tuple(
+            float(f"{float(share_at_risk(n, risk)):.12g}") for n in range(1, TABLE_CONFIRMATIONS + 1)
+        )
 
 
 @given(st.integers(1, 2_000), st.floats(1e-6, 0.5))

@@ -21,6 +21,7 @@ MADE_IN = {
     ("streams", "StreamsApp"): "",  # outside its own file
     ("faust", "SASLCredentials"): "streams/app.py",
     ("faust", "SSLCredentials"): "streams/app.py",
+    ("faust", "OAuthCredentials"): "streams/app.py",
     ("counterpoise", "client_arguments"): "counterpoise/kafka/clients.py",
     ("clickhouse_driver", "Client"): "",  # ours is ArrayClient
     ("clickhouse_driver", "Connection"): "",

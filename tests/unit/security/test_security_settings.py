@@ -15,13 +15,14 @@ from pydantic import SecretStr
 from counterpoise.errors import ConfigError
 from counterpoise.kafka.client_arguments import client_arguments
 from counterpoise.kafka.listener import Listener, mismatch
+from counterpoise.kafka.token_file import TokenFile
 from counterpoise.settings.endpoints import KafkaTarget, clickhouse_target, kafka_target
 from counterpoise.settings.model import ClickHouseSettings, KafkaSettings, Settings
 from counterpoise.settings.security import PLAINTEXT, KafkaSecurity, clickhouse_tls, kafka_security
-from streams.app import faust_credentials
+from streams.app import AwaitedToken, faust_credentials
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
-MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 SECRET = "S3cret#of#this#test"
 
 passwords = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=12).map(lambda end: SECRET + end)
@@ -32,6 +33,7 @@ kafka_groups = st.fixed_dictionaries(
         "sasl_mechanism": st.sampled_from(MECHANISMS),
         "user": st.none() | st.sampled_from(["", "counterpoise"]),
         "password": st.none() | st.just("") | passwords,
+        "token_file": files,
         "ca_file": files,
         "certificate_file": files,
         "key_file": files,
@@ -42,10 +44,14 @@ kafka_groups = st.fixed_dictionaries(
 
 
 def is_complete(group: dict[str, Any]) -> bool:
-    """The rule, said once more: SASL needs both of its values and nothing else may have them; files need TLS, a key a certificate."""
+    """The rule, said once more: SASL needs user and password, or a token's file; nothing else may have them. Files need TLS, a key a
+    certificate."""
     sasl, tls = group["security_protocol"].startswith("SASL"), group["security_protocol"].endswith("SSL")
     named = group["user"] is not None or group["password"] is not None
-    login = bool(group["user"] and group["password"]) if sasl else not named
+    if sasl and group["sasl_mechanism"] == "OAUTHBEARER":
+        login = bool(group["token_file"]) and not named
+    else:
+        login = (bool(group["user"] and group["password"]) if sasl else not named) and not group["token_file"]
     any_file = any(group[name] for name in ("ca_file", "certificate_file", "key_file"))
     return login and (tls or not any_file) and (not group["key_file"] or bool(group["certificate_file"]))
 
@@ -68,15 +74,20 @@ def test_a_group_of_kafka_settings_is_used_whole_or_refused(group: dict[str, Any
         assert security.tls is not None
         assert (security.tls.ca_file, security.tls.certificate_file) == (group["ca_file"], group["certificate_file"])
         assert security.tls.verify and security.tls.verify_hostname == group["verify_hostname"]
-    if group["security_protocol"].startswith("SASL"):
+    by_token = {}
+    if group["token_file"]:
+        wanted["sasl_mechanism"] = "OAUTHBEARER"
+        by_token["sasl_oauth_token_provider"] = TokenFile(group["token_file"])
+    elif group["security_protocol"].startswith("SASL"):
         wanted |= {
             "sasl_mechanism": group["sasl_mechanism"],
             "sasl_plain_username": group["user"],
             "sasl_plain_password": group["password"],
         }
-    assert arguments == wanted
+    assert arguments == wanted | by_token
     through_faust = credentials_to_aiokafka_auth(faust_credentials(arguments), None)
-    assert {name: value for name, value in through_faust.items() if value is not None} == wanted
+    awaited = {name: AwaitedToken(source) for name, source in by_token.items()}
+    assert {name: value for name, value in through_faust.items() if value is not None} == wanted | awaited
     target = KafkaTarget("broker:9093", security)
     for text in (
         repr(settings),
@@ -97,9 +108,10 @@ def test_tls_without_a_context_and_a_context_without_tls_are_bugs(protocol: str,
 
 
 def _sasl(protocol: str, mechanism: str = "PLAIN") -> KafkaSecurity:
-    return kafka_security(
-        KafkaSettings(security_protocol=protocol, sasl_mechanism=mechanism, user="u", password=SecretStr(SECRET))
-    )
+    login: dict[str, Any] = {"user": "u", "password": SecretStr(SECRET)}
+    if mechanism == "OAUTHBEARER":
+        login = {"token_file": Path("/run/secrets/token")}
+    return kafka_security(KafkaSettings(security_protocol=protocol, sasl_mechanism=mechanism, **login))
 
 
 def _security(protocol: str, mechanism: str) -> KafkaSecurity:
@@ -173,14 +185,14 @@ def test_tls_and_hostnames_are_verified_unless_a_setting_says_otherwise() -> Non
     assert kafka.verify and kafka.verify_hostname and clickhouse.verify and clickhouse.verify_hostname
 
 
-def test_only_plain_without_tls_shows_the_password() -> None:
+def test_only_plain_and_a_token_without_tls_show_the_secret() -> None:
     shown = {
         (protocol, mechanism)
         for protocol in PROTOCOLS
         for mechanism in MECHANISMS
         if _security(protocol, mechanism).is_readable_on_the_way
     }
-    assert shown == {("SASL_PLAINTEXT", "PLAIN")}
+    assert shown == {("SASL_PLAINTEXT", "PLAIN"), ("SASL_PLAINTEXT", "OAUTHBEARER")}
     assert not PLAINTEXT.is_readable_on_the_way, "there is no password"
 
 

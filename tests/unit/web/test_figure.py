@@ -43,7 +43,7 @@ def test_every_plot_of_the_page_has_its_table() -> None:
     pages["/pool"] = pool.draw(pool.PoolPage("a", "A", [], None, history, [], ()), CONTEXT)
     pages["/alert"] = alert.draw(alert.AlertPage([STEP], 0.76, "", (), around), "a", CONTEXT)
     plotted = {name for name, drawn in pages.items() if has_tables(drawn)}
-    assert plotted == {"shares", "pools", "gap-history", "edge", "/pool", "/alert"}
+    assert plotted == {"shares", "pools", "gap-history", "edge", "detectors", "scorecard", "/pool", "/alert"}
 
 
 @pytest.mark.parametrize(

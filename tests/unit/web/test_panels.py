@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from counterpoise.clickhouse.explain_window import Pair
 from counterpoise.explain.explain import Window, explain
 from counterpoise.formats import PAGE
 from counterpoise.plots.sparkline import sparkline
@@ -23,7 +24,6 @@ from desk.as_of.known import NOT_VERSIONED, AsOf, Known
 from desk.claims.checked import Checked
 from desk.claims.claims import CLAIMS
 from desk.entity_readings import sensitivity
-from desk.explain_window import Pair
 from desk.report.gap_sentence import GapRow
 from desk.report.model import Line as RuleLine
 from desk.report.model import MiningNow, PoolShare
@@ -85,6 +85,21 @@ def meant(name: str) -> dict[str, Any]:
     return risk_json(one, 946_236, block_seconds=600.0, retarget_blocks=2016)
 
 
+def detector(name: str, view: str, **more: Any) -> dict[str, Any]:
+    never = dict.fromkeys(("fired_height", "fired_time", "cleared_height", "cleared_time"))
+    return {
+        "height": 900_000, "time": AT, "view": view, "detector": name, "firing": False, "evidence": 0.02, "evidence_blocks": 10_512.0,
+        **never, **more,
+    }  # fmt: skip
+
+
+def scores(part: str) -> dict[str, Any]:
+    return {
+        "part": part, "forecasts": 400, "coverage": 0.945, "brier_score": 0.0871, "stated_above_75": 0.31, "came_above_75": 0.28,
+        "share_minus_outcome": 0.002,
+    }  # fmt: skip
+
+
 def rows(name: str) -> dict[str, Any]:
     """What each panel reads, with `name` wherever a text comes from outside."""
     step = {
@@ -139,6 +154,8 @@ def rows(name: str) -> dict[str, Any]:
         "windows": [window],
         "edge": {name: next(iter(report().edge.values()))},
         "quality": Quality([age], [letter]),
+        "detectors": [detector(name, name)],
+        "scorecard": {view: [scores("all"), scores("stated 0 % and more"), scores(name)] for view in ("raw", "entity")},
     }
 
 
@@ -156,6 +173,8 @@ EMPTY: dict[str, Any] = {
     "windows": [],
     "edge": {},
     "quality": Quality([], []),
+    "detectors": [],
+    "scorecard": {"raw": [], "entity": []},
 }
 
 
@@ -255,6 +274,26 @@ def test_two_equal_views_are_said_to_agree() -> None:
     same = Top4({"raw": found.now["raw"], "entity": replace(found.now["raw"], view="entity")}, found.leaders)
     assert difference(same).startswith("Both views agree")
     assert difference(Top4({"raw": found.now["raw"]}, found.leaders)) == ""
+
+
+def test_detectors_name_their_state_their_evidence_and_their_last_changes() -> None:
+    fired = {"firing": True, "evidence": 4e-5, "fired_height": 890_000, "fired_time": AT}
+    found = [detector("top4_above_75", "raw", **fired), detector("hhi_above_1800", "entity", evidence=0.41)]
+    words = Elements(PANELS["detectors"].draw(found, CONTEXT)).words.replace("\xa0", " ")
+    assert "top 4 above 75 %poolsfiringunder 0.1 %block 890,000, 2 Jan 2026never" in words
+    assert "HHI above 1,800entitiesclear41.0 %nevernever" in words
+    assert (
+        "1 of 2 detectors fire. The nearest to a change has 41.0 % of the evidence: HHI above 1,800, entities." in words
+    )
+    assert "one false alarm in 10 years of 52,560 blocks expected of each" in words
+
+
+def test_the_scorecard_names_coverage_brier_score_and_each_bin() -> None:
+    found = {"raw": [scores("2025"), scores("all"), scores("stated 20 % and more")], "entity": []}
+    words = Elements(PANELS["scorecard"].draw(found, CONTEXT)).words.replace("\xa0", " ")
+    assert "The 95 % interval held in 94.5 % of 400 forecasts. The Brier score is 0.087." in words
+    assert "31 % was true in 28 %." in words and "stated 20 % and more40094.5 %0.08731.0 %28.0 %" in words
+    assert "Entities" not in words
 
 
 MEMBER = ("entity_slug", "entity_name", "start", "end", "confidence", "seen", "source", "seen_in", "note")

@@ -9,11 +9,11 @@ from typing import Final
 
 from counterpoise.chain.chain_registry import BITCOIN, CHAINS
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.pool_blocks import UNKNOWN, PoolBlocks, read_pool_blocks
 from counterpoise.errors import ConfigError
 from counterpoise.explain.explain import Window
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.windows import RAW, View
-from desk.pool_blocks import UNKNOWN, PoolBlocks, read_pool_blocks
 
 _HEIGHT_AT: Final = """
 SELECT max(height) FROM concentration_shares
@@ -70,18 +70,21 @@ def read_pairs(
     """
     after = read_pool_blocks(clickhouse, chain, window, height)
     if from_height is None:
-        from_height = _height_before(clickhouse, after, over_seconds)
+        from_height = height_before(clickhouse, after, over_seconds)
         if not from_height:
             raise ConfigError(
                 f"chain {chain!r} has no scored block {over_seconds // 86_400} days before height {after.height}"
             )
     before = read_pool_blocks(clickhouse, chain, window, from_height)
     return {
-        view: _raw_pair(before, after)
-        if view == RAW
-        else _entity_pair(before, after, _read_set(clickhouse, after.attribution_id))
+        view: pair_of(before, after, None if view == RAW else read_set(clickhouse, after.attribution_id))
         for view in views
     }
+
+
+def pair_of(before: PoolBlocks, after: PoolBlocks, owners: AttributionSet | None) -> Pair:
+    """Two windows as pools sign, or by the entities of `owners`."""
+    return _raw_pair(before, after) if owners is None else _entity_pair(before, after, owners)
 
 
 def _raw_pair(before: PoolBlocks, after: PoolBlocks) -> Pair:
@@ -103,23 +106,25 @@ def _entity_pair(before: PoolBlocks, after: PoolBlocks, owners: AttributionSet) 
     )
 
 
-def _height_before(clickhouse: ClickHouse, after: PoolBlocks, over_seconds: int) -> int:
+def height_before(clickhouse: ClickHouse, after: PoolBlocks, over_seconds: int, *, everywhere: bool = True) -> int:
     """The last scored height with a header time `over_seconds` before that of `after`; 0 where there is none.
 
-    Four times the blocks that the time usually takes are read first, and the whole history only where that is too few.
+    Four times the blocks that the time usually takes are read first. The whole history is read only where that is too few, and never
+    without `everywhere`: the number of rows is then bounded.
     """
     entry = CHAINS.get(after.chain, BITCOIN)
     near = after.height - 4 * (over_seconds // entry.block_spacing_seconds) - 144
     ms = int(1_000 * (after.time.timestamp() - over_seconds))
     given = {"chain": after.chain, "window": str(after.window), "height": str(after.height), "ms": str(ms)}
-    for first in dict.fromkeys((max(near, 0), 0)):
+    for first in dict.fromkeys((max(near, 0), 0) if everywhere else (max(near, 0),)):
         found = int(clickhouse.query(_HEIGHT_AT, given | {"first": str(first)})[0][0])
         if found:
             return found
     return 0
 
 
-def _read_set(clickhouse: ClickHouse, attribution_id: str) -> AttributionSet:
+def read_set(clickhouse: ClickHouse, attribution_id: str) -> AttributionSet:
+    """The attribution set of that id. ConfigError where it is not in the dataset."""
     rows = clickhouse.query(_DOCUMENT, {"id": attribution_id})
     if not rows:
         raise ConfigError(f"attribution set {attribution_id!r} is not in this dataset: see the view attribution_sets")
@@ -128,11 +133,10 @@ def _read_set(clickhouse: ClickHouse, attribution_id: str) -> AttributionSet:
 
 def by_entity(blocks: dict[str, int], owners: AttributionSet, time: datetime) -> dict[str, int]:
     """Blocks by entity: those of the pools that one entity controls at `time` added up, unknown ones left out."""
-    table, by_slug = owners.entity_table, owners.registry.by_slug
     seconds = int(time.astimezone(UTC).timestamp())
     found: dict[str, int] = {}
     for pool, count in blocks.items():
         if pool != UNKNOWN:
-            entity = table.names[table.entity_of(by_slug[pool].code, seconds)][0]
+            entity = owners.entity_of(pool, seconds)
             found[entity] = found.get(entity, 0) + count
     return found
