@@ -25,6 +25,12 @@ HISTORY_BLOCKS: Final = max(WINDOWS_BLOCKS)
 USUAL_WINDOW_BLOCKS: Final = 1_008
 """The window that is shown and paired where none is named: the shortest one whose effective number is steadier than the AI side's."""
 
+SPANS_DAYS: Final = (1, 7, 30, 365)
+"""Lengths of the trailing windows of time, in days of 86,400 seconds."""
+
+YEAR_DAYS: Final = max(SPANS_DAYS)
+"""The longest span: the one whose shares are weighed by work too."""
+
 LEADERS: Final = 6
 """How many of the largest pools a row names."""
 

@@ -14,21 +14,25 @@ from counterpoise.metrics.spec import MetricSpec
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.metrics.sql_terms import SQL_TERMS, terms_of
 from counterpoise.metrics.stored_integers import STORED_COLUMNS
-from counterpoise.windows import DAILY_BUCKET_BLOCKS
+from counterpoise.windows import DAILY_BUCKET_BLOCKS, SPANS_DAYS
 
-SUMMARIES_VERSION: Final = 2
-"""Of the formulas of detectors, drift and forecasts. Raise it where a change gives other rows for equal blocks and constants."""
+SUMMARIES_VERSION: Final = 3
+"""Of the formulas of detectors, drift, forecasts and windows of time.
+
+Raise it where a change gives other rows for equal blocks and constants.
+"""
 
 _SUMMARIES: Final = (
     SUMMARIES_VERSION,
     (DETECTORS, PROMISES_YEARS, BLOCKS_PER_YEAR, LEADERS_WINDOW_BLOCKS, HHI_GROUP_BLOCKS),
     (sorted(SHIPPED_DRIFT.items()), SHIPPED_WEIGHT, DRIFT_WINDOW_BLOCKS, DRIFT_HISTORY_BLOCKS),
     (FORECAST_EVERY, FORECAST_BLOCKS, FORECAST_LINE),
+    SPANS_DAYS,
 )
 
 
 def scoring_format(specs: Mapping[str, MetricSpec] = SPECS, summaries: object = _SUMMARIES) -> str:
-    """12 hexadecimal digits over stored columns, metrics with their formulas, and what detectors, drift and forecasts rest on."""
+    """12 hexadecimal digits over stored columns, metrics with their formulas, and what the summaries rest on."""
     formulas = {name: spec.sql for name, spec in specs.items()}
     terms = {term: SQL_TERMS[term] for term in terms_of(formulas.values())}
     text = repr((STORED_COLUMNS, sorted(formulas.items()), terms, DAILY_BUCKET_BLOCKS, summaries))

@@ -50,6 +50,7 @@ GRANT INSERT ON counterpoise.scoring_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.series_entries_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.series_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.share_forecasts_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.time_windows_log TO counterpoise_streams;
 
 -- Alerts writes what it decided and what it said. `counterpoise alerts mute` writes no more than it does.
 -- Rows of alerts travel with the statement that checks who leads (an external table): the server counts such a table as a temporary one.

@@ -16,7 +16,7 @@ from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import FOLD_HISTORY_BLOCKS, ChainFold, FoldResult, StoredBlock, StoredChain
 from streams.blocks.fold.concentration import TableCache
 from streams.blocks.scoring_store import untrusted_from
-from streams.blocks.state_store import stored_drift, stored_states
+from streams.blocks.state_store import older_blocks, stored_drift, stored_hours, stored_states
 
 BATCH_BLOCKS = 4_000
 
@@ -43,13 +43,14 @@ _BOUNDS = f"""
     FROM (SELECT height, follows AND (height, hash) IN scored AS whole FROM canonical)
 """  # noqa: S608 - composed of our own constants
 
-# Detectors, drift and forecasts are written before the concentration: they may reach higher.
+# Detectors, drift, forecasts and windows of time are written before the concentration: they may reach higher.
 _OF_SET = "WHERE attribution_id = {id:String} AND chain = {chain:String} AND height > {tip:UInt32}"
 _ORPHAN_SCORES = f"""
     SELECT height FROM ({_SCORED}) WHERE height > {{tip:UInt32}}
     UNION DISTINCT SELECT height FROM detectors_log FINAL {_OF_SET}
     UNION DISTINCT SELECT height FROM drift_log FINAL {_OF_SET}
     UNION DISTINCT SELECT height FROM share_forecasts_log FINAL {_OF_SET}
+    UNION DISTINCT SELECT height FROM time_windows_log FINAL {_OF_SET}
 """  # noqa: S608
 
 _ORPHAN_DAYS = f"""
@@ -135,8 +136,10 @@ def not_stored(clickhouse: ClickHouse, chain: str, blocks: Iterable[StoredBlock]
 
 
 def scored_above(clickhouse: ClickHouse, chain: str, attribution_id: str, tip_height: int) -> list[int]:
-    """Heights above the tip that have concentration, detectors or drift, lowest first: what a worker left behind that was replaced or
-    died before it undid them."""
+    """Heights above the tip that have concentration or anything beside it, lowest first.
+
+    A worker left them behind that was replaced, or that died before it undid them.
+    """
     found = clickhouse.query(_ORPHAN_SCORES, {"chain": chain, "id": attribution_id, "tip": tip_height})
     return sorted(int(height) for (height,) in found)
 
@@ -203,7 +206,11 @@ def load_chain(clickhouse: ClickHouse, chain: str, attributor: Attributor, cache
         stored = stored_chain(
             clickhouse, chain, attributor, history, first_height=bounds.first, recent_from=recent_from
         )
-    return LoadedChain(ChainFold(attributor, stored, cache=cache), clickhouse, chain, whole_to + 1, bounds.tip)
+    fold = ChainFold(attributor, stored, cache=cache)
+    if stored is None:
+        # Another block at such a height need not pass an hour, and so would not replace the row.
+        fold.time_windows.note_stored(stored_hours(clickhouse, chain, attribution_id, 0))
+    return LoadedChain(fold, clickhouse, chain, whole_to + 1, bounds.tip)
 
 
 def stored_chain(
@@ -222,9 +229,12 @@ def stored_chain(
         base_height=history[0].height,
         codes=[attributor.attribute(event).code for event in history],
         times=[event.time for event in history],
+        bits=[event.bits for event in history],
         recent=history[recent_from - history[0].height :],
+        older=older_blocks(clickhouse, chain, attribution_id, base_height=history[0].height, recent_from=recent_from),
         detectors=stored_states(clickhouse, chain, attribution_id, history),
         drift=stored_drift(clickhouse, chain, attribution_id, history[-1].height),
+        hours=stored_hours(clickhouse, chain, attribution_id, recent_from),
     )
 
 

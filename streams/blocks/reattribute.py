@@ -32,6 +32,7 @@ from streams.blocks.loader import (
 )
 from streams.blocks.scoring_store import mark_scored
 from streams.blocks.sinks import BlockSinks
+from streams.blocks.state_store import stored_hours
 
 _CATCH_UP_BLOCKS = min(SHORTEST_WINDOW_BLOCKS, MAX_REORG_BLOCKS)
 """A catch-up reads this far below what it has: a branch that won meanwhile is met from its fork on."""
@@ -82,6 +83,8 @@ class _Computation:
         self._fold = ChainFold(Attributor(attribution_set))
         self._sinks = BlockSinks(clickhouse)
         self._newest: Scored | None = None
+        # This set may have been current before, or half computed, on a branch that has lost since.
+        self._fold.time_windows.note_stored(stored_hours(clickhouse, chain, self._id, 0))
 
     def run(self, bounds: ChainBounds, on_progress: Progress) -> None:
         """Fold everything, then what came meanwhile, until the fold's tip is the chain's."""

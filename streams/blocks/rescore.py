@@ -1,8 +1,8 @@
 """Score every stored block anew, in place: after an upgrade that stores more of a height, or sums up other metrics by day.
 
-The blocks, their attribution and the attribution set stay as they are; rows of concentration, detectors, drift and forecasts are
-replaced by newer versions of themselves, from the first height to the tip. After every batch it notes how far it has come, and it
-goes on from there the next time.
+The blocks, their attribution and the attribution set stay as they are; rows of concentration, detectors, drift, forecasts and windows
+of time are replaced by newer versions of themselves, from the first height to the tip. After every batch it notes how far it has
+come, and it goes on from there the next time.
 Services may run meanwhile: the worker of the chain loads it again under a newer epoch, as after any other writer. What it loads in
 the middle is incomplete, and so are the rows that it then writes. So the rescore claims a second epoch at its end: the worker loads
 once more, and `untrusted_from` shows it which rows to write again.
@@ -25,6 +25,7 @@ from streams.blocks.fold.chain_fold import FOLD_HISTORY_BLOCKS, ChainFold
 from streams.blocks.loader import BATCH_BLOCKS, ChainBounds, canonical_blocks, chain_bounds, stored_chain
 from streams.blocks.scoring_store import mark_scored, scored_to, untrusted_from, written_from
 from streams.blocks.sinks import BlockSinks
+from streams.blocks.state_store import stored_hours
 
 Progress = Callable[[int, int], None]
 """Called with blocks done and blocks in all."""
@@ -132,7 +133,9 @@ class _Work:
         """A fold whose tip is the block below `start`."""
         attributor = Attributor(self.attribution_set)
         if start <= bounds.first:
-            return ChainFold(attributor)
+            fold = ChainFold(attributor)
+            fold.time_windows.note_stored(stored_hours(self.clickhouse, self.chain, self._id, 0))
+            return fold
         base = max(bounds.first, start - FOLD_HISTORY_BLOCKS)
         history = canonical_blocks(self.clickhouse, self.chain, base, start - 1)
         stored = stored_chain(

@@ -16,6 +16,7 @@ from counterpoise.clickhouse.rows.blocks import block_columns
 from counterpoise.clickhouse.rows.concentration import concentration_columns, tombstone_columns
 from counterpoise.clickhouse.rows.concentration_daily import daily_columns, emptied_columns
 from counterpoise.clickhouse.rows.concentration_latest import latest_columns
+from counterpoise.clickhouse.rows.time_windows import time_window_columns, undone_time_window_columns
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.runtime.crash_points import crash_point
@@ -100,7 +101,7 @@ class BlockSinks:
         self.clickhouse.insert("concentration_latest_log", newest)
 
     def _write_states(self, scored: Scored, chain: str, attribution_id: str, version: int) -> None:
-        """The drift rows, the forecasts and the detectors, each with the tombstones of undone heights in one insert."""
+        """Drift rows, forecasts, windows of time and detectors, each with the tombstones of undone heights in one insert."""
         where = {"chain": chain, "attribution_id": attribution_id}
         hashes = {row.height: scored.tip_hashes[row.height - scored.from_height] for row in scored.drift}
         drift = drift_rows(scored.drift, hashes, scored.undone_heights, version=version, **where)
@@ -109,6 +110,16 @@ class BlockSinks:
         blocks = {height: (scored.tip_hashes[place], int(scored.times[place])) for height, place in places.items()}
         forecasts = forecast_columns(scored.forecasts, blocks, scored.undone_heights, version=version, **where)
         self.clickhouse.insert("share_forecasts_log", forecasts)
+        hours = time_window_columns(
+            scored.time_windows.columns,
+            sorted({*scored.time_windows.undone_heights, *scored.undone_heights}),
+            from_height=scored.from_height,
+            tip_hashes=scored.tip_hashes,
+            times=scored.times,
+            version=version,
+            **where,
+        )
+        self.clickhouse.insert("time_windows_log", hours)
         detectors = detector_rows(scored, chain=chain, attribution_id=attribution_id, version=version)
         self.clickhouse.insert("detectors_log", detectors)
 
@@ -138,6 +149,8 @@ class BlockSinks:
             self.clickhouse.insert("drift_log", undone)
             forecasts = forecast_columns((), {}, heights, chain=chain, attribution_id=attribution_id, version=version)
             self.clickhouse.insert("share_forecasts_log", forecasts)
+            hours = undone_time_window_columns(heights, chain=chain, attribution_id=attribution_id, version=version)
+            self.clickhouse.insert("time_windows_log", hours)
             detectors = undone_detectors(heights, chain=chain, attribution_id=attribution_id, version=version)
             self.clickhouse.insert("detectors_log", detectors)
             self.clickhouse.insert("concentration_log", self._tombstones(heights, chain, attribution_id, version))

@@ -1,4 +1,7 @@
-"""What a fold goes on from beside blocks: detector states and drift rows, read from and written to ClickHouse."""
+"""What a fold goes on from beside its recent blocks, read from and written to ClickHouse.
+
+These are detector states, drift rows and the blocks of a year.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,12 @@ from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.detectors.tracks import ALTERNATIVES, TRACKS, TrackState
 from counterpoise.estimates.drift import DRIFT_WINDOW_BLOCKS, FAMILIES
 from counterpoise.estimates.forecast import FORECAST_EVERY
-from counterpoise.windows import DAILY_BUCKET_BLOCKS, VIEWS
+from counterpoise.windows import DAILY_BUCKET_BLOCKS, VIEWS, YEAR_DAYS
 from streams.blocks.fold.chain_fold import Scored
 from streams.blocks.fold.detectors import KEPT_BUCKETS
 from streams.blocks.fold.drift import KEPT_BLOCKS, DriftRow
 from streams.blocks.fold.forecasts import ForecastRow
+from streams.blocks.fold.time_windows import BlockSlice
 
 _STATES = """
     SELECT height, lower(hex(tip_hash)), firing, state FROM detectors_log FINAL
@@ -37,6 +41,50 @@ _DRIFT = """
         )
     ORDER BY height, view, family
 """
+
+_CANONICAL = "FROM blocks_log FINAL WHERE chain = {chain:String} AND status = 'canonical'"
+
+# The first block whose clock, the largest header time up to it, is later than a time is the first whose own time is later.
+_YEAR_FROM = f"""
+    SELECT count(), min(height) {_CANONICAL} AND height < {{base:UInt32}}
+        AND time > (SELECT max(time) {_CANONICAL} AND height <= {{recent:UInt32}}) - toIntervalDay({{days:UInt16}})
+"""
+
+_OLDER = f"""
+    SELECT b.pool_code, intDiv(toUnixTimestamp64Milli(a.time), 1000), a.bits
+    FROM (SELECT height, hash, time, bits {_CANONICAL} AND height BETWEEN {{low:UInt32}} AND {{high:UInt32}}) AS a
+    LEFT ANY JOIN
+    (
+        SELECT hash, pool_code FROM attributions_log FINAL
+        WHERE attribution_id = {{id:String}} AND chain = {{chain:String}} AND height BETWEEN {{low:UInt32}} AND {{high:UInt32}}
+    ) AS b ON a.hash = b.hash
+    ORDER BY a.height
+"""  # noqa: S608
+
+_HOURS = """
+    SELECT DISTINCT height FROM time_windows_log FINAL
+    WHERE attribution_id = {id:String} AND chain = {chain:String} AND height > {above:UInt32}
+"""
+
+
+def older_blocks(
+    clickhouse: ClickHouse, chain: str, attribution_id: str, *, base_height: int, recent_from: int
+) -> BlockSlice:
+    """The blocks below `base_height` that the windows of time of any height above `recent_from` reach, oldest first."""
+    asked = {"chain": chain, "base": base_height, "recent": recent_from, "days": YEAR_DAYS}
+    [(count, low)] = clickhouse.query(_YEAR_FROM, asked)
+    if not count:
+        return BlockSlice()
+    between = {"id": attribution_id, "chain": chain, "low": int(low), "high": base_height - 1}
+    rows = clickhouse.query(_OLDER, between)
+    codes, times, bits = zip(*rows, strict=True)
+    return BlockSlice(codes, times, bits)
+
+
+def stored_hours(clickhouse: ClickHouse, chain: str, attribution_id: str, above: int) -> list[int]:
+    """The heights above this one at which windows of time are stored, whatever their block."""
+    rows = clickhouse.query(_HOURS, {"chain": chain, "id": attribution_id, "above": above})
+    return [int(height) for (height,) in rows]
 
 
 def stored_states(

@@ -28,6 +28,7 @@ from streams.blocks.fold.detectors import BlocksSeen, DetectorHistory, DetectorT
 from streams.blocks.fold.drift import DriftHistory, DriftRow, EntityEpochs
 from streams.blocks.fold.forecasts import ForecastRow, forecast_rows
 from streams.blocks.fold.summary import Summary, bucket_start, summarise
+from streams.blocks.fold.time_windows import BlockSlice, TimeWindows, TimeWindowTable
 
 FOLD_HISTORY_BLOCKS = HISTORY_BLOCKS + DAILY_BUCKET_BLOCKS
 """Blocks below the lowest that may be scored: what the longest window needs from the start of that one's bucket on."""
@@ -77,6 +78,7 @@ class Scored:
     detectors: DetectorTable
     drift: Sequence[DriftRow]
     forecasts: Sequence[ForecastRow]
+    time_windows: TimeWindowTable
     parent_hash: bytes
     undone_heights: tuple[int, ...] = ()
 
@@ -109,9 +111,11 @@ class FoldResult:
 class StoredChain:
     """What ClickHouse holds of a chain, for a fold to go on from.
 
-    `codes` and `times` run over consecutive canonical heights from `base_height` to the tip. `recent` are the newest of these
+    `codes`, `times` and `bits` run over consecutive canonical heights from `base_height` to the tip. `recent` are the newest of these
     blocks, MAX_REORG_BLOCKS + 1 or all, oldest first. `first_height` is the lowest of the chain's canonical heights. The highest tip
     there ever was and the blocks off the best chain come after (`raise_peak`, `rejoin`).
+    `older`: the blocks right below `base_height` that the windows of time still reach; `hours`: the heights above the lowest recent
+    block at which such windows are stored.
     `detectors`: the states at ends of buckets, by height; `drift`: the newest rows. Both begin anew where they are missing.
     """
 
@@ -120,7 +124,10 @@ class StoredChain:
     base_height: int
     codes: Sequence[int]
     times: Sequence[int]
+    bits: Sequence[int]
     recent: Sequence[BlockEvent]
+    older: BlockSlice = field(default_factory=BlockSlice)
+    hours: Sequence[int] = ()
     detectors: Mapping[int, TrackState] = field(default_factory=dict)
     drift: Sequence[DriftRow] = ()
 
@@ -150,6 +157,7 @@ class ChainFold:
         self._hashes: list[bytes] = []
         self._detectors = DetectorHistory()
         self._drift = DriftHistory()
+        self.time_windows = TimeWindows()
         if stored is not None and stored.recent:
             self._restore(stored, max_reorg_blocks, max_parked)
 
@@ -284,6 +292,10 @@ class ChainFold:
         self._times = list(stored.times)
         self._detectors.states.update(stored.detectors)
         self._drift.add(stored.drift)
+        older = stored.older
+        year = BlockSlice([*older.codes, *stored.codes], [*older.times, *stored.times], [*older.bits, *stored.bits])
+        self.time_windows.start(stored.base_height - len(older.codes), year)
+        self.time_windows.note_stored(stored.hours)
         # No switch goes below the recent blocks, so the hashes before them are not needed.
         self._hashes = [b""] * (len(stored.codes) - len(links)) + [link.hash for link in links]
 
@@ -296,11 +308,13 @@ class ChainFold:
             del self._codes[keep:]
             del self._times[keep:]
             del self._hashes[keep:]
-        for link in switch.connected:
-            block = self._known[link.key]
+        blocks = [self._known[link.key] for link in switch.connected]
+        for link, block in zip(switch.connected, blocks, strict=True):
             self._codes.append(block.attribution.code)
             self._times.append(block.event.time)
             self._hashes.append(link.hash)
+        connected = ((block.attribution.code, block.event.time, block.event.bits) for block in blocks)
+        self.time_windows.follow(switch.fork_height, connected)
 
     def _score(self, fork_height: int, highest: int) -> Scored:
         first = fork_height + 1
@@ -343,12 +357,14 @@ class ChainFold:
                 lambda view, height: self._drift.at(view, "top4", height),
                 first_height=self._first_height,
             ),
+            time_windows=self.time_windows.score(first, highest, self._first_height, entities),
             parent_hash=self._hashes[start - 1] if start else self._first_parent,
             # Also what was reached only within this batch: a worker that batches otherwise, and was replaced, may have written it.
             undone_heights=tuple(range(tip_height + 1, highest + 1)),
         )
 
     def _trim(self) -> None:
+        self.time_windows.trim(self._tree.root_height)
         extra = len(self._codes) - (len(self._tree) + FOLD_HISTORY_BLOCKS)
         if extra > _TRIM_BLOCKS:
             del self._codes[:extra]

@@ -755,6 +755,47 @@ CREATE TABLE IF NOT EXISTS share_forecasts_log ON CLUSTER `desk`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version, is_deleted)
 ORDER BY (attribution_id, chain, view, height)
 
+CREATE TABLE IF NOT EXISTS time_windows_log ON CLUSTER `desk`
+(
+    attribution_id LowCardinality(String)
+    chain LowCardinality(String)
+    view Enum8('raw' = 0, 'entity' = 1)
+    span_days UInt16
+    height UInt32
+    tip_hash FixedString(32)
+    time DateTime64(3, 'UTC')
+    from_height UInt32
+    n UInt32
+    unknown UInt32
+    window_full Bool
+    pools_seen UInt16
+    c1 UInt32
+    c2 UInt32
+    c3 UInt32
+    c4 UInt32
+    c5 UInt32
+    c6 UInt32
+    l1 UInt16
+    l2 UInt16
+    l3 UInt16
+    l4 UInt16
+    l5 UInt16
+    l6 UInt16
+    s2 UInt64
+    nakamoto_one_third UInt16
+    nakamoto_half UInt16
+    work1 Float64
+    work2 Float64
+    work3 Float64
+    work4 Float64
+    work5 Float64
+    work6 Float64
+    version UInt64
+    is_deleted UInt8
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version, is_deleted)
+ORDER BY (attribution_id, chain, view, span_days, height)
+
 CREATE TABLE IF NOT EXISTS views_log ON CLUSTER `desk`
 (
     name String
@@ -866,5 +907,7 @@ CREATE OR REPLACE VIEW share_forecasts ON CLUSTER `desk`
 CREATE OR REPLACE VIEW share_history ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW substitutability ON CLUSTER `desk`
+
+CREATE OR REPLACE VIEW time_windows ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW top_pools ON CLUSTER `desk`

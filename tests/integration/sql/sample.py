@@ -24,6 +24,7 @@ from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
 from counterpoise.clickhouse.rows.detectors import detector_columns, undone_detector_columns
 from counterpoise.clickhouse.rows.drift import drift_columns
 from counterpoise.clickhouse.rows.share_forecasts import share_forecast_columns
+from counterpoise.clickhouse.rows.time_windows import time_window_columns, undone_time_window_columns
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.dead_letters import DeadLetter, letter_id
@@ -34,6 +35,7 @@ from streams.blocks.fold.concentration import ConcentrationTable, score_blocks
 from streams.blocks.fold.drift import DriftRow
 from streams.blocks.fold.forecasts import ForecastRow
 from streams.blocks.fold.summary import summarise
+from streams.blocks.fold.time_windows import TimeWindows
 from streams.blocks.sinks import daily_rows
 
 CURRENT, SUPERSEDED = "r-current", "r-superseded"
@@ -162,6 +164,14 @@ def write_states(ch: ClickHouse, events: list[BlockEvent], *, attribution_id: st
     ]
     when = dict.fromkeys(made, (hashes[-1], events[-1].time))
     ch.insert("share_forecasts_log", share_forecast_columns(forecasts, when, **where))
+    first, times = int(heights[0]), np.array([event.time for event in events])
+    fold = TimeWindows()
+    fold.follow(first - 1, [(pool_of(event.height), event.time, event.bits) for event in events])
+    hours = fold.score(first, int(heights[-1]), first, OWNERS).columns
+    ch.insert(
+        "time_windows_log",
+        time_window_columns(hours, (), from_height=first, tip_hashes=hashes, times=times, **where),
+    )
 
 
 def insert_all(ch: ClickHouse, version: int, *, summaries: bool = True) -> None:
@@ -193,6 +203,7 @@ def insert_all(ch: ClickHouse, version: int, *, summaries: bool = True) -> None:
             gone = [800_400, 800_401, 800_402]
             where: dict[str, Any] = {"attribution_id": attribution_id, "chain": "bitcoin", "version": version + 1}
             ch.insert("detectors_log", undone_detector_columns(gone, TRACKS, **where))
+            ch.insert("time_windows_log", undone_time_window_columns(gone, **where))
             ch.insert(
                 "drift_log",
                 drift_columns((), {}, [(view, family, gone[-1]) for view in (0, 1) for family in FAMILIES], **where),

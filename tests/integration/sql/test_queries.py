@@ -5,6 +5,7 @@ The sample's pattern of nine blocks: foundry-usa 3, antpool 2, f2pool, viabtc, o
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,14 @@ import pytest
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.pool_blocks import read_pool_blocks
 from counterpoise.errors import ConfigError
+from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.risk.mergers import concentration
 from desk.entity_dates import read_sensitivity
 from desk.named_queries import named_queries, named_query
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, block
+
+VIEWS = Path(__file__).resolve().parents[3] / "sql" / "views"
 
 
 def ask(ch: ClickHouse, name: str, **given: str) -> list[dict[str, Any]]:
@@ -48,6 +52,34 @@ def test_top_pools_now(sample: ClickHouse) -> None:
         (4, "ocean", 16),
         (5, "viabtc", 16),
     ]
+
+
+def test_time_windows(sample: ClickHouse) -> None:
+    """The sample has a block every ten minutes and begins on 22 July 2023 at 04:26:40: its last hour is passed at height 800,394."""
+    rows = ask(sample, "time_windows")
+    assert [(row["span_days"], row["height"], row["n"], row["window_full"]) for row in rows] == [
+        (1, 800_394, 144, True),
+        (7, 800_394, 395, False),
+        (30, 800_394, 395, False),
+        (365, 800_394, 395, False),
+    ]
+    day = rows[0]
+    assert [leader[:2] for leader in day["leaders"]] == [
+        ("foundry-usa", 48), ("antpool", 32), ("f2pool", 16), ("ocean", 16), ("viabtc", 16)
+    ]  # fmt: skip
+    assert (day["unknown"], day["top4_share"], day["nakamoto_half"]) == (16, 112 / 144, 2)
+    assert day["hhi"] == pytest.approx((48**2 + 32**2 + 3 * 16**2) / 144**2)
+    # All blocks are of one difficulty, so work is blocks.
+    assert rows[3]["top4_work_share"] == pytest.approx(rows[3]["top4_share"])
+    assert [row["top4_work_share"] == row["top4_work_share"] for row in rows] == [False, False, False, True]
+    earlier = ask(sample, "time_windows", height="800393")
+    assert {row["height"] for row in earlier} == {800_388}
+
+
+def test_the_view_of_time_windows_has_the_formulas_of_the_metrics() -> None:
+    text = (VIEWS / "time_windows.sql").read_text(encoding="utf-8")
+    for name in ("top1_share", "top4_share", "top4_share_upper", "hhi"):
+        assert f"    {SPECS[name].sql} AS {name},\n" in text
 
 
 def test_ranks_and_courses_of_pools(sample: ClickHouse) -> None:

@@ -33,6 +33,7 @@ VIEWS = (
     "detectors",
     "drift",
     "share_forecasts",
+    "time_windows",
     "latest_concentration",
     "latest_shares",
     "top_pools",

@@ -76,7 +76,7 @@ def answers(ch: ClickHouse) -> dict[str, list[str]]:
     """Every row of the views as text, for NaN is not itself; row versions apart."""
     wide = "* EXCEPT version"
     views = {"blocks": "*", "concentration": wide, "latest_concentration": wide, "concentration_daily": "*"}
-    views |= {"detectors": "*", "drift": "*", "share_forecasts": "*"}
+    views |= {"detectors": "*", "drift": "*", "share_forecasts": "*", "time_windows": "*"}
     return {
         name: [repr(row) for row in ch.query(f"SELECT {shown} FROM {name} ORDER BY ALL")]
         for name, shown in views.items()
@@ -97,6 +97,7 @@ def test_a_rescore_changes_nothing_where_all_is_there_and_brings_what_is_not(ch:
         "detectors",
         "drift",
         "share_forecasts",
+        "time_windows",
     }  # as in a dataset that an older version wrote
     for name in lacking:
         assert whole[name] != []
@@ -125,7 +126,7 @@ def test_a_branch_that_outweighs_takes_states_fits_and_forecasts_with_it(ch: Cli
     assert ch.query("SELECT count() FROM drift") == [(0,)], "its only height, 12,096, was undone"
     assert ch.query(f"SELECT DISTINCT tip_hash FROM detectors WHERE height = {heavy.height}") == [(heavy.hash,)]
     kept = answers(ch)
-    for table in ("scoring_log", "detectors_log", "drift_log", "share_forecasts_log"):
+    for table in ("scoring_log", "detectors_log", "drift_log", "share_forecasts_log", "time_windows_log"):
         ch.execute(f"TRUNCATE TABLE {table}")
     rescore(ch, "signet")
     assert answers(ch) == kept

@@ -18,9 +18,9 @@ from hypothesis import given, settings
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.pools.attribution_set import AttributionSet
-from counterpoise.windows import VIEWS, WINDOWS_BLOCKS
+from counterpoise.windows import SPANS_DAYS, VIEWS, WINDOWS_BLOCKS
 from streams.blocks.fold.attributor import Attributor
-from streams.blocks.fold.chain_fold import ChainFold, FoldResult, Gap, StoredBlock, StoredChain
+from streams.blocks.fold.chain_fold import ChainFold, FoldResult, Gap, Scored, StoredBlock, StoredChain
 from tests.unit.block_fold.chains import POOLS, block, chain_of
 
 FIRST_HEIGHT = 800_000
@@ -50,6 +50,7 @@ class Tables:
     blocks: dict[Key, StoredBlock] = field(default_factory=dict)
     scores: dict[tuple[int, int, int], Row | None] = field(default_factory=dict)
     letters: set[tuple[Key, str, int]] = field(default_factory=set)
+    hours: dict[tuple[int, int, int], Row | None] = field(default_factory=dict)
 
     def write(self, result: FoldResult) -> None:
         for stored in result.blocks:
@@ -68,8 +69,20 @@ class Tables:
             self.scores[key] = (scored.tip_hashes[at], int(scored.times[at]), *values)
         for height in scored.undone_heights:
             self.scores |= {(view, window, height): None for view in range(len(VIEWS)) for window in WINDOWS_BLOCKS}
+        self._write_hours(scored)
         first = {key[2] for key, row in self.scores.items() if row is not None}
         assert first == set(range(min(first), scored.height + 1)), "one row for each height up to the tip"
+
+    def _write_hours(self, scored: Scored) -> None:
+        hours = scored.time_windows
+        for row in zip(*(column.tolist() for column in hours.columns.values()), strict=True):
+            view, span, height = row[:3]
+            self.hours[view, span, height] = (scored.tip_hashes[height - scored.from_height], repr(row))
+        for height in (*hours.undone_heights, *scored.undone_heights):
+            self.hours |= {(view, span, height): None for view in range(len(VIEWS)) for span in SPANS_DAYS}
+
+    def shown_hours(self) -> dict[tuple[int, int, int], Row]:
+        return {key: row for key, row in self.hours.items() if row is not None}
 
     def reject(self, result: FoldResult, places: dict[int, int]) -> None:
         self.letters |= {(key_of(one.event), one.reason, places[id(one.cause)]) for one in result.rejected}
@@ -95,9 +108,11 @@ class Tables:
             base_height=canonical[0].height,
             codes=[attributor().attribute(event).code for event in whole],
             times=[event.time for event in whole],
+            bits=[event.bits for event in whole],
             recent=whole[-(MAX_REORG + 1) :],
         )
         fold = ChainFold(attributor(), stored if whole else None, max_reorg_blocks=MAX_REORG, max_parked=MAX_PARKED)
+        fold.time_windows.note_stored({key[2] for key, row in self.hours.items() if row and key[2] > fold.root_height})
         self.write(fold.apply(tip))
         self.write(fold.raise_peak(max(key[2] for key in self.scores)))
         low = fold.root_height + 1
@@ -118,6 +133,7 @@ class Outcome:
     letters: set[tuple[Key, str, int]]
     gaps: tuple[Gap, ...]
     tip: str
+    hours: dict[tuple[int, int, int], Row]
 
 
 def run(events: Sequence[BlockEvent], cuts: Iterable[int] = (), restarts: Iterable[int] = ()) -> Outcome:
@@ -129,9 +145,9 @@ def run(events: Sequence[BlockEvent], cuts: Iterable[int] = (), restarts: Iterab
     places = {id(event): place for place, event in enumerate(events)}
     for low, high in pairwise(edges):
         if low in anew:
-            before = tables.standing(), dict(tables.scores)
+            before = tables.standing(), dict(tables.scores), tables.shown_hours()
             fold = tables.load()
-            assert (tables.standing(), tables.scores) == before, "a restart alone changes nothing"
+            assert (tables.standing(), tables.scores, tables.shown_hours()) == before, "a restart alone changes nothing"
         result = fold.apply(events[low:high])
         tables.reject(result, places)
         tables.write(result)
@@ -140,7 +156,7 @@ def run(events: Sequence[BlockEvent], cuts: Iterable[int] = (), restarts: Iterab
     # Every block has a row, or was refused for lack of room and has a letter that says so.
     refused = {letter[0] for letter in tables.letters if letter[1] == "orphan-dropped"}
     assert {key_of(event) for event in events} <= tables.blocks.keys() | refused
-    return Outcome(tables.standing(), tables.scores, tables.letters, fold.gaps(), tip.hash)
+    return Outcome(tables.standing(), tables.scores, tables.letters, fold.gaps(), tip.hash, tables.shown_hours())
 
 
 @st.composite
@@ -162,7 +178,8 @@ def deliveries(draw: st.DrawFn) -> list[BlockEvent]:
         elif kind == "below":
             height, prev_hash = FIRST_HEIGHT - draw(st.integers(0, 3)), f"{index:064x}"
         label, bits = draw(st.sampled_from(POOLS)), draw(st.sampled_from(BITS))
-        made = block(height, prev_hash, label=label, salt=str(index), bits=bits)
+        time = parent.time + draw(st.sampled_from([600, 600, 3_000, -1_200, 90_000]))
+        made = block(height, prev_hash, label=label, salt=str(index), bits=bits, time=time)
         if kind == "another height":  # of a block that comes, or came, with its true one
             made = parent.model_copy(update={"height": parent.height + draw(st.sampled_from([-2, -1, 1, 2, 7]))})
         blocks.append(made)
@@ -210,11 +227,12 @@ def assert_nothing_changes(events: Sequence[BlockEvent], start: int, end: int, c
     once = run(events)
     for restarts in ((), (end,)):
         found = run(twice, cuts, restarts)
-        assert (found.standing, found.scores, found.gaps, found.tip) == (
+        assert (found.standing, found.scores, found.gaps, found.tip, found.hours) == (
             once.standing,
             once.scores,
             once.gaps,
             once.tip,
+            once.hours,
         )
         assert {letter[:2] for letter in found.letters} == {letter[:2] for letter in once.letters}
 

@@ -166,6 +166,7 @@ def test_a_restored_fold_goes_on_as_if_it_had_never_stopped() -> None:
         base_height=events[0].height,
         codes=[attributor.attribute(event).code for event in events[:650]],
         times=[event.time for event in events[:650]],
+        bits=[event.bits for event in events[:650]],
         recent=events[600:650],
     )
     restored = new_fold(stored).apply(events[650:])
@@ -191,7 +192,7 @@ def test_pruning_forgets_old_blocks_but_not_the_windows() -> None:
 def test_a_stored_chain_that_does_not_end_at_its_newest_block_is_refused() -> None:
     events = chain_of(5)
     with pytest.raises(ValueError, match="ends at height 800003"):
-        new_fold(StoredChain(events[0].height, events[0].height, [1, 2, 3, 4], [1, 2, 3, 4], events))
+        new_fold(StoredChain(events[0].height, events[0].height, [1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4], events))
 
 
 @st.composite
