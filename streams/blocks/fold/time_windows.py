@@ -127,7 +127,7 @@ class TimeWindows:
         places = np.flatnonzero(hours[1:] > hours[:-1]) + start
         heights = {self._base_height + int(place) for place in places}
         undone = {height for height in self._stored if first <= height <= highest} - heights
-        self._stored = (self._stored - undone) | heights
+        self._stored -= undone
         parts = [
             self._rows(places[low : low + _HOURS_AT_ONCE], clock, first_height, entities)
             for low in range(0, len(places), _HOURS_AT_ONCE)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate
 from math import isnan
 from typing import Any
 
@@ -113,6 +114,7 @@ class Worker:
             fork = min(fork, keep)
             self.fold.follow(FIRST + keep - 1, branch)
             self.chain[keep:] = branch
+            self._written_by_another(fork)
             highest = max(highest, len(self.chain))
         table = self.fold.score(FIRST + fork, FIRST + highest - 1, FIRST, OWNERS)
         undone = {*table.undone_heights, *range(FIRST + len(self.chain), FIRST + highest)}
@@ -121,6 +123,13 @@ class Worker:
         self.rows = {key: row for key, row in self.rows.items() if key[0] not in undone} | found
         self.root = max(self.root, len(self.chain) - 6)
         self.fold.trim(FIRST + self.root)
+
+    def _written_by_another(self, fork: int) -> None:
+        """A worker that batches otherwise, and was replaced, may have left rows of any branch."""
+        clock = list(accumulate((time for _, time, _ in self.chain), max))
+        for at in range(max(fork, 1), len(clock)):
+            if clock[at] // HOUR > clock[at - 1] // HOUR:
+                self.rows[FIRST + at, 0, 1] = {}
 
     def restart(self, at: int) -> None:
         """A new fold from the tables, whose rows reach back as far as a loader reads, or further by `at` blocks."""
