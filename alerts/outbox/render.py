@@ -138,7 +138,7 @@ def transition_message(transition: AlertTransition, context: Context, *, root: b
 
 def changed_root(first: AlertTransition, latest: AlertTransition, then: Context, now: Context) -> Message:
     """The root message edited after a change: the state that holds now over the text of the firing. `then` and `now` are the
-    contexts of the two. Of an alert that has ended it has how long it fired."""
+    contexts of the two. It has how long the alert fired, once that has ended."""
     lasted = long_span(max(0, latest.event_time - first.event_time))
     after = "" if latest.state in OPEN_STATES else f", {lasted} after it fired"
     blocks = [
