@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from alerts.policy import Action, Actions
+from alerts.policy import Action, Actions, Verdict
 from counterpoise.contracts.alerts import ANNOUNCING_STATES
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
@@ -63,6 +63,13 @@ def silence_alert(store: AlertStore, alert_id: str, seconds: float, person: Pers
     made = new_action("silence", person, matchers={"alert": alert_id}, until=now + seconds)
     store.actions.write(made)
     return made
+
+
+def judge_alert(store: AlertStore, alert_id: str, verdict: Verdict, person: Person) -> None:
+    """Call an alert useful or noise, while it fires or later; RequestRefusedError for one that never fired."""
+    if all(row.state not in ANNOUNCING_STATES for row in store.events.transitions(alert_id=alert_id)):
+        raise RequestRefusedError(f"alert {alert_id} never fired")
+    store.actions.write(new_action(verdict, person, target=alert_id))
 
 
 def user_name() -> str:
