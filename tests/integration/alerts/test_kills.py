@@ -18,6 +18,7 @@ from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.slack_server import Failure, SlackServer
 from tests.engines import ClickHouseServer, RunningKafka, as_environment, settings_for
+from tests.first_rules import with_first_rules
 from tests.forked import ForkedProcess, start_forked
 from tests.integration.alerts.running import alerter, rows_of, states_of
 from tests.integration.alerts.test_line import FIRED, H, heads
@@ -178,7 +179,7 @@ def test_slack_away_for_long_loses_nothing_and_shows_in_the_status(replayed: Set
 def test_clickhouse_killed_under_us_is_waited_for(
     kafka: RunningKafka, own_clickhouse: ClickHouseServer, state_dir: Path
 ) -> None:
-    plain = settings_for(kafka, own_clickhouse, state_dir, dataset_kind="historical")
+    plain = with_first_rules(settings_for(kafka, own_clickhouse, state_dir, dataset_kind="historical"))
     make_database(own_clickhouse.target, plain.dataset_of)
     with SlackServer() as slack, a_world(plain) as world:
         settings = with_slack(plain, slack, state_dir)
@@ -198,7 +199,7 @@ def test_clickhouse_killed_under_us_is_waited_for(
 def test_a_broker_that_is_away_costs_delay_and_no_more(
     own_kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path
 ) -> None:
-    plain = settings_for(own_kafka, clickhouse, state_dir, dataset_kind="historical")
+    plain = with_first_rules(settings_for(own_kafka, clickhouse, state_dir, dataset_kind="historical"))
     make_database(clickhouse.target, plain.dataset_of)
     with SlackServer() as slack, a_world(plain) as world:
         settings = with_slack(plain, slack, state_dir)
