@@ -48,7 +48,8 @@ def project_requirements() -> list[str]:
     """As the build backend writes them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    return project["dependencies"] + [
+    direct: list[str] = project["dependencies"]
+    return direct + [
         f"{requirement} ; extra == '{name}'" for name, requirements in extras.items() for requirement in requirements
     ]
 
