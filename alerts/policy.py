@@ -18,14 +18,18 @@ Labels = Mapping[str, str]
 
 `metric` is the metric or signal of the value, and `instance` the key of an alert that is one of several of its rule."""
 
-ActionKind = Literal["acknowledge", "silence", "unsilence", "refused"]
+Verdict = Literal["useful", "noise"]
+"""What a person thinks of an alert. It changes no message."""
+
+ActionKind = Literal["acknowledge", "silence", "unsilence", "refused"] | Verdict
 """`refused`: a request that was not done; its `reason` is why."""
 WEEK_SECONDS: Final = 7.0 * DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing that a person asked for, at `at` (seconds). `target`: the alert of an acknowledgement, the silence that is ended.
+    """One thing that a person asked for, at `at` (seconds). `target`: the alert it is about, or
+    the silence that is ended.
 
     `matchers` of a silence are labels with `*` and `?` as wildcards. It ends at `until` (None: at no time), for each alert with its
     resolution (`until_resolved`), and while the value is worse than `worse_than`.

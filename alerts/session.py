@@ -165,6 +165,7 @@ class AlertSession:
             policy=policy,
             repeat_seconds=settings.alerts.repeat_seconds,
             on_success=lambda now: self._status.set(**{f"last_{receiver.kind}_success_at": now}),
+            picture=renderer.picture,
         )
 
     def load(self) -> None:

@@ -38,6 +38,7 @@ WRITE_SECONDS: Final = 20.0
 """For this long a request is tried."""
 
 _WRITE_PAUSE_SECONDS: Final = 1.0
+_VERDICT_WORDS: Final = {"useful": "useful to you", "noise": "noise to you"}
 
 
 class SlackActions:
@@ -128,6 +129,8 @@ class SlackActions:
             if checked.refusal:
                 log.warning("a request of Slack's is refused", request=pressed.id, reason=checked.refusal)
                 return note_message(f"Not done: {checked.refusal}.")
+            if pressed.is_verdict:
+                return note_message(f"Stored: the alert is {_VERDICT_WORDS[pressed.button]}.")
             return why(store, pressed.alert_id) if action is None else None
         finally:
             store.ch.close()
@@ -167,7 +170,7 @@ def _refusal(store: AlertStore, pressed: Pressed, actions: Actions) -> str:
     sent = store.deliveries.read(alert_id=pressed.alert_id)
     if not rows or not any(d.message_ts == pressed.message_ts and d.channel == pressed.channel for d in sent):
         return "the message is not one of ours for this alert"
-    if pressed.button == "why":
+    if pressed.button == "why" or pressed.is_verdict:
         return ""
     if rows[-1].state not in ANNOUNCING_STATES:
         return "the alert fires no more"

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from alerts.policy import Action, Actions
+from alerts.policy import Action, Actions, Verdict
 from counterpoise.contracts.alerts import ANNOUNCING_STATES
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 200
 """Characters of a reason or a name."""
+
+
+class RequestRefusedError(ConfigError):
+    """What was asked is not done, for a reason that may be shown to whoever asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,12 @@ def new_action(kind: str, person: Person, **values: Any) -> Action:
 
 
 def require_firing(store: AlertStore, alert_id: str) -> None:
-    """ConfigError for an alert that does not fire, and for one that does not exist."""
+    """RequestRefusedError for an alert that does not fire, and for one that does not exist."""
     rows = store.events.transitions(alert_id=alert_id)
     if not rows:
-        raise ConfigError(f"there is no alert {alert_id}")
+        raise RequestRefusedError(f"there is no alert {alert_id}")
     if rows[-1].state not in ANNOUNCING_STATES:
-        raise ConfigError(f"alert {alert_id} does not fire: it is {rows[-1].state}")
+        raise RequestRefusedError(f"alert {alert_id} does not fire: it is {rows[-1].state}")
 
 
 def acknowledge_alert(store: AlertStore, alert_id: str, person: Person) -> Action | None:
@@ -59,6 +63,13 @@ def silence_alert(store: AlertStore, alert_id: str, seconds: float, person: Pers
     made = new_action("silence", person, matchers={"alert": alert_id}, until=now + seconds)
     store.actions.write(made)
     return made
+
+
+def judge_alert(store: AlertStore, alert_id: str, verdict: Verdict, person: Person) -> None:
+    """Call an alert useful or noise, while it fires or later; RequestRefusedError for one that never fired."""
+    if all(row.state not in ANNOUNCING_STATES for row in store.events.transitions(alert_id=alert_id)):
+        raise RequestRefusedError(f"alert {alert_id} never fired")
+    store.actions.write(new_action(verdict, person, target=alert_id))
 
 
 def user_name() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,10 @@ _DRIFT: Final = """
 SELECT family, argMax(drift, height) FROM drift
 WHERE chain = {chain:String} AND view = {view:String} AND height <= {height:UInt32}
 GROUP BY family
+"""
+_SUMS: Final = """
+SELECT s2, s3, n - unknown, n FROM concentration
+WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16} AND height = {height:UInt32}
 """
 _POOLS: Final = """
 SELECT pool FROM blocks
@@ -34,6 +38,22 @@ ARRAY JOIN JSONExtractArrayRaw(entity, 'members') AS member
 WHERE JSONExtractString(member, 'start') <= {day:String}
     AND (JSONExtractString(member, 'end') = '' OR {day:String} < JSONExtractString(member, 'end'))
 """
+
+
+class WindowSums(NamedTuple):
+    """The sums of the pools' squared and cubed blocks in a window, its attributed blocks, and all of them."""
+
+    s2: int
+    s3: int
+    known: int
+    n: int
+
+
+def read_sums(clickhouse: ClickHouse, window: PoolBlocks, view: View) -> WindowSums:
+    """The stored sums of a window that was read."""
+    asked = {"chain": window.chain, "view": view, "window": window.window, "height": window.height}
+    [row] = clickhouse.query(_SUMS, asked)
+    return WindowSums(*map(int, row))
 
 
 def read_drift(clickhouse: ClickHouse, chain: str, view: View, height: int) -> dict[str, float]:

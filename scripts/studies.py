@@ -30,7 +30,7 @@ from counterpoise.metrics.hhi_interval import d2_interval, hhi_interval
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.windows import WINDOWS_BLOCKS
 from ingest.blocks.sources.simulated import read_figures
-from scripts import detector_delays, detector_studies, drift_studies, share_studies
+from scripts import detector_delays, detector_studies, drift_studies, hhi_studies, share_studies
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "studies.md"
 BLOCKS = Path(__file__).resolve().parents[2] / "shared" / "data" / "blocks" / "mainnet_664063_946236.parquet"
@@ -282,6 +282,11 @@ TEXT = {
         "Coverage of the nominal 95 % intervals of a fixed set. It is simulated as a random walk with the fitted drift, "
         "{walks:,} walks each. The columns without drift show the multinomial interval.",
     ),
+    "hhi-drift": (
+        "HHI and D₂ of the hashrate now and of the next blocks",
+        "Coverage of the nominal 95 % intervals of `counterpoise estimates`. {walks:,} walks begin at the shares of real months, "
+        "unknown blocks among them. They move so that HHI has the fitted drift. The columns without drift have σ² = 0.",
+    ),
     "real-drift": (
         "Drift on real blocks",
         "σ² a block by moments from mainnet's blocks {fit:,} to {test:,}, with the number of pairs of adjoining windows. "
@@ -348,6 +353,11 @@ TEXT = {
         "bootstrap, its blocks as long as a window and its next blocks. The effective number of windows is in brackets. "
         "The last two columns are root mean square errors in points.",
     ),
+    "real-hhi": (
+        "HHI and D₂ of the next real blocks",
+        "How often the unbiased index of the next 2,016 real blocks lies in the interval with the drift that a worker had stored "
+        "by then. The windows are those of the table above, and so are the errors.",
+    ),
     "real-forecasts": (
         "Daily forecasts on real data",
         "A worker stores a forecast every 144 blocks; these are of the raw view. It has the share of the four leaders in the next "
@@ -362,6 +372,10 @@ def makers(blocks: Path | None) -> dict[str, Callable[[], Table]]:
     found: dict[str, Callable[[], Table]] = {
         "hhi": hhi_coverage,
         "drift": drift_coverage,
+        "hhi-drift": lambda: _table(
+            ["index", "blocks", "now, no drift", "next 2,016, no drift", "now", "next 2,016"],
+            hhi_studies.coverage_rows(WALKS),
+        ),
         "rule": rule_false_alarms,
         "delays": delay_table,
         "false-alarms": detector_false_alarms,
@@ -392,6 +406,9 @@ def real_makers(blocks: Path) -> dict[str, Callable[[], Table]]:
         "real-bootstrap": lambda: _table(
             ["set", "blocks", "windows", "window", "weighed by age", "error of the window", "weighed by age"],
             share_studies.bootstrap_rows(first, codes, TEST_FROM_HEIGHT),
+        ),
+        "real-hhi": lambda: _table(
+            ["index", "blocks", "windows", "next 2,016"], hhi_studies.real_rows(first, codes, TEST_FROM_HEIGHT)
         ),
         "real-forecasts": lambda: _table(
             ["heights", "forecasts", "coverage", "Brier score", "of the base rate", *_bins()],

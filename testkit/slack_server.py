@@ -100,6 +100,16 @@ class SlackServer(LocalSlack):
         headers = {"Retry-After": str(self.retry_after_seconds)} if status == 429 else {}
         return HttpAnswer(status, payload, headers=headers)
 
+    def take_file(self, file_id: str, body: bytes) -> HttpAnswer | None:
+        """As Slack, or with the failure that is planned for the method `upload`."""
+        with self._changed:
+            self.calls.append("upload")
+            failure = self._planned("upload")
+        if failure in ("429", "500", "503"):
+            return HttpAnswer(int(failure), b"")
+        answer = None if failure == "drop_before" else super().take_file(file_id, body)
+        return None if failure == "drop" else answer
+
     def handle(self, method: str, arguments: dict[str, Any], token: str) -> tuple[int, dict[str, Any], Failure | None]:
         """(status, answer, failure to act out) of one call."""
         with self._changed:

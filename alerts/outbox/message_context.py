@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from alerts.outbox.chart import Picture, blocks_of, picture_of
 from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.events import event_of
 from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, WORSE, Job, Start
@@ -183,6 +184,16 @@ class Renderer:
             responsible=self._responsible(rule) if rule else (),
             page_url=f"{self._public_url}/alert/{transition.alert_id}" if self._public_url else "",
         )
+
+    def picture(self, transition: AlertTransition) -> Picture | None:
+        """The picture of a firing; None for a rule without a value at every height, and where the blocks of the alert are gone."""
+        rule, found = self._rule_of(transition), transition.evidence
+        if not isinstance(rule, HeightRule) or found.attribution_id is None or found.height is None:
+            return None
+        low = found.height - blocks_of(rule.chain) - rule.lookback_blocks
+        series = self._store.concentration.series_of(rule, found.attribution_id, low=low, high=found.height)
+        is_whole = len(series) and series.tip_hash[-1] == found.tip_hash
+        return picture_of(rule, series) if is_whole else None
 
     def _responsible(self, rule: Rule) -> tuple[tuple[str, str], ...]:
         return tuple((name, published(value, self._docs_url)) for name, value in rule.responsible())

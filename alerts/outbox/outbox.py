@@ -18,17 +18,20 @@ from typing import Final, Protocol
 
 import structlog
 
+from alerts.outbox.chart import Picture
 from alerts.outbox.conversation import Conversation
 from alerts.outbox.delivery_policy import Policy, SendEverything
 from alerts.outbox.digest import OLD_SECONDS, detail_of, digest_id, digest_of, over
 from alerts.outbox.job_queue import JobQueue
 from alerts.outbox.jobs import RENEW, Job, JobKey, Start, actions, digest_job, job_of, start_id
 from alerts.outbox.look_ups import AFTER_SECONDS, LookUps
+from alerts.outbox.pictures import PICTURE, Pictures
 from alerts.outbox.receivers.receiver import (
     AmbiguousError,
     NotAcceptedError,
     Receiver,
     ReceiverRefusedError,
+    TakesPictures,
     UnknownAnswerError,
 )
 from alerts.outbox.reminders import due
@@ -84,8 +87,9 @@ class Outbox:
         policy: Policy | None = None,
         repeat_seconds: float = WEEK_SECONDS,
         on_success: Callable[[float], None] = lambda now: None,
+        picture: Callable[[AlertTransition], Picture | None] = lambda fired: None,
     ) -> None:
-        """`repeat_seconds`: time to the first repeat of an alert that fires and has no acknowledgement."""
+        """`repeat_seconds`: time to the first repeat of an alert that fires and has no acknowledgement. `picture` draws one."""
         self._store = store
         self._receiver = receiver
         self._versions = versions
@@ -100,6 +104,7 @@ class Outbox:
         self._sent = Sent(receiver.name, receiver.channel)
         self._conversation = Conversation(receiver, self._sent)
         self._look_ups = LookUps()
+        self._pictures = self._make_pictures(picture)
         self._not_found: set[JobKey] = set()
         """Firings that were looked up before they went into a digest."""
         self._unwritten: list[Delivery] = []
@@ -109,6 +114,18 @@ class Outbox:
         self._backoff = Backoff(_DELIVERY_RETRY)
         self.trouble: str | None = None
         """Why nothing can be sent just now; None where all is well."""
+
+    def _make_pictures(self, picture: Callable[[AlertTransition], Picture | None]) -> Pictures | None:
+        if not isinstance(self._receiver, TakesPictures):
+            return None
+        return Pictures(
+            self._receiver,
+            self._sent,
+            picture,
+            lambda rows: self._store.deliveries.write(rows, self._versions.next()),
+            self._require_newest,
+            lambda fired, status: self._delivery(job_of(fired, PICTURE, inherited=False), status),
+        )
 
     @property
     def waiting(self) -> int:
@@ -163,7 +180,7 @@ class Outbox:
             d
             for d in self._sent.done.values()
             if self._sent.here(d)
-            and d.action != "update"
+            and d.action not in ("update", PICTURE)
             and clock - d.updated_at < (DAY_SECONDS if d.attempts > 1 else AFTER_SECONDS[-1])
         ]
         for sent in sorted(recent, key=lambda d: d.updated_at)[-MAX_LOOK_UPS:]:
@@ -210,6 +227,11 @@ class Outbox:
             )
             for job in jobs:
                 self._queue(job)
+            self._plan_picture(first)
+
+    def _plan_picture(self, fired: AlertTransition) -> None:
+        if self._pictures is not None:
+            self._pictures.plan(fired, now=self._clock.now(), monotonic=self._clock.monotonic())
 
     def _send_now(self, job: Job, first: AlertTransition) -> None:
         """Queue a message that was left out, if nothing keeps it back any more."""
@@ -229,7 +251,7 @@ class Outbox:
             waited = self._clock.now() - oldest.recorded_at if oldest else 0.0
             self._is_late = "thread" in self._receiver.abilities and waited >= OLD_SECONDS
             job = self._jobs.first(now, self._rank if self._is_late else None)
-            next_at = now if job or self._unwritten else min(self._jobs.free_at(), self._look_ups.next_at())
+            next_at = now if job or self._unwritten else min(self._jobs.free_at(), self._idle_at())
             left = max(next_at, self._not_before) - now
             if left > 0:
                 return left
@@ -237,6 +259,12 @@ class Outbox:
                 self._guarded(partial(self._step, job), job)
             elif searched := self._look_ups.take(now):
                 self._guarded(partial(self._search, searched), None)
+            elif self._pictures is not None:
+                self._guarded(partial(self._pictures.send_due, now), None)
+
+    def _idle_at(self) -> float:
+        """When there is work that waits for every message: a search, or a picture."""
+        return min(self._look_ups.next_at(), self._pictures.next_at() if self._pictures else float("inf"))
 
     def _rank(self, job: Job) -> int:
         """The order after an outage: a state at start, then what fires now, then the others as they came."""
@@ -409,6 +437,8 @@ class Outbox:
         if status == "sent":
             self._on_success(delivery.updated_at)
         self._write(self._unwritten)
+        if job.action == "post" and job.transition is not None:
+            self._plan_picture(job.transition)
 
     def _delivery(self, job: Job, status: DeliveryStatus, *, ts: str = "", detail: str = "") -> Delivery:
         name, channel, now = self._receiver.name, self._receiver.channel, self._clock.now()

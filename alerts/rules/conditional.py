@@ -16,7 +16,7 @@ from alerts.rules.rule import WINDOWS_TEXT, HeightRule, Reading, WindowBlocks
 from alerts.rules.verdict import BoolArray, Verdict, all_of, any_of
 from alerts.rules.when_sql import reproducing_sql
 from alerts.signals.levels import LevelArray
-from alerts.signals.signal import Subject
+from alerts.signals.signal import Measured, Subject
 from alerts.signals.window_counts import Place, WindowCounts
 from counterpoise.windows import WINDOWS_BLOCKS, View
 
@@ -98,8 +98,12 @@ class ConditionalRule(HeightRule):
         place = self.place_of(condition)
         return series if place == self._place else series.beside[place]
 
+    def main_measured(self, series: WindowCounts) -> Measured:
+        """The signal of the first condition at each height."""
+        return self.main.measured(self._series(self.main, series))
+
     def values(self, series: WindowCounts) -> NDArray[np.float64]:
-        return self.main.measured(self._series(self.main, series)).high
+        return self.main_measured(series).high
 
     def reading(self, series: WindowCounts, at: int) -> Reading | None:
         stated, first = [], None

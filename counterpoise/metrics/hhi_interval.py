@@ -35,11 +35,21 @@ def pair_moments(s2: ArrayLike, s3: ArrayLike, known: ArrayLike, n: ArrayLike) -
     """(q, V): the unbiased estimate of Σp² and its variance. NaN for fewer than three blocks."""
     s2_, s3_, m, blocks = (np.asarray(values, np.float64) for values in (s2, s3, known, n))
     some = np.where(blocks > 2, blocks, np.nan)
-    pairs = some * (some - 1.0)
-    q = (s2_ - m) / pairs
-    r = (s3_ - 3.0 * s2_ + 2.0 * m) / (pairs * (some - 2.0))
-    variance = 2.0 * (2.0 * (some - 2.0) * np.maximum(r - q * q, 0.0) + np.maximum(q - q * q, 0.0)) / pairs
-    return q, variance
+    q = (s2_ - m) / (some * (some - 1.0))
+    return q, variance_of_pairs(q, triple_moment(s2_, s3_, m, some), some)
+
+
+def triple_moment(s2: ArrayLike, s3: ArrayLike, known: ArrayLike, n: ArrayLike) -> FloatArray:
+    """r: the unbiased estimate of Σp³. NaN for fewer than three blocks."""
+    s2_, s3_, m, blocks = (np.asarray(values, np.float64) for values in (s2, s3, known, n))
+    some = np.where(blocks > 2, blocks, np.nan)
+    return np.asarray((s3_ - 3.0 * s2_ + 2.0 * m) / (some * (some - 1.0) * (some - 2.0)))
+
+
+def variance_of_pairs(q: FloatArray, r: FloatArray, n: FloatArray) -> FloatArray:
+    """V: the variance of q from n blocks, which need not be those that q and r were estimated from."""
+    spread = 2.0 * (n - 2.0) * np.maximum(r - q * q, 0.0) + np.maximum(q - q * q, 0.0)
+    return np.asarray(2.0 * spread / (n * (n - 1.0)))
 
 
 def hhi_interval(s2: ArrayLike, s3: ArrayLike, known: ArrayLike, n: ArrayLike) -> tuple[FloatArray, FloatArray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from desk.share_now import WindowSums
+
 _NEXT = (144, 1_008, 2_016)
 
 
@@ -29,7 +32,7 @@ def estimates(
     line: Annotated[float, typer.Option("--line", help="The share whose probability is shown.")] = 0.75,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the share of the largest in the blocks seen, in the hashrate now, and in the next 144, 1008 and 2016 blocks.
+    """Show shares of the largest, HHI and D₂ of the blocks seen, of the hashrate now, and of the next 144, 1008 and 2016 blocks.
 
     The intervals are of 95 % and include the drift of hashrate as it was fitted last. They are of these pools, which luck helped to
     be the largest. "Weighed by age" is the hashrate now from up to 8,640 blocks, the newer the heavier. Luck counts little there.
@@ -38,10 +41,11 @@ def estimates(
     from counterpoise.clickhouse.client import connect
     from counterpoise.clickhouse.pool_blocks import read_pool_blocks
     from counterpoise.errors import ConfigError
+    from counterpoise.estimates.drift import HHI_FAMILY
     from counterpoise.estimates.share_intervals import best_window
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
-    from desk.share_now import NewestBlocks, read_drift
+    from desk.share_now import NewestBlocks, read_drift, read_sums
 
     chain_named(chain)
     if view not in VIEWS:
@@ -54,6 +58,7 @@ def estimates(
         read = read_pool_blocks(clickhouse, chain, window, height)
         drift = read_drift(clickhouse, chain, chosen, read.height)
         newest = NewestBlocks(clickhouse, read, chosen)
+        sums = read_sums(clickhouse, read, chosen)
     seen = read.views[chosen]
     if not seen.leaders:
         raise ConfigError(f"no block of the window at height {read.height} has a known producer")
@@ -63,8 +68,9 @@ def estimates(
         )
         for k in range(1, len(seen.leaders) + 1)
     ]
+    dispersion = estimate_dispersion(sums, drift[HHI_FAMILY])
     if as_json:
-        answer = {**read.to_json(), "view": chosen, "level": 0.95, "estimates": rows}
+        answer = {**read.to_json(), "view": chosen, "level": 0.95, "estimates": rows, "dispersion": dispersion}
         say(json.dumps(answer, ensure_ascii=False, indent=2, allow_nan=False))
         return
     above = f"above {TEXT.share(line)}"
@@ -80,6 +86,17 @@ def estimates(
             _range(row["weighed_by_age"]["interval"]),
             TEXT.share(row["weighed_by_age"]["above_line"]),
             *(_range(row[f"next_{m}_blocks"]) for m in _NEXT),
+        )
+    for row in dispersion:
+        digits = 4 if row["metric"] == "hhi" else 2
+        table.add_row(
+            {"hhi": "HHI"}.get(row["metric"], "D₂"),
+            "all pools",
+            TEXT.number(row["blocks_seen"], digits),
+            _numbers(row["hashrate_now"], digits),
+            "–",
+            "–",
+            *(_numbers(row[f"next_{m}_blocks"], digits) for m in _NEXT),
         )
     console = Console(highlight=False)
     console.print(table)
@@ -119,6 +136,36 @@ def estimate(
         },
         **{f"next_{m}_blocks": [float(end) for end in next_interval(count, n, m, drift)] for m in _NEXT},
     }
+
+
+def estimate_dispersion(sums: WindowSums, drift: float) -> list[dict[str, Any]]:
+    """The estimates of HHI and of D₂. `drift` is σ² of HHI a block; an end that nothing bounds is None."""
+    from counterpoise.metrics.hhi_estimates import d2_next, d2_now, hhi_next, hhi_now
+
+    s2, s3, known, n = sums
+    found = []
+    for metric, seen, now, later in (
+        ("hhi", s2 / n**2, hhi_now, hhi_next),
+        ("effective_pools_d2", known**2 / s2 if s2 else None, d2_now, d2_next),
+    ):
+        found.append(
+            {
+                "metric": metric,
+                "blocks_seen": seen,
+                "drift_of_hhi": drift,
+                "hashrate_now": _bounded(now(s2, s3, known, n, drift=drift)),
+                **{f"next_{m}_blocks": _bounded(later(s2, s3, known, n, m, drift=drift)) for m in _NEXT},
+            }
+        )
+    return found
+
+
+def _bounded(ends: tuple[NDArray[np.float64], NDArray[np.float64]]) -> list[float | None]:
+    return [float(end) if math.isfinite(end) else None for end in ends]
+
+
+def _numbers(ends: list[float | None], digits: int) -> str:
+    return f"{TEXT.number(ends[0], digits)} to {TEXT.number(ends[1], digits)}"
 
 
 def _range(ends: list[float]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from counterpoise.formats import TEXT
+from counterpoise.formats import TEXT, Formats
 
 NOT_DETERMINED: Final = "not determined"
 LEVELS: Final = {
@@ -71,10 +71,11 @@ def regime_words(regime: str) -> str:
     return NOT_DETERMINED if regime == "no_call" else regime.replace("_", " ")
 
 
-def sentence(rows: Sequence[GapRow]) -> str:
+def sentence(rows: Sequence[GapRow], formats: Formats = TEXT) -> str:
     """Sentences about the newest row: both sides, the gap with its interval, the level and the regime.
 
-    `rows` are ends of years by day; the last one may be any other day. ValueError without a row.
+    `rows` are ends of years by day; the last one may be any other day. `formats` is the typography of where it stands.
+    ValueError without a row.
     """
     if not rows:
         raise ValueError("the sentence needs at least one row")
@@ -85,10 +86,10 @@ def sentence(rows: Sequence[GapRow]) -> str:
         when = f"On {last.day.day} {last.day:%B %Y}"
         figures = f" (figures of {last.period_end.day} {last.period_end:%B %Y})" if last.period_end else ""
     parts = [
-        f"{when} ownership of AI compute{figures} is as concentrated as {TEXT.number(ai[0], 1)} to {TEXT.number(ai[-1], 1)} "
+        f"{when} ownership of AI compute{figures} is as concentrated as {formats.number(ai[0], 1)} to {formats.number(ai[-1], 1)} "
         "equal owners, depending on the unnamed rest.",
-        f"Operation of Bitcoin mining is as concentrated as {TEXT.number(last.pools, 1)} equal pools.",
-        f"The gap is between {TEXT.doublings(last.low)} and {TEXT.doublings(last.high)} doublings (95 %, every treatment).",
+        f"Operation of Bitcoin mining is as concentrated as {formats.number(last.pools, 1)} equal pools.",
+        f"The gap is between {formats.doublings(last.low)} and {formats.doublings(last.high)} doublings (95 %, every treatment).",
     ]
     if last.level == "no_call":
         never = f", as in every year since {first.day.year}" if all(row.level == "no_call" for row in rows) else ""

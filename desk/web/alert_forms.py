@@ -1,4 +1,4 @@
-"""The one route of the page that writes: a person acknowledges or silences an alert that fires.
+"""The one route of the page that writes: a person acknowledges or silences an alert that fires, or calls one useful or noise.
 
 The session decides who may, as for every page. The form's token proves that it was filled in on our page, and Guard that the request
 came from there. The writing client is made for one request, and nothing else on the page has it.
@@ -9,20 +9,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, cast
 from urllib.parse import parse_qs, quote
 
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
+from alerts.policy import Verdict
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.errors import ConfigError, CounterpoiseError
+from counterpoise.errors import CounterpoiseError
 from counterpoise.plots.marks import text_of
-from desk.alert_requests import Person, acknowledge_alert, one_line, silence_alert, user_name
+from desk.alert_requests import (
+    Person,
+    RequestRefusedError,
+    acknowledge_alert,
+    judge_alert,
+    one_line,
+    silence_alert,
+    user_name,
+)
 from desk.web.access import Access
-from desk.web.pages.alert_people import ACKNOWLEDGE, MAX_NAME, SILENCES, Form
+from desk.web.pages.alert_people import ACKNOWLEDGE, BUTTONS, MAX_NAME, SILENCES, Form
 
 MAX_BODY: Final = 4_096
 MAX_ID: Final = 128
@@ -53,14 +62,14 @@ def build_alert_forms(
         if not access.is_form_token(headers, given.get("token", "")):
             return refused("The form is too old, or came from another page", 403, name)
         asked, author = given.get("ask", ""), access.user(headers) or one_line(given.get("author", ""))
-        if asked != ACKNOWLEDGE and asked not in SILENCES:
+        if asked not in BUTTONS:
             return refused("The page has no such button", 400, name)
         if not author:
             return refused("A name is needed", 400, name)
         person = Person(author[:MAX_NAME], given.get("reason", ""), via="page")
         try:
             problem = await asyncio.get_running_loop().run_in_executor(threads, _write, write, name, asked, person)
-        except ConfigError as error:
+        except RequestRefusedError as error:
             return refused(str(error), 409, name)
         except CounterpoiseError as error:
             log.warning("a request on the page is not stored", alert_id=name, reason=str(error))
@@ -79,7 +88,10 @@ def _write(write: Callable[[], ClickHouse], alert_id: str, asked: str, person: P
         if asked == ACKNOWLEDGE:
             known = acknowledge_alert(store, alert_id, person)
             return f"{known.author or 'Somebody'} acknowledged it before" if known is not None else ""
-        silence_alert(store, alert_id, SILENCES[asked][1], person)
+        if asked in SILENCES:
+            silence_alert(store, alert_id, SILENCES[asked][1], person)
+        else:
+            judge_alert(store, alert_id, cast(Verdict, asked), person)
         return ""
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from counterpoise.plots.marks import text_of
+from engines.local_slack.files import SlackFile
 from engines.local_slack.message import SlackMessage
 from engines.local_slack.mrkdwn import mrkdwn, plain
 
@@ -21,6 +23,8 @@ class Entry:
 
     message: SlackMessage
     replies: Sequence[SlackMessage] = ()
+    pictures: Sequence[SlackFile] = ()
+    """Of its thread."""
 
 
 def whole_page(channel: str, entries: Sequence[Entry], sequence: int) -> str:
@@ -46,14 +50,22 @@ def entry_markup(entry: Entry) -> str:
     )
     count = len(entry.replies)
     words = f"{count} {'reply' if count == 1 else 'replies'}"
-    thread = (
-        f'<section class="thread" aria-label="Thread"><p class="of">{words}</p>{replies}</section>' if count else ""
-    )
+    replies = f'<p class="of">{words}</p>{replies}' if count else ""
+    pictures = "".join(map(_picture, entry.pictures))
+    thread = f'<section class="thread" aria-label="Thread">{pictures}{replies}</section>' if replies or pictures else ""
     whisper = ' whisper"' if message.user else '"'
     note = '<p class="of">Only visible to you</p>' if message.user else ""
     return (
         f'<article class="message {_state(message)}{whisper} id="m-{text_of(message.ts)}" data-ts="{text_of(message.ts)}">'
         f"{note}{_head(message)}{_body(message)}{thread}</article>"
+    )
+
+
+def _picture(file: SlackFile) -> str:
+    source = f"data:image/png;base64,{b64encode(file.content).decode()}"
+    return (
+        f'<figure class="picture"><img src="{source}" alt="{text_of(file.alt)}">'
+        f"<figcaption>{text_of(file.title)}</figcaption></figure>"
     )
 
 

@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from engines.local_slack.files import SlackFile
 from engines.local_slack.message import SlackMessage
 from engines.local_slack.page import Entry, entry_markup, whole_page
 from engines.local_slack.workspace import Workspace
@@ -101,7 +102,14 @@ class PageRoutes:
         messages = [one for one in workspace.messages if one.channel == here]
         for one in messages:
             threads.setdefault(one.thread_ts or "", []).append(one)
-        entries = [Entry(one, tuple(threads.get(one.ts, ()))) for one in messages if one.thread_ts is None]
+        pictures: dict[str, list[SlackFile]] = {}
+        for file in workspace.uploads.shown:
+            pictures.setdefault(file.thread_ts, []).append(file)
+        entries = [
+            Entry(one, tuple(threads.get(one.ts, ())), tuple(pictures.get(one.ts, ())))
+            for one in messages
+            if one.thread_ts is None
+        ]
         entries += [Entry(one) for one in workspace.whispers if one.user == self._user_id and one.channel == here]
         return sorted(entries, key=lambda entry: float(entry.message.ts))[-MAX_ENTRIES:]
 

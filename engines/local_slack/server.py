@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from counterpoise.urls import is_local
+from engines.local_slack.files import UPLOAD_PATH
 from engines.local_slack.page_routes import HttpAnswer, PageRoutes, text_answer
 from engines.local_slack.workspace import Workspace
 from engines.ports import HOST
@@ -47,12 +48,17 @@ class LocalSlack(Workspace):
     @property
     def base_url(self) -> str:
         """For slack-sdk's `base_url`."""
-        return f"http://{HOST}:{self.port}{API}"
+        return f"{self.origin}{API}"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return f"http://{HOST}:{self.port}"
 
     @property
     def page_url(self) -> str:
         """The address of the channel's page."""
-        return f"http://{HOST}:{self.port}/{self.page_key}/"
+        return f"{self.origin}/{self.page_key}/"
 
     def start(self) -> LocalSlack:
         """Listen; messages of an earlier run of this object are still there. On the port of before, where there was one."""
@@ -76,6 +82,10 @@ class LocalSlack(Workspace):
     def respond(self, method: str, arguments: dict[str, Any], token: str) -> HttpAnswer | None:
         """The answer to a call of the Web API; None closes the connection without one."""
         return HttpAnswer(200, json.dumps(self.answer(method, arguments, token)).encode())
+
+    def take_file(self, file_id: str, body: bytes) -> HttpAnswer | None:
+        """The answer to the upload of a file; None closes the connection without one."""
+        return HttpAnswer(self.uploads.take(file_id, body), b"")
 
 
 class _Server(ThreadingHTTPServer):
@@ -115,6 +125,9 @@ class _Handler(BaseHTTPRequestHandler):
         if path.startswith(API):
             self._call(path.removeprefix(API), body)
             return
+        if path.startswith(UPLOAD_PATH) and self.command == "POST":
+            self._answer(self.server.slack.take_file(path.removeprefix(UPLOAD_PATH), body))
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         if not is_local(urlsplit(f"//{headers.get('host', '')}").hostname or ""):
             self._send(text_answer(421, "This address is not the workspace's."))
@@ -136,7 +149,9 @@ class _Handler(BaseHTTPRequestHandler):
         except (ValueError, TypeError, RecursionError):
             self._send(HttpAnswer(200, b'{"ok": false, "error": "invalid_json"}'))
             return
-        answer = self.server.slack.respond(method, arguments, token)
+        self._answer(self.server.slack.respond(method, arguments, token))
+
+    def _answer(self, answer: HttpAnswer | None) -> None:
         if answer is None:
             self.close_connection = True
             self.connection.close()

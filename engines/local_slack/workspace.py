@@ -9,10 +9,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
+from engines.local_slack.files import Uploads
 from engines.local_slack.message import SlackMessage, pressed, refusal
 from engines.local_slack.socket_mode import SocketMode
+
+NO_CHANNEL: Final = ("auth.test", "files.getUploadURLExternal", "files.completeUploadExternal")
+"""Methods without the argument `channel`."""
 
 
 @dataclass
@@ -29,11 +33,17 @@ class Workspace:
     socket: SocketMode = field(default_factory=SocketMode)
     closing: threading.Event = field(default_factory=threading.Event)
     """Set while nothing listens: who waits for a change waits no longer."""
+    uploads: Uploads = field(default_factory=Uploads)
     _messages: dict[str, SlackMessage] = field(default_factory=dict)
     _whispers: list[SlackMessage] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _sequence: int = 0
     _last_micros: int = 0
+
+    @property
+    def origin(self) -> str:
+        """Where files are uploaded: scheme, host and port."""
+        return ""
 
     @property
     def messages(self) -> list[SlackMessage]:
@@ -111,13 +121,15 @@ class Workspace:
             "chat.update": self._update,
             "chat.delete": self._delete,
             "chat.postEphemeral": self._post_ephemeral,
+            "files.getUploadURLExternal": lambda given: self.uploads.get_upload_url(given, self.origin),
+            "files.completeUploadExternal": self._complete_upload,
             "conversations.history": self._history,
             "conversations.replies": self._replies,
         }
         found = methods.get(method)
         if found is None:
             return error("unknown_method")
-        if method != "auth.test" and arguments.get("channel") not in self.channels:
+        if method not in NO_CHANNEL and arguments.get("channel") not in self.channels:
             return error("channel_not_found")
         with self._changed:
             return found(arguments)
@@ -186,6 +198,13 @@ class Workspace:
             str(arguments["channel"]), str(arguments.get("user")), str(arguments.get("text")), blocks
         )
         return {"ok": True, "message_ts": message.ts}
+
+    def _complete_upload(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        answer = self.uploads.complete(arguments, self.channels, frozenset(self._messages))
+        root = self._messages.get(str(arguments.get("thread_ts")))
+        if answer["ok"] and root is not None:
+            self._touch(root)
+        return answer
 
     def _history(self, arguments: dict[str, Any]) -> dict[str, Any]:
         here = [m for m in self.messages if m.channel == arguments.get("channel")]

@@ -3,8 +3,8 @@
 CREATE TABLE IF NOT EXISTS alert_actions_log
 (
     action_id String COMMENT 'Action, 16 hexadecimal digits',
-    kind LowCardinality(String) COMMENT 'acknowledge, silence, unsilence, or refused for a request that was not done',
-    target String COMMENT 'Alert that is acknowledged, or silence that is ended; empty for a silence',
+    kind LowCardinality(String) COMMENT 'acknowledge, silence, unsilence, useful, noise, or refused for a request that was not done',
+    target String COMMENT 'Alert that is acknowledged or called useful or noise, or silence that is ended; empty for a silence',
     matchers String COMMENT 'Labels of the alerts that a silence is for, as JSON; * and ? are wildcards',
     until Nullable(DateTime64(3, 'UTC')) COMMENT 'End of a silence; NULL where it has no time',
     until_resolved Bool COMMENT 'Whether a silence ends for each alert with its resolution',

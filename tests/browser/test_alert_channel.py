@@ -82,13 +82,15 @@ def test_an_alert_is_acknowledged_in_the_channel_and_on_the_page(
             expect(channel.locator(FIRST)).to_have_class("message firing")
             channel.click(f"{FIRST} >> button:text-is('Acknowledge')")
             channel.wait_for_selector(f"{FIRST} >> text=by ada at")
-            expect(channel.locator(f"{FIRST} >> button")).to_have_text(["Silence 4 h", "Silence 24 h", "Why"])
+            expect(channel.locator(f"{FIRST} >> button")).to_have_text(
+                ["Silence 4 h", "Silence 24 h", "Why", "Useful", "Noise"]
+            )
             assert serious(channel) == []
             page = channel.context.new_page()
             page.goto(channel.get_attribute(f"{FIRST} >> a:text-is('alert page')", "href") or "")
             expect(page.locator("#people li")).to_contain_text("Acknowledged by ada")
             expect(page.locator("#people li")).to_contain_text("in Slack")
-            expect(page.locator("#people button")).to_have_text(["Silence 4 h", "Silence 24 h"])
+            expect(page.locator("#people button")).to_have_text(["Silence 4 h", "Silence 24 h", "Useful", "Noise"])
             assert serious(page) == []
 
             world.mine([CLEAR], tell=True)

@@ -48,10 +48,8 @@ def project_requirements() -> list[str]:
     """As the build backend writes them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    direct: list[str] = project["dependencies"]
-    return direct + [
-        f"{requirement} ; extra == '{name}'" for name, requirements in extras.items() for requirement in requirements
-    ]
+    of_extras = (f"{one} ; extra == '{name}'" for name, requirements in extras.items() for one in requirements)
+    return [*project["dependencies"], *of_extras]
 
 
 def document(wheel: Path) -> dict[str, Any]:

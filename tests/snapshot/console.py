@@ -22,6 +22,7 @@ _CHANGES = (
     (re.compile(r"[─━]{3,}"), "───"),
     (re.compile(r"\S*/counterpoise/__main__\.py"), "counterpoise"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
+    (re.compile(r"(127\.0\.0\.1:PORT/(?:open\?key=)?)[\w-]{22,}"), r"\1KEY"),
     (re.compile(r"\b(HTTP|port) \d{2,5}\b"), r"\1 PORT"),
     (re.compile(r"\bprocess \d+\b"), "process PID"),
     (re.compile(r"\bin [\d.,]+ (ms|s)\b"), "in DURATION"),

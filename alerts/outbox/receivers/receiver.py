@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, Self, TextIO
+from typing import Literal, Protocol, Self, TextIO, runtime_checkable
 
+from alerts.outbox.chart import Picture
 from alerts.outbox.render import Message
 from counterpoise.errors import CounterpoiseError, RetryableError
 from counterpoise.runtime.probe import Probe
@@ -79,6 +80,17 @@ class Receiver(Protocol):
 
     def check(self) -> str | None:
         """Check the access to all that it needs, and return one line with the result; None if there is nothing to check."""
+
+
+@runtime_checkable
+class TakesPictures(Protocol):
+    """A receiver that shows a picture in the thread of a message, in two steps: only the second one is visible."""
+
+    def upload(self, picture: Picture) -> str:
+        """Take a picture without showing it; return what identifies it."""
+
+    def show(self, picture_id: str, picture: Picture, *, thread: str) -> None:
+        """Show it under `thread`. A second call for one picture shows nothing more, or is refused."""
 
 
 class PostOnly:

@@ -17,6 +17,8 @@ from pydantic import SecretStr
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from alerts.outbox.chart import Picture
+from alerts.outbox.receivers import slack_files
 from alerts.outbox.receivers.http_request import check_url
 from alerts.outbox.receivers.receiver import (
     Ability,
@@ -189,6 +191,17 @@ class SlackReceiver:
         del self._pages[key, thread]
         return sorted(pages.found, key=float)
 
+    def upload(self, picture: Picture) -> str:
+        """files.getUploadURLExternal and the upload: the picture is not visible yet."""
+        return slack_files.upload(self._ask_for_picture, picture)
+
+    def show(self, picture_id: str, picture: Picture, *, thread: str) -> None:
+        """files.completeUploadExternal: the picture appears in the thread."""
+        slack_files.show(self._ask_for_picture, picture_id, picture, channel=self.channel, thread=thread)
+
+    def _ask_for_picture(self, request: Callable[[WebClient], Any]) -> Any:
+        return self._call("picture", request, timeout_seconds=min(self._timeout_seconds, slack_files.UPLOAD_SECONDS))
+
     def withdraw(self, message_ts: str) -> None:
         """chat.delete; a message that is gone already is as good."""
         try:
@@ -210,7 +223,11 @@ class SlackReceiver:
                 "cannot be looked up; docs/slack.md shows the app's scopes"
             ) from None
         name = who.get("user") or who.get("bot_id") or "?"
-        return f"The token belongs to {name}; the history of channel {self.channel} can be read."
+        scopes = str(who.headers.get("x-oauth-scopes") or "")
+        no_pictures = scopes and "files:write" not in scopes.replace(" ", "").split(",")
+        return f"The token belongs to {name}; the history of channel {self.channel} can be read." + (
+            " Alerts have no pictures: the scope files:write is missing." if no_pictures else ""
+        )
 
     def whisper(self, message: Message, user: str) -> None:
         """chat.postEphemeral: show a message to one person of the channel."""
@@ -221,8 +238,9 @@ class SlackReceiver:
             ),
         )
 
-    def _call(self, call: Call, request: Callable[[WebClient], Any]) -> Any:
-        client = slack_client(self._token(), base_url=self._base_url, timeout_seconds=self._timeout_seconds)
+    def _call(self, call: Call, request: Callable[[WebClient], Any], *, timeout_seconds: float | None = None) -> Any:
+        seconds = timeout_seconds or self._timeout_seconds
+        client = slack_client(self._token(), base_url=self._base_url, timeout_seconds=seconds)
         try:
             return request(client)
         except SlackApiError as error:

@@ -10,16 +10,18 @@ import hashlib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast, get_args
 
-from alerts.policy import Action
+from alerts.policy import Action, Verdict
 
-Button = Literal["acknowledge", "silence-4h", "silence-24h", "why"]
+Button = Literal["acknowledge", "silence-4h", "silence-24h", "why"] | Verdict
 _LABELS: Final[dict[Button, str]] = {
     "acknowledge": "Acknowledge",
     "silence-4h": "Silence 4 h",
     "silence-24h": "Silence 24 h",
     "why": "Why",
+    "useful": "Useful",
+    "noise": "Noise",
 }
 _HOURS: Final[dict[Button, int]] = {"silence-4h": 4, "silence-24h": 24}
 BLOCK_ID: Final = "counterpoise"
@@ -64,6 +66,11 @@ class Pressed:
     at: float
     refusal: str = ""
 
+    @property
+    def is_verdict(self) -> bool:
+        """Whether the person calls the alert useful or noise, which changes no message."""
+        return self.button in get_args(Verdict)
+
     def action(self, now: float) -> Action | None:
         """The row that it asks for; None for a question. A refused one is recorded too."""
         author = self.user_name or self.user
@@ -71,6 +78,8 @@ class Pressed:
             return Action(self.id, "refused", now, author, self.refusal, self.alert_id, via="slack")
         if self.button == "acknowledge":
             return Action(self.id, "acknowledge", now, author, target=self.alert_id, via="slack")
+        if self.is_verdict:
+            return Action(self.id, cast(Verdict, self.button), now, author, target=self.alert_id, via="slack")
         hours = _HOURS.get(self.button)  # type: ignore[call-overload]
         if hours is None:
             return None

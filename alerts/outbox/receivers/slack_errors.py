@@ -14,9 +14,10 @@ from alerts.outbox.receivers.receiver import (
     ReceiverRefusedError,
     UnknownAnswerError,
 )
+from alerts.outbox.receivers.slack_files import refusal
 from counterpoise.errors import CounterpoiseError
 
-Call = Literal["post", "reply", "edit", "read", "withdraw"]
+Call = Literal["post", "reply", "edit", "read", "withdraw", "picture"]
 
 _NEVER: Final = frozenset(
     {
@@ -104,6 +105,8 @@ def judge(error: SlackApiError, call: Call) -> CounterpoiseError:
     if status == 429 or code in ("ratelimited", "rate_limited", "message_limit_exceeded"):
         headers = {name.lower(): value for name, value in dict(getattr(error.response, "headers", {}) or {}).items()}
         return NotAcceptedError("Slack asks us to slow down", _seconds(headers.get("retry-after")))
+    if call == "picture" and (refused := refusal(code)) is not None:
+        return refused
     if code in _SETTINGS:
         return NotAcceptedError(f"Slack answers {code}: check the token, its scopes and the channel (docs/slack.md)")
     if status >= 500 or code in _PERHAPS or not code:

@@ -119,7 +119,7 @@ def shown_step(steps: list[Row]) -> Row:
 
 
 def draw(found: AlertPage, alert_id: str, context: Context, form: Form | None = None) -> str:
-    """The body of the page; with a `form` the reader may acknowledge and silence an alert that fires."""
+    """The body of the page; with a `form` the reader may ask something about an alert that fired."""
     last, shown = found.steps[-1], shown_step(found.steps)
     head = (
         f'<p class="crumbs"><a href="/">Desk</a> › alert {text_of(alert_id)}</p><h1>{text_of(shown["rule_id"])} '
@@ -132,7 +132,13 @@ def draw(found: AlertPage, alert_id: str, context: Context, form: Form | None = 
         moved = f'<section class="panel broad"><h2>{title}</h2>{moved_table(found.moved)}</section>'
     return (
         head
-        + draw_people(found.people, alert_id, form if last["state"] in ANNOUNCING_STATES else None, context.now)
+        + draw_people(
+            found.people,
+            alert_id,
+            form if any(step["state"] in ANNOUNCING_STATES for step in found.steps) else None,
+            context.now,
+            fires=last["state"] in ANNOUNCING_STATES,
+        )
         + _chart(found, context)
         + _evidence(found, shown)
         + moved

@@ -17,6 +17,9 @@ MAX_REASON: Final = 200
 SILENCES: Final = {"silence-4h": ("Silence 4 h", 4 * 3_600.0), "silence-24h": ("Silence 24 h", 24 * 3_600.0)}
 """Value of a button → its label, and the seconds of the silence."""
 ACKNOWLEDGE: Final = "acknowledge"
+VERDICTS: Final = {"useful": "Useful", "noise": "Noise"}
+"""Value of a button → its label. They do not depend on the state of the alert."""
+BUTTONS: Final = frozenset({ACKNOWLEDGE, *SILENCES, *VERDICTS})
 _VIA: Final = {"page": ", on this page", "slack": ", in Slack", "command": ", by a command"}
 
 
@@ -29,14 +32,14 @@ class Form:
     is_known: bool
 
 
-def draw_people(rows: Sequence[Row], alert_id: str, form: Form | None, now: datetime) -> str:
-    """The section; empty without rows and without a form."""
+def draw_people(rows: Sequence[Row], alert_id: str, form: Form | None, now: datetime, *, fires: bool) -> str:
+    """The section; empty without rows and without a form. An alert that does not fire can only be called useful or noise."""
     if not rows and form is None:
         return ""
     items = "".join(_item(row, now) for row in rows)
     shown = f'<ul class="alerts">{items}</ul>' if items else '<p class="note">The alert is not acknowledged.</p>'
     acknowledged = any(row["kind"] == "acknowledge" for row in rows)
-    asked = "" if form is None else _form(form, alert_id, acknowledged=acknowledged)
+    asked = "" if form is None else _form(form, alert_id, may_acknowledge=fires and not acknowledged, fires=fires)
     return f'<section class="panel broad" id="people"><h2>Acknowledgement and silences</h2>{shown}{asked}</section>'
 
 
@@ -46,6 +49,8 @@ def _item(row: Row, now: datetime) -> str:
         what = f"<b>Acknowledged</b> by {author}"
     elif row["kind"] == "silence":
         what = f"<b>{_ends(row, now)}</b> by {author}"
+    elif row["kind"] in VERDICTS:
+        what = f"<b>{VERDICTS[row['kind']]}</b> to {author}"
     else:
         what = f"<b>Refused</b>: a request of {author}"
     reason = f'<br><span class="note">{text_of(row["reason"])}</span>' if row["reason"] else ""
@@ -64,15 +69,16 @@ def _ends(row: Row, now: datetime) -> str:
     return f"{word} until {markup.time_of(row['until'])}"
 
 
-def _form(form: Form, alert_id: str, *, acknowledged: bool) -> str:
+def _form(form: Form, alert_id: str, *, may_acknowledge: bool, fires: bool) -> str:
     name = (
         f'<p class="note">As {text_of(form.author)}</p>'
         if form.is_known
         else f'<label>Name <input name="author" required maxlength="{MAX_NAME}" autocomplete="username" '
         f'value="{text_of(form.author)}"></label>'
     )
-    buttons = [] if acknowledged else [(ACKNOWLEDGE, "Acknowledge")]
-    buttons += [(value, label) for value, (label, _) in SILENCES.items()]
+    buttons = [(ACKNOWLEDGE, "Acknowledge")] if may_acknowledge else []
+    buttons += [(value, label) for value, (label, _) in SILENCES.items()] if fires else []
+    buttons += VERDICTS.items()
     return (
         f'<form class="ask" method="post" action="/alert/{quote(alert_id, safe="")}/ask">'
         f'<input type="hidden" name="token" value="{text_of(form.token)}">{name}'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -15,13 +15,13 @@ from desk.web.figure import Numbers, figure
 from desk.web.panels.panel import Context, Panel
 
 PROMISE_YEARS: Final = 10
-WORDS: Final = {
+WORDS: Final[Mapping[str, str]] = {
     "top4_above_75": "top 4 above 75 %",
     "any_above_one_third": "any above one third",
     "any_above_one_half": "any above one half",
     "hhi_above_1800": "HHI above 1,800",
 }
-VIEWS: Final = {"raw": "pools", "entity": "entities"}
+VIEWS: Final[Mapping[str, str]] = {"raw": "pools", "entity": "entities"}
 HEADS: Final = ("detector", "view", "state", "#evidence", "fired last", "cleared last")
 TITLE: Final = "Evidence of the detectors"
 LEAST: Final = 1e-6
@@ -37,8 +37,8 @@ def draw(found: list[Row], context: Context) -> str:
         return markup.nothing("The detectors start behind the first full window of 2,016 blocks.")
     rows = [
         (
-            WORDS.get(row["detector"], row["detector"]),
-            VIEWS.get(row["view"], row["view"]),
+            WORDS.get(row["detector"], str(row["detector"])),
+            VIEWS.get(row["view"], str(row["view"])),
             "firing" if row["firing"] else "clear",
             evidence(row["evidence"]),
             last(row, "fired"),

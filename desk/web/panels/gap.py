@@ -47,7 +47,7 @@ def draw_now(found: list[GapRow], context: Context) -> str:
         class_="words ai",
     )
     rows = [row for row in found if row.ends_year or row.at_tip]
-    said = f'<p class="why">{text_of(PAGE.tie(sentence(rows)))}</p>' if rows else ""
+    said = f'<p class="why">{text_of(PAGE.tie(sentence(rows, PAGE)))}</p>' if rows else ""
     return f'<div class="figures">{figures}</div>{said}'
 
 

@@ -1,4 +1,4 @@
-"""The forecast scorecard: how often the daily forecasts held, and whether their stated chances came true."""
+"""The forecast scorecard: how often the daily forecasts were right, and whether their stated chances came true."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answers]:
     config.write_text(f"<clickhouse><users_config>{folder / 'users.xml'}</users_config></clickhouse>")
     tables, views = read_tables(), read_views()
     migrate = ["CREATE DATABASE IF NOT EXISTS counterpoise ENGINE = Atomic", "USE counterpoise"]
-    migrate += [table.statement for table in tables] + 2 * [view.statement for view in views]
+    migrate += [table.statement for table in tables] + [view.statement for view in [*views, *views]]
     migrate += [insertion(table.name) for table in tables]
     steps = [("counterpoise_migrate", statement) for statement in migrate]
     for service in SERVICES:

@@ -172,6 +172,12 @@ def test_estimates_show_three_meanings_of_a_share(cli: Cli) -> None:
         share = (sum((1 - k) ** age for age, hit in ages.items() if hit) / mass + 0.5 / mass) / (1 + 1 / mass)
         assert weighed["share"] == pytest.approx(share, rel=1e-12)
     assert first["drift"] == 7e-8, "the stored one"
+    hhi, d2 = answer["dispersion"]
+    s2, known = sum(blocks**2 for code, blocks in counts.items() if code), 144 - counts[0]
+    assert (hhi["metric"], hhi["blocks_seen"], d2["blocks_seen"]) == ("hhi", s2 / 144**2, known**2 / s2)
+    for row, unbiased in ((hhi, (s2 - known) / (144 * 143)), (d2, known * (known - 1) / (s2 - known))):
+        ends = [row["hashrate_now"], row["next_2016_blocks"], row["next_1008_blocks"], row["next_144_blocks"]]
+        assert all(low < unbiased < high for low, high in ends) and row["drift_of_hhi"] == 7e-8
     above = [
         _answer(cli, "estimates", "--line", str(line))["estimates"][0]["weighed_by_age"]["above_line"]
         for line in (0.2, 0.9)
@@ -180,7 +186,9 @@ def test_estimates_show_three_meanings_of_a_share(cli: Cli) -> None:
     code, out, err = cli("estimates", "--line", "75")
     assert (code, out) == (2, "") and "--line 75.0: expected a share between 0 and 1" in err
     code, out, err = cli("estimates", "--window", "144", "--view", "entity")
-    assert (code, err) == (0, "") and "measured coverage" in out and "entity view" in out
+    assert (
+        (code, err) == (0, "") and "measured coverage" in out and "entity view" in out and "HHI" in out and "D₂" in out
+    )
     code, out, err = cli("estimates", "--view", "both")
     assert (code, out) == (2, "") and "--view 'both': expected one of raw, entity" in err
 

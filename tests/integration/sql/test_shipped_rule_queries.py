@@ -12,6 +12,7 @@ from alerts.rules_file import load_rules
 from alerts.signals.query_answer import QueryAnswer, QueryRow
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.columns import Column
 from counterpoise.clickhouse.rows.attributions import attribution_columns
 from counterpoise.clickhouse.rows.blocks import block_columns
 from counterpoise.contracts.blocks import BlockEvent
@@ -56,7 +57,12 @@ def chains(empty: ClickHouse) -> ClickHouse:
         empty.insert("blocks_log", block_columns([*events, *losers], status, 1))  # type: ignore[arg-type]
         named = [Attribution(sample.POOLS[code], code, "tag" if code else "none") for code in drawn_pools(seed)]
         empty.insert("attributions_log", attribution_columns(sample.CURRENT, events, named, 1))
-        pointer = {"chain": [chain], "attribution_id": [sample.CURRENT], "flipped_at": [0], "version": [1]}
+        pointer: dict[str, Column] = {
+            "chain": [chain],
+            "attribution_id": [sample.CURRENT],
+            "flipped_at": [0],
+            "version": [1],
+        }
         empty.insert("attribution_pointer_log", pointer)
         times = np.array([event.time for event in events])
         table = score_blocks(np.array(drawn_pools(seed), np.uint16), times, 0, sample.OWNERS, sample.WINDOWS)

@@ -14,6 +14,7 @@ from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.contracts.alerts import AlertEvidence
 from desk.alert_requests import Person, acknowledge_alert
+from desk.named_queries import named_query
 from tests.engines import ClickHouseServer, RunningKafka, settings_for
 from tests.integration.sql.conftest import empty, own_sample
 from tests.integration.sql.sample import ALERT
@@ -64,14 +65,20 @@ def test_a_person_acknowledges_and_silences_and_the_page_shows_it(desk: RunningD
         too_late = ask(client, "acknowledge", alert_id=ALERT, token=token)
         assert too_late.status_code == 409 and "it is resolved" in too_late.text
         assert ask(client, "acknowledge", alert_id="ffff", token=token).status_code == 409
+        assert "never fired" in ask(client, "useful", alert_id="ffff", token=token).text
+        for verdict, author in (("useful", "ada"), ("noise", "bob"), ("noise", "ada"), ("useful", "eve")):
+            assert "<b>Noise</b> to bob" in ask(client, verdict, token=token, author=author).text or verdict == "useful"
+        assert "<b>Useful</b> to ada" in ask(client, "useful", alert_id=ALERT, token=token).text, "it ended before"
         assert ask(client, "why", token=token).status_code == 400
         assert ask(client, "silence-4h", token=token, author=" ").status_code == 400
         assert ask(client, "silence-4h", token=token, reason="x" * 5_000).status_code == 413
-    acknowledged, silence = rows(own_sample)
+    acknowledged, silence = [one for one in rows(own_sample) if one.kind not in ("useful", "noise")]
     assert (acknowledged.kind, acknowledged.target) == ("acknowledge", ID)
     assert (acknowledged.author, acknowledged.reason, acknowledged.via) == ("ada", "pool maintenance", "page")
     assert (silence.kind, dict(silence.matchers), silence.author) == ("silence", {"alert": ID}, "bob")
     assert silence.until == pytest.approx(silence.at + 4 * 3_600, abs=60)
+    verdicts = own_sample.query(named_query("rule_verdicts").sql, {"rule": ""})
+    assert verdicts == [("no-block", 1, 1, 2, pytest.approx(0.667)), ("top4-share", 1, 1, 0, 0.0)]
     known = acknowledge_alert(AlertStore(own_sample), ID, Person("eve"))
     assert known == acknowledged, "a command finds the page's row"
 

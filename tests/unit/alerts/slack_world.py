@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from alerts.machine.ledger import LedgerEntry
+from alerts.outbox.chart import Picture
 from alerts.outbox.delivery_policy import DeliveryPolicy
 from alerts.outbox.jobs import ACKNOWLEDGED, Job
 from alerts.outbox.outbox import Outbox, SupersededError
@@ -140,6 +141,8 @@ class MemorySlack:
     abilities: frozenset[Ability] = frozenset({"edit", "thread", "find"})
     pause_seconds: float = 1.0
     messages: dict[str, Posted] = field(default_factory=dict)
+    pictures: list[tuple[str, str]] = field(default_factory=list)
+    """(alert, thread) of what was shown."""
     late: list[tuple[float, Posted]] = field(default_factory=list)
     plan: list[str] = field(default_factory=list)
     unknown: dict[str, int] = field(default_factory=dict)
@@ -158,9 +161,7 @@ class MemorySlack:
 
     def post(self, message: Message, key: str, *, thread: str | None) -> str:
         failure = self._failure()
-        if self.meanwhile is not None:
-            happens, self.meanwhile = self.meanwhile, None
-            happens()
+        self._happen()
         if self.unknown.get(key, 0) > 0:
             self.unknown[key] -= 1
             raise UnknownAnswerError("Slack answers a_code_of_tomorrow")
@@ -206,8 +207,32 @@ class MemorySlack:
             raise AmbiguousError("no answer")
         self.messages.pop(message_ts, None)
 
+    def upload(self, picture: Picture) -> str:
+        if self._count % 2:  # else within `show`
+            self._happen()
+        if self._failure() in ("before", "after", "late"):
+            raise AmbiguousError("no answer")
+        self._count += 1
+        return f"F{self._count}"
+
+    def show(self, picture_id: str, picture: Picture, *, thread: str) -> None:
+        failure = self._failure()
+        self._happen()
+        if failure == "before":
+            raise AmbiguousError("no answer")
+        self.pictures.append((picture.name, thread))
+        if failure in ("after", "late"):
+            raise AmbiguousError("no answer")
+        if failure == "death":
+            raise Died
+
     def check(self) -> str | None:
         return None
+
+    def _happen(self) -> None:
+        if self.meanwhile is not None:
+            happens, self.meanwhile = self.meanwhile, None
+            happens()
 
     def _failure(self) -> str | None:
         self.arrive()  # however far the clock moved since the last call
@@ -287,6 +312,7 @@ class Alerter:
                 value_now=lambda _: self.value,
             ),
             repeat_seconds=repeat_seconds,
+            picture=lambda fired: Picture(b"png", fired.alert_id, "-", "-"),
         )
         self.outbox.load()
 

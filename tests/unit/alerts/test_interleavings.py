@@ -1,7 +1,7 @@
 """Scores, reorgs, re-attributions, rule edits, kills, two leaders and every fault of Slack, in thousands of random orders.
 
 At the end of each story Slack is well and time passes. Then every announced step has one visible message or is named in a digest,
-no message stands twice, and each alert's own message shows the state that a straight run ends with.
+no message stands twice, no picture either, and each alert's own message shows the state that a straight run ends with.
 """
 
 from __future__ import annotations
@@ -130,11 +130,21 @@ class Story:
 
     def restart(self) -> None:
         self.alerter = Alerter(self.rows, self.slack, self.clock)
+        self.remind()
+
+    def remind(self) -> None:
+        """As every minute: whoever takes over hands the outbox the alerts that fire."""
+        latest: dict[str, list[AlertTransition]] = {}
+        for row in self.rows.transitions(announced=True):
+            latest.setdefault(row.alert_id, []).append(row)
+        every = [sorted(rows, key=lambda row: row.sequence) for rows in latest.values()]
+        self.alerter.outbox.remind([rows[0] for rows in every if rows[-1].state == "firing"])
 
     def heal(self) -> None:
         self.slack.plan, self.slack.unknown, self.slack.meanwhile = [], {}, None
         self.slack.down = self.slack.locked = False
         self.slack.lag_seconds = 0.0
+        self.remind()
         self.work(8_000.0)
 
 
@@ -143,6 +153,8 @@ def check(story: Story) -> None:
     keys = Counter(message.key for message in messages)
     assert max(keys.values(), default=0) <= 1, f"twice: {[key for key, times in keys.items() if times > 1]}"
     assert story.alerter.outbox.waiting == 0
+    pictures = Counter(alert_id for alert_id, _ in story.slack.pictures)
+    assert max(pictures.values(), default=0) <= 1, f"pictures twice: {pictures}"
     rows = {(d.alert_id, d.sequence, d.action): d for d in story.rows.read()}
     steps: dict[str, list[AlertTransition]] = {}
     for row in story.rows.transitions(announced=True):

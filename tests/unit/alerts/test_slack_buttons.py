@@ -38,6 +38,8 @@ def test_each_button_asks_for_its_row() -> None:
         "acknowledge": ("acknowledge", ALERT, {}, None),
         "silence-4h": ("silence", "", {"alert": ALERT}, NOW + 4 * 3_600),
         "silence-24h": ("silence", "", {"alert": ALERT}, NOW + 24 * 3_600),
+        "useful": ("useful", ALERT, {}, None),
+        "noise": ("noise", ALERT, {}, None),
     }
     assert {(row.author, row.via) for row in asked.values()} == {("ada", "slack")}
     assert "acknowledge" not in str(buttons_block(ALERT, acknowledged=True))

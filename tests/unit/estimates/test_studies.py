@@ -57,6 +57,18 @@ def test_the_coverage_of_hhi_is_current_and_what_is_promised(studies: ModuleType
         assert min(worst) >= (92.5 if window == 144 else 93.5) and all(94 <= value <= 96 for value in median), row
 
 
+def test_hhi_now_and_next_cover_with_drift_and_not_without(studies: ModuleType) -> None:
+    rows = [row.strip("| ").split(" | ") for row in shown("hhi-drift").splitlines()[2:]]
+    assert [row[0] for row in rows] == ["HHI"] * 4 + ["D₂"] * 4
+    for row in rows:
+        bare_now, bare_next, now, following = figures(" ".join(row[2:]))
+        assert 93.5 <= now <= 96.5 and 93.5 <= following <= 96.5, row
+        assert bare_now <= now and bare_next < following, row
+    found = studies.hhi_studies.coverage(1_008, 400)
+    for *_, now, following in found.values():
+        assert now > 0.91 and following > 0.91
+
+
 def delay_rows() -> dict[tuple[str, int], list[list[float]]]:
     """By detector and share of the top four in percent: p10, p50, p90 (NaN beyond the limit) and the part without, by promise."""
     found = {}

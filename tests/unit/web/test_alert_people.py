@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from desk.asker import Row
-from desk.web.pages.alert_people import Form, draw_people
+from desk.web.pages.alert_people import VERDICTS, Form, draw_people
 from tests.unit.web.test_panels import AT, EVIL
 
 FORM = Form("t0ken", "ada", is_known=False)
@@ -38,30 +38,40 @@ def buttons(markup: str) -> list[str]:
     ],
 )
 def test_a_silence_shows_its_end(values: dict[str, object], shown: str) -> None:
-    assert shown in words(draw_people([row("silence", **values)], "aa", None, AT)).replace(" UTC", "")
+    assert shown in words(draw_people([row("silence", **values)], "aa", None, AT, fires=True)).replace(" UTC", "")
 
 
 @pytest.mark.parametrize(
     ("via", "shown"), [("page", "on this page"), ("slack", "in Slack"), ("command", "by a command"), ("", "ada ,")]
 )
 def test_an_acknowledgement_shows_who_where_and_why(via: str, shown: str) -> None:
-    found = words(draw_people([row("acknowledge", via=via, reason="known outage")], "aa", None, AT))
+    found = words(draw_people([row("acknowledge", via=via, reason="known outage")], "aa", None, AT, fires=True))
     assert "Acknowledged by ada" in found and shown in found.replace("ada,", "ada ,") and "known outage" in found
 
 
 def test_the_form_leaves_out_what_makes_no_sense() -> None:
-    assert draw_people([], "aa", None, AT) == ""
-    assert "<form" not in draw_people([row("acknowledge")], "aa", None, AT)
-    assert buttons(draw_people([], "aa", FORM, AT)) == ["acknowledge", "silence-4h", "silence-24h"]
-    assert buttons(draw_people([row("acknowledge")], "aa", FORM, AT)) == ["silence-4h", "silence-24h"]
-    assert buttons(draw_people([row("refused")], "aa", FORM, AT))[0] == "acknowledge"
-    assert 'name="author"' in draw_people([], "aa", FORM, AT)
-    assert 'name="author"' not in draw_people([], "aa", Form("t", "proxy user", is_known=True), AT)
+    assert draw_people([], "aa", None, AT, fires=True) == ""
+    assert "<form" not in draw_people([row("acknowledge")], "aa", None, AT, fires=True)
+    assert buttons(draw_people([], "aa", FORM, AT, fires=True)) == [
+        "acknowledge",
+        "silence-4h",
+        "silence-24h",
+        *VERDICTS,
+    ]
+    assert buttons(draw_people([row("acknowledge")], "aa", FORM, AT, fires=True)) == [
+        "silence-4h",
+        "silence-24h",
+        *VERDICTS,
+    ]
+    assert buttons(draw_people([row("refused")], "aa", FORM, AT, fires=True))[0] == "acknowledge"
+    assert buttons(draw_people([], "aa", FORM, AT, fires=False)) == [*VERDICTS]
+    assert 'name="author"' in draw_people([], "aa", FORM, AT, fires=True)
+    assert 'name="author"' not in draw_people([], "aa", Form("t", "proxy user", is_known=True), AT, fires=True)
 
 
 def test_names_from_outside_are_text() -> None:
-    rows = [row(kind, author=EVIL, reason=EVIL, via=EVIL) for kind in ("acknowledge", "refused", EVIL)]
+    rows = [row(kind, author=EVIL, reason=EVIL, via=EVIL) for kind in ("acknowledge", "refused", "noise", EVIL)]
     for known in (True, False):
-        found = draw_people(rows, f'aa/"{EVIL}', Form(EVIL, EVIL, is_known=known), AT)
+        found = draw_people(rows, f'aa/"{EVIL}', Form(EVIL, EVIL, is_known=known), AT, fires=True)
         assert "<script" not in found and "\u202e" not in found and "\x1b" not in found
         assert re.search(r'action="/alert/[\w%.-]+/ask"', found)
