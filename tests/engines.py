@@ -150,4 +150,5 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "COUNTERPOISE_CLICKHOUSE__HOST": str(settings.clickhouse.host),
         "COUNTERPOISE_CLICKHOUSE__PORT": str(settings.clickhouse.port),
         "COUNTERPOISE_CLICKHOUSE__PASSWORD_FILE": str(settings.clickhouse.password_file),
+        **({"COUNTERPOISE_ALERTS__RULES_FILE": str(settings.alerts.rules_file)} if settings.alerts.rules_file else {}),
     }

@@ -25,6 +25,7 @@ from counterpoise.kafka.topics import ensure_topics
 from counterpoise.runtime.status import read_status
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 from tests.engines import FETCH_MAX_WAIT_MS, ClickHouseServer, RunningKafka, kafka_engine
+from tests.first_rules import first_rules
 from tests.forked import ForkedProcess, run_forked, start_forked
 from tests.shared import shared_data
 from tests.template import make_database
@@ -173,6 +174,7 @@ class Line:
             "COUNTERPOISE_ALERTS__NOTIFIER": "slack",
             "COUNTERPOISE_ALERTS__ALLOW_SLACK_WHEN_NOT_LIVE": "true",
             "COUNTERPOISE_ALERTS__TICK_SECONDS": "0.1",
+            "COUNTERPOISE_ALERTS__RULES_FILE": str(first_rules(self.directory)),
             **self.settings,
             **more,
         }

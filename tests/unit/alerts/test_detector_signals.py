@@ -130,6 +130,9 @@ def test_a_backtest_folds_the_detectors_of_a_file(tmp_path: Path) -> None:
     found = {one["rule"]: one["firings"] for one in json.loads(ran.stdout)}
     assert [firing["fired"] for firing in found["surely"]] == [LEADERS_WINDOW_BLOCKS - 1 + blocks_to_alarm(0.75, 0.84)]
     assert [firing["fired"] for firing in found["half"]] == [LEADERS_WINDOW_BLOCKS - 1 + blocks_to_alarm(0.5, 0.68)]
+    pq.write_table(pq.read_table(blocks).slice(0, LEADERS_WINDOW_BLOCKS - 9), blocks)
+    ran = CliRunner().invoke(rules_app, ["backtest", str(rules), "--blocks", str(blocks), "--json"])
+    assert [one["firings"] for one in json.loads(ran.stdout)] == [[], []], "no block has a window before it"
     # Unknown blocks count as the leaders' for clearing, so it keeps firing.
     assert found["surely"][0]["cleared"] is None
 
