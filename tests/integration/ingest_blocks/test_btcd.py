@@ -14,7 +14,7 @@ import pytest
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.settings.model import BitcoindSettings
+from counterpoise.settings.sections.ingest_sections import BitcoindSettings
 from ingest.blocks.follower import Follower
 from ingest.blocks.sources.bitcoind import BitcoindSource
 from ingest.blocks.withdrawn_blocks import POLLS_ALLOWED, WithdrawnBlocks
