@@ -96,7 +96,9 @@ def _firing(firing: Sequence[Episode]) -> str:
 
 def _gap_headline(report: Report) -> str:
     rows = [row for row in report.gap_rows if row.ends_year or row.at_tip]
-    statement = f'<p class="statement second">{text_of(PAGE.tie(sentence(rows, PAGE)))}</p>' if rows else parts.no_gap(report)
+    statement = (
+        f'<p class="statement second">{text_of(PAGE.tie(sentence(rows, PAGE)))}</p>' if rows else parts.no_gap(report)
+    )
     return _headline("ai", "AI compute, and the gap", statement)
 
 
