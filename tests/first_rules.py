@@ -7,6 +7,7 @@ from pathlib import Path
 from alerts.rules_file import load_rules, parse_rules
 from counterpoise.documents import parse_yaml
 from counterpoise.pools.checked_document import dump_yaml
+from counterpoise.settings.model import Settings
 
 SHIPPED = Path(__file__).parents[1] / "alerts" / "rules.yaml"
 LEFT_OUT = ("when", "sql")
@@ -22,3 +23,9 @@ def first_rules(folder: Path) -> Path:
     file = folder / "first-rules.yaml"
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def with_first_rules(settings: Settings) -> Settings:
+    """The same settings with that file, in a folder beside the state."""
+    file = first_rules(settings.state_dir.parent / "rules")
+    return settings.model_copy(update={"alerts": settings.alerts.model_copy(update={"rules_file": file})})

@@ -138,10 +138,12 @@ def transition_message(transition: AlertTransition, context: Context, *, root: b
 
 def changed_root(first: AlertTransition, latest: AlertTransition, then: Context, now: Context) -> Message:
     """The root message edited after a change: the state that holds now over the text of the firing. `then` and `now` are the
-    contexts of the two."""
+    contexts of the two. It has how long the alert fired, once that has ended."""
+    lasted = long_span(max(0, latest.event_time - first.event_time))
+    after = "" if latest.state in OPEN_STATES else f", {lasted} after it fired"
     blocks = [
         _header(f"{mark_of(latest)}: {now.title}"),
-        _section(f"{escape(latest.summary)}\n_{utc_minute(latest.event_time)} UTC_"),
+        _section(f"{escape(latest.summary)}\n_{utc_minute(latest.event_time)} UTC{after}_"),
         _section(f"*When it fired* ({utc_minute(first.event_time)} UTC)\n{escape(first.summary)}"),
         *_fields(_facts(first, then)),
         *_details(first, then, advice=latest.state in OPEN_STATES),

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from counterpoise.kafka.topics import ensure_topics
 from counterpoise.settings.model import Settings
 from tests.engines import ClickHouseServer, RunningKafka, as_environment
-from tests.first_rules import first_rules
+from tests.first_rules import with_first_rules
 from tests.template import make_database
 
 
 @pytest.fixture
-def settings(settings: Settings, tmp_path: Path) -> Settings:
+def settings(settings: Settings) -> Settings:
     """With the rules whose windows the world of these tests has scores of."""
-    return settings.model_copy(
-        update={"alerts": settings.alerts.model_copy(update={"rules_file": first_rules(tmp_path / "rules")})}
-    )
+    return with_first_rules(settings)
 
 
 @pytest.fixture

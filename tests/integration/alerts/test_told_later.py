@@ -20,6 +20,7 @@ from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.slack_server import SlackServer
 from tests.engines import ClickHouseServer, RunningKafka, settings_for
+from tests.first_rules import with_first_rules
 from tests.integration.alerts.running import alerter
 from tests.integration.alerts.test_line import FIRED, H, heads
 from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
@@ -128,7 +129,7 @@ def test_a_broker_that_lost_its_memory_and_was_not_missed_is_heard_again(
     """Back within a second with empty topics of the same names: our offset means nothing there."""
     if os.environ.get("COUNTERPOISE_TEST_KAFKA") == "apache":
         pytest.skip("Apache Kafka keeps its topics")
-    plain = settings_for(own_kafka, clickhouse, state_dir, dataset_kind="historical")
+    plain = with_first_rules(settings_for(own_kafka, clickhouse, state_dir, dataset_kind="historical"))
     make_database(clickhouse.target, plain.dataset_of)
     with SlackServer() as slack, a_world(plain) as world:
         settings = with_slack(plain, slack, state_dir)

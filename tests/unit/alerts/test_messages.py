@@ -151,10 +151,16 @@ def test_nothing_unknown_and_one_unknown_are_said_in_words() -> None:
 
 
 def test_an_edited_root_shows_the_state_that_holds_and_what_fired() -> None:
-    latest = a_transition(sequence=2, state="resolved", summary="The 4 largest pools mined 72.9 %, below 73 %.")
+    latest = a_transition(
+        sequence=2,
+        state="resolved",
+        event_time=1_667_045_078 + 3 * 3_600 + 300,
+        summary="The 4 largest pools mined 72.9 %, below 73 %.",
+    )
     message = changed_root(a_transition(), latest, CONTEXT, CONTEXT)
     assert message.blocks[0]["text"]["text"] == "🟢 RESOLVED: Top-4 pool share above 75 %"
     assert "*When it fired* (2022-10-29 12:04 UTC)\\nThe 4 largest pools mined 75.3 %" in text_of(message)
+    assert "72.9 %, below 73 %.\\n_2022-10-29 15:09 UTC, 3 h 5 min after it fired_" in text_of(message)
     assert "Look here first" not in text_of(message), "there is nothing to look for any more"
     assert message.text.startswith("🟢 RESOLVED")
 
