@@ -77,6 +77,18 @@ def pressed(message: SlackMessage, button: str, *, user_id: str, user_name: str,
     }
 
 
+def commanded(text: str, *, channel: str, user_id: str, user_name: str) -> dict[str, Any]:
+    """The `slash_commands` payload that Slack sends for `/counterpoise TEXT`."""
+    return {
+        "command": "/counterpoise",
+        "text": text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"),
+        "team_id": "T0LOCAL",
+        "channel_id": channel,
+        "user_id": user_id,
+        "user_name": user_name,
+    }
+
+
 def refusal(arguments: dict[str, Any]) -> str | None:
     """The error code with which Slack would refuse a message; None where it takes it."""
     blocks = arguments.get("blocks") or []

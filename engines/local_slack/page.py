@@ -38,7 +38,11 @@ def whole_page(channel: str, entries: Sequence[Entry], sequence: int) -> str:
         '<script type="module" src="static/channel.js"></script>\n</head>\n<body>\n'
         f'<header class="top"><h1>{text_of(channel)}</h1><p>A local stand-in for a Slack channel. '
         '<span id="state" role="status"></span></p></header>\n'
-        f'<main id="channel" role="log" aria-label="Messages" data-sequence="{sequence}">{shown}</main>\n</body>\n</html>\n'
+        f'<main id="channel" role="log" aria-label="Messages" data-sequence="{sequence}">{shown}</main>\n'
+        '<footer><form method="post" action="command"><label for="command">/counterpoise</label>'
+        '<input id="command" name="text" autocomplete="off" placeholder="top4" maxlength="1000">'
+        "<button>Send</button></form></footer>\n"
+        "</body>\n</html>\n"
     )
 
 

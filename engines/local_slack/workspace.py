@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from engines.local_slack.files import Uploads
-from engines.local_slack.message import SlackMessage, pressed, refusal
+from engines.local_slack.message import SlackMessage, commanded, pressed, refusal
 from engines.local_slack.socket_mode import SocketMode
 
 NO_CHANNEL: Final = ("auth.test", "files.getUploadURLExternal", "files.completeUploadExternal")
@@ -100,6 +100,18 @@ class Workspace:
         if all(one["action_id"] != button for one in message.buttons()):
             raise KeyError(button)
         return self.socket.send(pressed(message, button, user_id=user_id, user_name=user_name, at=time.time()))
+
+    def send_command(self, text: str, *, channel: str, user_id: str, user_name: str) -> bool:
+        """Send `/counterpoise TEXT`, and show the answer to the person alone; whether the app answered in time."""
+        return self.deliver_command(commanded(text, channel=channel, user_id=user_id, user_name=user_name))
+
+    def deliver_command(self, payload: dict[str, Any], *, envelope_id: str | None = None) -> bool:
+        """The same for a payload."""
+        answer = self.socket.request("slash_commands", payload, envelope_id=envelope_id)
+        if answer and not refusal(answer):
+            blocks = list(answer.get("blocks") or [])
+            self.whisper(str(payload["channel_id"]), str(payload["user_id"]), str(answer.get("text", "")), blocks)
+        return answer is not None
 
     def whisper(self, channel: str, user: str, text: str, blocks: list[dict[str, Any]] | None = None) -> SlackMessage:
         """Show a message to one person alone."""

@@ -6,19 +6,21 @@ repeated one asks for nothing new. What does not fit is refused, with a reason t
 
 from __future__ import annotations
 
-import hashlib
+import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast, get_args
 
+from alerts.outbox.receivers.slack_payload import mapping, one_line, request_id, text
 from alerts.policy import Action, Verdict
 
-Button = Literal["acknowledge", "silence-4h", "silence-24h", "why"] | Verdict
+Button = Literal["acknowledge", "silence-4h", "silence-24h", "silence-worse", "why"] | Verdict
 _LABELS: Final[dict[Button, str]] = {
     "acknowledge": "Acknowledge",
     "silence-4h": "Silence 4 h",
     "silence-24h": "Silence 24 h",
+    "silence-worse": "Silence until worse",
     "why": "Why",
     "useful": "Useful",
     "noise": "Noise",
@@ -31,9 +33,15 @@ STALE_SECONDS: Final = 300.0
 _ALERT_ID: Final = re.compile(r"[0-9a-f]{16}")
 
 
-def buttons_block(alert_id: str, *, acknowledged: bool) -> dict[str, Any]:
-    """The buttons under an alert that fires; one that is acknowledged has no button for it."""
-    shown = [button for button in _LABELS if not (acknowledged and button == "acknowledge")]
+UNTIL_WORSE: Final = "silence-worse"
+NO_VALUE: Final = "its rule has no value at the newest block"
+
+
+def buttons_block(alert_id: str, *, acknowledged: bool, has_value: bool) -> dict[str, Any]:
+    """The buttons under an alert that fires; one that is acknowledged has no button for it. `has_value`: whether its rule has a
+    value at every height, which can get worse."""
+    left_out = ({"acknowledge"} if acknowledged else set()) | (set() if has_value else {UNTIL_WORSE})
+    shown = [button for button in _LABELS if button not in left_out]
     return {
         "type": "actions",
         "block_id": BLOCK_ID,
@@ -71,8 +79,21 @@ class Pressed:
         """Whether the person calls the alert useful or noise, which changes no message."""
         return self.button in get_args(Verdict)
 
-    def action(self, now: float) -> Action | None:
-        """The row that it asks for; None for a question. A refused one is recorded too."""
+    @property
+    def not_done(self) -> str:
+        """What becomes of it while the database does not answer."""
+        return "Not answered" if self.button == "why" else "Not stored"
+
+    @property
+    def again(self) -> str:
+        """What the person may do then."""
+        return "Press the button again later."
+
+    def action(self, now: float, value: float | None = None) -> Action | None:
+        """The row that it asks for; None for a question. A refused one is recorded too.
+
+        `value` is that of the alert's rule at the newest block: a silence until worse holds up to it, and is refused without it.
+        """
         author = self.user_name or self.user
         if self.refusal:
             return Action(self.id, "refused", now, author, self.refusal, self.alert_id, via="slack")
@@ -80,6 +101,12 @@ class Pressed:
             return Action(self.id, "acknowledge", now, author, target=self.alert_id, via="slack")
         if self.is_verdict:
             return Action(self.id, cast(Verdict, self.button), now, author, target=self.alert_id, via="slack")
+        if self.button == UNTIL_WORSE:
+            if value is None or not math.isfinite(value):
+                return Action(self.id, "refused", now, author, NO_VALUE, self.alert_id, via="slack")
+            return Action(
+                self.id, "silence", now, author, matchers={"alert": self.alert_id}, worse_than=value, via="slack"
+            )
         hours = _HOURS.get(self.button)  # type: ignore[call-overload]
         if hours is None:
             return None
@@ -95,11 +122,14 @@ def read_pressed(payload: Mapping[str, Any], *, channels: Collection[str], now: 
     first = _first(payload)
     if payload.get("type") != "block_actions" or first.get("block_id") != BLOCK_ID:
         return None
-    button, value, at = (str(first.get(name) or "") for name in ("action_id", "value", "action_ts"))
-    container, user = _mapping(payload.get("container")), _mapping(payload.get("user"))
-    channel, message_ts = str(container.get("channel_id") or ""), str(container.get("message_ts") or "")
-    user_id = str(user.get("id") or "")
-    pressed_at = float(at) if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", at) else 0.0
+    button, value, at = (text(first.get(name)) for name in ("action_id", "value", "action_ts"))
+    container, user = mapping(payload.get("container")), mapping(payload.get("user"))
+    channel, message_ts, user_id = (
+        text(container.get("channel_id")),
+        text(container.get("message_ts")),
+        text(user.get("id")),
+    )
+    pressed_at = float(at) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", at) else 0.0
     refusal = ""
     if button not in _LABELS or not _ALERT_ID.fullmatch(value) or not user_id:
         refusal = "it is no request of one of our buttons"
@@ -107,15 +137,14 @@ def read_pressed(payload: Mapping[str, Any], *, channels: Collection[str], now: 
         refusal = "it comes from another channel"
     elif not now - STALE_SECONDS <= pressed_at <= now + STALE_SECONDS:
         refusal = "it is too old"
-    content = "\0".join((button, value, channel, message_ts, user_id, at, refusal))
     return Pressed(
-        id=hashlib.sha256(content.encode()).hexdigest()[:16],
+        id=request_id(button, value, channel, message_ts, user_id, at, refusal),
         button=button[:40],
         alert_id=value if _ALERT_ID.fullmatch(value) else "",
         channel=channel,
         message_ts=message_ts,
         user=user_id[:40],
-        user_name=" ".join(str(user.get("username") or user.get("name") or "").split())[:80],
+        user_name=one_line(user.get("username") or user.get("name"), 80),
         at=pressed_at,
         refusal=refusal,
     )
@@ -123,8 +152,4 @@ def read_pressed(payload: Mapping[str, Any], *, channels: Collection[str], now: 
 
 def _first(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     actions = payload.get("actions")
-    return _mapping(actions[0]) if isinstance(actions, list) and actions else {}
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+    return mapping(actions[0]) if isinstance(actions, list) and actions else {}

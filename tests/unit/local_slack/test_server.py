@@ -113,6 +113,29 @@ def test_a_button_that_reaches_nobody_says_why(slack: LocalSlack, bot: WebClient
     assert [text for _, text in slack.ephemerals][1:] == ["This button is gone: the message has changed."] * 2
 
 
+def test_a_command_reaches_the_app_and_its_answer_the_person_alone(slack: LocalSlack, browser: httpx.Client) -> None:
+    assert browser.post("command", data={"text": "top4"}).status_code == 303
+    assert "No app listens" in browser.get("").text
+    taken: list[dict[str, Any]] = []
+    with app(slack) as connection:
+
+        def work() -> None:
+            for answer in ({"payload": {"text": "75 %"}}, {}, {"payload": {"text": ""}}):
+                taken.append(json.loads(connection.recv(PATIENCE_SECONDS)))
+                connection.send(json.dumps({"envelope_id": taken[-1]["envelope_id"]} | answer))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        for _ in range(3):
+            assert browser.post("command", data={"text": "why a<b"}).status_code == 303
+        thread.join(PATIENCE_SECONDS)
+    assert taken[0]["type"] == "slash_commands" and taken[0]["accepts_response_payload"] is True
+    sent = {name: taken[0]["payload"][name] for name in ("command", "text", "channel_id", "user_name")}
+    assert sent == {"command": "/counterpoise", "text": "why a&lt;b", "channel_id": CHANNEL, "user_name": "ada"}
+    assert slack.ephemerals[1:] == [(slack.user_id, "75 %")]
+    assert browser.post("command", data={"text": "a"}, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
 @pytest.mark.parametrize(
     "headers",
     [
