@@ -18,8 +18,9 @@ from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
+from alerts.outbox.receivers.reason_window import read_submission, reason_window
 from alerts.outbox.receivers.slack import SlackReceiver
-from alerts.outbox.receivers.slack_buttons import Pressed, read_pressed
+from alerts.outbox.receivers.slack_buttons import WITH_REASON, Pressed, read_pressed
 from alerts.outbox.receivers.slash_command import Command, read_command
 from alerts.outbox.render import Message, note_message
 from alerts.rules.rule import Rule
@@ -79,6 +80,9 @@ class SlackActions:
         if asked is None:
             _acknowledge(client, request)
             return
+        if isinstance(asked, Pressed) and asked.button == WITH_REASON and not asked.refusal:
+            self._reply(client, request, asked, self._open_window(asked))
+            return
         done = self._writers.submit(self._tried, asked)
         wait([done], timeout=ANSWER_SECONDS)
         late = not done.done()
@@ -94,9 +98,20 @@ class SlackActions:
     def _read(self, request: SocketModeRequest) -> Request | None:
         """What a request asks for; None where it is about nothing of ours."""
         if request.type == "interactive":
-            return read_pressed(request.payload, channels=self._receivers.keys(), now=self._clock.now())
+            channels, now = self._receivers.keys(), self._clock.now()
+            pressed = read_pressed(request.payload, channels=channels, now=now)
+            return pressed or read_submission(request.payload, channels=channels, now=now)
         if request.type == "slash_commands":
             return read_command(request.payload, request.envelope_id, channels=self._receivers.keys())
+        return None
+
+    def _open_window(self, pressed: Pressed) -> Message | None:
+        """Ask the person for a reason. The rows are read once it is submitted: Slack's trigger does not wait for them."""
+        try:
+            self._receivers[pressed.channel].open_window(pressed.trigger_id, reason_window(pressed))
+        except CounterpoiseError as error:
+            log.warning("cannot open a window in Slack", request=pressed.id, reason=str(error))
+            return note_message("The window did not open. Press the button again.")
         return None
 
     def _tried(self, asked: Request) -> Message | None:

@@ -23,11 +23,11 @@ _VERDICT_WORDS: Final = {"useful": "useful to you", "noise": "noise to you"}
 
 def press(store: AlertStore, pressed: Pressed, rules: Sequence[Rule], now: float) -> Message | None:
     """Check a request against the rows, write what it requests, and return what to show; None where the message shows it."""
-    known = store.actions.read()
-    if any(one.id == pressed.id for one in known):
+    if store.actions.find(pressed.id) is not None:
         log.warning("a request of Slack's came again", request=pressed.id)
         return None
-    checked = pressed if pressed.refusal else replace(pressed, refusal=_refusal(store, pressed, Actions.of(known)))
+    refusal = pressed.refusal or _refusal(store, pressed, Actions.of(store.actions.read_current(now)))
+    checked = replace(pressed, refusal=refusal)
     found = None
     if pressed.button == UNTIL_WORSE and not checked.refusal:
         found = Renderer(store, rules, "").at_tip(first_of(store, pressed.alert_id))
@@ -41,7 +41,7 @@ def press(store: AlertStore, pressed: Pressed, rules: Sequence[Rule], now: float
         return note_message(f"Stored: the alert is {_VERDICT_WORDS[pressed.button]}.")
     if found is not None:
         return note_message(_until_worse(*found))
-    return why(store, pressed.alert_id) if action is None else None
+    return why(store, pressed.alert_id) if pressed.button == "why" else None
 
 
 def why(store: AlertStore, alert_id: str) -> Message:

@@ -82,7 +82,10 @@ class SlackServer(LocalSlack):
         that differ: `value`, `channel`, `message_ts`, `at` (seconds), `user`, `envelope_id`."""
         user = changed.get("user", "U0ADA")
         name = user.removeprefix("U0").lower()
-        payload = pressed(message, button, user_id=user, user_name=name, at=changed.get("at", time.time()))
+        trigger = self.new_trigger(message.channel, user)
+        payload = pressed(
+            message, button, user_id=user, user_name=name, at=changed.get("at", time.time()), trigger_id=trigger
+        )
         container, action = payload["container"], payload["actions"][0]
         container["channel_id"] = changed.get("channel", container["channel_id"])
         container["message_ts"] = changed.get("message_ts", container["message_ts"])

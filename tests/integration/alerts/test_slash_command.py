@@ -53,8 +53,14 @@ def test_a_person_asks_in_slack_and_is_answered_alone(replayed: Settings, state_
             assert said("top5").count("\n") == 1
             assert rows() == []
 
+            assert slack.press(slack.roots[0], "reason")
+            [window] = slack.windows
+            values = {"choice": "acknowledge", "reason": "known <pool>"}
+            assert slack.submit_window(window, values, user_id="U0ADA", user_name="ada")
+            running.until(lambda: "known &lt;pool&gt;" in str(slack.roots[0].blocks), "the message shows the reason")
+            assert ", acknowledged by ada" in said("alerts")
             assert slack.press(slack.roots[0], "silence-worse")
-            running.until(lambda: len(rows()) == 1, "the silence is stored")
+            running.until(lambda: len(rows()) == 2, "the silence is stored")
             running.until(lambda: "worse than 75.1" in slack.ephemerals[-1][1], "the person sees its end")
             world.mine([OVER + 12], tell=True)  # 76.3 %
             running.until(lambda: any("Worse than 75.1" in one.text for one in slack.messages), "it is worse")
@@ -69,6 +75,7 @@ def test_a_person_asks_in_slack_and_is_answered_alone(replayed: Settings, state_
             assert said("alerts") == "No alert fires."
             assert said(f"silence {alert} 4h") == "Not done: the alert fires no more."
         assert rows() == [
+            ("acknowledge", "known <pool>", None),
             ("silence", "", 757 / 1008),
             ("silence", "known <outage>", None),
             ("refused", "there is no alert with an id that begins with ffff", None),

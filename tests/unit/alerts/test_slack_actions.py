@@ -67,6 +67,9 @@ class MemoryStore:
     def transitions(self, *, alert_id: str, limit: int = 1, newest_first: bool = False) -> list[AlertTransition]:
         return [self.fired]
 
+    def read_current(self, now: float) -> list[Action]:
+        return [row for row in self.rows.values() if row.kind != "refused"]
+
     def find(self, action_id: str) -> Action | None:
         return self.rows.get(action_id)
 
@@ -253,6 +256,23 @@ def test_a_command_is_answered_without_a_call_of_the_web_api(tmp_path: Path) -> 
         texts = [text for _, text in office.slack.ephemerals]
         assert texts[1] == texts[2] != texts[0]
         assert "chat.postEphemeral" not in office.slack.calls
+
+
+def test_a_window_asks_for_a_reason_and_one_that_does_not_open_says_so(tmp_path: Path) -> None:
+    with an_office(tmp_path) as office, structlog.testing.capture_logs() as lines:
+        slack = office.slack
+        slack.refuse("expired_trigger_id", method="views.open")
+        assert office.press("reason")
+        office.told("The window did not open.")
+        assert "expired_trigger_id" in str(lines) and TOKEN not in str(lines)
+        assert office.press("reason")
+        [window] = slack.windows
+        assert office.store.rows == {}
+        values = {"choice": "silence-4h", "reason": "known"}
+        assert slack.submit_window(window, values, user_id="U0ADA", user_name="ada")
+        [row] = office.store.rows.values()
+        assert (row.kind, row.reason, row.author) == ("silence", "known", "ada")
+        assert slack.windows == {}
 
 
 def test_a_command_that_is_slow_or_fails_says_so_and_the_next_one_works(
