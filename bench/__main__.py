@@ -17,6 +17,7 @@ def main() -> int:
         ["bench.market"],
         ["bench.newest"],
         ["bench.desk"],
+        ["bench.engine"],
     )
     codes = []
     for module, *arguments in runs:

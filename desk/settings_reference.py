@@ -11,7 +11,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from counterpoise.settings.model import Settings, SettingsSection
+from counterpoise.settings.model import Settings
+from counterpoise.settings.section import SettingsSection
 
 PREFIX = "COUNTERPOISE_"
 ANY_NAME = "NAME"

@@ -14,7 +14,7 @@ from pydantic_core import from_json
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from counterpoise.urls import shown_url
 from ingest.http import BoundedHttp, BusyError, NotThereError
 

@@ -101,11 +101,11 @@ class BtcdNode:
 
     def join(self, peer: str) -> None:
         """Exchange blocks with another node."""
-        self.call("node", "connect", peer, "perm")
+        self.call("node", "connect", peer, "temp")  # a permanent peer is connected to again 5 s after it was removed
 
     def part(self, peer: str) -> None:
         """Stop doing so."""
-        self.call("node", "remove", peer)
+        self.call("node", "disconnect", peer)
 
     def _wait_until_it_answers(self, out: Path) -> None:
         until = time.monotonic() + _START_SECONDS

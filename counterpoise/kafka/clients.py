@@ -23,7 +23,7 @@ from counterpoise.kafka.login import login_fault, refusal
 from counterpoise.kafka.partition import KeyPartitioner
 from counterpoise.runtime.tls import client_context, handshake_fault
 from counterpoise.settings.endpoints import KafkaTarget
-from counterpoise.settings.model import KafkaSettings
+from counterpoise.settings.sections.engine_sections import KafkaSettings
 from counterpoise.settings.security import KAFKA_PREFIX
 from counterpoise.urls import split_address
 

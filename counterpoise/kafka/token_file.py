@@ -15,7 +15,7 @@ from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.settings.model import read_secret
+from counterpoise.settings.section import read_secret
 from counterpoise.settings.security import KAFKA_PREFIX
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")

@@ -12,7 +12,9 @@ from pydantic import SecretStr
 
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.private_files import private_folder, read_private, write_private
-from counterpoise.settings.model import ClickHouseSettings, Settings, read_secret
+from counterpoise.settings.model import Settings
+from counterpoise.settings.section import read_secret
+from counterpoise.settings.sections.engine_sections import ClickHouseSettings
 from counterpoise.settings.security import (
     CLICKHOUSE_PREFIX,
     KAFKA_PREFIX,

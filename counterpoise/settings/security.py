@@ -12,7 +12,8 @@ from typing import Final
 from pydantic import SecretStr
 
 from counterpoise.errors import ConfigError
-from counterpoise.settings.model import ClickHouseSettings, KafkaSettings, read_secret
+from counterpoise.settings.section import read_secret
+from counterpoise.settings.sections.engine_sections import ClickHouseSettings, KafkaSettings
 
 KAFKA_PREFIX: Final = "COUNTERPOISE_KAFKA__"
 CLICKHOUSE_PREFIX: Final = "COUNTERPOISE_CLICKHOUSE__"

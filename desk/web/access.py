@@ -19,7 +19,8 @@ from pydantic import SecretStr
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.private_files import private_folder, write_private
-from counterpoise.settings.model import DeskSettings, read_secret
+from counterpoise.settings.section import read_secret
+from counterpoise.settings.sections.service_sections import DeskSettings
 from counterpoise.urls import is_local
 from ingest.releases.push.limits import TokenBucket
 

@@ -23,7 +23,7 @@ from counterpoise.errors import ConfigError, DeadLetterError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.series.catalogue import Catalogue
-from counterpoise.settings.model import DropSettings
+from counterpoise.settings.sections.market_sections import DropSettings
 from counterpoise.visible import visible
 from ingest.releases.file_names import free_name, named_like
 from ingest.releases.journal.durable_files import FolderLock, move_durably, write_durably

@@ -17,7 +17,8 @@ from alerts.outbox.receivers.webhook import WebhookReceiver
 from alerts.outbox.routes import Route
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.probe import Probe
-from counterpoise.settings.model import ReceiverSettings, Settings
+from counterpoise.settings.model import Settings
+from counterpoise.settings.sections.alert_sections import ReceiverSettings
 
 log = structlog.get_logger(__name__)
 

@@ -33,7 +33,8 @@ from alerts.outbox.receivers.slack_errors import Call, judge
 from alerts.outbox.render import Message
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.runtime.probe import Probe
-from counterpoise.settings.model import Settings, read_secret
+from counterpoise.settings.model import Settings
+from counterpoise.settings.section import read_secret
 from counterpoise.urls import is_local, shown_url
 
 EVENT_TYPE: Final = "counterpoise_alert"

@@ -21,7 +21,8 @@ from alerts.outbox.render import Message
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.probe import Probe
-from counterpoise.settings.model import Settings, read_secret
+from counterpoise.settings.model import Settings
+from counterpoise.settings.section import read_secret
 from counterpoise.urls import shown_url
 
 SIGNATURE_HEADER: Final = "Counterpoise-Signature"

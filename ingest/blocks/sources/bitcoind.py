@@ -16,7 +16,9 @@ import structlog
 from counterpoise.errors import CounterpoiseError, DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
-from counterpoise.settings.model import BitcoindSettings, Settings, read_secret
+from counterpoise.settings.model import Settings
+from counterpoise.settings.section import read_secret
+from counterpoise.settings.sections.ingest_sections import BitcoindSettings
 from ingest.bad_item import BadItem
 from ingest.blocks.sources.block_source import LIVE, BlockBatch, News, Tip
 from ingest.blocks.sources.node_identity import identifying_heights, require_chain

@@ -13,7 +13,8 @@ from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.errors import DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
-from counterpoise.settings.model import MempoolSettings, Settings
+from counterpoise.settings.model import Settings
+from counterpoise.settings.sections.ingest_sections import MempoolSettings
 from ingest.bad_item import BadItem
 from ingest.blocks.sources.block_source import LIVE, BlockBatch, News, Tip
 from ingest.blocks.sources.mempool_socket import MempoolSocket

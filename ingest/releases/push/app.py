@@ -18,7 +18,7 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.catalogue import Catalogue
-from counterpoise.settings.model import PushSettings
+from counterpoise.settings.sections.market_sections import PushSettings
 from ingest.releases.journal.entry import entry_of, withdrawal_of
 from ingest.releases.journal.release_journal import JournalFullError, ReleaseJournal
 from ingest.releases.push.document import Accepted, FieldProblem, Refused, ReleaseDocument

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.web_server import server_of
-from counterpoise.settings.model import PushSettings, read_secret
+from counterpoise.settings.section import read_secret
+from counterpoise.settings.sections.market_sections import PushSettings
 from counterpoise.urls import is_local
 from ingest.releases.push.protocol import DeadlineProtocol
 

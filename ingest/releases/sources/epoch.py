@@ -13,7 +13,7 @@ from typing import Final
 from counterpoise.errors import DeadLetterError
 from counterpoise.runtime.clock import Clock
 from counterpoise.series.catalogue import Catalogue
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.bad_item import BadItem
 from ingest.releases.sources.locations import FileSource, Located, Locations, report_assumed_publication
 from ingest.releases.sources.parse.epoch import SERIES, epoch_releases

@@ -15,7 +15,8 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.release import Release, make_release
-from counterpoise.settings.model import MarketSettings, read_secret
+from counterpoise.settings.section import read_secret
+from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.http import PROBE_SECONDS, BoundedHttp, BusyError
 from ingest.rate_limited_http import Memory, user_agent
 from ingest.releases.release_head import counted_names, head_of

@@ -13,7 +13,7 @@ import structlog
 from counterpoise.errors import ConfigError, DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from counterpoise.urls import shown_url
 from ingest.rate_limited_http import Memory, Page, RateLimitedHttp
 from ingest.releases.sources.release_source import Fetched, digest_of, http_date_ms

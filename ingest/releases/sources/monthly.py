@@ -10,7 +10,7 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.series.catalogue import Series
 from counterpoise.series.release import Release, make_release
-from counterpoise.settings.model import MarketSettings, NpmSettings, PypistatsSettings
+from counterpoise.settings.sections.market_sections import MarketSettings, NpmSettings, PypistatsSettings
 from ingest.rate_limited_http import Memory, RateLimitedHttp
 from ingest.releases.release_head import counted_names, head_of
 from ingest.releases.sources.months import Month, published_at_ms

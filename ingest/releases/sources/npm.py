@@ -9,7 +9,7 @@ from typing import Any
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.series.catalogue import Catalogue
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.http import NotThereError
 from ingest.rate_limited_http import Memory
 from ingest.releases.sources.monthly import MonthlySource, memory_key, month_release

@@ -11,7 +11,7 @@ from counterpoise.errors import DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.series.catalogue import Catalogue
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.bad_item import BadItem
 from ingest.rate_limited_http import Memory, RateLimitedHttp
 from ingest.releases.sources.parse.openrouter import SERIES, weekly_releases

@@ -12,7 +12,7 @@ from counterpoise.errors import ConfigError, DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.series.catalogue import Catalogue
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from counterpoise.urls import shown_url
 from ingest.bad_item import BadItem
 from ingest.http import NotThereError

@@ -12,7 +12,7 @@ from counterpoise.errors import DeadLetterError
 from counterpoise.runtime.clock import Clock
 from counterpoise.series.catalogue import Catalogue, Series
 from counterpoise.series.release import Release
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.bad_item import BadItem
 from ingest.releases.sources.locations import FileSource, Located, Locations, report_assumed_publication
 from ingest.releases.sources.parse.pypi import SERIES, pypi_releases

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import Clock
 from counterpoise.series.catalogue import Catalogue
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.releases.sources.epoch import EpochSource
 from ingest.releases.sources.huggingface import HuggingFaceSource
 from ingest.releases.sources.npm import NpmSource

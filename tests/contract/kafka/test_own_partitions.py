@@ -15,7 +15,7 @@ from counterpoise.kafka.lag import group_id
 from counterpoise.kafka.own_partitions import require_own_partitions
 from counterpoise.kafka.partition import hashed_partition, partition_of
 from counterpoise.kafka.topics import delete_topics, ensure_topics
-from counterpoise.settings.model import KafkaSettings
+from counterpoise.settings.sections.engine_sections import KafkaSettings
 from tests.engines import RunningKafka
 
 pytestmark = pytest.mark.kafka

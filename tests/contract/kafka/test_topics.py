@@ -13,7 +13,7 @@ from counterpoise.kafka.clients import admin_client, make_consumer, make_produce
 from counterpoise.kafka.lag import group_id, read_lag, total_lag
 from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.settings.endpoints import KafkaTarget
-from counterpoise.settings.model import KafkaSettings
+from counterpoise.settings.sections.engine_sections import KafkaSettings
 from tests.engines import RunningKafka, kafka_engine
 from tests.waiting import PATIENCE_SECONDS
 

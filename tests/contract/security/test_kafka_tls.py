@@ -17,7 +17,8 @@ from counterpoise.kafka.clients import admin_client, make_consumer, make_produce
 from counterpoise.kafka.lag import group_id, read_lag, total_lag
 from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.settings.endpoints import KafkaTarget, kafka_target
-from counterpoise.settings.model import KafkaSettings, Settings
+from counterpoise.settings.model import Settings
+from counterpoise.settings.sections.engine_sections import KafkaSettings
 from engines.kafka import KafkaProcess
 from testkit.certificates import Authority
 from testkit.ports import reserved_port

@@ -14,7 +14,8 @@ from alerts import session, slack_socket
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.settings.endpoints import clickhouse_target
-from counterpoise.settings.model import ReceiverSettings, Settings
+from counterpoise.settings.model import Settings
+from counterpoise.settings.sections.alert_sections import ReceiverSettings
 from testkit.slack_server import APP_TOKEN, SlackServer
 from tests.integration.alerts.running import Alerter, alerter
 from tests.integration.alerts.test_line import FIRED, H

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from alerts import session
 from counterpoise.clickhouse.client import connect
 from counterpoise.settings.endpoints import clickhouse_target
-from counterpoise.settings.model import ReceiverSettings, RouteSettings, Settings
+from counterpoise.settings.model import Settings
+from counterpoise.settings.sections.alert_sections import ReceiverSettings, RouteSettings
 from testkit.alertmanager_server import AlertmanagerServer
 from testkit.slack_server import CHANNEL, SlackServer
 from testkit.webhook_server import WebhookServer

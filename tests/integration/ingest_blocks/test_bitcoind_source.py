@@ -14,7 +14,7 @@ import zmq
 
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.settings.model import BitcoindSettings
+from counterpoise.settings.sections.ingest_sections import BitcoindSettings
 from ingest.blocks.sources.bitcoind import METHODS, BitcoindSource, NoBodyError
 from ingest.blocks.sources.zmq_listener import ZmqListener
 from testkit.bitcoind_server import BitcoindServer

@@ -14,17 +14,24 @@ import pytest
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.settings.model import BitcoindSettings
+from counterpoise.settings.sections.ingest_sections import BitcoindSettings
 from ingest.blocks.follower import Follower
 from ingest.blocks.sources.bitcoind import BitcoindSource
 from ingest.blocks.withdrawn_blocks import POLLS_ALLOWED, WithdrawnBlocks
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import ChainFold
 from testkit.btcd_node import PASSWORD, USER, VARIABLE, BtcdNode, btcd_binary, require_version
+from tests.engines import ClickHouseServer, RunningKafka
+from tests.integration.streams.line import Engines, line_on
 from tests.waiting import wait_for
 
 VERIFIES = [
-    ("btcd", "0.26.2", "real", "ten reorganisations between two nodes, an invalidated block (`make test-btcd`)"),
+    (
+        "btcd",
+        "0.26.2",
+        "real",
+        "ten reorganisations of two nodes up to `blocks`, an invalidated block (`make test-btcd`)",
+    ),
 ]
 
 pytestmark = pytest.mark.skipif(btcd_binary() is None, reason=f"no btcd: `make test-btcd`, or {VARIABLE}=PATH")
@@ -106,6 +113,49 @@ def test_ten_reorganisations_leave_no_difference(nodes: tuple[BtcdNode, BtcdNode
     assert (first.payout_addresses, second.payout_addresses) == ((a.address,), (b.address,))
     assert all(event.coinbase_script.endswith(b"/P2SH/btcd/".hex()) for event in list(line.events.values())[1:])
     line.source.close()
+
+
+@pytest.mark.parametrize("nodes", ["--txindex"], indirect=True)
+def test_ten_reorganisations_leave_no_difference_between_node_and_view(
+    nodes: tuple[BtcdNode, BtcdNode], kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path
+) -> None:
+    """Source, Kafka, streams as a process, ClickHouse: the view `blocks` is the node's best chain after each turn."""
+    a, b = nodes
+    a.mine(3)
+    b.join(a.peer)
+    wait_for(lambda: a.best_chain() == b.best_chain(), "the nodes to agree")
+    source = source_of(a)
+    follower = Follower(source, {}, 0)
+    with line_on(Engines(kafka, clickhouse, tmp_path / "line"), "btcd") as line:
+        worker = line.start()
+
+        def agrees() -> bool:
+            batch = follower.new_at_tip(source.tip())
+            if batch.events:
+                line.send([event.model_copy(update={"chain": "bitcoin"}) for event in batch.events])
+                follower.published(batch.events)
+            stored = line.ch.query("SELECT hash FROM blocks ORDER BY height")
+            return [hash_ for (hash_,) in stored] == a.best_chain()
+
+        wait_for(agrees, "the first blocks", worker.tail)
+        lost: list[str] = []
+        for number in range(REORGS):
+            b.part(a.peer)
+            wait_for(lambda: not a.call("getpeerinfo") and not b.call("getpeerinfo"), "the nodes to part")
+            lost += a.mine(1 + number % 4)
+            wait_for(agrees, "the shorter branch", worker.tail)
+            won = b.mine(2 + number % 4)[-1]
+            b.join(a.peer)
+            wait_for(
+                lambda: a.call("getbestblockhash") == won,  # noqa: B023 - called within the turn
+                "the longer branch to win",
+            )
+            wait_for(agrees, "the longer branch", worker.tail)
+        stale = line.ch.query("SELECT hash FROM blocks_all WHERE status != 'canonical'")
+        assert {hash_ for (hash_,) in stale} == set(lost)
+        assert line.ch.query("SELECT count() FROM dead_letters") == [(0,)]
+        assert worker.stop() == 0, worker.tail()
+    source.close()
 
 
 def test_the_probe_of_a_real_btcd(nodes: tuple[BtcdNode, BtcdNode]) -> None:

@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 from counterpoise.errors import StaleSourceError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.retry import RetryPolicy
-from counterpoise.settings.model import MempoolSettings
+from counterpoise.settings.sections.ingest_sections import MempoolSettings
 from ingest.blocks.sources import mempool_socket
 from ingest.blocks.sources.block_source import News
 from ingest.blocks.sources.mempool import MempoolSource

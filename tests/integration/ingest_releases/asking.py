@@ -7,7 +7,7 @@ from typing import Any
 from counterpoise.runtime.clock import ManualClock
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Release
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.releases.sources.release_source import Fetched, ReleaseSource
 
 NOW = 1_795_000_000.0  # 2026-11-18 11:06:40 UTC

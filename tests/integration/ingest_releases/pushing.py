@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.series.load import load_catalogue
-from counterpoise.settings.model import PushSettings
+from counterpoise.settings.sections.market_sections import PushSettings
 from ingest.releases.journal.release_journal import ReleaseJournal
 from ingest.releases.push.app import PushEndpoint, make_app
 from ingest.releases.push.server import PushServer

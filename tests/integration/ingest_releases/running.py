@@ -18,7 +18,8 @@ from counterpoise.kafka.clients import make_consumer
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import KafkaTarget
-from counterpoise.settings.model import KafkaSettings, Settings
+from counterpoise.settings.model import Settings
+from counterpoise.settings.sections.engine_sections import KafkaSettings
 from ingest.releases.journal.entry import ReadStored
 from ingest.releases.service import run_market
 from tests.waiting import PATIENCE_SECONDS, wait_for

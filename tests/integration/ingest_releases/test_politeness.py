@@ -9,7 +9,7 @@ import pytest
 
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import ManualClock, SystemClock
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.http import BusyError
 from ingest.rate_limited_http import RateLimitedHttp
 from ingest.releases.sources.npm import NpmSource

@@ -11,7 +11,7 @@ import pytest
 
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import ManualClock
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.http import BusyError
 from ingest.releases.mapping.mapping import Mapping
 from ingest.releases.mapping.mapping_file import load_mapping, shipped_names

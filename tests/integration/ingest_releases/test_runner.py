@@ -15,7 +15,9 @@ from counterpoise.contracts.topics import DEAD_LETTERS
 from counterpoise.errors import ConfigError
 from counterpoise.kafka.clients import make_consumer
 from counterpoise.series.release import to_events, withdrawal
-from counterpoise.settings.model import KafkaSettings, MarketSettings, Settings
+from counterpoise.settings.model import Settings
+from counterpoise.settings.sections.engine_sections import KafkaSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.releases.stored_releases import StoredReleases
 from testkit.market_server import MarketServer
 from tests.engines import ClickHouseServer, RunningKafka

@@ -14,7 +14,7 @@ from counterpoise.contracts.topics import BLOCKS, SCORES
 from counterpoise.kafka.clients import make_consumer, make_producer
 from counterpoise.kafka.partition import hashed_partition, partition_of
 from counterpoise.kafka.topics import delete_topics, ensure_topics
-from counterpoise.settings.model import KafkaSettings
+from counterpoise.settings.sections.engine_sections import KafkaSettings
 from tests.forked import run_forked
 from tests.integration.streams.blocks import branch
 from tests.integration.streams.line import ROOT, SMALL_BATCHES, Engines, Line, line_on

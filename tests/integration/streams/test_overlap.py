@@ -13,7 +13,7 @@ from counterpoise.clickhouse.rows.blocks import block_columns
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.topics import SCORES
 from counterpoise.kafka.clients import make_consumer
-from counterpoise.settings.model import KafkaSettings
+from counterpoise.settings.sections.engine_sections import KafkaSettings
 from tests.integration.streams.blocks import HARD_BITS, branch
 from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.script import Part, send

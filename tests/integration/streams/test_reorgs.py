@@ -11,7 +11,7 @@ import pytest
 from counterpoise.contracts.blocks import BlockEvent, BlockRequest
 from counterpoise.contracts.topics import BLOCK_REQUESTS, SCORES
 from counterpoise.kafka.clients import make_consumer
-from counterpoise.settings.model import KafkaSettings
+from counterpoise.settings.sections.engine_sections import KafkaSettings
 from tests.integration.streams.blocks import EASY_BITS, HARD_BITS, block, branch
 from tests.integration.streams.independent import assert_recomputes
 from tests.integration.streams.line import Engines, Line, line_on

@@ -16,7 +16,8 @@ from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.retry import StoppingError, Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import KafkaTarget
-from counterpoise.settings.model import KafkaSettings, Settings
+from counterpoise.settings.model import Settings
+from counterpoise.settings.sections.engine_sections import KafkaSettings
 from streams.app import StreamsApp, create_app
 from streams.sender import Sender
 from streams.worker import Outgoing

@@ -21,7 +21,7 @@ from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.runtime.retry import Waiter
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import to_events
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from counterpoise.windows import MAX_REORG_BLOCKS
 from ingest.releases.sources.openrouter import OpenRouterSource
 from streams.asymmetry.worker import AsymmetryWorker

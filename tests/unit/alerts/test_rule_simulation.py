@@ -27,6 +27,17 @@ from tests.shared import shared_data
 
 ROOT = Path(__file__).resolve().parents[3]
 REAL = "blocks/mainnet_664063_946236.parquet"
+TOP4_ALERTS = [
+    (760_903, 764_690),
+    (767_676, 770_283),
+    (771_044, 789_041),
+    (789_305, 798_294),
+    (800_278, 805_762),
+    (806_798, 883_434),
+    (884_354, 889_802),
+    (892_330, 894_647),
+]
+"""Where `top4-share` fired and cleared before the other rules were shipped beside it."""
 BIG = ("foundry-usa", "antpool", "f2pool", "viabtc")
 SMALL = ("ocean", "luxor", "sbicrypto", "braiinspool", "spiderpool", "binancepool")
 RULES = """version: 1
@@ -187,6 +198,8 @@ def test_the_shipped_rates_are_those_of_the_real_blocks() -> None:
             assert rate is not None and rate.alarms == pytest.approx(found.firings_a_year, abs=0.005), rule.id
             assert found.firings, "a rule that cannot fire is left out"
             messages += found.messages_a_year if rule.enabled else 0.0
+            if rule.id == "top4-share":
+                assert [(one.fired, one.cleared) for one in found.firings] == TOP4_ALERTS
         elif rate is not None:
             messages += 2 * rate.alarms
     assert messages <= 12

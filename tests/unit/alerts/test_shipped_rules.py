@@ -53,3 +53,9 @@ def test_each_message_states_runbook_and_alarm_rate() -> None:
         facts = dict(rule.responsible())
         assert (facts["Runbook"], facts["Alarm rate"]) == (rule.runbook, rule.alarm_rate)
         assert published(rule.runbook, "https://docs.example") == f"https://docs.example/alert-runbook.html#{rule.id}"
+
+
+def test_the_demo_judges_the_first_shipped_rule() -> None:
+    [demo] = load_rules(Path(str(resources.files("alerts").joinpath("demo.rules.yaml"))))
+    shipped = RULES[0]
+    assert (demo.id, demo.rule_hash, demo.title) == (shipped.id, shipped.rule_hash, shipped.title)

@@ -28,7 +28,8 @@ from counterpoise.contracts.alerts import AlertState, AlertTransition
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.retry import RetryPolicy
-from counterpoise.settings.model import Settings, SlackSettings
+from counterpoise.settings.model import Settings
+from counterpoise.settings.sections.alert_sections import SlackSettings
 from engines.local_slack import socket_mode as stand_in
 from testkit.slack_server import CHANNEL, TOKEN, SlackMessage, SlackServer
 from tests.unit.alerts.events import ALERT, FIRED, step
@@ -224,17 +225,18 @@ def test_why_shows_what_comes_from_outside_as_text(tmp_path: Path) -> None:
         assert office.slack.ephemerals[-1][1].count("```") == 2
 
 
-@pytest.mark.parametrize("state", get_args(AlertState))
-def test_each_alert_that_is_announced_can_be_acknowledged(tmp_path: Path, state: AlertState) -> None:
-    announced = state in ("firing", "error")
+def test_each_alert_that_is_announced_can_be_acknowledged(tmp_path: Path) -> None:
     with an_office(tmp_path) as office:
-        office.store.fired = step(state, 1, 1_700_000_000, summary="the query fails")
-        with_buttons = any(block["type"] == "actions" for block in shown(office.store.fired))
-        assert with_buttons == announced
-        assert office.press("acknowledge")
-        wait_for(lambda: office.store.rows, "it is stored")
-        [row] = office.store.rows.values()
-        assert (row.kind == "acknowledge") == announced, row
+        for state in get_args(AlertState):
+            announced = state in ("firing", "error")
+            office.store.fired = step(state, 1, 1_700_000_000, summary="the query fails")
+            with_buttons = any(block["type"] == "actions" for block in shown(office.store.fired))
+            assert with_buttons == announced
+            office.store.rows.clear()
+            assert office.press("acknowledge"), state
+            wait_for(lambda: office.store.rows, "it is stored")
+            [row] = office.store.rows.values()
+            assert (row.kind == "acknowledge") == announced, row
 
 
 def shown(transition: AlertTransition) -> list[dict[str, Any]]:

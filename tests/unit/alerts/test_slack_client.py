@@ -16,7 +16,8 @@ from alerts.outbox.receivers.receiver import AmbiguousError, NotAcceptedError
 from alerts.outbox.receivers.slack import SlackReceiver, socket_client
 from alerts.outbox.render import note_message
 from counterpoise.errors import ConfigError
-from counterpoise.settings.model import Settings, SlackSettings
+from counterpoise.settings.model import Settings
+from counterpoise.settings.sections.alert_sections import SlackSettings
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 
 HELLO = note_message("hello")

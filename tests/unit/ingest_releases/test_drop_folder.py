@@ -13,7 +13,7 @@ import structlog
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import ManualClock
 from counterpoise.series.load import load_catalogue
-from counterpoise.settings.model import DropSettings
+from counterpoise.settings.sections.market_sections import DropSettings
 from ingest.releases.drop_folder import DropFolder
 from ingest.releases.journal.release_journal import ReleaseJournal
 from ingest.releases.mapping.mapping_file import shipped_names

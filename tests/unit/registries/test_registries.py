@@ -25,7 +25,10 @@ from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.probe import Probe
 from counterpoise.series.load import load_catalogue
-from counterpoise.settings.model import IngestSettings, MarketSettings, Settings, SettingsSection
+from counterpoise.settings.model import Settings
+from counterpoise.settings.section import SettingsSection
+from counterpoise.settings.sections.ingest_sections import IngestSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from desk.supervise.preflight import PreflightResult, examine
 from ingest.blocks.sources import block_sources
 from ingest.blocks.sources.block_source import LiveSource

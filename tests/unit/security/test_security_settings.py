@@ -17,7 +17,8 @@ from counterpoise.kafka.client_arguments import client_arguments
 from counterpoise.kafka.listener import Listener, mismatch
 from counterpoise.kafka.token_file import TokenFile
 from counterpoise.settings.endpoints import KafkaTarget, clickhouse_target, kafka_target
-from counterpoise.settings.model import ClickHouseSettings, KafkaSettings, Settings
+from counterpoise.settings.model import Settings
+from counterpoise.settings.sections.engine_sections import ClickHouseSettings, KafkaSettings
 from counterpoise.settings.security import PLAINTEXT, KafkaSecurity, clickhouse_tls, kafka_security
 from streams.app import AwaitedToken, faust_credentials
 

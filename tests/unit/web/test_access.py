@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.errors import ConfigError
-from counterpoise.settings.model import DeskSettings
+from counterpoise.settings.sections.service_sections import DeskSettings
 from desk.web.access import COOKIE, HEADERS, REQUESTS_AT_ONCE, Access, Guard, key_of
 
 TOKEN = "0123456789abcdef0123456789abcdef"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from counterpoise.runtime.clock import ManualClock
 from counterpoise.series.load import load_catalogue
-from counterpoise.settings.model import MarketSettings, Settings
+from counterpoise.settings.model import Settings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from desk.supervise.preflight import PreflightResult, examine
 from ingest.releases.sources.release_sources import configured_sources
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from counterpoise.runtime.clock import ManualClock
 from counterpoise.series.load import load_catalogue
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from desk.cli.market import market_app
 from ingest.releases.mapping.mapping_file import load_mapping, shipped_names
 from ingest.releases.mapping.releases_of_file import releases_of_file

@@ -9,7 +9,7 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.release import make_release
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.rate_limited_http import Memory
 from ingest.releases.release_head import head_of
 from ingest.releases.sources.release_source import Fetched

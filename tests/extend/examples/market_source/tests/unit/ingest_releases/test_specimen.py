@@ -2,7 +2,7 @@
 
 from counterpoise.runtime.clock import ManualClock
 from counterpoise.series.load import load_catalogue
-from counterpoise.settings.model import MarketSettings
+from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.releases.sources.specimen import MEGAWATTS, SpecimenSource
 
 

@@ -1,0 +1,1 @@
+"""The groups of settings, by what they set."""
