@@ -155,6 +155,7 @@ class AlertService:
             ),
             receivers={receiver.channel: receiver for receiver in reversed(slacks)},
             open_store=self._new_store,
+            rules=lambda: self._watch.rules,
             clock=self._clock,
         )
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from engines.local_slack.message import SlackMessage, pressed
+from engines.local_slack.message import SlackMessage, commanded, pressed
 from engines.local_slack.server import HttpAnswer, LocalSlack
 from engines.local_slack.workspace import error
 
@@ -82,12 +82,21 @@ class SlackServer(LocalSlack):
         that differ: `value`, `channel`, `message_ts`, `at` (seconds), `user`, `envelope_id`."""
         user = changed.get("user", "U0ADA")
         name = user.removeprefix("U0").lower()
-        payload = pressed(message, button, user_id=user, user_name=name, at=changed.get("at", time.time()))
+        trigger = self.new_trigger(message.channel, user)
+        payload = pressed(
+            message, button, user_id=user, user_name=name, at=changed.get("at", time.time()), trigger_id=trigger
+        )
         container, action = payload["container"], payload["actions"][0]
         container["channel_id"] = changed.get("channel", container["channel_id"])
         container["message_ts"] = changed.get("message_ts", container["message_ts"])
         action["value"] = changed.get("value", action["value"])
         return self.socket.send(payload, envelope_id=changed.get("envelope_id"))
+
+    def command(self, text: str, *, envelope_id: str | None = None, **changed: Any) -> bool:
+        """Send `/counterpoise TEXT` as the user ada; whether it was answered in time. `changed` are parts of the payload that
+        differ."""
+        payload = commanded(text, channel=CHANNEL, user_id="U0ADA", user_name="ada") | changed
+        return self.deliver_command(payload, envelope_id=envelope_id)
 
     def respond(self, method: str, arguments: dict[str, Any], token: str) -> HttpAnswer | None:
         """As Slack, or with the failure that is planned."""

@@ -9,6 +9,7 @@ from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.routes import Route, labels_of, receivers_for
 from alerts.outbox.sent import MUTED, NOT_ROUTED, SILENCED
 from alerts.policy import Action, Actions, Labels, Subject
+from alerts.rules.conditional import ConditionalRule
 from alerts.rules.rule import Rule
 from alerts.store.alert_mutes_log import ALL_RULES
 from alerts.store.alert_store import AlertStore
@@ -111,18 +112,31 @@ class DeliveryPolicy:
         return self._people.actions.acknowledgements.get(alert_id)
 
     def _labels(self, transition: AlertTransition) -> dict[str, str]:
-        return labels_of(transition, self._rules.get((transition.rule_id, transition.evidence.chain or BITCOIN.name)))
+        return labels_of(transition, self._rule_of(transition))
+
+    def _rule_of(self, transition: AlertTransition) -> Rule | None:
+        return self._rules.get((transition.rule_id, transition.evidence.chain or BITCOIN.name))
 
     def _subject(
         self, transition: AlertTransition, fired: AlertTransition | None, labels: Labels, actions: Actions
     ) -> Subject:
         first = fired or transition
         value = self._value_now(first) if actions.needs_value(labels, self._clock.now()) else None
-        rises = first.value is None or first.threshold is None or first.value >= first.threshold
+        rule = self._rule_of(first)
         return Subject(
             labels,
             transition.state in OPEN_STATES,
             fired.recorded_at_ms / 1000 if fired else None,
             transition.value if value is None else value,
-            rises,
+            rises(first, rule),
         )
+
+
+def rises(first: AlertTransition, rule: Rule | None) -> bool:
+    """Whether a higher value is worse for an alert that began so: by its rule's line, else by the side on which the value stands.
+
+    A value on its line has no side: `at_most: 2` fires at 2, and 1 is worse.
+    """
+    if isinstance(rule, ConditionalRule):
+        return rule.main.line.rises
+    return first.value is None or first.threshold is None or first.value >= first.threshold

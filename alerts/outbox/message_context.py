@@ -205,15 +205,16 @@ class Renderer:
 
     def value_now(self, transition: AlertTransition) -> tuple[str, int] | None:
         """The value of an alert's rule at the tip, in its unit, and the tip; None for a rule without a value at every height."""
-        found = self._at_tip(transition)
+        found = self.at_tip(transition)
         return (found[0].format_value(found[1]), found[2]) if found else None
 
     def reading_now(self, transition: AlertTransition) -> float | None:
         """The same as a number."""
-        found = self._at_tip(transition)
+        found = self.at_tip(transition)
         return found[1] if found else None
 
-    def _at_tip(self, transition: AlertTransition) -> tuple[HeightRule, float, int] | None:
+    def at_tip(self, transition: AlertTransition) -> tuple[HeightRule, float, int] | None:
+        """The rule of an alert, its value at the tip, and the tip; None for a rule without a value at every height."""
         rule = self._rule_of(transition)
         attribution_id = self._store.attribution.current(rule.chain) if isinstance(rule, HeightRule) else None
         tip = self._store.concentration.tip(rule.chain, attribution_id) if rule and attribution_id else None

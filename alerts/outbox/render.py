@@ -348,7 +348,8 @@ def _explained(transition: AlertTransition) -> list[dict[str, Any]]:
 def _buttons(transition: AlertTransition, context: Context) -> list[dict[str, Any]]:
     if not context.buttons or transition.state not in ANNOUNCING_STATES:
         return []
-    return [buttons_block(transition.alert_id, acknowledged=bool(context.acknowledged))]
+    has_value = transition.value is not None and transition.evidence.height is not None
+    return [buttons_block(transition.alert_id, acknowledged=bool(context.acknowledged), has_value=has_value)]
 
 
 def _origin(transition: AlertTransition, context: Context) -> dict[str, Any]:

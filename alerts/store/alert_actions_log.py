@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,6 +15,12 @@ from counterpoise.spans import DAY_SECONDS
 
 OVER_SECONDS: Final = 30 * DAY_SECONDS
 """So long after its end a silence explains no message that still waits."""
+
+_SELECT: Final = (
+    "SELECT action_id, kind, toUnixTimestamp64Milli(acted_at), author, reason, target, matchers, "
+    "if(isNull(until), NULL, toUnixTimestamp64Milli(assumeNotNull(until))), until_resolved, worse_than, via "
+    "FROM alert_actions_log FINAL "
+)
 
 
 class AlertActionsLog:
@@ -38,6 +45,11 @@ class AlertActionsLog:
         """All of them, the oldest first."""
         return self._read(None)
 
+    def find(self, action_id: str) -> Action | None:
+        """The one of this id; None where it was never written."""
+        found = self._ch.query(_SELECT + "WHERE action_id = {id:String} LIMIT 1", {"id": action_id})
+        return _action(found[0]) if found else None
+
     def read_current(self, now: float) -> list[Action]:
         """Those on which anything may depend at `now` (seconds) or later: none that was refused, and no silence that is long over."""
         return self._read(now - OVER_SECONDS)
@@ -45,31 +57,15 @@ class AlertActionsLog:
     def _read(self, over_before: float | None) -> list[Action]:
         """Without the refused ones and the silences that were over before this second, if one is given."""
         rows = self._ch.query(
-            "WITH fromUnixTimestamp64Milli({over_ms:Int64}, 'UTC') AS over "
-            "SELECT action_id, kind, toUnixTimestamp64Milli(acted_at), author, reason, target, matchers, "
-            "if(isNull(until), NULL, toUnixTimestamp64Milli(assumeNotNull(until))), until_resolved, worse_than, via "
-            "FROM alert_actions_log FINAL WHERE {all:Bool} OR kind = 'acknowledge' OR kind = 'unsilence' AND acted_at >= over "
+            "WITH fromUnixTimestamp64Milli({over_ms:Int64}, 'UTC') AS over "  # noqa: S608
+            + _SELECT
+            + "WHERE {all:Bool} OR kind = 'acknowledge' OR kind = 'unsilence' AND acted_at >= over "
             "OR kind = 'silence' AND ifNull(until >= over, true) "
             "AND action_id NOT IN (SELECT target FROM alert_actions_log WHERE kind = 'unsilence' AND acted_at < over) "
             "ORDER BY acted_at, action_id",
             {"all": over_before is None, "over_ms": int((over_before or 0.0) * 1_000)},
         )
-        return [
-            Action(
-                str(action_id),
-                kind,
-                at / 1000,
-                str(author),
-                str(reason),
-                str(target),
-                json.loads(matchers or "{}"),
-                None if until is None else until / 1000,
-                bool(until_resolved),
-                None if worse_than is None else float(worse_than),
-                str(via),
-            )
-            for action_id, kind, at, author, reason, target, matchers, until, until_resolved, worse_than, via in rows
-        ]
+        return [_action(row) for row in rows]
 
     def write(self, action: Action) -> None:
         """Store one. Twice is once."""
@@ -91,3 +87,20 @@ class AlertActionsLog:
                 "version": np.array([1], np.uint64),
             },
         )
+
+
+def _action(row: Sequence[Any]) -> Action:
+    action_id, kind, at, author, reason, target, matchers, until, until_resolved, worse_than, via = row
+    return Action(
+        str(action_id),
+        kind,
+        at / 1000,
+        str(author),
+        str(reason),
+        str(target),
+        json.loads(matchers or "{}"),
+        None if until is None else until / 1000,
+        bool(until_resolved),
+        None if worse_than is None else float(worse_than),
+        str(via),
+    )

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from alerts.machine.ledger import LedgerEntry
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.rows.alert_events import alert_event_columns
 from counterpoise.clickhouse.sent_table import BLOCK_ROWS
 from counterpoise.clickhouse.versions import SEQUENCE_BITS, epoch_of
-from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertEvidence, AlertTransition
+
+_COLUMNS: Final = (
+    "alert_id, sequence, rule_id, rule_hash, state, previous_state, reason, notify, undoes, toUnixTimestamp(event_time), "
+    "toUnixTimestamp64Milli(recorded_at), start_height, value, value_low, value_high, interval_low, interval_high, threshold, "
+    "summary, evidence"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +74,29 @@ class AlertEventsLog:
         )
         return AlertEvidence.model_validate_json(rows[0][0]).rule if rows else None
 
-    def alerts_of(self, beginning: str) -> list[str]:
-        """The ids of all alerts that begin so, in order."""
+    def alerts_of(self, beginning: str, *, limit: int = 1_000_000) -> list[str]:
+        """The ids of alerts that begin so, in order."""
         rows = self._ch.query(
-            "SELECT DISTINCT alert_id FROM alert_events_log WHERE startsWith(alert_id, {beginning:String}) ORDER BY alert_id",
-            {"beginning": beginning},
+            "SELECT DISTINCT alert_id FROM alert_events_log WHERE startsWith(alert_id, {beginning:String}) ORDER BY alert_id "
+            "LIMIT {limit:UInt32}",
+            {"beginning": beginning, "limit": limit},
         )
         return [str(alert_id) for (alert_id,) in rows]
 
     def rule_ids(self) -> set[str]:
         """The ids of all rules that have a row."""
         return {str(rule_id) for (rule_id,) in self._ch.query("SELECT DISTINCT rule_id FROM alert_events_log")}
+
+    def open_now(self, *, limit: int) -> list[AlertTransition]:
+        """The newest row of each alert that is open: first those that are announced, the newest first."""
+        rows = self._ch.query(
+            f"SELECT {_COLUMNS} FROM "  # noqa: S608
+            "(SELECT * FROM alert_events_log FINAL ORDER BY alert_id, sequence DESC LIMIT 1 BY alert_id) "
+            "WHERE has({open:Array(String)}, state) "
+            "ORDER BY has({announcing:Array(String)}, state) DESC, event_time DESC, alert_id LIMIT {limit:UInt32}",
+            {"open": list(OPEN_STATES), "announcing": list(ANNOUNCING_STATES), "limit": limit},
+        )
+        return [_transition(row) for row in rows]
 
     def transitions(
         self,
@@ -91,9 +109,7 @@ class AlertEventsLog:
         """Stored transitions in the order in which they were written; `announced`: only those that are sent to people."""
         order = "DESC" if newest_first else "ASC"
         rows = self._ch.query(
-            "SELECT alert_id, sequence, rule_id, rule_hash, state, previous_state, reason, notify, undoes, "  # noqa: S608
-            "toUnixTimestamp(event_time), toUnixTimestamp64Milli(recorded_at), start_height, value, value_low, value_high, "
-            "interval_low, interval_high, threshold, summary, evidence FROM alert_events_log FINAL "
+            f"SELECT {_COLUMNS} FROM alert_events_log FINAL "  # noqa: S608
             "WHERE (notify OR NOT {announced:Bool}) AND (alert_id = {alert_id:String} OR {alert_id:String} = '') "
             f"ORDER BY version {order}, recorded_at {order}, sequence {order} LIMIT {{limit:UInt32}}",
             {"announced": announced, "alert_id": alert_id or "", "limit": limit},

@@ -49,7 +49,9 @@ class SlackMessage:
         return [one for block in self.blocks if block["type"] == "actions" for one in block["elements"]]
 
 
-def pressed(message: SlackMessage, button: str, *, user_id: str, user_name: str, at: float) -> dict[str, Any]:
+def pressed(
+    message: SlackMessage, button: str, *, user_id: str, user_name: str, at: float, trigger_id: str = ""
+) -> dict[str, Any]:
     """The `block_actions` payload that Slack sends when a person presses a button at `at` (seconds)."""
     block_id, value = next(
         (
@@ -63,6 +65,7 @@ def pressed(message: SlackMessage, button: str, *, user_id: str, user_name: str,
     )
     return {
         "type": "block_actions",
+        "trigger_id": trigger_id,
         "user": {"id": user_id, "username": user_name, "team_id": "T0LOCAL"},
         "container": {"type": "message", "channel_id": message.channel, "message_ts": message.ts},
         "actions": [
@@ -74,6 +77,18 @@ def pressed(message: SlackMessage, button: str, *, user_id: str, user_name: str,
                 "action_ts": f"{at:.6f}",
             }
         ],
+    }
+
+
+def commanded(text: str, *, channel: str, user_id: str, user_name: str) -> dict[str, Any]:
+    """The `slash_commands` payload that Slack sends for `/counterpoise TEXT`."""
+    return {
+        "command": "/counterpoise",
+        "text": text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"),
+        "team_id": "T0LOCAL",
+        "channel_id": channel,
+        "user_id": user_id,
+        "user_name": user_name,
     }
 
 

@@ -38,7 +38,11 @@ def whole_page(channel: str, entries: Sequence[Entry], sequence: int) -> str:
         '<script type="module" src="static/channel.js"></script>\n</head>\n<body>\n'
         f'<header class="top"><h1>{text_of(channel)}</h1><p>A local stand-in for a Slack channel. '
         '<span id="state" role="status"></span></p></header>\n'
-        f'<main id="channel" role="log" aria-label="Messages" data-sequence="{sequence}">{shown}</main>\n</body>\n</html>\n'
+        f'<main id="channel" role="log" aria-label="Messages" data-sequence="{sequence}">{shown}</main>\n'
+        '<footer><form method="post" action="command"><label for="command">/counterpoise</label>'
+        '<input id="command" name="text" autocomplete="off" placeholder="top4" maxlength="1000">'
+        "<button>Send</button></form></footer>\n"
+        "</body>\n</html>\n"
     )
 
 
@@ -103,9 +107,36 @@ def _block(block: dict[str, Any], ts: str) -> str:
         return (
             f'<form method="post" action="press"><input type="hidden" name="ts" value="{text_of(ts)}">{buttons}</form>'
         )
+    if kind == "window":
+        return _window(block["id"], block["view"])
     fields = "".join(f"<div>{_text(one)}</div>" for one in block.get("fields") or [])
     text = f'<div class="text">{_text(block["text"])}</div>' if block.get("text") else ""
     return text + (f'<div class="fields">{fields}</div>' if fields else "")
+
+
+def _window(view_id: str, view: dict[str, Any]) -> str:
+    """A window of one person, as a form among the messages."""
+    inputs = "".join(map(_input, view["blocks"]))
+    return (
+        f'<h2>{plain(view["title"]["text"])}</h2><form class="window" method="post" action="submit">'
+        f'<input type="hidden" name="window" value="{text_of(view_id)}">{inputs}'
+        f"<div><button>{plain(view['submit']['text'])}</button> "
+        '<button name="cancel" value="1" formnovalidate>Cancel</button></div></form>'
+    )
+
+
+def _input(block: dict[str, Any]) -> str:
+    name, label, element = text_of(block["block_id"]), plain(block["label"]["text"]), block["element"]
+    if element["type"] == "plain_text_input":
+        limit = int(element.get("max_length") or 3_000)
+        return f'<label>{label} <input name="{name}" required maxlength="{limit}" size="40" autocomplete="off"></label>'
+    first = (element.get("initial_option") or {}).get("value")
+    options = "".join(
+        f'<label><input type="radio" name="{name}" value="{text_of(one["value"])}" required'
+        f"{' checked' if one['value'] == first else ''}> {plain(one['text']['text'])}</label>"
+        for one in element["options"]
+    )
+    return f"<fieldset><legend>{label}</legend>{options}</fieldset>"
 
 
 def _button(element: dict[str, Any]) -> str:

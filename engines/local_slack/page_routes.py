@@ -62,6 +62,10 @@ class PageRoutes:
             return text_answer(404, "The channel's page opens at the address that was printed, with its key.")
         if method == "POST" and route == "press":
             return self._press(headers, body)
+        if method == "POST" and route == "command":
+            return self._command(headers, body)
+        if method == "POST" and route == "submit":
+            return self._submit(headers, body)
         if method != "GET":
             return text_answer(405, "The page answers GET.")
         if route == "":
@@ -128,6 +132,39 @@ class PageRoutes:
                     trouble = "The app did not answer within three seconds."
             except KeyError:
                 trouble = "This button is gone: the message has changed."
+        if trouble:
+            workspace.whisper(self._channel_id, self._user_id, trouble)
+        return HttpAnswer(303, b"", headers={"Location": "./"})
+
+    def _command(self, headers: dict[str, str], body: bytes) -> HttpAnswer:
+        if not _same_origin(headers):
+            return text_answer(403, "This request came from another page.")
+        text = parse_qs(body.decode("utf-8", "replace")).get("text", [""])[0]
+        workspace = self._workspace
+        trouble = ""
+        if not workspace.socket.connections:
+            trouble = "No app listens to the command: start the alerter, and send it again."
+        elif not workspace.send_command(
+            text, channel=self._channel_id, user_id=self._user_id, user_name=self._user_name
+        ):
+            trouble = "The app did not answer within three seconds."
+        if trouble:
+            workspace.whisper(self._channel_id, self._user_id, trouble)
+        return HttpAnswer(303, b"", headers={"Location": "./"})
+
+    def _submit(self, headers: dict[str, str], body: bytes) -> HttpAnswer:
+        if not _same_origin(headers):
+            return text_answer(403, "This request came from another page.")
+        given = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+        workspace, view_id = self._workspace, given.pop("window", "")
+        trouble = ""
+        try:
+            if "cancel" in given:
+                workspace.close_window(view_id)
+            elif not workspace.submit_window(view_id, given, user_id=self._user_id, user_name=self._user_name):
+                trouble = "The app did not answer within three seconds."
+        except KeyError:
+            trouble = "This window is closed already."
         if trouble:
             workspace.whisper(self._channel_id, self._user_id, trouble)
         return HttpAnswer(303, b"", headers={"Location": "./"})

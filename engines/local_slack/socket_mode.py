@@ -22,6 +22,7 @@ class SocketMode:
     tickets: set[str] = field(default_factory=set)
     _connections: list[ServerConnection] = field(default_factory=list)
     _answered: dict[str, threading.Event] = field(default_factory=dict)
+    _answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     _server: Server | None = None
 
     def open(self) -> str:
@@ -39,19 +40,25 @@ class SocketMode:
         return len(self._connections)
 
     def send(self, payload: dict[str, Any], *, envelope_id: str | None = None) -> bool:
-        """Give a request to one connection; whether it was answered within three seconds. Without a connection it is not."""
+        """Give the request of a button to one connection; whether it was answered within three seconds."""
+        return self.request("interactive", payload, envelope_id=envelope_id) is not None
+
+    def request(self, kind: str, payload: dict[str, Any], *, envelope_id: str | None = None) -> dict[str, Any] | None:
+        """Give a request to one connection; the payload of its answer, empty where it has none. None without an answer within three
+        seconds, and without a connection."""
         envelope = envelope_id or secrets.token_hex(8)
         answered = self._answered.setdefault(envelope, threading.Event())
         answered.clear()
-        message = {"type": "interactive", "envelope_id": envelope, "accepts_response_payload": True, "payload": payload}
+        self._answers.pop(envelope, None)
+        message = {"type": kind, "envelope_id": envelope, "accepts_response_payload": True, "payload": payload}
         connection = next(iter(self._connections), None)
         if connection is None:
-            return False
+            return None
         try:
             connection.send(json.dumps(message))
         except (WebSocketException, OSError):
-            return False
-        return answered.wait(ANSWER_SECONDS)
+            return None
+        return self._answers.pop(envelope, {}) if answered.wait(ANSWER_SECONDS) else None
 
     def drop(self) -> None:
         """End every connection; the clients come again."""
@@ -77,8 +84,10 @@ class SocketMode:
         with suppress(WebSocketException, OSError):
             connection.send(json.dumps({"type": "hello", "num_connections": len(self._connections)}))
             for text in connection:
-                envelope = str(json.loads(text).get("envelope_id", ""))
+                answer = json.loads(text)
+                envelope, payload = str(answer.get("envelope_id", "")), answer.get("payload")
                 if envelope in self._answered:
+                    self._answers[envelope] = payload if isinstance(payload, dict) else {}
                     self._answered[envelope].set()
         with suppress(ValueError):
             self._connections.remove(connection)

@@ -5,6 +5,7 @@ It checks what Slack checks: token, channel, block limits.
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -12,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from engines.local_slack.files import Uploads
-from engines.local_slack.message import SlackMessage, pressed, refusal
+from engines.local_slack.message import SlackMessage, commanded, pressed, refusal
 from engines.local_slack.socket_mode import SocketMode
+from engines.local_slack.window import TRIGGER_SECONDS, is_refused, submitted
 
-NO_CHANNEL: Final = ("auth.test", "files.getUploadURLExternal", "files.completeUploadExternal")
+NO_CHANNEL: Final = ("auth.test", "files.getUploadURLExternal", "files.completeUploadExternal", "views.open")
 """Methods without the argument `channel`."""
 
 
@@ -36,6 +38,8 @@ class Workspace:
     uploads: Uploads = field(default_factory=Uploads)
     _messages: dict[str, SlackMessage] = field(default_factory=dict)
     _whispers: list[SlackMessage] = field(default_factory=list)
+    _triggers: dict[str, tuple[str, str, float]] = field(default_factory=dict)
+    """Trigger → channel, person, and the end of its time."""
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _sequence: int = 0
     _last_micros: int = 0
@@ -99,7 +103,52 @@ class Workspace:
             message = self._messages[ts]
         if all(one["action_id"] != button for one in message.buttons()):
             raise KeyError(button)
-        return self.socket.send(pressed(message, button, user_id=user_id, user_name=user_name, at=time.time()))
+        trigger = self.new_trigger(message.channel, user_id)
+        payload = pressed(message, button, user_id=user_id, user_name=user_name, at=time.time(), trigger_id=trigger)
+        return self.socket.send(payload)
+
+    def new_trigger(self, channel: str, user: str) -> str:
+        """What lets the app open a window for this person now."""
+        trigger = secrets.token_hex(8)
+        with self._changed:
+            self._triggers[trigger] = channel, user, time.monotonic() + TRIGGER_SECONDS
+        return trigger
+
+    @property
+    def windows(self) -> dict[str, dict[str, Any]]:
+        """Those that are open: id → content."""
+        return {
+            block["id"]: block["view"] for one in self.whispers for block in one.blocks if block["type"] == "window"
+        }
+
+    def close_window(self, view_id: str) -> None:
+        """Take it away. KeyError where it is not open."""
+        with self._changed:
+            found = next((one for one in self._whispers if any(b.get("id") == view_id for b in one.blocks)), None)
+            if found is None:
+                raise KeyError(view_id)
+            self._whispers.remove(found)
+            self._touch(found)
+
+    def submit_window(self, view_id: str, values: dict[str, str], *, user_id: str, user_name: str) -> bool:
+        """Submit it; whether the app answered in time, which closes it. KeyError where it is not open."""
+        payload = submitted(view_id, self.windows[view_id], values, user_id=user_id, user_name=user_name)
+        if not self.socket.send(payload):
+            return False
+        self.close_window(view_id)
+        return True
+
+    def send_command(self, text: str, *, channel: str, user_id: str, user_name: str) -> bool:
+        """Send `/counterpoise TEXT`, and show the answer to the person alone; whether the app answered in time."""
+        return self.deliver_command(commanded(text, channel=channel, user_id=user_id, user_name=user_name))
+
+    def deliver_command(self, payload: dict[str, Any], *, envelope_id: str | None = None) -> bool:
+        """The same for a payload."""
+        answer = self.socket.request("slash_commands", payload, envelope_id=envelope_id)
+        if answer and not refusal(answer):
+            blocks = list(answer.get("blocks") or [])
+            self.whisper(str(payload["channel_id"]), str(payload["user_id"]), str(answer.get("text", "")), blocks)
+        return answer is not None
 
     def whisper(self, channel: str, user: str, text: str, blocks: list[dict[str, Any]] | None = None) -> SlackMessage:
         """Show a message to one person alone."""
@@ -123,6 +172,7 @@ class Workspace:
             "chat.postEphemeral": self._post_ephemeral,
             "files.getUploadURLExternal": lambda given: self.uploads.get_upload_url(given, self.origin),
             "files.completeUploadExternal": self._complete_upload,
+            "views.open": self._open_window,
             "conversations.history": self._history,
             "conversations.replies": self._replies,
         }
@@ -198,6 +248,17 @@ class Workspace:
             str(arguments["channel"]), str(arguments.get("user")), str(arguments.get("text")), blocks
         )
         return {"ok": True, "message_ts": message.ts}
+
+    def _open_window(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        channel, user, end = self._triggers.pop(str(arguments.get("trigger_id")), ("", "", 0.0))
+        if time.monotonic() >= end:
+            return error("expired_trigger_id")
+        view = arguments.get("view")
+        if not isinstance(view, dict) or is_refused(view):
+            return error("invalid_arguments")
+        block = {"type": "window", "id": f"V{secrets.token_hex(6)}", "view": view}
+        self.whisper(channel, user, str(view["title"]["text"]), [block])
+        return {"ok": True, "view": {"id": block["id"]} | view}
 
     def _complete_upload(self, arguments: dict[str, Any]) -> dict[str, Any]:
         answer = self.uploads.complete(arguments, self.channels, frozenset(self._messages))

@@ -83,7 +83,7 @@ def test_an_alert_is_acknowledged_in_the_channel_and_on_the_page(
             channel.click(f"{FIRST} >> button:text-is('Acknowledge')")
             channel.wait_for_selector(f"{FIRST} >> text=by ada at")
             expect(channel.locator(f"{FIRST} >> button")).to_have_text(
-                ["Silence 4 h", "Silence 24 h", "Why", "Useful", "Noise"]
+                ["Silence 4 h", "Silence 24 h", "Silence until worse", "With a reason…", "Why", "Useful", "Noise"]
             )
             assert serious(channel) == []
             page = channel.context.new_page()
@@ -107,6 +107,18 @@ def test_an_alert_is_acknowledged_in_the_channel_and_on_the_page(
             expect(channel.locator(SECOND)).to_contain_text("known <i>outage</i>")
             channel.click(f"{SECOND} >> button:text-is('Why')")
             expect(channel.locator("article.whisper")).to_contain_text("SQL that reproduces the value")
+            channel.click(f"{SECOND} >> button:text-is('With a reason…')")
+            channel.check(".window input[value='silence-4h']")
+            channel.fill(".window input[name='reason']", "a <b>reason</b>")
+            assert serious(channel) == []
+            channel.click(".window button:text-is('Send')")
+            expect(channel.locator(".window")).to_have_count(0)
+            page.reload()
+            expect(page.locator("#people li").last).to_contain_text("a <b>reason</b>")
+            channel.fill("#command", "top4")
+            channel.press("#command", "Enter")
+            expect(channel.locator("article.whisper").last).to_contain_text("Top-4 share of bitcoin")
+            expect(channel.locator("#command")).to_have_value("")
             assert channel.evaluate("window.neverReloaded") is True
             for width in (900, 390):
                 channel.set_viewport_size({"width": width, "height": 900})

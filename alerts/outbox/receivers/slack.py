@@ -40,6 +40,7 @@ from counterpoise.urls import is_local, shown_url
 EVENT_TYPE: Final = "counterpoise_alert"
 _BASE_URL: Final = "COUNTERPOISE_SLACK__BASE_URL"
 _CLEAR_TEXT: Final = "the token would travel in the clear"
+WINDOW_SECONDS: Final = 2.0
 _PAGE: Final = 200
 _MAX_PAGES: Final = 50
 
@@ -237,6 +238,12 @@ class SlackReceiver:
             lambda client: client.chat_postEphemeral(
                 channel=self.channel, user=user, text=message.text, blocks=list(message.blocks)
             ),
+        )
+
+    def open_window(self, trigger_id: str, view: dict[str, Any]) -> None:
+        """views.open, within the three seconds for which Slack takes the trigger."""
+        self._call(
+            "post", lambda client: client.views_open(trigger_id=trigger_id, view=view), timeout_seconds=WINDOW_SECONDS
         )
 
     def _call(self, call: Call, request: Callable[[WebClient], Any], *, timeout_seconds: float | None = None) -> Any:

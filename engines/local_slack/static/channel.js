@@ -1,4 +1,4 @@
-// Keeps the channel current: replaces a message when it or its thread changes, and presses a button without a reload.
+// Keeps the channel current: replaces a message when it or its thread changes, and presses a button or sends a command without a reload.
 
 const channel = document.getElementById("channel");
 const state = document.getElementById("state");
@@ -32,13 +32,14 @@ function show({ order, changed }) {
   if (atEnd) scrollTo(0, document.documentElement.scrollHeight);
 }
 
-channel.addEventListener("submit", async (event) => {
+document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
   const body = new URLSearchParams(new FormData(form, event.submitter));
   form.setAttribute("aria-busy", "true");
   try {
     await fetch(form.action, { method: "POST", body, redirect: "manual" });
+    form.querySelector("#command")?.form.reset();
   } catch {
     state.textContent = "The workspace does not answer.";
   } finally {

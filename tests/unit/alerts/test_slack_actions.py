@@ -65,8 +65,17 @@ class MemoryStore:
             return list(self.rows.values())
         return [Delivery(ALERT, 1, "slack", "post", "sent", CHANNEL, self.ts)]
 
-    def transitions(self, *, alert_id: str) -> list[AlertTransition]:
+    def transitions(self, *, alert_id: str, limit: int = 1, newest_first: bool = False) -> list[AlertTransition]:
         return [self.fired]
+
+    def read_current(self, now: float) -> list[Action]:
+        return [row for row in self.rows.values() if row.kind != "refused"]
+
+    def find(self, action_id: str) -> Action | None:
+        return self.rows.get(action_id)
+
+    def alerts_of(self, beginning: str, *, limit: int) -> list[str]:
+        return [ALERT][:limit] if ALERT.startswith(beginning) else []
 
     def write(self, action: Action) -> None:
         self.on_write()
@@ -92,6 +101,10 @@ class Office:
         changed = {} if at is None else {"at": at}
         return self.slack.press(self.message, button, value=ALERT, **changed)
 
+    def command(self, text: str, **changed: Any) -> bool:
+        wait_for(lambda: self.slack.socket.connections, "it listens")
+        return self.slack.command(text, **changed)
+
     def told(self, text: str) -> None:
         wait_for(lambda: any(text in said for _, said in self.slack.ephemerals), text, lambda: self.slack.ephemerals)
 
@@ -113,6 +126,7 @@ def an_office(tmp_path: Path, open_first: Callable[[Receive], Connection] | None
             lambda receive: firsts.pop()(receive) if firsts else connect(receive),
             receivers={CHANNEL: receiver},
             open_store=lambda: cast(AlertStore, store),
+            rules=lambda: (),
             clock=SystemClock(),
         )
         listener.start()
@@ -228,6 +242,95 @@ def test_each_alert_that_is_announced_can_be_acknowledged(tmp_path: Path) -> Non
 def shown(transition: AlertTransition) -> list[dict[str, Any]]:
     """The blocks of an alert's message."""
     return list(transition_message(transition, Context("A title", "a condition", "d", buttons=True)).blocks)
+
+
+# A command is answered in the confirmation, and only to the person.
+
+
+def test_a_command_is_answered_without_a_call_of_the_web_api(tmp_path: Path) -> None:
+    with an_office(tmp_path) as office:
+        office.slack.calls.clear()
+        assert office.command(f"why {ALERT[:4]}")
+        office.told("Four pools hold most")
+        assert office.command(f"silence {ALERT[:4]} 4h known", envelope_id="e1")
+        assert office.command(f"silence {ALERT[:4]} 4h known", envelope_id="e1")
+        assert [row.kind for row in office.store.rows.values()] == ["silence"]
+        texts = [text for _, text in office.slack.ephemerals]
+        assert texts[1] == texts[2] != texts[0]
+        assert "chat.postEphemeral" not in office.slack.calls
+
+
+def test_a_window_asks_for_a_reason_and_one_that_does_not_open_says_so(tmp_path: Path) -> None:
+    with an_office(tmp_path) as office, structlog.testing.capture_logs() as lines:
+        slack = office.slack
+        slack.refuse("expired_trigger_id", method="views.open")
+        assert office.press("reason")
+        office.told("The window did not open.")
+        assert "expired_trigger_id" in str(lines) and TOKEN not in str(lines)
+        assert office.press("reason")
+        [window] = slack.windows
+        assert office.store.rows == {}
+        values = {"choice": "silence-4h", "reason": "known"}
+        assert slack.submit_window(window, values, user_id="U0ADA", user_name="ada")
+        [row] = office.store.rows.values()
+        assert (row.kind, row.reason, row.author) == ("silence", "known", "ada")
+        assert slack.windows == {}
+
+
+def test_a_command_that_is_slow_or_fails_says_so_and_the_next_one_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = threading.Event()
+
+    def waits() -> None:
+        written.wait()
+
+    def fails() -> None:
+        raise RetryableError("refused")
+
+    def breaks() -> None:
+        raise ZeroDivisionError("xoxb-secret")
+
+    with an_office(tmp_path) as office, structlog.testing.capture_logs() as lines:
+        monkeypatch.setattr(slack_actions, "ANSWER_SECONDS", 0.1)
+        office.store.on_write = waits
+        assert office.command(f"silence {ALERT} 4h"), "Slack has its answer in time"
+        office.told("Not stored yet")
+        written.set()
+        office.told("is silenced until")
+        monkeypatch.setattr(slack_actions, "ANSWER_SECONDS", 2.5)
+        monkeypatch.setattr(slack_actions, "WRITE_SECONDS", 0.0)
+        office.store.on_write = fails
+        assert office.command(f"silence {ALERT} 4h")
+        office.told("Send the command again later.")
+        office.store.on_write = breaks
+        assert office.command(f"silence {ALERT} 4h")
+        office.told("Not stored: an error in Counterpoise.")
+        assert office.press("acknowledge")
+        office.told("Not stored: an error in Counterpoise.")
+        office.store.on_write = lambda: None
+        assert office.command(f"silence {ALERT} 4h a <secret> reason")
+        assert len(office.store.rows) == 2
+        assert "xoxb-secret" not in str(office.slack.ephemerals)
+        assert "secret" not in str([line["event"] for line in lines]) and "<secret>" not in str(lines)
+
+
+def test_no_payload_of_a_command_ends_the_listener(tmp_path: Path) -> None:
+    hostile: list[dict[str, Any]] = [
+        {"text": None},
+        {"text": "silence " + "a" * 100_000},
+        {"text": "silence abab 4h \ud800\x00<!channel>"},
+        {"user_name": {"a": []}},
+        {"command": ["/counterpoise"]},
+        {"channel_id": 7},
+    ]
+    with an_office(tmp_path) as office:
+        for changed in hostile:
+            payload = {"command": "/counterpoise", "text": "top5", "channel_id": CHANNEL, "user_id": "U0ADA"} | changed
+            wait_for(lambda: office.slack.socket.connections, "it listens")
+            assert office.slack.deliver_command(payload), changed
+        assert office.press("acknowledge")
+        assert [row.kind for row in office.store.rows.values()] == ["silence", "refused", "acknowledge"]
 
 
 # The connection comes again.

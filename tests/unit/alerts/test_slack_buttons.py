@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.outbox.receivers.slack_buttons import BLOCK_ID, buttons_block, read_pressed
+from alerts.policy import Subject, silences
 
 ALERT, NOW = "ab" * 8, 1_700_000_000.0
 
@@ -24,25 +25,46 @@ def request(**changed: Any) -> dict[str, Any]:
 
 
 def test_each_button_asks_for_its_row() -> None:
-    block = buttons_block(ALERT, acknowledged=False)
+    block = buttons_block(ALERT, acknowledged=False, has_value=True)
     rows = {}
     for element in block["elements"]:
         pressed = read_pressed(
             request(action={"action_id": element["action_id"], "value": element["value"]}), channels=["C1"], now=NOW
         )
         assert pressed is not None and pressed.refusal == ""
-        rows[element["action_id"]] = pressed.action(NOW)
-    assert rows.pop("why") is None
+        rows[element["action_id"]] = pressed.action(NOW, 0.76)
+    assert rows.pop("why") is None and rows.pop("reason") is None
     asked = {name: row for name, row in rows.items() if row is not None}
-    assert {name: (row.kind, row.target, row.matchers, row.until) for name, row in asked.items()} == {
+    assert {name: (row.kind, row.target, row.matchers, row.until or row.worse_than) for name, row in asked.items()} == {
         "acknowledge": ("acknowledge", ALERT, {}, None),
         "silence-4h": ("silence", "", {"alert": ALERT}, NOW + 4 * 3_600),
         "silence-24h": ("silence", "", {"alert": ALERT}, NOW + 24 * 3_600),
+        "silence-worse": ("silence", "", {"alert": ALERT}, 0.76),
         "useful": ("useful", ALERT, {}, None),
         "noise": ("noise", ALERT, {}, None),
     }
     assert {(row.author, row.via) for row in asked.values()} == {("ada", "slack")}
-    assert "acknowledge" not in str(buttons_block(ALERT, acknowledged=True))
+    assert "acknowledge" not in str(buttons_block(ALERT, acknowledged=True, has_value=True))
+    assert "silence-worse" not in str(buttons_block(ALERT, acknowledged=False, has_value=False))
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_a_silence_until_worse_needs_a_value_and_never_holds_without_an_end(value: float | None) -> None:
+    pressed = read_pressed(request(action={"action_id": "silence-worse"}), channels=["C1"], now=NOW)
+    assert pressed is not None and pressed.refusal == ""
+    row = pressed.action(NOW, value)
+    assert row is not None and (row.kind, row.reason) == ("refused", "its rule has no value at the newest block")
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.booleans())
+def test_a_silence_until_worse_ends_by_the_direction_of_the_rule(pressed_at: float, now: float, rises: bool) -> None:
+    pressed = read_pressed(request(action={"action_id": "silence-worse"}), channels=["C1"], now=NOW)
+    assert pressed is not None
+    row = pressed.action(NOW, pressed_at)
+    assert row is not None
+    subject = Subject({"alert": ALERT}, is_open=True, fired_at=NOW - 60, value=now, rises=rises)
+    is_worse = now > pressed_at if rises else now < pressed_at
+    assert silences(row, subject, NOW + 10 * 366 * 86_400) == (not is_worse)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +98,7 @@ def test_a_repeated_request_has_the_same_id_and_another_has_not() -> None:
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(), max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*request(), "id"]), inner),
     max_leaves=8,
 )
@@ -85,4 +107,14 @@ values = st.recursive(
 @given(st.dictionaries(st.sampled_from(list(request())), values))
 def test_no_request_ends_the_listener(parts: dict[str, Any]) -> None:
     pressed = read_pressed(request() | parts, channels=["C1"], now=NOW)
-    assert pressed is None or pressed.action(NOW) is not None or pressed.button == "why"
+    assert pressed is None or pressed.action(NOW) is not None or pressed.button in ("why", "reason")
+
+
+@pytest.mark.parametrize("part", ["value", "action_ts", "action_id"])
+def test_half_a_character_is_refused_and_can_be_stored(part: str) -> None:
+    user = {"id": "U\ud800", "username": "a\udfff"}
+    pressed = read_pressed(request(action={part: "\ud800"}, user=user), channels=["C1"], now=NOW)
+    assert pressed is not None and pressed.refusal
+    row = pressed.action(NOW)
+    assert row is not None and (row.kind, row.author) == ("refused", "a?")
+    assert str(row).encode()

@@ -11,8 +11,10 @@ from typing import Any
 import httpx
 import pytest
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 from websockets.sync.client import ClientConnection, connect
 
+from engines.local_slack import workspace
 from engines.local_slack.server import LocalSlack
 from tests.waiting import PATIENCE_SECONDS
 
@@ -111,6 +113,83 @@ def test_a_button_that_reaches_nobody_says_why(slack: LocalSlack, bot: WebClient
         assert press(browser, ts, "other") == 303
         assert press(browser, "1.1") == 303
     assert [text for _, text in slack.ephemerals][1:] == ["This button is gone: the message has changed."] * 2
+
+
+VIEW: dict[str, Any] = {
+    "type": "modal",
+    "callback_id": "ours",
+    "private_metadata": "kept",
+    "title": {"type": "plain_text", "text": "Why <b>"},
+    "submit": {"type": "plain_text", "text": "Send"},
+    "blocks": [
+        {
+            "type": "input",
+            "block_id": "reason",
+            "label": {"type": "plain_text", "text": "Reason"},
+            "element": {"type": "plain_text_input", "action_id": "reason"},
+        }
+    ],
+}
+
+
+def test_a_window_opens_once_within_its_time_and_its_submission_reaches_the_app(
+    slack: LocalSlack, bot: WebClient, browser: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger = slack.new_trigger(CHANNEL, slack.user_id)
+    view_id = str(bot.views_open(trigger_id=trigger, view=VIEW)["view"]["id"])
+    assert "Why &lt;b&gt;" in browser.get("").text and f'value="{view_id}"' in browser.get("").text
+    for late, view in ((trigger, VIEW), ("none", VIEW), (slack.new_trigger(CHANNEL, "U1"), VIEW | {"title": None})):
+        with pytest.raises(SlackApiError):
+            bot.views_open(trigger_id=late, view=view)
+    taken: list[dict[str, Any]] = []
+    with app(slack) as connection:
+
+        def work() -> None:
+            taken.append(json.loads(connection.recv(PATIENCE_SECONDS)))
+            connection.send(json.dumps({"envelope_id": taken[0]["envelope_id"]}))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        assert browser.post("submit", data={"window": view_id, "reason": "known"}).status_code == 303
+        thread.join(PATIENCE_SECONDS)
+        assert browser.post("submit", data={"window": view_id, "reason": "known"}).status_code == 303
+    payload = taken[0]["payload"]
+    assert (payload["type"], payload["view"]["private_metadata"]) == ("view_submission", "kept")
+    assert payload["view"]["state"]["values"]["reason"]["reason"]["value"] == "known"
+    assert [text for _, text in slack.ephemerals] == ["This window is closed already."]
+    monkeypatch.setattr(workspace, "TRIGGER_SECONDS", 0.0)
+    with pytest.raises(SlackApiError, match="expired_trigger_id"):
+        bot.views_open(trigger_id=slack.new_trigger(CHANNEL, slack.user_id), view=VIEW)
+
+
+def test_a_window_is_closed_without_the_app(slack: LocalSlack, bot: WebClient, browser: httpx.Client) -> None:
+    trigger = slack.new_trigger(CHANNEL, slack.user_id)
+    view_id = str(bot.views_open(trigger_id=trigger, view=VIEW)["view"]["id"])
+    assert browser.post("submit", data={"window": view_id, "cancel": "1"}).status_code == 303
+    assert slack.windows == {} and slack.ephemerals == []
+
+
+def test_a_command_reaches_the_app_and_its_answer_the_person_alone(slack: LocalSlack, browser: httpx.Client) -> None:
+    assert browser.post("command", data={"text": "top4"}).status_code == 303
+    assert "No app listens" in browser.get("").text
+    taken: list[dict[str, Any]] = []
+    with app(slack) as connection:
+
+        def work() -> None:
+            for answer in ({"payload": {"text": "75 %"}}, {}, {"payload": {"text": ""}}):
+                taken.append(json.loads(connection.recv(PATIENCE_SECONDS)))
+                connection.send(json.dumps({"envelope_id": taken[-1]["envelope_id"]} | answer))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        for _ in range(3):
+            assert browser.post("command", data={"text": "why a<b"}).status_code == 303
+        thread.join(PATIENCE_SECONDS)
+    assert taken[0]["type"] == "slash_commands" and taken[0]["accepts_response_payload"] is True
+    sent = {name: taken[0]["payload"][name] for name in ("command", "text", "channel_id", "user_name")}
+    assert sent == {"command": "/counterpoise", "text": "why a&lt;b", "channel_id": CHANNEL, "user_name": "ada"}
+    assert slack.ephemerals[1:] == [(slack.user_id, "75 %")]
+    assert browser.post("command", data={"text": "a"}, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""What a pressed button does: it is checked against the rows, written as a row, and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import structlog
+
+from alerts.outbox.message_context import Renderer
+from alerts.outbox.receivers.slack_buttons import UNTIL_WORSE, Pressed
+from alerts.outbox.render import Message, note_message, why_message
+from alerts.policy import Actions
+from alerts.rules.rule import HeightRule, Rule
+from alerts.store.alert_store import AlertStore
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
+
+log = structlog.get_logger(__name__)
+
+_VERDICT_WORDS: Final = {"useful": "useful to you", "noise": "noise to you"}
+
+
+def press(store: AlertStore, pressed: Pressed, rules: Sequence[Rule], now: float) -> Message | None:
+    """Check a request against the rows, write what it requests, and return what to show; None where the message shows it."""
+    if store.actions.find(pressed.id) is not None:
+        log.warning("a request of Slack's came again", request=pressed.id)
+        return None
+    refusal = pressed.refusal or _refusal(store, pressed, Actions.of(store.actions.read_current(now)))
+    checked = replace(pressed, refusal=refusal)
+    found = None
+    if pressed.button == UNTIL_WORSE and not checked.refusal:
+        found = Renderer(store, rules, "").at_tip(first_of(store, pressed.alert_id))
+    action = checked.action(now, found[1] if found else None)
+    if action is not None:
+        store.actions.write(action)
+    if action is not None and action.kind == "refused":
+        log.warning("a request of Slack's is refused", request=pressed.id, reason=action.reason)
+        return note_message(f"Not done: {action.reason}.")
+    if pressed.is_verdict:
+        return note_message(f"Stored: the alert is {_VERDICT_WORDS[pressed.button]}.")
+    if found is not None:
+        return note_message(_until_worse(*found))
+    return why(store, pressed.alert_id) if pressed.button == "why" else None
+
+
+def why(store: AlertStore, alert_id: str) -> Message:
+    """Why an alert fires, or cannot be judged, from the first step that shows it."""
+    return why_message(first_of(store, alert_id))
+
+
+def first_of(store: AlertStore, alert_id: str) -> AlertTransition:
+    """The first step that shows an alert to people, or the last one where none does."""
+    rows = store.events.transitions(alert_id=alert_id)
+    return next((row for row in rows if row.state in ANNOUNCING_STATES), rows[-1])
+
+
+def _until_worse(rule: HeightRule, value: float, height: int) -> str:
+    return f"Silenced until the value is worse than {rule.format_value(value)}, the value at height {height}."
+
+
+def _refusal(store: AlertStore, pressed: Pressed, actions: Actions) -> str:
+    """Why a request that fits in itself is not done; empty where it is."""
+    rows = store.events.transitions(alert_id=pressed.alert_id)
+    sent = store.deliveries.read(alert_id=pressed.alert_id)
+    if not rows or not any(d.message_ts == pressed.message_ts and d.channel == pressed.channel for d in sent):
+        return "the message is not one of ours for this alert"
+    if pressed.button == "why" or pressed.is_verdict:
+        return ""
+    if rows[-1].state not in ANNOUNCING_STATES:
+        return "the alert fires no more"
+    first: Any = actions.acknowledgements.get(pressed.alert_id)
+    if pressed.button == "acknowledge" and first is not None:
+        return f"{first.author or 'somebody'} acknowledged it before"
+    return ""
