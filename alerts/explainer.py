@@ -58,7 +58,10 @@ def connect_explainer(settings: Settings) -> ClickHouse:
     )
     limits: Mapping[str, Any] = {"max_execution_time": QUERY_SECONDS}
     return connect_read_only(
-        target, settings.dataset, {**(CONSISTENT if cluster_name(target.cluster) else {}), **limits}
+        target,
+        settings.dataset,
+        {**(CONSISTENT if cluster_name(target.cluster) else {}), **limits},
+        needs_limits=True,
     )
 
 
@@ -189,4 +192,5 @@ class AlertExplainer:
             raise OutOfTimeError(f"more than {MAX_SECONDS:g} seconds")
         if self._ch is None:
             self._ch = self._connect()
+            return self._connection()
         return self._ch

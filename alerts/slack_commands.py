@@ -29,6 +29,8 @@ from counterpoise.windows import VIEWS
 
 log = structlog.get_logger(__name__)
 
+ELSEWHERE: Final = "The alert was not sent to this channel"
+
 MAX_OPEN: Final = 1_000
 """Open alerts that are read for one answer."""
 
@@ -49,7 +51,9 @@ def carry_out(store: AlertStore, command: Command, rules: Sequence[Rule], now: f
         return _alerts(store, now)
     if command.word == "why":
         found = store.events.alerts_of(command.alert, limit=2)
-        return why(store, found[0]) if len(found) == 1 else note_message(f"There is {_not_one(command.alert, found)}.")
+        if len(found) != 1:
+            return note_message(f"There is {_not_one(command.alert, found)}.")
+        return why(store, found[0]) if _was_told_in(store, found[0], command.channel) else note_message(f"{ELSEWHERE}.")
     if command.word == "silence":
         return _stored(store, _silence(store, command, now))
     return help_message(HELP)
@@ -74,7 +78,14 @@ def _silence(store: AlertStore, command: Command, now: float) -> Action:
     newest = store.events.transitions(alert_id=found[0], limit=1, newest_first=True)
     if not newest or newest[0].state not in ANNOUNCING_STATES:
         return command.refused("the alert fires no more", now, found[0])
+    if not _was_told_in(store, found[0], command.channel):
+        return command.refused(ELSEWHERE[0].lower() + ELSEWHERE[1:], now, found[0])
     return command.silence(found[0], now)
+
+
+def _was_told_in(store: AlertStore, alert_id: str, channel: str) -> bool:
+    """Whether the alert's message went to a channel: whoever is there may read about it and silence it."""
+    return any(sent.channel == channel for sent in store.deliveries.read(alert_id=alert_id))
 
 
 def _not_one(beginning: str, found: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import structlog
 from alerts.outbox.message_context import Renderer
 from alerts.outbox.receivers.slack_buttons import UNTIL_WORSE, Pressed
 from alerts.outbox.render import Message, note_message, why_message
-from alerts.policy import Actions
+from alerts.policy import Action, Actions
 from alerts.rules.rule import HeightRule, Rule
 from alerts.store.alert_store import AlertStore
 from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
@@ -23,9 +23,10 @@ _VERDICT_WORDS: Final = {"useful": "useful to you", "noise": "noise to you"}
 
 def press(store: AlertStore, pressed: Pressed, rules: Sequence[Rule], now: float) -> Message | None:
     """Check a request against the rows, write what it requests, and return what to show; None where the message shows it."""
-    if store.actions.find(pressed.id) is not None:
+    known = store.actions.find(pressed.id)
+    if known is not None:
         log.warning("a request of Slack's came again", request=pressed.id)
-        return None
+        return _not_done(known)
     refusal = pressed.refusal or _refusal(store, pressed, Actions.of(store.actions.read_current(now)))
     checked = replace(pressed, refusal=refusal)
     found = None
@@ -36,12 +37,17 @@ def press(store: AlertStore, pressed: Pressed, rules: Sequence[Rule], now: float
         store.actions.write(action)
     if action is not None and action.kind == "refused":
         log.warning("a request of Slack's is refused", request=pressed.id, reason=action.reason)
-        return note_message(f"Not done: {action.reason}.")
+        return _not_done(action)
     if pressed.is_verdict:
         return note_message(f"Stored: the alert is {_VERDICT_WORDS[pressed.button]}.")
     if found is not None:
         return note_message(_until_worse(*found))
     return why(store, pressed.alert_id) if pressed.button == "why" else None
+
+
+def _not_done(action: Action) -> Message | None:
+    """What a person reads of a refused request; None for one that is done."""
+    return note_message(f"Not done: {action.reason}.") if action.kind == "refused" else None
 
 
 def why(store: AlertStore, alert_id: str) -> Message:
@@ -70,6 +76,6 @@ def _refusal(store: AlertStore, pressed: Pressed, actions: Actions) -> str:
     if rows[-1].state not in ANNOUNCING_STATES:
         return "the alert fires no more"
     first: Any = actions.acknowledgements.get(pressed.alert_id)
-    if pressed.button == "acknowledge" and first is not None:
+    if pressed.button == "acknowledge" and first is not None and first.id != pressed.id:
         return f"{first.author or 'somebody'} acknowledged it before"
     return ""

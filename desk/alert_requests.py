@@ -50,7 +50,7 @@ def require_firing(store: AlertStore, alert_id: str) -> None:
 def acknowledge_alert(store: AlertStore, alert_id: str, person: Person) -> Action | None:
     """Acknowledge an alert that fires; the earlier acknowledgement where there is one, and nothing is written then."""
     require_firing(store, alert_id)
-    known = Actions.of(store.actions.read()).acknowledgements.get(alert_id)
+    known = Actions.of(store.actions.read_current(SystemClock().now())).acknowledgements.get(alert_id)
     if known is None:
         store.actions.write(new_action("acknowledge", person, target=alert_id))
     return known

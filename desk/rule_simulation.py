@@ -21,6 +21,7 @@ from alerts.rules.conditional import ConditionalRule
 from alerts.rules.rule import HeightRule
 from alerts.signals.levels import Level
 from alerts.signals.window_counts import Place, WindowCounts
+from counterpoise.windows import View
 from desk.rule_history import Codes, RuleHistory
 
 BIN_BLOCKS: Final = 2016
@@ -100,9 +101,14 @@ def truth_at(rule: HeightRule, fired: int, truth: NDArray[np.int8], blocks: int)
     return Truth(int(truth[first : last + 1].max()))
 
 
+def _view_of(rule: HeightRule) -> View:
+    """The view of the value that a rule judges first."""
+    return rule.place_of(rule.main).view if isinstance(rule, ConditionalRule) else rule.view
+
+
 def simulate(history: RuleHistory, rules: Sequence[HeightRule], draws: int, seed: int = SEED) -> tuple[Simulated, ...]:
     """What each rule does over so many drawn histories, in the order of the rules. The seed decides it all."""
-    truths = [truth_of(rule, history.window(Place(rule.view, BIN_BLOCKS), rule.further_columns)) for rule in rules]
+    truths = [truth_of(rule, history.window(Place(_view_of(rule), BIN_BLOCKS), rule.further_columns)) for rule in rules]
     found: list[list[Truth]] = [[] for _ in rules]
     for number in range(draws):
         drawn = history.with_codes(redrawn(history.codes, np.random.default_rng([seed, number])))

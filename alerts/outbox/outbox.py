@@ -288,6 +288,10 @@ class Outbox:
             self._postpone(str(error), error, job, ambiguous=isinstance(error, AmbiguousError))
         except (RetryableError, ConfigError) as error:
             self._postpone(str(error), error, job)
+        else:
+            if job is None:  # a search or a picture: the store answers, and every message was tried before
+                self.trouble = None
+                self._backoff.reset()
 
     def _step(self, job: Job | None) -> None:
         """One message from its first check to its row."""

@@ -34,6 +34,10 @@ PAUSES_SECONDS: Final = (5.0, 60.0)
 """After each failed try; the last failure leaves the picture out."""
 
 
+class NotDrawnError(Exception):
+    """The database does not answer for a picture."""
+
+
 @dataclass(slots=True)
 class _Pending:
     fired: AlertTransition
@@ -78,7 +82,9 @@ class Pictures:
         except ReceiverRefusedError as error:
             self._leave_out(one, str(error))
         except (NotAcceptedError, AmbiguousError) as error:
-            self._again(one, monotonic, error)
+            self._again(one, monotonic, str(error), error.retry_after_seconds or 0.0)
+        except NotDrawnError as error:
+            self._again(one, monotonic, str(error))
 
     def _send(self, one: _Pending) -> None:
         root = self.sent.root(one.fired.alert_id)
@@ -105,17 +111,17 @@ class Pictures:
     def _drawn(self, fired: AlertTransition) -> Picture | None:
         try:
             return self.make(fired)
-        except RetryableError:
-            raise
+        except RetryableError as error:
+            raise NotDrawnError(str(error)) from error
         except Exception:  # whatever it is, the message stands without it
             log.exception("a picture cannot be drawn", alert_id=fired.alert_id)
             return None
 
-    def _again(self, one: _Pending, monotonic: float, error: NotAcceptedError | AmbiguousError) -> None:
+    def _again(self, one: _Pending, monotonic: float, reason: str, asked_seconds: float = 0.0) -> None:
         if one.tries >= len(PAUSES_SECONDS):
-            self._leave_out(one, str(error))
+            self._leave_out(one, reason)
             return
-        one.due = monotonic + max(PAUSES_SECONDS[one.tries], error.retry_after_seconds or 0.0)
+        one.due = monotonic + max(PAUSES_SECONDS[one.tries], asked_seconds)
         one.tries += 1
 
     def _leave_out(self, one: _Pending, reason: str) -> None:

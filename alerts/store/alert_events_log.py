@@ -90,9 +90,10 @@ class AlertEventsLog:
     def open_now(self, *, limit: int) -> list[AlertTransition]:
         """The newest row of each alert that is open: first those that are announced, the newest first."""
         rows = self._ch.query(
-            f"SELECT {_COLUMNS} FROM "  # noqa: S608
-            "(SELECT * FROM alert_events_log FINAL ORDER BY alert_id, sequence DESC LIMIT 1 BY alert_id) "
-            "WHERE has({open:Array(String)}, state) "
+            f"SELECT {_COLUMNS} FROM alert_events_log FINAL WHERE (alert_id, sequence) IN "  # noqa: S608
+            "(SELECT alert_id, sequence FROM "
+            "(SELECT alert_id, sequence, state FROM alert_events_log FINAL ORDER BY alert_id, sequence DESC LIMIT 1 BY alert_id) "
+            "WHERE has({open:Array(String)}, state)) "
             "ORDER BY has({announcing:Array(String)}, state) DESC, event_time DESC, alert_id LIMIT {limit:UInt32}",
             {"open": list(OPEN_STATES), "announcing": list(ANNOUNCING_STATES), "limit": limit},
         )

@@ -131,8 +131,8 @@ class ArrayConnection(Connection):  # type: ignore[misc]
 
     tls: Tls | None = None
     _context: ssl.SSLContext | None = None
-    _fault: ConfigError | None = None
-    """What no waiting helps at one of the hosts; another may still let this client in."""
+    _faults: tuple[ConfigError, ...] = ()
+    """What no waiting helps at some of the hosts; another may still let this client in, now or once it is back."""
 
     @property
     def address(self) -> str | None:
@@ -141,12 +141,12 @@ class ArrayConnection(Connection):  # type: ignore[misc]
 
     def connect(self) -> None:
         """Connect to the first host that answers, beginning with the one that did last."""
-        self._fault = None
+        self._faults = ()
         try:
             super().connect()
         except (NetworkError, SocketTimeoutError) as error:
-            if self._fault is not None:
-                raise self._fault from error
+            if len(self._faults) >= len(self.hosts):  # no host is away, and none can be used
+                raise next(iter(self._faults)) from error
             raise
 
     def _create_socket(self, host: str, port: int) -> Any:
@@ -164,7 +164,7 @@ class ArrayConnection(Connection):  # type: ignore[misc]
                 raise
             why = connection_fault(self.tls, host, port, error)
             if why is not None:
-                self._fault = self._fault or ConfigError(f"ClickHouse {host}:{port}: {why}")
+                self._faults += (ConfigError(f"ClickHouse {host}:{port}: {why}"),)
                 raise ConnectionAbortedError(errno.ECONNABORTED, why) from error
             if isinstance(error, EOFError):  # of which the driver tries no other host
                 raise ConnectionResetError(errno.ECONNRESET, "the server closed the connection") from error

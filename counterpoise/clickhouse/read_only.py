@@ -15,12 +15,17 @@ from counterpoise.settings.endpoints import ClickHouseTarget
 READ_ONLY: Final[Mapping[str, Any]] = {"readonly": 1}
 
 
-def connect_read_only(target: ClickHouseTarget, database: str, limits: Mapping[str, Any] | None = None) -> ClickHouse:
+def connect_read_only(
+    target: ClickHouseTarget, database: str, limits: Mapping[str, Any] | None = None, *, needs_limits: bool = False
+) -> ClickHouse:
     """A client whose statements only read. `limits` are settings that apply where the user may change settings.
 
-    A user who may only read may not set `readonly`, and perhaps no limit either; then the server's own apply.
+    A user who may only read may not set `readonly`, and perhaps no limit either; then the server's own apply, or with
+    `needs_limits` ConfigError is raised.
     """
     choices: Sequence[Mapping[str, Any]] = ({**READ_ONLY, **(limits or {})}, limits or {}, {})
+    if needs_limits:
+        choices = choices[:2]
     for settings in choices:
         client = connect(target, database, settings=settings)
         try:
@@ -28,8 +33,8 @@ def connect_read_only(target: ClickHouseTarget, database: str, limits: Mapping[s
         except ConfigError as error:
             client.close()
             cause = error.__cause__
-            if not isinstance(cause, driver.Error) or cause.code != READONLY or not settings:
+            if not isinstance(cause, driver.Error) or cause.code != READONLY or settings is choices[-1]:
                 raise
         else:
             return client
-    raise AssertionError("the last choice has no setting that could be refused")
+    raise AssertionError("the last choice is taken, or its error raised")

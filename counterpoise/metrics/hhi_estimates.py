@@ -74,15 +74,22 @@ def _next_ends(
     following = np.asarray(m, np.float64)
     q, variance = pair_moments(s2, s3, known, n)
     luck = variance_of_pairs(q, triple_moment(s2, s3, known, n), np.where(following >= 3, following, np.nan))
-    return _ends(q, np.where(following >= 3, variance + luck, np.inf), n, walked)
+    fewer = np.minimum(np.asarray(n, np.float64), following)
+    return _ends(q, np.where(following >= 3, variance + luck, np.inf), n, walked, without_pair=fewer)
 
 
-def _ends(q: FloatArray, variance: FloatArray, n: ArrayLike, walked: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _ends(
+    q: FloatArray, variance: FloatArray, n: ArrayLike, walked: FloatArray, *, without_pair: ArrayLike | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """`without_pair`: the blocks that bound the upper end where no pool has two blocks; `n` without it."""
     blocks = np.asarray(n, np.float64)
+    bounding = blocks if without_pair is None else np.asarray(without_pair, np.float64)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         factor = np.exp(Z_95 * np.sqrt(variance + walked) / q)
         low = np.where(q > 0, np.minimum(q / factor, TAIL ** (2.0 / blocks)), 0.0)
-        high = np.where(q > 0, np.minimum(q * factor, 1.0), np.minimum(NO_PAIR / (blocks * (blocks - 1.0)), 1.0))
+        high = np.where(
+            q > 0, np.minimum(q * factor, 1.0), np.minimum(NO_PAIR / np.maximum(bounding * (bounding - 1.0), 0.0), 1.0)
+        )
     few = blocks < 3
     return np.asarray(np.where(few, 0.0, low)), np.asarray(np.where(few, 1.0, high))
 

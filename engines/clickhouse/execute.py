@@ -76,7 +76,7 @@ class Statement:
     def _whole(self, ready: Prepared) -> None:
         """Run to the end, then send: everything that is small or has no rows."""
         result = self._session.query(ready.text, "Native", self._parameters)
-        self._session.note(ready.word, ready.text)
+        self._session.note(ready.word)
         reader = ByteReader(data=result.bytes(), limit_bytes=self._channel.limits.block_bytes)
         rows = count = size_bytes = 0
         while ready.word != "INSERT" and reader.buffered():

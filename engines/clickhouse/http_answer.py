@@ -121,7 +121,7 @@ def send(session: Session, ready: Prepared, answer: Answer, parameters: Mapping[
 
 def _whole(session: Session, ready: Prepared, answer: Answer, parameters: Mapping[str, str]) -> bool:
     result = session.query(ready.text, answer.format, parameters)
-    session.note(ready.word, ready.text)
+    session.note(ready.word)
     return answer.whole(
         b"" if ready.word == "INSERT" else answer.form(result.bytes()),
         result_rows=result.rows_read(),

@@ -79,6 +79,8 @@ def prepared(session: Session, sql: str, *, read_only: bool = False) -> Iterator
         else:
             ready = _for_owner(session, sql)
             session.engine.refuse_killed(session.query_id)
+            if not ready.reads:
+                session.foresee(ready.word, ready.text)
             if not ready.reads and ready.word not in _CHANGES_NO_NAME:
                 with session.engine.changing_names():
                     yield ready

@@ -25,8 +25,6 @@ from engines.clickhouse.statements import quote_identifier, quote_string
 DEFAULTS: Final = {"async_insert": "0", "implicit_select": "0"}
 # Settings that would make the engine write to this process's own streams.
 IGNORED: Final = frozenset({"send_logs_level"})
-_DEFINES: Final = frozenset({"CREATE", "ALTER", "ATTACH", "DETACH", "DROP", "RENAME", "EXCHANGE", "REPLACE", "UNDROP"})
-_HEAD_CHARS: Final = 1024  # CREATE TEMPORARY stands at the start; to be wrong about it costs a query's description
 
 _TABLE_NAME: Final = re.compile(r"(?:(?:\w+|`(?:[^`\\]|\\.)+`)\.)?(?:\w+|`(?:[^`\\]|\\.)+`)", re.ASCII)
 
@@ -327,13 +325,16 @@ class Session:
         except RuntimeError as error:
             raise from_engine(error) from None
 
-    def note(self, word: str, sql: str) -> None:
-        """Remember what a statement of the client's changed: the session's database or settings, or tables."""
+    def foresee(self, word: str, sql: str) -> None:
+        """Before a statement of the client's that does not only read: one that fails may have changed the session all the same."""
         if word == "SET":
             self.has_own_settings = True
-        elif word in _DEFINES:
-            self.has_temporary_tables |= "TEMPORARY" in sql[:_HEAD_CHARS].upper()
-        elif word == "USE":
+        elif word not in ("INSERT", "USE"):
+            self.has_temporary_tables |= "TEMPORARY" in sql.upper()
+
+    def note(self, word: str) -> None:
+        """Remember the session's database after a statement of the client's that changed it."""
+        if word == "USE":
             self.database = self.query("SELECT currentDatabase()", "TSVRaw").bytes().decode().rstrip("\n")
 
     def stream(self, sql: str, parameters: Mapping[str, str], output_format: str = "Native") -> Stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -39,14 +40,14 @@ class Uploads:
         name, length = str(arguments.get("filename") or ""), int(arguments.get("length") or 0)
         if not name or length <= 0:
             return {"ok": False, "error": "invalid_arguments"}
-        file_id = f"F{len(self.files) + 1:08d}"
+        file_id = f"F{secrets.token_hex(8).upper()}"
         self.files[file_id] = SlackFile(file_id, name, length, str(arguments.get("alt_txt") or ""))
         return {"ok": True, "upload_url": f"{origin}{UPLOAD_PATH}{file_id}", "file_id": file_id}
 
     def take(self, file_id: str, body: bytes) -> int:
-        """The status of an upload to the address that was given."""
+        """The status of an upload to the secret address that was given. A file is uploaded once."""
         found = self.files.get(file_id)
-        if found is None or len(body) != found.length:
+        if found is None or found.content or len(body) != found.length:
             return 400
         found.content = body
         return 200

@@ -182,6 +182,6 @@ def _headers() -> dict[str, str]:
         "Cache-Control": "no-store",
         "Content-Security-Policy": POLICY,
         "Cross-Origin-Opener-Policy": "same-origin",
-        "Referrer-Policy": "no-referrer",
+        "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
     }

@@ -81,7 +81,8 @@ class SocketMode:
             return
         self.tickets.discard(ticket)
         self._connections.append(connection)
-        with suppress(WebSocketException, OSError):
+        # A client that sends no JSON object is not understood: its connection ends.
+        with suppress(WebSocketException, OSError, ValueError, AttributeError, TypeError):
             connection.send(json.dumps({"type": "hello", "num_connections": len(self._connections)}))
             for text in connection:
                 answer = json.loads(text)

@@ -213,3 +213,18 @@ def test_an_insert_follows_what_another_session_changes(connect: Connect, databa
                 for _ in range(2):
                     writer.execute("INSERT INTO t VALUES", [row])
                 assert writer.execute(f"SELECT * FROM t WHERE a = {row[0]}") == [row] * 2, change
+
+
+def test_a_temporary_table_of_a_failed_statement_is_the_sessions_alone(connect: Connect, database: str) -> None:
+    """The engine registers a temporary table before it fills it, so that it stands after a SELECT that fails."""
+    with connect(database=database) as maker, connect(database=database) as other:
+        other.execute("CREATE TABLE t (a UInt32, b String) ENGINE = MergeTree ORDER BY a")
+        for comment in ("", "/*" + "x" * 2_000 + "*/"):
+            with pytest.raises(ServerException):
+                maker.execute(
+                    f"CREATE {comment} TEMPORARY TABLE t AS SELECT toUInt8(number) AS a, throwIf(number > 1) AS b FROM numbers(9)"
+                )
+            maker.execute("INSERT INTO t (a) VALUES", [(1,)])
+            other.execute("INSERT INTO t VALUES", [(100_000, "whole")])
+            maker.execute("DROP TEMPORARY TABLE IF EXISTS t")
+        assert other.execute("SELECT DISTINCT a, b FROM t WHERE b != ''") == [(100_000, "whole")]

@@ -291,6 +291,7 @@ class Alerter:
         repeat_seconds: float = WEEK_SECONDS,
         value: float | None = None,
         routes: Sequence[Route] = (),
+        picture: Callable[[AlertTransition], Picture | None] = lambda fired: Picture(b"png", fired.alert_id, "-", "-"),
     ) -> None:
         rows.epoch += 1
         self.rows, self.clock, self.value = rows, clock, value
@@ -312,7 +313,7 @@ class Alerter:
                 value_now=lambda _: self.value,
             ),
             repeat_seconds=repeat_seconds,
-            picture=lambda fired: Picture(b"png", fired.alert_id, "-", "-"),
+            picture=picture,
         )
         self.outbox.load()
 

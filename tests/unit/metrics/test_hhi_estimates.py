@@ -86,3 +86,12 @@ def test_where_nothing_is_known_nothing_is_bounded() -> None:
     low, high = d2_next(1, 1, 1, 100, 144)
     assert float(low) == 1.0 and math.isnan(float(high))
     assert math.isnan(float(d2_next(0, 0, 0, 100, 144)[1]))
+
+
+@given(st.integers(3, 4_320), st.integers(3, 2_016))
+def test_without_a_pair_the_next_blocks_may_have_one(n: int, m: int) -> None:
+    """The index of m blocks with one pair among them is within the interval."""
+    low, high = hhi_next(n, n, n, n, m)
+    assert float(low) == 0.0
+    assert float(high) >= min(1.0, 2.0 / (m * (m - 1)))
+    assert float(high) >= float(hhi_now(n, n, n, n)[1])
