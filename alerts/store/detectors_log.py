@@ -14,7 +14,11 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.windows import View
 
 _SET = "attribution_id = {attribution_id:String} AND chain = {chain:String}"
-_LOWEST = f"SELECT height FROM detectors_log FINAL WHERE {_SET} ORDER BY height LIMIT 1"  # noqa: S608
+# The first row in the order of the key is read without the history behind it. It may be undone; the lowest is near it then.
+_LOWEST = f"""
+WITH (SELECT height FROM detectors_log WHERE {_SET} AND is_deleted = 0 ORDER BY height LIMIT 1) AS first
+SELECT min(height), count() FROM detectors_log FINAL WHERE {_SET} AND height BETWEEN first AND first + 10000
+"""  # noqa: S608
 _ROWS = f"""
 SELECT height, lower(hex(tip_hash)) AS tip, COLUMNS FROM detectors_log FINAL
 WHERE {_SET} AND height BETWEEN {{low:UInt32}} AND {{high:UInt32}}
@@ -51,11 +55,11 @@ class DetectorsLog:
     ) -> WindowCounts:
         """A series of at least one height with these of `DETECTOR_COLUMNS`: its blocks' rows are written before its own."""
         asked = {"attribution_id": attribution_id, "chain": chain}
-        lowest = self._ch.query(_LOWEST, asked)
+        [(lowest, rows)] = self._ch.query(_LOWEST, asked)
         texts = ", ".join(f"{DETECTOR_COLUMNS[name].sql(view)} AS {name}" for name in columns)
         found = self._ch.query_columns(
             _ROWS.replace("COLUMNS", texts), {**asked, "low": int(series.height[0]), "high": int(series.height[-1])}
         )
         tips = dict(zip(np.asarray(found["height"]).tolist(), (str(tip) for tip in found["tip"]), strict=True))
         values = {name: np.asarray(found[name], np.float64) for name in columns}
-        return with_detectors(series, tips, values, int(lowest[0][0]) if lowest else None)
+        return with_detectors(series, tips, values, int(lowest) if rows else None)
