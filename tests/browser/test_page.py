@@ -203,6 +203,7 @@ def test_a_person_goes_to_the_past_and_back(browser: Browser, desk: RunningDesk)
     page.click("a[aria-label='1 block later']")
     page.wait_for_selector(f"[data-figure='tip']:text-is('{PAGE.count(LAST - 99)}')")
     assert page.url.endswith(f"/?height={LAST - 99}"), "the address can be shared"
+    page.wait_for_load_state("load")  # the text comes before the script that listens to the button
     with page.expect_response(f"**/chart/raw/24h?height={LAST - 99}") as answer:
         page.click("[data-chart='raw'] [data-span='24h']")
     assert answer.value.ok, "the chart is that of the block, not of the tip"
