@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -75,6 +77,10 @@ def hashes(statements: Iterable[str]) -> dict[str, tuple[str, str]]:
     return {user: pairs[0] for user, pairs in found.items()}
 
 
+NOWHERE_TO_STORE, BAD_ARGUMENTS = 514, 36
+ADMINISTRATOR = """<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users><default><password></password>
+    <networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>
+    <access_management>1</access_management></default></users></clickhouse>"""
 MARK = "Q7#"
 """No text of the recipes and no name of a folder has it."""
 PASSWORD = st.text(st.sampled_from("'\"\\`$ /&;|*?%#{}()!~\t-=azé√🔑"), min_size=4).map(MARK.__add__)
@@ -129,6 +135,37 @@ def test_the_engine_parses_each_statement_that_is_sent(tmp_path: Path, secrets: 
     assert not any(re.search(r"\{\w+:\w+\}", statement) for statement in statements)
     databases = {found[1] for text in statements if (found := re.match(r"GRANT .* ON (\S+)\.", text, re.DOTALL))}
     assert databases == {"desk_7", "system", "*"}
+
+
+def test_the_engine_takes_the_hashes_and_its_log_has_none(tmp_path: Path, secrets: Path) -> None:
+    """The engine has nowhere to store a user here, so CREATE USER ends there, after the hash and the salt were read."""
+    assert run_script(tmp_path, secrets).returncode == 0
+    users = [text for text in sent_statements(tmp_path) if text.startswith("CREATE USER")]
+    users = [text.partition("\n")[0] for text in users]  # a profile of settings could not be stored either
+    short = "CREATE USER shorter IDENTIFIED WITH sha256_hash BY 'ab' SALT 'cd'"
+    before = "SET param_desk_password = 'in the clear'"
+    (tmp_path / "users.xml").write_text(ADMINISTRATOR)
+    log = "<query_log><database>system</database><table>query_log</table></query_log>"
+    (tmp_path / "config.xml").write_text(
+        f"<clickhouse><users_config>{tmp_path / 'users.xml'}</users_config>{log}</clickhouse>"
+    )
+    question: dict[str, object] = {"config": str(tmp_path / "config.xml"), "data": str(tmp_path / "data"), "log": True}
+    question["steps"] = [(None, text) for text in (*users, short, before)]
+    program = [sys.executable, str(Path(__file__).with_name("as_roles.py"))]
+    done = subprocess.run(program, input=json.dumps(question), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert len(users) == len(USERS)
+    assert answer["codes"] == [NOWHERE_TO_STORE] * len(users) + [BAD_ARGUMENTS, 0]
+    logged = "\n".join(answer["log"])
+    assert logged.count("CREATE USER IF NOT EXISTS counterpoise_") == len(users)
+    assert not [
+        word
+        for digest_and_salt in hashes(sent_statements(tmp_path)).values()
+        for word in digest_and_salt
+        if word in logged
+    ]
+    assert "in the clear" in logged, "why the script sends no parameters"
 
 
 def test_one_recipe_needs_the_secrets_of_its_own_users(tmp_path: Path) -> None:
