@@ -180,7 +180,7 @@ class ArrayConnection(Connection):  # type: ignore[misc]
 
 
 class ArrayClient(Client):  # type: ignore[misc]
-    """The driver's client over an `ArrayConnection`. `others` are hosts beside the first, as the driver's `alt_hosts`."""
+    """The driver's client over an `ArrayConnection`. `others` are tried after the first host; the driver lowers their case."""
 
     def __init__(
         self, *args: Any, tls: Tls | None = None, others: Sequence[tuple[str, int]] = (), **kwargs: Any
@@ -188,9 +188,12 @@ class ArrayClient(Client):  # type: ignore[misc]
         settings = kwargs.pop("settings", None)
         if tls is not None:
             kwargs |= {"secure": True, "server_hostname": tls.server_name}
+        if others:
+            kwargs["alt_hosts"] = ",".join(
+                f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in others
+            )
         super().__init__(*args, settings=settings, **kwargs)
         connection = ArrayConnection(*args, **kwargs)
-        connection.hosts.extend(others)
         connection.tls = tls
         connection.context.settings = self.settings
         connection.context.client_settings = self.client_settings

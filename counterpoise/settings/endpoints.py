@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from ipaddress import IPv6Address
 from pathlib import Path
@@ -139,14 +140,15 @@ def kafka_target(settings: Settings) -> KafkaTarget:
 
 
 def _is_host(text: str) -> bool:
-    return bool(text) and (":" not in text or bool(IPv6Address(text)))
+    # The driver reads further hosts as parts of a URL, where db@other is the host other.
+    return re.fullmatch(r"[\w.:%-]+", text) is not None and (":" not in text or bool(IPv6Address(text)))
 
 
 def _clickhouse_addresses(ch: ClickHouseSettings) -> list[tuple[str, int]]:
     p = CLICKHOUSE_PREFIX
     try:
         found = [split_address(part, ch.port) for part in (ch.host or "").split(",")]
-        if not all(_is_host(host) and 0 <= port <= MAX_PORT for host, port in found):
+        if not all(_is_host(host) and 1 <= port <= MAX_PORT for host, port in found):
             raise ValueError
     except ValueError:
         raise ConfigError(f"{p}HOST is {ch.host!r}: expected host[:port][,host[:port]…]") from None

@@ -1,8 +1,10 @@
 -- One user for each service with the rights that it needs and no other. docker-compose.yml runs this at each start (deploy/clickhouse/users.sh).
--- For a ClickHouse server of your own put the dataset's name in place of `counterpoise` before each dot, and run it as an administrator:
+-- For a ClickHouse server of your own, write the password of each user into a file and run the same script. Its first lines say how:
 --
---   clickhouse-client --multiquery < sql/recipes/services.sql --param_migrate_password=… --param_ingest_password=… \
---     --param_market_password=… --param_streams_password=… --param_alerts_password=… --param_desk_password=…
+--   CLICKHOUSE_HOST=… CLICKHOUSE_USER=… SECRETS=deploy/secrets RECIPES=sql/recipes/services.sql sh deploy/clickhouse/users.sh
+--
+-- The script puts a salted hash of each password here, and the dataset's name in place of `counterpoise`. A password belongs neither on a
+-- command line nor in a parameter of a statement: a list of processes shows the one, the server's query log the other.
 --
 -- Views run with the rights of who asks, so everybody needs SELECT on the storage tables too. Nobody but counterpoise_migrate may make or drop
 -- anything that stays, and nobody may ALTER, TRUNCATE or OPTIMIZE: rows are only ever added. Each service is then told who it is:
@@ -76,19 +78,19 @@ GRANT SELECT ON system.clusters TO counterpoise_migrate;
 GRANT SELECT ON system.macros TO counterpoise_migrate;
 GRANT CLUSTER ON *.* TO counterpoise_migrate;
 
-CREATE USER IF NOT EXISTS counterpoise_migrate_service IDENTIFIED WITH sha256_password BY {migrate_password:String};
-CREATE USER IF NOT EXISTS counterpoise_ingest_service IDENTIFIED WITH sha256_password BY {ingest_password:String};
-CREATE USER IF NOT EXISTS counterpoise_market_service IDENTIFIED WITH sha256_password BY {market_password:String};
-CREATE USER IF NOT EXISTS counterpoise_streams_service IDENTIFIED WITH sha256_password BY {streams_password:String};
-CREATE USER IF NOT EXISTS counterpoise_alerts_service IDENTIFIED WITH sha256_password BY {alerts_password:String};
-CREATE USER IF NOT EXISTS counterpoise_desk_service IDENTIFIED WITH sha256_password BY {desk_password:String};
+CREATE USER IF NOT EXISTS counterpoise_migrate_service IDENTIFIED WITH sha256_hash BY {migrate_hash:String} SALT {migrate_salt:String};
+CREATE USER IF NOT EXISTS counterpoise_ingest_service IDENTIFIED WITH sha256_hash BY {ingest_hash:String} SALT {ingest_salt:String};
+CREATE USER IF NOT EXISTS counterpoise_market_service IDENTIFIED WITH sha256_hash BY {market_hash:String} SALT {market_salt:String};
+CREATE USER IF NOT EXISTS counterpoise_streams_service IDENTIFIED WITH sha256_hash BY {streams_hash:String} SALT {streams_salt:String};
+CREATE USER IF NOT EXISTS counterpoise_alerts_service IDENTIFIED WITH sha256_hash BY {alerts_hash:String} SALT {alerts_salt:String};
+CREATE USER IF NOT EXISTS counterpoise_desk_service IDENTIFIED WITH sha256_hash BY {desk_hash:String} SALT {desk_salt:String};
 
-ALTER USER counterpoise_migrate_service IDENTIFIED WITH sha256_password BY {migrate_password:String};
-ALTER USER counterpoise_ingest_service IDENTIFIED WITH sha256_password BY {ingest_password:String};
-ALTER USER counterpoise_market_service IDENTIFIED WITH sha256_password BY {market_password:String};
-ALTER USER counterpoise_streams_service IDENTIFIED WITH sha256_password BY {streams_password:String};
-ALTER USER counterpoise_alerts_service IDENTIFIED WITH sha256_password BY {alerts_password:String};
-ALTER USER counterpoise_desk_service IDENTIFIED WITH sha256_password BY {desk_password:String};
+ALTER USER counterpoise_migrate_service IDENTIFIED WITH sha256_hash BY {migrate_hash:String} SALT {migrate_salt:String};
+ALTER USER counterpoise_ingest_service IDENTIFIED WITH sha256_hash BY {ingest_hash:String} SALT {ingest_salt:String};
+ALTER USER counterpoise_market_service IDENTIFIED WITH sha256_hash BY {market_hash:String} SALT {market_salt:String};
+ALTER USER counterpoise_streams_service IDENTIFIED WITH sha256_hash BY {streams_hash:String} SALT {streams_salt:String};
+ALTER USER counterpoise_alerts_service IDENTIFIED WITH sha256_hash BY {alerts_hash:String} SALT {alerts_salt:String};
+ALTER USER counterpoise_desk_service IDENTIFIED WITH sha256_hash BY {desk_hash:String} SALT {desk_salt:String};
 
 GRANT counterpoise_migrate TO counterpoise_migrate_service;
 GRANT counterpoise_ingest TO counterpoise_ingest_service;

@@ -1,6 +1,7 @@
 """Statements run under roles, by the engine itself: a process of its own, because the embedded server lets nobody make roles.
 
-Reads `{"config": …, "data": …, "steps": [[role, statement], …]}` from its standard input. Writes one error code a step, 0 for none.
+Reads `{"config": …, "data": …, "steps": [[role, statement], …]}` from its standard input; without a role, null. Writes
+`{"codes": …, "log": …}`: one error code a step, 0 for none, and with `"log": true` the statements in the engine's query log.
 """
 
 from __future__ import annotations
@@ -28,7 +29,12 @@ def main() -> None:
             codes.append(int(code[1]) if code else -1)
         else:
             codes.append(0)
-    json.dump(codes, sys.stdout)
+    log = []
+    if asked.get("log"):
+        engine.query("SYSTEM FLUSH LOGS")
+        rows = str(engine.query("SELECT query FROM system.query_log WHERE type != 'QueryStart'", "JSONEachRow"))
+        log = [json.loads(row)["query"] for row in rows.splitlines()]
+    json.dump({"codes": codes, "log": log}, sys.stdout)
     sys.stdout.flush()
 
 

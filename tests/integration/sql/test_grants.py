@@ -1,9 +1,8 @@
-"""The users of compose: the engine enforces the roles of sql/recipes/services.sql, and the script hands on the passwords."""
+"""The users of compose: the engine enforces the roles of sql/recipes/services.sql."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,9 +13,8 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.schema import read_tables, read_views, table_writers
-from counterpoise.clickhouse.sql_files import split_statements, sql_files
+from counterpoise.clickhouse.sql_files import sql_files
 
 ROOT = Path(__file__).resolve().parents[3]
 RECIPES = ROOT / "sql" / "recipes"
@@ -95,7 +93,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answers]:
     program = [sys.executable, str(Path(__file__).with_name("as_roles.py"))]
     done = subprocess.run(program, input=json.dumps(question), capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    yield Answers(dict(zip(steps, json.loads(done.stdout), strict=True)))
+    yield Answers(dict(zip(steps, json.loads(done.stdout)["codes"], strict=True)))
 
 
 def test_migrate_can_make_the_whole_schema_and_make_each_view_anew(answers: Answers) -> None:
@@ -121,81 +119,3 @@ def test_a_service_reads_every_view_and_changes_nothing(answers: Answers, servic
     assert {change: answers.of(service, change) for change in CHANGES} == dict.fromkeys(CHANGES, ACCESS_DENIED)
     temporary = answers.of(service, "CREATE TEMPORARY TABLE arriving (a Int8)")
     assert (temporary == 0) == (service == "alerts")
-
-
-def run_script(folder: Path, secrets: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The script as the job runs it; the client writes down what it gets."""
-    programs = folder / "bin"
-    programs.mkdir(exist_ok=True)
-    client = programs / "clickhouse-client"
-    client.write_text(
-        f'#!/bin/sh\necho "$*" > {folder}/arguments\necho "$CLICKHOUSE_PASSWORD" > {folder}/own\ncat > {folder}/stdin\n'
-    )
-    client.chmod(0o755)
-    named = {"CLICKHOUSE_HOST": "clickhouse", "CLICKHOUSE_USER": "counterpoise", "COUNTERPOISE_DATASET": "desk_7"}
-    named |= {
-        "SECRETS": str(secrets),
-        "RECIPES": str(RECIPES),
-        "PATH": f"{programs}:{os.environ['PATH']}",
-    } | environment
-    script = ["sh", str(ROOT / "deploy" / "clickhouse" / "users.sh")]
-    return subprocess.run(script, env=named, capture_output=True, text=True, timeout=30, check=False)
-
-
-PASSWORDS = {
-    user: f"{user}+pass/w0rd=" for user in ("migrate", "ingest", "market", "streams", "alerts", "desk", "reader")
-}
-
-
-@pytest.fixture
-def secrets(tmp_path: Path) -> Path:
-    folder = tmp_path / "secrets"
-    folder.mkdir()
-    (folder / "clickhouse_password").write_text("admin-pass")
-    for user, password in PASSWORDS.items():
-        (folder / f"clickhouse_{user}_password").write_text(password + "\n")
-    return folder
-
-
-def test_the_script_sends_statements_that_the_engine_parses(tmp_path: Path, secrets: Path, sample: ClickHouse) -> None:
-    odd = "it's a \\ back\\\\slash\"$HOME`id`"
-    (secrets / "clickhouse_desk_password").write_text(odd)
-    done = run_script(tmp_path, secrets)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert (tmp_path / "arguments").read_text() == "--host clickhouse --user counterpoise --multiquery\n"
-    assert (tmp_path / "own").read_text() == "admin-pass\n"
-    statements = split_statements((tmp_path / "stdin").read_text())
-    given: dict[str, str] = {}
-    for statement in statements:
-        sample.query("SELECT formatQuery({text:String})", {"text": statement})
-        parameter = re.fullmatch(r"SET param_(\w+) = ('.*')", statement, re.DOTALL)
-        if parameter:
-            [(value,)] = sample.query(f"SELECT {parameter[2]}")
-            given[parameter[1]] = value
-    assert given == {f"{user}_password": password for user, password in (PASSWORDS | {"desk": odd}).items()}
-    assert set(re.findall(r"\{(\w+):String\}", "\n".join(statements))) == given.keys()
-    granted = [statement for statement in statements if statement.rpartition("\n")[2].startswith("GRANT")]
-    databases = {found[1] for text in granted if (found := re.search(r" ON (\S+)\.", text))}
-    assert databases == {"desk_7", "system", "*"}
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda folder: (folder / "clickhouse_desk_password").unlink(), "clickhouse_desk_password is missing or empty"),
-        (lambda folder: (folder / "clickhouse_reader_password").write_text(""), "reader_password is missing or empty"),
-    ],
-)
-def test_the_script_sends_nothing_without_all_secrets(tmp_path: Path, secrets: Path, change: object, said: str) -> None:
-    assert callable(change)
-    change(secrets)
-    done = run_script(tmp_path, secrets)
-    assert done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1
-    assert not (tmp_path / "stdin").exists()
-
-
-@pytest.mark.parametrize("name", ["x'; DROP DATABASE y; --", "Upper", "a.b", "a/b"])
-def test_the_script_refuses_a_name_that_is_no_dataset(tmp_path: Path, secrets: Path, name: str) -> None:
-    done = run_script(tmp_path, secrets, COUNTERPOISE_DATASET=name)
-    assert done.returncode == 2 and "expected lower-case letters" in done.stderr
-    assert not (tmp_path / "stdin").exists()
