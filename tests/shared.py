@@ -13,7 +13,7 @@ _ABSENT: Final = "the reference data ../shared/data is not beside this checkout"
 
 
 def shared_data(name: str) -> Path:
-    """Return the path of one reference file, or skip the calling test when it is absent; the whole file where a module asks for it."""
+    """Return the path of one reference file. Where it is absent, the calling test skips, or the module that asks while it is read."""
     path = _ROOT / name
     if not path.exists():
         pytest.skip(_ABSENT, allow_module_level=True)
