@@ -19,10 +19,12 @@ from alerts.store.pool_names_log import PoolNamesLog
 from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.cluster import CONSISTENT, cluster_name
+from counterpoise.clickhouse.error_codes import DriverError
 from counterpoise.clickhouse.explain_window import height_before, pair_of, read_set
 from counterpoise.clickhouse.pool_blocks import PoolBlocks, read_pool_blocks
 from counterpoise.clickhouse.read_only import connect_read_only
 from counterpoise.contracts.alerts import AlertExplanation, AlertTransition, MovedBy, ViewValue
+from counterpoise.errors import CounterpoiseError
 from counterpoise.explain.explain import explain
 from counterpoise.explain.views import groups_of
 from counterpoise.pools.attribution_set import AttributionSet
@@ -143,6 +145,9 @@ class AlertExplainer:
         )
 
     def _failed(self, transition: AlertTransition, error: Exception) -> None:
+        if not isinstance(error, (CounterpoiseError, DriverError, OutOfTimeError)):
+            log.exception("an alert cannot be explained", alert_id=transition.alert_id, exc_info=error)
+            return
         log.warning("an alert is not explained", alert_id=transition.alert_id, reason=error_line(error))
         self._paused_until = self._clock.monotonic() + PAUSE_SECONDS
         self.close()

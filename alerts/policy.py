@@ -25,6 +25,13 @@ ActionKind = Literal["acknowledge", "silence", "unsilence", "refused"] | Verdict
 """`refused`: a request that was not done; its `reason` is why."""
 WEEK_SECONDS: Final = 7.0 * DAY_SECONDS
 
+MAX_REASON: Final = 200
+MAX_AUTHOR: Final = 80
+"""Characters that are kept of what a person writes."""
+
+SHORT_SILENCES: Final[Mapping[str, int]] = {"silence-4h": 4, "silence-24h": 24}
+"""The silences that have a button, in Slack and on the page: hours by the button's name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:

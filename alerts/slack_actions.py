@@ -1,8 +1,8 @@
 """What people ask for in Slack, by buttons and the slash command. Every alerts process listens, at work or standing by.
 
 Slack gives a request to any one connection, and again where it is not answered within three seconds. It is checked and written
-first, and answered then: what a kill interrupts comes again, and its id is known if it was written. The alerter at work acts on
-the row.
+first, and answered then: what a kill interrupts comes again, and its id is known if it was written. Where the database takes longer,
+the person reads that it is not stored yet, and reads later what became of it. The alerter at work acts on the row.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the slash command does: it answers from stored rows, and a silence becomes a row. Every query is bounded."""
+"""What the slash command does: it answers from stored rows about alerts of its channel, and a silence becomes a row."""
 
 from __future__ import annotations
 
@@ -48,12 +48,13 @@ def carry_out(store: AlertStore, command: Command, rules: Sequence[Rule], now: f
     if command.word == "top4":
         return top4_message(_top4(store, rules))
     if command.word == "alerts":
-        return _alerts(store, now)
+        return _alerts(store, command.channel, now)
     if command.word == "why":
         found = store.events.alerts_of(command.alert, limit=2)
         if len(found) != 1:
             return note_message(f"There is {_not_one(command.alert, found)}.")
-        return why(store, found[0]) if _was_told_in(store, found[0], command.channel) else note_message(f"{ELSEWHERE}.")
+        told = store.deliveries.told_in(command.channel, found)
+        return why(store, found[0]) if told else note_message(f"{ELSEWHERE}.")
     if command.word == "silence":
         return _stored(store, _silence(store, command, now))
     return help_message(HELP)
@@ -78,22 +79,20 @@ def _silence(store: AlertStore, command: Command, now: float) -> Action:
     newest = store.events.transitions(alert_id=found[0], limit=1, newest_first=True)
     if not newest or newest[0].state not in ANNOUNCING_STATES:
         return command.refused("the alert fires no more", now, found[0])
-    if not _was_told_in(store, found[0], command.channel):
+    if not store.deliveries.told_in(command.channel, found):
         return command.refused(ELSEWHERE[0].lower() + ELSEWHERE[1:], now, found[0])
     return command.silence(found[0], now)
-
-
-def _was_told_in(store: AlertStore, alert_id: str, channel: str) -> bool:
-    """Whether the alert's message went to a channel: whoever is there may read about it and silence it."""
-    return any(sent.channel == channel for sent in store.deliveries.read(alert_id=alert_id))
 
 
 def _not_one(beginning: str, found: Sequence[str]) -> str:
     return f"{'more than one' if found else 'no'} alert with an id that begins with {beginning}"
 
 
-def _alerts(store: AlertStore, now: float) -> Message:
-    rows = store.events.open_now(limit=MAX_OPEN)
+def _alerts(store: AlertStore, channel: str, now: float) -> Message:
+    """Those whose message went to the channel: whoever is there may read about them."""
+    found = store.events.open_now(limit=MAX_OPEN)
+    told = store.deliveries.told_in(channel, [row.alert_id for row in found])
+    rows = [row for row in found if row.alert_id in told]
     firing = [row for row in rows if row.state in ANNOUNCING_STATES]
     acknowledged = Actions.of(store.actions.read_current(now)).acknowledgements
     listed = []

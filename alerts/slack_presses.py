@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -27,11 +27,11 @@ def press(store: AlertStore, pressed: Pressed, rules: Sequence[Rule], now: float
     if known is not None:
         log.warning("a request of Slack's came again", request=pressed.id)
         return _not_done(known)
-    refusal = pressed.refusal or _refusal(store, pressed, Actions.of(store.actions.read_current(now)))
-    checked = replace(pressed, refusal=refusal)
+    rows = [] if pressed.refusal else store.events.transitions(alert_id=pressed.alert_id)
+    checked = replace(pressed, refusal=pressed.refusal or _refusal(store, pressed, rows, now))
     found = None
     if pressed.button == UNTIL_WORSE and not checked.refusal:
-        found = Renderer(store, rules, "").at_tip(first_of(store, pressed.alert_id))
+        found = Renderer(store, rules, "").at_tip(_first_of(rows))
     action = checked.action(now, found[1] if found else None)
     if action is not None:
         store.actions.write(action)
@@ -42,7 +42,7 @@ def press(store: AlertStore, pressed: Pressed, rules: Sequence[Rule], now: float
         return note_message(f"Stored: the alert is {_VERDICT_WORDS[pressed.button]}.")
     if found is not None:
         return note_message(_until_worse(*found))
-    return why(store, pressed.alert_id) if pressed.button == "why" else None
+    return why_message(_first_of(rows)) if pressed.button == "why" else None
 
 
 def _not_done(action: Action) -> Message | None:
@@ -52,12 +52,11 @@ def _not_done(action: Action) -> Message | None:
 
 def why(store: AlertStore, alert_id: str) -> Message:
     """Why an alert fires, or cannot be judged, from the first step that shows it."""
-    return why_message(first_of(store, alert_id))
+    return why_message(_first_of(store.events.transitions(alert_id=alert_id)))
 
 
-def first_of(store: AlertStore, alert_id: str) -> AlertTransition:
+def _first_of(rows: Sequence[AlertTransition]) -> AlertTransition:
     """The first step that shows an alert to people, or the last one where none does."""
-    rows = store.events.transitions(alert_id=alert_id)
     return next((row for row in rows if row.state in ANNOUNCING_STATES), rows[-1])
 
 
@@ -65,9 +64,8 @@ def _until_worse(rule: HeightRule, value: float, height: int) -> str:
     return f"Silenced until the value is worse than {rule.format_value(value)}, the value at height {height}."
 
 
-def _refusal(store: AlertStore, pressed: Pressed, actions: Actions) -> str:
-    """Why a request that fits in itself is not done; empty where it is."""
-    rows = store.events.transitions(alert_id=pressed.alert_id)
+def _refusal(store: AlertStore, pressed: Pressed, rows: Sequence[AlertTransition], now: float) -> str:
+    """Why a request that fits in itself is not done; empty where it is. `rows` are the alert's steps."""
     sent = store.deliveries.read(alert_id=pressed.alert_id)
     if not rows or not any(d.message_ts == pressed.message_ts and d.channel == pressed.channel for d in sent):
         return "the message is not one of ours for this alert"
@@ -75,7 +73,9 @@ def _refusal(store: AlertStore, pressed: Pressed, actions: Actions) -> str:
         return ""
     if rows[-1].state not in ANNOUNCING_STATES:
         return "the alert fires no more"
-    first: Any = actions.acknowledgements.get(pressed.alert_id)
-    if pressed.button == "acknowledge" and first is not None and first.id != pressed.id:
-        return f"{first.author or 'somebody'} acknowledged it before"
-    return ""
+    if pressed.button != "acknowledge":
+        return ""
+    first = Actions.of(store.actions.read_current(now)).acknowledgements.get(pressed.alert_id)
+    if first is None or first.id == pressed.id:
+        return ""
+    return f"{first.author or 'somebody'} acknowledged it before"

@@ -27,6 +27,15 @@ def visible(text: str, keep: str = "") -> str:
     return "".join(char if char.isprintable() or char in keep or _is_space(char) else _escaped(char) for char in text)
 
 
+def one_line(text: str, limit: int) -> str:
+    """A person's text in one line of at most `limit` characters. Half a character, which UTF-8 does not have, is a question mark.
+
+    >>> one_line(" reviewed\n by the  desk ", 12), one_line("caf\udce9", 20)
+    ('reviewed by ', 'caf?')
+    """
+    return " ".join(text.encode("utf-8", "replace").decode().split())[:limit]
+
+
 def spreadsheet_cell(text: str) -> str:
     """A text cell of CSV that no spreadsheet takes for a formula: an apostrophe stands before one; numbers stay.
 

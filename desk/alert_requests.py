@@ -7,16 +7,14 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from alerts.policy import Action, Actions, Verdict
+from alerts.policy import MAX_AUTHOR, MAX_REASON, Action, Actions, Verdict
 from counterpoise.contracts.alerts import ANNOUNCING_STATES
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
+from counterpoise.visible import one_line
 
 if TYPE_CHECKING:
     from alerts.store.alert_store import AlertStore
-
-MAX_TEXT = 200
-"""Characters of a reason or a name."""
 
 
 class RequestRefusedError(ConfigError):
@@ -34,7 +32,7 @@ class Person:
 
 def new_action(kind: str, person: Person, **values: Any) -> Action:
     """The row of a request that is made now."""
-    author, reason = one_line(person.author), one_line(person.reason)
+    author, reason = one_line(person.author, MAX_AUTHOR), one_line(person.reason, MAX_REASON)
     return Action(secrets.token_hex(8), kind, SystemClock().now(), author, reason, via=person.via, **values)  # type: ignore[arg-type]
 
 
@@ -78,8 +76,3 @@ def user_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a user id without a name
         return ""
-
-
-def one_line(text: str) -> str:
-    """A person's text in one line of at most 200 characters."""
-    return " ".join(text.split())[:MAX_TEXT]

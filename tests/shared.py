@@ -13,18 +13,18 @@ _ABSENT: Final = "the reference data ../shared/data is not beside this checkout"
 
 
 def shared_data(name: str) -> Path:
-    """Return the path of one reference file, or skip the calling test when it is absent."""
+    """Return the path of one reference file, or skip the calling test when it is absent; the whole file where a module asks for it."""
     path = _ROOT / name
     if not path.exists():
-        pytest.skip(_ABSENT)
+        pytest.skip(_ABSENT, allow_module_level=True)
     return path
 
 
 def shared_cases(name: str) -> Path:
-    """Return the folder of inputs of one kind that people met, or skip the calling test when it is absent."""
+    """Return the folder of inputs of one kind that people met; skips as `shared_data` does."""
     path = _CASES / name
     if not path.is_dir():
-        pytest.skip(_ABSENT)
+        pytest.skip(_ABSENT, allow_module_level=True)
     return path
 
 

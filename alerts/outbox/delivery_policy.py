@@ -9,7 +9,6 @@ from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.routes import Route, labels_of, receivers_for
 from alerts.outbox.sent import MUTED, NOT_ROUTED, SILENCED
 from alerts.policy import Action, Actions, Labels, Subject
-from alerts.rules.conditional import ConditionalRule
 from alerts.rules.rule import Rule
 from alerts.store.alert_mutes_log import ALL_RULES
 from alerts.store.alert_store import AlertStore
@@ -137,6 +136,6 @@ def rises(first: AlertTransition, rule: Rule | None) -> bool:
 
     A value on its line has no side: `at_most: 2` fires at 2, and 1 is worse.
     """
-    if isinstance(rule, ConditionalRule):
-        return rule.main.line.rises
+    if rule is not None and rule.rises is not None:
+        return rule.rises
     return first.value is None or first.threshold is None or first.value >= first.threshold

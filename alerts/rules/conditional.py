@@ -57,6 +57,10 @@ class ConditionalRule(HeightRule):
         """The first condition."""
         return self.conditions[0]
 
+    @property
+    def rises(self) -> bool | None:
+        return self.main.line.rises
+
     def place_of(self, condition: Condition) -> Place:
         """The window that a condition judges."""
         if not isinstance(condition, PlacedCondition):

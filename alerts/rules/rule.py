@@ -154,6 +154,11 @@ class Rule(BaseModel):
         text = json.dumps(self.content(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    @property
+    def rises(self) -> bool | None:
+        """Whether large values pass its line; None where the rule does not state a side."""
+        return None
+
     def content(self) -> dict[str, Any]:
         """Its type and every value that decides when it fires: what its hash is of."""
         return self.model_dump(mode="json", exclude=set(self.NOT_HASHED))

@@ -66,6 +66,10 @@ class SqlRule(TimerRule):
                 yield Unfit(f"clear.{self.clear.operator}", self.clear.value, problem, ("fire",))
 
     @property
+    def rises(self) -> bool | None:
+        return None if self.fire is None else self.fire.rises
+
+    @property
     def hold_seconds(self) -> int:
         return self.hold or 0
 

@@ -69,6 +69,15 @@ class AlertDeliveriesLog:
             for alert, seq, receiver_name, action, status, channel, ts, tries, detail, millis, version in rows
         ]
 
+    def told_in(self, channel: str, alert_ids: Sequence[str]) -> set[str]:
+        """Which of these alerts have a message in a channel. What was routed elsewhere, muted or only promised has none."""
+        rows = self._ch.query(
+            "SELECT DISTINCT alert_id FROM alert_deliveries_log FINAL "
+            "WHERE has({alert_ids:Array(String)}, alert_id) AND channel = {channel:String} AND message_ts != ''",
+            {"alert_ids": list(alert_ids), "channel": channel},
+        )
+        return {str(alert_id) for (alert_id,) in rows}
+
     def alerts_silenced(self) -> dict[str, int]:
         """Silence → how many alerts it kept back at a receiver. Each has a row of action `silenced-ID` that stays."""
         rows = self._ch.query(

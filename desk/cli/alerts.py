@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import typer
 from rich.table import Table
 
+from alerts.policy import MAX_AUTHOR, MAX_REASON
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.runtime.clock import SystemClock
-from desk.alert_requests import one_line, user_name
+from counterpoise.visible import one_line
+from desk.alert_requests import user_name
 from desk.cli.alert_actions import acknowledge, list_silences, silence, unsilence
 from desk.cli.alert_list import STYLES
 from desk.cli.alert_rows import one_alert, reader, sql_command, writer
@@ -192,7 +194,9 @@ def mute(
     except ValueError:
         raise ConfigError(f"--for is {duration!r}, expected a duration such as 30m, 2h or 7d, up to 366d") from None
     now = SystemClock().now()
-    _write_mute(Mute(rule, now + seconds, one_line(author or user_name()), one_line(reason), now))
+    _write_mute(
+        Mute(rule, now + seconds, one_line(author or user_name(), MAX_AUTHOR), one_line(reason, MAX_REASON), now)
+    )
     Console().print(f"{rule} is muted for {exact_span(seconds)}, until {utc_minute(now + seconds)} UTC.", markup=False)
 
 
@@ -202,7 +206,7 @@ def unmute(rule: RuleArgument) -> None:
     from alerts.store.alert_mutes_log import Mute
 
     now = SystemClock().now()
-    _write_mute(Mute(rule, now, one_line(user_name()), "", now))
+    _write_mute(Mute(rule, now, one_line(user_name(), MAX_AUTHOR), "", now))
     Console().print(f"{rule} is no longer muted.", markup=False)
 
 

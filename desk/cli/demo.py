@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from counterpoise.errors import ConfigError
-from counterpoise.formats import TERMINAL
+from counterpoise.formats import TEXT
 from desk.cli.console import Console
 from desk.cli.desk import read_link
 
@@ -208,8 +208,9 @@ def _summary(console: Console, report: LineReport) -> None:
     m = report.moment
     if m is not None:
         console.print(
-            f"At the end, {m.time:%Y-%m-%d}: the four largest pools mined {TERMINAL.share(m.top4_share)} of the last {m.n} blocks "
-            f"(95 % interval {TERMINAL.share_range(m.top4_low, m.top4_high)}); {m.nakamoto_half} pools suffice for a majority."
+            f"At the end, {m.time:%Y-%m-%d}: the four largest pools mined {TEXT.share(m.top4_share)} of the last "
+            f"{TEXT.count(m.n)} blocks "
+            f"(95 % interval {TEXT.share_range(m.top4_low, m.top4_high)}); {m.nakamoto_half} pools suffice for a majority."
         )
 
 

@@ -16,22 +16,22 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from alerts.policy import Verdict
+from alerts.policy import MAX_AUTHOR, Verdict
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.errors import CounterpoiseError
 from counterpoise.plots.marks import text_of
+from counterpoise.visible import one_line
 from desk.alert_requests import (
     Person,
     RequestRefusedError,
     acknowledge_alert,
     judge_alert,
-    one_line,
     silence_alert,
     user_name,
 )
 from desk.web.access import Access
-from desk.web.pages.alert_people import ACKNOWLEDGE, BUTTONS, MAX_NAME, SILENCES, Form
+from desk.web.pages.alert_people import ACKNOWLEDGE, BUTTONS, SILENCES, Form
 
 MAX_BODY: Final = 4_096
 MAX_ID: Final = 128
@@ -61,12 +61,12 @@ def build_alert_forms(
         given = {key: values[0] for key, values in parse_qs(body.decode("utf-8", "replace")).items()}
         if not access.is_form_token(headers, given.get("token", "")):
             return refused("The form is too old, or came from another page", 403, name)
-        asked, author = given.get("ask", ""), access.user(headers) or one_line(given.get("author", ""))
+        asked, author = given.get("ask", ""), access.user(headers) or one_line(given.get("author", ""), MAX_AUTHOR)
         if asked not in BUTTONS:
             return refused("The page has no such button", 400, name)
         if not author:
             return refused("A name is needed", 400, name)
-        person = Person(author[:MAX_NAME], given.get("reason", ""), via="page")
+        person = Person(author, given.get("reason", ""), via="page")
         try:
             problem = await asyncio.get_running_loop().run_in_executor(threads, _write, write, name, asked, person)
         except RequestRefusedError as error:

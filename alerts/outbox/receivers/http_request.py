@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import socket
-import ssl
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from alerts.outbox.receivers.bounded_connection import connected, target_of
 from alerts.outbox.receivers.receiver import (
     AmbiguousError,
     NotAcceptedError,
@@ -69,33 +67,17 @@ def request(
     method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, timeout_seconds: float
 ) -> HttpAnswer:
     """The answer of one request. NotAcceptedError where nothing was sent; AmbiguousError where no answer came in time."""
-    parts = urlsplit(url)
-    host, where = parts.hostname or "", shown_url(url, path=False)
-    connection: HTTPConnection = (
-        HTTPSConnection(host, parts.port, timeout=timeout_seconds)
-        if parts.scheme == "https"
-        else HTTPConnection(host, parts.port, timeout=timeout_seconds)
-    )
-    try:
-        connection.connect()
-    except (OSError, UnicodeError) as error:
-        connection.close()
-        raise NotAcceptedError(f"{where} cannot be reached: {_reason(error)}") from None
-    whole = threading.Timer(timeout_seconds, _cut, (connection.sock,))
-    whole.daemon = True
-    whole.start()
-    try:
-        connection.request(method, parts.path + (f"?{parts.query}" if parts.query else "") or "/", body, dict(headers))
-        answer = connection.getresponse()
-        found = {name.lower(): value for name, value in answer.getheaders()}
-        with suppress(OSError, HTTPException):  # the status counts, the text is for the reason
-            return HttpAnswer(answer.status, found, answer.read(MAX_ANSWER_BYTES))
-        return HttpAnswer(answer.status, found, b"")
-    except (OSError, HTTPException, ValueError) as error:
-        raise AmbiguousError(f"{where} gave no answer: {type(error).__name__}") from None
-    finally:
-        whole.cancel()
-        connection.close()
+    parts, where = urlsplit(url), shown_url(url, path=False)
+    with connected(parts, where, timeout_seconds=timeout_seconds) as connection:
+        try:
+            connection.request(method, target_of(parts), body, dict(headers))
+            answer = connection.getresponse()
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            with suppress(OSError, HTTPException):  # the status counts, the text is for the reason
+                return HttpAnswer(answer.status, found, answer.read(MAX_ANSWER_BYTES))
+            return HttpAnswer(answer.status, found, b"")
+        except (OSError, HTTPException, ValueError) as error:
+            raise AmbiguousError(f"{where} gave no answer: {type(error).__name__}") from None
 
 
 def judge(answer: HttpAnswer, where: str, *, reason: str = "") -> None:
@@ -135,16 +117,3 @@ def json_of(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
-
-
-def _reason(error: OSError | UnicodeError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid: {error.verify_message}"
-    return getattr(error, "strerror", None) or type(error).__name__
-
-
-def _cut(sock: socket.socket | None) -> None:
-    """End a connection that a peer keeps alive byte by byte. It ends the plain socket, because TLS would wait for the peer."""
-    if sock is not None:
-        with suppress(OSError):
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)

@@ -18,9 +18,10 @@ from alerts.outbox.receivers.slack_buttons import (
     Button,
     Pressed,
 )
-from alerts.outbox.receivers.slack_payload import mapping, one_line, request_id, text
+from alerts.outbox.receivers.slack_payload import mapping, person_of, request_id, text
+from alerts.policy import MAX_REASON
+from counterpoise.visible import one_line
 
-MAX_REASON: Final = 200
 _CHOICES: Final[tuple[Button, ...]] = ("acknowledge", "silence-4h", "silence-24h", UNTIL_WORSE)
 _CHOICE, _REASON = "choice", "reason"
 
@@ -64,7 +65,7 @@ def read_submission(payload: Mapping[str, Any], *, channels: Collection[str], no
         return None
     values = mapping(mapping(view.get("state")).get("values"))
     choice = text(mapping(_field(values, _CHOICE).get("selected_option")).get("value"))
-    reason = one_line(_field(values, _REASON).get("value"), MAX_REASON)
+    reason = one_line(text(_field(values, _REASON).get("value")), MAX_REASON)
     alert_id, channel, message_ts = [*text(view.get("private_metadata")).split(" "), "", "", ""][:3]
     user_id, refusal = text(user.get("id")), ""
     if choice not in _CHOICES or not ALERT_ID.fullmatch(alert_id) or not user_id:
@@ -78,7 +79,7 @@ def read_submission(payload: Mapping[str, Any], *, channels: Collection[str], no
         channel=channel,
         message_ts=message_ts,
         user=user_id[:40],
-        user_name=one_line(user.get("username") or user.get("name"), 80),
+        user_name=person_of(user),
         at=now,
         refusal=refusal,
         reason=reason,

@@ -253,8 +253,6 @@ class SlackReceiver:
             return request(client)
         except SlackApiError as error:
             raise judge(error, call) from None
-        except ConnectionRefusedError:
-            raise NotAcceptedError(f"Slack at {self._shown} refuses connections") from None
         except (OSError, HTTPException, SlackClientError, ValueError) as error:
             raise AmbiguousError(f"Slack at {self._shown} gave no answer: {type(error).__name__}") from None
 

@@ -12,8 +12,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, cast, get_args
 
-from alerts.outbox.receivers.slack_payload import mapping, one_line, request_id, text
-from alerts.policy import Action, Verdict
+from alerts.outbox.receivers.slack_payload import mapping, person_of, request_id, text
+from alerts.policy import SHORT_SILENCES, Action, Verdict
 
 Button = Literal["acknowledge", "silence-4h", "silence-24h", "silence-worse", "reason", "why"] | Verdict
 LABELS: Final[dict[Button, str]] = {
@@ -26,7 +26,6 @@ LABELS: Final[dict[Button, str]] = {
     "useful": "Useful",
     "noise": "Noise",
 }
-_HOURS: Final[dict[Button, int]] = {"silence-4h": 4, "silence-24h": 24}
 BLOCK_ID: Final = "counterpoise"
 STALE_SECONDS: Final = 300.0
 """A request that is older is refused: the alert may have changed since somebody pressed the button."""
@@ -113,7 +112,7 @@ class Pressed:
             if value is None or not math.isfinite(value):
                 return Action(self.id, "refused", now, author, NO_VALUE, self.alert_id, via="slack")
             return self._silence(now, worse_than=value)
-        hours = _HOURS.get(self.button)  # type: ignore[call-overload]
+        hours = SHORT_SILENCES.get(self.button)
         if hours is None:
             return None
         return self._silence(now, until=now + hours * 3_600.0)
@@ -162,7 +161,7 @@ def read_pressed(payload: Mapping[str, Any], *, channels: Collection[str], now: 
         channel=channel,
         message_ts=message_ts,
         user=user_id[:40],
-        user_name=one_line(user.get("username") or user.get("name"), 80),
+        user_name=person_of(user),
         at=pressed_at,
         refusal=refusal,
         trigger_id=text(payload.get("trigger_id")),

@@ -6,6 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from alerts.policy import MAX_AUTHOR
+from counterpoise.visible import one_line
+
 
 def mapping(value: object) -> Mapping[str, Any]:
     """An object of the request; empty where something else stands."""
@@ -21,9 +24,9 @@ def text(value: object) -> str:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-def one_line(value: object, limit: int) -> str:
-    """A person's text in one line of at most `limit` characters."""
-    return " ".join(text(value).split())[:limit]
+def person_of(payload: Mapping[str, Any]) -> str:
+    """The name of who asks, as a row has it. A button's payload calls it otherwise than a command's."""
+    return one_line(text(payload.get("username") or payload.get("user_name") or payload.get("name")), MAX_AUTHOR)
 
 
 def request_id(*parts: str) -> str:

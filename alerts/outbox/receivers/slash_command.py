@@ -10,9 +10,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from alerts.outbox.receivers.slack_payload import one_line, request_id, text
-from alerts.policy import Action
+from alerts.outbox.receivers.slack_payload import person_of, request_id, text
+from alerts.policy import MAX_REASON, Action
 from alerts.rules.rule import parse_duration
+from counterpoise.visible import one_line
 
 COMMAND: Final = "/counterpoise"
 Word = Literal["top4", "alerts", "why", "silence", "help"]
@@ -20,7 +21,6 @@ HELP: Final = (
     "`/counterpoise top4` shows the top-4 share now, `/counterpoise alerts` the alerts that fire.\n"
     "`/counterpoise why ALERT` shows the reason of an alert, `/counterpoise silence ALERT 4h [reason]` silences it."
 )
-MAX_REASON: Final = 200
 MAX_SHOWN: Final = 40
 """Characters of a wrong word that the answer repeats."""
 
@@ -91,7 +91,7 @@ def read_command(payload: Mapping[str, Any], envelope_id: str, *, channels: Coll
         word=word,
         channel=channel,
         user=user[:40],
-        user_name=one_line(payload.get("user_name"), 80),
+        user_name=person_of(payload),
         refusal=refusal,
         **({} if refusal else parts),
     )

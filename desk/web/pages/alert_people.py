@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
+from alerts.policy import MAX_AUTHOR, MAX_REASON, SHORT_SILENCES
 from counterpoise.plots.marks import text_of
 from desk.asker import Row
 from desk.web import markup
 
-MAX_NAME: Final = 80
-MAX_REASON: Final = 200
-SILENCES: Final = {"silence-4h": ("Silence 4 h", 4 * 3_600.0), "silence-24h": ("Silence 24 h", 24 * 3_600.0)}
+SILENCES: Final = {name: (f"Silence {hours} h", hours * 3_600.0) for name, hours in SHORT_SILENCES.items()}
 """Value of a button → its label, and the seconds of the silence."""
 ACKNOWLEDGE: Final = "acknowledge"
 VERDICTS: Final = {"useful": "Useful", "noise": "Noise"}
@@ -73,7 +72,7 @@ def _form(form: Form, alert_id: str, *, may_acknowledge: bool, fires: bool) -> s
     name = (
         f'<p class="note">As {text_of(form.author)}</p>'
         if form.is_known
-        else f'<label>Name <input name="author" required maxlength="{MAX_NAME}" autocomplete="username" '
+        else f'<label>Name <input name="author" required maxlength="{MAX_AUTHOR}" autocomplete="username" '
         f'value="{text_of(form.author)}"></label>'
     )
     buttons = [(ACKNOWLEDGE, "Acknowledge")] if may_acknowledge else []

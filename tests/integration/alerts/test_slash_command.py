@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from alerts import session
+from alerts.store.alert_deliveries_log import Delivery
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.settings.endpoints import clickhouse_target
@@ -83,3 +84,23 @@ def test_a_person_asks_in_slack_and_is_answered_alone(replayed: Settings, state_
             ("refused", "the alert fires no more", None),
         ]
         assert {user for user, _ in slack.ephemerals} == {"U0ADA"}
+
+
+def test_an_alert_was_told_where_its_message_stands(replayed: Settings) -> None:
+    """A row of what was routed elsewhere, muted or only promised to a digest has a channel too, and no message."""
+    with connect(clickhouse_target(replayed), replayed.dataset) as ch:
+        deliveries = AlertStore(ch).deliveries
+        sent, silenced, promised = "a" * 16, "b" * 16, "c" * 16
+        deliveries.write(
+            [
+                Delivery(sent, 1, "ops", "post", "sent", "C0OPS", "1.000001"),
+                Delivery(silenced, 1, "ops", "post", "skipped", "C0OPS", detail="routed to others"),
+                Delivery(silenced, 1, "desk", "post", "sent", "C0DESK", "1.000002"),
+                Delivery(promised, 1, "ops", "post", "pending", "C0OPS"),
+            ],
+            1,
+        )
+        everything = [sent, silenced, promised, "d" * 16]
+        assert deliveries.told_in("C0OPS", everything) == {sent}
+        assert deliveries.told_in("C0DESK", everything) == {silenced}
+        assert deliveries.told_in("C0OPS", []) == set()

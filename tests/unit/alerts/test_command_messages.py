@@ -11,6 +11,7 @@ from alerts.outbox.render import Message
 from alerts.policy import Action
 from alerts.rules.metric import MetricRule
 from alerts.rules.rule import Reading
+from alerts.rules.sql import SqlRule
 from alerts.rules.when import WhenRule
 from engines.local_slack.message import refusal
 from tests.unit.alerts.events import ALERT, FIRED, FIRED_AT, step
@@ -69,5 +70,9 @@ def test_worse_is_by_the_line_of_the_rule_and_not_by_the_side_of_the_value() -> 
     high = MetricRule(id="hhi", metric="hhi_10000", above=2_500.0)
     assert not rises(at_its_line, low)
     assert rises(at_its_line, high)
+    query = {"id": "few", "sql": "SELECT 'a' AS key, 2 AS value"}
+    assert not rises(at_its_line, SqlRule.model_validate(query | {"fire": {"at_most": 2}}))
+    assert rises(at_its_line, SqlRule.model_validate(query | {"fire": {"at_least": 2}}))
+    assert rises(at_its_line, SqlRule.model_validate(query)), "a rule without a line states no side"
     assert rises(at_its_line, None)
     assert not rises(step("firing", 1, FIRED_AT, value=1.0, threshold=2.0), None)

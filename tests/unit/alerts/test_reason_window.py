@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.outbox.receivers.reason_window import MAX_REASON, read_submission, reason_window
+from alerts.outbox.receivers.reason_window import read_submission, reason_window
 from alerts.outbox.receivers.slack_buttons import Pressed
+from alerts.policy import MAX_REASON
 from engines.local_slack.window import is_refused, submitted
 
 ALERT, NOW = "ab" * 8, 1_700_000_000.0

@@ -4,7 +4,7 @@ failure turns the buttons off."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -64,6 +64,9 @@ class MemoryStore:
         if alert_id is None:
             return list(self.rows.values())
         return [Delivery(ALERT, 1, "slack", "post", "sent", CHANNEL, self.ts)]
+
+    def told_in(self, channel: str, alert_ids: Sequence[str]) -> set[str]:
+        return set(alert_ids) if channel == CHANNEL else set()
 
     def transitions(self, *, alert_id: str, limit: int = 1, newest_first: bool = False) -> list[AlertTransition]:
         return [self.fired]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.outbox.receivers.slash_command import HELP, MAX_REASON, Command, read_command
+from alerts.outbox.receivers.slash_command import HELP, Command, read_command
+from alerts.policy import MAX_REASON
 
 NOW = 1_700_000_000.0
 
