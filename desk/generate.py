@@ -1,6 +1,6 @@
-"""What follows from a file that somebody wrote: SQL and the table of metrics from the metric specs, the grants of
-`sql/recipes/services.sql` from the tables, docs/settings.md, docs/rules.schema.json, docs/schemas, the topics of
-docs/topics.md, the signals of docs/alerts.md, and the dashboards of deploy/grafana.
+"""What follows from a file that somebody wrote: SQL and the table of metrics from the metric specs, the views of detectors from
+their tracks, the grants of `sql/recipes/services.sql` from the tables, docs/settings.md, docs/rules.schema.json, docs/schemas, the
+topics of docs/topics.md, the signals of docs/alerts.md, and the dashboards of deploy/grafana.
 
 `make generate` writes it, with the pages that need more than the kernel (`scripts/generate.py`).
 """
@@ -15,7 +15,8 @@ from typing import Final
 from alerts.rules.rules_schema import schema_text
 from alerts.signals.signal import Signal
 from alerts.signals.specs.registry import SIGNALS
-from counterpoise.clickhouse.concentration_sql import MARK, generated_files
+from counterpoise.clickhouse.concentration_sql import WRITTEN, generated_files
+from counterpoise.clickhouse.detector_sql import detector_files
 from counterpoise.clickhouse.schema import table_writers
 from counterpoise.clickhouse.sql_files import sql_files, sql_root
 from counterpoise.contracts import topic_schemas
@@ -91,7 +92,7 @@ def generated() -> dict[Path, str]:
     methodology, services = DOCS / "methodology.md", sql_root() / "recipes" / "services.sql"
     runbook, topics = DOCS / "runbook.md", DOCS / "topics.md"
     alerts = DOCS / "alerts.md"
-    files = {sql_root() / name: text for name, text in generated_files().items()}
+    files = {sql_root() / name: text for name, text in (generated_files() | detector_files()).items()}
     tables = {path.stem: path.read_text(encoding="utf-8") for path in sql_files("tables")}
     tables |= {path.stem: text for path, text in files.items() if path.parent.name == "tables"}
     return files | {
@@ -111,4 +112,4 @@ def stale(wanted: Mapping[Path, str]) -> list[Path]:
     """Files that differ from what they follow from, and files that bear the mark without being generated any more."""
     differs = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     marked = [path for folder in ("tables", "views") for path in (sql_root() / folder).glob("*.sql")]
-    return differs + [p for p in marked if p not in wanted and p.read_text(encoding="utf-8").startswith(MARK)]
+    return differs + [p for p in marked if p not in wanted and p.read_text(encoding="utf-8").startswith(WRITTEN)]

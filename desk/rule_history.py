@@ -56,12 +56,8 @@ class RuleHistory:
     """
 
     def __init__(self, path: Path, windows: Iterable[int]) -> None:
-        heights, slugs, times = _read(path)
-        attribution = AttributionSet.default()
-        found = {slug: attribution.registry.find(slug) for slug in set(slugs)}
-        code_of = {slug: 0 if pool is None else pool.code for slug, pool in found.items()}
-        codes = np.array([code_of[slug] for slug in slugs], np.uint16)
-        self._entities = attribution.entity_table
+        heights, codes, times = read_blocks(path)
+        self._entities = AttributionSet.default().entity_table
         names = self._entities.names
         self._names = tuple(names[code][0] if code in names else "" for code in range(max(names) + 1))
         self._heights, self._times = heights, times
@@ -180,6 +176,14 @@ def open_history(blocks: Path | None, rules: Iterable[HeightRule], *, also: Iter
     settings = Settings.load()
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as ch:
         yield StoredHistory(AlertStore(ch))
+
+
+def read_blocks(path: Path) -> tuple[Any, Codes, Any]:
+    """Heights, codes and header times (UTC seconds) of a file as `RuleHistory` takes it. ConfigError names what is wrong with it."""
+    heights, slugs, times = _read(path)
+    registry = AttributionSet.default().registry
+    code_of = {slug: 0 if (pool := registry.find(slug)) is None else pool.code for slug in set(slugs)}
+    return heights, np.array([code_of[slug] for slug in slugs], np.uint16), times
 
 
 def _read(path: Path) -> tuple[Any, list[str], Any]:

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.detectors.e_detector import BLOCKS_PER_YEAR
 from counterpoise.detectors.tracks import (
     ALTERNATIVES,
+    BLOCKS_PER_YEAR,
     DETECTORS,
     HHI,
     HHI_GROUP_BLOCKS,

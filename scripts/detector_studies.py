@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.detectors.e_detector import BLOCKS_PER_YEAR
 from counterpoise.detectors.tracks import (
+    BLOCKS_PER_YEAR,
     DETECTORS,
     HHI_GROUP_BLOCKS,
     LEADERS_WINDOW_BLOCKS,
@@ -86,11 +86,10 @@ class _NoEntities:
     codes: NDArray[np.uint16]
 
 
-def real_event_rows(first: int, codes: NDArray[np.int64]) -> list[list[str]]:
+def real_event_rows(first: int, pools: NDArray[np.uint16]) -> list[list[str]]:
     """Fires and clears of each detector on real blocks, by promise, as heights."""
-    pools = codes.astype(np.uint16)
-    maps = _NoEntities(np.zeros(0, np.int64), np.arange(int(codes.max()) + 1, dtype=np.uint16)[None])
-    history, found, stop = DetectorHistory(), [], first + len(codes)
+    maps = _NoEntities(np.zeros(0, np.int64), np.arange(int(pools.max()) + 1, dtype=np.uint16)[None])
+    history, found, stop = DetectorHistory(), [], first + len(pools)
     for begin in [first, *range((first // STRETCH_BLOCKS + 1) * STRETCH_BLOCKS, stop, STRETCH_BLOCKS)]:
         end = min((begin // STRETCH_BLOCKS + 1) * STRETCH_BLOCKS, stop)
         low = max(0, begin - first - 2 * LEADERS_WINDOW_BLOCKS)

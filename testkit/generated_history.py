@@ -5,6 +5,7 @@ Counts are plausible and of no pool in particular; every table that a reader of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Final
@@ -118,11 +119,11 @@ def questions(blocks: int) -> dict[str, str]:
     }
 
 
-def rows_read(ch: ClickHouse, sql: str) -> int:
+def rows_read(ch: ClickHouse, sql: str, given: Mapping[str, object] | None = None) -> int:
     """Rows that the engine reads for a question, its subqueries included. Nothing else may ask the server meanwhile."""
     counter = "SELECT value FROM system.events WHERE event = 'SelectedRows'"
-    ch.query(sql)
+    ch.query(sql, given)
     before, again = (int(ch.query(counter)[0][0]) for _ in range(2))
-    ch.query(sql)
+    ch.query(sql, given)
     after = int(ch.query(counter)[0][0])
     return after - again - (again - before)

@@ -14,8 +14,9 @@ from counterpoise.metrics.specs.registry import SPECS, group_of
 from counterpoise.metrics.sql_terms import SQL_TERMS, terms_of
 from counterpoise.windows import LEADERS, ONE_SERIES, VIEWS
 
-MARK: Final = "-- Written by `make generate` from the metric specs and counterpoise/windows.py; edit those."
-"""The first line of every generated file."""
+WRITTEN: Final = "-- Written by `make generate` from "
+"""How the first line of every generated file begins."""
+MARK: Final = f"{WRITTEN}the metric specs and counterpoise/windows.py; edit those."
 
 _GROUP_TITLES: Final[dict[Group, str]] = {
     "shares": "What the largest hold: shares with their bounds and intervals",

@@ -1,5 +1,16 @@
 """Every e-detector that is stored at each height, and how many blocks at once change the states. Pure.
 
+A block is 1 where its producer is among the leaders of the window *before* it, else 0. The set is then known before the block is
+found, so a drift of the leaders cannot break the promise. While the share is at most the line, each likelihood ratio
+
+    L = p₁/line for 1, (1 − p₁)/(1 − line) for 0
+
+has an expectation of at most 1. The state of each alternative p₁ is M ← L·(M + 1), and the alarm is where the mean of the states
+reaches the promise in blocks. The expected number of blocks to a false alarm is then at least that. Unknown blocks count against the
+signal: 0 above, 1 below.
+
+Reference: J. Shin, A. Ramdas, A. Rinaldo, "E-detectors: a nonparametric framework for sequential change detection", arXiv:2203.03532.
+
 A *track* is one detector in one view under one promise. It runs its firing form until it fires, then its clearing form until it
 clears, each from a state of zero. The state becomes L·(M + 1) in each block (for HHI in each eighth), so that after t blocks
 
@@ -11,18 +22,22 @@ has no influence on any bit.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.detectors.e_detector import ABOVE, BELOW, BLOCKS_PER_YEAR
 from counterpoise.windows import VIEWS, View
 
 FloatArray = NDArray[np.float64]
 
+BLOCKS_PER_YEAR: Final = 52_560
+ABOVE: Final = (0.77, 0.79, 0.81, 0.84)
+"""Alternatives above 75 %; a share between two of them is found almost as fast as either."""
+BELOW: Final = (0.73, 0.71, 0.69, 0.66)
 PROMISES_YEARS: Final = (1, 5, 10)
 """Expected time between false alarms, in years of `BLOCKS_PER_YEAR` blocks: a chain with faster blocks gets there sooner."""
 LEADERS_WINDOW_BLOCKS: Final = 2_016
@@ -37,11 +52,16 @@ HHI_GROUP_BLOCKS: Final = 8
 class Detector:
     """One detector: its line; (rank, share) for each alternative that fires and that clears; blocks of one step of its state.
 
+    `about` is what it fires on, as in "the detector of …", and `metric` is the metric that its line is on. Its representation
+    leaves out both: scores rest on the numbers alone.
+
     A rank r ≥ 1 is the pool that was r-th in the window before; rank 0 is the four largest together. For HHI the second number is a
     stake λ, and the ratio is 1 ± λ(U − line).
     """
 
     name: str
+    about: str = field(repr=False)
+    metric: str = field(repr=False)
     line: float
     fires: tuple[tuple[int, float], ...]
     clears: tuple[tuple[int, float], ...]
@@ -59,28 +79,36 @@ def _each(rank: int, shares: tuple[float, ...]) -> tuple[tuple[int, float], ...]
 HHI: Final = "hhi_above_1800"
 
 DETECTORS: Final = (
-    Detector("top4_above_75", 0.75, _each(0, ABOVE), _each(0, BELOW)),
+    Detector("top4_above_75", "the top 4 above 75 %", "top4_share", 0.75, _each(0, ABOVE), _each(0, BELOW)),
     # At most two pools hold more than a third, and at most one holds more than half.
     Detector(
         "any_above_one_third",
+        "any share above one third",
+        "top1_share",
         1 / 3,
         (*_each(1, (0.36, 0.42)), *_each(2, (0.36, 0.42))),
         _each(1, (0.31, 0.28, 0.24, 0.20)),
     ),
     Detector(
         "any_above_one_half",
+        "any share above one half",
+        "top1_share",
         0.5,
         _each(1, (0.52, 0.55, 0.60, 0.68)),
         _each(1, (0.48, 0.45, 0.40, 0.32)),
     ),
     Detector(
         HHI,
+        "HHI above 1,800 points",
+        "hhi",
         0.18,
         _each(0, (1.0, 2.0, 3.5, 5.0)),
         _each(0, (0.3, 0.6, 0.9, 1.2)),
         step_blocks=HHI_GROUP_BLOCKS,
     ),
 )
+DETECTOR_OF: Final[Mapping[str, Detector]] = MappingProxyType({one.name: one for one in DETECTORS})
+"""Each detector by its name."""
 TRACKS: Final = len(VIEWS) * len(DETECTORS) * len(PROMISES_YEARS)
 """In the order of views, detectors, promises; the place of a track is its bit in the mask of those that fire."""
 

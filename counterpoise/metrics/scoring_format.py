@@ -6,8 +6,13 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
-from counterpoise.detectors.e_detector import BLOCKS_PER_YEAR
-from counterpoise.detectors.tracks import DETECTORS, HHI_GROUP_BLOCKS, LEADERS_WINDOW_BLOCKS, PROMISES_YEARS
+from counterpoise.detectors.tracks import (
+    BLOCKS_PER_YEAR,
+    DETECTORS,
+    HHI_GROUP_BLOCKS,
+    LEADERS_WINDOW_BLOCKS,
+    PROMISES_YEARS,
+)
 from counterpoise.estimates.drift import DRIFT_HISTORY_BLOCKS, DRIFT_WINDOW_BLOCKS, SHIPPED_DRIFT, SHIPPED_WEIGHT
 from counterpoise.estimates.forecast import FORECAST_BLOCKS, FORECAST_EVERY, FORECAST_LINE
 from counterpoise.metrics.spec import MetricSpec

@@ -1,3 +1,4 @@
+-- Written by `make generate` from counterpoise/detectors/tracks.py; edit that.
 CREATE OR REPLACE VIEW detector_changes
 (
     attribution_id LowCardinality(String) COMMENT 'Attribution set that the state rests on',
@@ -10,7 +11,8 @@ CREATE OR REPLACE VIEW detector_changes
     promise_years UInt8 COMMENT 'Expected time between false alarms: 1, 5 or 10 times 52,560 blocks, a year of bitcoin and less of a faster chain',
     fires Bool COMMENT 'True where the detector fires, false where it clears'
 )
-AS SELECT attribution_id, chain, height, lower(hex(tip_hash)) AS tip_hash, time, ['raw', 'entity'][intDiv(track, 12) + 1] AS view,
+AS SELECT attribution_id, chain, height, lower(hex(tip_hash)) AS tip_hash, time,
+    ['raw', 'entity'][intDiv(track, 12) + 1] AS view,
     ['top4_above_75', 'any_above_one_third', 'any_above_one_half', 'hhi_above_1800'][intDiv(track, 3) % 4 + 1] AS detector,
     [1, 5, 10][track % 3 + 1] AS promise_years, bitTest(firing, track) AS fires
 FROM
@@ -22,4 +24,4 @@ FROM
 )
 ARRAY JOIN range(24) AS track
 WHERE changed != 0 AND bitTest(changed, track)
-COMMENT 'Every fire and clear of the sequential detectors, from their bits alone: quick over all history. Choose chain and promise'
+COMMENT 'Every fire and clear of the sequential detectors, from the bits of every height. Choose chain and promise';

@@ -1,3 +1,4 @@
+-- Written by `make generate` from counterpoise/detectors/tracks.py; edit that.
 CREATE OR REPLACE VIEW detectors
 (
     attribution_id LowCardinality(String) COMMENT 'Attribution set that the state rests on',
@@ -13,15 +14,15 @@ CREATE OR REPLACE VIEW detectors
     evidence Float64 COMMENT 'The same over the promise: an alarm is where it reaches 1, and the evidence begins again at 0'
 )
 AS SELECT attribution_id, chain, height, lower(hex(tip_hash)) AS tip_hash, time,
-    ['raw', 'entity'][intDiv(track - 1, 12) + 1] AS view,
-    ['top4_above_75', 'any_above_one_third', 'any_above_one_half', 'hhi_above_1800'][intDiv(track - 1, 3) % 4 + 1] AS detector,
-    [1, 5, 10][(track - 1) % 3 + 1] AS promise_years, bitTest(firing, track - 1) AS firing, blocks AS evidence_blocks,
+    ['raw', 'entity'][intDiv(track, 12) + 1] AS view,
+    ['top4_above_75', 'any_above_one_third', 'any_above_one_half', 'hhi_above_1800'][intDiv(track, 3) % 4 + 1] AS detector,
+    [1, 5, 10][track % 3 + 1] AS promise_years, bitTest(firing, track) AS firing, blocks AS evidence_blocks,
     blocks / (promise_years * 52560) AS evidence
 FROM
 (
     SELECT attribution_id, chain, height, tip_hash, time, firing, blocks, track
     FROM detectors_log FINAL
-    ARRAY JOIN evidence AS blocks, arrayEnumerate(evidence) AS track
+    ARRAY JOIN evidence AS blocks, range(length(evidence)) AS track
     WHERE (attribution_id, chain) IN (SELECT attribution_id, chain FROM attribution_pointer_log FINAL)
 )
 COMMENT 'Sequential detectors after every block: whether each fires, and its evidence. Choose chain and a range of heights';

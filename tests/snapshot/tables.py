@@ -46,7 +46,14 @@ VIEW_ROWS_DIGESTED = 1_000_000
 EVERY_HEIGHT = 17
 """Of a view with more rows only each such height is digested: the table below it is digested whole."""
 HEIGHTS_SHOWN = (664_063, 700_000, 800_000, 850_000, 900_000, 946_236)
-PARAMETERS = {"view": "raw", "window": "1008", "pool": "antpool", "chain": "bitcoin"}
+PARAMETERS = {
+    "view": "raw",
+    "window": "1008",
+    "pool": "antpool",
+    "chain": "bitcoin",
+    "height": "4294967295",
+    "blocks": "105120",
+}
 """Of parameterised views; `attribution_id` is the current one."""
 
 

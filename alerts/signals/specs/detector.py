@@ -5,7 +5,7 @@ The detector has its own line and mirror, and a stated rate of false alarms. A r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -14,16 +14,10 @@ from alerts.signals.detector_columns import DETECTOR_COLUMNS, StoredDetector
 from alerts.signals.signal import Measured, Signal, SignalSql, Subject, SwitchWords
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.detectors.delays import LIMIT_BLOCKS, MEDIAN_DELAYS
-from counterpoise.detectors.tracks import HHI
+from counterpoise.detectors.tracks import DETECTOR_OF, HHI
 from counterpoise.formats import TEXT
 from counterpoise.metrics.spec import UNIT_RANGE
 
-_ABOUT: Final[Mapping[str, str]] = {
-    "top4_above_75": "the four largest above 75 %",
-    "any_above_one_third": "any pool or entity above one third",
-    "any_above_one_half": "any pool or entity above one half",
-    HHI: "HHI above 1,800 points",
-}
 _QUOTED: Final = (0, 2, -1)
 """Places among the simulated values: at shares of the top four of 76, 78 and 82 %."""
 
@@ -54,11 +48,11 @@ def _sql(of: StoredDetector) -> Callable[[Subject], SignalSql]:
 def _signal(of: StoredDetector) -> Signal:
     return Signal(
         name=of.column,
-        title=f"detector of {_ABOUT[of.name]}",
+        title=f"detector of {DETECTOR_OF[of.name].about}",
         unit="index",
         kind="whole",
         range=UNIT_RANGE,
-        comment=f"1 while the detector of {_ABOUT[of.name]} fires, else 0: {promise(of)}",
+        comment=f"1 while the detector of {DETECTOR_OF[of.name].about} fires, else 0: {promise(of)}",
         measure=_measure(of.column),
         sql=_sql(of),
         columns=(of.column,),

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from counterpoise.detectors.tracks import BLOCKS_PER_YEAR, DETECTOR_OF
 from counterpoise.formats import PAGE
 from counterpoise.plots import marks
 from desk.asker import Asker, Row
 from desk.web import markup
 from desk.web.figure import Numbers, figure
 from desk.web.panels.panel import Context, Panel
+from desk.web.panels.shares import VIEW_WORDS
 
 PROMISE_YEARS: Final = 10
-WORDS: Final[Mapping[str, str]] = {
-    "top4_above_75": "top 4 above 75 %",
-    "any_above_one_third": "any above one third",
-    "any_above_one_half": "any above one half",
-    "hhi_above_1800": "HHI above 1,800",
-}
-VIEWS: Final[Mapping[str, str]] = {"raw": "pools", "entity": "entities"}
+LOOKBACK_BLOCKS: Final = 2 * BLOCKS_PER_YEAR
+"""Blocks in which the last fire and clear are looked for, so that a look costs the same however long the history."""
 HEADS: Final = ("detector", "view", "state", "#evidence", "fired last", "cleared last")
 TITLE: Final = "Evidence of the detectors"
 LEAST: Final = 1e-6
@@ -29,7 +26,8 @@ LEAST: Final = 1e-6
 
 
 def read(asker: Asker, context: Context) -> list[Row]:
-    return asker.ask("detectors", "detectors_now", chain=context.chain, promise=PROMISE_YEARS, **context.up_to)
+    given = {"chain": context.chain, "promise": PROMISE_YEARS, "blocks": LOOKBACK_BLOCKS}
+    return asker.ask("detectors", "detectors_now", **given, **context.up_to)
 
 
 def draw(found: list[Row], context: Context) -> str:
@@ -37,8 +35,7 @@ def draw(found: list[Row], context: Context) -> str:
         return markup.nothing("The detectors start behind the first full window of 2,016 blocks.")
     rows = [
         (
-            WORDS.get(row["detector"], str(row["detector"])),
-            VIEWS.get(row["view"], str(row["view"])),
+            *words_of(row),
             "firing" if row["firing"] else "clear",
             evidence(row["evidence"]),
             last(row, "fired"),
@@ -59,6 +56,12 @@ def draw(found: list[Row], context: Context) -> str:
     )
 
 
+def words_of(row: Row) -> tuple[str, str]:
+    """What a detector is about, and whose shares: a name that this version does not know stands for itself."""
+    known = DETECTOR_OF.get(row["detector"])
+    return known.about if known else str(row["detector"]), VIEW_WORDS.get(row["view"], str(row["view"]))
+
+
 def evidence(value: float) -> str:
     """Evidence as a part of what an alarm needs.
 
@@ -71,13 +74,15 @@ def evidence(value: float) -> str:
 def last(row: Row, what: str) -> str:
     """The block of the last fire or clear, and its day."""
     height = row[f"{what}_height"]
-    return "never" if height is None else f"block {PAGE.count(height)}, {PAGE.day(row[f'{what}_time'])}"
+    if height is None:
+        return f"not in {PAGE.count(LOOKBACK_BLOCKS)} blocks"
+    return f"block {PAGE.count(height)}, {PAGE.day(row[f'{what}_time'])}"
 
 
 def _plot(rows: Sequence[Row], width: float, name: str) -> str:
     """A bar for each detector and view, to its evidence on an axis of powers of ten; the line is where the state changes."""
     step, top = 24.0, 18.0
-    frame = marks.Frame(width, top + step * len(rows) + 26, 190 if width > 500 else 128, 24, top, 26)
+    frame = marks.Frame(width, top + step * len(rows) + 26, 240 if width > 500 else 128, 24, top, 26)
     x = frame.across(math.log10(LEAST), 0.0)
     parts = []
     for power in (-6, -4, -2):
@@ -89,8 +94,7 @@ def _plot(rows: Sequence[Row], width: float, name: str) -> str:
     for place, row in enumerate(rows):
         middle = frame.y1 + step * (place + 0.5)
         reach = x(math.log10(min(1.0, max(LEAST, row["evidence"]))))
-        words = f"{WORDS.get(row['detector'], row['detector'])}, {VIEWS.get(row['view'], row['view'])}"
-        shown = marks.clipped(words, 28 if width > 500 else 19)
+        shown = marks.clipped(", ".join(words_of(row)), 36 if width > 500 else 19)
         parts.append(marks.text(shown, frame.x0 - 10, middle + 4, class_="name", anchor="end"))
         class_ = "bar rest" if row["firing"] else "bar mining"
         parts.append(marks.rectangle(frame.x0, middle - 7, max(1.0, reach - frame.x0), 14, class_=class_))
@@ -98,8 +102,7 @@ def _plot(rows: Sequence[Row], width: float, name: str) -> str:
     nearest = max(rows, key=lambda row: float(row["evidence"]))
     description = (
         f"Bars on an axis of powers of ten: {len(firing)} of {len(rows)} detectors fire. The nearest to a change has "
-        f"{evidence(nearest['evidence'])} of the evidence: {WORDS.get(nearest['detector'], nearest['detector'])}, "
-        f"{VIEWS.get(nearest['view'], nearest['view'])}."
+        f"{evidence(nearest['evidence'])} of the evidence: {', '.join(words_of(nearest))}."
     )
     return marks.drawing(
         "".join(parts), width=frame.width, height=frame.height, name=name, title=TITLE, description=description

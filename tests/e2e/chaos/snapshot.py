@@ -22,6 +22,7 @@ LEAVES_REST = frozenset({"concentration_daily_log"})
 _PARAMETERS = {
     "concentration_of": "(attribution_id = '{id}')",
     "attributions_of": "(attribution_id = '{id}')",
+    "detector_changes_before": "(chain = 'bitcoin', height = 4294967295, blocks = 105120)",
     "top_pools": "(view = 'raw', window = 1008)",
     "share_history": "(pool = 'antpool', window = 1008)",
 }

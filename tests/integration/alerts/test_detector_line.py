@@ -71,12 +71,12 @@ def test_it_fires_with_its_promise_clears_on_its_mirror_and_is_retracted(
         assert seen == [("firing", H + 4), ("resolved", H + 6), ("firing", H + 7), ("retracted", H + 9)]
         fired = running.seen[0]
         assert fired.summary.startswith(
-            "The detector of the four largest above 75 % is firing (one false alarm in 5 years of 52,560 blocks expected; "
+            "The detector of the top 4 above 75 % is firing (one false alarm in 5 years of 52,560 blocks expected; "
             "median delay "
         )
         assert "blocks at 76.0 %" in fired.summary and "past its line: alpha 14.9 %" in fired.summary
         assert "past its mirror's line (height 800006)" in running.seen[1].summary
-        assert running.seen[1].summary.startswith("The detector of the four largest above 75 % is clear (")
+        assert running.seen[1].summary.startswith("The detector of the top 4 above 75 % is clear (")
         with connect(clickhouse.reader_target, settings.dataset) as reader:
             for row in running.seen[:2]:
                 [(height, *_, value)] = reader.query(row.evidence.sql)

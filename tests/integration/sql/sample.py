@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.columns import Constant, concatenate
@@ -131,8 +132,22 @@ def write_summary(
     write_states(ch, events, **where)
 
 
+def fires_and_clears(track: int) -> tuple[int, int, int]:
+    """Places of the blocks at which a track fires, clears and fires again: no two tracks have the same."""
+    return 7 + 3 * track, 200 + 5 * track, 330 + 2 * track
+
+
+def firing_bits(blocks: int) -> NDArray[np.uint32]:
+    place, bits = np.arange(blocks), np.zeros(blocks, np.uint32)
+    for track in range(TRACKS):
+        fires, clears, again = fires_and_clears(track)
+        firing = ((place >= fires) & (place < clears)) | (place >= again)
+        bits |= firing.astype(np.uint32) << np.uint32(track)
+    return bits
+
+
 def write_states(ch: ClickHouse, events: list[BlockEvent], *, attribution_id: str, chain: str, version: int) -> None:
-    """Detectors of which the first fires from the eighth block on, and the drift at the last block."""
+    """Detectors as `fires_and_clears` has them, and the drift at the last block."""
     heights = np.array([event.height for event in events])
     evidence = (heights[:, None] % 97 * np.arange(TRACKS)).astype(np.float32)
     hashes = [bytes.fromhex(event.hash) for event in events]
@@ -141,7 +156,7 @@ def write_states(ch: ClickHouse, events: list[BlockEvent], *, attribution_id: st
         "detectors_log",
         detector_columns(
             evidence,
-            (heights >= heights[0] + 7).astype(np.uint32) * np.uint32(7),
+            firing_bits(len(heights)),
             {events[-1].height: [1.0] * (TRACKS * ALTERNATIVES)},
             from_height=int(heights[0]),
             tip_hashes=hashes,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from counterpoise.clickhouse.client import ClickHouse
-from testkit.generated_history import CHAIN, more_specs, put_in_place, questions, rows_read, write_history
+from counterpoise.detectors.tracks import DETECTORS, TRACKS
+from counterpoise.windows import VIEWS
+from desk.named_queries import named_query
+from testkit.generated_history import CHAIN, SET, more_specs, put_in_place, questions, rows_read, write_history
 
 LIMIT = 20_000
 
@@ -19,6 +22,32 @@ def test_rows_read_do_not_grow_with_the_history(empty: ClickHouse) -> None:
     assert max(long.values()) <= LIMIT, long
     # Five times the blocks: at most the granules of the parts that they came in.
     assert all(long[name] <= max(2 * short[name], 5_000) for name in long), (short, long)
+
+
+def test_a_look_at_the_detectors_reads_no_more_of_a_longer_history(empty: ClickHouse) -> None:
+    """Rows of the last changes are those of the blocks that are asked for, and of a granule at each end."""
+    where = {"attribution_id": [SET], "chain": [CHAIN]}
+    empty.insert("attribution_pointer_log", {**where, "flipped_at": [0], "version": [1]})
+    read = {}
+    for first, last in ((2_016, 20_000), (20_001, 120_000)):
+        empty.execute(
+            f"INSERT INTO detectors_log (attribution_id, chain, height, firing, evidence, version) SELECT '{SET}', '{CHAIN}', "
+            f"number, intDiv(number, 1000) % 2, arrayWithConstant({TRACKS}, toFloat32(0)), 1 "
+            f"FROM numbers({first}, {last - first + 1})"
+        )
+        empty.execute(
+            "INSERT INTO concentration_latest_log (attribution_id, chain, view, window_blocks, height, version) "
+            f"VALUES ('{SET}', '{CHAIN}', 'raw', 1008, {last}, {last})"
+        )
+        query = named_query("detectors_now")
+        given = query.bind({"blocks": "5000"})
+        rows = empty.query(query.sql, given)
+        assert {row[0] for row in rows} == {last} and len(rows) == len(VIEWS) * len(DETECTORS)
+        read[last] = rows_read(empty, query.sql, given), rows_read(empty, "SELECT * FROM detector_changes")
+    print(read)
+    (short, all_short), (long, all_long) = read.values()
+    assert long <= short + 2 * 1_024 and long <= 5_000 + 8 * 1_024
+    assert all_long > 4 * all_short, "what grows is seen"
 
 
 def test_the_latest_blocks_are_144_a_chain(empty: ClickHouse) -> None:

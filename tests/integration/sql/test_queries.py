@@ -12,13 +12,15 @@ import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.pool_blocks import read_pool_blocks
+from counterpoise.detectors.tracks import BLOCKS_PER_YEAR, DETECTORS, PROMISES_YEARS, TRACKS, track_of
 from counterpoise.errors import ConfigError
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.risk.mergers import concentration
+from counterpoise.windows import VIEWS as WINDOW_VIEWS
 from desk.entity_dates import read_sensitivity
 from desk.named_queries import named_queries, named_query
-from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, block
+from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, block, fires_and_clears
 
 VIEWS = Path(__file__).resolve().parents[3] / "sql" / "views"
 
@@ -246,28 +248,82 @@ def test_every_query_answers_on_an_empty_dataset(empty: ClickHouse) -> None:
         empty.query(query.sql, query.bind({}))
 
 
-def test_detectors_have_their_last_changes_up_to_a_height(sample: ClickHouse) -> None:
-    """The sample's detectors of the raw top 4 fire from the eighth height on, as the view of all states has it too."""
-    found = ask(sample, "detectors_now", promise="5")
-    fired = {
-        (row["view"], row["detector"]): (row["firing"], row["fired_height"], row["cleared_height"]) for row in found
-    }
-    assert len(fired) == 8 and fired.pop(("raw", "top4_above_75")) == (True, FIRST + 7, None)
-    assert set(fired.values()) == {(False, None, None)}
-    before = ask(sample, "detectors_now", promise="5", height=str(FIRST + 6))
-    assert {(row["height"], row["firing"], row["fired_height"]) for row in before} == {(FIRST + 6, False, None)}
-    turned = """
-        SELECT height, view, detector, promise_years, firing FROM
-        (
-            SELECT *, lagInFrame(firing, 1, false) OVER (PARTITION BY chain, view, detector, promise_years ORDER BY height) AS was
-            FROM detectors WHERE chain = 'bitcoin'
-        )
-        WHERE firing != was ORDER BY ALL
-    """
-    changes = (
-        "SELECT height, view, detector, promise_years, fires FROM detector_changes WHERE chain = 'bitcoin' ORDER BY ALL"
+TRACK_NAMES = {
+    (view, one.name, years): track_of(view, one.name, years)
+    for view in WINDOW_VIEWS
+    for one in DETECTORS
+    for years in PROMISES_YEARS
+}
+
+
+def changes_of(track: int) -> list[tuple[int, bool]]:
+    return [(FIRST + place, fires) for place, fires in zip(fires_and_clears(track), (True, False, True), strict=True)]
+
+
+def test_every_track_has_its_view_its_detector_and_its_promise(sample: ClickHouse) -> None:
+    """Each track of the sample fires and clears at heights of its own, and has evidence of its own."""
+    assert sorted(TRACK_NAMES.values()) == list(range(TRACKS))
+    by_name = "GROUP BY view, detector, promise_years"
+    changes = sample.query(
+        f"SELECT view, detector, promise_years, arraySort(groupArray((height, fires))) FROM detector_changes "
+        f"WHERE chain = 'bitcoin' {by_name}"
     )
-    assert sample.query(changes) == sample.query(turned) != []
+    assert {tuple(names): found for *names, found in changes} == {
+        names: changes_of(track) for names, track in TRACK_NAMES.items()
+    }
+    states = sample.query(
+        f"SELECT view, detector, promise_years, arraySort(groupArrayIf(height, firing)), "
+        f"groupUniqArray(evidence_blocks - height % 97 * t), "
+        f"max(abs(evidence * promise_years * {BLOCKS_PER_YEAR} - evidence_blocks)) < 1e-6 FROM detectors INNER JOIN "
+        f"(SELECT * FROM VALUES('view String, detector String, promise_years UInt8, t UInt8', "
+        f"{', '.join(str((*names, track)) for names, track in TRACK_NAMES.items())})) AS named "
+        f"USING (view, detector, promise_years) WHERE chain = 'bitcoin' {by_name}"
+    )
+    assert len(states) == TRACKS
+    for *names, heights, off, scaled in states:
+        fires, clears, again = fires_and_clears(TRACK_NAMES[tuple(names)])
+        places = [*range(fires, clears), *range(again, LAST - FIRST + 1)]
+        assert (heights, off, scaled) == ([FIRST + place for place in places], [0], True), names
+
+
+def test_detectors_have_their_last_changes_up_to_a_height(sample: ClickHouse) -> None:
+    for height, blocks in ((LAST, 105_120), (LAST, 100), (FIRST + 300, 50), (FIRST + 215, 105_120), (FIRST + 6, 4)):
+        found = ask(sample, "detectors_now", promise="5", height=str(height), blocks=str(blocks))
+        assert len(found) == len(WINDOW_VIEWS) * len(DETECTORS)
+        for row in found:
+            all_of = changes_of(TRACK_NAMES[row["view"], row["detector"], 5])
+            seen = [(at, fires) for at, fires in all_of if height - blocks < at <= height]
+            assert row["height"] == height
+            assert row["firing"] == ([False] + [fires for at, fires in all_of if at <= height])[-1]
+            assert row["fired_height"] == max((at for at, fires in seen if fires), default=None)
+            assert row["cleared_height"] == max((at for at, fires in seen if not fires), default=None)
+            assert (row["fired_time"] is None) == (row["fired_height"] is None)
+    assert ask(sample, "detectors_now", promise="5") == ask(sample, "detectors_now", promise="5", height=str(LAST))
+
+
+def test_changes_before_a_height_are_those_of_all_changes(sample: ClickHouse) -> None:
+    """Also the change at the first height of all, and none at the first height that is read."""
+    for height, blocks in ((LAST, 105_120), (LAST + 99, 60), (FIRST + 210, 3), (FIRST + 7, 1), (FIRST + 6, 7), (5, 9)):
+        before = f"detector_changes_before(chain = 'bitcoin', height = {height}, blocks = {blocks})"
+        upto = min(height, LAST)
+        assert sample.query(f"SELECT * FROM {before} ORDER BY ALL") == sample.query(
+            f"SELECT * FROM detector_changes WHERE chain = 'bitcoin' AND height > {upto - blocks} AND height <= {upto} ORDER BY ALL"
+        )
+
+
+@pytest.mark.parametrize("view", WINDOW_VIEWS)
+def test_detector_events_have_the_evidence_that_made_them(sample: ClickHouse, view: str) -> None:
+    found = [
+        (row["height"], row["detector"], row["event"], row["evidence"])
+        for row in ask(sample, "detector_events", view=view, promise="1")
+    ]
+    expected = [
+        (height, name, "fires" if fires else "clears", pytest.approx(height % 97 * track / BLOCKS_PER_YEAR))
+        for (of_view, name, years), track in TRACK_NAMES.items()
+        if (of_view, years) == (view, 1)
+        for height, fires in changes_of(track)
+    ]
+    assert found == sorted(expected, key=lambda one: one[:2])
 
 
 def test_a_forecast_is_scored_where_its_blocks_had_come(sample: ClickHouse) -> None:

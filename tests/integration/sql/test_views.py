@@ -21,6 +21,7 @@ from tests.made_by_main import migrate_as_main_did
 PARAMETERS = {
     "concentration_of": f"(attribution_id = '{SUPERSEDED}')",
     "attributions_of": f"(attribution_id = '{SUPERSEDED}')",
+    "detector_changes_before": "(chain = 'bitcoin', height = 4294967295, blocks = 105120)",
     "top_pools": "(view = 'raw', window = 144)",
     "share_history": "(pool = 'antpool', window = 144)",
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -19,10 +21,23 @@ from typer.testing import CliRunner
 from alerts.alarm_rate import NOT_BACKTESTED, AlarmRate, parse_alarm_rate
 from alerts.backtest import backtest
 from alerts.rules.rule import HeightRule
+from alerts.rules.when import WhenRule
 from alerts.rules_file import load_rules, parse_rules
+from alerts.signals.window_counts import Place
 from desk.cli.rules import rules_app
 from desk.rule_history import RuleHistory
-from desk.rule_simulation import BIN_BLOCKS, Truth, bin_ends, redrawn, runs_of, simulate, truth_of
+from desk.rule_simulation import (
+    BIN_BLOCKS,
+    SEED,
+    Truth,
+    bin_ends,
+    redrawn,
+    runs_of,
+    simulate,
+    truth_at,
+    truth_columns,
+    truth_of,
+)
 from tests.shared import shared_data
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -94,6 +109,58 @@ def test_one_bin_past_the_line_excuses_only_what_touches_it(tmp_path: Path) -> N
     assert truth_of(rule, window).tolist() == [Truth.CLEAR, Truth.OVER, Truth.CLEAR, Truth.CLEAR]
     [found] = simulate(history, [rule], 6)
     assert 0 < found.false < found.firings
+
+
+def detector_rule(name: str, line: str = "at_least: 1") -> WhenRule:
+    text = f"version: 1\nrules:\n  - {{id: surely, type: when, when: {{signal: detector_{name}}}, fire: {{{line}}}}}\n"
+    [rule] = parse_rules(text, "rules")
+    assert isinstance(rule, WhenRule)
+    return rule
+
+
+def test_no_firing_of_a_detector_is_false_where_the_true_share_is_above_its_line(tmp_path: Path) -> None:
+    """Also those before the block at which it fires on the history itself. A rule on its rest fires at once, and is always wrong."""
+    history = RuleHistory(blocks_file(tmp_path, [0.77] * 6), (1008, BIN_BLOCKS))
+    rules = [detector_rule(f"top4_above_75_{years}y") for years in (1, 5, 10)]
+    *found, rest = simulate(history, [*rules, detector_rule("top4_above_75_10y", "at_most: 0")], 6)
+    own = backtest(rules[0], history.series(rules[0])).firings[0].fired
+    drawn = [history.with_codes(redrawn(history.codes, np.random.default_rng([SEED, at]))) for at in range(6)]
+    first = min(backtest(rules[0], one.series(rules[0])).firings[0].fired for one in drawn)
+    assert first // BIN_BLOCKS < own // BIN_BLOCKS, "in a bin at whose end it does not fire on the history itself"
+    for one in found:
+        assert (one.firings, one.false, one.close) == (6, 0, 0)
+    assert (rest.firings, rest.false, rest.close) == (6, 6, 0)
+
+
+def test_the_truth_of_a_detector_is_what_it_is_about(tmp_path: Path) -> None:
+    """The four have a quarter of these shares each, the six others a sixth of the rest: HHI is s²/4 + (1 − s)²/6."""
+    history = RuleHistory(blocks_file(tmp_path, [0.75, 0.90, 0.76, 0.70]), (BIN_BLOCKS,))
+    expected = {
+        "top4_above_75": [False, True, True, False],
+        "any_above_one_third": [False] * 4,
+        "any_above_one_half": [False] * 4,
+        "hhi_above_1800": [False, True, False, False],
+    }
+    for name, above in expected.items():
+        rule = detector_rule(f"{name}_5y")
+        window = history.window(Place("raw", BIN_BLOCKS), truth_columns(rule))
+        assert truth_of(rule, window).tolist() == [Truth.OVER if one else Truth.CLEAR for one in above]
+        opposite = detector_rule(f"{name}_5y", "below: 0.5")
+        assert truth_of(opposite, window).tolist() == [Truth.CLEAR if one else Truth.OVER for one in above]
+
+
+def test_a_firing_of_a_detector_touches_the_blocks_since_its_evidence_began() -> None:
+    rule, blocks = detector_rule("top4_above_75_10y"), 20 * BIN_BLOCKS
+    truth = np.full(20, Truth.CLEAR, np.int8)
+    truth[5] = Truth.OVER
+    assert truth_at(rule, 5 * BIN_BLOCKS - 1, truth, blocks) == Truth.CLEAR, "it came before"
+    assert truth_at(rule, 5 * BIN_BLOCKS, truth, blocks) == Truth.OVER
+    assert truth_at(rule, 15 * BIN_BLOCKS, truth, blocks) == Truth.OVER
+    assert truth_at(rule, 17 * BIN_BLOCKS, truth, blocks) == Truth.CLEAR, "its evidence has gone"
+    assert truth_at(rule, 9 * BIN_BLOCKS, truth, blocks, ended=6 * BIN_BLOCKS - 1) == Truth.OVER
+    assert truth_at(rule, 9 * BIN_BLOCKS, truth, blocks, ended=6 * BIN_BLOCKS) == Truth.CLEAR, (
+        "it began again behind it"
+    )
 
 
 @given(st.integers(1, 10_000), st.integers(0, 2**32))
@@ -186,8 +253,16 @@ def test_the_script_writes_each_rate_into_its_rule_and_nothing_else() -> None:
     assert [line for line in written.splitlines() if "alarm_rate" not in line] == kept
 
 
+@pytest.mark.soak
+def test_the_stated_false_alarms_are_those_of_twenty_draws() -> None:
+    """The whole script: a rule, a line or a signal that changes has other rates, which messages and docs state."""
+    script = [sys.executable, str(ROOT / "scripts" / "alarm_rates.py"), str(shared_data(REAL)), "--check"]
+    ran = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_the_shipped_rates_are_those_of_the_real_blocks() -> None:
-    """The backtest in full; of the simulation a test has no time for its twenty draws."""
+    """The backtest in full; the twenty draws of the simulation are in `make soak`."""
     rules = load_rules(None)
     history = RuleHistory(shared_data(REAL), (144, 1008, BIN_BLOCKS))
     messages = 0.0

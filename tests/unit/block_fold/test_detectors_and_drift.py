@@ -13,8 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from counterpoise.detectors.e_detector import BLOCKS_PER_YEAR
-from counterpoise.detectors.tracks import DETECTORS, HHI, HHI_GROUP_BLOCKS, PROMISES_YEARS, TRACKS, TrackState
+from counterpoise.detectors.tracks import (
+    BLOCKS_PER_YEAR,
+    DETECTORS,
+    HHI,
+    HHI_GROUP_BLOCKS,
+    PROMISES_YEARS,
+    TRACKS,
+    TrackState,
+)
 from counterpoise.estimates.drift import FAMILIES, HHI_FAMILY, PAIRS, SHIPPED_DRIFT
 from counterpoise.estimates.forecast import FORECAST_BLOCKS, FORECAST_EVERY
 from counterpoise.windows import VIEWS

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.detectors.e_detector import ABOVE, BELOW, BLOCKS_PER_YEAR, EDetector
+from counterpoise.detectors.tracks import ABOVE, BELOW, BLOCKS_PER_YEAR
+from tests.unit.detectors.e_detector import EDetector
 
 
 def test_the_state_by_hand() -> None:

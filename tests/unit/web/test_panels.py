@@ -280,10 +280,11 @@ def test_detectors_name_their_state_their_evidence_and_their_last_changes() -> N
     fired = {"firing": True, "evidence": 4e-5, "fired_height": 890_000, "fired_time": AT}
     found = [detector("top4_above_75", "raw", **fired), detector("hhi_above_1800", "entity", evidence=0.41)]
     words = Elements(PANELS["detectors"].draw(found, CONTEXT)).words.replace("\xa0", " ")
-    assert "top 4 above 75 %poolsfiringunder 0.1 %block 890,000, 2 Jan 2026never" in words
-    assert "HHI above 1,800entitiesclear41.0 %nevernever" in words
+    assert "the top 4 above 75 %poolsfiringunder 0.1 %block 890,000, 2 Jan 2026not in 105,120 blocks" in words
+    assert "HHI above 1,800 pointsentitiesclear41.0 %not in 105,120 blocksnot in 105,120 blocks" in words
     assert (
-        "1 of 2 detectors fire. The nearest to a change has 41.0 % of the evidence: HHI above 1,800, entities." in words
+        "1 of 2 detectors fire. The nearest to a change has 41.0 % of the evidence: HHI above 1,800 points, entities."
+        in words
     )
     assert "one false alarm in 10 years of 52,560 blocks expected of each" in words
 

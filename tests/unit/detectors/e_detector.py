@@ -1,4 +1,6 @@
-"""An e-detector of "the leaders' share is above the line" (and, mirrored, below it) that reads blocks one by one.
+"""An e-detector of "the leaders' share is above the line" (and, mirrored, below it) that reads blocks one by one: an oracle.
+
+It shares no code with the stored detectors of counterpoise/detectors/tracks.py, only their constants.
 
 A block is 1 where its producer is among the leaders of the window *before* it, else 0. The set is then known before the block is
 found, so a drift of the leaders cannot break the promise. While the share is at most the line, each likelihood ratio
@@ -21,11 +23,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCKS_PER_YEAR: Final = 52_560
+from counterpoise.detectors.tracks import ABOVE, BLOCKS_PER_YEAR
+
 LINE: Final = 0.75
-ABOVE: Final = (0.77, 0.79, 0.81, 0.84)
-"""Alternatives above the line; a share between two of them is found almost as fast as either."""
-BELOW: Final = (0.73, 0.71, 0.69, 0.66)
 
 
 @dataclass(frozen=True)
