@@ -54,7 +54,7 @@ def kill_round(
         assert len(kills) == plan.kills
         at_random = [kill for kill in kills if kill.at == "at random"]  # the others have the crash point's own words
         assert all(kill.held < blocks.last for kill in at_random), "one came after the work"
-        assert once_each(line.slack.messages)
+        assert once_each(line.slack)
         reference.assert_equal(line)
     return kills
 

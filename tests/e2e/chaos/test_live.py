@@ -146,7 +146,7 @@ def test_two_of_each_on_nodes_that_saw_different_branches_first(
     assert tips == [(block.height, block.hash) for block in ours.best()]
     assert alert_rows(line) == [("pending", "observed", CROSSES_AT, False), ("firing", "observed", FIRES_AT, True)]
     assert heads(slack)[1:] == ["🔴 FIRING"]
-    assert once_each(slack.messages)
+    assert once_each(slack)
 
 
 def edited_registry(path: Path, edit: Callable[[dict[str, dict[str, Any]]], None]) -> str:
@@ -240,4 +240,4 @@ def test_attribution_that_changes_fires_nothing_and_old_numbers_stay(
     told = [row for row in alert_rows(line) if row[3]]
     assert [(state, reason) for state, reason, *_ in told] == [("firing", "observed"), ("resolved", "rebased")]
     assert line.ch.query(digest) == old_numbers
-    assert once_each(slack.messages)
+    assert once_each(slack)

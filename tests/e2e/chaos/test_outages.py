@@ -88,7 +88,7 @@ def test_clickhouse_and_slack_away_for_longer_than_the_limits_lose_nothing_and_r
             told = [part for part in said if part.startswith(service) and f"waiting_on={on}" in part]
             assert 1 <= len(told) <= 3, f"{service} on {on}: {told}"
         assert "Traceback" not in supervisor.log()
-        assert once_each(slack.messages)
+        assert once_each(slack)
         undisturbed.assert_equal(line)
 
 
@@ -116,7 +116,7 @@ def test_two_of_each_and_frozen_ones_leave_what_one_of_each_leaves(
             "the last block is decided",
         )
         line.stop(supervisors)
-        assert once_each(slack.messages)
+        assert once_each(slack)
         undisturbed.assert_equal(line)
 
 
