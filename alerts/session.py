@@ -36,7 +36,7 @@ from alerts.store.alert_events_log import StoredEntry
 from alerts.store.alert_store import AlertStore
 from alerts.store.release_facts_reader import read_release_facts
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.errors import RetryableError
 from counterpoise.runtime.clock import Clock
@@ -133,6 +133,7 @@ class AlertSession:
         self._heartbeat_at = float("-inf")
         self._reminded_at = float("-inf")
         self._acted = 0
+        self._higher_steps = {rule.inhibited_by for rule in rules if rule.inhibited_by}
         self._told: set[str] = set()
         """Chains of which a message was applied since ClickHouse was last read."""
         self._release_facts: dict[str, tuple[float, ReleaseFacts]] = {}
@@ -159,6 +160,7 @@ class AlertSession:
             clock=self._clock,
             value_now=renderer.reading_now,
             people=people,
+            inhibits="events" not in receiver.abilities,
         )
         return Outbox(
             store,
@@ -306,6 +308,8 @@ class AlertSession:
     def _send(self, transitions: Sequence[AlertTransition]) -> None:
         for transition in transitions:
             self._outboxes.enqueue(transition)
+            if transition.rule_id in self._higher_steps and transition.state not in OPEN_STATES:
+                self._reminded_at = float("-inf")  # what it kept back is told with the next look
             self._status.count(transition.state)
             self._status.set(
                 undelivered=self._outboxes.waiting

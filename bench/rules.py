@@ -339,7 +339,7 @@ def figures(  # noqa: PLR0917 - all that was measured
         Figure(f"{of}: lag, median", float(np.median(lags_ms)), "ms", LAG_LIMIT_MS),
         Figure(f"{of}: evaluation of a score, 99th percentile", float(np.percentile(taken, 99)), "ms", 10.0),
         Figure(f"{of}: evaluation of a score, median", float(np.median(taken)), "ms", 10.0),
-        Figure(f"{of}: CPU of the alerter a score", cpu / len(heights) * 1000, "ms", 10.0),
+        Figure(f"{of}: CPU of the alerter per score", cpu / len(heights) * 1000, "ms", 10.0),
         Figure(f"{of}: checkpoint written at once, largest", max(sizes), "KiB", CHECKPOINT_LIMIT_KIB),
         Figure(f"{of}: checkpoint written at once, median", float(np.median(sizes)), "KiB", CHECKPOINT_LIMIT_KIB),
         Figure(
@@ -349,7 +349,7 @@ def figures(  # noqa: PLR0917 - all that was measured
             float(series_of(rules)),
         ),
         Figure(f"{of}: start, with all old rows", started, "s", 20.0),
-        Figure(f"{of}: transitions a score", measured.transitions / len(heights), "", float(rules)),
+        Figure(f"{of}: transitions per score", measured.transitions / len(heights), "", float(rules)),
     ]
 
 
@@ -368,7 +368,7 @@ def main() -> None:
     chosen = parser.parse_args()
     configure_logging("text", "error")
     history = make_history(chosen.blocks)
-    lines = [f"{machine()}; {chosen.blocks:,} scores at {chosen.rate:g} a second, {chosen.old:,} old rows a rule:", ""]
+    lines = [f"{machine()}; {chosen.blocks:,} scores at {chosen.rate:g} per second, {chosen.old:,} old rows per rule:", ""]
     lines += ["| figure | measured | against | ratio |", "|---|---|---|---|"]
     for count in sorted({chosen.rules, 1}, reverse=True):
         with engines(COUNTERPOISE_DATASET_KIND="live") as folder:

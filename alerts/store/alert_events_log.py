@@ -130,6 +130,15 @@ class AlertEventsLog:
         )
         return [_transition(row) for row in rows]
 
+    def firing_of(self, rule_ids: Sequence[str]) -> list[AlertTransition]:
+        """The newest row of each alert of these rules that fires."""
+        rows = self._ch.query(
+            f"SELECT {_COLUMNS} FROM (SELECT * FROM alert_events_log FINAL WHERE rule_id IN {{rules:Array(String)}} "  # noqa: S608
+            "ORDER BY alert_id, sequence DESC LIMIT 1 BY alert_id) WHERE state = 'firing' ORDER BY alert_id",
+            {"rules": list(rule_ids)},
+        )
+        return [_transition(row) for row in rows]
+
     def first_announced(self, alert_ids: Sequence[str]) -> list[AlertTransition]:
         """Of each of these alerts the first row that is announced, with which its message begins."""
         if not alert_ids:
