@@ -14,6 +14,7 @@ def main() -> int:
         ["bench.line", *chosen],
         *([["bench.backtest", *chosen]] if chosen else []),
         ["bench.live"],
+        ["bench.rules"],
         ["bench.market"],
         ["bench.newest"],
         ["bench.desk"],

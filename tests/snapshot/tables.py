@@ -35,8 +35,8 @@ WHO_WROTE = frozenset(
 )
 """Tables of who claimed what when: they count the processes, and more processes ran where some were killed."""
 
-TRACK_VERSIONS = ("seen_version", "frozen_version")
-"""Fields of an alerter's state that name row versions."""
+TRACK_VERSIONS = ("seen_version", "frozen_version", "path")
+"""Fields of an alerter's state that name row versions, or the alerter that wrote it."""
 
 LEADER = "_leader"
 """The `rule_id` of the row that says which alerter leads since when."""
