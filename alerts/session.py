@@ -19,7 +19,7 @@ from alerts.machine.ledger import Ledger, close_all
 from alerts.machine.rule_state import RuleState
 from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.delivery_policy import DeliveryPolicy
-from alerts.outbox.jobs import Start
+from alerts.outbox.jobs import Job, Start
 from alerts.outbox.message_context import Renderer
 from alerts.outbox.outbox import Outbox, SupersededError
 from alerts.outbox.outboxes import Outboxes
@@ -109,6 +109,7 @@ class AlertSession:
             next_version=versions.next,
             on_chunk=self._claim_stands,
         )
+        status.time_chains({rule.chain for rule in rules if isinstance(rule, HeightRule) and rule.enabled})
         self._timer_rules = DeadManRules(self._rules if self._live else ())
         self._explainer = AlertExplainer(self._rules, lambda: connect_explainer(settings), clock)
         self._queries = RuleQueries(self._rules, lambda: connect_reader(settings), clock)
@@ -164,9 +165,15 @@ class AlertSession:
             clock=self._clock,
             policy=policy,
             repeat_seconds=settings.alerts.repeat_seconds,
-            on_success=lambda now: self._status.set(**{f"last_{receiver.kind}_success_at": now}),
+            on_success=lambda now, job: self._note_sent(receiver.kind, now, job),
             picture=renderer.picture,
         )
+
+    def _note_sent(self, kind: str, now: float, job: Job) -> None:
+        self._status.set(**{f"last_{kind}_success_at": now})
+        step = job.transition
+        if step is not None and step.evidence.chain is not None and not (job.inherited or job.after_seconds):
+            self._status.took("judge_to_accept", now - step.recorded_at_ms / 1000, step.evidence.chain)
 
     def load(self) -> None:
         """State, rows and what was left unsent; then the outbox's worker starts and all news is read."""
@@ -221,7 +228,9 @@ class AlertSession:
                 continue
             batch = self._evaluation.take(event) if event.chain not in self._behind else None
             if batch is not None:
-                self._write(batch)
+                judged_at = self._clock.now()
+                self._status.took("score_to_judge", judged_at - event.scored_at_ms / 1000, event.chain)
+                self._write(batch, live=(event.chain, judged_at))
             else:
                 self._behind[event.chain] = min(event.from_height, self._behind.get(event.chain, event.from_height))
                 self._announced_version[event.chain] = max(event.version, self._announced_version.get(event.chain, 0))
@@ -256,11 +265,16 @@ class AlertSession:
 
     # What follows.
 
-    def _write(self, batch: EvaluatedScores) -> None:
-        """Rows, checkpoint, outbox, in this order: the state at start, which the checkpoint remembers, is sent before the news."""
+    def _write(self, batch: EvaluatedScores, *, live: tuple[str, float] | None = None) -> None:
+        """Rows, checkpoint, outbox, in this order: the state at start, which the checkpoint remembers, is sent before the news.
+
+        `live`: chain and time of a block that was judged as it came.
+        """
         if batch.transitions:
             batch.transitions = self._explainer.explained(batch.transitions)
             self._keep(batch.transitions)
+            if live is not None:
+                self._status.took("judge_to_keep", self._clock.now() - live[1], live[0])
         if batch.rule_states:
             crash_point("alerts-before-checkpoint")
             self._store.states.write(batch.rule_states, self._versions.next())

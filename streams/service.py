@@ -102,6 +102,7 @@ class StreamsService:
         self._broker_memory = BrokerMemory(self._kafka, read)
         self._app: StreamsApp | None = None
         self._dying = threading.Lock()
+        status.time_chains([settings.ingest.chain])
 
     async def main(self) -> None:
         """Prepare, run Faust, and watch over it until a stop."""
