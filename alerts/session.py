@@ -228,9 +228,8 @@ class AlertSession:
                 continue
             batch = self._evaluation.take(event) if event.chain not in self._behind else None
             if batch is not None:
-                judged_at = self._clock.now()
-                self._status.took("score_to_judge", judged_at - event.scored_at_ms / 1000, event.chain)
-                self._write(batch, live=(event.chain, judged_at))
+                self._status.took("score_to_judge", self._clock.now() - event.scored_at_ms / 1000, event.chain)
+                self._write(batch)
             else:
                 self._behind[event.chain] = min(event.from_height, self._behind.get(event.chain, event.from_height))
                 self._announced_version[event.chain] = max(event.version, self._announced_version.get(event.chain, 0))
@@ -265,16 +264,15 @@ class AlertSession:
 
     # What follows.
 
-    def _write(self, batch: EvaluatedScores, *, live: tuple[str, float] | None = None) -> None:
-        """Rows, checkpoint, outbox, in this order: the state at start, which the checkpoint remembers, is sent before the news.
-
-        `live`: chain and time of a block that was judged as it came.
-        """
+    def _write(self, batch: EvaluatedScores) -> None:
+        """Rows, checkpoint, outbox, in this order: the state at start, which the checkpoint remembers, is sent before the news."""
         if batch.transitions:
             batch.transitions = self._explainer.explained(batch.transitions)
             self._keep(batch.transitions)
-            if live is not None:
-                self._status.took("judge_to_keep", self._clock.now() - live[1], live[0])
+            first = next((step for step in batch.transitions if step.notify), None)
+            if first is not None and first.evidence.chain is not None:
+                judged_at = first.recorded_at_ms / 1000
+                self._status.took("judge_to_keep", self._clock.now() - judged_at, first.evidence.chain)
         if batch.rule_states:
             crash_point("alerts-before-checkpoint")
             self._store.states.write(batch.rule_states, self._versions.next())

@@ -54,9 +54,7 @@ def test_history_is_recorded_and_the_state_at_start_is_posted_once(migrated: Set
             running.at(H + 72)
             steps = {one["step"]: sum(one["counts"]) for one in running.status.snapshot()["latencies"]}
         assert steps.keys() == LATENCIES["alerts"].keys()
-        assert (steps["judge_to_keep"], steps["judge_to_accept"]) == (1, 1), (
-            "the block that resolved it, and its message"
-        )
+        assert steps["judge_to_keep"] == steps["judge_to_accept"] == 1, "of the block that resolved it, and its message"
         assert [m.text.split(":")[0] for m in slack.messages][1:] == ["🟢 RESOLVED"]
         assert len(slack.roots) == 2, "an alert that fired before go-live has no message to answer"
 
