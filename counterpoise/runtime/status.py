@@ -24,7 +24,7 @@ import structlog
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.private_files import private_folder, read_private, write_private
-from counterpoise.runtime.service_metrics import LATENCY_BUCKETS, LIVE_WITHIN_SECONDS, counters_of
+from counterpoise.runtime.service_metrics import LATENCY_BUCKETS, LIVE_WITHIN_SECONDS, counters_of, steps_of
 
 _HOST = socket.gethostname()
 _PIDS: Final = 2**31
@@ -55,7 +55,8 @@ class _Fields:
     health_port: int | None = None
     counters: dict[str, int] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
-    latencies: dict[str, tuple[list[int], float]] = field(default_factory=dict)
+    latencies: dict[tuple[str, str], tuple[list[int], float]] = field(default_factory=dict)
+    """Counts of each bucket and the sum of seconds, by step and chain."""
 
 
 class ServiceStatus:
@@ -112,14 +113,21 @@ class ServiceStatus:
                 self._fields.info["chains"] = {chain: fields for chain, fields in known.items() if chain in kept}
                 self._changed = True
 
-    def took(self, step: str, seconds: float) -> None:
+    def time_chains(self, chains: Iterable[str]) -> None:
+        """Begin the histograms of these chains, each with 0, for every step of the service; those that have begun stay."""
+        with self._lock:
+            for chain in chains:
+                for step in steps_of(self._fields.service):
+                    self._fields.latencies.setdefault((step, chain), _no_latencies())
+
+    def took(self, step: str, seconds: float, chain: str) -> None:
         """Add one duration to the histogram of a step; what is not live (see LIVE_WITHIN_SECONDS) or negative is passed over."""
         if not 0 <= seconds <= LIVE_WITHIN_SECONDS:
             return
         with self._lock:
-            counts, total = self._fields.latencies.get(step, ([0] * (len(LATENCY_BUCKETS) + 1), 0.0))
+            counts, total = self._fields.latencies.get((step, chain), _no_latencies())
             counts[bisect_left(LATENCY_BUCKETS, seconds)] += 1
-            self._fields.latencies[step] = counts, total + seconds
+            self._fields.latencies[step, chain] = counts, total + seconds
 
     def count(self, name: str, n: int = 1) -> None:
         """Add to a counter."""
@@ -178,7 +186,10 @@ class ServiceStatus:
                 "health_port": f.health_port,
                 "counters": dict(f.counters),
                 "info": {**f.info, **({"chains": dict(f.info["chains"])} if "chains" in f.info else {})},
-                "latencies": {step: (list(counts), total) for step, (counts, total) in f.latencies.items()},
+                "latencies": [
+                    {"step": step, "chain": chain, "counts": list(counts), "seconds": total}
+                    for (step, chain), (counts, total) in f.latencies.items()
+                ],
             }
 
     def serve(self, host: str, port: int) -> int:
@@ -256,6 +267,10 @@ class ServiceStatus:
                     self.flush()
                 except OSError:  # a full disk must not end the service; the next round tries again
                     self._changed = True
+
+
+def _no_latencies() -> tuple[list[int], float]:
+    return [0] * (len(LATENCY_BUCKETS) + 1), 0.0
 
 
 class _HealthServer(ThreadingHTTPServer):
