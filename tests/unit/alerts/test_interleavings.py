@@ -1,4 +1,6 @@
-"""Scores, reorgs, re-attributions, rule edits, kills, two leaders and every fault of Slack, in hundreds of random orders, and a hundred thousand with `make soak`.
+"""Scores, reorgs, re-attributions, rule edits, kills, two leaders and every fault of Slack, in hundreds of random orders.
+
+`make soak` tells a hundred thousand.
 
 At the end of each story Slack is well and time passes. Then every announced step has one visible message or is named in a digest,
 no message stands twice, no picture either, and each alert's own message shows the state that a straight run ends with.
