@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ from counterpoise.runtime.status import read_status
 from counterpoise.settings.endpoints import kafka_target
 from counterpoise.settings.model import Settings
 from tests.engines import ClickHouseServer, RunningKafka, as_environment, settings_for
+from tests.forked import start_forked
 from tests.integration.runtime.cli import clean_environment, counterpoise
 from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -36,14 +35,7 @@ class Supervised:
         self._log = settings.state_dir / "run.log"
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "counterpoise", "run", *what],
-                cwd=HERE,
-                env=clean_environment(as_environment(settings) | more),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            self.process = start_forked(["run", *what], clean_environment(as_environment(settings) | more), HERE, log)
 
     @property
     def log(self) -> str:
@@ -58,7 +50,10 @@ class Supervised:
     def end(self) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE_SECONDS)
+        code = self.process.wait(PATIENCE_SECONDS)
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        return code
 
 
 @pytest.fixture

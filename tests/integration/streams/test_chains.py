@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from counterpoise.kafka.clients import make_consumer, make_producer
 from counterpoise.kafka.partition import hashed_partition, partition_of
 from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.settings.sections.engine_sections import KafkaSettings
-from tests.forked import run_forked
+from tests.forked import run_forked, start_forked
 from tests.integration.streams.blocks import branch
 from tests.integration.streams.line import ROOT, SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.tables import assert_consistent
@@ -138,19 +137,14 @@ def test_unread_messages_of_the_rule_of_old_are_refused_in_one_line_until_the_to
     assert worker.wait() == 2
     file = tmp_path / "blocks.csv"
     file.write_text("height,time,pool\n1,1700000000,f2pool\n")
-    with (tmp_path / "ingest.log").open("w+") as log:
-        with subprocess.Popen(
-            [sys.executable, "-m", "counterpoise", "run", "ingest", "--child"],
-            env=line.environment("i")
-            | {"COUNTERPOISE_INGEST__SOURCE": "replay", "COUNTERPOISE_INGEST__REPLAY__PATH": str(file)},
-            cwd=ROOT,
-            stdin=subprocess.PIPE,  # open: a service ends with the process that holds its standard input
-            stdout=log,
-            stderr=log,
-        ) as ingest:
-            assert ingest.wait(PATIENCE_SECONDS) == 2
+    with (tmp_path / "ingest.log").open("w+b") as log:
+        replay = {"COUNTERPOISE_INGEST__SOURCE": "replay", "COUNTERPOISE_INGEST__REPLAY__PATH": str(file)}
+        ingest = start_forked(["run", "ingest", "--child"], line.environment("i") | replay, ROOT, log)
+        assert ingest.wait(PATIENCE_SECONDS) == 2
+        if ingest.stdin is not None:
+            ingest.stdin.close()
         log.seek(0)
-        said_by_ingest = log.read()
+        said_by_ingest = log.read().decode()
     done = migrate(line)
     assert done.returncode == 2
     for text in (worker.log(), done.stderr, said_by_ingest):
