@@ -29,7 +29,7 @@ CODE = {
     "alerts": ("alerts", "desk/cli/run.py"),
     "desk": ("desk/web", "desk/alert_requests.py", "desk/cli/run.py"),
 }
-"""The code that runs in the process of each service. Commands of the desk run under the user of a service that writes the same tables."""
+"""The code in the process of each service. Commands of the desk run as the user of a service that writes the same tables."""
 
 
 @pytest.mark.parametrize("path", sql_files("recipes"), ids=lambda path: path.stem)
