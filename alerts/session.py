@@ -412,7 +412,7 @@ class AlertSession:
             log.info("scores came without a message")
 
     def _judge_timer_rules(self) -> None:
-        ingest = read_status(self._settings.run_dir, "ingest")
+        ingest = read_status(self._settings.run_root, "ingest")
         answers = self._queries.look()
         for chain in self._timer_rules.chains:
             facts = gather_facts(
