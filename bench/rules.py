@@ -368,7 +368,10 @@ def main() -> None:
     chosen = parser.parse_args()
     configure_logging("text", "error")
     history = make_history(chosen.blocks)
-    lines = [f"{machine()}; {chosen.blocks:,} scores at {chosen.rate:g} per second, {chosen.old:,} old rows per rule:", ""]
+    lines = [
+        f"{machine()}; {chosen.blocks:,} scores at {chosen.rate:g} per second, {chosen.old:,} old rows per rule:",
+        "",
+    ]
     lines += ["| figure | measured | against | ratio |", "|---|---|---|---|"]
     for count in sorted({chosen.rules, 1}, reverse=True):
         with engines(COUNTERPOISE_DATASET_KIND="live") as folder:
