@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import cast
 
 from alerts.evaluated import SharedSeries
@@ -22,6 +23,7 @@ class Asked:
         return cast("WindowCounts", range(low, high + 1))
 
 
+@cache
 def of(window_blocks: int) -> SharedSeries:
     return SharedSeries("bitcoin", "raw", window_blocks, (), (), 0)
 
