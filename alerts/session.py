@@ -13,7 +13,8 @@ from typing import Final
 import structlog
 
 from alerts.dead_man import DeadManRules, gather_facts
-from alerts.evaluate import EvaluatedScores, Evaluation
+from alerts.evaluate import Evaluation
+from alerts.evaluated import EvaluatedScores
 from alerts.explainer import AlertExplainer, connect_explainer
 from alerts.machine.checkpoints import Checkpoints
 from alerts.machine.ledger import Ledger, close_all

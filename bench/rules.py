@@ -179,7 +179,7 @@ def make_rules(count: int, table: ConcentrationTable) -> list[dict[str, Any]]:
         rows = (columns["view_code"] == view) & (columns["window_blocks"] == window)
         values = np.asarray(spec.compute(StoredIntegers({name: its[rows] for name, its in columns.items()})), float)
         values = values[(values >= spec.range.low) & (values <= spec.range.high)]
-        low, high = (np.quantile(values, [0.02, 0.98]) if len(values) else (0.0, 1.0)).tolist()
+        low, high = (float(np.quantile(values, edge)) if len(values) else edge for edge in (0.02, 0.98))
         line = round(low + (high - low) * random.uniform(-1.0, 2.0), 6)
         line = float(min(max(line, spec.range.low), spec.range.high))
         side = "above" if line < spec.range.high and (line == spec.range.low or random.random() < 0.5) else "below"

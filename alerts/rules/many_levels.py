@@ -134,8 +134,9 @@ def _simple(at: int, rule: HeightRule, series: SeriesKey) -> _Simple | None:
     """What decides a rule's level, where it is one condition on each side."""
     if isinstance(rule, TopShareRule):
         # A share and a line are the nearest doubles to fractions of small integers: they compare as these do.
-        lines = {"fire": Line(above=rule.above), "clear": Line(below=rule.clear_below)}
-        return _Simple(at, series, Condition(signal=f"top{rule.k}_share", **lines), None, None, "ignore")
+        fire, clear = Line(above=rule.above), Line(below=rule.clear_below)
+        condition = Condition(signal=f"top{rule.k}_share", fire=fire, clear=clear)
+        return _Simple(at, series, condition, None, None, "ignore")
     if not isinstance(rule, ConditionalRule) or not rule.is_single:
         return None
     if not isinstance(rule, WhenRule):

@@ -19,6 +19,8 @@ _COLUMNS: Final = (
     "summary, evidence"
 )
 
+EVERY_ROW: Final = (1 << 32) - 1
+
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
@@ -130,6 +132,17 @@ class AlertEventsLog:
         )
         return [_transition(row) for row in rows]
 
+    def open_at(self, chain: str, rule_ids: Sequence[str], height: int) -> list[AlertTransition]:
+        """Of each alert of these rules that is open by its rows up to a height the latest of these, in the order of writing."""
+        rows = self._ch.query(
+            f"SELECT {_COLUMNS} FROM (SELECT * FROM alert_events_log FINAL "  # noqa: S608
+            "WHERE chain = {chain:String} AND rule_id IN {rules:Array(String)} AND height <= {height:UInt32} "
+            "ORDER BY alert_id, version DESC, recorded_at DESC, sequence DESC LIMIT 1 BY alert_id) "
+            "WHERE has({open:Array(String)}, state) ORDER BY version, recorded_at, sequence",
+            {"chain": chain, "rules": list(rule_ids), "height": height, "open": list(OPEN_STATES)},
+        )
+        return [_transition(row) for row in rows]
+
     def firing_of(self, rule_ids: Sequence[str]) -> list[AlertTransition]:
         """The newest row of each alert of these rules that fires."""
         rows = self._ch.query(
@@ -157,7 +170,7 @@ class AlertEventsLog:
         *,
         announced: bool = False,
         alert_id: str | None = None,
-        limit: int = 1_000_000,
+        limit: int = EVERY_ROW,
         newest_first: bool = False,
     ) -> list[AlertTransition]:
         """Stored transitions in the order in which they were written; `announced`: only those that are sent to people."""

@@ -37,7 +37,7 @@ def test_a_lower_step_is_told_once_the_higher_one_has_ended(
             assert len(slack.messages) == 1
             world.mine([BETWEEN], tell=True)
             running.until(lambda: len(slack.messages) == 3, "the lower step is told")
-            world.reorg(H + 3, [OVER], branch="b", tell=True)
+            world.reorg(H + 2, [OVER], branch="b", tell=True)
             running.until(lambda: len(slack.messages) == 4, "the end of the higher step is taken back")
             world.mine([CLEAR], branch="b", tell=True)
             running.at(H + 4)

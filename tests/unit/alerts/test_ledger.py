@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.machine.ledger import close_all
-from alerts.machine.rule_state import ALL_EARLIER, RING_HEIGHTS, RuleState
+from alerts.machine.path import RING_HEIGHTS
+from alerts.machine.rule_state import ALL_EARLIER, RuleState
 from alerts.signals.levels import Level
 from tests.unit.alerts.chains import a_hash
 from tests.unit.alerts.follower import Follower, branch, edit, flip
