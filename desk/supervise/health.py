@@ -110,7 +110,8 @@ class Health:
     """`healthy`: both engines answer, every service runs (or finished its work) here or elsewhere, and none waits.
 
     A process that fell silent or stands by counts only where no other process of its service runs.
-    `to_rescore`: chains whose history an older version scored, so that newer metrics lack their days there. `elsewhere`: processes that other state directories belong to.
+    `to_rescore`: chains whose history an older version scored, so that newer metrics lack their days there. `elsewhere`: processes
+    with other state directories.
     """
 
     dataset: str
