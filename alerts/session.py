@@ -21,7 +21,7 @@ from alerts.machine.ledger import Ledger, close_all
 from alerts.machine.rule_state import RuleState
 from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.delivery_policy import DeliveryPolicy
-from alerts.outbox.jobs import Start
+from alerts.outbox.jobs import Job, Start
 from alerts.outbox.message_context import Renderer
 from alerts.outbox.outbox import Outbox, SupersededError
 from alerts.outbox.outboxes import Outboxes
@@ -113,6 +113,7 @@ class AlertSession:
             on_chunk=self._claim_stands,
         )
         self._checkpoints = Checkpoints(versions.epoch)
+        status.time_chains({rule.chain for rule in rules if isinstance(rule, HeightRule) and rule.enabled})
         self._timer_rules = DeadManRules(self._rules if self._live else ())
         self._explainer = AlertExplainer(self._rules, lambda: connect_explainer(settings), clock)
         self._queries = RuleQueries(self._rules, lambda: connect_reader(settings), clock)
@@ -172,9 +173,15 @@ class AlertSession:
             clock=self._clock,
             policy=policy,
             repeat_seconds=settings.alerts.repeat_seconds,
-            on_success=lambda now: self._status.set(**{f"last_{receiver.kind}_success_at": now}),
+            on_success=lambda now, job: self._note_sent(receiver.kind, now, job),
             picture=renderer.picture,
         )
+
+    def _note_sent(self, kind: str, now: float, job: Job) -> None:
+        self._status.set(**{f"last_{kind}_success_at": now})
+        step = job.transition
+        if step is not None and step.evidence.chain is not None and not (job.inherited or job.after_seconds):
+            self._status.took("judge_to_accept", now - step.recorded_at_ms / 1000, step.evidence.chain)
 
     def load(self) -> None:
         """State, rows and what was left unsent; then the outbox's worker starts and all news is read."""
@@ -232,6 +239,7 @@ class AlertSession:
                 continue
             if event.chain not in self._behind and self._evaluation.take(event, batch):
                 self._told.add(event.chain)
+                self._status.took("score_to_judge", self._clock.now() - event.scored_at_ms / 1000, event.chain)
             else:
                 self._behind[event.chain] = min(event.from_height, self._behind.get(event.chain, event.from_height))
                 self._announced_version[event.chain] = max(event.version, self._announced_version.get(event.chain, 0))
@@ -273,6 +281,10 @@ class AlertSession:
         if batch.transitions:
             batch.transitions = self._explainer.explained(batch.transitions)
             self._keep(batch.transitions)
+            first = next((step for step in batch.transitions if step.notify), None)
+            if first is not None and first.evidence.chain is not None:
+                judged_at = first.recorded_at_ms / 1000
+                self._status.took("judge_to_keep", self._clock.now() - judged_at, first.evidence.chain)
         if batch.moved:
             crash_point("alerts-before-checkpoint")
             rows = self._evaluation.checkpoint(batch, self._checkpoints)
@@ -401,7 +413,7 @@ class AlertSession:
             log.info("scores came without a message")
 
     def _judge_timer_rules(self) -> None:
-        ingest = read_status(self._settings.run_dir, "ingest")
+        ingest = read_status(self._settings.run_root, "ingest")
         answers = self._queries.look()
         for chain in self._timer_rules.chains:
             facts = gather_facts(

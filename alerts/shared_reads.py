@@ -11,7 +11,9 @@ from alerts.signals.window_counts import WindowCounts
 from alerts.store.concentration_log import ConcentrationLog
 
 MANY_HEIGHTS: Final = 2_000
-"""A longer stretch is kept until the next long one is read: histories do not fit into memory side by side."""
+KEPT_HEIGHTS: Final = 100_000
+"""Of stretches longer than `MANY_HEIGHTS`, the last ones read are kept, up to this many heights in all: 25 MB. Histories do not
+fit into memory side by side."""
 
 Made = TypeVar("Made")
 _Stretch = tuple[SharedSeries, str, int, int]
@@ -23,7 +25,7 @@ class SharedReads:
     def __init__(self, concentration: ConcentrationLog) -> None:
         self._concentration = concentration
         self._short: dict[_Stretch, WindowCounts] = {}
-        self._long: tuple[_Stretch, WindowCounts] | None = None
+        self._long: dict[_Stretch, WindowCounts] = {}
         self._lowest: dict[tuple[str, str], int | None] = {}
         self._made: dict[tuple[str, int, int], tuple[object, object, Any]] = {}
         """What was made of two objects, by their identities; the objects are kept so that these stay theirs."""
@@ -32,16 +34,23 @@ class SharedReads:
         """The heights from `low` to `high`, as `ConcentrationLog.series_of`."""
         key = (of, attribution_id, low, high)
         found = self._short.get(key)
-        if found is None and self._long is not None and self._long[0] == key:
-            found = self._long[1]
+        if found is None:
+            found = self._long.get(key)
         if found is None:
             found = self._concentration.series_of(of, attribution_id, low=low, high=high)
             if len(found) > MANY_HEIGHTS:
-                self._long = key, found
-                self._made.clear()
+                self._keep(key, found)
             else:
                 self._short[key] = found
         return found
+
+    def _keep(self, key: _Stretch, found: WindowCounts) -> None:
+        """Keep a long stretch in place of the oldest ones, and of what was made of them."""
+        room = KEPT_HEIGHTS - len(found)
+        while self._long and sum(map(len, self._long.values())) > room:
+            self._long.pop(next(iter(self._long)))
+            self._made.clear()
+        self._long[key] = found
 
     def lowest(self, chain: str, attribution_id: str) -> int | None:
         """The lowest scored height."""

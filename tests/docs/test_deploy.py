@@ -85,7 +85,11 @@ def test_an_alert_asks_for_what_services_say(alert: dict[str, Any]) -> None:
         "waiting_on": "kafka",
         "counters": {kind: 0 for kinds in COUNTERS.values() for kind in kinds},
         "info": {"chains": {"bitcoin": dict.fromkeys(GAUGES, 1)}},
-        "latencies": {step: ([0] * (len(LATENCY_BUCKETS) + 1), 0.0) for step in LATENCIES},
+        "latencies": [
+            {"step": step, "chain": "bitcoin", "counts": [0] * (len(LATENCY_BUCKETS) + 1), "seconds": 0.0}
+            for steps in LATENCIES.values()
+            for step in steps
+        ],
     }
     said = exposition(snapshot).decode()
     metrics = set(re.findall(r"^(counterpoise_\w+)\{", said, flags=re.MULTILINE))

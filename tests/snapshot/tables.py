@@ -32,6 +32,7 @@ WHEN_OR_BY_WHOM = frozenset(
 
 WHO_WROTE = frozenset(
     {"alert_receivers_log", "epochs_log", "datasets_log", "schema_migrations_log", "migrations_log", "views_log"}
+    | {"services_log", "services"}
 )
 """Tables of who claimed what when: they count the processes, and more processes ran where some were killed."""
 
