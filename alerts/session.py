@@ -17,8 +17,8 @@ from alerts.evaluate import Evaluation
 from alerts.evaluated import EvaluatedScores
 from alerts.explainer import AlertExplainer, connect_explainer
 from alerts.machine.checkpoints import Checkpoints
-from alerts.machine.ledger import Ledger, close_all
 from alerts.machine.rule_state import RuleState
+from alerts.orphans import closed_orphans
 from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.delivery_policy import DeliveryPolicy
 from alerts.outbox.jobs import Job, Start
@@ -353,30 +353,10 @@ class AlertSession:
                 start = Start(height, int(series.time[0]), tuple(rule_ids), chain)
                 self._outboxes.announce(start, to_new=True if at_tip else to_new)
 
-    def _close_orphans(self, rows_read: Sequence[StoredEntry]) -> None:
-        """Close what is open under rules that were removed or switched off, or are judged in another way now."""
-        current = {(rule.id, rule.chain, isinstance(rule, HeightRule)) for rule in self._rules if rule.enabled}
-        entries = [row.entry for row in rows_read if (row.rule_id, row.chain, row.of_blocks) not in current]
-        closed = close_all(Ledger.of(entries), self._versions.next())
-        now_ms = int(self._clock.now() * 1000)
-        rows: list[AlertTransition] = []
-        for entry in closed:
-            last = self._store.events.transitions(alert_id=entry.alert_id)[-1]
-            rows.append(
-                last.model_copy(
-                    update={
-                        "sequence": entry.sequence,
-                        "state": entry.state,
-                        "previous_state": entry.previous,
-                        "reason": entry.reason,
-                        "undoes": (),
-                        "notify": entry.notify,
-                        "event_time": now_ms // 1000,
-                        "recorded_at_ms": now_ms + len(rows),
-                        "summary": f"Rule {last.rule_id} was removed or switched off: the alert is closed, not resolved.",
-                    }
-                )
-            )
+    def _close_orphans(self, read: Sequence[StoredEntry]) -> None:
+        rows = closed_orphans(
+            read, self._rules, self._store.events, now=self._clock.now(), version=self._versions.next()
+        )
         if rows:
             self._record(rows)
 
