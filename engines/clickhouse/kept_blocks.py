@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Final
 
 from engines.clickhouse.columns import Described
@@ -32,6 +33,7 @@ def can_keep(columns: Iterable[Described]) -> bool:
     return sys.platform == "linux" and all(_is_plain(column.type) for column in columns)
 
 
+@lru_cache(maxsize=1_000)
 def _is_plain(spec: str) -> bool:
     while wrapped := _WRAPPED.fullmatch(spec):
         spec = wrapped[1]
