@@ -15,6 +15,7 @@ def main() -> int:
         ["bench.parts", *(option.replace("--blocks", "--source", 1) for option in chosen)],
         *([["bench.backtest", *chosen]] if chosen else []),
         ["bench.live"],
+        ["bench.rules"],
         ["bench.market"],
         ["bench.newest"],
         ["bench.desk"],

@@ -23,8 +23,7 @@ from typing import Any
 import numpy as np
 
 from bench.line import wait_for_services
-from bench.newest import cpu_seconds
-from bench.report import Figure, machine
+from bench.report import Figure, cpu_seconds, machine
 from bench.stand import engines
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.envelope import encode

@@ -30,9 +30,8 @@ from pydantic_core import from_json
 
 from bench.engine import ROOT, tree_of
 from bench.line import wait_for_services
-from bench.newest import cpu_seconds
 from bench.part_inserts import TABLES, RowFiles
-from bench.report import machine
+from bench.report import cpu_seconds, machine
 from bench.stand import engines
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent

@@ -18,6 +18,7 @@ from tests.cpu_time import VARIABLE, CpuTimes
 from tests.forked import close_fork_server
 from tests.guardian import Guardian, start_guardian
 from tests.kafka_sockets import close_kafka_sockets, close_lost_kafka_sockets, keep_kafka_sockets
+from tests.memory import PYTEST_ROOT, folder_for_runs, is_in_memory, keep_on_disk
 from tests.shared import fold_skips
 
 if TYPE_CHECKING:  # pure unit tests need none of it, and import nothing of it
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # pure unit tests need none of it, and import nothing of it
 
 _GUARDIAN = pytest.StashKey[Guardian]()
 _LEFT = pytest.StashKey[list[str]]()
+_KEPT = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,8 +36,12 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("no clock", deadline=None)  # a slow machine is no fault of the code
     hypothesis.settings.load_profile("no clock")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # dozens of processes would compile the same modules
+    # The engine's allocator gives pages back at once, to stay within its memory; here it may keep them for a second.
+    os.environ.setdefault("JE_MALLOC_CONF", "dirty_decay_ms:1000,muzzy_decay_ms:1000")
     if not hasattr(config, "workerinput"):
-        config.stash[_GUARDIAN] = start_guardian()
+        config.stash[_GUARDIAN] = guardian = start_guardian(folder_for_runs())
+        if is_in_memory(guardian.directory):
+            os.environ.setdefault(PYTEST_ROOT, str(guardian.directory))
     if os.environ.get(VARIABLE):
         config.pluginmanager.register(CpuTimes())
 
@@ -52,8 +58,8 @@ _LONGEST_FIRST = ("e2e", "integration/streams", "integration/release_line", "int
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs longest begins first, and what is computed once a session is computed in one worker.
 
-    Tests that share a long reference run are a group of their own, as are those of a file with fixtures of its module, and those of a
-    file that only computes. Every other test goes to whichever worker is free (`--dist loadgroup`).
+    Tests that share a long reference run are a group of their own, as are those of a file or a folder with fixtures of its own,
+    and those of a file that only computes. Every other test goes to whichever worker is free (`--dist loadgroup`).
     """
     for item in items:
         folder = _folder(item)
@@ -63,6 +69,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("xdist_group") is None:
             if "undisturbed" in names and "session" in scopes:
                 item.add_marker(pytest.mark.xdist_group(f"{folder}: against one reference run"))
+            elif "package" in scopes:
+                item.add_marker(pytest.mark.xdist_group(folder))
             elif "module" in scopes or folder.startswith(("unit", "docs", "contract")):
                 item.add_marker(pytest.mark.xdist_group(f"{folder}/{item.path.name}"))
     items.sort(key=_place)
@@ -101,6 +109,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.stash[_LEFT] = left = guardian.left_running()
         if left and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if session.exitstatus == pytest.ExitCode.TESTS_FAILED and is_in_memory(guardian.directory):
+            session.config.stash[_KEPT] = keep_on_disk(guardian.directory)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -109,6 +119,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("left running by the tests", red=True)
         for line in left:
             terminalreporter.line(line)
+    if kept := config.stash.get(_KEPT, None):
+        terminalreporter.line(f"what the failed tests left: {kept}")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

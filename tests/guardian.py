@@ -45,10 +45,10 @@ class Guardian:
         self._process.wait()
 
 
-def start_guardian() -> Guardian:
-    """Mark this process's later children as of one run, and start the guardian of that run."""
+def start_guardian(folder: Path) -> Guardian:
+    """Mark this process's later children as of one run, with a directory in `folder`, and start the guardian of that run."""
     outer = tempfile.gettempdir()  # asked first: this process itself keeps its temporary directory
-    directory = Path(tempfile.mkdtemp(prefix="run-", dir=outer))
+    directory = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
     process = subprocess.Popen(
         [sys.executable, "-S", "-E", __file__, str(directory)],
         stdin=subprocess.PIPE,

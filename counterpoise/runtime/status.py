@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import threading
 from bisect import bisect_left
@@ -46,6 +47,7 @@ class _Fields:
     service: str
     pid: int
     started_at: float
+    instance: str
     state: ServiceState = "starting"
     waiting_on: str | None = None
     wait_reason: str | None = None
@@ -70,7 +72,7 @@ class ServiceStatus:
         self._clock = clock
         self._lock = threading.Lock()
         self._file_lock = threading.Lock()
-        self._fields = _Fields(service, os.getpid(), clock.now())
+        self._fields = _Fields(service, os.getpid(), clock.now(), secrets.token_hex(6))
         self._fields.counters = dict.fromkeys(counters_of(service), 0)
         self._path = run_dir / f"{service}.json"
         self._changed = True
@@ -174,6 +176,7 @@ class ServiceStatus:
                 "service": f.service,
                 "pid": f.pid,
                 "host": _HOST,
+                "instance": f.instance,
                 "state": f.state,
                 "healthy": f.state in ("starting", "working"),
                 "waiting_on": f.waiting_on,

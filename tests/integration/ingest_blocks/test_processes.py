@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -19,6 +20,7 @@ from counterpoise.settings.model import Settings
 from testkit.bitcoind_server import BitcoindServer
 from testkit.fake_chain import FakeChain
 from tests.engines import ClickHouseServer, as_environment
+from tests.forked import ROOT, ForkedProcess, start_forked
 from tests.integration.ingest_blocks.storing import Storing
 from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -37,8 +39,26 @@ def historical(settings: Settings, clickhouse: ClickHouseServer, tmp_path: Path)
     return made
 
 
+@dataclass(frozen=True)
+class Command:
+    """A process of ours, and all that it says."""
+
+    process: ForkedProcess
+    output: IO[bytes]
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def ended(self) -> tuple[int, str]:
+        """Its exit code and output, once it has ended by itself."""
+        code = self.process.wait(PATIENCE_SECONDS)
+        self.output.seek(0)
+        return code, self.output.read().decode()
+
+
 @contextmanager
-def process(settings: Settings, *arguments: str, **more: str) -> Iterator[subprocess.Popen[str]]:
+def process(settings: Settings, *arguments: str, **more: str) -> Iterator[Command]:
     replay = (
         {}
         if settings.ingest.replay.path is None
@@ -51,19 +71,15 @@ def process(settings: Settings, *arguments: str, **more: str) -> Iterator[subpro
         "COUNTERPOISE_INGEST__SOURCE": settings.ingest.source,
         **more,
     }
-    running = subprocess.Popen(
-        [sys.executable, "-m", "counterpoise", *arguments],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield running
-    finally:
-        running.kill()
-        running.communicate()
+    with tempfile.TemporaryFile() as output:
+        running = start_forked(arguments, environment, ROOT, output)
+        try:
+            yield Command(running, output)
+        finally:
+            running.kill()
+            running.wait(PATIENCE_SECONDS)
+            if running.stdin is not None:
+                running.stdin.close()
 
 
 def stored(settings: Settings) -> int:
@@ -79,17 +95,16 @@ def test_killed_after_publishing_it_goes_on(historical: Settings) -> None:
             with process(
                 historical, "run", "ingest", "--child", COUNTERPOISE_CRASH_POINT=f"ingest-after-publish:{nth}"
             ) as killed:
-                assert killed.wait(PATIENCE_SECONDS) == -signal.SIGKILL
-                assert killed.stdout is not None
-                output = killed.stdout.read()
+                code, output = killed.ended()
+                assert code == -signal.SIGKILL
             assert f"crash point ingest-after-publish reached: killing {killed.pid}" in output
             assert stored(historical) < ROWS
         with process(historical, "run", "ingest", "--child") as running:
             # What the one before had published may be all; a process that did not begin would end by the signal itself.
             wait_for(lambda: (read_status(historical.run_dir, "ingest") or {}).get("pid") == running.pid, "it to begin")
             wait_for(lambda: stored(historical) == ROWS, "every block is stored")
-            running.send_signal(signal.SIGTERM)
-            assert running.wait(PATIENCE_SECONDS) == 0
+            running.process.terminate()
+            assert running.ended()[0] == 0
     with connect(clickhouse_target(historical), historical.dataset) as ch:
         assert ch.query("SELECT count(), uniqExact(hash), max(height) FROM blocks_log FINAL") == [
             (ROWS, ROWS, 99 + ROWS)
@@ -112,21 +127,21 @@ def test_backfill_says_what_it_did(migrated: Settings, node: BitcoindServer) -> 
         "COUNTERPOISE_INGEST__BITCOIND__COOKIE_FILE": str(node.cookie_file),
     }
     with Storing(live), process(live, "backfill", "--from-height", "40", "--to-height", "90", **where) as running:
-        output, _ = running.communicate(timeout=PATIENCE_SECONDS)
-        assert running.returncode == 0, output
+        code, output = running.ended()
+        assert code == 0, output
         assert "51 blocks of heights 40 to 90 from bitcoind in" in output
         assert stored(live) == 51
     with process(live, "backfill", "--from-height", "20", **where) as running:
-        output, _ = running.communicate(timeout=PATIENCE_SECONDS)
-        assert running.returncode == 2
+        code, output = running.ended()
+        assert code == 2
         assert f"dataset '{live.dataset}' begins at height 40: earlier blocks (20) cannot be added" in output
 
 
 @pytest.mark.kafka
 def test_backfill_needs_a_beginning(migrated: Settings) -> None:
     with process(migrated, "backfill") as running:
-        output, _ = running.communicate(timeout=PATIENCE_SECONDS)
-    assert running.returncode == 2
+        code, output = running.ended()
+    assert code == 2
     assert output.strip() == "counterpoise: backfill needs a beginning: give either --from-height or --from-date"
 
 
@@ -134,7 +149,7 @@ def test_replay_of_a_file_that_is_none_is_one_line(settings: Settings, tmp_path:
     path = tmp_path / "a.csv"
     path.write_text("height,time\n1,2\n")
     with process(settings, "--dataset-kind", "historical", "replay", "--blocks", str(path)) as running:
-        output, _ = running.communicate(timeout=PATIENCE_SECONDS)
-    assert running.returncode == 2
+        code, output = running.ended()
+    assert code == 2
     assert output.startswith(f"counterpoise: {path}: no column names the producer")
     assert output.count("\n") == 1

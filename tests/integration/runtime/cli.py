@@ -1,13 +1,12 @@
-"""Run the command line as a user does: a process of its own."""
+"""Run the command line as a user does: a process of its own, forked from one that has imported everything."""
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
-from tests.waiting import PATIENCE_SECONDS
+from tests.forked import run_forked
 
 
 def clean_environment(more: dict[str, str] | None = None) -> dict[str, str]:
@@ -20,13 +19,4 @@ def counterpoise(
     *arguments: str, cwd: Path, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run one command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "counterpoise", *arguments],
-        cwd=cwd,
-        env=clean_environment(environment),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    return run_forked(arguments, clean_environment(environment), cwd)

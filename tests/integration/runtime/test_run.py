@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,10 +15,13 @@ from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.topics import BLOCKS
 from counterpoise.kafka.clients import make_producer
 from counterpoise.kafka.lag import read_lag, total_lag
+from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.status import read_status
 from counterpoise.settings.endpoints import kafka_target
 from counterpoise.settings.model import Settings
+from desk.supervise.health import collect
 from tests.engines import ClickHouseServer, RunningKafka, as_environment, settings_for
+from tests.forked import start_forked
 from tests.integration.runtime.cli import clean_environment, counterpoise
 from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -36,14 +37,7 @@ class Supervised:
         self._log = settings.state_dir / "run.log"
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "counterpoise", "run", *what],
-                cwd=HERE,
-                env=clean_environment(as_environment(settings) | more),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            self.process = start_forked(["run", *what], clean_environment(as_environment(settings) | more), HERE, log)
 
     @property
     def log(self) -> str:
@@ -58,7 +52,10 @@ class Supervised:
     def end(self) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE_SECONDS)
+        code = self.process.wait(PATIENCE_SECONDS)
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        return code
 
 
 @pytest.fixture
@@ -91,10 +88,18 @@ def test_a_worker_is_restarted_after_a_kill_and_ends_in_order_on_sigterm(
         "alerts": "never ran",
         "desk": "never ran",
     }
+    assert seen["elsewhere"] == [], "files of this state directory show it"
     os.kill(first, signal.SIGKILL)
     run.until(lambda: run.status("streams")["pid"] not in (0, first), "a new worker")
     run.until(lambda: run.status("streams")["state"] == "working", "the new worker works")
+    other = migrated.model_copy(update={"state_dir": migrated.state_dir / "of-another-machine"})
+    second = run.status("streams")["pid"]
+    run.until(lambda: [r.pid for r in collect(other, SystemClock()).elsewhere] == [second], "its report, and it alone")
+    found = collect(other, SystemClock())
+    assert [(r.service, r.state, r.problem) for r in found.elsewhere] == [("streams", "working", "")]
+    assert [s.name for s in found.services] == ["ingest", "alerts", "desk"], "streams runs elsewhere"
     assert run.end() == 0
+    assert collect(other, SystemClock()).elsewhere == ()
     assert run.status("streams")["state"] == "stopped"
     assert "signal 9" in run.log
 

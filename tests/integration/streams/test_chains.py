@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,9 @@ from counterpoise.kafka.clients import make_consumer, make_producer
 from counterpoise.kafka.partition import hashed_partition, partition_of
 from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.settings.sections.engine_sections import KafkaSettings
-from tests.forked import run_forked
+from tests.forked import run_forked, start_forked
 from tests.integration.streams.blocks import branch
-from tests.integration.streams.line import ROOT, SMALL_BATCHES, Engines, Line, line_on
+from tests.integration.streams.line import ROOT, SHARED, SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.tables import assert_consistent
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
@@ -54,22 +54,32 @@ def assert_chains(line: Line, chains: dict[str, list[BlockEvent]]) -> None:
     assert_consistent(line)
 
 
-def test_chains_that_shared_a_partition_go_on_two_workers_and_one_of_them_is_killed(engines: Engines) -> None:
+def test_chains_are_spread_over_three_replicas_with_one_state_directory_and_one_of_them_is_killed(
+    engines: Engines,
+) -> None:
+    """As `docker compose up --scale streams=3` starts them: one volume, and a host name each."""
     assert len({hashed_partition(name.encode(), 4) for name in ("bitcoin", "litecoin", "testnet4", "dogecoin")}) == 1
     chains = many(300)
     with line_on(engines, "chains") as line:
-        workers = [line.start(name=name, settings=SMALL_BATCHES) for name in ("w0", "w1")]
+        names = ("7d1f0c2ab1e4", "0e9a5b6c7d8f", "c3b2a1f0e9d8")
+        workers = [line.start(name=name, settings=SMALL_BATCHES, replica=True) for name in names]
         for worker in workers:
-            wait_for(lambda w=worker: w.status().get("state") == "working", "both to work", worker.tail)  # type: ignore[misc]
+            wait_for(lambda w=worker: w.status().get("state") == "working", "all to work", worker.tail)  # type: ignore[misc]
         send_in_turns(line, {name: events[:200] for name, events in chains.items()})
         wait_for(lambda: line.ch.query("SELECT count() FROM blocks")[0][0] > 300, "work", workers[0].tail)
         counts = [worker.status().get("counters", {}).get("events", 0) for worker in workers]
-        assert min(counts) > 0, f"one of them has all chains: {counts}"
-        workers[0].kill()
+        assert sum(count > 0 for count in counts) > 1, f"one of them has all chains: {counts}"
+        workers[counts.index(max(counts))].kill()
         send_in_turns(line, {name: events[200:] for name, events in chains.items()})
         line.drain()
         assert_chains(line, chains)
-        assert workers[1].stop() == 0, workers[1].tail()
+        shown = run_forked(["status", "--json"], line.environment(SHARED), ROOT)
+        states = {
+            one["instance"]: one["state"] for one in json.loads(shown.stdout)["services"] if one["name"] == "streams"
+        }
+        killed = names[counts.index(max(counts))]
+        assert states == {name: "died" if name == killed else "working" for name in names}, shown.stderr
+        assert [worker.stop() for worker in workers if worker.is_alive()] == [0, 0], workers[0].tail()
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -138,19 +148,14 @@ def test_unread_messages_of_the_rule_of_old_are_refused_in_one_line_until_the_to
     assert worker.wait() == 2
     file = tmp_path / "blocks.csv"
     file.write_text("height,time,pool\n1,1700000000,f2pool\n")
-    with (tmp_path / "ingest.log").open("w+") as log:
-        with subprocess.Popen(
-            [sys.executable, "-m", "counterpoise", "run", "ingest", "--child"],
-            env=line.environment("i")
-            | {"COUNTERPOISE_INGEST__SOURCE": "replay", "COUNTERPOISE_INGEST__REPLAY__PATH": str(file)},
-            cwd=ROOT,
-            stdin=subprocess.PIPE,  # open: a service ends with the process that holds its standard input
-            stdout=log,
-            stderr=log,
-        ) as ingest:
-            assert ingest.wait(PATIENCE_SECONDS) == 2
+    with (tmp_path / "ingest.log").open("w+b") as log:
+        replay = {"COUNTERPOISE_INGEST__SOURCE": "replay", "COUNTERPOISE_INGEST__REPLAY__PATH": str(file)}
+        ingest = start_forked(["run", "ingest", "--child"], line.environment("i") | replay, ROOT, log)
+        assert ingest.wait(PATIENCE_SECONDS) == 2
+        if ingest.stdin is not None:
+            ingest.stdin.close()
         log.seek(0)
-        said_by_ingest = log.read()
+        said_by_ingest = log.read().decode()
     done = migrate(line)
     assert done.returncode == 2
     for text in (worker.log(), done.stderr, said_by_ingest):

@@ -1,4 +1,6 @@
-"""Scores, reorgs, re-attributions, rule edits, kills, two leaders and every fault of Slack, in thousands of random orders.
+"""Scores, reorgs, re-attributions, rule edits, kills, two leaders and every fault of Slack, in hundreds of random orders.
+
+`make soak` tells a hundred thousand.
 
 At the end of each story Slack is well and time passes. Then every announced step has one visible message or is named in a digest,
 no message stands twice, no picture either, and each alert's own message shows the state that a straight run ends with.
@@ -20,7 +22,7 @@ from counterpoise.contracts.alerts import AlertTransition
 from tests.unit.alerts.follower import Follower, branch, edit, flip
 from tests.unit.alerts.slack_world import Alerter, Died, HandClock, MemorySlack, Rows
 
-STORIES, MANY_STORIES = 2_000, 100_000
+STORIES, MANY_STORIES = 800, 100_000
 CHUNKS = 8
 LEVELS = (Level.OVER, Level.OVER, Level.OVER, Level.BETWEEN, Level.CLEAR, Level.CLEAR, Level.CLEAR_POSSIBLE)
 FAULTS = ("refuse", "before", "after", "late", "death", "never")

@@ -204,10 +204,10 @@ def assert_cuts_change_nothing(events: list[BlockEvent], data: st.DataObject) ->
     assert run(events, data.draw(places), restarts=data.draw(places)) == whole, "random batches and restarts"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(deliveries(), st.data())
 def test_batches_and_restarts_change_nothing(events: list[BlockEvent], data: st.DataObject) -> None:
-    """New cases in every run; `make soak` draws twenty times as many."""
+    """New cases in every run; `make soak` draws forty times as many."""
     assert_cuts_change_nothing(events, data)
 
 
@@ -266,7 +266,7 @@ def assert_nothing_changes(events: Sequence[BlockEvent], start: int, end: int, c
         assert {letter[:2] for letter in found.letters} == {letter[:2] for letter in once.letters}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(deliveries(), st.data())
 def test_what_is_delivered_again_changes_no_row(events: list[BlockEvent], data: st.DataObject) -> None:
     """A worker that dies unacknowledged is given its last batches again, in whatever cuts."""

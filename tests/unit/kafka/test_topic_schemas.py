@@ -82,7 +82,7 @@ def test_every_topic_has_a_schema_and_its_headers() -> None:
 
 
 @pytest.mark.parametrize("name", CARRIED)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_what_a_schema_accepts_is_read(name: str, data: st.DataObject) -> None:
     carried, schema = CARRIED[name], schema_of(CARRIED[name].topic)
