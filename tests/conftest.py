@@ -51,7 +51,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(8, 2 * (os.cpu_count() or 1))
 
 
-_LONGEST_FIRST = ("e2e", "integration/streams", "integration/release_line", "integration", "contract", "docs", "unit")
+_LONGEST_FIRST = (
+    "e2e",
+    "integration/streams",
+    "integration/release_line",
+    "browser",  # one group, of minutes
+    "integration",
+    "contract",
+    "extend",
+    "docs",
+    "unit",  # small groups, which fill the workers to the end
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist puts the groups into the ids of tests, in a hook of its own
