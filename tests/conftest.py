@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     and those of a file that only computes. Every other test goes to whichever worker is free (`--dist loadgroup`).
     """
     for item in items:
-        folder = _folder(item)
+        folder = _folder_of(item.path)
         names = getattr(item, "fixturenames", ())
         known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
         scopes = {fixture.scope for name in names for fixture in known.get(name, ())[-1:]}
@@ -98,14 +99,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             )
 
 
-def _folder(item: pytest.Item) -> str:
-    """The test's folder below this one; empty for a test elsewhere, which a test of this file makes."""
+@cache  # asked for thousands of tests, and once more for the order
+def _folder_of(path: Path) -> str:
+    """A test file's folder below this one; empty for one elsewhere, which a test of this file makes."""
     here = Path(__file__).parent
-    return item.path.parent.relative_to(here).as_posix() if item.path.is_relative_to(here) else ""
+    return path.parent.relative_to(here).as_posix() if path.is_relative_to(here) else ""
 
 
 def _place(item: pytest.Item) -> tuple[int, bool]:
-    folder = _folder(item)
+    folder = _folder_of(item.path)
     place = next((at for at, first in enumerate(_LONGEST_FIRST) if folder.startswith(first)), len(_LONGEST_FIRST))
     return place, item.get_closest_marker("xdist_group") is None
 
