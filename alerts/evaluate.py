@@ -7,20 +7,24 @@ messages that were lost) is answered from ClickHouse, which holds every score be
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import structlog
 
+from alerts.evaluated import ChainRules, EvaluatedRule, EvaluatedScores, ReadStretch, shared_series
 from alerts.evidence import bare_transition, height_transition
+from alerts.machine.checkpoints import CheckpointRow, Checkpoints
 from alerts.machine.ledger import Cause, Ledger, LedgerEntry, rebase, reconcile, settle_rebase
 from alerts.machine.machine import Step
-from alerts.machine.rule_state import ALL_EARLIER, RING_HEIGHTS, RuleState
+from alerts.machine.path import RING_HEIGHTS
+from alerts.machine.rule_state import ALL_EARLIER, RuleState
 from alerts.rules.changes import changes
 from alerts.rules.rule import HeightRule, Rule
-from alerts.score_message import row_of_message
+from alerts.shared_reads import SharedReads
+from alerts.signals.levels import LevelArray
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_events_log import StoredEntry
+from alerts.store.alert_state_log import StoredStates
 from alerts.store.alert_store import AlertStore
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.contracts.scores import ScoreEvent
@@ -34,52 +38,6 @@ LIVE_WITHIN_SECONDS = 3 * HOUR_SECONDS
 """A dataset is live from the first block whose time is within this of the clock: an hour of silence is common, three are not."""
 
 _PROBE_HEIGHTS = 12
-
-
-@dataclass(slots=True)
-class EvaluatedRule:
-    """A rule with its path and its rows. `compared`: whether the rows that were loaded were compared with the path.
-
-    `recent` are the last heights of the path, as many as the rule looks back on; None where they have to be read.
-    """
-
-    rule: HeightRule
-    rule_state: RuleState
-    ledger: Ledger
-    compared: bool = False
-    recent: WindowCounts | None = None
-
-    def recent_below(self, height: int) -> WindowCounts | None:
-        """`recent`, where it ends at our block below `height`."""
-        recent, state = self.recent, self.rule_state
-        if (
-            recent is None
-            or state.height != height - 1
-            or (int(recent.height[-1]), recent.tip_hash[-1])
-            != (
-                state.height,
-                state.tip_hash,
-            )
-        ):
-            return None
-        return recent
-
-    def keep(self, series: WindowCounts) -> None:
-        """Take the end of `series` as `recent`."""
-        back = self.rule.lookback_blocks
-        self.recent = series.part(slice(max(0, len(series) - back), None)) if back else None
-
-
-@dataclass(slots=True)
-class EvaluatedScores:
-    """What is to be written: the transitions in their order, and the tracks that moved. `done`: the chain's tip is reached.
-
-    The rows are written under a version that is newer than any that was drawn while the batch was made.
-    """
-
-    transitions: list[AlertTransition] = field(default_factory=list)
-    rule_states: list[RuleState] = field(default_factory=list)
-    done: bool = True
 
 
 class Evaluation:
@@ -104,71 +62,135 @@ class Evaluation:
         self._live = live
         self._clock = clock
         self._rules = [rule for rule in rules if isinstance(rule, HeightRule) and rule.enabled]
+        self._chains: dict[str, ChainRules] = {}
+        self._reads = SharedReads(store.concentration)
+        self._highest: int | None = None
         self.evaluated: list[EvaluatedRule] = []
 
     @property
     def chains(self) -> list[str]:
         """The chains that any rule reads."""
-        return sorted({w.rule.chain for w in self.evaluated})
+        return sorted(self._chains)
 
-    def load(self, entries: Iterable[StoredEntry], states: dict[tuple[str, str], str]) -> None:
-        """Take up the checkpoints and rows of earlier processes.
+    def load(self, entries: Iterable[StoredEntry], stored: StoredStates) -> None:
+        """Take up the checkpoints and rows of earlier processes: `entries` are those that `stored.reach` asks for, or more.
 
         Rows of the rule before it was edited are history: what they claim is not compared with the chain any more.
         """
-        rows = list(entries)
+        rows: dict[tuple[str, str], list[LedgerEntry]] = {}
+        for row in entries:
+            if row.of_blocks:
+                rows.setdefault((row.rule_id, row.chain), []).append(row.entry)
+        newest = self._store.events.newest_by_rule()
         self.evaluated = []
-        for rule in self._rules:
-            text = states.get((rule.id, rule.chain))
-            rule_state = text and RuleState.from_json(text, rule_id=rule.id, chain=rule.chain, hold=rule.for_blocks)
-            if not rule_state:
-                rule_state = RuleState(rule.id, rule.rule_hash, rule.chain, rule.for_blocks)
+        for rule, series in zip(self._rules, shared_series(self._rules), strict=True):
+            key, rule_hash = (rule.id, rule.chain), rule.rule_hash
+            rule_state = stored.state(rule.id, rule.chain, hold=rule.for_blocks)
+            if rule_state is None:
+                rule_state = RuleState(rule.id, rule_hash, rule.chain, rule.for_blocks)
             if not self._live:
                 rule_state.go_live_height = -1
-            mine = [row.entry for row in rows if row.of_blocks and (row.rule_id, row.chain) == (rule.id, rule.chain)]
             every = rule_state.frozen_version == ALL_EARLIER
-            earlier = [e.version for e in mine if every or e.rule_hash != rule_state.rule_hash]
+            versions = newest.get(key, {})
+            earlier = [version for its, version in versions.items() if every or its != rule_state.rule_hash]
             rule_state.frozen_version = max([0 if every else rule_state.frozen_version, *earlier])
-            self.evaluated.append(EvaluatedRule(rule, rule_state, Ledger.of(mine)))
+            ledger = Ledger.of(rows.get(key, ()))
+            self.evaluated.append(EvaluatedRule(rule, rule_hash, rule_state, ledger, series, whole=not versions))
+        for chain in dict.fromkeys(rule.chain for rule in self._rules):
+            mine = [one for one in self.evaluated if one.rule.chain == chain]
+            self._chains[chain] = ChainRules(chain, mine, stored.seen_version(chain))
 
-    def take(self, event: ScoreEvent) -> EvaluatedScores | None:
-        """Apply a message that is the next block for every rule of its chain; None where ClickHouse has to be asked."""
-        mine = [w for w in self.evaluated if w.rule.chain == event.chain]
-        parts = [(w, next_row(w, event)) for w in mine]
-        batch = EvaluatedScores()
-        if any(row is None for _, row in parts):
-            return None
-        for evaluated, row in parts:
-            if row is not None:
-                self._extend(evaluated, row, batch, fork=event.height - 1, cause="observed")
-                evaluated.rule_state.seen_version = event.version
-        return batch
+    def take(self, event: ScoreEvent, batch: EvaluatedScores) -> bool:
+        """Apply a message that is the next block for every rule of its chain, and add what follows to `batch`; False where ClickHouse
+        has to be asked, and nothing was added."""
+        chain = self._chains.get(event.chain)
+        if chain is None:
+            return True
+        series = chain.following(event)
+        if series is None:
+            return False
+        levels = chain.levels.at_last(series)
+        changing = {*chain.standings.changing(levels, event.height).tolist(), *chain.unsettled}
+        if not chain.all_live and self._is_recent(event.time):  # the first recent block is where news begins
+            changing.update(range(len(chain.evaluated)))
+        chain.path = chain.path.then(event.height, (event.tip_hash,))
+        batch.moved.setdefault(event.chain, [])
+        for at, evaluated in enumerate(chain.evaluated):
+            if at not in changing:
+                evaluated.rule_state.path = chain.path
+        last = {of: whole.part(slice(-1, None)) for of, whole in series.items()} if changing else {}
+        for at in sorted(changing):
+            evaluated = chain.evaluated[at]
+            row, whole = last[evaluated.series], series[evaluated.series]
+            self._extend(evaluated, row, levels[at : at + 1], whole, batch, fork=event.height - 1, cause="observed")
+            chain.standings.put(at, evaluated.rule_state.standing)
+        chain.unsettled.clear()
+        if not chain.all_live:
+            chain.all_live = all(state.go_live_height is not None for state in chain.states)
+        for one, whole in series.items():
+            chain.keep(one, whole)
+        chain.seen_version = event.version
+        return True
 
     def is_taken_in(self, event: ScoreEvent) -> bool:
         """Whether every rule of its chain has taken in what the message announces: then it is old."""
-        mine = [w for w in self.evaluated if w.rule.chain == event.chain]
-        return all(event.version <= w.rule_state.seen_version for w in mine)
+        chain = self._chains.get(event.chain)
+        return chain is None or chain.is_taken_in(event)
 
     def catch_up(self, chain: str, *, rewritten_from: int | None = None) -> EvaluatedScores:
         """Read on from ClickHouse, at most a chunk for each rule; `rewritten_from`: heights from there on were written anew."""
         batch = EvaluatedScores()
         attribution_id = self._store.attribution.current(chain)
-        if attribution_id is None:
+        rules = self._chains.get(chain)
+        if attribution_id is None or rules is None:
             return batch
-        for evaluated in self.evaluated:
-            if evaluated.rule.chain == chain:
-                self._follow(evaluated, attribution_id, batch, rewritten_from)
+        # All rules are followed to the height that is the highest now: what is stored meanwhile would put them at different ones.
+        newest = self._store.concentration.newest(chain, attribution_id, (rules.path.height or 0) - RING_HEIGHTS)
+        self._reads = SharedReads(self._store.concentration)
+        self._highest = newest[0] if newest else None
+        before = rules.path
+        for evaluated in rules.evaluated:
+            self._follow(evaluated, attribution_id, batch, rewritten_from)
+        if chain in batch.moved:
+            together = rules.together
+            rules.unite()
+            batch.moved[chain] = rules.states
+            if newest and together and rules.path.height is not None:
+                fork = before.fork(dict(enumerate(rules.path.hashes, rules.path.first)))
+                low = rules.path.first if fork is None else fork + 1
+                rules.was_read(ReadStretch(low, rules.path.height, newest[1]))
+        self._reads = SharedReads(self._store.concentration)
         return batch
 
     def seen(self, chain: str, score_version: int) -> None:
         """Note that scores up to this version are taken in."""
-        for evaluated in self.evaluated:
-            if evaluated.rule.chain == chain:
-                evaluated.rule_state.seen_version = max(evaluated.rule_state.seen_version, score_version)
+        rules = self._chains.get(chain)
+        if rules is not None:
+            rules.seen_version = max(rules.seen_version, score_version)
 
-    def firing(self) -> list[tuple[str, int]]:
-        """(alert, sequence of its last row) of all that fire."""
-        return [(e.alert_id, e.sequence) for w in self.evaluated for e in w.ledger.open() if e.state == "firing"]
+    def checkpoint(self, batch: EvaluatedScores, checkpoints: Checkpoints) -> list[CheckpointRow]:
+        """The checkpoint rows that a batch asks for."""
+        found: list[CheckpointRow] = []
+        for chain, changed in batch.moved.items():
+            rules = self._chains[chain]
+            found += checkpoints.rows(chain, rules.path, rules.states, changed, rules.seen_version)
+        return found
+
+    def position(self, chain: str) -> RuleState:
+        """The state of the chain's first rule."""
+        return self._chains[chain].evaluated[0].rule_state
+
+    def firing(self) -> list[str]:
+        """All alerts that fire."""
+        return [e.alert_id for w in self.evaluated for e in w.ledger.open() if e.state == "firing"]
+
+    def _complete(self, evaluated: EvaluatedRule) -> None:
+        """Read all rows of a rule, for what compares all history."""
+        if not evaluated.whole:
+            rule = evaluated.rule
+            rows = self._store.events.entries(rule_id=rule.id, chain=rule.chain)
+            evaluated.ledger = Ledger.of(row.entry for row in rows if row.of_blocks)
+            evaluated.whole = True
 
     def _follow(
         self, evaluated: EvaluatedRule, attribution_id: str, batch: EvaluatedScores, rewritten_from: int | None
@@ -176,14 +198,15 @@ class Evaluation:
         rule_state = evaluated.rule_state
         if not rule_state.attribution_id:
             rule_state.attribution_id = attribution_id
-        if rule_state.attribution_id != attribution_id or rule_state.rule_hash != evaluated.rule.rule_hash:
+        if rule_state.attribution_id != attribution_id or rule_state.rule_hash != evaluated.rule_hash:
             self._rebase(evaluated, attribution_id, batch)
             return
         if rule_state.height is None:
-            lowest = self._store.concentration.lowest(rule_state.chain, attribution_id)
+            self._complete(evaluated)
+            lowest = self._reads.lowest(rule_state.chain, attribution_id)
             if lowest is not None:
                 series = self._read(evaluated, lowest, self._far_enough(evaluated, lowest))
-                self._extend(evaluated, series, batch, fork=lowest - 1, cause="observed")
+                self._extend_by(evaluated, series, batch, fork=lowest - 1, cause="observed")
             return
         fork, series = self._find_fork(evaluated)
         if rewritten_from is not None and fork is not None and rewritten_from <= fork:
@@ -192,17 +215,17 @@ class Evaluation:
         if fork is not None and stray is not None:
             fork = min(fork, stray - 1)
         evaluated.compared = True
-        if fork is None or not any(mark.height == fork for mark in rule_state.marks):
+        if fork is None or rule_state.path.hash_at(fork) is None:
             if len(series):
                 self._rebuild(evaluated, batch)
             return
         if len(series) and fork + 1 < int(series.height[0]):  # what is rewritten begins below what was looked at
             series = self._read(evaluated, fork + 1, self._far_enough(evaluated, rule_state.height))
         undone = fork < rule_state.height
-        rule_state.rewind(fork)
-        new = series.part(slice(fork + 1 - int(series.height[0]), None))
+        new = self._reads.above(series, fork)
         if undone or len(new) or evaluated.ledger.effective(fork, rule_state.frozen_version):
-            self._extend(evaluated, new, batch, fork=fork, cause="reorg" if undone else "observed")
+            rule_state.rewind(fork)
+            self._extend_by(evaluated, new, batch, fork=fork, cause="reorg" if undone else "observed")
 
     def _find_fork(self, evaluated: EvaluatedRule) -> tuple[int | None, WindowCounts]:
         """The highest height on which we and ClickHouse agree, and ClickHouse's rows from some way below it on."""
@@ -210,8 +233,7 @@ class Evaluation:
         series = None
         for depth in (_PROBE_HEIGHTS, RING_HEIGHTS):
             series = self._read(evaluated, height - depth + 1, self._far_enough(evaluated, height))
-            hashes = dict(zip(series.height.tolist(), series.tip_hash, strict=True))
-            fork = evaluated.rule_state.fork(hashes)
+            fork = self._reads.fork(evaluated.rule_state.path, series)
             if fork is not None:
                 return fork, series
         assert series is not None  # noqa: S101 - the loop ran
@@ -221,49 +243,71 @@ class Evaluation:
         """A chunk, and all that rows were written for before a kill, so that none of them is taken for undone."""
         claims = evaluated.ledger.effective(low - 1, evaluated.rule_state.frozen_version).values()
         ahead = max((entry.height for entry in claims), default=0)
-        return max(low + CHUNK_HEIGHTS, ahead)
+        return self._not_above_highest(max(low + CHUNK_HEIGHTS, ahead))
+
+    def _not_above_highest(self, height: int) -> int:
+        return height if self._highest is None else min(height, self._highest)
 
     def _read(self, evaluated: EvaluatedRule, low: int, high: int) -> WindowCounts:
-        return self._store.concentration.series_of(
-            evaluated.rule, evaluated.rule_state.attribution_id, low=low, high=high
-        )
+        return self._reads.series(evaluated.series, evaluated.rule_state.attribution_id, low=low, high=high)
 
-    def _extend(
+    def _extend_by(
         self, evaluated: EvaluatedRule, series: WindowCounts, batch: EvaluatedScores, *, fork: int, cause: Cause
     ) -> None:
+        """Extend by a stretch that was read."""
+        whole = self._with_lookback(evaluated, series)
+        levels = evaluated.rule.levels(whole)[len(whole) - len(series) :]
+        self._extend(evaluated, series, levels, whole, batch, fork=fork, cause=cause)
+        self._chains[evaluated.rule.chain].keep(evaluated.series, whole)
+        batch.done = batch.done and len(series) < CHUNK_HEIGHTS
+
+    def _extend(
+        self,
+        evaluated: EvaluatedRule,
+        series: WindowCounts,
+        levels: LevelArray,
+        whole: WindowCounts,
+        batch: EvaluatedScores,
+        *,
+        fork: int,
+        cause: Cause,
+    ) -> None:
+        """Take in heights with the rule's levels there; `whole` are these and what the rule looks back on."""
         rule_state = evaluated.rule_state
         self._go_live(rule_state, series)
-        whole = self._with_lookback(evaluated, series)
-        steps = rule_state.extend(series, evaluated.rule.levels(whole)[len(whole) - len(series) :])
-        evaluated.keep(whole)
+        steps = rule_state.extend(series, levels)
         hashes = {step.height: series.tip_hash[step.height - int(series.height[0])] for step in steps}
         entries = reconcile(
             evaluated.ledger, rule_state, steps, hashes=hashes, fork=fork, cause=cause, version=self._next_version()
         )
+        evaluated.settled = True
         self._record(evaluated, entries, whole, batch)
-        batch.done = batch.done and len(series) < CHUNK_HEIGHTS
 
     def _with_lookback(self, evaluated: EvaluatedRule, series: WindowCounts) -> WindowCounts:
-        """The series with the heights before it that the rule looks back on, as far as there are any."""
-        back = evaluated.rule.lookback_blocks
+        """The series with the heights before it that its rules look back on, as far as there are any."""
+        back = evaluated.series.lookback_blocks
         if not back or not len(series):
             return series
         first = int(series.height[0])
-        before = evaluated.recent_below(first)
-        if before is None:
-            before = self._read(evaluated, first - back, first - 1) if first else series.part(slice(0, 0))
-            if len(before) and int(before.height[-1]) != first - 1:
-                before = before.part(slice(0, 0))
-        return before.then(series)
+        below = evaluated.rule_state.path.hash_at(first - 1)
+        chain = self._chains[evaluated.rule.chain]
+        before = chain.recent_below(evaluated.series, first, below) if below else None
+
+        def read() -> WindowCounts:
+            found = self._read(evaluated, first - back, first - 1) if first else series.part(slice(0, 0))
+            return found if len(found) and int(found.height[-1]) == first - 1 else found.part(slice(0, 0))
+
+        return self._reads.joined(before, series, read)
 
     def _rebuild(self, evaluated: EvaluatedRule, batch: EvaluatedScores) -> None:
         """All history again: the fork is deeper than what can be rewound, or older heights were written anew."""
         log.warning("following all history again", rule=evaluated.rule.id, chain=evaluated.rule.chain)
+        self._complete(evaluated)
         rule_state = evaluated.rule_state.fresh()
         steps, hashes, lowest = self._replay(evaluated, rule_state)
         if rule_state.height is None:
             return
-        evaluated.rule_state, evaluated.recent = rule_state, None
+        evaluated.rule_state, evaluated.settled = rule_state, True
         entries = reconcile(
             evaluated.ledger,
             rule_state,
@@ -277,12 +321,13 @@ class Evaluation:
 
     def _rebase(self, evaluated: EvaluatedRule, attribution_id: str, batch: EvaluatedScores) -> None:
         """Another attribution is current, or the rule was edited: all history decides where the rule stands."""
+        self._complete(evaluated)
         old, rule = evaluated.rule_state, evaluated.rule
         new = rebase(
             old,
             self._next_version(),
             attribution_id=attribution_id,
-            rule_hash=rule.rule_hash,
+            rule_hash=evaluated.rule_hash,
             hold=rule.for_blocks,
         )
         self._replay(evaluated, new)
@@ -296,21 +341,20 @@ class Evaluation:
             before=old.attribution_id,
         )
         entries = settle_rebase(old, new, evaluated.ledger, self._next_version())
-        evaluated.rule_state, evaluated.recent = new, None
+        evaluated.rule_state, evaluated.settled = new, True
         self._record(evaluated, entries, None, batch)
 
     def _replay(self, evaluated: EvaluatedRule, rule_state: RuleState) -> tuple[list[Step], dict[int, str], int]:
         """Extend an empty track over all history; its steps, the block hashes there, and the lowest height."""
         steps: list[Step] = []
         hashes: dict[int, str] = {}
-        lowest = self._store.concentration.lowest(rule_state.chain, rule_state.attribution_id)
+        lowest = self._reads.lowest(rule_state.chain, rule_state.attribution_id)
         low = lowest
         rule = evaluated.rule
         before: WindowCounts | None = None
         while low is not None:
-            series = self._store.concentration.series_of(
-                rule, rule_state.attribution_id, low=low, high=low + CHUNK_HEIGHTS - 1
-            )
+            high = self._not_above_highest(low + CHUNK_HEIGHTS - 1)
+            series = self._reads.series(evaluated.series, rule_state.attribution_id, low=low, high=high)
             if not len(series):
                 break
             self._go_live(rule_state, series)
@@ -324,6 +368,9 @@ class Evaluation:
             low += len(series)
             self._on_chunk()
         return steps, hashes, lowest or 0
+
+    def _is_recent(self, time: float) -> bool:
+        return time >= self._clock.now() - LIVE_WITHIN_SECONDS
 
     def _go_live(self, rule_state: RuleState, series: WindowCounts) -> None:
         """The first block that is recent enough is where news begins, however the blocks before it are cut into chunks."""
@@ -340,7 +387,7 @@ class Evaluation:
             # A millisecond apart, so that the rows of one batch keep their order when they are read again.
             recorded_at_ms = now_ms + len(batch.transitions)
             batch.transitions.append(self._transition(evaluated, entry, series, recorded_at_ms))
-        batch.rule_states.append(evaluated.rule_state)
+        batch.touch(evaluated.rule_state)
 
     def _transition(
         self, evaluated: EvaluatedRule, entry: LedgerEntry, series: WindowCounts | None, recorded_at_ms: int
@@ -368,22 +415,6 @@ def _lowest_stray(evaluated: EvaluatedRule) -> int | None:
     An alerter that was replaced in the middle of a reorganisation leaves such rows.
     """
     rule_state = evaluated.rule_state
-    ours = {mark.height: mark.tip_hash for mark in rule_state.marks}
-    claims = evaluated.ledger.effective(min(ours, default=0) - 1, rule_state.frozen_version).values()
-    return min((e.height for e in claims if ours.get(e.height, e.tip_hash) != e.tip_hash), default=None)
-
-
-def next_row(evaluated: EvaluatedRule, event: ScoreEvent) -> WindowCounts | None:
-    """The message as a series of one height, where it is the next one on our branch; else None."""
-    rule, rule_state = evaluated.rule, evaluated.rule_state
-    is_next = (
-        rule_state.height is not None
-        and event.from_height == event.height == rule_state.height + 1
-        and event.parent_hash == rule_state.tip_hash
-        and event.attribution_id == rule_state.attribution_id
-        and rule.rule_hash == rule_state.rule_hash
-        and event.version > rule_state.seen_version
-    )
-    if not is_next or (rule.lookback_blocks and evaluated.recent_below(event.height) is None):
-        return None
-    return row_of_message(event, rule)
+    path = rule_state.path
+    claims = evaluated.ledger.effective(path.first - 1, rule_state.frozen_version).values()
+    return min((e.height for e in claims if path.hash_at(e.height) not in (None, e.tip_hash)), default=None)

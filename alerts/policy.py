@@ -1,4 +1,4 @@
-"""What people asked for about alerts, and what follows for messages: acknowledgements, silences and repeats. Pure.
+"""What people asked for about alerts, and what follows for messages: acknowledgements, silences, repeats and steps. Pure.
 
 People's actions are rows that are never changed. Their order does not matter: a silence that is ended stays ended, and of several
 acknowledgements of an alert the first counts.
@@ -6,7 +6,7 @@ acknowledgements of an alert the first counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final, Literal
@@ -168,3 +168,19 @@ def repeats_due(elapsed_seconds: float, first_seconds: float) -> tuple[int, floa
         weeks = max(0, int((elapsed_seconds - due) // WEEK_SECONDS))
         count, due = count + weeks, due + weeks * WEEK_SECONDS
     return count, due
+
+
+def inhibitor_of(alert: Labels, firing: Iterable[Labels], above: Sequence[str]) -> str | None:
+    """The first of the higher steps that fires on the alert's chain; None where none does.
+
+    Where both alerts have an instance, as those of rules of type `sql`, it is the same.
+    """
+    fires = {other["rule"] for other in firing if _is_beside(alert, other)}
+    return next((rule_id for rule_id in above if rule_id in fires), None)
+
+
+def _is_beside(alert: Labels, other: Labels) -> bool:
+    if alert["chain"] != other["chain"] or alert["alert"] == other["alert"]:
+        return False
+    instances = alert.get("instance"), other.get("instance")
+    return None in instances or instances[0] == instances[1]

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from alerts.rules.rule import HeightRule
-from alerts.signals.window_counts import Place, WindowCounts
+from alerts.signals.window_counts import Place, ReadsSeries, WindowCounts
 from counterpoise.contracts.scores import ScoreEvent, WindowScore
 from counterpoise.windows import LEADERS
 
 
-def row_of_message(event: ScoreEvent, rule: HeightRule) -> WindowCounts | None:
-    """The windows that a rule judges; None where the message lacks one of them, or a column that the rule needs."""
+def row_of_message(event: ScoreEvent, rule: ReadsSeries) -> WindowCounts | None:
+    """The windows that a rule, or several together, judge; None where the message lacks one of them, or a column."""
     windows = {Place(one.view, one.window_blocks): one for one in event.windows}
     own = Place(rule.view, rule.window_blocks)
     rows: dict[Place, WindowCounts] = {}

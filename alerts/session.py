@@ -13,13 +13,15 @@ from typing import Final
 import structlog
 
 from alerts.dead_man import DeadManRules, gather_facts
-from alerts.evaluate import EvaluatedScores, Evaluation
+from alerts.evaluate import Evaluation
+from alerts.evaluated import EvaluatedScores
 from alerts.explainer import AlertExplainer, connect_explainer
+from alerts.machine.checkpoints import Checkpoints
 from alerts.machine.ledger import Ledger, close_all
 from alerts.machine.rule_state import RuleState
 from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.delivery_policy import DeliveryPolicy
-from alerts.outbox.jobs import Start
+from alerts.outbox.jobs import Job, Start
 from alerts.outbox.message_context import Renderer
 from alerts.outbox.outbox import Outbox, SupersededError
 from alerts.outbox.outboxes import Outboxes
@@ -31,10 +33,11 @@ from alerts.rules.changes import changes
 from alerts.rules.rule import HeightRule, Rule
 from alerts.score_feed import ScoreFeed
 from alerts.signals.release_facts import ReleaseFacts
+from alerts.store.alert_events_log import StoredEntry
 from alerts.store.alert_store import AlertStore
 from alerts.store.release_facts_reader import read_release_facts
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
+from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.errors import RetryableError
 from counterpoise.runtime.clock import Clock
@@ -109,6 +112,8 @@ class AlertSession:
             next_version=versions.next,
             on_chunk=self._claim_stands,
         )
+        self._checkpoints = Checkpoints(versions.epoch)
+        status.time_chains({rule.chain for rule in rules if isinstance(rule, HeightRule) and rule.enabled})
         self._timer_rules = DeadManRules(self._rules if self._live else ())
         self._explainer = AlertExplainer(self._rules, lambda: connect_explainer(settings), clock)
         self._queries = RuleQueries(self._rules, lambda: connect_reader(settings), clock)
@@ -130,6 +135,9 @@ class AlertSession:
         self._heartbeat_at = float("-inf")
         self._reminded_at = float("-inf")
         self._acted = 0
+        self._higher_steps = {rule.inhibited_by for rule in rules if rule.inhibited_by}
+        self._told: set[str] = set()
+        """Chains of which a message was applied since ClickHouse was last read."""
         self._release_facts: dict[str, tuple[float, ReleaseFacts]] = {}
 
     def _outbox(
@@ -154,6 +162,7 @@ class AlertSession:
             clock=self._clock,
             value_now=renderer.reading_now,
             people=people,
+            inhibits="events" not in receiver.abilities,
         )
         return Outbox(
             store,
@@ -164,19 +173,27 @@ class AlertSession:
             clock=self._clock,
             policy=policy,
             repeat_seconds=settings.alerts.repeat_seconds,
-            on_success=lambda now: self._status.set(**{f"last_{receiver.kind}_success_at": now}),
+            on_success=lambda now, job: self._note_sent(receiver.kind, now, job),
             picture=renderer.picture,
         )
+
+    def _note_sent(self, kind: str, now: float, job: Job) -> None:
+        self._status.set(**{f"last_{kind}_success_at": now})
+        step = job.transition
+        if step is not None and step.evidence.chain is not None and not (job.inherited or job.after_seconds):
+            self._status.took("judge_to_accept", now - step.recorded_at_ms / 1000, step.evidence.chain)
 
     def load(self) -> None:
         """State, rows and what was left unsent; then the outbox's worker starts and all news is read."""
         self._claim_stands()
         self._earlier = self._store.events.newest_of_earlier(self._versions.epoch)
-        entries = self._store.events.entries()
-        self._evaluation.load(entries, self._store.states.read())
+        stored = self._store.states.read()
+        judged = {(rule.id, rule.chain): rule.for_blocks for rule in self._rules if isinstance(rule, HeightRule)}
+        entries = self._store.events.entries(above=stored.reach(judged))
+        self._evaluation.load(entries, stored)
         self._timer_rules.load(entries)
         has_new = self._outboxes.load(self._store, self._versions, self._clock)
-        self._close_orphans()
+        self._close_orphans(entries)
         if has_new:
             self._announce_starts(at_tip=True)
         self._announce_starts(to_new=False)
@@ -187,8 +204,8 @@ class AlertSession:
         early = self._feed.poll(0.001)  # from here on no message is missed
         self._read_all()
         self._receive(early)
-        for evaluated in self._evaluation.evaluated:
-            self._publish_position(evaluated.rule_state)
+        for chain in self._evaluation.chains:
+            self._publish_position(self._evaluation.position(chain))
         self._status.working()
 
     def round(self) -> None:
@@ -216,15 +233,17 @@ class AlertSession:
 
     def _receive(self, events: Sequence[ScoreEvent]) -> None:
         self._unannounced = self._unannounced and not events
+        batch = EvaluatedScores()
         for event in events:
             if self._evaluation.is_taken_in(event):
                 continue
-            batch = self._evaluation.take(event) if event.chain not in self._behind else None
-            if batch is not None:
-                self._write(batch)
+            if event.chain not in self._behind and self._evaluation.take(event, batch):
+                self._told.add(event.chain)
+                self._status.took("score_to_judge", self._clock.now() - event.scored_at_ms / 1000, event.chain)
             else:
                 self._behind[event.chain] = min(event.from_height, self._behind.get(event.chain, event.from_height))
                 self._announced_version[event.chain] = max(event.version, self._announced_version.get(event.chain, 0))
+        self._write(batch)
         if not self._behind:
             self._feed.commit()
 
@@ -237,8 +256,9 @@ class AlertSession:
         self._read_at = self._clock.monotonic()
 
     def _read_all(self) -> bool:
-        """Read what ClickHouse has; whether there was anything."""
-        moved = [self._read(chain, None) for chain in self._evaluation.chains]
+        """Read what ClickHouse has; whether there was anything. Where a message was just applied, the next one shows a gap."""
+        told, self._told = self._told, set()
+        moved = [self._read(chain, None) for chain in self._evaluation.chains if chain not in told]
         return any(moved)
 
     def _read(self, chain: str, rewritten_from: int | None) -> bool:
@@ -247,7 +267,7 @@ class AlertSession:
             batch = self._evaluation.catch_up(chain, rewritten_from=rewritten_from)
             rewritten_from = None
             self._write(batch)
-            moved = moved or bool(batch.rule_states)
+            moved = moved or bool(batch.moved)
             if batch.done:
                 break
             self._status.beat()
@@ -261,15 +281,20 @@ class AlertSession:
         if batch.transitions:
             batch.transitions = self._explainer.explained(batch.transitions)
             self._keep(batch.transitions)
-        if batch.rule_states:
+            first = next((step for step in batch.transitions if step.notify), None)
+            if first is not None and first.evidence.chain is not None:
+                judged_at = first.recorded_at_ms / 1000
+                self._status.took("judge_to_keep", self._clock.now() - judged_at, first.evidence.chain)
+        if batch.moved:
             crash_point("alerts-before-checkpoint")
-            self._store.states.write(batch.rule_states, self._versions.next())
+            rows = self._evaluation.checkpoint(batch, self._checkpoints)
+            self._store.states.write(rows, self._versions.next())
             self._announce_starts()
         self._send(batch.transitions)
-        if not batch.rule_states:
+        if not batch.moved:
             return
-        self._changed_at |= dict.fromkeys((state.chain for state in batch.rule_states), self._clock.now())
-        self._publish_position(batch.rule_states[0])
+        self._changed_at |= dict.fromkeys(batch.moved, self._clock.now())
+        self._publish_position(self._evaluation.position(next(iter(batch.moved))))
         if self._outboxes.trouble is None:
             self._status.progress(len(batch.transitions))
 
@@ -296,6 +321,8 @@ class AlertSession:
     def _send(self, transitions: Sequence[AlertTransition]) -> None:
         for transition in transitions:
             self._outboxes.enqueue(transition)
+            if transition.rule_id in self._higher_steps and transition.state not in OPEN_STATES:
+                self._reminded_at = float("-inf")  # what it kept back is told with the next look
             self._status.count(transition.state)
             self._status.set(
                 undelivered=self._outboxes.waiting
@@ -326,12 +353,10 @@ class AlertSession:
                 start = Start(height, int(series.time[0]), tuple(rule_ids), chain)
                 self._outboxes.announce(start, to_new=True if at_tip else to_new)
 
-    def _close_orphans(self) -> None:
+    def _close_orphans(self, rows_read: Sequence[StoredEntry]) -> None:
         """Close what is open under rules that were removed or switched off, or are judged in another way now."""
         current = {(rule.id, rule.chain, isinstance(rule, HeightRule)) for rule in self._rules if rule.enabled}
-        entries = [
-            row.entry for row in self._store.events.entries() if (row.rule_id, row.chain, row.of_blocks) not in current
-        ]
+        entries = [row.entry for row in rows_read if (row.rule_id, row.chain, row.of_blocks) not in current]
         closed = close_all(Ledger.of(entries), self._versions.next())
         now_ms = int(self._clock.now() * 1000)
         rows: list[AlertTransition] = []
@@ -388,7 +413,7 @@ class AlertSession:
             log.info("scores came without a message")
 
     def _judge_timer_rules(self) -> None:
-        ingest = read_status(self._settings.run_dir, "ingest")
+        ingest = read_status(self._settings.run_root, "ingest")
         answers = self._queries.look()
         for chain in self._timer_rules.chains:
             facts = gather_facts(
@@ -419,12 +444,7 @@ class AlertSession:
 
     def _firing_rows(self) -> list[AlertTransition]:
         """The first row of each alert that fires, or whose query fails, with which its message begins."""
-        names = [name for name, _ in self._evaluation.firing()] + self._timer_rules.firing()
-        found = []
-        for name in names:
-            rows = self._store.events.transitions(alert_id=name)
-            found.extend([row for row in rows if row.state in ANNOUNCING_STATES][:1])
-        return found
+        return self._store.events.first_announced([*self._evaluation.firing(), *self._timer_rules.firing()])
 
     def _claim_stands(self) -> None:
         """Raise if another alerter has taken over; report now and then that we are at work."""

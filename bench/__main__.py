@@ -12,8 +12,10 @@ def main() -> int:
     runs = (
         ["bench.fold", *chosen],
         ["bench.line", *chosen],
+        ["bench.parts", *(option.replace("--blocks", "--source", 1) for option in chosen)],
         *([["bench.backtest", *chosen]] if chosen else []),
         ["bench.live"],
+        ["bench.rules"],
         ["bench.market"],
         ["bench.newest"],
         ["bench.desk"],

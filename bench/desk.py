@@ -21,8 +21,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from bench.newest import cpu_seconds
-from bench.report import Figure, machine, peak_memory_mib
+from bench.report import Figure, cpu_seconds, machine, peak_memory_mib
 from bench.stand import engines
 from counterpoise.clickhouse.client import connect
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent

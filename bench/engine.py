@@ -38,10 +38,12 @@ PATIENCE_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A server with a client of each user."""
+    """A server with a client of each user; its passwords are in `password` and `reader-password` of the folder."""
 
     name: str
     pid: int
+    port: int
+    folder: Path
     owner: Client
     reader: Client
 
@@ -81,7 +83,7 @@ def served(name: str, tree: Path) -> Iterator[Side]:
             port = _port(process, folder)
             users = (("default", passwords["password"]), ("reader", passwords["reader-password"]))
             owner, reader = (Client("127.0.0.1", port=port, user=user, password=word) for user, word in users)
-            yield Side(name, process.pid, owner, reader)
+            yield Side(name, process.pid, port, folder, owner, reader)
             owner.disconnect()
             reader.disconnect()
         finally:

@@ -1,26 +1,31 @@
 """The whole line: blocks through Kafka, Faust and ClickHouse, every score of every block and the alerter included.
 
-    python -m bench.line [--blocks FILE]
+    python -m bench.line [--blocks FILE] [--engine-against COMMIT [--rounds 3]]
 
 Without a file the packaged counts are replayed (as many blocks, simulated). Three clocks: engines' start-up, the replay from
 the first block published to the last one scored and judged (services already running), and the memory of the workers.
+
+With `--engine-against` the line of this commit runs on its own ClickHouse server and on that of another commit, in turns.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from bench.report import Figure, machine, peak_memory_mib
+from bench.engine import ROOT, Side, served, tree_of
+from bench.report import Figure, cpu_seconds, machine, peak_memory_mib
 from bench.stand import engines
 from counterpoise.clickhouse.client import connect
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.logs import configure_logging
 from counterpoise.runtime.status import ServiceStatus, read_status
-from counterpoise.settings.endpoints import clickhouse_target
+from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target
 from counterpoise.settings.model import Settings
 from desk.cli.replay_line import alerts_reached
 from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, Services, start_afresh
@@ -33,21 +38,63 @@ READY_PATIENCE_SECONDS = 60.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--blocks", type=Path, help="Parquet, CSV or JSONL of blocks; the packaged figures if left out")
-    source: Path | None = parser.parse_args().blocks
+    parser.add_argument("--engine-against", metavar="COMMIT", help="compare with that commit's ClickHouse server")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each side, with --engine-against")
+    chosen = parser.parse_args()
     configure_logging("text", "warning")
     began = time.perf_counter()
     with engines(
-        COUNTERPOISE_DATASET_KIND="historical" if source else "simulated",
+        COUNTERPOISE_DATASET_KIND="historical" if chosen.blocks else "simulated",
         COUNTERPOISE_STREAMS__TAKE_MESSAGES=BACKFILL_TAKE_MESSAGES,
     ):
-        started_seconds = time.perf_counter() - began
-        figures = run(Settings.load(), source or "figures")
+        figures = [Figure("embedded engines, start-up", time.perf_counter() - began, "s", START_LIMIT_SECONDS)]
+        source = chosen.blocks or "figures"
+        if chosen.engine_against:
+            figures = compare(source, chosen.engine_against, chosen.rounds)
+        else:
+            figures += run(Settings.load(), source)
     print(f"{machine()}\n")
     print("| figure | measured | against | ratio |\n|---|---|---|---|")
-    for figure in (Figure("embedded engines, start-up", started_seconds, "s", START_LIMIT_SECONDS), *figures):
+    for figure in figures:
         print(figure.line())
+
+
+def compare(source: Path | str, commit: str, rounds: int) -> list[Figure]:
+    """The figures of this commit's line on its own server, medians, against the same line on the server of `commit`.
+
+    Each run has a server of its own, which begins empty.
+    """
+    found: dict[str, list[list[Figure]]] = {"now": [], commit: []}
+    with tree_of(commit) as tree:
+        trees = {"now": ROOT, commit: tree}
+        for number in range(rounds):
+            for name in list(trees)[:: 1 if number % 2 else -1]:
+                with served(name, trees[name]) as side:
+                    figures = run(on_server(Settings.load(), side), source)
+                    used = cpu_seconds(side.pid)
+                found[name].append([*figures, Figure("CPU of the ClickHouse server", used, "s", float("nan"))])
+    pairs = [
+        (
+            figures[0].name,
+            *(statistics.median(figure.value for figure in one) for one in (figures, peers)),
+            figures[0].unit,
+        )
+        for figures, peers in zip(zip(*found["now"], strict=True), zip(*found[commit], strict=True), strict=True)
+    ]
+    return [Figure(name, mine, unit, theirs, commit) for name, mine, theirs, unit in pairs]
+
+
+def on_server(settings: Settings, side: Side) -> Settings:
+    """The embedded engines' addresses with this server in place of theirs."""
+    replace(
+        EmbeddedEndpoints.read(settings.state_dir),
+        clickhouse_port=side.port,
+        clickhouse_password_file=str(side.folder / "password"),
+        clickhouse_reader_password_file=str(side.folder / "reader-password"),
+    ).write(settings.state_dir)
+    return settings
 
 
 def run(settings: Settings, source: Path | str) -> list[Figure]:

@@ -9,7 +9,6 @@ every question; 15 ms (median) for named columns of the newest rows, 40 ms for e
 from __future__ import annotations
 
 import argparse
-import os
 import secrets
 import statistics
 import tempfile
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from bench.report import machine
+from bench.report import cpu_seconds, machine
 from bench.stand import ends_in_order
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.migrations import migrate
@@ -77,15 +76,6 @@ def run(ch: ClickHouse, pid: int, blocks: int, factors: list[int], generated: in
             print(
                 f"| {name} | {rows:,}{over} | {cpu:.1f} ms | {statistics.median(times):.1f} ms | {min(times):.1f} ms |"
             )
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time of the server so far, which other load of the machine changes less than the clock; NaN where /proc is missing."""
-    stat = Path(f"/proc/{pid}/stat")
-    if not stat.exists():
-        return float("nan")
-    fields = stat.read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

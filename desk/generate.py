@@ -23,7 +23,7 @@ from counterpoise.contracts import topic_schemas
 from counterpoise.contracts.topics import TOPICS
 from counterpoise.metrics.spec import MetricSpec
 from counterpoise.metrics.specs.registry import SPECS
-from counterpoise.runtime.service_metrics import GAUGES
+from counterpoise.runtime.service_metrics import GAUGES, LATENCIES
 from desk.grafana.dashboards import files as files_of_grafana
 from desk.settings_reference import reference
 
@@ -75,6 +75,14 @@ def gauges_table() -> str:
     return "\n".join(["| Metric | in `status --json` | Meaning |", "|---|---|---|", *rows])
 
 
+def steps_table() -> str:
+    """The steps of a live block whose latency `/metrics` has, for the runbook."""
+    rows = (
+        f"| `{step}` | {service} | {text} |" for service, steps in LATENCIES.items() for step, text in steps.items()
+    )
+    return "\n".join(["| `step` | service | Time |", "|---|---|---|", *rows])
+
+
 def with_grants(text: str, writers: Mapping[str, Iterable[str]]) -> str:
     """The recipe of services with the right to INSERT of each, in the order of the tables' names."""
 
@@ -99,7 +107,9 @@ def generated() -> dict[Path, str]:
         methodology: with_part(methodology.read_text(encoding="utf-8"), "metrics", metrics_table()),
         alerts: with_part(alerts.read_text(encoding="utf-8"), "signals", signals_table()),
         services: with_grants(services.read_text(encoding="utf-8"), table_writers(tables)),
-        runbook: with_part(runbook.read_text(encoding="utf-8"), "gauges", gauges_table()),
+        runbook: with_part(
+            with_part(runbook.read_text(encoding="utf-8"), "gauges", gauges_table()), "steps", steps_table()
+        ),
         DOCS / "settings.md": reference(),
         DOCS / "rules.schema.json": schema_text(),
         topics: with_part(topics.read_text(encoding="utf-8"), "topics", topic_schemas.topics_table()),

@@ -7,8 +7,10 @@ adds nothing. Pure.
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Literal
 
 from alerts.machine.machine import Step
@@ -41,21 +43,45 @@ class LedgerEntry:
 
 @dataclass(slots=True)
 class Ledger:
-    """All rows of one rule on one chain, by alert and sequence."""
+    """Rows of one rule on one chain, by alert and sequence: all of an alert or none.
+
+    Questions about what is open, or above a height, take time that grows with the answer, not with the rows.
+    """
 
     rows: dict[str, dict[int, LedgerEntry]]
+    _last: dict[str, LedgerEntry] = field(default_factory=dict)
+    _open: set[str] = field(default_factory=set)
+    _heights: list[tuple[int, int, str]] = field(default_factory=list)
+    """(height, place of the alert among all, alert) of each row, ascending; also of rows that were replaced since."""
+    _places: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, entries: Iterable[LedgerEntry]) -> Ledger:
         """From rows in any order; of two with one key the higher version counts."""
         ledger = cls({})
         for entry in sorted(entries, key=lambda e: e.version):
-            ledger.put(entry)
+            ledger._add(entry)
+        ledger._heights = sorted(
+            (entry.height, ledger._places[name], name) for name, rows in ledger.rows.items() for entry in rows.values()
+        )
         return ledger
 
     def put(self, entry: LedgerEntry) -> None:
         """Add a row, or replace the row of its key."""
-        self.rows.setdefault(entry.alert_id, {})[entry.sequence] = entry
+        self._add(entry)
+        insort(self._heights, (entry.height, self._places[entry.alert_id], entry.alert_id))
+
+    def _add(self, entry: LedgerEntry) -> None:
+        name = entry.alert_id
+        self._places.setdefault(name, len(self._places))
+        self.rows.setdefault(name, {})[entry.sequence] = entry
+        last = self._last.get(name)
+        if last is None or entry.sequence >= last.sequence:
+            self._last[name] = entry
+            if entry.state in OPEN_STATES:
+                self._open.add(name)
+            else:
+                self._open.discard(name)
 
     def of_alert(self, alert_id: str) -> list[LedgerEntry]:
         """An alert's rows in sequence."""
@@ -64,18 +90,16 @@ class Ledger:
 
     def last(self, alert_id: str) -> LedgerEntry | None:
         """An alert's latest row."""
-        rows = self.rows.get(alert_id)
-        return rows[max(rows)] if rows else None
+        return self._last.get(alert_id)
 
     def next_sequence(self, alert_id: str) -> int:
         """The sequence of its next row."""
-        rows = self.rows.get(alert_id)
-        return max(rows) + 1 if rows else 0
+        last = self._last.get(alert_id)
+        return last.sequence + 1 if last else 0
 
     def open(self) -> list[LedgerEntry]:
         """The latest rows of all alerts that are not closed, in the order of their heights."""
-        latest = (entry for entry in map(self.last, self.rows) if entry is not None)
-        return sorted((e for e in latest if e.state in OPEN_STATES), key=lambda e: (e.height, e.alert_id))
+        return sorted((self._last[name] for name in self._open), key=lambda e: (e.height, e.alert_id))
 
     def stands_firing(self, alert_id: str) -> bool:
         """Whether an alert fires by its rows that were not undone."""
@@ -87,7 +111,9 @@ class Ledger:
     def effective(self, above: int, newer_than: int) -> dict[tuple[str, int, AlertState], LedgerEntry]:
         """Rows that claim something of a height above `above` and stand: not retracted, not of an earlier attribution."""
         found: dict[tuple[str, int, AlertState], LedgerEntry] = {}
-        for alert_id, rows in self.rows.items():
+        begin = bisect_right(self._heights, above, key=itemgetter(0))
+        for _, alert_id in sorted({place[1:] for place in self._heights[begin:]}):
+            rows = self.rows[alert_id]
             undone = {sequence for entry in rows.values() for sequence in entry.undoes}
             for entry in self.of_alert(alert_id):
                 stands = entry.reason == "observed" and entry.sequence not in undone and entry.version > newer_than
@@ -263,7 +289,6 @@ def rebase(old: RuleState, frozen_version: int, *, attribution_id: str, rule_has
         attribution_id,
         frozen_version=frozen_version,
         go_live_height=old.go_live_height,
-        seen_version=old.seen_version,
     )
 
 

@@ -1,22 +1,18 @@
-"""A rule's path along one chain: where it stands, how far it can rewind, what an attribution flip left. Pure; JSON in and out."""
+"""A rule's way along one chain: where it stands, how far it can rewind, what an attribution flip left. Pure; JSON in and out."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from alerts.machine.machine import NOWHERE, Phase, Standing, Step, advance, advance_many
+from alerts.machine.path import RING_HEIGHTS, Path
 from alerts.signals.levels import LevelArray
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.contracts.alerts import AlertState
-
-RING_HEIGHTS = 288
-"""Heights that can be rewound without reading all history again: twice what a reorg of a day would need."""
-
 
 ALL_EARLIER: Final = (1 << 63) - 1
 """In place of `frozen_version`: every row that there is."""
@@ -50,7 +46,10 @@ class RuleState:
     `silent_through`: an episode that fired at or below this height did so only in the light of a new attribution: it is never
     announced. `adopted`: (start, alert_id) of the open alert that continued through a switch although the new attribution dates its
     episode differently. `frozen_version`: rows up to this version are facts of an earlier attribution. `go_live_height`: nothing
-    up to it is sent (−1: all is); None before that. `seen_version`: the newest version of scores taken in.
+    up to it is sent (−1: all is); None before that.
+
+    `path` are the heights that were taken in. `standings` are (height from which it holds, standing), ascending: the first one
+    holds from the beginning of the path on, and a further one begins only where the standing changes.
     """
 
     rule_id: str
@@ -62,53 +61,75 @@ class RuleState:
     adopted: tuple[int, str] | None = None
     frozen_version: int = 0
     go_live_height: int | None = None
-    seen_version: int = 0
     settled_through: int = -1
-    marks: deque[Mark] = field(default_factory=lambda: deque(maxlen=RING_HEIGHTS))
+    path: Path = field(default_factory=Path)
+    standings: list[tuple[int, Standing]] = field(default_factory=list)
 
     @property
     def height(self) -> int | None:
         """The last height taken in; None before the first."""
-        return self.marks[-1].height if self.marks else None
+        return self.path.height
 
     @property
     def tip_hash(self) -> str:
         """The hash at that height."""
-        return self.marks[-1].tip_hash if self.marks else ""
+        return self.path.tip_hash
 
     @property
     def standing(self) -> Standing:
         """The standing after it."""
-        return self.marks[-1].standing if self.marks else NOWHERE
+        return self.standings[-1][1] if self.standings else NOWHERE
+
+    @property
+    def marks(self) -> list[Mark]:
+        """The standing after each height that can be rewound to."""
+        found, at, standing = [], 0, NOWHERE
+        for index, tip_hash in enumerate(self.path.hashes):
+            height = self.path.first + index
+            while at < len(self.standings) and self.standings[at][0] <= height:
+                standing = self.standings[at][1]
+                at += 1
+            found.append(Mark(height, tip_hash, standing))
+        return found
 
     def extend(self, series: WindowCounts, levels: LevelArray) -> list[Step]:
         """Take in the heights that follow the last one; ValueError if they do not follow it."""
         if not len(series):
             return []
         first = int(series.height[0])
-        if self.height is not None and first != self.height + 1:
-            raise ValueError(f"height {first} does not follow {self.height}")
+        path = self.path.then(first, series.tip_hash)
         bulk = max(0, len(series) - RING_HEIGHTS)
-        standing, steps = advance_many(self.standing, levels[:bulk], first, self.hold)
+        before = self.standing
+        standing, steps = advance_many(before, levels[:bulk], first, self.hold)
+        if bulk:
+            self.standings = [(first + bulk - 1, standing)]
         for at in range(bulk, len(series)):
-            standing, found = advance(standing, int(levels[at]), first + at, self.hold)
+            after, found = advance(standing, int(levels[at]), first + at, self.hold)
             steps.extend(found)
-            self.marks.append(Mark(first + at, series.tip_hash[at], standing))
+            if after != standing:
+                self.standings.append((first + at, after))
+                standing = after
+        if standing != before:
+            self._forget_before(path.first)
+        self.path = path
         return steps
+
+    def _forget_before(self, first: int) -> None:
+        """Keep of the standings that began at or below `first` the last one."""
+        at = len(self.standings) - 1
+        while at > 0 and self.standings[at][0] > first:
+            at -= 1
+        del self.standings[:at]
 
     def fork(self, hashes: Mapping[int, str]) -> int | None:
         """The highest height whose hash is the same in `hashes`; None where none is."""
-        for mark in reversed(self.marks):
-            if hashes.get(mark.height) == mark.tip_hash:
-                return mark.height
-        return None
+        return self.path.fork(hashes)
 
     def rewind(self, height: int) -> None:
         """Forget what came after `height`, which must be kept; ValueError if it is not."""
-        if not any(mark.height == height for mark in self.marks):
-            raise ValueError(f"height {height} is not among those that can be rewound to")
-        while self.marks[-1].height > height:
-            self.marks.pop()
+        self.path = self.path.upto(height)
+        while self.standings and self.standings[-1][0] > height:
+            self.standings.pop()
 
     def identity(self, start: int) -> str:
         """The id of the alert whose episode began at `start`."""
@@ -144,14 +165,13 @@ class RuleState:
             self.adopted,
             self.frozen_version,
             self.go_live_height,
-            self.seen_version,
             self.settled_through,
         )
 
-    def to_json(self) -> str:
-        """Everything, compactly."""
+    def to_json(self, *, shared: int | None = None) -> str:
+        """Everything, compactly. With `shared` the path is left out: it is that of all states of one chain with the same number."""
         document: dict[str, Any] = {
-            "v": 2,
+            "v": 3,
             "rule_hash": self.rule_hash,
             "attribution_id": self.attribution_id,
             "settled_through": self.settled_through,
@@ -159,29 +179,27 @@ class RuleState:
             "adopted": self.adopted,
             "frozen_version": self.frozen_version,
             "go_live_height": self.go_live_height,
-            "seen_version": self.seen_version,
-            "marks": [
-                [m.height, m.tip_hash, int(m.standing.phase), m.standing.start, m.standing.since] for m in self.marks
-            ],
+            "standings": [[since, int(s.phase), s.start, s.since] for since, s in self.standings],
+            "path": [self.path.first, self.path.hashes] if shared is None else shared,
         }
         return json.dumps(document, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str, *, rule_id: str, chain: str, hold: int) -> RuleState | None:
+    def from_json(
+        cls, text: str, *, rule_id: str, chain: str, hold: int, shared: SharedPath | None = None
+    ) -> RuleState | None:
         """The state that `to_json` wrote, of the rule as it was then; None if it is of an unknown version.
 
-        Of version 1, whose alerts had the rule's hash in their names, the open one keeps its name.
+        One whose path is shared and is not `shared` has no path: it is of a rule that was switched off. Of version 1, whose
+        alerts had the rule's hash in their names, the open one keeps its name.
         """
         document = json.loads(text)
-        if document.get("v") not in (1, 2):
+        if document.get("v") not in (1, 2, 3):
             return None
         rule_hash, adopted = document["rule_hash"], document["adopted"]
-        marks = [
-            Mark(height, tip, Standing(Phase(phase), start, since))
-            for height, tip, phase, start, since in document["marks"]
-        ]
-        if document["v"] == 1 and not adopted and marks and marks[-1].standing.phase is not Phase.INACTIVE:
-            start = marks[-1].standing.start
+        path, standings = _way(document, shared)
+        if document["v"] == 1 and not adopted and standings and standings[-1][1].phase is not Phase.INACTIVE:
+            start = standings[-1][1].start
             adopted = (start, _digits(rule_id, rule_hash, chain, start))
         return cls(
             rule_id,
@@ -193,7 +211,54 @@ class RuleState:
             (adopted[0], adopted[1]) if adopted else None,
             ALL_EARLIER if document["v"] == 1 else document["frozen_version"],
             document["go_live_height"],
-            document["seen_version"],
             document.get("settled_through", document["silent_through"]),
-            deque(marks, maxlen=RING_HEIGHTS),
+            path,
+            standings,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPath:
+    """A path that many states of one chain follow. `number` is of the alerter that wrote them all: a state with another one is older.
+
+    `seen_version` is the newest version of scores that they have taken in.
+    """
+
+    number: int
+    path: Path
+    seen_version: int = 0
+
+    def to_json(self) -> str:
+        """Everything, compactly."""
+        document = {
+            "path": self.number,
+            "first": self.path.first,
+            "hashes": self.path.hashes,
+            "seen_version": self.seen_version,
+        }
+        return json.dumps(document, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> SharedPath:
+        """What `to_json` wrote."""
+        found = json.loads(text)
+        return cls(found["path"], Path(found["first"], tuple(found["hashes"])), found["seen_version"])
+
+
+def _way(document: Mapping[str, Any], shared: SharedPath | None) -> tuple[Path, list[tuple[int, Standing]]]:
+    """Path and standings of a state's JSON, of any version."""
+    if document["v"] == 3:
+        kept = document["path"]
+        if isinstance(kept, int) and (shared is None or shared.number != kept):
+            return Path(), []
+        standings = [
+            (since, Standing(Phase(phase), start, begun)) for since, phase, start, begun in document["standings"]
+        ]
+        return (shared.path if isinstance(kept, int) and shared else Path(kept[0], tuple(kept[1]))), standings
+    marks = document["marks"][-RING_HEIGHTS:]
+    found: list[tuple[int, Standing]] = []
+    for height, _, phase, start, since in marks:
+        standing = Standing(Phase(phase), start, since)
+        if not found or found[-1][1] != standing:
+            found.append((height, standing))
+    return (Path(marks[0][0], tuple(mark[1] for mark in marks)) if marks else Path()), found

@@ -7,9 +7,10 @@ from typing import Protocol
 
 from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.routes import Route, labels_of, receivers_for
-from alerts.outbox.sent import MUTED, NOT_ROUTED, SILENCED
-from alerts.policy import Action, Actions, Labels, Subject
+from alerts.outbox.sent import INHIBITED, MUTED, NOT_ROUTED, SILENCED
+from alerts.policy import Action, Actions, Labels, Subject, inhibitor_of
 from alerts.rules.rule import Rule
+from alerts.rules.steps import steps_above
 from alerts.store.alert_mutes_log import ALL_RULES
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
@@ -70,7 +71,9 @@ class DeliveryPolicy:
         clock: Clock,
         value_now: Callable[[AlertTransition], float | None],
         people: CurrentActions | None = None,
+        inhibits: bool = True,
     ) -> None:
+        """`inhibits`: whether a higher step that fires keeps the messages of a lower one back; programs decide that themselves."""
         self._store = store
         self._rules = {(rule.id, rule.chain): rule for rule in rules}
         self._receiver = receiver
@@ -79,10 +82,13 @@ class DeliveryPolicy:
         self._clock = clock
         self._value_now = value_now
         self._people = people or CurrentActions(store.actions, clock)
+        self._higher = {rule.id: rule.inhibited_by for rule in rules if rule.inhibited_by} if inhibits else {}
+        self._firing: list[Labels] | None = None
 
     def refresh(self) -> None:
-        """Begin a pass with what people asked for by now."""
+        """Begin a pass with what people asked for by now, and what fires now."""
         self._people.refresh()
+        self._firing = None
 
     def left_out(self, transition: AlertTransition, fired: AlertTransition | None) -> str | None:
         """Why the message of a transition is not sent to this receiver now; None where it is."""
@@ -96,7 +102,21 @@ class DeliveryPolicy:
         silence = (
             actions.silence_of(self._subject(transition, fired, labels, actions), now) if actions.silences else None
         )
-        return f"{SILENCED} {silence.id}" if silence else None
+        if silence:
+            return f"{SILENCED} {silence.id}"
+        inhibitor = self._inhibitor(labels)
+        return f"{INHIBITED} {inhibitor}" if inhibitor else None
+
+    def _inhibitor(self, labels: Labels) -> str | None:
+        """The higher step that fires and goes to this receiver. It is asked of the rows: those of one block are stored together."""
+        above = steps_above(labels["rule"], self._higher)
+        if not above:
+            return None
+        if self._firing is None:
+            rows = self._store.events.firing_of(sorted(set(self._higher.values())))
+            every = (self._labels(row) for row in rows)
+            self._firing = [its for its in every if self._receiver in receivers_for(its, self._routes, self._receivers)]
+        return inhibitor_of(labels, self._firing, above)
 
     def outgrown(self, fired: AlertTransition) -> Action | None:
         """The silence that holds no longer, because the value is worse than it allows."""

@@ -27,7 +27,7 @@ from alerts.rules.rule import HeightRule, Reading, Rule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
-from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertTransition
+from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
 from counterpoise.formats import utc_minute
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.spans import long_span
@@ -252,11 +252,4 @@ class Renderer:
 
     def _open_at(self, start: Start) -> list[AlertTransition]:
         """The alerts that were open once the block at go-live was taken in."""
-        latest: dict[str, AlertTransition] = {}
-        for row in self._store.events.transitions():
-            height = row.evidence.height
-            if row.rule_id not in start.rule_ids or row.evidence.chain != start.chain:
-                continue
-            if height is not None and height <= start.height:
-                latest[row.alert_id] = row
-        return [row for row in latest.values() if row.state in OPEN_STATES]
+        return self._store.events.open_at(start.chain, start.rule_ids, start.height)

@@ -86,7 +86,7 @@ class Outbox:
         clock: Clock,
         policy: Policy | None = None,
         repeat_seconds: float = WEEK_SECONDS,
-        on_success: Callable[[float], None] = lambda now: None,
+        on_success: Callable[[float, Job], None] = lambda now, job: None,
         picture: Callable[[AlertTransition], Picture | None] = lambda fired: None,
     ) -> None:
         """`repeat_seconds`: time to the first repeat of an alert that fires and has no acknowledgement. `picture` draws one."""
@@ -439,7 +439,7 @@ class Outbox:
         if doubtful:
             self._look_ups.plan(job, self._clock.monotonic())
         if status == "sent":
-            self._on_success(delivery.updated_at)
+            self._on_success(delivery.updated_at, job)
         self._write(self._unwritten)
         if job.action == "post" and job.transition is not None:
             self._plan_picture(job.transition)

@@ -12,11 +12,13 @@ from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertT
 MUTED: Final = "muted"
 NOT_ROUTED: Final = "routed to others"
 SILENCED: Final = "silenced"
-_LEFT_OUT: Final = (MUTED, NOT_ROUTED, SILENCED)
+INHIBITED: Final = "inhibited by"
+_LEFT_OUT: Final = (MUTED, NOT_ROUTED, SILENCED, INHIBITED)
 
 
 def is_left_out(delivery: Delivery) -> bool:
-    """Whether a message was left out by a mute, a silence or a route. It is sent when the reason ends and the alert still fires."""
+    """Whether a message was left out by a mute, a silence, a route or a higher step. It is sent when the reason ends and the alert
+    still fires."""
     return delivery.status == "skipped" and delivery.detail.startswith(_LEFT_OUT)
 
 
@@ -81,7 +83,7 @@ class Sent:
         return found is None or found.channel != self._channel or is_left_out(found)
 
     def was_left_out(self, alert_id: str) -> bool:
-        """Whether its own message was left out by a mute, a silence or a route."""
+        """Whether its own message was left out by a mute, a silence, a route or a higher step."""
         found = self._post_row(alert_id)
         return found is not None and is_left_out(found)
 

@@ -11,7 +11,8 @@ from typing import Final
 from alerts.dead_man import DeadManRules
 from alerts.evidence import height_transition
 from alerts.machine.ledger import Ledger, LedgerEntry, reconcile
-from alerts.machine.rule_state import RING_HEIGHTS, RuleState
+from alerts.machine.path import RING_HEIGHTS
+from alerts.machine.rule_state import RuleState
 from alerts.outbox.render import Context, transition_message
 from alerts.rule_tests.rule_test import Expectation, RuleTest
 from alerts.rule_tests.timer_inputs import INPUTS

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import cache
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,7 +17,7 @@ from alerts.rules.line import LINE_WANTED, Line
 from alerts.rules.names import nearest
 from alerts.rules.rule import Reading, Unfit
 from alerts.rules.verdict import BoolArray, Verdict
-from alerts.signals.signal import Measured, Signal, Subject
+from alerts.signals.signal import FloatArray, Measured, Signal, Subject
 from alerts.signals.specs.registry import SIGNALS
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.metrics.spec import Range
@@ -135,18 +135,10 @@ class Condition(BaseModel):
 
     def verdict(self, series: WindowCounts, judged: BoolArray | None = None) -> Verdict:
         """Where it stands at each height of its series; `judged`: whether a height is judged at all (a full window, if not given)."""
-        found = self.measured(series)
         known = (series.window_full & (series.n > 0)) if judged is None else judged.copy()
         if self.change_blocks:
             known &= _earlier(known, self.change_blocks)
-        fire = _agreed(self.line, found)
-        clear = (fire[0], ~fire[1]) if self.clear is None else _agreed(self.clear, found)
-        known = known & np.isfinite(found.low) & np.isfinite(found.high) & fire[0]
-        bounded = found.upper is not None and self.line.rises
-        possible = (
-            self.line.passed(found.upper) if bounded and found.upper is not None else np.zeros(len(series), np.bool_)
-        )
-        return Verdict.of(known, fire[1], possible, clear[0] & clear[1])
+        return judged_by_lines(self.line, self.clear, self.measured(series), known)
 
     def reading(self, series: WindowCounts, at: int) -> Reading:
         """The value at row `at` of its series with its bounds, NaN where it is undefined; `words` is the value alone."""
@@ -241,7 +233,27 @@ def condition_of(key: str) -> Condition | None:
     return Condition(signal=signal, pool=pool, change_blocks=int(change or 0))
 
 
-def _agreed(line: Line, found: Measured) -> tuple[BoolArray, BoolArray]:
+class PassesLines(Protocol):
+    """One line, or one for each value."""
+
+    @property
+    def rises(self) -> bool | BoolArray: ...
+
+    def passed(self, values: FloatArray, rounding: FloatArray | None = None) -> BoolArray: ...
+
+
+def judged_by_lines(fire: PassesLines, clear: PassesLines | None, found: Measured, known: BoolArray) -> Verdict:
+    """Where measured values stand to their lines."""
+    fires = _agreed(fire, found)
+    clears = (fires[0], ~fires[1]) if clear is None else _agreed(clear, found)
+    known = known & np.isfinite(found.low) & np.isfinite(found.high) & fires[0]
+    possible = np.zeros(len(known), np.bool_)
+    if found.upper is not None:
+        possible = fire.passed(found.upper) & fire.rises
+    return Verdict.of(known, fires[1], possible, clears[0] & clears[1])
+
+
+def _agreed(line: PassesLines, found: Measured) -> tuple[BoolArray, BoolArray]:
     """Whether both ends of the value give one answer, and the answer."""
     low, high = line.passed(found.low, found.rounding), line.passed(found.high, found.rounding)
     return low == high, low & high

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 import numpy as np
@@ -14,12 +15,43 @@ Operator = Literal["above", "at_least", "below", "at_most"]
 OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
 
 _WORDS: Final[dict[Operator, str]] = {"above": "over", "at_least": "at least", "below": "below", "at_most": "at most"}
+_COMPARE: Final = {
+    "above": np.greater,
+    "at_least": np.greater_equal,
+    "below": np.less,
+    "at_most": np.less_equal,
+}
 
 VALUE_WANTED: Final = "a number in the unit of the signal, such as 0.75 of a share or 2500 of points"
 
 LINE_WANTED: Final = "a mapping with one of above, at_least, below and at_most"
 
 LineValue = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+def _at_the_line(line: float | FloatArray, values: FloatArray, rounding: FloatArray | None) -> FloatArray:
+    """Values that lie within their rounding of the line are the line."""
+    return values if rounding is None else np.where(np.abs(values - line) <= rounding, line, values)
+
+
+@dataclass(frozen=True, slots=True)
+class ManyLines:
+    """N lines: `operators` are places in `OPERATORS`. It compares N values, each with its own line."""
+
+    operators: NDArray[np.intp]
+    values: FloatArray
+
+    @property
+    def rises(self) -> NDArray[np.bool_]:
+        """Whether large values pass each."""
+        return self.operators < 2
+
+    def passed(self, values: FloatArray, rounding: FloatArray | None = None) -> NDArray[np.bool_]:
+        """As `Line.passed`."""
+        near = _at_the_line(self.values, values, rounding)
+        each = np.stack([_COMPARE[operator](near, self.values) for operator in OPERATORS])
+        found: NDArray[np.bool_] = each[self.operators, np.arange(len(near))]
+        return found
 
 
 class Line(BaseModel):
@@ -70,10 +102,8 @@ class Line(BaseModel):
 
         A share is the nearest double to its fraction of integers, and so is the line: the comparison is as exact as with integers.
         """
-        if rounding is not None:
-            values = np.where(np.abs(values - self.value) <= rounding, self.value, values)
-        compare = {"above": np.greater, "at_least": np.greater_equal, "below": np.less, "at_most": np.less_equal}
-        found: NDArray[np.bool_] = compare[self.operator](values, self.value)
+        near = _at_the_line(self.value, values, rounding)
+        found: NDArray[np.bool_] = _COMPARE[self.operator](near, self.value)
         return found
 
     def passes(self, value: float) -> bool:

@@ -105,7 +105,7 @@ class Rule(BaseModel):
     NOTES: ClassVar[tuple[str, ...]] = ("severity", "owner", "runbook", "alarm_rate", "labels")
     """What is for the people who see an alert, and decides nothing."""
 
-    NOT_HASHED: ClassVar[frozenset[str]] = frozenset({"id", "enabled", "title", *NOTES})
+    NOT_HASHED: ClassVar[frozenset[str]] = frozenset({"id", "enabled", "title", "inhibited_by", *NOTES})
 
     advice: ClassVar[str] = ""
     """What the recipient checks first: a line or two of Slack's mrkdwn."""
@@ -138,6 +138,10 @@ class Rule(BaseModel):
     )
     alarm_rate: Annotated[str, Field(strict=True, max_length=160)] = Field(
         default="", description="how often it alarms in a backtest, or `not backtested`: at most 160 characters"
+    )
+    inhibited_by: Slug | None = Field(
+        default=None,
+        description="the id of the rule that is one step higher: while it fires, no message of this one is sent",
     )
     labels: Annotated[dict[Slug, Annotated[str, Field(strict=True, max_length=120)]], Field(max_length=16)] = Field(
         default_factory=dict, description="a mapping of at most 16 names to texts of at most 120 characters"

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from alerts.rules.names import nearest, nested_model
 from alerts.rules.rule import ALL_CHAINS, Rule, Unfit
 from alerts.rules.rule_types import RULE_TYPES
+from alerts.rules.steps import steps_above
 from alerts.rules.top_share import TopShareRule
 from counterpoise.chain.chain_registry import CHAINS
 from counterpoise.documents import DocumentError
@@ -128,6 +129,32 @@ class _Reader:
             return
         for at, entry in enumerate(entries):
             self._rule(entry, at)
+        self._steps(entries)
+
+    def _steps(self, entries: list[Any]) -> None:
+        """A rule that is a step names another rule of the file, and no step is above itself."""
+        higher = {
+            entry["id"]: entry["inhibited_by"]
+            for entry in entries
+            if isinstance(entry, dict)
+            and isinstance(entry.get("id"), str)
+            and isinstance(entry.get("inhibited_by"), str)
+        }
+        for at, entry in enumerate(entries):
+            rule_id = entry.get("id") if isinstance(entry, dict) else None
+            path = ("rules", at, "inhibited_by")
+            if not isinstance(rule_id, str) or rule_id not in higher or self._is_unread(path):
+                continue
+            name = higher[rule_id]
+            where, others = _Where.of(entry, at), tuple(one for one in self._ids if one != rule_id)
+            if name not in others:
+                self._wrong(
+                    path, where, Unfit("inhibited_by", name, "the id of another rule of this file", among=others)
+                )
+            elif rule_id in steps_above(name, higher):
+                circle = " → ".join((rule_id, *steps_above(rule_id, higher), rule_id))
+                expected = f"a rule that is not below this one ({circle})"
+                self._wrong(path, where, Unfit("inhibited_by", name, expected))
 
     def _version(self, value: Mapping[str, Any]) -> None:
         version = value.get("version")

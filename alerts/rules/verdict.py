@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from alerts.signals.levels import Level, LevelArray, levels
 
 BoolArray = NDArray[np.bool_]
 NoData = Literal["ignore", "fire", "keep"]
+NO_DATA_LEVELS: Final[dict[NoData, Level]] = {"ignore": Level.BLIND, "fire": Level.OVER, "keep": Level.HELD}
+"""The level of a height where nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,7 @@ class Verdict:
         """One level a height. It clears once `keep_firing_for` heights before it, and itself, are past the clearing line."""
         cleared = self.clear if not keep_firing_for else self.clear & (_run(self.clear) > keep_firing_for)
         found = levels(self.over, self.possible, cleared, self.known)
-        if no_data == "ignore":
-            return found
-        instead = Level.OVER if no_data == "fire" else Level.HELD
-        return np.where(self.known, found, instead).astype(np.int8)
+        return np.where(self.known, found, NO_DATA_LEVELS[no_data]).astype(np.int8)
 
 
 def all_of(verdicts: Sequence[Verdict]) -> Verdict:

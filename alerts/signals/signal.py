@@ -45,17 +45,24 @@ class Measured:
 
     def change(self, blocks: int) -> Measured:
         """The difference to `blocks` heights before; NaN at the first ones. Unknown blocks do not bound a difference."""
-        sizes = np.maximum(np.abs(self.low), np.abs(self.high))
-        rounding = np.full(len(sizes), np.nan)
-        rounding[blocks:] = _ROUNDINGS * np.maximum(sizes[blocks:], sizes[:-blocks])
-        low, high = _minus_earlier(self.low, self.high, blocks), _minus_earlier(self.high, self.low, blocks)
-        return Measured(low, high, rounding=rounding)
+        size = len(self.low)
+        after = self._part(slice(blocks, None)).minus(self._part(slice(0, max(0, size - blocks))))
+        missing = np.full(min(blocks, size), np.nan)
+        assert after.rounding is not None  # noqa: S101 - `minus` gives one
+        return Measured(
+            np.concatenate([missing, after.low]),
+            np.concatenate([missing, after.high]),
+            rounding=np.concatenate([missing, after.rounding]),
+        )
 
+    def minus(self, earlier: Measured) -> Measured:
+        """The difference of each value to another one."""
+        size, its = (np.maximum(np.abs(one.low), np.abs(one.high)) for one in (self, earlier))
+        rounding = _ROUNDINGS * np.maximum(size, its)
+        return Measured(self.low - earlier.high, self.high - earlier.low, rounding=rounding)
 
-def _minus_earlier(values: FloatArray, earlier: FloatArray, blocks: int) -> FloatArray:
-    found = np.full(len(values), np.nan)
-    found[blocks:] = values[blocks:] - earlier[:-blocks]
-    return found
+    def _part(self, at: slice) -> Measured:
+        return Measured(self.low[at], self.high[at])
 
 
 class SwitchWords(NamedTuple):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,21 @@ class Place(NamedTuple):
 
     view: View
     window_blocks: int
+
+
+class ReadsSeries(Protocol):
+    """What names a series: a rule, or several that read one together."""
+
+    @property
+    def chain(self) -> str: ...
+    @property
+    def view(self) -> View: ...
+    @property
+    def window_blocks(self) -> int: ...
+    @property
+    def further_columns(self) -> tuple[str, ...]: ...
+    @property
+    def beside(self) -> tuple[Place, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +70,10 @@ class WindowCounts:
 
     def part(self, at: slice) -> WindowCounts:
         """The same columns for some of the heights."""
-        columns = {f.name: getattr(self, f.name) for f in fields(self)}
-        further = {name: values[at] for name, values in columns.pop("further").items()}
-        names, beside = columns.pop("names"), columns.pop("beside")
-        parts: dict[str, Any] = {name: values[at] for name, values in columns.items()}
-        there = {place: other.part(at) for place, other in beside.items()}
-        return WindowCounts(**parts, names=names, further=further, beside=there)
+        parts: dict[str, Any] = {name: getattr(self, name)[at] for name in _ROW_COLUMNS}
+        further = {name: values[at] for name, values in self.further.items()}
+        there = {place: other.part(at) for place, other in self.beside.items()}
+        return WindowCounts(**parts, tip_hash=self.tip_hash[at], names=self.names, further=further, beside=there)
 
     def then(self, after: WindowCounts) -> WindowCounts:
         """Both in a row; ValueError where the other does not follow. The two may list names in different orders."""
@@ -68,23 +81,11 @@ class WindowCounts:
             return after if not len(self) else self
         if int(after.height[0]) != int(self.height[-1]) + 1:
             raise ValueError(f"height {int(after.height[0])} does not follow {int(self.height[-1])}")
-        names = list(self.names)
-        code_of = {name: code for code, name in enumerate(names)}
-        for name in after.names:
-            if name not in code_of:
-                code_of[name] = len(names)
-                names.append(name)
-        codes = np.array([code_of[name] for name in after.names], np.int64)
-        columns: dict[str, Any] = {
-            one.name: np.concatenate([getattr(self, one.name), getattr(after, one.name)])
-            for one in fields(self)
-            if one.name not in ("tip_hash", "names", "leaders", "further", "beside")
-        }
+        columns, names = _joined([self, after])
         return WindowCounts(
             **columns,
             tip_hash=self.tip_hash + after.tip_hash,
-            leaders=np.concatenate([self.leaders, codes[after.leaders]]),
-            names=tuple(names),
+            names=names,
             further={name: np.concatenate([values, after.further[name]]) for name, values in self.further.items()},
             beside={place: other.then(after.beside[place]) for place, other in self.beside.items()},
         )
@@ -125,3 +126,37 @@ class WindowCounts:
         if rows > 1 and not bool(np.all(np.diff(series.height) == 1)):
             raise ValueError("the heights of a series ascend by one")
         return series
+
+
+_ROW_COLUMNS: Final = tuple(
+    one.name for one in fields(WindowCounts) if one.name not in ("tip_hash", "names", "further", "beside")
+)
+"""The columns that are arrays of every series."""
+
+
+def _joined(parts: Sequence[WindowCounts]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The arrays of all parts, one below the other, and the names that their leaders are places in."""
+    code_of: dict[str, int] = {}
+    leaders = []
+    for part in parts:
+        codes = np.array([code_of.setdefault(name, len(code_of)) for name in part.names], np.int64)
+        leaders.append(codes[part.leaders])
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in _ROW_COLUMNS if name != "leaders"
+    }
+    return {**columns, "leaders": np.concatenate(leaders)}, tuple(code_of)
+
+
+def stacked(parts: Sequence[WindowCounts]) -> WindowCounts:
+    """Rows of several series below each other: windows that no rule follows, to be measured together.
+
+    A further column that a part lacks is 0 there.
+    """
+    columns, names = _joined(parts)
+    further = {}
+    for name in dict.fromkeys(name for part in parts for name in part.further):
+        like = next(part.further[name] for part in parts if name in part.further)
+        further[name] = np.concatenate([part.further.get(name, np.zeros(len(part), like.dtype)) for part in parts])
+    return WindowCounts(
+        **columns, tip_hash=tuple(tip for part in parts for tip in part.tip_hash), names=names, further=further
+    )

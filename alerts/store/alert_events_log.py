@@ -19,6 +19,8 @@ _COLUMNS: Final = (
     "summary, evidence"
 )
 
+EVERY_ROW: Final = (1 << 32) - 1
+
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
@@ -55,15 +57,46 @@ class AlertEventsLog:
         )
         return {int(earlier): int(version) for earlier, version in rows}
 
-    def entries(self) -> list[StoredEntry]:
-        """Everything that was ever written, in its order."""
+    def entries(
+        self, *, above: Mapping[str, int] | None = None, rule_id: str = "", chain: str = ""
+    ) -> list[StoredEntry]:
+        """Rows in the order in which they were written, of all rules or of one on one chain.
+
+        `above` leaves out alerts of rules on blocks that are closed and have no row above this height of their chain (a chain that is
+        not named: no row at all).
+        """
+        reach = above or {}
         rows = self._ch.query(
             "SELECT rule_id, chain, isNotNull(height), alert_id, sequence, state, ifNull(height, toUnixTimestamp(event_time)), "
             "tip_hash, reason, undoes, notify, start_height, previous_state, version, rule_hash, "
             "if(isNull(height), JSONExtractString(evidence, 'instance'), '') "
-            "FROM alert_events_log FINAL ORDER BY version, recorded_at"
+            "FROM alert_events_log FINAL "
+            "WHERE ({rule_id:String} = '' OR (rule_id, chain) = ({rule_id:String}, {chain:String})) "
+            "AND ({every:Bool} OR isNull(height) OR alert_id IN (SELECT alert_id FROM alert_events_log GROUP BY alert_id "
+            "HAVING max(ifNull(height, 0)) > transform(any(chain), {chains:Array(String)}, {heights:Array(Int64)}, 1000000000000) "
+            "OR has({open:Array(String)}, argMax(state, (sequence, version))))) "
+            "ORDER BY version, recorded_at",
+            {
+                "rule_id": rule_id,
+                "chain": chain,
+                "every": above is None,
+                "chains": list(reach) or [""],
+                "heights": list(reach.values()) or [0],
+                "open": list(OPEN_STATES),
+            },
         )
         return [_entry(row) for row in rows]
+
+    def newest_by_rule(self) -> dict[tuple[str, str], dict[str, int]]:
+        """(rule, chain) → the newest version of a row on blocks of each content that the rule had, by its hash."""
+        rows = self._ch.query(
+            "SELECT rule_id, chain, rule_hash, max(version) FROM alert_events_log WHERE isNotNull(height) "
+            "GROUP BY rule_id, chain, rule_hash"
+        )
+        found: dict[tuple[str, str], dict[str, int]] = {}
+        for rule_id, chain, rule_hash, version in rows:
+            found.setdefault((str(rule_id), str(chain)), {})[str(rule_hash)] = int(version)
+        return found
 
     def newest_content(self, rule_id: str, chain: str) -> dict[str, Any] | None:
         """The values of a rule when its newest row was written; None where no row has them."""
@@ -99,12 +132,45 @@ class AlertEventsLog:
         )
         return [_transition(row) for row in rows]
 
+    def open_at(self, chain: str, rule_ids: Sequence[str], height: int) -> list[AlertTransition]:
+        """Of each alert of these rules that is open by its rows up to a height the latest of these, in the order of writing."""
+        rows = self._ch.query(
+            f"SELECT {_COLUMNS} FROM (SELECT * FROM alert_events_log FINAL "  # noqa: S608
+            "WHERE chain = {chain:String} AND rule_id IN {rules:Array(String)} AND height <= {height:UInt32} "
+            "ORDER BY alert_id, version DESC, recorded_at DESC, sequence DESC LIMIT 1 BY alert_id) "
+            "WHERE has({open:Array(String)}, state) ORDER BY version, recorded_at, sequence",
+            {"chain": chain, "rules": list(rule_ids), "height": height, "open": list(OPEN_STATES)},
+        )
+        return [_transition(row) for row in rows]
+
+    def firing_of(self, rule_ids: Sequence[str]) -> list[AlertTransition]:
+        """The newest row of each alert of these rules that fires."""
+        rows = self._ch.query(
+            f"SELECT {_COLUMNS} FROM (SELECT * FROM alert_events_log FINAL WHERE rule_id IN {{rules:Array(String)}} "  # noqa: S608
+            "ORDER BY alert_id, sequence DESC LIMIT 1 BY alert_id) WHERE state = 'firing' ORDER BY alert_id",
+            {"rules": list(rule_ids)},
+        )
+        return [_transition(row) for row in rows]
+
+    def first_announced(self, alert_ids: Sequence[str]) -> list[AlertTransition]:
+        """Of each of these alerts the first row that is announced, with which its message begins."""
+        if not alert_ids:
+            return []
+        rows = self._ch.query(
+            f"SELECT {_COLUMNS} FROM alert_events_log FINAL "  # noqa: S608
+            "WHERE has({announcing:Array(String)}, state) AND alert_id IN {alerts:Array(String)} "
+            "ORDER BY alert_id, version, recorded_at, sequence LIMIT 1 BY alert_id",
+            {"announcing": list(ANNOUNCING_STATES), "alerts": list(alert_ids)},
+        )
+        found = {str(row[0]): _transition(row) for row in rows}
+        return [found[name] for name in alert_ids if name in found]
+
     def transitions(
         self,
         *,
         announced: bool = False,
         alert_id: str | None = None,
-        limit: int = 1_000_000,
+        limit: int = EVERY_ROW,
         newest_first: bool = False,
     ) -> list[AlertTransition]:
         """Stored transitions in the order in which they were written; `announced`: only those that are sent to people."""

@@ -3,40 +3,70 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
-from alerts.machine.rule_state import RuleState
+from alerts.machine.checkpoints import SHARED_PATH, CheckpointRow
+from alerts.machine.rule_state import RuleState, SharedPath
 from counterpoise.clickhouse.client import ClickHouse
 
 LEADER: Final = "_leader"
 """The row in which the alerter at work notes that it is."""
 
 
+class StoredStates:
+    """The checkpoints of a dataset: (rule, chain) → the state's JSON, and of each chain the path that its rules share."""
+
+    def __init__(self, states: Mapping[tuple[str, str], str], paths: Mapping[str, SharedPath]) -> None:
+        self._states = states
+        self._paths = paths
+
+    def state(self, rule_id: str, chain: str, *, hold: int) -> RuleState | None:
+        """A rule's state; None where there is none that can be read."""
+        text = self._states.get((rule_id, chain))
+        if text is None:
+            return None
+        return RuleState.from_json(text, rule_id=rule_id, chain=chain, hold=hold, shared=self._paths.get(chain))
+
+    def seen_version(self, chain: str) -> int:
+        """The newest version of scores that the rules on the shared path have taken in; 0 where there is none."""
+        found = self._paths.get(chain)
+        return found.seen_version if found else 0
+
+    def reach(self, rules: Mapping[tuple[str, str], int]) -> dict[str, int]:
+        """Of each chain the lowest height that one of these rules (with their holds) can be rewound to."""
+        found: dict[str, int] = {}
+        for (rule_id, chain), hold in rules.items():
+            state = self.state(rule_id, chain, hold=hold)
+            if state is not None and state.height is not None:
+                found[chain] = min(state.path.first, found.get(chain, state.path.first))
+        return found
+
+
 class AlertStateLog:
-    """One row per rule and chain."""
+    """One row per rule and chain, and one for the path that the rules of a chain share."""
 
     def __init__(self, ch: ClickHouse) -> None:
         self._ch = ch
 
-    def read(self) -> dict[tuple[str, str], str]:
-        """(rule, chain) → the state's JSON."""
+    def read(self) -> StoredStates:
+        """All checkpoints."""
         rows = self._ch.query("SELECT rule_id, chain, state FROM alert_state_log FINAL")
-        return {(str(rule_id), str(chain)): str(state) for rule_id, chain, state in rows}
+        paths = {str(chain): SharedPath.from_json(state) for rule_id, chain, state in rows if rule_id == SHARED_PATH}
+        states = {(str(rule_id), str(chain)): str(state) for rule_id, chain, state in rows}
+        return StoredStates(states, paths)
 
-    def write(self, rule_states: Iterable[RuleState], version: int) -> None:
-        """Checkpoint tracks, in one insert."""
-        known = [rule_state for rule_state in rule_states if rule_state.height is not None]
-        if known:
-            self._insert(
-                [(t.rule_id, t.chain, t.height or 0, t.tip_hash, t.to_json(), t.go_live_height) for t in known], version
-            )
+    def write(self, rows: Sequence[CheckpointRow], version: int) -> None:
+        """Store checkpoints, in one insert."""
+        if rows:
+            self._insert(rows, version)
 
     def write_leader(self, epoch: int, now: float, version: int) -> None:
         """Record that the alerter of this epoch is at work."""
-        self._insert([(LEADER, "", 0, "", json.dumps({"epoch": epoch, "at": now}), None)], version)
+        state = json.dumps({"epoch": epoch, "at": now})
+        self._insert([CheckpointRow(LEADER, "", 0, "", state, None)], version)
 
     def leader(self) -> tuple[int, float] | None:
         """(epoch, last sign of life) of the alerter at work."""
@@ -48,16 +78,16 @@ class AlertStateLog:
         state = json.loads(rows[0][0])
         return int(state["epoch"]), float(state["at"])
 
-    def _insert(self, rows: list[tuple[str, str, int, str, str, int | None]], version: int) -> None:
+    def _insert(self, rows: Sequence[CheckpointRow], version: int) -> None:
         self._ch.insert(
             "alert_state_log",
             {
-                "rule_id": [row[0] for row in rows],
-                "chain": [row[1] for row in rows],
-                "height": np.array([row[2] for row in rows], np.uint32),
-                "tip_hash": [row[3] for row in rows],
-                "state": [row[4] for row in rows],
-                "go_live_height": [row[5] for row in rows],
+                "rule_id": [row.rule_id for row in rows],
+                "chain": [row.chain for row in rows],
+                "height": np.array([row.height for row in rows], np.uint32),
+                "tip_hash": [row.tip_hash for row in rows],
+                "state": [row.state for row in rows],
+                "go_live_height": [row.go_live_height for row in rows],
                 "version": np.full(len(rows), version, np.uint64),
             },
         )

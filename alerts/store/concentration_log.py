@@ -10,7 +10,7 @@ import numpy as np
 
 from alerts.rules.rule import HeightRule
 from alerts.signals.detector_columns import DETECTOR_COLUMNS
-from alerts.signals.window_counts import Place, WindowCounts
+from alerts.signals.window_counts import Place, ReadsSeries, WindowCounts
 from alerts.store.detectors_log import DetectorsLog
 from alerts.store.pool_names_log import PoolNamesLog
 from counterpoise.clickhouse.client import ClickHouse
@@ -78,6 +78,14 @@ class ConcentrationLog:
         rows = rows or self._ch.query(_TIP, {**asked, "low": 0})
         return (int(rows[0][0]), int(rows[0][1]), str(rows[0][2])) if rows else None
 
+    def newest(self, chain: str, attribution_id: str, low: int) -> tuple[int, int] | None:
+        """(highest height, newest version) of the scored blocks from a height on; None where there is none."""
+        rows = self._ch.query(
+            f"SELECT max(height), max(version), count() FROM concentration_log FINAL WHERE {_SERIES_KEY} AND height >= {{low:Int64}}",  # noqa: S608
+            {"id": attribution_id, "chain": chain, "low": low},
+        )
+        return (int(rows[0][0]), int(rows[0][1])) if rows[0][2] else None
+
     def lowest(self, chain: str, attribution_id: str) -> int | None:
         """The lowest scored height."""
         rows = self._ch.query(
@@ -86,8 +94,8 @@ class ConcentrationLog:
         )
         return int(rows[0][0]) if rows[0][1] else None
 
-    def series_of(self, rule: HeightRule, attribution_id: str, *, low: int, high: int) -> WindowCounts:
-        """`series` of a rule's chain, view and window, with the columns and the other windows that it needs.
+    def series_of(self, rule: ReadsSeries, attribution_id: str, *, low: int, high: int) -> WindowCounts:
+        """`series` of the chain, view and window of a rule, or of several, with the columns and the other windows that are needed.
 
         Where the other windows are of other blocks, because a reorganisation came between two queries, the series ends before them.
         """

@@ -10,9 +10,8 @@ import errno
 import logging
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from clickhouse_driver import Client, defines
 from clickhouse_driver.block import BlockInfo, ColumnOrientedBlock
 from clickhouse_driver.columns.service import read_column, write_column
@@ -33,6 +32,11 @@ from counterpoise.clickhouse.sent_table import SentTable
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.tls import client_context
 from counterpoise.settings.security import Tls
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from counterpoise.lazy_numpy import np
 
 # The driver logs a traceback for every refused connection, and then raises; what we raise for it says the same in one line.
 logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from counterpoise.clickhouse.array_client import ArrayClient
 from counterpoise.clickhouse.cluster import CONSISTENT, cluster_name
@@ -16,6 +13,12 @@ from counterpoise.clickhouse.error_codes import translated
 from counterpoise.clickhouse.sent_table import BLOCK_ROWS, SentTable
 from counterpoise.settings.endpoints import ClickHouseTarget
 from counterpoise.urls import is_local
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from counterpoise.lazy_numpy import np
 
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -44,6 +47,7 @@ class ClickHouse:
         settings: Mapping[str, Any] | None = None,
         compression: bool | None = None,
     ) -> None:
+        self._types: dict[str, dict[str, str]] = {}
         self.target = target
         self.database = database
         local = all(is_local(host) for host, _ in target.addresses)
@@ -150,7 +154,7 @@ class ClickHouse:
             raise ValueError(f"{rows} rows are more than {BLOCK_ROWS} at once")
         if not rows:
             return
-        types = dict(
+        types = self._types.pop(table, None) or dict(
             self.query(
                 "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}",
                 {"table": table},
@@ -163,6 +167,7 @@ class ClickHouse:
         sql = f"INSERT INTO {table} ({names}) SELECT {names} FROM arriving WHERE {condition}"  # noqa: S608
         for _ in self.stream(sql, params, tables=(sent,)):
             pass
+        self._types[table] = types  # for the next call; after any error they are asked for again
 
     def execute(self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None) -> None:
         """Run a statement whose result nobody needs (DDL, INSERT … SELECT)."""

@@ -12,10 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+else:
+    from counterpoise.lazy_numpy import np
 
 FIXED_WIDTH: Final[dict[str, str]] = {
     "Bool": "|u1",
@@ -60,7 +63,7 @@ class Coded:
         return len(self.codes)
 
 
-Column = Constant | Coded | Sequence[Any] | npt.NDArray[Any]
+Column: TypeAlias = "Constant | Coded | Sequence[Any] | npt.NDArray[Any]"
 """What `ClickHouse.insert` takes for a column."""
 
 

@@ -56,11 +56,12 @@ class _Snapshot:
         yield events
         yield from _gauges(service, said["info"])
         latency = HistogramMetricFamily(
-            "counterpoise_latency_seconds", "How long a step took, for live blocks", labels=("service", "step")
+            "counterpoise_latency_seconds", "How long a step took, for live blocks", labels=("service", "step", "chain")
         )
-        for step, (counts, total) in sorted(said.get("latencies", {}).items()):
-            bounds = (*(str(bound) for bound in LATENCY_BUCKETS), "+Inf")
-            latency.add_metric((service, step), list(zip(bounds, accumulate(counts), strict=True)), total)
+        bounds = (*(str(bound) for bound in LATENCY_BUCKETS), "+Inf")
+        for one in said["latencies"]:
+            buckets = list(zip(bounds, accumulate(one["counts"]), strict=True))
+            latency.add_metric((service, one["step"], one["chain"]), buckets, one["seconds"])
         yield latency
         build = GaugeMetricFamily(
             "counterpoise_build_info", "1, with the version that runs", labels=("service", "version", "python")

@@ -55,15 +55,48 @@ GAUGES: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Numbers of `info` by their names there: the metric's name after `counterpoise_`, and its help."""
 
-LATENCIES: Final[Mapping[str, str]] = {
-    "seen_to_stored": "From when the source saw a block until it is stored and scored, for blocks that are live",
+LATENCIES: Final[Mapping[str, Mapping[str, str]]] = {
+    "streams": {
+        "append_to_fetch": "From the append of its message to Kafka until streams has it",
+        "fetch_to_store": "From then until the block and its pool are stored",
+        "store_to_score": "From then until all scores of the block are stored",
+        "seen_to_stored": "From when the source saw the block until all its scores are stored",
+    },
+    "alerts": {
+        "score_to_judge": "From when streams stored the scores until the alerter has judged them by every rule",
+        "judge_to_keep": "From then until the rows of the alerts that changed are stored",
+        "judge_to_accept": "From when they were judged until a receiver has taken the message of an alert",
+    },
 }
-"""Steps of `counterpoise_latency_seconds`."""
+"""Steps of `counterpoise_latency_seconds` by service, in the order of a block's way. Each is of blocks that are live."""
 
-LATENCY_BUCKETS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+LATENCY_BUCKETS: Final = (
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+)
 
 LIVE_WITHIN_SECONDS: Final = 600.0
 """What was seen longer ago is history that is read again. Its latency is no measure of the line."""
+
+
+def steps_of(service: str) -> tuple[str, ...]:
+    """The steps whose latency a service measures, `streams-2` and the like included."""
+    return tuple(LATENCIES.get(service, LATENCIES.get(service.partition("-")[0], {})))
 
 
 def counters_of(service: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import threading
 from bisect import bisect_left
@@ -24,7 +25,7 @@ import structlog
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.private_files import private_folder, read_private, write_private
-from counterpoise.runtime.service_metrics import LATENCY_BUCKETS, LIVE_WITHIN_SECONDS, counters_of
+from counterpoise.runtime.service_metrics import LATENCY_BUCKETS, LIVE_WITHIN_SECONDS, counters_of, steps_of
 
 _HOST = socket.gethostname()
 _PIDS: Final = 2**31
@@ -46,6 +47,7 @@ class _Fields:
     service: str
     pid: int
     started_at: float
+    instance: str
     state: ServiceState = "starting"
     waiting_on: str | None = None
     wait_reason: str | None = None
@@ -55,7 +57,8 @@ class _Fields:
     health_port: int | None = None
     counters: dict[str, int] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
-    latencies: dict[str, tuple[list[int], float]] = field(default_factory=dict)
+    latencies: dict[tuple[str, str], tuple[list[int], float]] = field(default_factory=dict)
+    """Counts of each bucket and the sum of seconds, by step and chain."""
 
 
 class ServiceStatus:
@@ -69,7 +72,7 @@ class ServiceStatus:
         self._clock = clock
         self._lock = threading.Lock()
         self._file_lock = threading.Lock()
-        self._fields = _Fields(service, os.getpid(), clock.now())
+        self._fields = _Fields(service, os.getpid(), clock.now(), secrets.token_hex(6))
         self._fields.counters = dict.fromkeys(counters_of(service), 0)
         self._path = run_dir / f"{service}.json"
         self._changed = True
@@ -112,14 +115,21 @@ class ServiceStatus:
                 self._fields.info["chains"] = {chain: fields for chain, fields in known.items() if chain in kept}
                 self._changed = True
 
-    def took(self, step: str, seconds: float) -> None:
+    def time_chains(self, chains: Iterable[str]) -> None:
+        """Begin the histograms of these chains, each with 0, for every step of the service; those that have begun stay."""
+        with self._lock:
+            for chain in chains:
+                for step in steps_of(self._fields.service):
+                    self._fields.latencies.setdefault((step, chain), _no_latencies())
+
+    def took(self, step: str, seconds: float, chain: str) -> None:
         """Add one duration to the histogram of a step; what is not live (see LIVE_WITHIN_SECONDS) or negative is passed over."""
         if not 0 <= seconds <= LIVE_WITHIN_SECONDS:
             return
         with self._lock:
-            counts, total = self._fields.latencies.get(step, ([0] * (len(LATENCY_BUCKETS) + 1), 0.0))
+            counts, total = self._fields.latencies.get((step, chain), _no_latencies())
             counts[bisect_left(LATENCY_BUCKETS, seconds)] += 1
-            self._fields.latencies[step] = counts, total + seconds
+            self._fields.latencies[step, chain] = counts, total + seconds
 
     def count(self, name: str, n: int = 1) -> None:
         """Add to a counter."""
@@ -166,6 +176,7 @@ class ServiceStatus:
                 "service": f.service,
                 "pid": f.pid,
                 "host": _HOST,
+                "instance": f.instance,
                 "state": f.state,
                 "healthy": f.state in ("starting", "working"),
                 "waiting_on": f.waiting_on,
@@ -178,7 +189,10 @@ class ServiceStatus:
                 "health_port": f.health_port,
                 "counters": dict(f.counters),
                 "info": {**f.info, **({"chains": dict(f.info["chains"])} if "chains" in f.info else {})},
-                "latencies": {step: (list(counts), total) for step, (counts, total) in f.latencies.items()},
+                "latencies": [
+                    {"step": step, "chain": chain, "counts": list(counts), "seconds": total}
+                    for (step, chain), (counts, total) in f.latencies.items()
+                ],
             }
 
     def serve(self, host: str, port: int) -> int:
@@ -256,6 +270,10 @@ class ServiceStatus:
                     self.flush()
                 except OSError:  # a full disk must not end the service; the next round tries again
                     self._changed = True
+
+
+def _no_latencies() -> tuple[list[int], float]:
+    return [0] * (len(LATENCY_BUCKETS) + 1), 0.0
 
 
 class _HealthServer(ThreadingHTTPServer):

@@ -7,9 +7,10 @@ the one in `COUNTERPOISE_CONFIG`. A secret is a value or a file (`…__PASSWORD_
 from __future__ import annotations
 
 import os
+import socket
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -43,10 +44,14 @@ def _private(state_dir: Path) -> Path:
     return state_dir
 
 
+INSTANCES: Final = "instances"
+"""Folder of the named instances in a dataset's run folder."""
+
 _EXPECTED_NAME = "expected a name of lower-case letters, digits, - and _"
 
 _PLAIN_MESSAGES = {
     "dataset": "expected lower-case letters, digits and _ (a letter first, 48 at most)",
+    "instance": "expected letters, digits, ., - and _ (64 at most)",
     "source": _EXPECTED_NAME,
     "notifier": _EXPECTED_NAME,
 }
@@ -66,6 +71,9 @@ DatasetName = Annotated[
     Field(pattern=r"^[a-z][a-z0-9_]{0,47}$"),
     AfterValidator(lambda name: name if name not in {"default", "system", "information_schema"} else _reserved(name)),
 ]
+
+
+InstanceName = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$")]
 
 
 def _reserved(name: str) -> str:
@@ -88,6 +96,8 @@ class Settings(BaseSettings):
         default_factory=_default_state_dir, validate_default=True
     )
     """Folder for the data of the embedded engines and the run files of all services. Only you may write to it."""
+    instance: InstanceName = ""
+    """Name of this process among several of one service with one state directory. `hostname` takes the host's name."""
     dataset: DatasetName = "counterpoise"
     """The ClickHouse database and the prefix of topics."""
     dataset_kind: DatasetKind = "live"
@@ -143,6 +153,12 @@ class Settings(BaseSettings):
         return Dataset(self.dataset, self.dataset_kind)
 
     @property
-    def run_dir(self) -> Path:
-        """Folder of the status, health ports and journals of this dataset's services."""
+    def run_root(self) -> Path:
+        """Folder of what this dataset's services leave on this machine; a named instance has a folder in it."""
         return self.state_dir / "run" / self.dataset
+
+    @property
+    def run_dir(self) -> Path:
+        """Folder of the status, locks and journals of this process's services."""
+        name = socket.gethostname() if self.instance == "hostname" else self.instance
+        return self.run_root / INSTANCES / name if name else self.run_root

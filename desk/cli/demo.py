@@ -80,9 +80,17 @@ def demo(
     from desk.cli.gap_view import add_market_figures, show_edge, show_gap
     from desk.cli.replay_line import replay_line
     from desk.cli.report import write_report
-    from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, Services, engines, sole_replay, start_afresh
+    from desk.cli.whole_line import (
+        BACKFILL_TAKE_MESSAGES,
+        Services,
+        engines,
+        sole_replay,
+        start_afresh,
+        take_free_health_ports,
+    )
     from ingest.blocks.sources.simulated import BIN_BLOCKS, SEED, read_figures
 
+    take_free_health_ports()
     os.environ["COUNTERPOISE_DATASET"] = DATASET
     os.environ["COUNTERPOISE_DATASET_KIND"] = "simulated"
     os.environ["COUNTERPOISE_ALERTS__NOTIFIER"] = "console"

@@ -27,7 +27,7 @@ def desk(
 
     settings = Settings.load()
     if link or show:
-        found = read_link(settings.run_dir)
+        found = read_link(settings.run_root)
         if show:
             typer.launch(found)
         else:
@@ -36,11 +36,11 @@ def desk(
     supervise(["desk"], settings)
 
 
-def read_link(run_dir: Path) -> str:
+def read_link(run_root: Path) -> str:
     """The current link; ConfigError where no desk runs."""
     from counterpoise.runtime.private_files import read_private
 
     try:
-        return read_private(run_dir / "desk-link").strip()
+        return read_private(run_root / "desk-link").strip()
     except OSError:
         raise ConfigError("no desk runs here: start it with `counterpoise desk` or `counterpoise run all`") from None

@@ -63,7 +63,13 @@ def replay(
     from counterpoise.settings.model import Settings
     from desk.cli.replay_labels import unknown_labels
     from desk.cli.replay_line import replay_line
-    from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, engines, sole_replay, start_afresh
+    from desk.cli.whole_line import (
+        BACKFILL_TAKE_MESSAGES,
+        engines,
+        sole_replay,
+        start_afresh,
+        take_free_health_ports,
+    )
     from ingest.blocks.backfill import height_range
     from ingest.blocks.sources.replay import FIGURES, replay_source
 
@@ -71,6 +77,7 @@ def replay(
     os.environ.setdefault("COUNTERPOISE_DATASET_KIND", "simulated" if blocks == FIGURES else "historical")
     os.environ.setdefault("COUNTERPOISE_ALERTS__NOTIFIER", "console")
     os.environ.setdefault("COUNTERPOISE_STREAMS__TAKE_MESSAGES", BACKFILL_TAKE_MESSAGES)
+    take_free_health_ports()
     if gaps is not Gaps.REFUSE:
         os.environ["COUNTERPOISE_INGEST__REPLAY__GAPS"] = gaps
     settings = Settings.load()

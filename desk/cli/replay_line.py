@@ -32,7 +32,11 @@ POLL_SECONDS = 0.25
 NOTICE_SECONDS = 1.0
 _WAITING = ("ingest", "streams", "alerts")
 
-_ALERTS_AT = "SELECT count(), min(height) FROM alert_state_log FINAL WHERE chain = {chain:String}"
+# A rule whose path is its own has its height; all others are at that of the path that they share.
+_ALERTS_AT = (
+    "SELECT count(), min(height) FROM alert_state_log FINAL WHERE chain = {chain:String} "
+    "AND (rule_id = '_path' OR JSONType(state, 'path') = 'Array')"
+)
 
 
 @dataclass(frozen=True, slots=True)

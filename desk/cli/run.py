@@ -74,6 +74,7 @@ def supervise(names: list[str], settings: Settings) -> None:
     from desk.supervise.engine_keeper import EngineKeeper
     from desk.supervise.observer import Observer
     from desk.supervise.only_one import only_one
+    from desk.supervise.run_folders import forget_old_instances
     from desk.supervise.supervisor import Supervisor
 
     configure_logging(settings.log_format, settings.log_level, service="supervisor")
@@ -91,6 +92,7 @@ def supervise(names: list[str], settings: Settings) -> None:
         ExitStack() as engines,
     ):
         status.working()
+        forget_old_instances(settings, time.time())
         if len(names) > 1 and (settings.kafka.bootstrap_servers is None or settings.clickhouse.host is None):
             engines.enter_context(EngineKeeper(settings.state_dir.absolute()))
         Supervisor(
@@ -110,9 +112,11 @@ def supervise(names: list[str], settings: Settings) -> None:
 
 def run_child(name: str, settings: Settings) -> None:
     """Run one service here until SIGTERM, Ctrl-C, or the end of its supervisor."""
+    from counterpoise.clickhouse.service_reporter import ServiceReporter
     from counterpoise.runtime.logs import configure_logging
     from counterpoise.runtime.reload import reload_on_hangup
     from counterpoise.runtime.status import ServiceStatus
+    from counterpoise.settings.endpoints import clickhouse_target
     from desk.supervise.only_one import only_one
 
     configure_logging(settings.log_format, settings.log_level, service=name)
@@ -136,9 +140,10 @@ def run_child(name: str, settings: Settings) -> None:
                 f"the health endpoint of {name} cannot listen on {settings.health.host}:{port} ({error.strerror}): set "
                 f"COUNTERPOISE_HEALTH__{name.upper()}_PORT to another (0: any)"
             ) from None
-        runner(settings, clock=clock, stop=stop, status=status)
-        if name in MAY_FINISH and not stop.is_set():
-            status.set(finished=True)
+        with ServiceReporter(status, settings.run_dir, clickhouse_target(settings), settings.dataset):
+            runner(settings, clock=clock, stop=stop, status=status)
+            if name in MAY_FINISH and not stop.is_set():
+                status.set(finished=True)
 
 
 def service_of(name: str) -> Service:

@@ -66,11 +66,21 @@ def render(report: Health) -> Group:
     services = _table("service", "state", "lag", "last progress", "")
     for service in report.services:
         services.add_row(
-            service.name,
+            f"{service.name} {service.instance}".rstrip(),
             Text(service.state, "green" if service.healthy else "red"),
             "" if service.lag_messages is None else f"{service.lag_messages:,}",
             _age(report.at, service.last_progress_at),
             Text(service.detail),
+        )
+    remote = _table("elsewhere", "host", "state", "height", "reported", "")
+    for one in report.elsewhere:
+        remote.add_row(
+            one.service,
+            Text(one.host),
+            Text(one.state, "red" if one.problem else "green"),
+            Text(", ".join(f"{chain} {height:,}" for chain, height in one.heights.items())),
+            f"{rough_span(one.age_seconds)} ago",
+            Text(one.problem),
         )
     lag = _table("group", "topic", "partition", "committed", "end", "lag")
     for row in report.lag:
@@ -91,7 +101,7 @@ def render(report: Health) -> Group:
     head = Text.assemble(f"dataset {report.dataset} at {utc_second(report.at)} UTC: ", verdict)
     slack = Text(f"last Slack success: {_age(report.at, report.last_slack_success_at) or 'none since alerts started'}")
     parts: list[RenderableType] = [head, engines, services]
-    parts += [table for table in (lag, blocks) if table.row_count]
+    parts += [table for table in (remote, lag, blocks) if table.row_count]
     for chain in report.to_rescore:
         note = f"{chain}: an older version scored its history: `counterpoise rescore` adds the days of newer metrics"
         parts.append(Text(note, "yellow"))

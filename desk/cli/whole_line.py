@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,6 +21,7 @@ from counterpoise.runtime.private_files import open_private, private_folder
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from desk.cli.run import service_of
+from desk.supervise.health import SERVICES
 from desk.supervise.observer import Observer
 from desk.supervise.only_one import only_one
 from desk.supervise.supervisor import Supervisor
@@ -95,6 +97,12 @@ def _refuse_live(settings: Settings) -> None:
         raise ConfigError(
             f"dataset {settings.dataset!r} is marked live and would be emptied: give another name with --dataset, or drop it yourself"
         )
+
+
+def take_free_health_ports() -> None:
+    """Let the services that this process starts listen for health checks on any port: those of a running line have the set ones."""
+    for name in SERVICES:
+        os.environ[f"COUNTERPOISE_HEALTH__{name.upper()}_PORT"] = "0"
 
 
 FAILED_STARTS_ALLOWED = 4

@@ -6,7 +6,8 @@ import os
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 from counterpoise.clickhouse.client import connect
@@ -19,6 +20,8 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.status import HEARTBEAT_SECONDS, read_status
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
+from desk.supervise.elsewhere import SHOWN_SECONDS, STANDS_BY, RemoteService, elsewhere, read_reports
+from desk.supervise.run_folders import run_folders
 
 SERVICES: Final = ("ingest", "market", "streams", "alerts", "desk")
 """In the order of the line. `market` is left out where no market source is configured and it never ran, `desk` where it is off."""
@@ -68,6 +71,23 @@ class ServiceReport:
     last_progress_at: float | None
     status: dict[str, Any] | None
     restarts: int | None = None
+    instance: str = ""
+    """Name of its run folder; empty for the common one."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it works or waits, or its work is done."""
+        return self.healthy or self.state == "waiting"
+
+    @property
+    def may_be_gone(self) -> bool:
+        """Whether it may be a container that was removed: a named instance that reports nothing."""
+        return bool(self.instance) and self.state == "silent"
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether it is an alerter that waits until another one ends."""
+        return self.state == "waiting" and self.status is not None and self.status.get("waiting_on") == STANDS_BY
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +107,12 @@ class LastBlock:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`healthy`: both engines answer, and every service runs (or finished its work) and waits for nothing.
+    """`healthy`: both engines answer, every service runs (or finished its work) here or elsewhere, and none waits.
 
-    `to_rescore`: chains whose history an older version scored, so that newer metrics lack their days there."""
+    A process that fell silent or stands by counts only where no other process of its service runs.
+    `to_rescore`: chains whose history an older version scored, so that newer metrics lack their days there. `elsewhere`: processes
+    with other state directories.
+    """
 
     dataset: str
     at: float
@@ -99,10 +122,17 @@ class Health:
     last_blocks: tuple[LastBlock, ...]
     last_slack_success_at: float | None
     to_rescore: tuple[str, ...] = ()
+    elsewhere: tuple[RemoteService, ...] = ()
 
     @property
     def healthy(self) -> bool:
-        return all(e.problem is None for e in self.engines) and all(s.healthy for s in self.services)
+        running = {s.name for s in self.services if s.runs and not s.stands_by}
+        running |= {r.service for r in self.elsewhere if r.runs and not r.stands_by}
+        here = [s.name for s in self.services if not s.healthy and not s.stands_by and not s.may_be_gone]
+        there = [r.service for r in self.elsewhere if r.problem and not r.stands_by and r.state != "silent"]
+        spare = {s.name for s in self.services if s.stands_by or s.may_be_gone}
+        spare |= {r.service for r in self.elsewhere if r.stands_by or r.state == "silent"}
+        return all(e.problem is None for e in self.engines) and not here and not there and spare <= running
 
     def as_json(self) -> dict[str, Any]:
         """JSON values only."""
@@ -116,6 +146,7 @@ class Health:
             "last_blocks": [asdict(block) for block in self.last_blocks],
             "last_slack_success_at": self.last_slack_success_at,
             "to_rescore": list(self.to_rescore),
+            "elsewhere": [asdict(r) for r in self.elsewhere],
         }
 
 
@@ -123,23 +154,65 @@ def collect(settings: Settings, clock: Clock) -> Health:
     """Collect the whole state once. Takes some seconds if an engine does not answer; raises ConfigError if an address is missing."""
     now = clock.now()
     kafka, lag = _look_at_kafka(settings)
-    clickhouse, blocks, to_rescore = _look_at_clickhouse(settings, now)
+    seen = _look_at_clickhouse(settings, now)
+    found = _statuses(settings)
+    remote = elsewhere(seen.reports, [(folder, status) for folder, _, status in found])
     services = tuple(
-        judge(name, said, now, _lag_of(settings, name, lag), _supervised(settings, name))
-        for name, said in ((name, read_status(settings.run_dir, name)) for name in SERVICES)
-        if said is not None or name in configured_services(settings)
+        report
+        for name in SERVICES
+        for report in _reports_on(settings, name, found, now, lag)
+        if report.runs or report.state in ("died", "silent") or not any(r.service == name and r.runs for r in remote)
     )
     slack = [s.status["info"].get("last_slack_success_at") for s in services if s.status]
     return Health(
         settings.dataset,
         now,
-        (kafka, clickhouse),
+        (kafka, seen.engine),
         services,
         tuple(lag or ()),
-        blocks,
+        seen.last_blocks,
         max((at for at in slack if isinstance(at, int | float)), default=None),
-        to_rescore,
+        seen.to_rescore,
+        remote,
     )
+
+
+def _statuses(settings: Settings) -> list[tuple[Path, str, dict[str, Any]]]:
+    """What services of this machine last wrote, with its folder and the service's name."""
+    pairs = ((folder, name) for folder in run_folders(settings) for name in SERVICES)
+    return [(folder, name, said) for folder, name in pairs if (said := read_status(folder, name)) is not None]
+
+
+def _reports_on(
+    settings: Settings,
+    name: str,
+    found: list[tuple[Path, str, dict[str, Any]]],
+    now: float,
+    lag: list[PartitionLag] | None,
+) -> list[ServiceReport]:
+    """The processes of a service on this machine; `never ran` where there is none and the settings need one.
+
+    Beside a running one, those that ended in order are left out, and instances that fell silent more than SHOWN_SECONDS ago.
+    """
+    lag_messages = _lag_of(settings, name, lag)
+    reports = [
+        replace(
+            judge(name, status, now, lag_messages, _supervised(folder, name)),
+            instance="" if folder == settings.run_root else folder.name,
+        )
+        for folder, of, status in found
+        if of == name
+    ]
+    if any(report.runs for report in reports):
+        return [r for r in reports if r.state != "stopped" and not (r.instance and _is_past(r, now))] or reports
+    if not reports and name in configured_services(settings):
+        return [judge(name, None, now, lag_messages, _supervised(settings.run_dir, name))]
+    return reports
+
+
+def _is_past(report: ServiceReport, now: float) -> bool:
+    at = float((report.status or {}).get("updated_at") or 0)
+    return report.state == "silent" and now - at > SHOWN_SECONDS
 
 
 def configured_services(settings: Settings) -> tuple[str, ...]:
@@ -185,10 +258,10 @@ def judge(
     return ServiceReport(name, state, healthy, detail, lag_messages, at, dict(status), restarts)
 
 
-def _supervised(settings: Settings, name: str) -> Mapping[str, Any] | None:
+def _supervised(folder: Path, name: str) -> Mapping[str, Any] | None:
     """What the supervisor of a service that runs on this machine last noted about it: pid, restarts, last."""
     for label in ("supervisor", f"supervisor-{name}"):
-        said = read_status(settings.run_dir, label)
+        said = read_status(folder, label)
         if said is None or said["state"] == "stopped" or said.get("host") != socket.gethostname():
             continue
         noted: Mapping[str, Any] | None = said["info"].get(name)
@@ -215,7 +288,17 @@ def _look_at_kafka(settings: Settings) -> tuple[EngineReport, list[PartitionLag]
     return EngineReport("kafka", redact(bootstrap), None, _ms(started)), lag
 
 
-def _look_at_clickhouse(settings: Settings, now: float) -> tuple[EngineReport, tuple[LastBlock, ...], tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What ClickHouse answers; empty where it does not."""
+
+    engine: EngineReport
+    last_blocks: tuple[LastBlock, ...] = ()
+    to_rescore: tuple[str, ...] = ()
+    reports: tuple[RemoteService, ...] = ()
+
+
+def _look_at_clickhouse(settings: Settings, now: float) -> _Stored:
     target = clickhouse_target(settings, read_only=True)
     where = target.where
     started = time.perf_counter()
@@ -226,12 +309,14 @@ def _look_at_clickhouse(settings: Settings, now: float) -> tuple[EngineReport, t
                 for tip in clickhouse.query(_LAST_BLOCK)
             ]
             older = clickhouse.query(_TO_RESCORE, {"format": SCORING_FORMAT})
+            reports = read_reports(clickhouse)
             where = clickhouse.server
     except (CounterpoiseError, DriverError) as error:
         step = _START_EMBEDDED if settings.clickhouse.host is None and isinstance(error, RetryableError) else ""
-        return EngineReport("clickhouse", where, redact(" ".join(str(error).split()))[:300] + step, None), (), ()
+        return _Stored(EngineReport("clickhouse", where, redact(" ".join(str(error).split()))[:300] + step, None))
     blocks = tuple(LastBlock(chain, height, hash_, at, now - at, parked) for chain, height, hash_, at, parked in rows)
-    return EngineReport("clickhouse", where, None, _ms(started)), blocks, tuple(chain for (chain,) in older)
+    engine = EngineReport("clickhouse", where, None, _ms(started))
+    return _Stored(engine, blocks, tuple(chain for (chain,) in older), tuple(reports))
 
 
 def _ms(started: float) -> float:

@@ -16,7 +16,9 @@ from counterpoise.settings.model import Settings
 
 log = structlog.get_logger("supervisor")
 
-ANOTHER_STATE_DIR = "stop it, or use another --state-dir (many workers share a dataset that way)"
+ANOTHER_STATE_DIR = (
+    "stop it, or use another --state-dir or COUNTERPOISE_INSTANCE (many workers share a dataset that way)"
+)
 
 
 @contextmanager

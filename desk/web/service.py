@@ -45,7 +45,7 @@ log = structlog.get_logger("desk")
 
 def link_file(settings: Settings) -> Path:
     """Where the current one-time link is written, for `counterpoise desk --link`."""
-    return settings.run_dir / "desk-link"
+    return settings.run_root / "desk-link"
 
 
 def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status: ServiceStatus) -> None:

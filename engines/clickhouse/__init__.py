@@ -8,6 +8,7 @@ ClickHouse client. One process owns a data directory; it is a real engine, and w
     process.py      start, stop and kill the server process         (imported by others)
     server.py       sockets, limits, shutdown                       native.py   one native connection
     http.py         the HTTP interface                              engine.py   chDB, and what can stop it from starting
+    kept_blocks.py    a few rows on their way into a table
     external.py, multipart.py                                       tables that come along with a statement
     client_tables.py, temporary.py                                  a reader's temporary tables, kept between statements
     http_handler.py, http_statement.py, http_answer.py, framing.py  one request, its statement, its answer in pieces

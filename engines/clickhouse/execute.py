@@ -54,7 +54,7 @@ class Statement:
             if inline:
                 return temporary.insert(session, head, head.format, insert.feed_of([inline.encode()]))
             return temporary.insert(session, head, "Native", from_blocks)
-        return None if inline else insert.run(session, head, "Native", from_blocks)
+        return None if inline else insert.run(session, head, "Native", from_blocks, as_blocks=True)
 
     def _run(self, ready: Prepared) -> None:
         with self._channel.watching(self._session.interrupt) as watch:

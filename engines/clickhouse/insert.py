@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Final, NamedTuple
 
-from engines.clickhouse import packets, statements
+from engines.clickhouse import kept_blocks, packets, statements
 from engines.clickhouse.channel import Channel, ReceivedBlock
 from engines.clickhouse.columns import Described
 from engines.clickhouse.exceptions import ProtocolError, ServerError
@@ -29,19 +29,23 @@ class Written(NamedTuple):
     size_bytes: int
 
 
-def run(session: Session, head: InsertHead, data_format: str, feed: Feed) -> Written:
+def run(session: Session, head: InsertHead, data_format: str, feed: Feed, *, as_blocks: bool = False) -> Written:
     """Insert what `feed` appends in `data_format`, and commit: the rows are in their table when this returns.
 
     They first enter a temporary table, and an INSERT … SELECT moves them on. The engine's own streaming insert hides every error
     after the reading of the data (a full disk, too many parts, a constraint, a view that fails), and answers as if the rows
     were stored. A feed that gives up or raises leaves nothing.
+
+    `as_blocks`: the feed appends whole blocks. A few of them need no table: the same INSERT … SELECT, which raises every error,
+    reads them from memory. Three statements of four are saved.
     """
     head = _as_written(session, head)
     if head.structure:
         start, end = head.input_span
         create = f"ENGINE = Memory AS SELECT * FROM null({head.structure})"  # noqa: S608 - the client's own statement
         before, after = head.query[:start], head.query[end:]
-        return _through_table(session, create, None, before=before, after=after, data_format=data_format, feed=feed)
+        with closing(_Table(session, create, None, data_format)) as table:
+            return table.moved_on(before, after) if feed(table.append, table.columns) else Written(0, 0)
     table = session.describe_target(head.target)
     sample = sample_columns(table, head)
     # All columns that can be written, because a DEFAULT may speak of one that the statement leaves out.
@@ -49,7 +53,10 @@ def run(session: Session, head: InsertHead, data_format: str, feed: Feed) -> Wri
     create = "(" + ", ".join(map(_declared, resting)) + ") ENGINE = Memory " + session.engine.any_type
     listed = ", ".join(quote_identifier(column.name) for column in sample)
     before = f"{head.into} ({listed}) {head.settings} SELECT {listed} FROM "  # noqa: S608 - quoted
-    return _through_table(session, create, sample, before=before, after="", data_format=data_format, feed=feed)
+    if as_blocks and kept_blocks.can_keep(sample):
+        return _few_or_many(session, lambda: _Table(session, create, sample, data_format), sample, before, feed)
+    with closing(_Table(session, create, sample, data_format)) as table:
+        return table.moved_on(before) if feed(table.append, table.columns) else Written(0, 0)
 
 
 def _as_written(session: Session, head: InsertHead) -> InsertHead:
@@ -74,30 +81,70 @@ def _declared(column: Described) -> str:
     return f"{quote_identifier(column.name)} {column.type}{default}"
 
 
-def _through_table(
-    session: Session,
-    create: str,
-    sample: list[Described] | None,
-    *,
-    before: str,
-    after: str,
-    data_format: str,
-    feed: Feed,
+class _Table:
+    """The temporary table that rows enter first; `sample` are the columns of the data, or all. Close it."""
+
+    def __init__(self, session: Session, create: str, sample: list[Described] | None, data_format: str) -> None:
+        self._session = session
+        self._name = "_input_" + session.identity.replace("-", "_")
+        session.query(f"CREATE TEMPORARY TABLE {self._name} {create}")
+        try:
+            self.columns = session.describe(self._name) if sample is None else sample
+            listed = ", ".join(quote_identifier(column.name) for column in self.columns)
+            self._inserter = session.insert(f"INSERT INTO {self._name} ({listed})", data_format)
+        except BaseException:
+            self._drop()
+            raise
+        self.append = self._inserter.append
+
+    def moved_on(self, before: str, after: str = "") -> Written:
+        """`before` table `after` is the INSERT … SELECT that takes the rows on."""
+        self._inserter.finish()
+        return _written(self._session, before + self._name + after)
+
+    def close(self) -> None:
+        """Abort what was not finished, and drop the table."""
+        try:
+            self._inserter.close()
+        finally:
+            self._drop()
+
+    def _drop(self) -> None:
+        self._session.query(f"DROP TEMPORARY TABLE IF EXISTS {self._name}")
+
+
+def _few_or_many(
+    session: Session, make_table: Callable[[], _Table], sample: list[Described], before: str, feed: Feed
 ) -> Written:
-    """`before` table `after` is the INSERT … SELECT that takes the rows on; `sample` are the columns of the data, or all."""
-    table = "_input_" + session.identity.replace("-", "_")
-    session.query(f"CREATE TEMPORARY TABLE {table} {create}")
-    try:
-        columns = session.describe(table) if sample is None else sample
-        listed = ", ".join(quote_identifier(column.name) for column in columns)
-        with closing(session.insert(f"INSERT INTO {table} ({listed})", data_format)) as inserter:
-            if not feed(inserter.append, columns):
-                return Written(0, 0)
-            inserter.finish()
-        result = session.query(before + table + after)
-        return Written(result.rows_written(), result.bytes_written())
-    finally:
-        session.query(f"DROP TEMPORARY TABLE IF EXISTS {table}")
+    """Insert blocks from memory; through a table where they are many, none, or lack a column that the table fills."""
+    kept: list[bytes] = []
+    with ExitStack() as stack:
+        table: _Table | None = None
+
+        def append(block: bytes) -> None:
+            nonlocal table
+            if table is None:
+                kept.append(block)
+                if kept_blocks.has_columns(block, len(sample)) and sum(map(len, kept)) <= kept_blocks.FEW_BYTES:
+                    return
+                table = stack.enter_context(closing(make_table()))
+                for one in kept:
+                    table.append(one)
+                kept.clear()
+            else:
+                table.append(block)
+
+        if not feed(append, sample):
+            return Written(0, 0)
+        if table is None and kept:
+            with kept_blocks.as_table(kept, sample) as source:
+                return _written(session, before + source)
+        return (table or stack.enter_context(closing(make_table()))).moved_on(before)
+
+
+def _written(session: Session, sql: str) -> Written:
+    result = session.query(sql)
+    return Written(result.rows_written(), result.bytes_written())
 
 
 def feed_blocks(channel: Channel, append: Callable[[bytes], None], sample: list[Described]) -> bool:
@@ -132,8 +179,11 @@ def feed_of(data: Iterable[bytes]) -> Feed:
 
 
 def _check_names(received: ReceivedBlock, names: set[bytes]) -> None:
+    columns = received.block.columns
+    if len({column.name for column in columns}) != len(columns):
+        raise ServerError(15, "The block has a column twice.")
     # The engine would pass over a column that it does not know and fill the others with defaults.
-    for column in received.block.columns:
+    for column in columns:
         if column.name not in names:
             name = column.name.decode("utf-8", "replace")
             raise ServerError(16, f"The block has a column {name} that the INSERT does not name.")

@@ -23,6 +23,7 @@ CREATE ROLE IF NOT EXISTS counterpoise_migrate;
 -- Ingest (blocks and the AI side) looks up what is held, and marks a database that has no mark.
 GRANT SELECT ON counterpoise.* TO counterpoise_ingest;
 GRANT INSERT ON counterpoise.datasets_log TO counterpoise_ingest;
+GRANT INSERT ON counterpoise.services_log TO counterpoise_ingest;
 
 -- Streams writes facts and what follows from them. `counterpoise pools reattribute` and `counterpoise dlq replay` write no more than it does.
 GRANT SELECT ON counterpoise.* TO counterpoise_streams;
@@ -51,6 +52,7 @@ GRANT INSERT ON counterpoise.releases_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.scoring_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.series_entries_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.series_log TO counterpoise_streams;
+GRANT INSERT ON counterpoise.services_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.share_forecasts_log TO counterpoise_streams;
 GRANT INSERT ON counterpoise.time_windows_log TO counterpoise_streams;
 
@@ -65,11 +67,13 @@ GRANT INSERT ON counterpoise.alert_receivers_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.alert_state_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.datasets_log TO counterpoise_alerts;
 GRANT INSERT ON counterpoise.epochs_log TO counterpoise_alerts;
+GRANT INSERT ON counterpoise.services_log TO counterpoise_alerts;
 GRANT CREATE TEMPORARY TABLE ON *.* TO counterpoise_alerts;
 
 -- The desk's page reads, and writes what people ask for about an alert. Commands such as `counterpoise status` only read.
 GRANT SELECT ON counterpoise.* TO counterpoise_desk;
 GRANT INSERT ON counterpoise.alert_actions_log TO counterpoise_desk;
+GRANT INSERT ON counterpoise.services_log TO counterpoise_desk;
 
 -- `counterpoise migrate` makes the database, its tables and views, and notes that it did. A view that is made anew replaces the old one.
 GRANT CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, SELECT, INSERT ON counterpoise.* TO counterpoise_migrate;

@@ -7,7 +7,7 @@ comes between, so that it never speaks of a branch that lost while `concentratio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.columns import Column, concatenate
@@ -49,10 +49,19 @@ class BlockSinks:
     def __init__(self, clickhouse: ClickHouse) -> None:
         self.clickhouse = clickhouse
 
-    def write(self, result: FoldResult, *, chain: str, attribution_set: AttributionSet, version: int) -> None:
-        """Write all that one batch changed, under one version."""
+    def write(
+        self,
+        result: FoldResult,
+        *,
+        chain: str,
+        attribution_set: AttributionSet,
+        version: int,
+        on_blocks: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Write all that one batch changed, under one version; `on_blocks` is called once its blocks and their pools are stored."""
         if result.blocks:
             self._write_blocks(result.blocks, attribution_set.attribution_id, version)
+            on_blocks()
         if result.scored is not None:
             self.write_scores(result.scored, chain=chain, attribution_set=attribution_set, version=version)
             crash_point("streams-after-concentration")

@@ -6,8 +6,9 @@ hands in raw messages, and acknowledges them after `handle` has returned and the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent, BlockRequest
@@ -23,6 +24,7 @@ from streams.blocks.fold.score_message import score_event
 from streams.blocks.loader import days_above, load_chain, not_stored, scored_above, stored_chains
 from streams.blocks.scoring_store import mark_scored
 from streams.blocks.sinks import BlockSinks
+from streams.blocks.trace import BlockTrace
 from streams.intake.dead_letter import RawMessage
 from streams.intake.unpack import Fault, by_name, refused, refused_here, unpack
 from streams.worker import Outgoing
@@ -72,6 +74,7 @@ class BlockWorker:
 
     def handle(self, messages: Sequence[RawMessage]) -> list[Outgoing]:
         """Process messages for good; returns the scores to send. Raises only on a bug, on a stop, or at the dead-letter limit."""
+        fetched_at = self._store.clock.now()
         good, bad = unpack(messages, BlockEvent, kind=BLOCK_KIND, dataset=self._dataset, fault=self._fault)
         rejected = letters = 0
         scores: list[Outgoing] = []
@@ -79,13 +82,16 @@ class BlockWorker:
             if chain not in self._chains:
                 scores += self._load(chain)
             state = self._chains[chain]
+            trace = BlockTrace(placed, self._status, self._store.clock)
+            trace.passed("append_to_fetch", fetched_at)
             result = state.fold.apply([one.event for one in placed])
             rejected += refused_here(result.rejected, placed)
             # Before the rows: once these are stored the same event is a duplicate, and gives no letter.
             bad_now = refused(result.rejected, placed)
             letters += len(bad_now)
             self._store.write_dead_letters(bad_now)
-            self._write(state, result)
+            self._write(state, result, partial(trace.passed, "fetch_to_store"))
+            trace.passed("store_to_score")
             scores += self._scores(state, result)
             self._report(state, result)
         self._store.write_dead_letters(bad)
@@ -168,6 +174,7 @@ class BlockWorker:
             )
         state = _AssignedChain(chain, loaded.fold, versions)
         self._chains[chain] = state
+        self._status.time_chains([chain])
         scores: list[Outgoing] = []
         while (result := write(loaded.fold_next)) is not None:
             self._write(state, result)
@@ -189,7 +196,7 @@ class BlockWorker:
             self._status.set_of_chain(tip.chain, last_height=tip.height, last_block_time=tip.time)
         return scores
 
-    def _write(self, state: _AssignedChain, result: FoldResult) -> None:
+    def _write(self, state: _AssignedChain, result: FoldResult, on_blocks: Callable[[], None] = lambda: None) -> None:
         attribution_id = state.fold.attribution_set.attribution_id
         if result.too_old and (new := self._store.read(not_stored, state.name, result.too_old)):
             self._store.write(self._sinks.write_too_old, new, attribution_id=attribution_id)
@@ -202,6 +209,7 @@ class BlockWorker:
             chain=state.name,
             attribution_set=state.fold.attribution_set,
             version=state.version,
+            on_blocks=on_blocks,
         )
 
     def _scores(self, state: _AssignedChain, result: FoldResult, *, rebased: bool = False) -> list[Outgoing]:
@@ -230,4 +238,4 @@ class BlockWorker:
         if tip is not None:
             self._status.set_of_chain(tip.chain, parked=len(state.fold.gaps()))
             if result.scored is not None:
-                self._status.took("seen_to_stored", (self._store.now_ms() - tip.seen_at_ms) / 1000)
+                self._status.took("seen_to_stored", (self._store.now_ms() - tip.seen_at_ms) / 1000, tip.chain)

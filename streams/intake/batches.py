@@ -14,8 +14,8 @@ Process = Callable[[Sequence[RawMessage]], Awaitable[None]]
 def raw_messages(events: Sequence[Any]) -> list[RawMessage]:
     """Faust events as the worker takes them."""
     return [
-        RawMessage(e.message.topic, e.message.partition, e.message.offset, e.message.key, e.message.value)
-        for e in events
+        RawMessage(m.topic, m.partition, m.offset, m.key, m.value, m.timestamp)
+        for m in (event.message for event in events)
     ]
 
 

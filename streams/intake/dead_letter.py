@@ -17,13 +17,14 @@ MAX_DETAIL_CHARACTERS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class RawMessage:
-    """A Kafka message as it came."""
+    """A Kafka message as it came. `appended_at` is its time in Kafka (UTC seconds), None where it has none."""
 
     topic: str
     partition: int
     offset: int
     key: bytes | None
     value: bytes | None
+    appended_at: float | None = None
 
 
 Bad = tuple[RawMessage, BadEvent]

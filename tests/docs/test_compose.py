@@ -86,6 +86,15 @@ def test_values_given_there_are_accepted_by_the_settings(monkeypatch: pytest.Mon
     assert settings.health.streams_port == 8082
 
 
+def test_replicas_of_a_service_differ_by_their_host_names_and_market_has_one_journal() -> None:
+    """Containers of a scaled service have the same environment and the same volume."""
+    scaled = {name for name in SERVICES if "COUNTERPOISE_INSTANCE" in COMPOSE["services"][name]["environment"]}
+    assert scaled == {"streams", "alerts"}
+    for name in scaled:
+        assert COMPOSE["services"][name]["environment"]["COUNTERPOISE_INSTANCE"] == "hostname"
+        assert not {"hostname", "container_name", "ports"} & COMPOSE["services"][name].keys(), "replicas would clash"
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_each_health_check_asks_the_port_that_its_service_listens_on(name: str) -> None:
     service = COMPOSE["services"][name]

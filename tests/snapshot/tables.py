@@ -32,11 +32,12 @@ WHEN_OR_BY_WHOM = frozenset(
 
 WHO_WROTE = frozenset(
     {"alert_receivers_log", "epochs_log", "datasets_log", "schema_migrations_log", "migrations_log", "views_log"}
+    | {"services_log", "services"}
 )
 """Tables of who claimed what when: they count the processes, and more processes ran where some were killed."""
 
-TRACK_VERSIONS = ("seen_version", "frozen_version")
-"""Fields of an alerter's state that name row versions."""
+TRACK_VERSIONS = ("seen_version", "frozen_version", "path")
+"""Fields of an alerter's state that name row versions, or the alerter that wrote it."""
 
 LEADER = "_leader"
 """The `rule_id` of the row that says which alerter leads since when."""

@@ -11,7 +11,7 @@ first block whose clock is later than the start of the longest window.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -244,7 +244,7 @@ def _store(out: Columns, rows: NDArray[np.intp], view: int, sums: _Sums, owners:
     out["nakamoto_half"][rows, view] = nakamoto_of_ordered(ordered, n, HALF)
     year = SPANS_DAYS.index(YEAR_DAYS)
     places = np.searchsorted(np.unique(owners), codes[:, year])
-    shares = np.array(list(_work_shares(work, places)))
+    shares = _work_shares(work, places)
     for rank in range(LEADERS):
         out[f"work{rank + 1}"][rows, view] = np.nan
         out[f"work{rank + 1}"][rows, view, year] = np.where(codes[:, year, rank] > 0, shares[:, rank], 0.0)
@@ -258,13 +258,18 @@ def _merged(values: NDArray[np.int64], column_of: NDArray[np.intp]) -> NDArray[n
     return merged
 
 
-def _work_shares(work: NDArray[np.int64], places: NDArray[np.intp]) -> Iterator[list[float]]:
-    """For each hour the parts of the year's work that the pools at `places` did: whole numbers, divided once."""
-    for hour, pools in enumerate(places.tolist()):
-        limbs = work[:, hour]
-        total = _whole(limbs.sum(axis=1).tolist())
-        yield [_whole(limbs[:, pool].tolist()) / total for pool in pools]
+def _work_shares(work: NDArray[np.int64], places: NDArray[np.intp]) -> NDArray[np.float64]:
+    """For each hour the parts of the year's work that the pools at `places` did: whole numbers, divided once.
+
+    `work` is by limb, hour and pool; `places` and the answer are by hour and rank.
+    """
+    whole = _whole(np.take_along_axis(work, np.broadcast_to(places, (len(work), *places.shape)), axis=-1))
+    return np.asarray(whole / _whole(work.sum(axis=-1))[:, None], np.float64)
 
 
-def _whole(limbs: Sequence[int]) -> int:
-    return sum(limb << _LIMB_BITS * place for place, limb in enumerate(limbs))
+def _whole(limbs: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Numbers of any size from their limbs, which are the first axis."""
+    found = limbs[-1].astype(object)
+    for limb in limbs[-2::-1]:
+        found = (found << _LIMB_BITS) + limb.astype(object)
+    return found

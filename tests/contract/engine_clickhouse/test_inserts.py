@@ -9,8 +9,12 @@ import pytest
 from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
+from engines.clickhouse.kept_blocks import FEW_BYTES
 from tests.contract.engine_clickhouse.conftest import Connect
 from tests.contract.engine_clickhouse.test_queries import code_of
+
+FEW = FEW_BYTES // 4 + 100
+"""Rows of one number each, of four bytes or more, that are too many to be kept in memory."""
 
 
 def test_column_lists_defaults_and_aliases(connect: Connect, database: str) -> None:
@@ -105,12 +109,13 @@ def test_a_wrong_insert_is_told_with_its_code_and_the_connection_goes_on(
     assert client.execute("SELECT count() FROM t") == [(0,)]
 
 
-def test_many_blocks_make_one_insert(connect: Connect, database: str) -> None:
+@pytest.mark.parametrize("number", [10_000, FEW], ids=["from memory", "through a table"])
+def test_many_blocks_make_one_insert(connect: Connect, database: str, number: int) -> None:
     client = connect(database=database)
     client.execute("CREATE TABLE t (n UInt32) ENGINE = MergeTree ORDER BY n")
-    rows = ((number,) for number in range(10_000))
-    assert client.execute("INSERT INTO t VALUES", rows, settings={"insert_block_size": 100}) == 10_000
-    assert client.execute("SELECT count(), sum(n) FROM t") == [(10_000, 49_995_000)]
+    rows = ((n,) for n in range(number))
+    assert client.execute("INSERT INTO t VALUES", rows, settings={"insert_block_size": number // 100}) == number
+    assert client.execute("SELECT count(), sum(n) FROM t") == [(number, number * (number - 1) // 2)]
     assert client.execute("SELECT count() FROM system.parts WHERE database = %(d)s", {"d": database}) == [(1,)]
 
 
@@ -139,25 +144,27 @@ def test_a_million_rows_in_and_out(connect: Connect, database: str, compression:
         ("a UInt64, CONSTRAINT c CHECK a < 9) ENGINE = MergeTree ORDER BY a", 469),
     ],
 )
+@pytest.mark.parametrize("rows", [10, FEW], ids=["from memory", "through a table"])
 def test_what_goes_wrong_behind_the_reading_of_the_rows_is_told(
-    connect: Connect, database: str, create: str, code: int
+    connect: Connect, database: str, create: str, code: int, rows: int
 ) -> None:
     """An insert that is acknowledged is there."""
     client = connect(database=database)
     client.execute(f"CREATE TABLE t ({create}")
     insert = "INSERT INTO t (a) SETTINGS max_partitions_per_insert_block = 5 VALUES"
-    assert code_of(client.execute, insert, [(n,) for n in range(10)]) == code
+    assert code_of(client.execute, insert, [(n % 10,) for n in range(rows)]) == code
     assert client.execute("SELECT count() FROM t") == [(0,)]
     client.execute(insert, [(1,), (2,)])
     assert client.execute("SELECT count() FROM t") == [(2,)]
 
 
-def test_a_view_that_fails_fails_the_insert(connect: Connect, database: str) -> None:
+@pytest.mark.parametrize("rows", [1, FEW], ids=["from memory", "through a table"])
+def test_a_view_that_fails_fails_the_insert(connect: Connect, database: str, rows: int) -> None:
     client = connect(database=database)
     client.execute("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a")
     client.execute("CREATE TABLE seen (a UInt64) ENGINE = MergeTree ORDER BY a")
     client.execute("CREATE MATERIALIZED VIEW v TO seen AS SELECT throwIf(a = 5) + a AS a FROM t")
-    assert code_of(client.execute, "INSERT INTO t VALUES", [(5,)]) == 395
+    assert code_of(client.execute, "INSERT INTO t VALUES", [(5,)] * rows) == 395
     client.execute("INSERT INTO t VALUES", [(4,)])
     assert client.execute("SELECT a FROM seen") == [(4,)]
 

@@ -734,6 +734,27 @@ CREATE TABLE IF NOT EXISTS series_log ON CLUSTER `desk`
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version)
 ORDER BY (series, catalogue_id)
 
+CREATE TABLE IF NOT EXISTS services_log ON CLUSTER `desk`
+(
+    service LowCardinality(String)
+    instance String
+    host String
+    folder String
+    pid UInt32
+    software_version LowCardinality(String)
+    state LowCardinality(String)
+    waiting_on LowCardinality(String)
+    wait_reason String
+    waiting_since Nullable(DateTime64(3, 'UTC'))
+    heights Map(String, UInt32)
+    last_progress_at Nullable(DateTime64(3, 'UTC'))
+    started_at DateTime64(3, 'UTC')
+    written_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}')
+ORDER BY (service, instance)
+TTL toDateTime(written_at) + INTERVAL 7 DAY
+
 CREATE TABLE IF NOT EXISTS share_forecasts_log ON CLUSTER `desk`
 (
     attribution_id LowCardinality(String)
@@ -852,6 +873,8 @@ CREATE OR REPLACE VIEW dead_letters ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW detector_changes ON CLUSTER `desk`
 
+CREATE OR REPLACE VIEW detector_changes_before ON CLUSTER `desk`
+
 CREATE OR REPLACE VIEW detectors ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW dispersion ON CLUSTER `desk`
@@ -901,6 +924,8 @@ CREATE OR REPLACE VIEW series ON CLUSTER `desk`
 CREATE OR REPLACE VIEW series_entries ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW series_freshness ON CLUSTER `desk`
+
+CREATE OR REPLACE VIEW services ON CLUSTER `desk`
 
 CREATE OR REPLACE VIEW share_forecasts ON CLUSTER `desk`
 

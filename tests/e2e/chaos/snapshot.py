@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from alerts.machine.checkpoints import SHARED_PATH
+from alerts.machine.rule_state import RuleState, SharedPath
 from alerts.outbox.pictures import PICTURE
 from counterpoise.clickhouse.client import ClickHouse
 from desk.named_queries import named_queries
@@ -142,11 +144,16 @@ def _rows(ch: ClickHouse, sql: str) -> set[str]:
 
 
 def _checkpoints(ch: ClickHouse) -> dict[str, Any]:
-    rows = ch.query("SELECT rule_id, height, tip_hash, state, go_live_height FROM alert_state_log FINAL")
+    """Of each rule where it stands at each height, wherever its row was written last."""
+    rows = ch.query("SELECT rule_id, chain, state, go_live_height FROM alert_state_log FINAL")
+    paths = {chain: SharedPath.from_json(state) for rule_id, chain, state, _ in rows if rule_id == SHARED_PATH}
     found: dict[str, Any] = {}
-    for rule_id, height, tip_hash, state, go_live_height in rows:
-        if rule_id == LEADER:
+    for rule_id, chain, text, go_live_height in rows:
+        if rule_id in (LEADER, SHARED_PATH):
             continue
-        track = {name: value for name, value in json.loads(state).items() if name not in TRACK_VERSIONS}
-        found[rule_id] = (height, tip_hash, go_live_height, track)
+        state = RuleState.from_json(text, rule_id=rule_id, chain=chain, hold=0, shared=paths.get(chain))
+        assert state is not None
+        left_out = (*TRACK_VERSIONS, "standings")
+        track = {name: value for name, value in json.loads(text).items() if name not in left_out}
+        found[rule_id] = (state.height, state.tip_hash, go_live_height, track, state.marks)
     return found

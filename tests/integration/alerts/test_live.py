@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from counterpoise.runtime.clock import ManualClock
+from counterpoise.runtime.service_metrics import LATENCIES
 from counterpoise.settings.model import Settings
 from testkit.slack_server import SlackServer
 from tests.integration.alerts.running import Alerter, alerter, states_of
@@ -51,6 +52,9 @@ def test_history_is_recorded_and_the_state_at_start_is_posted_once(migrated: Set
             world.mine([CLEAR], tell=True)
             clock.advance(600)
             running.at(H + 72)
+            steps = {one["step"]: sum(one["counts"]) for one in running.status.snapshot()["latencies"]}
+        assert steps.keys() == LATENCIES["alerts"].keys()
+        assert steps["judge_to_keep"] == steps["judge_to_accept"] == 1, "of the block that resolved it, and its message"
         assert [m.text.split(":")[0] for m in slack.messages][1:] == ["🟢 RESOLVED"]
         assert len(slack.roots) == 2, "an alert that fired before go-live has no message to answer"
 

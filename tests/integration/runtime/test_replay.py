@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,8 +76,15 @@ def test_a_replay_lists_what_the_registry_lacks_and_fills_what_the_file_lacks(
 def test_a_replay_of_a_chain_without_rules_ends_when_its_blocks_are_scored(
     dataset: Settings, blocks_file: Path
 ) -> None:
-    environment = as_environment(dataset) | {"COUNTERPOISE_INGEST__CHAIN": "litecoin"}
-    done = counterpoise(*("replay", "--blocks", str(blocks_file)), cwd=blocks_file.parent, environment=environment)
+    """In a container whose own service has the health port that is set."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        environment = as_environment(dataset) | {
+            "COUNTERPOISE_INGEST__CHAIN": "litecoin",
+            "COUNTERPOISE_HEALTH__STREAMS_PORT": port,
+            "COUNTERPOISE_HEALTH__ALERTS_PORT": port,
+        }
+        done = counterpoise(*("replay", "--blocks", str(blocks_file)), cwd=blocks_file.parent, environment=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1,500 blocks in " in done.stdout and "0 alerts fired, 0 cleared" in done.stdout
     assert scored(dataset) == [("litecoin", BLOCKS, FIRST, FIRST + BLOCKS - 1)]

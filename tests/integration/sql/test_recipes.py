@@ -20,15 +20,16 @@ SHARED = {
     "open_dataset": "datasets_log",
     "claim_epoch": "epochs_log",
     "actions.write": "alert_actions_log",
+    "ServiceReporter": "services_log",
 }
 """Functions of counterpoise.clickhouse and of the alerts' store that insert, and where."""
 CODE = {
-    "ingest": ("ingest",),
-    "streams": ("streams",),
-    "alerts": ("alerts",),
-    "desk": ("desk/web", "desk/alert_requests.py"),
+    "ingest": ("ingest", "desk/cli/run.py"),
+    "streams": ("streams", "desk/cli/run.py"),
+    "alerts": ("alerts", "desk/cli/run.py"),
+    "desk": ("desk/web", "desk/alert_requests.py", "desk/cli/run.py"),
 }
-"""The code that runs in each service. Commands of the desk run under the user of a service that writes the same tables."""
+"""The code in the process of each service. Commands of the desk run as the user of a service that writes the same tables."""
 
 
 @pytest.mark.parametrize("path", sql_files("recipes"), ids=lambda path: path.stem)

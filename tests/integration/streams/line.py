@@ -48,6 +48,9 @@ QUICK_GROUP = {
     "COUNTERPOISE_KAFKA__FETCH_MAX_WAIT_MS": str(FETCH_MAX_WAIT_MS),
 }
 
+SHARED = "shared"
+"""Name of the state directory of replicas."""
+
 SMALL_BATCHES = {"COUNTERPOISE_STREAMS__TAKE_MESSAGES": "1"}
 """One message a batch: as many places to die as there are messages."""
 
@@ -180,14 +183,20 @@ class Line:
         crash: str | None = None,
         settings: Mapping[str, str] | None = None,
         supervised: bool = False,
+        replica: bool = False,
     ) -> Worker:
         """Start a worker; workers of one line need different names. `crash` is a crash point with its count.
 
-        With `supervised` what is started is the supervisor, and its child's pid stands in the status.
+        With `supervised` the supervisor is started, and its child's pid stands in the status. Each `replica` has the same state
+        directory, as the containers of a scaled service have.
         """
-        state_dir = self.state_dir(name)
+        state_dir = self.state_dir(SHARED if replica else name)
         log_file = state_dir / f"{len(self.workers)}.log"
-        environment = self.environment(name) | dict(settings or {})
+        environment = self.environment(state_dir.name) | dict(settings or {})
+        run_dir = state_dir / "run" / self.dataset
+        if replica:
+            environment["COUNTERPOISE_INSTANCE"] = name
+            run_dir = run_dir / "instances" / name
         if crash is not None:
             environment["COUNTERPOISE_CRASH_POINT"] = crash
         with log_file.open("wb") as log:
@@ -203,7 +212,7 @@ class Line:
                 )
             else:
                 process = start_forked(["run", "streams", "--child"], environment, ROOT, log)
-        worker = Worker(process, log_file, state_dir / "run" / self.dataset / "streams.json", supervised)
+        worker = Worker(process, log_file, run_dir / "streams.json", supervised)
         self.workers.append(worker)
         return worker
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.settings.sections.engine_sections import KafkaSettings
 from tests.forked import run_forked, start_forked
 from tests.integration.streams.blocks import branch
-from tests.integration.streams.line import ROOT, SMALL_BATCHES, Engines, Line, line_on
+from tests.integration.streams.line import ROOT, SHARED, SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.tables import assert_consistent
+from tests.runbook import assert_shown
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 # On the embedded broker: Apache Kafka deletes topics later than it answers, and these tests make them anew at once.
@@ -53,22 +55,36 @@ def assert_chains(line: Line, chains: dict[str, list[BlockEvent]]) -> None:
     assert_consistent(line)
 
 
-def test_chains_that_shared_a_partition_go_on_two_workers_and_one_of_them_is_killed(engines: Engines) -> None:
+def test_chains_are_spread_over_three_replicas_with_one_state_directory_and_one_of_them_is_killed(
+    engines: Engines,
+) -> None:
+    """As `docker compose up --scale streams=3` starts them: one volume, and a host name each."""
     assert len({hashed_partition(name.encode(), 4) for name in ("bitcoin", "litecoin", "testnet4", "dogecoin")}) == 1
     chains = many(300)
     with line_on(engines, "chains") as line:
-        workers = [line.start(name=name, settings=SMALL_BATCHES) for name in ("w0", "w1")]
+        names = ("7d1f0c2ab1e4", "0e9a5b6c7d8f", "c3b2a1f0e9d8")
+        workers = [line.start(name=name, settings=SMALL_BATCHES, replica=True) for name in names]
         for worker in workers:
-            wait_for(lambda w=worker: w.status().get("state") == "working", "both to work", worker.tail)  # type: ignore[misc]
+            wait_for(lambda w=worker: w.status().get("state") == "working", "all to work", worker.tail)  # type: ignore[misc]
         send_in_turns(line, {name: events[:200] for name, events in chains.items()})
         wait_for(lambda: line.ch.query("SELECT count() FROM blocks")[0][0] > 300, "work", workers[0].tail)
         counts = [worker.status().get("counters", {}).get("events", 0) for worker in workers]
-        assert min(counts) > 0, f"one of them has all chains: {counts}"
-        workers[0].kill()
+        assert sum(count > 0 for count in counts) > 1, f"one of them has all chains: {counts}"
+        workers[counts.index(max(counts))].kill()
         send_in_turns(line, {name: events[200:] for name, events in chains.items()})
         line.drain()
         assert_chains(line, chains)
-        assert workers[1].stop() == 0, workers[1].tail()
+        shown = run_forked(["status", "--json"], line.environment(SHARED), ROOT)
+        states = {
+            one["instance"]: one["state"] for one in json.loads(shown.stdout)["services"] if one["name"] == "streams"
+        }
+        killed = names[counts.index(max(counts))]
+        assert_shown(
+            "A service died",
+            " ".join(f"{one['state']} {one['detail']}" for one in json.loads(shown.stdout)["services"]),
+        )
+        assert states == {name: "died" if name == killed else "working" for name in names}, shown.stderr
+        assert [worker.stop() for worker in workers if worker.is_alive()] == [0, 0], workers[0].tail()
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -110,13 +126,14 @@ def migrate(line: Line, **settings: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_changed_count_is_refused_in_one_line(line: Line) -> None:
     line.send(branch(5))  # a topic with nothing in it may be made anew
-    worker = line.start(settings={"COUNTERPOISE_KAFKA__PARTITIONS": "5"})
+    worker = line.start(settings={"COUNTERPOISE_KAFKA__PARTITIONS": "8"})
     assert worker.wait() == 2
-    done = migrate(line, COUNTERPOISE_KAFKA__PARTITIONS="5")
+    done = migrate(line, COUNTERPOISE_KAFKA__PARTITIONS="8")
     assert done.returncode == 2
     for text in (worker.log(), done.stderr):
         [told] = lines_of_refusal(text)
-        assert f"topic {line.dataset}.blocks.v1 has 4 partitions and should have 5: delete it (" in told
+        assert f"topic {line.dataset}.blocks.v1 has 4 partitions and should have 8: delete it (" in told
+        assert_shown("has 4 partitions and should have 8", told)
         assert "COUNTERPOISE_KAFKA__PARTITIONS" in told and "Traceback" not in text
 
 
@@ -150,6 +167,7 @@ def test_unread_messages_of_the_rule_of_old_are_refused_in_one_line_until_the_to
     for text in (worker.log(), done.stderr, said_by_ingest):
         [told] = lines_of_refusal(text)
         assert f"topic {line.dataset}.blocks.v1 holds unread blocks of litecoin in partition {old}" in told
+        assert_shown("holds unread blocks of litecoin", told)
         assert (
             "delete the topic (ClickHouse stores the data, ingest fills it again)" in told and "Traceback" not in text
         )

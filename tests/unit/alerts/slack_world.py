@@ -93,6 +93,8 @@ class Rows:
         self._written = 0
         self.deliveries = self.events = self.epochs = self
         self.actions, self.mutes = _People(), _Mutes()
+        self.joined: dict[str, int] = {}
+        """Receiver → the version at which it joined, where there are several."""
 
     def highest(self) -> int:
         return self.epoch
@@ -280,7 +282,7 @@ def transition_of(entry: LedgerEntry, recorded_at: float) -> AlertTransition:
 
 
 class Alerter:
-    """The alerter of an epoch: it writes rows and has an outbox."""
+    """The alerter of an epoch: it writes rows and has an outbox for each receiver. `value` is that of every rule now."""
 
     def __init__(
         self,
@@ -288,6 +290,7 @@ class Alerter:
         slack: Receiver,
         clock: HandClock,
         *,
+        beside: Sequence[Receiver] = (),
         repeat_seconds: float = WEEK_SECONDS,
         value: float | None = None,
         routes: Sequence[Route] = (),
@@ -296,41 +299,59 @@ class Alerter:
         rows.epoch += 1
         self.rows, self.clock, self.value = rows, clock, value
         self.versions = Versions(rows.epoch)
-        self.outbox = Outbox(
-            cast(AlertStore, rows),
-            slack,
-            versions=self.versions,
-            renderer=PlainRenderer(),
-            dataset="test",
-            clock=cast(Clock, clock),
-            policy=DeliveryPolicy(
+        slacks = (slack, *beside)
+        names = tuple(one.name for one in slacks)
+        joined = self.versions.next()
+        self.outboxes = [
+            Outbox(
                 cast(AlertStore, rows),
-                (),
-                receiver=slack.name,
-                receivers=(slack.name,),
-                routes=routes,
+                one,
+                versions=self.versions,
+                renderer=PlainRenderer(),
+                dataset="test",
                 clock=cast(Clock, clock),
-                value_now=lambda _: self.value,
-            ),
-            repeat_seconds=repeat_seconds,
-            picture=picture,
-        )
-        self.outbox.load()
+                policy=DeliveryPolicy(
+                    cast(AlertStore, rows),
+                    (),
+                    receiver=one.name,
+                    receivers=names,
+                    routes=routes,
+                    clock=cast(Clock, clock),
+                    value_now=lambda _: self.value,
+                ),
+                repeat_seconds=repeat_seconds,
+                picture=picture,
+            )
+            for one in slacks
+        ]
+        for outbox in self.outboxes:
+            outbox.load(rows.joined.setdefault(outbox.name, joined) if len(slacks) > 1 else None)
+
+    @property
+    def outbox(self) -> Outbox:
+        """That of the first receiver."""
+        return self.outboxes[0]
 
     def record(self, entries: Sequence[LedgerEntry]) -> None:
-        """Write rows as the session does, under the fence, and hand them to the outbox."""
+        """Write rows as the session does, under the fence, and hand them to the outboxes."""
         if self.rows.epoch != self.versions.epoch:
             raise SupersededError
         transitions = [transition_of(entry, self.clock.at + at / 1000) for at, entry in enumerate(entries)]
         self.rows.keep(transitions, self.versions.next())
         for transition in transitions:
-            self.outbox.enqueue(transition)
+            for outbox in self.outboxes:
+                outbox.enqueue(transition)
+
+    def remind(self, firing: Sequence[AlertTransition]) -> None:
+        """As the session does: what still fires, by its first firing."""
+        for outbox in self.outboxes:
+            outbox.remind(firing)
 
     def work(self, seconds: float) -> None:
-        """Let the outbox work for that long."""
+        """Let the outboxes work for that long."""
         end = self.clock.at + seconds
         while True:
-            wait = self.outbox.run_due()
+            wait = min(outbox.run_due() for outbox in self.outboxes)
             if self.clock.at + wait > end:
                 self.clock.at = max(self.clock.at, end)
                 return

@@ -1,28 +1,37 @@
-"""Scores, reorgs, re-attributions, rule edits, kills, two leaders and every fault of Slack, in hundreds of random orders.
+"""Scores, reorgs, re-attributions, rule edits, kills, two leaders, people's actions, a second receiver and every fault of Slack, in
+thousands of random orders.
 
 `make soak` tells a hundred thousand.
 
-At the end of each story Slack is well and time passes. Then every announced step has one visible message or is named in a digest,
-no message stands twice, no picture either, and each alert's own message shows the state that a straight run ends with.
+At the end of each story Slack is well and time passes. Then every announced step has one visible message or is named in a digest, or
+a silence that held at that time kept it back and counts it. No message stands twice, no picture either. Each own message shows the
+state that a straight run ends with, so that no alert is shown as resolved that fires.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import random
 from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import structlog
 
 from alerts.outbox.digest import digest_of
 from alerts.outbox.outbox import SupersededError
 from alerts.outbox.render import mark_of
+from alerts.outbox.sent import SILENCED
+from alerts.policy import Action, ActionKind
 from alerts.signals.levels import Level
+from alerts.store.alert_deliveries_log import Delivery
 from counterpoise.contracts.alerts import AlertTransition
 from tests.unit.alerts.follower import Follower, branch, edit, flip
 from tests.unit.alerts.slack_world import Alerter, Died, HandClock, MemorySlack, Rows
 
-STORIES, MANY_STORIES = 800, 100_000
+STORIES, MANY_STORIES = 2_000, 100_000
 CHUNKS = 8
 LEVELS = (Level.OVER, Level.OVER, Level.OVER, Level.BETWEEN, Level.CLEAR, Level.CLEAR, Level.CLEAR_POSSIBLE)
 FAULTS = ("refuse", "before", "after", "late", "death", "never")
@@ -38,13 +47,29 @@ class Story:
         self.follower = Follower(hold=self.rng.choice((0, 1, 3)))
         self.chain: list[tuple[str, int]] = []
         self.edits = 0
-        self.alerter = Alerter(self.rows, self.slack, self.clock)
+        self.value = 0.7
+        self.slacks = [self.slack]
+        if self.rng.random() < 0.25:
+            self.slacks.append(MemorySlack(self.clock, name="ops", channel="C1"))
+        self.alerter = self.begin()
+
+    def begin(self) -> Alerter:
+        return Alerter(self.rows, self.slack, self.clock, beside=self.slacks[1:], value=self.value)
+
+    @property
+    def one(self) -> MemorySlack:
+        """The Slack to which something happens."""
+        return self.rng.choice(self.slacks)
 
     def tell(self) -> None:
         events = (self.blocks, self.blocks, self.blocks, self.reorg, self.edit_rule, self.flip, self.kill)
         troubles = (self.fault, self.outage, self.trouble, self.take_over, self.take_over_within_a_post)
+        people = (self.acknowledge, self.silence, self.silence, self.unsilence, self.change_value, self.remind)
+        kinds = (
+            (events, troubles, (self.wait,), people) if self.rng.random() < 0.5 else (events, troubles, (self.wait,))
+        )
         for _ in range(self.rng.randint(4, 24)):
-            self.rng.choice(self.rng.choice((events, troubles, (self.wait,))))()
+            self.rng.choice(self.rng.choice(kinds))()
         self.heal()
 
     def levels(self, most: int) -> list[int]:
@@ -87,31 +112,65 @@ class Story:
         self.alerter.record(entries)
         self.work(self.rng.choice((0.0, 0.5, 3.0)))
 
+    def ask(self, kind: ActionKind, **values: Any) -> None:
+        self.rows.actions.rows.append(Action(f"{len(self.rows.actions.rows):016x}", kind, self.clock.at, **values))
+        self.work(self.rng.choice((0.0, 3.0)))
+
+    def an_alert(self) -> str:
+        known = [row.alert_id for row in self.rows.transitions(announced=True)]
+        return self.rng.choice(known) if known else "0" * 16
+
+    def acknowledge(self) -> None:
+        self.ask("acknowledge", target=self.an_alert())
+        self.remind()
+
+    def silence(self) -> None:
+        matchers = self.rng.choice(({}, {"rule": "rule"}, {"rule": "other"}, {"alert": self.an_alert()}))
+        until = self.clock.at + self.rng.choice((2.0, 300.0, 5_000.0))
+        limits: tuple[dict[str, Any], ...] = (
+            {"until": until},
+            {"until_resolved": True},
+            {"worse_than": 0.75},
+            {"until": until, "worse_than": 0.75},
+        )
+        self.ask("silence", matchers=matchers, **self.rng.choice(limits))
+
+    def unsilence(self) -> None:
+        made = [row.id for row in self.rows.actions.rows if row.kind == "silence"]
+        if made:
+            self.ask("unsilence", target=self.rng.choice(made))
+        self.remind()
+
+    def change_value(self) -> None:
+        self.value = self.alerter.value = self.rng.choice((0.7, 0.8))
+
     def fault(self) -> None:
-        self.slack.plan += [self.rng.choice(FAULTS) for _ in range(self.rng.randint(1, 3))]
+        self.one.plan += [self.rng.choice(FAULTS) for _ in range(self.rng.randint(1, 3))]
 
     def outage(self) -> None:
-        self.slack.down = not self.slack.down
+        slack = self.one
+        slack.down = not slack.down
 
     def trouble(self) -> None:
-        self.slack.lag_seconds = self.rng.choice((0.0, 0.0, 20.0, 250.0))
-        self.slack.locked = self.rng.random() < 0.3
+        slack = self.one
+        slack.lag_seconds = self.rng.choice((0.0, 0.0, 20.0, 250.0))
+        slack.locked = self.rng.random() < 0.3
         for row in self.rows.transitions(announced=True)[-2:]:
-            self.slack.unknown[f"{row.alert_id}:{row.sequence}:post"] = self.rng.randint(1, 3)
+            slack.unknown[f"{row.alert_id}:{row.sequence}:post"] = self.rng.randint(1, 3)
 
     def take_over(self) -> None:
         before = self.alerter
         self.restart()
         with contextlib.suppress(SupersededError, Died):
             before.work(2.0)
-        self.slack.arrive()
+        self.arrive()
 
     def take_over_within_a_post(self) -> None:
         def happens() -> None:
             self.restart()
             self.work(self.rng.choice((0.0, 30.0)))
 
-        self.slack.meanwhile = happens
+        self.one.meanwhile = happens
 
     def wait(self) -> None:
         self.work(self.rng.choice((1.0, 20.0, 100.0, 400.0, 4_000.0)))
@@ -119,8 +178,8 @@ class Story:
     def work(self, seconds: float) -> None:
         end = self.clock.at + seconds
         while True:
-            self.slack.arrive()
-            arrivals = [at for at, _ in self.slack.late if at > self.clock.at]
+            self.arrive()
+            arrivals = [at for slack in self.slacks for at, _ in slack.late if at > self.clock.at]
             try:
                 self.alerter.work(max(0.0, min([end, *arrivals]) - self.clock.at))
             except (Died, SupersededError):
@@ -131,8 +190,12 @@ class Story:
                 return
 
     def restart(self) -> None:
-        self.alerter = Alerter(self.rows, self.slack, self.clock)
+        self.alerter = self.begin()
         self.remind()
+
+    def arrive(self) -> None:
+        for slack in self.slacks:
+            slack.arrive()
 
     def remind(self) -> None:
         """As every minute: whoever takes over hands the outbox the alerts that fire."""
@@ -140,55 +203,126 @@ class Story:
         for row in self.rows.transitions(announced=True):
             latest.setdefault(row.alert_id, []).append(row)
         every = [sorted(rows, key=lambda row: row.sequence) for rows in latest.values()]
-        self.alerter.outbox.remind([rows[0] for rows in every if rows[-1].state == "firing"])
+        firing = [rows for rows in every if rows[-1].state == "firing"]
+        self.alerter.remind([next(row for row in rows if row.state == "firing") for rows in firing])
 
     def heal(self) -> None:
-        self.slack.plan, self.slack.unknown, self.slack.meanwhile = [], {}, None
-        self.slack.down = self.slack.locked = False
-        self.slack.lag_seconds = 0.0
+        for slack in self.slacks:
+            slack.plan, slack.unknown, slack.meanwhile = [], {}, None
+            slack.down = slack.locked = False
+            slack.lag_seconds = 0.0
+        self.is_lifted = self.rng.random() < 0.5
+        if self.is_lifted:
+            ended = {row.target for row in self.rows.actions.rows if row.kind == "unsilence"}
+            for row in list(self.rows.actions.rows):
+                if row.kind == "silence" and row.id not in ended:
+                    self.ask("unsilence", target=row.id)
+        self.remind()
+        self.work(8_000.0)
         self.remind()
         self.work(8_000.0)
 
 
 def check(story: Story) -> None:
-    messages = list(story.slack.messages.values())
-    keys = Counter(message.key for message in messages)
-    assert max(keys.values(), default=0) <= 1, f"twice: {[key for key, times in keys.items() if times > 1]}"
-    assert story.alerter.outbox.waiting == 0
-    pictures = Counter(alert_id for alert_id, _ in story.slack.pictures)
-    assert max(pictures.values(), default=0) <= 1, f"pictures twice: {pictures}"
-    rows = {(d.alert_id, d.sequence, d.action): d for d in story.rows.read()}
-    steps: dict[str, list[AlertTransition]] = {}
-    for row in story.rows.transitions(announced=True):
-        steps.setdefault(row.alert_id, []).append(row)
-    digests = {message.key.split(":")[0]: message.text for message in messages if message.key.endswith(":digest")}
-
-    def is_told(alert_id: str, sequence: int, action: str) -> bool:
-        if f"{alert_id}:{sequence}:{action}" in keys:
-            return True
-        row = rows[alert_id, sequence, action]
-        digest = digest_of(row.detail)
-        refused = row.status == "skipped" and row.detail.startswith("Slack refuses")
-        digest_row = rows.get((digest or "", 0, "digest"))
-        return refused or (
-            digest is not None
-            and (alert_id in digests.get(digest, "") or (digest_row is not None and digest_row.status == "skipped"))
-        )
-
-    for alert_id, announced in steps.items():
-        announced.sort(key=lambda row: row.sequence)
-        first = next(at for at, row in enumerate(announced) if row.state == "firing")
-        assert first == 0, "nothing is told of an alert before it fired"
-        assert is_told(alert_id, announced[0].sequence, "post")
-        for row in announced[1:]:
-            assert row.reason == "restated" or is_told(alert_id, row.sequence, "thread"), (alert_id, row)
-        root = next((m for m in messages if m.key == f"{alert_id}:{announced[0].sequence}:post"), None)
-        last = rows.get((alert_id, announced[-1].sequence, "update"))
-        if root is not None and (len(announced) == 1 or (last is not None and last.status == "sent")):
-            assert root.text == f"{mark_of(announced[-1])} {alert_id}"
+    for slack, outbox in zip(story.slacks, story.alerter.outboxes, strict=True):
+        assert outbox.waiting == 0
+        CheckedChannel(story, slack).check()
     shown = story.follower.track.shown()
     open_alerts = [(entry.alert_id, entry.state) for entry in story.follower.ledger.open()]
     assert open_alerts == ([shown] if shown else [])
+
+
+class CheckedChannel:
+    """What one receiver shows at the end of a story."""
+
+    def __init__(self, story: Story, slack: MemorySlack) -> None:
+        self.story = story
+        self.messages = list(slack.messages.values())
+        self.keys = Counter(message.key for message in self.messages)
+        self.pictures = Counter(alert_id for alert_id, _ in slack.pictures)
+        self.rows = {(d.alert_id, d.sequence, d.action): d for d in story.rows.read() if d.receiver == slack.name}
+        self.digests = {m.key.split(":")[0]: m.text for m in self.messages if m.key.endswith(":digest")}
+        self.silences = {row.id: row for row in story.rows.actions.rows if row.kind == "silence"}
+        self.ended: dict[str, float] = {}
+        for row in story.rows.actions.rows:
+            if row.kind == "unsilence":
+                self.ended.setdefault(row.target, row.at)
+        self.steps: dict[str, list[AlertTransition]] = {}
+        for step in story.rows.transitions(announced=True):
+            self.steps.setdefault(step.alert_id, []).append(step)
+
+    def check(self) -> None:
+        assert max(self.keys.values(), default=0) <= 1, (
+            f"twice: {[key for key, times in self.keys.items() if times > 1]}"
+        )
+        assert max(self.pictures.values(), default=0) <= 1, f"pictures twice: {self.pictures}"
+        for alert_id, announced in self.steps.items():
+            announced.sort(key=lambda row: row.sequence)
+            self.check_alert(alert_id, announced)
+        self.check_silences()
+
+    def check_alert(self, alert_id: str, announced: list[AlertTransition]) -> None:
+        first = next(at for at, row in enumerate(announced) if row.state == "firing")
+        assert first == 0, "nothing is told of an alert before it fired"
+        assert self.is_told(alert_id, announced[0].sequence, "post")
+        for row in announced[1:]:
+            assert row.reason == "restated" or self.is_told(alert_id, row.sequence, "thread"), (alert_id, row)
+        root = next((m for m in self.messages if m.key == f"{alert_id}:{announced[0].sequence}:post"), None)
+        last = self.rows.get((alert_id, announced[-1].sequence, "update"))
+        if root is not None and (len(announced) == 1 or (last is not None and last.status == "sent")):
+            assert root.text.startswith(f"{mark_of(announced[-1])} {alert_id}")
+        is_refused = last is not None and not last.detail.startswith("there is no message")
+        if root is not None and announced[-1].state == "firing" and not is_refused:
+            assert root.text.startswith("🔴"), f"a false end of {alert_id}: {root.text}"
+        post = self.rows[alert_id, announced[0].sequence, "post"]
+        if self.story.is_lifted and announced[-1].state == "firing":
+            assert not post.detail.startswith(SILENCED), f"{alert_id} fires, and nothing keeps it back"
+
+    def is_told(self, alert_id: str, sequence: int, action: str) -> bool:
+        """Whether a step is visible, or a row has a reason why not that was true at its time."""
+        if f"{alert_id}:{sequence}:{action}" in self.keys:
+            return True
+        row = self.rows[alert_id, sequence, action]
+        if row.status == "skipped" and row.detail.startswith("Slack refuses"):
+            return True
+        if row.detail.startswith(f"{SILENCED} "):
+            return self.was_silenced(row)
+        if row.detail == "its firing was not sent":
+            return any(
+                key[0] == alert_id and key[2].startswith(SILENCED) and found.sequence <= sequence
+                for key, found in self.rows.items()
+            )
+        digest = digest_of(row.detail)
+        digest_row = self.rows.get((digest or "", 0, "digest"))
+        return digest is not None and (
+            alert_id in self.digests.get(digest, "") or (digest_row is not None and digest_row.status == "skipped")
+        )
+
+    def was_silenced(self, row: Delivery) -> bool:
+        """Whether the silence that a row names was meant for its alert when the row was written, and counts it."""
+        silence = self.silences[row.detail.removeprefix(f"{SILENCED} ")]
+        is_counted = (row.alert_id, row.sequence, f"{SILENCED}-{silence.id}") in self.rows
+        holds = silence.at <= row.updated_at and (silence.until is None or row.updated_at < silence.until)
+        is_meant = (
+            silence.matchers.get("rule", "rule") == "rule"
+            and silence.matchers.get("alert", row.alert_id) == row.alert_id
+        )
+        return is_counted and holds and is_meant and row.updated_at <= self.ended.get(silence.id, row.updated_at) + 1.0
+
+    def check_silences(self) -> None:
+        """No message was posted while a silence by time alone held for its alert."""
+        for message in self.messages:
+            alert_id, _, action = message.key.split(":")
+            if action == "digest":
+                continue
+            for one in self.silences.values():
+                is_meant = (
+                    one.matchers.get("rule", "rule") == "rule" and one.matchers.get("alert", alert_id) == alert_id
+                )
+                if one.until is None or one.worse_than is not None or not is_meant:
+                    continue
+                end = min(one.until, self.ended.get(one.id, one.until))
+                assert not one.at + 1.0 < message.ts < end - 1.0, f"{message.key} was sent in the silence {one.id}"
 
 
 def tell_all(seeds: range) -> None:
@@ -200,6 +334,15 @@ def tell_all(seeds: range) -> None:
         except BaseException as error:
             error.add_note(f"story {seed}")
             raise
+
+
+@pytest.fixture(autouse=True)
+def _without_a_log() -> Iterator[None]:
+    """Faults are what these stories are about: their warnings take more time than the rest."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))

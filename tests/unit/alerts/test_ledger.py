@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.machine.ledger import close_all
-from alerts.machine.rule_state import ALL_EARLIER, RING_HEIGHTS, RuleState
+from alerts.machine.path import RING_HEIGHTS
+from alerts.machine.rule_state import ALL_EARLIER, RuleState
 from alerts.signals.levels import Level
 from tests.unit.alerts.chains import a_hash
 from tests.unit.alerts.follower import Follower, branch, edit, flip
@@ -260,13 +261,19 @@ def test_an_alert_of_a_checkpoint_of_the_first_version_keeps_its_name() -> None:
     follower = Follower()
     follower.reach(branch("a", [OVER] * 8))
     document = json.loads(follower.checkpoint())
-    del document["settled_through"]
-    state = RuleState.from_json(json.dumps(document | {"v": 1}), rule_id="rule", chain="bitcoin", hold=3)
+    for name in ("settled_through", "standings", "path"):
+        del document[name]
+    marks = [
+        [m.height, m.tip_hash, int(m.standing.phase), m.standing.start, m.standing.since] for m in follower.track.marks
+    ]
+    earlier = json.dumps(document | {"v": 1, "seen_version": 7, "marks": marks})
+    state = RuleState.from_json(earlier, rule_id="rule", chain="bitcoin", hold=3)
+    assert state is not None and state.marks == follower.track.marks
     assert state is not None and state.frozen_version == ALL_EARLIER
     shown = state.shown()
     assert shown is not None and shown[1] == "firing"
     assert shown[0] == hashlib.sha256(b"rule\x000123456789ab\x00bitcoin\x001").hexdigest()[:16]
-    assert RuleState.from_json('{"v": 3}', rule_id="rule", chain="bitcoin", hold=3) is None
+    assert RuleState.from_json('{"v": 4}', rule_id="rule", chain="bitcoin", hold=3) is None
 
 
 levels = st.sampled_from([OVER, OVER, OVER, BETWEEN, CLEAR, MAYBE])

@@ -1,9 +1,10 @@
-"""The address of a receiver may be a secret as a whole: neither its path nor its query is in what anybody reads."""
+"""The address of a receiver may be a secret as a whole: neither its path nor its query is in what anybody reads, nor is its token."""
 
 from __future__ import annotations
 
 import io
 import logging
+import traceback
 from typing import Any
 
 import pytest
@@ -11,13 +12,14 @@ import structlog
 
 from alerts.machine.ledger import LedgerEntry
 from alerts.outbox.receivers.receivers import make_receivers, probes
-from counterpoise.errors import ConfigError
+from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.settings.model import Settings
 from testkit.webhook_server import Failure, WebhookServer
+from tests.integration.security.leaks import assert_hidden
 from tests.unit.alerts.slack_world import Alerter, HandClock, Rows
 
 LEAK = "T0LEAK"
-SECRET = "0123456789abcdef"
+SECRET = "s3cret/of+16&more=1"
 URL = f"https://hooks.example/services/{LEAK}/in?key={LEAK}"
 OF_TYPE: dict[str, dict[str, Any]] = {
     "webhook": {"url": URL, "secret": SECRET},
@@ -60,7 +62,13 @@ def test_no_failure_and_no_row_has_the_path(
             alerter.record([LedgerEntry("ab" * 8, 1, "firing", 10, "t", notify=True, rule_hash="c" * 12)])
             alerter.work(0.5)
         assert lines or rows.read(), "it was tried"
-        assert LEAK not in f"{caplog.text}{lines}{rows.read()}{alerter.outbox.trouble}"
+        said = f"{caplog.text}{lines}{rows.read()}{alerter.outbox.trouble}{made!r}{made}"
+        try:
+            made.check()
+        except CounterpoiseError as error:
+            said += "".join(traceback.format_exception(error))
+        assert LEAK not in said
+        assert_hidden(f"{said}{vars(made)}", SECRET)
 
 
 def test_a_refused_setting_does_not_show_its_path() -> None:

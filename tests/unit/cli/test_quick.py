@@ -83,6 +83,33 @@ def test_nothing_heavy_is_imported_before_a_command_runs(looks: list[str]) -> No
     assert [look for look in looks if not look.endswith(" []")] == []
 
 
+ASK = """
+import contextlib, io, sys
+from desk.cli import main
+
+with contextlib.redirect_stderr(io.StringIO()) as said:
+    code = main(["sql", "SELECT 1"])
+assert code == 3 and "Connection refused" in said.getvalue(), said.getvalue()
+print(*sorted(set(sys.argv[1].split()) & sys.modules.keys()))
+"""
+
+
+def test_a_question_imports_nothing_that_it_does_not_need() -> None:
+    """What reads settings and speaks to ClickHouse is needed; arrays, Kafka, web servers and the drawing of help are not."""
+    needed = {"clickhouse_driver", "pydantic_settings"}
+    refused = {"COUNTERPOISE_CLICKHOUSE__HOST": "127.0.0.1", "COUNTERPOISE_CLICKHOUSE__PORT": "1"}
+    unneeded = sorted({*HEAVY, "chdb", "matplotlib", "pandas", "rich.markdown", "structlog"} - needed)
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, " ".join(unneeded)],
+        env={name: value for name, value in os.environ.items() if not name.startswith("COUNTERPOISE_")} | refused,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
 def test_help_ends_with_zero_and_a_mistake_with_two(looks: list[str]) -> None:
     for look in looks:
         arguments, _, rest = look.rpartition(": ")

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from alerts.outbox.receivers.receivers import RECEIVERS
 from counterpoise.contracts.alerts import AlertState
 from counterpoise.runtime.clock import ManualClock
-from counterpoise.runtime.service_metrics import COUNTERS, GAUGES
+from counterpoise.runtime.service_metrics import COUNTERS, GAUGES, LATENCIES
 from counterpoise.runtime.status import ServiceStatus, read_status
 
 
@@ -144,8 +144,9 @@ def test_metrics_are_what_prometheus_reads(status: ServiceStatus, clock: ManualC
     status.progress(7, height=800_000, hash="00ab", unlisted=3)
     status.set_of_chain("bitcoin", last_height=5, last_block_time=900)
     status.set_of_chain("litecoin", last_height=7)
-    status.took("seen_to_stored", 0.3)
-    status.took("seen_to_stored", 86_400.0)  # history that is read again
+    status.time_chains(["litecoin"])
+    status.took("seen_to_stored", 0.3, "bitcoin")
+    status.took("seen_to_stored", 86_400.0, "bitcoin")  # history that is read again
     status.count('odd "kind"\n')
     clock.advance(30)
     status.waiting("clickhouse", "refused")
@@ -172,8 +173,11 @@ def test_metrics_are_what_prometheus_reads(status: ServiceStatus, clock: ManualC
             ("counterpoise_last_block_timestamp_seconds", "bitcoin", "streams"): 900.0,
             ("counterpoise_build_info", platform.python_version(), "streams", version("counterpoise")): 1.0,
         }
-        latency = {key[1]: value for key, value in found.items() if key[0] == "counterpoise_latency_seconds_bucket"}
-        assert (latency["0.25"], latency["0.5"], latency["+Inf"]) == (0.0, 1.0, 1.0)
+        latency = {key[1:]: value for key, value in found.items() if key[0] == "counterpoise_latency_seconds_bucket"}
+        buckets = [latency["bitcoin", bound, "streams", "seen_to_stored"] for bound in ("0.25", "0.5", "+Inf")]
+        assert buckets == [0.0, 1.0, 1.0]
+        silent = {key[3]: value for key, value in latency.items() if key[0] == "litecoin" and key[1] == "+Inf"}
+        assert silent == dict.fromkeys(LATENCIES["streams"], 0.0), "each is there before its first block"
         if sys.platform == "linux":
             assert found["process_resident_memory_bytes",] > 0
         status.working()

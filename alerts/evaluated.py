@@ -1,0 +1,190 @@
+"""The rules of one chain with their ways and rows, what they read together, and what an evaluation gives."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from alerts.machine.ledger import Ledger
+from alerts.machine.many_standings import ManyStandings
+from alerts.machine.path import Path
+from alerts.machine.rule_state import RuleState
+from alerts.rules.many_levels import ManyLevels
+from alerts.rules.rule import HeightRule
+from alerts.score_message import row_of_message
+from alerts.signals.window_counts import Place, WindowCounts
+from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.scores import ScoreEvent
+from counterpoise.windows import View
+
+MAX_STRETCHES: Final = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SharedSeries:
+    """What the rules on one window read together: every column that any of them needs, and as far back as any of them looks."""
+
+    chain: str
+    view: View
+    window_blocks: int
+    beside: tuple[Place, ...]
+    further_columns: tuple[str, ...]
+    lookback_blocks: int
+
+
+@dataclass(slots=True)
+class EvaluatedRule:
+    """A rule with its way and its rows.
+
+    `compared`: whether the rows that were loaded were compared with the way, `settled`: whether they agree with it since.
+    `whole`: whether the ledger has all rows, not only those of alerts that are open or that a rewind can reach.
+    """
+
+    rule: HeightRule
+    rule_hash: str
+    rule_state: RuleState
+    ledger: Ledger
+    series: SharedSeries
+    compared: bool = False
+    settled: bool = False
+    whole: bool = True
+
+
+@dataclass(slots=True)
+class EvaluatedScores:
+    """What is to be written: the transitions in their order, and of each chain that moved the rule states that may have changed.
+
+    `done`: the chain's tip is reached. The rows are written under a version that is newer than any that was drawn while the batch
+    was made.
+    """
+
+    transitions: list[AlertTransition] = field(default_factory=list)
+    moved: dict[str, list[RuleState]] = field(default_factory=dict)
+    done: bool = True
+
+    def touch(self, rule_state: RuleState) -> None:
+        """Note that a state moved."""
+        self.moved.setdefault(rule_state.chain, []).append(rule_state)
+
+
+class ReadStretch(NamedTuple):
+    """Heights that were taken in by a read in which all rows up to `version` were visible."""
+
+    low: int
+    high: int
+    version: int
+
+
+class ChainRules:
+    """The rules of one chain. `seen_version` is the newest version of scores that all of them took in.
+
+    `path` is the one that they share. `together`: every rule is at its end, unedited and with one attribution, so that a message that
+    follows it is for all of them.
+    """
+
+    def __init__(self, chain: str, evaluated: Sequence[EvaluatedRule], seen_version: int) -> None:
+        self.chain = chain
+        self.evaluated = evaluated
+        self.seen_version = seen_version
+        self.levels = ManyLevels([one.rule for one in evaluated], [one.series for one in evaluated])
+        self.series = list(dict.fromkeys(one.series for one in evaluated))
+        self.path = Path()
+        self.together = False
+        self.all_live = False
+        self.unsettled: set[int] = set()
+        self.standings = ManyStandings((), ())
+        self._recent: dict[SharedSeries, WindowCounts] = {}
+        self._stretches: deque[ReadStretch] = deque(maxlen=MAX_STRETCHES)
+        self.unite()
+
+    @property
+    def states(self) -> list[RuleState]:
+        """The states of all rules."""
+        return [one.rule_state for one in self.evaluated]
+
+    def unite(self) -> None:
+        """See again where the rules stand, after they were followed one by one."""
+        states = self.states
+        highest = max((state.height or -1 for state in states), default=-1)
+        at_tip = [state.path for state in states if (state.height or -1) == highest]
+        # The one with the fewest heights: what it can be rewound to, all others can.
+        self.path = max(at_tip, key=lambda path: path.first, default=Path())
+        for state in states:
+            if state.path is not self.path and state.path.ends_as(self.path):
+                state.path = self.path
+        self.together = len({state.attribution_id for state in states}) == 1 and all(
+            one.rule_state.path is self.path and one.rule_state.rule_hash == one.rule_hash for one in self.evaluated
+        )
+        self.all_live = all(state.go_live_height is not None for state in states)
+        self.unsettled = {at for at, one in enumerate(self.evaluated) if not one.settled}
+        self.standings = ManyStandings([s.standing for s in states], [s.hold for s in states])
+
+    def was_read(self, stretch: ReadStretch) -> None:
+        """Note heights that a read took in anew, for all rules."""
+        if stretch.low <= stretch.high:
+            self._stretches.append(stretch)
+
+    def is_taken_in(self, event: ScoreEvent) -> bool:
+        """Whether every rule has taken in what a message announces. A read may have been ahead of it: then the newest stretch that
+        has its height is of its version or a later one, and its block is on our path."""
+        if event.version <= self.seen_version:
+            return True
+        if event.from_height != event.height or self.path.hash_at(event.height) != event.tip_hash:
+            return False
+        if not self.together or event.attribution_id != self.evaluated[0].rule_state.attribution_id:
+            return False
+        newest = next((one for one in reversed(self._stretches) if one.low <= event.height <= one.high), None)
+        return newest is not None and event.version <= newest.version
+
+    def following(self, event: ScoreEvent) -> dict[SharedSeries, WindowCounts] | None:
+        """The windows of a message as each series of the rules, with the heights before it that they look back on; None where the
+        message is not the next block for all of them, or lacks something."""
+        path = self.path
+        is_next = (
+            self.together
+            and path.height is not None
+            and event.from_height == event.height == path.height + 1
+            and event.parent_hash == path.tip_hash
+            and event.attribution_id == self.evaluated[0].rule_state.attribution_id
+            and event.version > self.seen_version
+        )
+        if not is_next:
+            return None
+        found: dict[SharedSeries, WindowCounts] = {}
+        for series in self.series:
+            row = row_of_message(event, series)
+            if row is None:
+                return None
+            if series.lookback_blocks:
+                before = self.recent_below(series, event.height, path.tip_hash)
+                if before is None:
+                    return None
+                row = before.then(row)
+            found[series] = row
+        return found
+
+    def recent_below(self, series: SharedSeries, height: int, tip_hash: str) -> WindowCounts | None:
+        """The last heights of a series, where they are known and end at this block below `height`."""
+        recent = self._recent.get(series)
+        if recent is None or (int(recent.height[-1]), recent.tip_hash[-1]) != (height - 1, tip_hash):
+            return None
+        return recent
+
+    def keep(self, series: SharedSeries, whole: WindowCounts) -> None:
+        """Remember the end of a series, as far as the rules look back."""
+        back = series.lookback_blocks
+        if back and len(whole):
+            self._recent[series] = whole.part(slice(max(0, len(whole) - back), None))
+
+
+def shared_series(rules: Sequence[HeightRule]) -> list[SharedSeries]:
+    """The series of each rule; rules on the same windows of one chain have the same."""
+    keys = [(rule.chain, rule.view, rule.window_blocks, rule.beside) for rule in rules]
+    found: dict[object, SharedSeries] = {}
+    for key in dict.fromkeys(keys):
+        mine = [rule for rule, its in zip(rules, keys, strict=True) if its == key]
+        columns = dict.fromkeys(column for rule in mine for column in rule.further_columns)
+        found[key] = SharedSeries(*key, tuple(columns), max(rule.lookback_blocks for rule in mine))
+    return [found[key] for key in keys]

@@ -1,0 +1,389 @@
+"""Many rules at a hundred scores a second: lag, CPU, checkpoint bytes and queries, beside the same with one rule.
+
+    python -m bench.rules [--rules 1000] [--blocks N] [--rate 100] [--old 4000] [--write]
+
+The alerter runs on the embedded engines. Another process stores each score and appends its message, as streams does. Every rule has
+`--old` rows in alert_events_log. The blocks are of the past, so that transitions are recorded and not sent. Lag is from a message's
+append to the stored checkpoint of its height. `--write` puts the tables into docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from alerts.evaluate import Evaluation
+from alerts.evaluated import EvaluatedScores
+from alerts.machine.checkpoints import SHARED_PATH, CheckpointRow
+from alerts.service import run_alerts
+from alerts.store.alert_state_log import AlertStateLog
+from alerts.store.concentration_log import ConcentrationLog
+from bench.fold import HISTORY_BLOCKS, load
+from bench.report import Figure, machine
+from bench.stand import engines
+from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.columns import Column
+from counterpoise.clickhouse.rows.concentration import concentration_columns
+from counterpoise.contracts.blocks import BlockEvent
+from counterpoise.contracts.envelope import encode
+from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent
+from counterpoise.contracts.topics import SCORES
+from counterpoise.kafka.clients import make_producer
+from counterpoise.kafka.topics import ensure_topics
+from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.stored_integers import StoredIntegers
+from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.logs import configure_logging
+from counterpoise.runtime.status import ServiceStatus
+from counterpoise.settings.endpoints import clickhouse_target, kafka_target
+from counterpoise.settings.model import Settings
+from counterpoise.windows import VIEWS, WINDOWS_BLOCKS
+from desk.cli.whole_line import start_afresh
+from streams.blocks.attribution_store import flip, store_set
+from streams.blocks.fold.chain_fold import Scored
+from streams.blocks.fold.concentration import ConcentrationTable, TableCache, score_blocks
+from streams.blocks.fold.score_message import score_event
+
+BEFORE_BLOCKS = 600
+"""Scored heights that the alerter finds when it starts."""
+
+LAG_LIMIT_MS = 100.0
+CHECKPOINT_LIMIT_KIB = 64.0
+PATIENCE_SECONDS = 120.0
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- rules: written by `python -m bench.rules --write` -->", "<!-- rules end -->"
+
+_OLD_ROWS = """
+INSERT INTO alert_events_log (alert_id, sequence, rule_id, rule_hash, state, previous_state, reason, notify, event_time, recorded_at,
+    start_height, summary, chain, view, window_blocks, height, tip_hash, evidence, version)
+SELECT substring(lower(hex(SHA256(concat(rule_id, toString(intDiv(number, 4)))))), 1, 16), number % 4 AS step,
+    {rule:String} AS rule_id, '0', ['pending', 'firing', 'resolved', 'retracted'][step + 1], '', 'observed', false, at, at, number,
+    'of the past', 'bitcoin', 'raw', 1008, number AS height, lower(hex(SHA256(toString(number)))), '{}', number + 1
+FROM (SELECT number, toDateTime64('2020-01-01 00:00:00', 3, 'UTC') AS at FROM numbers({rows:UInt64}))
+"""
+
+
+@dataclass(slots=True)
+class History:
+    """Made blocks: what is stored before the alerter starts, and the scores that come one by one, each with its rows."""
+
+    stored: dict[str, Column]
+    tip: int
+    scores: list[tuple[dict[str, Column], ScoreEvent]]
+    table: ConcentrationTable
+
+
+@dataclass(frozen=True, slots=True)
+class _Tip:
+    """What `score_event` reads of a fold's result."""
+
+    table: ConcentrationTable
+    from_height: int
+    height: int
+    parent_hash: bytes
+
+
+@dataclass(slots=True)
+class Measured:
+    """What the alerter did. `stored_at`: (height, wall time) of each checkpoint."""
+
+    stored_at: list[tuple[int, float]] = field(default_factory=list)
+    checkpoint_bytes: dict[int, int] = field(default_factory=dict)
+    evaluation_ms: list[float] = field(default_factory=list)
+    transitions: int = 0
+    queries: int = 0
+    most_queries: int = 0
+
+
+def a_hash(height: int) -> bytes:
+    return sha256(f"bench {height}".encode()).digest()
+
+
+def make_history(blocks: int) -> History:
+    attribution = AttributionSet.default()
+    codes, _ = load(None, attribution)
+    first = HISTORY_BLOCKS
+    total = first + BEFORE_BLOCKS + blocks
+    times = int(time.time()) - 90 * 86_400 + 600 * np.arange(total, dtype=np.int64)
+    cache = TableCache()
+
+    def columns(table: ConcentrationTable, low: int, high: int) -> dict[str, Column]:
+        return concentration_columns(
+            table.columns(),
+            attribution_id=attribution.attribution_id,
+            chain="bitcoin",
+            from_height=low,
+            tip_hashes=[a_hash(height) for height in range(low, high)],
+            times=times[low:high],
+            version=low,
+        )
+
+    start = first + BEFORE_BLOCKS
+    before = score_blocks(codes[:start], times[:start], first, attribution.entity_table, table_cache=cache)
+    scores = []
+    for height in range(start, total):
+        low = height - HISTORY_BLOCKS
+        table = score_blocks(
+            codes[low : height + 1],
+            times[low : height + 1],
+            HISTORY_BLOCKS,
+            attribution.entity_table,
+            table_cache=cache,
+        )
+        scored = cast(Scored, _Tip(table, height, height, a_hash(height - 1)))
+        event = score_event(scored, _block(height, int(times[height])), attribution, version=height, scored_at_ms=0)
+        scores.append((columns(table, height, height + 1), event))
+    return History(columns(before, first, start), start - 1, scores, before)
+
+
+def _block(height: int, at: int) -> BlockEvent:
+    return BlockEvent(
+        chain="bitcoin",
+        height=height,
+        hash=a_hash(height).hex(),
+        prev_hash=a_hash(height - 1).hex(),
+        time=at,
+        bits=0x1D00FFFF,
+        label="antpool",
+        source="replay",
+        seen_at_ms=at * 1000,
+        synthetic=True,
+    )
+
+
+def make_rules(count: int, table: ConcentrationTable) -> list[dict[str, Any]]:
+    """Rules over all metrics, views and windows in turn, with lines around the values that the metric has there."""
+    random = np.random.default_rng(11)
+    columns = table.columns()
+    found: list[dict[str, Any]] = []
+    places = [(view, window) for window in WINDOWS_BLOCKS for view in range(len(VIEWS))]
+    while len(found) < count:
+        at = len(found)
+        spec = list(SPECS.values())[at % len(SPECS)]
+        view, window = places[(at // len(SPECS)) % len(places)]
+        rows = (columns["view_code"] == view) & (columns["window_blocks"] == window)
+        values = np.asarray(spec.compute(StoredIntegers({name: its[rows] for name, its in columns.items()})), float)
+        values = values[(values >= spec.range.low) & (values <= spec.range.high)]
+        low, high = (float(np.quantile(values, edge)) if len(values) else edge for edge in (0.02, 0.98))
+        line = round(low + (high - low) * random.uniform(-1.0, 2.0), 6)
+        line = float(min(max(line, spec.range.low), spec.range.high))
+        side = "above" if line < spec.range.high and (line == spec.range.low or random.random() < 0.5) else "below"
+        found.append(
+            {
+                "id": f"rule-{at:04d}",
+                "type": "when",
+                "view": VIEWS[view],
+                "window_blocks": int(window),
+                "when": {"signal": spec.name} | ({"change_blocks": 36} if at % 10 == 9 else {}),
+                "fire": {side: line if at % 10 != 9 else 0.0},
+                "for": int(random.integers(0, 37)),
+            }
+        )
+    return found
+
+
+def send_scores(scores: Sequence[tuple[dict[str, Column], ScoreEvent]], rate: float, sent: Queue[list[float]]) -> None:
+    """As streams does, in a process of its own: rows first, then the message. Puts the wall time of each append."""
+    settings = Settings.load()
+    producer = make_producer(kafka_target(settings), "bench")
+    topic = SCORES.full_name(settings.dataset)
+    appended = []
+    with connect(clickhouse_target(settings), settings.dataset) as ch:
+        begin = time.monotonic() + 0.5
+        for at, (rows, event) in enumerate(scores):
+            time.sleep(max(0.0, begin + at / rate - time.monotonic()))
+            ch.insert("concentration_log", rows)
+            value = encode([event], kind=SCORE_KIND, dataset=settings.dataset, producer="bench", sent_at_ms=0)
+            producer.send(topic, key=b"bitcoin", value=value).get(timeout=30)
+            appended.append(time.time())
+    producer.close()
+    sent.put(appended)
+
+
+@contextmanager
+def watching(measured: Measured) -> Iterator[None]:
+    """Note what the alerter of this process does."""
+    write, take, catch_up, series = (
+        AlertStateLog.write,
+        Evaluation.take,
+        Evaluation.catch_up,
+        ConcentrationLog.series,
+    )
+
+    def timed_write(log: AlertStateLog, rows: Sequence[CheckpointRow], version: int) -> None:
+        write(log, rows, version)
+        height = max((row.height for row in rows if row.rule_id == SHARED_PATH), default=0)
+        measured.stored_at.append((height, time.time()))
+        measured.checkpoint_bytes[height] = sum(
+            len(row.rule_id) + len(row.chain) + len(row.tip_hash) + len(row.state) + 20 for row in rows
+        )
+
+    def timed_take(evaluation: Evaluation, event: ScoreEvent, batch: EvaluatedScores) -> bool:
+        before, began = len(batch.transitions), time.perf_counter()
+        taken = take(evaluation, event, batch)
+        measured.evaluation_ms.append((time.perf_counter() - began) * 1000)
+        measured.transitions += len(batch.transitions) - before
+        return taken
+
+    def counted_catch_up(evaluation: Evaluation, chain: str, **more: Any) -> EvaluatedScores:
+        measured.queries = 0
+        found = catch_up(evaluation, chain, **more)
+        measured.most_queries = max(measured.most_queries, measured.queries)
+        return found
+
+    def counted_series(log: ConcentrationLog, *arguments: Any, **more: Any) -> Any:
+        measured.queries += 1
+        return series(log, *arguments, **more)
+
+    methods: tuple[tuple[type, str, Any, Any], ...] = (
+        (AlertStateLog, "write", timed_write, write),
+        (Evaluation, "take", timed_take, take),
+        (Evaluation, "catch_up", counted_catch_up, catch_up),
+        (ConcentrationLog, "series", counted_series, series),
+    )
+    for owner, name, watched, _ in methods:
+        setattr(owner, name, watched)
+    try:
+        yield
+    finally:
+        for owner, name, _, original in methods:
+            setattr(owner, name, original)
+
+
+def prepare(settings: Settings, history: History, rules: list[dict[str, Any]], old: int) -> None:
+    start_afresh(settings)
+    target = kafka_target(settings)
+    ensure_topics(target, settings.dataset, settings.kafka.replication_factor, partitions=settings.kafka.partitions)
+    with connect(clickhouse_target(settings), settings.dataset) as ch:
+        attribution = AttributionSet.default()
+        store_set(ch, attribution, 1)
+        flip(ch, "bitcoin", attribution.attribution_id, 1)
+        ch.insert("concentration_log", history.stored)
+        write_old_rows(ch, rules, old)
+
+
+def write_old_rows(ch: ClickHouse, rules: list[dict[str, Any]], old: int) -> None:
+    for rule in rules if old else ():
+        ch.execute(_OLD_ROWS, {"rule": rule["id"], "rows": old})
+
+
+def run(folder: Path, history: History, rules: list[dict[str, Any]], *, old: int, rate: float) -> list[Figure]:
+    path = folder / "rules.yaml"
+    path.write_text(json.dumps({"version": 1, "rules": rules}), encoding="utf-8")
+    os.environ["COUNTERPOISE_ALERTS__RULES_FILE"] = str(path)
+    settings, measured, stop = Settings.load(), Measured(), threading.Event()
+    prepare(settings, history, rules, old)
+    context = multiprocessing.get_context("spawn")
+    sent: Queue[list[float]] = context.Queue()
+    with ServiceStatus("alerts", settings.run_dir, SystemClock()) as status, watching(measured):
+        thread = threading.Thread(
+            target=run_alerts, args=(settings,), kwargs={"stop": stop, "status": status, "console": io.StringIO()}
+        )
+        began = time.monotonic()
+        thread.start()
+        try:
+            wait_until(status, history.tip)
+            started = time.monotonic() - began
+            child = context.Process(target=send_scores, args=(history.scores, rate, sent))
+            cpu = time.process_time()
+            child.start()
+            appended = sent.get(timeout=PATIENCE_SECONDS + len(history.scores) / rate)
+            wait_until(status, history.scores[-1][1].height)
+            cpu = time.process_time() - cpu
+            child.join()
+        finally:
+            stop.set()
+            thread.join()
+    return figures(len(rules), history, measured, appended, cpu, started)
+
+
+def wait_until(status: ServiceStatus, height: int) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while status.snapshot()["info"].get("height") != height:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"the alerter did not reach height {height}: {status.snapshot()}")
+        time.sleep(0.01)
+
+
+def figures(  # noqa: PLR0917 - all that was measured
+    rules: int, history: History, measured: Measured, appended: list[float], cpu: float, started: float
+) -> list[Figure]:
+    heights = [event.height for _, event in history.scores]
+    done = sorted(measured.stored_at)
+    stored = [height for height, _ in done]
+    lags_ms = [
+        (done[int(np.searchsorted(stored, height))][1] - at) * 1000
+        for height, at in zip(heights, appended, strict=True)
+    ]
+    taken = measured.evaluation_ms
+    # The first score brings every row up to date; a checkpoint may be of several scores.
+    sizes = [size / 1024 for height, size in measured.checkpoint_bytes.items() if height >= heights[1]]
+    of = f"{rules:,} rule{'s' if rules > 1 else ''}"
+    return [
+        Figure(f"{of}: lag, 99th percentile", float(np.percentile(lags_ms, 99)), "ms", LAG_LIMIT_MS),
+        Figure(f"{of}: lag, median", float(np.median(lags_ms)), "ms", LAG_LIMIT_MS),
+        Figure(f"{of}: evaluation of a score, 99th percentile", float(np.percentile(taken, 99)), "ms", 10.0),
+        Figure(f"{of}: evaluation of a score, median", float(np.median(taken)), "ms", 10.0),
+        Figure(f"{of}: CPU of the alerter per score", cpu / len(heights) * 1000, "ms", 10.0),
+        Figure(f"{of}: checkpoint written at once, largest", max(sizes), "KiB", CHECKPOINT_LIMIT_KIB),
+        Figure(f"{of}: checkpoint written at once, median", float(np.median(sizes)), "KiB", CHECKPOINT_LIMIT_KIB),
+        Figure(
+            f"{of}: queries of series in one evaluation, most",
+            float(measured.most_queries),
+            "",
+            float(series_of(rules)),
+        ),
+        Figure(f"{of}: start, with all old rows", started, "s", 20.0),
+        Figure(f"{of}: transitions per score", measured.transitions / len(heights), "", float(rules)),
+    ]
+
+
+def series_of(rules: int) -> int:
+    """How many series so many rules of `make_rules` read, each with the heights that they look back on."""
+    return 2 * min(len(VIEWS) * len(WINDOWS_BLOCKS), -(-rules // len(SPECS)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rules", type=int, default=1_000)
+    parser.add_argument("--blocks", type=int, default=2_000, help="how many scores are measured")
+    parser.add_argument("--rate", type=float, default=100.0, help="scores a second")
+    parser.add_argument("--old", type=int, default=4_000, help="rows of each rule before the start")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    chosen = parser.parse_args()
+    configure_logging("text", "error")
+    history = make_history(chosen.blocks)
+    lines = [
+        f"{machine()}; {chosen.blocks:,} scores at {chosen.rate:g} per second, {chosen.old:,} old rows per rule:",
+        "",
+    ]
+    lines += ["| figure | measured | against | ratio |", "|---|---|---|---|"]
+    for count in sorted({chosen.rules, 1}, reverse=True):
+        with engines(COUNTERPOISE_DATASET_KIND="live") as folder:
+            rules = make_rules(count, history.table)
+            lines += [figure.line() for figure in run(folder, history, rules, old=chosen.old, rate=chosen.rate)]
+    text = "\n".join(lines)
+    print(text)
+    if chosen.write:
+        page = PAGE.read_text(encoding="utf-8")
+        head, _, rest = page.partition(BEGIN)
+        PAGE.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

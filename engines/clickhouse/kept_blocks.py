@@ -1,0 +1,53 @@
+"""A few blocks of rows in the memory of this process, as a table that one statement reads.
+
+A file without a name holds them for the length of the statement. Linux has such files; elsewhere nothing is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from engines.clickhouse.columns import Described
+from engines.clickhouse.statements import quote_identifier, quote_string
+
+FEW_BYTES: Final = 256 << 10
+"""More than that is not kept: each connection may hold so much, and for many rows a table costs no more."""
+
+_WRAPPED = re.compile(r"(?:Array|Nullable)\((.*)\)")
+# Types that a table function takes without further settings.
+_PLAIN = re.compile(
+    r"U?Int(?:8|16|32|64)|Float(?:32|64)|Bool|String|LowCardinality\(String\)|FixedString\([1-9]\d?\)|UUID|Date(?:32)?"
+    r"|DateTime(?:\('UTC'\))?|DateTime64\(\d(?:, 'UTC')?\)|Enum(?:8|16)\(.*\)",
+    re.DOTALL,
+)
+
+
+def can_keep(columns: Iterable[Described]) -> bool:
+    """Whether blocks of these columns can be read back from memory."""
+    return sys.platform == "linux" and all(_is_plain(column.type) for column in columns)
+
+
+def _is_plain(spec: str) -> bool:
+    while wrapped := _WRAPPED.fullmatch(spec):
+        spec = wrapped[1]
+    return _PLAIN.fullmatch(spec) is not None
+
+
+def has_columns(block: bytes, count: int) -> bool:
+    """Whether a block in the native form has that many columns; never for 128 or more, whose count takes more bytes."""
+    return count < 0x80 and block[:1] == bytes((count,))
+
+
+@contextmanager
+def as_table(blocks: Sequence[bytes], columns: Sequence[Described]) -> Iterator[str]:
+    """A table function over the blocks, for the length of the block of code."""
+    structure = ", ".join(f"{quote_identifier(column.name)} {column.type}" for column in columns)
+    with os.fdopen(os.memfd_create("rows"), "wb") as file:
+        file.writelines(blocks)
+        file.flush()
+        yield f"file('/proc/self/fd/{file.fileno()}', 'Native', {quote_string(structure)})"

@@ -1,0 +1,310 @@
+"""Several rules on one chain, by messages and by reads, in random orders: they end where each alone ends on the chain as it is.
+
+Messages are lost, late and behind a read; the chain is reorganised; the alerter is killed between rows and checkpoint; rules are
+edited, switched off and on.
+"""
+
+from __future__ import annotations
+
+import random
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from alerts.evaluate import Evaluation
+from alerts.evaluated import EvaluatedScores
+from alerts.machine.checkpoints import SHARED_PATH, Checkpoints
+from alerts.machine.ledger import Ledger, LedgerEntry
+from alerts.machine.rule_state import RuleState, SharedPath
+from alerts.rules.rule import HeightRule, Rule
+from alerts.rules.top_share import TopShareRule
+from alerts.rules.when import WhenRule
+from alerts.signals.window_counts import WindowCounts
+from alerts.store.alert_events_log import StoredEntry
+from alerts.store.alert_state_log import StoredStates
+from alerts.store.alert_store import AlertStore
+from counterpoise.clickhouse.versions import Versions
+from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.scores import ScoreEvent, WindowScore
+from counterpoise.runtime.clock import Clock
+from tests.unit.alerts.chains import a_hash, a_series
+
+N, FIRST, SET = 1008, 10, "set-a"
+STORIES, CHUNKS = 240, 4
+TOPS = (757, 757, 757, 750, 735, 735)
+RULES: tuple[dict[str, Any], ...] = (
+    {"id": "share", "type": "top_share", "for_blocks": 2},
+    {"id": "at-once", "type": "top_share", "for_blocks": 0, "above": 0.74, "clear_below": 0.74},
+    {"id": "rise", "type": "when", "when": {"signal": "top2_share", "change_blocks": 3}, "fire": {"above": 0.005}},
+    {"id": "kept", "type": "when", "when": {"signal": "top2_share"}, "fire": {"above": 0.75}, "keep_firing_for": 2},
+)
+
+
+def a_rule(fields: dict[str, Any], line: float) -> HeightRule:
+    if fields["type"] == "top_share":
+        return TopShareRule.model_validate({"above": line, "clear_below": min(0.73, line), **fields})
+    return WhenRule.model_validate(fields)
+
+
+class Database:
+    """What the evaluation reads of ClickHouse: scores by height, and the rows of alerts."""
+
+    def __init__(self) -> None:
+        self.blocks: list[tuple[str, int]] = []
+        self.version = 1_000
+        self.rows: dict[tuple[str, int], tuple[str, LedgerEntry]] = {}
+        self.states: dict[tuple[str, str], str] = {}
+        self.concentration = self.events = self.attribution = self
+        self.reads = 0
+
+    def series(self, low: int, high: int) -> WindowCounts:
+        low, high = max(low, FIRST), min(high, FIRST + len(self.blocks) - 1)
+        blocks = self.blocks[low - FIRST : max(low, high + 1) - FIRST]
+        found = a_series([top for _, top in blocks], first=low)
+        hashes = tuple(a_hash(branch, low + at) for at, (branch, _) in enumerate(blocks))
+        return WindowCounts(**{name: getattr(found, name) for name in found.__slots__} | {"tip_hash": hashes})
+
+    def series_of(self, _of: object, _set: str, *, low: int, high: int) -> WindowCounts:
+        self.reads += 1
+        return self.series(low, high)
+
+    def up_to(self, rule: HeightRule, _set: str, height: int) -> WindowCounts:
+        return self.series(height - rule.lookback_blocks, height)
+
+    def newest(self, _chain: str, _set: str, _low: int) -> tuple[int, int] | None:
+        return (FIRST + len(self.blocks) - 1, self.version) if self.blocks else None
+
+    def lowest(self, _chain: str, _set: str) -> int | None:
+        return FIRST if self.blocks else None
+
+    def current(self, _chain: str) -> str | None:
+        return SET if self.blocks else None
+
+    def entries(self, *, rule_id: str = "", above: dict[str, int] | None = None, **_: Any) -> list[StoredEntry]:
+        found = [(rule, entry) for rule, entry in self.rows.values() if rule_id in ("", rule)]
+        if above is not None:
+            floor = above.get("bitcoin", 1 << 40)
+            opened = {entry.alert_id for entry in Ledger.of(entry for _, entry in found).open()}
+            reached = {entry.alert_id for _, entry in found if entry.height > floor}
+            found = [(rule, entry) for rule, entry in found if entry.alert_id in opened | reached]
+        return [StoredEntry(rule, "bitcoin", True, entry) for rule, entry in found]
+
+    def newest_by_rule(self) -> dict[tuple[str, str], dict[str, int]]:
+        found: dict[tuple[str, str], dict[str, int]] = {}
+        for rule, entry in self.rows.values():
+            of = found.setdefault((rule, "bitcoin"), {})
+            of[entry.rule_hash] = max(entry.version, of.get(entry.rule_hash, 0))
+        return found
+
+    def newest_content(self, _rule_id: str, _chain: str) -> None:
+        return None
+
+    def keep(self, rows: list[AlertTransition], version: int) -> None:
+        for row in rows:
+            height, tip = row.evidence.height, row.evidence.tip_hash
+            assert height is not None
+            entry = LedgerEntry(
+                row.alert_id,
+                row.sequence,
+                row.state,
+                height,
+                tip or "",
+                row.reason,
+                row.undoes,
+                row.notify,
+                row.start_height if row.start_height is not None else -1,
+                row.previous_state,
+                version,
+                row.rule_hash,
+            )
+            self.rows[row.alert_id, row.sequence] = (row.rule_id, entry)
+
+
+class Story:
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.db = Database()
+        self.line = 0.75
+        self.off: set[str] = set()
+        self.epoch = 0
+        self.late: list[ScoreEvent] = []
+        self.branch = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """An alerter starts, as the session does."""
+        self.epoch += 1
+        self.versions = Versions(self.epoch)
+        self.checkpoints = Checkpoints(self.epoch)
+        self.rules = [a_rule(fields, self.line) for fields in RULES if fields["id"] not in self.off]
+        clock = SimpleNamespace(now=lambda: 1_600_000_000.0)
+        self.evaluation = Evaluation(
+            cast(AlertStore, self.db),
+            cast(list[Rule], self.rules),
+            live=False,
+            clock=cast(Clock, clock),
+            next_version=self.versions.next,
+        )
+        paths = {
+            chain: SharedPath.from_json(text) for (rule, chain), text in self.db.states.items() if rule == SHARED_PATH
+        }
+        stored = StoredStates(self.db.states, paths)
+        reach = stored.reach({(rule.id, rule.chain): rule.for_blocks for rule in self.rules})
+        self.evaluation.load(self.db.entries(above=reach), stored)
+        self.read()
+
+    def read(self, rewritten_from: int | None = None) -> None:
+        self.db.reads = 0
+        batch = self.evaluation.catch_up("bitcoin", rewritten_from=rewritten_from)
+        assert self.db.reads <= 8, "each stretch of a series is read once, however many rules there are"
+        self.write(batch)
+
+    def write(self, batch: EvaluatedScores) -> None:
+        self.db.keep(batch.transitions, self.versions.next())
+        if self.rng.random() < 0.08:
+            self.begin()  # killed: the rows are there, the checkpoint is not
+            return
+        for row in self.evaluation.checkpoint(batch, self.checkpoints):
+            self.db.states[row.rule_id, row.chain] = row.state
+
+    def receive(self, *events: ScoreEvent) -> None:
+        batch, evaluation = EvaluatedScores(), self.evaluation
+        for event in events:
+            if evaluation.is_taken_in(event) or evaluation.take(event, batch):
+                continue
+            self.write(batch)
+            if evaluation is self.evaluation:
+                self.read(event.from_height)
+            self.evaluation.seen("bitcoin", event.version)
+            batch, evaluation = EvaluatedScores(), self.evaluation
+        if evaluation is self.evaluation:
+            self.write(batch)
+
+    def grow(self, keep: int, count: int) -> list[ScoreEvent]:
+        """Blocks after the first `keep`, and the message of each; one message for all where they replace others."""
+        self.branch += 1
+        replaces = keep < len(self.db.blocks)
+        self.db.blocks = self.db.blocks[:keep]
+        events = []
+        for _ in range(count):
+            self.db.blocks.append((f"b{self.branch}", self.rng.choice(TOPS)))
+            self.db.version += 1
+            events.append(self.event(FIRST + keep if replaces else FIRST + len(self.db.blocks) - 1))
+        return events[-1:] if replaces else events
+
+    def event(self, from_height: int) -> ScoreEvent:
+        series = self.db.series(0, 1 << 30)
+        height = int(series.height[-1])
+        window = WindowScore(
+            view="raw",
+            window_blocks=N,
+            n=N,
+            unknown=0,
+            pools_seen=20,
+            leaders=(("alpha", int(series.counts[-1][0])),),
+        )
+        return ScoreEvent(
+            chain="bitcoin",
+            from_height=from_height,
+            height=height,
+            tip_hash=series.tip_hash[-1],
+            parent_hash=series.tip_hash[from_height - FIRST - 1] if from_height > FIRST else "00" * 32,
+            time=int(series.time[-1]),
+            version=self.db.version,
+            attribution_id=SET,
+            scored_at_ms=0,
+            windows=(window,),
+        )
+
+    def tell(self) -> None:
+        for _ in range(self.rng.randint(3, 14)):
+            self.rng.choice((self.mine, self.mine, self.mine, self.reorg, self.poll, self.restart, self.change))()
+        self.off.clear()
+        self.begin()
+        self.read()
+
+    def mine(self) -> None:
+        self.deliver(self.grow(len(self.db.blocks), self.rng.randint(1, 5)))
+
+    def reorg(self) -> None:
+        self.deliver(self.grow(max(0, len(self.db.blocks) - self.rng.randint(1, 4)), self.rng.randint(1, 5)))
+
+    def deliver(self, events: list[ScoreEvent]) -> None:
+        how = self.rng.choice(("now", "now", "one by one", "lost", "late"))
+        if how == "late":
+            self.late += events
+        elif how == "now":
+            self.receive(*events)
+        elif how == "one by one":
+            for event in events:
+                self.receive(event)
+
+    def poll(self) -> None:
+        self.read()
+        late, self.late = self.late, []
+        self.receive(*late)
+
+    def restart(self) -> None:
+        self.begin()
+
+    def change(self) -> None:
+        """The rules file is another one now."""
+        if self.rng.random() < 0.5:
+            self.line = self.rng.choice((0.75, 0.745, 0.73))
+        else:
+            self.off = set(self.rng.sample([fields["id"] for fields in RULES], self.rng.randint(0, 2)))
+        self.begin()
+
+
+def check(story: Story) -> None:
+    series = story.db.series(0, 1 << 30)
+    ledgers = {
+        rule.id: Ledger.of(entry for its, entry in story.db.rows.values() if its == rule.id) for rule in story.rules
+    }
+    for evaluated in story.evaluation.evaluated:
+        rule, state = evaluated.rule, evaluated.rule_state
+        alone = RuleState(rule.id, rule.rule_hash, "bitcoin", rule.for_blocks)
+        alone.extend(series, rule.levels(series))
+        assert state.standing == alone.standing, rule.id
+        assert state.tip_hash == alone.tip_hash
+        assert {mark.height: mark for mark in alone.marks}.items() >= {
+            mark.height: mark for mark in state.marks
+        }.items()
+        shown = state.shown()
+        assert [(e.alert_id, e.state) for e in ledgers[rule.id].open()] == ([shown] if shown else []), rule.id
+        for rows in ledgers[rule.id].rows.values():
+            assert sorted(rows) == list(range(len(rows)))
+    paths = {id(state.path) for state in (one.rule_state for one in story.evaluation.evaluated)}
+    assert len(paths) == 1, "rules at one height share their path"
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_rules_together_end_where_each_alone_ends(chunk: int) -> None:
+    for seed in range(chunk, STORIES, CHUNKS):
+        story = Story(seed)
+        try:
+            story.tell()
+            if story.db.blocks:
+                check(story)
+        except BaseException as error:
+            error.add_note(f"story {seed}")
+            raise
+
+
+def test_the_next_block_is_taken_from_its_message_alone() -> None:
+    story = Story(0)
+    story.rng = random.Random(99)
+    story.write = lambda batch: story.db.keep(batch.transitions, story.versions.next())  # type: ignore[method-assign]
+    story.receive(*story.grow(0, 6))
+    story.db.reads = 0
+    events = story.grow(6, 5)
+    batch = EvaluatedScores()
+    assert all(story.evaluation.take(event, batch) for event in events[:2])
+    assert story.db.reads == 0
+    story.read()  # ahead of the messages that follow
+    assert all(story.evaluation.is_taken_in(event) for event in events)
+    again = events[-1].model_copy(update={"version": events[-1].version + 1})
+    assert not story.evaluation.is_taken_in(again), "written anew since"
+    assert np.array_equal(story.db.series(0, 99).height, np.arange(FIRST, FIRST + 11))

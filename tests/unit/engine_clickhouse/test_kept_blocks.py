@@ -1,0 +1,72 @@
+"""Which blocks are kept in memory, and as what table they are read."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from engines.clickhouse import kept_blocks
+from engines.clickhouse.columns import Described
+
+PLAIN = (
+    *(
+        "UInt8",
+        "Int64",
+        "Float32",
+        "Bool",
+        "String",
+        "FixedString(32)",
+        "UUID",
+        "Date",
+        "Date32",
+        "DateTime",
+        "DateTime('UTC')",
+    ),
+    *(
+        "DateTime64(3)",
+        "DateTime64(3, 'UTC')",
+        "LowCardinality(String)",
+        "Nullable(Float64)",
+        "Array(Array(Nullable(UInt16)))",
+    ),
+    "Enum8('parked' = 0, 'it''s' = 1)",
+)
+OTHERS = (
+    *(
+        "LowCardinality(UInt8)",
+        "FixedString(300)",
+        "DateTime('Europe/Paris')",
+        "Map(String, UInt8)",
+        "Variant(UInt8, String)",
+    ),
+    *("Tuple(a UInt8)", "Nested(a UInt8)", "JSON", "Array(LowCardinality(UInt8))", "UInt256"),
+)
+
+
+def described(spec: str, name: str = "a") -> Described:
+    return Described(name, spec, "", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files without a name")
+@pytest.mark.parametrize("spec", [*PLAIN, *OTHERS])
+def test_only_plain_types_are_kept(spec: str) -> None:
+    assert kept_blocks.can_keep([described("UInt8"), described(spec)]) == (spec in PLAIN)
+
+
+def test_a_block_with_fewer_columns_is_not_whole() -> None:
+    assert kept_blocks.has_columns(b"\x02\x01\x01a", 2)
+    assert not kept_blocks.has_columns(b"\x01\x01\x01a", 2)
+    assert not kept_blocks.has_columns(b"\x80\x01\x01", 128)
+    assert not kept_blocks.has_columns(b"", 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files without a name")
+def test_blocks_are_a_file_without_a_name_while_they_are_read() -> None:
+    columns = [described("Enum8('it''s' = 1)", "odd `name"), described("UInt8", "n.a")]
+    with kept_blocks.as_table([b"one", b"two"], columns) as table:
+        path = table.split("'")[1]
+        assert Path(path).read_bytes() == b"onetwo"
+        assert table == rf"file('{path}', 'Native', '`odd \\`name` Enum8(\'it\'\'s\' = 1), `n.a` UInt8')"
+    assert not Path(path).exists()
