@@ -37,8 +37,6 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("no clock", deadline=None)  # a slow machine is no fault of the code
     hypothesis.settings.load_profile("no clock")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # dozens of processes would compile the same modules
-    # The engine's allocator gives pages back at once, to stay within its memory; here it may keep them for a second.
-    os.environ.setdefault("JE_MALLOC_CONF", "dirty_decay_ms:1000,muzzy_decay_ms:1000")
     if not hasattr(config, "workerinput"):
         config.stash[_GUARDIAN] = guardian = start_guardian(folder_for_runs())
         if is_in_memory(guardian.directory):
