@@ -312,10 +312,9 @@ class AlertSession:
 
     def _keep(self, transitions: Sequence[AlertTransition]) -> None:
         """Store rows. The server drops them where another alerter has taken over, however long we slept on the way."""
-        self._claim_stands()
         crash_point("alerts-before-rows")
         self._store.events.write(transitions, self._versions.next())
-        self._claim_stands()
+        self._require_claim()
         crash_point("alerts-after-rows")
 
     def _send(self, transitions: Sequence[AlertTransition]) -> None:
@@ -426,10 +425,14 @@ class AlertSession:
         """The first row of each alert that fires, or whose query fails, with which its message begins."""
         return self._store.events.first_announced([*self._evaluation.firing(), *self._timer_rules.firing()])
 
-    def _claim_stands(self) -> None:
-        """Raise if another alerter has taken over; report now and then that we are at work."""
+    def _require_claim(self) -> None:
+        """Raise if another alerter has taken over."""
         if self._store.epochs.highest() != self._versions.epoch:
             raise SupersededError(f"another alerter than epoch {self._versions.epoch} has taken over")
+
+    def _claim_stands(self) -> None:
+        """The same, and report now and then that we are at work: not on the way of an alert, which would wait for that row."""
+        self._require_claim()
         if self._clock.monotonic() - self._heartbeat_at >= HEARTBEAT_SECONDS:
             self._heartbeat_at = self._clock.monotonic()
             self._store.states.write_leader(self._versions.epoch, self._clock.now(), self._versions.next())

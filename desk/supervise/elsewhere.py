@@ -17,6 +17,9 @@ SHOWN_SECONDS: Final = 3600
 _TICK_SECONDS: Final = 0.001
 """Times are stored to the millisecond."""
 
+STANDS_BY: Final = "alerter"
+"""What an alerter waits on while another one judges."""
+
 _RUNS: Final = ("starting", "working", "waiting")
 
 _REPORTS: Final = f"""
@@ -40,6 +43,7 @@ class RemoteService:
     pid: int
     version: str
     state: str
+    waiting_on: str
     problem: str
     heights: dict[str, int]
     last_progress_at: float | None
@@ -50,6 +54,11 @@ class RemoteService:
     def runs(self) -> bool:
         """Whether it works, waits or has finished its file: the service needs no other process."""
         return self.state in _RUNS or self.state == "finished"
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether it is an alerter that waits until another one ends."""
+        return self.waiting_on == STANDS_BY
 
 
 def read_reports(clickhouse: ClickHouse) -> list[RemoteService]:
@@ -63,7 +72,9 @@ def _report(row: tuple[Any, ...]) -> RemoteService:
     if state in _RUNS and age > SILENT_AFTER_SECONDS:
         state, problem = "silent", f"reported nothing for {age:.0f} s"
     progressed_at = None if progress is None else progress.timestamp()
-    return RemoteService(*head, state, problem, dict(heights), progressed_at, started.timestamp(), age)
+    tail = state, waiting_on, problem, dict(heights), progressed_at, started.timestamp(), age
+    fields: tuple[Any, ...] = (*head, *tail)
+    return RemoteService(*fields)
 
 
 def elsewhere(

@@ -20,7 +20,7 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.status import HEARTBEAT_SECONDS, read_status
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
-from desk.supervise.elsewhere import SHOWN_SECONDS, RemoteService, elsewhere, read_reports
+from desk.supervise.elsewhere import SHOWN_SECONDS, STANDS_BY, RemoteService, elsewhere, read_reports
 from desk.supervise.run_folders import run_folders
 
 SERVICES: Final = ("ingest", "market", "streams", "alerts", "desk")
@@ -79,6 +79,16 @@ class ServiceReport:
         """Whether it works or waits, or its work is done."""
         return self.healthy or self.state == "waiting"
 
+    @property
+    def may_be_gone(self) -> bool:
+        """Whether it may be a container that was removed: a named instance that reports nothing."""
+        return bool(self.instance) and self.state == "silent"
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether it is an alerter that waits until another one ends."""
+        return self.state == "waiting" and self.status is not None and self.status.get("waiting_on") == STANDS_BY
+
 
 @dataclass(frozen=True, slots=True)
 class LastBlock:
@@ -99,8 +109,9 @@ class LastBlock:
 class Health:
     """`healthy`: both engines answer, every service runs (or finished its work) here or elsewhere, and none waits.
 
-    A process that fell silent counts only where no other process of its service runs. `to_rescore`: chains whose history an older
-    version scored, so that newer metrics lack their days there. `elsewhere`: processes that other state directories belong to.
+    A process that fell silent or stands by counts only where no other process of its service runs.
+    `to_rescore`: chains whose history an older version scored, so that newer metrics lack their days there. `elsewhere`: processes
+    with other state directories.
     """
 
     dataset: str
@@ -115,12 +126,13 @@ class Health:
 
     @property
     def healthy(self) -> bool:
-        running = {s.name for s in self.services if s.runs} | {r.service for r in self.elsewhere if r.runs}
-        return (
-            all(e.problem is None for e in self.engines)
-            and all(s.healthy or (s.instance and s.state == "silent" and s.name in running) for s in self.services)
-            and all(not r.problem or (r.state == "silent" and r.service in running) for r in self.elsewhere)
-        )
+        running = {s.name for s in self.services if s.runs and not s.stands_by}
+        running |= {r.service for r in self.elsewhere if r.runs and not r.stands_by}
+        here = [s.name for s in self.services if not s.healthy and not s.stands_by and not s.may_be_gone]
+        there = [r.service for r in self.elsewhere if r.problem and not r.stands_by and r.state != "silent"]
+        spare = {s.name for s in self.services if s.stands_by or s.may_be_gone}
+        spare |= {r.service for r in self.elsewhere if r.stands_by or r.state == "silent"}
+        return all(e.problem is None for e in self.engines) and not here and not there and spare <= running
 
     def as_json(self) -> dict[str, Any]:
         """JSON values only."""

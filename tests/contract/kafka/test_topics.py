@@ -15,6 +15,7 @@ from counterpoise.kafka.topics import delete_topics, ensure_topics
 from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.sections.engine_sections import KafkaSettings
 from tests.engines import RunningKafka, kafka_engine
+from tests.runbook import assert_shown
 from tests.waiting import PATIENCE_SECONDS
 
 VERIFIES = [
@@ -46,8 +47,9 @@ def test_a_topic_of_another_shape_is_refused_with_what_to_do(kafka: RunningKafka
     name = SCORES.full_name(dataset)
     with admin_client(kafka.target) as admin:
         admin.create_topics([NewTopic(name, num_partitions=1, replication_factor=1)])
-    with pytest.raises(ConfigError, match=f"topic {name} has 1 partitions and should have 4: delete it"):
+    with pytest.raises(ConfigError, match=f"topic {name} has 1 partitions and should have 4: delete it") as refused:
         ensure_topics(kafka.target, dataset)
+    assert_shown("has 1 partitions and should have 4", str(refused.value))
     delete_topics(kafka.target, dataset)
 
 

@@ -27,6 +27,7 @@ from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 from tests.engines import FETCH_MAX_WAIT_MS, ClickHouseServer, RunningKafka, kafka_engine
 from tests.first_rules import first_rules
 from tests.forked import ForkedProcess, run_forked, start_forked
+from tests.runbook import status_text
 from tests.shared import shared_data
 from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -206,6 +207,10 @@ class Line:
         done = self.command("status", "--json", name=name)
         found: dict[str, Any] = json.loads(done.stdout)
         return found
+
+    def status_text(self, name: str = "a") -> str:
+        """What `counterpoise status` prints."""
+        return status_text(self.directory / name, self.environment(name, {}))
 
     def said(self, service: str, name: str = "a") -> dict[str, Any]:
         """What a service last said of itself, whichever process it is."""

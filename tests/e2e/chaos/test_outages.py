@@ -16,6 +16,7 @@ from tests.e2e.chaos.line import SERVICES, SESSION_SECONDS, Line
 from tests.e2e.chaos.reference import SHORT, Undisturbed
 from tests.e2e.chaos.snapshot import once_each
 from tests.engines import ClickHouseServer, RunningKafka
+from tests.runbook import assert_shown
 from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.kafka
@@ -72,6 +73,7 @@ def test_clickhouse_and_slack_away_for_longer_than_the_limits_lose_nothing_and_r
         seen = services(line.report())["alerts"]
         assert (seen["state"], seen["status"]["waiting_on"]) == ("waiting", "slack")
         assert seen["detail"].startswith("on slack for ")
+        assert_shown("No Slack message", line.status_text())
         assert "refuses connections" in seen["detail"]
         assert services(line.report())["streams"]["state"] == "working"
         assert slack.messages == []

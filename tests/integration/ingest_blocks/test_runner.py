@@ -31,6 +31,7 @@ from testkit.fake_chain import FakeChain
 from testkit.mempool_server import MempoolServer
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine, settings_for
 from tests.integration.ingest_blocks.storing import Storing
+from tests.runbook import assert_shown
 from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
@@ -288,6 +289,7 @@ def test_a_block_that_is_never_given_whole_is_said_and_asked_for_again(
         assert report.detail.startswith("on source for ")
         assert f"bitcoind does not give block 101 ({bad.hash}) whole since 20" in report.detail
         assert "the chain stalls without it (no-coinbase: coinbase is missing). Fix bitcoind" in report.detail
+        assert_shown("ingest waiting on source", report.detail)
         shown = service.status.snapshot()["info"]["withheld_block"]
         assert (shown["height"], shown["hash"]) == (101, bad.hash)
         assert stored(settings) == hashes(node.chain, 41)[:60]

@@ -24,6 +24,7 @@ from engines.processes import started_at
 from engines.stack import down, records, restart_fallen, temporary_stack
 from testkit.ports import reserved_port
 from tests.integration.runtime.cli import counterpoise
+from tests.runbook import assert_shown
 from tests.waiting import wait_for
 
 
@@ -102,6 +103,7 @@ def test_an_engine_that_was_killed_is_started_again_by_up_and_the_other_left_alo
     report = json.loads(run(state, "status", "--json")[1])
     assert [engine["problem"] is None for engine in report["engines"]] == [True, False]
     assert report["engines"][1]["problem"].endswith("(code 210, NETWORK_ERROR): `counterpoise up` starts it again")
+    assert_shown("An embedded engine has died", report["engines"][1]["problem"])
     code, _, err = run(state, "up")
     assert (code, err) == (0, "")
     after = {record.name: record for record in records(state)}
@@ -160,6 +162,7 @@ def test_a_taken_port_is_one_line_and_leaves_nothing_running(state: Path, option
         f"counterpoise: port {port} for {what} is taken on 127.0.0.1 (Address already in use): stop what listens there, or choose "
         f"another with {option}\n"
     )
+    assert_shown("port … is taken", err)
     assert records(state) == []
 
 
@@ -185,6 +188,7 @@ def test_data_that_another_server_holds_is_one_line(state: Path) -> None:
     assert code == 2
     assert err.count("\n") == 1
     assert str(state / "embedded" / "clickhouse") in err
+    assert_shown("The data directory is in use", err)
 
 
 def test_a_missing_broker_is_one_line(state: Path) -> None:

@@ -23,6 +23,7 @@ from desk.supervise.health import collect
 from tests.engines import ClickHouseServer, RunningKafka, as_environment, settings_for
 from tests.forked import start_forked
 from tests.integration.runtime.cli import clean_environment, counterpoise
+from tests.runbook import assert_shown, status_text
 from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
@@ -111,6 +112,7 @@ def test_a_wrong_setting_stops_everything_with_one_line_and_code_2(settings: Set
     assert len(own) == 1
     assert own[0].startswith("counterpoise: streams: ")
     assert "counterpoise migrate" in own[0]
+    assert_shown("in one line, exit code 2", own[0])
     assert "Traceback" not in done.stderr
 
 
@@ -130,6 +132,7 @@ def test_a_second_supervisor_of_the_same_service_is_refused(migrated: Settings, 
     done = counterpoise("run", "streams", cwd=HERE, environment=as_environment(migrated))
     assert done.returncode == 2
     assert f"of dataset {migrated.dataset} already runs with the state directory" in done.stderr
+    assert_shown("already runs with the state directory", done.stderr)
 
 
 def test_a_killed_supervisor_leaves_no_worker_behind(migrated: Settings, runs: list[Supervised]) -> None:
@@ -152,6 +155,7 @@ def test_a_frozen_worker_is_a_stall_and_is_replaced(migrated: Settings, runs: li
     os.kill(first, signal.SIGSTOP)  # alive, and does nothing
     run.until(lambda: run.status("streams")["pid"] not in (0, first), "a new worker")
     assert "its main loop did not advance for" in run.log
+    assert_shown("stalled; killing it", run.log)
 
 
 def test_an_outage_of_clickhouse_is_a_wait_that_status_shows_and_no_restart(
@@ -174,6 +178,7 @@ def test_an_outage_of_clickhouse_is_a_wait_that_status_shows_and_no_restart(
     assert code == 1
     assert (streams["state"], streams["healthy"], streams["status"]["waiting_on"]) == ("waiting", False, "clickhouse")
     assert streams["detail"].startswith("on clickhouse for ")
+    assert_shown("streams waiting on clickhouse", status_text(settings.state_dir, as_environment(settings)))
     own_clickhouse.restart()
     run.until(lambda: lag_of(settings) == 0, "the second block is acknowledged")
     run.until(lambda: run.status("streams")["state"] == "working", "the wait is over")

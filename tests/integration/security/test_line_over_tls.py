@@ -7,6 +7,7 @@ from testkit.tls_front import TlsFront
 from tests.integration.security.conftest import SecuredEngines, SecuredKafka
 from tests.integration.streams.blocks import branch
 from tests.integration.streams.line import line_on
+from tests.runbook import assert_shown
 
 BLOCKS = 400
 
@@ -51,5 +52,6 @@ def test_a_certificate_that_is_not_trusted_ends_the_service_in_one_line(
             worker = line.start(name=f"untrusted-{engine}", settings=wrong)
             assert worker.wait() == 2, worker.tail()
             said = [text for text in worker.log().splitlines() if "its certificate is not signed by" in text]
+            assert_shown("a certificate, a password or a port", said[0])
             assert len(said) == 1 and f"set COUNTERPOISE_{engine}__CA_FILE to the CA that signed it" in said[0]
             assert "Traceback" not in worker.log()

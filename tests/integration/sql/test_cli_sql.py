@@ -30,6 +30,7 @@ from counterpoise.settings.model import Settings
 from desk.cli import main
 from tests.engines import ClickHouseServer, as_environment
 from tests.integration.sql.sample import LAST, block, dead_letter
+from tests.runbook import assert_shown
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -352,7 +353,9 @@ def test_dead_letters_are_listed_shown_and_sent_again(
         capfd.readouterr()
 
         assert main(["dlq", "list"]) == 0
-        assert "3 of 3 dead letters" in capfd.readouterr().out
+        listed = capfd.readouterr().out
+        assert "3 of 3 dead letters" in listed
+        assert_shown("Dead letters arrive", listed)
         assert main(["dlq", "show", letters[1].letter_id[:12]]) == 0
         assert capfd.readouterr().out.endswith("{not an envelope\n")
         assert main(["dlq", "list", "--json", "--limit", "1"]) == 0

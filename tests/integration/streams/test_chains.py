@@ -19,6 +19,7 @@ from tests.forked import run_forked, start_forked
 from tests.integration.streams.blocks import branch
 from tests.integration.streams.line import ROOT, SHARED, SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.tables import assert_consistent
+from tests.runbook import assert_shown
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 # On the embedded broker: Apache Kafka deletes topics later than it answers, and these tests make them anew at once.
@@ -78,6 +79,10 @@ def test_chains_are_spread_over_three_replicas_with_one_state_directory_and_one_
             one["instance"]: one["state"] for one in json.loads(shown.stdout)["services"] if one["name"] == "streams"
         }
         killed = names[counts.index(max(counts))]
+        assert_shown(
+            "A service died",
+            " ".join(f"{one['state']} {one['detail']}" for one in json.loads(shown.stdout)["services"]),
+        )
         assert states == {name: "died" if name == killed else "working" for name in names}, shown.stderr
         assert [worker.stop() for worker in workers if worker.is_alive()] == [0, 0], workers[0].tail()
 
@@ -121,13 +126,14 @@ def migrate(line: Line, **settings: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_changed_count_is_refused_in_one_line(line: Line) -> None:
     line.send(branch(5))  # a topic with nothing in it may be made anew
-    worker = line.start(settings={"COUNTERPOISE_KAFKA__PARTITIONS": "5"})
+    worker = line.start(settings={"COUNTERPOISE_KAFKA__PARTITIONS": "8"})
     assert worker.wait() == 2
-    done = migrate(line, COUNTERPOISE_KAFKA__PARTITIONS="5")
+    done = migrate(line, COUNTERPOISE_KAFKA__PARTITIONS="8")
     assert done.returncode == 2
     for text in (worker.log(), done.stderr):
         [told] = lines_of_refusal(text)
-        assert f"topic {line.dataset}.blocks.v1 has 4 partitions and should have 5: delete it (" in told
+        assert f"topic {line.dataset}.blocks.v1 has 4 partitions and should have 8: delete it (" in told
+        assert_shown("has 4 partitions and should have 8", told)
         assert "COUNTERPOISE_KAFKA__PARTITIONS" in told and "Traceback" not in text
 
 
@@ -161,6 +167,7 @@ def test_unread_messages_of_the_rule_of_old_are_refused_in_one_line_until_the_to
     for text in (worker.log(), done.stderr, said_by_ingest):
         [told] = lines_of_refusal(text)
         assert f"topic {line.dataset}.blocks.v1 holds unread blocks of litecoin in partition {old}" in told
+        assert_shown("holds unread blocks of litecoin", told)
         assert (
             "delete the topic (ClickHouse stores the data, ingest fills it again)" in told and "Traceback" not in text
         )

@@ -17,6 +17,7 @@ from counterpoise.kafka.partition import partition_of
 from tests.integration.streams.blocks import block, branch
 from tests.integration.streams.line import Line
 from tests.integration.streams.tables import assert_consistent
+from tests.runbook import assert_shown
 
 SEED = 10_000
 NOISE_BYTES = 900_000
@@ -273,6 +274,7 @@ def test_when_most_input_is_bad_the_service_stops_with_one_clear_line(line: Line
     assert len(told) == 1, worker.tail()
     found = re.search("([0-9]+) of the last ([0-9]+) events were bad, more than the limit of 50%", told[0])
     assert found is not None and int(found[1]) > 50 and 100 <= int(found[2]) < 2 * int(found[1])
+    assert_shown("Most input is bad", told[0])
     assert "counterpoise dlq list" in told[0] and "Traceback" not in worker.log()
     assert line.ch.query("SELECT count() FROM dead_letters") == [(111,)]
 

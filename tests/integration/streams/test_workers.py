@@ -35,6 +35,7 @@ from tests.integration.release_line.feed import epoch
 from tests.integration.release_line.script import chain, restated
 from tests.integration.streams.blocks import block, branch
 from tests.integration.streams.by_hand import Workers, workers_of
+from tests.runbook import assert_shown
 from tests.unit.ingest_releases.test_openrouter_weeks import snapshot_of
 
 VERIFIES = [
@@ -68,7 +69,9 @@ def test_a_release_that_was_forgotten_and_sent_again_is_joined(workers: Workers)
         begun = restated(epoch()[0], date(2026, 5, 2) + timedelta(days=number), 2.0 + number)
         workers.send_chunks(to_events(begun, len(begun.observations) // 2 + 1)[:1])
     workers.send_chunks(other)
-    assert workers.ch.query("SELECT reason, count() FROM dead_letters GROUP BY reason") == [("too-many-incomplete", 1)]
+    letters = workers.ch.query("SELECT reason, count() FROM dead_letters GROUP BY reason")
+    assert letters == [("too-many-incomplete", 1)]
+    assert_shown("Dead letters with reason", str(letters))
     workers.send_chunks([first, second])
     joined = {
         row[0] for row in workers.ch.query("SELECT DISTINCT release_id FROM asymmetry WHERE knowledge = 'latest'")

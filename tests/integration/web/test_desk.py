@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+import secrets
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.model import Settings
+from desk.asker import Asker
 from desk.claims.checked import written
 from desk.claims.claims import CLAIMS
 from desk.named_queries import named_query
@@ -27,35 +30,12 @@ from streams.blocks.worker import BlockWorker
 from streams.intake.dead_letter import RawMessage
 from streams.worker_store import WorkerStore
 from tests.engines import ClickHouseServer, RunningKafka, settings_for
-from tests.integration.report.ai_side import insert_packages, insert_scores
-from tests.integration.sql.conftest import empty, own_sample
 from tests.integration.sql.sample import ALERT, LAST, block_hash
 from tests.integration.streams.blocks import HARD_BITS, block, branch
 from tests.integration.streams.envelopes import envelope_of
 from tests.integration.web.running import Events, RunningDesk, running_desk
 from tests.template import make_database
 from tests.waiting import wait_for
-
-__all__ = ["empty", "own_sample"]
-
-
-@pytest.fixture
-def desk(
-    own_sample: ClickHouse, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path
-) -> Iterator[RunningDesk]:
-    """The sample with an AI side, on the page."""
-    insert_scores(own_sample)
-    insert_packages(own_sample)
-    settings = settings_for(
-        kafka,
-        clickhouse,
-        tmp_path,
-        dataset=own_sample.database,
-        dataset_kind="live",  # the mark of the dataset counts: it is simulated
-        desk={"port": 0, "refresh_seconds": 0.05},
-    )
-    with running_desk(settings) as found:
-        yield found
 
 
 def figures(page: str) -> dict[str, str]:
@@ -64,17 +44,45 @@ def figures(page: str) -> dict[str, str]:
     return {name: unescape(value) for name, value in found}
 
 
-def test_every_figure_is_what_the_sql_beside_it_gives(desk: RunningDesk, own_sample: ClickHouse) -> None:
+def cells(page: str, panel: str) -> list[list[str]]:
+    """The rows of the tables of a panel, as they are read."""
+    body = page.partition(f'id="{panel}"')[2].partition("</section>")[0].partition("<details>")[0]
+    return [
+        [unescape(re.sub("<[^>]+>", "", cell)) for cell in re.findall(r'data-head="[^"]*">(.*?)</t[hd]>', row)]
+        for row in re.findall(r"<tr[^>]*>(.*?)</tr>", body)[1:]
+    ]
+
+
+def hours_shown(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """Rows of the named query `time_windows`, each with its view, as the page shows them."""
+    order = sorted(rows, key=lambda row: (row["span_days"], row["view"] != "raw"))
+    words = {1: "1 day", 7: "7 days", 30: "30 days", 365: "365 days"}
+    return [
+        [
+            words[row["span_days"]] + ("" if row["window_full"] else " (part)"),
+            row["view"],
+            PAGE.count(row["n"]),
+            PAGE.count(row["unknown"]),
+            PAGE.share(row["top4_share"]),
+            PAGE.share(row["top4_share_upper"]),
+            PAGE.share(row["top4_work_share"]) if row["span_days"] == 365 else "–",
+            PAGE.share(row["top1_share"]),
+            PAGE.count(round(10_000 * row["hhi"])),
+            PAGE.count(row["nakamoto_half"]),
+        ]
+        for row in order
+    ]
+
+
+def test_every_figure_is_what_the_sql_beside_it_gives(desk: RunningDesk, told: ClickHouse) -> None:
     with desk.opened() as client:
         wait_for(lambda: "Being read" not in client.get("/").text, "the panels", lambda: client.get("/").text[-3_000:])
         page = client.get("/").text
     shown = figures(page)
     expected = {"tip": PAGE.count(LAST)}
     for view in ("raw", "entity"):
-        names = [
-            column for column, _ in next(own_sample.stream(named_query("concentration_now").sql, {"view": view}))[0]
-        ]
-        rows = own_sample.query(named_query("concentration_now").sql, {"view": view})
+        names = [column for column, _ in next(told.stream(named_query("concentration_now").sql, {"view": view}))[0]]
+        rows = told.query(named_query("concentration_now").sql, {"view": view})
         row = next(
             found
             for found in (dict(zip(names, row, strict=True)) for row in rows)
@@ -85,22 +93,29 @@ def test_every_figure_is_what_the_sql_beside_it_gives(desk: RunningDesk, own_sam
             f"largest-{view}": PAGE.share(row["top1_share"]),
             f"majority-{view}": PAGE.count(row["nakamoto_half"]),
         }
-    [(firing,)] = own_sample.query("SELECT count() FROM alerts WHERE state = 'firing'")
+    [(firing,)] = told.query("SELECT count() FROM alerts WHERE state = 'firing'")
     expected["firing"] = f"{firing} firing"
     assert {name: shown[name] for name in expected} == expected
-    [(low, high)] = own_sample.query(
+    [(low, high)] = told.query(
         "SELECT least(l_dropped, l_one_owner, l_spread), greatest(l_dropped, l_one_owner, l_spread) FROM latest_asymmetry "
         "WHERE series = 'epoch-ai-compute-owners' AND list_id = 'all-owners' AND chain = 'bitcoin' AND view = 'raw' "
         "AND window_blocks = 1008 AND knowledge = 'latest'"
     )
     assert shown["gap"] == PAGE.doublings_range(low, high)
+    hours = [
+        row | {"view": view}
+        for view in ("raw", "entity")
+        for row in Asker(told, told.database).ask("hours", "time_windows", view=view)
+    ]
+    assert cells(page, "time-windows") == hours_shown(hours) and len(hours) == 8
+    assert f"block {PAGE.count(hours[0]['height'])}" in page.partition('id="time-windows"')[2].partition("<details>")[0]
     assert "Simulated data." in page
     for panel in PANELS.values():
         assert f'id="{panel.name}"' in page
         assert "<summary>SQL</summary>" in page.partition(f'id="{panel.name}"')[2].partition("</section>")[0]
 
 
-def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: RunningDesk, own_sample: ClickHouse) -> None:
+def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: RunningDesk, told: ClickHouse) -> None:
     import httpx
 
     with httpx.Client(base_url=desk.url, trust_env=False) as stranger:
@@ -129,7 +144,7 @@ def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: Runnin
             assert answer.status_code == 200, path
             assert "script-src 'self'" in answer.headers["content-security-policy"]
         assert "0.76</b>: the same value" in client.get(f"/alert/{ALERT}").text
-        _every_claim_is_what_its_sql_gives(figures(client.get("/claims").text), own_sample)
+        _every_claim_is_what_its_sql_gives(figures(client.get("/claims").text), told)
         for path in (
             "/pool/nobody",
             f"/block/{'0' * 64}",
@@ -183,7 +198,7 @@ class Chain:
 
 @pytest.fixture
 def chain(clickhouse: ClickHouseServer, tmp_path: Path) -> Iterator[Chain]:
-    made = Chain(clickhouse, f"web_{tmp_path.name[-20:]}".replace("-", "_").lower(), tmp_path / "streams")
+    made = Chain(clickhouse, f"web_{secrets.token_hex(6)}", tmp_path / "streams")
     yield made
     made.close()
 

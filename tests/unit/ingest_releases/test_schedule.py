@@ -22,6 +22,7 @@ from ingest.releases.journal.entry import entry_of
 from ingest.releases.journal.release_journal import ReleaseJournal
 from ingest.releases.schedule import MOST_RETRY_SECONDS, REPEAT_LINE_SECONDS, Schedule
 from ingest.releases.sources.release_source import Fetched
+from tests.runbook import assert_shown
 from tests.unit.ingest_releases.releases import a_release
 
 DAY = 86_400.0
@@ -183,6 +184,7 @@ def test_stale_after_three_cadences_without_an_answer(one: tuple[Bench, Scripted
     bench.status.working()
     report = judge("market", bench.status.snapshot(), bench.clock.now(), None)
     assert (report.healthy, report.detail) == (True, "stale: one")
+    assert_shown("market with", report.detail)
     source.script = []
     bench.clock.advance(MOST_RETRY_SECONDS)
     bench.schedule.ask_due()

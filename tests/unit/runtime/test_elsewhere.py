@@ -23,7 +23,7 @@ NOW = 10_000.0
 def remote(service: str = "streams", instance: str = "a", **more: Any) -> RemoteService:
     base: dict[str, Any] = {
         **{"service": service, "instance": instance, "host": "h1", "folder": "/s", "pid": 7, "version": "1"},
-        **{"state": "working", "problem": "", "heights": {}, "last_progress_at": None},
+        **{"state": "working", "waiting_on": "", "problem": "", "heights": {}, "last_progress_at": None},
         **{"started_at": NOW - 100, "age_seconds": 3.0},
     }
     return RemoteService(**(base | more))
@@ -90,6 +90,19 @@ def test_a_wait_elsewhere_is_not_healthy_and_a_silent_one_only_where_nobody_repl
     assert not verdict(silent, remote("alerts", "x"))
     assert verdict(silent, remote(instance="b", host="h2"))
     assert verdict(silent, services=(ServiceReport("streams", "working", True, "", None, None, None),))
+
+
+def test_an_alerter_that_stands_by_is_well_while_another_one_judges() -> None:
+    spare = remote("alerts", "s", state="waiting", waiting_on="alerter", problem="on alerter: another one leads")
+    assert verdict(spare, remote("alerts", "l", host="h2"))
+    assert not verdict(spare), "nobody judges"
+    assert not verdict(
+        spare, remote("alerts", "l", host="h2", state="waiting", waiting_on="kafka", problem="on kafka: x")
+    )
+    status = {"waiting_on": "alerter"}
+    here = ServiceReport("alerts", "waiting", False, "on alerter for 9 s", None, None, status)
+    assert verdict(remote("alerts", "l", host="h2"), services=(here,))
+    assert not verdict(services=(here,))
 
 
 def put(folder: Path, service: str, **more: Any) -> Path:

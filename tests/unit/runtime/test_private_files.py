@@ -31,6 +31,7 @@ from desk.cli.whole_line import Services
 from desk.supervise.only_one import only_one
 from engines.processes import end_process, is_ours, started_at
 from engines.stack import down, records, up
+from tests.runbook import assert_shown
 
 CONTENT = "of somebody else\n"
 ROOT = os.geteuid() == 0
@@ -172,6 +173,7 @@ def test_every_command_refuses_it_in_one_line(
     assert err.startswith("counterpoise: ")
     assert err.count("\n") == 1
     assert err.endswith("or choose another with --state-dir or COUNTERPOISE_STATE_DIR\n")
+    assert_shown("A state directory is refused", err)
     assert list((tmp_path / "state").iterdir()) == []
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from desk.cli.root import main
 from desk.settings_reference import variables
 from desk.strange_variables import describe, strange_variables
+from tests.runbook import assert_shown
 
 KNOWN = sorted(variables())
 
@@ -43,6 +44,7 @@ def test_a_command_reports_it(
         in said
     )
     assert "xoxb-secret" not in said
+    assert_shown("not a setting, and never read", said)
 
 
 def test_a_service_leaves_it_to_its_supervisor(
