@@ -71,7 +71,7 @@ def said(replayed: Settings, state_dir: Path, tmp_path: Path) -> dict[str, str]:
 
             def is_at(height: int) -> bool:
                 info = (read_status(settings.run_dir, "alerts") or {}).get("info", {})
-                return bool(info.get("height") == height and info.get("undelivered") == 0)  # type: ignore[union-attr]
+                return bool(info.get("height") == height and info.get("undelivered") == 0)
 
             wait_for(lambda: is_at(H + 41), "the firing is delivered", log_file.read_text)
             lines, shown = command_lines(alerter.pid), status.read_text()
