@@ -43,7 +43,7 @@ _READING_AHEAD_SECONDS: Final = 3.0
 _LONGEST_WAIT_SECONDS: Final = 2.0
 """Where blocks come without end, most of the time is left to who brings them; a lone block is read at once.
 
-The first tier has a budget of its own: blocks that come every few seconds do not wait for what the others took.
+The budget of the first tier is another one: blocks that come every few seconds do not wait for what the others took.
 """
 _TIP: Final = "SELECT max(height), argMax(time, height) FROM latest_shares WHERE chain = {chain:String}"
 

@@ -9,7 +9,7 @@ from desk.web.panels.panel import SLOW_SECONDS, Panel
 
 
 class ReadingOrder:
-    """The panels of the first tier are read together. Of the others one is read at a look, so that news waits for one panel at most.
+    """The panels of the first tier are read together. One of the others is read at a look, so that news waits for one panel at most.
 
     Those that change with every block take turns, however often blocks come; then come the slow ones that are due.
     """
@@ -33,7 +33,7 @@ class ReadingOrder:
         self._waiting = {panel.name for panel in self._turns}
 
     def next(self) -> Panel | None:
-        """Of the panels that wait, the one that was read longest ago; it waits no more."""
+        """The panel that waits and was read longest ago; it waits no more."""
         found = next((panel for panel in self._turns if panel.name in self._waiting), None)
         if found is not None:
             self._waiting.remove(found.name)
