@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,6 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("no clock", deadline=None)  # a slow machine is no fault of the code
     hypothesis.settings.load_profile("no clock")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # dozens of processes would compile the same modules
-    # The engine's allocator gives pages back at once, to stay within its memory; here it may keep them for a second.
-    os.environ.setdefault("JE_MALLOC_CONF", "dirty_decay_ms:1000,muzzy_decay_ms:1000")
     if not hasattr(config, "workerinput"):
         config.stash[_GUARDIAN] = guardian = start_guardian(folder_for_runs())
         if is_in_memory(guardian.directory):
@@ -51,7 +50,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(8, 2 * (os.cpu_count() or 1))
 
 
-_LONGEST_FIRST = ("e2e", "integration/streams", "integration/release_line", "integration", "contract", "docs", "unit")
+_LONGEST_FIRST = (
+    "e2e",
+    "integration/streams",
+    "integration/release_line",
+    "browser",  # one group, of minutes
+    "integration",
+    "contract",
+    "extend",
+    "docs",
+    "unit",  # small groups, which fill the workers to the end
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist puts the groups into the ids of tests, in a hook of its own
@@ -62,7 +71,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     and those of a file that only computes. Every other test goes to whichever worker is free (`--dist loadgroup`).
     """
     for item in items:
-        folder = _folder(item)
+        folder = _folder_of(item.path)
         names = getattr(item, "fixturenames", ())
         known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
         scopes = {fixture.scope for name in names for fixture in known.get(name, ())[-1:]}
@@ -88,14 +97,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             )
 
 
-def _folder(item: pytest.Item) -> str:
-    """The test's folder below this one; empty for a test elsewhere, which a test of this file makes."""
+@cache  # asked for thousands of tests, and once more for the order
+def _folder_of(path: Path) -> str:
+    """A test file's folder below this one; empty for one elsewhere, which a test of this file makes."""
     here = Path(__file__).parent
-    return item.path.parent.relative_to(here).as_posix() if item.path.is_relative_to(here) else ""
+    return path.parent.relative_to(here).as_posix() if path.is_relative_to(here) else ""
 
 
 def _place(item: pytest.Item) -> tuple[int, bool]:
-    folder = _folder(item)
+    folder = _folder_of(item.path)
     place = next((at for at, first in enumerate(_LONGEST_FIRST) if folder.startswith(first)), len(_LONGEST_FIRST))
     return place, item.get_closest_marker("xdist_group") is None
 

@@ -8,6 +8,7 @@ themselves migrate.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +22,7 @@ from counterpoise.errors import RetryableError
 from counterpoise.settings.endpoints import ClickHouseTarget
 
 _BACKUP: Final = "Memory('template_of_tests')"
-_LOCK: Final = threading.Lock()
+_LOCK: Final = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -41,27 +42,50 @@ class _Template:
         return True
 
 
-_TEMPLATES: Final[dict[int, _Template]] = {}
+_TEMPLATES: Final[dict[tuple[int, str], _Template]] = {}
+"""By the server's port, and what they hold."""
 
 
 def make_database(target: ClickHouseTarget, dataset: Dataset) -> bool:
     """A new database as `migrate` makes it: every table and view, the ledger of migrations, the dataset's mark. True for a copy."""
+    return _make(target, dataset, "", _nothing)
+
+
+def make_filled_database(
+    target: ClickHouseTarget, dataset: Dataset, what: str, fill: Callable[[ClickHouse], None]
+) -> bool:
+    """The same with what `fill` writes, under the name `what`; the rows are copied too from the second time on."""
+    return _make(target, dataset, what, fill)
+
+
+def forget_template(port: int) -> None:
+    """Close the sessions on the server of this port, which ends."""
+    for key in [key for key in _TEMPLATES if key[0] == port]:
+        _TEMPLATES.pop(key).session.close()
+
+
+def _nothing(_: ClickHouse) -> None:
+    pass
+
+
+def _make(target: ClickHouseTarget, dataset: Dataset, what: str, fill: Callable[[ClickHouse], None]) -> bool:
     with _LOCK:
-        template = _TEMPLATES.get(target.port)
+        template = _TEMPLATES.get((target.port, what))
         copied = template is not None and template.copy_to(dataset.name)
         if not copied:
-            forget_template(target.port)
-            migrate(target, dataset)
+            if what:
+                _make(target, dataset, "", _nothing)
+                with connect(target, dataset.name) as ch:
+                    fill(ch)
+            else:
+                forget_template(target.port)
+                with connect(target, "default") as server:  # else its rows would be in every copy
+                    assert (dataset.name,) not in server.query("SHOW DATABASES"), f"{dataset.name} is there already"
+                migrate(target, dataset)
             session = connect(target, "default")
             session.execute(f"BACKUP DATABASE `{dataset.name}` TO {_BACKUP}")
-            _TEMPLATES[target.port] = _Template(session, dataset.name)
+            _TEMPLATES[target.port, what] = _Template(session, dataset.name)
     if copied:
         with connect(target, dataset.name) as ch:
             open_dataset(ch, dataset)
     return copied
-
-
-def forget_template(port: int) -> None:
-    """Close the session on the server of this port, which ends."""
-    if template := _TEMPLATES.pop(port, None):
-        template.session.close()

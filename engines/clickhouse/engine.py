@@ -49,9 +49,17 @@ _CONFIG: Final = """<clickhouse>
  <default_database>{overlay}</default_database>
  <display_name>counterpoise</display_name>
  <max_server_memory_usage>{memory}</max_server_memory_usage>
- <backups><allowed_path>{backups}</allowed_path></backups>
+ <backups><allowed_path>{backups}</allowed_path></backups>{pauses}
 </clickhouse>
 """
+# Each table looks for merges, moves and streams by itself, every half second at first: a thousand times a second in an idle
+# dataset or two. An insert still wakes it at once, so the pause is only that between looks that found nothing.
+_PAUSE_SECONDS: Final = 10
+_PAUSES: Final = "".join(
+    f"\n <{name}>{_PAUSE_SECONDS}</{name}>"
+    for pool in ("", "move_", "streaming_")
+    for name in (f"background_{pool}processing_pool_thread_sleep_seconds_if_nothing_to_do",)
+)
 _USERS: Final = f"""<clickhouse>
  <profiles><default/></profiles>
  <quotas><default/></quotas>
@@ -203,7 +211,11 @@ class Engine:
             config = Path(folder) / "config.xml"
             config.write_text(
                 _CONFIG.format(
-                    folder=folder, overlay=_OVERLAY, memory=self.limits.statements_memory_bytes, backups=self.backups
+                    folder=folder,
+                    overlay=_OVERLAY,
+                    memory=self.limits.statements_memory_bytes,
+                    backups=self.backups,
+                    pauses=_PAUSES,
                 )
             )
             (Path(folder) / "users.xml").write_text(_USERS)

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from alerts import session
 from counterpoise.settings.model import Settings
 from testkit.slack_server import APP_TOKEN, SlackServer
-from tests.browser.test_page import PATIENCE_MS, browser
+from tests.browser.test_page import PATIENCE_MS
 from tests.integration.alerts.conftest import replayed, settings
 from tests.integration.alerts.running import alerter
 from tests.integration.alerts.test_line import FIRED, H
@@ -22,7 +22,7 @@ from tests.integration.web.running import RunningDesk, running_desk
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-__all__ = ["browser", "replayed", "settings"]
+__all__ = ["replayed", "settings"]
 
 FIRST, SECOND = "article.message >> nth=0", "article.message >> nth=1"
 

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.test_page import PATIENCE_MS, browser, desk
-from tests.integration.sql.conftest import empty, own_sample
+from tests.browser.test_page import PATIENCE_MS
 from tests.integration.web.running import RunningDesk
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-__all__ = ["browser", "desk", "empty", "own_sample"]
 
 SERIES = "SELECT time, top4_share FROM concentration_shares WHERE view = 'raw' AND window_blocks = 144 ORDER BY height"
 ENDLESS = "SELECT sum(sipHash64(number, number)) FROM numbers(1000000000000)"

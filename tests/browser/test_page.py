@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.formats import PAGE
-from tests.engines import ClickHouseServer, RunningKafka, settings_for
-from tests.integration.report.ai_side import insert_packages, insert_scores
-from tests.integration.sql.conftest import empty, own_sample
+from tests.engines import ClickHouseServer, RunningKafka
 from tests.integration.sql.sample import ALERT, LAST
 from tests.integration.streams.blocks import HARD_BITS, block, branch
 from tests.integration.web.running import RunningDesk, running_desk
@@ -27,37 +22,9 @@ VERIFIES = [
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-__all__ = ["chain", "empty", "own_sample"]
+__all__ = ["chain"]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATIENCE_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium; it may run as root in a container, which its sandbox refuses."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed: the page is not tried in a browser")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield found
-        found.close()
-
-
-@pytest.fixture
-def desk(
-    own_sample: ClickHouse, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path
-) -> Iterator[RunningDesk]:
-    """The sample with an AI side, on the page."""
-    insert_scores(own_sample)
-    insert_packages(own_sample)
-    settings = settings_for(
-        kafka, clickhouse, tmp_path, dataset=own_sample.database, dataset_kind="simulated", desk={"port": 0}
-    )
-    with running_desk(settings) as found:
-        yield found
 
 
 def opened(browser: Browser, desk: RunningDesk, width: int = 1440, height: int = 900, scheme: str = "light") -> Page:

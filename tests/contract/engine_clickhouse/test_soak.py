@@ -28,9 +28,8 @@ LARGE_BYTES = 800_000_000
 
 
 @pytest.fixture
-def limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """A server with the limits that it has unless it is configured, and with its own rules for its allocator."""
-    monkeypatch.delenv("JE_MALLOC_CONF", raising=False)
+def limited(tmp_path: Path) -> Iterator[Server]:
+    """A server with the limits that it has unless it is configured."""
     process = start_clickhouse(
         tmp_path / "data",
         password_file=secret_file(tmp_path, "password", PASSWORD),

@@ -1,6 +1,7 @@
 """Faust on the broker: join, consume, commit, share, survive a kill. Why Apache Kafka's newest version can be the one we pin."""
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -56,8 +57,8 @@ class Workers:
 
 
 @pytest.fixture
-def topic(kafka: RunningKafka, tmp_path: Path) -> Iterator[str]:
-    name = f"faust-{os.getpid()}-{tmp_path.name[-12:]}"
+def topic(kafka: RunningKafka) -> Iterator[str]:
+    name = f"faust-{secrets.token_hex(6)}"
     with admin_client(kafka.target) as admin:
         admin.create_topics([NewTopic(name, num_partitions=PARTITIONS, replication_factor=1)])
     yield name

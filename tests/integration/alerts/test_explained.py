@@ -26,10 +26,10 @@ from counterpoise.pools.entities import EntityMap, Group, Membership
 from counterpoise.pools.registry_file import load_registry
 from counterpoise.runtime.clock import SystemClock
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
-from tests.integration.sql.conftest import empty, own_sample
+from tests.integration.sql.conftest import own_sample
 from tests.integration.sql.sample import CURRENT, FIRST, LAST
 
-__all__ = ["empty", "own_sample"]
+__all__ = ["own_sample"]
 
 SPAN_SECONDS = 290 * 600
 """Its window has the first blocks alone: whole windows repeat a pattern and do not change."""

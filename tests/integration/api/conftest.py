@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,23 +13,17 @@ import uvicorn
 from fastapi import FastAPI
 
 from counterpoise.clickhouse.client import ClickHouse, connect
-from counterpoise.contracts.datasets import Dataset
 from desk.web.api.app import build_api
 from desk.web.api.reader import Reader
 from tests.engines import ClickHouseServer
-from tests.integration.sql.sample import insert_all
-from tests.template import make_database
+from tests.integration.sql.conftest import new_sample
 
 
 @pytest.fixture(scope="module")
 def written(clickhouse: ClickHouseServer) -> Iterator[ClickHouse]:
     """The sample, as its writer sees it."""
-    name = f"api_{secrets.token_hex(6)}"
-    make_database(clickhouse.target, Dataset(name, "simulated"))
-    with connect(clickhouse.target, name) as ch:
-        insert_all(ch, 100)
+    with new_sample(clickhouse) as ch:
         yield ch
-        ch.execute("DROP DATABASE {name:Identifier} SYNC", {"name": name})
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import secrets
 import threading
 import uuid
 from collections.abc import Iterator
@@ -16,28 +15,22 @@ import pyarrow.parquet as pq
 import pytest
 from fastapi import FastAPI
 
-from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.read_only import connect_read_only
-from counterpoise.contracts.datasets import Dataset
 from desk.named_queries import named_queries
 from desk.web.api.reader import Reader
 from desk.web.console.limits import MAX_SHOWN_ROWS, SETTINGS
 from desk.web.console.router import build_console
 from tests.engines import ClickHouseServer
 from tests.integration.api.conftest import served
-from tests.integration.sql.sample import insert_all
-from tests.template import make_database
+from tests.integration.sql.conftest import new_sample
 from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
 def written(clickhouse: ClickHouseServer) -> Iterator[ClickHouse]:
-    name = f"console_{secrets.token_hex(6)}"
-    make_database(clickhouse.target, Dataset(name, "simulated"))
-    with connect(clickhouse.target, name) as ch:
-        insert_all(ch, 100)
+    with new_sample(clickhouse) as ch:
         yield ch
-        ch.execute("DROP DATABASE {name:Identifier} SYNC", {"name": name})
 
 
 @pytest.fixture(scope="module")

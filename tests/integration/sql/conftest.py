@@ -12,13 +12,28 @@ from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.contracts.datasets import Dataset
 from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import insert_all
-from tests.template import make_database
+from tests.template import make_database, make_filled_database
 
 
 @contextmanager
 def new_database(server: ClickHouseServer) -> Iterator[ClickHouse]:
     name = f"v_{secrets.token_hex(6)}"
     make_database(server.target, Dataset(name, "simulated"))
+    with _dropped_at_the_end(server, name) as ch:
+        yield ch
+
+
+@contextmanager
+def new_sample(server: ClickHouseServer) -> Iterator[ClickHouse]:
+    """A database with the sample."""
+    name = f"v_{secrets.token_hex(6)}"
+    make_filled_database(server.target, Dataset(name, "simulated"), "sample", lambda ch: insert_all(ch, 100))
+    with _dropped_at_the_end(server, name) as ch:
+        yield ch
+
+
+@contextmanager
+def _dropped_at_the_end(server: ClickHouseServer, name: str) -> Iterator[ClickHouse]:
     with connect(server.target, name) as ch:
         yield ch
         ch.execute("DROP DATABASE {name:Identifier} SYNC", {"name": name})
@@ -34,13 +49,12 @@ def empty(clickhouse: ClickHouseServer) -> Iterator[ClickHouse]:
 @pytest.fixture(scope="session")
 def sample(clickhouse: ClickHouseServer) -> Iterator[ClickHouse]:
     """The sample, for tests that only read."""
-    with new_database(clickhouse) as ch:
-        insert_all(ch, 100)
+    with new_sample(clickhouse) as ch:
         yield ch
 
 
 @pytest.fixture
-def own_sample(empty: ClickHouse) -> ClickHouse:
+def own_sample(clickhouse: ClickHouseServer) -> Iterator[ClickHouse]:
     """The sample, for a test that writes."""
-    insert_all(empty, 100)
-    return empty
+    with new_sample(clickhouse) as ch:
+        yield ch

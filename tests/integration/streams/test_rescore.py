@@ -41,7 +41,7 @@ from streams.worker_store import WorkerStore
 from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import block
 from tests.integration.streams.tables import assert_summaries_agree
-from tests.template import make_database
+from tests.template import make_filled_database
 
 FIRST, BLOCKS = 10_070, 2_300
 
@@ -50,15 +50,16 @@ Send = Callable[[Sequence[BlockEvent]], None]
 
 @pytest.fixture
 def ch(clickhouse: ClickHouseServer) -> Iterator[ClickHouse]:
+    """A dataset with the stored chain."""
     name = f"rescore_{secrets.token_hex(6)}"
-    make_database(clickhouse.target, Dataset(name, "simulated"))
+    make_filled_database(clickhouse.target, Dataset(name, "simulated"), "rescore", store_a_chain)
     with connect(clickhouse.target, name) as found:
         yield found
         found.execute("DROP DATABASE {name:Identifier} SYNC", {"name": name})
 
 
-def stored(ch: ClickHouse) -> AttributionSet:
-    """A chain in batches of many sizes, as a worker writes it."""
+def store_a_chain(ch: ClickHouse) -> None:
+    """In batches of many sizes, as a worker writes it."""
     versions = Versions(1)
     attribution_set = current_set(ch, "signet", versions.next())
     fold, sinks = ChainFold(Attributor(attribution_set)), BlockSinks(ch)
@@ -69,7 +70,10 @@ def stored(ch: ClickHouse) -> AttributionSet:
         if result.scored is not None:
             sinks.write(result, chain="signet", attribution_set=attribution_set, version=versions.next())
         at += size
-    return attribution_set
+
+
+def its_set(ch: ClickHouse) -> AttributionSet:
+    return current_set(ch, "signet", 0)
 
 
 def answers(ch: ClickHouse) -> dict[str, list[str]]:
@@ -84,13 +88,12 @@ def answers(ch: ClickHouse) -> dict[str, list[str]]:
 
 
 def test_days_and_newest_rows_agree_with_every_height(ch: ClickHouse) -> None:
-    stored(ch)
     assert_summaries_agree(ch)
     assert ch.query("SELECT count() FROM concentration_daily WHERE metric = 'hhi'") != [(0,)]
 
 
 def test_a_rescore_changes_nothing_where_all_is_there_and_brings_what_is_not(ch: ClickHouse) -> None:
-    attribution_set = stored(ch)
+    attribution_set = its_set(ch)
     whole = answers(ch)
     lacking = {
         "concentration_daily",
@@ -112,7 +115,7 @@ def test_a_rescore_changes_nothing_where_all_is_there_and_brings_what_is_not(ch:
 
 
 def test_a_branch_that_outweighs_takes_states_fits_and_forecasts_with_it(ch: ClickHouse) -> None:
-    attribution_set = stored(ch)
+    attribution_set = its_set(ch)
     fork = 12_090
     heavy = block("signet", fork + 1, "heavy", prev=f"signet {fork} ").model_copy(update={"bits": 0x15053894})
     attributor = Attributor(attribution_set)
@@ -134,7 +137,7 @@ def test_a_branch_that_outweighs_takes_states_fits_and_forecasts_with_it(ch: Cli
 
 def test_states_and_fits_of_a_lost_branch_are_not_gone_on_from(ch: ClickHouse) -> None:
     """A writer that was replaced wrote them last: its blocks lost, its rows have the highest version."""
-    attribution_set = stored(ch)
+    attribution_set = its_set(ch)
     tip, own = FIRST + BLOCKS - 1, ("signet", attribution_set.attribution_id)
     history = canonical_blocks(ch, "signet", FIRST, tip)
     fits, states = stored_drift(ch, *own, tip), stored_states(ch, *own, history)
@@ -148,7 +151,7 @@ def test_states_and_fits_of_a_lost_branch_are_not_gone_on_from(ch: ClickHouse) -
 
 
 def test_what_a_writer_left_above_the_tip_is_undone(ch: ClickHouse) -> None:
-    attribution_set = stored(ch)
+    attribution_set = its_set(ch)
     tip, last = 12_090, FIRST + BLOCKS - 1
     # It died behind its detectors: no concentration stands there.
     BlockSinks(ch).clickhouse.insert(
@@ -169,7 +172,7 @@ def test_what_a_writer_left_above_the_tip_is_undone(ch: ClickHouse) -> None:
 
 
 def test_blocks_that_come_during_a_rescore_are_scored_too(ch: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    attribution_set = stored(ch)
+    attribution_set = its_set(ch)
     events = [block("signet", height) for height in range(FIRST + BLOCKS, FIRST + BLOCKS + 9)]
 
     def arrives(at: int, total: int) -> None:
@@ -222,7 +225,6 @@ def test_a_worker_that_loads_in_the_middle_ends_as_if_nothing_had_been(
 
     With a name a branch from 12,300 on wins after the rescore has read the other one to its tip.
     """
-    stored(ch)
     lacking = ("scoring_log", "detectors_log", "drift_log", "share_forecasts_log")
     for table in lacking:
         ch.execute(f"TRUNCATE TABLE {table}")
@@ -259,7 +261,7 @@ def test_a_worker_that_loads_in_the_middle_ends_as_if_nothing_had_been(
 
 
 def test_a_rescore_goes_on_where_it_was_interrupted(ch: ClickHouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    attribution_set = stored(ch)
+    attribution_set = its_set(ch)
     whole = answers(ch)
     ch.execute("TRUNCATE TABLE concentration_daily_log")
     monkeypatch.setattr(rescore_module, "BATCH_BLOCKS", 700)
@@ -277,7 +279,7 @@ def test_a_rescore_goes_on_where_it_was_interrupted(ch: ClickHouse, monkeypatch:
 
 
 def test_rows_of_another_format_are_scored_anew(ch: ClickHouse) -> None:
-    attribution_set = stored(ch)
+    attribution_set = its_set(ch)
     mark_scored(ch, "signet", attribution_set.attribution_id, to_height=0, whole=True, version=1 << 40)
     assert rescore(ch, "signet").scored == 0
     ch.execute(

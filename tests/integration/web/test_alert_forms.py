@@ -16,12 +16,9 @@ from counterpoise.contracts.alerts import AlertEvidence
 from desk.alert_requests import Person, acknowledge_alert
 from desk.named_queries import named_query
 from tests.engines import ClickHouseServer, RunningKafka, settings_for
-from tests.integration.sql.conftest import empty, own_sample
 from tests.integration.sql.sample import ALERT
 from tests.integration.web.running import RunningDesk, running_desk
 from tests.integration.web.test_alert_page import ID, insert
-
-__all__ = ["empty", "own_sample"]
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 

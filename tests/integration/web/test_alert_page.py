@@ -17,11 +17,8 @@ from counterpoise.clickhouse.rows.alert_events import alert_event_columns
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from desk.web.pages import alert
 from desk.web.panels.panel import Context
-from tests.integration.sql.conftest import empty, own_sample
 from tests.integration.sql.sample import CURRENT, LAST, block
 from tests.unit.web.test_panels import CONTEXT
-
-__all__ = ["empty", "own_sample"]
 
 ID = "00000000000000bb"
 FIRED = LAST - 60

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import secrets
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -29,35 +30,12 @@ from streams.blocks.worker import BlockWorker
 from streams.intake.dead_letter import RawMessage
 from streams.worker_store import WorkerStore
 from tests.engines import ClickHouseServer, RunningKafka, settings_for
-from tests.integration.report.ai_side import insert_packages, insert_scores
-from tests.integration.sql.conftest import empty, own_sample
 from tests.integration.sql.sample import ALERT, LAST, block_hash
 from tests.integration.streams.blocks import HARD_BITS, block, branch
 from tests.integration.streams.envelopes import envelope_of
 from tests.integration.web.running import Events, RunningDesk, running_desk
 from tests.template import make_database
 from tests.waiting import wait_for
-
-__all__ = ["empty", "own_sample"]
-
-
-@pytest.fixture
-def desk(
-    own_sample: ClickHouse, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path
-) -> Iterator[RunningDesk]:
-    """The sample with an AI side, on the page."""
-    insert_scores(own_sample)
-    insert_packages(own_sample)
-    settings = settings_for(
-        kafka,
-        clickhouse,
-        tmp_path,
-        dataset=own_sample.database,
-        dataset_kind="live",  # the mark of the dataset counts: it is simulated
-        desk={"port": 0, "refresh_seconds": 0.05},
-    )
-    with running_desk(settings) as found:
-        yield found
 
 
 def figures(page: str) -> dict[str, str]:
@@ -96,17 +74,15 @@ def hours_shown(rows: list[dict[str, Any]]) -> list[list[str]]:
     ]
 
 
-def test_every_figure_is_what_the_sql_beside_it_gives(desk: RunningDesk, own_sample: ClickHouse) -> None:
+def test_every_figure_is_what_the_sql_beside_it_gives(desk: RunningDesk, told: ClickHouse) -> None:
     with desk.opened() as client:
         wait_for(lambda: "Being read" not in client.get("/").text, "the panels", lambda: client.get("/").text[-3_000:])
         page = client.get("/").text
     shown = figures(page)
     expected = {"tip": PAGE.count(LAST)}
     for view in ("raw", "entity"):
-        names = [
-            column for column, _ in next(own_sample.stream(named_query("concentration_now").sql, {"view": view}))[0]
-        ]
-        rows = own_sample.query(named_query("concentration_now").sql, {"view": view})
+        names = [column for column, _ in next(told.stream(named_query("concentration_now").sql, {"view": view}))[0]]
+        rows = told.query(named_query("concentration_now").sql, {"view": view})
         row = next(
             found
             for found in (dict(zip(names, row, strict=True)) for row in rows)
@@ -117,10 +93,10 @@ def test_every_figure_is_what_the_sql_beside_it_gives(desk: RunningDesk, own_sam
             f"largest-{view}": PAGE.share(row["top1_share"]),
             f"majority-{view}": PAGE.count(row["nakamoto_half"]),
         }
-    [(firing,)] = own_sample.query("SELECT count() FROM alerts WHERE state = 'firing'")
+    [(firing,)] = told.query("SELECT count() FROM alerts WHERE state = 'firing'")
     expected["firing"] = f"{firing} firing"
     assert {name: shown[name] for name in expected} == expected
-    [(low, high)] = own_sample.query(
+    [(low, high)] = told.query(
         "SELECT least(l_dropped, l_one_owner, l_spread), greatest(l_dropped, l_one_owner, l_spread) FROM latest_asymmetry "
         "WHERE series = 'epoch-ai-compute-owners' AND list_id = 'all-owners' AND chain = 'bitcoin' AND view = 'raw' "
         "AND window_blocks = 1008 AND knowledge = 'latest'"
@@ -129,7 +105,7 @@ def test_every_figure_is_what_the_sql_beside_it_gives(desk: RunningDesk, own_sam
     hours = [
         row | {"view": view}
         for view in ("raw", "entity")
-        for row in Asker(own_sample, own_sample.database).ask("hours", "time_windows", view=view)
+        for row in Asker(told, told.database).ask("hours", "time_windows", view=view)
     ]
     assert cells(page, "time-windows") == hours_shown(hours) and len(hours) == 8
     assert f"block {PAGE.count(hours[0]['height'])}" in page.partition('id="time-windows"')[2].partition("<details>")[0]
@@ -139,7 +115,7 @@ def test_every_figure_is_what_the_sql_beside_it_gives(desk: RunningDesk, own_sam
         assert "<summary>SQL</summary>" in page.partition(f'id="{panel.name}"')[2].partition("</section>")[0]
 
 
-def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: RunningDesk, own_sample: ClickHouse) -> None:
+def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: RunningDesk, told: ClickHouse) -> None:
     import httpx
 
     with httpx.Client(base_url=desk.url, trust_env=False) as stranger:
@@ -168,7 +144,7 @@ def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: Runnin
             assert answer.status_code == 200, path
             assert "script-src 'self'" in answer.headers["content-security-policy"]
         assert "0.76</b>: the same value" in client.get(f"/alert/{ALERT}").text
-        _every_claim_is_what_its_sql_gives(figures(client.get("/claims").text), own_sample)
+        _every_claim_is_what_its_sql_gives(figures(client.get("/claims").text), told)
         for path in (
             "/pool/nobody",
             f"/block/{'0' * 64}",
@@ -222,7 +198,7 @@ class Chain:
 
 @pytest.fixture
 def chain(clickhouse: ClickHouseServer, tmp_path: Path) -> Iterator[Chain]:
-    made = Chain(clickhouse, f"web_{tmp_path.name[-20:]}".replace("-", "_").lower(), tmp_path / "streams")
+    made = Chain(clickhouse, f"web_{secrets.token_hex(6)}", tmp_path / "streams")
     yield made
     made.close()
 

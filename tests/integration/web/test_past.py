@@ -14,15 +14,14 @@ from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.explain_window import read_pair
 from counterpoise.formats import PAGE
 from desk.web.panels.registry import PANELS
-from tests.engines import ClickHouseServer, RunningKafka
-from tests.integration.sql.conftest import empty, own_sample
+from tests.engines import ClickHouseServer, RunningKafka, settings_for
 from tests.integration.sql.sample import ALERT, FIRST, LAST
 from tests.integration.streams.blocks import block, branch
 from tests.integration.web.running import RunningDesk, running_desk
-from tests.integration.web.test_desk import Chain, cells, chain, desk, figures, hours_shown, on
+from tests.integration.web.test_desk import Chain, cells, chain, figures, hours_shown, on
 from tests.waiting import wait_for
 
-__all__ = ["chain", "desk", "empty", "own_sample"]
+__all__ = ["chain"]
 
 LONG, SHORT = 1_200, 1_060
 
@@ -64,7 +63,7 @@ def test_a_past_page_is_the_page_that_stood_there(
         assert client.get(f"/chart/raw/24h?height={cut.height}").text != client.get("/chart/raw/24h").text
 
 
-def test_the_sql_beside_each_figure_of_the_past_gives_it(desk: RunningDesk, own_sample: ClickHouse) -> None:
+def test_the_sql_beside_each_figure_of_the_past_gives_it(desk: RunningDesk, told: ClickHouse) -> None:
     height = FIRST + 300
     with desk.opened() as client:
         ready(desk, client, LAST)
@@ -81,7 +80,7 @@ def test_the_sql_beside_each_figure_of_the_past_gives_it(desk: RunningDesk, own_
             assert bound.get("height") == str(height) or "at" in bound, (name, "every query is bound to the block")
             names: list[str] = []
             found: list[dict[str, object]] = []
-            for heads, columns in own_sample.stream(sql, bound):
+            for heads, columns in told.stream(sql, bound):
                 names = names or [column for column, _ in heads]
                 found.extend(dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
             rows.setdefault(name, []).extend(row | {"asked_view": bound.get("view")} for row in found)
@@ -100,9 +99,12 @@ def test_the_sql_beside_each_figure_of_the_past_gives_it(desk: RunningDesk, own_
     assert max(row["height"] for row in rows["blocks"]) == height  # type: ignore[type-var]
 
 
-def test_an_alert_fires_on_the_pages_of_its_time(desk: RunningDesk, own_sample: ClickHouse) -> None:
+def test_an_alert_fires_on_the_pages_of_its_time(
+    own_sample: ClickHouse, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path
+) -> None:
     """The sample's alert fires and clears at the newest block: pages below have none, and a step taken back is not shown."""
-    with desk.opened() as client:
+    settings = settings_for(kafka, clickhouse, tmp_path, dataset=own_sample.database, desk={"port": 0})
+    with running_desk(settings) as desk, desk.opened() as client:
         ready(desk, client, LAST)
         below, at = (client.get(f"/?height={height}").text for height in (LAST - 1, LAST))
         assert ALERT not in panel_of(below, "alerts") and ALERT in panel_of(at, "alerts")

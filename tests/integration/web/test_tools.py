@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,24 +11,21 @@ import pytest
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.settings.endpoints import desk_address_file
 from tests.engines import ClickHouseServer, RunningKafka, settings_for
-from tests.integration.sql.conftest import empty, own_sample
 from tests.integration.sql.sample import FIRST, LAST
 from tests.integration.web.running import RunningDesk, running_desk
-
-__all__ = ["empty", "own_sample"]
 
 TOKEN = "a-token-of-the-desk-for-programs"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def desk(
-    own_sample: ClickHouse, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path
+    sample: ClickHouse, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningDesk]:
     settings = settings_for(
         kafka,
         clickhouse,
-        tmp_path,
-        dataset=own_sample.database,
+        tmp_path_factory.mktemp("desk"),
+        dataset=sample.database,
         dataset_kind="simulated",
         desk={"port": 0, "token": TOKEN},
     )

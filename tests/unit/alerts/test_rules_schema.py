@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 from alerts.rules.rule_types import RULE_TYPES
@@ -19,8 +19,10 @@ from alerts.rules.rules_document import read_rules
 from alerts.rules.rules_schema import rules_schema, schema_text
 from desk.cli.rules import rules_app
 
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+
 ROOT = Path(__file__).resolve().parents[3]
-SCHEMA = Draft202012Validator(rules_schema())
 MISTAKES = sorted((Path(__file__).parent / "mistakes").glob("*.yaml"))
 
 NOT_OF_THE_SCHEMA = {
@@ -43,12 +45,20 @@ NOT_OF_THE_SCHEMA = {
 """Mistake files that an editor does not mark, and why."""
 
 
+@cache
+def schema() -> Draft202012Validator:
+    """Imported when a test needs it: that takes a second, in each worker that only collects."""
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(rules_schema())
+
+
 def errors_of(document: Any) -> list[str]:
-    return [error.message for error in SCHEMA.iter_errors(document)]
+    return [error.message for error in schema().iter_errors(document)]
 
 
 def test_it_is_a_schema() -> None:
-    Draft202012Validator.check_schema(rules_schema())
+    schema().check_schema(rules_schema())
     assert set(rules_schema()["$defs"]) == set(RULE_TYPES)
 
 
