@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from counterpoise.clickhouse.client import ClickHouse
 from desk.named_queries import named_query
 
 Row = dict[str, Any]
-_Asked = tuple[str, tuple[tuple[str, str], ...]]
-"""A query's name and its parameters."""
+Found = TypeVar("Found")
 
 
 class Memory:
@@ -22,10 +21,10 @@ class Memory:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._answers: dict[_Asked, Future[tuple[Row, ...]]] = {}
+        self._answers: dict[Hashable, Future[Any]] = {}
 
-    def answer(self, question: _Asked, ask: Callable[[], tuple[Row, ...]]) -> tuple[Row, ...]:
-        """The rows of the question. What `ask` raises is raised to everybody who asks it in this reading."""
+    def answer(self, question: Hashable, ask: Callable[[], Found]) -> Found:
+        """The answer to a question, such as a query's name and parameters. What `ask` raises is raised to everybody who asks it."""
         with self._lock:
             found = self._answers.get(question)
             mine = found is None
@@ -36,7 +35,8 @@ class Memory:
                 found.set_result(ask())
             except BaseException as error:  # the others wait for it: they may not hang
                 found.set_exception(error)
-        return found.result()
+        answer: Found = found.result()
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,10 @@ class Asker:
     def note(self, topic: str, *arguments: str) -> None:
         """Keep a command, such as `risk --json`, as the question behind `topic`."""
         self.questions[topic] = Question(shlex.join(["counterpoise", "--dataset", self._dataset, *arguments]), "")
+
+    def once(self, question: Hashable, read: Callable[[], Found]) -> Found:
+        """What `read` gives, read once in a reading: for what no named query gives. It may not change."""
+        return read() if self._memory is None else self._memory.answer(question, read)
 
     def ask(self, topic: str, name: str, **given: object) -> list[Row]:
         """The rows of a named query by column; how it was asked is kept under `topic`."""

@@ -33,8 +33,12 @@ SHOTS: Final = (
     ("desk-dark.png", 1440, 900, "dark", "/", "#shares"),
     ("desk-390.png", 390, 1200, "light", "/", None),
     ("desk-alert.png", 1440, 900, "light", "/alert/{alert}", None),
+    ("desk-print.png", 718, 1040, "print", "/", None),
 )
-"""File, width, height, colour scheme, path, and the element to which the page is scrolled."""
+"""File, width, height, colour scheme or `print`, path, and the element to which the page is scrolled.
+
+718 by 1,040 is what an A4 page has within a browser's margins.
+"""
 
 PAGE_SIZE, CHANNEL_SIZE, GAP = (1440, 900), (620, 900), 12
 _STAYS: Final = re.compile(r"The page stays open.*?(http://\S+)\s+(http://\S+)", re.DOTALL)
@@ -111,6 +115,8 @@ def take(browser: Browser, running: Demo, alert: str) -> None:
             storage_state=session,
         )
         page = context.new_page()
+        if scheme == "print":
+            page.emulate_media(media="print")
         page.goto(root + path)
         page.wait_for_function("() => !document.body.innerText.includes('Being read')")
         if at is not None:

@@ -62,13 +62,14 @@ def read_pairs(
     height: int | None,
     from_height: int | None,
     over_seconds: int,
+    after: PoolBlocks | None = None,
 ) -> dict[View, Pair]:
     """The window at `height` (the newest), and the one at `from_height`, or the last with a header time `over_seconds` earlier.
 
-    Both are read once for all views. ConfigError where one of them is not scored, or the entity map of the current attribution set
-    cannot be read.
+    Both are read once for all views, `after` only where it is not given. ConfigError where one of them is not scored, or the entity
+    map of the current attribution set cannot be read.
     """
-    after = read_pool_blocks(clickhouse, chain, window, height)
+    after = after or read_pool_blocks(clickhouse, chain, window, height)
     if from_height is None:
         from_height = height_before(clickhouse, after, over_seconds)
         if not from_height:

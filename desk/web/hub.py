@@ -22,8 +22,9 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.status import ServiceStatus
 from desk.asker import Memory
 from desk.web.drawing import Drawn, draw_panel, draw_side_by_side
-from desk.web.panels.panel import SLOW_SECONDS, Context, Panel
+from desk.web.panels.panel import Context, Panel
 from desk.web.reading_budget import ReadingBudget
+from desk.web.reading_order import ReadingOrder
 
 log = structlog.get_logger("desk")
 
@@ -37,10 +38,13 @@ _CONNECTIONS: Final = 2
 """The panels of the first tier are read on so many at once: it is what a block waits for."""
 _AGAIN_SECONDS: Final = 1.0
 _UNWATCHED_SECONDS: Final = 1.0
-_READING_SHARE: Final = 0.25
+_FIRST_SHARE, _REST_SHARE = 0.1, 0.2
 _READING_AHEAD_SECONDS: Final = 3.0
 _LONGEST_WAIT_SECONDS: Final = 2.0
-"""Where blocks come without end, most of the time is left to who brings them; a lone block is read at once."""
+"""Where blocks come without end, most of the time is left to who brings them; a lone block is read at once.
+
+The budget of the first tier is another one: blocks that come every few seconds do not wait for what the others took.
+"""
 _TIP: Final = "SELECT max(height), argMax(time, height) FROM latest_shares WHERE chain = {chain:String}"
 
 
@@ -74,7 +78,7 @@ class Hub:
     ) -> None:
         self._connect = connect
         self.context_of = context_of
-        self._panels = tuple(panels)
+        self._order = ReadingOrder(panels)
         self._clock = clock
         self._status = status
         self._line_state = line_state
@@ -84,7 +88,11 @@ class Hub:
         self._sequence = 0
         self._lock = threading.Lock()
         self._watchers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
-        self._slow_at: dict[str, float] = {}
+        self._memory = Memory()
+        self._seen: Any = None
+        self._height: int | None = None
+        self._first_budget = ReadingBudget(_FIRST_SHARE, _READING_AHEAD_SECONDS, _LONGEST_WAIT_SECONDS)
+        self._rest_budget = ReadingBudget(_REST_SHARE, _READING_AHEAD_SECONDS, _LONGEST_WAIT_SECONDS)
         self._nudge = threading.Event()
         self.ended = False
         """Nothing comes any more: viewers leave."""
@@ -132,32 +140,49 @@ class Hub:
 
     def run(self, stop: threading.Event) -> None:
         """Read until `stop`, in a separate thread."""
-        seen: Any = None
         clients: list[ClickHouse] = []
-        budget = ReadingBudget(_READING_SHARE, _READING_AHEAD_SECONDS, _LONGEST_WAIT_SECONDS)
         try:
             while not stop.is_set():
-                pause = self._refresh_seconds
                 try:
-                    clients = clients or [self._connect() for _ in range(_CONNECTIONS)]
-                    [news] = clients[0].query(_NEWS)
-                    began = self._clock.monotonic()
-                    self._read(clients, everything=news != seen)
-                    ended = self._clock.monotonic()
-                    if news != seen:
-                        budget.spend(began=began, ended=ended)
-                    pause = max(pause, budget.wait(ended))
-                    seen = news
+                    while len(clients) < _CONNECTIONS:
+                        clients.append(self._connect())
+                    pause = self.look(clients)
                     self._status.working()
                 except (CounterpoiseError, ClickHouseError, OSError) as error:
                     self._away(error)
                     pause = _AGAIN_SECONDS
-                    _close(clients)
-                    seen = None
+                    while clients:
+                        clients.pop().close()
+                    self._seen = None
                 self._status.beat()
-                self._rest(pause)
+                if pause:
+                    self._rest(pause)
         finally:
-            _close(clients)
+            for client in clients:
+                client.close()
+
+    def look(self, clients: Sequence[ClickHouse]) -> float:
+        """Look once: the first tier where something changed, and one of the panels that wait. Seconds until the next look."""
+        [news] = clients[0].query(_NEWS)
+        began = self._clock.monotonic()
+        if news != self._seen and not self._first_budget.wait(began):
+            self._read_first(clients)
+            self._seen = news
+            began = _spend(self._first_budget, began, self._clock.monotonic())
+        if self._order.pending and not self._rest_budget.wait(began):
+            self._read_one(clients[0], self._order.next())
+            began = _spend(self._rest_budget, began, self._clock.monotonic())
+        if self._order.pending:
+            return self._rest_budget.wait(began) and self._refresh_seconds
+        slow = self._order.due_slow(began)
+        if slow:
+            self._memory = Memory()  # what they show also changes without a block
+        for panel in slow:
+            self._read_one(clients[0], panel)
+        if self._height is not None:
+            self._status.progress(1, last_height=self._height)
+            self._height = None
+        return self._refresh_seconds
 
     def _rest(self, pause: float) -> None:
         """A pause that a new viewer ends; longer without viewers, because a look costs the engine some milliseconds."""
@@ -175,44 +200,21 @@ class Hub:
             self._set_line(replace(here, services=found.services, lag=found.lag, kafka_problem=found.kafka_problem))
             stop.wait(every_seconds)
 
-    def _read(self, clients: Sequence[ClickHouse], *, everything: bool) -> None:
-        """Read and draw what is due. The new tip appears with the first tier; then each panel is shown once it is drawn.
-
-        The slow ones come last, and once each was read, one at a time.
-        """
+    def _read_first(self, clients: Sequence[ClickHouse]) -> None:
+        """Read what a block waits for. The new tip appears with it, and the other panels wait for their turns."""
         context = self.context_of(self.now())
-        memory = Memory()
-        state: dict[str, Any] = {"away_since": None, "problem": ""}
-        height = 0
-        if everything:
-            [(height, at)] = clients[0].query(_TIP, {"chain": context.chain})
-            state |= {"tip_height": int(height) or None, "tip_time": at if height else None}
-            first = [panel for panel in self._panels if not panel.slow and panel.tier == "now"]
-            self._publish(draw_side_by_side(clients, first, context, memory), state)
-            for panel in self._panels:
-                if not panel.slow and panel.tier != "now":
-                    self._publish({panel.name: draw_panel(clients[0], panel, context, memory)}, {})
-        slow = self._due_slow()
-        for panel in slow:
-            self._publish({panel.name: draw_panel(clients[0], panel, context, memory)}, {})
-        if everything:
-            self._status.progress(1, last_height=int(height))
-        elif slow:
-            self._publish({}, state)
+        self._memory = Memory()
+        [(height, at)] = clients[0].query(_TIP, {"chain": context.chain})
+        tip = {"tip_height": int(height) or None, "tip_time": at if height else None}
+        drawn = draw_side_by_side(clients, self._order.first, context, self._memory)
+        self._publish(drawn, {"away_since": None, "problem": "", **tip})
+        self._order.news()
+        self._height = int(height)
 
-    def _due_slow(self) -> list[Panel]:
-        """The slow panels to read now; they count as read.
-
-        These are all that were never read, or else the one that waits longest: a block that comes meanwhile waits for one panel.
-        """
-        now = self._clock.monotonic()
-        slow = [panel for panel in self._panels if panel.slow]
-        due = [panel for panel in slow if panel.name not in self._slow_at]
-        if not due:
-            old = [panel for panel in slow if now - self._slow_at[panel.name] >= SLOW_SECONDS]
-            due = sorted(old, key=lambda panel: self._slow_at[panel.name])[:1]
-        self._slow_at |= dict.fromkeys((panel.name for panel in due), now)
-        return due
+    def _read_one(self, client: ClickHouse, panel: Panel | None) -> None:
+        """Read a panel and show it. What the others of this reading asked is not asked again."""
+        if panel is not None:
+            self._publish({panel.name: draw_panel(client, panel, self.context_of(self.now()), self._memory)}, {})
 
     def _publish(self, fresh: Mapping[str, Drawn], state: Mapping[str, Any]) -> None:
         """Show panels, and the line with these fields of it changed."""
@@ -257,7 +259,7 @@ class Hub:
                 self.unwatch((loop, event))
 
 
-def _close(clients: list[ClickHouse]) -> None:
-    """Close every connection, and keep none."""
-    while clients:
-        clients.pop().close()
+def _spend(budget: ReadingBudget, began: float, ended: float) -> float:
+    """Take a reading out of its budget; when it ended."""
+    budget.spend(began=began, ended=ended)
+    return ended

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from counterpoise.formats import PAGE
+from desk.claims.claims import CLAIMS
 from tests.engines import ClickHouseServer, RunningKafka
 from tests.integration.sql.sample import ALERT, LAST
 from tests.integration.streams.blocks import HARD_BITS, block, branch
@@ -140,6 +141,71 @@ def test_axe_finds_nothing_serious(browser: Browser, desk: RunningDesk, scheme: 
             if one["impact"] in ("serious", "critical")
         ]
         assert serious == [], path
+    page.context.close()
+
+
+PRINTED = """() => ({
+  controls: [...document.querySelectorAll("button, form, input, summary, .anchor")].filter((one) => one.checkVisibility()).length,
+  cut: [...document.querySelectorAll("section.panel, .scroll, table, figure, svg")].filter((one) => one.checkVisibility())
+    .filter((one) => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).overflowX !== "visible"
+      || one.getBoundingClientRect().right > document.documentElement.clientWidth + 1
+      || one.scrollHeight > one.clientHeight + 1 && getComputedStyle(one).overflowY !== "visible")
+    .map((one) => one.outerHTML.slice(0, 160)),
+  over: [...document.querySelectorAll("section.panel table")].filter((one) => one.checkVisibility())
+    .filter((one) => one.getBoundingClientRect().right > one.closest("section.panel").getBoundingClientRect().right + 1)
+    .map((one) => one.getAttribute("aria-label")),
+  links: [...document.querySelectorAll("main a[href]")].filter((one) => one.checkVisibility())
+    .map((one) => [one.getAttribute("href"), getComputedStyle(one, "::after").content]),
+  foot: getComputedStyle(document.querySelector("footer"), "::after").content,
+  across: document.documentElement.scrollWidth,
+})"""
+
+
+def test_on_paper_there_are_no_controls_no_cuts_and_addresses(browser: Browser, desk: RunningDesk) -> None:
+    page = opened(browser, desk, 718, 1040)
+    page.wait_for_selector("[data-figure='gap']")
+    page.emulate_media(media="print")
+    for path in ("/", f"/alert/{ALERT}", "/pool/foundry-usa"):
+        page.goto(desk.url + path)
+        page.wait_for_selector("footer[data-origin]", state="attached")
+        found = page.evaluate(PRINTED)
+        assert (found["controls"], found["cut"], found["over"]) == (0, [], []), path
+        assert found["across"] <= 718, path
+        assert found["links"] and all(href in shown for href, shown in found["links"]), path
+        assert desk.url in found["foot"] or "localhost" in found["foot"]
+    page.emulate_media(media="screen")
+    page.goto(desk.url)
+    page.wait_for_selector("button[data-span]")
+    assert page.evaluate(PRINTED)["controls"] > 5, "what is hidden on paper is there on the screen"
+    page.context.close()
+
+
+def test_claims_and_a_past_day_are_read_in_the_browser(browser: Browser, desk: RunningDesk) -> None:
+    """Both pages have their headings, tables and links, and no width scrolls sideways. The policy refuses none of their parts."""
+    page = opened(browser, desk)
+    problems: list[str] = []
+    page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+    page.click("a[href='/claims']")
+    page.wait_for_url("**/claims")
+    assert page.locator("section.panel[id^='claim-']").count() == len(CLAIMS)
+    first = page.locator("section.panel[id^='claim-']:has(details)").first
+    name = first.get_attribute("id")
+    first.locator("a.anchor").click()
+    assert page.url.endswith(f"/claims#{name}"), "a claim can be sent"
+    page.click(f"#{name} summary:has-text('SQL')")
+    assert "SELECT" in page.inner_text(f"#{name} details pre") or "counterpoise" in page.inner_text(
+        f"#{name} details pre"
+    )
+    page.goto(f"{desk.url}/as-of/2023-07-23")
+    assert "2023" in page.inner_text("h1")
+    assert page.locator("main table").count() >= 1
+    for path in ("/claims", "/as-of/2023-07-23"):
+        page.goto(desk.url + path)
+        for width in (1440, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    assert page.goto(f"{desk.url}/as-of/yesterday").status == 400  # type: ignore[union-attr]
+    assert [one for one in problems if "400" not in one] == []
     page.context.close()
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from counterpoise.chain.chain_registry import chain_named
-from counterpoise.clickhouse.pool_blocks import read_pool_blocks
 from counterpoise.errors import ConfigError
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from desk.adversaries import POOL_NOTE, adversaries, risk_json
 from desk.asker import Asker
 from desk.web import markup
-from desk.web.panels.panel import Context, Panel
+from desk.web.panels.panel import Context, Panel, pool_blocks
 
 HEADS: Final = (
     "acting as one",
@@ -44,7 +43,7 @@ def read(asker: Asker, context: Context) -> Meaning | None:
     asker.note("risk", "risk", "--window", str(context.window_blocks), *height)
     try:
         chain = chain_named(context.chain)
-        window = read_pool_blocks(asker.clickhouse, context.chain, context.window_blocks, context.height)
+        window = pool_blocks(asker, context)
         found = adversaries(window)
     except ConfigError:  # nothing is scored yet, or no producer is known
         return None

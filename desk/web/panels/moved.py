@@ -13,7 +13,7 @@ from counterpoise.formats import PAGE
 from counterpoise.windows import VIEWS
 from desk.asker import Asker
 from desk.web import markup
-from desk.web.panels.panel import Context, Panel
+from desk.web.panels.panel import Context, Panel, pool_blocks
 
 WEEK_SECONDS: Final = 7 * 86_400
 METRIC: Final = "top4_share"
@@ -46,6 +46,7 @@ def read(asker: Asker, context: Context) -> list[Moved]:
             height=context.height,
             from_height=None,
             over_seconds=WEEK_SECONDS,
+            after=pool_blocks(asker, context),
         )
     except ConfigError:  # no window so long before
         return []

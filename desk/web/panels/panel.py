@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from counterpoise.clickhouse.pool_blocks import PoolBlocks, read_pool_blocks
 from desk.asker import Asker
 from desk.report.model import Line
 
@@ -65,3 +66,9 @@ class Panel:
     draw: Callable[[Any, Context], str]
     wide: bool = False
     slow: bool = False
+
+
+def pool_blocks(asker: Asker, context: Context) -> PoolBlocks:
+    """The window of the page, newest or as of its block; panels of one reading share it. ConfigError where it is not scored."""
+    where = context.chain, context.window_blocks, context.height
+    return asker.once(("pool_blocks", *where), lambda: read_pool_blocks(asker.clickhouse, *where))

@@ -2,6 +2,7 @@
 
 import "./readings.js";
 
+for (const one of document.querySelectorAll("footer")) one.dataset.origin = location.origin; // read on paper
 const live = document.body.hasAttribute("data-live");
 
 function openDetails(box) {

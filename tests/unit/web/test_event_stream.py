@@ -13,12 +13,12 @@ from counterpoise.runtime.status import ServiceStatus
 from desk.web.drawing import Drawn
 from desk.web.event_stream import EventStream
 from desk.web.hub import Hub
-from desk.web.panels.panel import SLOW_SECONDS, Panel
+from desk.web.panels.panel import Panel
 from tests.unit.web.test_panels import CONTEXT
 
 
-def panel(name: str, *, slow: bool = False) -> Panel:
-    return Panel(name, name, "now", lambda *_: None, lambda *_: "", slow=slow)
+def panel(name: str) -> Panel:
+    return Panel(name, name, "now", lambda *_: None, lambda *_: "")
 
 
 def hub_of(folder: Path, clock: ManualClock, panels: list[Panel]) -> Hub:
@@ -58,16 +58,3 @@ def test_viewers_get_the_same_bytes(tmp_path: Path) -> None:
             await one.aclose()  # type: ignore[attr-defined]
 
     asyncio.run(watch())
-
-
-def test_a_slow_panel_is_read_alone_once_all_were_read(tmp_path: Path) -> None:
-    """A block that comes while slow panels are due waits for one of them. None of them starves."""
-    clock = ManualClock()
-    slow = [panel(f"s{at}", slow=True) for at in range(4)]
-    hub = hub_of(tmp_path, clock, [panel("fast"), *slow])
-    assert hub._due_slow() == slow, "the first page is whole"
-    assert hub._due_slow() == []
-    clock.advance(SLOW_SECONDS)
-    assert [hub._due_slow() for _ in range(5)] == [[one] for one in slow] + [[]]
-    clock.advance(SLOW_SECONDS / 2)
-    assert hub._due_slow() == []

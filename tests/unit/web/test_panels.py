@@ -28,7 +28,8 @@ from desk.report.gap_sentence import GapRow
 from desk.report.model import Line as RuleLine
 from desk.report.model import MiningNow, PoolShare
 from desk.web import page
-from desk.web.hub import Drawn, Line
+from desk.web.drawing import Drawn
+from desk.web.hub import Line
 from desk.web.pages import alert, as_of, block, claims, pool, series
 from desk.web.panels.meaning import Meaning
 from desk.web.panels.moved import Moved
