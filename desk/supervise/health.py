@@ -126,13 +126,40 @@ class Health:
 
     @property
     def healthy(self) -> bool:
+        return all(e.problem is None for e in self.engines) and all(well for _, _, well, _ in self.processes)
+
+    @property
+    def processes(self) -> tuple[tuple[str, str, bool, str], ...]:
+        """Name, state, whether it is well, and a detail, of each process here and elsewhere.
+
+        Who stands by or may be gone is well where another process does the work.
+        """
         running = {s.name for s in self.services if s.runs and not s.stands_by}
         running |= {r.service for r in self.elsewhere if r.runs and not r.stands_by}
-        here = [s.name for s in self.services if not s.healthy and not s.stands_by and not s.may_be_gone]
-        there = [r.service for r in self.elsewhere if r.problem and not r.stands_by and r.state != "silent"]
-        spare = {s.name for s in self.services if s.stands_by or s.may_be_gone}
-        spare |= {r.service for r in self.elsewhere if r.stands_by or r.state == "silent"}
-        return all(e.problem is None for e in self.engines) and not here and not there and spare <= running
+        here = (
+            (
+                f"{s.name} {s.instance}".rstrip(),
+                s.state,
+                s.healthy or ((s.stands_by or s.may_be_gone) and s.name in running),
+                s.detail,
+            )
+            for s in self.services
+        )
+        there = (
+            (
+                f"{r.service} {r.host}",
+                r.state,
+                not r.problem or ((r.stands_by or r.state == "silent") and r.service in running),
+                r.problem,
+            )
+            for r in self.elsewhere
+        )
+        return (*here, *there)
+
+    @property
+    def lag_messages(self) -> int | None:
+        """Messages that no worker of a group has acknowledged; None where Kafka does not answer."""
+        return sum(row.lag for row in self.lag) if self.lag else None
 
     def as_json(self) -> dict[str, Any]:
         """JSON values only."""

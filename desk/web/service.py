@@ -134,8 +134,8 @@ def state_of_line(settings: Settings, clock: Clock) -> Line:
         return Line(problem=redact(str(error)))
     kafka = next((engine for engine in found.engines if engine.name == "kafka"), None)
     return Line(
-        services=tuple((one.name, one.state, one.healthy, one.detail) for one in found.services if one.name != "desk"),
-        lag=sum(one.lag_messages or 0 for one in found.services) if found.lag else None,
+        services=tuple(one for one in found.processes if one[0].partition(" ")[0] != "desk"),
+        lag=found.lag_messages,
         kafka_problem=kafka.problem or "" if kafka else "",
     )
 

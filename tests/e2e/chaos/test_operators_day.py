@@ -109,9 +109,13 @@ def test_a_whole_day_under_the_supervisor(
         assert_shown("A service is silent", line.status_text("b"))
         other.kill()
 
-        slack.stop()
+        slack.refuse("invalid_auth", times=1_000)
         line.until(lambda: line.said("alerts").get("waiting_on") == "slack", "alerts waits for Slack")
+        assert_shown("Slack refuses the token", line.status_text())
+        slack.stop()
+        line.until(lambda: "refuses connections" in (line.said("alerts").get("wait_reason") or ""), "Slack is away")
         assert_shown("No Slack message", line.status_text())
+        slack.recover()
         slack.start()
         line.until(lambda: line.decided(last()), "the last block is judged and told")
         assert line.ch.query("SELECT count(), min(height), max(height) FROM blocks") == [(HEIGHTS, 800_000, last())]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from counterpoise.kafka.lag import PartitionLag
 from counterpoise.settings.model import Settings
 from desk.supervise import health
 from desk.supervise.elsewhere import SILENT_AFTER_SECONDS, RemoteService, elsewhere
@@ -103,6 +104,17 @@ def test_an_alerter_that_stands_by_is_well_while_another_one_judges() -> None:
     here = ServiceReport("alerts", "waiting", False, "on alerter for 9 s", None, None, status)
     assert verdict(remote("alerts", "l", host="h2"), services=(here,))
     assert not verdict(services=(here,))
+
+
+def test_the_head_of_the_desk_has_every_process_and_the_lag_once() -> None:
+    lag = (PartitionLag("g", "t", 0, 1, 5), PartitionLag("g", "t", 1, 2, 5))
+    replicas = tuple(
+        ServiceReport("streams", "working", True, "", 7, None, None, instance=name) for name in ("c1", "c2")
+    )
+    found = Health("d", NOW, (), replicas, lag, (), None, (), (remote("alerts", host="h2"),))
+    assert [name for name, _, _, _ in found.processes] == ["streams c1", "streams c2", "alerts h2"]
+    assert found.lag_messages == 7
+    assert Health("d", NOW, (), replicas, (), (), None).lag_messages is None
 
 
 def put(folder: Path, service: str, **more: Any) -> Path:
