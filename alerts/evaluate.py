@@ -12,13 +12,11 @@ import numpy as np
 import structlog
 
 from alerts.evaluated import ChainRules, EvaluatedRule, EvaluatedScores, ReadStretch, shared_series
-from alerts.evidence import bare_transition, height_transition
 from alerts.machine.checkpoints import CheckpointRow, Checkpoints
 from alerts.machine.ledger import Cause, Ledger, LedgerEntry, rebase, reconcile, settle_rebase
 from alerts.machine.machine import Step
 from alerts.machine.path import RING_HEIGHTS
 from alerts.machine.rule_state import ALL_EARLIER, RuleState
-from alerts.rules.changes import changes
 from alerts.rules.rule import HeightRule, Rule
 from alerts.shared_reads import SharedReads
 from alerts.signals.levels import LevelArray
@@ -26,7 +24,7 @@ from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_events_log import StoredEntry
 from alerts.store.alert_state_log import StoredStates
 from alerts.store.alert_store import AlertStore
-from counterpoise.contracts.alerts import AlertTransition
+from alerts.transitions import transition_of
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.runtime.clock import Clock
 from counterpoise.spans import HOUR_SECONDS
@@ -386,27 +384,8 @@ class Evaluation:
         for entry in entries:
             # A millisecond apart, so that the rows of one batch keep their order when they are read again.
             recorded_at_ms = now_ms + len(batch.transitions)
-            batch.transitions.append(self._transition(evaluated, entry, series, recorded_at_ms))
+            batch.transitions.append(transition_of(self._store, evaluated, entry, series, recorded_at_ms))
         batch.touch(evaluated.rule_state)
-
-    def _transition(
-        self, evaluated: EvaluatedRule, entry: LedgerEntry, series: WindowCounts | None, recorded_at_ms: int
-    ) -> AlertTransition:
-        rule = evaluated.rule
-        row = None if series is None else series.row(entry.height)
-        if series is None or row is None or row < rule.lookback_blocks:
-            series = self._store.concentration.up_to(rule, evaluated.rule_state.attribution_id, entry.height)
-        if series.row(entry.height) is None:
-            return bare_transition(entry, rule, recorded_at_ms=recorded_at_ms)
-        edited = entry.reason == "rule-changed"
-        return height_transition(
-            entry,
-            rule,
-            series,
-            attribution_id=evaluated.rule_state.attribution_id,
-            recorded_at_ms=recorded_at_ms,
-            changed=changes(self._store.events.newest_content(rule.id, rule.chain), rule) if edited else "",
-        )
 
 
 def _lowest_stray(evaluated: EvaluatedRule) -> int | None:

@@ -84,6 +84,8 @@ class AlertExplainer:
         self._clock = clock
         self._span_seconds = span_seconds
         self._ch: ClickHouse | None = None
+        self._scores: ConcentrationLog | None = None
+        """Over this connection, with the names that it has read."""
         self._owners: dict[str, AttributionSet] = {}
         self._paused_until = float("-inf")
         self._deadline = 0.0
@@ -92,7 +94,7 @@ class AlertExplainer:
         """Close the connection, if there is one."""
         if self._ch is not None:
             self._ch.close()
-            self._ch = None
+            self._ch = self._scores = None
 
     def explained(self, transitions: Sequence[AlertTransition]) -> list[AlertTransition]:
         """The same transitions; those that begin to fire and are sent have an explanation in their evidence, where there was time."""
@@ -154,7 +156,9 @@ class AlertExplainer:
 
     def _views(self, rule: HeightRule, subject: Subject, after: PoolBlocks) -> tuple[ViewValue, ...]:
         ch = self._connection()
-        scores = ConcentrationLog(ch, PoolNamesLog(ch))
+        if self._scores is None:
+            self._scores = ConcentrationLog(ch, PoolNamesLog(ch))
+        scores = self._scores
         found = []
         for view in VIEWS:
             self._connection()
@@ -180,7 +184,7 @@ class AlertExplainer:
             earlier = height_before(self._connection(), after, self._span_seconds, everywhere=False)
         if earlier <= 0:
             return None
-        before = read_pool_blocks(self._connection(), after.chain, after.window, earlier)
+        before = read_pool_blocks(self._connection(), after.chain, after.window, earlier, is_past=True)
         pair = pair_of(before, after, None if subject.place.view == RAW else owners)
         if not any(pair.before.blocks.values()) or before.attribution_id != after.attribution_id:
             return None

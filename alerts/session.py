@@ -17,8 +17,8 @@ from alerts.evaluate import Evaluation
 from alerts.evaluated import EvaluatedScores
 from alerts.explainer import AlertExplainer, connect_explainer
 from alerts.machine.checkpoints import Checkpoints
-from alerts.machine.ledger import Ledger, close_all
 from alerts.machine.rule_state import RuleState
+from alerts.orphans import closed_orphans
 from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.delivery_policy import DeliveryPolicy
 from alerts.outbox.jobs import Job, Start
@@ -312,10 +312,9 @@ class AlertSession:
 
     def _keep(self, transitions: Sequence[AlertTransition]) -> None:
         """Store rows. The server drops them where another alerter has taken over, however long we slept on the way."""
-        self._claim_stands()
         crash_point("alerts-before-rows")
         self._store.events.write(transitions, self._versions.next())
-        self._claim_stands()
+        self._require_claim()
         crash_point("alerts-after-rows")
 
     def _send(self, transitions: Sequence[AlertTransition]) -> None:
@@ -353,30 +352,10 @@ class AlertSession:
                 start = Start(height, int(series.time[0]), tuple(rule_ids), chain)
                 self._outboxes.announce(start, to_new=True if at_tip else to_new)
 
-    def _close_orphans(self, rows_read: Sequence[StoredEntry]) -> None:
-        """Close what is open under rules that were removed or switched off, or are judged in another way now."""
-        current = {(rule.id, rule.chain, isinstance(rule, HeightRule)) for rule in self._rules if rule.enabled}
-        entries = [row.entry for row in rows_read if (row.rule_id, row.chain, row.of_blocks) not in current]
-        closed = close_all(Ledger.of(entries), self._versions.next())
-        now_ms = int(self._clock.now() * 1000)
-        rows: list[AlertTransition] = []
-        for entry in closed:
-            last = self._store.events.transitions(alert_id=entry.alert_id)[-1]
-            rows.append(
-                last.model_copy(
-                    update={
-                        "sequence": entry.sequence,
-                        "state": entry.state,
-                        "previous_state": entry.previous,
-                        "reason": entry.reason,
-                        "undoes": (),
-                        "notify": entry.notify,
-                        "event_time": now_ms // 1000,
-                        "recorded_at_ms": now_ms + len(rows),
-                        "summary": f"Rule {last.rule_id} was removed or switched off: the alert is closed, not resolved.",
-                    }
-                )
-            )
+    def _close_orphans(self, read: Sequence[StoredEntry]) -> None:
+        rows = closed_orphans(
+            read, self._rules, self._store.events, now=self._clock.now(), version=self._versions.next()
+        )
         if rows:
             self._record(rows)
 
@@ -446,10 +425,14 @@ class AlertSession:
         """The first row of each alert that fires, or whose query fails, with which its message begins."""
         return self._store.events.first_announced([*self._evaluation.firing(), *self._timer_rules.firing()])
 
-    def _claim_stands(self) -> None:
-        """Raise if another alerter has taken over; report now and then that we are at work."""
+    def _require_claim(self) -> None:
+        """Raise if another alerter has taken over."""
         if self._store.epochs.highest() != self._versions.epoch:
             raise SupersededError(f"another alerter than epoch {self._versions.epoch} has taken over")
+
+    def _claim_stands(self) -> None:
+        """The same, and report now and then that we are at work: not on the way of an alert, which would wait for that row."""
+        self._require_claim()
         if self._clock.monotonic() - self._heartbeat_at >= HEARTBEAT_SECONDS:
             self._heartbeat_at = self._clock.monotonic()
             self._store.states.write_leader(self._versions.epoch, self._clock.now(), self._versions.next())

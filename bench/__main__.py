@@ -20,6 +20,7 @@ def main() -> int:
         ["bench.newest"],
         ["bench.desk"],
         ["bench.engine"],
+        ["bench.start"],
     )
     codes = []
     for module, *arguments in runs:

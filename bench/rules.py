@@ -35,7 +35,7 @@ from alerts.store.concentration_log import ConcentrationLog
 from bench.fold import HISTORY_BLOCKS, load
 from bench.report import Figure, machine
 from bench.stand import engines
-from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.columns import Column
 from counterpoise.clickhouse.rows.concentration import concentration_columns
 from counterpoise.contracts.blocks import BlockEvent
@@ -71,10 +71,12 @@ BEGIN, END = "<!-- rules: written by `python -m bench.rules --write` -->", "<!--
 _OLD_ROWS = """
 INSERT INTO alert_events_log (alert_id, sequence, rule_id, rule_hash, state, previous_state, reason, notify, event_time, recorded_at,
     start_height, summary, chain, view, window_blocks, height, tip_hash, evidence, version)
-SELECT substring(lower(hex(SHA256(concat(rule_id, toString(intDiv(number, 4)))))), 1, 16), number % 4 AS step,
-    {rule:String} AS rule_id, '0', ['pending', 'firing', 'resolved', 'retracted'][step + 1], '', 'observed', false, at, at, number,
-    'of the past', 'bitcoin', 'raw', 1008, number AS height, lower(hex(SHA256(toString(number)))), '{}', number + 1
-FROM (SELECT number, toDateTime64('2020-01-01 00:00:00', 3, 'UTC') AS at FROM numbers({rows:UInt64}))
+SELECT substring(lower(hex(SHA256(concat(rule_id, toString(intDiv(at, 4)))))), 1, 16), at % 4 AS step,
+    concat('rule-', leftPad(toString(intDiv(number, {old:UInt64})), 4, '0')) AS rule_id, '0',
+    ['pending', 'firing', 'resolved', 'retracted'][step + 1], '', 'observed', false,
+    toDateTime64('2020-01-01 00:00:00', 3, 'UTC') AS then, then, at, 'of the past',
+    'bitcoin', 'raw', 1008, at AS height, lower(hex(SHA256(toString(at)))), '{}', number + 1
+FROM (SELECT number, number % {old:UInt64} AS at FROM numbers({rows:UInt64}))
 """
 
 
@@ -274,12 +276,8 @@ def prepare(settings: Settings, history: History, rules: list[dict[str, Any]], o
         store_set(ch, attribution, 1)
         flip(ch, "bitcoin", attribution.attribution_id, 1)
         ch.insert("concentration_log", history.stored)
-        write_old_rows(ch, rules, old)
-
-
-def write_old_rows(ch: ClickHouse, rules: list[dict[str, Any]], old: int) -> None:
-    for rule in rules if old else ():
-        ch.execute(_OLD_ROWS, {"rule": rule["id"], "rows": old})
+        if old:
+            ch.execute(_OLD_ROWS, {"old": old, "rows": old * len(rules)})
 
 
 def run(folder: Path, history: History, rules: list[dict[str, Any]], *, old: int, rate: float) -> list[Figure]:

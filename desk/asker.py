@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +13,30 @@ from counterpoise.clickhouse.client import ClickHouse
 from desk.named_queries import named_query
 
 Row = dict[str, Any]
-Memory = dict[tuple[str, tuple[tuple[str, str], ...]], tuple[Row, ...]]
-"""Answers by query and parameters. The rows are read only."""
+_Asked = tuple[str, tuple[tuple[str, str], ...]]
+"""A query's name and its parameters."""
+
+
+class Memory:
+    """The answers of one reading: threads that ask the same question at once get one answer, asked once. The rows are read only."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answers: dict[_Asked, Future[tuple[Row, ...]]] = {}
+
+    def answer(self, question: _Asked, ask: Callable[[], tuple[Row, ...]]) -> tuple[Row, ...]:
+        """The rows of the question. What `ask` raises is raised to everybody who asks it in this reading."""
+        with self._lock:
+            found = self._answers.get(question)
+            mine = found is None
+            if found is None:
+                found = self._answers[question] = Future()
+        if mine:
+            try:
+                found.set_result(ask())
+            except BaseException as error:  # the others wait for it: they may not hang
+                found.set_exception(error)
+        return found.result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +73,17 @@ class Asker:
         values = {key: str(value) for key, value in given.items()}
         bound = query.bind(values)
         self.questions[topic] = Question(_command(self._dataset, name, values), query.sql, bound)
-        key = (name, tuple(bound.items()))
-        if self._memory is not None and key in self._memory:
-            return list(self._memory[key])
+        if self._memory is None:
+            return list(self._rows(query.sql, bound))
+        return list(self._memory.answer((name, tuple(bound.items())), lambda: self._rows(query.sql, bound)))
+
+    def _rows(self, sql: str, bound: Mapping[str, str]) -> tuple[Row, ...]:
         names: list[str] = []
         rows: list[Row] = []
-        for heads, columns in self._clickhouse.stream(query.sql, bound):
+        for heads, columns in self._clickhouse.stream(sql, bound):
             names = names or [column for column, _ in heads]
             rows.extend(dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
-        if self._memory is not None:
-            self._memory[key] = tuple(rows)
-        return rows
+        return tuple(rows)
 
 
 def _command(dataset: str, name: str, values: Mapping[str, str]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import threading
@@ -65,9 +64,6 @@ def run_streams(
     The first signal lets finish and acknowledge what is under way; a second one ends the process where it stands: what is not
     acknowledged comes again.
     """
-    # A backfill makes hundreds of thousands of objects that live for a batch and refer to nothing in a circle: collections of the
-    # usual frequency go through all of them again and again, for an eighth of the CPU time.
-    gc.set_threshold(50_000, 20, 50)
     service = StreamsService(settings, clock or SystemClock(), stop or threading.Event(), status)
     try:
         asyncio.run(service.main())

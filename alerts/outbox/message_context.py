@@ -157,8 +157,7 @@ class Renderer:
         past: list[Past] = []
         tip: int | None = None
         if isinstance(rule, HeightRule) and found.attribution_id and found.height is not None:
-            current = self._store.concentration.tip(rule.chain, found.attribution_id)
-            tip = current[0] if current else None
+            tip = self._store.concentration.newest_height(rule.chain, found.attribution_id)
             for ago in PAST_BLOCKS:
                 series = self._at(rule, found.attribution_id, found.height - ago)
                 if len(series):

@@ -31,6 +31,7 @@ _TIP = (
     f"SELECT height, toUnixTimestamp(time), lower(hex(tip_hash)) FROM concentration_log FINAL WHERE {_SERIES_KEY} "  # noqa: S608
     "AND height >= {low:Int64} ORDER BY height DESC LIMIT 1"
 )
+_NEWEST = f"SELECT height FROM concentration_latest_log FINAL WHERE {_SERIES_KEY}"  # noqa: S608
 
 
 def empty_window_counts(names: tuple[str, ...] = ("",), further: Sequence[str] = ()) -> WindowCounts:
@@ -68,6 +69,17 @@ class ConcentrationLog:
         self._ch = ch
         self._pool_names = pool_names
         self._detectors = DetectorsLog(ch)
+
+    def newest_height(self, chain: str, attribution_id: str) -> int | None:
+        """The height of the newest row that readers see; None where nothing is scored.
+
+        It is written just before the rows of its height. A small table answers, where `tip` merges the newest rows of a large one.
+        """
+        rows = self._ch.query(_NEWEST, {"id": attribution_id, "chain": chain})
+        if rows:
+            return int(rows[0][0])
+        tip = self.tip(chain, attribution_id)
+        return None if tip is None else tip[0]
 
     def tip(self, chain: str, attribution_id: str) -> tuple[int, int, str] | None:
         """(height, block time in seconds, hash) of the highest scored block; None where nothing is scored."""

@@ -75,7 +75,7 @@ def read_pairs(
             raise ConfigError(
                 f"chain {chain!r} has no scored block {over_seconds // 86_400} days before height {after.height}"
             )
-    before = read_pool_blocks(clickhouse, chain, window, from_height)
+    before = read_pool_blocks(clickhouse, chain, window, from_height, is_past=True)
     return {
         view: pair_of(before, after, None if view == RAW else read_set(clickhouse, after.attribution_id))
         for view in views

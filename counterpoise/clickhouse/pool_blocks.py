@@ -12,12 +12,12 @@ from counterpoise.windows import RAW, VIEWS, WINDOWS_BLOCKS, View
 
 UNKNOWN: Final = "unknown"
 
-_NEWEST: Final = "SELECT max(height) FROM latest_shares WHERE chain = {chain:String}"
-_ROWS: Final = """
-SELECT toString(view), n, unknown, pools_seen, leaders, toUnixTimestamp(time), tip_hash, toString(attribution_id)
-FROM concentration_shares
-WHERE chain = {chain:String} AND window_blocks = {window:UInt16} AND height = {height:UInt32}
-"""
+_OF_WINDOW: Final = (
+    "SELECT toString(view), n, unknown, pools_seen, leaders, toUnixTimestamp(time), tip_hash, toString(attribution_id), height "
+    "FROM {} WHERE chain = {{chain:String}} AND window_blocks = {{window:UInt16}}"
+)
+_NEWEST: Final = _OF_WINDOW.format("latest_shares")
+_ROWS: Final = _OF_WINDOW.format("concentration_shares") + " AND height = {height:UInt32}"
 _COUNTS: Final = """
 SELECT pool, count() FROM blocks
 WHERE chain = {chain:String} AND height > toInt64({height:UInt32}) - {window:UInt16} AND height <= {height:UInt32}
@@ -85,13 +85,21 @@ class PoolBlocks:
         }
 
 
-def read_pool_blocks(clickhouse: ClickHouse, chain: str, window: int, height: int | None = None) -> PoolBlocks:
-    """The window that ends at `height`, the newest scored one where that is None. ConfigError where it is not scored."""
+def read_pool_blocks(
+    clickhouse: ClickHouse, chain: str, window: int, height: int | None = None, *, is_past: bool = False
+) -> PoolBlocks:
+    """The window that ends at `height`, the newest scored one where that is None. ConfigError where it is not scored.
+
+    `is_past`: the height is known to be below the newest, which is not looked at then.
+    """
     if window not in WINDOWS_BLOCKS:
         raise ConfigError(f"--window {window}: expected one of {', '.join(map(str, WINDOWS_BLOCKS))}")
-    last = int(clickhouse.query(_NEWEST, {"chain": chain})[0][0]) if height is None else height
+    # A small table has the newest window, which is nearly always the one that is asked for.
+    rows = [] if is_past else clickhouse.query(_NEWEST, {"chain": chain, "window": str(window)})
+    last = max((int(row[-1]) for row in rows), default=0) if height is None else height
     where = {"chain": chain, "window": str(window), "height": str(last)}
-    rows = clickhouse.query(_ROWS, where)
+    if {int(row[-1]) for row in rows} != {last}:
+        rows = clickhouse.query(_ROWS, where)
     by_view = {str(row[0]): row for row in rows}
     if set(by_view) != set(VIEWS):
         place = "is not scored yet" if height is None else f"has no scored block at height {height}"
@@ -101,7 +109,7 @@ def read_pool_blocks(clickhouse: ClickHouse, chain: str, window: int, height: in
         for view in VIEWS
         for _, n, unknown, seen, leaders, *_ in [by_view[view]]
     }
-    *_, seconds, tip_hash, attribution_id = by_view[RAW]
+    *_, seconds, tip_hash, attribution_id, _ = by_view[RAW]
     counts = {str(pool): int(blocks) for pool, blocks in clickhouse.query(_COUNTS, where)}
     counts.pop(UNKNOWN, None)
     time = datetime.fromtimestamp(int(seconds), UTC)

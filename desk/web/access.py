@@ -22,6 +22,7 @@ from counterpoise.runtime.private_files import private_folder, write_private
 from counterpoise.settings.section import read_secret
 from counterpoise.settings.sections.service_sections import DeskSettings
 from counterpoise.urls import is_local
+from desk.web.proxies import LOOPBACK, Proxies
 from ingest.releases.push.limits import TokenBucket
 
 Scope = MutableMapping[str, Any]
@@ -71,6 +72,13 @@ class Access:
                 f"the desk page would be open to everybody on {settings.host}: set COUNTERPOISE_DESK__TOKEN_FILE, or "
                 "COUNTERPOISE_DESK__PROXY_USER_HEADER behind a proxy that signs people in, or listen on 127.0.0.1"
             )
+        header = settings.proxy_user_header
+        self.proxies = Proxies(settings.proxy_addresses or (LOOPBACK if self.is_local and header else ""), header)
+        if header is not None and not self.proxies:
+            raise ConfigError(
+                f"anybody who reaches {settings.host} could send the header {header}: set COUNTERPOISE_DESK__PROXY_ADDRESSES to the "
+                "addresses of the proxy, such as 10.0.0.5"
+            )
         self._attempts: dict[str, TokenBucket] = {}
         self._requests: dict[str, TokenBucket] = {}
         self._key = ""
@@ -94,7 +102,7 @@ class Access:
         return self._caller(headers) is not None
 
     def user(self, headers: dict[str, str]) -> str:
-        """The user whom a trusted proxy names; empty where none does."""
+        """The user whom a proxy names; empty where none does. The guard has taken away what no proxy sent."""
         name = self._settings.proxy_user_header
         return "" if name is None else headers.get(name.lower(), "").strip()
 
@@ -183,7 +191,10 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        peer, *port = scope.get("client") or ("?", 0)
+        client, counted = self._access.proxies.seen(peer, scope["headers"])
+        scope = {**scope, "client": (client, *port), "headers": counted}
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in counted}
         path = scope["path"]
 
         async def with_headers(message: Message) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from importlib.resources import files
@@ -26,7 +25,9 @@ from desk.web.api.app import PREFIX, build_api
 from desk.web.api.embed import build_embed
 from desk.web.api.reader import Reader
 from desk.web.console.router import build_console
-from desk.web.hub import Drawn, Hub, draw_panel
+from desk.web.drawing import Drawn, draw_panel
+from desk.web.event_stream import EventStream
+from desk.web.hub import Hub
 from desk.web.kept_page import KeptPage
 from desk.web.pages import alert, as_of, block, claims, pool, series
 from desk.web.panels import shares
@@ -34,7 +35,6 @@ from desk.web.panels.panel import Context
 from desk.web.panels.registry import PANELS
 from desk.web.style import style_sheet
 
-KEEP_ALIVE_SECONDS: Final = 15.0
 MAX_NAME: Final = 128
 CLAIMS_SECONDS: Final = 60.0
 """The page of the claims is drawn at most once in so long for one tip: a release may come between two blocks."""
@@ -53,7 +53,7 @@ def build_app(
     """The whole application behind its guard. `connect` makes a read-only client for one request's thread, `query` one for the API
     and for statements of people, with their limits. `write` makes one for what people ask about an alert, and for nothing else; None
     where they may not."""
-    kept_claims = KeptPage()
+    kept_claims, kept_past, stream = KeptPage(), past.PastPages(connect, hub.now), EventStream(hub)
     app = FastAPI(title="Counterpoise desk", docs_url=None, redoc_url=None, openapi_url=None)
     _add_tools(app, hub.context_of(hub.now()), query)
 
@@ -108,7 +108,7 @@ def build_app(
             return HTMLResponse(page.first_page(hub.drawn, panels, hub.context_of(hub.now()), head(), tip))
 
         def work(clickhouse: ClickHouse, then: Context) -> str:
-            return page.first_page(past.read(clickhouse, then, panels), panels, then, past.head(then), tip)
+            return page.first_page(kept_past.read(clickhouse, then, panels), panels, then, past.head(then), tip)
 
         return await of_past(height, at, "/", work)
 
@@ -225,7 +225,7 @@ def build_app(
     @app.get("/events")
     async def events(request: Request) -> StreamingResponse:
         return StreamingResponse(
-            _events(hub, request), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+            stream.to(request), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
         )
 
     @app.get("/static/{name}")
@@ -282,35 +282,6 @@ def _opened(access: Access, request: Request, key: str) -> Response:
     secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
     answer.set_cookie(COOKIE, value, httponly=True, samesite="strict", secure=secure, path="/")
     return answer
-
-
-async def _events(hub: Hub, request: Request) -> AsyncIterator[bytes]:
-    """Every panel that changes from now on, and the head of the page with each change."""
-    watcher = hub.watch()
-    _, changed = watcher
-    seen = 0
-    try:
-        yield b"retry: 2000\n\n"
-        while not hub.ended:
-            line, newest = hub.line
-            changed.clear()
-            for name, drawn in hub.drawn.items():
-                if drawn.sequence > seen:
-                    yield _event("panel", {"name": name, "html": page.panel_box(drawn)})
-            yield _event("line", {"html": page.line_head(line, hub.now(), live=hub.is_live)})
-            seen = newest
-            try:
-                await asyncio.wait_for(changed.wait(), KEEP_ALIVE_SECONDS)
-            except TimeoutError:
-                if await request.is_disconnected():
-                    return
-                yield b": here\n\n"
-    finally:
-        hub.unwatch(watcher)
-
-
-def _event(kind: str, value: dict[str, str]) -> bytes:
-    return f"event: {kind}\ndata: {json.dumps(value)}\n\n".encode()
 
 
 _OPEN_FORM = (

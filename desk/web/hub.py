@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -20,7 +20,8 @@ from counterpoise.errors import CounterpoiseError
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.status import ServiceStatus
-from desk.asker import Asker, Memory, Question
+from desk.asker import Memory
+from desk.web.drawing import Drawn, draw_panel, draw_side_by_side
 from desk.web.panels.panel import SLOW_SECONDS, Context, Panel
 from desk.web.reading_budget import ReadingBudget
 
@@ -32,6 +33,8 @@ SELECT (SELECT max(version) FROM concentration_latest_log), (SELECT max(version)
 """
 """Changes with every block, reorganisation, step of an alert and change of attribution. All three tables are small."""
 
+_CONNECTIONS: Final = 2
+"""The panels of the first tier are read on so many at once: it is what a block waits for."""
 _AGAIN_SECONDS: Final = 1.0
 _UNWATCHED_SECONDS: Final = 1.0
 _READING_SHARE: Final = 0.25
@@ -39,16 +42,6 @@ _READING_AHEAD_SECONDS: Final = 3.0
 _LONGEST_WAIT_SECONDS: Final = 2.0
 """Where blocks come without end, most of the time is left to who brings them; a lone block is read at once."""
 _TIP: Final = "SELECT max(height), argMax(time, height) FROM latest_shares WHERE chain = {chain:String}"
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A panel as it is shown: markup, the questions behind it, and a number that grows with each change."""
-
-    panel: Panel
-    markup: str
-    questions: tuple[Question, ...]
-    sequence: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +56,6 @@ class Line:
     """Name, state, whether it is healthy, and a detail, of each service of the line."""
     lag: int | None = None
     kafka_problem: str = ""
-
-
-def draw_panel(clickhouse: ClickHouse, panel: Panel, context: Context, memory: Memory | None = None) -> Drawn:
-    """Read a panel and draw it. Panels of one reading share `memory`, so that they show one state and ask each question once."""
-    asker = Asker(clickhouse, context.dataset, memory)
-    markup = panel.draw(panel.read(asker, context), context)
-    return Drawn(panel, markup, tuple(asker.questions.values()), 0)
 
 
 class Hub:
@@ -147,16 +133,16 @@ class Hub:
     def run(self, stop: threading.Event) -> None:
         """Read until `stop`, in a separate thread."""
         seen: Any = None
-        clickhouse: ClickHouse | None = None
+        clients: list[ClickHouse] = []
         budget = ReadingBudget(_READING_SHARE, _READING_AHEAD_SECONDS, _LONGEST_WAIT_SECONDS)
         try:
             while not stop.is_set():
                 pause = self._refresh_seconds
                 try:
-                    clickhouse = clickhouse or self._connect()
-                    [news] = clickhouse.query(_NEWS)
+                    clients = clients or [self._connect() for _ in range(_CONNECTIONS)]
+                    [news] = clients[0].query(_NEWS)
                     began = self._clock.monotonic()
-                    self._read(clickhouse, everything=news != seen)
+                    self._read(clients, everything=news != seen)
                     ended = self._clock.monotonic()
                     if news != seen:
                         budget.spend(began=began, ended=ended)
@@ -166,14 +152,12 @@ class Hub:
                 except (CounterpoiseError, ClickHouseError, OSError) as error:
                     self._away(error)
                     pause = _AGAIN_SECONDS
-                    if clickhouse is not None:
-                        clickhouse.close()
-                    clickhouse = seen = None
+                    _close(clients)
+                    seen = None
                 self._status.beat()
                 self._rest(pause)
         finally:
-            if clickhouse is not None:
-                clickhouse.close()
+            _close(clients)
 
     def _rest(self, pause: float) -> None:
         """A pause that a new viewer ends; longer without viewers, because a look costs the engine some milliseconds."""
@@ -191,36 +175,42 @@ class Hub:
             self._set_line(replace(here, services=found.services, lag=found.lag, kafka_problem=found.kafka_problem))
             stop.wait(every_seconds)
 
-    def _read(self, clickhouse: ClickHouse, *, everything: bool) -> None:
-        """Read and draw what is due. Each panel is shown once it is drawn; the new tip appears with the first tier.
+    def _read(self, clients: Sequence[ClickHouse], *, everything: bool) -> None:
+        """Read and draw what is due. The new tip appears with the first tier; then each panel is shown once it is drawn.
 
-        Then come the other panels that change with every block, then the slow ones.
+        The slow ones come last, and once each was read, one at a time.
         """
         context = self.context_of(self.now())
-        memory: Memory = {}
+        memory = Memory()
         state: dict[str, Any] = {"away_since": None, "problem": ""}
         height = 0
         if everything:
-            [(height, at)] = clickhouse.query(_TIP, {"chain": context.chain})
+            [(height, at)] = clients[0].query(_TIP, {"chain": context.chain})
             state |= {"tip_height": int(height) or None, "tip_time": at if height else None}
-            for now in (True, False):
-                for panel in self._panels:
-                    if not panel.slow and (panel.tier == "now") == now:
-                        self._publish({panel.name: draw_panel(clickhouse, panel, context, memory)}, {})
-                if now:
-                    self._publish({}, state)
+            first = [panel for panel in self._panels if not panel.slow and panel.tier == "now"]
+            self._publish(draw_side_by_side(clients, first, context, memory), state)
+            for panel in self._panels:
+                if not panel.slow and panel.tier != "now":
+                    self._publish({panel.name: draw_panel(clients[0], panel, context, memory)}, {})
         slow = self._due_slow()
         for panel in slow:
-            self._publish({panel.name: draw_panel(clickhouse, panel, context, memory)}, {})
+            self._publish({panel.name: draw_panel(clients[0], panel, context, memory)}, {})
         if everything:
             self._status.progress(1, last_height=int(height))
         elif slow:
             self._publish({}, state)
 
     def _due_slow(self) -> list[Panel]:
-        """The slow panels that were not read for a while; they count as read now."""
+        """The slow panels to read now; they count as read.
+
+        These are all that were never read, or else the one that waits longest: a block that comes meanwhile waits for one panel.
+        """
         now = self._clock.monotonic()
-        due = [p for p in self._panels if p.slow and now - self._slow_at.get(p.name, -SLOW_SECONDS) >= SLOW_SECONDS]
+        slow = [panel for panel in self._panels if panel.slow]
+        due = [panel for panel in slow if panel.name not in self._slow_at]
+        if not due:
+            old = [panel for panel in slow if now - self._slow_at[panel.name] >= SLOW_SECONDS]
+            due = sorted(old, key=lambda panel: self._slow_at[panel.name])[:1]
         self._slow_at |= dict.fromkeys((panel.name for panel in due), now)
         return due
 
@@ -265,3 +255,9 @@ class Hub:
                 loop.call_soon_threadsafe(event.set)
             except RuntimeError:  # its loop has ended
                 self.unwatch((loop, event))
+
+
+def _close(clients: list[ClickHouse]) -> None:
+    """Close every connection, and keep none."""
+    while clients:
+        clients.pop().close()

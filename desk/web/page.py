@@ -9,7 +9,8 @@ from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from desk.report.page import NOTICES
 from desk.web import markup, past
-from desk.web.hub import Drawn, Line
+from desk.web.drawing import Drawn
+from desk.web.hub import Line
 from desk.web.panels.panel import TIERS, Context, Panel
 
 

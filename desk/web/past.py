@@ -6,9 +6,11 @@ under its reader; only a reorganisation, a new attribution or a corrected releas
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from counterpoise.clickhouse.client import ClickHouse
@@ -17,10 +19,13 @@ from counterpoise.plots.marks import text_of
 from desk.asker import Memory
 from desk.named_queries import named_query
 from desk.web import markup
-from desk.web.hub import Drawn, draw_panel
+from desk.web.drawing import Drawn, draw_side_by_side
 from desk.web.panels.panel import Context, Panel
 
 MAX_HEIGHT: Final = 2**32 - 2
+KEPT_PAGES: Final = 8
+"""Pages of the past that are kept, a quarter of a megabyte each: people step to and fro, and send each other an address."""
+KEPT_FOR: Final = timedelta(seconds=60)
 STEPS: Final = (1, 144, 1_008)
 """Blocks that one step of the controls takes."""
 
@@ -28,6 +33,20 @@ _BLOCK: Final = """
 SELECT height, time FROM concentration_shares
 WHERE chain = {chain:String} AND view = 'raw' AND window_blocks = {window:UInt16} AND height = {height:UInt32}
 """
+_STATE: Final = """
+SELECT arrayStringConcat([
+    (
+        SELECT toString((tip_hash, attribution_id, least(confirmations, 6))) FROM concentration_shares
+        WHERE chain = {chain:String} AND view = 'raw' AND window_blocks = {window:UInt16} AND height = {height:UInt32}
+    ),
+    (SELECT toString((count(), max(version))) FROM alert_events_log),
+    (SELECT toString((count(), max(version))) FROM releases_log),
+    (SELECT toString((count(), max(version))) FROM asymmetry_log),
+    (SELECT toString(count()) FROM attribution_pointer_log),
+    (SELECT toString(count()) FROM dead_letters_log)
+])
+"""
+"""What a page of the past rests on beside its block: it changes whenever a figure of the page may."""
 
 
 def parse(height: str, at: str) -> int | datetime:
@@ -65,10 +84,37 @@ def find(clickhouse: ClickHouse, context: Context, wanted: int | datetime) -> Co
     return replace(context, height=int(rows[0][0]), now=rows[0][1]) if rows else None
 
 
-def read(clickhouse: ClickHouse, context: Context, panels: Iterable[Panel]) -> dict[str, Drawn]:
-    """Each panel as it stood at the block of the context."""
-    memory: Memory = {}
-    return {panel.name: draw_panel(clickhouse, panel, context, memory) for panel in panels}
+class PastPages:
+    """The panels of pages of the past, read side by side on two connections. Safe between threads.
+
+    The newest are kept while what they rest on stands, for KEPT_FOR at most: a metric may be stored some time after its release.
+    """
+
+    def __init__(self, connect: Callable[[], ClickHouse], now: Callable[[], datetime]) -> None:
+        """`connect` makes the second connection of a reading."""
+        self._connect = connect
+        self._now = now
+        self._kept: OrderedDict[tuple[object, ...], tuple[datetime, Mapping[str, Drawn]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, clickhouse: ClickHouse, context: Context, panels: Iterable[Panel]) -> Mapping[str, Drawn]:
+        """Each panel as it stood at the block of the context."""
+        wanted = tuple(panels)
+        given = {"chain": context.chain, "window": context.window_blocks, "height": context.height}
+        state = (context, tuple(panel.name for panel in wanted), *clickhouse.query(_STATE, given)[0])
+        with self._lock:
+            kept = self._kept.get(state)
+            if kept is not None and self._now() - kept[0] < KEPT_FOR:
+                return kept[1]
+        began = self._now()
+        with self._connect() as beside:
+            drawn = draw_side_by_side((clickhouse, beside), wanted, context, Memory())
+        with self._lock:
+            self._kept[state] = began, drawn
+            self._kept.move_to_end(state)
+            while len(self._kept) > KEPT_PAGES:
+                self._kept.popitem(last=False)
+        return drawn
 
 
 def absent(wanted: int | datetime, tip: int | None) -> str:

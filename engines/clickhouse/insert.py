@@ -44,8 +44,8 @@ def run(session: Session, head: InsertHead, data_format: str, feed: Feed, *, as_
         start, end = head.input_span
         create = f"ENGINE = Memory AS SELECT * FROM null({head.structure})"  # noqa: S608 - the client's own statement
         before, after = head.query[:start], head.query[end:]
-        with closing(_Table(session, create, None, data_format)) as table:
-            return table.moved_on(before, after) if feed(table.append, table.columns) else Written(0, 0)
+        with closing(_Table(session, create, None, data_format)) as arrived:
+            return arrived.moved_on(before, after) if feed(arrived.append, arrived.columns) else Written(0, 0)
     table = session.describe_target(head.target)
     sample = sample_columns(table, head)
     # All columns that can be written, because a DEFAULT may speak of one that the statement leaves out.
@@ -55,8 +55,8 @@ def run(session: Session, head: InsertHead, data_format: str, feed: Feed, *, as_
     before = f"{head.into} ({listed}) {head.settings} SELECT {listed} FROM "  # noqa: S608 - quoted
     if as_blocks and kept_blocks.can_keep(sample):
         return _few_or_many(session, lambda: _Table(session, create, sample, data_format), sample, before, feed)
-    with closing(_Table(session, create, sample, data_format)) as table:
-        return table.moved_on(before) if feed(table.append, table.columns) else Written(0, 0)
+    with closing(_Table(session, create, sample, data_format)) as arrived:
+        return arrived.moved_on(before) if feed(arrived.append, sample) else Written(0, 0)
 
 
 def _as_written(session: Session, head: InsertHead) -> InsertHead:

@@ -10,6 +10,8 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 from engines.clickhouse.columns import Described
@@ -18,6 +20,7 @@ from engines.clickhouse.statements import quote_identifier, quote_string
 FEW_BYTES: Final = 256 << 10
 """More than that is not kept: each connection may hold so much, and for many rows a table costs no more."""
 
+_HAS_NAMELESS_FILES: Final = sys.platform == "linux" and Path("/proc/self/fd").is_dir()
 _WRAPPED = re.compile(r"(?:Array|Nullable)\((.*)\)")
 # Types that a table function takes without further settings.
 _PLAIN = re.compile(
@@ -29,9 +32,10 @@ _PLAIN = re.compile(
 
 def can_keep(columns: Iterable[Described]) -> bool:
     """Whether blocks of these columns can be read back from memory."""
-    return sys.platform == "linux" and all(_is_plain(column.type) for column in columns)
+    return _HAS_NAMELESS_FILES and all(_is_plain(column.type) for column in columns)
 
 
+@lru_cache(maxsize=1_000)
 def _is_plain(spec: str) -> bool:
     while wrapped := _WRAPPED.fullmatch(spec):
         spec = wrapped[1]

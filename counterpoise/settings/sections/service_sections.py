@@ -62,7 +62,9 @@ class DeskSettings(SettingsSection):
     token_file: Path | None = None
     """File with the secret."""
     proxy_user_header: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")
-    """Header in which a trusted proxy names the user. Only for a port that is reached through the proxy alone."""
+    """Header in which a proxy of `proxy_addresses` names the user."""
+    proxy_addresses: str = Field(default="", max_length=4_096)
+    """Addresses and networks of the proxies, separated by commas: headers of other peers do not count. Without it, loopback."""
     actions: bool = True
     """Let people acknowledge and silence alerts on the page. Only this writes, as `COUNTERPOISE_CLICKHOUSE__USER`."""
     session_hours: float = Field(default=12.0, gt=0, le=720)

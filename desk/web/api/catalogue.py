@@ -12,9 +12,10 @@ from counterpoise.chain.chain_registry import CHAINS
 from counterpoise.metrics.spec import MetricSpec
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.series.load import load_catalogue
-from counterpoise.windows import USUAL_WINDOW_BLOCKS, VIEWS, WINDOWS_BLOCKS
+from counterpoise.windows import SPANS_DAYS, USUAL_WINDOW_BLOCKS, VIEWS, WINDOWS_BLOCKS
 from desk.web.api.endpoints import ENDPOINTS, Endpoint
 from desk.web.api.formats import MEDIA_TYPES
+from desk.web.api.tables import TIME_WINDOW_COLUMNS
 from desk.web.api.timeseries import FREQUENCIES
 from ingest.blocks.sources.block_sources import SOURCES as BLOCK_SOURCES
 from ingest.releases.sources.release_sources import INTAKES
@@ -31,6 +32,7 @@ def catalogue(dataset: str, dataset_kind: str) -> dict[str, Any]:
         "views": list(VIEWS),
         "windows_blocks": list(WINDOWS_BLOCKS),
         "usual_window_blocks": USUAL_WINDOW_BLOCKS,
+        "time_windows": {"days": list(SPANS_DAYS), "columns": TIME_WINDOW_COLUMNS.split(", ")},
         "frequencies": list(FREQUENCIES),
         "formats": MEDIA_TYPES,
         "chains": [

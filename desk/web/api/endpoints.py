@@ -12,7 +12,7 @@ from counterpoise.contracts.alerts import AlertState
 from counterpoise.contracts.releases import Kind
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.series.load import load_catalogue
-from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS, WINDOWS_BLOCKS
+from counterpoise.windows import RAW, SPANS_DAYS, USUAL_WINDOW_BLOCKS, VIEWS, WINDOWS_BLOCKS
 from desk.web.api import tables
 from desk.web.api.cursor import PATTERN, read_cursor, write_cursor
 from desk.web.api.errors import ApiError
@@ -172,9 +172,7 @@ def _blocks(reader: Reader, given: Values) -> Table:
     place = read_cursor(path, given, (int,))
     moments = (given["start"], given["end"], given["as_of"])
     newest_first = given["order"] == "newest"
-    around = tables.heights_of(chain, *moments)
-    _, found = reader.read(around.sql, around.parameters)
-    low, high = (int(found[0][0][0]), int(found[0][1][0])) if found else (1, 0)
+    low, high = _heights_of(reader, chain, moments)
     low, high = (
         max(low, given["from_height"] or 0),
         min(high, MAX_HEIGHT if given["to_height"] is None else given["to_height"]),
@@ -192,6 +190,33 @@ def _blocks(reader: Reader, given: Values) -> Table:
         following = write_cursor(path, given, [first if newest_first else last])
         return Table(table.heads, table.blocks, following, table.query)
     return table
+
+
+# ---- /time_windows
+
+
+def _time_windows(reader: Reader, given: Values) -> Table:
+    """A page of hours: it looks through a bounded number of heights, and may have fewer rows than its limit."""
+    path, limit = "time_windows", int(given["limit"])
+    place = read_cursor(path, given, (int,))
+    moments = (given["start"], given["end"], given["as_of"])
+    low, high = _heights_of(reader, given["chain"], moments)
+    low = low if place is None else max(low, int(place[0]) + 1)
+    last = min(high, low + tables.HEIGHTS_AN_HOUR * limit - 1)
+    keys = {"chain": given["chain"], "view": given["view"], "days": given["days"]}
+    between = (low, last) if low <= high else (1, 0)
+    statement = tables.time_windows(keys, *between, tables.time_bounds(*moments), limit)
+    table = _page(reader, statement, given, path, lambda row: [int(row["height"])])
+    if table.next is None and last < high:
+        return Table(table.heads, table.blocks, write_cursor(path, given, [last]), table.query)
+    return table
+
+
+def _heights_of(reader: Reader, chain: str, moments: tuple[Any, Any, Any]) -> tuple[int, int]:
+    """The lowest and highest height with a header time in a range; 1 and 0 where there is none."""
+    around = tables.heights_of(chain, *moments)
+    _, found = reader.read(around.sql, around.parameters)
+    return (int(found[0][0][0]), int(found[0][1][0])) if found else (1, 0)
 
 
 # ---- /alerts and /releases
@@ -269,6 +294,21 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
             *_PAGING,
         ),
         _timeseries,
+    ),
+    Endpoint(
+        "time_windows",
+        "Windows of time",
+        "One row per full hour, oldest first: concentration of the last 1, 7, 30 or 365 days up to the first block after that hour. "
+        "`n` is the denominator and has the `unknown` blocks. `top4_work_share` is null but for 365 days. No interval is stored. "
+        "A page may have fewer rows than its limit and still have a next page.",
+        (
+            number_of("days", "Length of the trailing window in days.", SPANS_DAYS, SPANS_DAYS[0]),
+            one_of("view", "Pools (raw), or owners by the dated map (entity).", VIEWS, RAW),
+            _CHAIN,
+            *_moments("header time", "hours whose block has a later header time"),
+            *_PAGING,
+        ),
+        _time_windows,
     ),
     Endpoint(
         "blocks",

@@ -38,6 +38,14 @@ RELEASE_COLUMNS: Final = _listed(
     coverage_note observations total withdrawn_at
     """
 )
+TIME_WINDOW_COLUMNS: Final = _listed(
+    """
+    time height tip_hash from_height n unknown window_full pools_seen top1_share top4_share top4_share_upper
+    top4_work_share hhi nakamoto_one_third nakamoto_half attribution_id
+    """
+)
+HEIGHTS_AN_HOUR: Final = 6
+"""Heights that a row of windows of time stands for, about: a page looks through so many for each row of its limit."""
 _MOMENT: Final = "DateTime64(3, 'UTC')"
 
 
@@ -65,6 +73,18 @@ ORDER BY height{" DESC" if newest_first else ""}
 LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
     values: dict[str, Any] = {"chain": chain, "low": low, "high": high, **bounds, "limit": limit}
     return Statement(sql, values if pool is None else {**values, "pool": pool})
+
+
+def time_windows(keys: Mapping[str, Any], low: int, high: int, bounds: Mapping[str, str], limit: int) -> Statement:
+    """The stored hours of one series of windows of time between two heights, oldest first."""
+    sql = f"""SELECT {TIME_WINDOW_COLUMNS}
+FROM time_windows
+WHERE chain = {{chain:String}} AND view = {{view:String}} AND span_days = {{days:UInt16}}
+  AND height BETWEEN {{low:UInt32}} AND {{high:UInt32}}
+  AND time >= {{start:{_MOMENT}}} AND time < {{end:{_MOMENT}}} AND time <= {{as_of:{_MOMENT}}}
+ORDER BY height
+LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
+    return Statement(sql, {**keys, "low": low, "high": high, **bounds, "limit": limit})
 
 
 def alerts(

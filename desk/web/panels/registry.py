@@ -17,6 +17,7 @@ from desk.web.panels import (
     scorecard,
     shares,
     tape,
+    time_windows,
     top4,
     windows,
 )
@@ -33,6 +34,7 @@ PANELS: Final[dict[str, Panel]] = {
         moved.PANEL,
         pools.PANEL,
         windows.PANEL,
+        time_windows.PANEL,
         tape.PANEL,
         meaning.PANEL,
         detectors.PANEL,

@@ -179,7 +179,9 @@ class ChainFold:
 
     def apply(self, events: Iterable[BlockEvent]) -> FoldResult:
         """Fold events in their order; equal events fold to nothing but a count."""
-        return self._fold((event, self._tree.add) for event in events)
+        events = list(events)
+        extended = self._extend(events)
+        return self._fold((event, self._tree.add) for event in events) if extended is None else extended
 
     def raise_peak(self, height: int) -> FoldResult:
         """Note the height of the highest tip there ever was: what was final then stays final."""
@@ -206,6 +208,27 @@ class ChainFold:
             known = child.height - 1 if tip is None else min(tip.height + 1, child.height - 1)
             found.append(Gap(parent_hash, max(known, self._tree.root_height + 1), child.height - 1))
         return tuple(sorted(found, key=lambda gap: (gap.to_height, gap.hash)))
+
+    def _extend(self, events: Sequence[BlockEvent]) -> FoldResult | None:
+        """What `_fold` returns where the events follow on the tip, one on another, as nearly all do; None where they do not."""
+        tip = self._tree.tip
+        if tip is None or not events or events[0].height != tip.height + 1:
+            return None
+        try:
+            links = [_link(event) for event in events]
+        except ValueError:  # a letter for one, and the others are folded
+            return None
+        forgotten = self._tree.extend(links)
+        if forgotten is None:
+            return None
+        blocks = [StoredBlock(event, "canonical", self.attributor.attribute(event)) for event in events]
+        self._known.update((link.key, block) for link, block in zip(links, blocks, strict=True))
+        for link in forgotten:
+            del self._known[link.key]
+        self._connect(tip.height, links, blocks)
+        scored = self._score(tip.height, links[-1].height)
+        self._trim()
+        return FoldResult(blocks=blocks, scored=scored)
 
     def _fold(self, steps: Iterable[tuple[BlockEvent, Callable[[Link], Added]]]) -> FoldResult:
         result = FoldResult()
@@ -303,18 +326,20 @@ class ChainFold:
         if not self._codes:
             self._base_height = self._first_height = switch.fork_height + 1
             self._first_parent = switch.connected[0].prev_hash
-        keep = switch.fork_height + 1 - self._base_height
+        self._connect(switch.fork_height, switch.connected, [self._known[link.key] for link in switch.connected])
+
+    def _connect(self, fork_height: int, links: Sequence[Link], blocks: Sequence[StoredBlock]) -> None:
+        """Undo the heights above the fork and connect these blocks."""
+        keep = fork_height + 1 - self._base_height
         if keep < len(self._codes):
             del self._codes[keep:]
             del self._times[keep:]
             del self._hashes[keep:]
-        blocks = [self._known[link.key] for link in switch.connected]
-        for link, block in zip(switch.connected, blocks, strict=True):
-            self._codes.append(block.attribution.code)
-            self._times.append(block.event.time)
-            self._hashes.append(link.hash)
-        connected = ((block.attribution.code, block.event.time, block.event.bits) for block in blocks)
-        self.time_windows.follow(switch.fork_height, connected)
+        connected = [(block.attribution.code, block.event.time, block.event.bits) for block in blocks]
+        self._codes += [code for code, _, _ in connected]
+        self._times += [time for _, time, _ in connected]
+        self._hashes += [link.hash for link in links]
+        self.time_windows.follow(fork_height, connected)
 
     def _score(self, fork_height: int, highest: int) -> Scored:
         first = fork_height + 1

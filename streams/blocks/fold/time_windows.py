@@ -269,7 +269,7 @@ def _work_shares(work: NDArray[np.int64], places: NDArray[np.intp]) -> NDArray[n
 
 def _whole(limbs: NDArray[np.int64]) -> NDArray[np.object_]:
     """Numbers of any size from their limbs, which are the first axis."""
-    found = limbs[-1].astype(object)
+    found: NDArray[np.object_] = limbs[-1].astype(object)
     for limb in limbs[-2::-1]:
         found = (found << _LIMB_BITS) + limb.astype(object)
     return found

@@ -9,6 +9,19 @@ from desk.named_queries import named_query
 from testkit.generated_history import CHAIN, SET, more_specs, put_in_place, questions, rows_read, write_history
 
 LIMIT = 20_000
+PAGES = {
+    "pool_share_history": ({"points": "10"}, 11 * 2 * (1_008 + 2 * 1_024) + LIMIT),
+    "pool_runs": ({"blocks": "5000"}, 2 * (5_000 + 2 * 1_024) + LIMIT),
+}
+"""Queries of a pool's page, and the rows that they may read: of both tables the blocks that count, and a granule at each end."""
+
+
+def pages_read(ch: ClickHouse) -> dict[str, int]:
+    read = {}
+    for name, (given, _) in PAGES.items():
+        query = named_query(name)
+        read[name] = rows_read(ch, query.sql, query.bind({**given, "pool": "pool-7"}))
+    return read
 
 
 def test_rows_read_do_not_grow_with_the_history(empty: ClickHouse) -> None:
@@ -16,12 +29,16 @@ def test_rows_read_do_not_grow_with_the_history(empty: ClickHouse) -> None:
     put_in_place(empty, specs)
     write_history(empty, 30_000, specs)
     short = {name: rows_read(empty, sql) for name, sql in questions(30_000).items()}
+    pages = pages_read(empty)
     write_history(empty, 150_000, specs, after=30_000)
     long = {name: rows_read(empty, sql) for name, sql in questions(150_000).items()}
     print(short, long)
     assert max(long.values()) <= LIMIT, long
     # Five times the blocks: at most the granules of the parts that they came in.
     assert all(long[name] <= max(2 * short[name], 5_000) for name in long), (short, long)
+    assert {name: read <= PAGES[name][1] for name, read in pages_read(empty).items()} == dict.fromkeys(PAGES, True), (
+        pages
+    )
 
 
 def test_a_look_at_the_detectors_reads_no_more_of_a_longer_history(empty: ClickHouse) -> None:

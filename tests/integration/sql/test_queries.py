@@ -5,9 +5,12 @@ The sample's pattern of nine blocks: foundry-usa 3, antpool 2, f2pool, viabtc, o
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
@@ -17,6 +20,7 @@ from counterpoise.errors import ConfigError
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.risk.mergers import concentration
+from counterpoise.risk.runs import longest_runs
 from counterpoise.windows import VIEWS as WINDOW_VIEWS
 from desk.entity_dates import read_sensitivity
 from desk.named_queries import named_queries, named_query
@@ -137,6 +141,46 @@ def test_share_history_has_every_step_and_the_newest(sample: ClickHouse) -> None
     rows = ask(sample, "pool_share_history", pool="antpool", window="144", step="100")
     assert [row["height"] for row in rows] == [800_000, 800_100, 800_200, 800_300, LAST]
     assert rows[-1]["share"] == 32 / 144
+
+
+@pytest.mark.parametrize("pool", ["antpool", "foundry-usa", "ocean"])
+@pytest.mark.parametrize(("window", "step", "points"), [(144, 100, 120), (40, 7, 9), (144, 50, 3), (30, 30, 1)])
+def test_share_history_is_counted_from_the_blocks(
+    sample: ClickHouse, pool: str, window: int, step: int, points: int
+) -> None:
+    """Against a count in Python: any window and step, however few windows may be read."""
+    rows = ask(sample, "pool_share_history", pool=pool, window=str(window), step=str(step), points=str(points))
+    producers = [name for (name,) in sample.query("SELECT pool FROM blocks WHERE chain = 'bitcoin' ORDER BY height")]
+    assert len(rows) <= points + 1 and rows[-1]["height"] == LAST
+    heights = [row["height"] for row in rows[:-1]]
+    assert all(height % step == 0 for height in heights)
+    assert len({after - before for before, after in pairwise(heights)}) <= 1, "evenly"
+    for row in rows:
+        counts = Counter(producers[max(0, row["height"] - FIRST + 1 - window) : row["height"] - FIRST + 1])
+        unknown = counts.pop("unknown", 0)
+        own = counts[pool]
+        rank = 1 + sum(one > own for one in counts.values()) if own else 0
+        assert (row["blocks"], row["n"], row["unknown"], row["rank"]) == (own, counts.total() + unknown, unknown, rank)
+        assert row["share"] == own / row["n"] and row["share_upper"] == (own + unknown) / row["n"]
+
+
+@pytest.mark.parametrize("blocks", [400, 97])
+def test_runs_are_those_of_the_blocks(own_sample: ClickHouse, blocks: int) -> None:
+    """The sample has no run of its own, so foundry-usa is given some: one at the tip, and one that begins above the bound."""
+    for first, last in ((LAST - 8, LAST), (LAST - 60, LAST - 55), (LAST - 100, LAST - 90)):
+        own_sample.execute(
+            "INSERT INTO attributions_log SELECT * REPLACE (3 AS pool_code, version + 1 AS version) FROM attributions_log FINAL "
+            f"WHERE chain = 'bitcoin' AND attribution_id = '{CURRENT}' AND height BETWEEN {first} AND {last}"
+        )
+    rows = ask(own_sample, "pool_runs", blocks=str(blocks), limit="1000")
+    producers = [
+        name for (name,) in own_sample.query("SELECT pool FROM blocks WHERE chain = 'bitcoin' ORDER BY height")
+    ]
+    codes = np.array([name == "foundry-usa" for name in producers[-blocks:]], np.int64)
+    expected = [(length, LAST - blocks + 1 + place) for place, length in longest_runs(codes, 1).tolist()]
+    assert [(row["run_blocks"], row["to_height"]) for row in rows] == expected
+    assert all(row["to_height"] - row["from_height"] + 1 == row["run_blocks"] for row in rows)
+    assert {(row["blocks"], row["n"]) for row in rows} == {(int(codes.sum()), blocks)}
 
 
 def test_a_slug_that_no_pool_has_is_said(sample: ClickHouse) -> None:

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.model import Settings
+from desk.asker import Asker
 from desk.claims.checked import written
 from desk.claims.claims import CLAIMS
 from desk.named_queries import named_query
@@ -40,6 +42,36 @@ def figures(page: str) -> dict[str, str]:
     """The named figures of a page."""
     found = re.findall(r'data-figure="([\w-]+)"[^>]*>(.*?)</', page)
     return {name: unescape(value) for name, value in found}
+
+
+def cells(page: str, panel: str) -> list[list[str]]:
+    """The rows of the tables of a panel, as they are read."""
+    body = page.partition(f'id="{panel}"')[2].partition("</section>")[0].partition("<details>")[0]
+    return [
+        [unescape(re.sub("<[^>]+>", "", cell)) for cell in re.findall(r'data-head="[^"]*">(.*?)</t[hd]>', row)]
+        for row in re.findall(r"<tr[^>]*>(.*?)</tr>", body)[1:]
+    ]
+
+
+def hours_shown(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """Rows of the named query `time_windows`, each with its view, as the page shows them."""
+    order = sorted(rows, key=lambda row: (row["span_days"], row["view"] != "raw"))
+    words = {1: "1 day", 7: "7 days", 30: "30 days", 365: "365 days"}
+    return [
+        [
+            words[row["span_days"]] + ("" if row["window_full"] else " (part)"),
+            row["view"],
+            PAGE.count(row["n"]),
+            PAGE.count(row["unknown"]),
+            PAGE.share(row["top4_share"]),
+            PAGE.share(row["top4_share_upper"]),
+            PAGE.share(row["top4_work_share"]) if row["span_days"] == 365 else "–",
+            PAGE.share(row["top1_share"]),
+            PAGE.count(round(10_000 * row["hhi"])),
+            PAGE.count(row["nakamoto_half"]),
+        ]
+        for row in order
+    ]
 
 
 def test_every_figure_is_what_the_sql_beside_it_gives(desk: RunningDesk, told: ClickHouse) -> None:
@@ -70,6 +102,13 @@ def test_every_figure_is_what_the_sql_beside_it_gives(desk: RunningDesk, told: C
         "AND window_blocks = 1008 AND knowledge = 'latest'"
     )
     assert shown["gap"] == PAGE.doublings_range(low, high)
+    hours = [
+        row | {"view": view}
+        for view in ("raw", "entity")
+        for row in Asker(told, told.database).ask("hours", "time_windows", view=view)
+    ]
+    assert cells(page, "time-windows") == hours_shown(hours) and len(hours) == 8
+    assert f"block {PAGE.count(hours[0]['height'])}" in page.partition('id="time-windows"')[2].partition("<details>")[0]
     assert "Simulated data." in page
     for panel in PANELS.values():
         assert f'id="{panel.name}"' in page

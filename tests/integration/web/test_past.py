@@ -18,7 +18,7 @@ from tests.engines import ClickHouseServer, RunningKafka, settings_for
 from tests.integration.sql.sample import ALERT, FIRST, LAST
 from tests.integration.streams.blocks import block, branch
 from tests.integration.web.running import RunningDesk, running_desk
-from tests.integration.web.test_desk import Chain, chain, figures, on
+from tests.integration.web.test_desk import Chain, cells, chain, figures, hours_shown, on
 from tests.waiting import wait_for
 
 __all__ = ["chain"]
@@ -92,6 +92,9 @@ def test_the_sql_beside_each_figure_of_the_past_gives_it(desk: RunningDesk, told
         assert shown[f"top4-{view}"] == PAGE.share(row["top4_share"])  # type: ignore[arg-type]
         assert shown[f"largest-{view}"] == PAGE.share(row["top1_share"])  # type: ignore[arg-type]
         assert shown[f"majority-{view}"] == PAGE.count(row["nakamoto_half"])  # type: ignore[arg-type]
+    hours = [row | {"view": row["asked_view"]} for row in rows["time-windows"]]
+    assert cells(page, "time-windows") == hours_shown(hours) and len(hours) == 8
+    assert all(height - 6 <= row["height"] <= height for row in hours)  # type: ignore[operator]
     assert shown["firing"] == "0 firing", "the alert of the sample began later"
     assert max(row["height"] for row in rows["blocks"]) == height  # type: ignore[type-var]
 

@@ -13,8 +13,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from alerts import evaluate
 from alerts.evaluate import Evaluation
 from alerts.evaluated import EvaluatedScores
+from alerts.machine import path, rule_state
 from alerts.machine.checkpoints import SHARED_PATH, Checkpoints
 from alerts.machine.ledger import Ledger, LedgerEntry
 from alerts.machine.rule_state import RuleState, SharedPath
@@ -229,7 +231,10 @@ class Story:
         self.deliver(self.grow(len(self.db.blocks), self.rng.randint(1, 5)))
 
     def reorg(self) -> None:
-        self.deliver(self.grow(max(0, len(self.db.blocks) - self.rng.randint(1, 4)), self.rng.randint(1, 5)))
+        depth = min(len(self.db.blocks), self.rng.randint(1, 4))
+        # A branch that is shorter than the other one's ring is deep is not looked for.
+        least = depth if path.RING_HEIGHTS < 10 else 1
+        self.deliver(self.grow(len(self.db.blocks) - depth, self.rng.randint(least, 5)))
 
     def deliver(self, events: list[ScoreEvent]) -> None:
         how = self.rng.choice(("now", "now", "one by one", "lost", "late"))
@@ -281,7 +286,10 @@ def check(story: Story) -> None:
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_rules_together_end_where_each_alone_ends(chunk: int) -> None:
+def test_rules_together_end_where_each_alone_ends(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if chunk % 2:  # most rows are out of reach, and some reorganisations are deeper than what can be rewound
+        for module in (path, rule_state, evaluate):
+            monkeypatch.setattr(module, "RING_HEIGHTS", 3)
     for seed in range(chunk, STORIES, CHUNKS):
         story = Story(seed)
         try:

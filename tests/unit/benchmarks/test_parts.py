@@ -10,6 +10,7 @@ import pytest
 
 from bench.part_inserts import RowFiles, block_files, native_block
 from bench.parts import COUNTED, TEXTS, Measured, portions, table
+from counterpoise.clickhouse.columns import Column
 
 PARTS = {"decode": 0.5, "validate": 1.0, "fold": 2.0, "rows": 9.0, "insert": 1.5, "read": 1.0}
 
@@ -37,7 +38,7 @@ def test_portions_lose_nothing() -> None:
 
 
 def test_a_native_block_is_what_the_engine_reads() -> None:
-    columns = {"height": np.array([7, 8], np.uint32), "pool": ["a", "bc"]}
+    columns: dict[str, Column] = {"height": np.array([7, 8], np.uint32), "pool": ["a", "bc"]}
     assert native_block({"pool": "String", "height": "UInt32"}, columns) == (
         b"\x02\x02" + b"\x06height\x06UInt32" + struct.pack("<2I", 7, 8) + b"\x04pool\x06String" + b"\x01a\x02bc"
     )

@@ -211,6 +211,35 @@ def test_batches_and_restarts_change_nothing(events: list[BlockEvent], data: st.
     assert_cuts_change_nothing(events, data)
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 6), st.lists(st.integers(1, 9), min_size=1, max_size=8))
+def test_a_batch_that_follows_on_the_tip_folds_at_once_as_it_folds_block_by_block(held: int, sizes: list[int]) -> None:
+    """Object by object: rows, their order, scores, and what is remembered. `_fold` knows no shortcut."""
+    blocks = chain_of(held + sum(sizes))
+    quick, slow = (ChainFold(attributor(), max_reorg_blocks=MAX_REORG, max_parked=MAX_PARKED) for _ in range(2))
+    start = 0
+    for size in (held, *sizes):
+        batch = blocks[start : start + size]
+        start += size
+        found, wanted = quick.apply(batch), slow._fold([(event, slow._tree.add) for event in batch])
+        assert quick._known == slow._known
+        assert (found.blocks, found.rejected, found.duplicates, found.too_old) == (
+            wanted.blocks,
+            wanted.rejected,
+            wanted.duplicates,
+            wanted.too_old,
+        )
+        tables = []
+        for result in (found, wanted):
+            tables.append(Tables())
+            tables[-1].write(result)
+        assert tables[0] == tables[1]
+        assert found.scored is not None
+        assert wanted.scored is not None
+        assert found.scored.parent_hash == wanted.scored.parent_hash
+        assert found.scored.undone_heights == wanted.scored.undone_heights == ()
+
+
 @pytest.mark.soak
 @settings(max_examples=600, deadline=None)
 @given(deliveries(), st.data())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,11 +14,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from counterpoise.detectors.tracks import (
-    BLOCKS_PER_YEAR,
-    DETECTORS,
-    HHI,
-    HHI_GROUP_BLOCKS,
-    PROMISES_YEARS,
     TRACKS,
     TrackState,
 )
@@ -29,9 +24,9 @@ from streams.blocks.fold.concentration import score_blocks
 from streams.blocks.fold.detectors import BlocksSeen, DetectorHistory
 from streams.blocks.fold.drift import DriftHistory, DriftRow, EntityEpochs
 from streams.blocks.fold.forecasts import ForecastRow, forecast_rows
+from tests.unit.block_fold.plain import W, hhi_and_variance, states
 
 FIRST = 1_000
-W = 2_016
 POOLS = 12
 
 
@@ -122,56 +117,6 @@ def scored_at_once(codes: NDArray[np.uint16], owners: Owners) -> Fold:
     return fold
 
 
-def plain(codes: NDArray[np.uint16], owners: Owners, view: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Evidence and firing of one view, block by block with the recursion itself."""
-    tracks = [(detector, years) for detector in DETECTORS for years in PROMISES_YEARS]
-    state, on = [[0.0] * 4 for _ in tracks], [False] * len(tracks)
-    evidence, firing = [], []
-    window: deque[int] = deque(maxlen=W)
-    for place, code in enumerate(codes.tolist()):
-        owner = (owners.codes[1] if place - 1 >= owners.boundaries[0] else owners.codes[0]).tolist()
-        pools = [owner[raw] if view else raw for raw in window]
-        window.append(code)
-        if place < W:
-            continue
-        counted = Counter(pool for pool in pools if pool)
-        ranked = [pool for pool, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0]))]
-        own = owner[code] if view else code
-        height = FIRST + place
-        for t, (detector, years) in enumerate(tracks):
-            form = detector.clears if on[t] else detector.fires
-            if detector.name == HHI:
-                if (height + 1) % HHI_GROUP_BLOCKS or height - HHI_GROUP_BLOCKS + 1 < FIRST + W:
-                    evidence_now = sum(state[t]) / 4 * detector.step_blocks
-                else:
-                    g = HHI_GROUP_BLOCKS
-                    group = Counter(owner[c] if view else c for c in codes[place - g + 1 : place + 1].tolist())
-                    unknown = group.pop(0, 0)
-                    if on[t] and unknown:
-                        best = max(group, key=lambda pool: group[pool]) if group else -1
-                        group[best] += unknown
-                    u = sum(c * (c - 1) for c in group.values()) / (g * (g - 1))
-                    sign = -1 if on[t] else 1
-                    state[t] = [
-                        (1 + sign * stake * (u - detector.line)) * (m + 1)
-                        for (_, stake), m in zip(form, state[t], strict=True)
-                    ]
-                    evidence_now = sum(state[t]) / 4 * g
-            else:
-                for a, (rank, share) in enumerate(form):
-                    members = ranked[:4] if rank == 0 else ranked[rank - 1 : rank]
-                    hit = own in members or (on[t] and code == 0)
-                    ratio = share / detector.line if hit else (1 - share) / (1 - detector.line)
-                    state[t][a] = ratio * (state[t][a] + 1)
-                evidence_now = sum(state[t]) / 4
-            if evidence_now >= years * BLOCKS_PER_YEAR:
-                on[t], state[t] = not on[t], [0.0] * 4
-            evidence.append(evidence_now)
-            firing.append(on[t])
-    shape = (len(codes) - W, len(tracks))
-    return np.array(evidence).reshape(shape), np.array(firing).reshape(shape)
-
-
 def test_states_are_those_of_the_recursion() -> None:
     codes = chain(4_400, 5)
     owners = Owners.joined_at(3_000)
@@ -180,9 +125,10 @@ def test_states_are_those_of_the_recursion() -> None:
     evidence = np.array([np.frombuffer(value, np.float32) for value, _ in fold.rows.values()])
     firing = np.array([np.frombuffer(on, np.bool_) for _, on in fold.rows.values()])
     assert evidence.shape == (len(codes) - W, TRACKS)
+    maps = [row.tolist() for row in owners.codes]
     for view in range(len(VIEWS)):
         part = slice(view * TRACKS // 2, (view + 1) * TRACKS // 2)
-        value, on = plain(codes, owners, view)
+        value, on = states(codes.tolist(), FIRST, view, lambda place: maps[int(place - 1 >= owners.boundaries[0])])
         assert np.array_equal(firing[:, part], on)
         assert evidence[:, part] == pytest.approx(value, rel=1e-5, abs=1e-30)
     changes = np.abs(np.diff(firing.astype(int), axis=0)).sum(axis=0)
@@ -263,15 +209,6 @@ def test_a_chain_of_few_pools_is_forecast_near_all(pools: int) -> None:
             assert row.low > 0.95 and row.share > 0.99
             assert 0 <= row.share - less.share < 0.006 and row.low - 0.02 < less.low <= row.low, (row, less)
             assert math.isnan(row.outcome) or row.outcome == 1
-
-
-def hhi_and_variance(counts: Counter[int]) -> tuple[float, float]:
-    """Over ordered pairs and triples of blocks, counted one by one."""
-    m = sum(counts.values())
-    pairs = sum(c * (c - 1) for c in counts.values()) / (W * (W - 1))
-    triples = sum(c * (c - 1) * (c - 2) for c in counts.values()) / (W * (W - 1) * (W - 2))
-    assert m <= W
-    return pairs, 2 * (2 * (W - 2) * max(triples - pairs**2, 0) + pairs - pairs**2) / (W * (W - 1))
 
 
 def counted(codes: NDArray[np.uint16], owners: Owners, view: int, end: int, at: int, *, n: int = W) -> Counter[int]:

@@ -194,6 +194,52 @@ def test_an_orphan_is_lost_once_no_parent_can_come() -> None:
     assert tree.add(link("late", "nowhere", 103)) == Added(Seen.NEW), "it need not wait either"
 
 
+@given(
+    st.integers(1, 12),
+    st.integers(1, 30),
+    st.one_of(st.none(), st.integers(0, 8)),
+    st.integers(0, 12),
+    st.integers(0, 6),
+)
+def test_extending_at_once_is_adding_one_by_one(
+    held: int, more: int, max_reorg_blocks: int | None, peak: int, later: int
+) -> None:
+    """Also where the highest tip there ever was is higher, and whatever comes after: a branch, an orphan, more of the same."""
+    trunk = chain("a", "genesis", 100, held + more + later)
+    one_by_one, at_once = (BlockTree(max_reorg_blocks=max_reorg_blocks) for _ in range(2))
+    for tree in (one_by_one, at_once):
+        for entry in trunk[:held]:
+            tree.add(entry)
+        tree.raise_peak(100 + peak)
+    forgotten = [old for entry in trunk[held : held + more] for old in one_by_one.add(entry).forgotten]
+    assert at_once.extend(trunk[held : held + more]) == tuple(forgotten)
+    fork = trunk[max(0, held + more - 3)]
+    branch = chain("b", fork.hash.decode(), fork.height + 1, 4, work=2)
+    for entry in [*trunk, branch[1], branch[0], branch[2], branch[3]]:
+        assert at_once.add(entry) == one_by_one.add(entry)
+        assert (at_once.tip, at_once.root_height, at_once.peak_height) == (
+            one_by_one.tip,
+            one_by_one.root_height,
+            one_by_one.peak_height,
+        )
+        assert canonical(at_once) == canonical(one_by_one)
+        assert len(at_once) == len(one_by_one)
+
+
+def test_only_what_follows_on_the_tip_alone_extends_at_once() -> None:
+    follows = chain("a", "a4", 105, 3)
+    assert BlockTree().extend(BASE) is None, "nothing is held"
+    for more, stray in ((follows[1:], None), ([follows[0], follows[2]], None), (follows, link("b3", "a2", 103))):
+        tree = grown(*BASE, *([stray] if stray else []))
+        assert tree.extend(more) is None
+        assert (tree.tip, canonical(tree)) == (BASE[-1], [entry.hash for entry in BASE])
+    waiting = grown(*BASE, link("c9", "c8", 109))
+    assert waiting.extend(follows) is None
+    assert waiting.parked
+    wrong = [follows[0], follows[1]._replace(height=107)]
+    assert grown(*BASE).extend(wrong) is None
+
+
 def test_a_stored_chain_with_a_hole_is_refused() -> None:
     with pytest.raises(ValueError, match="height 103"):
         BlockTree.from_canonical([BASE[0], BASE[1], BASE[3]])

@@ -113,9 +113,16 @@ def test_beyond_loopback_it_needs_a_token_or_a_proxy(make: Callable[..., Access]
     assert ask(access, authorization=f"Bearer {TOKEN}")[0] == 200
     assert ask(access, authorization=f"Bearer {TOKEN[:-1]}")[0] == 401
     assert TOKEN not in access.new_link(8090), "a token never stands in a link"
-    proxied = make(host="0.0.0.0", proxy_user_header="X-User")  # noqa: S104
-    assert ask(proxied)[0] == 401
-    assert ask(proxied, x_user="ann")[0] == 200
+    with pytest.raises(ConfigError, match=r"could send the header X-User: set COUNTERPOISE_DESK__PROXY_ADDRESSES"):
+        make(host="0.0.0.0", proxy_user_header="X-User")  # noqa: S104
+    with pytest.raises(ConfigError, match=r"PROXY_ADDRESSES: 'proxy'.*expected addresses or networks"):
+        make(host="0.0.0.0", proxy_user_header="X-User", proxy_addresses="10.0.0.5, proxy")  # noqa: S104
+    proxied = make(host="0.0.0.0", proxy_user_header="X-User", proxy_addresses="10.0.0.5")  # noqa: S104
+    assert ask(proxied, client="10.0.0.5")[0] == 401
+    assert ask(proxied, client="10.0.0.5", x_user="ann")[0] == 200
+    assert ask(proxied, client="10.0.0.6", x_user="ann")[0] == 401, "not from the proxy"
+    local = make(proxy_user_header="X-User")
+    assert [ask(local, client=peer, x_user="ann")[0] for peer in ("127.0.0.1", "::1", "192.0.2.7")] == [200, 200, 401]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +169,16 @@ def test_who_asks_too_often_waits_and_others_do_not(make: Callable[..., Access],
 def test_no_cookie_opens_it_by_chance(tmp_path_factory: pytest.TempPathFactory, value: str) -> None:
     access = Access(DeskSettings(), tmp_path_factory.mktemp("link") / "run" / "desk-link", Clock())
     assert not access.may({"cookie": f"{COOKIE}={value}"}) and not access.may({"cookie": value})
+
+
+def test_behind_a_proxy_each_person_has_a_rate(make: Callable[..., Access]) -> None:
+    access = make(host="0.0.0.0", proxy_user_header="X-User", proxy_addresses="10.0.0.0/8")  # noqa: S104
+    given = {"client": "10.0.0.5", "x_user": "ann"}
+    answers = [ask(access, x_forwarded_for=f"{at}, 192.0.2.7", **given)[0] for at in range(REQUESTS_AT_ONCE + 1)]
+    assert answers == [200] * REQUESTS_AT_ONCE + [429], "what a client writes before its own address changes nothing"
+    assert ask(access, x_forwarded_for="192.0.2.8", **given)[0] == 200
+    direct = [ask(access, client="192.0.2.9", x_forwarded_for=str(at))[0] for at in range(REQUESTS_AT_ONCE + 1)]
+    assert direct == [401] * REQUESTS_AT_ONCE + [429], "the header of another peer does not count"
 
 
 def opened(access: Access) -> dict[str, str]:

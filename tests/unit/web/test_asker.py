@@ -21,7 +21,7 @@ class Counting:
 
 
 def test_a_question_is_asked_once_per_reading() -> None:
-    client, memory = Counting(), cast("Memory", {})
+    client, memory = Counting(), Memory()
     first, second = (Asker(cast("ClickHouse", client), "d", memory) for _ in range(2))
     assert first.ask("a", "concentration_now", view="raw") == [{"number": 1}]
     assert second.ask("b", "concentration_now", view="raw") == [{"number": 1}]

@@ -35,12 +35,12 @@ def has_tables(drawn: str) -> bool:
 
 def test_every_plot_of_the_page_has_its_table() -> None:
     history = [
-        {"height": n, "time": AT, "blocks": 300, "n": 1008, "unknown": 1, "share": 0.3, "share_upper": 0.31}
+        {"height": n, "time": AT, "blocks": 300, "n": 1008, "unknown": 1, "share": 0.3, "share_upper": 0.31, "rank": 1}
         for n in (1, 2)
     ]
     around = Shares("raw", "alert", report().shares, report().episodes)
     pages = {name: PANELS[name].draw(rows("a")[name], CONTEXT) for name in PANELS}
-    pages["/pool"] = pool.draw(pool.PoolPage("a", "A", [], None, history, [], ()), CONTEXT)
+    pages["/pool"] = pool.draw(pool.PoolPage("a", "A", [], None, history, [], [], ()), CONTEXT)
     pages["/alert"] = alert.draw(alert.AlertPage([STEP], 0.76, "", (), around), "a", CONTEXT)
     plotted = {name for name, drawn in pages.items() if has_tables(drawn)}
     assert plotted == {"shares", "pools", "gap-history", "edge", "detectors", "scorecard", "/pool", "/alert"}

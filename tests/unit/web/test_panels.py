@@ -117,6 +117,10 @@ def rows(name: str) -> dict[str, Any]:
         "p_top4_above_75": 0.1, "top1_share": 0.3, "hhi_10000": 1500.0, "effective_pools_d2": 6.0, "nakamoto_half": 3,
         "height": 900_000, "time": AT,
     }  # fmt: skip
+    span = {
+        "span_days": 365, "view": name, "height": 900_000, "time": AT, "n": 52_560, "unknown": 300, "window_full": False,
+        "top1_share": 0.3, "top4_share": 0.7, "top4_share_upper": 0.71, "top4_work_share": 0.72, "hhi": 0.15, "nakamoto_half": 3,
+    }  # fmt: skip
     pools = [
         {
             "pool": name,
@@ -152,6 +156,7 @@ def rows(name: str) -> dict[str, Any]:
         "pools": {"raw": Pools(pools, courses), "entity": Pools(pools, {})},
         "blocks": [tape],
         "windows": [window],
+        "time-windows": [span, span | {"span_days": 1, "top4_work_share": float("nan"), "window_full": True}],
         "edge": {name: next(iter(report().edge.values()))},
         "quality": Quality([age], [letter]),
         "detectors": [detector(name, name)],
@@ -171,6 +176,7 @@ EMPTY: dict[str, Any] = {
     "pools": {"raw": Pools([], {}), "entity": Pools([], {})},
     "blocks": [],
     "windows": [],
+    "time-windows": [],
     "edge": {},
     "quality": Quality([], []),
     "detectors": [],
@@ -248,7 +254,7 @@ def test_any_text_on_the_pages_behind_links_is_text(text: str) -> None:
         return [
             alert.draw(alert.AlertPage([step], 0.76, "", ()), words, CONTEXT),
             block.draw(block.BlockPage(made, ())),
-            pool.draw(pool.PoolPage(words, words, [member], None, [], rows(words)["blocks"], ()), CONTEXT),
+            pool.draw(pool.PoolPage(words, words, [member], None, [], [], rows(words)["blocks"], ()), CONTEXT),
             page.frame(words, "", replace(CONTEXT, dataset=words, chain=words), ""),
         ]
 
@@ -328,12 +334,37 @@ def test_the_page_of_a_day_names_what_differs() -> None:
 
 
 def test_a_pools_page_shows_other_joining_dates() -> None:
-    drawn = pool.draw(pool.PoolPage("e", "E", [], FOUND, [], [], ()), CONTEXT)
+    drawn = pool.draw(pool.PoolPage("e", "E", [], FOUND, [], [], [], ()), CONTEXT)
     words = Elements(drawn).words.replace("\xa0", " ")
     # 40 + 20 + 20 + 10 of 100; without e's membership 30 + 20 + 20 + 10.
     assert "changes by −10.0 points" in words and "90.0 %" in words and "80.0 %" in words
-    other = Elements(pool.draw(pool.PoolPage("z", "Z", [], FOUND, [], [], ()), CONTEXT)).words
+    other = Elements(pool.draw(pool.PoolPage("z", "Z", [], FOUND, [], [], [], ()), CONTEXT)).words
     assert "its own date changes nothing now" in other
+
+
+def test_a_pools_page_has_its_rank_and_its_runs_beside_what_chance_gives() -> None:
+    history = [
+        {
+            "height": n,
+            "time": AT,
+            "blocks": 300,
+            "n": 1008,
+            "unknown": 1,
+            "share": 0.3,
+            "share_upper": 0.31,
+            "rank": rank,
+        }
+        for n, rank in ((1_008, 0), (2_016, 2))
+    ]
+    runs = [{"run_blocks": 2, "from_height": 10, "to_height": 11, "to_time": AT, "blocks": 5, "n": 10}]
+    words = Elements(pool.draw(pool.PoolPage("e", "E", [], None, history, runs, [], ()), CONTEXT)).words
+    words = words.replace("\xa0", " ")
+    assert "Share now30.0 %300 of the last 1,008 blocks; at most 31.0 % with all unknown blocks" in words
+    assert "Rank now2among the pools of that window; block 2,016" in words
+    assert "30.0 %31.0 %–" in words, "no rank without a block"
+    # At a share of one half: a quarter, times 1 + 8 · one half.
+    assert "21011" in words and "1.25" in words and "5 of the newest 10 blocks are this pool's" in words
+    assert "so it has no run" in pool.draw(pool.PoolPage("e", "E", [], None, [], [], [], ()), CONTEXT)
 
 
 STEP = {
@@ -355,12 +386,13 @@ def test_the_pages_behind_links_are_inert_too() -> None:
     inert(block.draw(block.BlockPage(BLOCK, ())))
     tape = rows(EVIL)["blocks"]
     history = [
-        {"height": n, "time": AT, "blocks": 300, "n": 1008, "unknown": 1, "share": 0.3, "share_upper": 0.31}
+        {"height": n, "time": AT, "blocks": 300, "n": 1008, "unknown": 1, "share": 0.3, "share_upper": 0.31, "rank": 2}
         for n in (1, 2)
     ]
+    runs = [{"run_blocks": 9, "from_height": 1, "to_height": 9, "to_time": AT, "blocks": 300, "n": 1_000}]
     member = dict.fromkeys(MEMBER, EVIL)
-    inert(pool.draw(pool.PoolPage(EVIL, EVIL, [member], FOUND, history, tape, ()), CONTEXT))
-    assert "counts it alone" in pool.draw(pool.PoolPage("a", "A", [], None, history, tape, ()), CONTEXT)
+    inert(pool.draw(pool.PoolPage(EVIL, EVIL, [member], FOUND, history, runs, tape, ()), CONTEXT))
+    assert "counts it alone" in pool.draw(pool.PoolPage("a", "A", [], None, history, runs, tape, ()), CONTEXT)
     release = {
         "period_end": date(2026, 1, 1), "published_at": AT, "kind": EVIL, "coverage": EVIL, "observations": 3, "source": EVIL,
     }  # fmt: skip

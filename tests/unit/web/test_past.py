@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.web import page, past
-from desk.web.hub import Drawn
+from desk.web.drawing import Drawn
 from desk.web.panels.registry import PANELS
 from tests.unit.web.test_panels import AT, CONTEXT, EVIL, Elements, inert, rows
 

@@ -1,0 +1,210 @@
+"""Stored figures that are no metrics, at 300 heights of mainnet: the fold, SQL, and a count by other means agree.
+
+The count takes the reference file's labels, the registry's and the map's own files, and the definitions of docs/methodology.md.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
+from typing import Any
+
+import pytest
+
+from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.versions import Versions
+from counterpoise.contracts.datasets import Dataset
+from counterpoise.detectors.tracks import DETECTORS, PROMISES_YEARS, TRACKS
+from counterpoise.estimates.drift import FAMILIES, SHIPPED_DRIFT
+from streams.blocks.attribution_store import current_set
+from streams.blocks.fold.attributor import Attributor
+from streams.blocks.fold.chain_fold import ChainFold, Scored
+from streams.blocks.sinks import BlockSinks
+from tests.engines import ClickHouseServer
+from tests.integration.streams.blocks import mainnet, mainnet_blocks
+from tests.integration.streams.independent import VIEWS, entity_of
+from tests.integration.streams.test_mainnet import slug_of_label
+from tests.template import make_database
+from tests.unit.block_fold.plain import W, hhi_and_variance, states
+
+FIRST, LAST = 737_800, 744_400
+"""The first date of the entity map, 1 July 2022, lies within."""
+HEIGHTS = 300
+SPANS = (1, 7, 30, 365)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The stored stretch: pool slugs and header times as the file has them, what the fold made of it, and the codes of names."""
+
+    ch: ClickHouse
+    scored: Scored
+    slugs: list[str]
+    times: list[int]
+    codes: dict[str, int]
+
+    def pool(self, view: str, slug: str, at: int) -> str:
+        """Who a pool is in a view, by the map at the header time of the block at a height."""
+        return slug if view == "raw" or slug == "unknown" else entity_of(slug, self.times[at - FIRST])
+
+    def counts(self, view: str, low: int, high: int, at: int) -> Counter[str]:
+        """Blocks by pool of two heights and those between."""
+        found: Counter[str] = Counter()
+        for slug, blocks in Counter(self.slugs[low - FIRST : high + 1 - FIRST]).items():
+            found[self.pool(view, slug, at)] += blocks
+        return found
+
+    def ranked(self, counts: Counter[str]) -> list[str]:
+        """Largest first; of equal ones that with the lower code."""
+        return sorted(
+            (pool for pool in counts if pool != "unknown"), key=lambda pool: (-counts[pool], self.codes[pool])
+        )
+
+
+@pytest.fixture(scope="module")
+def chain(clickhouse: ClickHouseServer) -> Iterator[Chain]:
+    name = f"figures_{secrets.token_hex(6)}"
+    make_database(clickhouse.target, Dataset(name, "simulated"))
+    heights, labels, times = mainnet()
+    at = slice(FIRST - heights[0], LAST + 1 - heights[0])
+    words = slug_of_label()
+    with connect(clickhouse.target, name) as ch:
+        versions = Versions(1)
+        attribution_set = current_set(ch, "bitcoin", versions.next())
+        result = ChainFold(Attributor(attribution_set)).apply(mainnet_blocks(FIRST, LAST))
+        BlockSinks(ch).write(result, chain="bitcoin", attribution_set=attribution_set, version=versions.next())
+        assert result.scored is not None
+        codes = dict(ch.query("SELECT slug, min(code) FROM pool_names GROUP BY slug"))
+        yield Chain(ch, result.scored, [words[label] for label in labels[at]], times[at], codes)
+        ch.execute("DROP DATABASE {name:Identifier} SYNC", {"name": name})
+
+
+def rows_of(chain: Chain, sql: str, **given: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for heads, columns in chain.ch.stream(sql, given):
+        rows += [dict(zip([name for name, _ in heads], row, strict=True)) for row in zip(*columns, strict=True)]
+    return rows
+
+
+def chosen(heights: Sequence[int], number: int = HEIGHTS) -> list[int]:
+    """The same heights in each run, the ends among them."""
+    every = sorted(set(heights))
+    return sorted({every[0], every[-1], *random.Random(2022).sample(every, number - 2)})
+
+
+def test_windows_of_time(chain: Chain) -> None:
+    table = chain.scored.time_windows.columns
+    heights = chosen(table["height"].tolist())
+    found = rows_of(
+        chain,
+        "SELECT * FROM time_windows WHERE height IN {heights:Array(UInt32)} ORDER BY height, view, span_days",
+        heights=heights,
+    )
+    assert len(found) == len(heights) * len(VIEWS) * len(SPANS)
+    clocks = list(accumulate(chain.times, max))
+    names = ("from_height", "n", "unknown", "window_full", "pools_seen", "nakamoto_one_third", "nakamoto_half")
+    folded = {
+        key: values
+        for *key_, values in zip(
+            table["height"].tolist(), table["view_code"].tolist(), table["span_days"].tolist(),
+            zip(*(table[name].tolist() for name in names), strict=True), strict=True,
+        )
+        for key in [tuple(key_)]
+    }  # fmt: skip
+    for row in found:
+        height, view, days = row["height"], row["view"], row["span_days"]
+        place = height - FIRST
+        assert clocks[place] // 3_600 > clocks[place - 1] // 3_600, "the first block after a full hour"
+        low = next(at for at, clock in enumerate(clocks) if clock > clocks[place] - 86_400 * days) + FIRST
+        counts = chain.counts(view, low, height, height)
+        ranked = chain.ranked(counts)
+        n, unknown = counts.total(), counts["unknown"]
+        leaders = [(pool, counts[pool]) for pool in ranked[:6]]
+        assert [leader[:2] for leader in row["leaders"]] == leaders, (height, view, days)
+        reached = list(accumulate(counts[pool] for pool in ranked))
+        fewest = [next((k + 1 for k, got in enumerate(reached) if part * got > n), 0) for part in (3, 2)]
+        expected = (low, n, unknown, low > FIRST, len(ranked), *fewest)
+        assert tuple(row[name] for name in names) == expected == folded[height, VIEWS.index(view), days]
+        four = sum(blocks for _, blocks in leaders[:4])
+        assert row["top1_share"] == leaders[0][1] / n
+        assert row["top4_share"] == four / n and row["top4_share_upper"] == (four + unknown) / n
+        assert row["hhi"] == pytest.approx(sum(counts[pool] ** 2 for pool in ranked) / n**2, rel=1e-12)
+        # Every block of the replay has one target, so work is blocks.
+        assert row["top4_work_share"] == pytest.approx(four / n if days == 365 else math.nan, rel=1e-12, nan_ok=True)
+
+
+def test_states_of_the_detectors(chain: Chain) -> None:
+    table = chain.scored.detectors
+    heights = chosen(range(FIRST + W, LAST + 1))
+    stored = rows_of(
+        chain,
+        "SELECT height, view, detector, promise_years, firing, evidence, evidence_blocks FROM detectors "
+        "WHERE chain = 'bitcoin' AND height IN {heights:Array(UInt32)}",
+        heights=heights,
+    )
+    assert len(stored) == len(heights) * TRACKS and table.from_height == FIRST + W
+    codes = [chain.codes[slug] if slug != "unknown" else 0 for slug in chain.slugs]
+    slugs = {code: slug for slug, code in chain.codes.items()}
+
+    @cache
+    def owners(second: int) -> list[int]:
+        pools = range(max(codes) + 1)
+        return [chain.codes[entity_of(slugs[code], second)] if code and code in slugs else code for code in pools]
+
+    def owner_before(place: int) -> list[int]:
+        """The map has dates, so one second of a day is as good as another."""
+        return owners(chain.times[max(place - 1, 0)] // 86_400 * 86_400)
+
+    expected = [states(codes, FIRST, view, owner_before) for view in range(len(VIEWS))]
+    each = [(one.name, years) for one in DETECTORS for years in PROMISES_YEARS]
+    fired = 0
+    for row in stored:
+        place, track = row["height"] - FIRST - W, each.index((row["detector"], row["promise_years"]))
+        view = VIEWS.index(row["view"])
+        evidence, firing = (column[place, track] for column in expected[view])
+        whole = view * TRACKS // 2 + track
+        assert row["firing"] == firing == table.firing[place, whole]
+        assert row["evidence_blocks"] == table.evidence[place, whole]
+        assert row["evidence_blocks"] == pytest.approx(evidence, rel=1e-5, abs=1e-30)
+        assert row["evidence"] == pytest.approx(evidence / (52_560 * row["promise_years"]), rel=1e-5, abs=1e-30)
+        fired += bool(firing)
+    assert fired > 0, "some detector fires in this stretch"
+
+
+def test_rows_of_drift(chain: Chain) -> None:
+    """Every height that has one: so few blocks are stored that the shipped constant stands, and the last pair is counted."""
+    stored = rows_of(chain, "SELECT * FROM drift WHERE chain = 'bitcoin' ORDER BY height, view, family")
+    heights = [height for height in range(0, LAST + 1, W) if height - W + 1 >= FIRST]
+    assert len(heights) == 3 and len(stored) == len(heights) * len(VIEWS) * len(FAMILIES)
+    folded = {(row.height, row.view_code, row.family): row for row in chain.scored.drift}
+    for row in stored:
+        height, view, family = row["height"], row["view"], row["family"]
+        made = folded[height, VIEWS.index(view), family]
+        assert (row["from_height"], row["pairs"], row["drift"]) == (FIRST, 0, SHIPPED_DRIFT[family])
+        assert (made.from_height, made.pairs, made.drift) == (FIRST, 0, SHIPPED_DRIFT[family])
+        change, chance = math.nan, math.nan
+        if height - 3 * W + 1 >= FIRST:
+            fixed = chain.counts(view, height - 3 * W + 1, height - 2 * W, height - 2 * W)
+            before = chain.counts(view, height - 2 * W + 1, height - W, height)
+            after = chain.counts(view, height - W + 1, height, height)
+            change, chance = pair_of(family, chain.ranked(fixed), before, after)
+        for one in (row, {"change": made.change, "chance": made.chance}):
+            assert one["change"] == pytest.approx(change, rel=1e-9, abs=1e-15, nan_ok=True)
+            assert one["chance"] == pytest.approx(chance, rel=1e-9, abs=1e-15, nan_ok=True)
+
+
+def pair_of(family: str, fixed: list[str], before: Counter[str], after: Counter[str]) -> tuple[float, float]:
+    if family == "hhi":
+        known = []
+        for counts in (before, after):
+            known.append(Counter({place: counts[pool] for place, pool in enumerate(counts) if pool != "unknown"}))
+        (q1, v1), (q2, v2) = map(hhi_and_variance, known)
+        return (q2 - q1) ** 2, v1 + v2
+    x, y = (sum(counts[pool] for pool in fixed[: int(family[3:])]) / W for counts in (before, after))
+    return (y - x) ** 2, 2 * (x + y) / 2 * (1 - (x + y) / 2) / (W - 0.5)
