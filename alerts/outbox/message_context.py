@@ -24,7 +24,6 @@ from alerts.outbox.render import (
 )
 from alerts.outbox.routes import labels_of
 from alerts.rules.rule import HeightRule, Reading, Rule
-from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
@@ -158,10 +157,11 @@ class Renderer:
         tip: int | None = None
         if isinstance(rule, HeightRule) and found.attribution_id and found.height is not None:
             tip = self._store.concentration.newest_height(rule.chain, found.attribution_id)
-            for ago in PAST_BLOCKS:
-                series = self._at(rule, found.attribution_id, found.height - ago)
-                if len(series):
-                    past.append(Past(ago, int(series.n[0]), dict(series.named_counts(0))))
+            heights = {ago: found.height - ago for ago in PAST_BLOCKS}
+            leaders = self._store.concentration.leaders_at(
+                rule.chain, found.attribution_id, rule.view, rule.window_blocks, list(heights.values())
+            )
+            past = [Past(ago, *leaders[height]) for ago, height in heights.items() if height in leaders]
         return replace(
             self._words(transition, rule),
             tip_height=tip,
@@ -221,9 +221,6 @@ class Renderer:
             return None
         reading = self._reading(rule, attribution_id, tip[0])
         return (rule, reading.value, tip[0]) if reading else None
-
-    def _at(self, rule: HeightRule, attribution_id: str, height: int) -> WindowCounts:
-        return self._store.concentration.series_of(rule, attribution_id, low=height, high=height)
 
     def _reading(self, rule: HeightRule, attribution_id: str, height: int) -> Reading | None:
         series = self._store.concentration.up_to(rule, attribution_id, height)

@@ -31,6 +31,12 @@ _TIP = (
     f"SELECT height, toUnixTimestamp(time), lower(hex(tip_hash)) FROM concentration_log FINAL WHERE {_SERIES_KEY} "  # noqa: S608
     "AND height >= {low:Int64} ORDER BY height DESC LIMIT 1"
 )
+_LEADERS_AT = (
+    f"SELECT height, n, [{', '.join(f'l{i}' for i in range(1, LEADERS + 1))}], "  # noqa: S608
+    f"[{', '.join(f'c{i}' for i in range(1, LEADERS + 1))}] FROM concentration_log FINAL "
+    "WHERE attribution_id = {id:String} AND chain = {chain:String} AND view = {view:String} "
+    "AND window_blocks = {window_blocks:UInt16} AND height IN {heights:Array(UInt32)}"
+)
 _NEWEST = f"SELECT height FROM concentration_latest_log FINAL WHERE {_SERIES_KEY}"  # noqa: S608
 
 
@@ -69,6 +75,35 @@ class ConcentrationLog:
         self._ch = ch
         self._pool_names = pool_names
         self._detectors = DetectorsLog(ch)
+
+    def leaders_at(
+        self, chain: str, attribution_id: str, view: View, window_blocks: int, heights: Sequence[int]
+    ) -> dict[int, tuple[int, dict[str, int]]]:
+        """(blocks of the window, blocks of its leaders by name, largest first) at those of the heights that are scored: one query."""
+        asked = {
+            "id": attribution_id,
+            "chain": chain,
+            "view": view,
+            "window_blocks": window_blocks,
+            "heights": [height for height in heights if height >= 0],
+        }
+        rows = self._ch.query(_LEADERS_AT, asked) if asked["heights"] else []
+        names = self._names(attribution_id, view, max((max(codes) for _, _, codes, _ in rows), default=0))
+        return {
+            int(height): (
+                int(n),
+                {names[code]: int(count) for code, count in zip(codes, counts, strict=True) if count},
+            )
+            for height, n, codes, counts in rows
+        }
+
+    def _names(self, attribution_id: str, view: View, highest: int) -> tuple[str, ...]:
+        """The names behind codes up to the highest."""
+        names = self._pool_names.of(attribution_id, view)
+        if highest >= len(names):  # a name that came after we read them
+            self._pool_names.forget(attribution_id, view)
+            names = self._pool_names.of(attribution_id, view)
+        return names
 
     def newest_height(self, chain: str, attribution_id: str) -> int | None:
         """The height of the newest row that readers see; None where nothing is scored.
@@ -149,14 +184,11 @@ class ConcentrationLog:
         found = self._ch.query_columns(
             _SERIES.replace("FROM", "".join(f", {name}" for name in own) + " FROM", 1), asked
         )
-        names = self._pool_names.of(attribution_id, view)
         heights = np.asarray(found["height"], np.int64)
         if not len(heights):
-            return empty_window_counts(names, further)
+            return empty_window_counts(self._pool_names.of(attribution_id, view), further)
         codes = np.stack([np.asarray(found[f"l{i}"], np.int64) for i in range(1, LEADERS + 1)], axis=1)
-        if int(codes.max()) >= len(names):  # a name that came after we read them
-            self._pool_names.forget(attribution_id, view)
-            names = self._pool_names.of(attribution_id, view)
+        names = self._names(attribution_id, view, int(codes.max()))
         series = WindowCounts(
             height=heights,
             tip_hash=tuple(str(tip) for tip in found["tip"]),
