@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -171,7 +172,7 @@ class Alerter:
 @pytest.fixture
 def live(engines: Engines) -> Iterator[Line]:
     """A live dataset."""
-    line = Line(engines, f"live_{id(object()):x}")
+    line = Line(engines, f"live_{secrets.token_hex(6)}")
     make_database(engines.target, Dataset(line.dataset, "live"))
     ensure_topics(engines.kafka.target, line.dataset)
     try:

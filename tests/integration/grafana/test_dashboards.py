@@ -115,11 +115,19 @@ EMPTY = {"Asymmetry L by treatment", "Asymmetry now", "Open alerts"}
 """The sample has no AI side, and its alerts are closed."""
 
 
+@pytest.fixture(scope="module")
+def chosen(sample: ClickHouse) -> dict[str, list[dict[str, str]]]:
+    """What a person can choose on each dashboard."""
+    return {name: list(choices(document, sample)) for name, document in DOCUMENTS.items()}
+
+
 @pytest.mark.parametrize(("name", "title", "target"), SQL, ids=[f"{name}-{title}" for name, title, _ in SQL])
-def test_a_query_answers_for_every_choice(sample: ClickHouse, name: str, title: str, target: dict[str, Any]) -> None:
+def test_a_query_answers_for_every_choice(
+    sample: ClickHouse, chosen: dict[str, list[dict[str, str]]], name: str, title: str, target: dict[str, Any]
+) -> None:
     rows = runs = 0
-    for values in choices(DOCUMENTS[name], sample):
-        sql = filled(target["rawSql"], values)
+    # A query without one of the variables is the same for each of its choices.
+    for sql in dict.fromkeys(filled(target["rawSql"], values) for values in chosen[name]):
         heads: list[tuple[str, str]] = []
         for names, columns in sample.stream(sql):
             heads = heads or names

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from counterpoise.clickhouse.client import ClickHouse
 from tests.engines import ClickHouseServer
@@ -19,6 +17,9 @@ NOTEBOOK = Path(__file__).resolve().parents[3] / "docs" / "notebooks" / "first_l
 def test_every_cell_runs_and_the_three_ways_agree(
     address: str, written: ClickHouse, clickhouse: ClickHouseServer, tmp_path: Path
 ) -> None:
+    import nbformat  # here, like jsonschema elsewhere: each worker that only collects would pay a second for it
+    from nbclient import NotebookClient
+
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     settings = {
         "COUNTERPOISE_API": f"{address}/",
@@ -37,6 +38,8 @@ def test_every_cell_runs_and_the_three_ways_agree(
 
 
 def test_the_committed_notebook_has_no_output_and_no_secret() -> None:
+    import nbformat
+
     notebook = nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]
     nbformat.validate(notebook)
     for cell in notebook.cells:

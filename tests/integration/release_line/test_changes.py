@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime
 from functools import cache
 
 import pytest
-from scipy import integrate
 
 from counterpoise.clickhouse.client import ClickHouse
 from tests.integration.release_line.feed import send_releases
@@ -140,6 +139,8 @@ def tables(quarter: date) -> frozenset[str]:
 
 def part(then: float, now: float, squares: tuple[float, float], copies: int) -> float:
     """2·Δp − Δp²/(copies·Λ) in doublings; Λ, the logarithmic mean, as the integral that defines it."""
+    from scipy import integrate
+
     mean, _ = integrate.quad(lambda t: squares[0] ** (1 - t) * squares[1] ** t, 0, 1, epsabs=1e-13)
     return float((2 * (now - then) - (now**2 - then**2) / copies / mean) / math.log(2))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
@@ -16,11 +16,20 @@ from counterpoise.series.release import Head, Release, make_release, to_events, 
 from streams.asymmetry.fold.asymmetry_fold import AsymmetryChanges, AsymmetryFold
 from streams.asymmetry.fold.mining_side import MiningSide
 from streams.asymmetry.fold.score import AsymmetryRow, Pair, RowKey, end_of_day_ms
+from streams.releases.fold import value_draws
 from streams.releases.fold.release_fold import ReleaseFold
 from tests.unit.asymmetry import real
 
 SERIES = real.PAIR.series
 FIRST = date(2024, 3, 1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_draws() -> Iterator[None]:
+    """512 a release, the product's own least, and not 8,192: whatever they are, the fold and the rebuild have the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(value_draws, "_MAX_VALUES", 1)
+        yield
 
 
 def at(day: date) -> int:
