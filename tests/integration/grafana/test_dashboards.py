@@ -159,6 +159,7 @@ def test_prometheus_has_every_metric_that_is_asked_for() -> None:
         "waiting_on": "kafka",
         "counters": {"events": 1},
         "info": {"chains": {"bitcoin": dict.fromkeys(GAUGES, 1)}},
+        "latencies": [],
     }
     known = set(re.findall(r"^(counterpoise_\w+)\{", exposition(snapshot).decode(), flags=re.MULTILINE))
     known |= {family.name for family in families(Scores([], [], []))}
