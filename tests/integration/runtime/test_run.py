@@ -95,10 +95,15 @@ def test_a_worker_is_restarted_after_a_kill_and_ends_in_order_on_sigterm(
     run.until(lambda: run.status("streams")["state"] == "working", "the new worker works")
     other = migrated.model_copy(update={"state_dir": migrated.state_dir / "of-another-machine"})
     second = run.status("streams")["pid"]
-    run.until(lambda: [r.pid for r in collect(other, SystemClock()).elsewhere] == [second], "its report, and it alone")
-    found = collect(other, SystemClock())
-    assert [(r.service, r.state, r.problem) for r in found.elsewhere] == [("streams", "working", "")]
-    assert [s.name for s in found.services] == ["ingest", "alerts", "desk"], "streams runs elsewhere"
+
+    def reported() -> list[tuple[str, int, str, str]]:
+        found = collect(other, SystemClock()).elsewhere
+        return [(one.service, one.pid, one.state, one.problem) for one in found]
+
+    run.until(lambda: reported() == [("streams", second, "working", "")], "its report, and it alone")
+    assert [s.name for s in collect(other, SystemClock()).services] == ["ingest", "alerts", "desk"], (
+        "streams runs elsewhere"
+    )
     assert run.end() == 0
     assert collect(other, SystemClock()).elsewhere == ()
     assert run.status("streams")["state"] == "stopped"
