@@ -22,8 +22,11 @@ def ends_in_order() -> Iterator[None]:
     A shell lets what it starts in the background ignore SIGINT; here it counts.
     """
     before = {number: signal.getsignal(number) for number in ENDINGS}
+    ended = False
 
     def end(number: int, frame: FrameType | None) -> None:
+        nonlocal ended
+        ended = True
         for ending in ENDINGS:
             signal.signal(ending, signal.SIG_IGN)
         raise SystemExit(128 + number)
@@ -33,8 +36,9 @@ def ends_in_order() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if not ended:  # a process that ends ignores further ones to the last
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One Chromium and one desk for all tests of the folder; each test has a session of its own in them."""
+"""One desk for all tests of the folder, and one Chromium for each file; each test has a session of its own in them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ __all__ = ["told"]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; it may run as root in a container, which its sandbox refuses."""
+    """Debian's Chromium; it may run as root in a container, which its sandbox refuses.
+
+    It ends with its file: while it runs the thread has a running event loop, in which a test of other files could not run its own.
+    """
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed: the page is not tried in a browser")
     from playwright.sync_api import sync_playwright
@@ -34,7 +37,7 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def desk(
     told: ClickHouse, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningDesk]:

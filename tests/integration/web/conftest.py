@@ -15,7 +15,7 @@ from tests.integration.web.running import RunningDesk, running_desk
 __all__ = ["own_sample", "sample"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def told(clickhouse: ClickHouseServer) -> Iterator[ClickHouse]:
     """The sample with an AI side: what `desk` shows."""
     with new_sample(clickhouse) as ch:
@@ -24,7 +24,7 @@ def told(clickhouse: ClickHouseServer) -> Iterator[ClickHouse]:
         yield ch
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def desk(
     told: ClickHouse, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningDesk]:
