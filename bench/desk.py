@@ -16,12 +16,11 @@ import resource
 import time
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 
-from bench.report import Figure, cpu_seconds, machine, peak_memory_mib
+from bench.report import Figure, cpu_seconds, machine, peak_memory_mib, table, write_part
 from bench.stand import engines
 from counterpoise.clickhouse.client import connect
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
@@ -55,18 +54,6 @@ PAGE_WEIGHT_LIMIT_MIB = 1.5
 MEMORY_LIMIT_MIB = 300.0
 GROWTH_LIMIT_MIB = 20.0
 CPU_LIMIT_CORES = 0.5
-
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- desk: written by `python -m bench.desk --write` -->", "<!-- desk end -->"
-
-BEFORE = "\n## Mining side\n"
-SECTION = """
-## The page
-
-`python -m bench.desk --write` measures the desk as a service on the embedded engines and replaces this table. The benchmark folds
-the blocks and reads all streams on the same cores, so its own work is part of each time.
-
-"""
 
 
 class Chain:
@@ -181,10 +168,10 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, max(files, 4 * chosen.viewers + 256)), most))
     with engines(COUNTERPOISE_DESK__PORT="0"):
         figures = measure(Settings.load(), chosen)
-    text = table(figures, chosen)
+    text = f"{machine()}; {chosen.history:,} blocks of history:\n\n{table(figures)}"
     print(text)
     if chosen.write:
-        DOCUMENT.write_text(with_table(DOCUMENT.read_text(encoding="utf-8"), text), encoding="utf-8")
+        write_part("desk", text)
 
 
 def measure(settings: Settings, chosen: argparse.Namespace) -> list[Figure]:
@@ -274,27 +261,6 @@ def page_times(desk: Desk, tip: int) -> tuple[list[float], list[float]]:
 
 def percentile(values: list[float], rank: float) -> float:
     return float(np.percentile(values, rank))
-
-
-def table(figures: list[Figure], chosen: argparse.Namespace) -> str:
-    """The machine, and a row per figure."""
-    lines = "\n".join(figure.line() for figure in figures)
-    head = f"{machine()}; {chosen.history:,} blocks of history:"
-    return f"{head}\n\n| figure | measured | against | ratio |\n|---|---|---|---|\n{lines}"
-
-
-def with_table(page: str, text: str) -> str:
-    """The page with the table in its place. The first time, its section is put before the one of the mining side."""
-    if BEGIN not in page:
-        head, found, tail = page.partition(BEFORE)
-        if not found:
-            raise ValueError(f"{DOCUMENT} lacks the heading {BEFORE.strip()!r}")
-        page = f"{head}{SECTION}{BEGIN}\n{END}\n{BEFORE}{tail}"
-    head, _, rest = page.partition(BEGIN)
-    _, found, tail = rest.partition(END)
-    if not found:
-        raise ValueError(f"{DOCUMENT} lacks the line {END}")
-    return f"{head}{BEGIN}\n{text}\n{END}{tail}"
 
 
 if __name__ == "__main__":

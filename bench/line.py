@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.engine import ROOT, Side, served, tree_of
-from bench.report import Figure, cpu_seconds, machine, peak_memory_mib
+from bench.report import Figure, cpu_seconds, machine, peak_memory_mib, table
 from bench.stand import engines
 from counterpoise.clickhouse.client import connect
 from counterpoise.runtime.clock import SystemClock
@@ -55,10 +55,7 @@ def main() -> None:
             figures = compare(source, chosen.engine_against, chosen.rounds)
         else:
             figures += run(Settings.load(), source)
-    print(f"{machine()}\n")
-    print("| figure | measured | against | ratio |\n|---|---|---|---|")
-    for figure in figures:
-        print(figure.line())
+    print(f"{machine()}\n\n{table(figures)}")
 
 
 def compare(source: Path | str, commit: str, rounds: int) -> list[Figure]:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from bench.line import wait_for_services
-from bench.report import Figure, cpu_seconds, machine
+from bench.report import Figure, cpu_seconds, machine, table
 from bench.stand import engines
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.envelope import encode
@@ -147,11 +147,16 @@ def main() -> None:
         os.environ["COUNTERPOISE_ALERTS__RULES_FILE"] = str(rules)
         measured = run(Settings.load(), slack, blocks, idle_seconds)
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    print(f"{machine()}; load {load}; {blocks} blocks\n")
-    print("| figure | measured | against | ratio |\n|---|---|---|---|")
-    for name, percent, limit_ms in LIMITS:
-        value = float(np.percentile(measured.latencies_ms, percent))
-        print(Figure(f"Kafka append to Slack request, {name} of {blocks}", value, "ms", limit_ms).line())
+    figures = [
+        Figure(
+            f"Kafka append to Slack request, {name} of {blocks}",
+            float(np.percentile(measured.latencies_ms, percent)),
+            "ms",
+            limit_ms,
+        )
+        for name, percent, limit_ms in LIMITS
+    ]
+    print(f"{machine()}; load {load}; {blocks} blocks\n\n{table(figures)}")
     print("\n".join(["", *stage_rows(measured.stages_ms)]))
     if idle_seconds:
         print(f"\n| CPU of {idle_seconds:.0f} s without a block | seconds |\n|---|---|")

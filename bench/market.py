@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 from bench.line import wait_for_services
-from bench.report import Figure, machine, peak_memory_mib
+from bench.report import Figure, machine, peak_memory_mib, table
 from bench.stand import engines
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.contracts.releases import Observation
@@ -91,10 +91,7 @@ def main() -> None:
     configure_logging("text", "warning")
     with engines():
         figures = run(Settings.load())
-    print(f"{machine()}\n")
-    print("| figure | measured | against | ratio |\n|---|---|---|---|")
-    for figure in figures:
-        print(figure.line())
+    print(f"{machine()}\n\n{table(figures)}")
 
 
 def run(settings: Settings) -> list[Figure]:

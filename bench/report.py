@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+DOCUMENT: Final = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,26 @@ class Figure:
             f"| {self.name} | {self.value:,.2f} {self.unit} | {self.against} {self.limit:,.2f} {self.unit} | "
             f"{self.value / self.limit:.2f} |"
         )
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """Figures as the table of docs/benchmarks.md, with its head."""
+    return "\n".join(["| figure | measured | against | ratio |", "|---|---|---|---|", *(one.line() for one in figures)])
+
+
+def with_part(page: str, name: str, text: str) -> str:
+    """The page with a text in place of what a benchmark wrote before; ValueError where the page lacks one of its two lines."""
+    begin, end = f"<!-- {name}: written by `python -m bench.{name} --write` -->", f"<!-- {name} end -->"
+    head, begins, rest = page.partition(begin)
+    _, ends, tail = rest.partition(end)
+    if not begins or not ends:
+        raise ValueError(f"{DOCUMENT} lacks the line {end if begins else begin}")
+    return f"{head}{begin}\n{text}\n{end}{tail}"
+
+
+def write_part(name: str, text: str) -> None:
+    """Put what a benchmark printed into docs/benchmarks.md."""
+    DOCUMENT.write_text(with_part(DOCUMENT.read_text(encoding="utf-8"), name, text), encoding="utf-8")
 
 
 def machine() -> str:

@@ -33,7 +33,7 @@ from alerts.service import run_alerts
 from alerts.store.alert_state_log import AlertStateLog
 from alerts.store.concentration_log import ConcentrationLog
 from bench.fold import HISTORY_BLOCKS, load
-from bench.report import Figure, machine
+from bench.report import Figure, machine, table, write_part
 from bench.stand import engines
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.columns import Column
@@ -65,8 +65,6 @@ BEFORE_BLOCKS = 600
 LAG_LIMIT_MS = 100.0
 CHECKPOINT_LIMIT_KIB = 64.0
 PATIENCE_SECONDS = 120.0
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- rules: written by `python -m bench.rules --write` -->", "<!-- rules end -->"
 
 _OLD_ROWS = """
 INSERT INTO alert_events_log (alert_id, sequence, rule_id, rule_hash, state, previous_state, reason, notify, event_time, recorded_at,
@@ -366,21 +364,16 @@ def main() -> None:
     chosen = parser.parse_args()
     configure_logging("text", "error")
     history = make_history(chosen.blocks)
-    lines = [
-        f"{machine()}; {chosen.blocks:,} scores at {chosen.rate:g} per second, {chosen.old:,} old rows per rule:",
-        "",
-    ]
-    lines += ["| figure | measured | against | ratio |", "|---|---|---|---|"]
+    figures: list[Figure] = []
     for count in sorted({chosen.rules, 1}, reverse=True):
         with engines(COUNTERPOISE_DATASET_KIND="live") as folder:
             rules = make_rules(count, history.table)
-            lines += [figure.line() for figure in run(folder, history, rules, old=chosen.old, rate=chosen.rate)]
-    text = "\n".join(lines)
+            figures += run(folder, history, rules, old=chosen.old, rate=chosen.rate)
+    head = f"{machine()}; {chosen.blocks:,} scores at {chosen.rate:g} per second, {chosen.old:,} old rows per rule:"
+    text = f"{head}\n\n{table(figures)}"
     print(text)
     if chosen.write:
-        page = PAGE.read_text(encoding="utf-8")
-        head, _, rest = page.partition(BEGIN)
-        PAGE.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+        write_part("rules", text)
 
 
 if __name__ == "__main__":
