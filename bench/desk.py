@@ -193,7 +193,7 @@ def opened(settings: Settings) -> Desk:
     while time.monotonic() < deadline:
         status = read_status(settings.run_dir, "desk")
         if status is not None and "desk_port" in status.get("info", {}):
-            link = urlsplit(read_link(settings.run_dir))
+            link = urlsplit(read_link(settings.run_root))
             connection = http.client.HTTPConnection("127.0.0.1", int(status["info"]["desk_port"]))
             connection.request("GET", f"{link.path}?{link.query}")
             answer = connection.getresponse()

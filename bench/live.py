@@ -1,6 +1,6 @@
 """Live latency: from the append of a block to Kafka to the request that reaches Slack.
 
-    python -m bench.live [--blocks N]
+    python -m bench.live [--blocks N] [--idle S]
 
 Each stage of the way is a row of the table, from the histograms of the services (`counterpoise_latency_seconds`): of one block they
 have its exact duration. CPU of the services while nothing comes stands below.

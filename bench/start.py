@@ -20,8 +20,7 @@ from typing import Final
 
 from bench.engine import ROOT, tree_of
 from bench.line import wait_for_services
-from bench.newest import cpu_seconds
-from bench.report import machine
+from bench.report import cpu_seconds, machine
 from bench.stand import engines
 from counterpoise.runtime.logs import configure_logging
 from counterpoise.settings.model import Settings

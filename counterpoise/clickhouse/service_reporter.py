@@ -35,7 +35,7 @@ class ServiceReporter:
 
     While the service waits for ClickHouse nothing is sent. A report that fails is skipped, whatever the reason; the log has one line
     until one succeeds. The last report has the state `finished` where the service set `finished`, else `stopped`. The end waits at
-    most CLOSE_SECONDS for it.
+    most CLOSE_SECONDS for it. A service that ends by an error has no last report, so that others see it fall silent.
     """
 
     def __init__(
@@ -55,13 +55,15 @@ class ServiceReporter:
         self._reported = False
         self._failed = False
         self._closed = threading.Event()
+        self._crashed = False
         self._thread = threading.Thread(target=self._run, name="service-reporter", daemon=True)
 
     def __enter__(self) -> ServiceReporter:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._crashed = kind is not None
         self._closed.set()
         self._thread.join(CLOSE_SECONDS)
 
@@ -76,7 +78,7 @@ class ServiceReporter:
                 pause = self._every_seconds
                 self._report(clickhouse, said, said["state"])
             said = self._status.snapshot()
-            if self._reported and not self._failed:
+            if self._reported and not self._failed and not self._crashed:
                 self._report(clickhouse, said, "finished" if said["info"].get("finished") else "stopped")
 
     def _report(self, clickhouse: ClickHouse, said: dict[str, Any], state: str) -> None:

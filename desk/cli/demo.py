@@ -187,7 +187,7 @@ def _link(settings: Settings, desk: Services) -> str:
     deadline = time.monotonic() + LINK_PATIENCE_SECONDS
     while desk.failure is None and time.monotonic() < deadline:
         with suppress(ConfigError):
-            return read_link(settings.run_dir)
+            return read_link(settings.run_root)
         time.sleep(0.1)
     return ""
 
@@ -196,7 +196,7 @@ def _stay(console: Console, settings: Settings, channel: str) -> None:
     """Keep the page and the channel open until Ctrl-C."""
     with suppress(ConfigError):
         console.print(
-            f"\n[bold]The page stays open.[/] Ctrl-C ends it and the engines.\n  {read_link(settings.run_dir)}"
+            f"\n[bold]The page stays open.[/] Ctrl-C ends it and the engines.\n  {read_link(settings.run_root)}"
             + (f"\n  {channel}" if channel else ""),
             soft_wrap=True,
         )

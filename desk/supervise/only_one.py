@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import structlog
 
@@ -15,6 +16,9 @@ from counterpoise.runtime.private_files import open_private, private_folder
 from counterpoise.settings.model import Settings
 
 log = structlog.get_logger("supervisor")
+
+SCALED: Final = ("streams", "alerts")
+"""Services of which several processes may share a state directory. Each other one leaves there what others read."""
 
 ANOTHER_STATE_DIR = (
     "stop it, or use another --state-dir or COUNTERPOISE_INSTANCE (many workers share a dataset that way)"
@@ -33,8 +37,13 @@ def only_one(
     """Be the only `name` of the dataset and state directory for the time of the block.
 
     A predecessor that is still stopping is waited for that long, or until `stop` is set. ConfigError with `next_step` if it keeps
-    running, and if the state directory cannot be used.
+    running, if the state directory cannot be used, and for a named instance of what has none.
     """
+    if settings.instance and name.removeprefix("supervisor-") not in SCALED:
+        raise ConfigError(
+            f"COUNTERPOISE_INSTANCE is {settings.instance!r}, and {name} has one process in a state directory: unset it here, and "
+            f"set it where `counterpoise run` starts {' or '.join(SCALED)} alone"
+        )
     try:
         private_folder(settings.run_dir)
         lock = open_private(settings.run_dir / f"{name}.lock", "lock")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
+from counterpoise.runtime.private_files import open_private
 from counterpoise.settings.model import INSTANCES, Settings
 
 FORGOTTEN_AFTER_SECONDS: Final = 7 * 86_400
@@ -19,7 +22,8 @@ def run_folders(settings: Settings) -> list[Path]:
 def forget_old_instances(settings: Settings, now: float) -> None:
     """Remove folders of instances that wrote nothing for 7 days: a container that is made anew has another name.
 
-    A process that runs writes its status every few seconds. The folder of these settings stays.
+    A process that runs writes its status every few seconds. One that cannot, on a full disk for example, still holds its lock, and
+    its folder stays. So does the folder of these settings.
     """
     for folder in _instances(settings):
         try:
@@ -27,7 +31,19 @@ def forget_old_instances(settings: Settings, now: float) -> None:
         except OSError:  # another process removes it at the same time
             continue
         if folder != settings.run_dir and now - newest > FORGOTTEN_AFTER_SECONDS:
-            shutil.rmtree(folder, ignore_errors=True)
+            with ExitStack() as locks:
+                if _locked(folder, locks):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked(folder: Path, locks: ExitStack) -> bool:
+    """Take every lock in a folder until `locks` is closed; False where a process holds one."""
+    try:
+        for path in folder.glob("*.lock"):
+            fcntl.flock(locks.enter_context(open_private(path, "lock")), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _instances(settings: Settings) -> list[Path]:

@@ -169,6 +169,8 @@ class Hub:
             self._read_first(clients)
             self._seen = news
             began = _spend(self._first_budget, began, self._clock.monotonic())
+        if news != self._seen:  # the first tier has to wait: what was remembered of it is of the block before
+            self._memory = Memory()
         if self._order.pending and not self._rest_budget.wait(began):
             self._read_one(clients[0], self._order.next())
             began = _spend(self._rest_budget, began, self._clock.monotonic())

@@ -23,7 +23,7 @@ class Proxies:
         self._networks: list[IPv4Network | IPv6Network] = []
         for part in filter(None, (one.strip() for one in text.split(","))):
             try:
-                self._networks.append(ip_network(part))
+                self._networks.append(_network(part))
             except ValueError as error:
                 raise ConfigError(
                     f"COUNTERPOISE_DESK__PROXY_ADDRESSES: {error}; expected addresses or networks, such as 10.0.0.5 or fd00::/8"
@@ -67,6 +67,13 @@ class Proxies:
             if not self.trusts(client):
                 return client
         return client
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    """A network, or an address as one. One of IPv4 addresses that is written as IPv6 is the IPv4 one, as `_address` gives them."""
+    found = ip_network(text)
+    mapped = found.network_address.ipv4_mapped if isinstance(found, IPv6Network) else None
+    return found if mapped is None or found.prefixlen < 96 else IPv4Network((mapped, found.prefixlen - 96))
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

@@ -116,7 +116,7 @@ class _Table:
 def _few_or_many(
     session: Session, make_table: Callable[[], _Table], sample: list[Described], before: str, feed: Feed
 ) -> Written:
-    """Insert blocks from memory; through a table where they are many, none, or lack a column that the table fills."""
+    """Insert blocks from memory; through a table where they are many, none, or of other columns or types."""
     kept: list[bytes] = []
     with ExitStack() as stack:
         table: _Table | None = None
@@ -125,7 +125,7 @@ def _few_or_many(
             nonlocal table
             if table is None:
                 kept.append(block)
-                if kept_blocks.has_columns(block, len(sample)) and sum(map(len, kept)) <= kept_blocks.FEW_BYTES:
+                if sum(map(len, kept)) <= kept_blocks.FEW_BYTES and kept_blocks.is_as(block, sample):
                     return
                 table = stack.enter_context(closing(make_table()))
                 for one in kept:

@@ -14,8 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from engines.clickhouse.blocks import walk
 from engines.clickhouse.columns import Described
 from engines.clickhouse.statements import quote_identifier, quote_string
+from engines.clickhouse.wire import ByteReader
 
 FEW_BYTES: Final = 256 << 10
 """More than that is not kept: each connection may hold so much, and for many rows a table costs no more."""
@@ -42,9 +44,15 @@ def _is_plain(spec: str) -> bool:
     return _PLAIN.fullmatch(spec) is not None
 
 
-def has_columns(block: bytes, count: int) -> bool:
-    """Whether a block in the native form has that many columns; never for 128 or more, whose count takes more bytes."""
-    return count < 0x80 and block[:1] == bytes((count,))
+def is_as(block: bytes, columns: Sequence[Described]) -> bool:
+    """Whether a block in the native form has exactly these columns, by name and type, in any order.
+
+    Any other is converted where it enters a table: there NULL becomes the DEFAULT of its column, for example.
+    """
+    found = walk(ByteReader(data=block, limit_bytes=len(block)), kind_bytes=False).columns
+    return sorted((head.name, head.type) for head in found) == sorted(
+        (column.name.encode(), column.type.encode()) for column in columns
+    )
 
 
 @contextmanager

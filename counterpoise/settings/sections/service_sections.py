@@ -64,7 +64,8 @@ class DeskSettings(SettingsSection):
     proxy_user_header: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")
     """Header in which a proxy of `proxy_addresses` names the user."""
     proxy_addresses: str = Field(default="", max_length=4_096)
-    """Addresses and networks of the proxies, separated by commas: headers of other peers do not count. Without it, loopback."""
+    """Addresses and networks of the proxies, separated by commas: headers of other peers do not count. Without it none is trusted;
+    on a loopback address with `proxy_user_header`, a proxy on this machine is."""
     actions: bool = True
     """Let people acknowledge and silence alerts on the page. Only this writes, as `COUNTERPOISE_CLICKHOUSE__USER`."""
     session_hours: float = Field(default=12.0, gt=0, le=720)

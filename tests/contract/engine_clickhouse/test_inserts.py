@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pytest
@@ -175,6 +176,52 @@ def test_a_default_may_speak_of_a_column_that_the_statement_leaves_out(connect: 
     client.execute("INSERT INTO t (a) VALUES", [(1,)])
     client.execute("INSERT INTO t (a, c) VALUES", [(2, 3)])
     assert client.execute("SELECT * FROM t ORDER BY a") == [(1, 7, 8), (2, 7, 3)]
+
+
+def sends(client: Client, types: dict[str, str]) -> Client:
+    """The client, which then sends blocks of its own types, whatever the server's are."""
+    send_data = client.send_data
+
+    def send(sample_block: Any, *args: Any, **named: Any) -> int:
+        sample_block.columns_with_types = [(name, types[name]) for name, _ in sample_block.columns_with_types]
+        return int(send_data(sample_block, *args, **named))
+
+    client.send_data = send
+    return client
+
+
+@pytest.mark.parametrize(
+    ("stored", "sent", "value"),
+    [
+        ("UInt8 DEFAULT 7", "Nullable(UInt8)", None),
+        ("String DEFAULT 'x'", "Nullable(String)", None),
+        ("Nullable(UInt8) DEFAULT 7", "UInt8", 3),
+        ("UInt32", "UInt8", 255),
+        ("UInt8", "UInt32", 300),
+        ("UInt8", "String", "12"),
+        ("String", "UInt8", 12),
+        ("DateTime('UTC')", "UInt32", 1_600_000_000),
+        ("Enum8('a' = 1, 'b' = 2)", "String", "b"),
+        ("LowCardinality(String)", "String", "a"),
+        ("FixedString(2)", "String", "ab"),
+        ("Array(UInt8)", "Array(UInt16)", [1, 2]),
+    ],
+)
+def test_a_block_of_other_types_gives_the_same_values_in_few_rows_and_many(
+    connect: Connect, database: str, stored: str, sent: str, value: object
+) -> None:
+    """Or the same error: the way that the rows take is not seen."""
+    client = sends(connect(database=database), {"a": "UInt32", "b": sent})
+    found = []
+    for table, rows in (("one", 1), ("many", FEW)):
+        client.execute(f"CREATE TABLE {table} (a UInt32, b {stored}) ENGINE = MergeTree ORDER BY a")
+        try:
+            client.execute(f"INSERT INTO {table} VALUES", [(number, value) for number in range(rows)])
+        except ServerException as error:
+            found.append(("error", error.code))
+        else:
+            found.append(("stored", client.execute(f"SELECT b FROM {table} WHERE a = 0")))
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,14 @@ def test_a_service_that_ended_with_its_file_has_finished(ch: ClickHouse, status:
     assert [r.state for r in read_reports(ch)] == ["finished"]
 
 
+def test_a_service_that_ends_by_an_error_falls_silent(ch: ClickHouse, status: ServiceStatus, tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), reporter(status, tmp_path, ch.target, ch.database):
+        status.working()
+        wait_for(lambda: read_reports(ch), "a report")
+        raise ZeroDivisionError
+    assert [r.state for r in read_reports(ch)] == ["working"], "it did not stop in order"
+
+
 def test_a_table_that_is_missing_is_one_line_and_the_reports_resume(
     ch: ClickHouse, status: ServiceStatus, tmp_path: Path
 ) -> None:

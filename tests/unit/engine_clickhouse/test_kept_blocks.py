@@ -55,11 +55,23 @@ def test_only_plain_types_are_kept(spec: str) -> None:
     assert kept_blocks.can_keep([described("UInt8"), described(spec)]) == (spec in PLAIN)
 
 
-def test_a_block_with_fewer_columns_is_not_whole() -> None:
-    assert kept_blocks.has_columns(b"\x02\x01\x01a", 2)
-    assert not kept_blocks.has_columns(b"\x01\x01\x01a", 2)
-    assert not kept_blocks.has_columns(b"\x80\x01\x01", 128)
-    assert not kept_blocks.has_columns(b"", 1)
+BLOCK = b"\x02\x01\x01a\x05UInt8\x07\x01b\x06String\x01x"
+
+
+@pytest.mark.parametrize(
+    ("columns", "kept"),
+    [
+        ({"a": "UInt8", "b": "String"}, True),
+        ({"b": "String", "a": "UInt8"}, True),
+        ({"a": "UInt8"}, False),
+        ({"a": "UInt8", "b": "String", "c": "String"}, False),
+        ({"a": "UInt16", "b": "String"}, False),
+        ({"a": "UInt8", "b": "Nullable(String)"}, False),
+        ({"a": "UInt8", "c": "String"}, False),
+    ],
+)
+def test_only_a_block_of_the_very_columns_is_kept(columns: dict[str, str], *, kept: bool) -> None:
+    assert kept_blocks.is_as(BLOCK, [described(spec, name) for name, spec in columns.items()]) == kept
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files without a name")

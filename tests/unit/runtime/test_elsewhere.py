@@ -16,6 +16,7 @@ from counterpoise.settings.model import Settings
 from desk.supervise import health
 from desk.supervise.elsewhere import SILENT_AFTER_SECONDS, RemoteService, elsewhere
 from desk.supervise.health import EngineReport, Health, ServiceReport
+from desk.supervise.only_one import only_one
 from desk.supervise.run_folders import forget_old_instances, run_folders
 
 NOW = 10_000.0
@@ -170,3 +171,16 @@ def test_folders_of_containers_that_are_long_gone_are_removed(tmp_path: Path) ->
     forget_old_instances(settings, NOW + 8 * 86_400)
     assert [folder.name for folder in run_folders(settings)] == ["d", "me", "new"]
     assert journal.is_dir()
+
+
+def test_the_folder_of_a_process_that_cannot_write_stays(tmp_path: Path) -> None:
+    settings = Settings(state_dir=tmp_path, dataset="d", instance="me")
+    stuck = settings.model_copy(update={"instance": "stuck"})
+    with only_one(stuck, "streams", patience_seconds=0.0):
+        put(stuck.run_dir, "streams")
+        for path in (stuck.run_dir, *stuck.run_dir.iterdir()):
+            os.utime(path, (NOW, NOW))
+        forget_old_instances(settings, NOW + 8 * 86_400)
+        assert stuck.run_dir.is_dir()
+    forget_old_instances(settings, NOW + 8 * 86_400)
+    assert not stuck.run_dir.exists()

@@ -5,8 +5,9 @@ import pytest
 
 from counterpoise.errors import ConfigError
 from counterpoise.settings.model import Settings
+from desk.cli.run import RUNNERS
 from desk.cli.whole_line import sole_replay
-from desk.supervise.only_one import only_one
+from desk.supervise.only_one import SCALED, only_one
 
 
 @pytest.fixture
@@ -26,6 +27,26 @@ def test_a_second_holder_is_refused_until_the_first_has_gone(settings: Settings)
         pass
     with only_one(settings, "streams", patience_seconds=0.0):
         pass
+
+
+@pytest.mark.parametrize("name", ["supervisor", "replay", *(set(RUNNERS) - set(SCALED))])
+def test_what_has_one_process_has_no_instance(settings: Settings, name: str) -> None:
+    named = settings.model_copy(update={"instance": "b"})
+    label = name if name in ("supervisor", "replay") else f"supervisor-{name}"
+    for one in {name, label}:
+        with pytest.raises(ConfigError, match=rf"^COUNTERPOISE_INSTANCE is 'b', and {one} has one process"):
+            only_one(named, one, patience_seconds=0.0).__enter__()
+    assert not settings.state_dir.joinpath("run").exists()
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_two_instances_do_not_meet(settings: Settings, name: str) -> None:
+    a, b = (settings.model_copy(update={"instance": one}) for one in "ab")
+    with only_one(a, name, patience_seconds=0.0), only_one(b, f"supervisor-{name}", patience_seconds=0.0):
+        with pytest.raises(ConfigError, match="already runs"):
+            only_one(a, name, patience_seconds=0.0).__enter__()
+        with only_one(b, name, patience_seconds=0.0):
+            pass
 
 
 def test_other_names_and_datasets_do_not_meet(settings: Settings) -> None:

@@ -81,6 +81,14 @@ def test_what_is_no_address_is_said(text: str) -> None:
         Proxies(f"127.0.0.1, {text}", None)
 
 
+@pytest.mark.parametrize("text", ["::ffff:10.0.0.5", "::ffff:10.0.0.0/104"])
+def test_an_ipv4_proxy_may_be_written_as_ipv6(text: str) -> None:
+    proxies = Proxies(text, None)
+    assert proxies.trusts("10.0.0.5") and proxies.trusts("::ffff:10.0.0.5")
+    assert not proxies.trusts("11.0.0.5") and not proxies.trusts("::10.0.0.5")
+    assert not Proxies("::/0", None).trusts("10.0.0.5"), "every IPv6 address, and no IPv4 one"
+
+
 def test_no_proxies_trust_nobody() -> None:
     assert not Proxies("", "X-User") and not Proxies(" , ", None).trusts("127.0.0.1")
     assert Proxies("", None).seen("::1", [(b"x-user", b"ann")]) == ("::1", [(b"x-user", b"ann")])

@@ -106,6 +106,30 @@ def test_news_waits_for_one_panel(tmp_path: Path) -> None:
         assert [look() for _ in range(5)] == [[f"{one.name}@8"] for one in SLOW] + [[]]
 
 
+def test_a_panel_remembers_nothing_of_the_block_before(tmp_path: Path) -> None:
+    """Also where the first tier has to wait for its share of the time while blocks come."""
+    clock, server = ManualClock(), Server()
+    asked: dict[int, set[int]] = {}
+    kept: list[object] = []
+
+    def noted(one: Panel, seconds: float) -> Panel:
+        def reads(asker: Any, _: Any) -> None:
+            clock.advance(seconds)
+            kept.append(asker._memory)
+            asked.setdefault(id(asker._memory), set()).add(server.height)
+
+        return replace(one, read=reads)
+
+    panels = [noted(NOW, 0.1), *(noted(one, 0.1) for one in REST)]
+    with ServiceStatus("desk", tmp_path, clock) as status:
+        hub = Hub(cast("Any", None), lambda now: replace(CONTEXT, now=now), panels, clock=clock, status=status)
+        for _ in range(200):
+            server.height += 1
+            clock.advance(hub.look(cast("list[ClickHouse]", [server, Server()])) or 0.001)
+    assert len(kept) > 50
+    assert all(len(heights) == 1 for heights in asked.values()), asked
+
+
 def test_blocks_without_end_leave_most_of_the_time(tmp_path: Path) -> None:
     """A block at every look: reading takes its shares of the time and no more, and every panel still gets its turn."""
     clock, server, read = ManualClock(), Server(), list[str]()
