@@ -157,7 +157,7 @@ class Evaluation:
                 fork = before.fork(dict(enumerate(rules.path.hashes, rules.path.first)))
                 low = rules.path.first if fork is None else fork + 1
                 rules.was_read(ReadStretch(low, rules.path.height, newest[1]))
-        self._reads = SharedReads(self._store.concentration)
+        self._reads = SharedReads(self._store.concentration)  # nothing is kept until the next look
         return batch
 
     def seen(self, chain: str, score_version: int) -> None:
@@ -173,6 +173,10 @@ class Evaluation:
             rules = self._chains[chain]
             found += checkpoints.rows(chain, rules.path, rules.states, changed, rules.seen_version)
         return found
+
+    def positions(self, batch: EvaluatedScores) -> list[RuleState]:
+        """The position of each chain that a batch moved."""
+        return [self.position(chain) for chain in batch.moved]
 
     def position(self, chain: str) -> RuleState:
         """The state of the chain's first rule."""
@@ -219,6 +223,10 @@ class Evaluation:
             return
         if len(series) and fork + 1 < int(series.height[0]):  # what is rewritten begins below what was looked at
             series = self._read(evaluated, fork + 1, self._far_enough(evaluated, rule_state.height))
+            if (
+                not len(series) or int(series.height[0]) != fork + 1
+            ):  # undone between the two reads: the next look finds it
+                return
         undone = fork < rule_state.height
         new = self._reads.above(series, fork)
         if undone or len(new) or evaluated.ledger.effective(fork, rule_state.frozen_version):

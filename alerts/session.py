@@ -1,6 +1,6 @@
 """One alerter's work under one epoch: from messages and the clock to rows, messages and checkpoints.
 
-Order: transitions' rows, then the outbox (whose jobs follow from those rows), then the checkpoint, then Kafka's offsets.
+Order: transitions' rows, then the checkpoint, then the outbox (whose jobs follow from those rows), then Kafka's offsets.
 """
 
 from __future__ import annotations
@@ -281,10 +281,10 @@ class AlertSession:
         if batch.transitions:
             batch.transitions = self._explainer.explained(batch.transitions)
             self._keep(batch.transitions)
-            first = next((step for step in batch.transitions if step.notify), None)
-            if first is not None and first.evidence.chain is not None:
+            told = [step for step in batch.transitions if step.notify and step.evidence.chain is not None]
+            for first in {step.evidence.chain: step for step in reversed(told)}.values():
                 judged_at = first.recorded_at_ms / 1000
-                self._status.took("judge_to_keep", self._clock.now() - judged_at, first.evidence.chain)
+                self._status.took("judge_to_keep", self._clock.now() - judged_at, str(first.evidence.chain))
         if batch.moved:
             crash_point("alerts-before-checkpoint")
             rows = self._evaluation.checkpoint(batch, self._checkpoints)
@@ -294,7 +294,8 @@ class AlertSession:
         if not batch.moved:
             return
         self._changed_at |= dict.fromkeys(batch.moved, self._clock.now())
-        self._publish_position(self._evaluation.position(next(iter(batch.moved))))
+        for position in self._evaluation.positions(batch):
+            self._publish_position(position)
         if self._outboxes.trouble is None:
             self._status.progress(len(batch.transitions))
 

@@ -1,4 +1,7 @@
-"""What one evaluation reads from ClickHouse: each stretch of a series once, for all rules that share it."""
+"""What one evaluation reads from ClickHouse: each stretch of a series once, for all rules that share it.
+
+Rules that follow more than KEPT_HEIGHTS of history again, one after another, read it each: it is not kept for the next one.
+"""
 
 from __future__ import annotations
 
@@ -67,10 +70,10 @@ class SharedReads:
         return self._once("fork", path, series, find)
 
     def above(self, series: WindowCounts, height: int) -> WindowCounts:
-        """The part of a series above a height that is in it or just below it."""
+        """The part of a series above a height, which is in it or just below it; an empty series has none."""
 
         def cut() -> WindowCounts:
-            return series.part(slice(height + 1 - int(series.height[0]), None))
+            return series.part(slice(height + 1 - int(series.height[0]), None)) if len(series) else series
 
         return self._once(f"above {height}", series, None, cut)
 

@@ -39,6 +39,5 @@ class ManyStandings:
     def changing(self, levels: LevelArray, height: int) -> NDArray[np.intp]:
         """The places of the rules whose standing `advance` changes at `height`, given the level of each there."""
         over = levels == Level.OVER
-        begins = over & (self._hold == 0) & (self._phase != Phase.FIRING)
         due = over & (self._phase == Phase.PENDING) & (height - self._since >= self._hold)
-        return np.flatnonzero(_CHANGES[self._phase, levels] | begins | due)
+        return np.flatnonzero(_CHANGES[self._phase, levels] | due)

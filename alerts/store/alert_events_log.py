@@ -146,8 +146,10 @@ class AlertEventsLog:
     def firing_of(self, rule_ids: Sequence[str]) -> list[AlertTransition]:
         """The newest row of each alert of these rules that fires."""
         rows = self._ch.query(
-            f"SELECT {_COLUMNS} FROM (SELECT * FROM alert_events_log FINAL WHERE rule_id IN {{rules:Array(String)}} "  # noqa: S608
-            "ORDER BY alert_id, sequence DESC LIMIT 1 BY alert_id) WHERE state = 'firing' ORDER BY alert_id",
+            f"SELECT {_COLUMNS} FROM alert_events_log FINAL WHERE (alert_id, sequence) IN "  # noqa: S608
+            "(SELECT alert_id, sequence FROM "
+            "(SELECT alert_id, sequence, state FROM alert_events_log FINAL WHERE rule_id IN {rules:Array(String)} "
+            "ORDER BY alert_id, sequence DESC LIMIT 1 BY alert_id) WHERE state = 'firing') ORDER BY alert_id",
             {"rules": list(rule_ids)},
         )
         return [_transition(row) for row in rows]

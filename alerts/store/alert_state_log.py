@@ -36,12 +36,13 @@ class StoredStates:
         return found.seen_version if found else 0
 
     def reach(self, rules: Mapping[tuple[str, str], int]) -> dict[str, int]:
-        """Of each chain the lowest height that one of these rules (with their holds) can be rewound to."""
+        """Of each chain the highest height below all blocks that one of these rules (with their holds) remembers."""
         found: dict[str, int] = {}
         for (rule_id, chain), hold in rules.items():
             state = self.state(rule_id, chain, hold=hold)
             if state is not None and state.height is not None:
-                found[chain] = min(state.path.first, found.get(chain, state.path.first))
+                below = state.path.first - 1
+                found[chain] = min(below, found.get(chain, below))
         return found
 
 

@@ -84,9 +84,8 @@ class ServiceReporter:
     def _report(self, clickhouse: ClickHouse, said: dict[str, Any], state: str) -> None:
         if state == "waiting" and said["waiting_on"] == "clickhouse":
             return
-        columns = service_columns(said, self._folder, self._version, state)
         try:
-            clickhouse.insert("services_log", columns)
+            clickhouse.insert("services_log", service_columns(said, self._folder, self._version, state))
         except Exception as error:  # whatever it is, it is no reason to end or to delay the service
             clickhouse.close()
             if not self._failed:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from alerts import evaluate
-from alerts.evaluate import Evaluation
+from alerts.evaluate import LIVE_WITHIN_SECONDS, Evaluation
 from alerts.evaluated import EvaluatedScores
 from alerts.machine import path, rule_state
 from alerts.machine.checkpoints import SHARED_PATH, Checkpoints
@@ -34,6 +34,8 @@ from counterpoise.runtime.clock import Clock
 from tests.unit.alerts.chains import a_hash, a_series
 
 N, FIRST, SET = 1008, 10, "set-a"
+BEGAN = 1_600_000_000
+NEWS_FROM = FIRST + 8
 STORIES, CHUNKS = 240, 4
 TOPS = (757, 757, 757, 750, 735, 735)
 RULES: tuple[dict[str, Any], ...] = (
@@ -64,7 +66,7 @@ class Database:
     def series(self, low: int, high: int) -> WindowCounts:
         low, high = max(low, FIRST), min(high, FIRST + len(self.blocks) - 1)
         blocks = self.blocks[low - FIRST : max(low, high + 1) - FIRST]
-        found = a_series([top for _, top in blocks], first=low)
+        found = a_series([top for _, top in blocks], first=low, time=BEGAN + 600 * (low - FIRST))
         hashes = tuple(a_hash(branch, low + at) for at, (branch, _) in enumerate(blocks))
         return WindowCounts(**{name: getattr(found, name) for name in found.__slots__} | {"tip_hash": hashes})
 
@@ -125,8 +127,10 @@ class Database:
 
 
 class Story:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, live_from: float | None = None) -> None:
+        """`live_from`: what the clock of a live dataset shows; blocks of the last hours are news."""
         self.rng = random.Random(seed)
+        self.now = live_from
         self.db = Database()
         self.line = 0.75
         self.off: set[str] = set()
@@ -141,21 +145,24 @@ class Story:
         self.versions = Versions(self.epoch)
         self.checkpoints = Checkpoints(self.epoch)
         self.rules = [a_rule(fields, self.line) for fields in RULES if fields["id"] not in self.off]
-        clock = SimpleNamespace(now=lambda: 1_600_000_000.0)
+        clock = SimpleNamespace(now=lambda: float(BEGAN) if self.now is None else self.now)
         self.evaluation = Evaluation(
             cast(AlertStore, self.db),
             cast(list[Rule], self.rules),
-            live=False,
+            live=self.now is not None,
             clock=cast(Clock, clock),
             next_version=self.versions.next,
         )
-        paths = {
-            chain: SharedPath.from_json(text) for (rule, chain), text in self.db.states.items() if rule == SHARED_PATH
-        }
-        stored = StoredStates(self.db.states, paths)
+        stored = self.stored()
         reach = stored.reach({(rule.id, rule.chain): rule.for_blocks for rule in self.rules})
         self.evaluation.load(self.db.entries(above=reach), stored)
         self.read()
+
+    def stored(self) -> StoredStates:
+        paths = {
+            chain: SharedPath.from_json(text) for (rule, chain), text in self.db.states.items() if rule == SHARED_PATH
+        }
+        return StoredStates(self.db.states, paths)
 
     def read(self, rewritten_from: int | None = None) -> None:
         self.db.reads = 0
@@ -170,6 +177,10 @@ class Story:
             return
         for row in self.evaluation.checkpoint(batch, self.checkpoints):
             self.db.states[row.rule_id, row.chain] = row.state
+        stored = self.stored()
+        for one in self.evaluation.evaluated if batch.moved else ():
+            its = stored.state(one.rule.id, "bitcoin", hold=one.rule.for_blocks)
+            assert its == one.rule_state or one.rule_state.height is None, "what the next alerter finds"
 
     def receive(self, *events: ScoreEvent) -> None:
         batch, evaluation = EvaluatedScores(), self.evaluation
@@ -223,9 +234,11 @@ class Story:
     def tell(self) -> None:
         for _ in range(self.rng.randint(3, 14)):
             self.rng.choice((self.mine, self.mine, self.mine, self.reorg, self.poll, self.restart, self.change))()
-        self.off.clear()
-        self.begin()
+        if self.off or self.rng.random() < 0.5:
+            self.off.clear()
+            self.begin()
         self.read()
+        self.receive(*self.late)
 
     def mine(self) -> None:
         self.deliver(self.grow(len(self.db.blocks), self.rng.randint(1, 5)))
@@ -299,6 +312,66 @@ def test_rules_together_end_where_each_alone_ends(chunk: int, monkeypatch: pytes
         except BaseException as error:
             error.add_note(f"story {seed}")
             raise
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_news_begins_with_the_first_recent_block(chunk: int) -> None:
+    """However the alerter came to it: by messages, by a read, after a restart, beside a reorganisation."""
+    for seed in range(chunk, STORIES // 2, CHUNKS):
+        story = Story(seed, live_from=BEGAN + 600 * (NEWS_FROM - FIRST) + LIVE_WITHIN_SECONDS)
+        try:
+            story.tell()
+            if not story.db.blocks:
+                continue
+            check(story)
+            height = FIRST + len(story.db.blocks) - 1
+            for one in story.evaluation.evaluated:
+                found = one.rule_state.go_live_height
+                assert found == NEWS_FROM or (found is None and height < NEWS_FROM), one.rule.id
+        except BaseException as error:
+            error.add_note(f"story {seed}")
+            raise
+
+
+def test_a_chain_of_the_same_height_is_read_again() -> None:
+    story = Story(0)
+    story.rng = random.Random(99)
+    story.write = lambda batch: story.db.keep(batch.transitions, story.versions.next())  # type: ignore[method-assign]
+    story.receive(*story.grow(0, 6))
+    for keep in (5, 3, 5):
+        story.grow(keep, 6 - keep)
+        story.read()
+        tips = {one.rule_state.tip_hash for one in story.evaluation.evaluated}
+        assert tips == {story.db.series(0, 99).tip_hash[-1]}
+
+
+def test_each_chain_of_a_batch_has_its_position() -> None:
+    """Scores of two chains that came together are one batch."""
+    db = Database()
+    rules = [
+        TopShareRule.model_validate({"id": "share", "type": "top_share", "chain": chain, "above": 0.75})
+        for chain in ("bitcoin", "litecoin")
+    ]
+    evaluation = Evaluation(
+        cast(AlertStore, db),
+        cast(list[Rule], rules),
+        live=False,
+        clock=cast(Clock, SimpleNamespace(now=lambda: float(BEGAN))),
+        next_version=Versions(1).next,
+    )
+    evaluation.load([], StoredStates({}, {}))
+    story = Story(0)
+    story.db = db
+    batch = EvaluatedScores()
+    story.grow(0, 3)
+    for chain in evaluation.chains:
+        evaluation.catch_up(chain)
+    [event] = story.grow(3, 1)
+    assert all(evaluation.take(event.model_copy(update={"chain": chain}), batch) for chain in evaluation.chains)
+    assert [(state.chain, state.height) for state in evaluation.positions(batch)] == [
+        ("bitcoin", FIRST + 3),
+        ("litecoin", FIRST + 3),
+    ]
 
 
 def test_the_next_block_is_taken_from_its_message_alone() -> None:

@@ -145,6 +145,7 @@ def test_what_the_checkpoints_leave_out_is_as_it_was_written(
         state.extend(a_series([0] * 5), np.zeros(5, np.int8))
     stored: dict[str, str] = {}
     checkpoints, number = Checkpoints(1), 1
+    shared_path: Path | None = None
     for depth, levels, behind in steps:
         if data.draw(st.booleans()):  # another alerter takes over
             number += 1
@@ -159,11 +160,13 @@ def test_what_the_checkpoints_leave_out_is_as_it_was_written(
             branch = f"{first}{levels}"
             state.extend(a_series([0] * len(its), first=first, branch=branch), np.array(its, np.int8))
             changed.append(state)
-        path = states[0].path
+        path, on_path = states[0].path, {state.rule_id for state in states if state.path is shared_path}
         for state in states:
             if state.path.ends_as(path):
                 state.path = path
-        for row in checkpoints.rows("bitcoin", path, states, states, seen_version=9):
+        came_or_left = [state for state in states if (state.path is path) != (state.rule_id in on_path)]
+        shared_path = path
+        for row in checkpoints.rows("bitcoin", path, states, [*changed, *came_or_left], seen_version=9):
             stored[row.rule_id] = row.state
         shared = SharedPath.from_json(stored[SHARED_PATH])
         assert (shared.path, shared.seen_version) == (path, 9)

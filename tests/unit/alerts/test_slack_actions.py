@@ -352,6 +352,9 @@ def test_buttons_work_again_after_a_new_token_a_closed_socket_and_an_outage(
                 lambda: [line["event"] for line in lines].count("cannot listen to Slack's buttons") >= times, "tries"
             )
 
+        def listens() -> bool:
+            return any("listening" in line["event"] for line in lines)
+
         assert office.press()
         slack.socket.drop()
         assert office.press("silence-4h")
@@ -364,10 +367,11 @@ def test_buttons_work_again_after_a_new_token_a_closed_socket_and_an_outage(
         assert "APP_TOKEN" in str(lines)
         office.token_file.write_text(slack.app_token)
         assert office.press("silence-24h")
+        wait_for(listens, "the line that says so, which may come after the press")
         lines.clear()
         slack.stop()
         refused(2)
-        assert not any("listening" in line["event"] for line in lines)
+        assert not listens()
         slack.start()
         assert office.press("why")
         assert len(office.store.rows) == 3

@@ -29,7 +29,7 @@ def test_a_second_holder_is_refused_until_the_first_has_gone(settings: Settings)
         pass
 
 
-@pytest.mark.parametrize("name", ["supervisor", "replay", *(set(RUNNERS) - set(SCALED))])
+@pytest.mark.parametrize("name", ["supervisor", "replay", *sorted(set(RUNNERS) - set(SCALED))])
 def test_what_has_one_process_has_no_instance(settings: Settings, name: str) -> None:
     named = settings.model_copy(update={"instance": "b"})
     label = name if name in ("supervisor", "replay") else f"supervisor-{name}"
