@@ -6,7 +6,7 @@ STATE := .counterpoise
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast check generate studies bench soak test-kafka test-btcd test-clients snapshot build lock hooks clean docs lint types imports duplicates audit prose generated docs-check
+.PHONY: help demo test test-long test-fast check generate studies bench soak test-kafka test-btcd test-clients snapshot build lock hooks clean docs lint types imports duplicates audit prose generated docs-check
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP   := $(PY) -m pip --quiet --disable-pip-version-check
@@ -21,7 +21,10 @@ demo: $(VENV)/.embedded ## run the whole pipeline: blocks in, alerts out (no net
 	$(VENV)/bin/counterpoise --state-dir $(STATE) demo
 
 test: $(VENV)/.dev ## every test but the long ones and those of `make check`
-	$(TESTS) -m "not soak and not clients" --ignore tests/docs --durations 15
+	$(TESTS) -m "not long and not soak and not clients" --ignore tests/docs --durations 15
+
+test-long: $(VENV)/.dev ## further combinations of what `make test` proves once: kill points, branches, outages, examples
+	$(TESTS) -m "long and not soak and not clients" --ignore tests/docs --ignore tests/unit --durations 15
 
 test-fast: $(VENV)/.dev ## the tests that start no engine
 	$(TESTS) -q tests/unit
