@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, get_args
@@ -54,19 +54,37 @@ def _blocks(reader: Reader, given: Values) -> Table:
         max(low, given["from_height"] or 0),
         min(high, MAX_HEIGHT if given["to_height"] is None else given["to_height"]),
     )
-    if place is not None:
-        low, high = (low, min(high, place[0] - 1)) if newest_first else (max(low, place[0] + 1), high)
+    low, high = _after(place, low, high, newest_first=newest_first)
     span = limit if given["pool"] is None else tables.HEIGHTS_A_PAGE
-    first, last = (max(low, high - span + 1), high) if newest_first else (low, min(high, low + span - 1))
+    first, last = _stretch(low, high, span, newest_first=newest_first)
     bounds = tables.time_bounds(*moments)
-    if low > high:
-        first, last = 1, 0
     statement = tables.blocks(chain, first, last, bounds, given["pool"], newest_first=newest_first, limit=limit)
     table = page_of(reader, statement, given, path, lambda row: [int(row["height"])])
-    if table.next is None and low <= high and (first > low if newest_first else last < high):
-        following = write_cursor(path, given, [first if newest_first else last])
-        return Table(table.heads, table.blocks, following, table.query)
-    return table
+    return _with_rest(table, given, path, (low, high), (first, last), newest_first=newest_first)
+
+
+def _after(place: Sequence[Any] | None, low: int, high: int, *, newest_first: bool) -> tuple[int, int]:
+    """The heights that are left behind the last height of the page before."""
+    if place is None:
+        return low, high
+    return (low, min(high, int(place[0]) - 1)) if newest_first else (max(low, int(place[0]) + 1), high)
+
+
+def _stretch(low: int, high: int, span: int, *, newest_first: bool) -> tuple[int, int]:
+    """The heights that one page looks through, `span` of them at most; 1 and 0 where none is left."""
+    if low > high:
+        return 1, 0
+    return (max(low, high - span + 1), high) if newest_first else (low, min(high, low + span - 1))
+
+
+def _with_rest(
+    table: Table, given: Values, path: str, left: tuple[int, int], read: tuple[int, int], *, newest_first: bool
+) -> Table:
+    """The page, with a cursor where heights are left that it did not look through."""
+    if table.next is not None or left[0] > left[1] or (read[0] <= left[0] if newest_first else read[1] >= left[1]):
+        return table
+    following = write_cursor(path, given, [read[0] if newest_first else read[1]])
+    return Table(table.heads, table.blocks, following, table.query)
 
 
 # ---- /windows and /pools
@@ -100,16 +118,14 @@ def _time_windows(reader: Reader, given: Values) -> Table:
     path, limit = "time_windows", int(given["limit"])
     place = read_cursor(path, given, (int,))
     moments = (given["start"], given["end"], given["as_of"])
-    low, high = _heights_of(reader, given["chain"], moments)
-    low = low if place is None else max(low, int(place[0]) + 1)
-    last = min(high, low + tables.HEIGHTS_AN_HOUR * limit - 1)
+    newest_first = given["order"] == "newest"
+    low, high = _after(place, *_heights_of(reader, given["chain"], moments), newest_first=newest_first)
+    first, last = _stretch(low, high, tables.HEIGHTS_AN_HOUR * limit, newest_first=newest_first)
     keys = {"chain": given["chain"], "view": given["view"], "days": given["days"]}
-    between = (low, last) if low <= high else (1, 0)
-    statement = tables.time_windows(keys, *between, tables.time_bounds(*moments), limit)
+    bounds = tables.time_bounds(*moments)
+    statement = tables.time_windows(keys, first, last, bounds, newest_first=newest_first, limit=limit)
     table = page_of(reader, statement, given, path, lambda row: [int(row["height"])])
-    if table.next is None and last < high:
-        return Table(table.heads, table.blocks, write_cursor(path, given, [last]), table.query)
-    return table
+    return _with_rest(table, given, path, (low, high), (first, last), newest_first=newest_first)
 
 
 def _heights_of(reader: Reader, chain: str, moments: tuple[Any, Any, Any]) -> tuple[int, int]:
@@ -233,13 +249,14 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint(
         "time_windows",
         "Windows of time",
-        "One row per full hour, oldest first: concentration of the last 1, 7, 30 or 365 days up to the first block after that hour. "
+        "One row per full hour: concentration of the last 1, 7, 30 or 365 days up to the first block after that hour. "
         "`n` is the denominator and has the `unknown` blocks. `top4_work_share` is null but for 365 days. No interval is stored. "
         "A page may have fewer rows than its limit and still have a next page.",
         (
             number_of("days", "Length of the trailing window in days.", SPANS_DAYS, SPANS_DAYS[0]),
             one_of("view", "Pools (raw), or owners by the dated map (entity).", VIEWS, RAW),
             _CHAIN,
+            one_of("order", "Newest or oldest hour first.", ("newest", "oldest"), "oldest"),
             *_moments("header time", "hours whose block has a later header time"),
             *_PAGING,
         ),

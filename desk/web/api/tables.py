@@ -76,14 +76,16 @@ LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
     return Statement(sql, values if pool is None else {**values, "pool": pool})
 
 
-def time_windows(keys: Mapping[str, Any], low: int, high: int, bounds: Mapping[str, str], limit: int) -> Statement:
-    """The stored hours of one series of windows of time between two heights, oldest first."""
+def time_windows(
+    keys: Mapping[str, Any], low: int, high: int, bounds: Mapping[str, str], *, newest_first: bool, limit: int
+) -> Statement:
+    """The stored hours of one series of windows of time between two heights."""
     sql = f"""SELECT {TIME_WINDOW_COLUMNS}
 FROM time_windows
 WHERE chain = {{chain:String}} AND view = {{view:String}} AND span_days = {{days:UInt16}}
   AND height BETWEEN {{low:UInt32}} AND {{high:UInt32}}
   AND time >= {{start:{_MOMENT}}} AND time < {{end:{_MOMENT}}} AND time <= {{as_of:{_MOMENT}}}
-ORDER BY height
+ORDER BY height{" DESC" if newest_first else ""}
 LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
     return Statement(sql, {**keys, "low": low, "high": high, **bounds, "limit": limit})
 

@@ -136,6 +136,8 @@ def test_hours_have_a_range_and_a_moment(api: httpx.Client) -> None:
     assert rows(api, "time_windows", start=start, end=end) == every[3:9]
     assert rows(api, "time_windows", as_of=end) == every[:10]
     assert rows(api, "time_windows", chain="litecoin") == []
+    pages = all_pages(api, "time_windows", order="newest", limit=5, as_of=end)
+    assert [row for page in pages for row in page] == every[9::-1]
     assert api.get("/time_windows", params={"days": "2"}).status_code == 422
     assert api.get("/catalog").json()["time_windows"]["columns"] == list(every[0])
 
