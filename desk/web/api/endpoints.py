@@ -205,8 +205,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint(
         "windows",
         "Every window now, or at one height",
-        "One row per length of window and view: metrics of the windows that end at the newest block, or at `height` under the "
-        "current attribution set. `window_full` is false while a chain has fewer blocks than the window. Undefined values are null.",
+        "One row per length of window and view. The windows end at the newest block, or at `height`, under the current attribution "
+        "set. `window_full` is false while a chain has fewer blocks than the window. Undefined values are null.",
         (
             some_of("metrics", "Metrics, separated by commas.", list(SPECS), DEFAULT_METRICS),
             one_of("view", "Only pools (raw), or only owners by the dated map (entity).", VIEWS, None),
@@ -219,8 +219,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint(
         "pools",
         "The largest of one window",
-        "One row per pool or entity, largest first, at most six: blocks and share of the window that ends at the newest block, or at "
-        "`height`. `n` is the denominator and has the `unknown` blocks.",
+        "One row per pool or entity, largest first, at most six. The window ends at the newest block, or at `height`. `n` is the denominator and has the `unknown` blocks.",
         (
             one_of("view", "Pools (raw), or owners by the dated map (entity).", VIEWS, RAW),
             number_of("window", "Trailing window in blocks.", WINDOWS_BLOCKS, USUAL_WINDOW_BLOCKS),
