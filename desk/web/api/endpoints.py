@@ -219,7 +219,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint(
         "pools",
         "The largest of one window",
-        "One row per pool or entity, largest first, at most six. The window ends at the newest block, or at `height`. `n` is the denominator and has the `unknown` blocks.",
+        "One row per pool or entity, largest first, at most six. The window ends at the newest block, or at `height`. `n` is the "
+        "denominator and has the `unknown` blocks.",
         (
             one_of("view", "Pools (raw), or owners by the dated map (entity).", VIEWS, RAW),
             number_of("window", "Trailing window in blocks.", WINDOWS_BLOCKS, USUAL_WINDOW_BLOCKS),
