@@ -60,8 +60,13 @@ _PAUSES: Final = "".join(
     for pool in ("", "move_", "streaming_")
     for name in (f"background_{pool}processing_pool_thread_sleep_seconds_if_nothing_to_do",)
 )
+# No expression is compiled to machine code: over 120,000 blocks it saves nothing, and without it all views together take a sixth less.
 _USERS: Final = f"""<clickhouse>
- <profiles><default/></profiles>
+ <profiles><default>
+  <compile_expressions>0</compile_expressions>
+  <compile_aggregate_expressions>0</compile_aggregate_expressions>
+  <compile_sort_description>0</compile_sort_description>
+ </default></profiles>
  <quotas><default/></quotas>
  <roles>
   <{OWNER_ROLE}><grants><query>GRANT ALL ON *.* WITH GRANT OPTION</query></grants></{OWNER_ROLE}>

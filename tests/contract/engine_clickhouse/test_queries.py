@@ -282,3 +282,15 @@ def test_point_queries_read_one_granule(connect: Connect, database: str) -> None
     for key in range(0, 100_000, 10_000):
         assert client.execute("SELECT v FROM t WHERE k = %(k)s", {"k": key}) == [(str(key),)]
         assert client.last_query.progress.rows <= 8_192
+
+
+def test_no_expression_is_compiled_to_machine_code(connect: Connect) -> None:
+    rows = connect().execute(
+        "SELECT name, value FROM system.settings WHERE name IN ('compile_expressions', 'compile_aggregate_expressions', "
+        "'compile_sort_description') ORDER BY name"
+    )
+    assert rows == [
+        ("compile_aggregate_expressions", "0"),
+        ("compile_expressions", "0"),
+        ("compile_sort_description", "0"),
+    ]
