@@ -35,6 +35,7 @@ from tests.integration.release_line.feed import epoch
 from tests.integration.release_line.script import chain, restated
 from tests.integration.streams.blocks import block, branch
 from tests.integration.streams.by_hand import Workers, workers_of
+from tests.long import long
 from tests.runbook import assert_shown
 from tests.unit.ingest_releases.test_openrouter_weeks import snapshot_of
 
@@ -98,8 +99,10 @@ _MINING_SIDES = """
 """
 
 
+# Long: a switch before each read.
+@pytest.mark.parametrize("reads", [(1, 5, 9), *long(range(1, 12))], ids=["three", "each"])
 def test_a_switch_between_two_reads_leaves_no_row_of_two_branches(
-    workers: Workers, clickhouse: ClickHouseServer
+    workers: Workers, clickhouse: ClickHouseServer, reads: Sequence[int]
 ) -> None:
     """Whichever read of the worker of pairs a switch comes before, its rows end as those of one who saw the last branch alone."""
     store = InterruptedStore(connect(clickhouse.target, DATASET), Waiter(SystemClock(), workers.status, lambda: False))
@@ -109,7 +112,7 @@ def test_a_switch_between_two_reads_leaves_no_row_of_two_branches(
     workers.send_chunks(to_events(epoch()[-3]))
     mined = chain()
     workers.send_blocks(mined)
-    for read in range(1, 12):
+    for read in reads:
         tip = mined[-1]
         grown = block(tip.height + 1, tip.hash, label="f2pool", time=tip.time + 43_200, salt=str(read))
         undone = [*mined[-4:], grown]
