@@ -166,37 +166,6 @@ def _block(height: int, at: int) -> BlockEvent:
     )
 
 
-def make_rules(count: int, table: ConcentrationTable) -> list[dict[str, Any]]:
-    """Rules over all metrics, views and windows in turn, with lines around the values that the metric has there."""
-    random = np.random.default_rng(11)
-    columns = table.columns()
-    found: list[dict[str, Any]] = []
-    places = [(view, window) for window in WINDOWS_BLOCKS for view in range(len(VIEWS))]
-    while len(found) < count:
-        at = len(found)
-        spec = list(SPECS.values())[at % len(SPECS)]
-        view, window = places[(at // len(SPECS)) % len(places)]
-        rows = (columns["view_code"] == view) & (columns["window_blocks"] == window)
-        values = np.asarray(spec.compute(StoredIntegers({name: its[rows] for name, its in columns.items()})), float)
-        values = values[(values >= spec.range.low) & (values <= spec.range.high)]
-        low, high = (float(np.quantile(values, edge)) if len(values) else edge for edge in (0.02, 0.98))
-        line = round(low + (high - low) * random.uniform(-1.0, 2.0), 6)
-        line = float(min(max(line, spec.range.low), spec.range.high))
-        side = "above" if line < spec.range.high and (line == spec.range.low or random.random() < 0.5) else "below"
-        found.append(
-            {
-                "id": f"rule-{at:04d}",
-                "type": "when",
-                "view": VIEWS[view],
-                "window_blocks": int(window),
-                "when": {"signal": spec.name} | ({"change_blocks": 36} if at % 10 == 9 else {}),
-                "fire": {side: line if at % 10 != 9 else 0.0},
-                "for": int(random.integers(0, 37)),
-            }
-        )
-    return found
-
-
 def send_scores(scores: Sequence[tuple[dict[str, Column], ScoreEvent]], rate: float, sent: Queue[list[float]]) -> None:
     """As streams does, in a process of its own: rows first, then the message. Puts the wall time of each append."""
     settings = Settings.load()
