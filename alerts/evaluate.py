@@ -318,12 +318,13 @@ class Evaluation:
         if not back or not len(series):
             return series
         first = int(series.height[0])
-        below = evaluated.rule_state.path.hash_at(first - 1)
+        tip_hash = evaluated.rule_state.path.hash_at(first - 1)
         chain = self._chains[evaluated.rule.chain]
-        before = chain.recent_below(evaluated.series, first, below) if below else None
+        before = chain.recent_below(evaluated.series, first, tip_hash) if tip_hash else None
 
         def read() -> WindowCounts:
-            found = self._read(evaluated, first - back, first - 1) if first else series.part(slice(0, 0))
+            below = not self._begins_at_lowest(evaluated, series)
+            found = self._read(evaluated, first - back, first - 1) if below else series.part(slice(0, 0))
             return found if len(found) and int(found.height[-1]) == first - 1 else found.part(slice(0, 0))
 
         return self._reads.joined(before, series, read)
@@ -415,8 +416,21 @@ class Evaluation:
         for entry in entries:
             # A millisecond apart, so that the rows of one batch keep their order when they are read again.
             recorded_at_ms = now_ms + len(batch.transitions)
-            batch.transitions.append(transition_of(self._store, evaluated, entry, series, recorded_at_ms))
+            at_hand = series if series is not None and self._is_enough(evaluated, series, entry.height) else None
+            batch.transitions.append(transition_of(self._store, evaluated, entry, at_hand, recorded_at_ms))
         batch.touch(evaluated.rule_state)
+
+    def _is_enough(self, evaluated: EvaluatedRule, series: WindowCounts, height: int) -> bool:
+        """Whether a series has a height with all that there is of what the rule looks back on."""
+        row = series.row(height)
+        if row is None:
+            return False
+        return row >= evaluated.rule.lookback_blocks or self._begins_at_lowest(evaluated, series)
+
+    def _begins_at_lowest(self, evaluated: EvaluatedRule, series: WindowCounts) -> bool:
+        """Whether nothing is scored below a series."""
+        lowest = self._reads.lowest(evaluated.rule.chain, evaluated.rule_state.attribution_id)
+        return lowest is None or int(series.height[0]) <= lowest
 
 
 def _lowest_stray(evaluated: EvaluatedRule) -> int | None:

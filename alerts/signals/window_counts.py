@@ -146,7 +146,7 @@ def _joined(parts: Sequence[WindowCounts]) -> tuple[dict[str, Any], tuple[str, .
     """The arrays of all parts, one below the other, and the names that their leaders are places in: those of the first, and further
     ones."""
     names = parts[0].names
-    known, more = _places(names), dict[str, int]()
+    known, more = places(names), dict[str, int]()
     leaders = []
     for part in parts:
         if part.names is names:
@@ -161,8 +161,8 @@ def _joined(parts: Sequence[WindowCounts]) -> tuple[dict[str, Any], tuple[str, .
 
 
 @lru_cache(maxsize=64)
-def _places(names: tuple[str, ...]) -> Mapping[str, int]:
-    """The first place of each name. A list has every name of an attribution set, and many series have one list."""
+def places(names: tuple[str, ...]) -> Mapping[str, int]:
+    """The first place of each name. A list may have every name of an attribution set, and many series have one list."""
     return {name: at for at, name in reversed(list(enumerate(names)))}
 
 
