@@ -46,10 +46,10 @@ _LINES: Final = (*OPERATORS, "clear_below")
 _MAX_SHARE: Final = 0.98
 
 
-def derived_rules(count: int) -> list[dict[str, Any]]:
+def derived_rules(count: int, holds: tuple[int, ...] = HOLDS_BLOCKS) -> list[dict[str, Any]]:
     """`count` rules, as many of each shipped one as of any other, drawn from the grid with a fixed seed."""
     random = np.random.default_rng(11)
-    grids = [list(_varied(rule)) for rule in _shipped()] + [list(_of_pools())]
+    grids = [list(_varied(rule, holds)) for rule in _shipped()] + [list(_of_pools(holds))]
     turns = [[grid[at] for at in random.permutation(len(grid))] for grid in grids]
     found = [rule for turn in itertools.zip_longest(*turns) for rule in turn if rule is not None][:count]
     return [{"id": f"rule-{at:04d}", **rule} for at, rule in enumerate(found)]
@@ -67,16 +67,16 @@ def _shipped() -> list[dict[str, Any]]:
     ]
 
 
-def _of_pools() -> Iterator[dict[str, Any]]:
+def _of_pools(holds: tuple[int, ...]) -> Iterator[dict[str, Any]]:
     names = AttributionSet.default().entity_table.names
-    for code, rule in itertools.product(range(1, POOLS + 1), _varied(POOL_RULE)):
+    for code, rule in itertools.product(range(1, POOLS + 1), _varied(POOL_RULE, holds)):
         if rule["view"] == RAW:
             yield rule | {"when": {**rule["when"], "pool": names[code][0]}}
 
 
-def _varied(rule: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _varied(rule: Mapping[str, Any], holds: tuple[int, ...]) -> Iterator[dict[str, Any]]:
     hold = "for_blocks" if rule["type"] == "top_share" else "for"
-    for factor, blocks, window, view in itertools.product(FACTORS, HOLDS_BLOCKS, WINDOWS_BLOCKS, VIEWS):
+    for factor, blocks, window, view in itertools.product(FACTORS, holds, WINDOWS_BLOCKS, VIEWS):
         yield _scaled(rule, factor) | {hold: blocks, "window_blocks": window, "view": view}
 
 
