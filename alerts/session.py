@@ -335,7 +335,8 @@ class AlertSession:
 
     def _send(self, transitions: Sequence[AlertTransition]) -> None:
         for transition in transitions:
-            self._outboxes.enqueue(transition)
+            if transition.notify:  # of others there is nothing to send: the outboxes' threads are not woken
+                self._outboxes.enqueue(transition)
             if transition.rule_id in self._higher_steps and transition.state not in OPEN_STATES:
                 self._reminded_at = float("-inf")  # what it kept back is told with the next look
             self._status.count(transition.state)
