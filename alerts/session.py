@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 import structlog
@@ -234,18 +236,31 @@ class AlertSession:
     def _receive(self, events: Sequence[ScoreEvent]) -> None:
         self._unannounced = self._unannounced and not events
         batch = EvaluatedScores()
-        for event in events:
-            if self._evaluation.is_taken_in(event):
-                continue
-            if event.chain not in self._behind and self._evaluation.take(event, batch):
-                self._told.add(event.chain)
-                self._status.took("score_to_judge", self._clock.now() - event.scored_at_ms / 1000, event.chain)
-            else:
-                self._behind[event.chain] = min(event.from_height, self._behind.get(event.chain, event.from_height))
-                self._announced_version[event.chain] = max(event.version, self._announced_version.get(event.chain, 0))
+        for chain, found in groupby(events, key=attrgetter("chain")):
+            self._apply(chain, list(found), batch)
         self._write(batch)
         if not self._behind:
             self._feed.commit()
+
+    def _apply(self, chain: str, events: Sequence[ScoreEvent], batch: EvaluatedScores) -> None:
+        """Apply the messages of one chain, as many together as follow each other; from the first one that does not on, note that
+        ClickHouse has to be read."""
+        at = 0
+        while at < len(events):
+            event = events[at]
+            if self._evaluation.is_taken_in(event):
+                at += 1
+                continue
+            taken = 0 if chain in self._behind else self._evaluation.take(events[at:], batch)
+            if not taken:
+                self._behind[chain] = min(event.from_height, self._behind.get(chain, event.from_height))
+                self._announced_version[chain] = max(event.version, self._announced_version.get(chain, 0))
+                at += 1
+                continue
+            self._told.add(chain)
+            for one in events[at : at + taken]:
+                self._status.took("score_to_judge", self._clock.now() - one.scored_at_ms / 1000, chain)
+            at += taken
 
     def _read_behind(self) -> None:
         for chain, rewritten_from in list(self._behind.items()):
