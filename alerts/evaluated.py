@@ -160,7 +160,9 @@ class ChainRules:
         """The windows of each message that follows the path and those before it, up to the first one that does not."""
         found: list[Windows] = []
         height, tip_hash, version = self.path.height, self.path.tip_hash, self.seen_version
-        for event in events if self.together and height is not None else ():
+        if not self.together or height is None:
+            return found
+        for event in events:
             is_next = (
                 event.from_height == event.height == height + 1
                 and event.parent_hash == tip_hash

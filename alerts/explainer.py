@@ -201,7 +201,7 @@ class AlertExplainer:
     def _earlier(self, subject: Subject, chain: str, height: int, time: int) -> tuple[int, int, int]:
         """Lowest and highest height of the window with which it is compared, and the latest time of its block.
 
-        Four times the blocks that the time usually takes are looked at, and never more: the number of rows is bounded.
+        At most four times the blocks that the time usually takes are read: the number of rows is bounded.
         """
         if subject.additive is None:
             return 0, 0, 0

@@ -294,7 +294,7 @@ class AlertSession:
     def _write(self, batch: EvaluatedScores) -> None:
         """Rows, then the outbox and the checkpoint: the rows alone decide what is sent.
 
-        Where the state at start is to be told, the checkpoint comes first: it remembers that, and it is told before the news.
+        Where a receiver gets the state at start, the checkpoint comes first: it remembers that, and the state goes out before the news.
         """
         if batch.transitions:
             batch.transitions = self._explainer.explained(batch.transitions)

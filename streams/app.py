@@ -30,7 +30,7 @@ _BUFFERED_MESSAGES = 256
 Faust looks once a second whether there is room again, so that fewer would let a worker wait."""
 
 _POLLED_MESSAGES = 32
-"""Messages that are taken at once from what was fetched. All of them, which is Faust's way, may be many more than there is room for."""
+"""Messages that are taken at once from what was fetched. All of them, as Faust does it, may be more than fit."""
 
 _MAX_POLL_INTERVAL_SECONDS = 86_400.0
 """A sink that is down is waited for; the wait must not cost the partition, whose owner would only meet the same sink."""
