@@ -294,7 +294,7 @@ class AlertSession:
     def _write(self, batch: EvaluatedScores) -> None:
         """Rows, then the outbox and the checkpoint: the rows alone decide what is sent.
 
-        Where a receiver gets the state at start, the checkpoint comes first: it remembers that, and the state goes out before the news.
+        Where a receiver gets the state at start, the checkpoint comes first: it remembers that. The state goes out before the news.
         """
         if batch.transitions:
             batch.transitions = self._explainer.explained(batch.transitions)
