@@ -37,7 +37,7 @@ from tests.unit.alerts.chains import a_hash, a_series
 N, FIRST, SET = 1008, 10, "set-a"
 BEGAN = 1_600_000_000
 NEWS_FROM = FIRST + 8
-STORIES, CHUNKS = 240, 4
+STORIES, CHUNKS = 120, 4
 TOPS = (757, 757, 757, 750, 735, 735)
 RULES: tuple[dict[str, Any], ...] = (
     {"id": "share", "type": "top_share", "for_blocks": 2},
