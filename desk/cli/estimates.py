@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from counterpoise.formats import TEXT
-from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS, View
+from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS
 from desk.cli.console import Console, cell, plain_table
+from desk.cli.options import ChainOption, HeightOption, JsonOption, ViewOption, WindowOption, checked_view
 from desk.cli.say import say
-from desk.cli.settle import ChainOption, HeightOption, JsonOption, WindowOption
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ _NEXT = (144, 1_008, 2_016)
 
 def estimates(
     *,
-    view: Annotated[str, typer.Option("--view", help="raw (pools) or entity (owners and proxies).")] = RAW,
+    view: ViewOption = RAW,
     window: WindowOption = USUAL_WINDOW_BLOCKS,
     height: HeightOption = None,
     chain: ChainOption = "bitcoin",
@@ -48,9 +48,7 @@ def estimates(
     from desk.share_now import NewestBlocks, read_drift, read_sums
 
     chain_named(chain)
-    if view not in VIEWS:
-        raise ConfigError(f"--view {view!r}: expected one of {', '.join(VIEWS)}")
-    chosen: View = "raw" if view == "raw" else "entity"
+    chosen = checked_view(view)
     if not 0.0 < line < 1.0:
         raise ConfigError(f"--line {line}: expected a share between 0 and 1, such as 0.75")
     settings = Settings.load()
