@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from desk.cli.say import say
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from rich.table import Table
 
     from desk.share_now import WindowSums
 
@@ -71,6 +73,18 @@ def estimates(
         answer = {**read.to_json(), "view": chosen, "level": 0.95, "estimates": rows, "dispersion": dispersion}
         say(json.dumps(answer, ensure_ascii=False, indent=2, allow_nan=False))
         return
+    console = Console(highlight=False)
+    console.print(_table(rows, dispersion, line))
+    console.print(f"{chosen} view: {read.denominator}.", style="dim")
+    console.print("95 % intervals with drift; docs/studies.md has their measured coverage on real blocks.", style="dim")
+    top = rows[min(4, len(rows)) - 1]
+    if 0 < top["blocks_seen"] < 1:
+        blocks = float(best_window(top["blocks_seen"], top["drift"]))
+        console.print(f"The best window for the hashrate now has about {blocks:,.0f} blocks.", style="dim")
+
+
+def _table(rows: Sequence[dict[str, Any]], dispersion: Sequence[dict[str, Any]], line: float) -> Table:
+    """A row for each number of leaders, then one for HHI and one for D₂."""
     above = f"above {TEXT.share(line)}"
     table = plain_table(
         "largest", "up to", "blocks seen", "hashrate now", "weighed by age", above, *(f"next {m:,}" for m in _NEXT)
@@ -78,7 +92,7 @@ def estimates(
     for k, row in enumerate(rows, start=1):
         table.add_row(
             str(k),
-            cell(seen.leaders[k - 1][0]),
+            cell(row["pools"][-1]),
             TEXT.share(row["blocks_seen"]),
             _range(row["hashrate_now"]),
             _range(row["weighed_by_age"]["interval"]),
@@ -96,18 +110,7 @@ def estimates(
             "–",
             *(_numbers(row[f"next_{m}_blocks"], digits) for m in _NEXT),
         )
-    console = Console(highlight=False)
-    console.print(table)
-    top = rows[min(4, len(rows)) - 1]
-    for note in (
-        f"{chosen} view: {read.denominator}.",
-        "95 % intervals with drift; docs/studies.md has their measured coverage on real blocks.",
-        f"The best window for the hashrate now has about {float(best_window(top['blocks_seen'], top['drift'])):,.0f} blocks."
-        if 0 < top["blocks_seen"] < 1
-        else "",
-    ):
-        if note:
-            console.print(note, style="dim")
+    return table
 
 
 def estimate(
