@@ -13,7 +13,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -389,6 +390,16 @@ def _kept(before: str, name: str) -> str:
     return match[1]
 
 
+def _each(make: Mapping[str, Callable[[], Table]]) -> Iterator[tuple[str, Table]]:
+    """Every table by its name, with a line for each on the screen: some take minutes."""
+    for place, (name, one) in enumerate(make.items(), 1):
+        began = time.monotonic()
+        sys.stderr.write(f"table {place} of {len(make)}: {name} … ")
+        sys.stderr.flush()
+        yield name, one()
+        sys.stderr.write(f"{time.monotonic() - began:.0f} s\n")
+
+
 def main() -> int:
     """Write the page, or with --check report whether it is current."""
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -400,7 +411,7 @@ def main() -> int:
     if given.only:
         sys.stdout.write("\n".join(make[given.only]()) + "\n" if given.only in make else "it needs --blocks\n")
         return int(given.only not in make)
-    written = {PAGE: page({name: one() for name, one in make.items()}, PAGE.read_text(encoding="utf-8"))}
+    written = {PAGE: page(dict(_each(make)), PAGE.read_text(encoding="utf-8"))}
     written[detector_delays.MODULE] = detector_delays.module(list(measured_delays()))
     if given.check:
         differs = [path for path, text in written.items() if path.read_text(encoding="utf-8") != text]

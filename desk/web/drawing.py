@@ -10,24 +10,26 @@ from dataclasses import dataclass
 
 from counterpoise.clickhouse.client import ClickHouse
 from desk.asker import Asker, Memory, Question
+from desk.web.api_link import ApiLink
 from desk.web.panels.panel import Context, Panel
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A panel as it is shown: markup, the questions behind it, and a number that grows with each change."""
+    """A panel as it is shown: markup, the questions behind it, a number that grows with each change, and the API."""
 
     panel: Panel
     markup: str
     questions: tuple[Question, ...]
     sequence: int
+    links: tuple[ApiLink, ...] = ()
 
 
 def draw_panel(clickhouse: ClickHouse, panel: Panel, context: Context, memory: Memory | None = None) -> Drawn:
     """Read a panel and draw it. Panels of one reading share `memory`, so that they show one state and ask each question once."""
     asker = Asker(clickhouse, context.dataset, memory)
     markup = panel.draw(panel.read(asker, context), context)
-    return Drawn(panel, markup, tuple(asker.questions.values()), 0)
+    return Drawn(panel, markup, tuple(asker.questions.values()), 0, tuple(panel.api(context)))
 
 
 def draw_side_by_side(

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from desk.asker import Question
+from desk.web.api_link import ApiLink, listed
 
 
 def time_of(moment: datetime) -> str:
@@ -33,8 +34,8 @@ def as_of(height: int, moment: datetime, *, provisional: bool = False) -> str:
     return f"block {PAGE.count(height)}{' (provisional)' if provisional else ''}, {PAGE.minute(moment)}"
 
 
-def asked(questions: Iterable[Question]) -> str:
-    """The SQL behind a panel, folded, each with a link that opens it in the SQL console."""
+def asked(questions: Iterable[Question], links: Iterable[ApiLink] = ()) -> str:
+    """The SQL behind a panel, folded, each with a link that opens it in the SQL console, and the same figures from the API."""
     shown = list(questions)
     if not shown:
         return ""
@@ -43,7 +44,8 @@ def asked(questions: Iterable[Question]) -> str:
         + _opened(one, place)
         for place, one in enumerate(shown, 1)
     )
-    return f"<details><summary>SQL</summary>{texts}</details>"
+    api = listed(links)
+    return f"<details><summary>SQL{' and API' if api else ''}</summary>{texts}{api}</details>"
 
 
 def _opened(question: Question, place: int) -> str:

@@ -86,7 +86,7 @@ def panel_box(drawn: Drawn, *, alone: bool = False, height: int | None = None) -
         f'<section class="panel{" broad" if panel.wide or alone else ""}" id="{panel.name}" data-panel="{panel.name}" '
         f'aria-labelledby="{panel.name}-title"><div class="panel-head"><h2 id="{panel.name}-title">{text_of(panel.title)}</h2>'
         f'<a class="anchor" href="/panel/{panel.name}{query}" aria-label="Permanent link to {text_of(panel.title)}">#</a></div>'
-        f'<div class="content">{drawn.markup}</div>{markup.asked(drawn.questions)}</section>'
+        f'<div class="content">{drawn.markup}</div>{markup.asked(drawn.questions, drawn.links)}</section>'
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, get_args
 
 from counterpoise.chain.chain_registry import CHAINS
@@ -15,29 +15,18 @@ from counterpoise.series.load import load_catalogue
 from counterpoise.windows import RAW, SPANS_DAYS, USUAL_WINDOW_BLOCKS, VIEWS, WINDOWS_BLOCKS
 from desk.web.api import tables
 from desk.web.api.cursor import PATTERN, read_cursor, write_cursor
-from desk.web.api.errors import ApiError
 from desk.web.api.formats import FORMATS, Table
+from desk.web.api.paging import Place, Row, Values, page_of
 from desk.web.api.parameters import Parameter, flag, moment, number_of, one_of, some_of, text, whole_number
-from desk.web.api.reader import Reader, Result
-from desk.web.api.timeseries import (
-    FREQUENCIES,
-    MAX_HOURS,
-    Series,
-    Statement,
-    by_block,
-    by_day,
-    by_hour,
-    heights_of_range,
-    whole_periods,
-)
+from desk.web.api.read_timeseries import read_timeseries
+from desk.web.api.reader import Reader
+from desk.web.api.timeseries import FREQUENCIES
 
 MAX_ROWS: Final = 10_000
 USUAL_ROWS: Final = 1_000
 DEFAULT_METRICS: Final = ("top4_share",)
-DEFAULT_HOURS: Final = timedelta(days=31)
 MAX_HEIGHT: Final = 4_000_000_000
 
-Values = Mapping[str, Any]
 Read = Callable[[Reader, Values], Table]
 
 
@@ -50,118 +39,6 @@ class Endpoint:
     description: str
     parameters: tuple[Parameter, ...]
     read: Read
-
-
-def _page(reader: Reader, statement: Statement, parameters: Values, path: str, place: Callable[[Row], Place]) -> Table:
-    """The page of a statement whose LIMIT is one row more than the page has: that row shows that a next one exists."""
-    limit = int(parameters["limit"])
-    heads, blocks = reader.read(statement.sql, {**statement.parameters, "limit": limit + 1})
-    blocks, cut = _first_rows(blocks, limit)
-    following = write_cursor(path, parameters, place(_last_row(heads, blocks))) if cut else None
-    return Table(heads, blocks, following, _query(statement, limit))
-
-
-Row = dict[str, Any]
-Place = list[int | str]
-
-
-def _first_rows(blocks: list[list[Any]], limit: int) -> tuple[list[list[Any]], bool]:
-    kept: list[list[Any]] = []
-    left = limit
-    for columns in blocks:
-        rows = len(columns[0])
-        if rows > left:
-            return ([*kept, [column[:left] for column in columns]] if left else kept), True
-        kept.append(columns)
-        left -= rows
-    return kept, False
-
-
-def _last_row(heads: Result | Any, blocks: list[list[Any]]) -> Row:
-    return {name: column[-1] for (name, _), column in zip(heads, blocks[-1], strict=True)}
-
-
-def _query(statement: Statement, limit: int) -> dict[str, Any]:
-    return {"sql": statement.sql, "parameters": {**statement.parameters, "limit": limit}}
-
-
-def _milliseconds(value: datetime) -> int:
-    return round(value.timestamp() * 1000)
-
-
-# ---- /timeseries
-
-
-def _timeseries(reader: Reader, given: Values) -> Table:
-    path, frequency = "timeseries", given["frequency"]
-    place = read_cursor(path, given, (int,))
-    after = None if place is None else int(place[0])
-    series = Series(
-        given["metrics"],
-        given["chain"],
-        given["view"],
-        given["window"],
-        given["start"],
-        given["end"],
-        given["as_of"],
-    )
-    limit = int(given["limit"])
-    if frequency == "block":
-        low, high = _heights(reader, series)
-        return _series_blocks(reader, given, series, low if after is None else max(low, after + 1), high)
-    if frequency == "hour":
-        series = _bounded_hours(reader, series)
-        low, high = _heights(reader, series)
-        statement = by_hour(series, after, low, high, limit)
-        return _page(reader, statement, given, path, lambda row: [round(row["time"].timestamp())])
-    return _page(reader, by_day(series, after, limit), given, path, lambda row: [(row["time"] - date(1970, 1, 1)).days])
-
-
-def _heights(reader: Reader, series: Series) -> tuple[int, int]:
-    """The lowest and highest height of a series in its range of time; 1 and 0 where there is none."""
-    statement = heights_of_range(series)
-    _, found = reader.read(statement.sql, statement.parameters)
-    return (int(found[0][0][0]), int(found[0][1][0])) if found else (1, 0)
-
-
-def _series_blocks(reader: Reader, given: Values, series: Series, low: int, high: int) -> Table:
-    """A page of heights from `low` on: at most `limit` of them are read, and those out of the range of time are left out."""
-    limit = int(given["limit"])
-    last = min(high, low + limit - 1)
-    bounds = (low, last) if low <= high else (1, 0)
-    table = _page(reader, by_block(series, *bounds, limit), given, "timeseries", lambda row: [int(row["height"])])
-    following = write_cursor("timeseries", given, [last]) if low <= high and last < high else None
-    return Table(table.heads, table.blocks, following, table.query)
-
-
-def _bounded_hours(reader: Reader, series: Series) -> Series:
-    """The series with a range of at most MAX_HOURS. Without `start` the range is the last 31 days before its end."""
-    if series.start is None or series.end is None:
-        newest = _newest_time(reader, series)
-        if newest is None:
-            return series
-        end = min(moment for moment in (series.end, newest + timedelta(hours=1)) if moment is not None)
-        known = end if series.as_of is None else min(end, series.as_of)
-        start = series.start if series.start is not None else known - DEFAULT_HOURS
-        series = Series(series.metrics, series.chain, series.view, series.window_blocks, start, end, series.as_of)
-    first, last = whole_periods(series, timedelta(hours=1))
-    if last - first > timedelta(hours=MAX_HOURS):
-        raise ApiError(
-            422,
-            "range-too-long",
-            f"start: by hour a request spans at most {MAX_HOURS // 24} days; use frequency=day, or ask in parts",
-            parameter="start",
-        )
-    return series
-
-
-def _newest_time(reader: Reader, series: Series) -> datetime | None:
-    sql = (
-        "SELECT time FROM latest_shares WHERE chain = {chain:String} AND view = {view:String} "
-        "AND window_blocks = {window:UInt16} LIMIT 1"
-    )
-    _, blocks = reader.read(sql, series.keys)
-    return blocks[0][0][0] if blocks else None
 
 
 # ---- /blocks
@@ -177,19 +54,60 @@ def _blocks(reader: Reader, given: Values) -> Table:
         max(low, given["from_height"] or 0),
         min(high, MAX_HEIGHT if given["to_height"] is None else given["to_height"]),
     )
-    if place is not None:
-        low, high = (low, min(high, place[0] - 1)) if newest_first else (max(low, place[0] + 1), high)
+    low, high = _after(place, low, high, newest_first=newest_first)
     span = limit if given["pool"] is None else tables.HEIGHTS_A_PAGE
-    first, last = (max(low, high - span + 1), high) if newest_first else (low, min(high, low + span - 1))
+    first, last = _stretch(low, high, span, newest_first=newest_first)
     bounds = tables.time_bounds(*moments)
-    if low > high:
-        first, last = 1, 0
     statement = tables.blocks(chain, first, last, bounds, given["pool"], newest_first=newest_first, limit=limit)
-    table = _page(reader, statement, given, path, lambda row: [int(row["height"])])
-    if table.next is None and low <= high and (first > low if newest_first else last < high):
-        following = write_cursor(path, given, [first if newest_first else last])
-        return Table(table.heads, table.blocks, following, table.query)
-    return table
+    table = page_of(reader, statement, given, path, lambda row: [int(row["height"])])
+    return _with_rest(table, given, path, (low, high), (first, last), newest_first=newest_first)
+
+
+def _after(place: Sequence[Any] | None, low: int, high: int, *, newest_first: bool) -> tuple[int, int]:
+    """The heights that are left behind the last height of the page before."""
+    if place is None:
+        return low, high
+    return (low, min(high, int(place[0]) - 1)) if newest_first else (max(low, int(place[0]) + 1), high)
+
+
+def _stretch(low: int, high: int, span: int, *, newest_first: bool) -> tuple[int, int]:
+    """The heights that one page looks through, `span` of them at most; 1 and 0 where none is left."""
+    if low > high:
+        return 1, 0
+    return (max(low, high - span + 1), high) if newest_first else (low, min(high, low + span - 1))
+
+
+def _with_rest(
+    table: Table, given: Values, path: str, left: tuple[int, int], read: tuple[int, int], *, newest_first: bool
+) -> Table:
+    """The page, with a cursor where heights are left that it did not look through."""
+    if table.next is not None or left[0] > left[1] or (read[0] <= left[0] if newest_first else read[1] >= left[1]):
+        return table
+    following = write_cursor(path, given, [read[0] if newest_first else read[1]])
+    return Table(table.heads, table.blocks, following, table.query)
+
+
+# ---- /windows and /pools
+
+
+def _windows(reader: Reader, given: Values) -> Table:
+    place = read_cursor("windows", given, (int, int))
+    after = (-1, -1) if place is None else (place[0], place[1])
+    statement = tables.windows(
+        given["metrics"], given["chain"], given["view"], given["height"], after=after, limit=int(given["limit"])
+    )
+
+    def end_of(row: Row) -> Place:
+        return [int(row["window_blocks"]), VIEWS.index(row["view"])]
+
+    return page_of(reader, statement, given, "windows", end_of)
+
+
+def _pools(reader: Reader, given: Values) -> Table:
+    place = read_cursor("pools", given, (int,))
+    keys = {"chain": given["chain"], "view": given["view"], "window": given["window"]}
+    statement = tables.pools(keys, given["height"], 0 if place is None else int(place[0]), int(given["limit"]))
+    return page_of(reader, statement, given, "pools", lambda row: [int(row["rank"])])
 
 
 # ---- /time_windows
@@ -200,16 +118,14 @@ def _time_windows(reader: Reader, given: Values) -> Table:
     path, limit = "time_windows", int(given["limit"])
     place = read_cursor(path, given, (int,))
     moments = (given["start"], given["end"], given["as_of"])
-    low, high = _heights_of(reader, given["chain"], moments)
-    low = low if place is None else max(low, int(place[0]) + 1)
-    last = min(high, low + tables.HEIGHTS_AN_HOUR * limit - 1)
+    newest_first = given["order"] == "newest"
+    low, high = _after(place, *_heights_of(reader, given["chain"], moments), newest_first=newest_first)
+    first, last = _stretch(low, high, tables.HEIGHTS_AN_HOUR * limit, newest_first=newest_first)
     keys = {"chain": given["chain"], "view": given["view"], "days": given["days"]}
-    between = (low, last) if low <= high else (1, 0)
-    statement = tables.time_windows(keys, *between, tables.time_bounds(*moments), limit)
-    table = _page(reader, statement, given, path, lambda row: [int(row["height"])])
-    if table.next is None and last < high:
-        return Table(table.heads, table.blocks, write_cursor(path, given, [last]), table.query)
-    return table
+    bounds = tables.time_bounds(*moments)
+    statement = tables.time_windows(keys, first, last, bounds, newest_first=newest_first, limit=limit)
+    table = page_of(reader, statement, given, path, lambda row: [int(row["height"])])
+    return _with_rest(table, given, path, (low, high), (first, last), newest_first=newest_first)
 
 
 def _heights_of(reader: Reader, chain: str, moments: tuple[Any, Any, Any]) -> tuple[int, int]:
@@ -220,6 +136,10 @@ def _heights_of(reader: Reader, chain: str, moments: tuple[Any, Any, Any]) -> tu
 
 
 # ---- /alerts and /releases
+
+
+def _milliseconds(value: datetime) -> int:
+    return round(value.timestamp() * 1000)
 
 
 def _alerts(reader: Reader, given: Values) -> Table:
@@ -238,7 +158,7 @@ def _alerts(reader: Reader, given: Values) -> Table:
     def end_of(row: Row) -> Place:
         return [_milliseconds(row["event_time"]), str(row["alert_id"]), int(row["sequence"])]
 
-    return _page(reader, statement, given, "alerts", end_of)
+    return page_of(reader, statement, given, "alerts", end_of)
 
 
 def _releases(reader: Reader, given: Values) -> Table:
@@ -257,7 +177,7 @@ def _releases(reader: Reader, given: Values) -> Table:
     def end_of(row: Row) -> Place:
         return [_milliseconds(row["published_at"]), str(row["release_id"])]
 
-    return _page(reader, statement, given, "releases", end_of)
+    return page_of(reader, statement, given, "releases", end_of)
 
 
 # ---- the registry
@@ -278,7 +198,38 @@ def _moments(of: str, known: str) -> tuple[Parameter, ...]:
     )
 
 
+_HEIGHT: Final = whole_number("height", "Last block of the windows; without it the newest.", 0, MAX_HEIGHT)
+
+
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
+    Endpoint(
+        "windows",
+        "Every window now, or at one height",
+        "One row per length of window and view. The windows end at the newest block, or at `height`, under the current attribution "
+        "set. `window_full` is false while a chain has fewer blocks than the window. Undefined values are null.",
+        (
+            some_of("metrics", "Metrics, separated by commas.", list(SPECS), DEFAULT_METRICS),
+            one_of("view", "Only pools (raw), or only owners by the dated map (entity).", VIEWS, None),
+            _CHAIN,
+            _HEIGHT,
+            *_PAGING,
+        ),
+        _windows,
+    ),
+    Endpoint(
+        "pools",
+        "The largest of one window",
+        "One row per pool or entity, largest first, at most six. The window ends at the newest block, or at `height`. `n` is the "
+        "denominator and has the `unknown` blocks.",
+        (
+            one_of("view", "Pools (raw), or owners by the dated map (entity).", VIEWS, RAW),
+            number_of("window", "Trailing window in blocks.", WINDOWS_BLOCKS, USUAL_WINDOW_BLOCKS),
+            _CHAIN,
+            _HEIGHT,
+            *_PAGING,
+        ),
+        _pools,
+    ),
     Endpoint(
         "timeseries",
         "Metrics of one series over time",
@@ -293,18 +244,19 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
             *_moments("time", "blocks with a later header time, and the hours and days that end later"),
             *_PAGING,
         ),
-        _timeseries,
+        read_timeseries,
     ),
     Endpoint(
         "time_windows",
         "Windows of time",
-        "One row per full hour, oldest first: concentration of the last 1, 7, 30 or 365 days up to the first block after that hour. "
+        "One row per full hour: concentration of the last 1, 7, 30 or 365 days up to the first block after that hour. "
         "`n` is the denominator and has the `unknown` blocks. `top4_work_share` is null but for 365 days. No interval is stored. "
         "A page may have fewer rows than its limit and still have a next page.",
         (
             number_of("days", "Length of the trailing window in days.", SPANS_DAYS, SPANS_DAYS[0]),
             one_of("view", "Pools (raw), or owners by the dated map (entity).", VIEWS, RAW),
             _CHAIN,
+            one_of("order", "Newest or oldest hour first.", ("newest", "oldest"), "oldest"),
             *_moments("header time", "hours whose block has a later header time"),
             *_PAGING,
         ),

@@ -1,14 +1,14 @@
-"""The statements of `/blocks`, `/alerts` and `/releases`. Pure: every value is a bound parameter."""
+"""The statements of every endpoint but `/timeseries`. Pure: every value is a bound parameter."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from counterpoise.formats import clickhouse_moment
 from desk.web.api.parameters import EARLIEST, LATEST
-from desk.web.api.timeseries import Statement
+from desk.web.api.timeseries import Statement, narrowest_view
 
 HEIGHTS_A_PAGE: Final = 20_000
 """Heights that one page of blocks of a pool looks through: the page may have fewer rows than its limit, or none."""
@@ -44,6 +44,7 @@ TIME_WINDOW_COLUMNS: Final = _listed(
     top4_work_share hhi nakamoto_one_third nakamoto_half attribution_id
     """
 )
+WINDOW_COLUMNS: Final = _listed("window_blocks view time height n unknown window_full provisional attribution_id")
 HEIGHTS_AN_HOUR: Final = 6
 """Heights that a row of windows of time stands for, about: a page looks through so many for each row of its limit."""
 _MOMENT: Final = "DateTime64(3, 'UTC')"
@@ -75,16 +76,62 @@ LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
     return Statement(sql, values if pool is None else {**values, "pool": pool})
 
 
-def time_windows(keys: Mapping[str, Any], low: int, high: int, bounds: Mapping[str, str], limit: int) -> Statement:
-    """The stored hours of one series of windows of time between two heights, oldest first."""
+def time_windows(
+    keys: Mapping[str, Any], low: int, high: int, bounds: Mapping[str, str], *, newest_first: bool, limit: int
+) -> Statement:
+    """The stored hours of one series of windows of time between two heights."""
     sql = f"""SELECT {TIME_WINDOW_COLUMNS}
 FROM time_windows
 WHERE chain = {{chain:String}} AND view = {{view:String}} AND span_days = {{days:UInt16}}
   AND height BETWEEN {{low:UInt32}} AND {{high:UInt32}}
   AND time >= {{start:{_MOMENT}}} AND time < {{end:{_MOMENT}}} AND time <= {{as_of:{_MOMENT}}}
-ORDER BY height
+ORDER BY height{" DESC" if newest_first else ""}
 LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
     return Statement(sql, {**keys, "low": low, "high": high, **bounds, "limit": limit})
+
+
+def windows(
+    metrics: Sequence[str], chain: str, view: str | None, height: int | None, *, after: tuple[int, int], limit: int
+) -> Statement:
+    """Every window of a chain at its newest block, or at one height. `after`: length and view of the last row of the page before.
+
+    Metrics are names of specs and stand in the text. A chain without that height has no row.
+    """
+    columns = ", ".join((WINDOW_COLUMNS, *metrics))
+    stored = narrowest_view(metrics)
+    newest = f"latest_{stored.removeprefix('concentration_')}"
+    sql = f"""SELECT {columns}
+FROM {newest if height is None else stored}
+WHERE chain = {{chain:String}} AND ({{view:String}} = '' OR toString(view) = {{view:String}})
+  AND (toInt64(window_blocks), toInt64(view)) > ({{after_window:Int64}}, {{after_view:Int64}}){
+        "" if height is None else " AND height = {height:UInt32}"
+    }
+ORDER BY window_blocks, view
+LIMIT {{limit:UInt32}}"""  # noqa: S608 - names of the specs only
+    values: dict[str, Any] = {"chain": chain, "view": view or "", "after_window": after[0], "after_view": after[1]}
+    return Statement(sql, {**values, **({} if height is None else {"height": height}), "limit": limit})
+
+
+def pools(keys: Mapping[str, Any], height: int | None, after: int, limit: int) -> Statement:
+    """The largest pools of one window, at most six, largest first. `after`: rank of the last row of the page before."""
+    sql = f"""SELECT w.rank AS rank, w.pool AS pool, if(empty(p.name), w.pool, p.name) AS name,
+    w.blocks AS blocks, w.blocks / w.n AS share, w.n AS n, w.unknown AS unknown,
+    w.height AS height, w.time AS time, w.attribution_id AS attribution_id
+FROM
+(
+    SELECT attribution_id, n, unknown, height, time, leader.1 AS pool, leader.2 AS blocks, rank
+    FROM {"latest_shares" if height is None else "concentration_shares"}
+    ARRAY JOIN leaders AS leader, arrayEnumerate(leaders) AS rank
+    WHERE chain = {{chain:String}} AND view = {{view:String}} AND window_blocks = {{window:UInt16}}{
+        "" if height is None else " AND height = {height:UInt32}"
+    }
+) AS w
+LEFT JOIN (SELECT attribution_id, slug, name FROM pool_names WHERE view = {{view:String}}) AS p
+    ON w.attribution_id = p.attribution_id AND w.pool = p.slug
+WHERE w.rank > {{after:UInt32}}
+ORDER BY w.rank
+LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
+    return Statement(sql, {**keys, **({} if height is None else {"height": height}), "after": after, "limit": limit})
 
 
 def alerts(

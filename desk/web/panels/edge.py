@@ -12,6 +12,7 @@ from desk.report.edge_sentence import moved
 from desk.report.gather import EDGE_SERIES
 from desk.report.model import EdgePoint
 from desk.web import markup
+from desk.web.api_link import ApiLink
 from desk.web.figure import Numbers, figure, stretches
 from desk.web.panels.panel import Context, Panel
 
@@ -71,4 +72,9 @@ def numbers(caption: str, points: list[EdgePoint]) -> Numbers:
     return Numbers(caption, heads, rows)
 
 
-PANEL = Panel("edge", "Edge share of what developers install", "so-what", read, draw, wide=True, slow=True)
+def api(context: Context) -> tuple[ApiLink, ...]:
+    """The releases that the shares are computed from."""
+    return (ApiLink("releases", {"series": EDGE_SERIES, **context.known}),)
+
+
+PANEL = Panel("edge", "Edge share of what developers install", "so-what", read, draw, wide=True, slow=True, api=api)

@@ -11,6 +11,7 @@ from desk.report import report_plots as plots
 from desk.report.gap_sentence import LEVELS, GapRow, sentence
 from desk.report.gather import GAP_SERIES
 from desk.web import markup
+from desk.web.api_link import ApiLink
 from desk.web.figure import Numbers, figure
 from desk.web.panels.panel import Context, Panel
 
@@ -93,5 +94,10 @@ def numbers(caption: str, rows: list[GapRow]) -> Numbers:
     return Numbers(caption, heads, lines)
 
 
-NOW = Panel("gap", "The gap to AI compute", "now", read, draw_now, slow=True)
-HISTORY = Panel("gap-history", "The gap over time", "so-what", read, draw_history, wide=True, slow=True)
+def api(context: Context) -> tuple[ApiLink, ...]:
+    """The releases behind the gap; the gap itself is computed from them and the pools."""
+    return (ApiLink("releases", {"series": GAP_SERIES, **context.known}),)
+
+
+NOW = Panel("gap", "The gap to AI compute", "now", read, draw_now, slow=True, api=api)
+HISTORY = Panel("gap-history", "The gap over time", "so-what", read, draw_history, wide=True, slow=True, api=api)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
+from counterpoise.windows import VIEWS
 from desk.asker import Asker
 from desk.web import markup
+from desk.web.api_link import ApiLink
 from desk.web.panels import top4
 from desk.web.panels.panel import Context, Panel
 from desk.web.panels.top4 import Top4
@@ -56,4 +58,13 @@ def draw(found: Top4, context: Context) -> str:
     )
 
 
-PANEL = Panel("largest", "The largest", "now", read, draw)
+def api(context: Context) -> tuple[ApiLink, ...]:
+    return (*top4.api(context), *leaders_links(context))
+
+
+def leaders_links(context: Context) -> tuple[ApiLink, ...]:
+    """The leaders of the window of the page, in each view."""
+    return tuple(ApiLink("pools", {"view": view, "window": context.window_blocks, **context.series}) for view in VIEWS)
+
+
+PANEL = Panel("largest", "The largest", "now", read, draw, api=api)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from counterpoise.clickhouse.pool_blocks import PoolBlocks, read_pool_blocks
 from desk.asker import Asker
 from desk.report.model import Line
+from desk.web.api_link import ApiLink
 
 Tier = Literal["now", "why", "so-what"]
 TIERS: Final[dict[Tier, str]] = {"now": "Now", "why": "Why", "so-what": "So what"}
@@ -47,16 +48,32 @@ class Context:
         return {} if self.height is None else {"height": self.height}
 
     @property
+    def series(self) -> dict[str, object]:
+        """Chain, and the block of a page of the past, as parameters of the API."""
+        return {"chain": self.chain, **self.up_to}
+
+    @property
+    def known(self) -> dict[str, object]:
+        """The time of a page of the past as the API takes it: what came later is left out."""
+        return {} if self.height is None else {"as_of": f"{self.now:%Y-%m-%dT%H:%M:%S}Z"}
+
+    @property
     def until(self) -> dict[str, object]:
         """`up_to`, and `at` on a page of the past: for a query on alerts, some of which rest on the clock."""
         return {} if self.height is None else {"height": self.height, "at": self.at}
+
+
+def no_link(_: Context) -> Sequence[ApiLink]:
+    """No endpoint has these figures."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
     """`read` asks ClickHouse and returns values; `draw` makes markup of them and is pure. `wide` panels take the whole row.
 
-    A slow panel shows what changes by day or quarter; see SLOW_SECONDS.
+    `api` gives the requests to the API that have the same figures, or what they are computed from. A slow panel shows what changes
+    by day or quarter; see SLOW_SECONDS.
     """
 
     name: str
@@ -66,6 +83,7 @@ class Panel:
     draw: Callable[[Any, Context], str]
     wide: bool = False
     slow: bool = False
+    api: Callable[[Context], Sequence[ApiLink]] = no_link
 
 
 def pool_blocks(asker: Asker, context: Context) -> PoolBlocks:

@@ -15,6 +15,7 @@ from desk.asker import Asker, Row
 from desk.web import markup
 from desk.web.figure import Numbers, table
 from desk.web.markup import Markup
+from desk.web.panels.largest import leaders_links
 from desk.web.panels.panel import Context, Panel
 
 HEADS: Final = ("name", "course", "#blocks", "#share", "#since 1,008", "#since 4,320", "rank")
@@ -142,4 +143,4 @@ def rank(now: int, then: int, *, known: bool) -> str:
     return f"{now}, {'up' if now < then else 'down'} {abs(then - now)}"
 
 
-PANEL = Panel("pools", "Pools and entities", "why", read, draw, wide=True)
+PANEL = Panel("pools", "Pools and entities", "why", read, draw, wide=True, api=leaders_links)

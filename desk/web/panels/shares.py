@@ -18,6 +18,7 @@ from desk.report import report_plots as plots
 from desk.report.gather import share_point
 from desk.report.model import Episode, SharePoint
 from desk.web import markup
+from desk.web.api_link import ApiLink
 from desk.web.figure import Numbers, Readable, figure, stretches
 from desk.web.panels.panel import Context, Panel
 
@@ -195,4 +196,10 @@ def draw(found: list[Shares], context: Context) -> str:
     )
 
 
-PANEL = Panel("shares", "Top-4 share over time", "why", read, draw, wide=True)
+def api(context: Context) -> tuple[ApiLink, ...]:
+    metrics = "top4_share,top4_share_low,top4_share_high"
+    where = {"chain": context.chain, "window": context.window_blocks, "frequency": "day", **context.known}
+    return tuple(ApiLink("timeseries", {"metrics": metrics, "view": view, **where}) for view in VIEWS)
+
+
+PANEL = Panel("shares", "Top-4 share over time", "why", read, draw, wide=True, api=api)

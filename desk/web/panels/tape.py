@@ -5,6 +5,7 @@ from __future__ import annotations
 from counterpoise.formats import PAGE
 from desk.asker import Asker, Row
 from desk.web import markup
+from desk.web.api_link import ApiLink
 from desk.web.markup import Markup
 from desk.web.panels.panel import Context, Panel
 
@@ -40,4 +41,10 @@ def draw(found: list[Row], context: Context) -> str:
     )
 
 
-PANEL = Panel("blocks", "Newest blocks", "why", read, draw)
+def api(context: Context) -> tuple[ApiLink, ...]:
+    """The blocks of the best chain among these."""
+    up_to = {} if context.height is None else {"to_height": context.height}
+    return (ApiLink("blocks", {"chain": context.chain, "limit": BLOCKS, **up_to}),)
+
+
+PANEL = Panel("blocks", "Newest blocks", "why", read, draw, api=api)

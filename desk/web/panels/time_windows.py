@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from counterpoise.formats import PAGE
-from counterpoise.windows import VIEWS
+from counterpoise.windows import SPANS_DAYS, VIEWS
 from desk.asker import Asker, Row
 from desk.web import markup
+from desk.web.api_link import ApiLink
 from desk.web.panels.panel import Context, Panel
 
 HEADS = (
@@ -74,4 +75,12 @@ def _window(row: Row) -> str:
     return f"{PAGE.count(days)} {'day' if days == 1 else 'days'}{'' if row['window_full'] else ' (part)'}"
 
 
-PANEL = Panel("time-windows", "Windows of time", "why", read, draw, slow=True)
+def api(context: Context) -> tuple[ApiLink, ...]:
+    """The newest hours of each window; the first row is the one that is shown."""
+    newest = {"chain": context.chain, "order": "newest", "limit": 24, **context.known}
+    return tuple(
+        ApiLink("time_windows", {"days": days, "view": view, **newest}) for days in SPANS_DAYS for view in VIEWS
+    )
+
+
+PANEL = Panel("time-windows", "Windows of time", "why", read, draw, slow=True, api=api)

@@ -13,6 +13,7 @@ from desk.asker import Asker
 from desk.report.gather import leading_pools, mining_now
 from desk.report.model import Line, MiningNow, PoolShare
 from desk.web import markup
+from desk.web.api_link import ApiLink
 from desk.web.panels.panel import Context, Panel
 
 NAMES = {"raw": "Top-4 pools", "entity": "Top-4 entities"}
@@ -88,4 +89,9 @@ def difference(found: Top4) -> str:
     )
 
 
-PANEL = Panel("top4", "Share of the four largest", "now", read, draw)
+def api(context: Context) -> tuple[ApiLink, ...]:
+    metrics = "top4_share,top4_share_low,top4_share_high,top4_share_upper,top1_share,nakamoto_half"
+    return (ApiLink("windows", {"metrics": metrics, **context.series}),)
+
+
+PANEL = Panel("top4", "Share of the four largest", "now", read, draw, api=api)

@@ -6,6 +6,7 @@ from counterpoise.formats import PAGE
 from counterpoise.windows import VIEWS
 from desk.asker import Asker, Row
 from desk.web import markup
+from desk.web.api_link import ApiLink
 from desk.web.panels.panel import Context, Panel
 
 HEADS = (
@@ -55,4 +56,9 @@ def draw(found: list[Row], context: Context) -> str:
     )
 
 
-PANEL = Panel("windows", "Windows and views", "why", read, draw)
+def api(context: Context) -> tuple[ApiLink, ...]:
+    metrics = "top4_share,top4_share_low,top4_share_high,p_top4_above_75,top1_share,hhi_10000,effective_pools_d2,nakamoto_half"
+    return (ApiLink("windows", {"metrics": metrics, **context.series}),)
+
+
+PANEL = Panel("windows", "Windows and views", "why", read, draw, api=api)

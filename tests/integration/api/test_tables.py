@@ -136,8 +136,65 @@ def test_hours_have_a_range_and_a_moment(api: httpx.Client) -> None:
     assert rows(api, "time_windows", start=start, end=end) == every[3:9]
     assert rows(api, "time_windows", as_of=end) == every[:10]
     assert rows(api, "time_windows", chain="litecoin") == []
+    pages = all_pages(api, "time_windows", order="newest", limit=5, as_of=end)
+    assert [row for page in pages for row in page] == every[9::-1]
     assert api.get("/time_windows", params={"days": "2"}).status_code == 422
     assert api.get("/catalog").json()["time_windows"]["columns"] == list(every[0])
+
+
+@pytest.mark.parametrize("height", [None, LAST, LAST - 70, FIRST + 3])
+@pytest.mark.parametrize("limit", [1, 3, 1_000])
+def test_windows_have_every_metric_of_the_view(
+    api: httpx.Client, written: ClickHouse, height: int | None, limit: int
+) -> None:
+    names = ["window_blocks", "view", "height", "n", "unknown", "window_full", *SPECS]
+    given: dict[str, object] = {"metrics": ",".join(SPECS), "limit": limit} | (
+        {} if height is None else {"height": height}
+    )
+    pages = all_pages(api, "windows", **given)
+    assert all(len(page) <= limit for page in pages)
+    expected = written.query(
+        f"SELECT {', '.join(names)} FROM concentration WHERE chain = 'bitcoin' AND height = {{height:UInt32}} "
+        "ORDER BY window_blocks, view",
+        {"height": LAST if height is None else height},
+    )
+    found = [[row[name] for name in names] for page in pages for row in page]
+    assert found == [
+        [None if isinstance(value, float) and math.isnan(value) else value for value in row] for row in expected
+    ]
+    assert len(found) == 4, "two lengths, two views"
+
+
+@pytest.mark.parametrize("metric", SPECS)
+def test_windows_have_each_metric_alone(api: httpx.Client, metric: str) -> None:
+    every = rows(api, "windows", metrics=",".join(SPECS), view="entity")
+    assert rows(api, "windows", metrics=metric, view="entity") == [
+        {name: value for name, value in row.items() if name not in SPECS or name == metric} for row in every
+    ]
+
+
+@pytest.mark.parametrize("view", ["raw", "entity"])
+@pytest.mark.parametrize("height", [None, LAST - 70])
+def test_pools_are_the_leaders_of_their_window(
+    api: httpx.Client, written: ClickHouse, view: str, height: int | None
+) -> None:
+    given = {} if height is None else {"height": height}
+    pages = all_pages(api, "pools", view=view, window=144, limit=4, **given)
+    found = [row for page in pages for row in page]
+    [(leaders, n, shares)] = written.query(
+        "SELECT leaders, n, (top1_share, top4_share) FROM concentration_shares WHERE chain = 'bitcoin' "
+        "AND view = {view:String} AND window_blocks = 144 AND height = {height:UInt32}",
+        {"view": view, "height": height or LAST},
+    )
+    assert [(row["pool"], row["blocks"]) for row in found] == [tuple(leader) for leader in leaders]
+    assert [row["rank"] for row in found] == list(range(1, len(leaders) + 1))
+    assert found[0]["share"] == shares[0] and math.isclose(sum(row["share"] for row in found[:4]), shares[1])
+    assert {row["n"] for row in found} == {n} and all(row["name"] for row in found)
+
+
+def test_what_is_not_there_has_no_row(api: httpx.Client) -> None:
+    assert rows(api, "windows", height=LAST + 1) == rows(api, "pools", height=LAST + 1) == []
+    assert rows(api, "windows", chain="litecoin") == rows(api, "pools", chain="litecoin") == []
 
 
 @pytest.mark.parametrize("order", ["newest", "oldest"])
@@ -243,6 +300,8 @@ MISTAKES = {
     "/timeseries?window=144&window=1008": (422, "repeated-parameter", "window", "twice"),
     "/timeseries?frequency=hour&start=2020-01-01&end=2024-01-01": (422, "range-too-long", "start", "at most 400 days"),
     "/timeseries?format=xml": (422, "bad-format", "format", "expected one of json, csv"),
+    "/windows?view=raww": (422, "bad-view", "view", "did you mean raw?"),
+    "/pools?height=-1": (422, "bad-height", "height", "from 0 to"),
     "/blocks?pool=%27 OR 1": (422, "bad-pool", "pool", "a pool's slug"),
     "/alerts?state=fired": (422, "bad-state", "state", "expected one of possible"),
     "/releases?current=yes": (422, "bad-current", "current", "true or false"),

@@ -25,6 +25,7 @@ from desk.asker import Asker
 from desk.claims.checked import written
 from desk.claims.claims import CLAIMS
 from desk.named_queries import named_query
+from desk.web.panels.panel import no_link
 from desk.web.panels.registry import PANELS
 from streams.blocks.worker import BlockWorker
 from streams.intake.dead_letter import RawMessage
@@ -112,7 +113,40 @@ def test_every_figure_is_what_the_sql_beside_it_gives(desk: RunningDesk, told: C
     assert "Simulated data." in page
     for panel in PANELS.values():
         assert f'id="{panel.name}"' in page
-        assert "<summary>SQL</summary>" in page.partition(f'id="{panel.name}"')[2].partition("</section>")[0]
+        assert "<summary>SQL" in page.partition(f'id="{panel.name}"')[2].partition("</section>")[0]
+
+
+def test_the_api_has_what_the_panels_show(desk: RunningDesk) -> None:
+    with desk.opened() as client:
+        wait_for(lambda: "Being read" not in client.get("/").text, "the panels", lambda: client.get("/").text[-3_000:])
+        page = client.get("/").text
+        answers: dict[str, list[list[dict[str, Any]]]] = {}
+        for panel in PANELS:
+            body = page.partition(f'id="{panel}"')[2].partition("</section>")[0]
+            for link in re.findall(r'href="(/api/v1/[^"]*format=json)"', body):
+                answer = client.get(unescape(link))
+                assert answer.status_code == 200, answer.text
+                answers.setdefault(panel, []).append(answer.json()["data"])
+    assert list(answers) == [name for name, panel in PANELS.items() if panel.api is not no_link]
+    shown = figures(page)
+    for row in answers["top4"][0]:
+        if row["window_blocks"] == 1008:
+            assert shown[f"top4-{row['view']}"] == PAGE.share(row["top4_share"])
+            assert shown[f"largest-{row['view']}"] == PAGE.share(row["top1_share"])
+            assert shown[f"majority-{row['view']}"] == PAGE.count(row["nakamoto_half"])
+    leaders = [
+        [row["name"], PAGE.count(row["blocks"]), PAGE.share(row["share"])] for rows in answers["pools"] for row in rows
+    ]
+    assert [[row[0], row[2], row[3]] for row in cells(page, "pools") if len(row) == 7] == leaders
+    best = [row[0] for row in cells(page, "blocks") if row[4] in ("provisional", "settled")]
+    assert best and best == [PAGE.count(row["height"]) for row in answers["blocks"][0]][: len(best)]
+    assert [
+        [PAGE.count(row["window_blocks"]), row["view"], PAGE.share(row["top4_share"])] for row in answers["windows"][0]
+    ] == [[row[0], row[1], row[2]] for row in cells(page, "windows")]
+    hours = [PAGE.share(rows[0]["top4_share"]) for rows in answers["time-windows"]]
+    assert [row[4] for row in cells(page, "time-windows")] == hours
+    firing = [row for row in answers["alerts"][0] if row["state"] == "firing"]
+    assert shown["firing"] == f"{len(firing)} firing"
 
 
 def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: RunningDesk, told: ClickHouse) -> None:
