@@ -88,6 +88,11 @@ class GroupStory(Story):
         self.pick()
         super().kill()
 
+    def trouble(self) -> None:
+        super().trouble()
+        for row in self.rows.transitions(announced=True)[-2:]:
+            self.one.unknown[f"{row.alert_id}:{row.sequence}:{GROUPED}"] = self.rng.randint(1, 3)
+
     def record(self, entries) -> None:  # type: ignore[no-untyped-def]
         self.alerter.record(entries, self.follower.rule_id)
         self.work(self.rng.choice((0.0, 0.5, 3.0)))

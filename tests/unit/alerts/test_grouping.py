@@ -221,20 +221,52 @@ def test_an_acknowledgement_and_a_repeat_are_of_one_alert() -> None:
     assert [row.alert_id for row in desk.rows.read() if row.action == "reminder-1"] == [firing[1].alert_id]
 
 
-def test_a_late_root_of_an_alert_that_joined_another_is_taken_back() -> None:
+def held(refusals: int) -> Desk:
+    """The first message has no answer and is taken 200 s later. Its next tries are refused for an unknown reason, and another alert
+    is the root meanwhile."""
     desk = Desk()
     desk.slack.plan = ["late"]
-    a = desk.see("a", Level.OVER, seconds=0.0)
-    desk.slack.unknown[f"{a}:0:post"] = 3
-    desk.alerter.work(2.0)
-    desk.see("b", Level.OVER, seconds=400.0)
-    desk.slack.arrive()
-    desk.restart(8_000.0)
-    assert [key for one in desk.slack.messages.values() if (key := one.key.split(":")[2]) != "update"] == [
-        "post",
-        GROUPED,
-    ]
+    a = desk.see("a", Level.OVER, seconds=0.5)
+    desk.slack.unknown[f"{a}:0:post"] = refusals
+    desk.alerter.work(2.0 if refusals == 1 else 160.0)
+    desk.see("b", Level.OVER, seconds=2.0)
+    assert desk.roots == [["🔴 FIRING b"]]
+    return desk
+
+
+@pytest.mark.parametrize("refusals", [1, 6])
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_late_message_of_an_alert_that_joined_another_is_taken_back(refusals: int, is_restarted: bool) -> None:
+    """With one refusal it joins before its message appears, with six after that."""
+    desk = held(refusals)
+    desk.alerter.work(20.0 if refusals == 1 else 160.0)
+    assert len(desk.roots) == 1
+    if is_restarted:
+        desk.restart(1.0)
+    desk.alerter.work(8_000.0)
+    assert sorted(one.key.split(":")[2] for one in desk.slack.messages.values()) == [GROUPED, "post"]
     assert desk.roots == [["🔴 2 of 2 FIRING", "🔴 FIRING a", "🔴 FIRING b"]]
+    assert desk.replies == ["🔴 FIRING a"]
+
+
+def test_a_root_that_appears_late_is_kept_and_lists_the_group() -> None:
+    desk = Desk()
+    desk.slack.plan = ["late"]
+    desk.see("a", Level.OVER)
+    desk.see("b", Level.OVER, seconds=8_000.0)
+    assert desk.roots == [["🔴 2 of 2 FIRING", "🔴 FIRING a", "🔴 FIRING b"]]
+
+
+def test_an_alert_is_no_line_before_its_reply() -> None:
+    desk = Desk()
+    desk.see("a", Level.OVER)
+    b = desk.see("b", Level.OVER, seconds=0.0)
+    desk.slack.unknown[f"{b}:0:{GROUPED}"] = 2
+    desk.see("c", Level.OVER)
+    assert desk.roots == [["🔴 2 of 2 FIRING", "🔴 FIRING a", "🔴 FIRING c"]]
+    desk.ask("silence", matchers={"rule": "b"}, until=desk.clock.at + 1.0)
+    desk.alerter.work(30.0)
+    assert desk.roots == [["🔴 3 of 3 FIRING", "🔴 FIRING a", "🔴 FIRING b", "🔴 FIRING c"]]
 
 
 def test_a_new_channel_gets_its_own_root() -> None:
