@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from alerts.outbox.group_message import LineText, group_message
 from alerts.outbox.groups import MAX_LINES, Line, Root, head_of, line_of, lines_of, name_of, open_root, root_named
@@ -18,6 +20,7 @@ from alerts.rules_file import parse_rules
 from counterpoise.contracts.alerts import AlertState, AlertTransition
 from counterpoise.errors import ConfigError
 from counterpoise.settings.model import Settings
+from desk.cli.rules import rules_app
 from tests.unit.alerts.events import FIRED, LABELS, RESOLVED, message
 
 BITCOIN = Group(0, (("chain", "bitcoin"),))
@@ -135,6 +138,18 @@ def test_a_label_that_there_is_not_is_a_mistake(name: str, hint: str) -> None:
     assert [(where, probe.verdict) for where, probe in probes(settings("chain", name)) if where == "routes"] == [
         ("routes", "problem")
     ]
+
+
+def test_the_check_of_a_rules_file_covers_the_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text("version: 1\nrules: [{id: a, type: top_share, labels: {team: mining}}]\n")
+    monkeypatch.setenv("COUNTERPOISE_ALERTS__RECEIVERS", '{"desk": {"type": "console"}}')
+    found = []
+    for name in ("team", "teem"):
+        monkeypatch.setenv("COUNTERPOISE_ALERTS__ROUTES", f'[{{"receivers": ["desk"], "group_by": ["{name}"]}}]')
+        found.append(CliRunner().invoke(rules_app, ["check", str(file)]).exception)
+    assert found[0] is None
+    assert "perhaps 'team' was meant" in str(found[1])
 
 
 def test_a_program_gets_the_labels_of_the_group() -> None:
