@@ -9,6 +9,8 @@ from dataclasses import replace
 from alerts.outbox.chart import Picture, blocks_of, picture_of
 from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.events import event_of
+from alerts.outbox.group_message import LineText, group_message
+from alerts.outbox.groups import GroupView, lines_of
 from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, WORSE, Job, Start
 from alerts.outbox.render import (
     Context,
@@ -75,9 +77,11 @@ class Renderer:
         self._rules: Mapping[tuple[str, str], Rule] = {(rule.id, rule.chain): rule for rule in rules}
         self._dataset = dataset
 
-    def render(self, job: Job, announced: Sequence[AlertTransition]) -> Message:
+    def render(self, job: Job, announced: Sequence[AlertTransition], group: GroupView | None = None) -> Message:
         """The message of a job; `announced`: what was sent of its alert so far, the firing first where there was one. For a
-        digest it is the latest step of each of its alerts."""
+        digest it is the latest step of each of its alerts. `group`: of an alert that has one."""
+        if group is not None and len(group.members) > 1:
+            return self._grouped(group)
         message = self._render(job, announced)
         if job.transition is None:
             return message
@@ -95,8 +99,22 @@ class Renderer:
             condition=context.condition,
             page_url=context.page_url,
             notes={name: published(str(text), self._docs_url) for name, text in values.items() if text} | acknowledged,
+            group=group.labels if group is not None else None,
         )
         return replace(message, event=event)
+
+    def _grouped(self, group: GroupView) -> Message:
+        """The message of several alerts, over the text of the first one."""
+        steps = group.members[0]
+        first, latest = next(row for row in steps if row.state in ANNOUNCING_STATES), steps[-1]
+        then = self._context(first, first)
+        now = then if latest is first else self._context(latest, first)
+        shown = transition_message(first, then) if latest is first else changed_root(first, latest, then, now)
+        lines = []
+        for line in lines_of(group.members):
+            context = self._words(line.latest, self._rule_of(line.latest))
+            lines.append(LineText(line, context.title, self._who(line.fired), context.page_url))
+        return group_message(group.labels, lines, now.title, shown)
 
     def _render(self, job: Job, announced: Sequence[AlertTransition]) -> Message:
         if job.start is not None:
