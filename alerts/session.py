@@ -294,7 +294,7 @@ class AlertSession:
     def _write(self, batch: EvaluatedScores) -> None:
         """Rows, then the outbox and the checkpoint: the rows alone decide what is sent.
 
-        Where a receiver gets the state at start, the checkpoint comes first: it remembers that, and the state goes out before the news.
+        Where a receiver gets the state at start, the checkpoint comes first: it remembers that. The state goes out before the news.
         """
         if batch.transitions:
             batch.transitions = self._explainer.explained(batch.transitions)
@@ -336,8 +336,8 @@ class AlertSession:
     def _keep(self, transitions: Sequence[AlertTransition]) -> None:
         """Store rows. The server drops them where another alerter has taken over, however long we slept on the way."""
         crash_point("alerts-before-rows")
-        self._store.events.write(transitions, self._versions.next())
-        self._require_claim()
+        if not self._store.events.write(transitions, self._versions.next()):
+            self._require_claim()
         crash_point("alerts-after-rows")
 
     def _send(self, transitions: Sequence[AlertTransition]) -> None:
