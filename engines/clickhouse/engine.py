@@ -60,7 +60,7 @@ _PAUSES: Final = "".join(
     for pool in ("", "move_", "streaming_")
     for name in (f"background_{pool}processing_pool_thread_sleep_seconds_if_nothing_to_do",)
 )
-# No expression is compiled to machine code: over 120,000 blocks it saves nothing, and without it all views together take a sixth less.
+# No expression is compiled to machine code: over 120,000 blocks it saves nothing, and without it all views take a sixth less.
 _USERS: Final = f"""<clickhouse>
  <profiles><default>
   <compile_expressions>0</compile_expressions>
