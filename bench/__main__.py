@@ -21,6 +21,7 @@ def main() -> int:
         ["bench.desk"],
         ["bench.engine"],
         ["bench.start"],
+        ["bench.peers"],
     )
     codes = []
     for module, *arguments in runs:

@@ -1,11 +1,12 @@
 """The root of the command line: its commands, the options that all of them share, and what an error becomes.
 
 Exit codes: 0 done, 1 a bug (with traceback) or an unhealthy answer, 2 a mistake in a setting or an argument (one line), 3 something
-that is needed does not answer (one line), 130 interrupted.
+that is needed does not answer, or a disk is full (one line), 130 interrupted.
 """
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -31,6 +32,8 @@ _COLLECTIONS = (50_000, 20, 50)
 EXIT_CONFIG = 2
 EXIT_RETRY = 3
 EXIT_INTERRUPTED = 130
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 _START, _LINE, _DATA = "Start here", "Pipeline", "Data and alerts"
 
@@ -357,6 +360,20 @@ def main(arguments: list[str] | None = None) -> int:
     # Modules, and the blocks of a backfill, are hundreds of thousands of objects that refer to nothing in a circle. Collections of
     # the usual frequency go through all of them again and again: a tenth of the CPU time of a small command and of a fold.
     gc.set_threshold(*_COLLECTIONS)
+    code = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the interpreter would flush again, and fail again
+        return _disk_is_full(error)
+    return code
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         require_own_packages()
         typer.main.get_command(app).main(args=arguments, prog_name="counterpoise")
@@ -366,9 +383,18 @@ def main(arguments: list[str] | None = None) -> int:
         return _say(error, EXIT_CONFIG)
     except RetryableError as error:
         return _say(error, EXIT_RETRY)
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        return _disk_is_full(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return 0
+
+
+def _disk_is_full(error: OSError) -> int:
+    place = f" of {os.fsdecode(error.filename)!r}" if isinstance(error.filename, str | bytes) else ""
+    return _say(RetryableError(f"the disk{place} is full: free some space, and run the command again"), EXIT_RETRY)
 
 
 def _say(error: Exception, code: int) -> int:

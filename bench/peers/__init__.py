@@ -1,0 +1,1 @@
+"""Other systems that fold the same blocks, beside ours."""
