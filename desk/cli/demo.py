@@ -76,40 +76,16 @@ def demo(
     from counterpoise.clickhouse.client import connect
     from counterpoise.runtime.logs import configure_logging
     from counterpoise.settings.endpoints import clickhouse_target
-    from counterpoise.settings.model import Settings
     from desk.cli.gap_view import add_market_figures, show_edge, show_gap
     from desk.cli.replay_line import replay_line
     from desk.cli.report import write_report
-    from desk.cli.whole_line import (
-        BACKFILL_TAKE_MESSAGES,
-        Services,
-        engines,
-        sole_replay,
-        start_afresh,
-        take_free_health_ports,
-    )
-    from ingest.blocks.sources.simulated import BIN_BLOCKS, SEED, read_figures
+    from desk.cli.whole_line import Services, engines, sole_replay, start_afresh
+    from ingest.blocks.sources.simulated import read_figures
 
-    take_free_health_ports()
-    os.environ["COUNTERPOISE_DATASET"] = DATASET
-    os.environ["COUNTERPOISE_DATASET_KIND"] = "simulated"
-    os.environ["COUNTERPOISE_ALERTS__NOTIFIER"] = "console"
-    os.environ.setdefault("COUNTERPOISE_STREAMS__TAKE_MESSAGES", BACKFILL_TAKE_MESSAGES)
-    os.environ["COUNTERPOISE_STREAMS__ASYMMETRY_DAYS"] = (
-        "month_ends"  # a row for each of 1,900 days takes half a minute
-    )
-    os.environ.setdefault("COUNTERPOISE_DESK__REFRESH_SECONDS", "1")
-    os.environ.setdefault("COUNTERPOISE_ALERTS__RULES_FILE", str(resources.files("alerts").joinpath("demo.rules.yaml")))
-    settings = Settings.load()
+    settings = _demo_settings()
     figures = read_figures()
     console = Console(highlight=False)
-    console.print("[bold]counterpoise demo[/]: block production by mining pool, January 2021 to April 2026")
-    console.print(
-        f"Real: the heights, the blocks per pool in each bin of {BIN_BLOCKS} blocks, and the header time at the end of each bin.\n"
-        f"Drawn: the order of the blocks inside a bin, from the fixed seed {SEED}.\n"
-        "Derived: header times inside a bin (evenly spread), block hashes, and one difficulty for all blocks.",
-        style="dim",
-    )
+    _introduce(console)
     configure_logging(settings.log_format, "warning", service="demo")
     with sole_replay(settings), engines(settings):
         start_afresh(settings)
@@ -146,6 +122,37 @@ def demo(
             _go_on(console, settings)
             if link and console.is_terminal and sys.stdin.isatty():
                 _stay(console, settings, channel)
+
+
+def _demo_settings() -> Settings:
+    """The settings of the demo. They are environment variables, so that the processes which it starts see the same."""
+    from counterpoise.settings.model import Settings
+    from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, take_free_health_ports
+
+    take_free_health_ports()
+    os.environ["COUNTERPOISE_DATASET"] = DATASET
+    os.environ["COUNTERPOISE_DATASET_KIND"] = "simulated"
+    os.environ["COUNTERPOISE_ALERTS__NOTIFIER"] = "console"
+    os.environ.setdefault("COUNTERPOISE_STREAMS__TAKE_MESSAGES", BACKFILL_TAKE_MESSAGES)
+    os.environ["COUNTERPOISE_STREAMS__ASYMMETRY_DAYS"] = (
+        "month_ends"  # a row for each of 1,900 days takes half a minute
+    )
+    os.environ.setdefault("COUNTERPOISE_DESK__REFRESH_SECONDS", "1")
+    os.environ.setdefault("COUNTERPOISE_ALERTS__RULES_FILE", str(resources.files("alerts").joinpath("demo.rules.yaml")))
+    return Settings.load()
+
+
+def _introduce(console: Console) -> None:
+    """What is real in the demo and what is drawn."""
+    from ingest.blocks.sources.simulated import BIN_BLOCKS, SEED
+
+    console.print("[bold]counterpoise demo[/]: block production by mining pool, January 2021 to April 2026")
+    console.print(
+        f"Real: the heights, the blocks per pool in each bin of {BIN_BLOCKS} blocks, and the header time at the end of each bin.\n"
+        f"Drawn: the order of the blocks inside a bin, from the fixed seed {SEED}.\n"
+        "Derived: header times inside a bin (evenly spread), block hashes, and one difficulty for all blocks.",
+        style="dim",
+    )
 
 
 @contextmanager

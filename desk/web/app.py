@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.errors import ConfigError, CounterpoiseError
+from counterpoise.errors import ConfigError
 from counterpoise.plots.marks import text_of
 from desk.as_of.known import parse_day
 from desk.as_of.read import read_as_of
@@ -21,6 +19,7 @@ from desk.asker import Asker
 from desk.web import page, past
 from desk.web.access import COOKIE, OPEN_PATH, Access, Guard, key_of
 from desk.web.alert_forms import body_of, build_alert_forms, form_for, headers_of
+from desk.web.answers import Answers
 from desk.web.api.app import PREFIX, build_api
 from desk.web.api.embed import build_embed
 from desk.web.api.reader import Reader
@@ -53,69 +52,40 @@ def build_app(
     """The whole application behind its guard. `connect` makes a read-only client for one request's thread, `query` one for the API
     and for statements of people, with their limits. `write` makes one for what people ask about an alert, and for nothing else; None
     where they may not."""
-    kept_claims, kept_past, stream = KeptPage(), past.PastPages(connect, hub.now), EventStream(hub)
     app = FastAPI(title="Counterpoise desk", docs_url=None, redoc_url=None, openapi_url=None)
-    _add_tools(app, hub.context_of(hub.now()), query)
+    answers = Answers(hub, connect, pool_of_threads)
+    _add_tools(app, answers.context(), query)
+    _add_panels(app, hub, answers, past.PastPages(connect, hub.now))
+    if write is not None:
+        app.include_router(build_alert_forms(access, write, pool_of_threads, answers.whole))
+    _add_alert(app, answers, None if write is None else access)
+    _add_things(app, answers)
+    _add_claims(app, hub, answers)
+    _add_as_of(app, answers)
+    _add_events(app, hub)
+    _add_static(app)
+    _add_access(app, access)
+    return Guard(app, access)
 
-    async def in_thread(work: Callable[[ClickHouse, Context], Any]) -> Any:
-        def run() -> Any:
-            with connect() as clickhouse:
-                return work(clickhouse, hub.context_of(hub.now()))
 
-        return await asyncio.get_running_loop().run_in_executor(pool_of_threads, run)
-
-    def head() -> str:
-        return page.line_head(hub.line[0], hub.now(), live=hub.is_live)
-
-    def whole(title: str, body_markup: str, status: int = 200) -> HTMLResponse:
-        return HTMLResponse(page.frame(title, body_markup, hub.context_of(hub.now()), head()), status)
-
-    def missing(what: str) -> HTMLResponse:
-        return whole("Not found", f'<p class="none-yet"><b>Not found.</b> {text_of(what)}</p>', 404)
-
-    async def of_database(work: Callable[[ClickHouse, Context], Any]) -> Any:
-        try:
-            return await in_thread(work)
-        except CounterpoiseError as error:
-            return whole(
-                "ClickHouse does not answer",
-                f'<p class="none-yet"><b>ClickHouse does not answer.</b> {text_of(str(error))}</p>',
-                503,
-            )
-
-    async def of_past(height: str, at: str, path: str, work: Callable[[ClickHouse, Context], str]) -> Response:
-        """A page of the past. An address with a time leads to that of its block, which stays the same."""
-        try:
-            wanted = past.parse(height, at)
-        except ValueError as error:
-            return whole("Not understood", f'<p class="none-yet"><b>Not understood.</b> {text_of(error)}</p>', 400)
-
-        def found(clickhouse: ClickHouse, context: Context) -> Response | None:
-            then = past.find(clickhouse, context, wanted)
-            if then is None:
-                return None
-            if isinstance(wanted, datetime):
-                return RedirectResponse(f"{path}?height={then.height}", 303)
-            return HTMLResponse(work(clickhouse, then))
-
-        answer = await of_database(found)
-        return answer if answer is not None else missing(past.absent(wanted, hub.line[0].tip_height))
+def _add_panels(app: FastAPI, hub: Hub, answers: Answers, kept_past: past.PastPages) -> None:
+    """The first page, one panel alone and one chart, each now or as of a past block."""
 
     @app.get("/")
     async def first(height: str = "", at: str = "") -> Response:
         panels, tip = tuple(PANELS.values()), hub.line[0].tip_height
         if not height and not at:
-            return HTMLResponse(page.first_page(hub.drawn, panels, hub.context_of(hub.now()), head(), tip))
+            return HTMLResponse(page.first_page(hub.drawn, panels, answers.context(), answers.head(), tip))
 
         def work(clickhouse: ClickHouse, then: Context) -> str:
             return page.first_page(kept_past.read(clickhouse, then, panels), panels, then, past.head(then), tip)
 
-        return await of_past(height, at, "/", work)
+        return await answers.of_past(height, at, "/", work)
 
     @app.get("/panel/{name}")
     async def panel(name: str, height: str = "", at: str = "") -> Response:
         if name not in PANELS:
-            return missing(f"There is no panel {name[:MAX_NAME]}.")
+            return answers.missing(f"There is no panel {name[:MAX_NAME]}.")
 
         def alone(drawn: Drawn, context: Context, head_markup: str) -> str:
             then = past.controls(context, hub.line[0].tip_height, f"/panel/{name}")
@@ -127,46 +97,48 @@ def build_app(
         if not height and not at:
             drawn = hub.drawn.get(name)
             if drawn is None:
-                return missing(f"The panel {name} was not read yet.")
-            return HTMLResponse(alone(drawn, hub.context_of(hub.now()), head()))
+                return answers.missing(f"The panel {name} was not read yet.")
+            return HTMLResponse(alone(drawn, answers.context(), answers.head()))
 
         def work(clickhouse: ClickHouse, then: Context) -> str:
             return alone(draw_panel(clickhouse, PANELS[name], then), then, past.head(then))
 
-        return await of_past(height, at, f"/panel/{name}", work)
+        return await answers.of_past(height, at, f"/panel/{name}", work)
 
     @app.get("/chart/{view}/{span}")
     async def chart(view: str, span: str, height: str = "") -> Response:
         if span not in shares.SPANS or view not in shares.VIEW_WORDS:
-            return missing("There is no such chart.")
+            return answers.missing("There is no such chart.")
 
         def work(clickhouse: ClickHouse, context: Context) -> str:
             asker = Asker(clickhouse, context.dataset)
             return shares.chart(shares.read_one(asker, context, view, span), context)
 
+        def now(clickhouse: ClickHouse, context: Context) -> Response:
+            return HTMLResponse(work(clickhouse, context))
+
         if height:
-            return await of_past(height, "", f"/chart/{view}/{span}", work)
-        return await of_database(lambda *given: HTMLResponse(work(*given)))  # type: ignore[no-any-return]
+            return await answers.of_past(height, "", f"/chart/{view}/{span}", work)
+        return await answers.of_database(now)
 
-    async def own_page(title: str, what: str, work: Callable[[ClickHouse, Context], str | Response | None]) -> Response:
-        found = await of_database(work)
-        if isinstance(found, Response):
-            return found
-        return missing(f"There is no {what}.") if found is None else whole(title, found)
 
-    if write is not None:
-        app.include_router(build_alert_forms(access, write, pool_of_threads, whole))
+def _add_alert(app: FastAPI, answers: Answers, access: Access | None) -> None:
+    """The page of an alert. With `access` it has the form by which people act."""
 
     @app.get("/alert/{alert_id}")
     async def alert_page(alert_id: str, request: Request) -> Response:
         name = alert_id[:MAX_NAME]
-        form = None if write is None else form_for(access, headers_of(request))
+        form = None if access is None else form_for(access, headers_of(request))
 
         def work(clickhouse: ClickHouse, context: Context) -> str | None:
             found = alert.read(clickhouse, context, name)
             return None if found is None else alert.draw(found, name, context, form)
 
-        return await own_page(f"Alert {name}", f"alert {name}", work)
+        return await answers.of_page(f"Alert {name}", f"alert {name}", work)
+
+
+def _add_things(app: FastAPI, answers: Answers) -> None:
+    """The pages of a pool, a block and a market series."""
 
     @app.get("/pool/{slug}")
     async def pool_page(slug: str) -> Response:
@@ -176,7 +148,7 @@ def build_app(
             found = pool.read(clickhouse, context, name)
             return None if found is None else pool.draw(found, context)
 
-        return await own_page(f"Pool {name}", f"pool {name}", work)
+        return await answers.of_page(f"Pool {name}", f"pool {name}", work)
 
     @app.get("/block/{block_hash}")
     async def block_page(block_hash: str) -> Response:
@@ -186,7 +158,7 @@ def build_app(
             found = block.read(clickhouse, context, name)
             return None if found is None else block.draw(found)
 
-        return await own_page(f"Block {name[:12]}", f"block {name}", work)
+        return await answers.of_page(f"Block {name[:12]}", f"block {name}", work)
 
     @app.get("/series/{name}")
     async def series_page(name: str) -> Response:
@@ -196,7 +168,11 @@ def build_app(
             found = series.read(clickhouse, context, wanted)
             return None if found is None else series.draw(found)
 
-        return await own_page(f"Series {wanted}", f"series {wanted}", work)
+        return await answers.of_page(f"Series {wanted}", f"series {wanted}", work)
+
+
+def _add_claims(app: FastAPI, hub: Hub, answers: Answers) -> None:
+    kept_claims = KeptPage()
 
     @app.get("/claims")
     async def claims_page() -> Response:
@@ -205,22 +181,29 @@ def build_app(
         def work(clickhouse: ClickHouse, context: Context) -> str:
             return kept_claims.of(state, lambda: claims.draw(claims.read(clickhouse), context))
 
-        return await own_page("Claims", "claim", work)
+        return await answers.of_page("Claims", "claim", work)
 
+
+def _add_as_of(app: FastAPI, answers: Answers) -> None:
     @app.get("/as-of/{day}")
     async def as_of_page(day: str) -> Response:
         try:
             wanted = parse_day(day)
         except ValueError as error:
-            return whole("Not understood", f'<p class="none-yet"><b>Not understood.</b> {text_of(error)}</p>', 400)
+            return answers.not_understood(error)
 
-        def work(clickhouse: ClickHouse, context: Context) -> str | HTMLResponse:
+        def work(clickhouse: ClickHouse, context: Context) -> str | Response:
             try:
                 return as_of.draw(read_as_of(clickhouse, context.chain, wanted, context.window_blocks), context)
             except ConfigError as error:  # no block is as old
-                return missing(str(error))
+                return answers.missing(str(error))
 
-        return await own_page(f"As of {wanted}", "such day", work)
+        return await answers.of_page(f"As of {wanted}", "such day", work)
+
+
+def _add_events(app: FastAPI, hub: Hub) -> None:
+    """The stream of changes, and whether ClickHouse answers."""
+    stream = EventStream(hub)
 
     @app.get("/events")
     async def events(request: Request) -> StreamingResponse:
@@ -228,6 +211,13 @@ def build_app(
             stream.to(request), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
         )
 
+    @app.get("/healthz")
+    async def healthz() -> PlainTextResponse:
+        away = hub.line[0].away_since is not None
+        return PlainTextResponse("ClickHouse does not answer\n" if away else "ok\n", 503 if away else 200)
+
+
+def _add_static(app: FastAPI) -> None:
     @app.get("/static/{name}")
     async def static(name: str) -> Response:
         if name == "desk.css":
@@ -237,10 +227,9 @@ def build_app(
         text = files("desk.web").joinpath("static", name).read_text(encoding="utf-8")
         return Response(text, media_type=_STATIC[name])
 
-    @app.get("/healthz")
-    async def healthz() -> PlainTextResponse:
-        away = hub.line[0].away_since is not None
-        return PlainTextResponse("ClickHouse does not answer\n" if away else "ok\n", 503 if away else 200)
+
+def _add_access(app: FastAPI, access: Access) -> None:
+    """The link, or the form, that opens a session."""
 
     @app.get(OPEN_PATH)
     async def open_link(request: Request) -> Response:
@@ -252,8 +241,6 @@ def build_app(
     async def open_form(request: Request) -> Response:
         body = await body_of(request)
         return PlainTextResponse("too long\n", 413) if body is None else _opened(access, request, key_of(body))
-
-    return Guard(app, access)
 
 
 def _add_tools(app: FastAPI, context: Context, query: Callable[[], ClickHouse]) -> None:

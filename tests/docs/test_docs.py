@@ -19,7 +19,16 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 
-LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+LINKED = [*PAGES, ROOT / "CHANGELOG.md"]
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
+"""A link within the repository: its file, empty for the page itself, and its heading."""
+
+
+def headings(page: Path) -> set[str]:
+    """The names by which links reach the headings of a page: small letters, without punctuation, spaces as hyphens."""
+    text = re.sub(r"(?ms)^ *```.*?^ *```", "", page.read_text(encoding="utf-8"))
+    titles = re.findall(r"(?m)^#+ +(.+?) *$", text)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def commands() -> list[str]:
@@ -61,10 +70,13 @@ def test_every_metric_is_in_the_docs(metric: str, page: str) -> None:
     assert re.search(rf"(?m)^\| `?{metric}`? \|", text), f"{page} has no row of {metric}: run `make generate`"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in LINK.findall(page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
+    for target, heading in LINK.findall(page.read_text(encoding="utf-8")):
+        found = page.parent / target if target else page
+        assert found.exists(), f"{page.name} links to {target}, which is not there"
+        if heading and found.suffix == ".md":
+            assert heading in headings(found), f"{page.name} links to {target}#{heading}, and no heading has this name"
 
 
 def test_migrations_are_packaged_in_order() -> None:
