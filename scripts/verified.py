@@ -23,7 +23,11 @@ KINDS: Final = ("real", "stand-in", "recorded", "by shape", "never tried")
 NEVER_TRIED: Final = (
     ("ClickHouse server", "any release", "the embedded engine is the same engine, over the same protocol"),
     ("ClickHouse cluster with Keeper", "any release", "statements are compared and parsed, not run"),
-    ("Docker Compose", "any release", "the files are parsed and compared with the code, not run"),
+    (
+        "Docker Compose",
+        "any release",
+        "its services run in namespaces; images, networks and volumes of Docker have stand-ins",
+    ),
     ("Slack", "the service itself", "see the stand-in; its documented errors are provoked"),
     ("Bitcoin Core", "any release", "see the stand-in; shapes are those of its documentation"),
     ("bcoin, Bitcoin Knots, Litecoin Core, BCHN", "any release", "they have the same interface, in part"),

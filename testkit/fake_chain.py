@@ -41,12 +41,20 @@ class FakeBlock:
 
 
 class FakeChain:
-    """Blocks by hash, and a tip; its genesis block has the hash of `chain`'s. Safe to share between threads."""
+    """Blocks by hash, and a tip; its genesis block has the hash of `chain`'s and `first_time`. Safe to share between threads."""
 
-    def __init__(self, *, first_height: int = 0, tag: bytes = b"/Foundry USA Pool/", chain: str = "bitcoin") -> None:
+    def __init__(
+        self,
+        *,
+        first_height: int = 0,
+        tag: bytes = b"/Foundry USA Pool/",
+        chain: str = "bitcoin",
+        first_time: int = FIRST_TIME,
+    ) -> None:
         self._lock = threading.RLock()
         self._blocks: dict[str, FakeBlock] = {}
         self._first_height = first_height
+        self._first_time = first_time
         self._tag = tag
         self._genesis_hash = chain_named(chain).genesis_hash
         self._mined = 0
@@ -119,7 +127,7 @@ class FakeChain:
             hash="00000000" + digest.hex()[8:] if height else self._genesis_hash,
             prev_hash=prev_hash,
             height=height,
-            time=FIRST_TIME + height * SPACING_SECONDS,
+            time=self._first_time + height * SPACING_SECONDS,
             bits=BITS,
             coinbase_script=(b"\x03" + push + self._tag + digest[:4]).hex(),
             output_scripts=(f"76a914{digest[:20].hex()}88ac", "6a24aa21a9ed" + digest.hex()),
