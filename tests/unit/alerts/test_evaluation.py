@@ -429,3 +429,15 @@ def test_messages_together_give_what_they_give_one_by_one(seed: int) -> None:
         found.append((rows, [one.rule_state.to_json() for one in story.evaluation.evaluated]))
     assert found[0] == found[1] == found[2]
     assert len(found[0][0]) > 8
+
+
+def test_the_first_message_after_a_start_needs_no_read() -> None:
+    """Also where rules look back: a thousand rules that are read one after another let the messages wait."""
+    story = Story(0)
+    story.rng = random.Random(99)
+    story.db.blocks = [("a", top) for top in (757, 735, 757, 735, 757, 757)]
+    for _ in range(2):
+        story.begin()
+    story.db.reads = 0
+    assert story.evaluation.take(story.grow(6, 2), EvaluatedScores()) == 2
+    assert story.db.reads == 0
