@@ -343,8 +343,8 @@ class AlertSession:
     def _keep(self, transitions: Sequence[AlertTransition]) -> None:
         """Store rows. The server drops them where another alerter has taken over, however long we slept on the way."""
         crash_point("alerts-before-rows")
-        self._store.events.write(transitions, self._versions.next())
-        self._require_claim()
+        if not self._store.events.write(transitions, self._versions.next()):
+            self._require_claim()
         crash_point("alerts-after-rows")
 
     def _send(self, transitions: Sequence[AlertTransition]) -> None:
