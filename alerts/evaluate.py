@@ -180,8 +180,21 @@ class Evaluation:
                 fork = before.fork(dict(enumerate(rules.path.hashes, rules.path.first)))
                 low = rules.path.first if fork is None else fork + 1
                 rules.was_read(ReadStretch(low, rules.path.height, newest[1]))
+        if rules.together:
+            self._read_lookback(rules, attribution_id)
         self._reads = SharedReads(self._store.concentration)  # nothing is kept until the next look
         return batch
+
+    def _read_lookback(self, chain: ChainRules, attribution_id: str) -> None:
+        """Read the heights that rules look back on, where they are not in memory: else the first message would need a read."""
+        height, tip_hash = chain.path.height, chain.path.tip_hash
+        for series in chain.series if height is not None else ():
+            assert height is not None  # noqa: S101 - else there is no series
+            back = series.lookback_blocks
+            if back and chain.recent_below(series, height + 1, tip_hash) is None:
+                found = self._reads.series(series, attribution_id, low=height - back + 1, high=height)
+                if len(found) and (int(found.height[-1]), found.tip_hash[-1]) == (height, tip_hash):
+                    chain.keep(series, found)
 
     def seen(self, chain: str, score_version: int) -> None:
         """Note that scores up to this version are taken in."""
@@ -352,6 +365,7 @@ class Evaluation:
     def _rebase(self, evaluated: EvaluatedRule, attribution_id: str, batch: EvaluatedScores) -> None:
         """Another attribution is current, or the rule was edited: all history decides where the rule stands."""
         self._complete(evaluated)
+        self._chains[evaluated.rule.chain].forget()  # what rules look back on has other values now
         old, rule = evaluated.rule_state, evaluated.rule
         new = rebase(
             old,

@@ -183,6 +183,10 @@ class ChainRules:
             return None
         return recent
 
+    def forget(self) -> None:
+        """Forget the ends of all series."""
+        self._recent.clear()
+
     def keep(self, series: SharedSeries, whole: WindowCounts) -> None:
         """Remember the end of a series, as far as the rules look back."""
         back = series.lookback_blocks

@@ -206,6 +206,7 @@ class AlertSession:
         early = self._feed.poll(0.001)  # from here on no message is missed
         self._read_all()
         self._receive(early)
+        self._write_first_checkpoints()
         for chain in self._evaluation.chains:
             self._publish_position(self._evaluation.position(chain))
         self._status.working()
@@ -320,6 +321,12 @@ class AlertSession:
             self._publish_position(position)
         if self._outboxes.trouble is None:
             self._status.progress(len(batch.transitions))
+
+    def _write_first_checkpoints(self) -> None:
+        """Write every row of the chains of which nothing was new, before their first block has to wait for that."""
+        unwritten = [chain for chain in self._evaluation.chains if not self._checkpoints.has(chain)]
+        batch = EvaluatedScores(moved={chain: [] for chain in unwritten})
+        self._store.states.write(self._evaluation.checkpoint(batch, self._checkpoints), self._versions.next())
 
     def _publish_position(self, rule_state: RuleState) -> None:
         self._status.set_of_chain(rule_state.chain, height=rule_state.height)

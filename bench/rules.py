@@ -104,7 +104,7 @@ class _Tip:
 
 @dataclass(slots=True)
 class Measured:
-    """What the alerter did.
+    """What the alerters did, the first one and the one that is measured.
 
     `stored_at`: (height, wall time) of each checkpoint. `evaluation_ms` is of each score: of those that were evaluated together, each
     has its part; `together` is how many they were. `changed` counts rules that changed at a score, `most_reads` the reads of one
@@ -250,7 +250,7 @@ def watching(measured: Measured) -> Iterator[None]:
             setattr(owner, name, original)
 
 
-def prepare(settings: Settings, history: History, rules: list[dict[str, Any]], old: int) -> None:
+def prepare(settings: Settings, history: History) -> None:
     start_afresh(settings)
     target = kafka_target(settings)
     ensure_topics(target, settings.dataset, settings.kafka.replication_factor, partitions=settings.kafka.partitions)
@@ -259,8 +259,30 @@ def prepare(settings: Settings, history: History, rules: list[dict[str, Any]], o
         store_set(ch, attribution, 1)
         flip(ch, "bitcoin", attribution.attribution_id, 1)
         ch.insert("concentration_log", history.stored)
-        if old:
-            ch.execute(_OLD_ROWS, {"old": old, "rows": old * len(rules)})
+
+
+def add_old_rows(settings: Settings, rules: int, old: int) -> None:
+    """Rows of alerts that ended long ago, as a desk has after years."""
+    with connect(clickhouse_target(settings), settings.dataset) as ch:
+        ch.execute(_OLD_ROWS, {"old": old, "rows": old * rules})
+
+
+@contextmanager
+def alerter(settings: Settings, history: History) -> Iterator[tuple[ServiceStatus, float]]:
+    """An alerter in a thread, that has read what is stored; its status, and the seconds until then."""
+    stop = threading.Event()
+    with ServiceStatus("alerts", settings.run_dir, SystemClock()) as status:
+        thread = threading.Thread(
+            target=run_alerts, args=(settings,), kwargs={"stop": stop, "status": status, "console": io.StringIO()}
+        )
+        began = time.monotonic()
+        thread.start()
+        try:
+            wait_until(status, history.tip)
+            yield status, time.monotonic() - began
+        finally:
+            stop.set()
+            thread.join()
 
 
 def run(
@@ -269,19 +291,15 @@ def run(
     path = folder / "rules.yaml"
     path.write_text(json.dumps({"version": 1, "rules": rules}), encoding="utf-8")
     os.environ["COUNTERPOISE_ALERTS__RULES_FILE"] = str(path)
-    settings, measured, stop = Settings.load(), Measured(), threading.Event()
-    prepare(settings, history, rules, old)
+    settings, measured = Settings.load(), Measured()
+    prepare(settings, history)
     context = multiprocessing.get_context("spawn")
     sent: Queue[list[float]] = context.Queue()
-    with ServiceStatus("alerts", settings.run_dir, SystemClock()) as status, watching(measured):
-        thread = threading.Thread(
-            target=run_alerts, args=(settings,), kwargs={"stop": stop, "status": status, "console": io.StringIO()}
-        )
-        began = time.monotonic()
-        thread.start()
-        try:
-            wait_until(status, history.tip)
-            started = time.monotonic() - began
+    with watching(measured):
+        with alerter(settings, history) as (_, first_start):
+            pass
+        add_old_rows(settings, len(rules), old)
+        with alerter(settings, history) as (status, start):
             child = context.Process(target=send_scores, args=(history.scores, rate, sent))
             cpu = time.process_time()
             child.start()
@@ -289,10 +307,7 @@ def run(
             wait_until(status, history.scores[-1][1].height)
             cpu = time.process_time() - cpu
             child.join()
-        finally:
-            stop.set()
-            thread.join()
-    return figures(name, len(rules), history, measured, appended, cpu, started)
+    return figures(name, len(rules), history, measured, appended, cpu, (first_start, start))
 
 
 def wait_until(status: ServiceStatus, height: int) -> None:
@@ -304,7 +319,13 @@ def wait_until(status: ServiceStatus, height: int) -> None:
 
 
 def figures(  # noqa: PLR0917 - all that was measured
-    of: str, rules: int, history: History, measured: Measured, appended: list[float], cpu: float, started: float
+    of: str,
+    rules: int,
+    history: History,
+    measured: Measured,
+    appended: list[float],
+    cpu: float,
+    starts: tuple[float, float],
 ) -> list[Figure]:
     heights = [event.height for _, event in history.scores]
     done = sorted(measured.stored_at)
@@ -313,7 +334,7 @@ def figures(  # noqa: PLR0917 - all that was measured
         (done[int(np.searchsorted(stored, height))][1] - at) * 1000
         for height, at in zip(heights, appended, strict=True)
     ]
-    # The first score brings every row up to date; a checkpoint may be of several scores.
+    # A start writes every row; a checkpoint may be of several scores.
     written = [(height, measured.checkpoint_bytes[height] / 1024) for height in stored if height >= heights[0]]
     per_score = [
         size / (height - before) for (before, _), (height, size) in itertools.pairwise(written) if before >= heights[0]
@@ -336,7 +357,8 @@ def figures(  # noqa: PLR0917 - all that was measured
             CHECKPOINT_LIMIT_KIB,
         ),
         Figure(f"{of}: reads of a series in one evaluation, most", float(measured.most_reads), "", 1.0),
-        Figure(f"{of}: start, with all old rows", started, "s", 20.0),
+        Figure(f"{of}: first start, over {BEFORE_BLOCKS:,} heights", starts[0], "s", 20.0),
+        Figure(f"{of}: start, with all old rows", starts[1], "s", 20.0),
         Figure(f"{of}: transitions per score", measured.transitions / scores, "", float(rules)),
         Figure(f"{of}: rules that a score changes", measured.changed / scores / rules * 100, "%", 100.0),
     ]

@@ -36,6 +36,10 @@ class Checkpoints:
         self._texts: dict[tuple[str, str], str] = {}
         self._paths: dict[str, SharedPath] = {}
 
+    def has(self, chain: str) -> bool:
+        """Whether it wrote every row of a chain."""
+        return chain in self._paths
+
     def rows(
         self, chain: str, path: Path, states: Sequence[RuleState], changed: Sequence[RuleState], seen_version: int
     ) -> list[CheckpointRow]:
@@ -49,7 +53,7 @@ class Checkpoints:
         shared = SharedPath(self._number, path, seen_version)
         if path.height is not None and shared != self._paths.get(chain):
             rows.append(CheckpointRow(SHARED_PATH, chain, path.height, path.tip_hash, shared.to_json(), None))
-        self._paths[chain] = shared
+            self._paths[chain] = shared
         for state in changed:
             if state.height is None:
                 continue

@@ -409,13 +409,17 @@ def test_a_first_start_reads_each_series_once() -> None:
     assert (story.db.reads, story.db.evidence_reads) == (1, 0), "all rules are on one window"
 
 
+def never_killed(story: Story) -> None:
+    story.write = lambda batch: story.db.keep(batch.transitions, story.versions.next())  # type: ignore[method-assign]
+
+
 @pytest.mark.parametrize("seed", range(24))
 def test_messages_together_give_what_they_give_one_by_one(seed: int) -> None:
     """The same rows and the same states, whether an alerter keeps up or takes several heights at once."""
     found = []
     for together in (1, 3, 40):
         story = Story(seed, live_from=BEGAN + 600.0 * (NEWS_FROM - FIRST) + LIVE_WITHIN_SECONDS)
-        story.write = lambda batch, story=story: story.db.keep(batch.transitions, story.versions.next())  # type: ignore[method-assign]
+        never_killed(story)
         story.receive(*story.grow(0, 4))
         events = [event for at in range(10) for event in story.grow(4 * (at + 1), 4)]
         batch = EvaluatedScores()
@@ -429,3 +433,15 @@ def test_messages_together_give_what_they_give_one_by_one(seed: int) -> None:
         found.append((rows, [one.rule_state.to_json() for one in story.evaluation.evaluated]))
     assert found[0] == found[1] == found[2]
     assert len(found[0][0]) > 8
+
+
+def test_the_first_message_after_a_start_needs_no_read() -> None:
+    """Also where rules look back: a thousand rules that are read one after another let the messages wait."""
+    story = Story(0)
+    story.rng = random.Random(99)
+    story.db.blocks = [("a", top) for top in (757, 735, 757, 735, 757, 757)]
+    for _ in range(2):
+        story.begin()
+    story.db.reads = 0
+    assert story.evaluation.take(story.grow(6, 2), EvaluatedScores()) == 2
+    assert story.db.reads == 0

@@ -272,7 +272,10 @@ def test_a_block_that_changes_no_rule_costs_one_row() -> None:
     for state in states:
         state.path = path
     checkpoints = Checkpoints(4)
+    assert checkpoints.rows("bitcoin", Path(), [RuleState("new", "0", "bitcoin", 0)], [], 0) == []
+    assert not checkpoints.has("bitcoin"), "nothing was read yet"
     assert len(checkpoints.rows("bitcoin", path, states, [], 1)) == 51
+    assert checkpoints.has("bitcoin")
     after = path.then(400, [a_hash("a", 400)])
     for state in states:
         state.path = after
