@@ -336,13 +336,14 @@ class AlertSession:
     def _keep(self, transitions: Sequence[AlertTransition]) -> None:
         """Store rows. The server drops them where another alerter has taken over, however long we slept on the way."""
         crash_point("alerts-before-rows")
-        self._store.events.write(transitions, self._versions.next())
-        self._require_claim()
+        if not self._store.events.write(transitions, self._versions.next()):
+            self._require_claim()
         crash_point("alerts-after-rows")
 
     def _send(self, transitions: Sequence[AlertTransition]) -> None:
         for transition in transitions:
-            self._outboxes.enqueue(transition)
+            if transition.notify:  # of others there is nothing to send: the outboxes' threads are not woken
+                self._outboxes.enqueue(transition)
             if transition.rule_id in self._higher_steps and transition.state not in OPEN_STATES:
                 self._reminded_at = float("-inf")  # what it kept back is told with the next look
             self._status.count(transition.state)

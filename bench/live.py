@@ -54,6 +54,7 @@ SPACING_SECONDS = 2.6
 LIMITS = (("median", 50, 60.0), ("90th percentile", 90, 150.0), ("99th percentile", 99, 150.0))
 """Of the latency: name, percentile and limit in milliseconds."""
 PATIENCE_SECONDS = 30.0
+HISTORY_SECONDS = 120.0
 FIRST_HEIGHT = 900_000
 
 EVERY_BLOCK = {
@@ -263,6 +264,15 @@ def latencies(settings: Settings) -> dict[str, Latency]:
     return found
 
 
+def wait_judged(settings: Settings, height: int) -> None:
+    """Until the alerter has followed the history: a thousand rules take longer over it than streams does."""
+    deadline = time.monotonic() + HISTORY_SECONDS
+    while (read_status(settings.run_dir, "alerts") or {}).get("info", {}).get("height") != height:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"the history is not judged: see {settings.run_dir / 'services.log'}")
+        time.sleep(0.1)
+
+
 def run(settings: Settings, slack: TimedSlack, blocks: int, idle_seconds: float) -> Measured:
     start_afresh(settings)
     chain = Chain(time.time())
@@ -280,6 +290,7 @@ def run(settings: Settings, slack: TimedSlack, blocks: int, idle_seconds: float)
         with Services(settings, settings.run_dir / "services.log"):
             pids = wait_for_services(settings) | {record.name: record.pid for record in records(settings.state_dir)}
             send(list(chain.events))
+            wait_judged(settings, chain.events[-1].height)
             time.sleep(SPACING_SECONDS)
             if idle_seconds:
                 print(f"{idle_seconds:.0f} s without a block", file=sys.stderr, flush=True)

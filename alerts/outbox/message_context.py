@@ -124,6 +124,10 @@ class Renderer:
             return digest_message(list(zip(titles, job.members, announced, strict=True)), self._dataset)
         assert job.transition is not None  # noqa: S101 - a job is a start or has a transition
         fired = next((row for row in announced if row.state in ANNOUNCING_STATES), None)
+        if job.action == "update" and fired is not None:
+            # Of the later step only what is known without a query stands in the message.
+            now = self._told(self._words(job.transition, self._rule_of(job.transition)), fired)
+            return changed_root(fired, job.transition, self._context(fired, fired), now)
         context = self._context(job.transition, fired)
         if job.kind == REMINDER:
             return reminder_message(job.transition, job.after_seconds, self._now(job.transition), context)
@@ -131,8 +135,6 @@ class Renderer:
             return worse_message(job.transition, self._limit(job), self._now(job.transition), context)
         if job.kind == ACKNOWLEDGED:
             return self._acknowledged(job, announced, context)
-        if job.action == "update" and fired is not None:
-            return changed_root(fired, job.transition, self._context(fired, fired), context)
         return transition_message(job.transition, context, root=job.action == "post")
 
     def _acknowledged(self, job: Job, announced: Sequence[AlertTransition], context: Context) -> Message:
@@ -180,13 +182,13 @@ class Renderer:
                 rule.chain, found.attribution_id, rule.view, rule.window_blocks, list(heights.values())
             )
             past = [Past(ago, *leaders[height]) for ago, height in heights.items() if height in leaders]
-        return replace(
-            self._words(transition, rule),
-            tip_height=tip,
-            past=tuple(past),
-            fired_at=fired.event_time if fired else None,
-            acknowledged=self._who(fired) if fired else "",
-        )
+        return self._told(replace(self._words(transition, rule), tip_height=tip, past=tuple(past)), fired)
+
+    def _told(self, context: Context, fired: AlertTransition | None) -> Context:
+        """The context with when the alert fired, and who acknowledged it."""
+        if fired is None:
+            return context
+        return replace(context, fired_at=fired.event_time, acknowledged=self._who(fired))
 
     def _words(self, transition: AlertTransition, rule: Rule | None) -> Context:
         """What is known without a query."""

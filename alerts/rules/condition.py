@@ -26,7 +26,7 @@ from counterpoise.pools.attribution_set import AttributionSet
 MAX_CHANGE_BLOCKS: Final = 60_000
 """The longest change: a year of bitcoin blocks and some."""
 
-SIGNAL_WANTED: Final = "a signal of docs/alerts.md, such as hhi_10000 or unknown_share"
+SIGNAL_WANTED: Final = "a signal of docs/rules.md, such as hhi_10000 or unknown_share"
 
 
 class Condition(BaseModel):

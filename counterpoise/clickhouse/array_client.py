@@ -302,6 +302,8 @@ class ArrayClient(Client):  # type: ignore[misc]
                     return
                 if packet.type == ServerPacketTypes.DATA:
                     yield packet.block.columns_with_types, packet.block.data
+                elif packet.type == ServerPacketTypes.PROGRESS:
+                    self.last_query.store_progress(packet.progress)
         finally:
             if not done:
                 self.disconnect()

@@ -151,8 +151,10 @@ class ClickHouse:
         with translated(self.where):
             return (yield from self._client.insert_columns(table, columns))
 
-    def insert_if(self, table: str, columns: Mapping[str, Column], condition: str, params: Params = None) -> None:
+    def insert_if(self, table: str, columns: Mapping[str, Column], condition: str, params: Params = None) -> bool:
         """`insert`, if `condition` holds on the server once all rows have arrived there; otherwise nothing is written.
+
+        Whether the server says that it wrote rows; one that says nothing about it may have done so.
 
         A process that sleeps on its way to an INSERT wakes to its decision of before. Here the server decides, with the rows in
         its hands: what happens between its decision and its write takes as long as one statement.
@@ -161,7 +163,7 @@ class ClickHouse:
         if rows > BLOCK_ROWS:
             raise ValueError(f"{rows} rows are more than {BLOCK_ROWS} at once")
         if not rows:
-            return
+            return False
         types = self._types.pop(table, None) or dict(
             self.query(
                 "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}",
@@ -176,6 +178,8 @@ class ClickHouse:
         for _ in self.stream(sql, params, tables=(sent,)):
             pass
         self._types[table] = types  # for the next call; after any error they are asked for again
+        progress = self._client.last_query.progress
+        return progress is not None and progress.written_rows > 0
 
     def execute(self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None) -> None:
         """Run a statement whose result nobody needs (DDL, INSERT … SELECT)."""

@@ -179,11 +179,12 @@ ENTRIES: dict[str, CommandEntry] = {
     ),
     "alerts": CommandEntry(
         "desk.cli.alerts:alerts_app",
-        "List, test and mute alerts.",
+        "List, acknowledge, silence and test alerts.",
         _DATA,
         (
             "counterpoise alerts list --all",
             "counterpoise alerts show 1ab5",
+            "counterpoise alerts ack 1ab5 --reason 'pool maintenance'",
             "counterpoise alerts mute top4-share --for 2h",
         ),
     ),
@@ -225,7 +226,7 @@ ENTRIES: dict[str, CommandEntry] = {
     ),
     "dlq": CommandEntry(
         "desk.cli.dlq:dlq_app",
-        "List, show and replay dead letters.",
+        "List, show and replay dead letters: events that could not be processed.",
         _DATA,
         (
             "counterpoise dlq list --reason bad-event",
@@ -244,6 +245,8 @@ counterpoise status --watch
 counterpoise sql "SELECT * FROM latest_concentration"
 
 Settings come from COUNTERPOISE_… variables over counterpoise.toml; `counterpoise doctor` checks them.
+
+Exit codes: 0 done, 1 unhealthy or a bug, 2 a wrong setting or argument, 3 no answer: try again, 130 interrupted.
 """
 
 

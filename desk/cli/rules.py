@@ -24,7 +24,7 @@ EXIT_OVER_BUDGET = 1
 
 EXIT_MISTAKES = 1
 
-rules_app = typer.Typer(help="Check rules, and see what they would have done.", no_args_is_help=True)
+rules_app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @rules_app.command("check")

@@ -7,7 +7,8 @@ agree, and hands out every later block as an event to fold again: equal input, e
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.contracts.blocks import BlockEvent
@@ -15,7 +16,7 @@ from counterpoise.windows import DAILY_BUCKET_BLOCKS, MAX_REORG_BLOCKS, ONE_SERI
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import FOLD_HISTORY_BLOCKS, ChainFold, FoldResult, StoredBlock, StoredChain
 from streams.blocks.fold.concentration import TableCache
-from streams.blocks.scoring_store import untrusted_from
+from streams.blocks.scoring_store import NO_HEIGHT, untrusted_from
 from streams.blocks.state_store import older_blocks, stored_drift, stored_hours, stored_states
 
 BATCH_BLOCKS = 4_000
@@ -27,15 +28,21 @@ _CHAINS = "SELECT DISTINCT chain FROM blocks_log ORDER BY chain"
 _CANONICAL = """
     SELECT height, hash,
         row_number() OVER w = 1 OR (lagInFrame(height) OVER w = height - 1 AND lagInFrame(hash) OVER w = prev_hash) AS follows
-    FROM blocks_log FINAL WHERE chain = {chain:String} AND status = 'canonical'
+    FROM blocks_log FINAL WHERE chain = {chain:String} AND status = 'canonical' AND height >= {low:UInt32}
     WINDOW w AS (ORDER BY height, version DESC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 """
 
 # The concentration of one view and window stands for all: they are written in one insert.
 _SCORED = f"""
     SELECT height, tip_hash FROM concentration_log FINAL
-    WHERE attribution_id = {{id:String}} AND chain = {{chain:String}} AND {ONE_SERIES}
+    WHERE attribution_id = {{id:String}} AND chain = {{chain:String}} AND {ONE_SERIES} AND height >= {{low:UInt32}}
 """  # noqa: S608
+
+_EDGE = "SELECT height FROM blocks_log WHERE chain = {chain:String} ORDER BY height"
+_FIRST_CANONICAL = """
+    SELECT count(), min(height) FROM blocks_log FINAL
+    WHERE chain = {chain:String} AND status = 'canonical' AND height BETWEEN {low:UInt32} AND {high:UInt32}
+"""
 
 _BOUNDS = f"""
     WITH canonical AS ({_CANONICAL}), scored AS ({_SCORED})
@@ -46,7 +53,7 @@ _BOUNDS = f"""
 # Detectors, drift, forecasts and windows of time are written before the concentration: they may reach higher.
 _OF_SET = "WHERE attribution_id = {id:String} AND chain = {chain:String} AND height > {tip:UInt32}"
 _ORPHAN_SCORES = f"""
-    SELECT height FROM ({_SCORED}) WHERE height > {{tip:UInt32}}
+    SELECT height FROM ({_SCORED})
     UNION DISTINCT SELECT height FROM detectors_log FINAL {_OF_SET}
     UNION DISTINCT SELECT height FROM drift_log FINAL {_OF_SET}
     UNION DISTINCT SELECT height FROM share_forecasts_log FINAL {_OF_SET}
@@ -70,14 +77,21 @@ _CANONICAL_BLOCKS = _BLOCKS + " AND status = 'canonical' ORDER BY height, versio
 _STALE_BLOCKS = _BLOCKS + " AND status = 'stale' ORDER BY height, hash"
 _PARKED_BLOCKS = _BLOCKS + " AND status = 'parked' ORDER BY version, height, hash"
 
-# Every tip was scored, and a height that was undone keeps its tombstone: the highest of all, under whatever attribution.
-_PEAK = "SELECT max(height) FROM concentration_log WHERE chain = {chain:String}"
+# Every tip was scored, and a height that was undone keeps its tombstone: the highest of all, under whatever attribution. A set is
+# stored before anything is scored under it.
+_SETS = "SELECT DISTINCT attribution_id FROM attribution_sets_log"
+_PEAK = f"""
+    SELECT height FROM concentration_log WHERE attribution_id = {{id:String}} AND chain = {{chain:String}} AND {ONE_SERIES}
+    ORDER BY height DESC LIMIT 1
+"""  # noqa: S608
 
 _STORED = """
     SELECT DISTINCT height, lower(hex(hash)) FROM blocks_log WHERE chain = {chain:String} AND height IN {heights:Array(UInt32)}
 """
 HEIGHTS_A_QUERY = 2_000
 _MAX_HEIGHT = 0x7FFF_FFFF
+CHECKED_BLOCKS: Final = 65_536
+"""Heights that a start compares at least. Half of them lie below whatever is not whole: far more than a reorganisation reaches."""
 
 
 def stored_chains(clickhouse: ClickHouse) -> list[str]:
@@ -95,9 +109,41 @@ class ChainBounds:
     unscored_from: int
 
 
-def chain_bounds(clickhouse: ClickHouse, chain: str, attribution_id: str) -> ChainBounds:
-    """Compare blocks and concentration; `unscored_from` is tip + 1 where all is well. All 0 for a chain without blocks."""
-    [(blocks, first, tip, unscored, unscored_from)] = clickhouse.query(_BOUNDS, {"chain": chain, "id": attribution_id})
+def newest_bounds(
+    clickhouse: ClickHouse, chain: str, attribution_id: str, *, stretch: int = CHECKED_BLOCKS
+) -> tuple[ChainBounds, int]:
+    """`chain_bounds` and `untrusted_from` by the newest heights, so that a start costs the same whatever the length of the chain.
+
+    The newest `stretch` heights are compared, and twice as many as long as the lower half of them is not whole and trusted.
+    `blocks` counts those that were compared; `first` is the lowest canonical height of all.
+    """
+    lowest, highest = (clickhouse.query(f"{_EDGE} {order} LIMIT 1", {"chain": chain}) for order in ("ASC", "DESC"))
+    if not lowest:
+        return ChainBounds(0, 0, 0, 0), NO_HEIGHT
+    bottom, top = int(lowest[0][0]), int(highest[0][0])
+    while True:
+        low = max(bottom, top + 1 - stretch)
+        bounds = chain_bounds(clickhouse, chain, attribution_id, low=low)
+        untrusted = untrusted_from(clickhouse, chain, attribution_id, low=low)
+        if low == bottom:
+            return bounds, untrusted
+        if bounds.blocks and min(bounds.unscored_from, untrusted, bounds.tip) > low + stretch // 2:
+            break
+        stretch *= 2
+    for high in (bottom + stretch, _MAX_HEIGHT):
+        [(count, first)] = clickhouse.query(_FIRST_CANONICAL, {"chain": chain, "low": bottom, "high": high})
+        if count:
+            break
+    return replace(bounds, first=int(first)), untrusted
+
+
+def chain_bounds(clickhouse: ClickHouse, chain: str, attribution_id: str, *, low: int = 0) -> ChainBounds:
+    """Compare blocks and concentration from height `low` on; `unscored_from` is tip + 1 where all is well.
+
+    All 0 where there are no blocks.
+    """
+    asked = {"chain": chain, "id": attribution_id, "low": low}
+    [(blocks, first, tip, unscored, unscored_from)] = clickhouse.query(_BOUNDS, asked)
     if not blocks:
         return ChainBounds(0, 0, 0, 0)
     return ChainBounds(int(blocks), int(first), int(tip), int(unscored_from) if unscored else int(tip) + 1)
@@ -120,8 +166,9 @@ def parked_blocks(clickhouse: ClickHouse, chain: str, low: int, high: int = _MAX
 
 def peak_height(clickhouse: ClickHouse, chain: str) -> int:
     """The height of the highest tip there ever was; 0 where there was none."""
-    [(height,)] = clickhouse.query(_PEAK, {"chain": chain})
-    return int(height)
+    sets = [str(one) for (one,) in clickhouse.query(_SETS)]
+    found = [clickhouse.query(_PEAK, {"chain": chain, "id": attribution_id}) for attribution_id in sets]
+    return max((int(rows[0][0]) for rows in found if rows), default=0)
 
 
 def not_stored(clickhouse: ClickHouse, chain: str, blocks: Iterable[StoredBlock]) -> list[StoredBlock]:
@@ -140,7 +187,8 @@ def scored_above(clickhouse: ClickHouse, chain: str, attribution_id: str, tip_he
 
     A worker left them behind that was replaced, or that died before it undid them.
     """
-    found = clickhouse.query(_ORPHAN_SCORES, {"chain": chain, "id": attribution_id, "tip": tip_height})
+    asked = {"chain": chain, "id": attribution_id}
+    found = clickhouse.query(_ORPHAN_SCORES, {**asked, "tip": tip_height, "low": tip_height + 1})
     return sorted(int(height) for (height,) in found)
 
 
@@ -193,11 +241,10 @@ class LoadedChain:
 def load_chain(clickhouse: ClickHouse, chain: str, attributor: Attributor, cache: TableCache) -> LoadedChain:
     """Load a chain up to where its concentration is whole, short of its tip; see `LoadedChain` for what is left to do."""
     attribution_id = attributor.attribution_set.attribution_id
-    bounds = chain_bounds(clickhouse, chain, attribution_id)
+    bounds, untrusted = newest_bounds(clickhouse, chain, attribution_id)
     if not bounds.blocks:
         return LoadedChain(ChainFold(attributor, cache=cache), clickhouse, chain, 1, 0)
     stored = None
-    untrusted = untrusted_from(clickhouse, chain, attribution_id)
     whole_to = min(bounds.unscored_from, untrusted, bounds.tip) - 1
     if whole_to >= bounds.first:
         recent_from = max(bounds.first, whole_to - MAX_REORG_BLOCKS)

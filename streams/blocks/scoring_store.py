@@ -26,7 +26,8 @@ _WRITTEN = f"""
 _RESCORED = f"SELECT to_height, version FROM scoring_log FINAL {_OF_SET} AND format = {{format:String}} AND whole"  # noqa: S608
 
 _OLDER = f"""
-    SELECT height FROM concentration_log FINAL {_OF_SET} AND {ONE_SERIES} AND height > {{to:UInt32}} AND version < {{version:UInt64}}
+    SELECT height FROM concentration_log FINAL {_OF_SET} AND {ONE_SERIES}
+        AND height > {{to:UInt32}} AND height >= {{low:UInt32}} AND version < {{version:UInt64}}
     ORDER BY height LIMIT 1
 """  # noqa: S608
 
@@ -41,15 +42,15 @@ def written_from(clickhouse: ClickHouse, chain: str, attribution_id: str, *, epo
     return int(rows[0][0]) if rows else NO_HEIGHT
 
 
-def untrusted_from(clickhouse: ClickHouse, chain: str, attribution_id: str) -> int:
-    """The lowest height above a whole rescore whose rows are older than its mark; NO_HEIGHT where there is none.
+def untrusted_from(clickhouse: ClickHouse, chain: str, attribution_id: str, *, low: int = 0) -> int:
+    """The lowest height above a whole rescore, `low` or higher, whose rows are older than its mark; NO_HEIGHT where there is none.
 
     They are of a writer that loaded in the middle of that rescore, and so had no states or old ones.
     """
     asked = {"id": attribution_id, "chain": chain}
     for to_height, version in clickhouse.query(_RESCORED, {**asked, "format": SCORING_FORMAT}):
         first_of_epoch = epoch_of(int(version)) << SEQUENCE_BITS
-        rows = clickhouse.query(_OLDER, {**asked, "to": int(to_height), "version": first_of_epoch})
+        rows = clickhouse.query(_OLDER, {**asked, "to": int(to_height), "low": low, "version": first_of_epoch})
         return int(rows[0][0]) if rows else NO_HEIGHT
     return NO_HEIGHT
 

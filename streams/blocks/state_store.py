@@ -46,9 +46,13 @@ _CANONICAL = "FROM blocks_log FINAL WHERE chain = {chain:String} AND status = 'c
 
 # The first block whose clock, the largest header time up to it, is later than a time is the first whose own time is later.
 _YEAR_FROM = f"""
-    SELECT count(), min(height) {_CANONICAL} AND height < {{base:UInt32}}
-        AND time > (SELECT max(time) {_CANONICAL} AND height <= {{recent:UInt32}}) - toIntervalDay({{days:UInt16}})
+    SELECT count(), min(height) {_CANONICAL} AND height BETWEEN {{low:UInt32}} AND {{high:UInt32}}
+        AND time > (SELECT max(time) {_CANONICAL} AND height BETWEEN {{low:UInt32}} AND {{recent:UInt32}})
+            - toIntervalDay({{days:UInt16}})
 """
+
+YEAR_BLOCKS = 131_072
+"""Heights in which the first block of the year is looked for at first: more than two years of bitcoin blocks."""
 
 _OLDER = f"""
     SELECT b.pool_code, intDiv(toUnixTimestamp64Milli(a.time), 1000), a.bits
@@ -71,14 +75,31 @@ def older_blocks(
     clickhouse: ClickHouse, chain: str, attribution_id: str, *, base_height: int, recent_from: int
 ) -> BlockSlice:
     """The blocks below `base_height` that the windows of time of any height above `recent_from` reach, oldest first."""
-    asked = {"chain": chain, "base": base_height, "recent": recent_from, "days": YEAR_DAYS}
-    [(count, low)] = clickhouse.query(_YEAR_FROM, asked)
+    count, low = _year_from(clickhouse, chain, base_height, recent_from)
     if not count:
         return BlockSlice()
-    between = {"id": attribution_id, "chain": chain, "low": int(low), "high": base_height - 1}
+    between = {"id": attribution_id, "chain": chain, "low": low, "high": base_height - 1}
     rows = clickhouse.query(_OLDER, between)
     codes, times, bits = zip(*rows, strict=True)
     return BlockSlice(codes, times, bits)
+
+
+def _year_from(
+    clickhouse: ClickHouse, chain: str, base_height: int, recent_from: int, *, stretch: int = YEAR_BLOCKS
+) -> tuple[int, int]:
+    """How many blocks below `base_height` are of the year, and the lowest of them.
+
+    Heights are read from `base_height` down, twice as many as long as the year reaches into their lower half: header times go back
+    and forth by hours, and half a stretch is far more.
+    """
+    asked = {"chain": chain, "high": max(0, base_height - 1), "recent": recent_from, "days": YEAR_DAYS}
+    while base_height:
+        low = max(0, base_height - stretch)
+        [(count, first)] = clickhouse.query(_YEAR_FROM, {**asked, "low": low})
+        if not low or not count or int(first) > low + stretch // 2:
+            return int(count), int(first)
+        stretch *= 2
+    return 0, 0
 
 
 def stored_hours(clickhouse: ClickHouse, chain: str, attribution_id: str, above: int) -> list[int]:

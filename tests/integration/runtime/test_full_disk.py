@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from counterpoise.errors import EngineError
 from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.private_files import open_private
 from counterpoise.runtime.status import ServiceStatus
+from engines.kafka import reserve_room
 from tests.namespaces import fill, small_disk, why_no_namespaces
 from tests.runbook import assert_shown, status_text
 from tests.waiting import wait_for
@@ -47,3 +50,19 @@ def test_a_service_that_cannot_write_its_status_works_and_is_shown_with_the_caus
         zeros.unlink()
         status.write()
         assert "state directory" not in status_text(disk / "state", environment)
+
+
+def test_what_the_broker_prints_has_room_on_a_disk_that_is_full_later(disk: Path) -> None:
+    """The broker ends where it cannot print."""
+    log = disk / "kafka.log"
+    with open_private(log, "append") as file:
+        reserve_room(file, log)
+    fill(disk)
+    with log.open("ab", buffering=0) as printed:
+        assert printed.write(b"x" * 60_000) == 60_000
+    assert log.stat().st_size == 60_000
+    with (
+        open_private(disk / "other.log", "append") as file,
+        pytest.raises(EngineError, match="No space left on device"),
+    ):
+        reserve_room(file, disk / "other.log")

@@ -62,7 +62,7 @@ class Database:
         self.rows: dict[tuple[str, int], tuple[str, LedgerEntry]] = {}
         self.states: dict[tuple[str, str], str] = {}
         self.concentration = self.events = self.attribution = self
-        self.reads = 0
+        self.reads = self.evidence_reads = 0
 
     def series(self, low: int, high: int) -> WindowCounts:
         low, high = max(low, FIRST), min(high, FIRST + len(self.blocks) - 1)
@@ -76,6 +76,7 @@ class Database:
         return self.series(low, high)
 
     def up_to(self, rule: HeightRule, _set: str, height: int) -> WindowCounts:
+        self.evidence_reads += 1
         return self.series(height - rule.lookback_blocks, height)
 
     def newest(self, _chain: str, _set: str, _low: int) -> tuple[int, int] | None:
@@ -397,3 +398,34 @@ def test_the_next_block_is_taken_from_its_message_alone() -> None:
     again = events[-1].model_copy(update={"version": events[-1].version + 1})
     assert not story.evaluation.is_taken_in(again), "written anew since"
     assert np.array_equal(story.db.series(0, 99).height, np.arange(FIRST, FIRST + 11))
+
+
+def test_a_first_start_reads_each_series_once() -> None:
+    """Also for the rows of rules that look back further than the first heights."""
+    story = Story(0)
+    story.db.blocks = [("a", top) for top in (757, 735, 757, 735, 757, 757)]
+    story.begin()
+    assert {rule for rule, _ in story.db.rows.values()} >= {"share", "at-once"}
+    assert (story.db.reads, story.db.evidence_reads) == (1, 0), "all rules are on one window"
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_messages_together_give_what_they_give_one_by_one(seed: int) -> None:
+    """The same rows and the same states, whether an alerter keeps up or takes several heights at once."""
+    found = []
+    for together in (1, 3, 40):
+        story = Story(seed, live_from=BEGAN + 600.0 * (NEWS_FROM - FIRST) + LIVE_WITHIN_SECONDS)
+        story.write = lambda batch, story=story: story.db.keep(batch.transitions, story.versions.next())  # type: ignore[method-assign]
+        story.receive(*story.grow(0, 4))
+        events = [event for at in range(10) for event in story.grow(4 * (at + 1), 4)]
+        batch = EvaluatedScores()
+        at = 0
+        while at < len(events):
+            taken = story.evaluation.take(events[at : at + together], batch)
+            assert taken == len(events[at : at + together])
+            at += taken
+        story.write(batch)
+        rows = {key: (rule, replace(entry, version=0)) for key, (rule, entry) in story.db.rows.items()}
+        found.append((rows, [one.rule_state.to_json() for one in story.evaluation.evaluated]))
+    assert found[0] == found[1] == found[2]
+    assert len(found[0][0]) > 8

@@ -251,7 +251,7 @@ def test_the_hash_of_a_rule_covers_its_metric_and_lines() -> None:
 
 
 def test_the_rules_files_in_the_docs_are_rules_files() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
     examples = re.findall(r"```yaml\n(version: 1\nrules:\n.*?)```", page, re.DOTALL)
-    rules = [rule for text in examples for rule in parse_rules(text, "docs/alerts.md")]
+    rules = [rule for text in examples for rule in parse_rules(text, "docs/rules.md")]
     assert {rule.content()["type"] for rule in rules} == {"metric", "top_share", "when", "sql"}
