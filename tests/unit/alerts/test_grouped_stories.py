@@ -144,8 +144,8 @@ class GroupedChannel(CheckedChannel):
             return f"{key}:{GROUPED}" in self.keys or row.detail.startswith("Slack refuses")
         if action == "post":
             assert f"{alert_id}:{sequence}:{GROUPED}" not in self.keys, f"{alert_id} is in no group"
-        row = self.rows.get((alert_id, sequence, action))
-        if row and digest_of(row.detail) and any(alert_id in text for text in self.digests.values()):
+        found = self.rows.get((alert_id, sequence, action))
+        if found and digest_of(found.detail) and any(alert_id in text for text in self.digests.values()):
             return True  # an alert that fires again is taken out of a digest that waits, and may come into the next one
         return super().is_told(alert_id, sequence, action)
 
@@ -166,7 +166,8 @@ class GroupedChannel(CheckedChannel):
         assert self.story.is_regrouped or len({self.group(one) for one in members}) == 1, "one group a message"
         edits = [self.last_edit(one) for one in members]
         states = {one: self.steps[one][-1] for one in members}
-        shown = dict(reversed(line.rsplit(" ", 1)) for line in self.lines(message, members))
+        words = [line.rsplit(" ", 1) for line in self.lines(message)]
+        shown = {alert_id: mark for mark, alert_id in words}
         for one, edit in zip(members, edits, strict=True):
             if (edit is None or edit.status == "sent") and states[one].state == "firing" and one in shown:
                 assert shown[one].startswith("🔴"), f"a false end of {one}: {message.text}"
@@ -183,7 +184,7 @@ class GroupedChannel(CheckedChannel):
                 marks = [line[0] for line in message.text.split("\n")[1:]]
                 assert marks[:firing] == ["🔴"] * firing, "what fires comes first"
 
-    def lines(self, message: Posted, members: Sequence[str]) -> Iterator[str]:
+    def lines(self, message: Posted) -> Iterator[str]:
         """A line for each alert: `MARK ALERT`."""
         text = message.text.split(" acknowledged-")[0].split("\n")
         yield from text if len(text) == 1 else text[1:]
