@@ -428,7 +428,7 @@ class Outbox:
             return
         log.info("a message was accepted late", alert_id=job.alert_id, sequence=job.sequence, action=job.action)
         rows = self._sent.announced.get(job.alert_id, ())
-        if job.action == "post" and (len(rows) > 1 or len(self._sent.members(job.alert_id)) > 1):
+        if job.action == "post" and rows and (len(rows) > 1 or len(self._sent.members(job.alert_id)) > 1):
             update = job_of(rows[-1], "update", inherited=True)
             self._sent.done.pop(update.key, None)
             self._queue(update)

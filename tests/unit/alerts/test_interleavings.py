@@ -317,8 +317,8 @@ class CheckedChannel:
 
     def is_of(self, silence: Action, alert_id: str) -> bool:
         """Whether a silence is for the rule of an alert."""
-        known = self.steps.get(alert_id)
-        return "rule" not in silence.matchers or (bool(known) and silence.matchers["rule"] == known[0].rule_id)
+        rules = {step.rule_id for step in self.steps.get(alert_id, ())}
+        return "rule" not in silence.matchers or silence.matchers["rule"] in rules
 
     def check_silences(self) -> None:
         """No message was posted while a silence by time alone held for its alert."""
