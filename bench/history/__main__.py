@@ -104,7 +104,7 @@ def measured(
     say("streams")
     found |= streams_start(settings, pid, tip)
     say("alerts")
-    found |= alerts_start(settings, pid)
+    found |= alerts_start(settings, pid, tip)
     say("desk")
     return found | desk_answers(settings, tip)
 

@@ -10,8 +10,11 @@ from typing import Any, Final
 from bench.desk import opened
 from bench.history.figures import Value
 from bench.report import cpu_seconds, peak_memory_mib
+from counterpoise.clickhouse.client import connect
 from counterpoise.runtime.status import read_status
+from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
+from desk.cli.replay_line import alerts_reached
 from desk.cli.whole_line import Services
 
 PATIENCE_SECONDS: Final = 900.0
@@ -35,9 +38,11 @@ def streams_start(settings: Settings, clickhouse_pid: int, tip: int) -> dict[str
     return _start(settings, clickhouse_pid, "streams", lambda status: status["info"].get("last_height") == tip)
 
 
-def alerts_start(settings: Settings, clickhouse_pid: int) -> dict[str, Value]:
-    """From the start of the process until it works, where an alerter before it has judged the history."""
-    _start(settings, clickhouse_pid, "alerts", _works)
+def alerts_start(settings: Settings, clickhouse_pid: int, tip: int) -> dict[str, Value]:
+    """From the start of the process until it works, where an alerter before it has judged every block up to the tip."""
+    with connect(clickhouse_target(settings), settings.dataset) as clickhouse:
+        chain = settings.ingest.chain
+        _start(settings, clickhouse_pid, "alerts", lambda _: alerts_reached(clickhouse, chain, tip))
     return _start(settings, clickhouse_pid, "alerts", _works)
 
 
