@@ -6,7 +6,7 @@ STATE := .counterpoise
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast check generate studies bench soak test-kafka test-btcd test-clients snapshot build lock hooks clean docs lint types imports duplicates audit prose generated docs-check
+.PHONY: help demo test test-long test-fast check generate studies bench soak test-kafka test-btcd test-clients snapshot build lock hooks clean docs lint types imports duplicates audit prose generated docs-check
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP   := $(PY) -m pip --quiet --disable-pip-version-check
@@ -21,7 +21,10 @@ demo: $(VENV)/.embedded ## run the whole pipeline: blocks in, alerts out (no net
 	$(VENV)/bin/counterpoise --state-dir $(STATE) demo
 
 test: $(VENV)/.dev ## every test but the long ones and those of `make check`
-	$(TESTS) -m "not soak and not clients" --ignore tests/docs --durations 15
+	$(TESTS) -m "not long and not soak and not clients" --ignore tests/docs --durations 15
+
+test-long: $(VENV)/.dev ## further combinations of what `make test` proves once: kill points, branches, outages, examples
+	$(TESTS) -m "long and not soak and not clients" --ignore tests/docs --ignore tests/unit --durations 15
 
 test-fast: $(VENV)/.dev ## the tests that start no engine
 	$(TESTS) -q tests/unit
@@ -41,9 +44,9 @@ bench: $(VENV)/.dev ## measure the whole line on this machine
 soak: $(VENV)/.dev ## the long runs: many kills, hours of blocks
 	$(PY) -m pytest -m soak --timeout 3600
 
-test-kafka: $(VENV)/.dev ## the contract and end-to-end suites on Apache Kafka itself (Java 17 and Maven)
+test-kafka: $(VENV)/.dev ## the contract and end-to-end suites on Apache Kafka itself (Java 17 and Maven; LONG=1 with those of test-long)
 	@$(PY) -m testkit.apache_kafka || test $$? -eq 3
-	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(PY) -m pytest -m "kafka and not soak"; fi
+	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(PY) -m pytest -m "kafka and not soak$(if $(LONG),, and not long)"; fi
 
 test-btcd: $(VENV)/.dev ## ten reorganisations between two real btcd nodes (needs Go 1.24 or later; built in .btcd)
 	@if command -v go > /dev/null; then GOBIN=$(CURDIR)/.btcd go install github.com/btcsuite/btcd@v0.26.2; else echo "test-btcd: there is no Go here"; fi

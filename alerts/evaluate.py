@@ -6,12 +6,12 @@ messages that were lost) is answered from ClickHouse, which holds every score be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import structlog
 
-from alerts.evaluated import ChainRules, EvaluatedRule, EvaluatedScores, ReadStretch, shared_series
+from alerts.evaluated import ChainRules, EvaluatedRule, EvaluatedScores, ReadStretch, SharedSeries, shared_series
 from alerts.machine.checkpoints import CheckpointRow, Checkpoints
 from alerts.machine.ledger import Cause, Ledger, LedgerEntry, rebase, reconcile, settle_rebase
 from alerts.machine.machine import Step
@@ -98,37 +98,60 @@ class Evaluation:
             mine = [one for one in self.evaluated if one.rule.chain == chain]
             self._chains[chain] = ChainRules(chain, mine, stored.seen_version(chain))
 
-    def take(self, event: ScoreEvent, batch: EvaluatedScores) -> bool:
-        """Apply a message that is the next block for every rule of its chain, and add what follows to `batch`; False where ClickHouse
-        has to be asked, and nothing was added."""
-        chain = self._chains.get(event.chain)
+    def take(self, events: Sequence[ScoreEvent], batch: EvaluatedScores) -> int:
+        """Apply the messages of one chain, from the first one on, that are the next blocks for every rule of it, and add what
+        follows to `batch`. How many they are; 0 where ClickHouse has to be asked."""
+        chain = self._chains.get(events[0].chain)
         if chain is None:
-            return True
-        series = chain.following(event)
-        if series is None:
-            return False
-        levels = chain.levels.at_last(series)
+            return len(events)
+        count, series = chain.following(events)
+        if not count:
+            return 0
+        levels = chain.levels.at_last(series, count)
+        batch.moved.setdefault(chain.chain, [])
+        for at, event in enumerate(events[:count]):
+            self._take_height(chain, event, levels[at], series, count - at, batch)
+        for evaluated in chain.evaluated:
+            evaluated.rule_state.path = chain.path
+        for one, whole in series.items():
+            chain.keep(one, whole)
+        chain.seen_version = events[count - 1].version
+        return count
+
+    def _take_height(  # noqa: PLR0917 - one height of `take`
+        self,
+        chain: ChainRules,
+        event: ScoreEvent,
+        levels: LevelArray,
+        series: Mapping[SharedSeries, WindowCounts],
+        from_end: int,
+        batch: EvaluatedScores,
+    ) -> None:
+        """Apply one message, with the level of each rule; its height is the `from_end`th from the end of each of `series`.
+
+        Only the rules that it changes extend their paths.
+        """
         changing = {*chain.standings.changing(levels, event.height).tolist(), *chain.unsettled}
         if not chain.all_live and self._is_recent(event.time):  # the first recent block is where news begins
             changing.update(range(len(chain.evaluated)))
-        chain.path = chain.path.then(event.height, (event.tip_hash,))
-        batch.moved.setdefault(event.chain, [])
-        for at, evaluated in enumerate(chain.evaluated):
-            if at not in changing:
-                evaluated.rule_state.path = chain.path
-        last = {of: whole.part(slice(-1, None)) for of, whole in series.items()} if changing else {}
+        before, chain.path = chain.path, chain.path.then(event.height, (event.tip_hash,))
+        upto: dict[SharedSeries, WindowCounts] = {}
         for at in sorted(changing):
             evaluated = chain.evaluated[at]
-            row, whole = last[evaluated.series], series[evaluated.series]
-            self._extend(evaluated, row, levels[at : at + 1], whole, batch, fork=event.height - 1, cause="observed")
+            whole = series[evaluated.series]
+            end = len(whole) - from_end + 1
+            if evaluated.series not in upto:
+                upto[evaluated.series] = whole.part(slice(end - 1, end))
+            level = levels[at : at + 1]
+            if not chain.levels.is_exact(at):
+                level = np.array([chain.levels.level(at, whole.part(slice(0, end)))], np.int8)
+            evaluated.rule_state.path = before
+            row = upto[evaluated.series]
+            self._extend(evaluated, row, level, whole, batch, fork=event.height - 1, cause="observed")
             chain.standings.put(at, evaluated.rule_state.standing)
         chain.unsettled.clear()
         if not chain.all_live:
             chain.all_live = all(state.go_live_height is not None for state in chain.states)
-        for one, whole in series.items():
-            chain.keep(one, whole)
-        chain.seen_version = event.version
-        return True
 
     def is_taken_in(self, event: ScoreEvent) -> bool:
         """Whether every rule of its chain has taken in what the message announces: then it is old."""
@@ -295,12 +318,13 @@ class Evaluation:
         if not back or not len(series):
             return series
         first = int(series.height[0])
-        below = evaluated.rule_state.path.hash_at(first - 1)
+        tip_hash = evaluated.rule_state.path.hash_at(first - 1)
         chain = self._chains[evaluated.rule.chain]
-        before = chain.recent_below(evaluated.series, first, below) if below else None
+        before = chain.recent_below(evaluated.series, first, tip_hash) if tip_hash else None
 
         def read() -> WindowCounts:
-            found = self._read(evaluated, first - back, first - 1) if first else series.part(slice(0, 0))
+            below = not self._begins_at_lowest(evaluated, series)
+            found = self._read(evaluated, first - back, first - 1) if below else series.part(slice(0, 0))
             return found if len(found) and int(found.height[-1]) == first - 1 else found.part(slice(0, 0))
 
         return self._reads.joined(before, series, read)
@@ -392,8 +416,21 @@ class Evaluation:
         for entry in entries:
             # A millisecond apart, so that the rows of one batch keep their order when they are read again.
             recorded_at_ms = now_ms + len(batch.transitions)
-            batch.transitions.append(transition_of(self._store, evaluated, entry, series, recorded_at_ms))
+            at_hand = series if series is not None and self._is_enough(evaluated, series, entry.height) else None
+            batch.transitions.append(transition_of(self._store, evaluated, entry, at_hand, recorded_at_ms))
         batch.touch(evaluated.rule_state)
+
+    def _is_enough(self, evaluated: EvaluatedRule, series: WindowCounts, height: int) -> bool:
+        """Whether a series has a height with all that there is of what the rule looks back on."""
+        row = series.row(height)
+        if row is None:
+            return False
+        return row >= evaluated.rule.lookback_blocks or self._begins_at_lowest(evaluated, series)
+
+    def _begins_at_lowest(self, evaluated: EvaluatedRule, series: WindowCounts) -> bool:
+        """Whether nothing is scored below a series."""
+        lowest = self._reads.lowest(evaluated.rule.chain, evaluated.rule_state.attribution_id)
+        return lowest is None or int(series.height[0]) <= lowest
 
 
 def _lowest_stray(evaluated: EvaluatedRule) -> int | None:

@@ -13,7 +13,7 @@ from alerts.machine.path import Path
 from alerts.machine.rule_state import RuleState
 from alerts.rules.many_levels import ManyLevels
 from alerts.rules.rule import HeightRule
-from alerts.score_message import row_of_message
+from alerts.score_message import Windows, has_series, rows_of_messages, windows_of
 from alerts.signals.window_counts import Place, WindowCounts
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.contracts.scores import ScoreEvent
@@ -138,31 +138,42 @@ class ChainRules:
         newest = next((one for one in reversed(self._stretches) if one.low <= event.height <= one.high), None)
         return newest is not None and event.version <= newest.version
 
-    def following(self, event: ScoreEvent) -> dict[SharedSeries, WindowCounts] | None:
-        """The windows of a message as each series of the rules, with the heights before it that they look back on; None where the
-        message is not the next block for all of them, or lacks something."""
-        path = self.path
-        is_next = (
-            self.together
-            and path.height is not None
-            and event.from_height == event.height == path.height + 1
-            and event.parent_hash == path.tip_hash
-            and event.attribution_id == self.evaluated[0].rule_state.attribution_id
-            and event.version > self.seen_version
-        )
-        if not is_next:
-            return None
+    def following(self, events: Sequence[ScoreEvent]) -> tuple[int, dict[SharedSeries, WindowCounts]]:
+        """How many of the messages, from the first one on, are the next blocks for all rules, one after another, and lack nothing.
+
+        With their windows as each series of the rules, after the heights before them that the rules look back on.
+        """
+        windows = self._windows_of_next(events)
+        taken = events[: len(windows)]
         found: dict[SharedSeries, WindowCounts] = {}
-        for series in self.series:
-            row = row_of_message(event, series)
-            if row is None:
-                return None
+        for series in self.series if windows else ():
+            rows = rows_of_messages(taken, windows, series)
             if series.lookback_blocks:
-                before = self.recent_below(series, event.height, path.tip_hash)
+                before = self.recent_below(series, taken[0].height, self.path.tip_hash)
                 if before is None:
-                    return None
-                row = before.then(row)
-            found[series] = row
+                    return 0, {}
+                rows = before.then(rows)
+            found[series] = rows
+        return len(windows), found
+
+    def _windows_of_next(self, events: Sequence[ScoreEvent]) -> list[Windows]:
+        """The windows of each message that follows the path and those before it, up to the first one that does not."""
+        found: list[Windows] = []
+        height, tip_hash, version = self.path.height, self.path.tip_hash, self.seen_version
+        if not self.together or height is None:
+            return found
+        for event in events:
+            is_next = (
+                event.from_height == event.height == height + 1
+                and event.parent_hash == tip_hash
+                and event.attribution_id == self.evaluated[0].rule_state.attribution_id
+                and event.version > version
+            )
+            windows = windows_of(event) if is_next else {}
+            if not is_next or not all(has_series(windows, series) for series in self.series):
+                break
+            found.append(windows)
+            height, tip_hash, version = event.height, event.tip_hash, event.version
         return found
 
     def recent_below(self, series: SharedSeries, height: int, tip_hash: str) -> WindowCounts | None:

@@ -102,7 +102,6 @@ def timer_transition(
 
 def _transition(entry: LedgerEntry, rule: Rule, evidence: AlertEvidence, **more: Any) -> AlertTransition:
     """Fields of every transition from the ledger and the rule, with the rest in `more`."""
-    known = {"title": rule.name, "condition": rule.condition(), "rule": rule.content() | rule.notes()}
     return AlertTransition(
         alert_id=entry.alert_id,
         sequence=entry.sequence,
@@ -114,7 +113,7 @@ def _transition(entry: LedgerEntry, rule: Rule, evidence: AlertEvidence, **more:
         notify=entry.notify,
         undoes=entry.undoes,
         start_height=max(0, entry.start),
-        evidence=evidence.model_copy(update=known),
+        evidence=evidence.model_copy(update=rule.as_evidence),
         **more,
     )
 

@@ -6,7 +6,7 @@ A query that fails or takes too long leaves its part out. It never keeps an aler
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
@@ -14,25 +14,26 @@ import structlog
 from alerts.explanation import Subject, in_view, joined, moved_by, subject_of, value_in
 from alerts.rules.rule import HeightRule, Rule
 from alerts.signals.query_answer import error_line
+from alerts.signals.window_counts import WindowCounts
 from alerts.store.concentration_log import ConcentrationLog
 from alerts.store.pool_names_log import PoolNamesLog
-from counterpoise.chain.chain_registry import BITCOIN
+from alerts.store.pool_windows import NEVER, PoolWindow, PoolWindows
+from counterpoise.chain.chain_registry import BITCOIN, CHAINS
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.cluster import CONSISTENT, cluster_name
 from counterpoise.clickhouse.error_codes import DriverError
-from counterpoise.clickhouse.explain_window import height_before, pair_of, read_set
-from counterpoise.clickhouse.pool_blocks import PoolBlocks, read_pool_blocks
+from counterpoise.clickhouse.explain_window import by_entity, read_set
 from counterpoise.clickhouse.read_only import connect_read_only
-from counterpoise.contracts.alerts import AlertExplanation, AlertTransition, MovedBy, ViewValue
+from counterpoise.contracts.alerts import AlertEvidence, AlertExplanation, AlertTransition, MovedBy
 from counterpoise.errors import CounterpoiseError
-from counterpoise.explain.explain import explain
-from counterpoise.explain.views import groups_of
+from counterpoise.explain.explain import Window, explain
+from counterpoise.explain.views import Group, groups_of
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.runtime.clock import Clock
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from counterpoise.spans import DAY_SECONDS
-from counterpoise.windows import RAW, VIEWS
+from counterpoise.windows import RAW, VIEWS, View
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +68,15 @@ def connect_explainer(settings: Settings) -> ClickHouse:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """A connection, and what is read over it, with the names that it has read."""
+
+    ch: ClickHouse
+    scores: ConcentrationLog
+    pools: PoolWindows
+
+
 class AlertExplainer:
     """Not safe to share between threads. `connect` makes the connection when the first alert fires."""
 
@@ -83,18 +93,16 @@ class AlertExplainer:
         self._connect = connect
         self._clock = clock
         self._span_seconds = span_seconds
-        self._ch: ClickHouse | None = None
-        self._scores: ConcentrationLog | None = None
-        """Over this connection, with the names that it has read."""
+        self._open: _Reader | None = None
         self._owners: dict[str, AttributionSet] = {}
         self._paused_until = float("-inf")
         self._deadline = 0.0
 
     def close(self) -> None:
         """Close the connection, if there is one."""
-        if self._ch is not None:
-            self._ch.close()
-            self._ch = self._scores = None
+        if self._open is not None:
+            self._open.ch.close()
+            self._open = None
 
     def explained(self, transitions: Sequence[AlertTransition]) -> list[AlertTransition]:
         """The same transitions; those that begin to fire and are sent have an explanation in their evidence, where there was time."""
@@ -123,25 +131,43 @@ class AlertExplainer:
         return None if rule is None or subject is None else (rule, subject)
 
     def _explain(self, rule: HeightRule, subject: Subject, transition: AlertTransition) -> AlertExplanation | None:
-        evidence, window = transition.evidence, subject.place.window_blocks
-        after = read_pool_blocks(self._connection(), rule.chain, window, evidence.height)
-        if (after.attribution_id, after.tip_hash) != (evidence.attribution_id, evidence.tip_hash):
-            return None  # of another branch or attribution than the alert
-        owners = self._set(after.attribution_id)
-        seconds = int(after.time.timestamp())
-        metric = "" if subject.change_blocks else subject.additive or ""
-        groups = groups_of(
-            after.raw, {pool: owners.entity_of(pool, seconds) for pool in after.raw}, after.views[RAW].unknown, metric
+        found, attribution_id, window = (
+            transition.evidence,
+            transition.evidence.attribution_id,
+            subject.place.window_blocks,
         )
-        views = self._views(rule, subject, after)
+        if attribution_id is None or found.height is None:
+            return None
+        owners = self._set(attribution_id)
+        series = self._series(rule, subject, found)
+        if len(series) < len(VIEWS):
+            return None  # of another branch than the alert
+        values = [value_in(view, in_view(rule, view), one) for view, one in series.items()]
+        time, unknown = (int(column[-1]) for column in (series[RAW].time, series[RAW].unknown))
+        groups: Sequence[Group] = ()
         moved = None
         try:
-            moved = self._moved(subject, after, owners)
+            low, high, until = self._earlier(subject, rule.chain, found.height, time)
+            after, before = self._reader().pools.pair(
+                rule.chain,
+                attribution_id,
+                window,
+                height=found.height,
+                time=time,
+                unknown=unknown,
+                earlier=(low, high),
+                until=until,
+            )
+            metric = "" if subject.change_blocks else subject.additive or ""
+            entities = {pool: owners.entity_of(pool, time) for pool in after.blocks}
+            groups = groups_of(after.blocks, entities, unknown, metric)
+            moved = _moved(subject, before, after, owners) if before else None
         except Exception as error:
             self._failed(transition, error)
+        views = [value for value in values if value is not None]
         return AlertExplanation(
             metric=subject.metric,
-            views=views if len(views) == len(VIEWS) else (),
+            views=tuple(views) if len(views) == len(VIEWS) else (),
             joined=joined(groups),
             moved=moved,
         )
@@ -154,52 +180,62 @@ class AlertExplainer:
         self._paused_until = self._clock.monotonic() + PAUSE_SECONDS
         self.close()
 
-    def _views(self, rule: HeightRule, subject: Subject, after: PoolBlocks) -> tuple[ViewValue, ...]:
-        ch = self._connection()
-        if self._scores is None:
-            self._scores = ConcentrationLog(ch, PoolNamesLog(ch))
-        scores = self._scores
-        found = []
+    def _series(self, rule: HeightRule, subject: Subject, found: AlertEvidence) -> dict[View, WindowCounts]:
+        """The heights of the value in each view, where their last one is of the alert's block."""
+        height = found.height or 0
+        series = {}
         for view in VIEWS:
-            self._connection()
-            series = scores.series(
+            one = self._reader().scores.series(
                 rule.chain,
-                after.attribution_id,
+                found.attribution_id or "",
                 view,
                 subject.place.window_blocks,
-                low=after.height - subject.change_blocks,
-                high=after.height,
+                low=height - subject.change_blocks,
+                high=height,
                 further=rule.further_columns,
             )
-            whole = len(series) and int(series.height[-1]) == after.height and series.tip_hash[-1] == after.tip_hash
-            value = value_in(view, in_view(rule, view), series) if whole else None
-            found += [value] if value else []
-        return tuple(found)
+            if len(one) and (int(one.height[-1]), one.tip_hash[-1]) == (height, found.tip_hash):
+                series[view] = one
+        return series
 
-    def _moved(self, subject: Subject, after: PoolBlocks, owners: AttributionSet) -> MovedBy | None:
+    def _earlier(self, subject: Subject, chain: str, height: int, time: int) -> tuple[int, int, int]:
+        """Lowest and highest height of the window with which it is compared, and the latest time of its block.
+
+        At most four times the blocks that the time usually takes are read: the number of rows is bounded.
+        """
         if subject.additive is None:
-            return None
-        earlier = after.height - subject.change_blocks
-        if not subject.change_blocks:
-            earlier = height_before(self._connection(), after, self._span_seconds, everywhere=False)
-        if earlier <= 0:
-            return None
-        before = read_pool_blocks(self._connection(), after.chain, after.window, earlier, is_past=True)
-        pair = pair_of(before, after, None if subject.place.view == RAW else owners)
-        if not any(pair.before.blocks.values()) or before.attribution_id != after.attribution_id:
-            return None
-        found = explain(subject.additive, pair.before, pair.after, remapped=pair.remapped)
-        return moved_by(found, from_height=before.height, from_time=int(before.time.timestamp()))
+            return 0, 0, 0
+        if subject.change_blocks:
+            return height - subject.change_blocks, height - subject.change_blocks, NEVER
+        spacing = CHAINS.get(chain, BITCOIN).block_spacing_seconds
+        return height - 4 * (self._span_seconds // spacing) - 144, height - 1, time - self._span_seconds
 
     def _set(self, attribution_id: str) -> AttributionSet:
         if attribution_id not in self._owners:
-            self._owners = {attribution_id: read_set(self._connection(), attribution_id)}
+            self._owners = {attribution_id: read_set(self._reader().ch, attribution_id)}
         return self._owners[attribution_id]
 
-    def _connection(self) -> ClickHouse:
+    def _reader(self) -> _Reader:
         if self._clock.monotonic() > self._deadline:
             raise OutOfTimeError(f"more than {MAX_SECONDS:g} seconds")
-        if self._ch is None:
-            self._ch = self._connect()
-            return self._connection()
-        return self._ch
+        if self._open is None:
+            ch = self._connect()
+            names = PoolNamesLog(ch)
+            self._open = _Reader(ch, ConcentrationLog(ch, names), PoolWindows(ch, names))
+            return self._reader()
+        return self._open
+
+
+def _moved(subject: Subject, before: PoolWindow, after: PoolWindow, owners: AttributionSet) -> MovedBy | None:
+    """What moved the metric from one window to the other; None without a metric of parts, and without known blocks before."""
+    if subject.additive is None or not before.blocks:
+        return None
+    if subject.place.view == RAW:
+        found = explain(subject.additive, before.whole, after.whole)
+    else:
+        first, remapped, last = (
+            Window(by_entity(window.blocks, owners, at), window.unknown, window.height)
+            for window, at in ((before, before.time), (before, after.time), (after, after.time))
+        )
+        found = explain(subject.additive, first, last, remapped=remapped)
+    return moved_by(found, from_height=before.height, from_time=int(before.time.timestamp()))

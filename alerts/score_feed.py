@@ -26,6 +26,11 @@ log = structlog.get_logger(__name__)
 PROBE_SECONDS = 5.0
 
 
+def _log_failure(_: object, answer: object) -> None:
+    if isinstance(answer, Exception):
+        log.warning("cannot commit offsets", error=str(answer))
+
+
 class ScoreFeed:
     """Not safe to share between threads. `trouble` is the reason why no message can arrive now; None without one."""
 
@@ -66,11 +71,11 @@ class ScoreFeed:
         return events
 
     def commit(self) -> None:
-        """Note how far we have come."""
+        """Note how far we have come, without waiting for the answer: the next messages would wait for it."""
         if self._consumer is None or not self._read:
             return
         try:
-            self._consumer.commit()
+            self._consumer.commit_async(callback=_log_failure)
             self._read = False
         except KafkaError as error:
             log.warning("cannot commit offsets", error=str(error))

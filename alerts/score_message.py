@@ -1,42 +1,55 @@
-"""A score message as a series of one height. Pure."""
+"""Score messages as a series of heights in a row. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from alerts.signals.window_counts import Place, ReadsSeries, WindowCounts
 from counterpoise.contracts.scores import ScoreEvent, WindowScore
 from counterpoise.windows import LEADERS
 
-
-def row_of_message(event: ScoreEvent, rule: ReadsSeries) -> WindowCounts | None:
-    """The windows that a rule, or several together, judge; None where the message lacks one of them, or a column."""
-    windows = {Place(one.view, one.window_blocks): one for one in event.windows}
-    own = Place(rule.view, rule.window_blocks)
-    rows: dict[Place, WindowCounts] = {}
-    for place in (own, *rule.beside):
-        window = windows.get(place)
-        if window is None or not window.stored.keys() >= set(rule.further_columns):
-            return None  # a message of an earlier version: ClickHouse has the rest
-        rows[place] = _row(event, window, rule.further_columns)
-    return replace(rows[own], beside={place: rows[place] for place in rule.beside})
+Windows = Mapping[Place, WindowScore]
 
 
-def _row(event: ScoreEvent, window: WindowScore, further: Sequence[str]) -> WindowCounts:
-    absent = LEADERS - len(window.leaders)
-    p_above = window.p_top4_above_75
+def windows_of(event: ScoreEvent) -> Windows:
+    """The windows of a message by their places."""
+    return {Place(one.view, one.window_blocks): one for one in event.windows}
+
+
+def has_series(windows: Windows, series: ReadsSeries) -> bool:
+    """Whether a message has what a rule, or several together, judge. One of an earlier version may not: ClickHouse has the rest."""
+    needed = set(series.further_columns)
+    places = (Place(series.view, series.window_blocks), *series.beside)
+    return all(place in windows and windows[place].stored.keys() >= needed for place in places)
+
+
+def rows_of_messages(events: Sequence[ScoreEvent], windows: Sequence[Windows], series: ReadsSeries) -> WindowCounts:
+    """The windows of a series in messages about heights in a row, which all have them; `windows` are those of each message."""
+
+    def rows(place: Place) -> WindowCounts:
+        return _rows(events, [found[place] for found in windows], series.further_columns)
+
+    own = rows(Place(series.view, series.window_blocks))
+    return replace(own, beside={place: rows(place) for place in series.beside}) if series.beside else own
+
+
+def _rows(events: Sequence[ScoreEvent], windows: Sequence[WindowScore], further: Sequence[str]) -> WindowCounts:
+    code_of: dict[str, int] = {}
+    leaders = [[*window.leaders, *[("", 0)] * (LEADERS - len(window.leaders))] for window in windows]
     return WindowCounts.of(
-        height=[event.height],
-        tip_hash=[event.tip_hash],
-        time=[event.time],
-        n=[window.n],
-        unknown=[window.unknown],
-        window_full=[window.n == window.window_blocks],
-        pools_seen=[window.pools_seen],
-        counts=[[count for _, count in window.leaders] + [0] * absent],
-        p_top4_above_75=[p_above if p_above is not None else float("nan")],
-        leaders=[list(range(LEADERS))],
-        names=(*(name for name, _ in window.leaders), *[""] * absent),
-        further={name: [window.stored[name]] for name in further},
+        height=[event.height for event in events],
+        tip_hash=[event.tip_hash for event in events],
+        time=[event.time for event in events],
+        n=[window.n for window in windows],
+        unknown=[window.unknown for window in windows],
+        window_full=[window.n == window.window_blocks for window in windows],
+        pools_seen=[window.pools_seen for window in windows],
+        counts=[[count for _, count in row] for row in leaders],
+        p_top4_above_75=[
+            float("nan") if window.p_top4_above_75 is None else window.p_top4_above_75 for window in windows
+        ],
+        leaders=[[code_of.setdefault(name, len(code_of)) for name, _ in row] for row in leaders],
+        names=tuple(code_of),
+        further={name: [window.stored[name] for window in windows] for name in further},
     )

@@ -14,7 +14,7 @@ from typing import Final, TextIO
 import structlog
 
 from alerts.outbox.outbox import SupersededError
-from alerts.outbox.receivers.receivers import make_receivers, routes
+from alerts.outbox.receivers.receivers import check_groups, make_receivers, routes
 from alerts.outbox.receivers.slack import SlackReceiver, has_buttons, read_app_token, socket_client
 from alerts.rules_watch import RulesWatch
 from alerts.score_feed import ScoreFeed
@@ -77,6 +77,7 @@ class AlertService:
         self._watch = RulesWatch(settings.alerts.rules_file, clock)
         self._receivers = make_receivers(settings, console)
         self._routes = routes(settings)
+        check_groups(self._routes, self._watch.rules)
         self._target = clickhouse_target(settings)
         self._store = self._new_store()
         self._feed = ScoreFeed(settings, clock)

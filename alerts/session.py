@@ -1,6 +1,6 @@
 """One alerter's work under one epoch: from messages and the clock to rows, messages and checkpoints.
 
-Order: transitions' rows, then the checkpoint, then the outbox (whose jobs follow from those rows), then Kafka's offsets.
+Order: transitions' rows, then the outbox (whose jobs follow from those rows) and the checkpoint, then Kafka's offsets.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from typing import Final
 
 import structlog
@@ -234,18 +236,31 @@ class AlertSession:
     def _receive(self, events: Sequence[ScoreEvent]) -> None:
         self._unannounced = self._unannounced and not events
         batch = EvaluatedScores()
-        for event in events:
-            if self._evaluation.is_taken_in(event):
-                continue
-            if event.chain not in self._behind and self._evaluation.take(event, batch):
-                self._told.add(event.chain)
-                self._status.took("score_to_judge", self._clock.now() - event.scored_at_ms / 1000, event.chain)
-            else:
-                self._behind[event.chain] = min(event.from_height, self._behind.get(event.chain, event.from_height))
-                self._announced_version[event.chain] = max(event.version, self._announced_version.get(event.chain, 0))
+        for chain, found in groupby(events, key=attrgetter("chain")):
+            self._apply(chain, list(found), batch)
         self._write(batch)
         if not self._behind:
             self._feed.commit()
+
+    def _apply(self, chain: str, events: Sequence[ScoreEvent], batch: EvaluatedScores) -> None:
+        """Apply the messages of one chain, as many together as follow each other; from the first one that does not on, note that
+        ClickHouse has to be read."""
+        at = 0
+        while at < len(events):
+            event = events[at]
+            if self._evaluation.is_taken_in(event):
+                at += 1
+                continue
+            taken = 0 if chain in self._behind else self._evaluation.take(events[at:], batch)
+            if not taken:
+                self._behind[chain] = min(event.from_height, self._behind.get(chain, event.from_height))
+                self._announced_version[chain] = max(event.version, self._announced_version.get(chain, 0))
+                at += 1
+                continue
+            self._told.add(chain)
+            for one in events[at : at + taken]:
+                self._status.took("score_to_judge", self._clock.now() - one.scored_at_ms / 1000, chain)
+            at += taken
 
     def _read_behind(self) -> None:
         for chain, rewritten_from in list(self._behind.items()):
@@ -277,7 +292,10 @@ class AlertSession:
     # What follows.
 
     def _write(self, batch: EvaluatedScores) -> None:
-        """Rows, checkpoint, outbox, in this order: the state at start, which the checkpoint remembers, is sent before the news."""
+        """Rows, then the outbox and the checkpoint: the rows alone decide what is sent.
+
+        Where a receiver gets the state at start, the checkpoint comes first: it remembers that. The state goes out before the news.
+        """
         if batch.transitions:
             batch.transitions = self._explainer.explained(batch.transitions)
             self._keep(batch.transitions)
@@ -285,12 +303,16 @@ class AlertSession:
             for first in {step.evidence.chain: step for step in reversed(told)}.values():
                 judged_at = first.recorded_at_ms / 1000
                 self._status.took("judge_to_keep", self._clock.now() - judged_at, str(first.evidence.chain))
+        starts = bool(batch.moved) and any(place not in self._started for place in self._lives())
+        if not starts:
+            self._send(batch.transitions)
         if batch.moved:
             crash_point("alerts-before-checkpoint")
             rows = self._evaluation.checkpoint(batch, self._checkpoints)
             self._store.states.write(rows, self._versions.next())
+        if starts:
             self._announce_starts()
-        self._send(batch.transitions)
+            self._send(batch.transitions)
         if not batch.moved:
             return
         self._changed_at |= dict.fromkeys(batch.moved, self._clock.now())
@@ -314,13 +336,14 @@ class AlertSession:
     def _keep(self, transitions: Sequence[AlertTransition]) -> None:
         """Store rows. The server drops them where another alerter has taken over, however long we slept on the way."""
         crash_point("alerts-before-rows")
-        self._store.events.write(transitions, self._versions.next())
-        self._require_claim()
+        if not self._store.events.write(transitions, self._versions.next()):
+            self._require_claim()
         crash_point("alerts-after-rows")
 
     def _send(self, transitions: Sequence[AlertTransition]) -> None:
         for transition in transitions:
-            self._outboxes.enqueue(transition)
+            if transition.notify:  # of others there is nothing to send: the outboxes' threads are not woken
+                self._outboxes.enqueue(transition)
             if transition.rule_id in self._higher_steps and transition.state not in OPEN_STATES:
                 self._reminded_at = float("-inf")  # what it kept back is told with the next look
             self._status.count(transition.state)
@@ -334,13 +357,7 @@ class AlertSession:
 
         `at_tip`: where they stand now, for receivers that are new to a dataset which went live before.
         """
-        lives: dict[tuple[str, int], list[str]] = {}
-        for evaluated in self._evaluation.evaluated:
-            height = evaluated.rule_state.go_live_height
-            if height is not None and height >= 0:
-                height = evaluated.rule_state.height if at_tip and evaluated.rule_state.height is not None else height
-                lives.setdefault((evaluated.rule.chain, height), []).append(evaluated.rule.id)
-        for (chain, height), rule_ids in lives.items():
+        for (chain, height), rule_ids in self._lives(at_tip=at_tip).items():
             if (chain, height) in self._started and not at_tip:
                 continue
             attribution_id = self._store.attribution.current(chain) or ""
@@ -352,6 +369,16 @@ class AlertSession:
                     self._started.add((chain, height))
                 start = Start(height, int(series.time[0]), tuple(rule_ids), chain)
                 self._outboxes.announce(start, to_new=True if at_tip else to_new)
+
+    def _lives(self, *, at_tip: bool = False) -> dict[tuple[str, int], list[str]]:
+        """The rules that are live, by their chain and the height from which they are; `at_tip`: by the height where they stand."""
+        lives: dict[tuple[str, int], list[str]] = {}
+        for evaluated in self._evaluation.evaluated:
+            height = evaluated.rule_state.go_live_height
+            if height is not None and height >= 0:
+                height = evaluated.rule_state.height if at_tip and evaluated.rule_state.height is not None else height
+                lives.setdefault((evaluated.rule.chain, height), []).append(evaluated.rule.id)
+        return lives
 
     def _close_orphans(self, read: Sequence[StoredEntry]) -> None:
         rows = closed_orphans(

@@ -14,10 +14,9 @@ from counterpoise.contracts.alerts import AlertTransition
 def transition_of(
     store: AlertStore, evaluated: EvaluatedRule, entry: LedgerEntry, series: WindowCounts | None, recorded_at_ms: int
 ) -> AlertTransition:
-    """`series` are the heights at hand; where they do not reach the row's with what its rule looks back on, they are read."""
+    """`series` reach the row's height, with what its rule looks back on; they are read where they are not at hand."""
     rule, attribution_id = evaluated.rule, evaluated.rule_state.attribution_id
-    row = None if series is None else series.row(entry.height)
-    if series is None or row is None or row < rule.lookback_blocks:
+    if series is None:
         series = store.concentration.up_to(rule, attribution_id, entry.height)
     if series.row(entry.height) is None:
         return bare_transition(entry, rule, recorded_at_ms=recorded_at_ms)

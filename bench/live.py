@@ -1,18 +1,27 @@
 """Live latency: from the append of a block to Kafka to the request that reaches Slack.
 
-    python -m bench.live [--blocks N] [--idle S]
+    python -m bench.live [--blocks N] [--idle S] [--rules N] [--against COMMIT [--rounds 2]]
 
 Each stage of the way is a row of the table, from the histograms of the services (`counterpoise_latency_seconds`): of one block they
 have its exact duration. CPU of the services while nothing comes stands below.
 
 The services run on the embedded engines, Slack is a server on loopback. A rule of the bench's own changes its state at every block,
 so that each block ends in a message. Blocks are SPACING_SECONDS apart: the alerter keeps to Slack's pace of about a message a second.
+
+With `--rules N` there are N - 1 further rules, derived from the shipped ones (`bench.many_rules`). Their holds are longer than this
+chain's changes, so that they send nothing; some write a row at every block.
+
+With `--against` runs at another commit take turns with ours, and the blocks of all runs of a side count together. The benchmark
+itself is this one.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -22,7 +31,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.engine import ROOT, tree_of
 from bench.line import wait_for_services
+from bench.many_rules import derived_rules
 from bench.report import Figure, cpu_seconds, machine, table
 from bench.stand import engines
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
@@ -43,23 +54,25 @@ SPACING_SECONDS = 2.6
 LIMITS = (("median", 50, 60.0), ("90th percentile", 90, 150.0), ("99th percentile", 99, 150.0))
 """Of the latency: name, percentile and limit in milliseconds."""
 PATIENCE_SECONDS = 30.0
+HISTORY_SECONDS = 120.0
 FIRST_HEIGHT = 900_000
 
-RULES = """
-version: 1
-rules:
-  - id: every-block
-    type: top_share
-    title: Changes at every block
-    chain: bitcoin
-    view: raw
-    k: 1
-    window_blocks: 144
-    above: 0.5035
-    for_blocks: 0
-    clear_below: 0.5034
-"""
+EVERY_BLOCK = {
+    "id": "every-block",
+    "type": "top_share",
+    "title": "Changes at every block",
+    "chain": "bitcoin",
+    "view": "raw",
+    "k": 1,
+    "window_blocks": 144,
+    "above": 0.5035,
+    "for_blocks": 0,
+    "clear_below": 0.5034,
+}
 """Of 144 blocks the leader has 72 and 73 by turns: 50.0 % and 50.7 %."""
+
+QUIET_HOLDS_BLOCKS = (18, 36, 72)
+"""Of the further rules: what lasts has fired before the first block that is news, and what changes at every block never fires."""
 
 
 @dataclass(slots=True)
@@ -124,14 +137,52 @@ class Chain:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--blocks", type=int, default=100, help="how many blocks are measured")
     parser.add_argument(
         "--idle", type=float, default=30.0, help="seconds without a block, of which the CPU time is told"
     )
+    parser.add_argument("--rules", type=int, default=1, help="how many rules there are")
+    parser.add_argument("--against", metavar="COMMIT")
+    parser.add_argument("--rounds", type=int, default=2, help="runs of each side, with --against")
+    parser.add_argument("--json", action="store_true", help="one run as JSON, for --against")
     chosen = parser.parse_args()
-    blocks, idle_seconds = int(chosen.blocks), float(chosen.idle)
+    blocks, idle_seconds, rules = int(chosen.blocks), float(chosen.idle), int(chosen.rules)
     configure_logging("text", "error")
+    if chosen.against:
+        sides = compared(chosen.against, chosen.rounds, ["--blocks", str(blocks), "--rules", str(rules)])
+        heading(f"{blocks * chosen.rounds} blocks of each side in {chosen.rounds} rounds, {rules:,} rules")
+        print(table(ratios(sides, rules)))
+        return
+    measured = measure(blocks, idle_seconds, rules)
+    if chosen.json:
+        print(json.dumps(measured.latencies_ms))
+        return
+    figures = [
+        Figure(
+            f"Kafka append to Slack request, {name} of {blocks}",
+            float(np.percentile(measured.latencies_ms, percent)),
+            "ms",
+            limit_ms,
+        )
+        for name, percent, limit_ms in LIMITS
+    ]
+    heading(f"{blocks} blocks, {rules:,} rules")
+    print(table(figures))
+    print("\n".join(["", *stage_rows(measured.stages_ms)]))
+    if idle_seconds:
+        print(f"\n| CPU of {idle_seconds:.0f} s without a block | seconds |\n|---|---|")
+        for name, seconds in measured.idle_cpu_seconds.items():
+            print(f"| {name} | {seconds:.2f} |")
+
+
+def heading(text: str) -> None:
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    print(f"{machine()}; load {load}; {text}\n")
+
+
+def measure(blocks: int, idle_seconds: float, rules: int) -> Measured:
+    """One run on fresh engines."""
     with (
         TimedSlack() as slack,
         engines(
@@ -142,26 +193,46 @@ def main() -> None:
             COUNTERPOISE_SLACK__CHANNEL=CHANNEL,
         ) as folder,
     ):
-        rules = folder / "rules.yaml"
-        rules.write_text(RULES, encoding="utf-8")
-        os.environ["COUNTERPOISE_ALERTS__RULES_FILE"] = str(rules)
-        measured = run(Settings.load(), slack, blocks, idle_seconds)
-    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
-    figures = [
+        path = folder / "rules.yaml"
+        document = {"version": 1, "rules": [EVERY_BLOCK, *derived_rules(rules - 1, QUIET_HOLDS_BLOCKS)]}
+        path.write_text(json.dumps(document), encoding="utf-8")
+        os.environ["COUNTERPOISE_ALERTS__RULES_FILE"] = str(path)
+        return run(Settings.load(), slack, blocks, idle_seconds)
+
+
+def compared(commit: str, rounds: int, options: Sequence[str]) -> dict[str, list[float]]:
+    """Milliseconds of every block of both sides; each run is a process of its own, and the sides take turns."""
+    found: dict[str, list[float]] = {"now": [], commit: []}
+    with tree_of(commit) as tree:
+        shutil.copytree(ROOT / "bench", tree / "bench", dirs_exist_ok=True)
+        trees = {"now": ROOT, commit: tree}
+        for number in range(rounds):
+            for name in list(trees) if number % 2 else list(trees)[::-1]:
+                print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr, flush=True)
+                ran = subprocess.run(
+                    [sys.executable, "-m", "bench.live", "--json", "--idle", "0", *options],
+                    cwd=trees[name],
+                    env=os.environ | {"PYTHONPATH": str(trees[name])},
+                    stdout=subprocess.PIPE,
+                    check=True,
+                )
+                found[name] += json.loads(ran.stdout)
+    return found
+
+
+def ratios(sides: Mapping[str, Sequence[float]], rules: int) -> list[Figure]:
+    """Each percentile of the first side beside that of the second."""
+    (_, ours), (commit, theirs) = sides.items()
+    return [
         Figure(
-            f"Kafka append to Slack request, {name} of {blocks}",
-            float(np.percentile(measured.latencies_ms, percent)),
+            f"Kafka append to Slack request, {rules:,} rule{'s' if rules > 1 else ''}, {name}",
+            float(np.percentile(ours, percent)),
             "ms",
-            limit_ms,
+            float(np.percentile(theirs, percent)),
+            against=commit,
         )
-        for name, percent, limit_ms in LIMITS
+        for name, percent, _ in LIMITS
     ]
-    print(f"{machine()}; load {load}; {blocks} blocks\n\n{table(figures)}")
-    print("\n".join(["", *stage_rows(measured.stages_ms)]))
-    if idle_seconds:
-        print(f"\n| CPU of {idle_seconds:.0f} s without a block | seconds |\n|---|---|")
-        for name, seconds in measured.idle_cpu_seconds.items():
-            print(f"| {name} | {seconds:.2f} |")
 
 
 def stage_rows(stages_ms: Mapping[str, Sequence[float]]) -> list[str]:
@@ -193,6 +264,15 @@ def latencies(settings: Settings) -> dict[str, Latency]:
     return found
 
 
+def wait_judged(settings: Settings, height: int) -> None:
+    """Until the alerter has followed the history: a thousand rules take longer over it than streams does."""
+    deadline = time.monotonic() + HISTORY_SECONDS
+    while (read_status(settings.run_dir, "alerts") or {}).get("info", {}).get("height") != height:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"the history is not judged: see {settings.run_dir / 'services.log'}")
+        time.sleep(0.1)
+
+
 def run(settings: Settings, slack: TimedSlack, blocks: int, idle_seconds: float) -> Measured:
     start_afresh(settings)
     chain = Chain(time.time())
@@ -210,6 +290,7 @@ def run(settings: Settings, slack: TimedSlack, blocks: int, idle_seconds: float)
         with Services(settings, settings.run_dir / "services.log"):
             pids = wait_for_services(settings) | {record.name: record.pid for record in records(settings.state_dir)}
             send(list(chain.events))
+            wait_judged(settings, chain.events[-1].height)
             time.sleep(SPACING_SECONDS)
             if idle_seconds:
                 print(f"{idle_seconds:.0f} s without a block", file=sys.stderr, flush=True)

@@ -13,7 +13,7 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -67,6 +67,15 @@ class RowFiles:
             self.inserts += 1
             self.rows[table] = self.rows.get(table, 0) + rows
         return rows
+
+    def begin_insert(self, table: str, columns: Mapping[str, Column]) -> Generator[None, None, int]:
+        """As `ClickHouse.begin_insert`."""
+        yield
+        return self.insert(table, columns)
+
+    def beside(self, number: int) -> RowFiles:
+        """As `ClickHouse.beside`: files need no further connection."""
+        return self
 
 
 def block_files(folder: Path) -> list[tuple[str, Path]]:

@@ -1,21 +1,27 @@
 """Many rules at a hundred scores a second: lag, CPU, checkpoint bytes and queries, beside the same with one rule.
 
-    python -m bench.rules [--rules 1000] [--blocks N] [--rate 100] [--old 4000] [--write]
+    python -m bench.rules [--rules 1000] [--blocks N] [--rate 100] [--old 4000] [--near] [--write]
+
+The rules are derived from the shipped ones over a grid of lines, holds, windows and pools (`bench.many_rules`); about one in a
+thousand changes its state at a block. With `--near` as many run too whose lines lie where the values are: more than one in a
+hundred changes.
 
 The alerter runs on the embedded engines. Another process stores each score and appends its message, as streams does. Every rule has
 `--old` rows in alert_events_log. The blocks are of the past, so that transitions are recorded and not sent. Lag is from a message's
-append to the stored checkpoint of its height. `--write` puts the tables into docs/benchmarks.md.
+append to the stored checkpoint of its height. `--write` puts the table into docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import itertools
 import json
 import multiprocessing
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,12 +33,13 @@ from typing import Any, cast
 import numpy as np
 
 from alerts.evaluate import Evaluation
-from alerts.evaluated import EvaluatedScores
+from alerts.evaluated import EvaluatedScores, SharedSeries
 from alerts.machine.checkpoints import SHARED_PATH, CheckpointRow
 from alerts.service import run_alerts
 from alerts.store.alert_state_log import AlertStateLog
 from alerts.store.concentration_log import ConcentrationLog
 from bench.fold import HISTORY_BLOCKS, load
+from bench.many_rules import derived_rules, near_rules
 from bench.report import Figure, machine, table, write_part
 from bench.stand import engines
 from counterpoise.clickhouse.client import connect
@@ -44,23 +51,20 @@ from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent
 from counterpoise.contracts.topics import SCORES
 from counterpoise.kafka.clients import make_producer
 from counterpoise.kafka.topics import ensure_topics
-from counterpoise.metrics.specs.registry import SPECS
-from counterpoise.metrics.stored_integers import StoredIntegers
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.logs import configure_logging
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
-from counterpoise.windows import VIEWS, WINDOWS_BLOCKS
 from desk.cli.whole_line import start_afresh
 from streams.blocks.attribution_store import flip, store_set
 from streams.blocks.fold.chain_fold import Scored
 from streams.blocks.fold.concentration import ConcentrationTable, TableCache, score_blocks
 from streams.blocks.fold.score_message import score_event
 
-BEFORE_BLOCKS = 600
-"""Scored heights that the alerter finds when it starts."""
+BEFORE_BLOCKS = 4_500
+"""Scored heights that the alerter finds when it starts: more than any rule looks back on."""
 
 LAG_LIMIT_MS = 100.0
 CHECKPOINT_LIMIT_KIB = 64.0
@@ -100,14 +104,21 @@ class _Tip:
 
 @dataclass(slots=True)
 class Measured:
-    """What the alerter did. `stored_at`: (height, wall time) of each checkpoint."""
+    """What the alerter did.
+
+    `stored_at`: (height, wall time) of each checkpoint. `evaluation_ms` is of each score: of those that were evaluated together, each
+    has its part; `together` is how many they were. `changed` counts rules that changed at a score, `most_reads` the reads of one
+    series in one evaluation.
+    """
 
     stored_at: list[tuple[int, float]] = field(default_factory=list)
     checkpoint_bytes: dict[int, int] = field(default_factory=dict)
     evaluation_ms: list[float] = field(default_factory=list)
+    together: list[int] = field(default_factory=list)
     transitions: int = 0
-    queries: int = 0
-    most_queries: int = 0
+    changed: int = 0
+    reads: Counter[SharedSeries] = field(default_factory=Counter)
+    most_reads: int = 0
 
 
 def a_hash(height: int) -> bytes:
@@ -166,37 +177,6 @@ def _block(height: int, at: int) -> BlockEvent:
     )
 
 
-def make_rules(count: int, table: ConcentrationTable) -> list[dict[str, Any]]:
-    """Rules over all metrics, views and windows in turn, with lines around the values that the metric has there."""
-    random = np.random.default_rng(11)
-    columns = table.columns()
-    found: list[dict[str, Any]] = []
-    places = [(view, window) for window in WINDOWS_BLOCKS for view in range(len(VIEWS))]
-    while len(found) < count:
-        at = len(found)
-        spec = list(SPECS.values())[at % len(SPECS)]
-        view, window = places[(at // len(SPECS)) % len(places)]
-        rows = (columns["view_code"] == view) & (columns["window_blocks"] == window)
-        values = np.asarray(spec.compute(StoredIntegers({name: its[rows] for name, its in columns.items()})), float)
-        values = values[(values >= spec.range.low) & (values <= spec.range.high)]
-        low, high = (float(np.quantile(values, edge)) if len(values) else edge for edge in (0.02, 0.98))
-        line = round(low + (high - low) * random.uniform(-1.0, 2.0), 6)
-        line = float(min(max(line, spec.range.low), spec.range.high))
-        side = "above" if line < spec.range.high and (line == spec.range.low or random.random() < 0.5) else "below"
-        found.append(
-            {
-                "id": f"rule-{at:04d}",
-                "type": "when",
-                "view": VIEWS[view],
-                "window_blocks": int(window),
-                "when": {"signal": spec.name} | ({"change_blocks": 36} if at % 10 == 9 else {}),
-                "fire": {side: line if at % 10 != 9 else 0.0},
-                "for": int(random.integers(0, 37)),
-            }
-        )
-    return found
-
-
 def send_scores(scores: Sequence[tuple[dict[str, Column], ScoreEvent]], rate: float, sent: Queue[list[float]]) -> None:
     """As streams does, in a process of its own: rows first, then the message. Puts the wall time of each append."""
     settings = Settings.load()
@@ -218,11 +198,11 @@ def send_scores(scores: Sequence[tuple[dict[str, Column], ScoreEvent]], rate: fl
 @contextmanager
 def watching(measured: Measured) -> Iterator[None]:
     """Note what the alerter of this process does."""
-    write, take, catch_up, series = (
+    write, take, catch_up, read = (
         AlertStateLog.write,
         Evaluation.take,
         Evaluation.catch_up,
-        ConcentrationLog.series,
+        ConcentrationLog.series_of,
     )
 
     def timed_write(log: AlertStateLog, rows: Sequence[CheckpointRow], version: int) -> None:
@@ -233,28 +213,33 @@ def watching(measured: Measured) -> Iterator[None]:
             len(row.rule_id) + len(row.chain) + len(row.tip_hash) + len(row.state) + 20 for row in rows
         )
 
-    def timed_take(evaluation: Evaluation, event: ScoreEvent, batch: EvaluatedScores) -> bool:
+    def timed_take(evaluation: Evaluation, events: Sequence[ScoreEvent], batch: EvaluatedScores) -> int:
         before, began = len(batch.transitions), time.perf_counter()
-        taken = take(evaluation, event, batch)
-        measured.evaluation_ms.append((time.perf_counter() - began) * 1000)
-        measured.transitions += len(batch.transitions) - before
+        taken = take(evaluation, events, batch)
+        if taken:
+            found = batch.transitions[before:]
+            measured.evaluation_ms += [(time.perf_counter() - began) * 1000 / taken] * taken
+            measured.together.append(taken)
+            measured.transitions += len(found)
+            measured.changed += len({(one.rule_id, one.evidence.height) for one in found})
         return taken
 
     def counted_catch_up(evaluation: Evaluation, chain: str, **more: Any) -> EvaluatedScores:
-        measured.queries = 0
+        measured.reads.clear()
         found = catch_up(evaluation, chain, **more)
-        measured.most_queries = max(measured.most_queries, measured.queries)
+        measured.most_reads = max([measured.most_reads, *measured.reads.values()])
         return found
 
-    def counted_series(log: ConcentrationLog, *arguments: Any, **more: Any) -> Any:
-        measured.queries += 1
-        return series(log, *arguments, **more)
+    def counted_read(log: ConcentrationLog, of: Any, *arguments: Any, **more: Any) -> Any:
+        if isinstance(of, SharedSeries):  # else the evidence of a row
+            measured.reads[of] += 1
+        return read(log, of, *arguments, **more)
 
     methods: tuple[tuple[type, str, Any, Any], ...] = (
         (AlertStateLog, "write", timed_write, write),
         (Evaluation, "take", timed_take, take),
         (Evaluation, "catch_up", counted_catch_up, catch_up),
-        (ConcentrationLog, "series", counted_series, series),
+        (ConcentrationLog, "series_of", counted_read, read),
     )
     for owner, name, watched, _ in methods:
         setattr(owner, name, watched)
@@ -278,7 +263,9 @@ def prepare(settings: Settings, history: History, rules: list[dict[str, Any]], o
             ch.execute(_OLD_ROWS, {"old": old, "rows": old * len(rules)})
 
 
-def run(folder: Path, history: History, rules: list[dict[str, Any]], *, old: int, rate: float) -> list[Figure]:
+def run(
+    folder: Path, name: str, history: History, rules: list[dict[str, Any]], *, old: int, rate: float
+) -> list[Figure]:
     path = folder / "rules.yaml"
     path.write_text(json.dumps({"version": 1, "rules": rules}), encoding="utf-8")
     os.environ["COUNTERPOISE_ALERTS__RULES_FILE"] = str(path)
@@ -305,7 +292,7 @@ def run(folder: Path, history: History, rules: list[dict[str, Any]], *, old: int
         finally:
             stop.set()
             thread.join()
-    return figures(len(rules), history, measured, appended, cpu, started)
+    return figures(name, len(rules), history, measured, appended, cpu, started)
 
 
 def wait_until(status: ServiceStatus, height: int) -> None:
@@ -317,7 +304,7 @@ def wait_until(status: ServiceStatus, height: int) -> None:
 
 
 def figures(  # noqa: PLR0917 - all that was measured
-    rules: int, history: History, measured: Measured, appended: list[float], cpu: float, started: float
+    of: str, rules: int, history: History, measured: Measured, appended: list[float], cpu: float, started: float
 ) -> list[Figure]:
     heights = [event.height for _, event in history.scores]
     done = sorted(measured.stored_at)
@@ -326,51 +313,60 @@ def figures(  # noqa: PLR0917 - all that was measured
         (done[int(np.searchsorted(stored, height))][1] - at) * 1000
         for height, at in zip(heights, appended, strict=True)
     ]
-    taken = measured.evaluation_ms
     # The first score brings every row up to date; a checkpoint may be of several scores.
-    sizes = [size / 1024 for height, size in measured.checkpoint_bytes.items() if height >= heights[1]]
-    of = f"{rules:,} rule{'s' if rules > 1 else ''}"
+    written = [(height, measured.checkpoint_bytes[height] / 1024) for height in stored if height >= heights[0]]
+    per_score = [
+        size / (height - before) for (before, _), (height, size) in itertools.pairwise(written) if before >= heights[0]
+    ]
+    taken = measured.evaluation_ms
+    scores = len(heights)
     return [
         Figure(f"{of}: lag, 99th percentile", float(np.percentile(lags_ms, 99)), "ms", LAG_LIMIT_MS),
         Figure(f"{of}: lag, median", float(np.median(lags_ms)), "ms", LAG_LIMIT_MS),
         Figure(f"{of}: evaluation of a score, 99th percentile", float(np.percentile(taken, 99)), "ms", 10.0),
         Figure(f"{of}: evaluation of a score, median", float(np.median(taken)), "ms", 10.0),
-        Figure(f"{of}: CPU of the alerter per score", cpu / len(heights) * 1000, "ms", 10.0),
-        Figure(f"{of}: checkpoint written at once, largest", max(sizes), "KiB", CHECKPOINT_LIMIT_KIB),
-        Figure(f"{of}: checkpoint written at once, median", float(np.median(sizes)), "KiB", CHECKPOINT_LIMIT_KIB),
+        Figure(f"{of}: scores evaluated together, mean", scores / len(measured.together), "", LAG_LIMIT_MS / 10),
+        Figure(f"{of}: CPU of the alerter per score", cpu / scores * 1000, "ms", 10.0),
+        Figure(f"{of}: checkpoint of a score, largest", max(per_score), "KiB", CHECKPOINT_LIMIT_KIB),
+        Figure(f"{of}: checkpoint of a score, median", float(np.median(per_score)), "KiB", CHECKPOINT_LIMIT_KIB),
         Figure(
-            f"{of}: queries of series in one evaluation, most",
-            float(measured.most_queries),
-            "",
-            float(series_of(rules)),
+            f"{of}: checkpoint written at once, largest",
+            max(size for _, size in written[1:]),
+            "KiB",
+            CHECKPOINT_LIMIT_KIB,
         ),
+        Figure(f"{of}: reads of a series in one evaluation, most", float(measured.most_reads), "", 1.0),
         Figure(f"{of}: start, with all old rows", started, "s", 20.0),
-        Figure(f"{of}: transitions per score", measured.transitions / len(heights), "", float(rules)),
+        Figure(f"{of}: transitions per score", measured.transitions / scores, "", float(rules)),
+        Figure(f"{of}: rules that a score changes", measured.changed / scores / rules * 100, "%", 100.0),
     ]
 
 
-def series_of(rules: int) -> int:
-    """How many series so many rules of `make_rules` read, each with the heights that they look back on."""
-    return 2 * min(len(VIEWS) * len(WINDOWS_BLOCKS), -(-rules // len(SPECS)))
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rules", type=int, default=1_000)
     parser.add_argument("--blocks", type=int, default=2_000, help="how many scores are measured")
     parser.add_argument("--rate", type=float, default=100.0, help="scores a second")
     parser.add_argument("--old", type=int, default=4_000, help="rows of each rule before the start")
+    parser.add_argument("--near", action="store_true", help="also as many rules with lines where the values are")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     chosen = parser.parse_args()
     configure_logging("text", "error")
     history = make_history(chosen.blocks)
-    figures: list[Figure] = []
-    for count in sorted({chosen.rules, 1}, reverse=True):
+    sets = {f"{chosen.rules:,} rules": derived_rules(chosen.rules)}
+    if chosen.near:
+        sets[f"{chosen.rules:,} rules near their lines"] = near_rules(chosen.rules, history.table)
+    sets["1 rule"] = derived_rules(1)
+    found: list[Figure] = []
+    for name, rules in sets.items():
         with engines(COUNTERPOISE_DATASET_KIND="live") as folder:
-            rules = make_rules(count, history.table)
-            figures += run(folder, history, rules, old=chosen.old, rate=chosen.rate)
-    head = f"{machine()}; {chosen.blocks:,} scores at {chosen.rate:g} per second, {chosen.old:,} old rows per rule:"
-    text = f"{head}\n\n{table(figures)}"
+            found += run(folder, name, history, rules, old=chosen.old, rate=chosen.rate)
+    load_average = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    head = (
+        f"{machine()}; load {load_average}; {chosen.blocks:,} scores at {chosen.rate:g} per second, "
+        f"{chosen.old:,} old rows per rule:"
+    )
+    text = f"{head}\n\n{table(found)}"
     print(text)
     if chosen.write:
         write_part("rules", text)

@@ -1,6 +1,6 @@
 """What follows from a file that somebody wrote: SQL and the table of metrics from the metric specs, the views of detectors from
 their tracks, the grants of `sql/recipes/services.sql` from the tables, docs/settings.md, docs/rules.schema.json, docs/schemas, the
-topics of docs/topics.md, the signals of docs/alerts.md, and the dashboards of deploy/grafana.
+topics of docs/topics.md, the signals of docs/rules.md, and the dashboards of deploy/grafana.
 
 `make generate` writes it, with the pages that need more than the kernel (`scripts/generate.py`).
 """
@@ -99,13 +99,13 @@ def generated() -> dict[Path, str]:
     """Every generated file with its text."""
     methodology, services = DOCS / "methodology.md", sql_root() / "recipes" / "services.sql"
     runbook, topics = DOCS / "runbook.md", DOCS / "topics.md"
-    alerts = DOCS / "alerts.md"
+    rules = DOCS / "rules.md"
     files = {sql_root() / name: text for name, text in (generated_files() | detector_files()).items()}
     tables = {path.stem: path.read_text(encoding="utf-8") for path in sql_files("tables")}
     tables |= {path.stem: text for path, text in files.items() if path.parent.name == "tables"}
     return files | {
         methodology: with_part(methodology.read_text(encoding="utf-8"), "metrics", metrics_table()),
-        alerts: with_part(alerts.read_text(encoding="utf-8"), "signals", signals_table()),
+        rules: with_part(rules.read_text(encoding="utf-8"), "signals", signals_table()),
         services: with_grants(services.read_text(encoding="utf-8"), table_writers(tables)),
         runbook: with_part(
             with_part(runbook.read_text(encoding="utf-8"), "gauges", gauges_table()), "steps", steps_table()

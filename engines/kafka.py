@@ -6,6 +6,8 @@ Kafka, which is what production runs.
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import platform
 import subprocess
@@ -13,6 +15,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Final
 
 from counterpoise.errors import EngineError
 from counterpoise.kafka.probe import kafka_answers
@@ -22,6 +25,8 @@ from engines.ports import HOST, free_port, require_free_port
 
 START_TIMEOUT_SECONDS = 15.0
 _PORT_ATTEMPTS = 5
+_RESERVED_BYTES: Final = 64 * 1024
+_KEEP_SIZE: Final = 1  # FALLOC_FL_KEEP_SIZE
 
 
 @dataclass(slots=True)
@@ -132,6 +137,21 @@ def start_kafka(*, port: int = 0, log_file: Path, advertised_port: int = 0) -> K
     raise AssertionError("unreachable")
 
 
+def reserve_room(log: IO[bytes], path: Path) -> None:
+    """Keep room in the log for what the broker prints, because it ends where it cannot print. EngineError where there is none.
+
+    Nothing where the system or its file system cannot reserve room.
+    """
+    reserve = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
+    if reserve is None:
+        return
+    reserve.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_longlong, ctypes.c_longlong)
+    if reserve(log.fileno(), _KEEP_SIZE, os.fstat(log.fileno()).st_size, _RESERVED_BYTES) and (
+        ctypes.get_errno() in (errno.ENOSPC, errno.EDQUOT)
+    ):
+        raise EngineError(f"the embedded Kafka cannot write its log {path}: {os.strerror(ctypes.get_errno())}")
+
+
 def _start(binary: str, port: int, log_file: Path, advertised_port: int) -> KafkaProcess:
     url = f"tcp://{HOST}:{port}"
     private_folder(log_file.parent)
@@ -149,6 +169,7 @@ def _start(binary: str, port: int, log_file: Path, advertised_port: int) -> Kafk
         name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR", "LANG", "RUST_LOG"}
     }
     with open_private(log_file, "append") as log:
+        reserve_room(log, log_file)
         try:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment

@@ -228,21 +228,21 @@ def _start_missing(
                 clickhouse.http_port,
             )
         _write_records(folder, [kafka_record, clickhouse_record])
+        endpoints = EmbeddedEndpoints(
+            f"{HOST}:{kafka_record.port}",
+            HOST,
+            clickhouse_record.port,
+            clickhouse_record.http_port or 0,
+            str(password),
+            str(reader_password),
+        )
+        endpoints.write(state_dir)
     except BaseException:
         if kafka is not None:
             kafka.stop()
         if clickhouse is not None:
             clickhouse.stop()
         raise
-    endpoints = EmbeddedEndpoints(
-        f"{HOST}:{kafka_record.port}",
-        HOST,
-        clickhouse_record.port,
-        clickhouse_record.http_port or 0,
-        str(password),
-        str(reader_password),
-    )
-    endpoints.write(state_dir)
     return endpoints, kafka, clickhouse
 
 
@@ -297,4 +297,9 @@ def _locked(state_dir: Path) -> Iterator[None]:
         ) from None
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        try:
+            yield
+        except OSError as error:  # a full disk, for example
+            raise EngineError(
+                f"the embedded engines cannot use the state directory {state_dir}: {error.strerror or error}"
+            ) from None

@@ -20,6 +20,7 @@ from tests.forked import close_fork_server
 from tests.guardian import Guardian, start_guardian
 from tests.kafka_sockets import close_kafka_sockets, close_lost_kafka_sockets, keep_kafka_sockets
 from tests.memory import PYTEST_ROOT, folder_for_runs, is_in_memory, keep_on_disk
+from tests.rewritten import rewrite_share
 from tests.shared import fold_skips
 
 if TYPE_CHECKING:  # pure unit tests need none of it, and import nothing of it
@@ -41,6 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_GUARDIAN] = guardian = start_guardian(folder_for_runs())
         if is_in_memory(guardian.directory):
             os.environ.setdefault(PYTEST_ROOT, str(guardian.directory))
+    rewrite_share(config)
     if os.environ.get(VARIABLE):
         config.pluginmanager.register(CpuTimes())
 

@@ -17,10 +17,10 @@ PATIENCE_SECONDS: Final = 180.0
 
 _POLL_SECONDS: Final = 0.02
 
-_PAUSE: Final = 3.0
+_PAUSE: Final = 6.0
 """A question is asked again after this many times its own duration: waiting must not be what keeps brokers and servers busy."""
 
-_LATER: Final = 0.05
+_LATER: Final = 0.1
 """Nor is what took long so far asked for more often than this part of it: a wait is at most so much longer."""
 
 

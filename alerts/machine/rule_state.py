@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,6 +18,18 @@ from counterpoise.contracts.alerts import AlertState
 
 ALL_EARLIER: Final = (1 << 63) - 1
 """In place of `frozen_version`: every row that there is."""
+
+_SELDOM: Final[Mapping[str, Any]] = {
+    "settled_through": -1,
+    "silent_through": -1,
+    "adopted": None,
+    "frozen_version": 0,
+    "go_live_height": None,
+}
+"""What a checkpoint leaves out, where it has this value."""
+
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+_HASH_BYTES: Final = 32
 
 
 def alert_id(rule_id: str, chain: str, start: int, instance: str = "") -> str:
@@ -170,17 +184,14 @@ class RuleState:
 
     def to_json(self, *, shared: int | None = None) -> str:
         """Everything, compactly. With `shared` the path is left out: it is that of all states of one chain with the same number."""
+        seldom = {name: getattr(self, name) for name in _SELDOM}
         document: dict[str, Any] = {
-            "v": 3,
+            "v": 4,
             "rule_hash": self.rule_hash,
             "attribution_id": self.attribution_id,
-            "settled_through": self.settled_through,
-            "silent_through": self.silent_through,
-            "adopted": self.adopted,
-            "frozen_version": self.frozen_version,
-            "go_live_height": self.go_live_height,
-            "standings": [[since, int(s.phase), s.start, s.since] for since, s in self.standings],
-            "path": [self.path.first, self.path.hashes] if shared is None else shared,
+            **{name: value for name, value in seldom.items() if value != _SELDOM[name]},
+            "standings": _packed_standings(self.standings),
+            "path": [self.path.first, _packed_hashes(self.path.hashes)] if shared is None else shared,
         }
         return json.dumps(document, separators=(",", ":"))
 
@@ -193,8 +204,9 @@ class RuleState:
         One whose path is shared and is not `shared` has no path: it is of a rule that was switched off. Of version 1, whose
         alerts had the rule's hash in their names, the open one keeps its name.
         """
-        document = json.loads(text)
-        if document.get("v") not in (1, 2, 3):
+        written = json.loads(text)
+        document = {**_SELDOM, **written}
+        if document.get("v") not in (1, 2, 3, 4):
             return None
         rule_hash, adopted = document["rule_hash"], document["adopted"]
         path, standings = _way(document, shared)
@@ -211,7 +223,7 @@ class RuleState:
             (adopted[0], adopted[1]) if adopted else None,
             ALL_EARLIER if document["v"] == 1 else document["frozen_version"],
             document["go_live_height"],
-            document.get("settled_through", document["silent_through"]),
+            document["settled_through" if "settled_through" in written or document["v"] == 4 else "silent_through"],
             path,
             standings,
         )
@@ -233,28 +245,66 @@ class SharedPath:
         document = {
             "path": self.number,
             "first": self.path.first,
-            "hashes": self.path.hashes,
+            "hashes": _packed_hashes(self.path.hashes),
             "seen_version": self.seen_version,
         }
         return json.dumps(document, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> SharedPath:
-        """What `to_json` wrote."""
+        """What `to_json` wrote, now or before hashes were packed."""
         found = json.loads(text)
-        return cls(found["path"], Path(found["first"], tuple(found["hashes"])), found["seen_version"])
+        return cls(found["path"], Path(found["first"], _unpacked_hashes(found["hashes"])), found["seen_version"])
+
+
+def _packed_hashes(hashes: Sequence[str]) -> str | list[str]:
+    """Hashes of 64 hexadecimal digits as the Base64 of their bytes, which is two thirds as long; any others as they are."""
+    if not all(map(_HASH.fullmatch, hashes)):
+        return list(hashes)
+    return base64.b64encode(bytes.fromhex("".join(hashes))).decode("ascii")
+
+
+def _unpacked_hashes(kept: str | Sequence[str]) -> tuple[str, ...]:
+    if not isinstance(kept, str):
+        return tuple(kept)
+    found = base64.b64decode(kept)
+    return tuple(found[at : at + _HASH_BYTES].hex() for at in range(0, len(found), _HASH_BYTES))
+
+
+def _packed_standings(standings: Sequence[tuple[int, Standing]]) -> list[list[int]]:
+    """Each as [heights since the one before, phase, heights since its episode began, heights since its phase began]; one without an
+    episode ends with its phase."""
+    found, before = [], 0
+    for height, one in standings:
+        open_for = [] if one == NOWHERE else [height - one.start, height - one.since]
+        found.append([height - before, int(one.phase), *open_for])
+        before = height
+    return found
+
+
+def _unpacked_standings(kept: Sequence[Sequence[int]]) -> list[tuple[int, Standing]]:
+    found, height = [], 0
+    for after, phase, *open_for in kept:
+        height += after
+        standing = Standing(Phase(phase), *(height - blocks for blocks in open_for)) if open_for else NOWHERE
+        found.append((height, standing))
+    return found
 
 
 def _way(document: Mapping[str, Any], shared: SharedPath | None) -> tuple[Path, list[tuple[int, Standing]]]:
     """Path and standings of a state's JSON, of any version."""
-    if document["v"] == 3:
+    if document["v"] >= 3:
         kept = document["path"]
         if isinstance(kept, int) and (shared is None or shared.number != kept):
             return Path(), []
-        standings = [
-            (since, Standing(Phase(phase), start, begun)) for since, phase, start, begun in document["standings"]
-        ]
-        return (shared.path if isinstance(kept, int) and shared else Path(kept[0], tuple(kept[1]))), standings
+        standings = (
+            [(since, Standing(Phase(phase), start, begun)) for since, phase, start, begun in document["standings"]]
+            if document["v"] == 3
+            else _unpacked_standings(document["standings"])
+        )
+        return (
+            shared.path if isinstance(kept, int) and shared else Path(kept[0], _unpacked_hashes(kept[1]))
+        ), standings
     marks = document["marks"][-RING_HEIGHTS:]
     found: list[tuple[int, Standing]] = []
     for height, _, phase, start, since in marks:

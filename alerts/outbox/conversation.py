@@ -59,9 +59,13 @@ class Conversation:
 
     def keep_first(self, found: Sequence[str]) -> str:
         """Take back all messages but the earliest, and return that one."""
-        for later in found[1:]:
-            self._receiver.withdraw(later)
+        self.withdraw(found[1:])
         return found[0]
+
+    def withdraw(self, found: Sequence[str]) -> None:
+        """Take messages back."""
+        for message_ts in found:
+            self._receiver.withdraw(message_ts)
 
     def _edit(self, job: Job, message: Message) -> str:
         root = self._sent.root(job.alert_id)

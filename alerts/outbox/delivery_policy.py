@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from alerts.outbox.current_actions import CurrentActions
-from alerts.outbox.routes import Route, labels_of, receivers_for
+from alerts.outbox.routes import Group, Route, group_of, labels_of, receivers_for
 from alerts.outbox.sent import INHIBITED, MUTED, NOT_ROUTED, SILENCED
 from alerts.policy import Action, Actions, Labels, Subject, inhibitor_of
 from alerts.rules.rule import Rule
@@ -36,6 +36,9 @@ class Policy(Protocol):
     def acknowledgement(self, alert_id: str) -> Action | None:
         """The acknowledgement of an alert; None without one."""
 
+    def group_of(self, fired: AlertTransition) -> Group | None:
+        """The group with whose alerts an alert shares a message here; None without one."""
+
 
 class SendEverything:
     """The policy without routes and people."""
@@ -53,6 +56,10 @@ class SendEverything:
 
     def acknowledgement(self, alert_id: str) -> Action | None:
         """There are no acknowledgements."""
+        return None
+
+    def group_of(self, fired: AlertTransition) -> Group | None:
+        """There are no routes."""
         return None
 
 
@@ -79,6 +86,7 @@ class DeliveryPolicy:
         self._receiver = receiver
         self._receivers = tuple(receivers)
         self._routes = routes
+        self._is_grouping = any(route.group_by for route in routes)
         self._clock = clock
         self._value_now = value_now
         self._people = people or CurrentActions(store.actions, clock)
@@ -129,6 +137,10 @@ class DeliveryPolicy:
     def acknowledgement(self, alert_id: str) -> Action | None:
         """The acknowledgement of an alert; None without one."""
         return self._people.actions.acknowledgements.get(alert_id)
+
+    def group_of(self, fired: AlertTransition) -> Group | None:
+        """The group with whose alerts an alert shares a message here; None without one."""
+        return group_of(self._labels(fired), self._routes, self._receiver) if self._is_grouping else None
 
     def _labels(self, transition: AlertTransition) -> dict[str, str]:
         return labels_of(transition, self._rule_of(transition))

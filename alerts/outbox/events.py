@@ -31,6 +31,8 @@ class AlertEvent:
     page_url: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)
     """What else a person reads: owner, runbook and the like, where the rule has them."""
+    group: Mapping[str, str] | None = None
+    """The labels by which its route groups it; None where it does not."""
 
     def as_json(self) -> dict[str, Any]:
         """The `alert` of a webhook's body."""
@@ -60,6 +62,7 @@ class AlertEvent:
             "notes": dict(self.notes),
             "page_url": self.page_url or None,
             "sql": step.evidence.sql or None,
+            **({} if self.group is None else {"group": dict(self.group)}),
         }
 
 
@@ -72,6 +75,7 @@ def event_of(
     condition: str,
     page_url: str = "",
     notes: Mapping[str, str] | None = None,
+    group: Mapping[str, str] | None = None,
 ) -> AlertEvent | None:
     """The event of a job; None for one that is about no single alert. `announced` are the steps of its alert so far."""
     step = job.transition
@@ -90,6 +94,7 @@ def event_of(
         ended_at=None if latest.state in OPEN_STATES else latest.event_time,
         page_url=page_url,
         notes=notes or {},
+        group=group,
     )
 
 

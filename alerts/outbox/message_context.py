@@ -9,6 +9,8 @@ from dataclasses import replace
 from alerts.outbox.chart import Picture, blocks_of, picture_of
 from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.events import event_of
+from alerts.outbox.group_message import LineText, group_message
+from alerts.outbox.groups import GroupView, lines_of
 from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, WORSE, Job, Start
 from alerts.outbox.render import (
     Context,
@@ -75,9 +77,11 @@ class Renderer:
         self._rules: Mapping[tuple[str, str], Rule] = {(rule.id, rule.chain): rule for rule in rules}
         self._dataset = dataset
 
-    def render(self, job: Job, announced: Sequence[AlertTransition]) -> Message:
+    def render(self, job: Job, announced: Sequence[AlertTransition], group: GroupView | None = None) -> Message:
         """The message of a job; `announced`: what was sent of its alert so far, the firing first where there was one. For a
-        digest it is the latest step of each of its alerts."""
+        digest it is the latest step of each of its alerts. `group`: of an alert that has one."""
+        if group is not None and len(group.members) > 1:
+            return self._grouped(group)
         message = self._render(job, announced)
         if job.transition is None:
             return message
@@ -95,8 +99,22 @@ class Renderer:
             condition=context.condition,
             page_url=context.page_url,
             notes={name: published(str(text), self._docs_url) for name, text in values.items() if text} | acknowledged,
+            group=group.labels if group is not None else None,
         )
         return replace(message, event=event)
+
+    def _grouped(self, group: GroupView) -> Message:
+        """The message of several alerts, over the text of the first one."""
+        steps = group.members[0]
+        first, latest = next(row for row in steps if row.state in ANNOUNCING_STATES), steps[-1]
+        then = self._context(first, first)
+        now = then if latest is first else self._context(latest, first)
+        shown = transition_message(first, then) if latest is first else changed_root(first, latest, then, now)
+        lines = []
+        for line in lines_of(group.members):
+            context = self._words(line.latest, self._rule_of(line.latest))
+            lines.append(LineText(line, context.title, self._who(line.fired), context.page_url))
+        return group_message(group.labels, lines, now.title, shown)
 
     def _render(self, job: Job, announced: Sequence[AlertTransition]) -> Message:
         if job.start is not None:
@@ -106,6 +124,10 @@ class Renderer:
             return digest_message(list(zip(titles, job.members, announced, strict=True)), self._dataset)
         assert job.transition is not None  # noqa: S101 - a job is a start or has a transition
         fired = next((row for row in announced if row.state in ANNOUNCING_STATES), None)
+        if job.action == "update" and fired is not None:
+            # Of the later step only what is known without a query stands in the message.
+            now = self._told(self._words(job.transition, self._rule_of(job.transition)), fired)
+            return changed_root(fired, job.transition, self._context(fired, fired), now)
         context = self._context(job.transition, fired)
         if job.kind == REMINDER:
             return reminder_message(job.transition, job.after_seconds, self._now(job.transition), context)
@@ -113,8 +135,6 @@ class Renderer:
             return worse_message(job.transition, self._limit(job), self._now(job.transition), context)
         if job.kind == ACKNOWLEDGED:
             return self._acknowledged(job, announced, context)
-        if job.action == "update" and fired is not None:
-            return changed_root(fired, job.transition, self._context(fired, fired), context)
         return transition_message(job.transition, context, root=job.action == "post")
 
     def _acknowledged(self, job: Job, announced: Sequence[AlertTransition], context: Context) -> Message:
@@ -162,13 +182,13 @@ class Renderer:
                 rule.chain, found.attribution_id, rule.view, rule.window_blocks, list(heights.values())
             )
             past = [Past(ago, *leaders[height]) for ago, height in heights.items() if height in leaders]
-        return replace(
-            self._words(transition, rule),
-            tip_height=tip,
-            past=tuple(past),
-            fired_at=fired.event_time if fired else None,
-            acknowledged=self._who(fired) if fired else "",
-        )
+        return self._told(replace(self._words(transition, rule), tip_height=tip, past=tuple(past)), fired)
+
+    def _told(self, context: Context, fired: AlertTransition | None) -> Context:
+        """The context with when the alert fired, and who acknowledged it."""
+        if fired is None:
+            return context
+        return replace(context, fired_at=fired.event_time, acknowledged=self._who(fired))
 
     def _words(self, transition: AlertTransition, rule: Rule | None) -> Context:
         """What is known without a query."""

@@ -22,6 +22,8 @@ from alerts.outbox.chart import Picture
 from alerts.outbox.conversation import Conversation
 from alerts.outbox.delivery_policy import Policy, SendEverything
 from alerts.outbox.digest import OLD_SECONDS, detail_of, digest_id, digest_of, over
+from alerts.outbox.grouping import Grouping
+from alerts.outbox.groups import GROUPED, GroupView, line_of, root_named
 from alerts.outbox.job_queue import JobQueue
 from alerts.outbox.jobs import RENEW, Job, JobKey, Start, actions, digest_job, job_of, start_id
 from alerts.outbox.look_ups import AFTER_SECONDS, LookUps
@@ -67,9 +69,10 @@ class SupersededError(Exception):
 
 
 class Renders(Protocol):
-    """Makes the message of a job; `announced` are the steps of its alert so far, or of each member of a digest the latest."""
+    """Makes the message of a job; `announced` are the steps of its alert so far, or of each member of a digest the latest. `group`
+    is what it shows of the alert's group."""
 
-    def render(self, job: Job, announced: Sequence[AlertTransition]) -> Message: ...
+    def render(self, job: Job, announced: Sequence[AlertTransition], group: GroupView | None = None) -> Message: ...
 
 
 class Outbox:
@@ -103,6 +106,7 @@ class Outbox:
         self._jobs = JobQueue()
         self._sent = Sent(receiver.name, receiver.channel)
         self._conversation = Conversation(receiver, self._sent)
+        self._grouping = Grouping(self._sent, self._policy, receiver.abilities)
         self._look_ups = LookUps()
         self._pictures = self._make_pictures(picture)
         self._not_found: set[JobKey] = set()
@@ -179,7 +183,7 @@ class Outbox:
         recent = [
             d
             for d in self._sent.done.values()
-            if self._sent.here(d)
+            if (self._sent.here(d) or (d.attempts > 1 and root_named(d.detail)))
             and d.action not in ("update", PICTURE)
             and clock - d.updated_at < (DAY_SECONDS if d.attempts > 1 else AFTER_SECONDS[-1])
         ]
@@ -198,6 +202,8 @@ class Outbox:
             return
         for action in actions(transition, fired_before=fired_before, as_events=self._as_events):
             self._queue(job_of(transition, action, inherited=inherited))
+        for job in self._grouping.unsent_joining(transition) if inherited else ():
+            self._queue(job)
 
     def announce_start(self, start: Start, *, inherited: bool) -> None:
         """Queue the state-at-start message, unless it was sent: ahead of the news that comes after it."""
@@ -270,7 +276,7 @@ class Outbox:
         """The order after an outage: a state at start, then what fires now, then the others as they came."""
         if job.start:
             return 0
-        return 1 if job.action == "post" and self._sent.is_firing(job.alert_id) else 2
+        return 1 if job.action in ("post", GROUPED) and self._sent.is_firing(job.alert_id) else 2
 
     def _guarded(self, work: Callable[[], None], job: Job | None) -> None:
         """Do one piece of work; what went wrong decides when it, or everything, is tried again."""
@@ -308,20 +314,53 @@ class Outbox:
         if self._conversation.edits(job) and self._sent.root(job.alert_id) is None:
             self._finish(job, "skipped", detail="there is no message to edit")
             return
+        root = self._grouping.root_for(job)
         if not self._conversation.edits(job) and (job.inherited or job.tries):
             found = self._conversation.find(job)
-            if found:
+            if found and root is None:
                 self._finish(job, "sent", ts=self._conversation.keep_first(found), doubtful=True)
                 return
+            self._conversation.withdraw(found)  # another message shows its alert
         self._policy.refresh()
         asked = job.transition if not self._conversation.edits(job) and job.action != RENEW else None
         reason = None
         if asked and not self._must_close(asked):
             reason = self._policy.left_out(asked, self._sent.fired(job.alert_id))
         if reason:
-            self._finish(job, "skipped", detail=reason)
-            return
-        self._send(job)
+            self._finish(self._apart(job), "skipped", detail=reason)
+        elif root is not None:
+            self._join(job, root)
+        else:
+            self._send(job)
+
+    def _join(self, job: Job, root: str) -> None:
+        """Make an alert a line of the message of another one. The row comes first: whoever sends the reply has decided the same."""
+        assert job.transition is not None  # noqa: S101 - only alerts have a group
+        doubtful = job.inherited or bool(job.tries)
+        reply, edit = self._grouping.joining(job.transition, inherited=doubtful)
+        delivery = self._delivery(job, "skipped", detail=line_of(root))
+        if doubtful:  # its own message may still appear in the channel: it is taken back then
+            delivery = replace(delivery, attempts=max(2, delivery.attempts))
+            self._look_ups.plan(job, self._clock.monotonic())
+        self._unwritten = [delivery]
+        self._jobs.remove({job.key})
+        self._sent.done[job.key] = delivery
+        self._sent.note_line(delivery)
+        for one in (reply, edit):
+            self._sent.done.pop(one.key, None)  # of another channel
+        self._queue(reply, ahead=True)
+        self._queue(edit)
+        self._write(self._unwritten)
+
+    def _apart(self, job: Job) -> Job:
+        """The alert's own message in the place of the reply with which it would have joined another one: it joins none yet."""
+        if job.action != GROUPED or job.transition is None:
+            return job
+        reply, edit = self._grouping.joining(job.transition, inherited=True)
+        self._jobs.remove({reply.key, edit.key})
+        if job.inherited or job.tries:
+            self._look_ups.plan(reply, self._clock.monotonic())
+        return job_of(job.transition, "post", inherited=True)
 
     def _must_close(self, step: AlertTransition) -> bool:
         """Whether a program holds an alert open until it has this step: no mute, silence or route keeps that back."""
@@ -372,11 +411,15 @@ class Outbox:
     def _search(self, job: Job) -> None:
         """Keep the earliest message of a job with an unclear answer, and bring it to the alert's state."""
         known = self._sent.done.get(job.key)
-        if known is None or (self._sent.here(known) is None and digest_of(known.detail) is None):
+        is_elsewhere = self._grouping.is_elsewhere(job)
+        if not is_elsewhere and (known is None or (self._sent.here(known) is None and digest_of(known.detail) is None)):
             return
         try:
             self._require_newest()
             found = self._conversation.find(job)
+            if is_elsewhere or known is None:
+                self._conversation.withdraw(found)
+                return
             kept = self._conversation.keep_first(found) if found else known.message_ts
         except (RetryableError, ReceiverRefusedError):
             self._look_ups.again(job, self._clock.monotonic() + AFTER_SECONDS[0])
@@ -385,7 +428,7 @@ class Outbox:
             return
         log.info("a message was accepted late", alert_id=job.alert_id, sequence=job.sequence, action=job.action)
         rows = self._sent.announced.get(job.alert_id, ())
-        if job.action == "post" and len(rows) > 1:
+        if job.action == "post" and (len(rows) > 1 or len(self._sent.members(job.alert_id)) > 1):
             update = job_of(rows[-1], "update", inherited=True)
             self._sent.done.pop(update.key, None)
             self._queue(update)
@@ -397,7 +440,9 @@ class Outbox:
 
     def _send(self, job: Job) -> None:
         rows = [self._sent.announced[one.alert_id][-1] for one in job.members]
-        message = self._renderer.render(job, rows or self._sent.announced.get(job.alert_id, ()))
+        edits = self._conversation.edits(job)
+        group = self._grouping.view(job, edits=edits)
+        message = self._renderer.render(job, rows or self._sent.announced.get(job.alert_id, ()), group)
         # A later try is ambiguous from here on: the process may die between the other side's accepting and our row.
         doubtful = job.inherited or bool(job.tries)
         self._jobs.change(job.key, inherited=True)
@@ -409,16 +454,25 @@ class Outbox:
             return
         crash_point("alerts-after-slack-accept")
         superseded = self._store.epochs.highest() != self._versions.epoch
-        if not self._conversation.edits(job) and (doubtful or superseded):
+        if not edits and (doubtful or superseded):
             found = self._conversation.find(job)
             ts = self._conversation.keep_first(found) if found else ts
-        self._finish(job, "sent", ts=ts, doubtful=doubtful or superseded)
+        covered = self._grouping.covered(job, self._jobs) if edits else ()
+        self._finish(job, "sent", ts=ts, doubtful=doubtful or superseded, covered=covered)
         if self._receiver.pause_seconds:
             self._not_before = self._clock.monotonic() + self._receiver.pause_seconds
 
     def _finish(
-        self, job: Job, status: DeliveryStatus, *, ts: str = "", detail: str = "", doubtful: bool = False
+        self,
+        job: Job,
+        status: DeliveryStatus,
+        *,
+        ts: str = "",
+        detail: str = "",
+        doubtful: bool = False,
+        covered: Sequence[Job] = (),
     ) -> None:
+        """`covered`: edits that this one made needless."""
         if job.action == RENEW:
             self._jobs.remove({job.key})
             self.trouble = None
@@ -431,9 +485,11 @@ class Outbox:
         if doubtful:  # another process's try counts too: a later alerter knows by it that the message may stand twice
             delivery = replace(delivery, attempts=max(2, delivery.attempts))
         used = [replace(delivery, action=detail.replace(" ", "-"))] if detail.startswith(f"{SILENCED} ") else []
-        self._unwritten = [delivery, *used, *(self._member(row, job.alert_id, "skipped", ts) for row in job.members)]
+        members = (self._member(row, job.alert_id, "skipped", ts) for row in job.members)
+        needless = (self._delivery(one, status, ts=ts) for one in covered)
+        self._unwritten = [delivery, *used, *members, *needless]
         self._sent.done |= {row.key: row for row in self._unwritten}
-        self._jobs.remove({job.key})
+        self._jobs.remove({job.key, *(one.key for one in covered)})
         self.trouble = None
         self._backoff.reset()
         if doubtful:
@@ -441,7 +497,7 @@ class Outbox:
         if status == "sent":
             self._on_success(delivery.updated_at, job)
         self._write(self._unwritten)
-        if job.action == "post" and job.transition is not None:
+        if job.action in ("post", GROUPED) and job.transition is not None:
             self._plan_picture(job.transition)
 
     def _delivery(self, job: Job, status: DeliveryStatus, *, ts: str = "", detail: str = "") -> Delivery:

@@ -37,12 +37,13 @@ def due(
     outgrown = policy.outgrown(first) if root else None
     if outgrown:
         yield _job(first, f"{WORSE}-{outgrown.id[:8]}", now)
-    anchor = root or sent.start()
-    if acknowledged or anchor is None:
+    start = sent.start() if root is None else None
+    since = start.updated_at if start else sent.announced_at(first.alert_id)
+    if acknowledged or since is None:
         return
-    count, after = repeats_due(now - anchor.updated_at, repeat_seconds)
+    count, after = repeats_due(now - since, repeat_seconds)
     if count:
-        yield _job(first, f"{REMINDER}-{count}", anchor.updated_at + after, after_seconds=after)
+        yield _job(first, f"{REMINDER}-{count}", since + after, after_seconds=after)
 
 
 def _job(first: AlertTransition, action: str, at: float, *, after_seconds: float = 0.0) -> Job:

@@ -126,8 +126,8 @@ def mark_of(transition: AlertTransition) -> str:
 def transition_message(transition: AlertTransition, context: Context, *, root: bool = True) -> Message:
     """A transition as a message; `root` gives all of it, otherwise (a change in the thread) without leaders and SQL."""
     blocks: list[dict[str, Any]] = [
-        _header(f"{mark_of(transition)}: {context.title}"),
-        _section(escape(transition.summary)),
+        header(f"{mark_of(transition)}: {context.title}"),
+        section(escape(transition.summary)),
         *_fields(_facts(transition, context)),
     ]
     if root:
@@ -142,9 +142,9 @@ def changed_root(first: AlertTransition, latest: AlertTransition, then: Context,
     lasted = long_span(max(0, latest.event_time - first.event_time))
     after = "" if latest.state in OPEN_STATES else f", {lasted} after it fired"
     blocks = [
-        _header(f"{mark_of(latest)}: {now.title}"),
-        _section(f"{escape(latest.summary)}\n_{utc_minute(latest.event_time)} UTC{after}_"),
-        _section(f"*When it fired* ({utc_minute(first.event_time)} UTC)\n{escape(first.summary)}"),
+        header(f"{mark_of(latest)}: {now.title}"),
+        section(f"{escape(latest.summary)}\n_{utc_minute(latest.event_time)} UTC{after}_"),
+        section(f"*When it fired* ({utc_minute(first.event_time)} UTC)\n{escape(first.summary)}"),
         *_fields(_facts(first, then)),
         *_details(first, then, advice=latest.state in OPEN_STATES),
         *_buttons(latest, now),
@@ -173,10 +173,10 @@ def acknowledged_line(first: AlertTransition, context: Context) -> str:
 def _note(first: AlertTransition, head: str, line: str, now: str, context: Context) -> Message:
     value = f"; {now}" if now else ""
     sentence = f"{head}: {context.title} (since {utc_minute(first.event_time)} UTC{value})"
-    advice = (_section(context.advice),) if context.advice else ()
+    advice = (section(context.advice),) if context.advice else ()
     return Message(
         cut(escape(sentence), MAX_TEXT_CHARACTERS),
-        (_section(f"🔴 {escape(sentence)}"), *advice),
+        (section(f"🔴 {escape(sentence)}"), *advice),
         f"{utc_minute(first.event_time)}  {line}{value}",
     )
 
@@ -202,10 +202,10 @@ def start_message(
         f"• *{found.state}* since {utc_minute(found.event_time)} UTC: {escape(found.summary)}" for found in open_alerts
     ] or ["• none"]
     blocks = [
-        _header("State at start"),
-        _section(escape(head) + ". What happened before is recorded, not posted."),
-        _section("*Rules*\n" + "\n".join(values)),
-        _section("*Open alerts*\n" + "\n".join(alerts)),
+        header("State at start"),
+        section(escape(head) + ". What happened before is recorded, not posted."),
+        section("*Rules*\n" + "\n".join(values)),
+        section("*Open alerts*\n" + "\n".join(alerts)),
     ]
     firing = sum(found.state == "firing" for found in open_alerts)
     counts = f"{firing} firing, {len(open_alerts) - firing} pending or possible"
@@ -227,8 +227,8 @@ def digest_message(episodes: Sequence[tuple[str, AlertTransition, AlertTransitio
         lines.append(f"• {len(episodes) - MAX_DIGEST_LINES} more: `counterpoise alerts list --all`")
     pages = [lines[at : at + 10] for at in range(0, len(lines), 10)]
     blocks = [
-        _header(f"⚪ {head}"),
-        *(_section("\n".join(page)) for page in pages),
+        header(f"⚪ {head}"),
+        *(section("\n".join(page)) for page in pages),
         _context(f"dataset {escape(dataset)}"),
     ]
     text = cut(f"{head}: " + "; ".join(escape(title) for title, _, _ in episodes), MAX_TEXT_CHARACTERS)
@@ -238,7 +238,7 @@ def digest_message(episodes: Sequence[tuple[str, AlertTransition, AlertTransitio
 def check_message(dataset: str) -> Message:
     """What `counterpoise alerts test` sends."""
     text = f"Counterpoise can post here (dataset {escape(dataset)})."
-    return Message(text, (_section(text),), f"TEST  {text}")
+    return Message(text, (section(text),), f"TEST  {text}")
 
 
 def why_message(fired: AlertTransition) -> Message:
@@ -248,13 +248,13 @@ def why_message(fired: AlertTransition) -> Message:
     parts += [_code("SQL that reproduces the value:", found.sql)] if found.sql else []
     parts.append(f"More: `counterpoise rules explain {fired.alert_id}`")
     return Message(
-        cut("\n".join(parts), MAX_TEXT_CHARACTERS), fit([_section(part) for part in parts]), console_line(fired)
+        cut("\n".join(parts), MAX_TEXT_CHARACTERS), fit([section(part) for part in parts]), console_line(fired)
     )
 
 
 def note_message(text: str) -> Message:
     """A short text of ours."""
-    return Message(text, (_section(escape(text)),), text)
+    return Message(text, (section(escape(text)),), text)
 
 
 def console_line(transition: AlertTransition) -> str:
@@ -329,11 +329,11 @@ def _details(transition: AlertTransition, context: Context, *, advice: bool = Tr
     """Both views, what moved the value, leaders, advice, and the SQL."""
     blocks = _explained(transition)
     if transition.evidence.counts:
-        blocks.append(_section(_leaders(transition, context)))
+        blocks.append(section(_leaders(transition, context)))
     if advice and context.advice:
-        blocks.append(_section(context.advice))
+        blocks.append(section(context.advice))
     if transition.evidence.sql:
-        blocks.append(_section(_code("SQL that reproduces the value:", transition.evidence.sql)))
+        blocks.append(section(_code("SQL that reproduces the value:", transition.evidence.sql)))
     return blocks
 
 
@@ -342,7 +342,7 @@ def _explained(transition: AlertTransition) -> list[dict[str, Any]]:
     if found is None:
         return []
     texts = [("Both views", views_text(found)), ("What moved it", moved_text(found.moved) if found.moved else "")]
-    return [_section(f"*{head}*\n{escape(text)}") for head, text in texts if text]
+    return [section(f"*{head}*\n{escape(text)}") for head, text in texts if text]
 
 
 def _buttons(transition: AlertTransition, context: Context) -> list[dict[str, Any]]:
@@ -392,11 +392,11 @@ def _code(label: str, sql: str) -> str:
     return f"{label}\n```{cut(quoted, MAX_SECTION_CHARACTERS - len(label) - 8)}```"
 
 
-def _header(text: str) -> dict[str, Any]:
+def header(text: str) -> dict[str, Any]:
     return {"type": "header", "text": {"type": "plain_text", "text": cut(text, MAX_HEADER_CHARACTERS), "emoji": True}}
 
 
-def _section(text: str) -> dict[str, Any]:
+def section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": _mrkdwn(text, MAX_SECTION_CHARACTERS)}
 
 

@@ -12,16 +12,39 @@ from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.contracts.alerts import AlertTransition
 
 _OF_THE_RULE: Final = ("severity", "owner", "metric", "view", "window_blocks")
+GROUP_LABELS: Final = ("rule", "chain", "instance", *_OF_THE_RULE)
+"""Labels of ours that `group_by` may name. An alert's id is none: a group of one is no group."""
 _NOTES: Final = frozenset({"labels", "severity", "owner"})
 """What a rule need not have: a step without one had none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`match`: label → value, in which `*` and `?` are wildcards."""
+    """`match`: label → value, in which `*` and `?` are wildcards. `group_by`: the labels whose alerts share one message."""
 
     match: Labels
     receivers: frozenset[str]
+    group_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The alerts of one route (its number, from 0) that have these labels in common, in the order of the route's `group_by`."""
+
+    route: int
+    labels: tuple[tuple[str, str], ...]
+
+
+def group_of(labels: Labels, routes: Sequence[Route], receiver: str) -> Group | None:
+    """The group of an alert at a receiver; None where its route has no `group_by`, or leads elsewhere.
+
+    A label that the alert does not have is an empty value, as in an Alertmanager.
+    """
+    found = next(((at, route) for at, route in enumerate(routes) if matches(route.match, labels)), None)
+    if found is None or not found[1].group_by or receiver not in found[1].receivers:
+        return None
+    at, route = found
+    return Group(at, tuple((name, labels.get(name, "")) for name in route.group_by))
 
 
 def receivers_for(labels: Labels, routes: Sequence[Route], every: Iterable[str]) -> frozenset[str]:

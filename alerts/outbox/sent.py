@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from alerts.outbox.groups import GROUPED, root_named
 from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, Job, JobKey, job_of
 from alerts.store.alert_deliveries_log import Delivery
 from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertTransition
@@ -30,13 +31,23 @@ class Sent:
         self.announced: dict[str, list[AlertTransition]] = {}
         self.done: dict[JobKey, Delivery] = {}
         self.elsewhere: set[JobKey] = set()
+        self.firing: set[str] = set()
+        """The alerts of which the last that was announced is that they fire."""
+        self._joined: dict[str, dict[str, None]] = {}
+        """First alert of a group's message → alerts that are or were lines of it."""
 
     def load(self, deliveries: Iterable[Delivery], joined_version: int | None = None) -> list[Delivery]:
         """Take up the rows of earlier processes; those that are promised to a digest. What others sent before `joined_version`, or at
         any time without one, is theirs."""
         every = list(deliveries)
         ours = [found for found in every if found.receiver == self._receiver]
-        self.done = {found.key: found for found in ours if found.status != "pending"}
+        self.done = {
+            found.key: found
+            for found in ours
+            if found.status != "pending" and (found.action != GROUPED or found.channel == self._channel)
+        }
+        for found in self.done.values():
+            self.note_line(found)
         self.elsewhere = {
             found.key
             for found in every
@@ -52,6 +63,7 @@ class Sent:
         rows.append(transition)
         # A step that was written anew, on another block, is read after later ones.
         rows.sort(key=lambda row: row.sequence)
+        (self.firing.add if self.is_firing(transition.alert_id) else self.firing.discard)(transition.alert_id)
         return any(row.state in ANNOUNCING_STATES and row.sequence < transition.sequence for row in rows)
 
     def is_firing(self, alert_id: str) -> bool:
@@ -93,8 +105,34 @@ class Sent:
         return found is not None and found.status == "sent"
 
     def root(self, alert_id: str) -> Delivery | None:
-        """The alert's own message in this channel."""
-        return self.here(self._post_row(alert_id))
+        """The message in this channel that shows the state of an alert: its own, or that of its group."""
+        return self.here(self._post_row(self.group_root(alert_id) or alert_id))
+
+    def group_root(self, alert_id: str) -> str | None:
+        """The first alert of the message of which an alert is a line; None where it has, or will have, its own."""
+        found = self._post_row(alert_id)
+        return root_named(found.detail) if found and found.channel == self._channel else None
+
+    def note_line(self, delivery: Delivery) -> None:
+        """Note the row of an alert that becomes a line of another's message; nothing for any other row."""
+        root = root_named(delivery.detail) if delivery.action == "post" else None
+        if root is not None and delivery.channel == self._channel:
+            self._joined.setdefault(root, {})[delivery.alert_id] = None
+
+    def members(self, root: str) -> list[str]:
+        """The alerts that a message shows: the first one, then those that were announced as its lines."""
+        joined = (one for one in self._joined.get(root, ()) if self.group_root(one) == root and self.joined(one))
+        return [root, *joined]
+
+    def joined(self, alert_id: str) -> Delivery | None:
+        """The reply with which an alert joined its group's message, sent or refused; None before that."""
+        fired = self.fired(alert_id) if self.group_root(alert_id) else None
+        return self.done.get((alert_id, fired.sequence, GROUPED)) if fired else None
+
+    def announced_at(self, alert_id: str) -> float | None:
+        """When an alert's firing was sent to this channel, in unix seconds; None before that."""
+        found = self.joined(alert_id) if self.group_root(alert_id) else self.root(alert_id)
+        return found.updated_at if found else None
 
     def start(self) -> Delivery | None:
         """The state at start in this channel."""
@@ -108,6 +146,8 @@ class Sent:
         """The message under which a job's belongs; None where it stands alone."""
         if job.action in ("post", "start", "digest", "update") or job.kind == ACKNOWLEDGED:
             return None
+        if job.action == GROUPED and self.group_root(job.alert_id) is None:
+            return None  # it is searched for in the channel, which shows replies too
         root = self.root(job.alert_id) or (self.start() if job.kind == REMINDER else None)
         return root.message_ts if root else None
 

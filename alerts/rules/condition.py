@@ -26,7 +26,7 @@ from counterpoise.pools.attribution_set import AttributionSet
 MAX_CHANGE_BLOCKS: Final = 60_000
 """The longest change: a year of bitcoin blocks and some."""
 
-SIGNAL_WANTED: Final = "a signal of docs/alerts.md, such as hhi_10000 or unknown_share"
+SIGNAL_WANTED: Final = "a signal of docs/rules.md, such as hhi_10000 or unknown_share"
 
 
 class Condition(BaseModel):
@@ -247,7 +247,7 @@ def judged_by_lines(fire: PassesLines, clear: PassesLines | None, found: Measure
     fires = _agreed(fire, found)
     clears = (fires[0], ~fires[1]) if clear is None else _agreed(clear, found)
     known = known & np.isfinite(found.low) & np.isfinite(found.high) & fires[0]
-    possible = np.zeros(len(known), np.bool_)
+    possible = np.zeros(known.shape, np.bool_)
     if found.upper is not None:
         possible = fire.passed(found.upper) & fire.rises
     return Verdict.of(known, fires[1], possible, clears[0] & clears[1])

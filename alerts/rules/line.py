@@ -36,7 +36,7 @@ def _at_the_line(line: float | FloatArray, values: FloatArray, rounding: FloatAr
 
 @dataclass(frozen=True, slots=True)
 class ManyLines:
-    """N lines: `operators` are places in `OPERATORS`. It compares N values, each with its own line."""
+    """N lines: `operators` are places in `OPERATORS`. It compares N values, each with its own line, or (R, N): R for each."""
 
     operators: NDArray[np.intp]
     values: FloatArray
@@ -49,8 +49,8 @@ class ManyLines:
     def passed(self, values: FloatArray, rounding: FloatArray | None = None) -> NDArray[np.bool_]:
         """As `Line.passed`."""
         near = _at_the_line(self.values, values, rounding)
-        each = np.stack([_COMPARE[operator](near, self.values) for operator in OPERATORS])
-        found: NDArray[np.bool_] = each[self.operators, np.arange(len(near))]
+        each = [_COMPARE[operator](near, self.values) for operator in OPERATORS]
+        found: NDArray[np.bool_] = np.choose(self.operators, each)
         return found
 
 

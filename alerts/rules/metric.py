@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -82,7 +83,7 @@ class MetricRule(ConditionalRule):
             limit = "not over `above`" if self.rises else "not under `below`"
             yield Unfit(ours, clear, f"a value {limit} ({self.line:g})", (side,))
 
-    @property
+    @cached_property
     def conditions(self) -> tuple[Condition, ...]:
         """The metric past its line, as type `when` has it."""
         clear = None

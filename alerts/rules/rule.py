@@ -8,6 +8,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self
 
 import numpy as np
@@ -98,7 +99,10 @@ class Unfit(NamedTuple):
 
 
 class Rule(BaseModel):
-    """Closed: an unknown field is a mistake. A field's description states the expected value."""
+    """Closed: an unknown field is a mistake. A field's description states the expected value.
+
+    What follows from its fields may be a `cached_property`: a copy has none of its values.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -152,7 +156,7 @@ class Rule(BaseModel):
         """Its fields by the names that a file has for them."""
         return {info.alias or name: info for name, info in cls.model_fields.items()}
 
-    @property
+    @cached_property
     def rule_hash(self) -> str:
         """12 hexadecimal digits of the rule's content: its type and every value, defaults too, but none of `NOT_HASHED`."""
         text = json.dumps(self.content(), sort_keys=True, separators=(",", ":"))
@@ -162,6 +166,18 @@ class Rule(BaseModel):
     def rises(self) -> bool | None:
         """Whether large values pass its line; None where the rule does not state a side."""
         return None
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other values; what was computed from those of before is left out."""
+        found = super().model_copy(update=update, deep=deep)
+        for name in found.__dict__.keys() - type(self).model_fields.keys():
+            del found.__dict__[name]
+        return found
+
+    @cached_property
+    def as_evidence(self) -> dict[str, Any]:
+        """What the evidence of its alerts has of the rule: its name, its condition in words, its content and its notes."""
+        return {"title": self.name, "condition": self.condition(), "rule": self.content() | self.notes()}
 
     def content(self) -> dict[str, Any]:
         """Its type and every value that decides when it fires: what its hash is of."""

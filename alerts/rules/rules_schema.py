@@ -25,7 +25,7 @@ def rules_schema() -> dict[str, Any]:
     return {
         "$schema": DIALECT,
         "title": "Rules of Counterpoise",
-        "description": "docs/alerts.md explains every type and field; `counterpoise rules check` checks a file.",
+        "description": "docs/rules.md explains every type and field; `counterpoise rules check` checks a file.",
         "type": "object",
         "required": ["version", "rules"],
         "additionalProperties": False,

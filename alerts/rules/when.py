@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema
@@ -161,7 +162,7 @@ class WhenRule(ConditionalRule):
     def _parts(self) -> tuple[PlacedCondition, ...]:
         return self.when.all or self.when.any or ()
 
-    @property
+    @cached_property
     def conditions(self) -> tuple[Condition, ...]:
         if not self.is_single:
             return self._parts()

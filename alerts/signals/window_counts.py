@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -59,6 +60,7 @@ class WindowCounts:
     names: tuple[str, ...]
     further: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     beside: Mapping[Place, WindowCounts] = field(default_factory=dict)
+    _integers: list[StoredIntegers] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.tip_hash)
@@ -91,10 +93,16 @@ class WindowCounts:
         )
 
     def integers(self) -> StoredIntegers:
-        """The columns as metrics take them; a metric that needs a missing one of `further` raises KeyError."""
+        """The columns as metrics take them; a metric that needs a missing one of `further` raises KeyError.
+
+        Every call gives the same object, so that metrics share what several of them need.
+        """
+        if self._integers:
+            return self._integers[0]
         own = {name: getattr(self, name) for name in ("n", "unknown", "window_full", "pools_seen", "p_top4_above_75")}
         ranked = {f"c{rank + 1}": self.counts[:, rank] for rank in range(self.counts.shape[1])}
-        return StoredIntegers({**own, **ranked, **self.further})
+        self._integers.append(StoredIntegers({**own, **ranked, **self.further}))
+        return self._integers[0]
 
     def row(self, height: int) -> int | None:
         """The place of a height; None where the series does not reach it."""
@@ -129,22 +137,33 @@ class WindowCounts:
 
 
 _ROW_COLUMNS: Final = tuple(
-    one.name for one in fields(WindowCounts) if one.name not in ("tip_hash", "names", "further", "beside")
+    one.name for one in fields(WindowCounts) if one.name not in ("tip_hash", "names", "further", "beside", "_integers")
 )
 """The columns that are arrays of every series."""
 
 
 def _joined(parts: Sequence[WindowCounts]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The arrays of all parts, one below the other, and the names that their leaders are places in."""
-    code_of: dict[str, int] = {}
+    """The arrays of all parts, one below the other, and the names that their leaders are places in: those of the first, and further
+    ones."""
+    names = parts[0].names
+    known, more = places(names), dict[str, int]()
     leaders = []
     for part in parts:
-        codes = np.array([code_of.setdefault(name, len(code_of)) for name in part.names], np.int64)
-        leaders.append(codes[part.leaders])
+        if part.names is names:
+            leaders.append(part.leaders)
+            continue
+        codes = [known[name] if name in known else more.setdefault(name, len(names) + len(more)) for name in part.names]
+        leaders.append(np.array(codes, np.int64)[part.leaders])
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts]) for name in _ROW_COLUMNS if name != "leaders"
     }
-    return {**columns, "leaders": np.concatenate(leaders)}, tuple(code_of)
+    return {**columns, "leaders": np.concatenate(leaders)}, ((*names, *more) if more else names)
+
+
+@lru_cache(maxsize=64)
+def places(names: tuple[str, ...]) -> Mapping[str, int]:
+    """The first place of each name. A list may have every name of an attribution set, and many series have one list."""
+    return {name: at for at, name in reversed(list(enumerate(names)))}
 
 
 def stacked(parts: Sequence[WindowCounts]) -> WindowCounts:

@@ -38,15 +38,20 @@ class AlertEventsLog:
     def __init__(self, ch: ClickHouse) -> None:
         self._ch = ch
 
-    def write(self, transitions: Sequence[AlertTransition], version: int) -> None:
-        """Store them, if the version's epoch is still the newest; otherwise nothing is written, and the caller has to look."""
+    def write(self, transitions: Sequence[AlertTransition], version: int) -> bool:
+        """Store them, if the version's epoch is still the newest; otherwise nothing is written.
+
+        Whether they are stored for certain: where not, the caller has to look whose epoch is the newest.
+        """
+        are_stored = True
         for at in range(0, len(transitions), BLOCK_ROWS):
-            self._ch.insert_if(
+            are_stored &= self._ch.insert_if(
                 "alert_events_log",
                 alert_event_columns(transitions[at : at + BLOCK_ROWS], version),
                 "(SELECT max(epoch) FROM epochs_log WHERE role = 'alerts') = {epoch:UInt32}",
                 {"epoch": epoch_of(version)},
             )
+        return are_stored
 
     def newest_of_earlier(self, epoch: int) -> dict[int, int]:
         """The newest version of each epoch before this one."""

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import errno
 import logging
+import select
+import socket
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from clickhouse_driver import Client, defines
@@ -40,6 +43,17 @@ else:
 
 # The driver logs a traceback for every refused connection, and then raises; what we raise for it says the same in one line.
 logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)
+
+
+_TRUSTED_SECONDS = 1.0
+"""So long after its last answer a server is not asked, before each statement, whether it is there: one that hangs is found later."""
+
+
+def _has_news(sock: socket.socket) -> bool:
+    """Whether there is something to read where no answer is due: the connection's end, or a record of TLS."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 class _ArrayWriter:
@@ -135,6 +149,9 @@ class ArrayConnection(Connection):  # type: ignore[misc]
 
     tls: Tls | None = None
     _context: ssl.SSLContext | None = None
+    _answered_at = float("-inf")
+    """When the server last ended a statement, on the monotonic clock."""
+
     _faults: tuple[ConfigError, ...] = ()
     """What no waiting helps at some of the hosts; another may still let this client in, now or once it is back."""
 
@@ -152,6 +169,19 @@ class ArrayConnection(Connection):  # type: ignore[misc]
             if len(self._faults) >= len(self.hosts):  # no host is away, and none can be used
                 raise next(iter(self._faults)) from error
             raise
+
+    def ping(self) -> bool | None:
+        """Whether the server is there. It is not asked where it answered a moment ago and the connection has not ended since."""
+        if monotonic() - self._answered_at < _TRUSTED_SECONDS and self.connected and not _has_news(self.socket):
+            return True
+        answer: bool | None = super().ping()
+        return answer
+
+    def receive_packet(self) -> Any:
+        packet = super().receive_packet()
+        if packet.type == ServerPacketTypes.END_OF_STREAM:
+            self._answered_at = monotonic()
+        return packet
 
     def _create_socket(self, host: str, port: int) -> Any:
         self._context = None if self.tls is None else client_context(self.tls)
@@ -204,26 +234,37 @@ class ArrayClient(Client):  # type: ignore[misc]
         self.connections.clear()
         self.connection = connection
 
-    def insert_columns(
-        self, table: str, columns: Mapping[str, Column], settings: Mapping[str, Any] | None = None
-    ) -> int:
-        """Send one block; rows inserted. The server says which types the columns have."""
+    def insert_columns(self, table: str, columns: Mapping[str, Column]) -> Generator[None, None, int]:
+        """Send one block; rows inserted. The server says which types the columns have.
+
+        It yields where the server is to answer: first when the statement is sent, then when the rows are. Closing it before its end
+        closes the connection; whether the rows are stored is open then.
+        """
         names = ", ".join(f"`{name}`" for name in columns)
         query = f"INSERT INTO {table} ({names}) VALUES"
-        with self.disconnect_on_error(query, settings):
+        done = False
+        try:
+            self.establish_connection(None)
+            self.connection.server_info.session_timezone = None
             self.connection.send_query(query)
             self.connection.send_external_tables(None)
+            yield
             sample = self.receive_sample_block()
             block = ColumnOrientedBlock(
                 sample.columns_with_types, [columns[name] for name, _ in sample.columns_with_types]
             )
             self.connection.send_data(block)
-            self.receive_profile_events()
             self.connection.send_data(ColumnOrientedBlock())
+            yield
+            self.receive_profile_events()
             self.receive_profile_events()
             self.receive_end_of_insert_query()
             rows: int = block.num_rows
+            done = True
             return rows
+        finally:
+            if not done:
+                self.disconnect()
 
     def blocks(
         self,
@@ -261,6 +302,8 @@ class ArrayClient(Client):  # type: ignore[misc]
                     return
                 if packet.type == ServerPacketTypes.DATA:
                     yield packet.block.columns_with_types, packet.block.data
+                elif packet.type == ServerPacketTypes.PROGRESS:
+                    self.last_query.store_progress(packet.progress)
         finally:
             if not done:
                 self.disconnect()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from counterpoise.clickhouse.array_client import ArrayClient
@@ -48,6 +49,8 @@ class ClickHouse:
         compression: bool | None = None,
     ) -> None:
         self._types: dict[str, dict[str, str]] = {}
+        self._make_other = partial(ClickHouse, target, database, settings=settings, compression=compression)
+        self._others: list[ClickHouse] = []
         self.target = target
         self.database = database
         local = all(is_local(host) for host, _ in target.addresses)
@@ -133,6 +136,11 @@ class ClickHouse:
         The server writes one block (up to a million rows) as a whole or not at all. A RetryableError leaves open whether it did:
         insert the same rows again, the tables keep one of them.
         """
+        return finish(self.begin_insert(table, columns))
+
+    def begin_insert(self, table: str, columns: Mapping[str, Column]) -> Generator[None, None, int]:
+        """`insert` in steps, for one thread that has several on as many connections (`inserts_beside`): each step but the last
+        ends where the server is to answer."""
         if not _TABLE.fullmatch(table):
             raise ValueError(f"not a table name: {table!r}")
         lengths = {name: len(column) for name, column in columns.items()}
@@ -141,10 +149,12 @@ class ClickHouse:
         if not next(iter(lengths.values())):
             return 0
         with translated(self.where):
-            return self._client.insert_columns(table, columns)
+            return (yield from self._client.insert_columns(table, columns))
 
-    def insert_if(self, table: str, columns: Mapping[str, Column], condition: str, params: Params = None) -> None:
+    def insert_if(self, table: str, columns: Mapping[str, Column], condition: str, params: Params = None) -> bool:
         """`insert`, if `condition` holds on the server once all rows have arrived there; otherwise nothing is written.
+
+        Whether the server says that it wrote rows; one that says nothing about it may have done so.
 
         A process that sleeps on its way to an INSERT wakes to its decision of before. Here the server decides, with the rows in
         its hands: what happens between its decision and its write takes as long as one statement.
@@ -153,7 +163,7 @@ class ClickHouse:
         if rows > BLOCK_ROWS:
             raise ValueError(f"{rows} rows are more than {BLOCK_ROWS} at once")
         if not rows:
-            return
+            return False
         types = self._types.pop(table, None) or dict(
             self.query(
                 "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}",
@@ -168,15 +178,35 @@ class ClickHouse:
         for _ in self.stream(sql, params, tables=(sent,)):
             pass
         self._types[table] = types  # for the next call; after any error they are asked for again
+        progress = self._client.last_query.progress
+        return progress is not None and progress.written_rows > 0
 
     def execute(self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None) -> None:
         """Run a statement whose result nobody needs (DDL, INSERT … SELECT)."""
         for _ in self.stream(sql, params, settings=settings):
             pass
 
+    def beside(self, number: int) -> ClickHouse:
+        """A further connection like this one, for the same thread; 0 is this one. It is closed with it."""
+        while len(self._others) < number:
+            self._others.append(self._make_other())
+        return self._others[number - 1] if number else self
+
     def close(self) -> None:
         """Close the connection; the next call opens a new one."""
         self._client.disconnect()
+        for other in self._others:
+            other.close()
+
+
+def finish(steps: Generator[None, None, int]) -> int:
+    """What the steps return once all are done."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            rows: int = end.value
+            return rows
 
 
 def _joined(spec: str, parts: list[Any]) -> npt.NDArray[Any] | list[Any]:

@@ -68,6 +68,9 @@ CONFIGURATION: Final[dict[int, tuple[str, str]]] = {
 """What waiting does not help, and the next step."""
 
 
+_DISK_IS_FULL: Final = "No space left on device"
+"""In the text of whichever error (75, 76, 1001, …) the server's write ended with, where no reservation was refused before."""
+
 _NAME_AT_END = re.compile(r"\s*\([A-Z][A-Z0-9_]+\)\.?$")
 
 
@@ -90,6 +93,8 @@ def classify(error: BaseException, where: str) -> CounterpoiseError | None:
         if error.code in CONFIGURATION:
             name, step = CONFIGURATION[error.code]
             return ConfigError(f"ClickHouse {where}: {first_line(error)} (code {error.code}, {name}); {step}")
+        if _DISK_IS_FULL in str(error.message or ""):
+            return RetryableError(f"ClickHouse {where}: {first_line(error)} (code {error.code}, the disk is full)")
         return None
     if isinstance(error, EOFError):
         return RetryableError(f"ClickHouse {where}: the server closed the connection")

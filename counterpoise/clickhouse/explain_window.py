@@ -107,17 +107,16 @@ def _entity_pair(before: PoolBlocks, after: PoolBlocks, owners: AttributionSet) 
     )
 
 
-def height_before(clickhouse: ClickHouse, after: PoolBlocks, over_seconds: int, *, everywhere: bool = True) -> int:
+def height_before(clickhouse: ClickHouse, after: PoolBlocks, over_seconds: int) -> int:
     """The last scored height with a header time `over_seconds` before that of `after`; 0 where there is none.
 
-    Four times the blocks that the time usually takes are read first. The whole history is read only where that is too few, and never
-    without `everywhere`: the number of rows is then bounded.
+    Four times the blocks that the time usually takes are read first, and the whole history only where that is too few.
     """
     entry = CHAINS.get(after.chain, BITCOIN)
     near = after.height - 4 * (over_seconds // entry.block_spacing_seconds) - 144
     ms = int(1_000 * (after.time.timestamp() - over_seconds))
     given = {"chain": after.chain, "window": str(after.window), "height": str(after.height), "ms": str(ms)}
-    for first in dict.fromkeys((max(near, 0), 0) if everywhere else (max(near, 0),)):
+    for first in dict.fromkeys((max(near, 0), 0)):
         found = int(clickhouse.query(_HEIGHT_AT, given | {"first": str(first)})[0][0])
         if found:
             return found

@@ -122,11 +122,6 @@ class Registry:
         return {pool.slug: pool for pool in self.pools}
 
     @cached_property
-    def by_code(self) -> Mapping[int, Pool]:
-        """Pool of each code."""
-        return {pool.code: pool for pool in self.pools}
-
-    @cached_property
     def by_address(self) -> Mapping[str, Pool]:
         """Pool of each payout address."""
         return {address: pool for pool in self.pools for address in pool.addresses}

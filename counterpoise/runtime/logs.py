@@ -71,6 +71,14 @@ class NoLoginBytes(logging.Filter):
         return True
 
 
+class LineHandler(logging.StreamHandler[TextIO]):
+    """Drops a line that cannot be written, as on a full disk: the traceback of that would tear a screen apart."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
 def configure_logging(
     format: Literal["text", "json"],  # noqa: A002
     level: str,
@@ -117,7 +125,7 @@ def configure_logging(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = LineHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],

@@ -11,8 +11,9 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedWriter, TextIOWrapper
 from pathlib import Path
-from typing import IO, Final, Literal
+from typing import IO, BinaryIO, Final, Literal, cast
 
 from counterpoise.errors import ConfigError
 
@@ -105,6 +106,15 @@ def open_private(path: Path, how: How) -> IO[bytes]:
         with suppress(OSError):
             os.close(descriptor)
         raise
+
+
+def open_private_log(path: Path) -> TextIOWrapper:
+    """Open a file for lines, emptied, as `open_private`. A write that fails, as on a full disk, is an OSError there and then.
+
+    Nothing is kept to be written later, so `close` does not fail for what a write could not do.
+    """
+    raw = cast("BufferedWriter", open_private(path, "replace")).detach()
+    return TextIOWrapper(cast("BinaryIO", raw), encoding="utf-8", write_through=True)
 
 
 def read_private(path: Path) -> str:

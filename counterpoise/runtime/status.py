@@ -14,6 +14,7 @@ import threading
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
@@ -24,11 +25,12 @@ import structlog
 
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
-from counterpoise.runtime.private_files import private_folder, read_private, write_private
+from counterpoise.runtime.private_files import MAX_BYTES, private_folder, read_private, write_private
 from counterpoise.runtime.service_metrics import LATENCY_BUCKETS, LIVE_WITHIN_SECONDS, counters_of, steps_of
 
 _HOST = socket.gethostname()
 _PIDS: Final = 2**31
+_ANSWER_SECONDS: Final = 2.0
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 
 log = structlog.get_logger("status")
@@ -38,6 +40,10 @@ ServiceState = Literal["starting", "working", "waiting", "stopped"]
 WRITE_INTERVAL_SECONDS = 0.5
 HEARTBEAT_SECONDS = 5.0
 """The file is written at least this often, so that its `updated_at` distinguishes a live process from a dead one."""
+SILENT_AFTER_SECONDS: Final = HEARTBEAT_SECONDS * 3
+"""The age of a file at which its process is frozen, or cannot write."""
+UNWRITTEN_EVERY_SECONDS = 60.0
+"""A file that cannot be written, as on a full disk, is a line in the log so often, also where the space comes and goes."""
 TOLD_AFTER_SECONDS = 1.0
 """A wait that lasts for so long is a line in the log, and so is its end."""
 
@@ -65,13 +71,14 @@ class ServiceStatus:
     """Thread-safe; every method returns at once. Times are UTC seconds of `clock`.
 
     A daemon thread writes `<run_dir>/<service>.json` atomically, at most twice a second while something changes, and logs waits.
-    Close it at the end (or use `with`): that writes `stopped`.
+    Close it at the end (or use `with`): that writes `stopped`. Where the file cannot be written, the service works on: the log has
+    one line per minute, and the file is written once that is possible.
     """
 
     def __init__(self, service: str, run_dir: Path, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._file_lock = threading.Lock()
+        self._file_lock = threading.RLock()
         self._fields = _Fields(service, os.getpid(), clock.now(), secrets.token_hex(6))
         self._fields.counters = dict.fromkeys(counters_of(service), 0)
         self._path = run_dir / f"{service}.json"
@@ -81,8 +88,11 @@ class ServiceStatus:
         self._closed = threading.Event()
         self._server: ThreadingHTTPServer | None = None
         self._more_metrics: Callable[[], bytes] | None = None
+        self._unwritten_at: float | None = None
+        self._unwritten = False  # and the log has it
+        self._file_problem: str | None = None
         private_folder(run_dir)
-        self.flush()
+        self.write()
         self._writer = threading.Thread(target=self._write_loop, name=f"{service}-status", daemon=True)
         self._writer.start()
 
@@ -187,6 +197,7 @@ class ServiceStatus:
                 "last_beat_at": f.last_beat_at,
                 "updated_at": self._clock.now(),
                 "health_port": f.health_port,
+                "file_problem": self._file_problem,
                 "counters": dict(f.counters),
                 "info": {**f.info, **({"chains": dict(f.info["chains"])} if "chains" in f.info else {})},
                 "latencies": [
@@ -207,7 +218,7 @@ class ServiceStatus:
         with self._lock:
             self._fields.health_port = int(server.server_address[1])
             self._changed = True
-        self.flush()
+        self.write()
         return int(server.server_address[1])
 
     def add_metrics(self, more: Callable[[], bytes]) -> None:
@@ -221,11 +232,29 @@ class ServiceStatus:
         return exposition(self.snapshot()) + (self._more_metrics() if self._more_metrics else b"")
 
     def flush(self) -> None:
-        """Write the file now."""
+        """Write the file now; OSError where that is not possible."""
         with self._file_lock:
             with self._lock:
                 self._changed = False
             write_private(self._path, json.dumps(self.snapshot(), default=str) + "\n")
+
+    def write(self) -> None:
+        """Write the file now, or log that it cannot be: a full disk must not end the service, and the next round tries again."""
+        with self._file_lock:
+            before, self._file_problem = self._file_problem, None  # the file that is written has none
+            try:
+                self.flush()
+            except OSError as error:
+                self._changed = True
+                self._file_problem = error.strerror or str(error)
+                now = self._clock.monotonic()
+                if self._unwritten_at is None or now - self._unwritten_at >= UNWRITTEN_EVERY_SECONDS:
+                    log.warning("status is not written", file=str(self._path), reason=self._file_problem)
+                    self._unwritten_at, self._unwritten = now, True
+                return
+            if before is not None and self._unwritten:
+                log.info("status is written again", file=str(self._path))
+                self._unwritten = False
 
     def tell(self) -> None:
         """Log a wait that lasts, and the end of one that was logged; the daemon thread asks for it."""
@@ -251,7 +280,7 @@ class ServiceStatus:
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
-        self.flush()
+        self.write()
 
     def _work(self) -> None:
         if self._fields.state == "stopped":  # a thread that is slow to end
@@ -266,10 +295,7 @@ class ServiceStatus:
             quiet_seconds += WRITE_INTERVAL_SECONDS
             if self._changed or quiet_seconds >= HEARTBEAT_SECONDS:
                 quiet_seconds = 0.0
-                try:
-                    self.flush()
-                except OSError:  # a full disk must not end the service; the next round tries again
-                    self._changed = True
+                self.write()
 
 
 def _no_latencies() -> tuple[list[int], float]:
@@ -319,12 +345,38 @@ class _HealthHandler(BaseHTTPRequestHandler):
         """Health checks are not news."""
 
 
+def newest_status(run_dir: Path, service: str, host: str, now: float) -> dict[str, Any] | None:
+    """As `read_status`, and what the service's health endpoint on `host` answers where the file is older than SILENT_AFTER_SECONDS.
+
+    A service that cannot write its file, as on a full disk, works all the same. One that is frozen answers nothing.
+    """
+    said = read_status(run_dir, service)
+    if said is None or said.get("host") != _HOST or said["state"] == "stopped" or not said.get("health_port"):
+        return said
+    if now - float(said["updated_at"]) <= SILENT_AFTER_SECONDS:
+        return said
+    connection = HTTPConnection(host, int(said["health_port"]), timeout=_ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/health", headers={"Host": "localhost"})
+        found = json.loads(connection.getresponse().read(MAX_BYTES))
+    except (OSError, ValueError, HTTPException, RecursionError):
+        return said
+    finally:
+        connection.close()
+    same = _is_status(found) and found.get("service") == service and found.get("host") == _HOST
+    return found if same and float(found["started_at"]) >= float(said.get("started_at") or 0) else said
+
+
 def read_status(run_dir: Path, service: str) -> dict[str, Any] | None:
     """What the service last wrote; None where it never ran here or the file is not ours."""
     try:
         found = json.loads(read_private(run_dir / f"{service}.json"))
     except (OSError, ValueError, RecursionError):
         return None
-    ours = isinstance(found, dict) and found.keys() >= {"state", "pid", "updated_at", "info"}
-    ours = ours and isinstance(found["pid"], int) and 0 < found["pid"] < _PIDS and isinstance(found["info"], dict)
-    return found if ours else None
+    return found if _is_status(found) else None
+
+
+def _is_status(found: Any) -> bool:
+    if not isinstance(found, dict) or not found.keys() >= {"state", "pid", "updated_at", "info"}:
+        return False
+    return isinstance(found["pid"], int) and 0 < found["pid"] < _PIDS and isinstance(found["info"], dict)

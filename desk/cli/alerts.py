@@ -21,19 +21,19 @@ from desk.cli.alert_actions import acknowledge, list_silences, silence, unsilenc
 from desk.cli.alert_list import STYLES
 from desk.cli.alert_rows import one_alert, reader, sql_command, writer
 from desk.cli.console import Console, cell
+from desk.cli.options import JsonOption
 from desk.cli.say import say
 
 if TYPE_CHECKING:
     from alerts.store.alert_mutes_log import Mute
     from counterpoise.settings.model import Settings
 
-alerts_app = typer.Typer(help="List, acknowledge and silence alerts; check the rules.", no_args_is_help=True)
+alerts_app = typer.Typer(no_args_is_help=True, add_completion=False)
 alerts_app.command("ack")(acknowledge)
 alerts_app.command("silence")(silence)
 alerts_app.command("unsilence")(unsilence)
 alerts_app.command("silences")(list_silences)
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 RuleArgument = Annotated[str, typer.Argument(help="A rule's id (see `counterpoise alerts rules`), or `*` for all.")]
 
 

@@ -9,8 +9,8 @@ import typer
 
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
 from desk.cli.console import Console, cell, plain_table
+from desk.cli.options import ChainOption, JsonOption, WindowOption
 from desk.cli.say import say
-from desk.cli.settle import ChainOption, JsonOption, WindowOption
 
 
 def as_of(

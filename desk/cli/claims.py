@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from desk.cli.console import Console, plain_table
+from desk.cli.options import JsonOption
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def claims(
     *,
     sql: Annotated[str, typer.Option("--sql", help="Print the query of one claim and stop.", metavar="NAME")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check each claim of the founding article: its measure, the figure in April 2025 and now, and a verdict."""
     from counterpoise.clickhouse.client import connect

@@ -12,6 +12,7 @@ from rich.table import Table
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.runtime.clock import SystemClock
 from desk.cli.console import Console
+from desk.cli.options import JsonOption
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -26,9 +27,8 @@ SEND_TIMEOUT_SECONDS = 30.0
 SOURCE_PREFIX = "source:"
 """What ingest writes in the place of a topic for what a source gave and Kafka never saw."""
 
-dlq_app = typer.Typer(help="Dead letters: events that could not be processed.", no_args_is_help=True)
+dlq_app = typer.Typer(no_args_is_help=True, add_completion=False)
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Only letters of this reason.")]
 
 

@@ -13,13 +13,14 @@ from rich.text import Text
 from counterpoise.errors import ConfigError
 from counterpoise.redaction import redact
 from desk.cli.console import Console
+from desk.cli.options import JsonOption
 from desk.cli.say import say
 
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red", "skipped": "dim"}
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: JsonOption = False,
     offline: Annotated[bool, typer.Option("--offline", help="Skip checks that use the network.")] = False,
 ) -> None:
     """Check Python, platform, engines, ports, disk, settings, Kafka, ClickHouse, Slack's settings, the block source and the clock.

@@ -11,15 +11,15 @@ import typer
 from counterpoise.formats import TEXT
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
 from desk.cli.console import Console, cell, plain_table
+from desk.cli.options import ChainOption, HeightOption, JsonOption, WindowOption
 from desk.cli.say import say
-from desk.cli.settle import ChainOption, HeightOption, JsonOption, WindowOption
 
 if TYPE_CHECKING:
     from counterpoise.clickhouse.client import ClickHouse
     from counterpoise.clickhouse.pool_blocks import PoolBlocks
     from counterpoise.risk.mergers import Concentration, Merger
 
-entities_app = typer.Typer(help="Show what mergers of pools or other joining dates would change.", no_args_is_help=True)
+entities_app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @entities_app.command("diff")

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from counterpoise.formats import TEXT
-from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS, View
+from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS
 from desk.cli.console import Console, cell, plain_table
+from desk.cli.options import ChainOption, HeightOption, JsonOption, ViewOption, WindowOption, checked_view
 from desk.cli.say import say
-from desk.cli.settle import ChainOption, HeightOption, JsonOption, WindowOption
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from rich.table import Table
 
     from desk.share_now import WindowSums
 
@@ -25,7 +27,7 @@ _NEXT = (144, 1_008, 2_016)
 
 def estimates(
     *,
-    view: Annotated[str, typer.Option("--view", help="raw (pools) or entity (owners and proxies).")] = RAW,
+    view: ViewOption = RAW,
     window: WindowOption = USUAL_WINDOW_BLOCKS,
     height: HeightOption = None,
     chain: ChainOption = "bitcoin",
@@ -48,9 +50,7 @@ def estimates(
     from desk.share_now import NewestBlocks, read_drift, read_sums
 
     chain_named(chain)
-    if view not in VIEWS:
-        raise ConfigError(f"--view {view!r}: expected one of {', '.join(VIEWS)}")
-    chosen: View = "raw" if view == "raw" else "entity"
+    chosen = checked_view(view)
     if not 0.0 < line < 1.0:
         raise ConfigError(f"--line {line}: expected a share between 0 and 1, such as 0.75")
     settings = Settings.load()
@@ -73,6 +73,18 @@ def estimates(
         answer = {**read.to_json(), "view": chosen, "level": 0.95, "estimates": rows, "dispersion": dispersion}
         say(json.dumps(answer, ensure_ascii=False, indent=2, allow_nan=False))
         return
+    console = Console(highlight=False)
+    console.print(_table(rows, dispersion, line))
+    console.print(f"{chosen} view: {read.denominator}.", style="dim")
+    console.print("95 % intervals with drift; docs/studies.md has their measured coverage on real blocks.", style="dim")
+    top = rows[min(4, len(rows)) - 1]
+    if 0 < top["blocks_seen"] < 1:
+        blocks = float(best_window(top["blocks_seen"], top["drift"]))
+        console.print(f"The best window for the hashrate now has about {blocks:,.0f} blocks.", style="dim")
+
+
+def _table(rows: Sequence[dict[str, Any]], dispersion: Sequence[dict[str, Any]], line: float) -> Table:
+    """A row for each number of leaders, then one for HHI and one for D₂."""
     above = f"above {TEXT.share(line)}"
     table = plain_table(
         "largest", "up to", "blocks seen", "hashrate now", "weighed by age", above, *(f"next {m:,}" for m in _NEXT)
@@ -80,7 +92,7 @@ def estimates(
     for k, row in enumerate(rows, start=1):
         table.add_row(
             str(k),
-            cell(seen.leaders[k - 1][0]),
+            cell(row["pools"][-1]),
             TEXT.share(row["blocks_seen"]),
             _range(row["hashrate_now"]),
             _range(row["weighed_by_age"]["interval"]),
@@ -98,18 +110,7 @@ def estimates(
             "–",
             *(_numbers(row[f"next_{m}_blocks"], digits) for m in _NEXT),
         )
-    console = Console(highlight=False)
-    console.print(table)
-    top = rows[min(4, len(rows)) - 1]
-    for note in (
-        f"{chosen} view: {read.denominator}.",
-        "95 % intervals with drift; docs/studies.md has their measured coverage on real blocks.",
-        f"The best window for the hashrate now has about {float(best_window(top['blocks_seen'], top['drift'])):,.0f} blocks."
-        if 0 < top["blocks_seen"] < 1
-        else "",
-    ):
-        if note:
-            console.print(note, style="dim")
+    return table
 
 
 def estimate(

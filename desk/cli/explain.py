@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from counterpoise.formats import TEXT
-from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS, View
+from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, View
 from desk.cli.console import Console, cell, plain_table
+from desk.cli.options import ChainOption, HeightOption, JsonOption, ViewOption, WindowOption, checked_view
 from desk.cli.say import say
-from desk.cli.settle import ChainOption, HeightOption, JsonOption, WindowOption
 
 if TYPE_CHECKING:
     from counterpoise.clickhouse.explain_window import Pair
@@ -25,7 +25,7 @@ _LABELS = {"within chance": "within chance", "within drift": "within drift", "be
 def explain(
     metric: Annotated[str, typer.Argument(help="A metric, such as top4, hhi_10000 or effective_pools_d2.")],
     *,
-    view: Annotated[str, typer.Option("--view", help="raw (pools) or entity (owners and proxies).")] = RAW,
+    view: ViewOption = RAW,
     window: WindowOption = USUAL_WINDOW_BLOCKS,
     over: Annotated[str, typer.Option("--over", help="Length of time to look back, such as 24h, 7d or 30d.")] = "7d",
     height: HeightOption = None,
@@ -51,9 +51,7 @@ def explain(
 
     name = _metric(metric)
     chain_named(chain)
-    if view not in VIEWS:
-        raise ConfigError(f"--view {view!r}: expected one of {', '.join(VIEWS)}")
-    chosen: View = "raw" if view == "raw" else "entity"
+    chosen = checked_view(view)
     try:
         seconds = parse_span(over, "hdw")
     except ValueError as error:

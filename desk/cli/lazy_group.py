@@ -54,6 +54,8 @@ def load(name: str, entry: CommandEntry) -> Any:
         app = typer.Typer(add_completion=False, rich_markup_mode="rich")
         app.command(name)(found)
     command = typer.main.get_command(app)
+    if isinstance(found, typer.Typer):
+        command.help = entry.help
     if entry.examples:
         command.epilog = "\n\n".join(("[bold]Examples[/]", *entry.examples))
     return command

@@ -16,6 +16,7 @@ from rich.table import Table
 from counterpoise.errors import ConfigError, DeadLetterError, RetryableError
 from counterpoise.formats import utc_day
 from desk.cli.console import Console
+from desk.cli.options import JsonOption
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ HELD_PATIENCE_SECONDS = 120.0
 POLL_SECONDS = 0.25
 QUIET_SECONDS = 3.0
 
-market_app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+market_app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 _RELEASES = """
 SELECT series, toString(period_start), toString(period_end), toString(published_at), kind, coverage, is_current,
@@ -49,8 +50,6 @@ _COLUMNS = (
     "release_id",
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="JSON, for machines.")]
-
 
 class Source(StrEnum):
     """What kind of file it is."""
@@ -61,7 +60,7 @@ class Source(StrEnum):
 
 
 @market_app.command("series")
-def series(as_json: AsJson = False) -> None:
+def series(as_json: JsonOption = False) -> None:
     """List the catalogue: measure, layer, cadence and include-lists of each series."""
     from counterpoise.series.load import load_catalogue
 
@@ -102,7 +101,7 @@ def series(as_json: AsJson = False) -> None:
 @market_app.command("releases")
 def releases(
     series: Annotated[str, typer.Argument(help="One series; the default is all.", show_default=False)] = "",
-    as_json: AsJson = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List every complete release in ClickHouse, including restated, partial and withdrawn ones."""
     from counterpoise.clickhouse.client import connect
@@ -137,7 +136,7 @@ def releases(
 
 @market_app.command("load")
 def load(
-    source: Annotated[Source, typer.Argument(help="Kind of file; `figures` are the packaged ones.")],
+    source: Annotated[Source, typer.Argument(help="Kind of file; `figures` are the packaged figures.")],
     files: Annotated[
         list[Path] | None, typer.Argument(help="The files; all tables together for epoch.", exists=True, dir_okay=False)
     ] = None,

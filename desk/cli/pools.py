@@ -14,6 +14,7 @@ from rich.text import Text
 
 from counterpoise.errors import ConfigError
 from desk.cli.console import Console, cell
+from desk.cli.options import JsonOption
 from desk.cli.say import say
 from desk.cli.whole_file import whole_file
 
@@ -24,14 +25,11 @@ if TYPE_CHECKING:
 
 MAX_SCRIPT_BYTES = 10_000
 
-pools_app = typer.Typer(
-    help="Show the pool registry, test evidence on it, import and check registry files.", no_args_is_help=True
-)
+pools_app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 RegistryOption = Annotated[
     Path | None, typer.Option("--registry", help="A registry file; the default is the shipped one.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @pools_app.command("list")

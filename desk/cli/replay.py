@@ -36,7 +36,10 @@ ToHeight = Annotated[int | None, typer.Option("--to-height", min=0, help="Last h
 
 def replay(
     blocks: Annotated[
-        str, typer.Option("--blocks", help="A .parquet, .csv or .jsonl file, or the word figures.", metavar="FILE")
+        str,
+        typer.Option(
+            "--blocks", help="A .parquet, .csv or .jsonl file, or `figures`: the packaged counts.", metavar="FILE"
+        ),
     ],
     speed: Annotated[
         float, typer.Option("--speed", min=0.0, help="Multiple of real time; 0 is unlimited.", metavar="N")

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.errors import RetryableError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.logs import configure_logging
-from counterpoise.runtime.private_files import open_private, private_folder
+from counterpoise.runtime.private_files import open_private_log, private_folder
 from counterpoise.runtime.status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
@@ -126,7 +125,7 @@ def replay_line(
 def _logging_to(settings: Settings, file: Path) -> Iterator[None]:
     """Log warnings of this process to a file: a line on the terminal would tear the view apart."""
     private_folder(file.parent)
-    with TextIOWrapper(open_private(file, "replace"), encoding="utf-8") as stream:
+    with open_private_log(file) as stream:
         configure_logging(settings.log_format, "warning", service="replay", stream=stream)
         try:
             yield

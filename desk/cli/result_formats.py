@@ -36,7 +36,6 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-_FOR_PEOPLE = frozenset({Format.TABLE, Format.MARKDOWN})
 _BY_SUFFIX = {
     ".csv": Format.CSV,
     ".json": Format.JSON,

@@ -1,11 +1,12 @@
 """The root of the command line: its commands, the options that all of them share, and what an error becomes.
 
 Exit codes: 0 done, 1 a bug (with traceback) or an unhealthy answer, 2 a mistake in a setting or an argument (one line), 3 something
-that is needed does not answer (one line), 130 interrupted.
+that is needed does not answer, or a disk is full (one line), 130 interrupted.
 """
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -31,6 +32,8 @@ _COLLECTIONS = (50_000, 20, 50)
 EXIT_CONFIG = 2
 EXIT_RETRY = 3
 EXIT_INTERRUPTED = 130
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 _START, _LINE, _DATA = "Start here", "Pipeline", "Data and alerts"
 
@@ -176,11 +179,12 @@ ENTRIES: dict[str, CommandEntry] = {
     ),
     "alerts": CommandEntry(
         "desk.cli.alerts:alerts_app",
-        "List, test and mute alerts.",
+        "List, acknowledge, silence and test alerts.",
         _DATA,
         (
             "counterpoise alerts list --all",
             "counterpoise alerts show 1ab5",
+            "counterpoise alerts ack 1ab5 --reason 'pool maintenance'",
             "counterpoise alerts mute top4-share --for 2h",
         ),
     ),
@@ -222,7 +226,7 @@ ENTRIES: dict[str, CommandEntry] = {
     ),
     "dlq": CommandEntry(
         "desk.cli.dlq:dlq_app",
-        "List, show and replay dead letters.",
+        "List, show and replay dead letters: events that could not be processed.",
         _DATA,
         (
             "counterpoise dlq list --reason bad-event",
@@ -241,6 +245,8 @@ counterpoise status --watch
 counterpoise sql "SELECT * FROM latest_concentration"
 
 Settings come from COUNTERPOISE_… variables over counterpoise.toml; `counterpoise doctor` checks them.
+
+Exit codes: 0 done, 1 unhealthy or a bug, 2 a wrong setting or argument, 3 no answer: try again, 130 interrupted.
 """
 
 
@@ -354,6 +360,20 @@ def main(arguments: list[str] | None = None) -> int:
     # Modules, and the blocks of a backfill, are hundreds of thousands of objects that refer to nothing in a circle. Collections of
     # the usual frequency go through all of them again and again: a tenth of the CPU time of a small command and of a fold.
     gc.set_threshold(*_COLLECTIONS)
+    code = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the interpreter would flush again, and fail again
+        return _disk_is_full(error)
+    return code
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         require_own_packages()
         typer.main.get_command(app).main(args=arguments, prog_name="counterpoise")
@@ -363,9 +383,18 @@ def main(arguments: list[str] | None = None) -> int:
         return _say(error, EXIT_CONFIG)
     except RetryableError as error:
         return _say(error, EXIT_RETRY)
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        return _disk_is_full(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return 0
+
+
+def _disk_is_full(error: OSError) -> int:
+    place = f" of {os.fsdecode(error.filename)!r}" if isinstance(error.filename, str | bytes) else ""
+    return _say(RetryableError(f"the disk{place} is full: free some space, and run the command again"), EXIT_RETRY)
 
 
 def _say(error: Exception, code: int) -> int:

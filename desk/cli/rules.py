@@ -24,7 +24,7 @@ EXIT_OVER_BUDGET = 1
 
 EXIT_MISTAKES = 1
 
-rules_app = typer.Typer(help="Check rules, and see what they would have done.", no_args_is_help=True)
+rules_app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @rules_app.command("check")
@@ -32,13 +32,20 @@ def check_rules(
     file: Annotated[Path | None, typer.Argument(help="A rules file; the one in use if left out.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of lines.")] = False,
 ) -> None:
-    """List every mistake of a rules file with its line, or show the condition of each rule. Exit 1 where there is a mistake."""
+    """List every mistake of a rules file with its line, or show the condition of each rule. Exit 1 where there is a mistake.
+
+    The labels in `group_by` of the routes in the settings are checked with it: own labels are those of the file's rules.
+    """
+    from alerts.outbox.receivers.receivers import check_groups, routes
     from alerts.rules_file import read_rules_file
     from counterpoise.settings.model import Settings
 
-    path = file or Settings.load().alerts.rules_file
-    mistakes = read_rules_file(path).mistakes
+    settings = Settings.load()
+    path = file or settings.alerts.rules_file
+    found = read_rules_file(path)
+    mistakes = found.mistakes
     if not mistakes:
+        check_groups(routes(settings), found.rules)
         show_rules(path, as_json)
         return
     if as_json:

@@ -13,6 +13,7 @@ from rich.table import Table
 from counterpoise.errors import ConfigError
 from counterpoise.formats import utc_minute
 from desk.cli.console import Console, cell
+from desk.cli.options import JsonOption
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def diff_rules(
     days: Annotated[
         float | None, typer.Option("--days", min=0, help="Only the last days before the tip; all history if left out.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Show the firings and clearings that each of two rules files would have sent."""
     from alerts.rules.rule import HeightRule

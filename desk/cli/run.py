@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
@@ -173,7 +173,10 @@ def _sayer(*, prefixed: bool) -> Callable[[str, str], None]:
     lock = threading.Lock()
 
     def say(name: str, line: str) -> None:
-        with lock:
+        with (
+            lock,
+            suppress(OSError),
+        ):  # output into a file on a full disk; a service whose output is not read would stop
             sys.stderr.write(f"{name:<8}| {line}\n" if prefixed else f"{line}\n")
             sys.stderr.flush()
 

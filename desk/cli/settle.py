@@ -12,6 +12,7 @@ import typer
 from counterpoise.formats import TEXT
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
 from desk.cli.console import Console, cell, plain_table
+from desk.cli.options import ChainOption, HeightOption, JsonOption, WindowOption
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -19,15 +20,9 @@ if TYPE_CHECKING:
     from counterpoise.clickhouse.pool_blocks import PoolBlocks
     from desk.adversaries import Adversary
 
-WindowOption = Annotated[int, typer.Option("--window", help="Trailing window in blocks.")]
-HeightOption = Annotated[
-    int | None, typer.Option("--height", min=0, help="Last height of the window; the default is the newest.")
-]
-ChainOption = Annotated[str, typer.Option("--chain", help="Chain.")]
 CoalitionOption = Annotated[
     str, typer.Option("--with", help="A coalition of pools joined by +, such as foundry-usa+antpool.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 _WIDE = 110
@@ -35,9 +30,9 @@ _WIDE = 110
 
 
 def settle(
-    usd: Annotated[str, typer.Option("--usd", help="Amount of the payment, such as 10m or 250k.")],
+    usd: Annotated[str, typer.Option("--usd", help="Amount of the payment in US dollars, such as 10m or 250k.")],
     max_expected_loss: Annotated[
-        str, typer.Option("--max-expected-loss", help="Largest acceptable expected loss, in the same currency.")
+        str, typer.Option("--max-expected-loss", help="Largest acceptable expected loss in US dollars.")
     ],
     *,
     window: WindowOption = USUAL_WINDOW_BLOCKS,

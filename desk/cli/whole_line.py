@@ -9,7 +9,6 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from io import TextIOWrapper
 from pathlib import Path
 
 from counterpoise.clickhouse.client import connect
@@ -17,7 +16,7 @@ from counterpoise.clickhouse.cluster import cluster_name, on_cluster
 from counterpoise.clickhouse.migrations import migrate
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.kafka.topics import delete_topics, ensure_topics
-from counterpoise.runtime.private_files import open_private, private_folder
+from counterpoise.runtime.private_files import open_private_log, private_folder
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from desk.cli.run import service_of
@@ -119,7 +118,7 @@ class Services:
         self.failure: CounterpoiseError | None = None
         self._stop = threading.Event()
         private_folder(log_file.parent)
-        self._log = TextIOWrapper(open_private(log_file, "replace"), encoding="utf-8")
+        self._log = open_private_log(log_file)
         self._lock = threading.Lock()
         self._supervisor = Supervisor(
             [service_of(name) for name in names],

@@ -17,7 +17,7 @@ from counterpoise.kafka.lag import CONSUMERS, PartitionLag, group_id, read_lag, 
 from counterpoise.metrics.scoring_format import SCORING_FORMAT
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
-from counterpoise.runtime.status import HEARTBEAT_SECONDS, read_status
+from counterpoise.runtime.status import SILENT_AFTER_SECONDS, newest_status, read_status
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from desk.supervise.elsewhere import SHOWN_SECONDS, STANDS_BY, RemoteService, elsewhere, read_reports
@@ -25,7 +25,6 @@ from desk.supervise.run_folders import run_folders
 
 SERVICES: Final = ("ingest", "market", "streams", "alerts", "desk")
 """In the order of the line. `market` is left out where no market source is configured and it never ran, `desk` where it is off."""
-SILENT_AFTER_SECONDS: Final = HEARTBEAT_SECONDS * 3
 _START_EMBEDDED: Final = ": `counterpoise up` starts it again"
 
 _LAST_BLOCK: Final = """
@@ -182,7 +181,7 @@ def collect(settings: Settings, clock: Clock) -> Health:
     now = clock.now()
     kafka, lag = _look_at_kafka(settings)
     seen = _look_at_clickhouse(settings, now)
-    found = _statuses(settings)
+    found = _statuses(settings, now)
     remote = elsewhere(seen.reports, [(folder, status) for folder, _, status in found])
     services = tuple(
         report
@@ -204,10 +203,11 @@ def collect(settings: Settings, clock: Clock) -> Health:
     )
 
 
-def _statuses(settings: Settings) -> list[tuple[Path, str, dict[str, Any]]]:
-    """What services of this machine last wrote, with its folder and the service's name."""
+def _statuses(settings: Settings, now: float) -> list[tuple[Path, str, dict[str, Any]]]:
+    """What services of this machine last wrote, or answer where they cannot write, with its folder and the service's name."""
     pairs = ((folder, name) for folder in run_folders(settings) for name in SERVICES)
-    return [(folder, name, said) for folder, name in pairs if (said := read_status(folder, name)) is not None]
+    found = ((folder, name, newest_status(folder, name, settings.health.host, now)) for folder, name in pairs)
+    return [(folder, name, said) for folder, name, said in found if said is not None]
 
 
 def _reports_on(
@@ -275,6 +275,8 @@ def judge(
     elif state == "waiting":
         waited = now - float(status.get("waiting_since") or now)
         detail = f"on {status.get('waiting_on')} for {waited:.0f} s: {status.get('wait_reason')}"
+    elif problem := status.get("file_problem"):
+        detail = f"it works, and cannot write into its state directory: {problem}"
     elif stale := status["info"].get("stale_sources"):
         detail = f"stale: {', '.join(stale)}"
     elif problem := status["info"].get("source_problem"):

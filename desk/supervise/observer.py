@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+import time
 
 from counterpoise.errors import CounterpoiseError
 from counterpoise.kafka.lag import CONSUMERS, PartitionLag, group_id, read_lag
-from counterpoise.runtime.status import read_status
+from counterpoise.runtime.status import newest_status
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from desk.supervise.stall_watch import Sight
@@ -52,7 +52,7 @@ class Observer:
             return None
 
     def _sight(self, service: str, rows: list[PartitionLag], sinks_answer: bool) -> Sight:
-        said: dict[str, Any] | None = read_status(self._settings.run_dir, service)
+        said = newest_status(self._settings.run_dir, service, self._settings.health.host, time.time())
         if service not in CONSUMERS:
             return Sight(said, sinks_answer=sinks_answer)
         mine = [row for row in rows if row.group == group_id(self._settings.dataset, service)]

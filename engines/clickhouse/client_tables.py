@@ -70,11 +70,16 @@ class ClientTables:
             session.query(creation(table, quote_identifier(table.name), session.parser.parse, session.parser.write))
             _append(session, table.name, table.data_format, table.pieces)
 
-    def drop_external(self, session: Session) -> None:
+    def drop_external(self, session: Session) -> bool:
+        """Whether all are gone."""
+        gone = 0
         for table in self.external:
             with suppress(ServerError):
                 session.query(f"DROP TEMPORARY TABLE IF EXISTS {quote_identifier(table.name)}")
+                gone += 1
+        are_gone = gone == len(self.external)
         self.external = []
+        return are_gone
 
     # ---- temporary tables
 

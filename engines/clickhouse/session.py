@@ -51,7 +51,7 @@ class Session:
         self.identity = f"session-{next(_numbers)}"
         self.progress: dict[str, int] = {}
         self.database = ""
-        self.has_temporary_tables = False  # or had some
+        self._left_temporary_tables = False  # or may have
         self.reads_only = False  # the next statement came with the setting readonly
         self.has_own_settings = False  # a SET of the client's was run
         self.query_id = ""  # the client's, of the statement that runs
@@ -105,6 +105,11 @@ class Session:
         return self._open
 
     @property
+    def has_temporary_tables(self) -> bool:
+        """Whether a statement may speak of a table that only this session sees: one of its client's, or one that came with it."""
+        return self._left_temporary_tables or bool(self.tables.names)
+
+    @property
     def may_write(self) -> bool:
         return not (self.user.readonly or self.reads_only)
 
@@ -132,10 +137,9 @@ class Session:
         if not self.user.readonly:
             try:
                 self.tables.make_external(self)
-                self.has_temporary_tables |= bool(self.tables.external)
                 yield
             finally:
-                self.tables.drop_external(self)
+                self._left_temporary_tables |= not self.tables.drop_external(self)
             return
         self._statement_settings = {}
         try:
@@ -151,7 +155,6 @@ class Session:
         self._open = self._connect()
         if self.database:
             self.query(f"USE {quote_identifier(self.database)}")
-        self.has_temporary_tables = bool(self.tables.names)
         if self.has_temporary_tables:
             self._set(self.engine.reader_limits({}))  # a small Parquet file can hold a large table
             self.tables.make_external(self)
@@ -330,7 +333,7 @@ class Session:
         if word == "SET":
             self.has_own_settings = True
         elif word not in ("INSERT", "USE"):
-            self.has_temporary_tables |= "TEMPORARY" in sql.upper()
+            self._left_temporary_tables |= "TEMPORARY" in sql.upper()
 
     def note(self, word: str) -> None:
         """Remember the session's database after a statement of the client's that changed it."""

@@ -156,10 +156,16 @@ class Relay:
         ]
         for key in refused:
             entry = self._journal.read(key)
-            if entry is not None:
-                self._keep_aside(entry)
+            try:
+                if entry is not None:
+                    self._keep_aside(entry)
+            except OSError as error:  # a full disk: it stays in the journal
+                log.warning(
+                    "a release cannot be set aside yet", series=entry.series if entry else None, reason=error.strerror
+                )
+                return
             del self._published[key]
-        self._journal.retire(refused)
+            self._journal.retire([key])
 
     def _keep_aside(self, entry: JournalEntry) -> None:
         folder = self._journal.folder / "aside"

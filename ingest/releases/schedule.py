@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,12 +133,14 @@ class Schedule:
             slot.source.close()
 
     def _ask(self, slot: _Slot) -> None:
-        if not slot.kept.first_asked_at:
-            slot.kept.first_asked_at = self._clock.now()
-            _write(slot.file, slot.kept)
         try:
+            if not slot.kept.first_asked_at:
+                slot.kept.first_asked_at = self._clock.now()
+                _write(slot.file, slot.kept)
             for step in _steps(slot.source, slot.kept.memory):
                 self._accept(slot, step)
+            answered = replace(slot.kept, last_answer_at=self._clock.now())
+            _write(slot.file, answered)
         except BusyError as error:
             self._retry(slot, str(error), error.retry_after_seconds)
         except (StaleSourceError, JournalFullError) as error:
@@ -148,12 +150,10 @@ class Schedule:
             slot.due_at = self._clock.now() + slot.source.cadence_seconds
             log.error("a source cannot be read", source=slot.source.name, reason=str(error))
         else:
-            now = self._clock.now()
-            slot.kept.last_answer_at = now
+            slot.kept = answered
             slot.reason = None
-            slot.due_at = now + slot.source.cadence_seconds
+            slot.due_at = answered.last_answer_at + slot.source.cadence_seconds
             slot.backoff.reset()
-            _write(slot.file, slot.kept)
 
     def _accept(self, slot: _Slot, step: Fetched) -> None:
         """Journal first, then remember: a crash between them repeats the step, and its releases have the same names."""
@@ -234,4 +234,8 @@ def _read(path: Path) -> _Kept:
 
 
 def _write(path: Path, kept: _Kept) -> None:
-    write_durably(path, json.dumps(asdict(kept)).encode() + b"\n")
+    """JournalFullError where the disk refuses: what the source answered is then asked for again."""
+    try:
+        write_durably(path, json.dumps(asdict(kept)).encode() + b"\n")
+    except OSError as error:
+        raise JournalFullError(f"{path} cannot be written: {error.strerror}") from None

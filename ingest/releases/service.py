@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,7 @@ from counterpoise.clickhouse.client import ClickHouse, connect_consistent
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.retry import StoppingError
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.status import UNWRITTEN_EVERY_SECONDS, ServiceStatus
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
@@ -112,6 +113,7 @@ class _Intake:
         self._stack = ExitStack()
         self._threads: list[threading.Thread] = []
         self._failure: BaseException | None = None
+        self._unwritten_at: dict[str, float] = {}
         self.rejected: queue.SimpleQueue[RejectedEntry] = queue.SimpleQueue()
         market = settings.market
         with ExitStack() as stack:
@@ -165,7 +167,10 @@ class _Intake:
         def run() -> None:
             try:
                 while True:
-                    work()
+                    try:
+                        work()
+                    except OSError as error:  # a full disk; what came in is still where it was
+                        self._log_unwritten(name, error)
                     self._pause(every_seconds)
             except StoppingError:
                 pass
@@ -175,6 +180,14 @@ class _Intake:
         thread = threading.Thread(target=run, name=f"market-{name}", daemon=True)
         self._threads.append(thread)
         thread.start()
+
+    def _log_unwritten(self, name: str, error: OSError) -> None:
+        now = time.monotonic()
+        if now - self._unwritten_at.get(name, -UNWRITTEN_EVERY_SECONDS) >= UNWRITTEN_EVERY_SECONDS:
+            self._unwritten_at[name] = now
+            log.warning(
+                "a file cannot be written; trying again", entrance=name, file=error.filename, reason=error.strerror
+            )
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):

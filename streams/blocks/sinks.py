@@ -1,16 +1,19 @@
 """What the fold decided, into ClickHouse, in the order that a crash can be healed from.
 
-Blocks come first, and the concentration of every height comes last: a worker that loads the chain folds again from the first block
-without concentration, so whatever was not written before a death is written then. What readers see of the newest height and of days
-comes between, so that it never speaks of a branch that lost while `concentration` has the one that won.
+Blocks and their pools come first, and the concentration of every height comes last: a worker that loads the chain folds again from
+the first block without concentration, so whatever was not written before a death is written then. What readers see of the newest
+height and of days comes between, so that it never speaks of a branch that lost while `concentration` has the one that won. The tables
+of each of the three steps are written beside each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.columns import Column, concatenate
+from counterpoise.clickhouse.inserts import Insert, RunningInserts, begin_inserts, insert_all, nothing
 from counterpoise.clickhouse.rows.attributions import attribution_columns
 from counterpoise.clickhouse.rows.blocks import block_columns
 from counterpoise.clickhouse.rows.concentration import concentration_columns, tombstone_columns
@@ -56,11 +59,11 @@ class BlockSinks:
         chain: str,
         attribution_set: AttributionSet,
         version: int,
-        on_blocks: Callable[[], None] = lambda: None,
+        on_blocks: Callable[[], None] = nothing,
     ) -> None:
         """Write all that one batch changed, under one version; `on_blocks` is called once its blocks and their pools are stored."""
         if result.blocks:
-            self._write_blocks(result.blocks, attribution_set.attribution_id, version)
+            self.begin_blocks(result.blocks, attribution_id=attribution_set.attribution_id, version=version).finish()
             on_blocks()
         if result.scored is not None:
             self.write_scores(result.scored, chain=chain, attribution_set=attribution_set, version=version)
@@ -68,34 +71,57 @@ class BlockSinks:
 
     def write_too_old(self, blocks: Sequence[StoredBlock], *, attribution_id: str) -> None:
         """Write blocks for which nothing is left to decide. Any other row of such a block wins: its standing is older and true."""
-        self._write_blocks(blocks, attribution_id, _LOSING_VERSION)
+        self.begin_blocks(blocks, attribution_id=attribution_id, version=_LOSING_VERSION).finish()
 
-    def _write_blocks(self, blocks: Sequence[StoredBlock], attribution_id: str, version: int) -> None:
+    def begin_blocks(self, blocks: Sequence[StoredBlock], *, attribution_id: str, version: int) -> RunningInserts:
+        """Begin to write blocks and their pools. A pool whose block was not stored is of no block, and shows nowhere."""
         events = [stored.event for stored in blocks]
         statuses = [stored.status for stored in blocks]
-        self.clickhouse.insert("blocks_log", block_columns(events, statuses, version))
-        crash_point("streams-after-blocks")
         attributions = [stored.attribution for stored in blocks]
-        columns = attribution_columns(attribution_id, events, attributions, version)
-        self.clickhouse.insert("attributions_log", columns)
+        return begin_inserts(
+            self.clickhouse,
+            [
+                Insert(
+                    "blocks_log",
+                    block_columns(events, statuses, version),
+                    partial(crash_point, "streams-after-blocks"),
+                ),
+                Insert("attributions_log", attribution_columns(attribution_id, events, attributions, version)),
+            ],
+        )
 
     def write_scores(self, scored: Scored, *, chain: str, attribution_set: AttributionSet, version: int) -> None:
         """What readers see of the scored heights: the days, the newest height, every height."""
         attribution_id = attribution_set.attribution_id
-        self._write_days(scored, chain, attribution_id, version)
-        self.write_newest(scored, chain=chain, attribution_set=attribution_set, version=version)
-        crash_point("streams-after-newest")
-        self._write_states(scored, chain, attribution_id, version)
-        self._write_concentration(scored, chain, attribution_id, version)
+        newest = self._newest(scored, chain=chain, attribution_set=attribution_set, version=version)
+        insert_all(
+            self.clickhouse,
+            [
+                *self._days(scored, chain, attribution_id, version),
+                newest._replace(then=partial(crash_point, "streams-after-newest")),
+                *self._states(scored, chain, attribution_id, version),
+            ],
+            [self._concentration(scored, chain, attribution_id, version)],
+        )
 
     def write_heights(self, scored: Scored, *, chain: str, attribution_id: str, version: int) -> None:
         """The same without the newest height: for one who goes through the history."""
-        self._write_days(scored, chain, attribution_id, version)
-        self._write_states(scored, chain, attribution_id, version)
-        self._write_concentration(scored, chain, attribution_id, version)
+        insert_all(
+            self.clickhouse,
+            [
+                *self._days(scored, chain, attribution_id, version),
+                *self._states(scored, chain, attribution_id, version),
+            ],
+            [self._concentration(scored, chain, attribution_id, version)],
+        )
 
     def write_newest(self, scored: Scored, *, chain: str, attribution_set: AttributionSet, version: int) -> None:
         """The newest row of each view and window."""
+        insert_all(
+            self.clickhouse, [self._newest(scored, chain=chain, attribution_set=attribution_set, version=version)]
+        )
+
+    def _newest(self, scored: Scored, *, chain: str, attribution_set: AttributionSet, version: int) -> Insert:
         slugs = {code: slug for code, (slug, _) in attribution_set.entity_table.names.items()}
         newest = latest_columns(
             scored.summary.newest,
@@ -107,18 +133,16 @@ class BlockSinks:
             time=int(scored.times[-1]),
             version=version,
         )
-        self.clickhouse.insert("concentration_latest_log", newest)
+        return Insert("concentration_latest_log", newest)
 
-    def _write_states(self, scored: Scored, chain: str, attribution_id: str, version: int) -> None:
+    def _states(self, scored: Scored, chain: str, attribution_id: str, version: int) -> list[Insert]:
         """Drift rows, forecasts, windows of time and detectors, each with the tombstones of undone heights in one insert."""
         where = {"chain": chain, "attribution_id": attribution_id}
         hashes = {row.height: scored.tip_hashes[row.height - scored.from_height] for row in scored.drift}
         drift = drift_rows(scored.drift, hashes, scored.undone_heights, version=version, **where)
-        self.clickhouse.insert("drift_log", drift)
         places = {row.height: row.height - scored.from_height for row in scored.forecasts}
         blocks = {height: (scored.tip_hashes[place], int(scored.times[place])) for height, place in places.items()}
         forecasts = forecast_columns(scored.forecasts, blocks, scored.undone_heights, version=version, **where)
-        self.clickhouse.insert("share_forecasts_log", forecasts)
         hours = time_window_columns(
             scored.time_windows.columns,
             sorted({*scored.time_windows.undone_heights, *scored.undone_heights}),
@@ -128,11 +152,15 @@ class BlockSinks:
             version=version,
             **where,
         )
-        self.clickhouse.insert("time_windows_log", hours)
         detectors = detector_rows(scored, chain=chain, attribution_id=attribution_id, version=version)
-        self.clickhouse.insert("detectors_log", detectors)
+        return [
+            Insert("drift_log", drift),
+            Insert("share_forecasts_log", forecasts),
+            Insert("time_windows_log", hours),
+            Insert("detectors_log", detectors),
+        ]
 
-    def _write_concentration(self, scored: Scored, chain: str, attribution_id: str, version: int) -> None:
+    def _concentration(self, scored: Scored, chain: str, attribution_id: str, version: int) -> Insert:
         """The new heights and the tombstones of the undone ones, in one insert: readers see the whole switch or none of it."""
         columns = concentration_columns(
             scored.table.columns(),
@@ -145,7 +173,7 @@ class BlockSinks:
         )
         if scored.undone_heights:
             columns = concatenate(columns, self._tombstones(scored.undone_heights, chain, attribution_id, version))
-        self.clickhouse.insert("concentration_log", columns)
+        return Insert("concentration_log", columns)
 
     def undo_above(
         self, heights: Sequence[int], buckets: Sequence[int], *, chain: str, attribution_id: str, version: int
@@ -164,15 +192,14 @@ class BlockSinks:
             self.clickhouse.insert("detectors_log", detectors)
             self.clickhouse.insert("concentration_log", self._tombstones(heights, chain, attribution_id, version))
 
-    def _write_days(self, scored: Scored, chain: str, attribution_id: str, version: int) -> None:
+    def _days(self, scored: Scored, chain: str, attribution_id: str, version: int) -> list[Insert]:
         daily = scored.summary.daily
         columns = daily_rows(daily, attribution_id=attribution_id, chain=chain, version=version)
         tip_bucket = scored.height // DAILY_BUCKET_BLOCKS
         emptied = sorted({height // DAILY_BUCKET_BLOCKS for height in scored.undone_heights} - {tip_bucket})
         if emptied:
             columns = concatenate(columns, self._emptied(emptied, chain, attribution_id, version))
-        if len(daily) or emptied:
-            self.clickhouse.insert("concentration_daily_log", columns)
+        return [Insert("concentration_daily_log", columns)] if len(daily) or emptied else []
 
     def _emptied(self, buckets: Sequence[int], chain: str, attribution_id: str, version: int) -> dict[str, Column]:
         return emptied_columns(

@@ -7,18 +7,21 @@ hands in raw messages, and acknowledges them after `handle` has returned and the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+from counterpoise.clickhouse.inserts import nothing
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent, BlockRequest
 from counterpoise.contracts.scores import SCORE_KIND
 from counterpoise.contracts.topics import BLOCK_REQUESTS, DEFAULT_PARTITIONS, SCORES
+from counterpoise.errors import RetryableError
 from counterpoise.kafka.partition import partition_of
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from streams.blocks.attribution_store import current_id, current_set
 from streams.blocks.fold.attributor import Attributor
-from streams.blocks.fold.chain_fold import ChainFold, FoldResult
+from streams.blocks.fold.chain_fold import ChainFold, FoldResult, PlacedBatch
 from streams.blocks.fold.concentration import TableCache
 from streams.blocks.fold.score_message import score_event
 from streams.blocks.loader import days_above, load_chain, not_stored, scored_above, stored_chains
@@ -84,13 +87,13 @@ class BlockWorker:
             state = self._chains[chain]
             trace = BlockTrace(placed, self._status, self._store.clock)
             trace.passed("append_to_fetch", fetched_at)
-            result = state.fold.apply([one.event for one in placed])
-            rejected += refused_here(result.rejected, placed)
+            batch = state.fold.place([one.event for one in placed])
+            rejected += refused_here(batch.result.rejected, placed)
             # Before the rows: once these are stored the same event is a duplicate, and gives no letter.
-            bad_now = refused(result.rejected, placed)
+            bad_now = refused(batch.result.rejected, placed)
             letters += len(bad_now)
             self._store.write_dead_letters(bad_now)
-            self._write(state, result, partial(trace.passed, "fetch_to_store"))
+            result = self._fold_and_write(state, batch, partial(trace.passed, "fetch_to_store"))
             trace.passed("store_to_score")
             scores += self._scores(state, result)
             self._report(state, result)
@@ -196,13 +199,34 @@ class BlockWorker:
             self._status.set_of_chain(tip.chain, last_height=tip.height, last_block_time=tip.time)
         return scores
 
-    def _write(self, state: _AssignedChain, result: FoldResult, on_blocks: Callable[[], None] = lambda: None) -> None:
-        attribution_id = state.fold.attribution_set.attribution_id
-        if result.too_old and (new := self._store.read(not_stored, state.name, result.too_old)):
-            self._store.write(self._sinks.write_too_old, new, attribution_id=attribution_id)
-        if not result.blocks and result.scored is None:
-            return
+    def _fold_and_write(self, state: _AssignedChain, batch: PlacedBatch, on_blocks: Callable[[], None]) -> FoldResult:
+        """Score a batch while ClickHouse takes its blocks, and write the rest."""
+        placed, attribution_id = batch.result, state.fold.attribution_set.attribution_id
+        self._write_too_old(state, placed)
         state.version = state.versions.next()
+        running = None
+        with suppress(RetryableError):  # what is not stored here is written with the rest, which waits for ClickHouse
+            running = self._sinks.begin_blocks(placed.blocks, attribution_id=attribution_id, version=state.version)
+        result = state.fold.finish(batch)  # a bug in it ends the process
+        with suppress(RetryableError):
+            if running is not None:
+                running.finish()
+                on_blocks()
+                on_blocks, result = nothing, replace(result, blocks=[])
+        self._write_rows(state, result, on_blocks)
+        return result
+
+    def _write(self, state: _AssignedChain, result: FoldResult) -> None:
+        self._write_too_old(state, result)
+        state.version = state.versions.next()
+        self._write_rows(state, result)
+
+    def _write_too_old(self, state: _AssignedChain, result: FoldResult) -> None:
+        if result.too_old and (new := self._store.read(not_stored, state.name, result.too_old)):
+            attribution_id = state.fold.attribution_set.attribution_id
+            self._store.write(self._sinks.write_too_old, new, attribution_id=attribution_id)
+
+    def _write_rows(self, state: _AssignedChain, result: FoldResult, on_blocks: Callable[[], None] = nothing) -> None:
         self._store.write(
             self._sinks.write,
             result,

@@ -1,4 +1,4 @@
-"""One desk for all tests of the folder, and one Chromium for each file; each test has a session of its own in them."""
+"""One desk and one Chromium for each file; each test has a session of its own in them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def desk(
     told: ClickHouse, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningDesk]:

@@ -66,6 +66,8 @@ def serious(page: Page) -> list[tuple[str, str]]:
     return [(one["id"], one["nodes"][0]["html"][:200]) for one in found if one["impact"] in ("serious", "critical")]
 
 
+# Long: both ends in a browser; each end stays (alerts/test_buttons.py, web/test_alert_forms.py).
+@pytest.mark.long
 def test_an_alert_is_acknowledged_in_the_channel_and_on_the_page(
     browser: Browser, replayed: Settings, desk: RunningDesk, state_dir: Path
 ) -> None:

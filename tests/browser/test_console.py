@@ -9,6 +9,7 @@ import pytest
 
 from tests.browser.test_page import PATIENCE_MS
 from tests.integration.web.running import RunningDesk
+from tests.long import long
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -110,7 +111,7 @@ def test_a_hostile_name_is_text(browser: Browser, desk: RunningDesk) -> None:
     page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", *long("dark")])  # long: the other colours
 def test_axe_finds_nothing_serious_and_a_telephone_needs_no_sideways_scrolling(
     browser: Browser, desk: RunningDesk, scheme: str
 ) -> None:

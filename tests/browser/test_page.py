@@ -15,6 +15,7 @@ from tests.integration.sql.sample import ALERT, LAST
 from tests.integration.streams.blocks import HARD_BITS, block, branch
 from tests.integration.web.running import RunningDesk, running_desk
 from tests.integration.web.test_desk import Chain, chain, on
+from tests.long import long
 
 VERIFIES = [
     ("Chromium", "of Debian", "real", "the desk's page"),
@@ -111,7 +112,7 @@ def test_the_pointer_and_the_arrow_keys_read_single_values(browser: Browser, des
     page.context.close()
 
 
-@pytest.mark.parametrize("width", [1440, 768, 390])
+@pytest.mark.parametrize("width", [1440, *long(768), 390])  # long: between the two
 def test_no_width_scrolls_sideways_and_the_first_tier_is_above_the_fold(
     browser: Browser, desk: RunningDesk, width: int
 ) -> None:
@@ -125,7 +126,7 @@ def test_no_width_scrolls_sideways_and_the_first_tier_is_above_the_fold(
     page.context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", *long("dark")])  # long: the other colours
 def test_axe_finds_nothing_serious(browser: Browser, desk: RunningDesk, scheme: str) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
@@ -161,6 +162,8 @@ PRINTED = """() => ({
 })"""
 
 
+# Long: the page on paper; the page on a screen stays.
+@pytest.mark.long
 def test_on_paper_there_are_no_controls_no_cuts_and_addresses(browser: Browser, desk: RunningDesk) -> None:
     page = opened(browser, desk, 718, 1040)
     page.wait_for_selector("[data-figure='gap']")
@@ -180,6 +183,8 @@ def test_on_paper_there_are_no_controls_no_cuts_and_addresses(browser: Browser, 
     page.context.close()
 
 
+# Long: two more pages; the first page stays.
+@pytest.mark.long
 def test_claims_and_a_past_day_are_read_in_the_browser(browser: Browser, desk: RunningDesk) -> None:
     """Both pages have their headings, tables and links, and no width scrolls sideways. The policy refuses none of their parts."""
     page = opened(browser, desk)
@@ -224,6 +229,8 @@ def test_the_keyboard_reaches_everything_in_order(browser: Browser, desk: Runnin
     page.context.close()
 
 
+# Long: the way to the past by mouse; web/test_past.py has the same addresses.
+@pytest.mark.long
 def test_a_person_goes_to_the_past_and_back(browser: Browser, desk: RunningDesk) -> None:
     page = opened(browser, desk)
     problems: list[str] = []

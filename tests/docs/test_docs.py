@@ -45,8 +45,8 @@ def test_the_settings_reference_is_current() -> None:
 
 
 @pytest.mark.parametrize("rule_type", sorted(RULE_TYPES))
-def test_every_rule_type_is_in_the_alerts_page(rule_type: str) -> None:
-    assert f"`{rule_type}`" in (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+def test_every_rule_type_is_in_the_rules_page(rule_type: str) -> None:
+    assert f"`{rule_type}`" in (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("query", sorted(path.stem for path in (ROOT / "sql" / "queries").glob("*.sql")))

@@ -3,7 +3,7 @@ RECEIVERS."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TextIO
 
 import structlog
@@ -14,15 +14,21 @@ from alerts.outbox.receivers.console import ConsoleReceiver
 from alerts.outbox.receivers.receiver import ConfiguredReceiver, may_reach
 from alerts.outbox.receivers.slack import SlackReceiver
 from alerts.outbox.receivers.webhook import WebhookReceiver
-from alerts.outbox.routes import Route
+from alerts.outbox.routes import GROUP_LABELS, Route
+from alerts.rules.names import nearest
+from alerts.rules.rule import Rule
+from alerts.rules_file import read_rules_file
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import Settings
 from counterpoise.settings.sections.alert_sections import ReceiverSettings
+from counterpoise.visible import visible
 
 log = structlog.get_logger(__name__)
 
 AUTO: Final = "auto"
+MAX_SHOWN: Final = 80
+"""Characters of a name that an error shows."""
 
 RECEIVERS: Final[dict[str, type[ConfiguredReceiver]]] = {
     "slack": SlackReceiver,
@@ -73,7 +79,9 @@ def make_receivers(settings: Settings, stream: TextIO) -> tuple[ConfiguredReceiv
 def probes(settings: Settings) -> Iterator[tuple[str, Probe]]:
     """The result of `counterpoise doctor` on each receiver that is in use or has settings, by its name."""
     try:
-        routes(settings)
+        found, rules_file = routes(settings), read_rules_file(settings.alerts.rules_file)
+        if not rules_file.mistakes:  # else the labels of its rules are not known
+            check_groups(found, rules_file.rules)
     except ConfigError as error:
         yield "routes", Probe("problem", str(error))
     if not settings.alerts.receivers:
@@ -98,7 +106,25 @@ def routes(settings: Settings) -> tuple[Route, ...]:
                     f"alerts.routes: route {at} names the receiver {name!r}, expected one of "
                     f"{', '.join(known) or 'alerts.receivers, which has none'}"
                 )
-    return tuple(Route(route.match, frozenset(route.receivers)) for route in settings.alerts.routes)
+    return tuple(
+        Route(route.match, frozenset(route.receivers), tuple(dict.fromkeys(route.group_by)))
+        for route in settings.alerts.routes
+    )
+
+
+def check_groups(routes: Sequence[Route], rules: Iterable[Rule]) -> None:
+    """ConfigError where `group_by` of a route names no label: neither one of ours nor a rule's own."""
+    own = sorted({name for rule in rules for name in rule.labels})
+    allowed = (*GROUP_LABELS, *(name for name in own if name not in GROUP_LABELS))
+    for at, route in enumerate(routes, 1):
+        for name in route.group_by:
+            if name not in allowed:
+                near = nearest(name, allowed)
+                hint = f"perhaps {near!r} was meant, " if near else ""
+                raise ConfigError(
+                    f"alerts.routes: group_by of route {at} names {visible(name)[:MAX_SHOWN]!r}, {hint}"
+                    f"expected labels: {', '.join(allowed)}"
+                )
 
 
 def settings_of(settings: Settings, name: str) -> Settings:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
-from alerts.signals.signal import FloatArray, Measured, Signal, SignalSql, Subject
+from alerts.signals.signal import FloatArray, Measured, Signal, SignalSql
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.contracts.scores import WindowScore
 from counterpoise.metrics.spec import MetricSpec
@@ -29,7 +31,8 @@ def _signal(spec: MetricSpec) -> Signal:
     def interval(series: WindowCounts) -> tuple[FloatArray, FloatArray]:
         return values_of(ends[0], series), values_of(ends[1], series)
 
-    def sql(_subject: Subject) -> SignalSql:
+    @cache
+    def expressions() -> SignalSql:
         terms = tuple((term, SQL_TERMS[term]) for term in terms_of([part.sql for part in parts]))
         return SignalSql(spec.sql, "" if upper is None else upper.sql, terms)
 
@@ -42,7 +45,7 @@ def _signal(spec: MetricSpec) -> Signal:
         range=spec.range,
         comment=spec.comment,
         measure=measure,
-        sql=sql,
+        sql=lambda _subject: expressions(),
         interval=interval if ends else None,
         columns=tuple(column for column in needed if column not in WindowScore.NAMED),
         metric=spec.name,

@@ -9,15 +9,15 @@ from __future__ import annotations
 import numpy as np
 
 from alerts.signals.signal import FloatArray, Measured, Signal, SignalSql, Subject
-from alerts.signals.window_counts import WindowCounts
+from alerts.signals.window_counts import WindowCounts, places
 from counterpoise.metrics.counts import ratio
 from counterpoise.metrics.spec import UNIT_RANGE
 from counterpoise.windows import LEADERS
 
 
 def _measure(series: WindowCounts, pool: str) -> Measured:
-    codes = [code for code, name in enumerate(series.names) if name == pool]
-    its = np.isin(series.leaders, codes) & (series.counts > 0)
+    code = places(series.names).get(pool, -1)
+    its = (series.leaders == code) & (series.counts > 0)
     blocks = (series.counts * its).sum(axis=1)
     named = its.any(axis=1)
     low: FloatArray = ratio(np.where(named, blocks, 0), series.n)

@@ -89,6 +89,8 @@ class RouteSettings(SettingsSection):
     """Label → value; `*` and `?` are wildcards. An empty match holds for every alert."""
     receivers: Annotated[tuple[PluginName, ...], Field(min_length=1)]
     """Names of receivers."""
+    group_by: tuple[str, ...] = ()
+    """Labels. Alerts for which they are equal share one message in Slack. Empty: each alert has its own."""
 
 
 class AlertSettings(SettingsSection):

@@ -19,8 +19,6 @@ MAX_STATEMENTS: Final = 4
 SETTINGS: Final[Mapping[str, Any]] = {"max_execution_time": MAX_SECONDS}
 """Settings of each statement. Where the user may change no setting, the limits of the server apply."""
 
-_BYTES: Final = ("max_memory_usage", "max_result_bytes")
-
 
 def limits_of(client: ClickHouse) -> list[str]:
     """The limits that apply to this connection, one clause each. A limit of 0 is none and is left out."""

@@ -112,11 +112,6 @@ class Statements:
         with _plain_errors(kill), closing(self._connect()) as client:
             return bool(client.query(kill))
 
-    def is_running(self, query_id: str) -> bool:
-        """Whether the statement of this id runs."""
-        with self._lock:
-            return query_id in self._running
-
 
 @contextmanager
 def _plain_errors(sql: str) -> Iterator[None]:

@@ -108,6 +108,15 @@ class FoldResult:
 
 
 @dataclass(frozen=True, slots=True)
+class PlacedBatch:
+    """A batch whose blocks have their place, and whose heights above `fork` are still to be scored; None where no height moved."""
+
+    result: FoldResult
+    fork: int | None = None
+    highest: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class StoredChain:
     """What ClickHouse holds of a chain, for a fold to go on from.
 
@@ -179,9 +188,20 @@ class ChainFold:
 
     def apply(self, events: Iterable[BlockEvent]) -> FoldResult:
         """Fold events in their order; equal events fold to nothing but a count."""
+        return self.finish(self.place(events))
+
+    def place(self, events: Iterable[BlockEvent]) -> PlacedBatch:
+        """The first half of `apply`: the result without scores. Nothing else is called before `finish`."""
         events = list(events)
         extended = self._extend(events)
         return self._fold((event, self._tree.add) for event in events) if extended is None else extended
+
+    def finish(self, placed: PlacedBatch) -> FoldResult:
+        """The second half, which takes nearly all of the time: the same result with its scores."""
+        if placed.fork is not None:
+            placed.result.scored = self._score(placed.fork, placed.highest)
+        self._trim()
+        return placed.result
 
     def raise_peak(self, height: int) -> FoldResult:
         """Note the height of the highest tip there ever was: what was final then stays final."""
@@ -196,9 +216,8 @@ class ChainFold:
         It undoes what two writers at once may have left: a branch that outweighs the stored chain wins now.
         """
         lost = sorted(stale, key=lambda event: event.height)
-        return self._fold(
-            [(event, self._tree.restore_lost) for event in lost] + [(event, self._tree.add) for event in parked]
-        )
+        steps = [(event, self._tree.restore_lost) for event in lost] + [(event, self._tree.add) for event in parked]
+        return self.finish(self._fold(steps))
 
     def gaps(self) -> tuple[Gap, ...]:
         """What must come before parked blocks can be placed, lowest first."""
@@ -209,7 +228,7 @@ class ChainFold:
             found.append(Gap(parent_hash, max(known, self._tree.root_height + 1), child.height - 1))
         return tuple(sorted(found, key=lambda gap: (gap.to_height, gap.hash)))
 
-    def _extend(self, events: Sequence[BlockEvent]) -> FoldResult | None:
+    def _extend(self, events: Sequence[BlockEvent]) -> PlacedBatch | None:
         """What `_fold` returns where the events follow on the tip, one on another, as nearly all do; None where they do not."""
         tip = self._tree.tip
         if tip is None or not events or events[0].height != tip.height + 1:
@@ -226,11 +245,9 @@ class ChainFold:
         for link in forgotten:
             del self._known[link.key]
         self._connect(tip.height, links, blocks)
-        scored = self._score(tip.height, links[-1].height)
-        self._trim()
-        return FoldResult(blocks=blocks, scored=scored)
+        return PlacedBatch(FoldResult(blocks=blocks), tip.height, links[-1].height)
 
-    def _fold(self, steps: Iterable[tuple[BlockEvent, Callable[[Link], Added]]]) -> FoldResult:
+    def _fold(self, steps: Iterable[tuple[BlockEvent, Callable[[Link], Added]]]) -> PlacedBatch:
         result = FoldResult()
         tip = self._tree.tip
         highest = -1 if tip is None else tip.height
@@ -260,10 +277,7 @@ class ChainFold:
                 self._follow(switch)
             self._settle(added, touched, result)
         result.blocks += [self._known[key] for key in touched]
-        if fork is not None:
-            result.scored = self._score(fork, highest)
-        self._trim()
-        return result
+        return PlacedBatch(result, fork, highest)
 
     def _note(self, event: BlockEvent, link: Link, seen: Seen, touched: dict[Key, None], result: FoldResult) -> None:
         """What became of the event itself, its branch apart."""

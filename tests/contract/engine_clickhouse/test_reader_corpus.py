@@ -18,10 +18,11 @@ from tests.contract.engine_clickhouse.conftest import PASSWORD, READER_PASSWORD,
 from tests.contract.engine_clickhouse.reader_corpus import Attempt, Trap, attempts
 from tests.contract.engine_clickhouse.reader_tables_corpus import about_temporary, structures
 from tests.contract.engine_clickhouse.test_http import Answer, Http
+from tests.long import long
 
 SEED = 20261126
-NATIVE, HTTP_EACH, CLI, TEMPORARY_EACH, EXTERNAL_EACH = 3_700, 400, 24, 800, 100
-"""Together over 5,000 statements. `make soak` draws further ones by the ten thousand."""
+NATIVE, HTTP_EACH, CLI, TEMPORARY_EACH, EXTERNAL_EACH = 1_900, 200, 24, 400, 100
+"""Together over 3,000 statements. `make test-long` draws twice as many, and `make soak` further ones by the ten thousand."""
 Ask = Callable[[str], tuple[int, str]]
 
 
@@ -134,26 +135,32 @@ def test_the_trap_works(server: Server, trap: Trap) -> None:
     admin.disconnect()
 
 
+# Long: twice as many. Each function and table function that reaches outside is among the first in each call's shape.
 @pytest.mark.usefixtures("undisturbed")
-def test_native(server: Server, trap: Trap, reaching: tuple[list[str], list[str]]) -> None:
+@pytest.mark.parametrize("times", [1, *long(2)])
+def test_native(server: Server, trap: Trap, reaching: tuple[list[str], list[str]], times: int) -> None:
+    count = times * NATIVE
     for ask in over_native(server):
-        codes = check(ask, trap, attempts(trap, *reaching, seed=SEED, count=NATIVE))
-    assert sum(codes.values()) == NATIVE
-    assert codes[164] > NATIVE / 2  # and not mere syntax errors
-    assert codes[62] < NATIVE / 3
+        codes = check(ask, trap, attempts(trap, *reaching, seed=SEED, count=count))
+    assert sum(codes.values()) == count
+    assert codes[164] > count / 2  # and not mere syntax errors
+    assert codes[62] < count / 3
 
 
 @pytest.mark.usefixtures("undisturbed")
+@pytest.mark.parametrize("times", [1, *long(2)])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_http(server: Server, trap: Trap, reaching: tuple[list[str], list[str]], method: str) -> None:
+def test_http(server: Server, trap: Trap, reaching: tuple[list[str], list[str]], method: str, times: int) -> None:
+    count = times * HTTP_EACH
     for ask in over_http(server, method):
-        made = list(attempts(trap, *reaching, seed=SEED + len(method), count=6 * HTTP_EACH))
-        codes = check(ask, trap, iter(made[::6]))
-    assert codes[164] > HTTP_EACH / 2
+        made = list(attempts(trap, *reaching, seed=SEED + len(method), count=2_400))
+        codes = check(ask, trap, iter(made[:: 2_400 // count]))
+    assert codes[164] > count / 2
 
 
 @pytest.mark.usefixtures("undisturbed")
-def test_temporary_tables(server: Server, trap: Trap, reaching: tuple[list[str], list[str]]) -> None:
+@pytest.mark.parametrize("times", [1, *long(2)])
+def test_temporary_tables(server: Server, trap: Trap, reaching: tuple[list[str], list[str]], times: int) -> None:
     """All of it is refused, and what the reader's own tables hold afterwards is what it put there."""
     http = Http(server)
     reader = {"X-ClickHouse-User": "reader", "X-ClickHouse-Key": READER_PASSWORD}
@@ -164,12 +171,12 @@ def test_temporary_tables(server: Server, trap: Trap, reaching: tuple[list[str],
     assert ask("CREATE TEMPORARY TABLE mine (a String)").status == 200
     assert ask("INSERT INTO mine VALUES ('x')").status == 200
     codes: Counter[int] = Counter()
-    for sql in about_temporary(trap, *reaching, seed=SEED, count=TEMPORARY_EACH):
+    for sql in about_temporary(trap, *reaching, seed=SEED, count=times * TEMPORARY_EACH):
         answer = ask(sql)
         assert answer.status != 200, sql
         assert not trap.leaked(answer.body), sql
         codes[answer.code] += 1
-    assert codes[164] > TEMPORARY_EACH / 2
+    assert codes[164] > times * TEMPORARY_EACH / 2
     assert ask("SHOW TEMPORARY TABLES").body == "mine\n"
     assert ask("SELECT * FROM mine").body == "x\n"
 

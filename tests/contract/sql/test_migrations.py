@@ -1,4 +1,7 @@
-"""Migrating a running server: once, again, by many at once, after a death in the middle, and against files that changed."""
+"""Migrating a running server: once, again, by many at once, after a death in the middle, and against files that changed.
+
+A test that begins with a migrated database takes a copy of one (`migrated`); those of the migration itself migrate.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import ManualClock
 from tests.engines import ClickHouseServer
 from tests.made_by_main import migrate_as_main_did
+from tests.template import make_database
 
 
 @pytest.fixture
@@ -28,6 +32,13 @@ def dataset(clickhouse: ClickHouseServer) -> Iterator[Dataset]:
     yield found
     with connect(clickhouse.target, "") as server:
         server.execute("DROP DATABASE IF EXISTS {name:Identifier} SYNC", {"name": found.name})
+
+
+@pytest.fixture
+def migrated(clickhouse: ClickHouseServer, dataset: Dataset) -> Dataset:
+    """`dataset`, as `migrate` leaves it."""
+    make_database(clickhouse.target, dataset)
+    return dataset
 
 
 def schema(server: ClickHouseServer, dataset: Dataset) -> list[tuple[str, ...]]:
@@ -51,16 +62,15 @@ def test_migrating_twice_changes_nothing(clickhouse: ClickHouseServer, dataset: 
         assert ch.query("SELECT name, kind FROM datasets") == [(dataset.name, "simulated")]
 
 
-def test_every_statement_may_run_again(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
-    migrate(clickhouse.target, dataset)
-    before = schema(clickhouse, dataset)
-    with connect(clickhouse.target, dataset.name) as ch:
+def test_every_statement_may_run_again(clickhouse: ClickHouseServer, migrated: Dataset) -> None:
+    before = schema(clickhouse, migrated)
+    with connect(clickhouse.target, migrated.name) as ch:
         for statement in [t.statement for t in read_tables()] + [v.statement for v in read_views()]:
             ch.execute(statement)
         for migration in read_migrations():
             for statement in migration.statements:
                 ch.execute(statement)
-    assert schema(clickhouse, dataset) == before
+    assert schema(clickhouse, migrated) == before
 
 
 def test_many_may_migrate_at_once(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
@@ -101,9 +111,8 @@ def test_a_death_in_the_middle_is_made_good(clickhouse: ClickHouseServer, datase
 
 
 def test_a_view_is_made_anew_where_its_text_differs_and_dropped_where_its_file_is_gone(
-    clickhouse: ClickHouseServer, dataset: Dataset
+    clickhouse: ClickHouseServer, migrated: Dataset
 ) -> None:
-    migrate(clickhouse.target, dataset)
     definitions = [Definition(view.name, view.statement) for view in read_views()]
     changed = ordered_views(
         [
@@ -113,11 +122,11 @@ def test_a_view_is_made_anew_where_its_text_differs_and_dropped_where_its_file_i
         ]
     )
     expected = ["view pool_names", "view series_freshness dropped"]
-    assert migrate(clickhouse.target, dataset, views=changed) == expected
-    assert migrate(clickhouse.target, dataset, views=changed) == []
-    with connect(clickhouse.target, dataset.name) as ch:
+    assert migrate(clickhouse.target, migrated, views=changed) == expected
+    assert migrate(clickhouse.target, migrated, views=changed) == []
+    with connect(clickhouse.target, migrated.name) as ch:
         assert pending(ch) == ["view pool_names", "view series_freshness"]
-        assert migrate(clickhouse.target, dataset) == ["view pool_names", "view series_freshness"]
+        assert migrate(clickhouse.target, migrated) == ["view pool_names", "view series_freshness"]
         assert pending(ch) == []
 
 
@@ -132,7 +141,7 @@ def test_a_dataset_of_before_becomes_what_a_new_one_is(clickhouse: ClickHouseSer
         assert migrate(clickhouse.target, dataset) == todo
         assert pending(ch) == [] and migrate(clickhouse.target, dataset) == []
     other = Dataset(f"{dataset.name}_new", "simulated")
-    migrate(clickhouse.target, other)
+    make_database(clickhouse.target, other)
     upgraded, new = schema(clickhouse, dataset), schema(clickhouse, other)
     with connect(clickhouse.target, "") as server:
         server.execute("DROP DATABASE {name:Identifier} SYNC", {"name": other.name})
@@ -159,44 +168,40 @@ def test_a_dataset_from_before_that_is_refused_with_the_next_step(
         pending(ch)
 
 
-def test_a_new_metric_brings_its_column_and_its_newest_values(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
-    migrate(clickhouse.target, dataset)
-    with connect(clickhouse.target, dataset.name) as ch:
+def test_a_new_metric_brings_its_column_and_its_newest_values(clickhouse: ClickHouseServer, migrated: Dataset) -> None:
+    with connect(clickhouse.target, migrated.name) as ch:
         ch.execute("ALTER TABLE concentration_latest_log DROP COLUMN gini")
         assert pending(ch) == ["column concentration_latest_log.gini"]
-        assert migrate(clickhouse.target, dataset) == ["column concentration_latest_log.gini"]
+        assert migrate(clickhouse.target, migrated) == ["column concentration_latest_log.gini"]
         assert pending(ch) == []
 
 
-def test_a_migration_that_was_changed_is_refused(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
-    migrate(clickhouse.target, dataset)
+def test_a_migration_that_was_changed_is_refused(clickhouse: ClickHouseServer, migrated: Dataset) -> None:
     whole = read_migrations()
     changed = [replace(whole[0], sha256="0" * 64), *whole[1:]]
     with pytest.raises(
         ConfigError, match=r"0011_\w+ was changed after it was applied to database .* add a new migration instead"
     ):
-        migrate(clickhouse.target, dataset, migrations=changed)
+        migrate(clickhouse.target, migrated, migrations=changed)
 
 
-def test_a_newer_database_is_refused(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
-    migrate(clickhouse.target, dataset)
+def test_a_newer_database_is_refused(clickhouse: ClickHouseServer, migrated: Dataset) -> None:
     with pytest.raises(ConfigError, match="which this version does not know: a newer Counterpoise migrated it"):
-        migrate(clickhouse.target, dataset, migrations=read_migrations()[:-1])
+        migrate(clickhouse.target, migrated, migrations=read_migrations()[:-1])
 
 
-def test_a_database_of_another_kind_is_refused(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
-    migrate(clickhouse.target, dataset)
-    live = Dataset(dataset.name, "live")
+def test_a_database_of_another_kind_is_refused(clickhouse: ClickHouseServer, migrated: Dataset) -> None:
+    live = Dataset(migrated.name, "live")
     expected = (
-        rf"database '{dataset.name}' on 127.0.0.1:\d+ is marked as {dataset.name} \(simulated\), and the settings "
-        rf"name {dataset.name} \(live\). Set COUNTERPOISE_DATASET to another name, or COUNTERPOISE_DATASET_KIND to its kind"
+        rf"database '{migrated.name}' on 127.0.0.1:\d+ is marked as {migrated.name} \(simulated\), and the settings "
+        rf"name {migrated.name} \(live\). Set COUNTERPOISE_DATASET to another name, or COUNTERPOISE_DATASET_KIND to its kind"
     )
     with pytest.raises(ConfigError, match=expected):
         migrate(clickhouse.target, live)
-    with connect(clickhouse.target, dataset.name) as ch:
+    with connect(clickhouse.target, migrated.name) as ch:
         with pytest.raises(ConfigError, match=expected):
             open_dataset(ch, live)
-        open_dataset(ch, dataset, clock=ManualClock())
+        open_dataset(ch, migrated, clock=ManualClock())
 
 
 def test_what_is_not_migrated_is_all_pending(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
@@ -205,13 +210,12 @@ def test_what_is_not_migrated_is_all_pending(clickhouse: ClickHouseServer, datas
         assert pending(ch) == names
 
 
-def test_epochs_rise_and_no_two_claimants_share_one(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
-    migrate(clickhouse.target, dataset)
+def test_epochs_rise_and_no_two_claimants_share_one(clickhouse: ClickHouseServer, migrated: Dataset) -> None:
     claimed: list[int] = []
     start = threading.Barrier(4)
 
     def claim() -> None:
-        with connect(clickhouse.target, dataset.name) as ch:
+        with connect(clickhouse.target, migrated.name) as ch:
             start.wait()
             claimed.extend(claim_epoch(ch, "streams") for _ in range(5))
 
@@ -221,16 +225,15 @@ def test_epochs_rise_and_no_two_claimants_share_one(clickhouse: ClickHouseServer
     for thread in threads:
         thread.join()
     assert len(claimed) == len(set(claimed)) == 20
-    with connect(clickhouse.target, dataset.name) as ch:
+    with connect(clickhouse.target, migrated.name) as ch:
         assert claim_epoch(ch, "streams") > max(claimed)
         assert claim_epoch(ch, "alerts") == 1
 
 
 def test_a_claimant_that_meets_another_on_its_epoch_claims_again(
-    clickhouse: ClickHouseServer, dataset: Dataset
+    clickhouse: ClickHouseServer, migrated: Dataset
 ) -> None:
-    migrate(clickhouse.target, dataset)
-    with connect(clickhouse.target, dataset.name) as ch, connect(clickhouse.target, dataset.name) as rival:
+    with connect(clickhouse.target, migrated.name) as ch, connect(clickhouse.target, migrated.name) as rival:
         tokens = iter(["mine", "mine-again"])
 
         def token_after_a_rival() -> str:

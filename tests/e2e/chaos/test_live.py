@@ -76,6 +76,8 @@ def start_head(line: Line, height: int) -> str:
     return f"Counterpoise watches {line.dataset} from height {height} "
 
 
+# Long: the whole line; alerts/test_live.py and streams/test_reattribute.py stay.
+@pytest.mark.long
 def test_history_is_recorded_news_is_posted_and_neither_a_restart_nor_new_attribution_says_anything(
     line: Line, nodes: Callable[[LiveChain], dict[str, str]], slack: SlackServer, tmp_path: Path
 ) -> None:
@@ -114,6 +116,8 @@ def test_history_is_recorded_news_is_posted_and_neither_a_restart_nor_new_attrib
     assert [told for *_, told in alert_rows(line)[3:]] == [False] * len(alert_rows(line)[3:])
 
 
+# Long: all services twice; two producers (streams/test_reorgs.py) and two alerters (alerts/test_kills.py) stay.
+@pytest.mark.long
 def test_two_of_each_on_nodes_that_saw_different_branches_first(
     line: Line, nodes: Callable[[LiveChain], dict[str, str]], slack: SlackServer
 ) -> None:

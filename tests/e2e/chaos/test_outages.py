@@ -39,6 +39,8 @@ def services(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {service["name"]: service for service in report["services"]}
 
 
+# Long: the whole line at once; one service each stays (streams/test_outages.py, alerts/test_kills.py).
+@pytest.mark.long
 def test_clickhouse_and_slack_away_for_longer_than_the_limits_lose_nothing_and_restart_nothing(
     undisturbed: Undisturbed,
     own_kafka: RunningKafka,

@@ -215,6 +215,8 @@ def shown(message: SlackMessage) -> str:
     return json.dumps(message.blocks, ensure_ascii=False)
 
 
+# Long: every rule on the AI side in one story with two deaths; one release up to its row stays (test_from_the_source.py).
+@pytest.mark.long
 def test_each_rule_fires_on_what_came_is_told_once_and_ends(live: Line, tmp_path: Path) -> None:
     with SlackServer() as slack:
         alerter = Alerter(live, tmp_path, slack)

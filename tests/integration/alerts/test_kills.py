@@ -23,6 +23,7 @@ from tests.forked import ForkedProcess, start_forked
 from tests.integration.alerts.running import alerter, rows_of, states_of
 from tests.integration.alerts.test_line import FIRED, H, heads
 from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
+from tests.long import long
 from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
@@ -114,10 +115,9 @@ def undisturbed(replayed: Settings, state_dir: Path) -> list[tuple[object, ...]]
     [
         "alerts-after-rows:1",
         "alerts-after-slack-accept:1",
-        "alerts-after-slack-accept:2",
-        "alerts-after-slack-accept:3",
-        "alerts-after-slack-accept:4",
-        "alerts-before-checkpoint:1",
+        # Long: each later message, and the last point; the first of each kind stays.
+        *long("alerts-after-slack-accept:2", "alerts-after-slack-accept:3", "alerts-after-slack-accept:4"),
+        *long("alerts-before-checkpoint:1"),
     ],
 )
 def test_killed_at_a_point_and_started_again_all_is_as_in_an_undisturbed_run(
@@ -147,7 +147,8 @@ def test_killed_at_a_point_and_started_again_all_is_as_in_an_undisturbed_run(
             ]
 
 
-@pytest.mark.parametrize("failure", ["drop", "drop_before", "503", "503_after", "500", "garbage", "429", "slow"])
+# Long: further ways in which a post fails; one that Slack accepted and one that it refused stay.
+@pytest.mark.parametrize("failure", ["drop", "429", *long("drop_before", "503", "503_after", "500", "garbage", "slow")])
 def test_a_post_that_fails_is_visible_once(replayed: Settings, state_dir: Path, failure: Failure) -> None:
     with SlackServer(slow_seconds=3.0) as slack, a_world(replayed) as world:
         settings = with_slack(replayed, slack, state_dir)
@@ -176,6 +177,8 @@ def test_slack_away_for_long_loses_nothing_and_shows_in_the_status(replayed: Set
         assert heads(slack) == ["🟢 RESOLVED", "🟢 RESOLVED (reply)"]
 
 
+# Long: the alerter without its database; the stream service without it stays (streams/test_outages.py).
+@pytest.mark.long
 def test_clickhouse_killed_under_us_is_waited_for(
     kafka: RunningKafka, own_clickhouse: ClickHouseServer, state_dir: Path
 ) -> None:

@@ -88,6 +88,8 @@ def test_a_reorg_retracts_the_firing_and_edits_its_message(replayed: Settings, s
         assert heads(slack) == ["⚪ RETRACTED", "⚪ RETRACTED (reply)"]
 
 
+# Long: a branch that is shorter; a reorganisation that retracts stays above.
+@pytest.mark.long
 def test_a_shorter_but_heavier_branch_retracts_too_and_it_fires_again_in_the_thread(
     replayed: Settings, state_dir: Path
 ) -> None:
@@ -105,6 +107,8 @@ def test_a_shorter_but_heavier_branch_retracts_too_and_it_fires_again_in_the_thr
         assert heads(slack) == ["🔴 FIRING", "⚪ RETRACTED (reply)", "🔴 FIRING (reply)"]
 
 
+# Long: a branch that changes nothing; unit/alerts/test_evaluation.py draws such branches.
+@pytest.mark.long
 def test_a_branch_that_says_the_same_changes_nothing_that_anyone_sees(replayed: Settings, state_dir: Path) -> None:
     with SlackServer() as slack, a_world(replayed) as world:
         settings = with_slack(replayed, slack, state_dir)
@@ -183,6 +187,8 @@ def test_a_rule_that_was_edited_closes_what_it_fires_no_more_and_never_resolves_
         assert "Rule changed: line 75 % → 76 %" in slack.messages[1].text
 
 
+# Long: an edit that keeps the alert; one that closes it stays above.
+@pytest.mark.long
 def test_a_rule_that_was_edited_keeps_the_alert_that_it_still_fires(replayed: Settings, state_dir: Path) -> None:
     with SlackServer() as slack, a_world(replayed) as world:
         settings = with_slack(replayed, slack, state_dir)
@@ -228,6 +234,8 @@ def test_rules_are_read_again_while_it_runs_and_a_mistake_changes_nothing(
         assert heads(slack) == ["🔴 STILL FIRING"] + ["🔴 STILL FIRING (reply)"] * 2
 
 
+# Long: two more edits of rules; one stays above.
+@pytest.mark.long
 def test_a_lower_line_fires_at_once_and_a_rule_that_is_gone_is_no_all_clear(
     replayed: Settings, state_dir: Path
 ) -> None:
@@ -273,6 +281,8 @@ def test_without_a_token_the_console_says_it_in_one_line(replayed: Settings) -> 
         assert resolved.endswith("), below 73 % (height 800042).")
 
 
+# Long: rows that are written anew without a branch; a branch stays above.
+@pytest.mark.long
 def test_heights_that_were_written_anew_are_judged_anew(replayed: Settings, state_dir: Path) -> None:
     """The same blocks with other counts, from far below the tip on, as after a late block or a repair."""
     with SlackServer() as slack, a_world(replayed) as world:

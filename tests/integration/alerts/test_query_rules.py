@@ -26,7 +26,7 @@ from tests.integration.alerts.test_line import heads
 from tests.integration.alerts.test_live import clock_at
 from tests.integration.alerts.world import CLEAR, a_world, with_rules, with_slack
 
-DOCS = Path(__file__).parents[3] / "docs" / "alerts.md"
+DOCS = Path(__file__).parents[3] / "docs" / "rules.md"
 
 
 def answers(
@@ -75,7 +75,7 @@ def test_a_query_reads_as_the_reader_and_within_limits(replayed: Settings, click
 
 def test_the_examples_of_the_docs_run(replayed: Settings, clickhouse: ClickHouseServer) -> None:
     examples = re.findall(r"```yaml\n(version: 1\nrules:\n.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
-    rules = [rule for text in examples for rule in parse_rules(text, "docs/alerts.md") if isinstance(rule, SqlRule)]
+    rules = [rule for text in examples for rule in parse_rules(text, "docs/rules.md") if isinstance(rule, SqlRule)]
     assert rules
     assert {answer.error for answer in answers(rules, clickhouse, replayed.dataset).values()} == {""}
 

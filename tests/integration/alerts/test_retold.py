@@ -11,9 +11,10 @@ from testkit.slack_server import SlackServer
 from tests.integration.alerts.running import alerter, states_of
 from tests.integration.alerts.test_line import FIRED, H, heads
 from tests.integration.alerts.world import OVER, a_world, with_slack
+from tests.long import long
 
 
-@pytest.mark.parametrize("blocks", [13, 100, 400])
+@pytest.mark.parametrize("blocks", [13, *long(100), 400])  # long: between the two
 def test_heights_that_were_read_before_their_message_came_are_taken_in_once(
     replayed: Settings, state_dir: Path, blocks: int
 ) -> None:

@@ -55,6 +55,8 @@ def test_what_still_fires_when_its_mute_ends_is_told_then(replayed: Settings, st
         assert heads(slack) == ["🟢 RESOLVED", "🟢 RESOLVED (reply)"]
 
 
+# Long: an alert that ended meanwhile; one that still fires stays above.
+@pytest.mark.long
 def test_what_began_and_ended_while_muted_is_told_to_nobody(replayed: Settings, state_dir: Path) -> None:
     with SlackServer() as slack, a_world(replayed) as world:
         settings = with_slack(replayed, slack, state_dir)
@@ -68,6 +70,8 @@ def test_what_began_and_ended_while_muted_is_told_to_nobody(replayed: Settings, 
         assert slack.messages == []
 
 
+# Long: an edit during a mute; a mute that ends stays above.
+@pytest.mark.long
 def test_a_message_that_stands_is_edited_though_its_rule_is_muted(replayed: Settings, state_dir: Path) -> None:
     with SlackServer() as slack, a_world(replayed) as world:
         settings = with_slack(replayed, slack, state_dir)
@@ -123,6 +127,8 @@ def test_a_leader_with_a_wrong_clock_is_not_taken_for_gone(
             running.until(lambda: running.status.snapshot()["state"] == "working", "it takes over from a silent one")
 
 
+# Long: a broker that is back within a second; one that is missed stays in test_kills.py.
+@pytest.mark.long
 def test_a_broker_that_lost_its_memory_and_was_not_missed_is_heard_again(
     own_kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path
 ) -> None:

@@ -194,6 +194,8 @@ def test_a_broker_that_dies_with_unstored_blocks_gets_them_again(
     assert canonical(settings) == expected()
 
 
+# Long: a broker that is away; one that dies amid a replay stays above.
+@pytest.mark.long
 def test_a_broker_that_is_away_is_waited_for(
     own_kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path, blocks_file: Path
 ) -> None:
@@ -210,6 +212,8 @@ def test_a_broker_that_is_away_is_waited_for(
     assert canonical(settings) == expected()
 
 
+# Long: the replay without its database; the stream service without it stays (streams/test_outages.py).
+@pytest.mark.long
 def test_clickhouse_dying_while_its_holding_is_awaited(
     kafka: RunningKafka, own_clickhouse: ClickHouseServer, state_dir: Path, blocks_file: Path
 ) -> None:

@@ -31,6 +31,7 @@ from testkit.fake_chain import FakeChain
 from testkit.mempool_server import MempoolServer
 from tests.engines import ClickHouseServer, RunningKafka, kafka_engine, settings_for
 from tests.integration.ingest_blocks.storing import Storing
+from tests.long import long
 from tests.runbook import assert_shown
 from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
@@ -127,7 +128,7 @@ def test_history_then_every_new_block(migrated: Settings, node: BitcoindServer) 
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("depth", [1, 2, 10])
+@pytest.mark.parametrize("depth", [2, *long(1, 10)])  # long: further depths
 def test_a_reorg_arrives_with_its_whole_branch(migrated: Settings, node: BitcoindServer, depth: int) -> None:
     settings = with_node(migrated, node)
     with Storing(settings), running(settings):

@@ -23,6 +23,9 @@ from tests.unit.asymmetry import by_file
 from tests.unit.asymmetry.test_published_in_time import LAG, LATE, RESTATED, held, known_by, quarters, restated
 from tests.waiting import wait_for
 
+# Long: two years from the tables. The same sums over the fold are in unit/asymmetry, and one published figure in this folder.
+pytestmark = pytest.mark.long
+
 FIRST, LAST = date(2023, 12, 31), date(2025, 12, 31)
 QUARTERS = [date(2024, 12, 31), date(2025, 3, 31), date(2025, 6, 30), date(2025, 9, 30), date(2025, 12, 31)]
 """Ends of quarters with a window a year before."""

@@ -72,6 +72,8 @@ def test_a_replay_lists_what_the_registry_lacks_and_fills_what_the_file_lacks(
     assert f"'Luxxor', {luxor}: did you mean 'Luxor'?" in done.stdout
 
 
+# Long: a replay whose health port is taken; a replay of the same chain stays above.
+@pytest.mark.long
 @pytest.mark.kafka
 def test_a_replay_of_a_chain_without_rules_ends_when_its_blocks_are_scored(
     dataset: Settings, blocks_file: Path
@@ -90,6 +92,8 @@ def test_a_replay_of_a_chain_without_rules_ends_when_its_blocks_are_scored(
     assert scored(dataset) == [("litecoin", BLOCKS, FIRST, FIRST + BLOCKS - 1)]
 
 
+# Long: a rule for every chain up to its message; the rule itself is in unit/alerts.
+@pytest.mark.long
 @pytest.mark.kafka
 def test_a_rule_on_all_chains_judges_each_and_names_it(dataset: Settings, blocks_file: Path) -> None:
     rules = blocks_file.with_name("rules.yaml")

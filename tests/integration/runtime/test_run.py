@@ -163,6 +163,8 @@ def test_a_frozen_worker_is_a_stall_and_is_replaced(migrated: Settings, runs: li
     assert_shown("stalled; killing it", run.log)
 
 
+# Long: the same outage under the supervisor; streams/test_outages.py has it without.
+@pytest.mark.long
 def test_an_outage_of_clickhouse_is_a_wait_that_status_shows_and_no_restart(
     kafka: RunningKafka, own_clickhouse: ClickHouseServer, state_dir: Path, runs: list[Supervised]
 ) -> None:

@@ -90,6 +90,8 @@ def test_no_module_of_ours_imports_from_it(trap: Path) -> None:
     assert trapped(trap) == []
 
 
+# Long: seven commands in full; the services and every module of ours stay above.
+@pytest.mark.long
 def test_the_engines_and_the_commands_import_nothing_from_it(trap: Path) -> None:
     """As `python -m counterpoise`. What Python's -m imports on its own, before any code of ours, is not ours to decide."""
     own = run(trap, sys.executable, "-P", "-c", "import runpy, sys; print(*sys.modules)").stdout.split()

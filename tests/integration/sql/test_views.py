@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.migrations import migrate, pending
 from counterpoise.clickhouse.schema import read_views
@@ -119,6 +121,8 @@ def test_everything_twice_and_an_older_version_late_change_no_answer(own_sample:
     assert everything(own_sample) == once
 
 
+# Long: every answer before and after an upgrade; its tables and views stay in contract/sql/test_migrations.py.
+@pytest.mark.long
 def test_an_upgrade_of_a_dataset_changes_no_answer(clickhouse: ClickHouseServer) -> None:
     dataset = Dataset(f"v_{secrets.token_hex(6)}", "simulated")
     migrate_as_main_did(clickhouse.target, dataset)

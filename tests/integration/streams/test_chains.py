@@ -19,6 +19,7 @@ from tests.forked import run_forked, start_forked
 from tests.integration.streams.blocks import branch
 from tests.integration.streams.line import ROOT, SHARED, SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.tables import assert_consistent
+from tests.long import long
 from tests.runbook import assert_shown
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
@@ -55,6 +56,8 @@ def assert_chains(line: Line, chains: dict[str, list[BlockEvent]]) -> None:
     assert_consistent(line)
 
 
+# Long: three replicas and a death among them; several partitions stay below.
+@pytest.mark.long
 def test_chains_are_spread_over_three_replicas_with_one_state_directory_and_one_of_them_is_killed(
     engines: Engines,
 ) -> None:
@@ -87,7 +90,7 @@ def test_chains_are_spread_over_three_replicas_with_one_state_directory_and_one_
         assert [worker.stop() for worker in workers if worker.is_alive()] == [0, 0], workers[0].tail()
 
 
-@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("count", [*long(1), 3])  # long: one partition for all, as every other test has it
 def test_the_count_of_partitions_is_a_setting(engines: Engines, count: int) -> None:
     chains = many(30)
     with line_on(engines, "counted") as line:

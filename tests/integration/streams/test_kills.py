@@ -69,6 +69,8 @@ def run_all(engines: Engines, parts: list[Part], plans: list[list[str]], referen
             assert_same(line, reference)
 
 
+# Long: every crash point of the worker, with reorganisations; two of them stay in e2e/chaos/test_kills.py.
+@pytest.mark.long
 @pytest.mark.kafka
 def test_a_worker_that_dies_at_any_point_leaves_what_the_next_one_heals(
     engines: Engines, parts: list[Part], undisturbed: Line

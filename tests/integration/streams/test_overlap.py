@@ -22,6 +22,8 @@ from tests.integration.streams.test_reorgs import assert_chain
 from tests.waiting import wait_for
 
 
+# Long: a frozen process; the rows that it would leave are healed by the tests below, which stay.
+@pytest.mark.long
 @pytest.mark.kafka
 def test_a_worker_that_sleeps_through_its_replacement_loses(
     engines: Engines, parts: list[Part], undisturbed: Line

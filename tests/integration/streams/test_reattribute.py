@@ -165,6 +165,8 @@ def test_reattribution_of_a_live_chain(live: tuple[Line, list[BlockEvent]], merg
     )
 
 
+# Long: the way back; the way there stays above.
+@pytest.mark.long
 def test_going_back_to_the_shipped_set_shows_it_whole(live: tuple[Line, list[BlockEvent]]) -> None:
     """The old set comes back, with the blocks that came while it was not current; running it once more changes nothing."""
     line, _ = live

@@ -41,6 +41,7 @@ from streams.worker_store import WorkerStore
 from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import block
 from tests.integration.streams.tables import assert_summaries_agree
+from tests.long import long
 from tests.template import make_filled_database
 
 FIRST, BLOCKS = 10_070, 2_300
@@ -211,7 +212,8 @@ def worker_of(ch: ClickHouse, server: ClickHouseServer, folder: Path) -> Iterato
         yield worker, send
 
 
-@pytest.mark.parametrize(("late", "name"), [(0, ""), (600, ""), (601, "heavy")])
+# Long: fewer things at once; the case with a branch that wins has them all.
+@pytest.mark.parametrize(("late", "name"), [*long((0, ""), (600, "")), (601, "heavy")])
 def test_a_worker_that_loads_in_the_middle_ends_as_if_nothing_had_been(
     ch: ClickHouse,
     clickhouse: ClickHouseServer,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from counterpoise.kafka.topics import ensure_topics
 from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.script import Part, send
@@ -13,6 +15,8 @@ from tests.integration.streams.test_outages import acknowledged
 from tests.waiting import wait_for
 
 
+# Long: both at once under the supervisor; runtime/test_run.py and e2e/chaos/test_kills.py stay.
+@pytest.mark.long
 def test_a_killed_child_and_a_lost_broker_heal_without_help(
     own_engines: Engines, parts: list[Part], undisturbed: Line
 ) -> None:

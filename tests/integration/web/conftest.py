@@ -1,4 +1,7 @@
-"""A desk for all tests of the folder that only read: its first page costs more than most of them."""
+"""A desk for all tests of a file that only read: its first page costs more than most of them.
+
+It ends with the file. One that stays reads its slow panels again and again, on the engine that all other tests of the worker use.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def told(clickhouse: ClickHouseServer) -> Iterator[ClickHouse]:
         yield ch
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def desk(
     told: ClickHouse, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningDesk]:

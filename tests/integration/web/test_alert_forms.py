@@ -18,9 +18,11 @@ from desk.named_queries import named_query
 from tests.engines import ClickHouseServer, RunningKafka, settings_for
 from tests.integration.sql.sample import ALERT
 from tests.integration.web.running import RunningDesk, running_desk
-from tests.integration.web.test_alert_page import ID, insert
+from tests.integration.web.test_alert_page import id_of, insert
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+
+ID = id_of("no-block")
 
 
 @pytest.fixture

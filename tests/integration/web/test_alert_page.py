@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
 
 import pytest
@@ -17,10 +18,11 @@ from counterpoise.clickhouse.rows.alert_events import alert_event_columns
 from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
 from desk.web.pages import alert
 from desk.web.panels.panel import Context
+from tests.engines import ClickHouseServer
+from tests.integration.sql.conftest import new_sample
 from tests.integration.sql.sample import CURRENT, LAST, block
 from tests.unit.web.test_panels import CONTEXT
 
-ID = "00000000000000bb"
 FIRED = LAST - 60
 RULES = {
     "top2_share": TopShareRule(
@@ -41,10 +43,21 @@ RULES = {
 }
 
 
+@pytest.fixture(scope="module")
+def written(clickhouse: ClickHouseServer) -> Iterator[ClickHouse]:
+    """The sample, to which each test adds an alert of its own."""
+    with new_sample(clickhouse) as ch:
+        yield ch
+
+
+def id_of(rule_id: str) -> str:
+    return rule_id.encode().hex().rjust(16, "b")
+
+
 def insert(ch: ClickHouse, rule_id: str, evidence: AlertEvidence) -> Context:
-    """An alert that fired, and its page's context."""
+    """An alert of this rule that fired, and its page's context."""
     transition = AlertTransition(
-        alert_id=ID,
+        alert_id=id_of(rule_id),
         sequence=0,
         rule_id=rule_id,
         rule_hash="0123456789ab",
@@ -62,16 +75,16 @@ def insert(ch: ClickHouse, rule_id: str, evidence: AlertEvidence) -> Context:
 
 
 @pytest.mark.parametrize("column", RULES)
-def test_the_values_are_those_of_the_views(own_sample: ClickHouse, column: str) -> None:
+def test_the_values_are_those_of_the_views(written: ClickHouse, column: str) -> None:
     rule: HeightRule = RULES[column].on_chain("bitcoin")
     evidence = AlertEvidence(
         chain="bitcoin", view=rule.view, window_blocks=144, from_height=FIRED - 143, height=FIRED, attribution_id=CURRENT,
         n=144, metric=rule.metric_name, sql=rule.reproducing_sql(CURRENT, FIRED),
     )  # fmt: skip
-    context = insert(own_sample, rule.id, evidence)
-    found = alert.read(own_sample, context, ID)
+    context = insert(written, rule.id, evidence)
+    found = alert.read(written, context, id_of(rule.id))
     assert found is not None and found.values is not None and found.around is None
-    expected = own_sample.query(
+    expected = written.query(
         f"SELECT height, toFloat64({column}) FROM concentration WHERE chain = 'bitcoin' AND view = {{view:String}} "
         "AND window_blocks = 144 AND window_full AND height >= {first:UInt32} ORDER BY height",
         {"view": rule.view, "first": FIRED - 2 * 144},
@@ -81,27 +94,27 @@ def test_the_values_are_those_of_the_views(own_sample: ClickHouse, column: str) 
     assert [point.value for point in found.values.points] == pytest.approx(
         [value for _, value in expected], nan_ok=True
     )
-    page = alert.draw(found, ID, context)
+    page = alert.draw(found, id_of(rule.id), context)
     assert page.count("<svg") == 2 and ">fired<" in page and '<details class="numbers">' in page
     [shown] = [unescape(one) for one in re.findall(r"<pre>The SQL of the value.*?</pre>", page, re.S)]
     assert f"height BETWEEN {FIRED - 288} AND {LAST}" in shown, "the query can be repeated"
 
 
-def test_an_alert_of_the_clock_states_why_it_has_no_series(own_sample: ClickHouse) -> None:
-    context = insert(own_sample, "no-block", AlertEvidence(chain="bitcoin", sql="SELECT 1 AS seconds"))
-    found = alert.read(own_sample, context, ID)
+def test_an_alert_of_the_clock_states_why_it_has_no_series(written: ClickHouse) -> None:
+    context = insert(written, "no-block", AlertEvidence(chain="bitcoin", sql="SELECT 1 AS seconds"))
+    found = alert.read(written, context, id_of("no-block"))
     assert found is not None
-    page = alert.draw(found, ID, context)
+    page = alert.draw(found, id_of("no-block"), context)
     assert "<svg" not in page and "judges a moment or a release, not each block" in page
 
 
-def test_a_probability_that_no_query_gives_states_so(own_sample: ClickHouse) -> None:
+def test_a_probability_that_no_query_gives_states_so(written: ClickHouse) -> None:
     rule = TopShareProbabilityRule(id="p3", title="P3", k=3, line=0.6, window_blocks=144).on_chain("bitcoin")
     evidence = AlertEvidence(
         chain="bitcoin", view="raw", window_blocks=144, from_height=1, height=FIRED, attribution_id=CURRENT, n=144,
         sql=rule.reproducing_sql(CURRENT, FIRED),
     )  # fmt: skip
-    context = insert(own_sample, rule.id, evidence)
-    found = alert.read(own_sample, context, ID)
+    context = insert(written, rule.id, evidence)
+    found = alert.read(written, context, id_of(rule.id))
     assert found is not None
-    assert "No query gives the value of this rule" in alert.draw(found, ID, context)
+    assert "No query gives the value of this rule" in alert.draw(found, id_of(rule.id), context)

@@ -17,8 +17,9 @@ FIRST = 1
 class Follower:
     """A track and its rows over a chain of (branch, level); `rows` is what a database would hold."""
 
-    def __init__(self, hold: int = 3, go_live_height: int | None = -1) -> None:
-        self.track = RuleState("rule", "0123456789ab", "bitcoin", hold, go_live_height=go_live_height)
+    def __init__(self, hold: int = 3, go_live_height: int | None = -1, rule_id: str = "rule") -> None:
+        self.rule_id = rule_id
+        self.track = RuleState(rule_id, "0123456789ab", "bitcoin", hold, go_live_height=go_live_height)
         self.ledger = Ledger.of(())
         self.rows: dict[tuple[str, int], LedgerEntry] = {}
         self.version = 0
@@ -61,7 +62,7 @@ class Follower:
 
     def kill(self, checkpoint: str) -> None:
         """Start again from a checkpoint and the rows."""
-        track = RuleState.from_json(checkpoint, rule_id="rule", chain="bitcoin", hold=self.track.hold)
+        track = RuleState.from_json(checkpoint, rule_id=self.rule_id, chain="bitcoin", hold=self.track.hold)
         assert track is not None
         self.track = track
         self.ledger = Ledger.of(self.rows.values())

@@ -13,6 +13,7 @@ from typing import cast
 from alerts.machine.ledger import LedgerEntry
 from alerts.outbox.chart import Picture
 from alerts.outbox.delivery_policy import DeliveryPolicy
+from alerts.outbox.groups import GroupView, head_of, lines_of
 from alerts.outbox.jobs import ACKNOWLEDGED, Job
 from alerts.outbox.outbox import Outbox, SupersededError
 from alerts.outbox.receivers.receiver import (
@@ -251,8 +252,11 @@ class MemorySlack:
 class PlainRenderer:
     """The state and the alert: what the tests look for."""
 
-    def render(self, job: Job, announced: Sequence[AlertTransition]) -> Message:
-        if job.members:
+    def render(self, job: Job, announced: Sequence[AlertTransition], group: GroupView | None = None) -> Message:
+        if group is not None and len(group.members) > 1:
+            lines = lines_of(group.members)
+            text = "\n".join([head_of(lines), *(f"{mark_of(one.latest)} {one.fired.alert_id}" for one in lines)])
+        elif job.members:
             text = "digest " + " ".join(row.alert_id for row in job.members)
         elif job.action == "update":
             text = f"{mark_of(job.transition or announced[-1])} {job.alert_id}"
@@ -264,11 +268,11 @@ class PlainRenderer:
         return Message(text, ({"type": "section"},), text)
 
 
-def transition_of(entry: LedgerEntry, recorded_at: float) -> AlertTransition:
+def transition_of(entry: LedgerEntry, recorded_at: float, rule_id: str = "rule") -> AlertTransition:
     return AlertTransition(
         alert_id=entry.alert_id,
         sequence=entry.sequence,
-        rule_id="rule",
+        rule_id=rule_id,
         rule_hash=entry.rule_hash,
         state=entry.state,
         previous_state=entry.previous,
@@ -332,11 +336,11 @@ class Alerter:
         """That of the first receiver."""
         return self.outboxes[0]
 
-    def record(self, entries: Sequence[LedgerEntry]) -> None:
+    def record(self, entries: Sequence[LedgerEntry], rule_id: str = "rule") -> None:
         """Write rows as the session does, under the fence, and hand them to the outboxes."""
         if self.rows.epoch != self.versions.epoch:
             raise SupersededError
-        transitions = [transition_of(entry, self.clock.at + at / 1000) for at, entry in enumerate(entries)]
+        transitions = [transition_of(entry, self.clock.at + at / 1000, rule_id) for at, entry in enumerate(entries)]
         self.rows.keep(transitions, self.versions.next())
         for transition in transitions:
             for outbox in self.outboxes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,14 +81,7 @@ def test_thirty_days_are_the_blocks_of_the_chain() -> None:
 def test_rules_on_metrics_have_pictures_too(rule: HeightRule) -> None:
     series = a_series([45, 30, 60])
     squares = (series.counts**2).sum(axis=1)
-    series = WindowCounts.of(
-        **{
-            name: getattr(series, name)
-            for name in WindowCounts.__dataclass_fields__
-            if name not in ("further", "beside")
-        },
-        further=dict.fromkeys(rule.further_columns, squares),
-    )
+    series = replace(series, further=dict.fromkeys(rule.further_columns, squares))
     picture = picture_of(rule, series)
     assert picture is not None and size_of(picture.png) == (WIDTH, HEIGHT)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.machine.checkpoints import SHARED_PATH, Checkpoints
-from alerts.machine.machine import NOWHERE, Standing, advance
+from alerts.machine.machine import NOWHERE, Phase, Standing, advance
 from alerts.machine.many_standings import ManyStandings
 from alerts.machine.path import RING_HEIGHTS, Path
 from alerts.machine.rule_state import RuleState, SharedPath
@@ -20,6 +22,7 @@ from alerts.rules.top_share import TopShareRule
 from alerts.rules.when import WhenRule
 from alerts.signals.levels import Level
 from alerts.signals.specs.registry import SIGNALS
+from alerts.signals.window_counts import Place
 from counterpoise.metrics.specs.registry import SPECS
 from tests.unit.alerts.chains import a_hash, a_series
 from tests.unit.alerts.test_metric_rules import windows
@@ -71,7 +74,11 @@ def many_rules(draw: st.DrawFn) -> list[HeightRule]:
             "keep_firing_for": draw(st.sampled_from([0, 0, 0, 2])),
             "max_unknown": draw(st.sampled_from([None, None, 0.25])),
         }
-        shape = {"all": [one, draw(conditions())]} if draw(st.booleans()) and draw(st.booleans()) else one
+        shape = one
+        if draw(st.booleans()):
+            more_of_it = draw(st.lists(conditions(), min_size=0, max_size=2))
+            elsewhere = {"view": "entity", "window_blocks": 144} if draw(st.booleans()) else {}
+            shape = {draw(st.sampled_from(["all", "any"])): [one, *({**other, **elsewhere} for other in more_of_it)]}
         rules.append(WhenRule.model_validate({"id": "a", "when": shape, **more}))
     return rules
 
@@ -81,11 +88,29 @@ def many_rules(draw: st.DrawFn) -> list[HeightRule]:
 def test_rules_judged_together_have_the_levels_of_each_alone(
     rules: list[HeightRule], blocks: list[tuple[list[int], int]]
 ) -> None:
-    series = windows(np.array([sorted(row, reverse=True) for row, _ in blocks]), np.array([gone for _, gone in blocks]))
+    counts = np.array([sorted(row, reverse=True) for row, _ in blocks])
+    unknown = np.array([gone for _, gone in blocks])
+    other = replace(windows(counts[::-1], unknown[::-1]), tip_hash=windows(counts, unknown).tip_hash)
+    series = replace(windows(counts, unknown), beside={Place("entity", 144): other})
     many = ManyLevels(rules, ["one"] * len(rules))
+    as_compared = [
+        rule if many.is_exact(at) else rule.model_copy(update={"keep_firing_for": 0}) for at, rule in enumerate(rules)
+    ]
     for end in {1, len(series) // 2 + 1, len(series)}:
         so_far = series.part(slice(0, end))
-        assert many.at_last({"one": so_far}).tolist() == [int(rule.levels(so_far)[-1]) for rule in rules]
+        assert many.at_last({"one": so_far})[0].tolist() == [int(rule.levels(so_far)[-1]) for rule in as_compared]
+        # Several heights together, the first ones of the series among them, whose earlier heights are missing.
+        assert many.at_last({"one": so_far}, end).T.tolist() == [rule.levels(so_far).tolist() for rule in as_compared]
+        assert [many.level(at, so_far) for at in range(len(rules))] == [int(rule.levels(so_far)[-1]) for rule in rules]
+
+
+@given(standings(), LEVELS)
+def test_whether_a_rule_is_clear_matters_only_where_it_fires(one: tuple[Standing, int], level: Level) -> None:
+    """What `ManyLevels.is_exact` rests on."""
+    standing, hold = one
+    not_clear = {Level.CLEAR: Level.BETWEEN, Level.CLEAR_POSSIBLE: Level.BETWEEN_POSSIBLE}.get(level, level)
+    if standing.phase is not Phase.FIRING:
+        assert advance(standing, level, 20, hold) == advance(standing, not_clear, 20, hold)
 
 
 def test_every_metric_judged_together_is_as_alone() -> None:
@@ -103,7 +128,7 @@ def test_every_metric_judged_together_is_as_alone() -> None:
     many = ManyLevels(alone, [rule.further_columns for rule in alone])
     for end in (1, 7, 30):
         so_far = series.part(slice(0, end))
-        found = many.at_last({rule.further_columns: so_far for rule in alone}).tolist()
+        found = many.at_last({rule.further_columns: so_far for rule in alone})[0].tolist()
         assert found == [int(rule.levels(so_far)[-1]) for rule in alone]
         assert {Level.OVER, Level.CLEAR} <= set(found)
 
@@ -178,6 +203,69 @@ def test_what_the_checkpoints_leave_out_is_as_it_was_written(
             assert again.marks == state.marks
 
 
+def of_version_3(state: RuleState, shared: int | None) -> str:
+    """The checkpoint as it was written before standings and hashes were packed."""
+    return json.dumps(
+        {
+            "v": 3,
+            "rule_hash": state.rule_hash,
+            "attribution_id": state.attribution_id,
+            "settled_through": state.settled_through,
+            "silent_through": state.silent_through,
+            "adopted": state.adopted,
+            "frozen_version": state.frozen_version,
+            "go_live_height": state.go_live_height,
+            "standings": [[since, int(s.phase), s.start, s.since] for since, s in state.standings],
+            "path": [state.path.first, state.path.hashes] if shared is None else shared,
+        }
+    )
+
+
+@given(
+    levels=st.lists(LEVELS, min_size=1, max_size=40),
+    hold=st.integers(0, 5),
+    more=st.fixed_dictionaries(
+        {},
+        optional={
+            "adopted": st.tuples(st.integers(0, 40), st.just("0123456789abcdef")),
+            "frozen_version": st.integers(0, 1 << 62),
+            "go_live_height": st.integers(-1, 1 << 20),
+            "settled_through": st.integers(-1, 40),
+            "silent_through": st.integers(-1, 40),
+        },
+    ),
+    shared=st.booleans(),
+    odd=st.booleans(),
+)
+def test_a_checkpoint_of_this_version_and_of_the_one_before_give_the_state_again(
+    levels: list[Level], hold: int, more: dict[str, Any], shared: bool, odd: bool
+) -> None:
+    state = RuleState("a", "0123456789ab", "bitcoin", hold, "set", **more)
+    series = a_series([0] * len(levels), first=700)
+    if odd:  # hashes that are not 64 hexadecimal digits are kept as they are
+        series = replace(series, tip_hash=tuple(f"Block {height}" for height in series.height))
+    state.extend(series, np.array(levels, np.int8))
+    path = SharedPath(7, state.path, 9)
+    earlier = json.dumps({"path": 7, "first": state.path.first, "hashes": state.path.hashes, "seen_version": 9})
+    assert SharedPath.from_json(path.to_json()) == SharedPath.from_json(earlier) == path
+    number = 7 if shared else None
+    for text in (state.to_json(shared=number), of_version_3(state, number)):
+        assert RuleState.from_json(text, rule_id="a", chain="bitcoin", hold=hold, shared=path) == state
+
+
+def test_a_checkpoint_is_small() -> None:
+    """The path of 288 blocks, a rule that changed at every one of them, and one that did not change."""
+    state = RuleState("rule", "0123456789ab", "bitcoin", 0, "r0123456789ab", go_live_height=900_000)
+    turns = np.tile(np.array([Level.OVER, Level.CLEAR], np.int8), RING_HEIGHTS)
+    state.extend(a_series([0] * len(turns), first=900_000), turns)
+    assert len(state.standings) >= RING_HEIGHTS
+    assert len(SharedPath(1, state.path, 1 << 62).to_json()) < 16_384
+    assert len(state.to_json(shared=1)) < 3_072
+    quiet = RuleState("rule", "0123456789ab", "bitcoin", 0, "r0123456789ab", go_live_height=900_000)
+    quiet.extend(a_series([0] * 300, first=900_000), np.full(300, Level.OVER, np.int8))
+    assert len(quiet.to_json(shared=1)) < 160
+
+
 def test_a_block_that_changes_no_rule_costs_one_row() -> None:
     states = [RuleState(f"rule-{at}", "0", "bitcoin", 0, go_live_height=-1) for at in range(50)]
     path = Path().then(1, [a_hash("a", height) for height in range(1, 400)])
@@ -190,7 +278,7 @@ def test_a_block_that_changes_no_rule_costs_one_row() -> None:
         state.path = after
     [row] = checkpoints.rows("bitcoin", after, states, [], 2)
     assert row.rule_id == SHARED_PATH
-    assert len(row.state) < 32_768
+    assert len(row.state) < 16_384
     assert checkpoints.rows("bitcoin", after, states, states, 2) == []
 
 

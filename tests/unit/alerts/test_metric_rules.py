@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,7 @@ def real_series() -> WindowCounts:
     found = series()
     size = len(found)
     absent = {name: np.zeros(size) for name in STORED_COLUMNS if name not in WindowScore.NAMED}
-    return WindowCounts(**{name: getattr(found, name) for name in WindowCounts.__slots__} | {"further": absent})
+    return replace(found, further=absent)
 
 
 def rule_on(spec: MetricSpec, line: float, *, rises: bool) -> MetricRule:
@@ -218,10 +219,7 @@ def test_every_metric_has_a_message_in_its_own_words(name: str) -> None:
 def test_a_rule_asks_for_the_columns_that_its_metric_needs_and_no_others(name: str) -> None:
     rule = MetricRule(id="a", metric=name, above=SPECS[name].range.low)
     full = windows([[420, 200, 150, 120, 80, 38]])
-    few = WindowCounts(
-        **{field: getattr(full, field) for field in WindowCounts.__slots__}
-        | {"further": {column: full.further[column] for column in rule.further_columns}}
-    )
+    few = replace(full, further={column: full.further[column] for column in rule.further_columns})
     assert rule.levels(few).tolist() == rule.levels(full).tolist()
     reading, whole = rule.reading(few, 0), rule.reading(full, 0)
     assert reading == whole
@@ -253,7 +251,7 @@ def test_the_hash_of_a_rule_covers_its_metric_and_lines() -> None:
 
 
 def test_the_rules_files_in_the_docs_are_rules_files() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "rules.md").read_text(encoding="utf-8")
     examples = re.findall(r"```yaml\n(version: 1\nrules:\n.*?)```", page, re.DOTALL)
-    rules = [rule for text in examples for rule in parse_rules(text, "docs/alerts.md")]
+    rules = [rule for text in examples for rule in parse_rules(text, "docs/rules.md")]
     assert {rule.content()["type"] for rule in rules} == {"metric", "top_share", "when", "sql"}

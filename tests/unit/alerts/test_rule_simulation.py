@@ -280,7 +280,7 @@ def test_the_shipped_rates_are_those_of_the_real_blocks() -> None:
                 warnings = [(one.fired, one.cleared) for one in found.firings]
         elif rate is not None:
             messages += 2 * rate.alarms
-    assert f"{messages:.1f}" == "11.3", "docs/alerts.md has it"
+    assert f"{messages:.1f}" == "11.3", "docs/rules.md has it"
     before = [fired - max(early for early, _ in warnings if early < fired) for fired, _ in TOP4_ALERTS]
     assert before == [144, 301, 3_669, 21_930, 562, 7_082, 505, 399], "docs/alert-runbook.md has them"
     stated = [rate for rule in rules if rule.enabled and (rate := parse_alarm_rate(rule.alarm_rate))]

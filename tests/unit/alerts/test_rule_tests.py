@@ -137,7 +137,7 @@ def test_the_command_prints_coverage(tmp_path: Path) -> None:
 
 
 def test_the_tests_in_the_docs_pass(tmp_path: Path) -> None:
-    page = (SHIPPED.parents[1] / "docs" / "alerts.md").read_text(encoding="utf-8")
+    page = (SHIPPED.parents[1] / "docs" / "rules.md").read_text(encoding="utf-8")
     [text] = re.findall(r"```yaml\n(version: 1\ntests:.*?)```", page, re.DOTALL)
     path = tmp_path / "tests.yaml"
     path.write_text(text, encoding="utf-8")

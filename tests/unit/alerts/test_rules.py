@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -61,9 +62,7 @@ def test_the_probability_is_a_half_where_the_share_is_the_line_and_reads_the_sto
     assert p[1] < 0.01 and p[2] > 0.99
     assert rule.levels(a_series([765, 720, 800])).tolist() == [Level.BETWEEN, Level.CLEAR, Level.OVER]
     series = a_series([756])
-    stored = WindowCounts(
-        **{name: getattr(series, name) for name in WindowCounts.__slots__} | {"p_top4_above_75": np.array([0.99])}
-    )
+    stored = replace(series, p_top4_above_75=np.array([0.99]))
     assert rule.levels(stored).tolist() == [Level.OVER]
 
 

@@ -92,7 +92,7 @@ def test_the_shipped_rules_name_the_schema_for_editors() -> None:
 
 
 def test_the_rules_files_in_the_docs_are_valid() -> None:
-    page = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
     files = re.findall(r"```yaml\n(version: 1\nrules:\n.*?)```", page, re.DOTALL)
     assert files
     for text in files:

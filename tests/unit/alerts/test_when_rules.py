@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -22,7 +23,6 @@ from alerts.rules.when import WhenRule
 from alerts.rules_file import parse_rules, parse_rules_file
 from alerts.signals.levels import Level
 from alerts.signals.specs.registry import SIGNALS, register
-from alerts.signals.window_counts import WindowCounts
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.windows import WINDOWS_BLOCKS
 from tests.unit.alerts.test_metric_rules import text_of as shown_text
@@ -142,19 +142,14 @@ def test_a_pool_is_judged_where_the_six_largest_decide_it() -> None:
     named = [300, 250, 200, 150, 68, 40, 0, 0]
     hidden = [300, 250, 200, 78, 60, 40, 40, 40]  # zeta may be a seventh: at most 40 of 1008
     series = windows([named, hidden])
-    other = WindowCounts(
-        **{name: getattr(series, name) for name in WindowCounts.__slots__}
-        | {"names": ("alpha", "beta", "gamma", "delta", "epsilon", "eta")}
-    )
+    other = replace(series, names=("alpha", "beta", "gamma", "delta", "epsilon", "eta"))
     assert [below.levels(series)[0], below.levels(other)[1]] == [Level.OVER, Level.OVER]
     assert above.levels(series)[0] == Level.OVER
     assert above.levels(other)[1] == Level.BLIND, "40 of 1008 are over 3 %, none is not"
     assert told(below, other, "firing", 1).summary.startswith(
         "Share of zeta over the last 1,008 blocks is at most 4.0 %, below 5 %"
     )
-    few = WindowCounts(
-        **{name: getattr(other, name) for name in WindowCounts.__slots__} | {"pools_seen": np.array([6, 6])}
-    )
+    few = replace(other, pools_seen=np.array([6, 6]))
     assert above.levels(few)[1] == Level.CLEAR, "no seventh pool has a block"
 
 
@@ -470,13 +465,9 @@ def test_other_windows_are_judged_beside_its_own() -> None:
     assert [place.window_blocks for place in rule.beside] == [144]
     own, other = windows([[600, 408], [600, 408]]), windows([[100, 44], [44, 100]])
     other_low = windows([[100, 44], [72, 72]])
-    series = WindowCounts(
-        **{name: getattr(own, name) for name in WindowCounts.__slots__} | {"beside": {rule.beside[0]: other}}
-    )
+    series = replace(own, beside={rule.beside[0]: other})
     assert rule.levels(series).tolist() == [Level.OVER, Level.OVER]
-    series = WindowCounts(
-        **{name: getattr(own, name) for name in WindowCounts.__slots__} | {"beside": {rule.beside[0]: other_low}}
-    )
+    series = replace(own, beside={rule.beside[0]: other_low})
     assert rule.levels(series).tolist() == [Level.OVER, Level.CLEAR]
     halves = [series.part(slice(at, at + 1)) for at in range(2)]
     for before, after in pairwise(halves):

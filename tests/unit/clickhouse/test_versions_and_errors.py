@@ -37,6 +37,16 @@ def test_overload_and_timeouts_are_retried(code: int) -> None:
     assert str(found) == f"ClickHouse ch:9000/x: too much. (code {code}, {RETRYABLE[code]})"
 
 
+@pytest.mark.parametrize("code", [75, 76, 1001, 1002])
+def test_a_full_disk_of_the_server_is_waited_for_whatever_its_code(code: int) -> None:
+    """75 and 1001 are CANNOT_WRITE_TO_FILE_DESCRIPTOR and STD_EXCEPTION: the same codes without these words are bugs."""
+    words = "DB::Exception: Cannot write to file: /x/tmp: , errno: 28, strerror: No space left on device"
+    found = classify(driver.ServerException(words, code), "ch:9000/x")
+    assert isinstance(found, RetryableError)
+    assert f"(code {code}, the disk is full)" in str(found)
+    assert classify(driver.ServerException("DB::Exception: Cannot write to file", code), "ch:9000/x") is None
+
+
 def test_configuration_mistakes_name_the_next_step() -> None:
     found = classify(driver.ServerException("DB::Exception: Unknown table expression identifier 'x'", 60), "ch:9000/x")
     assert isinstance(found, ConfigError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from desk.supervise.health import judge
 from ingest.bad_item import BadItem
 from ingest.http import BusyError
 from ingest.rate_limited_http import Memory
+from ingest.releases.journal.durable_files import write_durably
 from ingest.releases.journal.entry import entry_of
 from ingest.releases.journal.release_journal import ReleaseJournal
 from ingest.releases.schedule import MOST_RETRY_SECONDS, REPEAT_LINE_SECONDS, Schedule
@@ -129,6 +131,35 @@ def test_steps_before_a_failure_are_kept_and_the_failed_one_is_forgotten(one: tu
     source.script = []
     bench.schedule.ask_due()
     assert source.memories == [{}, {"step": "0"}]
+
+
+@pytest.mark.parametrize("writes_before", [0, 1, 2])
+def test_a_memory_that_has_no_room_is_a_reason_to_ask_again_later_and_loses_nothing(
+    one: tuple[Bench, Scripted], writes_before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when the source is first asked, after its answer, or at the end."""
+    bench, source = one
+    source.script = [a_release("A")]
+    done = 0
+
+    def no_room(path: Path, content: bytes) -> None:
+        nonlocal done
+        done += 1
+        if done > writes_before:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_durably(path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ingest.releases.schedule.write_durably", no_room)
+        assert bench.schedule.ask_due() == 1
+        assert "No space left on device" in bench.told("one")["reason"]
+        assert bench.schedule.ask_due() == 0, "not at once again"
+    bench.clock.advance(120.0)
+    assert bench.schedule.ask_due() == 1
+    assert bench.told("one")["reason"] is None
+    assert bench.journal.pending() == [a_release("A").release_id]
+    bench.start()
+    assert bench.schedule.ask_due() == 0, "its memory is on the disk"
 
 
 def test_retries_grow_from_a_minute_to_an_hour(one: tuple[Bench, Scripted]) -> None:

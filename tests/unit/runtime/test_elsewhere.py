@@ -136,7 +136,7 @@ def test_each_named_instance_of_a_state_directory_is_reported(tmp_path: Path) ->
     dead = settings.model_copy(update={"instance": "c3"}).run_dir
     put(dead, "streams", host="gone", updated_at=NOW - 60)
     put(settings.model_copy(update={"instance": "c4"}).run_dir, "streams", host="gone", updated_at=NOW - 4_000)
-    found = health._reports_on(settings, "streams", health._statuses(settings), NOW, None)
+    found = health._reports_on(settings, "streams", health._statuses(settings, NOW), NOW, None)
     assert [(r.instance, r.state) for r in found] == [("c1", "working"), ("c2", "working"), ("c3", "silent")]
     assert verdict(services=tuple(found)), "others do its work"
     assert not verdict(services=tuple(found[2:])), "nobody does"

@@ -3,6 +3,8 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -135,6 +137,16 @@ def test_an_outage_is_one_line_without_a_traceback_and_a_bug_is_not(
     assert "Traceback" not in outage
     assert "Traceback" in "".join(bug)
     assert "ValueError: a mistake" in "".join(bug)
+
+
+def test_a_line_that_cannot_be_written_is_lost_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    """/dev/full is a disk without space."""
+    with Path("/dev/full").open("w", encoding="utf-8") as stream:
+        configure_logging("text", "info", stream=stream)
+        logging.getLogger("streams").warning("one line")
+        with suppress(OSError):
+            stream.close()
+    assert capsys.readouterr().err == ""
 
 
 def test_lines_of_every_thread_carry_the_service(capsys: pytest.CaptureFixture[str]) -> None:

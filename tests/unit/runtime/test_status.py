@@ -2,6 +2,7 @@ import ast
 import json
 import platform
 import re
+import socket
 import sys
 import threading
 import typing
@@ -19,7 +20,7 @@ from alerts.outbox.receivers.receivers import RECEIVERS
 from counterpoise.contracts.alerts import AlertState
 from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.service_metrics import COUNTERS, GAUGES, LATENCIES
-from counterpoise.runtime.status import ServiceStatus, read_status
+from counterpoise.runtime.status import ServiceStatus, newest_status, read_status
 
 
 @pytest.fixture
@@ -90,6 +91,66 @@ def test_a_wait_that_lasts_is_logged_once_and_so_is_its_end(status: ServiceStatu
     status.progress()
     assert [line["waited_for"] for line in told()] == ["kafka"]
     assert told() == []
+
+
+def test_a_file_that_cannot_be_written_ends_no_service_and_is_a_line_a_minute(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """At the start, when the port of the health endpoint is known, on the way and at the end."""
+    in_its_place = tmp_path / "run" / "streams.json"
+    in_its_place.mkdir(parents=True, mode=0o700)
+    with structlog.testing.capture_logs() as lines:
+        with ServiceStatus("streams", tmp_path / "run", clock) as status:
+            assert status.serve("127.0.0.1", 0)
+            with pytest.raises(OSError, match="directory"):
+                status.flush()
+            clock.advance(59.0)
+            status.write()
+            assert [line["event"] for line in lines] == ["status is not written"]
+            assert lines[0]["reason"] == "Is a directory" and lines[0]["file"] == str(in_its_place)
+            clock.advance(1.0)
+            status.write()
+            assert [line["event"] for line in lines] == ["status is not written"] * 2
+            clock.advance(60.0)
+        assert [line["event"] for line in lines] == ["status is not written"] * 3
+        assert in_its_place.is_dir()
+        with ServiceStatus("streams", tmp_path / "run", clock) as status:
+            in_its_place.rmdir()
+            status.write()
+            assert [line["event"] for line in lines[3:]] == ["status is not written", "status is written again"]
+            assert written(tmp_path)["file_problem"] is None
+    assert written(tmp_path)["state"] == "stopped"
+
+
+def test_a_service_whose_file_is_old_is_asked_and_nobody_else_speaks_for_it(
+    tmp_path: Path, status: ServiceStatus, clock: ManualClock
+) -> None:
+    status.serve("127.0.0.1", 0)
+    text = (tmp_path / "run" / "streams.json").read_text()
+    clock.advance(16.0)
+    status.waiting("clickhouse", "no space")
+    folder = tmp_path / "full"  # where it cannot write
+    folder.mkdir(mode=0o700)
+    (folder / "streams.json").write_text(text)
+    (folder / "streams.json").chmod(0o600)
+    now = clock.now()
+    fresh = newest_status(folder, "streams", "127.0.0.1", now)
+    assert fresh is not None and (fresh["state"], fresh["updated_at"]) == ("waiting", now)
+    old = json.loads(text)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        lies = (
+            {"service": "alerts"},  # it is not who wrote the file
+            {"host": "another"},
+            {"started_at": now + 1},  # another process has its port by now
+            {"health_port": None},
+            {"health_port": mute.getsockname()[1]},
+            {"state": "stopped"},
+        )
+        for lie in lies:
+            name = str(lie.get("service", "streams"))
+            (folder / f"{name}.json").write_text(json.dumps(old | lie))
+            (folder / f"{name}.json").chmod(0o600)
+            assert newest_status(folder, name, "127.0.0.1", now) == old | lie
 
 
 def test_counts_are_exact_from_many_threads(status: ServiceStatus) -> None:

@@ -1,0 +1,28 @@
+"""Options that several commands have, each with one text."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from counterpoise.errors import ConfigError
+from counterpoise.windows import VIEWS, WINDOWS_BLOCKS, View
+
+_WINDOWS = ", ".join(map(str, WINDOWS_BLOCKS))
+
+WindowOption = Annotated[int, typer.Option("--window", help=f"Trailing window in blocks: one of {_WINDOWS}.")]
+HeightOption = Annotated[
+    int | None, typer.Option("--height", min=0, help="Last height of the window; the default is the newest.")
+]
+ChainOption = Annotated[str, typer.Option("--chain", help="Chain.")]
+ViewOption = Annotated[str, typer.Option("--view", help="raw (pools) or entity (owners and proxies).")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def checked_view(text: str) -> View:
+    """The view that `--view` names. ConfigError for any other text."""
+    for view in VIEWS:
+        if text == view:
+            return view
+    raise ConfigError(f"--view {text!r}: expected one of {', '.join(VIEWS)}")
