@@ -21,6 +21,8 @@ def main() -> int:
         ["bench.desk"],
         ["bench.engine"],
         ["bench.start"],
+        ["bench.chains"],
+        ["bench.history"],
         ["bench.peers"],
     )
     codes = []

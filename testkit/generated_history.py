@@ -95,8 +95,9 @@ def write_history(ch: ClickHouse, blocks: int, specs: dict[str, MetricSpec], *, 
     ch.execute(fill_latest(specs))
 
 
-def questions(blocks: int) -> dict[str, str]:
-    """What a desk asks all day, by what it is."""
+def questions(blocks: int, *, first_height: int = 0) -> dict[str, str]:
+    """What a desk asks all day of a chain with so many blocks from `first_height` on, by what it is."""
+    middle, end = first_height + blocks // 2, first_height + blocks
     series = f"chain = '{CHAIN}' AND view = 'raw' AND window_blocks = 1008"
     named = "height, time, n, unknown, top1_share, top4_share, top4_share_low, top4_share_high, hhi, effective_pools_d2, nakamoto_half, leaders"
     return {
@@ -110,11 +111,11 @@ def questions(blocks: int) -> dict[str, str]:
         "largest pools now": "SELECT pool, blocks, share FROM top_pools(view = 'raw', window = 1008)",
         "tip of blocks": f"SELECT height, hash, time, pool FROM latest_blocks WHERE chain = '{CHAIN}' ORDER BY height DESC LIMIT 1",
         "last 10 blocks": f"SELECT height, hash, time, pool FROM latest_blocks WHERE chain = '{CHAIN}' ORDER BY height DESC LIMIT 10",
-        "one height of blocks": f"SELECT height, hash, time, pool FROM blocks WHERE chain = '{CHAIN}' AND height = {blocks // 2}",
-        "one height of concentration": f"SELECT height, top4_share, hhi FROM concentration WHERE {series} AND height = {blocks // 2}",
-        "one height, its dispersion": f"SELECT height, hhi, gini FROM concentration_dispersion WHERE {series} AND height = {blocks // 2}",
+        "one height of blocks": f"SELECT height, hash, time, pool FROM blocks WHERE chain = '{CHAIN}' AND height = {middle}",
+        "one height of concentration": f"SELECT height, top4_share, hhi FROM concentration WHERE {series} AND height = {middle}",
+        "one height, its dispersion": f"SELECT height, hhi, gini FROM concentration_dispersion WHERE {series} AND height = {middle}",
         "last 144 heights of one series": (
-            f"SELECT height, top4_share FROM concentration_shares WHERE {series} AND height > {blocks - 145} ORDER BY height"
+            f"SELECT height, top4_share FROM concentration_shares WHERE {series} AND height > {end - 145} ORDER BY height"
         ),
     }
 

@@ -7,7 +7,7 @@ import pytest
 from bench.report import DOCUMENT, Figure, table, with_part
 
 
-@pytest.mark.parametrize("name", ["desk", "peers", "rules"])
+@pytest.mark.parametrize("name", ["chains", "desk", "history", "peers", "rules"])
 def test_the_page_takes_what_is_written_and_keeps_the_rest(name: str) -> None:
     page = DOCUMENT.read_text(encoding="utf-8")
     once = with_part(page, name, "first")

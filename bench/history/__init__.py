@@ -1,0 +1,1 @@
+"""A history ten times as long as today's, beside today's."""
