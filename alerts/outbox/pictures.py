@@ -61,7 +61,11 @@ class Pictures:
     _logged: set[str] = field(default_factory=set)
 
     def plan(self, fired: AlertTransition, *, now: float, monotonic: float) -> None:
-        """Queue the picture of a firing whose message stands here, unless it was sent or is too late. `now` in unix seconds."""
+        """Queue the picture of an alert whose message stands here, unless it was sent or is too late. `now` in unix seconds.
+
+        An alert that fires anew, on other blocks or after a pause, keeps the picture of its first firing.
+        """
+        fired = self.sent.fired(fired.alert_id) or fired
         key = _key(fired)
         known = key in self._pending or key in self.sent.done or key in self.sent.elsewhere
         is_recent = now - fired.recorded_at_ms / 1000 < RECENT_SECONDS

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from alerts.outbox.chart import Picture
 from alerts.outbox.pictures import PAUSES_SECONDS
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.errors import RetryableError
-from tests.unit.alerts.slack_world import Alerter, HandClock, MemorySlack, Rows
+from tests.unit.alerts.slack_world import Alerter, HandClock, MemorySlack, Rows, transition_of
 from tests.unit.alerts.test_people import FIRST, entry
 
 
@@ -32,6 +34,25 @@ def test_a_picture_that_cannot_be_drawn_is_tried_three_times(failures: int) -> N
     assert row.status == ("sent" if failures <= len(PAUSES_SECONDS) else "skipped")
     assert len(slack.pictures) == (row.status == "sent")
     assert alerter.outbox.trouble is None
+
+
+def test_an_alert_that_fires_anew_has_one_picture() -> None:
+    """On other blocks, or in a later process: the row that fires now is another one than that of the picture."""
+    clock, rows = HandClock(), Rows()
+    slack = MemorySlack(clock)
+    alerter = Alerter(rows, slack, clock)
+    alerter.record([entry(FIRST, 1, "firing")])
+    alerter.work(30.0)
+    assert len(slack.pictures) == 1
+    again = replace(entry(FIRST, 4, "firing"), reason="restated")
+    alerter.record([again])
+    alerter.remind([transition_of(again, clock.at)])
+    alerter.work(30.0)
+    assert len(slack.pictures) == 1
+    later = Alerter(rows, slack, clock)
+    later.remind([transition_of(again, clock.at)])
+    later.work(30.0)
+    assert len(slack.pictures) == 1
 
 
 def test_trouble_ends_with_what_was_in_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
