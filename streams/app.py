@@ -24,14 +24,6 @@ from counterpoise.settings.model import Settings
 from streams.intake.transport import FAUST_LOG, NoTables, PromptTransport
 
 _COMMIT_INTERVAL_SECONDS = 0.5
-_BUFFERED_MESSAGES = 256
-"""Messages of a topic that wait in memory for its worker: a few seconds of a backfill. Faust's own 4,096 hold a whole history.
-
-Faust looks once a second whether there is room again, so that fewer would let a worker wait."""
-
-_POLLED_MESSAGES = 32
-"""Messages that are taken at once from what was fetched. All of them, as Faust does it, may be more than fit."""
-
 _MAX_POLL_INTERVAL_SECONDS = 86_400.0
 """A sink that is down is waited for; the wait must not cost the partition, whose owner would only meet the same sink."""
 
@@ -67,8 +59,6 @@ def create_app(settings: Settings, target: KafkaTarget, before_commit: Callable[
         broker_rebalance_timeout=settings.kafka.rebalance_timeout_seconds,
         broker_commit_interval=_COMMIT_INTERVAL_SECONDS,
         broker_max_poll_interval=_MAX_POLL_INTERVAL_SECONDS,
-        broker_max_poll_records=_POLLED_MESSAGES,
-        stream_buffer_maxsize=_BUFFERED_MESSAGES,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=BLOCKS.max_message_bytes,
         producer_acks=-1,

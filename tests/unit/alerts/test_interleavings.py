@@ -31,7 +31,7 @@ from counterpoise.contracts.alerts import AlertTransition
 from tests.unit.alerts.follower import Follower, branch, edit, flip
 from tests.unit.alerts.slack_world import Alerter, Died, HandClock, MemorySlack, Rows
 
-STORIES, MANY_STORIES = 1_000, 100_000
+STORIES, MANY_STORIES = 2_000, 100_000
 CHUNKS = 8
 LEVELS = (Level.OVER, Level.OVER, Level.OVER, Level.BETWEEN, Level.CLEAR, Level.CLEAR, Level.CLEAR_POSSIBLE)
 FAULTS = ("refuse", "before", "after", "late", "death", "never")
