@@ -14,6 +14,7 @@ from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.risk.censorship import delay_minutes, delay_quantile_blocks, expected_delay_blocks
 from counterpoise.risk.coordinated_stop import coordinated_stop
 from counterpoise.risk.double_spend import confirmations_for_loss, confirmations_needed, expected_loss
+from counterpoise.risk.selfish_mining import selfish_tie
 from counterpoise.windows import LEADERS, RAW, View
 
 POOL_NOTE: Final = (
@@ -117,7 +118,7 @@ def settlement_json(one: Settlement) -> dict[str, Any]:
 
 
 def risk_json(one: Adversary, height: int, *, block_seconds: float, retarget_blocks: int) -> dict[str, Any]:
-    """What its share means at the point and at the upper end: finality, a refused transaction, a stop."""
+    """What its share means at the point and at the upper end: finality, a refused transaction, selfish mining, a stop."""
     return {
         **adversary_json(one),
         "at_share": _meaning(one.share, height, block_seconds, retarget_blocks),
@@ -135,6 +136,7 @@ def _meaning(share: float, height: int, block_seconds: float, retarget_blocks: i
         "refused_mean_minutes": delay_minutes(mean, block_seconds),
         "refused_99_percent_blocks": late,
         "refused_99_percent_minutes": delay_minutes(late, block_seconds),
+        "selfish_mining_pays_from_gamma": selfish_tie(share),
     }
     if retarget_blocks > 1:
         stop = coordinated_stop(

@@ -23,6 +23,18 @@ def selfish_threshold(gamma: ArrayLike) -> FloatArray:
     return np.asarray((1.0 - tie) / (3.0 - 2.0 * tie))
 
 
+def selfish_tie(share: ArrayLike) -> FloatArray:
+    """The least γ from which selfish mining pays a share: (1 − 3s)/(1 − 2s), in [0, 1]; 0 from one third on. The inverse of
+    `selfish_threshold`.
+
+    >>> selfish_tie([0.0, 0.25, 1 / 3, 0.6]).round(4).tolist()
+    [1.0, 0.5, 0.0, 0.0]
+    """
+    s = as_shares(share)
+    below = np.minimum(s, 1.0 / 3.0)
+    return np.asarray(np.clip((1.0 - 3.0 * below) / (1.0 - 2.0 * below), 0.0, 1.0))
+
+
 def selfish_revenue(share: ArrayLike, gamma: ArrayLike) -> FloatArray:
     """The selfish side's part of all rewards, their equation (8), in [0, 1]; 1 from one half on, where it always wins.
 

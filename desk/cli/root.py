@@ -171,6 +171,15 @@ ENTRIES: dict[str, CommandEntry] = {
         _DATA,
         ("counterpoise risk", "counterpoise risk --window 2016 --with foundry-usa+antpool --json"),
     ),
+    "hashprice": CommandEntry(
+        "desk.cli.hashprice:hashprice",
+        "Show what hashing earned: subsidy, fees, hashprice.",
+        _DATA,
+        (
+            "counterpoise hashprice --window 144",
+            "counterpoise hashprice --price 91k --price-source 'our desk' --price-date 2026-11-20 --json",
+        ),
+    ),
     "entities": CommandEntry(
         "desk.cli.entities:entities_app",
         "Show what mergers of pools or other joining dates would change.",

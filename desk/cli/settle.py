@@ -88,7 +88,7 @@ def risk(
     coalition: CoalitionOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show what the shares of the largest mean: finality, refused transactions, a coordinated stop."""
+    """Show what the shares of the largest mean: finality, refused transactions, a coordinated stop, selfish mining."""
     from desk.adversaries import POOL_NOTE, risk_json
 
     known, read, found = _read(chain, window, height, coalition)
@@ -102,11 +102,12 @@ def risk(
     console = Console(highlight=False)
     wide = console.width >= _WIDE
     heads = ("adversary", "share", "z 1 %", "0.1 %", "0.001 %", "refused", "99 %", "stop")
-    table = plain_table(*heads, *(("who", "retargets") if wide else ()))
+    table = plain_table(*heads, *(("who", "retargets", "selfish γ") if wide else ()))
     for one, row in zip(found, rows, strict=True):
         at = row["at_share"]
         days = at.get("stop_first_retarget_days"), at.get("stop_second_retarget_days")
-        more = (cell(_who(one, shown=1)), "–" if None in days else f"{days[0]:.1f} d, {days[1]:.1f} d")
+        retargets = "–" if None in days else f"{days[0]:.1f} d, {days[1]:.1f} d"
+        more = (cell(_who(one, shown=1)), retargets, f"{at['selfish_mining_pays_from_gamma']:.2f}")
         table.add_row(
             one.label,
             _percent(one.share),
@@ -119,8 +120,9 @@ def risk(
     console.print(table)
     console.print(
         "z: confirmations for that risk of a double spend; none: no number suffices. Refused: mean wait of a transaction that they "
-        "refuse and all others include, and the wait for 99 %. Stop: block interval if they stop; a wider terminal shows who, and "
-        "the days to the next two retargets.",
+        "refuse and all others include, and the wait for 99 %. Stop: block interval if they stop. "
+        "A wider terminal shows who, the days to the next two retargets, and γ. It is the part of the others that must follow their "
+        "block in a tie for selfish mining to pay.",
         style="dim",
     )
     _print_notes(console, read, POOL_NOTE)

@@ -16,6 +16,17 @@ _BAD_ARGUMENTS: Final = 36
 _NO_TREE: Final = ("is not supported by parseQueryToJSON", "query is not supported", "does not support JSON")
 
 
+def _tree(text: str) -> Tree:
+    """A tree from the engine's JSON. The engine writes floats from 2⁶⁴ up to 10²¹ with all their digits, and reads none so."""
+    tree: Tree = json.loads(text, parse_int=_number)
+    return tree
+
+
+def _number(digits: str) -> int | float:
+    whole = int(digits)
+    return whole if -(1 << 63) <= whole < 1 << 64 else float(whole)
+
+
 class Parser:
     """Parses and writes statements in the session that `connection` gives; `after` is called behind each question.
 
@@ -46,8 +57,7 @@ class Parser:
             if error.code == _BAD_ARGUMENTS and any(text in error.text for text in _NO_TREE):
                 return None
             raise
-        tree: Tree = json.loads(answer)
-        return tree
+        return _tree(answer)
 
     def write(self, tree: Tree) -> str:
         """A tree as SQL, on one line."""
@@ -60,7 +70,7 @@ class Parser:
             json.dumps(tree),
         )
         text, again = json.loads(answer)
-        return text, json.loads(again)
+        return text, _tree(again)
 
     def formatted(self, sql: str) -> str:
         """The statement as the engine writes it, on one line."""

@@ -24,6 +24,11 @@ HEADS: Final = (
     "#refused: mean wait",
     "#99 %",
     "#block interval if it stops",
+    "#selfish mining pays from γ",
+)
+GAMMA_NOTE: Final = (
+    "Selfish mining keeps blocks secret to waste those of others. "
+    "γ is the part of the others that follows the secret block in a tie."
 )
 CLAIMS_LINK: Final = (
     '<p class="note"><a href="/claims">The claims of the founding article, each with its figures and a verdict</a></p>'
@@ -71,9 +76,10 @@ def draw(found: Meaning | None, context: Context) -> str:
                 wait(at["refused_mean_minutes"]),
                 wait(at["refused_99_percent_minutes"]),
                 "–" if stop is None else wait(stop),
+                PAGE.number(at["selfish_mining_pays_from_gamma"], 2),
             )
         )
-    note = f'<p class="note">{text_of(POOL_NOTE)}</p>'
+    note = f'<p class="note">{text_of(POOL_NOTE)} {text_of(GAMMA_NOTE)}</p>'
     return (
         markup.scrolled_table("What the shares mean", HEADS, rows)
         + note

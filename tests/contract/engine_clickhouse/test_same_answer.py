@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from typing import Any
 
@@ -47,6 +48,23 @@ def test_extremes(client: Client) -> None:
     assert client.execute("SELECT number FROM numbers(2)") == [(0,), (1,)]
     many = "SELECT number FROM numbers(200000)"
     assert code_of(client.execute, many, settings={"extremes": 1}) == 48
+
+
+def test_numbers_of_any_size_come_back(client: Client) -> None:
+    """The engine's tree of a statement has some floats as whole numbers that it cannot read itself: 2⁶⁴ up to 10²¹."""
+    draw = random.Random(20_261_127)
+    exact = [0, 1, (1 << 63) - 1, 1 << 63, (1 << 64) - 1, -(1 << 63)]
+    floats = [float(1 << power) * sign for power in range(60, 75) for sign in (1, -1)]
+    floats += [10.0**power for power in range(15, 24)] + [
+        draw.uniform(1, 10) * 10.0 ** draw.randint(-300, 300) for _ in range(60)
+    ]
+    written = [str(number) for number in exact] + [f"{number:.17e}" for number in floats]
+    [row] = client.execute(f"SELECT {', '.join(written)}")
+    assert list(row) == [*exact, *floats]
+    [(total,)] = client.execute(
+        "SELECT sum(x) FROM (SELECT 1e20 + number AS x FROM numbers(2)) WHERE x > 18446744073709551616"
+    )
+    assert total == 2e20
 
 
 def test_totals_over_http(server: Server) -> None:

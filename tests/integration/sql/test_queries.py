@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from counterpoise.chain.work import difficulty_from_bits
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.pool_blocks import read_pool_blocks
 from counterpoise.detectors.tracks import BLOCKS_PER_YEAR, DETECTORS, PROMISES_YEARS, TRACKS, track_of
 from counterpoise.errors import ConfigError
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.risk.economics import SATS_PER_BTC, fee_share, hashprice, subsidy_sats
 from counterpoise.risk.mergers import concentration
 from counterpoise.risk.runs import longest_runs
 from counterpoise.windows import VIEWS as WINDOW_VIEWS
@@ -47,6 +49,36 @@ def test_concentration_now(sample: ClickHouse) -> None:
         ("signet", 144, 29, 20),
         ("signet", 1008, 29, 20),
     ]
+
+
+@pytest.mark.parametrize(("window", "height"), [(144, LAST), (3, LAST - 40), (1008, 4_294_967_295)])
+def test_hashprice_is_that_of_the_blocks(sample: ClickHouse, window: int, height: int) -> None:
+    [row] = ask(sample, "hashprice", window=str(window), height=str(height))
+    last = min(height, LAST)
+    heights = range(max(FIRST, last - window + 1), last + 1)
+    blocks = sample.query(
+        "SELECT bits, fees_sats FROM blocks WHERE chain = 'bitcoin' AND height BETWEEN {low:UInt32} AND {high:UInt32} "
+        "ORDER BY height",
+        {"low": heights[0], "high": heights[-1]},
+    )
+    subsidies = subsidy_sats(list(heights))
+    fees = [(fee, subsidy) for (_, fee), subsidy in zip(blocks, subsidies, strict=True) if fee is not None]
+    difficulty = difficulty_from_bits(blocks[-1][0])
+    assert (row["from_height"], row["height"], row["blocks"]) == (heights[0], last, len(heights))
+    assert row["blocks_with_fees"] == len(fees) < len(heights)
+    assert row["difficulty"] == pytest.approx(difficulty, rel=1e-12)
+    mean_fee = sum(fee for fee, _ in fees) / len(fees)
+    reward = (float(np.mean(subsidies)) + mean_fee) / SATS_PER_BTC
+    assert row["hashprice_btc"] == pytest.approx(float(hashprice(reward, difficulty)), rel=1e-12)
+    assert row["hashprice_of_subsidy_btc"] == pytest.approx(
+        float(hashprice(float(np.mean(subsidies)) / SATS_PER_BTC, difficulty)), rel=1e-12
+    )
+    part = fee_share(sum(fee for fee, _ in fees), sum(int(subsidy) for _, subsidy in fees))
+    assert row["fee_share"] == pytest.approx(float(part), rel=1e-12)
+
+
+def test_a_chain_without_blocks_has_no_hashprice(sample: ClickHouse) -> None:
+    assert ask(sample, "hashprice", chain="litecoin") == []
 
 
 def test_top_pools_now(sample: ClickHouse) -> None:

@@ -74,7 +74,9 @@ def test_what_a_share_means_at_both_ends() -> None:
     assert at["confirmations_0_1_percent"] == _exact(300, 1_008, 1_000)
     assert at["refused_mean_blocks"] == pytest.approx(1_008 / 708)
     assert at["stop_interval_minutes"] == pytest.approx(10 * 1_008 / 708)
-    assert all(high[name] >= at[name] for name in at)
+    assert at["selfish_mining_pays_from_gamma"] == pytest.approx((1_008 - 3 * 300) / (1_008 - 2 * 300))
+    assert high["selfish_mining_pays_from_gamma"] <= at["selfish_mining_pays_from_gamma"]
+    assert all(high[name] >= at[name] for name in at if not name.startswith("selfish"))
     # A chain that sets its difficulty anew for each block has no figures of a stop.
     assert not any(
         name.startswith("stop") for name in risk_json(pool, 1, block_seconds=600, retarget_blocks=1)["at_share"]
