@@ -51,7 +51,7 @@ def inserted(service: str) -> set[str]:
     places = [ROOT / name for name in CODE[service]]
     files = [file for place in places for file in ([place] if place.is_file() else sorted(place.rglob("*.py")))]
     code = "\n".join(path.read_text(encoding="utf-8") for path in files)
-    own = set(re.findall(r"""insert(?:_if)?[,(]\s*"(\w+_log)\"""", code))
+    own = set(re.findall(r"""\b[Ii]nsert(?:_if)?[,(]\s*"(\w+_log)\"""", code))
     return own | {table for function, table in SHARED.items() if re.search(rf"\b{function}\b", code)}
 
 
