@@ -165,11 +165,27 @@ def test_reattribution_of_a_live_chain(live: tuple[Line, list[BlockEvent]], merg
     )
 
 
+def newest_block(line: Line, *, below: int = 0) -> BlockEvent:
+    """The block at the tip, or so many heights below it; only height and hash are those of the stored one."""
+    [(height, hash_)] = line.ch.query(
+        "SELECT height, hash FROM blocks WHERE height = (SELECT max(height) FROM blocks) - {below:UInt32}",
+        {"below": below},
+    )
+    return block(height, "00" * 32).model_copy(update={"hash": hash_})
+
+
 # Long: the way back; the way there stays above.
 @pytest.mark.long
-def test_going_back_to_the_shipped_set_shows_it_whole(live: tuple[Line, list[BlockEvent]]) -> None:
+def test_going_back_to_the_shipped_set_shows_it_whole(
+    live: tuple[Line, list[BlockEvent]], merged_registry: Path
+) -> None:
     """The old set comes back, with the blocks that came while it was not current; running it once more changes nothing."""
     line, _ = live
+    with reattribution(line, "--registry", str(merged_registry)) as there:
+        there.told()
+    wait_until_consistent(line)
+    line.send(branch(20, newest_block(line), salt="while it was not current"))
+    line.drain()
     left = current_set(line)
     with reattribution(line) as back:
         back.told()
@@ -183,11 +199,7 @@ def test_going_back_to_the_shipped_set_shows_it_whole(live: tuple[Line, list[Blo
         assert "was current already" in again.told()
     assert checksums(line) == before
     # Its rows stand under a later epoch than the worker's: a reorganisation must still win.
-    [(parent,)] = line.ch.query(
-        "SELECT argMax(hash, height) FROM blocks WHERE height < (SELECT max(height) FROM blocks)"
-    )
-    fork = block(tip - 1, "00" * 32).model_copy(update={"hash": parent})
-    winner = branch(2, fork, salt="after")
+    winner = branch(2, newest_block(line, below=1), salt="after")
     line.send(winner)
     line.drain()
     wait_until_consistent(line)
