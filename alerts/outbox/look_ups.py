@@ -23,6 +23,9 @@ class LookUps:
     _due: list[tuple[float, int, Job]] = field(default_factory=list)
     _count: int = 0
 
+    def __len__(self) -> int:
+        return len(self._due)
+
     def plan(self, job: Job, sent_at: float, *, not_before: float = float("-inf")) -> None:
         """Search for a job's message that was sent at `sent_at`; what would be due before `not_before` is left out."""
         for seconds in AFTER_SECONDS:

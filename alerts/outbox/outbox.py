@@ -23,7 +23,7 @@ from alerts.outbox.conversation import Conversation
 from alerts.outbox.delivery_policy import Policy, SendEverything
 from alerts.outbox.digest import OLD_SECONDS, detail_of, digest_id, digest_of, over
 from alerts.outbox.grouping import Grouping
-from alerts.outbox.groups import GROUPED, GroupView, line_of, root_named
+from alerts.outbox.groups import GROUPED, GroupView, line_of
 from alerts.outbox.job_queue import JobQueue
 from alerts.outbox.jobs import RENEW, Job, JobKey, Start, actions, digest_job, job_of, start_id
 from alerts.outbox.look_ups import AFTER_SECONDS, LookUps
@@ -38,7 +38,7 @@ from alerts.outbox.receivers.receiver import (
 )
 from alerts.outbox.reminders import due
 from alerts.outbox.render import Message
-from alerts.outbox.sent import SILENCED, Sent
+from alerts.outbox.sent import SILENCED, Sent, in_sequence, may_stand
 from alerts.policy import WEEK_SECONDS
 from alerts.store.alert_deliveries_log import Delivery, DeliveryStatus
 from alerts.store.alert_mutes_log import ALL_RULES
@@ -147,7 +147,7 @@ class Outbox:
         What another receiver sent before this one joined is not sent again, so a token that is set after a month begins no flood.
         """
         pending = self._sent.load(self._store.deliveries.read(), joined_version)
-        transitions = self._store.events.transitions(announced=True)
+        transitions = in_sequence(self._store.events.transitions(announced=True))
         promised = self._take_up_digests(pending, transitions)
         for transition in transitions:
             self.enqueue(transition, inherited=True)
@@ -183,7 +183,7 @@ class Outbox:
         recent = [
             d
             for d in self._sent.done.values()
-            if (self._sent.here(d) or (d.attempts > 1 and root_named(d.detail)))
+            if (self._sent.here(d) or may_stand(d))
             and d.action not in ("update", PICTURE)
             and clock - d.updated_at < (DAY_SECONDS if d.attempts > 1 else AFTER_SECONDS[-1])
         ]
@@ -327,7 +327,7 @@ class Outbox:
         if asked and not self._must_close(asked):
             reason = self._policy.left_out(asked, self._sent.fired(job.alert_id))
         if reason:
-            self._finish(self._apart(job), "skipped", detail=reason)
+            self._finish(self._apart(job), "skipped", detail=reason, doubtful=job.inherited or bool(job.tries))
         elif root is not None:
             self._join(job, root)
         else:
@@ -412,7 +412,8 @@ class Outbox:
         """Keep the earliest message of a job with an unclear answer, and bring it to the alert's state."""
         known = self._sent.done.get(job.key)
         is_elsewhere = self._grouping.is_elsewhere(job)
-        if not is_elsewhere and (known is None or (self._sent.here(known) is None and digest_of(known.detail) is None)):
+        is_known = known is not None and (self._sent.here(known) or digest_of(known.detail) or may_stand(known))
+        if not is_elsewhere and not is_known:
             return
         try:
             self._require_newest()
@@ -450,7 +451,7 @@ class Outbox:
             ts = self._conversation.send(job, message)
         except ReceiverRefusedError as error:
             log.error("message refused", alert_id=job.alert_id, sequence=job.sequence, reason=str(error))
-            self._finish(job, "skipped", detail=str(error))
+            self._finish(job, "skipped", detail=str(error), doubtful=doubtful)
             return
         crash_point("alerts-after-slack-accept")
         superseded = self._store.epochs.highest() != self._versions.epoch
@@ -478,9 +479,9 @@ class Outbox:
             self.trouble = None
             self._backoff.reset()
             return
-        doubtful = (
-            doubtful and status == "sent" and not self._conversation.edits(job) and "find" in self._receiver.abilities
-        )
+        doubtful = doubtful and not self._conversation.edits(job) and "find" in self._receiver.abilities
+        if status == "skipped" and len(self._look_ups) >= MAX_LOOK_UPS:
+            doubtful = False
         delivery = self._delivery(job, status, ts=ts, detail=detail)
         if doubtful:  # another process's try counts too: a later alerter knows by it that the message may stand twice
             delivery = replace(delivery, attempts=max(2, delivery.attempts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from alerts.outbox.digest import digest_of
 from alerts.outbox.groups import GROUPED, root_named
 from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, Job, JobKey, job_of
 from alerts.store.alert_deliveries_log import Delivery
@@ -21,6 +22,33 @@ def is_left_out(delivery: Delivery) -> bool:
     """Whether a message was left out by a mute, a silence, a route or a higher step. It is sent when the reason ends and the alert
     still fires."""
     return delivery.status == "skipped" and delivery.detail.startswith(_LEFT_OUT)
+
+
+def in_sequence(transitions: Iterable[AlertTransition]) -> list[AlertTransition]:
+    """The same rows, those of each alert by their sequence in the places that this alert has.
+
+    A step that was written anew, on another block, is read after later ones. They would seem to be the first of their alert.
+    """
+    rows = list(transitions)
+    places: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row.alert_id, []).append(place)
+    found = list(rows)
+    for of_alert in places.values():
+        ordered = sorted((rows[place] for place in of_alert), key=lambda row: row.sequence)
+        for place, row in zip(of_alert, ordered, strict=True):
+            found[place] = row
+    return found
+
+
+def may_stand(delivery: Delivery) -> bool:
+    """Whether a message was left out or refused after a try whose answer is unknown: Slack may still accept that try."""
+    return (
+        delivery.status == "skipped"
+        and delivery.attempts > 1
+        and not delivery.message_ts
+        and not digest_of(delivery.detail)
+    )
 
 
 class Sent:
