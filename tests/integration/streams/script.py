@@ -11,8 +11,9 @@ from counterpoise.contracts.blocks import BlockEvent
 from tests.integration.streams.blocks import HARD_BITS, block, branch
 from tests.integration.streams.line import Line
 
-MESSAGES, MANY_MESSAGES = 40, 60
-"""All kinds of messages are among the first 40, and nine tenths of the blocks that lose; `make soak` kills through the 60."""
+MESSAGES, MANY_MESSAGES = 40, 200
+"""All kinds of messages are among the first 40, and nine tenths of the blocks that lose. `make soak` kills through the first 120 or
+so of 200: at most 70 up to crash points, and those of a second and a half."""
 SEED = int(os.environ.get("COUNTERPOISE_TEST_SEED", "20260422"))
 
 
