@@ -118,7 +118,9 @@ class Round:
 
     def _works(self, kind: str) -> bool:
         """Whether a kill at random would hit work: not a process that starts, or whose crash point is still to come."""
-        if kind in ENGINES:  # also while they wait for the other one: to wait until all work again may be to wait for the end
+        if (
+            kind in ENGINES
+        ):  # also while they wait for the other one: to wait until all work again may be to wait for the end
             return all(process.status().get("state") in ("working", "waiting") for process in self._running.values())
         process = self._running[kind]
         if process.crash or not process.is_alive():
