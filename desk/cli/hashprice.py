@@ -1,4 +1,4 @@
-"""`counterpoise hashprice`: what hashing earned in a window of blocks, in BTC, and in USD at a price that names its source."""
+"""`counterpoise hashprice`: what hashing earned in a window of blocks, in coins and in USD at a price that names its source."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.formats import TEXT
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
 from desk.cli.console import Console, cell, plain_table
@@ -24,7 +25,7 @@ def hashprice(
     chain: ChainOption = "bitcoin",
     price: Annotated[
         str,
-        typer.Option("--price", help="US dollars for one BTC, such as 91k. It needs --price-source and --price-date."),
+        typer.Option("--price", help="US dollars for one coin, such as 91k. It needs --price-source and --price-date."),
     ] = "",
     price_source: Annotated[str, typer.Option("--price-source", help="Who published the price.")] = "",
     price_date: Annotated[str, typer.Option("--price-date", help="Day of the price, such as 2026-11-20.")] = "",
@@ -55,7 +56,8 @@ def hashprice(
             **({} if height is None else {"height": height}),
         )
     if not rows or (height is not None and rows[0]["height"] != height):
-        raise ConfigError(f"no scored block of {chain}{'' if height is None else f' at height {height}'} is stored")
+        where = "" if height is None else f" at height {height}"
+        raise ConfigError(f"no scored block of {chain}{where} is stored; `counterpoise status` shows the newest one")
     found = with_price(rows[0], given)
     if as_json:
         say(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False, default=str))
@@ -92,14 +94,15 @@ def _print(found: dict[str, Any], chain: str) -> None:
     console = Console(highlight=False)
     table = plain_table("figure", "value", "note")
     has_fees = found["hashprice_btc"] is not None
+    coin, smallest = ("BTC", "sats") if chain == BITCOIN.name else ("coins", "of 100,000,000 a coin")
     lines = [
-        ("subsidy", f"{found['mean_subsidy_sats'] / _SATS:.8f} BTC", "mean of a block"),
-        ("fees", f"{found['mean_fees_sats'] / _SATS:.8f} BTC" if has_fees else "–", _fee_note(found)),
+        ("subsidy", f"{found['mean_subsidy_sats'] / _SATS:.8f} {coin}", "mean of a block"),
+        ("fees", f"{found['mean_fees_sats'] / _SATS:.8f} {coin}" if has_fees else "–", _fee_note(found)),
         ("part of fees", TEXT.share(found["fee_share"]) if has_fees else "–", "of subsidy and fees"),
         ("difficulty", f"{found['difficulty']:,.0f}", "of the last block"),
         (
             "hashprice",
-            f"{(found['hashprice_btc'] if has_fees else found['hashprice_of_subsidy_btc']) * _SATS:,.0f} sats",
+            f"{(found['hashprice_btc'] if has_fees else found['hashprice_of_subsidy_btc']) * _SATS:,.0f} {smallest}",
             "a day for 1 PH/s" + ("" if has_fees else ", without fees"),
         ),
     ]

@@ -1,5 +1,5 @@
 -- name: hashprice
--- description: What one PH/s of hashrate earns a day in a window of blocks, in BTC: subsidy, fees, and the part of fees in the reward
+-- description: What one PH/s of hashrate earns a day in a window of blocks, in coins (BTC): subsidy, fees, and the part of fees
 -- param chain String = bitcoin | chain
 -- param window UInt32 = 1008 | trailing window in blocks
 -- param height UInt32 = 4294967295 | last block of the window; the newest where it is above
