@@ -16,6 +16,7 @@ from desk.cli.options import ChainOption, HeightOption, JsonOption, WindowOption
 from desk.cli.say import say
 
 _SATS = 100_000_000
+_MADE_UP = "unknown: the last block has a made-up header"
 
 
 def hashprice(
@@ -87,36 +88,36 @@ def price_of(price: str, source: str, day: str) -> dict[str, Any] | None:
 def with_price(row: dict[str, Any], given: dict[str, Any] | None) -> dict[str, Any]:
     """The row with the price and the hashprice in USD; both are null without a price."""
     reward = row["hashprice_btc"] if row["hashprice_btc"] is not None else row["hashprice_of_subsidy_btc"]
-    return {**row, "price": given, "hashprice_usd": None if given is None else reward * given["usd"]}
+    return {**row, "price": given, "hashprice_usd": None if given is None or reward is None else reward * given["usd"]}
 
 
 def _print(found: dict[str, Any], chain: str) -> None:
     console = Console(highlight=False)
     table = plain_table("figure", "value", "note")
-    has_fees = found["hashprice_btc"] is not None
+    has_fees, is_real = found["mean_fees_sats"] is not None, found["difficulty"] is not None
     coin, smallest = ("BTC", "sats") if chain == BITCOIN.name else ("coins", "of 100,000,000 a coin")
     lines = [
         ("subsidy", f"{found['mean_subsidy_sats'] / _SATS:.8f} {coin}", "mean of a block"),
         ("fees", f"{found['mean_fees_sats'] / _SATS:.8f} {coin}" if has_fees else "–", _fee_note(found)),
         ("part of fees", TEXT.share(found["fee_share"]) if has_fees else "–", "of subsidy and fees"),
-        ("difficulty", f"{found['difficulty']:,.0f}", "of the last block"),
+        ("difficulty", f"{found['difficulty']:,.0f}" if is_real else "–", "of the last block" if is_real else _MADE_UP),
         (
             "hashprice",
-            f"{(found['hashprice_btc'] if has_fees else found['hashprice_of_subsidy_btc']) * _SATS:,.0f} {smallest}",
-            "a day for 1 PH/s" + ("" if has_fees else ", without fees"),
+            f"{(found['hashprice_btc'] if has_fees else found['hashprice_of_subsidy_btc']) * _SATS:,.0f} {smallest}"
+            if is_real
+            else "–",
+            ("a day for 1 PH/s" + ("" if has_fees else ", without fees")) if is_real else _MADE_UP,
         ),
     ]
     price = found["price"]
-    if price is not None:
+    if price is not None and is_real:
         note = f"at {price['usd']:,.0f} USD of {price['source']}, {price['day']} ({price['age_days']} days old)"
         lines.append(("hashprice", f"{found['hashprice_usd']:,.2f} USD", note))
     for figure, value, note in lines:
         table.add_row(figure, value, cell(note))
     console.print(table)
-    synthetic = found["synthetic_blocks"]
-    made_up = f" {synthetic:,} of them have a made-up header, and so a made-up difficulty." if synthetic else ""
     heights = f"{found['from_height']:,} to {found['height']:,} ({found['time']:%Y-%m-%d %H:%M} UTC)"
-    console.print(f"{chain}, {found['blocks']:,} blocks, {heights}.{made_up}", style="dim")
+    console.print(f"{chain}, {found['blocks']:,} blocks, {heights}.", style="dim")
 
 
 def _fee_note(found: dict[str, Any]) -> str:

@@ -1,5 +1,5 @@
 -- name: hashprice
--- description: What one PH/s of hashrate earns a day in a window of blocks, in coins (BTC): subsidy, fees, and the part of fees
+-- description: What one PH/s of hashrate earns a day in a window of blocks, in coins (BTC): subsidy, fees, and the part of fees. Without a real header there is no difficulty
 -- param chain String = bitcoin | chain
 -- param window UInt32 = 1008 | trailing window in blocks
 -- param height UInt32 = 4294967295 | last block of the window; the newest where it is above
@@ -12,7 +12,8 @@ SELECT
     count() AS blocks, countIf(fees_sats IS NOT NULL) AS blocks_with_fees,
     avg(subsidy) AS mean_subsidy_sats, avg(fees_sats) AS mean_fees_sats,
     sum(fees_sats) / (sum(fees_sats) + sumIf(subsidy, fees_sats IS NOT NULL)) AS fee_share,
-    argMax(65535 / bitAnd(bits, 8388607) * exp2(8 * (29 - toInt32(bitShiftRight(bits, 24)))), b.block_height) AS difficulty,
+    if(argMax(synthetic, b.block_height), NULL,
+        argMax(65535 / bitAnd(bits, 8388607) * exp2(8 * (29 - toInt32(bitShiftRight(bits, 24)))), b.block_height)) AS difficulty,
     8.64e19 * mean_subsidy_sats / 1e8 / (difficulty * exp2(32)) AS hashprice_of_subsidy_btc,
     8.64e19 * (mean_subsidy_sats + mean_fees_sats) / 1e8 / (difficulty * exp2(32)) AS hashprice_btc,
     countIf(synthetic) AS synthetic_blocks

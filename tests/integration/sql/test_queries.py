@@ -77,6 +77,16 @@ def test_hashprice_is_that_of_the_blocks(sample: ClickHouse, window: int, height
     assert row["fee_share"] == pytest.approx(float(part), rel=1e-12)
 
 
+def test_a_made_up_header_has_no_difficulty_and_no_hashprice(own_sample: ClickHouse) -> None:
+    own_sample.execute(
+        "INSERT INTO blocks_log SELECT * REPLACE (1 AS synthetic, version + 1 AS version) FROM blocks_log FINAL "
+        "WHERE chain = 'signet' AND height = 29 AND status = 'canonical'"
+    )
+    [row] = ask(own_sample, "hashprice", chain="signet", window="3")
+    assert (row["height"], row["synthetic_blocks"], row["difficulty"]) == (29, 1, None)
+    assert row["hashprice_btc"] is None and row["hashprice_of_subsidy_btc"] is None and row["mean_subsidy_sats"] > 0
+
+
 def test_a_chain_without_blocks_has_no_hashprice(sample: ClickHouse) -> None:
     assert ask(sample, "hashprice", chain="litecoin") == []
 
