@@ -16,11 +16,11 @@ import structlog
 from alerts.outbox.outbox import SupersededError
 from alerts.outbox.receivers.receivers import check_groups, make_receivers, routes
 from alerts.outbox.receivers.slack import SlackReceiver, has_buttons, read_app_token, socket_client
+from alerts.people.slack_actions import SlackActions
+from alerts.people.slack_socket import open_connection
 from alerts.rules_watch import RulesWatch
 from alerts.score_feed import ScoreFeed
 from alerts.session import AlertProcess, AlertSession, OnTransition
-from alerts.slack_actions import SlackActions
-from alerts.slack_socket import open_connection
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect_consistent
 from counterpoise.clickhouse.datasets import open_dataset

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from alerts import session, slack_socket
+from alerts import session
+from alerts.people import slack_socket
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.settings.endpoints import clickhouse_target

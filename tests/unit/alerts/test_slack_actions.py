@@ -16,12 +16,12 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from alerts import slack_actions, slack_socket
 from alerts.outbox.receivers.slack import SlackReceiver, read_app_token, socket_client
 from alerts.outbox.render import Context, note_message, transition_message
+from alerts.people import slack_actions, slack_socket
+from alerts.people.slack_actions import SlackActions
+from alerts.people.slack_socket import Connection, Receive, open_connection
 from alerts.policy import Action
-from alerts.slack_actions import SlackActions
-from alerts.slack_socket import Connection, Receive, open_connection
 from alerts.store.alert_deliveries_log import Delivery
 from alerts.store.alert_store import AlertStore
 from counterpoise.contracts.alerts import AlertState, AlertTransition

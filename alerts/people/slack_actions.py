@@ -23,10 +23,10 @@ from alerts.outbox.receivers.slack import SlackReceiver
 from alerts.outbox.receivers.slack_buttons import WITH_REASON, Pressed, read_pressed
 from alerts.outbox.receivers.slash_command import Command, read_command
 from alerts.outbox.render import Message, note_message
+from alerts.people.slack_commands import carry_out
+from alerts.people.slack_presses import press
+from alerts.people.slack_socket import CONCURRENCY, OpenSocket, SlackSocketLoop
 from alerts.rules.rule import Rule
-from alerts.slack_commands import carry_out
-from alerts.slack_presses import press
-from alerts.slack_socket import CONCURRENCY, OpenSocket, SlackSocketLoop
 from alerts.store.alert_store import AlertStore
 from counterpoise.errors import CounterpoiseError, RetryableError
 from counterpoise.runtime.clock import Clock

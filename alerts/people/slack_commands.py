@@ -18,10 +18,10 @@ from alerts.outbox.command_messages import (
 )
 from alerts.outbox.receivers.slash_command import HELP, Command
 from alerts.outbox.render import Message, note_message
+from alerts.people.slack_presses import why
 from alerts.policy import Action, Actions
 from alerts.rules.rule import HeightRule, Reading, Rule
 from alerts.rules.top_share import TopShareRule
-from alerts.slack_presses import why
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN, CHAINS
 from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
