@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from counterpoise.clickhouse.pool_blocks import PoolBlocks
 from counterpoise.errors import ConfigError
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.risk.censorship import delay_minutes, delay_quantile_blocks, expected_delay_blocks
@@ -16,6 +15,9 @@ from counterpoise.risk.coordinated_stop import coordinated_stop
 from counterpoise.risk.double_spend import confirmations_for_loss, confirmations_needed, expected_loss
 from counterpoise.risk.selfish_mining import selfish_tie
 from counterpoise.windows import LEADERS, RAW, View
+
+if TYPE_CHECKING:
+    from counterpoise.clickhouse.pool_blocks import PoolBlocks
 
 POOL_NOTE: Final = (
     "The adversary is each of these acting as one. A pool is not its miners, who can leave it; "

@@ -6,13 +6,12 @@ import shlex
 import threading
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from counterpoise.clickhouse.client import ClickHouse
 from desk.named_queries import named_query
+from desk.question import Question, Row
 
-Row = dict[str, Any]
 Found = TypeVar("Found")
 
 
@@ -37,15 +36,6 @@ class Memory:
                 found.set_exception(error)
         answer: Found = found.result()
         return answer
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """How to repeat a query: the command as typed, the SQL that it runs, and the value of each of its parameters."""
-
-    command: str
-    sql: str
-    values: Mapping[str, str] = field(default_factory=dict)
 
 
 class Asker:

@@ -1,4 +1,4 @@
-"""The groups of one receiver, by its rows: which message an alert joins, with which jobs, and what that message shows. Pure."""
+"""The groups of one receiver, by its rows: which message an alert joins, with which jobs, and what that message shows."""
 
 from __future__ import annotations
 

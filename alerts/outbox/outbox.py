@@ -40,9 +40,9 @@ from alerts.outbox.reminders import due
 from alerts.outbox.render import Message
 from alerts.outbox.sent import SILENCED, Sent, in_sequence, may_stand
 from alerts.policy import WEEK_SECONDS
-from alerts.store.alert_deliveries_log import Delivery, DeliveryStatus
 from alerts.store.alert_mutes_log import ALL_RULES
 from alerts.store.alert_store import AlertStore
+from alerts.store.delivery import Delivery, DeliveryStatus
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
 from counterpoise.errors import ConfigError, RetryableError

@@ -17,7 +17,7 @@ from alerts.outbox.chart import Picture
 from alerts.outbox.jobs import JobKey
 from alerts.outbox.receivers.receiver import AmbiguousError, NotAcceptedError, ReceiverRefusedError, TakesPictures
 from alerts.outbox.sent import Sent
-from alerts.store.alert_deliveries_log import Delivery, DeliveryStatus
+from alerts.store.delivery import Delivery, DeliveryStatus
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.errors import RetryableError
 

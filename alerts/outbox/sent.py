@@ -8,7 +8,7 @@ from typing import Final
 from alerts.outbox.digest import digest_of
 from alerts.outbox.groups import GROUPED, root_named
 from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, Job, JobKey, job_of
-from alerts.store.alert_deliveries_log import Delivery
+from alerts.store.delivery import Delivery
 from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertTransition
 
 MUTED: Final = "muted"

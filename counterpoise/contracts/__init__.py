@@ -1,1 +1,1 @@
-"""What crosses a process boundary: frozen, versioned pydantic models and the topics that carry them."""
+"""What crosses a process boundary: frozen, versioned pydantic models and the topics that carry them. Pure."""

@@ -16,7 +16,7 @@ from desk.cli.console import Console
 from desk.cli.say import say
 
 if TYPE_CHECKING:
-    from alerts.store.alert_deliveries_log import Delivery
+    from alerts.store.delivery import Delivery
     from counterpoise.contracts.alerts import AlertTransition
 
 

@@ -13,7 +13,7 @@ from counterpoise.contracts.alerts import OPEN_STATES
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS, WINDOWS_BLOCKS
 from desk.grafana.panels import Dashboard, Json, Panel, choice, promql, queried, sql
-from desk.web.score_metrics import PREFIX
+from desk.web.score_names import PREFIX
 
 LINE: Final = 0.75
 """The share that the shipped rule fires above."""

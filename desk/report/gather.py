@@ -11,7 +11,8 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.windows import USUAL_WINDOW_BLOCKS, VIEWS
-from desk.asker import Asker, Row
+from desk.asker import Asker
+from desk.question import Row
 from desk.report.gap_sentence import GapRow
 from desk.report.model import (
     DeadLetters,

@@ -8,7 +8,7 @@ from typing import Final
 
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
-from desk.asker import Question
+from desk.question import Question
 from desk.report import report_plots as plots
 from desk.report.html_tables import table
 from desk.report.model import Report

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from desk.asker import Question
+from desk.question import Question
 from desk.report.gap_sentence import GapRow
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from desk.supervise.health import Health
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from desk.supervise.health import Health
 
 _RUNS = frozenset({"starting", "working", "waiting", "silent"})
 

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from counterpoise.clickhouse.client import ClickHouse
-from desk.asker import Asker, Memory, Question
+from desk.asker import Asker, Memory
+from desk.question import Question
 from desk.web.api_link import ApiLink
 from desk.web.panels.panel import Context, Panel
 

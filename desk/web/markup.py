@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
-from desk.asker import Question
+from desk.question import Question
 from desk.web.api_link import ApiLink, listed
 
 

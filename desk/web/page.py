@@ -1,4 +1,4 @@
-"""The frame of every page of the desk, and the first page itself. Values in, markup out. Pure."""
+"""The frame of every page of the desk, and the first page itself. Values in, markup out."""
 
 from __future__ import annotations
 

@@ -18,9 +18,8 @@ from counterpoise.metrics.specs.registry import SPECS
 from desk.results.writers import rows_of
 from desk.web.api.errors import ApiError
 from desk.web.api.reader import Reader
+from desk.web.score_names import PREFIX
 
-PREFIX: Final = "counterpoise_score_"
-"""Before the name of a metric, so that no metric of the specs has the name of another family."""
 SERIES: Final = ("chain", "view", "window_blocks")
 PAIR: Final = ("series", "list", "chain", "view", "knowledge")
 TREATMENTS: Final = ("dropped", "one_owner", "spread")

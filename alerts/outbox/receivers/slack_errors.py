@@ -1,4 +1,4 @@
-"""What an error of Slack's means for a message, by its name: try again, another way, or never. Pure."""
+"""What an error of Slack's means for a message, by its name: try again, another way, or never."""
 
 from __future__ import annotations
 

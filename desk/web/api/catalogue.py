@@ -1,4 +1,4 @@
-"""`/catalog`: what a request can name, from the registries themselves. Pure."""
+"""`/catalog`: what a request can name, from the registries themselves."""
 
 from __future__ import annotations
 

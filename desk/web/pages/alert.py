@@ -17,7 +17,8 @@ from counterpoise.explain.explain import Explanation, explain
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
-from desk.asker import Asker, Question, Row
+from desk.asker import Asker
+from desk.question import Question, Row
 from desk.report import report_plots as plots
 from desk.web import markup
 from desk.web.pages.alert_people import Form, draw_people

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from alerts.policy import MAX_AUTHOR, MAX_REASON, SHORT_SILENCES
 from counterpoise.plots.marks import text_of
-from desk.asker import Row
+from desk.question import Row
 from desk.web import markup
 
 SILENCES: Final = {name: (f"Silence {hours} h", hours * 3_600.0) for name, hours in SHORT_SILENCES.items()}

@@ -17,7 +17,8 @@ from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.plots import marks
 from counterpoise.plots.marks import EndLabel
 from counterpoise.plots.scale import rounded_out, ticks, time_ticks
-from desk.asker import Asker, Question, Row
+from desk.asker import Asker
+from desk.question import Question, Row
 from desk.report import report_plots as plots
 from desk.web.api.chart import written
 from desk.web.figure import Numbers, figure, stretches

@@ -7,7 +7,7 @@ import shlex
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from desk.as_of.known import NOT_VERSIONED, SECTIONS, AsOf, shown
-from desk.asker import Question
+from desk.question import Question
 from desk.web import markup
 from desk.web.panels.panel import Context
 

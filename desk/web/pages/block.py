@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
-from desk.asker import Asker, Question, Row
+from desk.asker import Asker
+from desk.question import Question, Row
 from desk.web import markup
 from desk.web.panels.panel import Context
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
-from desk.asker import Question
 from desk.claims.checked import Checked, check_all, written
+from desk.question import Question
 from desk.web import markup
 from desk.web.panels.panel import Context
 

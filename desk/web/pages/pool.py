@@ -11,9 +11,10 @@ from counterpoise.errors import ConfigError
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from counterpoise.risk.runs import expected_runs
-from desk.asker import Asker, Question, Row
+from desk.asker import Asker
 from desk.entity_dates import READING_NOTES, read_sensitivity
 from desk.entity_readings import Sensitivity
+from desk.question import Question, Row
 from desk.report import report_plots as plots
 from desk.report.model import SharePoint
 from desk.web import markup

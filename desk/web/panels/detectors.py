@@ -10,7 +10,8 @@ from typing import Final
 from counterpoise.detectors.tracks import BLOCKS_PER_YEAR, DETECTOR_OF
 from counterpoise.formats import PAGE
 from counterpoise.plots import marks
-from desk.asker import Asker, Row
+from desk.asker import Asker
+from desk.question import Row
 from desk.web import markup
 from desk.web.figure import Numbers, figure
 from desk.web.panels.panel import Context, Panel

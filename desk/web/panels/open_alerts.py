@@ -7,7 +7,8 @@ from typing import Any
 
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
-from desk.asker import Asker, Row
+from desk.asker import Asker
+from desk.question import Row
 from desk.web import markup
 from desk.web.api_link import ApiLink
 from desk.web.panels.panel import Context, Panel

@@ -11,7 +11,8 @@ from counterpoise.chain.chain_registry import CHAINS
 from counterpoise.formats import PAGE
 from counterpoise.plots.sparkline import sparkline
 from counterpoise.windows import VIEWS
-from desk.asker import Asker, Row
+from desk.asker import Asker
+from desk.question import Row
 from desk.web import markup
 from desk.web.figure import Numbers, table
 from desk.web.markup import Markup

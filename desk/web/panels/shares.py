@@ -13,7 +13,8 @@ from counterpoise.chain.milestones import Milestone, milestones
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
 from counterpoise.windows import VIEWS
-from desk.asker import Asker, Row
+from desk.asker import Asker
+from desk.question import Row
 from desk.report import report_plots as plots
 from desk.report.gather import share_point
 from desk.report.model import Episode, SharePoint

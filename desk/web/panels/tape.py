@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from counterpoise.formats import PAGE
-from desk.asker import Asker, Row
+from desk.asker import Asker
+from desk.question import Row
 from desk.web import markup
 from desk.web.api_link import ApiLink
 from desk.web.markup import Markup

@@ -6,7 +6,8 @@ import math
 
 from counterpoise.formats import PAGE
 from counterpoise.windows import SPANS_DAYS, VIEWS
-from desk.asker import Asker, Row
+from desk.asker import Asker
+from desk.question import Row
 from desk.web import markup
 from desk.web.api_link import ApiLink
 from desk.web.panels.panel import Context, Panel

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from counterpoise.formats import PAGE
 from counterpoise.windows import VIEWS
-from desk.asker import Asker, Row
+from desk.asker import Asker
+from desk.question import Row
 from desk.web import markup
 from desk.web.api_link import ApiLink
 from desk.web.panels.panel import Context, Panel

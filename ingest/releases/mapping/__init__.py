@@ -1,1 +1,1 @@
-"""Mappings: how a file or a JSON document becomes releases."""
+"""Mappings: how a file or a JSON document becomes releases. Pure."""

@@ -1,1 +1,1 @@
-"""The pure fold of both sides into the asymmetry score."""
+"""The fold of both sides into the asymmetry score. Pure."""

@@ -1,1 +1,1 @@
-"""The pure fold of one chain: the block tree, attribution and concentration scores."""
+"""The fold of one chain: the block tree, attribution and concentration scores. Pure."""

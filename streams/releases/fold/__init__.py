@@ -1,1 +1,1 @@
-"""The pure fold of releases and what each release says."""
+"""The fold of releases and what each release says. Pure."""

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from alerts.outbox.pictures import PICTURE, RECENT_SECONDS, UNCONFIRMED
 from alerts.outbox.receivers.slack import SlackReceiver
-from alerts.store.alert_deliveries_log import Delivery
+from alerts.store.delivery import Delivery
 from engines.local_slack.page import Entry, entry_markup
 from testkit.slack_server import CHANNEL, TOKEN, Failure, SlackServer
 from tests.unit.alerts.slack_world import Alerter, HandClock, Rows

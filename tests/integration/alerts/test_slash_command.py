@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from alerts import session
-from alerts.store.alert_deliveries_log import Delivery
 from alerts.store.alert_store import AlertStore
+from alerts.store.delivery import Delivery
 from counterpoise.clickhouse.client import connect
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings

@@ -13,7 +13,8 @@ from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.status import ServiceStatus
 from desk.web.api.reader import Reader
-from desk.web.score_metrics import GAP, PREFIX, ScoreMetrics, Scores, exposed, families
+from desk.web.score_metrics import GAP, ScoreMetrics, Scores, exposed, families
+from desk.web.score_names import PREFIX
 from tests.engines import ClickHouseServer
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

@@ -28,9 +28,9 @@ from alerts.outbox.receivers.receiver import (
 from alerts.outbox.render import Message, mark_of
 from alerts.outbox.routes import Route
 from alerts.policy import WEEK_SECONDS, Action
-from alerts.store.alert_deliveries_log import Delivery
 from alerts.store.alert_mutes_log import Mute
 from alerts.store.alert_store import AlertStore
+from alerts.store.delivery import Delivery
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.runtime.clock import Clock

@@ -15,7 +15,7 @@ from alerts.outbox.digest import digest_of
 from alerts.outbox.groups import GROUPED, root_named
 from alerts.outbox.render import mark_of
 from alerts.outbox.routes import Route
-from alerts.store.alert_deliveries_log import Delivery
+from alerts.store.delivery import Delivery
 from counterpoise.contracts.alerts import AlertTransition
 from tests.unit.alerts.follower import Follower
 from tests.unit.alerts.slack_world import Alerter, Posted, Rows

@@ -26,7 +26,7 @@ from alerts.outbox.render import mark_of
 from alerts.outbox.sent import SILENCED
 from alerts.policy import Action, ActionKind
 from alerts.signals.levels import Level
-from alerts.store.alert_deliveries_log import Delivery
+from alerts.store.delivery import Delivery
 from counterpoise.contracts.alerts import AlertTransition
 from tests.unit.alerts.follower import Follower, branch, edit, flip
 from tests.unit.alerts.slack_world import Alerter, Died, HandClock, MemorySlack, Rows

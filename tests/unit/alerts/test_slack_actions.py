@@ -22,8 +22,8 @@ from alerts.people import slack_actions, slack_socket
 from alerts.people.slack_actions import SlackActions
 from alerts.people.slack_socket import Connection, Receive, open_connection
 from alerts.policy import Action
-from alerts.store.alert_deliveries_log import Delivery
 from alerts.store.alert_store import AlertStore
+from alerts.store.delivery import Delivery
 from counterpoise.contracts.alerts import AlertState, AlertTransition
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.runtime.clock import SystemClock

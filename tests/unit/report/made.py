@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from xml.etree import ElementTree
 
-from desk.asker import Question
+from desk.question import Question
 from desk.report.gap_sentence import GapRow
 from desk.report.model import (
     DeadLetters,

@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from counterpoise.formats import PAGE
-from desk.asker import Question
+from desk.question import Question
 from desk.report import model
 from desk.report.gap_sentence import sentence
 from desk.report.page import render

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from desk.asker import Row
+from desk.question import Row
 from desk.web.pages.alert_people import VERDICTS, Form, draw_people
 from tests.unit.web.test_panels import AT, EVIL
 

@@ -1,1 +1,1 @@
-"""Pure parsers of what nodes and explorers answer."""
+"""Parsers of what nodes and explorers answer. Pure."""

@@ -1,1 +1,1 @@
-"""Pure parsers of what publishers of market data write."""
+"""Parsers of what publishers of market data write. Pure."""
