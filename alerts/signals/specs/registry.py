@@ -14,8 +14,9 @@ from alerts.signals.signal import Signal
 
 def _found() -> Iterator[Signal]:
     for module in pkgutil.iter_modules(folder.__path__):
-        if module.name != "registry":
-            yield from importlib.import_module(f"{folder.__name__}.{module.name}").SIGNALS
+        name = f"{folder.__name__}.{module.name}"
+        if name != __name__:
+            yield from importlib.import_module(name).SIGNALS
 
 
 def register(signals: Iterable[Signal]) -> Mapping[str, Signal]:

@@ -14,8 +14,9 @@ from counterpoise.metrics.spec import GROUPS, Group, MetricSpec
 
 def _found() -> Iterator[MetricSpec]:
     for module in pkgutil.iter_modules(folder.__path__):
-        if module.name != "registry":
-            yield from importlib.import_module(f"{folder.__name__}.{module.name}").SPECS
+        name = f"{folder.__name__}.{module.name}"
+        if name != __name__:
+            yield from importlib.import_module(name).SPECS
 
 
 def register(specs: Iterable[MetricSpec]) -> Mapping[str, MetricSpec]:
