@@ -12,7 +12,7 @@ IDS_A_QUERY = 1_000
 _QUERY = """
 SELECT release_id, false FROM releases_log WHERE release_id IN {ids:Array(String)}
 UNION DISTINCT
-SELECT release_id, true FROM release_chunks_log WHERE release_id IN {ids:Array(String)} AND withdrawn
+SELECT release_id, true FROM release_chunks_log FINAL WHERE release_id IN {ids:Array(String)} AND withdrawn AND chunks > 0
 """
 
 

@@ -1,7 +1,7 @@
 -- What arrived about the AI side, as it came: the state of the fold, which applies all of it again after a restart.
 -- Written by: streams
 -- ORDER BY: a series is loaded whole; a chunk whose content differs from another of its place is a row of its own, because only the hash
--- of the whole release can say which one belongs to it.
+-- of the whole release can say which one belongs to it. A row with `chunks` 0 says that the chunk was forgotten (decision 14).
 CREATE TABLE IF NOT EXISTS release_chunks_log
 (
     series LowCardinality(String) COMMENT 'Series',

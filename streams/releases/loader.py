@@ -13,10 +13,10 @@ from streams.releases.fold.release_fold import Current
 
 CONTENTS_A_QUERY = 500
 
-_CONTENTS = "SELECT DISTINCT content_id FROM release_chunks_log WHERE series = {series:String}"
+_CONTENTS = "SELECT DISTINCT content_id FROM release_chunks_log FINAL WHERE series = {series:String} AND chunks > 0"
 _EVENTS = """
     SELECT content_id, any(event) FROM release_chunks_log
-    WHERE series = {series:String} AND content_id IN {ids:Array(String)} GROUP BY content_id
+    WHERE series = {series:String} AND content_id IN {ids:Array(String)} AND chunks > 0 GROUP BY content_id
 """
 _WRITTEN = """
     SELECT release_id, catalogue_id, toUnixTimestamp64Milli(withdrawn_at) FROM releases_log FINAL WHERE series = {series:String}

@@ -189,7 +189,7 @@ class ReleaseWorker:
 
     def _forget(self, state: _Series, release_ids: Collection[str]) -> None:
         if release_ids:
-            self._store.write(self._sinks.delete_chunks, state.name, release_ids)
+            self._store.write(self._sinks.forget_chunks, state.name, release_ids, state.versions.next())
             self._status.count("forgotten_releases", len(release_ids))
 
     def _due(self, state: _Series, stored: Iterable[StoredRelease]) -> list[_Due]:

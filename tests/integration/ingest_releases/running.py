@@ -126,7 +126,13 @@ def store(clickhouse: ClickHouse, events: Iterable[ReleaseEvent]) -> None:
         if event.withdrawn:
             clickhouse.insert(
                 "release_chunks_log",
-                {"series": [event.series], "release_id": [event.release_id], "withdrawn": [True], "content_id": ["w"]},
+                {
+                    "series": [event.series],
+                    "release_id": [event.release_id],
+                    "withdrawn": [True],
+                    "chunks": [event.chunks],
+                    "content_id": ["w"],
+                },
             )
             continue
         name = (event.series, event.release_id)

@@ -23,7 +23,7 @@ def begun(number: int) -> Release:
 def counts(line: Line) -> tuple[int, int]:
     """Incomplete releases, and chunks in the table."""
     [(incomplete,)] = line.ch.query("SELECT uniqExact(release_id) FROM incomplete_releases")
-    [(chunks,)] = line.ch.query("SELECT uniqExact(content_id) FROM release_chunks_log")
+    [(chunks,)] = line.ch.query("SELECT uniqExact(content_id) FROM release_chunks_log FINAL WHERE chunks > 0")
     return int(incomplete), int(chunks)
 
 

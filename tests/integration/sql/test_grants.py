@@ -25,6 +25,8 @@ CHANGES = (
     "TRUNCATE TABLE blocks_log",
     "OPTIMIZE TABLE blocks_log",
     "ALTER TABLE blocks_log DELETE WHERE 1",
+    "DELETE FROM blocks_log WHERE 1",
+    "DELETE FROM release_chunks_log WHERE 1",
     "ALTER TABLE blocks_log ADD COLUMN more Int8",
     "CREATE TABLE mine (a Int8) ENGINE = Memory",
     "CREATE VIEW mine AS SELECT 1",

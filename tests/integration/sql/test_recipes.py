@@ -46,11 +46,15 @@ def granted(role: str) -> set[str]:
     return set(re.findall(rf"^GRANT INSERT ON counterpoise\.(\w+) TO {role};$", recipe, re.MULTILINE))
 
 
+def sources(service: str) -> list[Path]:
+    """The code of a service."""
+    places = [ROOT / name for name in CODE[service]]
+    return [file for place in places for file in ([place] if place.is_file() else sorted(place.rglob("*.py")))]
+
+
 def inserted(service: str) -> set[str]:
     """The tables that a service's code inserts into, by its own hand or through a shared function."""
-    places = [ROOT / name for name in CODE[service]]
-    files = [file for place in places for file in ([place] if place.is_file() else sorted(place.rglob("*.py")))]
-    code = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sources(service))
     own = set(re.findall(r"""\b[Ii]nsert(?:_if)?[,(]\s*"(\w+_log)\"""", code))
     return own | {table for function, table in SHARED.items() if re.search(rf"\b{function}\b", code)}
 
@@ -64,6 +68,17 @@ def declared(writer: str) -> set[str]:
 @pytest.mark.parametrize("service", CODE)
 def test_a_service_may_insert_where_it_does_and_nowhere_else(service: str) -> None:
     assert granted(f"counterpoise_{service}") == inserted(service) == declared(service)
+
+
+@pytest.mark.parametrize("service", CODE)
+def test_a_service_sends_no_statement_that_changes_rows(service: str) -> None:
+    """Nobody may: it needs a right to ALTER, waits without end on a full disk, and on a cluster for every server."""
+    changes = re.compile(
+        r"""["'\s](?:ALTER\s+TABLE|DELETE\s+FROM|TRUNCATE\s+TABLE|OPTIMIZE\s+TABLE|UPDATE\s+\w+\s+SET)\s""",
+        re.IGNORECASE,
+    )
+    assert changes.search('"DELETE FROM blocks_log WHERE 1"')
+    assert {str(path): found[0] for path in sources(service) if (found := changes.search(path.read_text()))} == {}
 
 
 def test_every_stored_table_has_a_file_that_names_its_writers(sample: ClickHouse) -> None:
