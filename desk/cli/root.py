@@ -105,6 +105,22 @@ ENTRIES: dict[str, CommandEntry] = {
         _DATA,
         ("counterpoise rescore", "counterpoise rescore --chain bitcoin"),
     ),
+    "backup": CommandEntry(
+        "desk.cli.backup:backup",
+        "Write the dataset's database into ClickHouse's backups.",
+        _DATA,
+        ("counterpoise backup", "counterpoise backup before-upgrade --json"),
+    ),
+    "restore": CommandEntry(
+        "desk.cli.backup:restore",
+        "Read the dataset's database back from a backup.",
+        _DATA,
+        (
+            "counterpoise restore before-upgrade",
+            "counterpoise restore before-upgrade --set-aside",
+            "counterpoise --dataset look restore before-upgrade --of counterpoise",
+        ),
+    ),
     "sql": CommandEntry(
         "desk.cli.sql:sql",
         "Query ClickHouse, read-only: SQL or a named query.",

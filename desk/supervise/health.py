@@ -203,6 +203,17 @@ def collect(settings: Settings, clock: Clock) -> Health:
     )
 
 
+def running_services(settings: Settings, clock: Clock) -> list[str]:
+    """The processes of the dataset that may write: here those that run or are frozen, and those elsewhere that report."""
+    now = clock.now()
+    found = _statuses(settings, now)
+    here = [judge(name, status, now, None) for _, name, status in found]
+    there = elsewhere(_look_at_clickhouse(settings, now).reports, [(folder, status) for folder, _, status in found])
+    return [one.name for one in here if one.state in ("working", "waiting", "silent")] + [
+        f"{one.service} on {one.host}" for one in there if one.runs
+    ]
+
+
 def _statuses(settings: Settings, now: float) -> list[tuple[Path, str, dict[str, Any]]]:
     """What services of this machine last wrote, or answer where they cannot write, with its folder and the service's name."""
     pairs = ((folder, name) for folder in run_folders(settings) for name in SERVICES)
