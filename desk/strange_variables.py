@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import Final
 
 from desk.settings_reference import ANY_NAME, PREFIX, variables
 
 _TESTS: Final = (f"{PREFIX}TEST_", f"{PREFIX}CRASH_POINT")
 
+_ALIKE: Final = 0.8
+"""How much a beginning, and a whole name, must be like one of ours to be taken for a misspelt one."""
+
 
 def strange_variables(names: Iterable[str]) -> list[str]:
-    """Those of `names` that begin like a setting and are none, sorted."""
+    """Those of `names` that begin like a setting and are none, sorted; also those whose beginning is misspelt. Either case counts."""
     known = variables()
     named = [
         re.compile(re.escape(name).replace(f"__{ANY_NAME}__", "__[A-Za-z0-9_-]+?__"))
@@ -23,11 +26,18 @@ def strange_variables(names: Iterable[str]) -> list[str]:
     return sorted(
         name
         for name in names
-        if name.startswith(PREFIX)
-        and name not in known
-        and not name.startswith(_TESTS)
-        and not any(one.fullmatch(name) for one in named)
+        if _is_ours(name.upper(), known)
+        and name.upper() not in known
+        and not name.upper().startswith(_TESTS)
+        and not any(one.fullmatch(name.upper()) for one in named)
     )
+
+
+def _is_ours(name: str, known: Iterable[str]) -> bool:
+    if name.startswith(PREFIX):
+        return True
+    begins = SequenceMatcher(None, name[: len(PREFIX)], PREFIX).ratio() >= _ALIKE
+    return begins and bool(get_close_matches(name, known, 1, _ALIKE))
 
 
 def describe(strange: Iterable[str]) -> str:
@@ -35,6 +45,6 @@ def describe(strange: Iterable[str]) -> str:
     known = sorted(variables())
     parts = []
     for name in strange:
-        near = get_close_matches(name, known, 1)
+        near = get_close_matches(name.upper(), known, 1)
         parts.append(f"{name} (did you mean {near[0]}?)" if near else name)
     return ", ".join(parts)

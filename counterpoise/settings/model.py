@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from counterpoise.contracts.datasets import Dataset, DatasetKind
 from counterpoise.errors import ConfigError
@@ -32,6 +32,7 @@ from counterpoise.settings.sections.market_sections import (
     MarketSettings,
 )
 from counterpoise.settings.sections.service_sections import DeskSettings, HealthSettings, StreamsSettings
+from counterpoise.settings.settings_file import settings_file
 
 
 def _default_state_dir() -> Path:
@@ -131,7 +132,7 @@ class Settings(BaseSettings):
         file = Path(os.environ.get("COUNTERPOISE_CONFIG", "counterpoise.toml"))
         if "COUNTERPOISE_CONFIG" in os.environ and not file.is_file():
             raise ConfigError(f"COUNTERPOISE_CONFIG names {str(file)!r}, which is not a file")
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+        return init_settings, env_settings, settings_file(settings_cls, file)
 
     @classmethod
     def load(cls, **overrides: Any) -> Settings:
@@ -144,7 +145,7 @@ class Settings(BaseSettings):
                 for e in error.errors(include_input=False, include_url=False)
             ]
             raise ConfigError("settings: " + "; ".join(lines)) from None
-        except ValueError as error:  # a TOML file that does not parse
+        except ValueError as error:  # a variable that should be JSON
             raise ConfigError(f"settings: {error}") from None
 
     @cached_property

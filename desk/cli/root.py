@@ -373,7 +373,7 @@ def root(
 
 def _report_strange_variables() -> None:
     """One line on stderr: a misspelt variable would have no effect unseen."""
-    if any(name.startswith("COUNTERPOISE_") for name in os.environ):
+    if any("COUNT" in name.upper() or "POIS" in name.upper() for name in os.environ):  # one of both is left by a slip
         from desk.strange_variables import describe, strange_variables
 
         if strange := strange_variables(os.environ):

@@ -11,7 +11,7 @@ import pytest
 
 from testkit.slack_server import SlackServer
 from tests.e2e.chaos.line import SERVICES, Line
-from tests.e2e.chaos.reference import Undisturbed
+from tests.e2e.chaos.reference import TIMEOUT_SECONDS, Undisturbed
 from tests.e2e.chaos.snapshot import once_each
 from tests.e2e.chaos.test_outages import BLOCKS, OUTAGE_SECONDS, STALL_AFTER
 from tests.engines import ClickHouseServer, run_kafka
@@ -29,6 +29,7 @@ DISK_MEGABYTES = 256
 def test_a_disk_that_fills_and_has_space_again_leaves_what_one_with_space_leaves(
     undisturbed: Undisturbed, slack: SlackServer, tmp_path: Path
 ) -> None:
+    undisturbed.run.result(TIMEOUT_SECONDS)  # its thread starts processes, which would not see the disk
     with small_disk(tmp_path / "disk", DISK_MEGABYTES) as disk:
         kafka = run_kafka(disk)
         clickhouse = ClickHouseServer(disk / "clickhouse")

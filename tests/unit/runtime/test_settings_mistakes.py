@@ -1,10 +1,13 @@
 """What a mistake in the settings is answered with: one line that names the setting and the next step."""
 
+from pathlib import Path
+
 import pytest
 
 from counterpoise.chain.chain_registry import CHAINS, known_chains
 from counterpoise.errors import ConfigError
 from counterpoise.settings.model import Settings
+from counterpoise.settings.section import SettingsSection
 
 
 def test_a_misspelt_setting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,3 +42,43 @@ def test_a_dataset_whose_name_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
         str(caught.value) == "settings: dataset: expected lower-case letters, digits and _ (a letter first, 48 at most)"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            b"[slak]\nchannel = '#risk'\n",
+            "there is no setting or table 'slak' (did you mean 'slack'?): docs/settings.md lists",
+        ),
+        (
+            b"COUNTERPOISE_DATASET = 'x'\n",
+            "there is no setting or table 'COUNTERPOISE_DATASET' (did you mean 'dataset'?)",
+        ),
+        (b"xyzzy = 1\ndatset = 'x'\n", "there is no setting or table 'xyzzy', 'datset' (did you mean 'dataset'?)"),
+        (b"dataset = 'a'\ndataset = 'b'\n", "Cannot overwrite a value (at line 2, column 14)"),
+        (b"[slack\n", "Expected ']' at the end of a table declaration (at line 1, column 7)"),
+        (b'dataset = "caf\xe9"\n', "'utf-8' codec can't decode byte 0xe9 in position 14"),
+        (b"\xff\xfed\x00", "'utf-8' codec can't decode byte 0xff in position 0"),
+        (b"[slack]\nchanel = 'x'\n", "settings: slack.chanel: there is no setting of this name"),
+    ],
+)
+def test_a_mistake_in_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: bytes, told: str) -> None:
+    """A misspelt table lost Slack without a word."""
+    file = tmp_path / "counterpoise.toml"
+    file.write_bytes(text)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        Settings.load()
+    said = str(caught.value)
+    assert told in said and "\n" not in said
+    assert said.startswith("settings: slack.") or said.startswith("settings file 'counterpoise.toml': ")
+
+
+def test_each_table_and_general_setting_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    general = "dataset = 'mine'\ndataset_kind = 'live'\ninstance = ''\nlog_format = 'text'\nlog_level = 'info'\n"
+    tables = [name for name, info in Settings.model_fields.items() if isinstance(info.default, SettingsSection)]
+    assert len(tables) > 10
+    (tmp_path / "counterpoise.toml").write_text(general + "".join(f"[{name}]\n" for name in tables))
+    monkeypatch.chdir(tmp_path)
+    assert Settings.load().dataset == "mine"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.cli.root import main
-from desk.settings_reference import variables
+from desk.settings_reference import PREFIX, variables
 from desk.strange_variables import describe, strange_variables
 from tests.runbook import assert_shown
 
@@ -19,6 +19,29 @@ def test_one_missing_underscore_is_found_and_the_setting_is_named(name: str) -> 
     misspelt = name.replace("__", "_", 1)
     assert strange_variables([misspelt, name, "PATH"]) == [misspelt]
     assert describe([misspelt]) == f"{misspelt} (did you mean {name}?)"
+
+
+SLIPS = st.sampled_from(
+    [PREFIX[:at] + PREFIX[at + 1 :] for at in range(len(PREFIX))]  # a letter is missing, or the underscore
+    + [PREFIX[:at] + PREFIX[at] + PREFIX[at:] for at in range(len(PREFIX))]  # doubled
+    + [PREFIX[: at - 1] + PREFIX[at] + PREFIX[at - 1] + PREFIX[at + 1 :] for at in range(1, len(PREFIX))]  # swapped
+    + ["COUNTER_POISE_", "COUNTER-POISE_"]
+)
+
+
+@given(SLIPS, st.sampled_from([name for name in KNOWN if "__" in name]), st.booleans())
+def test_a_slip_in_the_beginning_is_found_in_either_case(slip: str, name: str, lower: bool) -> None:
+    misspelt = slip + name.removeprefix(PREFIX)
+    misspelt = misspelt.lower() if lower else misspelt
+    assert strange_variables([misspelt, name, name.lower()]) == ([] if misspelt.upper() == name else [misspelt])
+    assert "COUNT" in misspelt.upper() or "POIS" in misspelt.upper(), "desk/cli/root.py looks for one of both"
+
+
+@pytest.mark.parametrize(
+    "name", ["COUNTER", "COUNTRY_CODE", "COUNTERPART_URL", "POISE", "DISCOUNT__RATE", "COUNTERPOISEUR"]
+)
+def test_what_is_only_alike_passes(name: str) -> None:
+    assert strange_variables([name]) == []
 
 
 def test_every_setting_and_the_variables_of_tests_pass() -> None:
