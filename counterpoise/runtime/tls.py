@@ -14,10 +14,29 @@ from typing import Final, Literal
 from counterpoise.errors import ConfigError
 from counterpoise.settings.security import Tls
 
-TlsFault = Literal["expired", "not yet valid", "other host", "untrusted", "client certificate", "plaintext"]
+TlsFault = Literal[
+    "expired",
+    "not yet valid",
+    "other host",
+    "other purpose",
+    "weak",
+    "untrusted",
+    "client certificate",
+    "old",
+    "plaintext",
+]
 """Why a handshake failed, where waiting does not help."""
 
-_VERIFY_CODES: Final[dict[int, TlsFault]] = {9: "not yet valid", 10: "expired", 62: "other host", 64: "other host"}
+_VERIFY_CODES: Final[dict[int, TlsFault]] = {
+    9: "not yet valid",
+    10: "expired",
+    26: "other purpose",
+    62: "other host",
+    64: "other host",
+    66: "weak",
+    67: "weak",
+    68: "weak",
+}
 """OpenSSL's codes (x509_vfy.h); every other code is a chain that does not end at a trusted CA."""
 
 _REFUSED_BY_SERVER: Final = (
@@ -30,6 +49,7 @@ _REFUSED_BY_SERVER: Final = (
     "ALERT_UNKNOWN_CA",
     "ALERT_ACCESS_DENIED",
 )
+_OLD: Final = ("UNSUPPORTED_PROTOCOL", "ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE")
 _NOT_TLS: Final = ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 
 
@@ -89,6 +109,8 @@ def fault_of(error: BaseException | None) -> TlsFault | None:
         reason = error.reason or ""
         if any(part in reason for part in _REFUSED_BY_SERVER):
             return "client certificate"
+        if any(part in reason for part in _OLD):
+            return "old"
         if any(part in reason for part in _NOT_TLS):
             return "plaintext"
     return None
@@ -121,6 +143,12 @@ def explain_fault(fault: TlsFault, tls: Tls, host: str, error: BaseException) ->
         case "other host":
             name = tls.server_name or host
             return f"its certificate is not for {name!r}: connect to a name that it has, or have {name!r} added to it"
+        case "other purpose":
+            return "its certificate is not for servers: have one made with the extended key usage serverAuth"
+        case "weak":
+            return f"its certificate has a key or a signature that is too weak ({_verify_message(error)}): have a stronger one made"
+        case "old":
+            return f"it offers no version or cipher in common ({_reason(error)}): have it offer TLS 1.2 or newer"
         case "untrusted":
             trusted = "the CAs of the system" if tls.ca_file is None else f"{p}CA_FILE {str(tls.ca_file)!r}"
             return f"its certificate is not signed by {trusted}: set {p}CA_FILE to the CA that signed it"
@@ -131,6 +159,10 @@ def explain_fault(fault: TlsFault, tls: Tls, host: str, error: BaseException) ->
             return f"{own} ({_reason(error)}): set {p}CERTIFICATE_FILE and {p}KEY_FILE to a valid one that it trusts"
         case "plaintext":
             return "this port does not use TLS"
+
+
+def _verify_message(error: BaseException) -> str:
+    return str(getattr(error, "verify_message", error))
 
 
 def _reason(error: BaseException) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import codecs
 import csv
+import shlex
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 import pyarrow.csv
@@ -37,12 +38,34 @@ class FileTable(Protocol):
         """
 
 
+_PACKED: Final = {
+    b"\x1f\x8b": "gunzip --keep",
+    b"PK\x03\x04": "unzip",
+    b"BZh": "bunzip2 --keep",
+    b"\xfd7zXZ\x00": "unxz --keep",
+    b"\x28\xb5\x2f\xfd": "unzstd",
+}
+"""What packed files begin with, whatever their names are."""
+
+_SPREADSHEETS: Final = (".xlsx", ".xlsm", ".xls", ".ods")
+
+
 def open_table(path: Path) -> FileTable:
     """Open by the name's ending. ConfigError for another ending, a missing file or one that is not what its name says."""
     if not path.is_file():
         raise ConfigError(
             f"{path}: no such file: a replay takes a Parquet, CSV or JSON lines file, or the word figures"
         )
+    try:
+        with path.open("rb") as file:
+            first = file.read(6)
+    except OSError as error:
+        raise ConfigError(f"{path}: it cannot be read: {error.strerror}") from None
+    if path.suffix.lower() in _SPREADSHEETS:
+        raise ConfigError(f"{path}: it is a spreadsheet: save the sheet as CSV")
+    for magic, program in _PACKED.items():
+        if first.startswith(magic):
+            raise ConfigError(f"{path}: it is a packed file: unpack it first ({program} {shlex.quote(str(path))})")
     match path.suffix.lower():
         case ".parquet" | ".pq":
             return _ParquetTable(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,14 @@ from tests.waiting import PATIENCE_SECONDS
 def target_at(port: int, *, host: str = "127.0.0.1", **kafka: Any) -> KafkaTarget:
     settings = {"security_protocol": "SSL", "bootstrap_servers": f"{host}:{port}"} | kafka
     return kafka_target(Settings.load(kafka=settings))
+
+
+def of_old(context: ssl.SSLContext) -> ssl.SSLContext:
+    """A server that offers nothing newer than TLS 1.1."""
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    return context
 
 
 def test_the_whole_round_over_tls(front: TlsFront, authority: Authority) -> None:
@@ -80,6 +89,24 @@ def test_a_broker_that_requires_a_client_certificate(
             "Kafka at 127.0.0.1:{port}: its certificate has expired: renew it on the server, or set this machine's clock",
         ),
         (
+            lambda own, other: own.server_context(future=True, file="future"),
+            "Kafka at 127.0.0.1:{port}: its certificate is not valid yet: set this machine's clock, or the server's certificate",
+        ),
+        (
+            lambda own, other: own.context_of(*own.rsa_certificate(file="client-only", for_servers=False)),
+            "Kafka at 127.0.0.1:{port}: its certificate is not for servers: have one made with the extended key usage serverAuth",
+        ),
+        (
+            lambda own, other: own.context_of(*own.rsa_certificate(file="weak", bits=1024)),
+            "Kafka at 127.0.0.1:{port}: its certificate has a key or a signature that is too weak (EE certificate key too weak): "
+            "have a stronger one made",
+        ),
+        (
+            lambda own, other: of_old(own.server_context(file="old")),
+            "Kafka at 127.0.0.1:{port}: it offers no version or cipher in common (protocol version): have it offer TLS 1.2 or "
+            "newer",
+        ),
+        (
             lambda own, other: other.server_context(),
             "Kafka at 127.0.0.1:{port}: its certificate is not signed by COUNTERPOISE_KAFKA__CA_FILE '{ca}': set "
             "COUNTERPOISE_KAFKA__CA_FILE to the CA that signed it",
@@ -95,7 +122,16 @@ def test_a_broker_that_requires_a_client_certificate(
             "COUNTERPOISE_KAFKA__CERTIFICATE_FILE and COUNTERPOISE_KAFKA__KEY_FILE to a valid one that it trusts",
         ),
     ],
-    ids=["expired", "untrusted", "other host", "no client certificate"],
+    ids=[
+        "expired",
+        "not yet valid",
+        "other purpose",
+        "weak",
+        "old",
+        "untrusted",
+        "other host",
+        "no client certificate",
+    ],
 )
 def test_what_is_wrong_with_a_certificate(
     broker: KafkaProcess,

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
+import shlex
+import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+import cramjam
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,3 +154,40 @@ def test_every_spelling_of_every_name_is_found(data: st.DataObject) -> None:
     layout = Layout.detect(Path("x.csv"), data.draw(st.permutations([*wanted.values(), "transaction_count"])))
     assert {field: getattr(layout, field) for field in wanted} == wanted
     assert layout.hash is None
+
+
+def zipped(raw: bytes) -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        archive.writestr("blocks.csv", raw)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("pack", "program"),
+    [
+        (gzip.compress, "gunzip --keep"),
+        (bz2.compress, "bunzip2 --keep"),
+        (partial(lzma.compress, format=lzma.FORMAT_XZ), "unxz --keep"),
+        (lambda raw: bytes(cramjam.zstd.compress(raw)), "unzstd"),
+        (zipped, "unzip"),
+    ],
+    ids=["gz", "bz2", "xz", "zst", "zip"],
+)
+@pytest.mark.parametrize("name", ["blocks 1.csv", "blocks.tsv.packed", "blocks.parquet", "blocks.jsonl"])
+def test_a_packed_file_names_the_program_that_unpacks_it(
+    tmp_path: Path, pack: Callable[[bytes], bytes], program: str, name: str
+) -> None:
+    """Blockchair's dumps are packed, and a name often hides it."""
+    path = tmp_path / name
+    path.write_bytes(pack(b"height,time,pool\n1,1700000000,antpool\n"))
+    with pytest.raises(ConfigError) as caught:
+        ReplaySource(path, "bitcoin", ManualClock()).tip()
+    assert str(caught.value) == f"{path}: it is a packed file: unpack it first ({program} {shlex.quote(str(path))})"
+
+
+def test_a_spreadsheet_is_to_be_saved_as_csv(tmp_path: Path) -> None:
+    path = tmp_path / "blocks.xlsx"
+    path.write_bytes(zipped(b"<worksheet/>"))
+    with pytest.raises(ConfigError, match="it is a spreadsheet: save the sheet as CSV"):
+        ReplaySource(path, "bitcoin", ManualClock()).tip()
