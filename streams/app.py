@@ -62,7 +62,7 @@ def create_app(settings: Settings, target: KafkaTarget, before_commit: Callable[
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=BLOCKS.max_message_bytes,
         producer_acks=-1,
-        producer_compression_type="lz4",
+        producer_compression_type=None if settings.kafka.compression == "none" else settings.kafka.compression,
         producer_partitioner=partition_among,
         producer_max_request_size=BLOCKS.max_message_bytes,
     )

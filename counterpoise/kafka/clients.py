@@ -92,7 +92,7 @@ def make_admin(target: KafkaTarget, client_id: str, **more: Any) -> KafkaAdminCl
 
 
 def make_producer(target: KafkaTarget, client_id: str, **more: Any) -> KafkaProducer:
-    """An idempotent producer, acks=all, lz4, no batching delay; keys go where `partition_of` puts them. `more` are kafka-python's
+    """An idempotent producer, acks=all, no batching delay; keys go where `partition_of` puts them. `more` are kafka-python's
     own settings.
 
     RetryableError where no broker answers: a producer made then would only fail later.
@@ -102,7 +102,7 @@ def make_producer(target: KafkaTarget, client_id: str, **more: Any) -> KafkaProd
         settings: dict[str, Any] = {
             "acks": "all",
             "enable_idempotence": True,
-            "compression_type": "lz4",
+            "compression_type": None if target.compression == "none" else target.compression,
             "linger_ms": 0,
             "partitioner": KeyPartitioner(),
             "max_request_size": MAX_MESSAGE_BYTES,

@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict, dataclass, replace
 from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import SecretStr
 
@@ -82,6 +82,7 @@ class KafkaTarget:
 
     bootstrap: str
     security: KafkaSecurity = PLAINTEXT
+    compression: Literal["none", "gzip", "lz4"] = "lz4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +130,14 @@ def kafka_target(settings: Settings) -> KafkaTarget:
     """The brokers; ConfigError where security is set for the embedded broker, which has none."""
     security = kafka_security(settings.kafka)
     if settings.kafka.bootstrap_servers:
-        return KafkaTarget(settings.kafka.bootstrap_servers, security)
+        return KafkaTarget(settings.kafka.bootstrap_servers, security, settings.kafka.compression)
     embedded = EmbeddedEndpoints.read(settings.state_dir)
     if security != PLAINTEXT:
         raise ConfigError(
             f"{KAFKA_PREFIX}SECURITY_PROTOCOL is {security.protocol}, and the embedded broker speaks PLAINTEXT: set "
             f"{KAFKA_PREFIX}BOOTSTRAP_SERVERS too"
         )
-    return KafkaTarget(embedded.kafka)
+    return KafkaTarget(embedded.kafka, compression=settings.kafka.compression)
 
 
 def _is_host(text: str) -> bool:

@@ -14,6 +14,7 @@ from counterpoise.runtime.clock import SystemClock
 from desk.alert_requests import Person, acknowledge_alert, new_action, require_firing, user_name
 from desk.cli.alert_rows import one_alert, reader, writer
 from desk.cli.console import Console
+from desk.cli.names import rule_labels
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ def acknowledge(alert: AlertArgument, author: ByOption = None, reason: ReasonOpt
 
 def silence(
     labels: Annotated[
-        list[str], typer.Argument(metavar="LABEL=VALUE…", help="Labels that all have to fit: rule=top4-*")
+        list[str],
+        typer.Argument(
+            metavar="LABEL=VALUE…", help="Labels that all have to fit: rule=top4-*", autocompletion=rule_labels
+        ),
     ],
     duration: Annotated[str | None, typer.Option("--for", help="How long: 30m, 4h or 7d.")] = None,
     *,

@@ -21,6 +21,7 @@ from desk.cli.alert_actions import acknowledge, list_silences, silence, unsilenc
 from desk.cli.alert_list import STYLES
 from desk.cli.alert_rows import one_alert, reader, sql_command, writer
 from desk.cli.console import Console, cell
+from desk.cli.names import rule_names
 from desk.cli.options import JsonOption
 from desk.cli.say import say
 
@@ -34,7 +35,10 @@ alerts_app.command("silence")(silence)
 alerts_app.command("unsilence")(unsilence)
 alerts_app.command("silences")(list_silences)
 
-RuleArgument = Annotated[str, typer.Argument(help="A rule's id (see `counterpoise alerts rules`), or `*` for all.")]
+RuleArgument = Annotated[
+    str,
+    typer.Argument(help="A rule's id (see `counterpoise alerts rules`), or `*` for all.", autocompletion=rule_names),
+]
 
 
 @alerts_app.command("list")
@@ -42,7 +46,7 @@ def list_alerts(
     *,
     every: Annotated[bool, typer.Option("--all", help="Closed alerts too, not only open ones.")] = False,
     unfired: Annotated[bool, typer.Option("--unfired", help="Also what is pending or possible, or ended so.")] = False,
-    rule: Annotated[str | None, typer.Option("--rule", help="Only this rule's.")] = None,
+    rule: Annotated[str | None, typer.Option("--rule", help="Only this rule's.", autocompletion=rule_names)] = None,
     state: Annotated[str | None, typer.Option("--state", help="Only this state: firing, resolved, pending, …")] = None,
     chain: Annotated[str | None, typer.Option("--chain", help="Only this chain's.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=100_000, help="At most this many, newest first.")] = 50,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from counterpoise.errors import ConfigError
 from desk.cli.say import say
 from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, KAFKA_PORT
 
@@ -20,6 +21,9 @@ def up(
     http_port: Annotated[
         int | None, typer.Option(min=0, max=65_535, help=f"HTTP: {CLICKHOUSE_HTTP_PORT} unless given.")
     ] = None,
+    free_ports: Annotated[
+        bool, typer.Option("--free-ports", help="Take free ports for all three; the engines keep them.")
+    ] = False,
     fallen: Annotated[bool, typer.Option("--fallen", hidden=True, help="Only those whose process is gone.")] = False,
 ) -> None:
     """Start the embedded Kafka and ClickHouse on loopback if they do not run yet, and leave them running."""
@@ -30,6 +34,10 @@ def up(
 
     settings = Settings.load()
     state_dir = settings.state_dir.absolute()
+    if free_ports:
+        if (kafka_port, clickhouse_port, http_port) != (None, None, None):
+            raise ConfigError("--free-ports takes all ports: leave out --kafka-port, --clickhouse-port and --http-port")
+        kafka_port = clickhouse_port = http_port = 0
     if fallen:
         restart_fallen(state_dir, embedded_limits(settings))
         return

@@ -11,6 +11,7 @@ import typer
 from counterpoise.formats import TEXT
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
 from desk.cli.console import Console, cell, plain_table
+from desk.cli.names import pool_sums
 from desk.cli.options import ChainOption, HeightOption, JsonOption, WindowOption
 from desk.cli.say import say
 
@@ -24,7 +25,9 @@ entities_app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 @entities_app.command("diff")
 def diff(
-    members: Annotated[str, typer.Argument(help="Pools joined by +, such as foundry-usa+antpool.")],
+    members: Annotated[
+        str, typer.Argument(help="Pools joined by +, such as foundry-usa+antpool.", autocompletion=pool_sums)
+    ],
     *,
     window: WindowOption = USUAL_WINDOW_BLOCKS,
     height: HeightOption = None,

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from counterpoise.errors import ConfigError
 from desk.cli.console import Console, cell
+from desk.cli.names import pool_names
 from desk.cli.options import JsonOption
 from desk.cli.say import say
 from desk.cli.whole_file import whole_file
@@ -50,7 +51,9 @@ def list_pools(registry: RegistryOption = None, as_json: JsonOption = False) -> 
 
 @pools_app.command("show")
 def show_pool(
-    slug: Annotated[str, typer.Argument(help="A slug, name or alias, such as foundry-usa or 'Slush'.")],
+    slug: Annotated[
+        str, typer.Argument(help="A slug, name or alias, such as foundry-usa or 'Slush'.", autocompletion=pool_names)
+    ],
     registry: RegistryOption = None,
     as_json: JsonOption = False,
 ) -> None:

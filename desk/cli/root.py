@@ -54,7 +54,7 @@ ENTRIES: dict[str, CommandEntry] = {
         "desk.cli.engines:up",
         "Start the embedded Kafka and ClickHouse.",
         _START,
-        ("counterpoise up", "counterpoise up --kafka-port 0 --clickhouse-port 0 --http-port 0"),
+        ("counterpoise up", "counterpoise --state-dir /tmp/second up --free-ports"),
     ),
     "down": CommandEntry(
         "desk.cli.engines:down", "Stop the embedded Kafka and ClickHouse.", _START, ("counterpoise down",)

@@ -12,6 +12,7 @@ import typer
 from counterpoise.formats import TEXT
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
 from desk.cli.console import Console, cell, plain_table
+from desk.cli.names import pool_sums
 from desk.cli.options import ChainOption, HeightOption, JsonOption, WindowOption
 from desk.cli.say import say
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from desk.adversaries import Adversary
 
 CoalitionOption = Annotated[
-    str, typer.Option("--with", help="A coalition of pools joined by +, such as foundry-usa+antpool.")
+    str,
+    typer.Option(
+        "--with", help="A coalition of pools joined by +, such as foundry-usa+antpool.", autocompletion=pool_sums
+    ),
 ]
 
 

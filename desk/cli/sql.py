@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from counterpoise.errors import ConfigError, RetryableError
+from desk.cli.names import query_names
 from desk.cli.result_formats import TABLE_ROWS, Format, format_of, write_result
 from desk.cli.say import say
 
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 def sql(
     query: Annotated[str | None, typer.Argument(help="SQL; - reads it from standard input.")] = None,
     *,
-    name: Annotated[str | None, typer.Option("--name", help="Name of a named query; --list shows them.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Name of a named query; --list shows them.", autocompletion=query_names),
+    ] = None,
     param: Annotated[
         list[str] | None,
         typer.Option("--param", help="Value of a {name:Type} parameter; repeat.", metavar="NAME=VALUE"),

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from counterpoise.settings.section import PluginName, Seconds, SettingsSection
+
+
+def _channel_id(text: str) -> str:
+    if not re.fullmatch(r"[A-Z0-9]+", text, re.ASCII):
+        raise ValueError(
+            f"{text[:80]!r} is a channel's name or link: expected its id, such as C0123ABCD (in Slack, at the end of the channel's "
+            "details)"
+        )
+    return text
+
+
+ChannelId = Annotated[str, AfterValidator(_channel_id)]
 
 
 class SlackSettings(SettingsSection):
@@ -21,7 +34,7 @@ class SlackSettings(SettingsSection):
     """App-level token (xapp-…) with connections:write. With it messages have buttons. Prefer a file."""
     app_token_file: Path | None = None
     """File with the app-level token."""
-    channel: str | None = None
+    channel: ChannelId | None = None
     """The id of the channel (C…), not its name."""
     base_url: str = Field(default="https://slack.com/api/", repr=False)
     """URL of Slack's API. Change it for tests."""
@@ -62,7 +75,7 @@ class ReceiverSettings(SettingsSection):
 
     type: PluginName
     """A receiver of docs/alerts.md."""
-    channel: str | None = None
+    channel: ChannelId | None = None
     """The id of a Slack channel."""
     url: str | None = Field(default=None, repr=False)
     """Address of a webhook or an Alertmanager."""

@@ -46,6 +46,8 @@ class KafkaSettings(SettingsSection):
     """File with the secret."""
     verify_hostname: bool = True
     """Refuse a broker whose certificate is for another host. The certificate itself is always verified."""
+    compression: Literal["none", "gzip", "lz4"] = "lz4"
+    """Compression of the messages that are sent. Each of them is read, whatever the setting is."""
     replication_factor: Annotated[int, Field(ge=1, le=9)] = 1
     """Replication factor of new topics. Set 3 on a cluster of three brokers or more."""
     partitions: Annotated[int, Field(ge=1, le=1_024)] = DEFAULT_PARTITIONS

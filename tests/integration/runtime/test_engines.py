@@ -166,6 +166,17 @@ def test_a_taken_port_is_one_line_and_leaves_nothing_running(state: Path, option
     assert records(state) == []
 
 
+def test_one_option_takes_free_ports_and_the_next_start_the_same(state: Path) -> None:
+    code, _, err = run(state, "up", "--free-ports", "--http-port", "0")
+    assert (code, err.count("\n")) == (2, 1) and "--free-ports takes all ports: leave out --kafka-port" in err
+    assert run(state, "up", "--free-ports")[0] == 0
+    first = EmbeddedEndpoints.read(state)
+    assert {first.clickhouse_port, first.clickhouse_http_port}.isdisjoint({9000, 8123})
+    code, out, _ = run(state, "up", "--free-ports")
+    assert code == 0 and out.count(" already runs on 127.0.0.1:") == 2
+    assert EmbeddedEndpoints.read(state) == first
+
+
 def test_other_ports_than_the_running_ones_are_refused(state: Path) -> None:
     run(state, *ANY)
     has = next(record.port for record in records(state) if record.name == "kafka")

@@ -82,3 +82,23 @@ def test_each_table_and_general_setting_is_taken(monkeypatch: pytest.MonkeyPatch
     (tmp_path / "counterpoise.toml").write_text(general + "".join(f"[{name}]\n" for name in tables))
     monkeypatch.chdir(tmp_path)
     assert Settings.load().dataset == "mine"
+
+
+@pytest.mark.parametrize(
+    "name", ["#risk", "risk", "@ada", "C0 123", "https://desk.slack.com/archives/C0123ABCD", "c0123abcd"]
+)
+@pytest.mark.parametrize("setting", ["SLACK__CHANNEL", "ALERTS__RECEIVERS__desk__CHANNEL"])
+def test_a_channel_that_is_no_id(monkeypatch: pytest.MonkeyPatch, setting: str, name: str) -> None:
+    monkeypatch.setenv(f"COUNTERPOISE_{setting}", name)
+    monkeypatch.setenv("COUNTERPOISE_ALERTS__RECEIVERS__desk__TYPE", "slack")
+    with pytest.raises(ConfigError) as caught:
+        Settings.load()
+    assert str(caught.value) == (
+        f"settings: {setting.lower().replace('__', '.')}: {name!r} is a channel's name or link: expected its id, such as C0123ABCD "
+        "(in Slack, at the end of the channel's details)"
+    )
+
+
+def test_an_id_of_a_channel_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COUNTERPOISE_SLACK__CHANNEL", "C0123ABCD")
+    assert Settings.load().slack.channel == "C0123ABCD"
