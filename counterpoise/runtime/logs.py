@@ -50,11 +50,14 @@ class RateLimitedLog(logging.Filter):
 class NoTracebackOfOutages(logging.Filter):
     """Put a library's traceback of a connection that failed into its line: it ends in the socket module, and adds nothing.
 
-    kafka-python's transport closes sockets under its own reader; whatever it raises then is one, too.
+    kafka-python's transport closes sockets under its own reader. What it raises then is an outage too, or nothing at all: the reader
+    finds no socket.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, AttributeError) and record.name.startswith(_TRANSPORT):
+            return False  # it closed the socket itself
         outage = isinstance(error, OSError | EOFError) and record.name.partition(".")[0] in _NOISY
         if error is not None and (outage or record.name.startswith(_TRANSPORT)):
             record.msg, record.args = f"{record.getMessage()}: {error or type(error).__name__}", ()
@@ -139,8 +142,8 @@ def configure_logging(
     )
     handler.addFilter(NoLoginBytes())
     if number > logging.DEBUG:
+        handler.addFilter(NoTracebackOfOutages())  # what it drops does not count as told
         handler.addFilter(RateLimitedLog())
-        handler.addFilter(NoTracebackOfOutages())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(number)

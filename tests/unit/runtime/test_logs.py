@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import structlog
@@ -158,3 +158,49 @@ def test_lines_of_every_thread_carry_the_service(capsys: pytest.CaptureFixture[s
     structlog.get_logger("supervisor").info("started", service="ingest")
     services = [json.loads(line)["service"] for line in capsys.readouterr().err.splitlines()]
     assert services == ["alerts", "alerts", "ingest"]
+
+
+def test_a_socket_that_the_client_closed_itself_is_no_line_and_another_bug_of_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("text", "info")
+    transport = logging.getLogger("kafka.net.transport")
+    sock: Any = None
+    try:
+        sock.recv(4096)
+    except AttributeError:
+        transport.exception("(closed): Error receiving network data closing socket")
+    assert capsys.readouterr().err == ""
+    try:
+        raise KeyError("api_key")
+    except KeyError:
+        transport.exception("(connected): Error receiving network data closing socket")
+    [line] = capsys.readouterr().err.splitlines()
+    assert "KeyError" in line or "api_key" in line
+
+
+def test_what_faust_runs_of_ours_logs_under_the_librarys_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """Faust logs under the module that defines a class: its `Starting...` would be a line of ours at each start."""
+    import mode
+
+    from streams.app import StreamsApp
+    from streams.intake.transport import FAUST_LOG, NoTables
+
+    def below(kind: Any) -> Iterator[Any]:
+        for one in kind.__subclasses__():
+            yield one
+            yield from below(one)
+
+    ours = {kind for kind in below(mode.Service) if kind.__module__.partition(".")[0] in ("streams", "counterpoise")}
+    assert {StreamsApp, NoTables} <= ours
+    assert {kind.__name__ for kind in ours if not kind.logger.name.startswith("faust.")} == set()
+    configure_logging("text", "info")
+    for told in (
+        "Warning: Task timed out!",
+        "Please make sure it's hanging before restart.",
+        "Missing sensor state for #1",
+    ):
+        FAUST_LOG.warning(told)
+    FAUST_LOG.warning("the rest is told")
+    [line] = capsys.readouterr().err.splitlines()
+    assert "the rest is told" in line
