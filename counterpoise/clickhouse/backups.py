@@ -14,7 +14,7 @@ from typing import Final
 
 from clickhouse_driver import errors as driver
 
-from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.cluster import cluster_name
 from counterpoise.clickhouse.datasets import open_dataset
 from counterpoise.clickhouse.epochs import claim_epoch, claimed_epochs
@@ -86,7 +86,7 @@ def restore(
         if renamed:
             server.execute(f"RENAME DATABASE `{set_aside}` TO `{dataset.name}`")
         raise
-    with ClickHouse(server.target, dataset.name) as restored:
+    with connect(server.target, dataset.name) as restored:
         if of != dataset.name:
             restored.execute("TRUNCATE TABLE datasets_log")
             open_dataset(restored, dataset)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.e2e.chaos.snapshot import once_each
 from tests.e2e.chaos.test_outages import BLOCKS, OUTAGE_SECONDS, STALL_AFTER
 from tests.engines import ClickHouseServer, run_kafka
 from tests.namespaces import fill, small_disk, why_no_namespaces
-from tests.runbook import assert_shown, status_text
+from tests.runbook import assert_shown, status_text, symptom
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(bool(why_no_namespaces("mount", "umount")), reason=why_no_namespaces("mount", "umount"))
@@ -40,9 +41,7 @@ def test_a_disk_that_fills_and_has_space_again_leaves_what_one_with_space_leaves
                 environment = line.environment("a", {})  # it writes files: not on a full disk
                 line.until(lambda: line.held() > BLOCKS.first + 300, "the line works")
                 before = {service: line.said(service)["pid"] for service in SERVICES}
-                printed = stay_full(disk, disk / "line" / "a", environment)
-                assert_shown("The disk of ClickHouse is full", printed)
-                assert_shown("The disk of the state directory is full", printed)
+                stay_full(disk, lambda: status_text(disk / "line" / "a", environment))
                 assert line.held() < BLOCKS.last, "it filled up too late"
 
                 line.until(lambda: line.decided(BLOCKS.last), "all is stored and told")
@@ -61,24 +60,23 @@ def test_a_disk_that_fills_and_has_space_again_leaves_what_one_with_space_leaves
         finally:
             clickhouse.stop()
             kafka.stop()
+            for log in (disk / "line").glob("*.log"):
+                shutil.copy(log, tmp_path)  # the disk goes with the test
 
 
-def stay_full(disk: Path, state_dir: Path, environment: dict[str, Any]) -> str:
-    """Keep the disk full for longer than the limits of an outage, whatever the engine frees; what status printed while it waited."""
-    printed: list[str] = []
+def stay_full(disk: Path, status: Callable[[], str]) -> None:
+    """Keep the disk full, whatever the engine frees, until status shows both symptoms, and for longer than the limits of an outage."""
+    until = time.monotonic() + OUTAGE_SECONDS
+    printed = ""
 
     def is_shown() -> bool:
+        nonlocal printed
         with suppress(OSError):  # full already
             fill(disk)
-        printed.append(status_text(state_dir, environment))
-        return (
-            "243" in printed[-1] or "No space left on device" in printed[-1].partition("streams")[2].partition("\n")[0]
-        )
+        printed = status()
+        return all(symptom(words).is_in(printed) for words in ("disk of ClickHouse", "disk of the state directory"))
 
-    wait_for(is_shown, "streams waits for space", lambda: printed[-1])
-    until = time.monotonic() + OUTAGE_SECONDS
-    while time.monotonic() < until:
-        is_shown()
-        time.sleep(0.2)
+    wait_for(lambda: is_shown() and time.monotonic() > until, "both symptoms are shown", lambda: printed)
+    assert_shown("The disk of ClickHouse is full", printed)
+    assert_shown("The disk of the state directory is full", printed)
     (disk / "zeros").unlink()
-    return printed[-1]
