@@ -56,8 +56,9 @@ class NoTracebackOfOutages(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, AttributeError) and record.name.startswith(_TRANSPORT):
-            return False  # it closed the socket itself
+        closed = isinstance(error, AttributeError) or "failed Cancelled" in record.getMessage()
+        if closed and record.name.startswith(_TRANSPORT):
+            return False  # by us, meanwhile: its reader finds no socket, its refresh was cancelled
         outage = isinstance(error, OSError | EOFError) and record.name.partition(".")[0] in _NOISY
         if error is not None and (outage or record.name.startswith(_TRANSPORT)):
             record.msg, record.args = f"{record.getMessage()}: {error or type(error).__name__}", ()

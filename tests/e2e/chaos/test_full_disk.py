@@ -14,7 +14,7 @@ from testkit.slack_server import SlackServer
 from tests.e2e.chaos.line import SERVICES, Line
 from tests.e2e.chaos.reference import TIMEOUT_SECONDS, Undisturbed
 from tests.e2e.chaos.snapshot import once_each
-from tests.e2e.chaos.test_outages import BLOCKS, OUTAGE_SECONDS, STALL_AFTER
+from tests.e2e.chaos.test_outages import BLOCKS
 from tests.engines import ClickHouseServer, run_kafka
 from tests.namespaces import fill, small_disk, why_no_namespaces
 from tests.runbook import assert_shown, status_text, symptom
@@ -23,6 +23,9 @@ from tests.waiting import wait_for
 pytestmark = pytest.mark.skipif(bool(why_no_namespaces("mount", "umount")), reason=why_no_namespaces("mount", "umount"))
 
 DISK_MEGABYTES = 256
+
+STALL_SECONDS = 30.0
+"""Longer than a status file may be old before its service is asked."""
 
 
 # Long: the whole line on a disk; its parts on one stay (runtime/test_full_disk.py, runtime/test_full_disk_commands.py).
@@ -37,7 +40,7 @@ def test_a_disk_that_fills_and_has_space_again_leaves_what_one_with_space_leaves
         (disk / "line").mkdir(mode=0o700)
         try:
             with Line(kafka, clickhouse, slack, disk / "line", BLOCKS.settings(tmp_path)) as line:
-                supervisor = line.supervise(**STALL_AFTER)
+                supervisor = line.supervise(COUNTERPOISE_HEALTH__STALL_AFTER_SECONDS=str(STALL_SECONDS))
                 environment = line.environment("a", {})  # it writes files: not on a full disk
                 line.until(lambda: line.held() > BLOCKS.first + 300, "the line works")
                 before = {service: line.said(service)["pid"] for service in SERVICES}
@@ -65,8 +68,8 @@ def test_a_disk_that_fills_and_has_space_again_leaves_what_one_with_space_leaves
 
 
 def stay_full(disk: Path, status: Callable[[], str]) -> None:
-    """Keep the disk full, whatever the engine frees, until status shows both symptoms, and for longer than the limits of an outage."""
-    until = time.monotonic() + OUTAGE_SECONDS
+    """Keep the disk full, whatever the engine frees, until status shows both symptoms, for longer than a stall lasts."""
+    until = time.monotonic() + 1.5 * STALL_SECONDS
     printed = ""
 
     def is_shown() -> bool:
