@@ -46,7 +46,7 @@ logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)
 
 
 _AS_SENT = "SETTINGS optimize_on_insert = 0"
-"""The server stores the rows as they come. It does not merge rows of one key before, which costs a third of a large insert:
+"""The server stores the rows as they come. It does not merge rows of one key before, which costs much of a large insert:
 readers of such tables merge them."""
 
 _TRUSTED_SECONDS = 1.0
