@@ -22,6 +22,7 @@ from counterpoise.runtime.private_files import private_folder
 from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import Settings
 from streams.intake.transport import FAUST_LOG, NoTables, PromptTransport
+from streams.intake.waiting_stream import WaitingStream
 
 _COMMIT_INTERVAL_SECONDS = 0.5
 _MAX_POLL_INTERVAL_SECONDS = 86_400.0
@@ -48,6 +49,7 @@ def create_app(settings: Settings, target: KafkaTarget, before_commit: Callable[
         broker_credentials=faust_credentials(security_arguments(target)),
         store="memory://",
         TableManager=NoTables,
+        Stream=WaitingStream,
         # Nothing is kept there, but Faust makes it, by default where it was started.
         datadir=str(private_folder(settings.run_dir / "faust")),
         topic_partitions=settings.kafka.partitions,

@@ -45,6 +45,10 @@ else:
 logging.getLogger("clickhouse_driver.connection").setLevel(logging.ERROR)
 
 
+_AS_SENT = "SETTINGS optimize_on_insert = 0"
+"""The server stores the rows as they come. It does not merge rows of one key before, which costs much of a large insert:
+readers of such tables merge them."""
+
 _TRUSTED_SECONDS = 1.0
 """So long after its last answer a server is not asked, before each statement, whether it is there: one that hangs is found later."""
 
@@ -241,7 +245,7 @@ class ArrayClient(Client):  # type: ignore[misc]
         closes the connection; whether the rows are stored is open then.
         """
         names = ", ".join(f"`{name}`" for name in columns)
-        query = f"INSERT INTO {table} ({names}) VALUES"
+        query = f"INSERT INTO {table} ({names}) {_AS_SENT} VALUES"
         done = False
         try:
             self.establish_connection(None)

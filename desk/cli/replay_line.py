@@ -147,6 +147,7 @@ class _Watch:
         self._settings, self._services, self._clickhouse = settings, services, clickhouse
         self._reached, self._view = reached, view
         self._noticed_at = -NOTICE_SECONDS
+        self._drawn_at = -NOTICE_SECONDS
         self.height = -1
         """The height that is judged or scored."""
         self.statuses: dict[str, Mapping[str, Any]] = {}
@@ -171,8 +172,12 @@ class _Watch:
             self.notice = notice(self.statuses, time.time(), folder, free_bytes(folder))
             self._view.notify(self.notice)
         chain = self._settings.ingest.chain
+        before = self.height
         self.height = self._reached(self._clickhouse, chain)  # first: all that is told up to there is among the lines
-        self._view.update(latest_moment(self._clickhouse, chain), alert_lines(self._clickhouse), self.height)
+        # Both questions cost ten times as much as that one, and the services share the machine with them.
+        if self.height != before or now - self._drawn_at >= NOTICE_SECONDS:
+            self._drawn_at = now
+            self._view.update(latest_moment(self._clickhouse, chain), alert_lines(self._clickhouse), self.height)
 
 
 def is_watched(settings: Settings, chain: str) -> bool:

@@ -385,6 +385,8 @@ def main(arguments: list[str] | None = None) -> int:
     # Modules, and the blocks of a backfill, are hundreds of thousands of objects that refer to nothing in a circle. Collections of
     # the usual frequency go through all of them again and again: a tenth of the CPU time of a small command and of a fold.
     gc.set_threshold(*_COLLECTIONS)
+    # pydantic looks through every installed package for plugins; the product has none.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     code = _run(arguments)
     try:
         sys.stdout.flush()

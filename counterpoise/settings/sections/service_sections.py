@@ -15,8 +15,8 @@ class StreamsSettings(SettingsSection):
 
     take_messages: Annotated[int, Field(ge=1, le=1_000)] = 8
     """Largest number of Kafka messages folded and written together."""
-    take_within_seconds: Annotated[float, Field(gt=0, le=10)] = 0.005
-    """Time to wait for more messages. It adds to the latency."""
+    take_within_seconds: Annotated[float, Field(gt=0, le=10)] = 0.003
+    """Time to wait for more messages after the first. It adds to the latency."""
     dead_letter_limit_ratio: Annotated[float, Field(gt=0, le=1)] = 0.5
     """A service stops if more than this share of its last `dead_letter_limit_window` events was bad."""
     dead_letter_limit_window: Annotated[int, Field(ge=0, le=1_000_000)] = 1_000

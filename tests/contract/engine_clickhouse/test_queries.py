@@ -294,3 +294,17 @@ def test_no_expression_is_compiled_to_machine_code(connect: Connect) -> None:
         ("compile_expressions", "0"),
         ("compile_sort_description", "0"),
     ]
+
+
+def test_final_merges_a_range_in_one_stream(connect: Connect, database: str) -> None:
+    """Parts whose keys overlap are merged right, without being laid out for several threads."""
+    client = connect(database=database)
+    name = "split_intersecting_parts_ranges_into_layers_final"
+    assert client.execute(f"SELECT value FROM system.settings WHERE name = '{name}'") == [("0",)]
+    client.execute("CREATE TABLE t (k UInt64, v UInt64) ENGINE = ReplacingMergeTree(v) ORDER BY k")
+    client.execute("SYSTEM STOP MERGES t")
+    for version in range(3):
+        client.execute(f"INSERT INTO t SELECT number * {version + 1}, {version} FROM numbers(50000)")
+    found = client.execute("SELECT count(), sum(v), uniqExact(k) FROM t FINAL")
+    newest = {key * (version + 1): version for version in range(3) for key in range(50_000)}
+    assert found == [(len(newest), sum(newest.values()), len(newest))]

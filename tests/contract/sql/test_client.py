@@ -58,6 +58,13 @@ COLUMNS: dict[str, tuple[str, Any, list[Any]]] = {
 }
 
 
+def test_rows_of_one_key_are_merged_when_they_are_read_and_not_when_they_are_stored(ch: ClickHouse) -> None:
+    ch.execute("CREATE TABLE t (k UInt64, v UInt64) ENGINE = ReplacingMergeTree(v) ORDER BY k")
+    assert ch.insert("t", {"k": np.array([1, 2, 1]), "v": np.array([5, 6, 7])}) == 3
+    assert ch.query("SELECT k, v FROM t ORDER BY k, v") == [(1, 5), (1, 7), (2, 6)]
+    assert ch.query("SELECT k, v FROM t FINAL ORDER BY k") == [(1, 7), (2, 6)]
+
+
 def test_every_type_goes_in_and_comes_out(ch: ClickHouse) -> None:
     spec = ", ".join(f"{name} {kind}" for name, (kind, _, _) in COLUMNS.items())
     ch.execute(f"CREATE TABLE t (row UInt8, {spec}) ENGINE = MergeTree ORDER BY row")
