@@ -6,8 +6,10 @@ running. `own_kafka` and `own_clickhouse` are for tests that kill or restart the
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.register_profile("no clock", deadline=None)  # a slow machine is no fault of the code
     hypothesis.settings.load_profile("no clock")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # dozens of processes would compile the same modules
+    sys.dont_write_bytecode = False  # and this one would rewrite the asserts of every test file in each run
     if not hasattr(config, "workerinput"):
         config.stash[_GUARDIAN] = guardian = start_guardian(folder_for_runs())
         if is_in_memory(guardian.directory):
@@ -63,6 +66,22 @@ _LONGEST_FIRST = (
     "docs",
     "unit",  # small groups, which fill the workers to the end
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without the garbage collector, which would walk a growing heap of modules and tests again and again.
+
+    What is garbage by then is collected once, with its warnings. What stays lives as long as the run, and is not walked again.
+    """
+    gc.disable()
+    try:
+        found = yield
+    finally:
+        gc.enable()
+    gc.collect()
+    gc.freeze()
+    return found
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist puts the groups into the ids of tests, in a hook of its own

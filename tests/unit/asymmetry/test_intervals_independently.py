@@ -10,8 +10,8 @@ from functools import cache
 
 import numpy as np
 import pytest
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from counterpoise.metrics.dispersion import TREATMENTS
 from counterpoise.series.release import to_events
@@ -49,11 +49,12 @@ def simulated_ai(day: date, model: str) -> dict[str, NDArray[np.float64]]:
     with shared_data("edge_ai/ai_compute_owner_quarterly.csv").open(newline="", encoding="utf-8") as file:
         lines = [line for line in csv.DictReader(file) if line["quarter_end"] == day.isoformat()]
     widths = [
-        math.log(float(line["h100e_p95"]) / float(line["h100e_p5"])) / (stats.norm.ppf(0.95) - stats.norm.ppf(0.05))
+        math.log(float(line["h100e_p95"]) / float(line["h100e_p5"]))
+        / (scipy.stats.norm.ppf(0.95) - scipy.stats.norm.ppf(0.05))
         for line in lines
         if line["h100e_p5"]
     ]
-    common = stats.uniform.rvs(size=N, random_state=random)
+    common = scipy.stats.uniform.rvs(size=N, random_state=random)
     owners: dict[str, NDArray[np.float64]] = defaultdict(lambda: np.zeros(N))
     for line in lines:
         has_own = bool(line["h100e_p5"])
@@ -62,10 +63,10 @@ def simulated_ai(day: date, model: str) -> dict[str, NDArray[np.float64]]:
             if has_own
             else float(np.median(widths))
         )
-        quantiles = common if model == "correlated" else stats.uniform.rvs(size=N, random_state=random)
+        quantiles = common if model == "correlated" else scipy.stats.uniform.rvs(size=N, random_state=random)
         median = float(line["h100e_median"])
         owners[line["owner"]] += (
-            stats.lognorm.ppf(quantiles, s=width, scale=median) if width > 0 else np.full(N, median)
+            scipy.stats.lognorm.ppf(quantiles, s=width, scale=median) if width > 0 else np.full(N, median)
         )
     named = [draws for owner, draws in owners.items() if owner not in BUCKETS]
     out = {}
@@ -83,7 +84,7 @@ def simulated_mining(day: date) -> NDArray[np.float64]:
     midnight = (day.toordinal() + 1 - date(1970, 1, 1).toordinal()) * 86_400
     end = max(place for place, time in enumerate(times.tolist()) if time < midnight) + 1
     _, counts = np.unique([slug for slug in slugs[end - 1008 : end] if slug != "unknown"], return_counts=True)
-    shares = stats.dirichlet.rvs(counts + 1 / len(counts), size=N, random_state=day.toordinal())
+    shares = scipy.stats.dirichlet.rvs(counts + 1 / len(counts), size=N, random_state=day.toordinal())
     result: NDArray[np.float64] = -np.log2(np.square(shares).sum(axis=1))
     return result
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from counterpoise.metrics import effective_number
 from counterpoise.metrics.dispersion import TREATMENTS, hill_numbers, owners_per_bucket, top_shares
@@ -95,8 +95,8 @@ def test_a_matrix_is_its_rows() -> None:
 
 
 def test_sigma_from_quantiles_and_for_those_without() -> None:
-    p5 = np.array([stats.lognorm.ppf(0.05, s) for s in (0.1, 0.2, 0.4)] + [np.nan, 0.0])
-    p95 = np.array([stats.lognorm.ppf(0.95, s) for s in (0.1, 0.2, 0.4)] + [np.nan, 7.0])
+    p5 = np.array([scipy.stats.lognorm.ppf(0.05, s) for s in (0.1, 0.2, 0.4)] + [np.nan, 0.0])
+    p95 = np.array([scipy.stats.lognorm.ppf(0.95, s) for s in (0.1, 0.2, 0.4)] + [np.nan, 7.0])
     sigma, imputed = lognormal_sigma(p5, p95)
     assert sigma.tolist() == pytest.approx([0.1, 0.2, 0.4, 0.2, 0.2])
     assert imputed == 2
@@ -107,16 +107,16 @@ def test_sigma_from_quantiles_and_for_those_without() -> None:
 def test_lognormal_draws_have_the_published_quantiles() -> None:
     median, sigma = np.array([100.0, 5.0]), np.array([0.3, 0.0])
     draws = lognormal_draws(median, sigma, generator("a test").standard_normal((100_000, 2)))
-    expected = [stats.lognorm.ppf(q, 0.3, scale=100) for q in (0.05, 0.5, 0.95)]
+    expected = [scipy.stats.lognorm.ppf(q, 0.3, scale=100) for q in (0.05, 0.5, 0.95)]
     assert np.quantile(draws[:, 0], [0.05, 0.5, 0.95]).tolist() == pytest.approx(expected, rel=0.01)
     assert (draws[:, 1] == 5).all()
 
 
 def test_quantile_normals_are_normal() -> None:
     drawn = quantile_normals(generator("a third test"), np.empty((1_000, 200)))
-    _, p_value = stats.kstest(drawn.ravel(), "norm")
+    _, p_value = scipy.stats.kstest(drawn.ravel(), "norm")
     assert p_value > 0.01
-    assert np.abs(drawn).max() == pytest.approx(stats.norm.isf(0.5 / 65_536), abs=0.2)
+    assert np.abs(drawn).max() == pytest.approx(scipy.stats.norm.isf(0.5 / 65_536), abs=0.2)
     assert np.abs(np.corrcoef(drawn[:, :4].T) - np.eye(4)).max() < 0.15, "four of them share 64 bits"
 
 
@@ -125,7 +125,7 @@ def test_dirichlet_draws_are_the_posterior() -> None:
     draws = dirichlet_draws(counts, generator("another test"), 50_000)
     alpha = counts + 0.25
     assert draws.mean(axis=0) == pytest.approx(alpha / alpha.sum(), abs=0.002)
-    assert draws.std(axis=0) == pytest.approx(np.sqrt(stats.dirichlet.var(alpha)), rel=0.02)
+    assert draws.std(axis=0) == pytest.approx(np.sqrt(scipy.stats.dirichlet.var(alpha)), rel=0.02)
     assert draws.sum(axis=1) == pytest.approx(1.0)
     with pytest.raises(ValueError, match="at least one category"):
         dirichlet_draws(np.array([], dtype=np.int64), generator("x"))

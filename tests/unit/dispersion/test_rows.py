@@ -6,7 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from counterpoise.contracts.releases import VENUES, Observation
 from counterpoise.metrics.dispersion_draws import generator
@@ -210,7 +210,7 @@ def test_draws_in_blocks_are_draws_at_once() -> None:
     drawn = ValueDraws(make_basket(one, series("p5_p95"), "some")).sums()["independent"]
     bits = generator("independent", one.release_id, "some").bit_generator.random_raw(1_741 * 301 // 4 + 1)
     places = np.frombuffer(bits.astype("<u8").tobytes(), "<u2")[: 1_741 * 301].reshape(1_741, 301)
-    values = 100 * np.exp(stats.norm.ppf((places + 0.5) / 65_536) * np.log(4) / 3.2897072539)
+    values = 100 * np.exp(scipy.stats.norm.ppf((places + 0.5) / 65_536) * np.log(4) / 3.2897072539)
     rest, a, b = (values[:, start:end].sum(axis=1) for start, end in ((0, 100), (100, 201), (201, 301)))
     assert drawn.sums.named_total == pytest.approx(a + b)
     assert drawn.sums.named_squares == pytest.approx(a**2 + b**2)
@@ -238,8 +238,8 @@ def test_intervals_of_a_large_release_by_other_draws() -> None:
     random = np.random.default_rng(5)
     owners = np.zeros((3, 100_000))
     for place, size in enumerate(sizes):
-        sigma = np.log(1.2 + place % 5) / stats.norm.ppf(0.95)
-        owners[place % 3] += stats.lognorm.rvs(sigma, scale=size, size=100_000, random_state=random)
+        sigma = np.log(1.2 + place % 5) / scipy.stats.norm.ppf(0.95)
+        owners[place % 3] += scipy.stats.lognorm.rvs(sigma, scale=size, size=100_000, random_state=random)
     d2 = owners.sum(axis=0) ** 2 / (owners**2).sum(axis=0)
     assert row.independent.d2 is not None
     outside = [(d2 < row.independent.d2[0]).mean(), (d2 > row.independent.d2[1]).mean()]

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy import stats
 
 from counterpoise.estimates.discounted import HISTORY_BLOCKS, DiscountedShare, discount_of, share_of_hits, weights
 from counterpoise.estimates.drift import FAMILIES, SHIPPED_DRIFT, drift_of, squared_change
@@ -34,7 +34,7 @@ def test_it_is_the_plain_sum(hits: list[bool], share: float, drift: float) -> No
     z = (math.log(p / (1 - p)) - math.log(0.75 / 0.25)) * p * (1 - p) / math.sqrt(found.variance)
     # Near an end no line counts as nearer than half its standard errors.
     z = math.copysign(max(abs(z), abs(p - 0.75) / (2 * math.sqrt(found.variance))), z)
-    assert found.above(0.75) == pytest.approx(float(stats.norm.cdf(z)), abs=1e-12)
+    assert found.above(0.75) == pytest.approx(float(scipy.stats.norm.cdf(z)), abs=1e-12)
     further = found.of_next(1_008, drift).interval
     assert further[0] <= low and high <= further[1]
 

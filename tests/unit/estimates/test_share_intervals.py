@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from counterpoise.estimates.drift import TOP1_DRIFT, TOP4_DRIFT
 from counterpoise.estimates.nakamoto_range import nakamoto_range, wilson_excess
@@ -110,7 +110,7 @@ def test_the_range_holds_the_truth(window: int) -> None:
 @settings(deadline=None, max_examples=60)
 def test_wilson_is_the_interval_of_scipy(n: int, data: st.DataObject, line: float) -> None:
     count = data.draw(st.integers(0, n))
-    interval = stats.binomtest(count, n).proportion_ci(0.95, method="wilson")
+    interval = scipy.stats.binomtest(count, n).proportion_ci(0.95, method="wilson")
     for sign, bound in ((1, interval.high), (-1, interval.low)):
         if abs(bound - line) > 1e-9:
             assert (float(wilson_excess(count, n, line, sign)) > 0) == (bound > line)
