@@ -41,6 +41,18 @@ def migrated(clickhouse: ClickHouseServer, dataset: Dataset) -> Dataset:
     return dataset
 
 
+@pytest.fixture(scope="module")
+def unchanged(clickhouse: ClickHouseServer) -> Iterator[Dataset]:
+    """Such a dataset for the tests that leave its tables and views as they are."""
+    found = Dataset(f"m_{secrets.token_hex(6)}", "simulated")
+    make_database(clickhouse.target, found)
+    before = schema(clickhouse, found)
+    yield found
+    assert schema(clickhouse, found) == before
+    with connect(clickhouse.target, "") as server:
+        server.execute("DROP DATABASE {name:Identifier} SYNC", {"name": found.name})
+
+
 def schema(server: ClickHouseServer, dataset: Dataset) -> list[tuple[str, ...]]:
     with connect(server.target, dataset.name) as ch:
         rows = ch.query(
@@ -62,15 +74,15 @@ def test_migrating_twice_changes_nothing(clickhouse: ClickHouseServer, dataset: 
         assert ch.query("SELECT name, kind FROM datasets") == [(dataset.name, "simulated")]
 
 
-def test_every_statement_may_run_again(clickhouse: ClickHouseServer, migrated: Dataset) -> None:
-    before = schema(clickhouse, migrated)
-    with connect(clickhouse.target, migrated.name) as ch:
+def test_every_statement_may_run_again(clickhouse: ClickHouseServer, unchanged: Dataset) -> None:
+    before = schema(clickhouse, unchanged)
+    with connect(clickhouse.target, unchanged.name) as ch:
         for statement in [t.statement for t in read_tables()] + [v.statement for v in read_views()]:
             ch.execute(statement)
         for migration in read_migrations():
             for statement in migration.statements:
                 ch.execute(statement)
-    assert schema(clickhouse, migrated) == before
+    assert schema(clickhouse, unchanged) == before
 
 
 def test_many_may_migrate_at_once(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
@@ -176,32 +188,32 @@ def test_a_new_metric_brings_its_column_and_its_newest_values(clickhouse: ClickH
         assert pending(ch) == []
 
 
-def test_a_migration_that_was_changed_is_refused(clickhouse: ClickHouseServer, migrated: Dataset) -> None:
+def test_a_migration_that_was_changed_is_refused(clickhouse: ClickHouseServer, unchanged: Dataset) -> None:
     whole = read_migrations()
     changed = [replace(whole[0], sha256="0" * 64), *whole[1:]]
     with pytest.raises(
         ConfigError, match=r"0011_\w+ was changed after it was applied to database .* add a new migration instead"
     ):
-        migrate(clickhouse.target, migrated, migrations=changed)
+        migrate(clickhouse.target, unchanged, migrations=changed)
 
 
-def test_a_newer_database_is_refused(clickhouse: ClickHouseServer, migrated: Dataset) -> None:
+def test_a_newer_database_is_refused(clickhouse: ClickHouseServer, unchanged: Dataset) -> None:
     with pytest.raises(ConfigError, match="which this version does not know: a newer Counterpoise migrated it"):
-        migrate(clickhouse.target, migrated, migrations=read_migrations()[:-1])
+        migrate(clickhouse.target, unchanged, migrations=read_migrations()[:-1])
 
 
-def test_a_database_of_another_kind_is_refused(clickhouse: ClickHouseServer, migrated: Dataset) -> None:
-    live = Dataset(migrated.name, "live")
+def test_a_database_of_another_kind_is_refused(clickhouse: ClickHouseServer, unchanged: Dataset) -> None:
+    live = Dataset(unchanged.name, "live")
     expected = (
-        rf"database '{migrated.name}' on 127.0.0.1:\d+ is marked as {migrated.name} \(simulated\), and the settings "
-        rf"name {migrated.name} \(live\). Set COUNTERPOISE_DATASET to another name, or COUNTERPOISE_DATASET_KIND to its kind"
+        rf"database '{unchanged.name}' on 127.0.0.1:\d+ is marked as {unchanged.name} \(simulated\), and the settings "
+        rf"name {unchanged.name} \(live\). Set COUNTERPOISE_DATASET to another name, or COUNTERPOISE_DATASET_KIND to its kind"
     )
     with pytest.raises(ConfigError, match=expected):
         migrate(clickhouse.target, live)
-    with connect(clickhouse.target, migrated.name) as ch:
+    with connect(clickhouse.target, unchanged.name) as ch:
         with pytest.raises(ConfigError, match=expected):
             open_dataset(ch, live)
-        open_dataset(ch, migrated, clock=ManualClock())
+        open_dataset(ch, unchanged, clock=ManualClock())
 
 
 def test_what_is_not_migrated_is_all_pending(clickhouse: ClickHouseServer, dataset: Dataset) -> None:
@@ -210,12 +222,12 @@ def test_what_is_not_migrated_is_all_pending(clickhouse: ClickHouseServer, datas
         assert pending(ch) == names
 
 
-def test_epochs_rise_and_no_two_claimants_share_one(clickhouse: ClickHouseServer, migrated: Dataset) -> None:
+def test_epochs_rise_and_no_two_claimants_share_one(clickhouse: ClickHouseServer, unchanged: Dataset) -> None:
     claimed: list[int] = []
     start = threading.Barrier(4)
 
     def claim() -> None:
-        with connect(clickhouse.target, migrated.name) as ch:
+        with connect(clickhouse.target, unchanged.name) as ch:
             start.wait()
             claimed.extend(claim_epoch(ch, "streams") for _ in range(5))
 
@@ -225,15 +237,15 @@ def test_epochs_rise_and_no_two_claimants_share_one(clickhouse: ClickHouseServer
     for thread in threads:
         thread.join()
     assert len(claimed) == len(set(claimed)) == 20
-    with connect(clickhouse.target, migrated.name) as ch:
+    with connect(clickhouse.target, unchanged.name) as ch:
         assert claim_epoch(ch, "streams") > max(claimed)
         assert claim_epoch(ch, "alerts") == 1
 
 
 def test_a_claimant_that_meets_another_on_its_epoch_claims_again(
-    clickhouse: ClickHouseServer, migrated: Dataset
+    clickhouse: ClickHouseServer, unchanged: Dataset
 ) -> None:
-    with connect(clickhouse.target, migrated.name) as ch, connect(clickhouse.target, migrated.name) as rival:
+    with connect(clickhouse.target, unchanged.name) as ch, connect(clickhouse.target, unchanged.name) as rival:
         tokens = iter(["mine", "mine-again"])
 
         def token_after_a_rival() -> str:

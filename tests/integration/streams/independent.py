@@ -24,6 +24,7 @@ from tests.integration.streams.line import ROOT, Line
 WINDOWS = (144, 1008, 2016, 4320)
 VIEWS = ("raw", "entity")
 TOLERANCE = 1e-9
+NORMAL_QUANTILE = float(stats.norm.ppf(0.975))
 NAN = math.nan
 
 
@@ -64,17 +65,21 @@ def hhi_interval(counts: tuple[int, ...], n: int) -> tuple[float, float]:
     plug_in = sum(Fraction(c, n) ** 2 for c in counts)
     if not pair:
         return 0.0, min(1.0, max(-2 * math.log(0.025) / (n * (n - 1)), float(plug_in)))
-    reach = stats.norm.ppf(0.975) * math.sqrt(variance) / float(pair)
+    reach = NORMAL_QUANTILE * math.sqrt(variance) / float(pair)
     low = min(float(pair) * math.exp(-reach), 0.025 ** (2 / n))
     return low, min(1.0, max(float(pair) * math.exp(min(reach, 100.0)), float(plug_in)))
 
 
 def nakamoto_ranges(six: Sequence[int], n: int) -> dict[str, int]:
-    """The fewest of the six largest whose Wilson interval reaches over the line, or lies above it; 0 where none does."""
-    bounds = [stats.binomtest(held, n).proportion_ci(0.95, method="wilson") for held in accumulate(six)]
+    """The fewest of the six largest whose Wilson interval reaches over the line, or lies above it; 0 where none does.
+
+    Its ends are the shares p that a score test just does not reject: the roots of (held/n - p)² = z²·p(1 - p)/n.
+    """
+    z2 = NORMAL_QUANTILE**2 / n
+    bounds = [sorted(np.roots([1 + z2, -(2 * held / n + z2), (held / n) ** 2]).real) for held in accumulate(six)]
     found = {}
     for name, line in (("one_third", 1 / 3), ("half", 1 / 2)):
-        for end, values in (("low", [b.high for b in bounds]), ("high", [b.low for b in bounds])):
+        for end, values in (("low", [high for _, high in bounds]), ("high", [low for low, _ in bounds])):
             found[f"nakamoto_{name}_{end}"] = next((k for k, value in enumerate(values, 1) if value > line), 0)
     return found
 
@@ -88,9 +93,12 @@ def confirmations(blocks: int, n: int, risk: float) -> int:
 
     def undone(z: int) -> float:
         # The attacker has k blocks when the z-th is confirmed, and catches up from z - k behind with (q/p)^(z - k).
+        if not q:
+            return 0.0
         k = np.arange(z)
-        race = stats.nbinom(z, 1 - q)
-        return float(race.sf(z - 1) + (race.pmf(k) * (q / (1 - q)) ** (z - k)).sum()) if q else 0.0
+        # Not as a frozen distribution: that one's docstring is written anew each time, and takes longer than the race.
+        ahead, behind = stats.nbinom.sf(z - 1, z, 1 - q), stats.nbinom.pmf(k, z, 1 - q)
+        return float(ahead + (behind * (q / (1 - q)) ** (z - k)).sum())
 
     low, high = 0, 1
     while high < 65_535 and undone(high) >= risk:
