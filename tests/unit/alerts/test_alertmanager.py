@@ -194,11 +194,14 @@ def test_a_real_alertmanager_fires_renews_and_resolves(tmp_path: Path) -> None:
         f"--web.listen-address=127.0.0.1:{port}",
         "--cluster.listen-address=",
     ]
-    process = subprocess.Popen([BINARY, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = tmp_path / "alertmanager.log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen([BINARY, *arguments], stdout=stream, stderr=stream)
     url = f"http://127.0.0.1:{port}"
     told, clock = receiver(url, SystemClock()), SystemClock()
 
     def answers() -> bool:
+        assert process.poll() is None, log.read_text(errors="replace")
         try:
             return told.check() is not None
         except CounterpoiseError:
