@@ -1,0 +1,57 @@
+"""A backup while the line works; then the database is lost and read back, and the line ends where an undisturbed one ends."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from testkit.slack_server import SlackServer
+from tests.e2e.chaos.line import Line
+from tests.e2e.chaos.reference import SHORT, TIMEOUT_SECONDS, Undisturbed
+from tests.e2e.chaos.snapshot import differences, left_by
+from tests.e2e.chaos.test_outages import BLOCKS
+from tests.engines import ClickHouseServer, RunningKafka
+
+NAME = "amid-the-work"
+
+
+# Long: the whole line after a restore; that of a database stays (sql/test_backup.py).
+@pytest.mark.long
+def test_a_line_that_was_restored_leaves_what_an_undisturbed_one_leaves(
+    undisturbed: Undisturbed,
+    own_kafka: RunningKafka,
+    own_clickhouse: ClickHouseServer,
+    slack: SlackServer,
+    tmp_path: Path,
+) -> None:
+    """The backup is made before the alert is told and the database lost after it, so the alert is judged and told a second time."""
+    fires = 892_330
+    with Line(own_kafka, own_clickhouse, slack, tmp_path, BLOCKS.settings(tmp_path)) as line:
+        supervisor = line.supervise()
+        line.until(lambda: line.held() > SHORT.first + 600, "the line works")
+        done = line.command("backup", NAME)
+        assert done.returncode == 0, done.stderr
+        assert "of dataset chaos run, and would write" in line.command("restore", NAME, "--set-aside").stderr
+        line.until(lambda: line.held() > fires + 200 and bool(slack.messages), "the alert is told")
+        line.stop([supervisor])
+        told = {message.key for message in slack.messages}
+        held = line.held()
+        line.ch.execute(f"DROP DATABASE {line.dataset} SYNC")
+
+        done = line.command("restore", NAME)
+        assert done.returncode == 0, done.stderr
+        assert line.held() < held, "what came after the backup is not there"
+        supervisor = line.supervise()
+        line.until(lambda: line.decided(BLOCKS.last), "all is stored and told")
+        line.stop([supervisor])
+        keys = [message.key for message in slack.messages]
+        assert [key for key in set(keys) if keys.count(key) > 1] == list(told), (
+            "what was told after the backup is told again, once"
+        )
+        reference = undisturbed.run.result(TIMEOUT_SECONDS)
+        found = replace(left_by(line.ch, slack), slack=reference.left.slack)
+        assert differences(line.ch, found, reference.line.ch, reference.left) == []
+    shutil.rmtree(own_clickhouse.directory / "data-backups" / NAME)
