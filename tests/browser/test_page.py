@@ -204,7 +204,7 @@ def test_claims_and_a_past_day_are_read_in_the_browser(browser: Browser, desk: R
     page.goto(f"{desk.url}/as-of/2023-07-23")
     assert "2023" in page.inner_text("h1")
     assert page.locator("main table").count() >= 1
-    for path in ("/claims", "/as-of/2023-07-23"):
+    for path in ("/claims", "/what-if?pool=antpool&pool=f2pool&window=144", "/as-of/2023-07-23"):
         page.goto(desk.url + path)
         for width in (1440, 390):
             page.set_viewport_size({"width": width, "height": 900})

@@ -26,6 +26,41 @@ def read(clickhouse: ClickHouse, context: Context, block_hash: str) -> BlockPage
     return BlockPage(rows[0], tuple(asker.questions.values())) if rows else None
 
 
+def _transactions(number: int | None) -> str:
+    """How many, the coinbase included.
+
+    >>> _transactions(3_823), _transactions(1), _transactions(None)
+    ('3,823, the coinbase included', '1: the block is empty', 'not known')
+    """
+    if number is None:
+        return "not known"
+    return "1: the block is empty" if number == 1 else f"{PAGE.count(number)}, the coinbase included"
+
+
+def _size(size_bytes: int | None, weight: int | None) -> str:
+    """Bytes and weight, as far as they are known.
+
+    >>> _size(1_578_209, 3_993_461), _size(None, None)
+    ('1,578,209 bytes, 3,993,461 weight units', 'not known')
+    """
+    known = [
+        f"{PAGE.count(value)} {unit}"
+        for value, unit in ((size_bytes, "bytes"), (weight, "weight units"))
+        if value is not None
+    ]
+    return ", ".join(known) or "not known"
+
+
+def _expected(row: Row) -> str:
+    """How the block compares with the one that its source expected from its memory pool."""
+    if row["match_ratio"] is None:
+        return "not known"
+    words = f"{PAGE.share(row['match_ratio'])} of the expected transactions"
+    if row["fees_sats"] is not None and row["expected_fees_sats"]:
+        words += f"; fees are {PAGE.share(row['fees_sats'] / row['expected_fees_sats'])} of the expected"
+    return f"{words}. A difference is no evidence of censorship."
+
+
 def draw(found: BlockPage) -> str:
     """The body of the page."""
     row = found.row
@@ -37,6 +72,9 @@ def draw(found: BlockPage) -> str:
         ("Template maker", text_of(row["template_builder"] or "not known")),
         ("Header time", markup.time_of(row["time"])),
         ("Fees", f"{PAGE.count(row['fees_sats'])} satoshis" if row["fees_sats"] is not None else "not known"),
+        ("Transactions", _transactions(row["transactions"])),
+        ("Size", _size(row["size_bytes"], row["weight"])),
+        ("Against the expected block", _expected(row)),
         ("Label in the file", text_of(row["label"] or "none")),
         ("Source", text_of(row["source"])),
         ("Payout addresses", "<br>".join(text_of(one) for one in row["payout_addresses"]) or "not known"),

@@ -189,12 +189,19 @@ def draw(found: list[Shares], context: Context) -> str:
         )
     return f'<div class="charts">{"".join(parts)}</div>' + markup.meta(
         (
-            f"windows of {PAGE.count(context.window_blocks)} blocks",
+            f"windows of {PAGE.count(context.window_blocks)} blocks, unknown blocks in the denominator",
+            *as_of(found),
             "pale band: 95 % interval; darker band: lowest and highest between two points",
             "shaded: the alert was firing",
             "ticks on the axis: retargets; dotted: a halving",
         )
     )
+
+
+def as_of(found: Sequence[Shares]) -> tuple[str, ...]:
+    """The newest point of all drawings; nothing where none has a point."""
+    last = max((one.points[-1] for one in found if one.points), key=lambda point: point.height, default=None)
+    return () if last is None else (f"to {markup.as_of(last.height, last.time)}",)
 
 
 def api(context: Context) -> tuple[ApiLink, ...]:

@@ -15,6 +15,7 @@ import pytest
 from counterpoise.detectors.delays import MEDIAN_DELAYS
 from counterpoise.detectors.tracks import BLOCKS_PER_YEAR, DETECTORS, PROMISES_YEARS
 from counterpoise.estimates.drift import SHIPPED_DRIFT
+from counterpoise.estimates.measured_coverage import MEASURED
 from streams.blocks.fold.drift import DriftHistory, EntityEpochs
 from tests.unit.detectors.e_detector import EDetector
 
@@ -200,6 +201,20 @@ def test_the_rule_fires_again_only_after_it_cleared(studies: ModuleType) -> None
     assert studies._firings(over, clear, hold=2) == 2
     assert studies._firings(over, np.zeros(12, bool), hold=2) == 1
     assert studies._firings(over, clear, hold=4) == 0
+
+
+def test_an_interval_that_covers_less_has_its_measured_coverage_as_its_label() -> None:
+    far = {}
+    for name in ("real-bootstrap", "real-hhi"):
+        for line in shown(name).splitlines()[2:]:
+            family, blocks, _, cell = [part.strip() for part in line.strip("|").split("|")][:4]
+            coverage, error = figures(cell)[:2]
+            if abs(coverage - 95) > 2 * error:
+                far[family, int(blocks.replace(",", ""))] = (coverage, error)
+    assert far == {
+        key: (pytest.approx(100 * one.coverage), pytest.approx(100 * one.standard_error))
+        for key, one in MEASURED.items()
+    }
 
 
 def test_daily_forecasts_beat_the_base_rate() -> None:
