@@ -84,8 +84,8 @@ def estimates(
     measured = MEASURED.get(("top 1", window)) if chain == BITCOIN.name else None
     if measured is not None:
         console.print(
-            f"Of the largest, read the interval of the next 2,016 blocks as one of {TEXT.share(measured.coverage)} "
-            f"(± {TEXT.number(100 * measured.standard_error, 1)}): so many held on real blocks.",
+            f"The interval of the largest held the next 2,016 real blocks in {TEXT.share(measured.coverage)} of windows "
+            f"(± {TEXT.number(100 * measured.standard_error, 1)} points). Read it as one of that level.",
             style="dim",
         )
     top = rows[min(4, len(rows)) - 1]

@@ -57,7 +57,7 @@ def answers_beside(page: str, panel: str, ch: ClickHouse) -> Answers:
     by_text = {}
     for name, query in named_queries().items():
         by_text["\n".join(line for line in query.sql.rstrip().splitlines() if not line.startswith("-- "))] = name
-    each = []
+    each: list[tuple[str, Mapping[str, str], list[Row]]] = []
     for link in re.findall(r'href="/sql#([^"]+)"', panel_of(page, panel)):
         given = dict(parse_qsl(unescape(link), keep_blank_values=True))
         sql = given.pop("sql")
@@ -144,7 +144,8 @@ def alerts(found: Answers) -> tuple[dict[str, str], list[str], Tables]:
 
 def gap(found: Answers) -> tuple[dict[str, str], list[str], Tables]:
     last = found.rows("gap_by_quarter", "gap_at")[-1:]
-    named, words = {}, []
+    named: dict[str, str] = {}
+    words: list[str] = []
     for row in last:
         three = [row["l_dropped"], row["l_one_owner"], row["l_spread"]]
         named = {"gap": PAGE.doublings_range(min(three), max(three)), "call": LEVELS[row["level"]]}
