@@ -84,7 +84,7 @@ def estimates(
     measured = MEASURED.get(("top 1", window)) if chain == BITCOIN.name else None
     if measured is not None:
         console.print(
-            f"The interval of the largest held the next 2,016 real blocks in {TEXT.share(measured.coverage)} of windows "
+            f"The interval of the largest covered the next 2,016 real blocks in {TEXT.share(measured.coverage)} of windows "
             f"(± {TEXT.number(100 * measured.standard_error, 1)} points). Read it as one of that level.",
             style="dim",
         )

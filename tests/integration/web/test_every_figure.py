@@ -103,7 +103,8 @@ def now_of(found: Answers, view: str) -> Row:
 
 
 def top4(found: Answers) -> tuple[dict[str, str], list[str], Tables]:
-    named, words = {}, []
+    named: dict[str, str] = {}
+    words: list[str] = []
     for view in ("raw", "entity"):
         row = now_of(found, view)
         named[f"top4-{view}"] = PAGE.share(row["top4_share"])
@@ -118,7 +119,8 @@ def top4(found: Answers) -> tuple[dict[str, str], list[str], Tables]:
 
 
 def largest(found: Answers) -> tuple[dict[str, str], list[str], Tables]:
-    named, words = {}, []
+    named: dict[str, str] = {}
+    words: list[str] = []
     for view in ("raw", "entity"):
         row = now_of(found, view)
         one = of_chain(found.rows("top_pools_now", "top_pools_at", view=view))[0]
