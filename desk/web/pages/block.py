@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.formats import PAGE
@@ -12,10 +14,24 @@ from desk.question import Question, Row
 from desk.web import markup
 from desk.web.panels.panel import Context
 
+WINDOW_HEADS: Final = (
+    "window, in blocks",
+    "view",
+    "#top 4",
+    "#change",
+    "#HHI",
+    "#change of HHI",
+    "#for a majority",
+    "#before",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class BlockPage:
+    """The block, and what each window was with and without it; none for a block that is not on the best chain or not scored."""
+
     row: Row
+    windows: list[Row]
     questions: tuple[Question, ...]
 
 
@@ -23,7 +39,13 @@ def read(clickhouse: ClickHouse, context: Context, block_hash: str) -> BlockPage
     """None for a block that was never seen."""
     asker = Asker(clickhouse, context.dataset)
     rows = asker.ask("block", "block_evidence", hash=block_hash)
-    return BlockPage(rows[0], tuple(asker.questions.values())) if rows else None
+    if not rows:
+        return None
+    row, windows = rows[0], []
+    if row["status"] == "canonical":
+        windows = asker.ask("windows", "block_windows", chain=row["chain"], height=row["height"])
+        windows = [one for one in windows if one["to_height"] == row["height"]]
+    return BlockPage(row, windows, tuple(asker.questions.values()))
 
 
 def _transactions(number: int | None) -> str:
@@ -91,5 +113,36 @@ def draw(found: BlockPage) -> str:
     return (
         f'<p class="crumbs"><a href="/">Desk</a> › block</p><h1>Block {PAGE.count(row["height"])} of {text_of(row["chain"])}</h1>'
         f'<p class="hash"><code>{text_of(row["hash"])}</code></p>{made_up}'
-        f'<section class="panel wide"><dl class="facts">{listed}</dl></section>{markup.asked(found.questions)}'
+        f'<section class="panel wide"><dl class="facts">{listed}</dl></section>'
+        f'<section class="panel wide"><h2>Windows that it moved</h2>{_windows(found)}</section>{markup.asked(found.questions)}'
     )
+
+
+def _windows(found: BlockPage) -> str:
+    """Each window that ends in the block beside the one that ends before it: one block came, and the oldest one left."""
+    if not found.windows:
+        return '<p class="note">None: only a scored block of the best chain moves windows.</p>'
+    rows = [
+        (
+            PAGE.count(row["window_blocks"]),
+            str(row["view"]),
+            PAGE.share(row["top4_after"], 2),
+            _step(row["top4_change"], lambda change: f"{PAGE.points(change, 2)} points"),
+            PAGE.number(row["hhi_after"], 1),
+            _step(row["hhi_change"], lambda change: PAGE.points(change / 100, 1)),
+            PAGE.count(row["majority_after"]),
+            "–" if row["majority_before"] is None else PAGE.count(row["majority_before"]),
+        )
+        for row in found.windows
+    ]
+    return markup.scrolled_table("Windows that it moved", WINDOW_HEADS, rows) + markup.meta(
+        (
+            "unknown blocks in the denominator",
+            "HHI of 10,000",
+            f"changes are against the window that ends in block {PAGE.count(found.row['height'] - 1)}",
+        )
+    )
+
+
+def _step(change: float | None, words: Callable[[float], str]) -> str:
+    return "–" if change is None else "no change" if abs(change) < 1e-12 else words(change)

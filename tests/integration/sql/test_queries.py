@@ -5,6 +5,7 @@ The sample's pattern of nine blocks: foundry-usa 3, antpool 2, f2pool, viabtc, o
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from itertools import pairwise
@@ -228,6 +229,59 @@ def test_template_makers_are_pools_but_where_the_coinbase_names_one(sample: Clic
     assert [row["stop_interval_ratio"] for row in rows] == pytest.approx(
         [1 / (1 - blocks / 144) for _, blocks in ranked]
     )
+
+
+@pytest.mark.parametrize("height", [LAST, FIRST + 200, FIRST])
+def test_a_block_moves_windows_by_what_lies_between_two_heights(sample: ClickHouse, height: int) -> None:
+    stored = {
+        (view, window, at): figures
+        for view, window, at, *figures in sample.query(
+            "SELECT toString(view), window_blocks, height, top4_share, hhi_10000, nakamoto_half FROM concentration "
+            "WHERE chain = 'bitcoin' AND height BETWEEN {low:UInt32} AND {high:UInt32}",
+            {"low": height - 1, "high": height},
+        )
+    }
+    rows = ask(sample, "block_windows", height=str(height))
+    assert [(row["window_blocks"], row["view"]) for row in rows] == [
+        (w, v) for w in (144, 1008) for v in ("raw", "entity")
+    ]
+    for row in rows:
+        key = row["view"], row["window_blocks"]
+        assert [row["top4_after"], row["hhi_after"], row["majority_after"]] == stored[(*key, height)]
+        before = stored.get((*key, height - 1), [None] * 3)
+        assert [row["top4_before"], row["hhi_before"], row["majority_before"]] == before
+        if before[0] is not None:
+            assert (
+                row["top4_change"] == row["top4_after"] - before[0]
+                and row["hhi_change"] == row["hhi_after"] - before[1]
+            )
+    assert ask(sample, "block_windows", height="1") == []
+
+
+def test_days_on_which_the_entity_map_changes(own_sample: ClickHouse) -> None:
+    groups = [
+        {
+            "slug": "g",
+            "members": [
+                {"pool": "a", "start": "2022-01-01", "end": "2023-01-01"},
+                {"pool": "b", "start": "2023-01-01"},
+            ],
+        },
+        {"slug": "h", "members": [{"pool": "c", "end": "2021-06-01"}, {"pool": "d"}]},
+    ]
+    own_sample.execute(
+        "INSERT INTO attribution_sets_log SELECT * REPLACE ({document:String} AS document, version + 1 AS version) "
+        "FROM attribution_sets_log FINAL WHERE attribution_id = {id:String}",
+        {"document": json.dumps({"entities": {"groups": groups}}), "id": CURRENT},
+    )
+    rows = [
+        {"day": "2021-06-01", "changes": ["c leaves h"]},
+        {"day": "2022-01-01", "changes": ["a joins g"]},
+        {"day": "2023-01-01", "changes": ["a leaves g", "b joins g"]},
+    ]
+    assert ask(own_sample, "entity_map_changes") == rows
+    assert ask(own_sample, "entity_map_changes", at="2022-06-01 00:00:00") == rows[:2]
+    assert ask(own_sample, "entity_map_changes", chain="litecoin") == []
 
 
 def test_payout_addresses_have_their_pools(own_sample: ClickHouse) -> None:

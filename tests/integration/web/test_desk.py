@@ -196,6 +196,10 @@ def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: Runnin
             assert client.get(f"/as-of/{day}").status_code == 400, day
         assert client.get("/as-of/2100-01-01").status_code == 200
         assert "r-superseded" in client.get("/as-of/2023-07-24").text
+        moved = _table(client.get(f"/block/{tip}").text, "Windows that it moved")
+        assert [row[:2] for row in moved] == [["144", "raw"], ["144", "entity"], ["1,008", "raw"], ["1,008", "entity"]]
+        lost = told.query("SELECT hash FROM blocks_all WHERE status = 'stale' LIMIT 1")[0][0]
+        assert "only a scored block of the best chain" in client.get(f"/block/{lost}").text
         assert int(re.sub(r"\D", "", re.findall(r"<h1>Block ([\d,]+)", client.get(f"/block/{tip}").text)[0])) == LAST
 
 

@@ -282,7 +282,7 @@ def test_any_text_on_the_pages_behind_links_is_text(text: str) -> None:
         member = dict.fromkeys(MEMBER, words)
         return [
             alert.draw(alert.AlertPage([step], 0.76, "", ()), words, CONTEXT),
-            block.draw(block.BlockPage(made, ())),
+            block.draw(block.BlockPage(made, [MOVED_WINDOW | {"view": text}], ())),
             pool.draw(pool.PoolPage(words, words, [member], None, [], [], rows(words)["blocks"], ()), CONTEXT),
             page.frame(words, "", replace(CONTEXT, dataset=words, chain=words), ""),
         ]
@@ -411,6 +411,24 @@ BLOCK = {
 }  # fmt: skip
 
 
+MOVED_WINDOW = {
+    "view": EVIL, "window_blocks": 144, "top4_before": 0.75, "top4_after": 0.75 + 1 / 144, "top4_change": 1 / 144,
+    "hhi_before": 1_800.0, "hhi_after": 1_790.36, "hhi_change": -9.64, "majority_before": 3, "majority_after": 2, "to_height": 1,
+}  # fmt: skip
+
+
+def test_a_block_shows_the_windows_that_it_moved() -> None:
+    words = Elements(
+        block.draw(block.BlockPage(BLOCK | {"height": 900_000}, [MOVED_WINDOW | {"view": "raw"}], ()))
+    ).words
+    words = words.replace("\u00a0", " ")
+    assert "144raw75.69 %+0.69 points1,790.4\u22129.623" in words and "ends in block 899,999" in words
+    first = dict.fromkeys(("top4_before", "top4_change", "hhi_before", "hhi_change", "majority_before"))
+    assert "1,790.4–2–" in Elements(block.draw(block.BlockPage(BLOCK, [MOVED_WINDOW | first], ()))).words
+    assert "no change" in block.draw(block.BlockPage(BLOCK, [MOVED_WINDOW | {"top4_change": 0.0}], ()))
+    assert "only a scored block of the best chain" in block.draw(block.BlockPage(BLOCK, [], ()))
+
+
 def asked_if(raw: dict[str, int], ticked: tuple[str, ...], unknown: int = 0) -> what_if.WhatIf:
     n = sum(raw.values()) + unknown
     ranked = sorted(raw.items(), key=lambda one: -one[1])
@@ -453,7 +471,7 @@ def test_another_window_is_refused(window: str) -> None:
 def test_the_pages_behind_links_are_inert_too() -> None:
     inert(alert.draw(alert.AlertPage([STEP], 0.76, "", ()), EVIL, CONTEXT))
     inert(alert.draw(alert.AlertPage([STEP], None, EVIL, ()), EVIL, CONTEXT))
-    inert(block.draw(block.BlockPage(BLOCK, ())))
+    inert(block.draw(block.BlockPage(BLOCK, [MOVED_WINDOW], ())))
     tape = rows(EVIL)["blocks"]
     history = [
         {"height": n, "time": AT, "blocks": 300, "n": 1008, "unknown": 1, "share": 0.3, "share_upper": 0.31, "rank": 2}
