@@ -14,7 +14,8 @@ from counterpoise.plots.marks import text_of
 from counterpoise.risk.mergers import DOJ_FTC_2023, Concentration, Merger, merge, pairwise_mergers
 from counterpoise.windows import RAW, WINDOWS_BLOCKS
 from desk.adversaries import POOL_NOTE
-from desk.asker import Asker, Question
+from desk.asker import Asker
+from desk.question import Question
 from desk.web import markup
 from desk.web.panels.panel import Context
 
