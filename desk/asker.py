@@ -57,6 +57,12 @@ class Asker:
         """Keep a command, such as `risk --json`, as the question behind `topic`."""
         self.questions[topic] = Question(shlex.join(["counterpoise", "--dataset", self._dataset, *arguments]), "")
 
+    def show(self, topic: str, name: str, **given: object) -> None:
+        """Keep a named query with its parameters as a question behind `topic`, for a panel that reads its figures otherwise."""
+        query = named_query(name)
+        values = {key: str(value) for key, value in given.items()}
+        self.questions[topic] = Question(_command(self._dataset, name, values), query.sql, query.bind(values))
+
     def once(self, question: Hashable, read: Callable[[], Found]) -> Found:
         """What `read` gives, read once in a reading: for what no named query gives. It may not change."""
         return read() if self._memory is None else self._memory.answer(question, read)

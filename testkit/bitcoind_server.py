@@ -177,6 +177,8 @@ class BitcoindServer:
             "difficulty": 1.0,
             "chainwork": f"{block.height + 1:064x}",
             "nTx": 1,
+            "size": 300,
+            "weight": 1_200,
             "previousblockhash": block.prev_hash,
             "tx": [block.coinbase_txid] if verbosity == 1 else [_coinbase(block)],
         }

@@ -111,6 +111,10 @@ class MempoolServer:
                 "totalFees": block.fees_sats,
                 "coinbaseAddress": addresses[0] if addresses else None,
                 "coinbaseAddresses": addresses,
+                "matchRate": 100 - block.height % 10,
+                "similarity": 0.99,
+                "expectedFees": block.fees_sats + 10,
+                "expectedWeight": 1_200,
                 "pool": {"id": 111, "name": "Foundry USA", "slug": "foundryusa", "minerNames": None},
             },
         }

@@ -20,6 +20,12 @@ MAX_SCRIPT_HEX = 2_000
 
 MAX_PAYOUT_ADDRESSES = 4_096
 
+MAX_SATS = 2_100_000_000_000_000
+"""All coins that Bitcoin can ever have."""
+
+MAX_CONTENT = 0xFFFF_FFFF
+"""Transactions, bytes or weight of a block: far more than any chain admits."""
+
 HexBytes = Annotated[str, Field(pattern=r"^([0-9a-f]{2})*$", max_length=MAX_SCRIPT_HEX)]
 Address = Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -31,6 +37,9 @@ class BlockEvent(Contract):
     script of the coinbase, hexadecimal; `payout_addresses` are the addresses of its outputs in their order. `label` is the
     producer in a replayed file; it counts only where the coinbase is silent. `synthetic` marks a block whose hash
     was made up because its source had none (a replay of heights and pools).
+
+    `transactions` counts the coinbase too. The last four fields compare the block with the one that the source expected from its
+    memory pool: the part of expected transactions that it has, how alike both are, and the fees and weight expected.
     """
 
     chain: Slug
@@ -42,7 +51,14 @@ class BlockEvent(Contract):
     coinbase_script: HexBytes = ""
     payout_addresses: Annotated[tuple[Address, ...], Field(max_length=MAX_PAYOUT_ADDRESSES, strict=False)] = ()
     label: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-    fees_sats: Annotated[int, Field(ge=0, le=2_100_000_000_000_000)] | None = None
+    fees_sats: Annotated[int, Field(ge=0, le=MAX_SATS)] | None = None
+    transactions: Annotated[int, Field(ge=1, le=MAX_CONTENT)] | None = None
+    size_bytes: Annotated[int, Field(ge=1, le=MAX_CONTENT)] | None = None
+    weight: Annotated[int, Field(ge=1, le=MAX_CONTENT)] | None = None
+    match_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    similarity_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    expected_fees_sats: Annotated[int, Field(ge=0, le=MAX_SATS)] | None = None
+    expected_weight: Annotated[int, Field(ge=0, le=MAX_CONTENT)] | None = None
     source: Slug
     seen_at_ms: UnixMillis
     synthetic: bool = False

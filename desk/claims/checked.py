@@ -75,11 +75,11 @@ def check_all(clickhouse: ClickHouse) -> tuple[list[Checked], datetime | None]:
 def written(value: float | None, unit: Unit, formats: Formats = TEXT) -> str:
     """A figure as people read it.
 
-    >>> written(0.7415, "share"), written(4.0, "places"), written(16.04, "blocks"), written(None, "number")
-    ('74.15 %', '4 of 4', '16.0', '–')
+    >>> written(0.7415, "share"), written(4.0, "places"), written(16.04, "blocks"), written(38.0, "count"), written(None, "number")
+    ('74.15 %', '4 of 4', '16.0', '38', '–')
     """
     if value is None:
         return formats.missing
     if unit == "share":
         return formats.share(value, 2)
-    return f"{value:.0f} of 4" if unit == "places" else formats.number(value, 1 if unit == "blocks" else 2)
+    return f"{value:.0f} of 4" if unit == "places" else formats.number(value, {"count": 0, "blocks": 1}.get(unit, 2))

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from desk.claims.verdicts import Judge, falls, near, rises
 
-Unit = Literal["share", "number", "blocks", "places"]
+Unit = Literal["share", "number", "count", "blocks", "places"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ CLAIMS: Final = (
         "failure",
         "Concentration raises the stakes around coordinated failure.",
         "Pools that hold more than half of all blocks: April 2025, and the last 4,320 blocks. Fewer means higher stakes.",
-        "number",
+        "count",
         _over(_NAKAMOTO, _APRIL, _last(_MONTH, _TIP)),
         falls,
     ),
@@ -171,7 +171,7 @@ CLAIMS: Final = (
         "finality",
         "Concentration changes the assumptions about finality.",
         "Confirmations for a risk below 0.1 % against the largest pool, window of 4,320 blocks: end of April 2025, and now.",
-        "blocks",
+        "count",
         _measure(_CONFIRMATIONS.format(tip=_THEN), _CONFIRMATIONS.format(tip=_TIP)),
         rises,
     ),

@@ -1,10 +1,10 @@
-"""Halvings and retargets on a plot over time: a line with its name, and ticks on the axis. Pure."""
+"""Halvings, retargets and changes of the entity map on a plot over time: a line with its name, ticks on the axis. Pure."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 from counterpoise.chain.milestones import Milestone
@@ -51,6 +51,28 @@ def milestone_marks(milestones: Sequence[Milestone], points: Sequence[SharePoint
         inside = min(max(at, frame.x0 + _LABEL_ROOM), frame.x1 - _LABEL_ROOM)
         parts.append(text("halving", inside, frame.y0 - TICK - 4, class_="label quiet", anchor="middle"))
     return "".join(parts)
+
+
+def _inside(days: Sequence[date], points: Sequence[SharePoint]) -> list[datetime]:
+    """The beginnings of those days that lie between the first and the last point."""
+    moments = [datetime(day.year, day.month, day.day, tzinfo=UTC) for day in days]
+    return [moment for moment in moments if points[0].time <= moment <= points[-1].time]
+
+
+def map_marks(days: Sequence[date], points: Sequence[SharePoint], frame: Frame, x: Scale) -> str:
+    """A dotted line where the entity map changes: the share may step there without a block of anybody's more."""
+    parts = []
+    for moment in _inside(days, points):
+        at = x(moment.timestamp())
+        parts.append(segment(at, frame.y0, at, frame.y1, class_="milestone halving"))
+        middle = min(max(at, frame.x0 + _LABEL_ROOM), frame.x1 - _LABEL_ROOM)
+        parts.append(text("entity map", middle, frame.y1 + 12, class_="label quiet", anchor="middle"))
+    return "".join(parts)
+
+
+def map_words(days: Sequence[date], points: Sequence[SharePoint]) -> str:
+    """The same in words, with a space before; empty where nothing is drawn."""
+    return "".join(f" The entity map changes on {PAGE.day(moment)}." for moment in _inside(days, points))
 
 
 def milestone_words(milestones: Sequence[Milestone], points: Sequence[SharePoint]) -> str:

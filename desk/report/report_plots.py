@@ -13,7 +13,7 @@ from counterpoise.plots import marks as charts
 from counterpoise.plots.marks import EndLabel, Frame, segment, text
 from counterpoise.plots.scale import Scale, rounded_out, ticks, time_ticks
 from desk.report.gap_sentence import NOT_DETERMINED, GapRow
-from desk.report.milestone_marks import milestone_marks, milestone_words
+from desk.report.milestone_marks import map_marks, map_words, milestone_marks, milestone_words
 from desk.report.model import EdgePoint, Episode, Line, MiningNow, PoolShare, SharePoint
 
 WIDE: Final = 920.0
@@ -67,10 +67,12 @@ def share_plot(
     name: str,
     title: str,
     milestones: Sequence[Milestone] = (),
+    map_changes: Sequence[date] = (),
 ) -> str:
     """The top-4 share over time: its interval as a band, the rule's two lines, and the times that the rule's alert fired shaded.
 
-    `points` in order of height, at least one; episodes of other rules are left out. `milestones` mark halvings and retargets.
+    `points` in order of height, at least one; episodes of other rules are left out. `milestones` mark halvings and retargets,
+    `map_changes` the days on which the entity map changes.
     """
     narrow = _is_narrow(width)
     frame = share_frame(width)
@@ -96,6 +98,7 @@ def share_plot(
         parts.append(charts.rectangle(left, frame.y1 - 5, breadth, 5, class_="firing"))
     parts.append(charts.y_axis(frame, y, _percent_ticks(low, min(high, 1.0), 6)))
     parts.append(milestone_marks(milestones, points, frame, x))
+    parts.append(map_marks(map_changes, points, frame, x))
     parts.append(charts.band(xs, [y(p.low) for p in points], [y(p.high) for p in points], class_="interval mining"))
     parts.append(charts.band(xs, [y(p.lowest) for p in points], [y(p.highest) for p in points], class_="range mining"))
     parts.append(charts.line(zip(xs, (y(p.share) for p in points), strict=True), class_="line mining"))
@@ -129,7 +132,7 @@ def share_plot(
         f"Line with a band, {PAGE.day(low_time)} to {PAGE.day(high_time)}. The share ends at {PAGE.share(last.share)}, 95 % interval "
         f"{PAGE.share_range(last.low, last.high)}; it went from {PAGE.share(min(p.lowest for p in points), 1)} to "
         f"{PAGE.share(max(above), 1)}. Times of firing alerts: {len(shown)}."
-        f"{milestone_words(milestones, points)}"
+        f"{milestone_words(milestones, points)}{map_words(map_changes, points)}"
     )
     return charts.drawing(
         "".join(parts), width=frame.width, height=frame.height, name=name, title=title, description=description

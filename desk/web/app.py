@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
 from counterpoise.clickhouse.client import ClickHouse
@@ -28,13 +28,14 @@ from desk.web.drawing import Drawn, draw_panel
 from desk.web.event_stream import EventStream
 from desk.web.hub import Hub
 from desk.web.kept_page import KeptPage
-from desk.web.pages import alert, as_of, block, claims, pool, series
+from desk.web.pages import alert, as_of, block, claims, pool, series, what_if
 from desk.web.panels import shares
 from desk.web.panels.panel import Context
 from desk.web.panels.registry import PANELS
 from desk.web.style import style_sheet
 
 MAX_NAME: Final = 128
+MAX_TICKED: Final = 64
 CLAIMS_SECONDS: Final = 60.0
 """The page of the claims is drawn at most once in so long for one tip: a release may come between two blocks."""
 _STATIC: Final = {"live.js": "text/javascript", "readings.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -62,6 +63,7 @@ def build_app(
     _add_things(app, answers)
     _add_claims(app, hub, answers)
     _add_as_of(app, answers)
+    _add_what_if(app, answers)
     _add_events(app, hub)
     _add_static(app)
     _add_access(app, access)
@@ -199,6 +201,23 @@ def _add_as_of(app: FastAPI, answers: Answers) -> None:
                 return answers.missing(str(error))
 
         return await answers.of_page(f"As of {wanted}", "such day", work)
+
+
+def _add_what_if(app: FastAPI, answers: Answers) -> None:
+    @app.get("/what-if")
+    async def what_if_page(pool: Annotated[list[str] | None, Query()] = None, window: str = "") -> Response:
+        try:
+            named, blocks = what_if.parse((pool or [])[:MAX_TICKED], window, answers.context().window_blocks)
+        except ValueError as error:
+            return answers.not_understood(error)
+
+        def work(clickhouse: ClickHouse, context: Context) -> str | Response:
+            try:
+                return what_if.draw(what_if.read(clickhouse, context, named, blocks))
+            except ConfigError as error:  # not scored yet, or a pool without a block
+                return answers.missing(str(error))
+
+        return await answers.of_page("What if", "window", work)
 
 
 def _add_events(app: FastAPI, hub: Hub) -> None:

@@ -10,7 +10,7 @@ WITH
     least({height:UInt32}, (SELECT max(height) FROM latest_shares WHERE chain = {chain:String} AND window_blocks = {window:UInt16})) AS tip,
     rows_then AS
     (
-        SELECT attribution_id, height, n, leader.1 AS pool, leader.2 AS blocks, rank,
+        SELECT attribution_id, height, time, n, leader.1 AS pool, leader.2 AS blocks, rank,
             countIf(height = tip - {retarget:UInt32}) OVER () > 0 AS known_then
         FROM concentration_shares
         ARRAY JOIN leaders AS leader, arrayEnumerate(leaders) AS rank
@@ -31,7 +31,9 @@ SELECT
     anyIf(blocks / n, height = tip - 4320) AS share_month_before,
     anyIf(rank, height = tip) AS rank_now,
     anyIf(rank, height = tip - {retarget:UInt32}) AS rank_then,
-    any(known_then) AS window_then
+    any(known_then) AS window_then,
+    tip AS to_height,
+    maxIf(r.time, r.height = tip) AS to_time
 FROM rows_then AS r
 LEFT JOIN (SELECT attribution_id, slug, name FROM pool_names WHERE view = {view:String}) AS p
     ON r.attribution_id = p.attribution_id AND r.pool = p.slug

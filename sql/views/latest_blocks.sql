@@ -20,6 +20,13 @@ CREATE OR REPLACE VIEW latest_blocks
     payout_addresses Array(String) COMMENT 'Addresses of the outputs of the coinbase, in their order',
     label String COMMENT 'Producer as a replayed file names it',
     fees_sats Nullable(UInt64) COMMENT 'Fees of the block in satoshis; NULL where the source has none',
+    transactions Nullable(UInt32) COMMENT 'Transactions of the block, the coinbase included; 1 is an empty block; NULL where the source has none',
+    size_bytes Nullable(UInt32) COMMENT 'Size of the block in bytes; NULL where the source has none',
+    weight Nullable(UInt32) COMMENT 'Weight of the block in weight units, on Bitcoin at most 4,000,000; NULL where the source has none',
+    match_ratio Nullable(Float64) COMMENT 'Part of the expected transactions that the block has, 0 to 1, by the source (matchRate of mempool); NULL where it has none',
+    similarity_ratio Nullable(Float64) COMMENT 'How alike the block and the one that the source expected are, 0 to 1; NULL where it has none',
+    expected_fees_sats Nullable(UInt64) COMMENT 'Fees of the block that the source expected, in satoshis; NULL where it has none',
+    expected_weight Nullable(UInt32) COMMENT 'Weight of the block that the source expected, in weight units; NULL where it has none',
     source LowCardinality(String) COMMENT 'Source that saw the block first',
     synthetic Bool COMMENT 'True where the hash was made up because the source had none',
     seen_at DateTime64(3, 'UTC') COMMENT 'When the source saw the block'

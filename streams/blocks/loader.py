@@ -68,10 +68,16 @@ _ORPHAN_DAYS = f"""
 
 _BLOCKS = """
     SELECT height, lower(hex(hash)), lower(hex(prev_hash)), intDiv(toUnixTimestamp64Milli(time), 1000), bits,
-           lower(hex(coinbase_script)), payout_addresses, label, fees_sats, source, synthetic, toUnixTimestamp64Milli(seen_at)
+           lower(hex(coinbase_script)), payout_addresses, label, source, synthetic, toUnixTimestamp64Milli(seen_at),
+           fees_sats, transactions, size_bytes, weight, match_ratio, similarity_ratio, expected_fees_sats, expected_weight
     FROM blocks_log FINAL
     WHERE chain = {chain:String} AND height BETWEEN {low:UInt32} AND {high:UInt32}
 """
+
+_CONTENT: Final = (
+    "fees_sats", "transactions", "size_bytes", "weight", "match_ratio", "similarity_ratio", "expected_fees_sats", "expected_weight"
+)  # fmt: skip
+"""The last columns of `_BLOCKS`: NULL where the source has none."""
 
 _CANONICAL_BLOCKS = _BLOCKS + " AND status = 'canonical' ORDER BY height, version DESC"
 _STALE_BLOCKS = _BLOCKS + " AND status = 'stale' ORDER BY height, hash"
@@ -298,10 +304,10 @@ def _events(clickhouse: ClickHouse, sql: str, chain: str, low: int, high: int) -
             coinbase_script=script,
             payout_addresses=tuple(addresses),
             label=label or None,
-            fees_sats=fees_sats,
             source=source,
             synthetic=synthetic,
             seen_at_ms=seen_at_ms,
+            **dict(zip(_CONTENT, content, strict=True)),
         )
         for (
             height,
@@ -312,9 +318,9 @@ def _events(clickhouse: ClickHouse, sql: str, chain: str, low: int, high: int) -
             script,
             addresses,
             label,
-            fees_sats,
             source,
             synthetic,
             seen_at_ms,
+            *content,
         ) in found
     ]

@@ -77,6 +77,35 @@ def test_a_block_and_a_reorganisation_come_without_a_reload(
         page.context.close()
 
 
+# Long: engines of its own; test_desk.py has the same without a browser.
+@pytest.mark.long
+def test_the_page_states_that_engines_are_gone_and_goes_on(
+    browser: Browser, own_kafka: RunningKafka, own_clickhouse: ClickHouseServer, tmp_path: Path
+) -> None:
+    made = Chain(own_clickhouse, "browser_outage", tmp_path / "streams")
+    trunk = branch(200)
+    made.send(trunk)
+    with running_desk(on(made, own_kafka, own_clickhouse, tmp_path)) as desk:
+        page = opened(browser, desk)
+        page.evaluate("window.neverReloaded = true")
+        shown = page.inner_text("[data-figure='top4-raw']")
+        own_clickhouse.kill()
+        page.wait_for_selector("#line .bad:has-text('ClickHouse does not answer')")
+        assert page.inner_text("[data-figure='top4-raw']") == shown, "the last figures stay"
+        own_clickhouse.restart()
+        page.wait_for_selector("#line:not(:has-text('ClickHouse does not answer'))")
+        own_kafka.kill()
+        page.wait_for_selector("#line .bad:has-text('Kafka does not answer')")
+        own_kafka.restart()
+        page.wait_for_selector("#line:not(:has-text('Kafka does not answer'))")
+        grown = block(trunk[-1].height + 1, trunk[-1].hash, label="antpool")
+        made.send([grown])
+        page.wait_for_selector(f"[data-figure='tip']:text-is('{PAGE.count(grown.height)}')")
+        assert page.evaluate("window.neverReloaded") is True
+        page.context.close()
+    made.close()
+
+
 def test_an_alert_is_two_clicks_from_its_evidence(browser: Browser, desk: RunningDesk) -> None:
     from playwright.sync_api import expect
 
@@ -204,7 +233,7 @@ def test_claims_and_a_past_day_are_read_in_the_browser(browser: Browser, desk: R
     page.goto(f"{desk.url}/as-of/2023-07-23")
     assert "2023" in page.inner_text("h1")
     assert page.locator("main table").count() >= 1
-    for path in ("/claims", "/as-of/2023-07-23"):
+    for path in ("/claims", "/what-if?pool=antpool&pool=f2pool&window=144", "/as-of/2023-07-23"):
         page.goto(desk.url + path)
         for width in (1440, 390):
             page.set_viewport_size({"width": width, "height": 900})

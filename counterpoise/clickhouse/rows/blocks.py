@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,6 @@ def block_columns(events: Sequence[BlockEvent], statuses: Sequence[BlockStatus],
     n = len(events)
     if len(statuses) != n:
         raise ValueError(f"{n} blocks but {len(statuses)} statuses")
-    fees = [event.fees_sats for event in events]
     return {
         "chain": coded([event.chain for event in events]),
         "height": np.array([event.height for event in events], np.uint32),
@@ -33,15 +32,29 @@ def block_columns(events: Sequence[BlockEvent], statuses: Sequence[BlockStatus],
         "coinbase_script": [bytes.fromhex(event.coinbase_script) for event in events],
         "payout_addresses": [list(event.payout_addresses) for event in events],
         "label": [event.label or "" for event in events],
-        "fees_sats": np.ma.array(
-            np.array([fee or 0 for fee in fees], np.uint64), mask=np.array([fee is None for fee in fees], np.bool_)
-        ),
+        "fees_sats": nullable([event.fees_sats for event in events], np.uint64),
+        "transactions": nullable([event.transactions for event in events], np.uint32),
+        "size_bytes": nullable([event.size_bytes for event in events], np.uint32),
+        "weight": nullable([event.weight for event in events], np.uint32),
+        "match_ratio": nullable([event.match_ratio for event in events], np.float64),
+        "similarity_ratio": nullable([event.similarity_ratio for event in events], np.float64),
+        "expected_fees_sats": nullable([event.expected_fees_sats for event in events], np.uint64),
+        "expected_weight": nullable([event.expected_weight for event in events], np.uint32),
         "source": coded([event.source for event in events]),
         "synthetic": np.array([event.synthetic for event in events], np.bool_),
         "status": np.array([_STATUS_CODES[status] for status in statuses], np.int8),
         "seen_at": ticks_of_millis(event.seen_at_ms for event in events),
         "version": Constant(version, n),
     }
+
+
+def nullable(values: Sequence[float | None], dtype: type[np.generic]) -> np.ma.MaskedArray[Any, Any]:
+    """A column of numbers that may be NULL. A backfill has none of most."""
+    if values.count(None) == len(values):
+        return np.ma.MaskedArray(np.zeros(len(values), dtype), mask=np.ones(len(values), np.bool_))
+    return np.ma.MaskedArray(
+        np.array([value or 0 for value in values], dtype), mask=np.array([value is None for value in values], np.bool_)
+    )
 
 
 def packed_hashes(hashes: Sequence[str]) -> npt.NDArray[np.uint8]:

@@ -22,7 +22,8 @@ def _listed(names: str) -> str:
 BLOCK_COLUMNS: Final = _listed(
     """
     height hash prev_hash time confirmations provisional pool pool_name method conflict template_builder
-    attribution_id fees_sats source synthetic seen_at
+    attribution_id fees_sats transactions size_bytes weight match_ratio similarity_ratio
+    expected_fees_sats expected_weight source synthetic seen_at
     """
 )
 ALERT_COLUMNS: Final = _listed(

@@ -49,6 +49,7 @@ def draw(found: list[Row], context: Context) -> str:
         + figure(partial(_plot, found), "detectors", Numbers(TITLE, HEADS[:4], [row[:4] for row in rows]))
         + markup.meta(
             (
+                "the leaders of the 2,016 blocks before each block; unknown blocks count against a change",
                 f"one false alarm in {PROMISE_YEARS} years of 52,560 blocks expected of each",
                 "evidence is for the change that would end the state; at 100 % the state changes and it begins again at 0",
                 markup.as_of(found[0]["height"], found[0]["time"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
@@ -14,6 +14,8 @@ from desk.web import markup
 from desk.web.api_link import ApiLink
 from desk.web.figure import Numbers, figure
 from desk.web.panels.panel import Context, Panel
+
+MINING_SIDE: Final = "mining: pools as they sign, D₂ of the last 1,008 blocks, unknown blocks left out"
 
 
 def read(asker: Asker, context: Context) -> list[GapRow]:
@@ -49,7 +51,9 @@ def draw_now(found: list[GapRow], context: Context) -> str:
     )
     rows = [row for row in found if row.ends_year or row.at_tip]
     said = f'<p class="why">{text_of(PAGE.tie(sentence(rows, PAGE)))}</p>' if rows else ""
-    return f'<div class="figures">{figures}</div>{said}'
+    return f'<div class="figures">{figures}</div>{said}' + markup.meta(
+        (MINING_SIDE, f"AI: owners of compute, chips in H100 equivalents; to {PAGE.day(last.day)}")
+    )
 
 
 def draw_history(found: list[GapRow], context: Context) -> str:
@@ -64,6 +68,8 @@ def draw_history(found: list[GapRow], context: Context) -> str:
     return figure(drawn, "gap", numbers(title, found)) + markup.meta(
         (
             "L is log₂ of AI owners over mining pools, both as effective numbers (D₂)",
+            MINING_SIDE,
+            f"to {PAGE.day(found[-1].day)}",
             "thick: the three treatments of the unnamed rest; thin: their 95 % intervals",
             *(("each quarter by what was published by its end",) if context.height is not None else ()),
         )

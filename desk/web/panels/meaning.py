@@ -10,6 +10,7 @@ from counterpoise.chain.chain_registry import chain_named
 from counterpoise.errors import ConfigError
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
+from counterpoise.windows import VIEWS
 from desk.adversaries import POOL_NOTE, adversaries, risk_json
 from desk.asker import Asker
 from desk.web import markup
@@ -30,7 +31,8 @@ GAMMA_NOTE: Final = (
     "Selfish mining keeps blocks secret to waste those of others. "
     "γ is the part of the others that follows the secret block in a tie."
 )
-CLAIMS_LINK: Final = (
+LINKS: Final = (
+    '<p class="note"><a href="/what-if">What if some pools were one: tick them</a></p>'
     '<p class="note"><a href="/claims">The claims of the founding article, each with its figures and a verdict</a></p>'
 )
 
@@ -46,6 +48,15 @@ class Meaning:
 def read(asker: Asker, context: Context) -> Meaning | None:
     height = [] if context.height is None else ["--height", str(context.height)]
     asker.note("risk", "risk", "--window", str(context.window_blocks), *height)
+    for view in VIEWS:
+        asker.show(
+            f"risk-{view}",
+            "risk_now",
+            chain=context.chain,
+            view=view,
+            window=context.window_blocks,
+            **context.up_to,
+        )
     try:
         chain = chain_named(context.chain)
         window = pool_blocks(asker, context)
@@ -61,7 +72,7 @@ def read(asker: Asker, context: Context) -> Meaning | None:
 
 def draw(found: Meaning | None, context: Context) -> str:
     if found is None:
-        return markup.nothing("No window of this chain has been scored.") + CLAIMS_LINK
+        return markup.nothing("No window of this chain has been scored.") + LINKS
     rows = []
     for row in found.rows:
         at, high = row["at_share"], row["at_high"]
@@ -80,12 +91,7 @@ def draw(found: Meaning | None, context: Context) -> str:
             )
         )
     note = f'<p class="note">{text_of(POOL_NOTE)} {text_of(GAMMA_NOTE)}</p>'
-    return (
-        markup.scrolled_table("What the shares mean", HEADS, rows)
-        + note
-        + CLAIMS_LINK
-        + markup.meta((found.denominator,))
-    )
+    return markup.scrolled_table("What the shares mean", HEADS, rows) + note + LINKS + markup.meta((found.denominator,))
 
 
 def who(members: list[str]) -> str:

@@ -37,6 +37,15 @@ def read(asker: Asker, context: Context) -> list[Moved]:
         asker.note(
             view, "explain", "top4", "--view", view, "--window", str(context.window_blocks), "--over", "7d", *height
         )
+        asker.show(
+            f"parts-{view}",
+            "top4_parts",
+            chain=context.chain,
+            view=view,
+            window=context.window_blocks,
+            seconds=WEEK_SECONDS,
+            **context.up_to,
+        )
     try:
         pairs = read_pairs(
             asker.clickhouse,
@@ -64,9 +73,9 @@ def draw(found: list[Moved], context: Context) -> str:
     first = found[0].pair
     return f'<div class="pair">{parts}</div>' + markup.meta(
         (
-            f"windows of {PAGE.count(context.window_blocks)} blocks that end {PAGE.minute(first.before_time)} and "
-            f"{PAGE.minute(first.after_time)}",
-            "shares of all blocks",
+            f"windows of {PAGE.count(context.window_blocks)} blocks that end in "
+            f"{markup.as_of(first.before.height, first.before_time)} and {markup.as_of(first.after.height, first.after_time)}",
+            "shares of all blocks, unknown ones included",
             "the parts sum to the change",
         )
     )

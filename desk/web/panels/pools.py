@@ -76,9 +76,11 @@ def draw(found: dict[str, Pools], context: Context) -> str:
         parts.append(
             f"<div><h3>{TITLES[view]}</h3>{markup.scrolled_table(TITLES[view], HEADS, lines)}{_courses(TITLES[view], one)}</div>"
         )
+    rows = [row for one in found.values() for row in one.rows]
     return f'<div class="pair">{"".join(parts)}</div>' + markup.meta(
         (
-            f"last {PAGE.count(max(row['n_now'] for one in found.values() for row in one.rows))} blocks",
+            f"last {PAGE.count(max(row['n_now'] for row in rows))} blocks, unknown blocks in the denominator",
+            markup.as_of(rows[0]["to_height"], rows[0]["to_time"]),
             f"course over {PAGE.count(COURSE_BLOCKS)} blocks, each line with its own scale",
             "changes since 1,008 and 4,320 blocks before, in points",
             f"rank against {PAGE.count(ago)} blocks before (one retarget)",

@@ -32,10 +32,13 @@ def draw(found: Mapping[str, Sequence[Row]], context: Context) -> str:
     scored = {view: rows for view, rows in found.items() if rows}
     if not scored:
         return markup.nothing("No forecast has been scored: its 1,008 blocks have to come first.")
+    newest = max((row for rows in scored.values() for row in rows), key=lambda row: int(row["newest_height"]))
     parts = [f"<div>{_of_view(view, rows)}</div>" for view, rows in scored.items()]
     return f'<div class="pair">{"".join(parts)}</div>' + markup.meta(
         (
             "a forecast every 144 blocks: the share of the four leaders in the next 1,008, and the chance that it is above 75 %",
+            "windows of 1,008 blocks, unknown blocks in the denominator",
+            f"newest scored forecast: {markup.as_of(newest['newest_height'], newest['newest_time'])}",
             "a Brier score of 0 is perfect; neighbouring forecasts share blocks",
         )
     )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from counterpoise.chain.chain_registry import CHAINS
 from counterpoise.chain.milestones import Milestone, milestones
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
-from counterpoise.windows import VIEWS
+from counterpoise.windows import RAW, VIEWS
 from desk.asker import Asker
 from desk.question import Row
 from desk.report import report_plots as plots
@@ -47,6 +47,8 @@ class Shares:
     span: str
     points: Sequence[SharePoint]
     episodes: Sequence[Episode]
+    map_changes: Sequence[date] = ()
+    """Days on which the entity map changes; of long spans of the entity view only."""
 
 
 def read_one(asker: Asker, context: Context, view: str, span: str) -> Shares:
@@ -60,7 +62,19 @@ def read_one(asker: Asker, context: Context, view: str, span: str) -> Shares:
     else:
         since = {} if days is None else {"since": (context.now - timedelta(days=days)).date().isoformat()}
         rows = asker.ask(f"shares-{view}-{span}", "share_daily", **given, **since)
-    return Shares(view, span, [share_point(row) for row in rows], _episodes(asker, context))
+    points = [share_point(row) for row in rows]
+    return Shares(
+        view, span, points, _episodes(asker, context), _map_changes(asker, context, view) if blocks is None else ()
+    )
+
+
+def _map_changes(asker: Asker, context: Context, view: str) -> list[date]:
+    """Read for a year or more alone: a short chart is read at every block, and the map changes once in years."""
+    if view == RAW:
+        return []
+    at = {} if context.height is None else {"at": context.at}
+    rows = asker.ask("map-changes", "entity_map_changes", chain=context.chain, **at)
+    return [date.fromisoformat(row["day"]) for row in rows]
 
 
 def read_around(asker: Asker, step: Row, cleared_height: int | None) -> Shares:
@@ -118,6 +132,7 @@ def drawing(found: Shares, context: Context, width: float) -> str:
         name=f"shares-{found.view}-{found.span}-{int(width)}",
         title=title,
         milestones=marks_of(context.chain, found.points),
+        map_changes=found.map_changes,
     )
 
 
@@ -189,12 +204,19 @@ def draw(found: list[Shares], context: Context) -> str:
         )
     return f'<div class="charts">{"".join(parts)}</div>' + markup.meta(
         (
-            f"windows of {PAGE.count(context.window_blocks)} blocks",
+            f"windows of {PAGE.count(context.window_blocks)} blocks, unknown blocks in the denominator",
+            *as_of(found),
             "pale band: 95 % interval; darker band: lowest and highest between two points",
             "shaded: the alert was firing",
-            "ticks on the axis: retargets; dotted: a halving",
+            "ticks on the axis: retargets; dotted: a halving, or a change of the entity map",
         )
     )
+
+
+def as_of(found: Sequence[Shares]) -> tuple[str, ...]:
+    """The newest point of all drawings; nothing where none has a point."""
+    last = max((one.points[-1] for one in found if one.points), key=lambda point: point.height, default=None)
+    return () if last is None else (f"to {markup.as_of(last.height, last.time)}",)
 
 
 def api(context: Context) -> tuple[ApiLink, ...]:

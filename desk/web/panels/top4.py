@@ -45,7 +45,7 @@ def draw(found: Top4, context: Context) -> str:
     return f'<div class="figures">{figures}</div><p class="why">{text_of(difference(found))}</p>' + markup.meta(
         (
             f"last {PAGE.count(first.blocks)} blocks, unknown blocks in the denominator",
-            "95 % interval of the hashrate share",
+            "95 % interval of the mean hashrate of the window, without drift",
             markup.as_of(first.height, first.time, provisional=first.provisional),
         )
     )

@@ -53,7 +53,12 @@ def draw(found: list[Row], context: Context) -> str:
     ]
     newest = max(found, key=lambda row: row["height"])
     return markup.scrolled_table("Windows and views", HEADS, rows) + markup.meta(
-        ("unknown blocks in the denominator", "HHI of 10,000", markup.as_of(newest["height"], newest["time"]))
+        (
+            "unknown blocks in the denominator, left out of D₂",
+            "95 % interval and P: of the mean hashrate of the window, without drift",
+            "HHI of 10,000",
+            markup.as_of(newest["height"], newest["time"]),
+        )
     )
 
 

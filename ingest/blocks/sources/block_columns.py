@@ -39,6 +39,9 @@ class BlockColumns:
     hashes: Sequence[str | None] | None = None
     prev_hashes: Sequence[str | None] | None = None
     fees: Sequence[int | None] | None = None
+    transactions: Sequence[int | None] | None = None
+    sizes: Sequence[int | None] | None = None
+    weights: Sequence[int | None] | None = None
 
     def __len__(self) -> int:
         return len(self.heights)
@@ -63,7 +66,9 @@ class EventMaker:
 
     def events(self, columns: BlockColumns, seen_at_ms: int) -> list[BlockEvent]:
         """The events of a chunk, in its order. Values are validated as the contract says (pydantic's ValidationError)."""
-        if columns.hashes is None and columns.scripts is None and columns.addresses is None:
+        if not any(
+            (columns.hashes, columns.scripts, columns.addresses, columns.transactions, columns.sizes, columns.weights)
+        ):
             return self._labelled_events(columns, seen_at_ms)
         events = []
         for index in range(len(columns)):
@@ -82,6 +87,9 @@ class EventMaker:
                     payout_addresses=tuple(_at(columns.addresses, index) or ()),
                     label=_label(_at(columns.labels, index)),
                     fees_sats=_at(columns.fees, index),
+                    transactions=_at(columns.transactions, index),
+                    size_bytes=_at(columns.sizes, index),
+                    weight=_at(columns.weights, index),
                     source=self._source,
                     seen_at_ms=seen_at_ms,
                     synthetic=_at(columns.hashes, index) is None,

@@ -11,14 +11,13 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from counterpoise.contracts.blocks import MAX_PAYOUT_ADDRESSES, MAX_SCRIPT_HEX
+from counterpoise.contracts.blocks import MAX_CONTENT, MAX_PAYOUT_ADDRESSES, MAX_SATS, MAX_SCRIPT_HEX
 from counterpoise.errors import ConfigError
 from ingest.blocks.sources.block_columns import BlockColumns
 from ingest.blocks.sources.replay_faults import MAX_SHOWN, FileFaults
 
 MAX_HEIGHT = 0x7FFF_FFFF
 MAX_UINT32 = 0xFFFF_FFFF
-MAX_FEES_SATS = 2_100_000_000_000_000
 MAX_TEXT = 128
 
 NAMES: Final[dict[str, tuple[str, ...]]] = {
@@ -31,6 +30,9 @@ NAMES: Final[dict[str, tuple[str, ...]]] = {
     "hash": ("hash", "blockhash", "id"),
     "prev_hash": ("prevhash", "previousblockhash", "prev"),
     "fees": ("feessats", "totalfees", "fees"),
+    "transactions": ("transactions", "transactioncount", "txcount", "ntx"),
+    "size": ("sizebytes", "size"),
+    "weight": ("weight",),
 }
 """The names that each column goes by, compared by letters and digits without case; the first that is there is taken.
 
@@ -51,6 +53,9 @@ class Layout:
     hash: str | None = None
     prev_hash: str | None = None
     fees: str | None = None
+    transactions: str | None = None
+    size: str | None = None
+    weight: str | None = None
 
     @classmethod
     def detect(cls, path: Path, names: Sequence[str]) -> Layout:
@@ -88,6 +93,9 @@ class Layout:
             self.hash,
             self.prev_hash,
             self.fees,
+            self.transactions,
+            self.size,
+            self.weight,
         )
         return tuple(dict.fromkeys(name for name in every if name is not None))
 
@@ -101,6 +109,9 @@ def typed_columns(faults: FileFaults, layout: Layout, table: pa.Table, first_row
     def cells(name: str) -> _Cells:
         return _Cells(faults, name, first_row, table.column(name).combine_chunks())
 
+    def counts(name: str | None) -> Sequence[int | None] | None:
+        return None if name is None else _contents(table.column(name))
+
     addresses = None if layout.addresses is None else cells(layout.addresses).addresses()
     return BlockColumns(
         first_row=first_row,
@@ -112,8 +123,21 @@ def typed_columns(faults: FileFaults, layout: Layout, table: pa.Table, first_row
         bits=None if layout.bits is None else cells(layout.bits).bits(),
         hashes=None if layout.hash is None else cells(layout.hash).hex(64, 64, required=True),
         prev_hashes=None if layout.prev_hash is None else cells(layout.prev_hash).hex(64, 64, required=True),
-        fees=None if layout.fees is None else cells(layout.fees).whole_numbers(0, MAX_FEES_SATS, required=False),
+        fees=None if layout.fees is None else cells(layout.fees).whole_numbers(0, MAX_SATS, required=False),
+        transactions=counts(layout.transactions),
+        sizes=counts(layout.size),
+        weights=counts(layout.weight),
     )
+
+
+def _contents(column: pa.ChunkedArray) -> list[int | None]:
+    """Transactions, bytes or weight. They decide nothing: what is no whole number from 1 to MAX_CONTENT is left out."""
+    try:
+        values = column.cast(pa.int64()).to_pylist()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        texts = [str(value).strip() for value in column.to_pylist()]
+        values = [int(text) if text.isascii() and text.isdecimal() and len(text) < 11 else None for text in texts]
+    return [value if value is not None and 1 <= value <= MAX_CONTENT else None for value in values]
 
 
 class _Cells:

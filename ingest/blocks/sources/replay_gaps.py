@@ -103,6 +103,9 @@ class _Row(NamedTuple):
     hash: str | None = None
     prev_hash: str | None = None
     fees: int | None = None
+    transactions: int | None = None
+    size: int | None = None
+    weight: int | None = None
 
 
 class GapFiller:
@@ -161,6 +164,9 @@ def _optional(columns: BlockColumns) -> tuple[Sequence[Any] | None, ...]:
         columns.hashes,
         columns.prev_hashes,
         columns.fees,
+        columns.transactions,
+        columns.sizes,
+        columns.weights,
     )
 
 

@@ -263,6 +263,13 @@ CREATE TABLE IF NOT EXISTS blocks_log ON CLUSTER `desk`
     payout_addresses Array(String)
     label String
     fees_sats Nullable(UInt64)
+    transactions Nullable(UInt32)
+    size_bytes Nullable(UInt32)
+    weight Nullable(UInt32)
+    match_ratio Nullable(Float64)
+    similarity_ratio Nullable(Float64)
+    expected_fees_sats Nullable(UInt64)
+    expected_weight Nullable(UInt32)
     source LowCardinality(String)
     synthetic Bool
     status Enum8('parked' = 0, 'stale' = 1, 'canonical' = 2)

@@ -71,6 +71,11 @@ def test_tip_and_blocks(server: MempoolServer, source: MempoolSource) -> None:
     assert [e.coinbase_script for e in events] == [b.coinbase_script for b in best[3:]]
     assert [e.payout_addresses for e in events] == [b.addresses for b in best[3:]]
     assert [e.fees_sats for e in events] == [b.fees_sats for b in best[3:]]
+    assert [(e.transactions, e.size_bytes, e.weight, e.expected_weight) for e in events] == [
+        (1, 300, 1_200, 1_200)
+    ] * len(events)
+    assert [e.match_ratio for e in events] == [(100 - b.height % 10) / 100 for b in best[3:]]
+    assert [e.expected_fees_sats for e in events] == [b.fees_sats + 10 for b in best[3:]]
     assert sorted(server.paths) == ["/api/v1/blocks", *(f"/api/v1/blocks/{top}" for top in (17, 32, 47, 50))]
 
 

@@ -73,6 +73,13 @@ def block(chain: str, height: int, name: str = "", prev: str = "") -> BlockEvent
         payout_addresses=(f"bc1q{height}",),
         label="AntPool" if height % 2 else None,
         fees_sats=None if height % 3 else height,
+        transactions=None if height % 4 == 3 else 1 if height % 10 == 0 else 2_000 + height % 7,
+        size_bytes=None if height % 4 == 3 else 1_500_000 + height % 11,
+        weight=None if height % 4 == 3 else 3_990_000 + height % 13,
+        match_ratio=None if height % 2 else 1 - (height % 8) / 100,
+        similarity_ratio=None if height % 2 else 0.99,
+        expected_fees_sats=None if height % 2 else height + 100,
+        expected_weight=None if height % 2 else 3_991_000,
         source="replay",
         seen_at_ms=1_690_000_000_000 + height,
     )

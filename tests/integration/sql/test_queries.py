@@ -5,6 +5,8 @@ The sample's pattern of nine blocks: foundry-usa 3, antpool 2, f2pool, viabtc, o
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from counterpoise.chain.work import difficulty_from_bits
 from counterpoise.clickhouse.client import ClickHouse
@@ -20,13 +23,17 @@ from counterpoise.detectors.tracks import BLOCKS_PER_YEAR, DETECTORS, PROMISES_Y
 from counterpoise.errors import ConfigError
 from counterpoise.metrics.specs.registry import SPECS
 from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.risk.censorship import delay_quantile_blocks, expected_delay_blocks
+from counterpoise.risk.confirmations_closed_form import INVERTED, NO_NUMBER, confirmations_whole
+from counterpoise.risk.double_spend import confirmations_needed
 from counterpoise.risk.economics import SATS_PER_BTC, fee_share, hashprice, subsidy_sats
 from counterpoise.risk.mergers import concentration
 from counterpoise.risk.runs import longest_runs
+from counterpoise.risk.selfish_mining import selfish_tie
 from counterpoise.windows import VIEWS as WINDOW_VIEWS
 from desk.entity_dates import read_sensitivity
 from desk.named_queries import named_queries, named_query
-from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, block, fires_and_clears
+from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, POOLS, block, fires_and_clears, pool_of
 
 VIEWS = Path(__file__).resolve().parents[3] / "sql" / "views"
 
@@ -89,6 +96,212 @@ def test_a_made_up_header_has_no_difficulty_and_no_hashprice(own_sample: ClickHo
 
 def test_a_chain_without_blocks_has_no_hashprice(sample: ClickHouse) -> None:
     assert ask(sample, "hashprice", chain="litecoin") == []
+
+
+@pytest.mark.parametrize("view", WINDOW_VIEWS)
+@pytest.mark.parametrize("height", [LAST, FIRST + 150])
+def test_risks_are_those_of_the_functions(sample: ClickHouse, view: str, height: int) -> None:
+    [(n, unknown, leaders)] = sample.query(
+        "SELECT n, unknown, leaders FROM concentration WHERE chain = 'bitcoin' AND view = {view:String} AND window_blocks = 144 "
+        "AND height = {height:UInt32}",
+        {"view": view, "height": height},
+    )
+    rows = ask(sample, "risk_now", view=view, window="144", height=str(height))
+    assert [row["largest"] for row in rows] == list(range(1, len(leaders) + 1))
+    for k, row in enumerate(rows, 1):
+        share = sum(blocks for _, blocks in leaders[:k]) / n
+        assert (row["height"], row["n"], row["unknown"], row["share"]) == (
+            height,
+            n,
+            unknown,
+            pytest.approx(share, rel=1e-12),
+        )
+        for name, risk in (("1", 0.01), ("0_1", 0.001), ("0_001", 0.00001)):
+            needed = float(confirmations_needed(share, risk))
+            assert row[f"confirmations_for_{name}_percent"] == (None if np.isinf(needed) else needed)
+        assert row["refused_mean_blocks"] == pytest.approx(float(expected_delay_blocks(share)), rel=1e-12)
+        assert row["refused_99_percent_blocks"] == pytest.approx(float(delay_quantile_blocks(share, 0.99)), rel=1e-12)
+        assert row["selfish_mining_pays_from_gamma"] == pytest.approx(float(selfish_tie(share)), rel=1e-12, abs=1e-12)
+        assert row["stop_interval_ratio"] == pytest.approx(1 / (1 - share), rel=1e-12)
+
+
+def test_the_closed_form_of_risk_now_is_that_of_the_metrics(sample: ClickHouse) -> None:
+    """Every share of 1,008 blocks below one half, through the query's own expression. Metrics stop at 65,535, the query does not."""
+    sql = named_query("risk_now").sql
+    constants, needed = re.findall(r"(\[\n.*?\]) AS inverted,\s*(arrayMap.*?inverted\)) AS needed", sql, re.DOTALL)[0]
+    race = re.findall(r"(-log\(.*?\)) AS race", sql)[0]
+    rows = sample.query(
+        f"WITH {constants} AS inverted SELECT {needed} "
+        f"FROM (SELECT number / 1008 AS share, {race} AS race FROM numbers(504)) ORDER BY share"
+    )
+    for at, risk in enumerate(INVERTED):
+        found = [min(row[0][at], NO_NUMBER) for row in rows]
+        assert found == confirmations_whole(np.arange(504) / 1008, risk).tolist()
+
+
+@pytest.mark.parametrize("view", WINDOW_VIEWS)
+def test_parts_of_a_change_are_those_of_the_blocks(sample: ClickHouse, view: str) -> None:
+    rows = ask(sample, "top4_parts", view=view, window="144", seconds="86400")
+    stored = dict(
+        sample.query(
+            "SELECT height, leaders FROM concentration WHERE chain = 'bitcoin' AND view = {view:String} AND window_blocks = 144 "
+            "AND height IN (800255, 800399)",
+            {"view": view},
+        )
+    )
+    before, after = (dict(stored[height][:4]) for height in (LAST - 144, LAST))
+    expected = {pool: (after.get(pool, 0) - before.get(pool, 0)) / 144 for pool in before.keys() | after.keys()}
+    assert {(row["from_height"], row["to_height"]) for row in rows} == {(LAST - 144, LAST)}
+    assert {row["pool"]: row["part"] for row in rows if row["pool"] in expected} == pytest.approx(expected)
+    shares = {pool: blocks / 144 for pool, blocks in stored[LAST]}
+    assert {row["pool"]: row["share_after"] for row in rows if row["share_after"] is not None} == pytest.approx(shares)
+    [(change,)] = sample.query(
+        "SELECT argMax(top4_share, height) - argMin(top4_share, height) FROM concentration WHERE chain = 'bitcoin' "
+        "AND view = {view:String} AND window_blocks = 144 AND height IN (800255, 800399)",
+        {"view": view},
+    )
+    assert sum(row["part"] for row in rows) == pytest.approx(change, abs=1e-12)
+    assert ask(sample, "top4_parts", view=view, window="144") == [], "no window ended a week before"
+
+
+def _blocks_of(window: int) -> dict[str, list[Any]]:
+    """The events of the newest blocks by pool."""
+    found: dict[str, list[Any]] = {}
+    for height in range(LAST - window + 1, LAST + 1):
+        found.setdefault(POOLS[pool_of(height)], []).append(block("bitcoin", height))
+    return found
+
+
+def test_contents_of_blocks_by_pool(sample: ClickHouse) -> None:
+    rows = ask(sample, "pool_contents", window="40")
+    blocks = _blocks_of(40)
+    assert {row["pool"] for row in rows} == blocks.keys()
+    for row in rows:
+        made = blocks[row["pool"]]
+        known = [one for one in made if one.transactions is not None]
+        empty = sum(one.transactions == 1 for one in known)
+        assert (row["blocks"], row["blocks_with_transactions"], row["empty_blocks"]) == (len(made), len(known), empty)
+        wilson = stats.binomtest(empty, len(known)).proportion_ci(0.95, method="wilson")
+        assert (row["empty_share"], row["empty_share_low"], row["empty_share_high"]) == pytest.approx(
+            (empty / len(known), wilson.low, wilson.high), abs=1e-12
+        )
+        assert row["mean_transactions"] == pytest.approx(np.mean([one.transactions for one in known]))
+        assert row["mean_weight"] == pytest.approx(np.mean([one.weight for one in known]))
+        assert row["mean_size_bytes"] == pytest.approx(np.mean([one.size_bytes for one in known]))
+        fees = [one.fees_sats for one in made if one.fees_sats is not None]
+        assert row["blocks_with_fees"] == len(fees)
+        assert row["mean_fees_sats"] == (pytest.approx(np.mean(fees)) if fees else None)
+
+
+def test_expected_blocks_by_pool(sample: ClickHouse) -> None:
+    rows = ask(sample, "pool_expectations", window="40")
+    blocks = _blocks_of(40)
+    for row in rows:
+        made = [one for one in blocks[row["pool"]] if one.match_ratio is not None]
+        ratios = [one.match_ratio for one in made]
+        reach = stats.norm.ppf(0.975) * np.std(ratios, ddof=1) / len(ratios) ** 0.5
+        assert row["compared_blocks"] == len(made)
+        assert (row["match_ratio_low"], row["match_ratio_mean"], row["match_ratio_high"]) == pytest.approx(
+            (np.mean(ratios) - reach, np.mean(ratios), min(np.mean(ratios) + reach, 1)), abs=1e-12
+        )
+        fees = [one.fees_sats / one.expected_fees_sats for one in made if one.fees_sats is not None]
+        assert row["blocks_with_fees"] == len(fees)
+        assert row["fees_ratio_mean"] == (pytest.approx(np.mean(fees)) if fees else None)
+    assert sum(row["compared_blocks"] for row in rows) == 20
+
+
+def test_template_makers_are_pools_but_where_the_coinbase_names_one(sample: ClickHouse) -> None:
+    rows = ask(sample, "template_makers", window="144")
+    named = sample.query(
+        "SELECT if(template_builder = '', pool, template_builder) FROM blocks WHERE chain = 'bitcoin' AND height > {last:UInt32}",
+        {"last": LAST - 144},
+    )
+    counted = Counter(name for (name,) in named)
+    unknown = counted.pop("unknown")
+    ranked = sorted(counted.items(), key=lambda one: (-one[1], one[0]))
+    assert [(row["maker"], row["blocks"], row["unknown"], row["n"]) for row in rows] == [
+        (name, blocks, unknown, 144) for name, blocks in ranked
+    ]
+    assert "someone" in counted and [row["pools"] for row in rows if row["maker"] == "someone"] == [["viabtc"]]
+    hhi = sum(blocks**2 for blocks in counted.values()) / 144**2
+    assert [row["hhi"] for row in rows] == pytest.approx([hhi] * len(rows))
+    assert rows[-1]["top_share"] == pytest.approx((144 - unknown) / 144)
+    assert [row["stop_interval_ratio"] for row in rows] == pytest.approx(
+        [1 / (1 - blocks / 144) for _, blocks in ranked]
+    )
+
+
+@pytest.mark.parametrize("height", [LAST, FIRST + 200, FIRST])
+def test_a_block_moves_windows_by_what_lies_between_two_heights(sample: ClickHouse, height: int) -> None:
+    stored = {
+        (view, window, at): figures
+        for view, window, at, *figures in sample.query(
+            "SELECT toString(view), window_blocks, height, top4_share, hhi_10000, nakamoto_half FROM concentration "
+            "WHERE chain = 'bitcoin' AND height BETWEEN {low:UInt32} AND {high:UInt32}",
+            {"low": height - 1, "high": height},
+        )
+    }
+    rows = ask(sample, "block_windows", height=str(height))
+    assert [(row["window_blocks"], row["view"]) for row in rows] == [
+        (w, v) for w in (144, 1008) for v in ("raw", "entity")
+    ]
+    for row in rows:
+        key = row["view"], row["window_blocks"]
+        assert [row["top4_after"], row["hhi_after"], row["majority_after"]] == stored[(*key, height)]
+        before = stored.get((*key, height - 1), [None] * 3)
+        assert [row["top4_before"], row["hhi_before"], row["majority_before"]] == before
+        if before[0] is not None:
+            assert (
+                row["top4_change"] == row["top4_after"] - before[0]
+                and row["hhi_change"] == row["hhi_after"] - before[1]
+            )
+    assert ask(sample, "block_windows", height="1") == []
+
+
+def test_days_on_which_the_entity_map_changes(own_sample: ClickHouse) -> None:
+    groups = [
+        {
+            "slug": "g",
+            "members": [
+                {"pool": "a", "start": "2022-01-01", "end": "2023-01-01"},
+                {"pool": "b", "start": "2023-01-01"},
+            ],
+        },
+        {"slug": "h", "members": [{"pool": "c", "end": "2021-06-01"}, {"pool": "d"}]},
+    ]
+    own_sample.execute(
+        "INSERT INTO attribution_sets_log SELECT * REPLACE ({document:String} AS document, version + 1 AS version) "
+        "FROM attribution_sets_log FINAL WHERE attribution_id = {id:String}",
+        {"document": json.dumps({"entities": {"groups": groups}}), "id": CURRENT},
+    )
+    rows = [
+        {"day": "2021-06-01", "changes": ["c leaves h"]},
+        {"day": "2022-01-01", "changes": ["a joins g"]},
+        {"day": "2023-01-01", "changes": ["a leaves g", "b joins g"]},
+    ]
+    assert ask(own_sample, "entity_map_changes") == rows
+    assert ask(own_sample, "entity_map_changes", at="2022-06-01 00:00:00") == rows[:2]
+    assert ask(own_sample, "entity_map_changes", chain="litecoin") == []
+
+
+def test_payout_addresses_have_their_pools(own_sample: ClickHouse) -> None:
+    own_sample.execute(
+        "INSERT INTO blocks_log SELECT * REPLACE "
+        "(multiIf(height % 3 = 0, ['one'], height % 3 = 1, ['two', 'one'], []) AS payout_addresses, "
+        "version + 1 AS version) FROM blocks_log FINAL WHERE chain = 'bitcoin' AND status = 'canonical' AND height > 800390"
+    )
+    rows = ask(own_sample, "payout_addresses", window="9")
+    assert [(row["rank"], row["address"], row["blocks"], row["n"], row["unknown"]) for row in rows] == [
+        (1, "one", 3, 9, 3),
+        (2, "two", 3, 9, 3),
+    ]
+    assert rows[0]["pools"] == sorted({ask_pool_of(own_sample, height) for height in (800391, 800394, 800397)})
+    assert rows[0]["hhi"] == pytest.approx(2 / 9)
+
+
+def ask_pool_of(ch: ClickHouse, height: int) -> str:
+    [(pool,)] = ch.query("SELECT pool FROM blocks WHERE chain = 'bitcoin' AND height = {h:UInt32}", {"h": height})
+    return str(pool)
 
 
 def test_top_pools_now(sample: ClickHouse) -> None:

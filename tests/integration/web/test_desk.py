@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.pool_blocks import read_pool_blocks
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.contracts.topics import BLOCKS
 from counterpoise.formats import PAGE
+from counterpoise.risk.mergers import merge, pairwise_mergers
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.runtime.retry import Waiter
@@ -194,7 +196,43 @@ def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: Runnin
             assert client.get(f"/as-of/{day}").status_code == 400, day
         assert client.get("/as-of/2100-01-01").status_code == 200
         assert "r-superseded" in client.get("/as-of/2023-07-24").text
+        moved = _table(client.get(f"/block/{tip}").text, "Windows that it moved")
+        assert [row[:2] for row in moved] == [["144", "raw"], ["144", "entity"], ["1,008", "raw"], ["1,008", "entity"]]
+        lost = told.query("SELECT hash FROM blocks_all WHERE status = 'stale' LIMIT 1")[0][0]
+        assert "only a scored block of the best chain" in client.get(f"/block/{lost}").text
         assert int(re.sub(r"\D", "", re.findall(r"<h1>Block ([\d,]+)", client.get(f"/block/{tip}").text)[0])) == LAST
+
+
+def test_ticked_pools_are_the_merger_of_the_command(desk: RunningDesk, told: ClickHouse) -> None:
+    window = read_pool_blocks(told, "bitcoin", 144)
+    unknown = window.views["raw"].unknown
+    merger = merge(window.raw, ("antpool", "f2pool"), unknown)
+    with desk.opened() as client:
+        wait_for(lambda: client.get("/panel/meaning").status_code == 200, "the panel")
+        assert 'href="/what-if"' in client.get("/panel/meaning").text
+        plain = client.get("/what-if").text
+        assert "No two pools are ticked." in plain and plain.count('type="checkbox"') == len(window.raw)
+        for query in ({"pool": ["antpool", "f2pool"]}, {"pool": "f2pool+antpool"}):
+            page = client.get("/what-if", params={**query, "window": "144"}).text
+            assert PAGE.share(merger.share) in page and merger.verdict() in page and page.count(" checked") == 2
+            rows = {row[0]: row[1:] for row in _table(page, "Before and after")}
+            assert rows["top 4"][:2] == [PAGE.share(merger.before.top4_share), PAGE.share(merger.after.top4_share)]
+            assert rows["HHI, of 10,000"][1] == PAGE.count(round(merger.after.hhi_points))
+        pairs = pairwise_mergers(window.raw, unknown, largest=6)
+        assert [row[0] for row in _table(page, "Mergers of two")] == [" + ".join(pair.members) for pair in pairs]
+        assert "--height" in page and "pool_contents" in page
+        for query, status in (({"pool": "nobody"}, 404), ({"pool": ["f2pool"] * 70}, 200), ({"window": "7"}, 400)):
+            answer = client.get("/what-if", params=query)
+            assert answer.status_code == status, answer.text
+        assert "made no block of the window" in client.get("/what-if", params={"pool": "nobody"}).text
+
+
+def _table(page: str, name: str) -> list[list[str]]:
+    body = page.partition(f'aria-label="{name}"><thead>')[2].partition("</table>")[0]
+    return [
+        [unescape(re.sub("<[^>]+>", "", cell)) for cell in re.findall(r'data-head="[^"]*">(.*?)</t[hd]>', row)]
+        for row in re.findall(r"<tr[^>]*>(.*?)</tr>", body)[1:]
+    ]
 
 
 def _every_claim_is_what_its_sql_gives(shown: dict[str, str], sample: ClickHouse) -> None:

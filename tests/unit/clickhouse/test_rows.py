@@ -55,6 +55,13 @@ def test_blocks() -> None:
     assert (first["time"], first["seen_at"]) == (1_690_168_629_000, 1_690_168_700_123)
     assert first["coinbase_script"] == bytes.fromhex("03a0bc0c")
     assert (first["fees_sats"], second["fees_sats"]) == (None, 7)
+    contents = {
+        "transactions": 3_823, "size_bytes": 1_578_209, "weight": 3_993_461, "match_ratio": 1.0, "similarity_ratio": 0.25,
+        "expected_fees_sats": 0, "expected_weight": 3_991_920,
+    }  # fmt: skip
+    whole = block_columns([BLOCK, BLOCK.model_copy(update=contents)], ["canonical", "canonical"], 9)
+    assert [row(whole)[name] for name in contents] == [None] * len(contents)
+    assert [row(whole, 1)[name] for name in contents] == list(contents.values())
     assert (first["status"], second["status"]) == (2, 0)
     assert (first["label"], second["label"]) == ("", "AntPool")
     assert (first["payout_addresses"], second["payout_addresses"]) == (["bc1qa", "bc1qb"], [])

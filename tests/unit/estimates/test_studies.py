@@ -15,7 +15,9 @@ import pytest
 from counterpoise.detectors.delays import MEDIAN_DELAYS
 from counterpoise.detectors.tracks import BLOCKS_PER_YEAR, DETECTORS, PROMISES_YEARS
 from counterpoise.estimates.drift import SHIPPED_DRIFT
+from counterpoise.estimates.measured_coverage import MEASURED
 from streams.blocks.fold.drift import DriftHistory, EntityEpochs
+from tests.shared import shared_data
 from tests.unit.detectors.e_detector import EDetector
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -200,6 +202,31 @@ def test_the_rule_fires_again_only_after_it_cleared(studies: ModuleType) -> None
     assert studies._firings(over, clear, hold=2) == 2
     assert studies._firings(over, np.zeros(12, bool), hold=2) == 1
     assert studies._firings(over, clear, hold=4) == 0
+
+
+def test_an_interval_that_covers_less_has_its_measured_coverage_as_its_label() -> None:
+    far: dict[tuple[str, int], tuple[float, float]] = {}
+    for name in ("real-bootstrap", "real-hhi"):
+        for line in shown(name).splitlines()[2:]:
+            family, blocks, _, cell = [part.strip() for part in line.strip("|").split("|")][:4]
+            coverage, error = figures(cell)[:2]
+            if abs(coverage - 95) > 2 * error:
+                far[family, int(blocks.replace(",", ""))] = (coverage, error)
+    assert far.keys() == MEASURED.keys()
+    for key, one in MEASURED.items():
+        assert far[key] == pytest.approx((100 * one.coverage, 100 * one.standard_error))
+
+
+def test_the_years_of_a_halving_are_those_of_the_blocks(studies: ModuleType) -> None:
+    """Top 4, beyond the ten largest and D₂: the figures below were counted by other code before this was written."""
+    made = studies.real_makers(shared_data("blocks/mainnet_664063_946236.parquet"))["real-halving"]()
+    assert "\n".join(made) == shown("real-halving")
+    rows = [[part.strip() for part in line.strip("|").split("|")] for line in made[2:]]
+    assert [(row[2], row[3], row[4]) for row in rows[:2]] == [
+        ("77.17 %", "3.99 %", "5.41"),
+        ("77.35 %", "5.14 %", "5.50"),
+    ]
+    assert (rows[2][2], rows[2][4]) == ("69.69 %", "6.32")
 
 
 def test_daily_forecasts_beat_the_base_rate() -> None:

@@ -54,6 +54,9 @@ def test_recorded_mempool_block_gives_its_facts() -> None:
     assert event.payout_addresses == ("1PuJjnF476W3zXfVYmJfGnouzFDAXakkL4",)
     assert b"/ViaBTC/" in bytes.fromhex(event.coinbase_script)
     assert (event.source, event.label, event.synthetic) == ("mempool", None, False)
+    assert (event.transactions, event.size_bytes, event.weight) == (3_823, 1_578_209, 3_993_461)
+    assert (event.match_ratio, event.similarity_ratio) == (1.0, 0.9978345275528634)
+    assert (event.expected_fees_sats, event.expected_weight) == (7_342_711, 3_991_920)
 
 
 def test_all_recorded_mempool_blocks_link() -> None:
@@ -73,6 +76,8 @@ def test_recorded_node_block_gives_its_facts() -> None:
     assert event.payout_addresses == ("3L8Ck6bm3sve1vJGKo6Ht2k167YKSKi8TZ",)
     assert b"binance/867" in bytes.fromhex(event.coinbase_script)
     assert event.fees_sats == 1_983_001
+    assert (event.transactions, event.size_bytes, event.weight) == (block["nTx"], block["size"], block["weight"])
+    assert event.match_ratio is None and event.expected_fees_sats is None
 
 
 def test_output_without_a_named_address_is_read_from_its_script() -> None:
@@ -128,6 +133,38 @@ def test_fees_that_are_no_count_are_left_out(fees: object) -> None:
     block = small_mempool()
     block["extras"]["totalFees"] = fees
     assert from_mempool(block, chain="bitcoin", seen_at_ms=SEEN).fees_sats is None
+
+
+@pytest.mark.parametrize("value", [0, -1, 10**30, "7", True, None, 1.5, float("nan"), [1]])
+def test_contents_that_are_no_count_are_left_out(value: object) -> None:
+    block = small_mempool() | {"tx_count": value, "size": value, "weight": value}
+    block["extras"] |= {"expectedWeight": value}
+    event = from_mempool(block, chain="bitcoin", seen_at_ms=SEEN)
+    assert [event.transactions, event.size_bytes, event.weight, event.expected_weight] == [None] * 4
+    head, coinbase = small_node()
+    event = from_bitcoind(
+        head | {"nTx": value, "size": value, "weight": value},
+        coinbase,
+        fees_sats=None,
+        chain="bitcoin",
+        seen_at_ms=SEEN,
+    )
+    assert [event.transactions, event.size_bytes, event.weight] == [None] * 3
+
+
+@pytest.mark.parametrize("value", [-1, 101, "7", True, None, float("nan"), float("inf"), [1]])
+def test_ratios_that_are_none_are_left_out(value: object) -> None:
+    block = small_mempool()
+    block["extras"] |= {"matchRate": value, "similarity": value}
+    event = from_mempool(block, chain="bitcoin", seen_at_ms=SEEN)
+    assert (event.match_ratio, event.similarity_ratio) == (None, None)
+
+
+def test_an_old_node_lists_its_transactions_without_counting_them() -> None:
+    head, coinbase = small_node()
+    for name in ("tx", "rawtx"):
+        event = from_bitcoind(head | {name: ["a", "b"]}, coinbase, fees_sats=None, chain="bitcoin", seen_at_ms=SEEN)
+        assert event.transactions == 2
 
 
 @pytest.mark.parametrize(

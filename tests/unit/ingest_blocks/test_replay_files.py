@@ -143,6 +143,29 @@ def test_evidence_and_real_hashes_are_taken_as_they_are(tmp_path: Path) -> None:
     assert [e.hash for e in events_of(path, 8, 8)] == [b, c]
 
 
+@pytest.mark.parametrize("hashes", [False, True])
+@pytest.mark.parametrize(
+    "names", [("transaction_count", "size", "weight"), ("tx_count", "size_bytes", "Weight"), ("nTx", "Size", "weight")]
+)
+def test_contents_of_blocks_are_read_and_what_is_none_is_left_out(
+    tmp_path: Path, names: tuple[str, str, str], hashes: bool
+) -> None:
+    given = [(3_000, 1_500_000, 3_990_000), (1, 0, -4), ("", "many", "3990000"), (None, 2**40, 4_000_000)]
+    path = tmp_path / "contents.csv"
+    lines = ["height,time,pool," + ",".join(names) + (",hash,prev_hash" if hashes else "")]
+    for at, cells in enumerate(given):
+        written = ["" if cell is None else str(cell) for cell in cells]
+        chained = [f"{at + 1:064x}", f"{at:064x}"] if hashes else []
+        lines.append(",".join([str(7 + at), str(1_717_200_000 + 600 * at), "antpool", *written, *chained]))
+    path.write_text("\n".join(lines) + "\n")
+    assert [(e.transactions, e.size_bytes, e.weight) for e in events_of(path)] == [
+        (3_000, 1_500_000, 3_990_000),
+        (1, None, None),
+        (None, None, 3_990_000),
+        (None, None, 4_000_000),
+    ]
+
+
 TIME = "expected a time in UTC: seconds since 1970, a timestamp, or text like 2024-06-01T12:00:00Z"
 FILL = "Replay with --gaps unknown (or COUNTERPOISE_INGEST__REPLAY__GAPS=unknown) to count them as unknown"
 

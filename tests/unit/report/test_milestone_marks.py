@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -35,6 +35,18 @@ def test_a_height_between_two_points_has_a_time_between_theirs(height: int, step
     if height > made[-1].height:
         return
     assert abs((time_of(height, made) - AT).total_seconds() - 600 * (height - 839_000)) < 0.01
+
+
+@pytest.mark.parametrize("width", [plots.WIDE, plots.NARROW])
+def test_a_change_of_the_entity_map_is_a_line_at_its_day(width: float) -> None:
+    made = points(838_000, 842_000, 40)  # 18 April to 15 May 2024: 4,000 blocks of ten minutes
+    days = [date(2024, 4, 17), date(2024, 4, 28), date(2024, 6, 1)]
+    text = plots.share_plot(made, [], None, width=width, name="n", title="t", map_changes=days)
+    frame = plots.share_frame(width)
+    [line] = re.findall(r'<line x1="([\d.]+)"[^>]*class="milestone halving"', text)
+    assert float(line) == pytest.approx(frame.x0 + (frame.x1 - frame.x0) * 10 * 144 / 4_000, abs=0.06)
+    assert text.count("entity map<") == 1 and "The entity map changes on 28\u00a0Apr\u00a02024." in text
+    assert "entity map" not in drawn(made, [])
 
 
 @pytest.mark.parametrize("width", [plots.WIDE, plots.NARROW])

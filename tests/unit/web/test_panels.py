@@ -15,10 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpoise.clickhouse.explain_window import Pair
+from counterpoise.clickhouse.pool_blocks import PoolBlocks, ViewOfWindow
 from counterpoise.explain.explain import Window, explain
 from counterpoise.formats import PAGE
 from counterpoise.plots.sparkline import sparkline
 from counterpoise.pools.entities import EntityMap, Group, Membership
+from counterpoise.risk.mergers import merge, pairwise_mergers
 from desk.adversaries import Adversary, risk_json
 from desk.as_of.known import NOT_VERSIONED, AsOf, Known
 from desk.claims.checked import Checked
@@ -30,7 +32,7 @@ from desk.report.model import MiningNow, PoolShare
 from desk.web import page
 from desk.web.drawing import Drawn
 from desk.web.hub import Line
-from desk.web.pages import alert, as_of, block, claims, pool, series
+from desk.web.pages import alert, as_of, block, claims, pool, series, what_if
 from desk.web.panels.meaning import Meaning
 from desk.web.panels.moved import Moved
 from desk.web.panels.open_alerts import Alerts
@@ -78,7 +80,17 @@ def top4(name: str) -> Top4:
     return Top4({"raw": raw, "entity": entity}, {"raw": raw_leaders, "entity": owners})
 
 
-PAIR = Pair(Window({"a": 1}, 0, 1), Window({"a": 1}, 0, 2), None, AT, AT, "r")
+WINDOW = PoolBlocks(
+    "bitcoin",
+    1008,
+    900_000,
+    AT,
+    "t",
+    "r",
+    {"raw": ViewOfWindow(1008, 2, 1, (("a", 305),)), "entity": ViewOfWindow(1008, 2, 1, (("a", 305),))},
+    {"a": 305},
+)
+PAIR = Pair(Window({"a": 1}, 0, 900_000), Window({"a": 1}, 0, 901_008), None, AT, AT, "r")
 
 
 def meant(name: str) -> dict[str, Any]:
@@ -97,7 +109,7 @@ def detector(name: str, view: str, **more: Any) -> dict[str, Any]:
 def scores(part: str) -> dict[str, Any]:
     return {
         "part": part, "forecasts": 400, "coverage": 0.945, "brier_score": 0.0871, "stated_above_75": 0.31, "came_above_75": 0.28,
-        "share_minus_outcome": 0.002,
+        "share_minus_outcome": 0.002, "newest_height": 898_992, "newest_time": AT,
     }  # fmt: skip
 
 
@@ -134,6 +146,8 @@ def rows(name: str) -> dict[str, Any]:
             "rank_now": 1,
             "rank_then": 2,
             "window_then": True,
+            "to_height": 900_000,
+            "to_time": AT,
         }
     ]
     courses = {name: [(899_712, 0.31), (899_856, 0.29), (900_000, 0.3)], f"{name}x": [(899_856, 0.2)]}
@@ -220,6 +234,20 @@ def test_there_is_a_case_for_every_panel() -> None:
     assert rows("x").keys() == EMPTY.keys() == PANELS.keys()
 
 
+OF_BLOCKS = [name for name in PANELS if name not in ("alerts", "blocks", "edge", "quality")]
+"""Panels with figures of windows. The others list alerts, blocks, series and dead letters, each with its own time."""
+
+
+@pytest.mark.parametrize("name", OF_BLOCKS)
+def test_a_panel_names_its_window_its_denominator_and_its_time(name: str) -> None:
+    found = rows("a")
+    found["meaning"] = Meaning([meant("a")], WINDOW.denominator)
+    drawn = Elements(PANELS[name].draw(found[name], CONTEXT)).words
+    assert re.search(r"\b[\d,]+ (blocks|days)\b|window, in blocks", drawn), "its window"
+    assert re.search(r"unknown|without a known producer", drawn), "what becomes of unknown blocks"
+    assert re.search(r"(block|height) \d{3},\d{3}|to \d{1,2}\s\w{3}\s\d{4}", drawn), "its newest block, or day"
+
+
 @pytest.mark.parametrize("name", PANELS)
 def test_a_hostile_text_is_text(name: str) -> None:
     ordinary, hostile = (PANELS[name].draw(rows(text)[name], CONTEXT) for text in ("ordinary", EVIL))
@@ -254,7 +282,7 @@ def test_any_text_on_the_pages_behind_links_is_text(text: str) -> None:
         member = dict.fromkeys(MEMBER, words)
         return [
             alert.draw(alert.AlertPage([step], 0.76, "", ()), words, CONTEXT),
-            block.draw(block.BlockPage(made, ())),
+            block.draw(block.BlockPage(made, [MOVED_WINDOW | {"view": text}], ())),
             pool.draw(pool.PoolPage(words, words, [member], None, [], [], rows(words)["blocks"], ()), CONTEXT),
             page.frame(words, "", replace(CONTEXT, dataset=words, chain=words), ""),
         ]
@@ -378,13 +406,72 @@ BLOCK = {
     "chain": EVIL, "height": 1, "hash": EVIL, "prev_hash": EVIL, "time": AT, "status": EVIL, "pool": EVIL, "method": EVIL,
     "conflict": True, "template_builder": EVIL, "attribution_id": EVIL, "coinbase_script_hex": EVIL.encode().hex(),
     "payout_addresses": [EVIL], "label": EVIL, "fees_sats": None, "source": EVIL, "synthetic": True, "seen_at": AT,
+    "transactions": 1, "size_bytes": 300, "weight": None, "match_ratio": 0.98, "similarity_ratio": 0.9, "expected_fees_sats": 7,
+    "expected_weight": 900,
 }  # fmt: skip
+
+
+MOVED_WINDOW = {
+    "view": EVIL, "window_blocks": 144, "top4_before": 0.75, "top4_after": 0.75 + 1 / 144, "top4_change": 1 / 144,
+    "hhi_before": 1_800.0, "hhi_after": 1_790.36, "hhi_change": -9.64, "majority_before": 3, "majority_after": 2, "to_height": 1,
+}  # fmt: skip
+
+
+def test_a_block_shows_the_windows_that_it_moved() -> None:
+    words = Elements(
+        block.draw(block.BlockPage(BLOCK | {"height": 900_000}, [MOVED_WINDOW | {"view": "raw"}], ()))
+    ).words
+    words = words.replace("\u00a0", " ")
+    assert "144raw75.69 %+0.69 points1,790.4\u22129.623" in words and "ends in block 899,999" in words
+    first = dict.fromkeys(("top4_before", "top4_change", "hhi_before", "hhi_change", "majority_before"))
+    assert "1,790.4–2–" in Elements(block.draw(block.BlockPage(BLOCK, [MOVED_WINDOW | first], ()))).words
+    assert "no change" in block.draw(block.BlockPage(BLOCK, [MOVED_WINDOW | {"top4_change": 0.0}], ()))
+    assert "only a scored block of the best chain" in block.draw(block.BlockPage(BLOCK, [], ()))
+
+
+def asked_if(raw: dict[str, int], ticked: tuple[str, ...], unknown: int = 0) -> what_if.WhatIf:
+    n = sum(raw.values()) + unknown
+    ranked = sorted(raw.items(), key=lambda one: -one[1])
+    of_view = ViewOfWindow(n, unknown, len(raw), tuple(ranked[:6]))
+    window = PoolBlocks("bitcoin", 1008, 900_000, AT, "t", "r", {"raw": of_view, "entity": of_view}, raw)
+    merger = merge(raw, ticked, unknown) if len(ticked) > 1 else None
+    return what_if.WhatIf(window, ranked, ticked, merger, pairwise_mergers(raw, unknown, largest=6), ())
+
+
+def test_ticked_pools_are_shown_as_one() -> None:
+    """Of 10 blocks: 4, 3, 2 and one unknown. HHI 1600 + 900 + 400; b and c as one have 5, and HHI grows by 2 · 30 · 20 = 1200."""
+    drawn = what_if.draw(asked_if({"a": 4, "b": 3, "c": 2}, ("b", "c"), unknown=1))
+    words = " ".join(Elements(drawn).words.split())
+    assert "b + c as one: 50.0 % of blocks. The market after it: presumed harmful." in words
+    assert "HHI, of 10,0002,9004,100+1,200" in words
+    assert "pools for a majority22" in words and "no number suffices" in words
+    assert "a + b70.0 %90.0 %5,300+2,4001no number sufficespresumed harmful" in words
+    assert drawn.count("checked") == 2 and 'name="pool" value="a">' in drawn
+    assert "1 of them unknown" in words and "height 900,000" in words
+
+
+def test_nothing_ticked_and_one_pool_alone_have_words() -> None:
+    assert "No two pools are ticked." in what_if.draw(asked_if({"a": 4, "b": 3}, ()))
+    assert "Fewer than two pools" in what_if.draw(asked_if({"a": 4}, ()))
+    assert "not reached" in what_if.draw(asked_if({"a": 1, "b": 1}, ("a", "b"), unknown=8))
+
+
+def test_a_hostile_pool_is_text_where_it_is_ticked() -> None:
+    drawn = what_if.draw(asked_if({EVIL: 4, "b": 3}, (EVIL, "b")))
+    inert(drawn)
+    assert Elements(drawn).tags == Elements(what_if.draw(asked_if({"a": 4, "b": 3}, ("a", "b")))).tags
+
+
+@pytest.mark.parametrize("window", ["7", "x", "-144", "144.0"])
+def test_another_window_is_refused(window: str) -> None:
+    with pytest.raises(ValueError, match="expected one of 144, 1008, 2016, 4320"):
+        what_if.parse((), window, 1008)
 
 
 def test_the_pages_behind_links_are_inert_too() -> None:
     inert(alert.draw(alert.AlertPage([STEP], 0.76, "", ()), EVIL, CONTEXT))
     inert(alert.draw(alert.AlertPage([STEP], None, EVIL, ()), EVIL, CONTEXT))
-    inert(block.draw(block.BlockPage(BLOCK, ())))
+    inert(block.draw(block.BlockPage(BLOCK, [MOVED_WINDOW], ())))
     tape = rows(EVIL)["blocks"]
     history = [
         {"height": n, "time": AT, "blocks": 300, "n": 1008, "unknown": 1, "share": 0.3, "share_upper": 0.31, "rank": 2}

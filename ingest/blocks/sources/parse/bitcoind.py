@@ -9,7 +9,7 @@ from counterpoise.chain.chain_registry import address_format
 from counterpoise.contracts.blocks import MAX_PAYOUT_ADDRESSES, BlockEvent
 from counterpoise.errors import DeadLetterError
 from counterpoise.pools.addresses import output_address
-from ingest.blocks.sources.parse.block_fields import block_event, fees_or_none, mapping
+from ingest.blocks.sources.parse.block_fields import block_event, content_or_none, fees_or_none, mapping
 
 _MAX_OUTPUT_SCRIPT_HEX = 20_000
 
@@ -26,6 +26,8 @@ def from_bitcoind(block: object, coinbase: object, *, fees_sats: object, chain: 
     script = first.get("coinbase") if isinstance(first, Mapping) else None
     if not isinstance(script, str):
         raise DeadLetterError("no-coinbase", "the first transaction has no input with a coinbase script")
+    listed = head.get("tx", head.get("rawtx"))  # old nodes have no nTx
+    transactions = len(listed) if isinstance(listed, list) else None
     outputs = transaction.get("vout")
     if not isinstance(outputs, list):
         raise DeadLetterError("no-coinbase", "the coinbase has no list of outputs")
@@ -37,6 +39,9 @@ def from_bitcoind(block: object, coinbase: object, *, fees_sats: object, chain: 
         coinbase_script=script.lower(),
         payout_addresses=tuple(_addresses(outputs, address_format(chain))),
         fees_sats=fees_or_none(fees_sats),
+        transactions=content_or_none(head.get("nTx", transactions)),
+        size_bytes=content_or_none(head.get("size")),
+        weight=content_or_none(head.get("weight")),
         source="bitcoind",
         seen_at_ms=seen_at_ms,
     )

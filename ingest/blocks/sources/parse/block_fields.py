@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from counterpoise.contracts.blocks import BlockEvent
+from counterpoise.contracts.blocks import MAX_CONTENT, MAX_SATS, BlockEvent
 from counterpoise.errors import DeadLetterError
 
 GENESIS_PARENT = "0" * 64
@@ -66,10 +66,22 @@ def compact_target(value: object) -> object:
     return value
 
 
+def content_or_none(value: object) -> int | None:
+    """Transactions, bytes or weight. They decide nothing either."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_CONTENT else None
+
+
+def ratio_or_none(value: object, whole: float = 1.0) -> float | None:
+    """A part of `whole` as a ratio; what is no number from 0 to `whole` is left out.
+
+    >>> ratio_or_none(100, 100.0), ratio_or_none(0.25), ratio_or_none(101, 100.0), ratio_or_none(None)
+    (1.0, 0.25, None, None)
+    """
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= whole:
+        return None
+    return value / whole
+
+
 def fees_or_none(value: object) -> int | None:
     """Satoshis. Fees do not decide anything: what is no plain count is left out."""
-    return (
-        value
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2_100_000_000_000_000
-        else None
-    )
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SATS else None
