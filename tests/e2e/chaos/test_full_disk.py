@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ pytestmark = pytest.mark.skipif(bool(why_no_namespaces("mount", "umount")), reas
 
 DISK_MEGABYTES = 256
 
+SLOWLY = replace(BLOCKS, speed=40_000)
+"""The blocks last longer than the disk takes to fill."""
+
 STALL_SECONDS = 30.0
 """Longer than a status file may be old before its service is asked."""
 
@@ -39,7 +43,7 @@ def test_a_disk_that_fills_and_has_space_again_leaves_what_one_with_space_leaves
         clickhouse = ClickHouseServer(disk / "clickhouse")
         (disk / "line").mkdir(mode=0o700)
         try:
-            with Line(kafka, clickhouse, slack, disk / "line", BLOCKS.settings(tmp_path)) as line:
+            with Line(kafka, clickhouse, slack, disk / "line", SLOWLY.settings(tmp_path)) as line:
                 supervisor = line.supervise(COUNTERPOISE_HEALTH__STALL_AFTER_SECONDS=str(STALL_SECONDS))
                 environment = line.environment("a", {})  # it writes files: not on a full disk
                 line.until(lambda: line.held() > BLOCKS.first + 300, "the line works")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ CHAINS = {"a": ("bitcoin", 800_000, 1_400), "b": ("litecoin", 2_500_000, 1_250)}
 """By ingester: chain, first height and number of blocks."""
 
 POOLS = [*["foundry usa"] * 3, *["antpool"] * 3, *["viabtc"] * 2, "f2pool", "luxor"]
-"""Of each ten blocks nine are by the four largest."""
+"""Of each ten blocks."""
 
 WINDOW = 1_008
 RULES = "version: 1\nrules: [{id: top4, type: top_share, title: Top four, chain: all, for_blocks: 0}]\n"
@@ -41,8 +42,9 @@ def source(directory: Path, name: str) -> dict[str, str]:
 
 def top4_shares(first: int, count: int) -> list[tuple[int, float]]:
     """Of each full window at its last height, counted one by one."""
-    large = [POOLS[at % 10] != "luxor" for at in range(count)]
-    return [(first + at, sum(large[at - WINDOW + 1 : at + 1]) / WINDOW) for at in range(WINDOW - 1, count)]
+    pools = [POOLS[at % 10] for at in range(count)]
+    windows = ((at, Counter(pools[at - WINDOW + 1 : at + 1])) for at in range(WINDOW - 1, count))
+    return [(first + at, sum(blocks for _, blocks in counts.most_common(4)) / WINDOW) for at, counts in windows]
 
 
 # Long: both chains and all services twice; chains (streams/test_chains.py) and pairs of services (alerts/test_kills.py) stay.
