@@ -74,6 +74,8 @@ class Renders(Protocol):
 
     def render(self, job: Job, announced: Sequence[AlertTransition], group: GroupView | None = None) -> Message: ...
 
+    def prepare(self, transition: AlertTransition) -> None: ...
+
 
 class Outbox:
     """Takes jobs from any thread; `run_due` sends what can be sent, in order, from one thread with its own store."""
@@ -193,6 +195,13 @@ class Outbox:
             self._look_ups.plan(job, now - (clock - sent.updated_at), not_before=now)
             self._look_ups.again(job, now + AFTER_SECONDS[0])
 
+    def prepare(self, transition: AlertTransition) -> None:
+        """Read ahead what the message of a step will show, while its row is still being stored. Nothing depends on it."""
+        try:
+            self._renderer.prepare(transition)
+        except RetryableError as error:
+            log.warning("cannot read ahead for a message", reason=str(error))
+
     def enqueue(self, transition: AlertTransition, *, inherited: bool = False) -> None:
         """Queue the messages of a transition that is announced; nothing for one that is not, or was."""
         if not transition.notify:
@@ -214,7 +223,7 @@ class Outbox:
     def remind(self, firing: Iterable[AlertTransition]) -> None:
         """Queue what is due for each alert that still fires (its firing row): its message, where nothing was sent here because it was
         muted, silenced or routed elsewhere, or because another receiver or channel was in use; then what `reminders` finds."""
-        self._policy.refresh()
+        self._policy.refresh(self._store.sending_checks.read())
         for first in firing:
             post = self._sent.post_of(first.alert_id)
             if post is not None and post.key not in self._jobs and self._sent.is_unsent_here(post):
@@ -310,7 +319,7 @@ class Outbox:
         if job.action == "thread" and self._sent.was_left_out(job.alert_id):
             self._finish(job, "skipped", detail="its firing was not sent")
             return
-        self._require_newest()
+        self._check()
         if self._conversation.edits(job) and self._sent.root(job.alert_id) is None:
             self._finish(job, "skipped", detail="there is no message to edit")
             return
@@ -321,7 +330,7 @@ class Outbox:
                 self._finish(job, "sent", ts=self._conversation.keep_first(found), doubtful=True)
                 return
             self._conversation.withdraw(found)  # another message shows its alert
-        self._policy.refresh()
+            self._check()  # the search took its time
         asked = job.transition if not self._conversation.edits(job) and job.action != RENEW else None
         reason = None
         if asked and not self._must_close(asked):
@@ -372,12 +381,11 @@ class Outbox:
         The firings are promised to it in rows before it is sent: after a kill the same ones are found. Their alerts' other messages
         are left out.
         """
-        self._policy.refresh()
+        self._check()
         members = over(self._jobs, self._sent.announced, now=self._clock.now())
         members = [fired for fired in members if self._policy.left_out(fired, fired) is None]
         if not members:
             return False
-        self._require_newest()
         alerts = {row.alert_id for row in members}
         jobs = [job for job in self._jobs if job.alert_id in alerts]
         if self._stands(jobs):
@@ -530,6 +538,13 @@ class Outbox:
         if self.trouble is None:
             log.warning("cannot deliver", receiver=self._receiver.name, reason=reason, waiting=len(self._jobs))
         self.trouble = reason
+
+    def _check(self) -> None:
+        """Begin a pass: SupersededError where another alerter is at work; else the policy is as people have it by now."""
+        checked = self._store.sending_checks.read()
+        if checked.epoch != self._versions.epoch:
+            raise SupersededError(f"a newer alerter than epoch {self._versions.epoch} is at work")
+        self._policy.refresh(checked)
 
     def _require_newest(self) -> None:
         if self._store.epochs.highest() != self._versions.epoch:
