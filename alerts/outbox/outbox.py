@@ -21,11 +21,12 @@ import structlog
 from alerts.outbox.chart import Picture
 from alerts.outbox.conversation import Conversation
 from alerts.outbox.delivery_policy import Policy, SendEverything
-from alerts.outbox.digest import OLD_SECONDS, detail_of, digest_id, digest_of, over
+from alerts.outbox.digest import OLD_SECONDS, digest_of
+from alerts.outbox.digests import Digests
 from alerts.outbox.grouping import Grouping
 from alerts.outbox.groups import GROUPED, GroupView, line_of
 from alerts.outbox.job_queue import JobQueue
-from alerts.outbox.jobs import RENEW, Job, JobKey, Start, actions, digest_job, job_of, start_id
+from alerts.outbox.jobs import RENEW, Job, JobKey, Start, actions, job_of, start_id
 from alerts.outbox.look_ups import AFTER_SECONDS, LookUps
 from alerts.outbox.pictures import PICTURE, Pictures
 from alerts.outbox.receivers.receiver import (
@@ -110,6 +111,9 @@ class Outbox:
         self._conversation = Conversation(receiver, self._sent)
         self._grouping = Grouping(self._sent, self._policy, receiver.abilities)
         self._look_ups = LookUps()
+        self._digests = Digests(
+            self._jobs, self._sent, self._policy, self._delivery, self._write, self._queue, self._stands
+        )
         self._pictures = self._make_pictures(picture)
         self._not_found: set[JobKey] = set()
         """Firings that were looked up before they went into a digest."""
@@ -150,31 +154,12 @@ class Outbox:
         """
         pending = self._sent.load(self._store.deliveries.read(), joined_version)
         transitions = in_sequence(self._store.events.transitions(announced=True))
-        promised = self._take_up_digests(pending, transitions)
+        promised = self._digests.take_up(pending, transitions)
         for transition in transitions:
             self.enqueue(transition, inherited=True)
         self._jobs.remove(promised)
         self._plan_look_ups(transitions)
         return bool(self._sent.elsewhere) and not self._sent.done
-
-    def _take_up_digests(self, pending: Sequence[Delivery], transitions: Sequence[AlertTransition]) -> set[JobKey]:
-        """Queue the digests that an earlier process had promised and may have sent; the keys of their members."""
-        rows = {(row.alert_id, row.sequence): row for row in transitions}
-        groups: dict[str, list[AlertTransition]] = {}
-        for found in pending:
-            name, fired = digest_of(found.detail), rows.get((found.alert_id, found.sequence))
-            if name and fired:
-                groups.setdefault(name, []).append(fired)
-        for name, members in groups.items():
-            sent = self._sent.done.get((name, 0, "digest"))
-            job = digest_job(name, members, inherited=True)
-            if sent is None:
-                self._queue(job, ahead=True)
-            else:
-                rows_of_members = [self._member(member, name, "skipped", sent.message_ts) for member in members]
-                self._write(rows_of_members)
-                self._sent.done |= {row.key: row for row in rows_of_members}
-        return {(fired.alert_id, fired.sequence, "post") for members in groups.values() for fired in members}
 
     def _plan_look_ups(self, transitions: Sequence[AlertTransition]) -> None:
         """The alerter before us may have been in the middle of a post, and had searches ahead: make them in its place."""
@@ -376,45 +361,23 @@ class Outbox:
         return self._as_events and step.state not in OPEN_STATES and self._sent.was_sent(step.alert_id)
 
     def _gather(self) -> bool:
-        """Make one digest of what fired and ended while nothing could be sent; whether there was anything to gather.
-
-        The firings are promised to it in rows before it is sent: after a kill the same ones are found. Their alerts' other messages
-        are left out.
-        """
+        """Make one digest of what fired and ended while nothing could be sent; whether there was anything to gather."""
         self._check()
-        members = over(self._jobs, self._sent.announced, now=self._clock.now())
-        members = [fired for fired in members if self._policy.left_out(fired, fired) is None]
-        if not members:
+        return self._digests.gather(self._clock.now())
+
+    def _stands(self, job: Job) -> bool:
+        """Whether a firing stands already, after a try with an unclear answer: it is finished then. What is not found is searched for
+        again later."""
+        if job.key in self._not_found or not (job.inherited or job.tries):
             return False
-        alerts = {row.alert_id for row in members}
-        jobs = [job for job in self._jobs if job.alert_id in alerts]
-        if self._stands(jobs):
+        found = self._conversation.find(job)
+        if found:
+            self._finish(job, "sent", ts=self._conversation.keep_first(found), doubtful=True)
             return True
-        name = digest_id((row.alert_id, row.sequence, "post") for row in members)
-        rest = [self._delivery(job, "skipped", detail=detail_of(name)) for job in jobs if job.action != "post"]
-        self._write([*(self._member(row, name, "pending") for row in members), *rest])
-        self._sent.done |= {row.key: row for row in rest}
-        self._jobs.remove({job.key for job in jobs})
-        self._queue(digest_job(name, members, inherited=False), ahead=True)
-        return True
-
-    def _stands(self, jobs: Iterable[Job]) -> bool:
-        """Whether one of the firings stands already, after a try with an unclear answer: it is finished then, and its alert's other
-        messages follow it. What is not found is searched for again later."""
-        for job in jobs:
-            if job.action != "post" or job.key in self._not_found or not (job.inherited or job.tries):
-                continue
-            found = self._conversation.find(job)
-            if found:
-                self._finish(job, "sent", ts=self._conversation.keep_first(found), doubtful=True)
-                return True
-            self._not_found.add(job.key)
-            if len(self._not_found) <= MAX_LOOK_UPS:
-                self._look_ups.plan(job, self._clock.monotonic())
+        self._not_found.add(job.key)
+        if len(self._not_found) <= MAX_LOOK_UPS:
+            self._look_ups.plan(job, self._clock.monotonic())
         return False
-
-    def _member(self, fired: AlertTransition, name: str, status: DeliveryStatus, ts: str = "") -> Delivery:
-        return self._delivery(job_of(fired, "post", inherited=True), status, ts=ts, detail=detail_of(name))
 
     def _search(self, job: Job) -> None:
         """Keep the earliest message of a job with an unclear answer, and bring it to the alert's state."""
@@ -494,9 +457,8 @@ class Outbox:
         if doubtful:  # another process's try counts too: a later alerter knows by it that the message may stand twice
             delivery = replace(delivery, attempts=max(2, delivery.attempts))
         used = [replace(delivery, action=detail.replace(" ", "-"))] if detail.startswith(f"{SILENCED} ") else []
-        members = (self._member(row, job.alert_id, "skipped", ts) for row in job.members)
         needless = (self._delivery(one, status, ts=ts) for one in covered)
-        self._unwritten = [delivery, *used, *members, *needless]
+        self._unwritten = [delivery, *used, *self._digests.members(job, ts), *needless]
         self._sent.done |= {row.key: row for row in self._unwritten}
         self._jobs.remove({job.key, *(one.key for one in covered)})
         self.trouble = None
