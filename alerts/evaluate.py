@@ -35,7 +35,7 @@ CHUNK_HEIGHTS = 50_000
 LIVE_WITHIN_SECONDS = 3 * HOUR_SECONDS
 """A dataset is live from the first block whose time is within this of the clock: an hour of silence is common, three are not."""
 
-ROWS_AT_ONCE = 400_000
+ROWS_AT_ONCE = 200_000
 """At most so many rows of alerts are read for rules that are compared with all history, unless one rule has more."""
 
 _PROBE_HEIGHTS = 12
