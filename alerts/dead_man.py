@@ -130,6 +130,10 @@ class DeadManRules:
         entries = (entry for ledger in self._ledgers.values() for entry in ledger.open())
         return [entry.alert_id for entry in entries if entry.state in ANNOUNCING_STATES]
 
+    def firing_steps(self) -> list[tuple[str, int]]:
+        """(alert, sequence) of the first announced step of each of these."""
+        return [step for ledger in self._ledgers.values() for step in ledger.firing_steps()]
+
 
 def _key(rule: Rule) -> tuple[str, str]:
     """A rule that names all chains is several rules of one id."""

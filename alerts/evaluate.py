@@ -15,7 +15,7 @@ from alerts.evaluated import ChainRules, EvaluatedRule, EvaluatedScores, ReadStr
 from alerts.machine.checkpoints import CheckpointRow, Checkpoints
 from alerts.machine.ledger import Cause, Ledger, LedgerEntry, rebase, reconcile, settle_rebase
 from alerts.machine.machine import Step
-from alerts.machine.path import RING_HEIGHTS
+from alerts.machine.path import RING_HEIGHTS, Path
 from alerts.machine.rule_state import ALL_EARLIER, RuleState
 from alerts.rules.rule import HeightRule, Rule
 from alerts.shared_reads import SharedReads
@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 CHUNK_HEIGHTS = 50_000
 LIVE_WITHIN_SECONDS = 3 * HOUR_SECONDS
 """A dataset is live from the first block whose time is within this of the clock: an hour of silence is common, three are not."""
+
+ROWS_AT_ONCE = 200_000
+"""At most so many rows of alerts are read for rules that are compared with all history, unless one rule has more."""
 
 _PROBE_HEIGHTS = 12
 
@@ -79,7 +82,7 @@ class Evaluation:
         for row in entries:
             if row.of_blocks:
                 rows.setdefault((row.rule_id, row.chain), []).append(row.entry)
-        newest = self._store.events.newest_by_rule()
+        written = self._store.events.written_by_rule()
         self.evaluated = []
         for rule, series in zip(self._rules, shared_series(self._rules), strict=True):
             key, rule_hash = (rule.id, rule.chain), rule.rule_hash
@@ -89,11 +92,15 @@ class Evaluation:
             if not self._live:
                 rule_state.go_live_height = -1
             every = rule_state.frozen_version == ALL_EARLIER
-            versions = newest.get(key, {})
-            earlier = [version for its, version in versions.items() if every or its != rule_state.rule_hash]
+            its = written.get(key, {})
+            earlier = [one.newest for content, one in its.items() if every or content != rule_state.rule_hash]
             rule_state.frozen_version = max([0 if every else rule_state.frozen_version, *earlier])
-            ledger = Ledger.of(rows.get(key, ()))
-            self.evaluated.append(EvaluatedRule(rule, rule_hash, rule_state, ledger, series, whole=not versions))
+            ledger, stored_rows = Ledger.of(rows.get(key, ())), sum(one.rows for one in its.values())
+            self.evaluated.append(
+                EvaluatedRule(
+                    rule, rule_hash, rule_state, ledger, series, whole=not stored_rows, stored_rows=stored_rows
+                )
+            )
         for chain in dict.fromkeys(rule.chain for rule in self._rules):
             mine = [one for one in self.evaluated if one.rule.chain == chain]
             self._chains[chain] = ChainRules(chain, mine, stored.seen_version(chain))
@@ -172,6 +179,7 @@ class Evaluation:
         before = rules.path
         for evaluated in rules.evaluated:
             self._follow(evaluated, attribution_id, batch, rewritten_from)
+            _forget_unreached(evaluated)
         if chain in batch.moved:
             together = rules.together
             rules.unite()
@@ -218,17 +226,41 @@ class Evaluation:
         """The state of the chain's first rule."""
         return self._chains[chain].evaluated[0].rule_state
 
-    def firing(self) -> list[str]:
-        """All alerts that fire."""
-        return [e.alert_id for w in self.evaluated for e in w.ledger.open() if e.state == "firing"]
+    def firing_steps(self) -> list[tuple[str, int]]:
+        """(alert, sequence) of the first announced step of each alert that fires."""
+        return [step for evaluated in self.evaluated for step in evaluated.ledger.firing_steps()]
 
     def _complete(self, evaluated: EvaluatedRule) -> None:
-        """Read all rows of a rule, for what compares all history."""
-        if not evaluated.whole:
-            rule = evaluated.rule
-            rows = self._store.events.entries(rule_id=rule.id, chain=rule.chain)
-            evaluated.ledger = Ledger.of(row.entry for row in rows if row.of_blocks)
-            evaluated.whole = True
+        """Read all rows of a rule, for what compares all history, and in the same query those of the rules after it for which the
+        same is due."""
+        if evaluated.whole:
+            return
+        together = self._with_alike(evaluated)
+        rows: dict[str, list[LedgerEntry]] = {one.rule.id: [] for one in together}
+        for row in self._store.events.entries(rule_ids=list(rows), chain=evaluated.rule.chain):
+            if row.of_blocks:
+                rows[row.rule_id].append(row.entry)
+        for one in together:
+            one.ledger, one.whole = Ledger.of(rows[one.rule.id]), True
+        self._on_chunk()
+
+    def _with_alike(self, evaluated: EvaluatedRule) -> list[EvaluatedRule]:
+        """A rule and those after it on its chain that stand at the same place for the same reason, as many as ROWS_AT_ONCE allow."""
+
+        def place(one: EvaluatedRule) -> tuple[Path, str, bool]:
+            state = one.rule_state
+            return state.path, state.attribution_id if state.path.hashes else "", state.rule_hash == one.rule_hash
+
+        every = self._chains[evaluated.rule.chain].evaluated
+        after = every[next(at for at, one in enumerate(every) if one is evaluated) + 1 :]
+        found, room = [evaluated], ROWS_AT_ONCE - evaluated.stored_rows
+        for one in after:
+            if not one.whole and place(one) == place(evaluated):
+                room -= one.stored_rows
+                if room < 0:
+                    break
+                found.append(one)
+        return found
 
     def _follow(
         self, evaluated: EvaluatedRule, attribution_id: str, batch: EvaluatedScores, rewritten_from: int | None
@@ -445,6 +477,14 @@ class Evaluation:
         """Whether nothing is scored below a series."""
         lowest = self._reads.lowest(evaluated.rule.chain, evaluated.rule_state.attribution_id)
         return lowest is None or int(series.height[0]) <= lowest
+
+
+def _forget_unreached(evaluated: EvaluatedRule) -> None:
+    """Leave out what was read for a comparison and no rewind reaches: of a thousand rules it would fill the memory."""
+    height = evaluated.rule_state.height
+    if evaluated.whole and evaluated.stored_rows and height is not None:
+        evaluated.ledger = evaluated.ledger.reaching(evaluated.rule_state.path.first - 1)
+        evaluated.whole = False
 
 
 def _lowest_stray(evaluated: EvaluatedRule) -> int | None:

@@ -39,7 +39,8 @@ class EvaluatedRule:
     """A rule with its way and its rows.
 
     `compared`: whether the rows that were loaded were compared with the way, `settled`: whether they agree with it since.
-    `whole`: whether the ledger has all rows, not only those of alerts that are open or that a rewind can reach.
+    `whole`: whether the ledger has all rows, not only those of alerts that are open or that a rewind can reach. `stored_rows`: how
+    many there were at the start.
     """
 
     rule: HeightRule
@@ -50,6 +51,7 @@ class EvaluatedRule:
     compared: bool = False
     settled: bool = False
     whole: bool = True
+    stored_rows: int = 0
 
 
 @dataclass(slots=True)

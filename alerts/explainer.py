@@ -5,7 +5,8 @@ A query that fails or takes too long leaves its part out. It never keeps an aler
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -17,9 +18,9 @@ from alerts.signals.query_answer import error_line
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.concentration_log import ConcentrationLog
 from alerts.store.pool_names_log import PoolNamesLog
-from alerts.store.pool_windows import NEVER, PoolWindow, PoolWindows
+from alerts.store.pool_windows import NEVER, PairRows, PoolWindow, PoolWindows
 from counterpoise.chain.chain_registry import BITCOIN, CHAINS
-from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.client import ClickHouse, finish
 from counterpoise.clickhouse.cluster import CONSISTENT, cluster_name
 from counterpoise.clickhouse.error_codes import DriverError
 from counterpoise.clickhouse.explain_window import by_entity, read_set
@@ -139,25 +140,34 @@ class AlertExplainer:
         if attribution_id is None or found.height is None:
             return None
         owners = self._set(attribution_id)
-        series = self._series(rule, subject, found)
-        if len(series) < len(VIEWS):
-            return None  # of another branch than the alert
+        low, high, until = self._earlier(subject, rule.chain, found.height, transition.event_time)
+        pair = self._reader().pools.begin_pair(
+            rule.chain, attribution_id, window, height=found.height, earlier=(low, high), until=until
+        )
+        with closing(pair):
+            next(pair)  # the server counts while the series are read
+            series = self._series(rule, subject, found)
+            if len(series) < len(VIEWS):
+                return None  # of another branch than the alert
+            return self._of_windows(rule, subject, transition, series, pair, owners)
+
+    def _of_windows(  # noqa: PLR0917 - all that was asked for
+        self,
+        rule: HeightRule,
+        subject: Subject,
+        transition: AlertTransition,
+        series: Mapping[View, WindowCounts],
+        pair: Generator[None, None, PairRows],
+        owners: AttributionSet,
+    ) -> AlertExplanation:
+        height, attribution_id = transition.evidence.height or 0, transition.evidence.attribution_id or ""
         values = [value_in(view, in_view(rule, view), one) for view, one in series.items()]
         time, unknown = (int(column[-1]) for column in (series[RAW].time, series[RAW].unknown))
         groups: Sequence[Group] = ()
         moved = None
         try:
-            low, high, until = self._earlier(subject, rule.chain, found.height, time)
-            after, before = self._reader().pools.pair(
-                rule.chain,
-                attribution_id,
-                window,
-                height=found.height,
-                time=time,
-                unknown=unknown,
-                earlier=(low, high),
-                until=until,
-            )
+            rows = finish(pair)
+            after, before = self._reader().pools.pair(rows, attribution_id, height=height, time=time, unknown=unknown)
             metric = "" if subject.change_blocks else subject.additive or ""
             entities = {pool: owners.entity_of(pool, time) for pool in after.blocks}
             groups = groups_of(after.blocks, entities, unknown, metric)
@@ -183,20 +193,20 @@ class AlertExplainer:
     def _series(self, rule: HeightRule, subject: Subject, found: AlertEvidence) -> dict[View, WindowCounts]:
         """The heights of the value in each view, where their last one is of the alert's block."""
         height = found.height or 0
-        series = {}
-        for view in VIEWS:
-            one = self._reader().scores.series(
-                rule.chain,
-                found.attribution_id or "",
-                view,
-                subject.place.window_blocks,
-                low=height - subject.change_blocks,
-                high=height,
-                further=rule.further_columns,
-            )
-            if len(one) and (int(one.height[-1]), one.tip_hash[-1]) == (height, found.tip_hash):
-                series[view] = one
-        return series
+        series = self._reader().scores.series_by_view(
+            rule.chain,
+            found.attribution_id or "",
+            VIEWS,
+            subject.place.window_blocks,
+            low=height - subject.change_blocks,
+            high=height,
+            further=rule.further_columns,
+        )
+        return {
+            view: one
+            for view, one in series.items()
+            if len(one) and (int(one.height[-1]), one.tip_hash[-1]) == (height, found.tip_hash)
+        }
 
     def _earlier(self, subject: Subject, chain: str, height: int, time: int) -> tuple[int, int, int]:
         """Lowest and highest height of the window with which it is compared, and the latest time of its block.

@@ -6,7 +6,7 @@ Order: transitions' rows, then the outbox (whose jobs follow from those rows) an
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -18,13 +18,14 @@ from alerts.dead_man import DeadManRules, gather_facts
 from alerts.evaluate import Evaluation
 from alerts.evaluated import EvaluatedScores
 from alerts.explainer import AlertExplainer, connect_explainer
+from alerts.firing_rows import FiringRows
 from alerts.machine.checkpoints import Checkpoints
 from alerts.machine.rule_state import RuleState
 from alerts.orphans import closed_orphans
 from alerts.outbox.current_actions import CurrentActions
 from alerts.outbox.delivery_policy import DeliveryPolicy
 from alerts.outbox.jobs import Job, Start
-from alerts.outbox.message_context import Renderer
+from alerts.outbox.message_context import MAX_READY, Renderer
 from alerts.outbox.outbox import Outbox, SupersededError
 from alerts.outbox.outboxes import Outboxes
 from alerts.outbox.receivers.receiver import ConfiguredReceiver
@@ -38,6 +39,7 @@ from alerts.signals.release_facts import ReleaseFacts
 from alerts.store.alert_events_log import StoredEntry
 from alerts.store.alert_store import AlertStore
 from alerts.store.release_facts_reader import read_release_facts
+from counterpoise.clickhouse.client import finish
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
 from counterpoise.contracts.scores import ScoreEvent
@@ -128,6 +130,7 @@ class AlertSession:
         self._began_at = clock.now()
         self._began = clock.monotonic()
         self._earlier: dict[int, int] = {}
+        self._firing = FiringRows(store.events)
         self._changed_at: dict[str, float] = {}
         self._behind: dict[str, int] = {}
         self._announced_version: dict[str, int] = {}
@@ -136,7 +139,7 @@ class AlertSession:
         self._polled_at = float("-inf")
         self._heartbeat_at = float("-inf")
         self._reminded_at = float("-inf")
-        self._acted = 0
+        self._acted = (0, 0)
         self._higher_steps = {rule.inhibited_by for rule in rules if rule.inhibited_by}
         self._told: set[str] = set()
         """Chains of which a message was applied since ClickHouse was last read."""
@@ -206,6 +209,7 @@ class AlertSession:
         early = self._feed.poll(0.001)  # from here on no message is missed
         self._read_all()
         self._receive(early)
+        self._firing_rows()
         self._write_first_checkpoints()
         for chain in self._evaluation.chains:
             self._publish_position(self._evaluation.position(chain))
@@ -298,19 +302,20 @@ class AlertSession:
         Where a receiver gets the state at start, the checkpoint comes first: it remembers that. The state goes out before the news.
         """
         if batch.transitions:
+            for step in [one for one in batch.transitions if one.notify][:MAX_READY]:
+                self._outboxes.prepare(step)
             batch.transitions = self._explainer.explained(batch.transitions)
-            self._keep(batch.transitions)
-            told = [step for step in batch.transitions if step.notify and step.evidence.chain is not None]
-            for first in {step.evidence.chain: step for step in reversed(told)}.values():
-                judged_at = first.recorded_at_ms / 1000
-                self._status.took("judge_to_keep", self._clock.now() - judged_at, str(first.evidence.chain))
-        starts = bool(batch.moved) and any(place not in self._started for place in self._lives())
-        if not starts:
-            self._send(batch.transitions)
-        if batch.moved:
-            crash_point("alerts-before-checkpoint")
-            rows = self._evaluation.checkpoint(batch, self._checkpoints)
-            self._store.states.write(rows, self._versions.next())
+        starts = bool(batch.moved) and self._has_unannounced_starts()
+        checkpoint = self._begin_checkpoint(batch)
+        try:
+            self._write_steps(batch.transitions)
+            if not starts:
+                self._send(batch.transitions)
+            if batch.moved:
+                crash_point("alerts-before-checkpoint")
+            finish(checkpoint)
+        finally:
+            checkpoint.close()
         if starts:
             self._announce_starts()
             self._send(batch.transitions)
@@ -321,6 +326,22 @@ class AlertSession:
             self._publish_position(position)
         if self._outboxes.trouble is None:
             self._status.progress(len(batch.transitions))
+
+    def _begin_checkpoint(self, batch: EvaluatedScores) -> Generator[None, None, int]:
+        """The statement goes out before the rows of alerts are stored, and its rows once they are: it waits for one answer less."""
+        rows = self._evaluation.checkpoint(batch, self._checkpoints)
+        steps = self._store.states.begin_write(rows, self._versions.next())
+        next(steps, None)
+        return steps
+
+    def _write_steps(self, transitions: Sequence[AlertTransition]) -> None:
+        """Store the rows, and note how long that took from the judgement on."""
+        if transitions:
+            self._keep(transitions)
+            told = [step for step in transitions if step.notify and step.evidence.chain is not None]
+            for first in {step.evidence.chain: step for step in reversed(told)}.values():
+                judged_at = first.recorded_at_ms / 1000
+                self._status.took("judge_to_keep", self._clock.now() - judged_at, str(first.evidence.chain))
 
     def _write_first_checkpoints(self) -> None:
         """Write every row of the chains of which nothing was new, before their first block has to wait for that."""
@@ -345,6 +366,7 @@ class AlertSession:
         crash_point("alerts-before-rows")
         if not self._store.events.write(transitions, self._versions.next()):
             self._require_claim()
+        self._firing.note(transitions)
         crash_point("alerts-after-rows")
 
     def _send(self, transitions: Sequence[AlertTransition]) -> None:
@@ -377,6 +399,12 @@ class AlertSession:
                 start = Start(height, int(series.time[0]), tuple(rule_ids), chain)
                 self._outboxes.announce(start, to_new=True if at_tip else to_new)
 
+    def _has_unannounced_starts(self) -> bool:
+        """As `_lives`, without its lists: it is asked at every block."""
+        states = (evaluated.rule_state for evaluated in self._evaluation.evaluated)
+        places = ((one.chain, one.go_live_height) for one in states if one.go_live_height is not None)
+        return any(height >= 0 and (chain, height) not in self._started for chain, height in places)
+
     def _lives(self, *, at_tip: bool = False) -> dict[tuple[str, int], list[str]]:
         """The rules that are live, by their chain and the height from which they are; `at_tip`: by the height where they stand."""
         lives: dict[tuple[str, int], list[str]] = {}
@@ -398,13 +426,14 @@ class AlertSession:
 
     def _poll(self) -> None:
         self._polled_at = self._clock.monotonic()
-        self._claim_stands()
+        checked = self._store.sending_checks.read()
+        self._claim_stands(checked.epoch)
         self._meet_stragglers()
         if not self._behind:
             self._read_unasked()
         if self._live:
             self._judge_timer_rules()
-        acted = self._store.actions.count()
+        acted = checked.actions_mark
         if acted != self._acted or self._polled_at - self._reminded_at >= REMINDER_CHECK_SECONDS:
             self._acted, self._reminded_at = acted, self._polled_at
             self._outboxes.remind(self._firing_rows())
@@ -413,8 +442,7 @@ class AlertSession:
         """Begin again where the alerter before us wrote rows after we had read all: its statement was under way at our claim."""
         if self._clock.monotonic() - self._began > STRAGGLER_SECONDS:
             return
-        now = self._store.events.newest_of_earlier(self._versions.epoch)
-        if any(version > self._earlier.get(epoch, 0) for epoch, version in now.items()):
+        if self._store.events.has_late_rows(self._earlier, self._versions.epoch):
             raise RetryableError("the alerter before this one wrote rows while it was replaced: reading them")
 
     def _read_unasked(self) -> None:
@@ -458,16 +486,16 @@ class AlertSession:
 
     def _firing_rows(self) -> list[AlertTransition]:
         """The first row of each alert that fires, or whose query fails, with which its message begins."""
-        return self._store.events.first_announced([*self._evaluation.firing(), *self._timer_rules.firing()])
+        return self._firing.of([*self._evaluation.firing_steps(), *self._timer_rules.firing_steps()])
 
-    def _require_claim(self) -> None:
-        """Raise if another alerter has taken over."""
-        if self._store.epochs.highest() != self._versions.epoch:
+    def _require_claim(self, newest: int | None = None) -> None:
+        """Raise if another alerter has taken over, by the newest epoch that was read just now, if any."""
+        if (self._store.epochs.highest() if newest is None else newest) != self._versions.epoch:
             raise SupersededError(f"another alerter than epoch {self._versions.epoch} has taken over")
 
-    def _claim_stands(self) -> None:
+    def _claim_stands(self, newest: int | None = None) -> None:
         """The same, and report now and then that we are at work: not on the way of an alert, which would wait for that row."""
-        self._require_claim()
+        self._require_claim(newest)
         if self._clock.monotonic() - self._heartbeat_at >= HEARTBEAT_SECONDS:
             self._heartbeat_at = self._clock.monotonic()
             self._store.states.write_leader(self._versions.epoch, self._clock.now(), self._versions.next())

@@ -22,7 +22,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -199,19 +199,20 @@ def send_scores(scores: Sequence[tuple[dict[str, Column], ScoreEvent]], rate: fl
 def watching(measured: Measured) -> Iterator[None]:
     """Note what the alerter of this process does."""
     write, take, catch_up, read = (
-        AlertStateLog.write,
+        AlertStateLog.begin_write,
         Evaluation.take,
         Evaluation.catch_up,
         ConcentrationLog.series_of,
     )
 
-    def timed_write(log: AlertStateLog, rows: Sequence[CheckpointRow], version: int) -> None:
-        write(log, rows, version)
+    def timed_write(log: AlertStateLog, rows: Sequence[CheckpointRow], version: int) -> Generator[None, None, int]:
+        stored = yield from write(log, rows, version)
         height = max((row.height for row in rows if row.rule_id == SHARED_PATH), default=0)
         measured.stored_at.append((height, time.time()))
         measured.checkpoint_bytes[height] = sum(
             len(row.rule_id) + len(row.chain) + len(row.tip_hash) + len(row.state) + 20 for row in rows
         )
+        return stored
 
     def timed_take(evaluation: Evaluation, events: Sequence[ScoreEvent], batch: EvaluatedScores) -> int:
         before, began = len(batch.transitions), time.perf_counter()
@@ -236,7 +237,7 @@ def watching(measured: Measured) -> Iterator[None]:
         return read(log, of, *arguments, **more)
 
     methods: tuple[tuple[type, str, Any, Any], ...] = (
-        (AlertStateLog, "write", timed_write, write),
+        (AlertStateLog, "begin_write", timed_write, write),
         (Evaluation, "take", timed_take, take),
         (Evaluation, "catch_up", counted_catch_up, catch_up),
         (ConcentrationLog, "series_of", counted_read, read),

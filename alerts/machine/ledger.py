@@ -66,6 +66,13 @@ class Ledger:
         )
         return ledger
 
+    def reaching(self, above: int) -> Ledger:
+        """The rows of the alerts that are open or have a row above a height."""
+        kept = self._open | {
+            name for _, _, name in self._heights[bisect_right(self._heights, above, key=itemgetter(0)) :]
+        }
+        return Ledger.of(entry for name, rows in self.rows.items() if name in kept for entry in rows.values())
+
     def put(self, entry: LedgerEntry) -> None:
         """Add a row, or replace the row of its key."""
         self._add(entry)
@@ -100,6 +107,14 @@ class Ledger:
     def open(self) -> list[LedgerEntry]:
         """The latest rows of all alerts that are not closed, in the order of their heights."""
         return sorted((self._last[name] for name in self._open), key=lambda e: (e.height, e.alert_id))
+
+    def firing_steps(self) -> list[tuple[str, int]]:
+        """(alert, sequence) of the first step that is announced, with which a message begins, of each alert that fires or fails."""
+        names = [entry.alert_id for entry in self.open() if entry.state in ANNOUNCING_STATES]
+        return [
+            (name, next(row.sequence for row in self.of_alert(name) if row.state in ANNOUNCING_STATES))
+            for name in names
+        ]
 
     def stands_firing(self, alert_id: str) -> bool:
         """Whether an alert fires by its rows that were not undone."""

@@ -16,9 +16,9 @@ class CurrentActions:
         self._rows: tuple[Action, ...] = ()
         self._actions = Actions()
 
-    def refresh(self) -> None:
-        """Begin a pass: look whether people asked for more."""
-        mark = self._log.mark()
+    def refresh(self, mark: tuple[int, int] | None = None) -> None:
+        """Begin a pass: look whether people asked for more, by the mark of the rows that was read just now, if any."""
+        mark = mark or self._log.mark()
         if mark != self._mark:
             # A row that comes in between is read now, and once more with the next pass.
             self._rows = tuple(self._log.read_current(self._clock.now()))

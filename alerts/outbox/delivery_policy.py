@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from alerts.outbox.current_actions import CurrentActions
@@ -11,8 +11,9 @@ from alerts.outbox.sent import INHIBITED, MUTED, NOT_ROUTED, SILENCED
 from alerts.policy import Action, Actions, Labels, Subject, inhibitor_of
 from alerts.rules.rule import Rule
 from alerts.rules.steps import steps_above
-from alerts.store.alert_mutes_log import ALL_RULES
+from alerts.store.alert_mutes_log import ALL_RULES, Mute
 from alerts.store.alert_store import AlertStore
+from alerts.store.sending_checks import Checked
 from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
 from counterpoise.runtime.clock import Clock
@@ -24,7 +25,7 @@ class Policy(Protocol):
     `fired` is the first firing of the alert, None where it has none.
     """
 
-    def refresh(self) -> None:
+    def refresh(self, checked: Checked) -> None:
         """Begin a pass with what people asked for by now."""
 
     def left_out(self, transition: AlertTransition, fired: AlertTransition | None) -> str | None:
@@ -43,8 +44,8 @@ class Policy(Protocol):
 class SendEverything:
     """The policy without routes and people."""
 
-    def refresh(self) -> None:
-        """There is nothing to read."""
+    def refresh(self, checked: Checked) -> None:
+        """There is nothing to note."""
 
     def left_out(self, transition: AlertTransition, fired: AlertTransition | None) -> str | None:
         """Nothing is."""
@@ -91,11 +92,13 @@ class DeliveryPolicy:
         self._value_now = value_now
         self._people = people or CurrentActions(store.actions, clock)
         self._higher = {rule.id: rule.inhibited_by for rule in rules if rule.inhibited_by} if inhibits else {}
+        self._mutes: Mapping[str, Mute] = {}
         self._firing: list[Labels] | None = None
 
-    def refresh(self) -> None:
+    def refresh(self, checked: Checked) -> None:
         """Begin a pass with what people asked for by now, and what fires now."""
-        self._people.refresh()
+        self._people.refresh(checked.actions_mark)
+        self._mutes = checked.mutes
         self._firing = None
 
     def left_out(self, transition: AlertTransition, fired: AlertTransition | None) -> str | None:
@@ -103,7 +106,7 @@ class DeliveryPolicy:
         labels = self._labels(transition)
         if self._receiver not in receivers_for(labels, self._routes, self._receivers):
             return NOT_ROUTED
-        mutes, now = self._store.mutes.read(), self._clock.now()
+        mutes, now = self._mutes, self._clock.now()
         if any(name in mutes and now < mutes[name].until for name in (transition.rule_id, ALL_RULES)):
             return MUTED
         actions = self._people.actions

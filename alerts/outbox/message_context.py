@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from alerts.outbox.chart import Picture, blocks_of, picture_of
 from alerts.outbox.current_actions import CurrentActions
@@ -34,6 +35,8 @@ from counterpoise.runtime.clock import SystemClock
 from counterpoise.spans import long_span
 
 PAST_BLOCKS = (144, 1008)
+MAX_READY: Final = 64
+"""Steps for which a message's context is kept that was read ahead."""
 NOTES = ("owner", "runbook", "alarm_rate", "link")
 """Fields of a rule that a message to a program has as they are, where the rule has them."""
 
@@ -76,6 +79,7 @@ class Renderer:
         self._docs_url = (docs_url or "").rstrip("/")
         self._rules: Mapping[tuple[str, str], Rule] = {(rule.id, rule.chain): rule for rule in rules}
         self._dataset = dataset
+        self._ready: dict[tuple[str, int], tuple[int | None, tuple[Past, ...]]] = {}
 
     def render(self, job: Job, announced: Sequence[AlertTransition], group: GroupView | None = None) -> Message:
         """The message of a job; `announced`: what was sent of its alert so far, the firing first where there was one. For a
@@ -173,16 +177,29 @@ class Renderer:
     def _context(self, transition: AlertTransition, fired: AlertTransition | None) -> Context:
         rule = self._rule_of(transition)
         found = transition.evidence
-        past: list[Past] = []
-        tip: int | None = None
+        context = self._words(transition, rule)
         if isinstance(rule, HeightRule) and found.attribution_id and found.height is not None:
-            tip = self._store.concentration.newest_height(rule.chain, found.attribution_id)
-            heights = {ago: found.height - ago for ago in PAST_BLOCKS}
-            leaders = self._store.concentration.leaders_at(
-                rule.chain, found.attribution_id, rule.view, rule.window_blocks, list(heights.values())
-            )
-            past = [Past(ago, *leaders[height]) for ago, height in heights.items() if height in leaders]
-        return self._told(replace(self._words(transition, rule), tip_height=tip, past=tuple(past)), fired)
+            ready = self._ready.pop((transition.alert_id, transition.sequence), None)
+            tip, past = ready or self._surroundings(rule, found.attribution_id, found.height)
+            context = replace(context, tip_height=tip, past=past)
+        return self._told(context, fired)
+
+    def prepare(self, transition: AlertTransition) -> None:
+        """Read ahead what the message of a step that is being stored will show; RetryableError while ClickHouse is unavailable."""
+        rule, found = self._rule_of(transition), transition.evidence
+        if isinstance(rule, HeightRule) and found.attribution_id and found.height is not None:
+            if len(self._ready) >= MAX_READY:
+                self._ready.clear()  # of messages that were left out
+            key = (transition.alert_id, transition.sequence)
+            self._ready[key] = self._surroundings(rule, found.attribution_id, found.height)
+
+    def _surroundings(self, rule: HeightRule, attribution_id: str, height: int) -> tuple[int | None, tuple[Past, ...]]:
+        """The newest height, and the leaders of before."""
+        heights = {ago: height - ago for ago in PAST_BLOCKS}
+        tip, leaders = self._store.concentration.leaders_at(
+            rule.chain, attribution_id, rule.view, rule.window_blocks, list(heights.values())
+        )
+        return tip, tuple(Past(ago, *leaders[its]) for ago, its in heights.items() if its in leaders)
 
     def _told(self, context: Context, fired: AlertTransition | None) -> Context:
         """The context with when the alert fired, and who acknowledged it."""

@@ -21,11 +21,12 @@ import structlog
 from alerts.outbox.chart import Picture
 from alerts.outbox.conversation import Conversation
 from alerts.outbox.delivery_policy import Policy, SendEverything
-from alerts.outbox.digest import OLD_SECONDS, detail_of, digest_id, digest_of, over
+from alerts.outbox.digest import OLD_SECONDS, digest_of
+from alerts.outbox.digests import Digests
 from alerts.outbox.grouping import Grouping
 from alerts.outbox.groups import GROUPED, GroupView, line_of
 from alerts.outbox.job_queue import JobQueue
-from alerts.outbox.jobs import RENEW, Job, JobKey, Start, actions, digest_job, job_of, start_id
+from alerts.outbox.jobs import RENEW, Job, JobKey, Start, actions, job_of, start_id
 from alerts.outbox.look_ups import AFTER_SECONDS, LookUps
 from alerts.outbox.pictures import PICTURE, Pictures
 from alerts.outbox.receivers.receiver import (
@@ -74,6 +75,8 @@ class Renders(Protocol):
 
     def render(self, job: Job, announced: Sequence[AlertTransition], group: GroupView | None = None) -> Message: ...
 
+    def prepare(self, transition: AlertTransition) -> None: ...
+
 
 class Outbox:
     """Takes jobs from any thread; `run_due` sends what can be sent, in order, from one thread with its own store."""
@@ -108,6 +111,9 @@ class Outbox:
         self._conversation = Conversation(receiver, self._sent)
         self._grouping = Grouping(self._sent, self._policy, receiver.abilities)
         self._look_ups = LookUps()
+        self._digests = Digests(
+            self._jobs, self._sent, self._policy, self._delivery, self._write, self._queue, self._stands
+        )
         self._pictures = self._make_pictures(picture)
         self._not_found: set[JobKey] = set()
         """Firings that were looked up before they went into a digest."""
@@ -148,31 +154,12 @@ class Outbox:
         """
         pending = self._sent.load(self._store.deliveries.read(), joined_version)
         transitions = in_sequence(self._store.events.transitions(announced=True))
-        promised = self._take_up_digests(pending, transitions)
+        promised = self._digests.take_up(pending, transitions)
         for transition in transitions:
             self.enqueue(transition, inherited=True)
         self._jobs.remove(promised)
         self._plan_look_ups(transitions)
         return bool(self._sent.elsewhere) and not self._sent.done
-
-    def _take_up_digests(self, pending: Sequence[Delivery], transitions: Sequence[AlertTransition]) -> set[JobKey]:
-        """Queue the digests that an earlier process had promised and may have sent; the keys of their members."""
-        rows = {(row.alert_id, row.sequence): row for row in transitions}
-        groups: dict[str, list[AlertTransition]] = {}
-        for found in pending:
-            name, fired = digest_of(found.detail), rows.get((found.alert_id, found.sequence))
-            if name and fired:
-                groups.setdefault(name, []).append(fired)
-        for name, members in groups.items():
-            sent = self._sent.done.get((name, 0, "digest"))
-            job = digest_job(name, members, inherited=True)
-            if sent is None:
-                self._queue(job, ahead=True)
-            else:
-                rows_of_members = [self._member(member, name, "skipped", sent.message_ts) for member in members]
-                self._write(rows_of_members)
-                self._sent.done |= {row.key: row for row in rows_of_members}
-        return {(fired.alert_id, fired.sequence, "post") for members in groups.values() for fired in members}
 
     def _plan_look_ups(self, transitions: Sequence[AlertTransition]) -> None:
         """The alerter before us may have been in the middle of a post, and had searches ahead: make them in its place."""
@@ -192,6 +179,13 @@ class Outbox:
             job = Job(sent.alert_id, sent.sequence, sent.action, ALL_RULES, first_try, inherited=True)
             self._look_ups.plan(job, now - (clock - sent.updated_at), not_before=now)
             self._look_ups.again(job, now + AFTER_SECONDS[0])
+
+    def prepare(self, transition: AlertTransition) -> None:
+        """Read ahead what the message of a step will show, while its row is still being stored. Nothing depends on it."""
+        try:
+            self._renderer.prepare(transition)
+        except RetryableError as error:
+            log.warning("cannot read ahead for a message", reason=str(error))
 
     def enqueue(self, transition: AlertTransition, *, inherited: bool = False) -> None:
         """Queue the messages of a transition that is announced; nothing for one that is not, or was."""
@@ -214,7 +208,7 @@ class Outbox:
     def remind(self, firing: Iterable[AlertTransition]) -> None:
         """Queue what is due for each alert that still fires (its firing row): its message, where nothing was sent here because it was
         muted, silenced or routed elsewhere, or because another receiver or channel was in use; then what `reminders` finds."""
-        self._policy.refresh()
+        self._policy.refresh(self._store.sending_checks.read())
         for first in firing:
             post = self._sent.post_of(first.alert_id)
             if post is not None and post.key not in self._jobs and self._sent.is_unsent_here(post):
@@ -310,7 +304,7 @@ class Outbox:
         if job.action == "thread" and self._sent.was_left_out(job.alert_id):
             self._finish(job, "skipped", detail="its firing was not sent")
             return
-        self._require_newest()
+        self._check()
         if self._conversation.edits(job) and self._sent.root(job.alert_id) is None:
             self._finish(job, "skipped", detail="there is no message to edit")
             return
@@ -321,7 +315,7 @@ class Outbox:
                 self._finish(job, "sent", ts=self._conversation.keep_first(found), doubtful=True)
                 return
             self._conversation.withdraw(found)  # another message shows its alert
-        self._policy.refresh()
+            self._check()  # the search took its time
         asked = job.transition if not self._conversation.edits(job) and job.action != RENEW else None
         reason = None
         if asked and not self._must_close(asked):
@@ -367,46 +361,23 @@ class Outbox:
         return self._as_events and step.state not in OPEN_STATES and self._sent.was_sent(step.alert_id)
 
     def _gather(self) -> bool:
-        """Make one digest of what fired and ended while nothing could be sent; whether there was anything to gather.
+        """Make one digest of what fired and ended while nothing could be sent; whether there was anything to gather."""
+        self._check()
+        return self._digests.gather(self._clock.now())
 
-        The firings are promised to it in rows before it is sent: after a kill the same ones are found. Their alerts' other messages
-        are left out.
-        """
-        self._policy.refresh()
-        members = over(self._jobs, self._sent.announced, now=self._clock.now())
-        members = [fired for fired in members if self._policy.left_out(fired, fired) is None]
-        if not members:
+    def _stands(self, job: Job) -> bool:
+        """Whether a firing stands already, after a try with an unclear answer: it is finished then. What is not found is searched for
+        again later."""
+        if job.key in self._not_found or not (job.inherited or job.tries):
             return False
-        self._require_newest()
-        alerts = {row.alert_id for row in members}
-        jobs = [job for job in self._jobs if job.alert_id in alerts]
-        if self._stands(jobs):
+        found = self._conversation.find(job)
+        if found:
+            self._finish(job, "sent", ts=self._conversation.keep_first(found), doubtful=True)
             return True
-        name = digest_id((row.alert_id, row.sequence, "post") for row in members)
-        rest = [self._delivery(job, "skipped", detail=detail_of(name)) for job in jobs if job.action != "post"]
-        self._write([*(self._member(row, name, "pending") for row in members), *rest])
-        self._sent.done |= {row.key: row for row in rest}
-        self._jobs.remove({job.key for job in jobs})
-        self._queue(digest_job(name, members, inherited=False), ahead=True)
-        return True
-
-    def _stands(self, jobs: Iterable[Job]) -> bool:
-        """Whether one of the firings stands already, after a try with an unclear answer: it is finished then, and its alert's other
-        messages follow it. What is not found is searched for again later."""
-        for job in jobs:
-            if job.action != "post" or job.key in self._not_found or not (job.inherited or job.tries):
-                continue
-            found = self._conversation.find(job)
-            if found:
-                self._finish(job, "sent", ts=self._conversation.keep_first(found), doubtful=True)
-                return True
-            self._not_found.add(job.key)
-            if len(self._not_found) <= MAX_LOOK_UPS:
-                self._look_ups.plan(job, self._clock.monotonic())
+        self._not_found.add(job.key)
+        if len(self._not_found) <= MAX_LOOK_UPS:
+            self._look_ups.plan(job, self._clock.monotonic())
         return False
-
-    def _member(self, fired: AlertTransition, name: str, status: DeliveryStatus, ts: str = "") -> Delivery:
-        return self._delivery(job_of(fired, "post", inherited=True), status, ts=ts, detail=detail_of(name))
 
     def _search(self, job: Job) -> None:
         """Keep the earliest message of a job with an unclear answer, and bring it to the alert's state."""
@@ -486,9 +457,8 @@ class Outbox:
         if doubtful:  # another process's try counts too: a later alerter knows by it that the message may stand twice
             delivery = replace(delivery, attempts=max(2, delivery.attempts))
         used = [replace(delivery, action=detail.replace(" ", "-"))] if detail.startswith(f"{SILENCED} ") else []
-        members = (self._member(row, job.alert_id, "skipped", ts) for row in job.members)
         needless = (self._delivery(one, status, ts=ts) for one in covered)
-        self._unwritten = [delivery, *used, *members, *needless]
+        self._unwritten = [delivery, *used, *self._digests.members(job, ts), *needless]
         self._sent.done |= {row.key: row for row in self._unwritten}
         self._jobs.remove({job.key, *(one.key for one in covered)})
         self.trouble = None
@@ -530,6 +500,13 @@ class Outbox:
         if self.trouble is None:
             log.warning("cannot deliver", receiver=self._receiver.name, reason=reason, waiting=len(self._jobs))
         self.trouble = reason
+
+    def _check(self) -> None:
+        """Begin a pass: SupersededError where another alerter is at work; else the policy is as people have it by now."""
+        checked = self._store.sending_checks.read()
+        if checked.epoch != self._versions.epoch:
+            raise SupersededError(f"a newer alerter than epoch {self._versions.epoch} is at work")
+        self._policy.refresh(checked)
 
     def _require_newest(self) -> None:
         if self._store.epochs.highest() != self._versions.epoch:

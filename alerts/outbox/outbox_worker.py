@@ -45,6 +45,10 @@ class OutboxWorker:
         if self._thread.is_alive():
             self._thread.join(timeout=30.0)
 
+    def prepare(self, transition: AlertTransition) -> None:
+        """Let what its message will show be read ahead: its row is not stored yet."""
+        self._hand(lambda: self._outbox.prepare(transition))
+
     def enqueue(self, transition: AlertTransition) -> None:
         """Hand over a transition."""
         self._hand(lambda: self._outbox.enqueue(transition))

@@ -60,6 +60,11 @@ class Outboxes:
         for store in self._stores:
             store.ch.close()
 
+    def prepare(self, transition: AlertTransition) -> None:
+        """Announce a transition that is being stored."""
+        for worker in self._workers.values():
+            worker.prepare(transition)
+
     def enqueue(self, transition: AlertTransition) -> None:
         """Hand over a transition."""
         for worker in self._workers.values():

@@ -16,6 +16,9 @@ from counterpoise.spans import DAY_SECONDS
 OVER_SECONDS: Final = 30 * DAY_SECONDS
 """So long after its end a silence explains no message that still waits."""
 
+MARK: Final = "[toInt64(count()), toUnixTimestamp64Milli(max(acted_at))]"
+"""What changes with every new row, of the whole table."""
+
 _SELECT: Final = (
     "SELECT action_id, kind, toUnixTimestamp64Milli(acted_at), author, reason, target, matchers, "
     "if(isNull(until), NULL, toUnixTimestamp64Milli(assumeNotNull(until))), until_resolved, worse_than, via "
@@ -29,16 +32,9 @@ class AlertActionsLog:
     def __init__(self, ch: ClickHouse) -> None:
         self._ch = ch
 
-    def count(self) -> int:
-        """How many there are: it changes with every new one."""
-        [(rows,)] = self._ch.query("SELECT uniqExact(action_id) FROM alert_actions_log")
-        return int(rows)
-
     def mark(self) -> tuple[int, int]:
         """What changes with every new row; it may change without one."""
-        [(rows, newest)] = self._ch.query(
-            "SELECT count(), toUnixTimestamp64Milli(max(acted_at)) FROM alert_actions_log"
-        )
+        [((rows, newest),)] = self._ch.query(f"SELECT {MARK} FROM alert_actions_log")  # noqa: S608
         return int(rows), int(newest)
 
     def read(self) -> list[Action]:

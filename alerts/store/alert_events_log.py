@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from alerts.machine.ledger import LedgerEntry
 from counterpoise.clickhouse.client import ClickHouse
@@ -21,6 +21,11 @@ _COLUMNS: Final = (
 
 EVERY_ROW: Final = (1 << 32) - 1
 
+_NEAR_EPOCHS: Final = 16
+"""Of so many epochs before ours a row that comes late is found whatever other ones wrote; older ones count as one."""
+
+_STEPS_AT_ONCE: Final = 2_000
+
 
 @dataclass(frozen=True, slots=True)
 class StoredEntry:
@@ -30,6 +35,13 @@ class StoredEntry:
     chain: str
     of_blocks: bool
     entry: LedgerEntry
+
+
+class Written(NamedTuple):
+    """Rows of one content of a rule: the newest version, and how many there are at most."""
+
+    newest: int
+    rows: int
 
 
 class AlertEventsLog:
@@ -62,10 +74,22 @@ class AlertEventsLog:
         )
         return {int(earlier): int(version) for earlier, version in rows}
 
+    def has_late_rows(self, known: Mapping[int, int], epoch: int) -> bool:
+        """Whether an epoch before this one has a row that is newer than `known`, which `newest_of_earlier` gave.
+
+        The index by version leaves out what was there before, so that the time does not grow with the history.
+        """
+        ranges = _unknown_versions(known, epoch)
+        places = range(len(ranges))
+        asked = {f"above_{at}": above for at, (above, _) in enumerate(ranges)}
+        asked |= {f"below_{at}": below for at, (_, below) in enumerate(ranges)}
+        where = " OR ".join(f"version > {{above_{at}:UInt64}} AND version < {{below_{at}:UInt64}}" for at in places)
+        return bool(self._ch.query(f"SELECT 1 FROM alert_events_log WHERE {where} LIMIT 1", asked))  # noqa: S608
+
     def entries(
-        self, *, above: Mapping[str, int] | None = None, rule_id: str = "", chain: str = ""
+        self, *, above: Mapping[str, int] | None = None, rule_ids: Sequence[str] = (), chain: str = ""
     ) -> list[StoredEntry]:
-        """Rows in the order in which they were written, of all rules or of one on one chain.
+        """Rows in the order in which they were written, of all rules or of some on one chain.
 
         `above` leaves out alerts of rules on blocks that are closed and have no row above this height of their chain (a chain that is
         not named: no row at all).
@@ -76,13 +100,13 @@ class AlertEventsLog:
             "tip_hash, reason, undoes, notify, start_height, previous_state, version, rule_hash, "
             "if(isNull(height), JSONExtractString(evidence, 'instance'), '') "
             "FROM alert_events_log FINAL "
-            "WHERE ({rule_id:String} = '' OR (rule_id, chain) = ({rule_id:String}, {chain:String})) "
+            "WHERE ({chain:String} = '' OR chain = {chain:String} AND has({rules:Array(String)}, rule_id)) "
             "AND ({every:Bool} OR isNull(height) OR alert_id IN (SELECT alert_id FROM alert_events_log GROUP BY alert_id "
             "HAVING max(ifNull(height, 0)) > transform(any(chain), {chains:Array(String)}, {heights:Array(Int64)}, 1000000000000) "
             "OR has({open:Array(String)}, argMax(state, (sequence, version))))) "
             "ORDER BY version, recorded_at",
             {
-                "rule_id": rule_id,
+                "rules": list(rule_ids),
                 "chain": chain,
                 "every": above is None,
                 "chains": list(reach) or [""],
@@ -92,15 +116,15 @@ class AlertEventsLog:
         )
         return [_entry(row) for row in rows]
 
-    def newest_by_rule(self) -> dict[tuple[str, str], dict[str, int]]:
-        """(rule, chain) → the newest version of a row on blocks of each content that the rule had, by its hash."""
+    def written_by_rule(self) -> dict[tuple[str, str], dict[str, Written]]:
+        """(rule, chain) → the rows on blocks of each content that the rule had, by its hash."""
         rows = self._ch.query(
-            "SELECT rule_id, chain, rule_hash, max(version) FROM alert_events_log WHERE isNotNull(height) "
+            "SELECT rule_id, chain, rule_hash, max(version), count() FROM alert_events_log WHERE isNotNull(height) "
             "GROUP BY rule_id, chain, rule_hash"
         )
-        found: dict[tuple[str, str], dict[str, int]] = {}
-        for rule_id, chain, rule_hash, version in rows:
-            found.setdefault((str(rule_id), str(chain)), {})[str(rule_hash)] = int(version)
+        found: dict[tuple[str, str], dict[str, Written]] = {}
+        for rule_id, chain, rule_hash, version, count in rows:
+            found.setdefault((str(rule_id), str(chain)), {})[str(rule_hash)] = Written(int(version), int(count))
         return found
 
     def newest_content(self, rule_id: str, chain: str) -> dict[str, Any] | None:
@@ -159,18 +183,22 @@ class AlertEventsLog:
         )
         return [_transition(row) for row in rows]
 
-    def first_announced(self, alert_ids: Sequence[str]) -> list[AlertTransition]:
-        """Of each of these alerts the first row that is announced, with which its message begins."""
-        if not alert_ids:
-            return []
-        rows = self._ch.query(
-            f"SELECT {_COLUMNS} FROM alert_events_log FINAL "  # noqa: S608
-            "WHERE has({announcing:Array(String)}, state) AND alert_id IN {alerts:Array(String)} "
-            "ORDER BY alert_id, version, recorded_at, sequence LIMIT 1 BY alert_id",
-            {"announcing": list(ANNOUNCING_STATES), "alerts": list(alert_ids)},
-        )
-        found = {str(row[0]): _transition(row) for row in rows}
-        return [found[name] for name in alert_ids if name in found]
+    def read_steps(self, steps: Collection[tuple[str, int]]) -> dict[tuple[str, int], AlertTransition]:
+        """The rows of these (alert, sequence), by the order of the key: in one query, in parts where they are very many."""
+        found: dict[tuple[str, int], AlertTransition] = {}
+        every = sorted(steps)
+        for at in range(0, len(every), _STEPS_AT_ONCE):
+            rows = self._ch.query(
+                f"SELECT {_COLUMNS} FROM alert_events_log "  # noqa: S608
+                "PREWHERE (alert_id, sequence) IN arrayZip({alerts:Array(String)}, {sequences:Array(UInt32)}) "
+                "ORDER BY version DESC LIMIT 1 BY alert_id, sequence",
+                {
+                    "alerts": [alert_id for alert_id, _ in every[at : at + _STEPS_AT_ONCE]],
+                    "sequences": [sequence for _, sequence in every[at : at + _STEPS_AT_ONCE]],
+                },
+            )
+            found |= {(str(row[0]), int(row[1])): _transition(row) for row in rows}
+        return found
 
     def transitions(
         self,
@@ -189,6 +217,16 @@ class AlertEventsLog:
             {"announced": announced, "alert_id": alert_id or "", "limit": limit},
         )
         return [_transition(row) for row in rows]
+
+
+def _unknown_versions(known: Mapping[int, int], epoch: int) -> list[tuple[int, int]]:
+    """(above, below): ranges of versions of earlier epochs that no known row has. Older epochs than the near ones share a range."""
+    near = max(1, epoch - _NEAR_EPOCHS)
+    newest = max((version for its, version in known.items() if its < near), default=0)
+    return [
+        (newest, near << SEQUENCE_BITS),
+        *((known.get(its, (its << SEQUENCE_BITS) - 1), (its + 1) << SEQUENCE_BITS) for its in range(near, epoch)),
+    ]
 
 
 def _entry(row: Sequence[Any]) -> StoredEntry:

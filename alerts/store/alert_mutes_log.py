@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -25,6 +26,16 @@ class Mute:
     muted_at: float = 0.0
 
 
+MUTE: Final = "(toString(rule_id), toUnixTimestamp64Milli(until), author, reason, toUnixTimestamp64Milli(muted_at))"
+"""A row as `mute_of` takes it."""
+
+
+def mute_of(row: Sequence[Any]) -> Mute:
+    """The mute of a row."""
+    rule_id, until, author, reason, muted_at = row
+    return Mute(str(rule_id), until / 1000, str(author), str(reason), muted_at / 1000)
+
+
 class AlertMutesLog:
     """One row per rule, or one for all of them."""
 
@@ -33,14 +44,8 @@ class AlertMutesLog:
 
     def read(self) -> dict[str, Mute]:
         """The newest mute of each rule (or `*`), past ones too."""
-        rows = self._ch.query(
-            "SELECT rule_id, toUnixTimestamp64Milli(until), author, reason, toUnixTimestamp64Milli(muted_at) "
-            "FROM alert_mutes_log FINAL"
-        )
-        return {
-            str(rule_id): Mute(str(rule_id), until / 1000, str(author), str(reason), muted_at / 1000)
-            for rule_id, until, author, reason, muted_at in rows
-        }
+        rows = self._ch.query(f"SELECT {MUTE} FROM alert_mutes_log FINAL")  # noqa: S608
+        return {mute.rule_id: mute for mute in (mute_of(row) for (row,) in rows)}
 
     def write(self, mute: Mute) -> None:
         """Mute a rule until a time; a time that is past lifts it. The latest one written holds, whatever its writer's clock shows."""

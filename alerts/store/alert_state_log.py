@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
 from alerts.machine.checkpoints import SHARED_PATH, CheckpointRow
 from alerts.machine.rule_state import RuleState, SharedPath
-from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.client import ClickHouse, finish
+from counterpoise.clickhouse.columns import Column
 
 LEADER: Final = "_leader"
 """The row in which the alerter at work notes that it is."""
@@ -61,13 +62,16 @@ class AlertStateLog:
 
     def write(self, rows: Sequence[CheckpointRow], version: int) -> None:
         """Store checkpoints, in one insert."""
-        if rows:
-            self._insert(rows, version)
+        finish(self.begin_write(rows, version))
+
+    def begin_write(self, rows: Sequence[CheckpointRow], version: int) -> Generator[None, None, int]:
+        """The same in steps, on a separate connection: the first step sends the statement, the second one the rows."""
+        return self._ch.beside(1).begin_insert("alert_state_log", _columns(rows, version))
 
     def write_leader(self, epoch: int, now: float, version: int) -> None:
         """Record that the alerter of this epoch is at work."""
         state = json.dumps({"epoch": epoch, "at": now})
-        self._insert([CheckpointRow(LEADER, "", 0, "", state, None)], version)
+        self._ch.insert("alert_state_log", _columns([CheckpointRow(LEADER, "", 0, "", state, None)], version))
 
     def leader(self) -> tuple[int, float] | None:
         """(epoch, last sign of life) of the alerter at work."""
@@ -79,16 +83,14 @@ class AlertStateLog:
         state = json.loads(rows[0][0])
         return int(state["epoch"]), float(state["at"])
 
-    def _insert(self, rows: Sequence[CheckpointRow], version: int) -> None:
-        self._ch.insert(
-            "alert_state_log",
-            {
-                "rule_id": [row.rule_id for row in rows],
-                "chain": [row.chain for row in rows],
-                "height": np.array([row.height for row in rows], np.uint32),
-                "tip_hash": [row.tip_hash for row in rows],
-                "state": [row.state for row in rows],
-                "go_live_height": [row.go_live_height for row in rows],
-                "version": np.full(len(rows), version, np.uint64),
-            },
-        )
+
+def _columns(rows: Sequence[CheckpointRow], version: int) -> dict[str, Column]:
+    return {
+        "rule_id": [row.rule_id for row in rows],
+        "chain": [row.chain for row in rows],
+        "height": np.array([row.height for row in rows], np.uint32),
+        "tip_hash": [row.tip_hash for row in rows],
+        "state": [row.state for row in rows],
+        "go_live_height": [row.go_live_height for row in rows],
+        "version": np.full(len(rows), version, np.uint64),
+    }

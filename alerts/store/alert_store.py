@@ -14,6 +14,7 @@ from alerts.store.concentration_log import ConcentrationLog
 from alerts.store.dead_letters_log import DeadLettersLog
 from alerts.store.epochs_log import EpochsLog
 from alerts.store.pool_names_log import PoolNamesLog
+from alerts.store.sending_checks import SendingChecks
 from counterpoise.clickhouse.client import ClickHouse
 
 
@@ -32,4 +33,5 @@ class AlertStore:
         self.events = AlertEventsLog(ch)
         self.mutes = AlertMutesLog(ch)
         self.receivers = AlertReceiversLog(ch)
+        self.sending_checks = SendingChecks(ch)
         self.states = AlertStateLog(ch)

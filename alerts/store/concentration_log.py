@@ -18,12 +18,12 @@ from counterpoise.windows import LEADERS, ONE_SERIES, View
 
 _COUNTS = ", ".join(f"c{i}, l{i}" for i in range(1, LEADERS + 1))
 _SERIES = f"""
-SELECT height, lower(hex(tip_hash)) AS tip, toUnixTimestamp(time) AS seconds, n, unknown, window_full, pools_seen, {_COUNTS},
-  p_top4_above_75
+SELECT toString(view) AS of_view, height, lower(hex(tip_hash)) AS tip, toUnixTimestamp(time) AS seconds, n, unknown, window_full,
+  pools_seen, {_COUNTS}, p_top4_above_75
 FROM concentration_log FINAL
-WHERE attribution_id = {{attribution_id:String}} AND chain = {{chain:String}} AND view = {{view:String}}
+WHERE attribution_id = {{attribution_id:String}} AND chain = {{chain:String}} AND view IN {{views:Array(String)}}
   AND window_blocks = {{window_blocks:UInt16}} AND height BETWEEN {{low:UInt32}} AND {{high:UInt32}}
-ORDER BY height
+ORDER BY view, height
 """  # noqa: S608
 
 _SERIES_KEY = f"attribution_id = {{id:String}} AND chain = {{chain:String}} AND {ONE_SERIES}"
@@ -31,13 +31,14 @@ _TIP = (
     f"SELECT height, toUnixTimestamp(time), lower(hex(tip_hash)) FROM concentration_log FINAL WHERE {_SERIES_KEY} "  # noqa: S608
     "AND height >= {low:Int64} ORDER BY height DESC LIMIT 1"
 )
+# The newest height that readers see, and the leaders at some heights: of two tables, in one statement.
 _LEADERS_AT = (
-    f"SELECT height, n, [{', '.join(f'l{i}' for i in range(1, LEADERS + 1))}], "  # noqa: S608
-    f"[{', '.join(f'c{i}' for i in range(1, LEADERS + 1))}] FROM concentration_log FINAL "
+    f"SELECT (SELECT max(height) FROM concentration_latest_log FINAL WHERE {_SERIES_KEY}), "  # noqa: S608
+    f"(SELECT groupArray((height, n, [{', '.join(f'l{i}' for i in range(1, LEADERS + 1))}], "
+    f"[{', '.join(f'c{i}' for i in range(1, LEADERS + 1))}])) FROM concentration_log FINAL "
     "WHERE attribution_id = {id:String} AND chain = {chain:String} AND view = {view:String} "
-    "AND window_blocks = {window_blocks:UInt16} AND height IN {heights:Array(UInt32)}"
+    "AND window_blocks = {window_blocks:UInt16} AND height IN {heights:Array(UInt32)})"
 )
-_NEWEST = f"SELECT height FROM concentration_latest_log FINAL WHERE {_SERIES_KEY}"  # noqa: S608
 
 
 def empty_window_counts(names: tuple[str, ...] = ("",), further: Sequence[str] = ()) -> WindowCounts:
@@ -78,8 +79,12 @@ class ConcentrationLog:
 
     def leaders_at(
         self, chain: str, attribution_id: str, view: View, window_blocks: int, heights: Sequence[int]
-    ) -> dict[int, tuple[int, dict[str, int]]]:
-        """(blocks of the window, blocks of its leaders by name, largest first) at those of the heights that are scored: one query."""
+    ) -> tuple[int | None, dict[int, tuple[int, dict[str, int]]]]:
+        """The height of the newest row that readers see, None where nothing is scored; and at those of the heights that are scored
+        (blocks of the window, blocks of its leaders by name, largest first).
+
+        The newest row is written just before the rows of its height. It is in a small table; `tip` merges rows of a large one.
+        """
         asked = {
             "id": attribution_id,
             "chain": chain,
@@ -87,15 +92,19 @@ class ConcentrationLog:
             "window_blocks": window_blocks,
             "heights": [height for height in heights if height >= 0],
         }
-        rows = self._ch.query(_LEADERS_AT, asked) if asked["heights"] else []
+        [(newest, rows)] = self._ch.query(_LEADERS_AT, asked)
+        if not newest:
+            tip = self.tip(chain, attribution_id)
+            newest = None if tip is None else tip[0]
         names = self._names(attribution_id, view, max((max(codes) for _, _, codes, _ in rows), default=0))
-        return {
+        leaders = {
             int(height): (
                 int(n),
                 {names[code]: int(count) for code, count in zip(codes, counts, strict=True) if count},
             )
             for height, n, codes, counts in rows
         }
+        return newest, leaders
 
     def _names(self, attribution_id: str, view: View, highest: int) -> tuple[str, ...]:
         """The names behind codes up to the highest."""
@@ -104,17 +113,6 @@ class ConcentrationLog:
             self._pool_names.forget(attribution_id, view)
             names = self._pool_names.of(attribution_id, view)
         return names
-
-    def newest_height(self, chain: str, attribution_id: str) -> int | None:
-        """The height of the newest row that readers see; None where nothing is scored.
-
-        It is written just before the rows of its height. A small table answers, where `tip` merges the newest rows of a large one.
-        """
-        rows = self._ch.query(_NEWEST, {"id": attribution_id, "chain": chain})
-        if rows:
-            return int(rows[0][0])
-        tip = self.tip(chain, attribution_id)
-        return None if tip is None else tip[0]
 
     def tip(self, chain: str, attribution_id: str) -> tuple[int, int, str] | None:
         """(height, block time in seconds, hash) of the highest scored block; None where nothing is scored."""
@@ -172,10 +170,26 @@ class ConcentrationLog:
         further: Sequence[str] = (),
     ) -> WindowCounts:
         """The scored heights from `low` to `high`, up to the first one that is missing; `further` names columns beside the usual."""
+        return self.series_by_view(chain, attribution_id, (view,), window_blocks, low=low, high=high, further=further)[
+            view
+        ]
+
+    def series_by_view(
+        self,
+        chain: str,
+        attribution_id: str,
+        views: Sequence[View],
+        window_blocks: int,
+        *,
+        low: int,
+        high: int,
+        further: Sequence[str] = (),
+    ) -> dict[View, WindowCounts]:
+        """The same of several views, in one query for all of them."""
         asked = {
             "attribution_id": attribution_id,
             "chain": chain,
-            "view": view,
+            "views": list(views),
             "window_blocks": window_blocks,
             "low": max(0, low),
             "high": max(0, high),
@@ -184,9 +198,28 @@ class ConcentrationLog:
         found = self._ch.query_columns(
             _SERIES.replace("FROM", "".join(f", {name}" for name in own) + " FROM", 1), asked
         )
+        places = np.array(found.pop("of_view"), object)
+        series = {}
+        for view in views:
+            at = np.flatnonzero(places == view)
+            part = slice(int(at[0]), int(at[-1]) + 1) if len(at) else slice(0, 0)
+            rows = {name: column[part] for name, column in found.items()}
+            series[view] = self._of_rows(rows, chain, attribution_id, view, further)
+        return series
+
+    def _of_rows(
+        self,
+        found: Mapping[str, Any],
+        chain: str,
+        attribution_id: str,
+        view: View,
+        further: Sequence[str],
+    ) -> WindowCounts:
+        """The series of one view, of its rows by height."""
         heights = np.asarray(found["height"], np.int64)
         if not len(heights):
             return empty_window_counts(self._pool_names.of(attribution_id, view), further)
+        own = [name for name in further if name not in DETECTOR_COLUMNS]
         codes = np.stack([np.asarray(found[f"l{i}"], np.int64) for i in range(1, LEADERS + 1)], axis=1)
         names = self._names(attribution_id, view, int(codes.max()))
         series = WindowCounts(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from alerts.store.pool_names_log import PoolNamesLog
 from counterpoise.clickhouse.client import ClickHouse
@@ -61,6 +62,9 @@ class PoolWindow:
         return Window(self.blocks, self.unknown, self.height)
 
 
+PairRows = list[tuple[Any, ...]]
+
+
 class PoolWindows:
     """Read only; names that were read are kept."""
 
@@ -68,23 +72,26 @@ class PoolWindows:
         self._ch = ch
         self._names = names
 
-    def pair(
+    def begin_pair(
         self,
         chain: str,
         attribution_id: str,
         window_blocks: int,
         *,
         height: int,
-        time: int,
-        unknown: int,
         earlier: tuple[int, int],
         until: int = NEVER,
-    ) -> tuple[PoolWindow, PoolWindow | None]:
-        """The window at `height`, whose time (seconds) and unknown blocks are known, and the one at the highest scored height between
-        the two of `earlier` with a header time up to `until`; None where there is none."""
+    ) -> Generator[None, None, PairRows]:
+        """Ask for the counts of `pair` on a separate connection: the first step sends the query."""
         low, high = (max(0, each) for each in earlier)
         asked = {"id": attribution_id, "chain": chain, "window": window_blocks, "height": height}
-        rows = self._ch.query(_COUNTS, asked | {"low": low, "high": high, "until": until})
+        return self._ch.beside(1).begin_query(_COUNTS, asked | {"low": low, "high": high, "until": until})
+
+    def pair(
+        self, rows: PairRows, attribution_id: str, *, height: int, time: int, unknown: int
+    ) -> tuple[PoolWindow, PoolWindow | None]:
+        """The window at `height`, whose time (seconds) and unknown blocks are known, and the one at the highest scored height between
+        the two of `earlier` with a header time up to `until`; None where there is none. `rows` are what `begin_pair` found."""
         names = self._names.of(attribution_id, RAW)
         if rows and max(int(code) for code, *_ in rows) >= len(names):  # a name that came after we read them
             self._names.forget(attribution_id, RAW)

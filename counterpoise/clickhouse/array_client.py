@@ -279,9 +279,10 @@ class ArrayClient(Client):  # type: ignore[misc]
         arrays: bool,
         query_id: str | None = None,
         tables: Sequence[SentTable] = (),
+        pauses: bool = False,
     ) -> Iterator[tuple[list[tuple[str, str]], list[Any]]]:
         """Run a query with the `tables` beside it; give (names with types, columns) block by block. The first has no rows
-        and gives the types.
+        and gives the types. With `pauses` one without types comes before it, once the query is sent.
 
         Leaving the iteration before its end closes the connection, which ends the query.
         """
@@ -295,6 +296,8 @@ class ArrayClient(Client):  # type: ignore[misc]
                     block = ColumnOrientedBlock(list(table.structure), list(columns))
                     self.connection.send_data(block, table_name=table.name)
             self.connection.send_external_tables(None)
+            if pauses:
+                yield [], []
             self.connection.block_in.arrays = arrays
             self.last_query = QueryInfo()
             while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from counterpoise.clickhouse.array_client import ArrayClient
 from counterpoise.clickhouse.cluster import CONSISTENT, cluster_name
@@ -23,6 +23,8 @@ else:
 
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+Found = TypeVar("Found")
 
 Params = Mapping[str, Any] | None
 Names = list[tuple[str, str]]
@@ -115,6 +117,18 @@ class ClickHouse:
                 rows.extend(zip(*columns, strict=True))
         return rows
 
+    def begin_query(self, sql: str, params: Params = None) -> Generator[None, None, list[tuple[Any, ...]]]:
+        """`query` in two steps: the first one sends it, so that the server works while the thread asks for more elsewhere
+        (`beside`)."""
+        rows: list[tuple[Any, ...]] = []
+        with translated(self.where):
+            for heads, columns in self._client.blocks(sql, params or {}, None, arrays=False, pauses=True):
+                if columns:
+                    rows.extend(zip(*columns, strict=True))
+                elif not heads:
+                    yield
+        return rows
+
     def query_columns(
         self, sql: str, params: Params = None, *, settings: Mapping[str, Any] | None = None
     ) -> dict[str, npt.NDArray[Any] | list[Any]]:
@@ -199,14 +213,14 @@ class ClickHouse:
             other.close()
 
 
-def finish(steps: Generator[None, None, int]) -> int:
+def finish(steps: Generator[None, None, Found]) -> Found:
     """What the steps return once all are done."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            rows: int = end.value
-            return rows
+            found: Found = end.value
+            return found
 
 
 def _joined(spec: str, parts: list[Any]) -> npt.NDArray[Any] | list[Any]:

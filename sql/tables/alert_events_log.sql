@@ -1,5 +1,6 @@
 -- Written by: alerts
 -- ORDER BY: the history of one alert is read in its order; (alert_id, sequence) is the transition's key everywhere.
+-- INDEX: an alerter that took over looks for rows of earlier ones that came late, and reads only the parts of the table that can have some.
 CREATE TABLE IF NOT EXISTS alert_events_log
 (
     alert_id String COMMENT 'Alert, 16 hexadecimal digits; follows from the rule, the chain and the height where it began',
@@ -34,7 +35,8 @@ CREATE TABLE IF NOT EXISTS alert_events_log
     counts Array(Tuple(pool String, blocks UInt16)) COMMENT 'Leaders and their blocks, largest first',
     reproduce_sql String COMMENT 'Query that computes the value again',
     evidence String COMMENT 'The whole evidence as JSON',
-    version UInt64 COMMENT 'Epoch of the writer and its sequence; the highest wins'
+    version UInt64 COMMENT 'Epoch of the writer and its sequence; the highest wins',
+    INDEX by_version version TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplacingMergeTree(version)
 ORDER BY (alert_id, sequence)

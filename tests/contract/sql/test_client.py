@@ -12,7 +12,7 @@ import pytest
 from clickhouse_driver import errors as driver
 from pydantic import SecretStr
 
-from counterpoise.clickhouse.client import ClickHouse, connect
+from counterpoise.clickhouse.client import ClickHouse, connect, finish
 from counterpoise.clickhouse.columns import Coded, Constant
 from counterpoise.errors import ConfigError, RetryableError
 from tests.engines import ClickHouseServer
@@ -98,6 +98,21 @@ def test_columns_come_as_arrays(ch: ClickHouse) -> None:
     empty = ch.query_columns("SELECT toUInt16(number) AS n, toString(number) AS s FROM numbers(0)")
     assert len(empty["n"]) == 0
     assert empty["s"] == []
+
+
+def test_a_query_in_two_steps_runs_while_another_one_is_asked(ch: ClickHouse) -> None:
+    steps = ch.beside(1).begin_query("SELECT number + {n:UInt8} FROM numbers(2)", {"n": 7})
+    next(steps)
+    assert ch.query("SELECT 1") == [(1,)]
+    assert finish(steps) == [(7,), (8,)]
+    wrong = ch.beside(1).begin_query("SELECT no_such_column")
+    next(wrong)
+    with pytest.raises(driver.ServerException, match="no_such_column"):
+        finish(wrong)
+    given_up = ch.beside(1).begin_query("SELECT number FROM numbers(1000000)")
+    next(given_up)
+    given_up.close()
+    assert ch.beside(1).query("SELECT 2") == [(2,)], "the next query finds no answers of the one before"
 
 
 def test_many_blocks_join(ch: ClickHouse) -> None:

@@ -175,3 +175,18 @@ def test_a_step_that_no_firing_begins_with_asks_nothing(scored: ClickHouse) -> N
         raise AssertionError("no query is needed")
 
     assert AlertExplainer([SHARE], connect, SystemClock()).explained(others) == list(others)
+
+
+def test_what_was_read_ahead_is_in_the_message_and_is_not_read_again(scored: ClickHouse) -> None:
+    fired = explained(scored, SHARE)
+    job = job_of(fired, "post", inherited=False)
+
+    def renderer() -> Renderer:
+        return Renderer(AlertStore(scored), [SHARE], "test")
+
+    expected = renderer().render(job, [fired])
+    ahead = renderer()
+    ahead.prepare(fired)
+    scored.execute("TRUNCATE TABLE concentration_log")
+    assert ahead.render(job, [fired]) == expected
+    assert renderer().render(job, [fired]) != expected, "else it shows nothing of what was read"

@@ -31,6 +31,7 @@ from alerts.policy import WEEK_SECONDS, Action
 from alerts.store.alert_mutes_log import Mute
 from alerts.store.alert_store import AlertStore
 from alerts.store.delivery import Delivery
+from alerts.store.sending_checks import Checked
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.alerts import AlertTransition
 from counterpoise.runtime.clock import Clock
@@ -84,6 +85,14 @@ class _Mutes:
         return dict(self.by_rule)
 
 
+class _Checks:
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def read(self) -> Checked:
+        return Checked(self._rows.epoch, self._rows.actions.mark(), self._rows.mutes.read())
+
+
 class Rows:
     """The tables that an outbox reads and writes."""
 
@@ -93,6 +102,7 @@ class Rows:
         self._events: dict[tuple[str, int], tuple[int, int, AlertTransition]] = {}
         self._written = 0
         self.deliveries = self.events = self.epochs = self
+        self.sending_checks = _Checks(self)
         self.actions, self.mutes = _People(), _Mutes()
         self.joined: dict[str, int] = {}
         """Receiver → the version at which it joined, where there are several."""
@@ -251,6 +261,9 @@ class MemorySlack:
 
 class PlainRenderer:
     """The state and the alert: what the tests look for."""
+
+    def prepare(self, transition: AlertTransition) -> None:
+        """There is nothing to read."""
 
     def render(self, job: Job, announced: Sequence[AlertTransition], group: GroupView | None = None) -> Message:
         if group is not None and len(group.members) > 1:

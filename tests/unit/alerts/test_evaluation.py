@@ -7,6 +7,7 @@ edited, switched off and on.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
@@ -25,7 +26,7 @@ from alerts.rules.rule import HeightRule, Rule
 from alerts.rules.top_share import TopShareRule
 from alerts.rules.when import WhenRule
 from alerts.signals.window_counts import WindowCounts
-from alerts.store.alert_events_log import StoredEntry
+from alerts.store.alert_events_log import StoredEntry, Written
 from alerts.store.alert_state_log import StoredStates
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.versions import Versions
@@ -62,7 +63,7 @@ class Database:
         self.rows: dict[tuple[str, int], tuple[str, LedgerEntry]] = {}
         self.states: dict[tuple[str, str], str] = {}
         self.concentration = self.events = self.attribution = self
-        self.reads = self.evidence_reads = 0
+        self.reads = self.evidence_reads = self.completions = 0
 
     def series(self, low: int, high: int) -> WindowCounts:
         low, high = max(low, FIRST), min(high, FIRST + len(self.blocks) - 1)
@@ -88,8 +89,11 @@ class Database:
     def current(self, _chain: str) -> str | None:
         return SET if self.blocks else None
 
-    def entries(self, *, rule_id: str = "", above: dict[str, int] | None = None, **_: Any) -> list[StoredEntry]:
-        found = [(rule, entry) for rule, entry in self.rows.values() if rule_id in ("", rule)]
+    def entries(
+        self, *, rule_ids: Sequence[str] = (), above: dict[str, int] | None = None, chain: str = ""
+    ) -> list[StoredEntry]:
+        found = [(rule, entry) for rule, entry in self.rows.values() if not chain or rule in rule_ids]
+        self.completions += bool(chain)
         if above is not None:
             floor = above.get("bitcoin", 1 << 40)
             opened = {entry.alert_id for entry in Ledger.of(entry for _, entry in found).open()}
@@ -97,11 +101,12 @@ class Database:
             found = [(rule, entry) for rule, entry in found if entry.alert_id in opened | reached]
         return [StoredEntry(rule, "bitcoin", True, entry) for rule, entry in found]
 
-    def newest_by_rule(self) -> dict[tuple[str, str], dict[str, int]]:
-        found: dict[tuple[str, str], dict[str, int]] = {}
+    def written_by_rule(self) -> dict[tuple[str, str], dict[str, Written]]:
+        found: dict[tuple[str, str], dict[str, Written]] = {}
         for rule, entry in self.rows.values():
             of = found.setdefault((rule, "bitcoin"), {})
-            of[entry.rule_hash] = max(entry.version, of.get(entry.rule_hash, 0))
+            before = of.get(entry.rule_hash, Written(0, 0))
+            of[entry.rule_hash] = Written(max(entry.version, before.newest), before.rows + 1)
         return found
 
     def newest_content(self, _rule_id: str, _chain: str) -> None:
@@ -407,6 +412,25 @@ def test_a_first_start_reads_each_series_once() -> None:
     story.begin()
     assert {rule for rule, _ in story.db.rows.values()} >= {"share", "at-once"}
     assert (story.db.reads, story.db.evidence_reads) == (1, 0), "all rules are on one window"
+
+
+def test_a_start_without_checkpoints_reads_the_rows_of_all_rules_at_once() -> None:
+    """Also after a new attribution's or an edit's comparison, the ledgers hold what a rewind can reach, and no more."""
+    story = Story(0)
+    story.rng = random.Random(99)
+    story.db.blocks = [("a", top) for top in (757, 735, 757, 735, 757, 757) * 60]
+    story.begin()
+    rows = dict(story.db.rows)
+    story.db.states.clear()
+    story.db.completions = 0
+    story.begin()
+    assert story.db.completions == 1
+    assert story.db.rows.keys() == rows.keys(), "it wrote what was there"
+    at_once = next(one for one in story.evaluation.evaluated if one.rule.id == "at-once")
+    kept = [entry for of in at_once.ledger.rows.values() for entry in of.values()]
+    assert 0 < len(kept) < at_once.stored_rows
+    reached = {entry.alert_id for entry in kept if entry.height >= at_once.rule_state.path.first}
+    assert {entry.alert_id for entry in kept} == reached | {entry.alert_id for entry in at_once.ledger.open()}
 
 
 def never_killed(story: Story) -> None:
