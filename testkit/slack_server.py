@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
 from engines.local_slack.message import SlackMessage, commanded, pressed
 from engines.local_slack.server import HttpAnswer, LocalSlack
@@ -50,7 +50,7 @@ class SlackServer(LocalSlack):
     _late: list[dict[str, Any]] = field(default_factory=list)
     _pages: int = 0
 
-    def __enter__(self) -> SlackServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
