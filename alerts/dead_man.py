@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from alerts.evidence import timer_transition
 from alerts.machine.ledger import Ledger, LedgerEntry
 from alerts.machine.rule_state import alert_id
-from alerts.rules.dead_letters import LETTERS_BACK_SECONDS
+from alerts.rules.dead_letters_rule import LETTERS_BACK_SECONDS
 from alerts.rules.rule import Finding, Rule, TimerRule
 from alerts.rules.rule_types import MARKET_RULES
 from alerts.signals.query_answer import QueryAnswer
@@ -17,7 +16,8 @@ from alerts.signals.release_facts import ReleaseFacts
 from alerts.signals.timer_facts import TimerFacts
 from alerts.store.alert_events_log import StoredEntry
 from alerts.store.alert_store import AlertStore
-from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
+from alerts.transition_evidence import timer_transition
+from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, AlertTransition
 
 INGEST_SILENT_SECONDS: Final = 60.0
 """Ingest renews its status every few seconds while it lives."""

@@ -13,9 +13,9 @@ from alerts.machine.path import Path
 from alerts.machine.rule_state import RuleState
 from alerts.rules.many_levels import ManyLevels
 from alerts.rules.rule import HeightRule
-from alerts.score_message import Windows, has_series, rows_of_messages, windows_of
-from alerts.signals.window_counts import Place, WindowCounts
-from counterpoise.contracts.alerts import AlertTransition
+from alerts.score_messages import Windows, has_series, rows_of_messages, windows_of
+from alerts.signals.window_counts import WindowCounts, WindowPlace
+from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.windows import View
 
@@ -29,7 +29,7 @@ class SharedSeries:
     chain: str
     view: View
     window_blocks: int
-    beside: tuple[Place, ...]
+    beside: tuple[WindowPlace, ...]
     further_columns: tuple[str, ...]
     lookback_blocks: int
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import structlog
 
-from alerts.explanation import Subject, in_view, joined, moved_by, subject_of, value_in
+from alerts.explanation import ExplainedSubject, in_view, joined, moved_by, subject_of, value_in
 from alerts.rules.rule import HeightRule, Rule
 from alerts.signals.query_answer import error_line
 from alerts.signals.window_counts import WindowCounts
@@ -25,10 +25,10 @@ from counterpoise.clickhouse.cluster import CONSISTENT, cluster_name
 from counterpoise.clickhouse.error_codes import DriverError
 from counterpoise.clickhouse.explain_window import by_entity, read_set
 from counterpoise.clickhouse.read_only import connect_read_only
-from counterpoise.contracts.alerts import AlertEvidence, AlertExplanation, AlertTransition, MovedBy
+from counterpoise.contracts.alert_transition import AlertEvidence, AlertExplanation, AlertTransition, MovedBy
 from counterpoise.errors import CounterpoiseError
-from counterpoise.explain.explain import Window, explain
-from counterpoise.explain.views import Group, groups_of
+from counterpoise.explain.explained_change import Window, explain
+from counterpoise.explain.views import JoinedEntity, groups_of
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.runtime.clock import Clock
 from counterpoise.settings.endpoints import clickhouse_target
@@ -123,7 +123,7 @@ class AlertExplainer:
                 found[at] = transition.model_copy(update={"evidence": evidence})
         return found
 
-    def _subject(self, transition: AlertTransition) -> tuple[HeightRule, Subject] | None:
+    def _subject(self, transition: AlertTransition) -> tuple[HeightRule, ExplainedSubject] | None:
         begins = transition.state == "firing" != transition.previous_state
         if not (begins and transition.notify) or transition.evidence.height is None:
             return None
@@ -131,7 +131,9 @@ class AlertExplainer:
         subject = subject_of(rule) if rule is not None else None
         return None if rule is None or subject is None else (rule, subject)
 
-    def _explain(self, rule: HeightRule, subject: Subject, transition: AlertTransition) -> AlertExplanation | None:
+    def _explain(
+        self, rule: HeightRule, subject: ExplainedSubject, transition: AlertTransition
+    ) -> AlertExplanation | None:
         found, attribution_id, window = (
             transition.evidence,
             transition.evidence.attribution_id,
@@ -154,7 +156,7 @@ class AlertExplainer:
     def _of_windows(  # noqa: PLR0917 - all that was asked for
         self,
         rule: HeightRule,
-        subject: Subject,
+        subject: ExplainedSubject,
         transition: AlertTransition,
         series: Mapping[View, WindowCounts],
         pair: Generator[None, None, PairRows],
@@ -163,7 +165,7 @@ class AlertExplainer:
         height, attribution_id = transition.evidence.height or 0, transition.evidence.attribution_id or ""
         values = [value_in(view, in_view(rule, view), one) for view, one in series.items()]
         time, unknown = (int(column[-1]) for column in (series[RAW].time, series[RAW].unknown))
-        groups: Sequence[Group] = ()
+        groups: Sequence[JoinedEntity] = ()
         moved = None
         try:
             rows = finish(pair)
@@ -190,7 +192,7 @@ class AlertExplainer:
         self._paused_until = self._clock.monotonic() + PAUSE_SECONDS
         self.close()
 
-    def _series(self, rule: HeightRule, subject: Subject, found: AlertEvidence) -> dict[View, WindowCounts]:
+    def _series(self, rule: HeightRule, subject: ExplainedSubject, found: AlertEvidence) -> dict[View, WindowCounts]:
         """The heights of the value in each view, where their last one is of the alert's block."""
         height = found.height or 0
         series = self._reader().scores.series_by_view(
@@ -208,7 +210,7 @@ class AlertExplainer:
             if len(one) and (int(one.height[-1]), one.tip_hash[-1]) == (height, found.tip_hash)
         }
 
-    def _earlier(self, subject: Subject, chain: str, height: int, time: int) -> tuple[int, int, int]:
+    def _earlier(self, subject: ExplainedSubject, chain: str, height: int, time: int) -> tuple[int, int, int]:
         """Lowest and highest height of the window with which it is compared, and the latest time of its block.
 
         At most four times the blocks that the time usually takes are read: the number of rows is bounded.
@@ -236,7 +238,7 @@ class AlertExplainer:
         return self._open
 
 
-def _moved(subject: Subject, before: PoolWindow, after: PoolWindow, owners: AttributionSet) -> MovedBy | None:
+def _moved(subject: ExplainedSubject, before: PoolWindow, after: PoolWindow, owners: AttributionSet) -> MovedBy | None:
     """What moved the metric from one window to the other; None without a metric of parts, and without known blocks before."""
     if subject.additive is None or not before.blocks:
         return None

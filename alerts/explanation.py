@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.rules.condition import Condition
-from alerts.rules.conditional import ConditionalRule
+from alerts.rules.conditional_rule import ConditionalRule
 from alerts.rules.rule import HeightRule, Reading, Rule
-from alerts.rules.top_share import TopShareRule
-from alerts.signals.window_counts import Place, WindowCounts
-from counterpoise.contracts.alerts import JoinedPools, MovedBy, ViewValue
+from alerts.rules.top_share_rule import TopShareRule
+from alerts.signals.window_counts import WindowCounts, WindowPlace
+from counterpoise.contracts.alert_transition import JoinedPools, MovedBy, ViewValue
 from counterpoise.explain.contributions import ADDITIVE
-from counterpoise.explain.explain import Explanation
-from counterpoise.explain.views import Group
+from counterpoise.explain.explained_change import Explanation
+from counterpoise.explain.views import JoinedEntity
 from counterpoise.windows import View
 
 PARTS: Final = 3
@@ -25,26 +25,26 @@ MAP_CHANGES: Final = "changes of the entity map"
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ExplainedSubject:
     """What of a rule can be explained. `metric`: the signal of its value, with the blocks of its change. `additive`: the metric with
     parts by pool, None without one. `change_blocks` is 0 where the value itself is judged."""
 
     metric: str
     additive: str | None
     change_blocks: int
-    place: Place
+    place: WindowPlace
 
 
-def subject_of(rule: Rule) -> Subject | None:
+def subject_of(rule: Rule) -> ExplainedSubject | None:
     """The metric of a rule on concentration, whose two views differ; None for any other rule, and for one on a single pool."""
     if isinstance(rule, TopShareRule):
         name = f"top{rule.k}_share"
-        return Subject(name, name, 0, Place(rule.view, rule.window_blocks))
+        return ExplainedSubject(name, name, 0, WindowPlace(rule.view, rule.window_blocks))
     if not isinstance(rule, ConditionalRule) or rule.main.pool or rule.main.source.metric is None:
         return None
     main = rule.main
     additive = main.signal if main.signal in ADDITIVE else None
-    return Subject(main.key, additive, main.change_blocks, rule.place_of(main))
+    return ExplainedSubject(main.key, additive, main.change_blocks, rule.place_of(main))
 
 
 def in_view(rule: HeightRule, view: View) -> HeightRule | Condition:
@@ -75,7 +75,7 @@ def _view_value(view: View, reading: Reading, has_unknown: bool) -> ViewValue:
     )
 
 
-def joined(groups: Iterable[Group]) -> tuple[JoinedPools, ...]:
+def joined(groups: Iterable[JoinedEntity]) -> tuple[JoinedPools, ...]:
     """The first groups, as the evidence has them."""
     first = list(groups)[:PARTS]
     return tuple(JoinedPools(entity=one.entity, pools=one.pools, change=one.change) for one in first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from alerts.store.alert_events_log import AlertEventsLog
-from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
+from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, AlertTransition
 
 Step = tuple[str, int]
 """(alert, sequence)."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from alerts.machine.ledger import Ledger, close_all
 from alerts.rules.rule import HeightRule, Rule
 from alerts.store.alert_events_log import AlertEventsLog, StoredEntry
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 
 
 def closed_orphans(

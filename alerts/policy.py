@@ -56,7 +56,7 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class SilenceSubject:
     """An alert as a silence sees it. `fired_at`: when its first firing was recorded, None where it did not fire. `rises`: a higher
     value is worse."""
 
@@ -93,11 +93,11 @@ class Actions:
         silences = tuple(row for row in ordered if row.kind == "silence" and row.id not in ended)
         return cls(acknowledged, silences, ended)
 
-    def silence_of(self, subject: Subject, now: float) -> Action | None:
+    def silence_of(self, subject: SilenceSubject, now: float) -> Action | None:
         """The first silence that holds an alert's messages back at this second; None without one."""
         return next((one for one in self.silences if silences(one, subject, now)), None)
 
-    def outgrown(self, subject: Subject, now: float) -> Action | None:
+    def outgrown(self, subject: SilenceSubject, now: float) -> Action | None:
         """The first silence that would hold an alert's messages back if its value were not worse than the silence allows."""
         return next((one for one in self.silences if applies(one, subject, now) and is_worse(one, subject)), None)
 
@@ -127,7 +127,7 @@ def holds_at(silence: Action, now: float) -> bool:
     return silence.until is None or now < silence.until
 
 
-def applies(silence: Action, subject: Subject, now: float) -> bool:
+def applies(silence: Action, subject: SilenceSubject, now: float) -> bool:
     """Whether a silence is meant for an alert at this second, whatever its value is.
 
     One until the resolution is meant for alerts that fired before it was made, and not for their end.
@@ -139,14 +139,14 @@ def applies(silence: Action, subject: Subject, now: float) -> bool:
     return subject.is_open and subject.fired_at is not None and subject.fired_at <= silence.at
 
 
-def is_worse(silence: Action, subject: Subject) -> bool:
+def is_worse(silence: Action, subject: SilenceSubject) -> bool:
     """Whether the value is worse than a silence allows; a value that is not known is not."""
     if silence.worse_than is None or subject.value is None:
         return False
     return subject.value > silence.worse_than if subject.rises else subject.value < silence.worse_than
 
 
-def silences(silence: Action, subject: Subject, now: float) -> bool:
+def silences(silence: Action, subject: SilenceSubject, now: float) -> bool:
     """Whether a silence holds an alert's messages back at this second."""
     return applies(silence, subject, now) and not is_worse(silence, subject)
 

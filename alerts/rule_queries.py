@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 
 from alerts.rules.rule import Rule
-from alerts.rules.sql import SqlRule
+from alerts.rules.sql_rule import SqlRule
 from alerts.signals.query_answer import MAX_ROWS, QueryAnswer, answer_of, error_line
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.error_codes import DriverError

@@ -16,7 +16,7 @@ from counterpoise.contracts.topics import SCORES
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.kafka.clients import make_consumer, require_broker
 from counterpoise.kafka.lag import group_id
-from counterpoise.kafka.topics import ensure_topics
+from counterpoise.kafka.topic_setup import ensure_topics
 from counterpoise.runtime.clock import Clock
 from counterpoise.settings.endpoints import KafkaTarget, kafka_target
 from counterpoise.settings.model import Settings

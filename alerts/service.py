@@ -13,24 +13,24 @@ from typing import Final, TextIO
 
 import structlog
 
+from alerts.alert_session import AlertProcess, AlertSession, OnTransition
 from alerts.outbox.outbox import SupersededError
 from alerts.outbox.receivers.receivers import check_groups, make_receivers, routes
-from alerts.outbox.receivers.slack import SlackReceiver, has_buttons, read_app_token, socket_client
+from alerts.outbox.receivers.slack_receiver import SlackReceiver, has_buttons, read_app_token, socket_client
 from alerts.people.slack_actions import SlackActions
 from alerts.people.slack_socket import open_connection
 from alerts.rules_watch import RulesWatch
 from alerts.score_feed import ScoreFeed
-from alerts.session import AlertProcess, AlertSession, OnTransition
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect_consistent
-from counterpoise.clickhouse.datasets import open_dataset
+from counterpoise.clickhouse.dataset_mark import open_dataset
 from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.errors import RetryableError
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.reload import RELOAD
 from counterpoise.runtime.retry import SINK_RETRY, Backoff
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from alerts.evaluated import EvaluatedRule
-from alerts.evidence import bare_transition, height_transition
 from alerts.machine.ledger import LedgerEntry
 from alerts.rules.changes import changes
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
-from counterpoise.contracts.alerts import AlertTransition
+from alerts.transition_evidence import bare_transition, height_transition
+from counterpoise.contracts.alert_transition import AlertTransition
 
 
 def transition_of(

@@ -28,7 +28,7 @@ from counterpoise.chain.chain_registry import CHAINS
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.logs import configure_logging
-from counterpoise.runtime.status import ServiceStatus, read_status
+from counterpoise.runtime.service_status import ServiceStatus, read_status
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import INSTANCES, Settings
 from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, start_afresh

@@ -32,7 +32,7 @@ from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.runtime.logs import configure_logging
 from counterpoise.runtime.retry import Waiter
-from counterpoise.runtime.status import ServiceStatus, read_status
+from counterpoise.runtime.service_status import ServiceStatus, read_status
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from desk.cli.desk import read_link

@@ -24,7 +24,7 @@ from bench.stand import engines
 from counterpoise.clickhouse.client import connect
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.logs import configure_logging
-from counterpoise.runtime.status import ServiceStatus, read_status
+from counterpoise.runtime.service_status import ServiceStatus, read_status
 from counterpoise.settings.endpoints import EmbeddedEndpoints, clickhouse_target
 from counterpoise.settings.model import Settings
 from desk.cli.replay_line import alerts_reached

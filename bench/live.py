@@ -42,7 +42,7 @@ from counterpoise.contracts.topics import BLOCKS
 from counterpoise.kafka.clients import make_producer
 from counterpoise.runtime.logs import configure_logging
 from counterpoise.runtime.service_metrics import LATENCIES
-from counterpoise.runtime.status import read_status
+from counterpoise.runtime.service_status import read_status
 from counterpoise.settings.endpoints import kafka_target
 from counterpoise.settings.model import Settings
 from desk.cli.whole_line import Services, start_afresh

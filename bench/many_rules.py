@@ -23,7 +23,7 @@ import yaml
 from alerts.rules.line import OPERATORS
 from alerts.rules.rule import HeightRule, Rule
 from alerts.rules_file import read_rules_file
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.metrics.stored_integers import StoredIntegers
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.windows import RAW, VIEWS, WINDOWS_BLOCKS

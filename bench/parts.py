@@ -39,14 +39,14 @@ from counterpoise.contracts.envelope import decode, encode
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.logs import configure_logging
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from desk.cli.replay_line import alerts_reached
 from desk.cli.whole_line import BACKFILL_TAKE_MESSAGES, Services, start_afresh
 from engines.stack import records
 from ingest.blocks.replay_job import run_replay
-from ingest.blocks.sources.replay import FIGURES, replay_source
+from ingest.blocks.sources.replay_source import FIGURES, replay_source
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import ChainFold, FoldResult
 from streams.blocks.sinks import BlockSinks

@@ -44,17 +44,17 @@ from bench.report import Figure, machine, table, write_part
 from bench.stand import engines
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.columns import Column
-from counterpoise.clickhouse.rows.concentration import concentration_columns
+from counterpoise.clickhouse.rows.concentration_rows import concentration_columns
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.envelope import encode
 from counterpoise.contracts.scores import SCORE_KIND, ScoreEvent
 from counterpoise.contracts.topics import SCORES
 from counterpoise.kafka.clients import make_producer
-from counterpoise.kafka.topics import ensure_topics
+from counterpoise.kafka.topic_setup import ensure_topics
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.logs import configure_logging
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from desk.cli.whole_line import start_afresh

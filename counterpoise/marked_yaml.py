@@ -28,7 +28,7 @@ Path = tuple[str | int, ...]
 _DEFAULT_TAGS: Final = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
-class Place(NamedTuple):
+class TextPlace(NamedTuple):
     """Line and column, both counted from 1."""
 
     line: int
@@ -44,15 +44,15 @@ class MarkedYaml:
     """
 
     value: Any
-    values: dict[Path, Place] = field(default_factory=dict)
-    keys: dict[Path, Place] = field(default_factory=dict)
-    unread: list[tuple[Path, Place, str]] = field(default_factory=list)
+    values: dict[Path, TextPlace] = field(default_factory=dict)
+    keys: dict[Path, TextPlace] = field(default_factory=dict)
+    unread: list[tuple[Path, TextPlace, str]] = field(default_factory=list)
 
-    def place(self, path: Path) -> Place:
+    def place(self, path: Path) -> TextPlace:
         """Where a value stands; for one that is not there, the nearest value around it."""
         while path and path not in self.values:
             path = path[:-1]
-        return self.values.get(path, Place(1, 1))
+        return self.values.get(path, TextPlace(1, 1))
 
 
 def parse_marked_yaml(text: str) -> MarkedYaml:
@@ -146,5 +146,5 @@ class _Reader:
         self._found.unread.append((path, _place(event), problem))
 
 
-def _place(event: Any) -> Place:
-    return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+def _place(event: Any) -> TextPlace:
+    return TextPlace(event.start_mark.line + 1, event.start_mark.column + 1)

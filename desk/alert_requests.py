@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from alerts.policy import MAX_AUTHOR, MAX_REASON, Action, Actions, Verdict
-from counterpoise.contracts.alerts import ANNOUNCING_STATES
+from counterpoise.contracts.alert_transition import ANNOUNCING_STATES
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.visible import one_line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from counterpoise.settings.model import Settings
-from engines.clickhouse.limits import Limits
+from engines.clickhouse.client_limits import Limits
 
 
 def embedded_limits(settings: Settings) -> Limits:

@@ -8,7 +8,7 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.pool_blocks import PoolBlocks
 from counterpoise.documents import DocumentError, parse_json
 from counterpoise.errors import ConfigError
-from counterpoise.pools.entities import EntityMap, entity_map_from_document
+from counterpoise.pools.entity_map import EntityMap, entity_map_from_document
 from counterpoise.risk.mergers import Concentration
 from desk.entity_readings import Reading, Sensitivity, sensitivity
 

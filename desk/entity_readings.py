@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal, get_args
 
-from counterpoise.pools.entities import EntityMap, Membership
+from counterpoise.pools.entity_map import EntityMap, Membership
 from counterpoise.risk.mergers import Concentration, concentration
 
 Reading = Literal["earliest", "map", "seen", "never"]

@@ -14,7 +14,7 @@ from typing import Final
 
 from alerts.rules.rules_schema import schema_text
 from alerts.signals.signal import Signal
-from alerts.signals.specs.registry import SIGNALS
+from alerts.signals.specs.signal_registry import SIGNALS
 from counterpoise.clickhouse.concentration_sql import WRITTEN, generated_files
 from counterpoise.clickhouse.detector_sql import detector_files
 from counterpoise.clickhouse.schema import table_writers
@@ -22,7 +22,7 @@ from counterpoise.clickhouse.sql_files import sql_files, sql_root
 from counterpoise.contracts import topic_schemas
 from counterpoise.contracts.topics import TOPICS
 from counterpoise.metrics.spec import MetricSpec
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.runtime.service_metrics import GAUGES, LATENCIES
 from desk.grafana.dashboards import files as files_of_grafana
 from desk.settings_reference import reference

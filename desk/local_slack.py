@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from desk.alert_requests import user_name
-from engines.local_slack.server import LocalSlack
+from engines.local_slack.slack_server import LocalSlack
 
 if TYPE_CHECKING:
     from counterpoise.settings.model import Settings

@@ -27,7 +27,7 @@ _USED = re.compile(r"\{(\w+):([^}]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class QueryParameter:
     """`default` is None for a parameter that has to be given."""
 
     name: str
@@ -43,7 +43,7 @@ class NamedQuery:
     name: str
     description: str
     example: str
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[QueryParameter, ...]
     sql: str
 
     def bind(self, given: Mapping[str, str]) -> dict[str, str]:
@@ -69,13 +69,13 @@ def parse_query(path: Path) -> NamedQuery:
     """Read one file; ConfigError where its header and its text do not fit together."""
     text = path.read_text(encoding="utf-8")
     heads: dict[str, str] = {}
-    parameters: list[Parameter] = []
+    parameters: list[QueryParameter] = []
     for line in text.splitlines():
         if not line.startswith("--"):
             break
         if match := _PARAMETER.fullmatch(line):
             default = None if match[3] is None else match[3].removeprefix("''")
-            parameters.append(Parameter(match[1], match[2], default, match[4]))
+            parameters.append(QueryParameter(match[1], match[2], default, match[4]))
         elif match := _HEADER.fullmatch(line):
             heads[match[1]] = match[2]
         else:

@@ -21,7 +21,7 @@ from counterpoise.errors import ConfigError
 from counterpoise.pools.addresses import normal_address
 from counterpoise.pools.checked_document import MAX_TEXT_CHARACTERS
 from counterpoise.pools.patterns import METACHARACTERS
-from counterpoise.pools.registry import UNKNOWN_SLUG, Pool, Registry, Tag, label_key, reject
+from counterpoise.pools.pool_registry import UNKNOWN_SLUG, Pool, Registry, Tag, label_key, reject
 from counterpoise.pools.registry_file import checked_tag
 
 TagKind = Literal["regex", "text"]

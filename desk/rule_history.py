@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from alerts.rules.rule import HeightRule
 from alerts.signals.detector_columns import DETECTOR_COLUMNS
-from alerts.signals.window_counts import Place, WindowCounts
+from alerts.signals.window_counts import WindowCounts, WindowPlace
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.clickhouse.client import connect
@@ -92,10 +92,10 @@ class RuleHistory:
 
     def series(self, rule: HeightRule) -> WindowCounts:
         """The rule's windows at every height."""
-        series = self.window(Place(rule.view, rule.window_blocks), rule.further_columns)
+        series = self.window(WindowPlace(rule.view, rule.window_blocks), rule.further_columns)
         return replace(series, beside={place: self.window(place, rule.further_columns) for place in rule.beside})
 
-    def window(self, place: Place, further: Sequence[str] = ()) -> WindowCounts:
+    def window(self, place: WindowPlace, further: Sequence[str] = ()) -> WindowCounts:
         """One of the windows that were asked for, at every height, with further columns of `concentration_log`."""
         rows = len(self._heights)
         at = (VIEWS.index(place.view) * len(self._windows) + self._windows.index(place.window_blocks)) * rows

@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 from alerts.rules.rule import ALL_CHAINS
-from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.rules_file import load_rules
 from counterpoise.settings.model import Settings
-from desk.report.model import Line
+from desk.report.report_model import RuleLine
 
 TOP_POOLS: Final = 4
 
 
-def rule_line(settings: Settings) -> Line | None:
+def rule_line(settings: Settings) -> RuleLine | None:
     """The first rule on the share of the four largest pools that is switched on."""
     for rule in load_rules(settings.alerts.rules_file):
         if not isinstance(rule, TopShareRule) or not rule.enabled:
             continue
         if rule.k == TOP_POOLS and rule.chain in (settings.ingest.chain, ALL_CHAINS):
-            return Line(
+            return RuleLine(
                 rule.id, rule.title, rule.view, rule.window_blocks, rule.above, rule.clear_below, rule.for_blocks
             )
     return None

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.backtest import YEAR_DAYS, backtest
-from alerts.rules.conditional import ConditionalRule
+from alerts.rules.conditional_rule import ConditionalRule
 from alerts.rules.rule import HeightRule
 from alerts.signals.detector_columns import DETECTOR_COLUMNS
 from alerts.signals.levels import Level
-from alerts.signals.specs.registry import SIGNALS
-from alerts.signals.window_counts import Place, WindowCounts
+from alerts.signals.specs.signal_registry import SIGNALS
+from alerts.signals.window_counts import WindowCounts, WindowPlace
 from counterpoise.detectors.tracks import DETECTOR_OF, Detector
 from counterpoise.windows import View
 from desk.rule_history import Codes, RuleHistory
@@ -141,7 +141,9 @@ def _view_of(rule: HeightRule) -> View:
 
 def simulate(history: RuleHistory, rules: Sequence[HeightRule], draws: int, seed: int = SEED) -> tuple[Simulated, ...]:
     """What each rule does over so many drawn histories, in the order of the rules. The seed decides it all."""
-    truths = [truth_of(rule, history.window(Place(_view_of(rule), BIN_BLOCKS), truth_columns(rule))) for rule in rules]
+    truths = [
+        truth_of(rule, history.window(WindowPlace(_view_of(rule), BIN_BLOCKS), truth_columns(rule))) for rule in rules
+    ]
     found: list[list[Truth]] = [[] for _ in rules]
     for number in range(draws):
         drawn = history.with_codes(redrawn(history.codes, np.random.default_rng([seed, number])))

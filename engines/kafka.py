@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from counterpoise.errors import EngineError
-from counterpoise.kafka.probe import kafka_answers
+from counterpoise.kafka.broker_probe import kafka_answers
 from counterpoise.runtime.private_files import open_private, private_folder
 from counterpoise.settings.endpoints import KafkaTarget
 from engines.ports import HOST, free_port, require_free_port

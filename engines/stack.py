@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Final
 
 from counterpoise.errors import EngineError
-from counterpoise.kafka.probe import kafka_answers
+from counterpoise.kafka.broker_probe import kafka_answers
 from counterpoise.runtime.private_files import open_private, private_folder, read_private, write_private
 from counterpoise.settings.endpoints import EmbeddedEndpoints, desk_address_file
-from engines.clickhouse.limits import DEFAULT_LIMITS, Limits
+from engines.clickhouse.client_limits import DEFAULT_LIMITS, Limits
 from engines.clickhouse.process import ClickHouseProcess, start_clickhouse
 from engines.kafka import KafkaProcess, broker_marker, start_kafka
 from engines.ports import CLICKHOUSE_HTTP_PORT, CLICKHOUSE_PORT, HOST, KAFKA_PORT, require_free_port

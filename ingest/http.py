@@ -52,7 +52,7 @@ class HasUrl(Protocol):
     def timeout_seconds(self) -> float: ...
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """What came back: `status` is 200, or 304 with an empty body where the request named what it has already."""
 
     status: int
@@ -104,7 +104,7 @@ class BoundedHttp:
             section.url, clock=clock, timeout_seconds=section.timeout_seconds, max_bytes=max_bytes, setting=setting
         )
 
-    def fetch(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+    def fetch(self, path: str, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         """GET as bytes, of any type; `path` may be a whole URL of this server (ValueError for another's)."""
         if path.startswith(("http://", "https://")) and urlsplit(path)[:2] != self._server:
             raise ValueError(f"{shown_url(path)} is not on {self.shown}")
@@ -167,12 +167,12 @@ class BoundedHttp:
         payload: object = None,
         auth: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> HttpAnswer:
         deadline = time.monotonic() + self._timeout_seconds
         try:
             with self._client.stream(method, path, json=payload, auth=auth, headers=headers) as response:
                 self.last_date = response.headers.get("Date", "")
-                answer = Answer(response.status_code, response.headers, self._read(response, where, deadline))
+                answer = HttpAnswer(response.status_code, response.headers, self._read(response, where, deadline))
         except httpx.HTTPError as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise StaleSourceError(
@@ -188,7 +188,7 @@ class BoundedHttp:
             raise NotThereError(f"{where} does not exist there ({status})")
         return answer
 
-    def _refuse(self, where: str, answer: Answer) -> Never:
+    def _refuse(self, where: str, answer: HttpAnswer) -> Never:
         moved = answer.headers.get("Location")
         hint = f" (it moved to {moved[:200]})" if moved and 300 <= answer.status < 400 else ""
         raise StaleSourceError(f"{where} answered {answer.status}, expected 200{hint}: check {self._setting}")

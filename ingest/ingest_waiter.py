@@ -7,7 +7,7 @@ from typing import Final
 
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.retry import RetryPolicy, Waiter
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 
 INGEST_RETRY: Final = RetryPolicy(0.2, 10.0)
 SOURCE_RETRY: Final = RetryPolicy(0.2, 60.0)

@@ -25,10 +25,10 @@ from counterpoise.errors import RetryableError
 from counterpoise.kafka.broker_memory import BrokerMemory
 from counterpoise.kafka.clients import make_producer, require_broker
 from counterpoise.kafka.own_partitions import require_own_partitions
-from counterpoise.kafka.topics import ensure_topics
+from counterpoise.kafka.topic_setup import ensure_topics
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.runtime.retry import Waiter
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import Settings
 from ingest.bad_item import BadItem

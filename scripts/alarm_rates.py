@@ -22,7 +22,7 @@ import numpy as np
 from alerts.alarm_rate import NOT_BACKTESTED, AlarmRate
 from alerts.backtest import YEAR_DAYS, backtest
 from alerts.rules.rule import HeightRule, Rule
-from alerts.rules.sql import SqlRule
+from alerts.rules.sql_rule import SqlRule
 from alerts.rules_file import parse_rules
 from desk.rule_history import RuleHistory
 from desk.rule_simulation import BIN_BLOCKS, SEED, redrawn, runs_of, simulate

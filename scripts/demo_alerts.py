@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.machine.rule_state import RuleState
-from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.signals.window_counts import WindowCounts
 from ingest.blocks.sources.simulated import SEED, Figures, draw, read_figures
 from streams.blocks.fold.concentration import score_blocks

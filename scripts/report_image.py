@@ -17,7 +17,7 @@ from counterpoise.settings.model import Settings
 from desk.cli.report import gather_report
 from desk.report import report_plots as plots
 from desk.report.gap_sentence import sentence
-from desk.report.model import Report
+from desk.report.report_model import Report
 from desk.report.style_sheet import standalone
 from engines.stack import ANY_PORTS, down, up
 

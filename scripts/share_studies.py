@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from counterpoise.estimates.discounted import HISTORY_BLOCKS, share_of_hits
 from counterpoise.estimates.drift import DRIFT_WINDOW_BLOCKS, TOP4_DRIFT
 from counterpoise.estimates.forecast import FORECAST_BLOCKS
-from counterpoise.estimates.nakamoto_range import wilson_excess
+from counterpoise.estimates.nakamoto_bounds import wilson_excess
 from counterpoise.estimates.share_intervals import next_interval
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.windows import LEADERS, WINDOWS_BLOCKS
 from ingest.blocks.sources.simulated import read_figures
-from streams.blocks.fold.drift import DriftHistory, EntityEpochs
+from streams.blocks.fold.drift_history import DriftHistory, EntityEpochs
 from streams.blocks.fold.forecasts import ForecastRow, forecast_rows
 
 SEED = 20_261_127

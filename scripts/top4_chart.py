@@ -10,7 +10,7 @@ from counterpoise.plots import marks as charts
 from counterpoise.plots.marks import EndLabel, Frame
 from counterpoise.plots.scale import time_ticks
 from desk.report.style_sheet import standalone
-from ingest.blocks.sources.simulated import Month, read_figures
+from ingest.blocks.sources.simulated import MonthOfBins, read_figures
 
 LOW, HIGH, LINE = 0.45, 0.85, 0.75
 TITLE = "Blocks mined by the four largest pools, by month"
@@ -18,7 +18,7 @@ UNKNOWN = "unknown"
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "img" / "top4.svg"
 
 
-def top4_share(month: Month) -> float:
+def top4_share(month: MonthOfBins) -> float:
     """Share of the month's four largest pools of all its blocks; unknown is not a pool."""
     pools = sorted((n for pool, n in month.blocks_by_pool.items() if pool != UNKNOWN), reverse=True)
     return sum(pools[:4]) / month.blocks

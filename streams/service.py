@@ -19,20 +19,20 @@ from typing import Any, ParamSpec
 import structlog
 
 from counterpoise.clickhouse.client import connect_consistent
-from counterpoise.clickhouse.datasets import open_dataset
+from counterpoise.clickhouse.dataset_mark import open_dataset
 from counterpoise.errors import ConfigError
 from counterpoise.kafka.broker_memory import BrokerMemory
 from counterpoise.kafka.own_partitions import require_own_partitions
-from counterpoise.kafka.topics import ensure_topics
+from counterpoise.kafka.topic_setup import ensure_topics
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.runtime.retry import RetryPolicy, StoppingError, Waiter
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
-from streams.app import StreamsApp, create_app, raw_topic
 from streams.asymmetry.pair_events import with_pair_events
+from streams.faust_app import StreamsApp, create_app, raw_topic
 from streams.intake.batches import add_batch_agent
 from streams.intake.dead_letter import RawMessage
 from streams.sender import Sender

@@ -7,7 +7,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.epochs import claim_epoch, claimed_epochs
-from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
+from counterpoise.clickhouse.rows.dead_letter_rows import dead_letter_columns
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.dead_letters import DeadLetter
 from counterpoise.runtime.retry import Waiter

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from counterpoise.kafka.probe import kafka_answers
+from counterpoise.kafka.broker_probe import kafka_answers
 from counterpoise.settings.endpoints import KafkaTarget
 from engines.kafka import end_process, kill_process
 from engines.ports import HOST

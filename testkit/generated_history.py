@@ -14,7 +14,7 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.concentration_sql import fill_latest, generated_files, newest_columns
 from counterpoise.clickhouse.sql_files import split_statements
 from counterpoise.metrics.spec import GROUPS, MetricSpec
-from counterpoise.metrics.specs.registry import SPECS, register
+from counterpoise.metrics.specs.metric_registry import SPECS, register
 from counterpoise.windows import VIEWS, WINDOWS_BLOCKS
 
 SET: Final = "r-generated"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Self
 
 from engines.local_slack.message import SlackMessage, commanded, pressed
-from engines.local_slack.server import HttpAnswer, LocalSlack
+from engines.local_slack.slack_server import LocalSlack, PageAnswer
 from engines.local_slack.workspace import error
 
 __all__ = ["APP_TOKEN", "CHANNEL", "TOKEN", "Failure", "SlackMessage", "SlackServer"]
@@ -98,7 +98,7 @@ class SlackServer(LocalSlack):
         payload = commanded(text, channel=CHANNEL, user_id="U0ADA", user_name="ada") | changed
         return self.deliver_command(payload, envelope_id=envelope_id)
 
-    def respond(self, method: str, arguments: dict[str, Any], token: str) -> HttpAnswer | None:
+    def respond(self, method: str, arguments: dict[str, Any], token: str) -> PageAnswer | None:
         """As Slack, or with the failure that is planned."""
         status, answer, failure = self.handle(method, arguments, token)
         if failure in ("drop", "drop_before", "late"):
@@ -107,15 +107,15 @@ class SlackServer(LocalSlack):
             return None
         payload = b"<html>gateway</html>" if failure == "garbage" else json.dumps(answer).encode()
         headers = {"Retry-After": str(self.retry_after_seconds)} if status == 429 else {}
-        return HttpAnswer(status, payload, headers=headers)
+        return PageAnswer(status, payload, headers=headers)
 
-    def take_file(self, file_id: str, body: bytes) -> HttpAnswer | None:
+    def take_file(self, file_id: str, body: bytes) -> PageAnswer | None:
         """As Slack, or with the failure that is planned for the method `upload`."""
         with self._changed:
             self.calls.append("upload")
             failure = self._planned("upload")
         if failure in ("429", "500", "503"):
-            return HttpAnswer(int(failure), b"")
+            return PageAnswer(int(failure), b"")
         answer = None if failure == "drop_before" else super().take_file(file_id, body)
         return None if failure == "drop" else answer
 

@@ -237,7 +237,7 @@ def state_dir(tmp_path: Path) -> Path:
 def settings(kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path) -> Iterator[Settings]:
     """Settings for the session's engines with a new dataset: no database, no topics yet; both are dropped afterwards."""
     from counterpoise.clickhouse.client import connect
-    from counterpoise.kafka.topics import delete_topics
+    from counterpoise.kafka.topic_setup import delete_topics
     from tests.engines import settings_for
 
     made = settings_for(kafka, clickhouse, state_dir)
@@ -250,7 +250,7 @@ def settings(kafka: RunningKafka, clickhouse: ClickHouseServer, state_dir: Path)
 @pytest.fixture
 def migrated(settings: Settings, kafka: RunningKafka, clickhouse: ClickHouseServer) -> Settings:
     """`settings`, with its tables, views and topics made."""
-    from counterpoise.kafka.topics import ensure_topics
+    from counterpoise.kafka.topic_setup import ensure_topics
     from tests.template import make_database
 
     make_database(clickhouse.target, settings.dataset_of)

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.rows.datasets import dataset_columns
+from counterpoise.clickhouse.rows.dataset_rows import dataset_columns
 from counterpoise.clickhouse.rows.migration_rows import migration_columns
 from counterpoise.clickhouse.schema import read_tables
 from counterpoise.clickhouse.sql_files import split_statements

@@ -15,7 +15,7 @@ from typing import Final
 from clickhouse_driver import errors as driver
 
 from counterpoise.clickhouse.client import ClickHouse, connect
-from counterpoise.clickhouse.datasets import open_dataset
+from counterpoise.clickhouse.dataset_mark import open_dataset
 from counterpoise.clickhouse.migrations import migrate
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.errors import RetryableError

@@ -15,7 +15,7 @@ from typing import Literal
 
 from alerts.machine.machine import Step
 from alerts.machine.rule_state import RuleState
-from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertReason, AlertState
+from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, OPEN_STATES, AlertReason, AlertState
 
 Cause = Literal["observed", "reorg", "rebased", "rule-changed"]
 

@@ -18,7 +18,7 @@ from enum import IntEnum
 import numpy as np
 
 from alerts.signals.levels import Level, LevelArray
-from counterpoise.contracts.alerts import AlertState
+from counterpoise.contracts.alert_transition import AlertState
 
 
 class Phase(IntEnum):

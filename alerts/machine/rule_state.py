@@ -14,7 +14,7 @@ from alerts.machine.machine import NOWHERE, Phase, Standing, Step, advance, adva
 from alerts.machine.path import RING_HEIGHTS, Path
 from alerts.signals.levels import LevelArray
 from alerts.signals.window_counts import WindowCounts
-from counterpoise.contracts.alerts import AlertState
+from counterpoise.contracts.alert_transition import AlertState
 
 ALL_EARLIER: Final = (1 << 63) - 1
 """In place of `frozen_version`: every row that there is."""

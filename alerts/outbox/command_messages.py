@@ -18,7 +18,7 @@ from alerts.outbox.render import (
 )
 from alerts.policy import Action
 from alerts.rules.rule import Reading
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.formats import TEXT, utc_minute
 
 MAX_LISTED: Final = 10
@@ -29,7 +29,7 @@ _SUMMARY_CHARACTERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Top4:
+class Top4Now:
     """The top-4 share of a chain at its newest block. `views`: (view, blocks of the window, value); `leaders` are (name, blocks) of
     the first view."""
 
@@ -49,12 +49,12 @@ class Fires:
     acknowledged_by: str = ""
 
 
-def top4_message(found: Sequence[Top4]) -> Message:
+def top4_message(found: Sequence[Top4Now]) -> Message:
     """The top-4 share of each chain, in every view that is stored."""
     return _message([_chain(one) for one in found]) if found else note_message("No block is scored yet.")
 
 
-def _chain(found: Top4) -> str:
+def _chain(found: Top4Now) -> str:
     lines = [f"*Top-4 share of {escape(found.chain)}* at height {found.height} ({utc_minute(found.time)} UTC)"]
     lines += [f"• {escape(VIEW_WORDS.get(view, view))}: {_value(reading, n)}" for view, n, reading in found.views]
     n = found.views[0][1]

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from alerts.outbox.current_actions import CurrentActions
-from alerts.outbox.routes import Group, Route, group_of, labels_of, receivers_for
+from alerts.outbox.routes import AlertGroup, Route, group_of, labels_of, receivers_for
 from alerts.outbox.sent import INHIBITED, MUTED, NOT_ROUTED, SILENCED
-from alerts.policy import Action, Actions, Labels, Subject, inhibitor_of
+from alerts.policy import Action, Actions, Labels, SilenceSubject, inhibitor_of
 from alerts.rules.rule import Rule
 from alerts.rules.steps import steps_above
 from alerts.store.alert_mutes_log import ALL_RULES, Mute
 from alerts.store.alert_store import AlertStore
 from alerts.store.sending_checks import Checked
 from counterpoise.chain.chain_registry import BITCOIN
-from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
+from counterpoise.contracts.alert_transition import OPEN_STATES, AlertTransition
 from counterpoise.runtime.clock import Clock
 
 
@@ -37,7 +37,7 @@ class Policy(Protocol):
     def acknowledgement(self, alert_id: str) -> Action | None:
         """The acknowledgement of an alert; None without one."""
 
-    def group_of(self, fired: AlertTransition) -> Group | None:
+    def group_of(self, fired: AlertTransition) -> AlertGroup | None:
         """The group with whose alerts an alert shares a message here; None without one."""
 
 
@@ -59,7 +59,7 @@ class SendEverything:
         """There are no acknowledgements."""
         return None
 
-    def group_of(self, fired: AlertTransition) -> Group | None:
+    def group_of(self, fired: AlertTransition) -> AlertGroup | None:
         """There are no routes."""
         return None
 
@@ -141,7 +141,7 @@ class DeliveryPolicy:
         """The acknowledgement of an alert; None without one."""
         return self._people.actions.acknowledgements.get(alert_id)
 
-    def group_of(self, fired: AlertTransition) -> Group | None:
+    def group_of(self, fired: AlertTransition) -> AlertGroup | None:
         """The group with whose alerts an alert shares a message here; None without one."""
         return group_of(self._labels(fired), self._routes, self._receiver) if self._is_grouping else None
 
@@ -153,11 +153,11 @@ class DeliveryPolicy:
 
     def _subject(
         self, transition: AlertTransition, fired: AlertTransition | None, labels: Labels, actions: Actions
-    ) -> Subject:
+    ) -> SilenceSubject:
         first = fired or transition
         value = self._value_now(first) if actions.needs_value(labels, self._clock.now()) else None
         rule = self._rule_of(first)
-        return Subject(
+        return SilenceSubject(
             labels,
             transition.state in OPEN_STATES,
             fired.recorded_at_ms / 1000 if fired else None,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from alerts.outbox.jobs import Job, JobKey, key_text
-from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
+from counterpoise.contracts.alert_transition import OPEN_STATES, AlertTransition
 
 OLD_SECONDS: Final = 60.0
 """A firing that could not be sent for this long is old news once its alert has ended."""

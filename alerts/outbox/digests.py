@@ -15,7 +15,7 @@ from alerts.outbox.job_queue import JobQueue
 from alerts.outbox.jobs import Job, JobKey, digest_job, job_of
 from alerts.outbox.sent import Sent
 from alerts.store.delivery import Delivery, DeliveryStatus
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 
 
 class MakesRows(Protocol):

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from alerts.rules.condition import Condition, condition_of
-from counterpoise.contracts.alerts import AlertExplanation, MovedBy, ViewValue
-from counterpoise.explain.views import Group, group_sentence, why_views_differ
+from counterpoise.contracts.alert_transition import AlertExplanation, MovedBy, ViewValue
+from counterpoise.explain.views import JoinedEntity, group_sentence, why_views_differ
 from counterpoise.formats import TEXT, utc_minute
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.windows import RAW
 
 VIEW_WORDS: Final[Mapping[str, str]] = {"raw": "pools as they sign", "entity": "entities"}
@@ -37,7 +37,7 @@ def _why(found: AlertExplanation, words: Condition) -> str:
     source = words.source
     size = source.format_change(abs(gap)).removeprefix("+")
     agrees = size == source.format_change(0.0).removeprefix("+")
-    groups = [Group(one.entity, one.pools, one.change) for one in found.joined]
+    groups = [JoinedEntity(one.entity, one.pools, one.change) for one in found.joined]
     part = groups[0].change if groups else None
     change = "" if part is None else source.format_change(part)
     return why_views_differ(size, None if agrees else gap > 0, group_sentence(groups, change))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from alerts.outbox.groups import MAX_LINES, Line, head_of, name_of
+from alerts.outbox.groups import MAX_LINES, GroupedAlert, head_of, name_of
 from alerts.outbox.render import MAX_TEXT_CHARACTERS, Message, cut, escape, fit, header, mark_of, section
 from counterpoise.formats import utc_minute
 
@@ -19,7 +19,7 @@ MAX_LINE_CHARACTERS: Final = 280
 class LineText:
     """An alert with what its line shows beside its steps. `acknowledged`: by whom and when, empty without."""
 
-    line: Line
+    line: GroupedAlert
     title: str
     acknowledged: str = ""
     page_url: str = ""

@@ -9,7 +9,7 @@ from alerts.outbox.groups import GROUPED, GroupView, Root, open_root
 from alerts.outbox.jobs import Job, job_of
 from alerts.outbox.receivers.receiver import Ability
 from alerts.outbox.sent import Sent
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 
 
 class Grouping:

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from alerts.outbox.routes import Group
-from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
+from alerts.outbox.routes import AlertGroup
+from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, AlertTransition
 
 GROUPED: Final = "grouped"
 """The action of the reply with which an alert joins the root of its group."""
@@ -28,7 +28,7 @@ class Root:
     """A group's message: its first alert, the group of that, and when it was sent."""
 
     alert_id: str
-    group: Group
+    group: AlertGroup
     sent_at: float
 
 
@@ -42,7 +42,7 @@ class GroupView:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class GroupedAlert:
     """An alert in a root: its first firing, and its latest step."""
 
     fired: AlertTransition
@@ -54,25 +54,25 @@ class Line:
         return self.latest.state in ANNOUNCING_STATES
 
 
-def open_root(group: Group, roots: Iterable[Root]) -> str | None:
+def open_root(group: AlertGroup, roots: Iterable[Root]) -> str | None:
     """The newest of the roots of a group, by its first alert; None without one. `roots` are those of which an alert fires."""
     found = max(((one.sent_at, one.alert_id) for one in roots if one.group == group), default=None)
     return found[1] if found else None
 
 
-def lines_of(members: Iterable[Sequence[AlertTransition]]) -> list[Line]:
+def lines_of(members: Iterable[Sequence[AlertTransition]]) -> list[GroupedAlert]:
     """The lines of a root: first what fires, in the order in which it fired, then what ended, the latest end first."""
     lines = []
     for steps in members:
         fired = next((step for step in steps if step.state in ANNOUNCING_STATES), None)
         if fired is not None:
-            lines.append(Line(fired, steps[-1]))
+            lines.append(GroupedAlert(fired, steps[-1]))
     firing = sorted((one for one in lines if one.is_firing), key=lambda one: _order(one.fired))
     ended = sorted((one for one in lines if not one.is_firing), key=lambda one: _order(one.latest), reverse=True)
     return [*firing, *ended]
 
 
-def head_of(lines: Sequence[Line]) -> str:
+def head_of(lines: Sequence[GroupedAlert]) -> str:
     """The state of a root: `🔴 2 of 3 FIRING`. It is RESOLVED only if every alert is."""
     firing = sum(one.is_firing for one in lines)
     if firing:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
+from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, AlertTransition
 
 JobKey = tuple[str, int, str]
 """(alert, sequence, action): what identifies a message to its receiver and in `alert_deliveries`."""

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from alerts.outbox.chart import Picture, blocks_of, picture_of
+from alerts.outbox.alert_chart import Picture, blocks_of, picture_of
+from alerts.outbox.alert_event import event_of
 from alerts.outbox.current_actions import CurrentActions
-from alerts.outbox.events import event_of
 from alerts.outbox.group_message import LineText, group_message
 from alerts.outbox.groups import GroupView, lines_of
 from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, WORSE, Job, Start
 from alerts.outbox.render import (
-    Context,
     Message,
+    MessageContext,
     Past,
     acknowledged_line,
     changed_root,
@@ -29,7 +29,7 @@ from alerts.outbox.routes import labels_of
 from alerts.rules.rule import HeightRule, Reading, Rule
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN
-from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
+from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, AlertTransition
 from counterpoise.formats import utc_minute
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.spans import long_span
@@ -141,7 +141,7 @@ class Renderer:
             return self._acknowledged(job, announced, context)
         return transition_message(job.transition, context, root=job.action == "post")
 
-    def _acknowledged(self, job: Job, announced: Sequence[AlertTransition], context: Context) -> Message:
+    def _acknowledged(self, job: Job, announced: Sequence[AlertTransition], context: MessageContext) -> Message:
         """The alert's own message with who acknowledged it; its line stands alone."""
         assert job.transition is not None  # noqa: S101 - only alerts are acknowledged
         latest = announced[-1] if announced else job.transition
@@ -174,7 +174,7 @@ class Renderer:
         """The rule of the alert as it is now; None if it was removed."""
         return self._rules.get((transition.rule_id, transition.evidence.chain or BITCOIN.name))
 
-    def _context(self, transition: AlertTransition, fired: AlertTransition | None) -> Context:
+    def _context(self, transition: AlertTransition, fired: AlertTransition | None) -> MessageContext:
         rule = self._rule_of(transition)
         found = transition.evidence
         context = self._words(transition, rule)
@@ -201,16 +201,16 @@ class Renderer:
         )
         return tip, tuple(Past(ago, *leaders[its]) for ago, its in heights.items() if its in leaders)
 
-    def _told(self, context: Context, fired: AlertTransition | None) -> Context:
+    def _told(self, context: MessageContext, fired: AlertTransition | None) -> MessageContext:
         """The context with when the alert fired, and who acknowledged it."""
         if fired is None:
             return context
         return replace(context, fired_at=fired.event_time, acknowledged=self._who(fired))
 
-    def _words(self, transition: AlertTransition, rule: Rule | None) -> Context:
+    def _words(self, transition: AlertTransition, rule: Rule | None) -> MessageContext:
         """What is known without a query."""
         found = transition.evidence
-        return Context(
+        return MessageContext(
             title=rule.name if rule else found.title or transition.rule_id,
             condition=found.condition or (rule.condition() if rule else "a rule that was removed"),
             advice=rule.next_step() if rule else "",

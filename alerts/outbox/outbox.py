@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from alerts.outbox.chart import Picture
+from alerts.outbox.alert_chart import Picture
 from alerts.outbox.conversation import Conversation
 from alerts.outbox.delivery_policy import Policy, SendEverything
 from alerts.outbox.digest import OLD_SECONDS, digest_of
@@ -45,7 +45,7 @@ from alerts.store.alert_mutes_log import ALL_RULES
 from alerts.store.alert_store import AlertStore
 from alerts.store.delivery import Delivery, DeliveryStatus
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.contracts.alerts import OPEN_STATES, AlertTransition
+from counterpoise.contracts.alert_transition import OPEN_STATES, AlertTransition
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.crash_points import crash_point

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from alerts.outbox.jobs import Start
 from alerts.outbox.outbox import Outbox
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 
 POLL_SECONDS = 1.0
 

@@ -9,7 +9,7 @@ from alerts.outbox.outbox import Outbox
 from alerts.outbox.outbox_worker import OutboxWorker
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.runtime.clock import Clock
 
 

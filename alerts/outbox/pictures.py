@@ -13,12 +13,12 @@ from typing import Final
 
 import structlog
 
-from alerts.outbox.chart import Picture
+from alerts.outbox.alert_chart import Picture
 from alerts.outbox.jobs import JobKey
 from alerts.outbox.receivers.receiver import AmbiguousError, NotAcceptedError, ReceiverRefusedError, TakesPictures
 from alerts.outbox.sent import Sent
 from alerts.store.delivery import Delivery, DeliveryStatus
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.errors import RetryableError
 
 log = structlog.get_logger(__name__)

@@ -9,7 +9,7 @@ from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, RENEW, WORSE, Job, job_of
 from alerts.outbox.receivers.receiver import Ability
 from alerts.outbox.sent import NOT_ROUTED, Sent
 from alerts.policy import repeats_due
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 
 
 def due(

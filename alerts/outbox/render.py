@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from alerts.outbox.events import AlertEvent
+from alerts.outbox.alert_event import AlertEvent
 from alerts.outbox.explained import VIEW_WORDS, moved_text, views_text
 from alerts.outbox.receivers.slack_buttons import buttons_block
 from alerts.rules.condition import condition_of
-from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertState, AlertTransition
+from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, OPEN_STATES, AlertState, AlertTransition
 from counterpoise.formats import TEXT, utc_minute
 from counterpoise.spans import DAY_SECONDS, long_span
 from counterpoise.visible import visible
@@ -62,7 +62,7 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class MessageContext:
     """Content of a message beside its transition. `share` is false for a rule whose value is no share. `advice` is where to look
     first, in our own mrkdwn. `fired_at`: time of the first notified firing, in seconds."""
 
@@ -123,7 +123,7 @@ def mark_of(transition: AlertTransition) -> str:
     return _MARK[transition.state]
 
 
-def transition_message(transition: AlertTransition, context: Context, *, root: bool = True) -> Message:
+def transition_message(transition: AlertTransition, context: MessageContext, *, root: bool = True) -> Message:
     """A transition as a message; `root` gives all of it, otherwise (a change in the thread) without leaders and SQL."""
     blocks: list[dict[str, Any]] = [
         header(f"{mark_of(transition)}: {context.title}"),
@@ -136,7 +136,7 @@ def transition_message(transition: AlertTransition, context: Context, *, root: b
     return Message(_text(transition, context), fit(blocks), console_line(transition))
 
 
-def changed_root(first: AlertTransition, latest: AlertTransition, then: Context, now: Context) -> Message:
+def changed_root(first: AlertTransition, latest: AlertTransition, then: MessageContext, now: MessageContext) -> Message:
     """The root message edited after a change: the state that holds now over the text of the firing. `then` and `now` are the
     contexts of the two. It has how long the alert fired, once that has ended."""
     lasted = long_span(max(0, latest.event_time - first.event_time))
@@ -153,24 +153,24 @@ def changed_root(first: AlertTransition, latest: AlertTransition, then: Context,
     return Message(_text(latest, now), fit(blocks), console_line(latest))
 
 
-def reminder_message(first: AlertTransition, after_seconds: float, now: str, context: Context) -> Message:
+def reminder_message(first: AlertTransition, after_seconds: float, now: str, context: MessageContext) -> Message:
     """`Still firing`, with the time since the alert's message and the value as it is `now`."""
     weeks, rest = divmod(round(after_seconds), WEEK_SECONDS)
     after = long_span(after_seconds) if rest else f"{weeks} {'week' if weeks == 1 else 'weeks'}"
     return _note(first, f"Still firing after {after}", f"STILL FIRING  {first.rule_id}: {after}", now, context)
 
 
-def worse_message(first: AlertTransition, limit: str, now: str, context: Context) -> Message:
+def worse_message(first: AlertTransition, limit: str, now: str, context: MessageContext) -> Message:
     """An alert whose value passed what its silence allows: `limit` in words, and the value as it is `now`."""
     return _note(first, f"Worse than {limit}", f"WORSE  {first.rule_id}: worse than {limit}", now, context)
 
 
-def acknowledged_line(first: AlertTransition, context: Context) -> str:
+def acknowledged_line(first: AlertTransition, context: MessageContext) -> str:
     """One line for a console."""
     return f"{utc_minute(first.event_time)}  ACKNOWLEDGED  {first.rule_id}: {context.acknowledged}"
 
 
-def _note(first: AlertTransition, head: str, line: str, now: str, context: Context) -> Message:
+def _note(first: AlertTransition, head: str, line: str, now: str, context: MessageContext) -> Message:
     value = f"; {now}" if now else ""
     sentence = f"{head}: {context.title} (since {utc_minute(first.event_time)} UTC{value})"
     advice = (section(context.advice),) if context.advice else ()
@@ -264,11 +264,11 @@ def console_line(transition: AlertTransition) -> str:
     return f"{utc_minute(transition.event_time)}  {state}  {transition.rule_id}: {summary}"
 
 
-def _text(transition: AlertTransition, context: Context) -> str:
+def _text(transition: AlertTransition, context: MessageContext) -> str:
     return cut(f"{mark_of(transition)}: {escape(context.title)}: {escape(transition.summary)}", MAX_TEXT_CHARACTERS)
 
 
-def _facts(transition: AlertTransition, context: Context) -> list[tuple[str, str]]:
+def _facts(transition: AlertTransition, context: MessageContext) -> list[tuple[str, str]]:
     found = transition.evidence
     facts = _metric_facts(transition)
     if not facts and transition.value is not None and context.share and found.height is not None:
@@ -325,7 +325,7 @@ def _metric_facts(transition: AlertTransition) -> list[tuple[str, str]]:
     return facts
 
 
-def _details(transition: AlertTransition, context: Context, *, advice: bool = True) -> list[dict[str, Any]]:
+def _details(transition: AlertTransition, context: MessageContext, *, advice: bool = True) -> list[dict[str, Any]]:
     """Both views, what moved the value, leaders, advice, and the SQL."""
     blocks = _explained(transition)
     if transition.evidence.counts:
@@ -345,14 +345,14 @@ def _explained(transition: AlertTransition) -> list[dict[str, Any]]:
     return [section(f"*{head}*\n{escape(text)}") for head, text in texts if text]
 
 
-def _buttons(transition: AlertTransition, context: Context) -> list[dict[str, Any]]:
+def _buttons(transition: AlertTransition, context: MessageContext) -> list[dict[str, Any]]:
     if not context.buttons or transition.state not in ANNOUNCING_STATES:
         return []
     has_value = transition.value is not None and transition.evidence.height is not None
     return [buttons_block(transition.alert_id, acknowledged=bool(context.acknowledged), has_value=has_value)]
 
 
-def _origin(transition: AlertTransition, context: Context) -> dict[str, Any]:
+def _origin(transition: AlertTransition, context: MessageContext) -> dict[str, Any]:
     attribution = transition.evidence.attribution_id
     return _context(
         f"alert {transition.alert_id} · step {transition.sequence} · rule {transition.rule_id} ({transition.rule_hash}) "
@@ -362,7 +362,7 @@ def _origin(transition: AlertTransition, context: Context) -> dict[str, Any]:
     )
 
 
-def _leaders(transition: AlertTransition, context: Context) -> str:
+def _leaders(transition: AlertTransition, context: MessageContext) -> str:
     """The five largest, with the change of their share in percentage points against earlier windows."""
     found = transition.evidence
     n = found.n or 1

@@ -9,7 +9,7 @@ from typing import Final
 from alerts.policy import Labels, matches
 from alerts.rules.rule import Rule
 from counterpoise.chain.chain_registry import BITCOIN
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 
 _OF_THE_RULE: Final = ("severity", "owner", "metric", "view", "window_blocks")
 GROUP_LABELS: Final = ("rule", "chain", "instance", *_OF_THE_RULE)
@@ -28,14 +28,14 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class AlertGroup:
     """The alerts of one route (its number, from 0) that have these labels in common, in the order of the route's `group_by`."""
 
     route: int
     labels: tuple[tuple[str, str], ...]
 
 
-def group_of(labels: Labels, routes: Sequence[Route], receiver: str) -> Group | None:
+def group_of(labels: Labels, routes: Sequence[Route], receiver: str) -> AlertGroup | None:
     """The group of an alert at a receiver; None where its route has no `group_by`, or leads elsewhere.
 
     A label that the alert does not have is an empty value, as in an Alertmanager.
@@ -44,7 +44,7 @@ def group_of(labels: Labels, routes: Sequence[Route], receiver: str) -> Group | 
     if found is None or not found[1].group_by or receiver not in found[1].receivers:
         return None
     at, route = found
-    return Group(at, tuple((name, labels.get(name, "")) for name in route.group_by))
+    return AlertGroup(at, tuple((name, labels.get(name, "")) for name in route.group_by))
 
 
 def receivers_for(labels: Labels, routes: Sequence[Route], every: Iterable[str]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from alerts.outbox.digest import digest_of
 from alerts.outbox.groups import GROUPED, root_named
 from alerts.outbox.jobs import ACKNOWLEDGED, REMINDER, Job, JobKey, job_of
 from alerts.store.delivery import Delivery
-from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertTransition
+from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, OPEN_STATES, AlertTransition
 
 MUTED: Final = "muted"
 NOT_ROUTED: Final = "routed to others"

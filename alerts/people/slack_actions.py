@@ -19,8 +19,8 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from alerts.outbox.receivers.reason_window import read_submission, reason_window
-from alerts.outbox.receivers.slack import SlackReceiver
 from alerts.outbox.receivers.slack_buttons import WITH_REASON, Pressed, read_pressed
+from alerts.outbox.receivers.slack_receiver import SlackReceiver
 from alerts.outbox.receivers.slash_command import Command, read_command
 from alerts.outbox.render import Message, note_message
 from alerts.people.slack_commands import carry_out

@@ -10,7 +10,7 @@ import structlog
 from alerts.outbox.command_messages import (
     MAX_LISTED,
     Fires,
-    Top4,
+    Top4Now,
     alerts_message,
     help_message,
     silenced_message,
@@ -21,10 +21,10 @@ from alerts.outbox.render import Message, note_message
 from alerts.people.slack_presses import why
 from alerts.policy import Action, Actions
 from alerts.rules.rule import HeightRule, Reading, Rule
-from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.store.alert_store import AlertStore
 from counterpoise.chain.chain_registry import BITCOIN, CHAINS
-from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
+from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, AlertTransition
 from counterpoise.windows import VIEWS
 
 log = structlog.get_logger(__name__)
@@ -109,14 +109,14 @@ def _since(store: AlertStore, row: AlertTransition) -> int:
     return began[-1] if began else row.event_time
 
 
-def _top4(store: AlertStore, rules: Sequence[Rule]) -> list[Top4]:
+def _top4(store: AlertStore, rules: Sequence[Rule]) -> list[Top4Now]:
     """Of each chain that a rule judges."""
     judged = {rule.chain for rule in rules if isinstance(rule, HeightRule) and rule.enabled} | {BITCOIN.name}
     found = [_top4_of(store, chain) for chain in CHAINS if chain in judged]
     return [one for one in found if one is not None]
 
 
-def _top4_of(store: AlertStore, chain: str) -> Top4 | None:
+def _top4_of(store: AlertStore, chain: str) -> Top4Now | None:
     attribution_id = store.attribution.current(chain)
     tip = store.concentration.tip(chain, attribution_id) if attribution_id else None
     if attribution_id is None or tip is None:
@@ -129,4 +129,4 @@ def _top4_of(store: AlertStore, chain: str) -> Top4 | None:
         if len(series) and int(series.n[0]):
             views.append((str(view), int(series.n[0]), rule.reading(series, 0)))
             leaders = leaders or series.named_counts(0)
-    return Top4(chain, tip[0], tip[1], views, leaders) if views else None
+    return Top4Now(chain, tip[0], tip[1], views, leaders) if views else None

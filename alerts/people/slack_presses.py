@@ -14,7 +14,7 @@ from alerts.outbox.render import Message, note_message, why_message
 from alerts.policy import Action, Actions
 from alerts.rules.rule import HeightRule, Rule
 from alerts.store.alert_store import AlertStore
-from counterpoise.contracts.alerts import ANNOUNCING_STATES, AlertTransition
+from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, AlertTransition
 
 log = structlog.get_logger(__name__)
 

@@ -45,7 +45,7 @@ _STEADY_SECONDS: Final = 60.0
 Receive = Callable[[BaseSocketModeClient, SocketModeRequest], None]
 
 
-class Connection(SocketModeClient):
+class SocketConnection(SocketModeClient):
     """One WebSocket. It is not replaced by itself: `ends` is set where Slack asks for another one."""
 
     def __init__(self, web_client: WebClient, app_token: SecretStr, address: str, receive: Receive) -> None:
@@ -85,12 +85,12 @@ class Connection(SocketModeClient):
             self.greeted.set()
 
 
-OpenSocket = Callable[[Receive], Connection]
+OpenSocket = Callable[[Receive], SocketConnection]
 
 
 def open_connection(
     receive: Receive, *, app_token: Callable[[], SecretStr], make_client: Callable[[SecretStr], WebClient]
-) -> Connection:
+) -> SocketConnection:
     """A connection on which Slack has greeted. The token is read for it."""
     token = app_token()
     web_client = make_client(token)
@@ -98,7 +98,7 @@ def open_connection(
         answer = web_client.apps_connections_open(app_token=token.get_secret_value())
     except SlackApiError as error:
         raise judge(error, "read") from None
-    connection = Connection(web_client, token, str(answer["url"]), receive)
+    connection = SocketConnection(web_client, token, str(answer["url"]), receive)
     try:
         connection.connect()  # what goes wrong here is not raised
         if not connection.is_connected():
@@ -131,7 +131,7 @@ class SlackSocketLoop:
 
     def _run(self) -> None:
         backoff = Backoff(_CONNECT_RETRY)
-        before: Connection | None = None
+        before: SocketConnection | None = None
         while not self._stop.is_set():
             connection = self._connected()
             if before is not None:
@@ -147,7 +147,7 @@ class SlackSocketLoop:
         if before is not None:
             before.close()
 
-    def _connected(self) -> Connection | None:
+    def _connected(self) -> SocketConnection | None:
         """A connection; None where there is none now, which is logged."""
         self._asked_seconds = 0.0
         try:

@@ -9,20 +9,20 @@ from itertools import count
 from typing import Final
 
 from alerts.dead_man import DeadManRules
-from alerts.evidence import height_transition
 from alerts.machine.ledger import Ledger, LedgerEntry, reconcile
 from alerts.machine.path import RING_HEIGHTS
 from alerts.machine.rule_state import RuleState
-from alerts.outbox.render import Context, transition_message
+from alerts.outbox.render import MessageContext, transition_message
 from alerts.rule_tests.rule_test import Expectation, RuleTest
 from alerts.rule_tests.timer_inputs import INPUTS
 from alerts.rule_tests.window_series import FIRST_HEIGHT, window_series
-from alerts.rules.ai_top4_rise import AiTop4RiseRule
-from alerts.rules.edge_share_fall import EdgeShareFallRule
+from alerts.rules.ai_top4_rise_rule import AiTop4RiseRule
+from alerts.rules.edge_share_fall_rule import EdgeShareFallRule
 from alerts.rules.rule import HeightRule, Rule, TimerRule
-from alerts.rules.series_stale import SeriesStaleRule
+from alerts.rules.series_stale_rule import SeriesStaleRule
 from alerts.signals.window_counts import WindowCounts
-from counterpoise.contracts.alerts import AlertTransition
+from alerts.transition_evidence import height_transition
+from counterpoise.contracts.alert_transition import AlertTransition
 
 FIRED: Final = "fired"
 CLEARED: Final = "cleared"
@@ -61,7 +61,7 @@ class _Trace:
     def add(self, position: int, transition: AlertTransition, rule: Rule) -> None:
         if not transition.notify:
             return
-        context = Context(
+        context = MessageContext(
             title=rule.name,
             condition=rule.condition(),
             dataset="test",

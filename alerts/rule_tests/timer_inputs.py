@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.rule_tests.notation import Item
-from alerts.rules.ai_top4_rise import AiTop4RiseRule
-from alerts.rules.edge_share_fall import EdgeShareFallRule
-from alerts.rules.regime_change import RegimeChangeRule
+from alerts.rules.ai_top4_rise_rule import AiTop4RiseRule
+from alerts.rules.edge_share_fall_rule import EdgeShareFallRule
+from alerts.rules.regime_change_rule import RegimeChangeRule
 from alerts.rules.rule import TimerRule
-from alerts.rules.series_stale import SeriesStaleRule
+from alerts.rules.series_stale_rule import SeriesStaleRule
 from alerts.signals.query_answer import QueryAnswer, QueryRow
 from alerts.signals.release_facts import (
     CALLS,
     NO_CALL,
     Freshness,
     PairRegime,
-    Point,
+    RegimePoint,
     ReleaseFacts,
     Score,
     YearChange,
@@ -118,7 +118,7 @@ def _dead_letters(rule: TimerRule, series: Series, every: int) -> list[TimerFact
 
 def _regime_change(rule: TimerRule, series: Series, every: int) -> list[TimerFacts]:
     assert isinstance(rule, RegimeChangeRule)  # noqa: S101 - INPUTS goes by type
-    points: tuple[Point, ...] = ()
+    points: tuple[RegimePoint, ...] = ()
     facts = []
     fresh = _fresh(rule.series, START)
     for now, item in zip(_times(series, every), series["regime"], strict=False):
@@ -130,7 +130,7 @@ def _regime_change(rule: TimerRule, series: Series, every: int) -> list[TimerFac
                 f"{item.word or item.numbers} is no regime, expected one of {', '.join((NO_CALL, *CALLS))}"
             )
         elif not points or points[-1].regime != item.word:
-            points = (*points, Point(today, item.word))
+            points = (*points, RegimePoint(today, item.word))
         score = Score(
             "ownership", "operation", utc_day(now), -0.3, 0.3, -0.5, 0.6, NO_CALL, 900_000, utc_day(START), START
         )

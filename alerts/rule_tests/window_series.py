@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from alerts.rule_tests.notation import Item
-from alerts.rules.conditional import ConditionalRule
+from alerts.rules.conditional_rule import ConditionalRule
 from alerts.rules.rule import HeightRule
 from alerts.rules.top_rule import TopRule
 from alerts.signals.window_counts import WindowCounts

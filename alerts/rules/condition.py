@@ -17,8 +17,8 @@ from alerts.rules.line import LINE_WANTED, Line
 from alerts.rules.names import nearest
 from alerts.rules.rule import Reading, Unfit
 from alerts.rules.verdict import BoolArray, Verdict
-from alerts.signals.signal import FloatArray, Measured, Signal, Subject
-from alerts.signals.specs.registry import SIGNALS
+from alerts.signals.signal import FloatArray, Measured, Signal, SignalSubject
+from alerts.signals.specs.signal_registry import SIGNALS
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.metrics.spec import Range
 from counterpoise.pools.attribution_set import AttributionSet
@@ -214,7 +214,7 @@ class Condition(BaseModel):
             return self.format(high)
         return f"{self.format(low)} to {self.format(high)}" if self.change_blocks else f"at most {self.format(high)}"
 
-    def value_sql(self, subject: Subject) -> str:
+    def value_sql(self, subject: SignalSubject) -> str:
         """The expression of the signal's value, not of its change."""
         return self.source.sql(subject).value
 

@@ -16,19 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.rules.condition import Condition, judged_by_lines
-from alerts.rules.conditional import ConditionalRule, Joint
+from alerts.rules.conditional_rule import ConditionalRule, Joint
 from alerts.rules.line import OPERATORS, Line, ManyLines, Operator
 from alerts.rules.rule import HeightRule
-from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.rules.verdict import NO_DATA_LEVELS, NoData, Verdict
 from alerts.rules.when import WhenRule
 from alerts.signals.levels import LevelArray
 from alerts.signals.signal import Measured, Signal
-from alerts.signals.specs.registry import SIGNALS
-from alerts.signals.window_counts import Place, WindowCounts, stacked
+from alerts.signals.specs.signal_registry import SIGNALS
+from alerts.signals.window_counts import WindowCounts, WindowPlace, stacked
 
 SeriesKey = Hashable
-_Row = tuple[SeriesKey, Place | None, int]
+_Row = tuple[SeriesKey, WindowPlace | None, int]
 """A series or a window beside it, and how many heights before its last one."""
 
 _OTHER_SIDE: Final[dict[Operator, Operator]] = {
@@ -48,7 +48,7 @@ class _Conditions:
 
     at: int
     series: SeriesKey
-    conditions: tuple[tuple[Condition, Place | None], ...]
+    conditions: tuple[tuple[Condition, WindowPlace | None], ...]
     joint: Joint = "all"
     judged: HeightRule | None = None
     judged_key: Hashable = None
@@ -189,7 +189,7 @@ def _conditions(at: int, rule: HeightRule, series: SeriesKey) -> _Conditions | N
         return _Conditions(at, series, ((Condition(signal=f"top{rule.k}_share", fire=fire, clear=clear), None),))
     if not isinstance(rule, ConditionalRule):
         return None
-    own = Place(rule.view, rule.window_blocks)
+    own = WindowPlace(rule.view, rule.window_blocks)
     placed = [(one, rule.place_of(one)) for one in rule.conditions]
     conditions = tuple((one, None if place == own else place) for one, place in placed)
     if not isinstance(rule, WhenRule):

@@ -18,9 +18,9 @@ from pydantic.fields import FieldInfo
 
 from alerts.signals.levels import LevelArray
 from alerts.signals.timer_facts import TimerFacts
-from alerts.signals.window_counts import Place, WindowCounts
+from alerts.signals.window_counts import WindowCounts, WindowPlace
 from counterpoise.chain.chain_registry import BITCOIN, CHAINS, known_chains
-from counterpoise.contracts.alerts import AlertState
+from counterpoise.contracts.alert_transition import AlertState
 from counterpoise.contracts.base import Slug
 from counterpoise.spans import DAY_SECONDS, parse_span
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, WINDOWS_BLOCKS, View
@@ -279,7 +279,7 @@ class HeightRule(Rule):
         return 0
 
     @property
-    def beside(self) -> tuple[Place, ...]:
+    def beside(self) -> tuple[WindowPlace, ...]:
         """Windows that it judges beside its own."""
         return ()
 
@@ -367,11 +367,11 @@ class HeightRule(Rule):
         return (
             f"{self.terms_sql()}SELECT height, lower(hex(tip_hash)) AS tip_hash, n, unknown, {self.value_sql()} AS value"  # noqa: S608
             f"{self.bounds_sql()} FROM concentration_log FINAL WHERE "
-            f"{series_sql(attribution_id, self.chain, Place(self.view, self.window_blocks))} AND height = {height}"
+            f"{series_sql(attribution_id, self.chain, WindowPlace(self.view, self.window_blocks))} AND height = {height}"
         )
 
 
-def series_sql(attribution_id: str, chain: str, place: Place) -> str:
+def series_sql(attribution_id: str, chain: str, place: WindowPlace) -> str:
     """The condition for the rows of one series of `concentration_log`."""
     return (
         f"attribution_id = '{attribution_id}' AND chain = '{chain}' AND view = '{place.view}' "

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from alerts.rules.ai_top4_rise import AiTop4RiseRule
-from alerts.rules.dead_letters import DeadLettersRule
-from alerts.rules.edge_share_fall import EdgeShareFallRule
-from alerts.rules.metric import MetricRule
-from alerts.rules.no_block import NoBlockRule
-from alerts.rules.no_score import NoScoreRule
-from alerts.rules.regime_change import RegimeChangeRule
+from alerts.rules.ai_top4_rise_rule import AiTop4RiseRule
+from alerts.rules.dead_letters_rule import DeadLettersRule
+from alerts.rules.edge_share_fall_rule import EdgeShareFallRule
+from alerts.rules.metric_rule import MetricRule
+from alerts.rules.no_block_rule import NoBlockRule
+from alerts.rules.no_score_rule import NoScoreRule
+from alerts.rules.regime_change_rule import RegimeChangeRule
 from alerts.rules.rule import Rule
-from alerts.rules.series_stale import SeriesStaleRule
-from alerts.rules.source_stale import SourceStaleRule
-from alerts.rules.sql import SqlRule
-from alerts.rules.top_share import TopShareRule
-from alerts.rules.top_share_probability import TopShareProbabilityRule
+from alerts.rules.series_stale_rule import SeriesStaleRule
+from alerts.rules.source_stale_rule import SourceStaleRule
+from alerts.rules.sql_rule import SqlRule
+from alerts.rules.top_share_probability_rule import TopShareProbabilityRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.rules.when import WhenRule
 
 RULE_TYPES: Final[dict[str, type[Rule]]] = {

@@ -13,10 +13,10 @@ from alerts.rules.names import nearest, nested_model
 from alerts.rules.rule import ALL_CHAINS, Rule, Unfit
 from alerts.rules.rule_types import RULE_TYPES
 from alerts.rules.steps import steps_above
-from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_rule import TopShareRule
 from counterpoise.chain.chain_registry import CHAINS
 from counterpoise.documents import DocumentError
-from counterpoise.marked_yaml import MarkedYaml, Path, Place, parse_marked_yaml
+from counterpoise.marked_yaml import MarkedYaml, Path, TextPlace, parse_marked_yaml
 from counterpoise.visible import visible
 from counterpoise.windows import VIEWS
 
@@ -234,7 +234,7 @@ class _Reader:
     def _full(self) -> bool:
         return len(self.mistakes) > MAX_MISTAKES
 
-    def _place(self, path: Path) -> Place:
+    def _place(self, path: Path) -> TextPlace:
         return self._document.place(path)
 
     def _add(self, mistake: Mistake) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo, WithJsonSchema
 
 from alerts.rules.condition import Condition
-from alerts.rules.conditional import ConditionalRule, Joint, PlacedCondition
+from alerts.rules.conditional_rule import ConditionalRule, Joint, PlacedCondition
 from alerts.rules.line import LINE_WANTED, Line
 from alerts.rules.rule import LEADERS_ADVICE, Share, Unfit, exact, parse_duration
 from alerts.rules.verdict import BoolArray, NoData

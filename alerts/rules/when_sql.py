@@ -9,14 +9,16 @@ from collections.abc import Sequence
 
 from alerts.rules.condition import Condition
 from alerts.rules.rule import series_sql
-from alerts.signals.signal import SignalSql, Subject
-from alerts.signals.window_counts import Place
+from alerts.signals.signal import SignalSql, SignalSubject
+from alerts.signals.window_counts import WindowPlace
 
 
-def reproducing_sql(placed: Sequence[tuple[Condition, Place]], chain: str, attribution_id: str, height: int) -> str:
+def reproducing_sql(
+    placed: Sequence[tuple[Condition, WindowPlace]], chain: str, attribution_id: str, height: int
+) -> str:
     """`value` is that of the first condition, `value_2` that of the second, and so on. It ends with the height."""
     (main, place), columns = placed[0], []
-    sql = main.source.sql(Subject(main.pool, place.view, attribution_id))
+    sql = main.source.sql(SignalSubject(main.pool, place.view, attribution_id))
     joins = [_beside(sql, chain, attribution_id)]
     for at, (condition, where) in enumerate(placed, start=1):
         name = "value" if at == 1 else f"value_{at}"
@@ -37,10 +39,10 @@ def reproducing_sql(placed: Sequence[tuple[Condition, Place]], chain: str, attri
 
 
 def _joined(
-    alias: str, condition: Condition, place: Place, chain: str, attribution_id: str, *, shifted: bool = False
+    alias: str, condition: Condition, place: WindowPlace, chain: str, attribution_id: str, *, shifted: bool = False
 ) -> str:
     """A join with a signal by height; `shifted`: with what it was at least, `change_blocks` heights before."""
-    sql = condition.source.sql(Subject(condition.pool, place.view, attribution_id))
+    sql = condition.source.sql(SignalSubject(condition.pool, place.view, attribution_id))
     at = f"toUInt32(height + {condition.change_blocks}) AS height" if shifted else "height"
     value = (sql.low or sql.value) if shifted else sql.value
     return (

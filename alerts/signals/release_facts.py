@@ -14,7 +14,7 @@ CALLS = ("diverging", "converging", "both_concentrating", "both_dispersing")
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class RegimePoint:
     """The regime of the live score at the end of a UTC day, `at` (UTC seconds, the first after that day)."""
 
     at: int
@@ -61,19 +61,19 @@ class PairRegime:
     series: str
     list_id: str
     view: str
-    points: tuple[Point, ...]
+    points: tuple[RegimePoint, ...]
     whole_until: int
     score: Score
 
     @property
-    def now(self) -> Point:
+    def now(self) -> RegimePoint:
         """How it stands, since when without a break."""
         return self.points[-1]
 
     @property
-    def calls(self) -> tuple[Point, ...]:
+    def calls(self) -> tuple[RegimePoint, ...]:
         """The points at which another regime was called than was called last, whatever break there was in between."""
-        found: list[Point] = []
+        found: list[RegimePoint] = []
         for point in self.points:
             if point.regime != NO_CALL and (not found or found[-1].regime != point.regime):
                 found.append(point)

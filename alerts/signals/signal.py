@@ -75,7 +75,7 @@ class SwitchWords(NamedTuple):
     note: str
 
 
-class Subject(NamedTuple):
+class SignalSubject(NamedTuple):
     """What the SQL of a signal is about: a pool's slug (empty where the signal has none), a view and an attribution set."""
 
     pool: str = ""
@@ -122,7 +122,7 @@ class Signal:
     range: Range
     comment: str
     measure: Callable[[WindowCounts, str], Measured]
-    sql: Callable[[Subject], SignalSql]
+    sql: Callable[[SignalSubject], SignalSql]
     interval: Callable[[WindowCounts], tuple[FloatArray, FloatArray]] | None = None
     columns: tuple[str, ...] = ()
     per_pool: bool = False
@@ -144,7 +144,7 @@ class Signal:
     def format_change(self, value: float) -> str:
         """A signed difference of two values: percentage points of a share, else the unit itself.
 
-        >>> from alerts.signals.specs.registry import SIGNALS
+        >>> from alerts.signals.specs.signal_registry import SIGNALS
         >>> SIGNALS["top4_share"].format_change(0.052), SIGNALS["hhi_10000"].format_change(-120.0)
         ('+5.2 points', '-120')
         """

@@ -16,7 +16,7 @@ from counterpoise.windows import View
 IntArray = NDArray[np.int64]
 
 
-class Place(NamedTuple):
+class WindowPlace(NamedTuple):
     """Which window of a chain: its view and its length."""
 
     view: View
@@ -35,7 +35,7 @@ class ReadsSeries(Protocol):
     @property
     def further_columns(self) -> tuple[str, ...]: ...
     @property
-    def beside(self) -> tuple[Place, ...]: ...
+    def beside(self) -> tuple[WindowPlace, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class WindowCounts:
     leaders: IntArray
     names: tuple[str, ...]
     further: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    beside: Mapping[Place, WindowCounts] = field(default_factory=dict)
+    beside: Mapping[WindowPlace, WindowCounts] = field(default_factory=dict)
     _integers: list[StoredIntegers] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:

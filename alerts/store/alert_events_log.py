@@ -8,10 +8,10 @@ from typing import Any, Final, NamedTuple
 
 from alerts.machine.ledger import LedgerEntry
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.rows.alert_events import alert_event_columns
+from counterpoise.clickhouse.rows.alert_event_rows import alert_event_columns
 from counterpoise.clickhouse.sent_table import BLOCK_ROWS
 from counterpoise.clickhouse.versions import SEQUENCE_BITS, epoch_of
-from counterpoise.contracts.alerts import ANNOUNCING_STATES, OPEN_STATES, AlertEvidence, AlertTransition
+from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, OPEN_STATES, AlertEvidence, AlertTransition
 
 _COLUMNS: Final = (
     "alert_id, sequence, rule_id, rule_hash, state, previous_state, reason, notify, undoes, toUnixTimestamp(event_time), "

@@ -10,7 +10,7 @@ import numpy as np
 
 from alerts.rules.rule import HeightRule
 from alerts.signals.detector_columns import DETECTOR_COLUMNS
-from alerts.signals.window_counts import Place, ReadsSeries, WindowCounts
+from alerts.signals.window_counts import ReadsSeries, WindowCounts, WindowPlace
 from alerts.store.detectors_log import DetectorsLog
 from alerts.store.pool_names_log import PoolNamesLog
 from counterpoise.clickhouse.client import ClickHouse
@@ -56,7 +56,7 @@ def empty_window_counts(names: tuple[str, ...] = ("",), further: Sequence[str] =
     )
 
 
-def beside(series: WindowCounts, others: Mapping[Place, WindowCounts]) -> WindowCounts:
+def beside(series: WindowCounts, others: Mapping[WindowPlace, WindowCounts]) -> WindowCounts:
     """A series with other windows of the same blocks, up to the first height at which any differs or is missing. Pure."""
     common = len(series)
     for other in others.values():

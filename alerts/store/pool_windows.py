@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from alerts.store.pool_names_log import PoolNamesLog
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.explain.explain import Window
+from counterpoise.explain.explained_change import Window
 from counterpoise.windows import RAW
 
 NEVER: Final = (1 << 32) - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Final
 
-from alerts.signals.release_facts import NO_CALL, Freshness, PairRegime, Point, ReleaseFacts, Score, YearChange
+from alerts.signals.release_facts import NO_CALL, Freshness, PairRegime, RegimePoint, ReleaseFacts, Score, YearChange
 from counterpoise.clickhouse.client import ClickHouse
 
 # The days on which the regime was another than the day before.
@@ -83,13 +83,13 @@ def read_release_facts(ch: ClickHouse, chain: str) -> ReleaseFacts:
 
 
 def _regimes(ch: ClickHouse, chain: str) -> tuple[PairRegime, ...]:
-    days: dict[tuple[str, str, str], list[Point]] = defaultdict(list)
+    days: dict[tuple[str, str, str], list[RegimePoint]] = defaultdict(list)
     for series, list_id, view, at, regime in ch.query(_DAYS, {"chain": chain}):
-        days[str(series), str(list_id), str(view)].append(Point(int(at), str(regime)))
+        days[str(series), str(list_id), str(view)].append(RegimePoint(int(at), str(regime)))
     found: list[PairRegime] = []
     for series, list_id, view, regime, day_end, whole_until, released, *rest in ch.query(_TIPS, {"chain": chain}):
         points = days[str(series), str(list_id), str(view)]
         if released and regime not in (NO_CALL, points[-1].regime) and day_end > whole_until:
-            points.append(Point(int(day_end), str(regime)))
+            points.append(RegimePoint(int(day_end), str(regime)))
         found.append(PairRegime(str(series), str(list_id), str(view), tuple(points), int(whole_until), Score(*rest)))
     return tuple(found)

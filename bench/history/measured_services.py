@@ -11,7 +11,7 @@ from bench.desk import opened
 from bench.history.figures import Value
 from bench.report import cpu_seconds, peak_memory_mib
 from counterpoise.clickhouse.client import connect
-from counterpoise.runtime.status import read_status
+from counterpoise.runtime.service_status import read_status
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from desk.cli.replay_line import alerts_reached

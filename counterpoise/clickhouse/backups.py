@@ -16,7 +16,7 @@ from clickhouse_driver import errors as driver
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.cluster import cluster_name
-from counterpoise.clickhouse.datasets import open_dataset
+from counterpoise.clickhouse.dataset_mark import open_dataset
 from counterpoise.clickhouse.epochs import claim_epoch, claimed_epochs
 from counterpoise.clickhouse.error_codes import classify, first_line
 from counterpoise.contracts.datasets import Dataset

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from counterpoise.metrics.spec import GROUPS, Group, MetricSpec
-from counterpoise.metrics.specs.registry import SPECS, group_of
+from counterpoise.metrics.specs.metric_registry import SPECS, group_of
 from counterpoise.metrics.sql_terms import SQL_TERMS, terms_of
 from counterpoise.windows import LEADERS, ONE_SERIES, VIEWS
 

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.rows.epochs import epoch_columns
+from counterpoise.clickhouse.rows.epoch_rows import epoch_columns
 from counterpoise.runtime.clock import Clock, SystemClock
 
 MAX_ATTEMPTS = 64

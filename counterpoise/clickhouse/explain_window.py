@@ -11,7 +11,7 @@ from counterpoise.chain.chain_registry import BITCOIN, CHAINS
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.pool_blocks import UNKNOWN, PoolBlocks, read_pool_blocks
 from counterpoise.errors import ConfigError
-from counterpoise.explain.explain import Window
+from counterpoise.explain.explained_change import Window
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.windows import RAW, View
 
@@ -25,7 +25,7 @@ _DOCUMENT: Final = "SELECT document FROM attribution_sets WHERE attribution_id =
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class WindowPair:
     """Two windows; `remapped` is the first under the second's entity map, None where it is the same (raw view)."""
 
     before: Window
@@ -45,7 +45,7 @@ def read_pair(
     height: int | None,
     from_height: int | None,
     over_seconds: int,
-) -> Pair:
+) -> WindowPair:
     """The pair of one view: see `read_pairs`."""
     pairs = read_pairs(
         clickhouse, chain, window, (view,), height=height, from_height=from_height, over_seconds=over_seconds
@@ -63,7 +63,7 @@ def read_pairs(
     from_height: int | None,
     over_seconds: int,
     after: PoolBlocks | None = None,
-) -> dict[View, Pair]:
+) -> dict[View, WindowPair]:
     """The window at `height` (the newest), and the one at `from_height`, or the last with a header time `over_seconds` earlier.
 
     Both are read once for all views, `after` only where it is not given. ConfigError where one of them is not scored, or the entity
@@ -83,21 +83,21 @@ def read_pairs(
     }
 
 
-def pair_of(before: PoolBlocks, after: PoolBlocks, owners: AttributionSet | None) -> Pair:
+def pair_of(before: PoolBlocks, after: PoolBlocks, owners: AttributionSet | None) -> WindowPair:
     """Two windows as pools sign, or by the entities of `owners`."""
     return _raw_pair(before, after) if owners is None else _entity_pair(before, after, owners)
 
 
-def _raw_pair(before: PoolBlocks, after: PoolBlocks) -> Pair:
+def _raw_pair(before: PoolBlocks, after: PoolBlocks) -> WindowPair:
     first, last = (Window(each.raw, each.views[RAW].unknown, each.height) for each in (before, after))
-    return Pair(first, last, None, before.time, after.time, after.attribution_id)
+    return WindowPair(first, last, None, before.time, after.time, after.attribution_id)
 
 
-def _entity_pair(before: PoolBlocks, after: PoolBlocks, owners: AttributionSet) -> Pair:
+def _entity_pair(before: PoolBlocks, after: PoolBlocks, owners: AttributionSet) -> WindowPair:
     def window(of: PoolBlocks, at: datetime) -> Window:
         return Window(by_entity(of.raw, owners, at), of.views[RAW].unknown, of.height)
 
-    return Pair(
+    return WindowPair(
         window(before, before.time),
         window(after, after.time),
         window(before, after.time),

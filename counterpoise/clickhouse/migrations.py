@@ -23,7 +23,7 @@ from clickhouse_driver import errors as driver
 from counterpoise.clickhouse.client import ClickHouse, connect, connect_consistent
 from counterpoise.clickhouse.cluster import cluster_name, on_cluster, refuse_misfit
 from counterpoise.clickhouse.concentration_sql import fill_latest, newest_columns
-from counterpoise.clickhouse.datasets import open_dataset
+from counterpoise.clickhouse.dataset_mark import open_dataset
 from counterpoise.clickhouse.rows.migration_rows import migration_columns, view_columns
 from counterpoise.clickhouse.schema import View, read_tables, read_views
 from counterpoise.clickhouse.sql_files import split_statements, sql_files

@@ -14,9 +14,9 @@ from typing import Any, Final
 import structlog
 
 from counterpoise.clickhouse.client import ClickHouse, connect
-from counterpoise.clickhouse.rows.services import service_columns
+from counterpoise.clickhouse.rows.service_rows import service_columns
 from counterpoise.redaction import redact
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import ClickHouseTarget
 
 REPORT_EVERY_SECONDS: Final = 10.0

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from counterpoise.explain.contributions import ADDITIVE, Blocks
-from counterpoise.explain.explain import Window, explain
+from counterpoise.explain.explained_change import Window, explain
 
 NAMED_POOLS: Final = 3
 """Pools of a group that its sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class JoinedEntity:
     """An entity with several pools in a window: (pool, blocks), most blocks first. `change`: that of the metric were this group
     alone counted as one; None for a metric that cannot be explained."""
 
@@ -28,7 +28,7 @@ class Group:
         return sum(count for _, count in self.pools)
 
 
-def groups_of(raw: Blocks, entity_of: Mapping[str, str], unknown: int, metric: str) -> tuple[Group, ...]:
+def groups_of(raw: Blocks, entity_of: Mapping[str, str], unknown: int, metric: str) -> tuple[JoinedEntity, ...]:
     """The groups of several pools in a window, by the change that each makes alone, largest first; by blocks where none is known.
 
     `raw` has the blocks of each pool without unknown ones, `entity_of` the entity of each.
@@ -38,7 +38,9 @@ def groups_of(raw: Blocks, entity_of: Mapping[str, str], unknown: int, metric: s
         if count:
             members.setdefault(entity_of[pool], []).append((pool, count))
     groups = [
-        Group(entity, tuple(sorted(pools, key=lambda item: (-item[1], item[0]))), _alone(raw, pools, unknown, metric))
+        JoinedEntity(
+            entity, tuple(sorted(pools, key=lambda item: (-item[1], item[0]))), _alone(raw, pools, unknown, metric)
+        )
         for entity, pools in members.items()
         if len(pools) > 1
     ]
@@ -72,10 +74,10 @@ def why_views_differ(gap: str, higher: bool | None, largest: str) -> str:
     return f"The entity view is {gap} {side}: it counts pools with one owner or proxy together. {largest}".rstrip()
 
 
-def group_sentence(groups: Sequence[Group], change: str = "") -> str:
+def group_sentence(groups: Sequence[JoinedEntity], change: str = "") -> str:
     """A sentence on the first group; `change`: what it makes alone, in its unit. Empty without a group.
 
-    >>> group_sentence([Group("a-and-friends", (("a", 90), ("b", 8), ("c", 7), ("d", 2)))], "+1.2 points")
+    >>> group_sentence([JoinedEntity("a-and-friends", (("a", 90), ("b", 8), ("c", 7), ("d", 2)))], "+1.2 points")
     'The largest group is a-and-friends with 107 blocks (+1.2 points alone): a 90, b 8, c 7 and 1 more pool.'
     """
     if not groups:

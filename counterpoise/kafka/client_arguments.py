@@ -1,6 +1,6 @@
 """From security to the arguments of a Kafka client: the one translation. kafka-python and aiokafka take the same names.
 
-Only the provider of a token differs: aiokafka awaits it (`streams.app`).
+Only the provider of a token differs: aiokafka awaits it (`streams.faust_app`).
 """
 
 from __future__ import annotations

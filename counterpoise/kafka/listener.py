@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from counterpoise.kafka.probe import conversation, offered_mechanisms
+from counterpoise.kafka.broker_probe import conversation, offered_mechanisms
 from counterpoise.runtime.tls import closing_error, fault_of, unverified_context
 from counterpoise.settings.security import KAFKA_PREFIX, KafkaSecurity
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from kafka.net.sasl import get_sasl_mechanism
 
+from counterpoise.kafka.broker_probe import NO_MECHANISM, BrokerConversation, conversation, offered_mechanisms
 from counterpoise.kafka.listener import Listener, mismatch
-from counterpoise.kafka.probe import NO_MECHANISM, Conversation, conversation, offered_mechanisms
 from counterpoise.settings.security import KAFKA_PREFIX, KafkaSecurity
 
 _TIMEOUT_SECONDS = 2.0
@@ -47,7 +47,7 @@ def refusal(security: KafkaSecurity) -> str:
     )
 
 
-def _is_let_in(broker: Conversation, arguments: Mapping[str, Any], host: str) -> bool:
+def _is_let_in(broker: BrokerConversation, arguments: Mapping[str, Any], host: str) -> bool:
     login = get_sasl_mechanism(arguments["sasl_mechanism"])(host=host, **arguments)
     while not login.is_done():
         code, answer = broker.authenticate(login.auth_bytes())

@@ -16,7 +16,7 @@ from counterpoise.detectors.tracks import (
 from counterpoise.estimates.drift import DRIFT_HISTORY_BLOCKS, DRIFT_WINDOW_BLOCKS, SHIPPED_DRIFT, SHIPPED_WEIGHT
 from counterpoise.estimates.forecast import FORECAST_BLOCKS, FORECAST_EVERY, FORECAST_LINE
 from counterpoise.metrics.spec import MetricSpec
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.metrics.sql_terms import SQL_TERMS, terms_of
 from counterpoise.metrics.stored_integers import STORED_COLUMNS
 from counterpoise.windows import DAILY_BUCKET_BLOCKS, SPANS_DAYS

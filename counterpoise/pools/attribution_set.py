@@ -10,10 +10,10 @@ from functools import cached_property
 from counterpoise.documents import DocumentError, parse_json
 from counterpoise.errors import ConfigError
 from counterpoise.pools.checked_document import Section
-from counterpoise.pools.entities import EntityMap, entity_map_document, entity_map_from_document, load_entity_map
+from counterpoise.pools.entity_map import EntityMap, entity_map_document, entity_map_from_document, load_entity_map
 from counterpoise.pools.entity_table import EntityTable
 from counterpoise.pools.matcher import RULES_VERSION, Matcher
-from counterpoise.pools.registry import Registry
+from counterpoise.pools.pool_registry import Registry
 from counterpoise.pools.registry_file import load_registry, registry_document, registry_from_document
 
 ATTRIBUTION_SET_FORMAT = "counterpoise-attribution-set/1"

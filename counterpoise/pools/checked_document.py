@@ -12,7 +12,7 @@ import yaml
 
 from counterpoise.documents import DocumentError, parse_yaml
 from counterpoise.errors import ConfigError
-from counterpoise.pools.registry import reject
+from counterpoise.pools.pool_registry import reject
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

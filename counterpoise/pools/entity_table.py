@@ -10,8 +10,8 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.pools.entities import EntityMap
-from counterpoise.pools.registry import UNKNOWN_CODE, UNKNOWN_NAME, UNKNOWN_SLUG, Registry
+from counterpoise.pools.entity_map import EntityMap
+from counterpoise.pools.pool_registry import UNKNOWN_CODE, UNKNOWN_NAME, UNKNOWN_SLUG, Registry
 
 
 @dataclass(frozen=True, eq=False)

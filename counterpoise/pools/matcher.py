@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from counterpoise.pools.attribution import Attribution, Candidate, Method
 from counterpoise.pools.evidence import Evidence
 from counterpoise.pools.patterns import TagPatterns
-from counterpoise.pools.registry import UNKNOWN_CODE, UNKNOWN_SLUG, Pool, Registry, Tag, label_key
+from counterpoise.pools.pool_registry import UNKNOWN_CODE, UNKNOWN_SLUG, Pool, Registry, Tag, label_key
 from counterpoise.pools.template_builder import TEMPLATE_BUILDERS
 
 RULES_VERSION = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Final
 
-from counterpoise.pools.registry import Pool, Registry, label_key
+from counterpoise.pools.pool_registry import Pool, Registry, label_key
 
 ALIKE: Final = 0.75
 """Of difflib's ratio (0 to 1): one letter of four may differ."""

@@ -8,7 +8,7 @@ from typing import Any
 import re2
 
 from counterpoise.errors import ConfigError
-from counterpoise.pools.registry import MAX_TAG_BYTES, Tag
+from counterpoise.pools.pool_registry import MAX_TAG_BYTES, Tag
 
 MAX_PROGRAM_INSTRUCTIONS = 2_000
 """Bounds the memory and the time for each byte of one pattern; a tag of 30 letters takes about 60."""

@@ -12,7 +12,7 @@ from counterpoise.errors import ConfigError
 from counterpoise.pools.addresses import normal_address_of_any
 from counterpoise.pools.checked_document import Section, dump_yaml, load_yaml
 from counterpoise.pools.patterns import check_pattern
-from counterpoise.pools.registry import MAX_CODE, MAX_TAG_BYTES, Pool, Registry, Tag, reject
+from counterpoise.pools.pool_registry import MAX_CODE, MAX_TAG_BYTES, Pool, Registry, Tag, reject
 from counterpoise.pools.template_builder import TEMPLATE_BUILDERS
 
 REGISTRY_FORMAT = "counterpoise-registry/1"

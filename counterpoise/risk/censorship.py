@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from counterpoise.risk.checked import FloatArray, as_probability, as_shares
+from counterpoise.risk.checked_shares import FloatArray, as_probability, as_shares
 
 
 def expected_delay_blocks(refusing_share: ArrayLike) -> FloatArray:

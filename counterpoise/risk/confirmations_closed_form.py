@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from counterpoise.risk.checked import as_shares
+from counterpoise.risk.checked_shares import as_shares
 
 NO_NUMBER: Final = 65_535
 """Stands for "as many or more, or no number suffices" where a column is UInt16: larger than every answer below it."""

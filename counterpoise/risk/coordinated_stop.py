@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from counterpoise.risk.checked import FloatArray, as_shares
+from counterpoise.risk.checked_shares import FloatArray, as_shares
 
 MAX_CHANGE = 4.0
 """A retarget changes the difficulty by at most this factor, either way."""

@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from counterpoise.risk.checked import FloatArray, as_probability, as_shares
+from counterpoise.risk.checked_shares import FloatArray, as_probability, as_shares
 from counterpoise.special_functions import special
 
 

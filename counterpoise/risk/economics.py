@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from counterpoise.risk.checked import FloatArray
+from counterpoise.risk.checked_shares import FloatArray
 
 SATS_PER_BTC = 100_000_000
 _HASHES_PER_PETAHASH_DAY = 8.64e19

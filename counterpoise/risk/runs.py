@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from counterpoise.risk.checked import FloatArray, as_shares
+from counterpoise.risk.checked_shares import FloatArray, as_shares
 
 
 def run_probability(share: ArrayLike, run_blocks: int, blocks: int) -> FloatArray:

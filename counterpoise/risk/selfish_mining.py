@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from counterpoise.risk.checked import FloatArray, as_shares
+from counterpoise.risk.checked_shares import FloatArray, as_shares
 
 
 def selfish_threshold(gamma: ArrayLike) -> FloatArray:

@@ -15,7 +15,7 @@ import structlog
 
 from counterpoise.errors import RetryableError
 from counterpoise.runtime.clock import Clock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 
 T = TypeVar("T")
 

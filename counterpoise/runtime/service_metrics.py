@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, get_args
 
-from counterpoise.contracts.alerts import AlertState
+from counterpoise.contracts.alert_transition import AlertState
 
 COUNTERS: Final[Mapping[str, tuple[str, ...]]] = {
     "ingest": ("events", "dead_letters", "broker_losses", "block_requests"),

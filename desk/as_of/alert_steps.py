@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from counterpoise.contracts.alerts import OPEN_STATES
+from counterpoise.contracts.alert_transition import OPEN_STATES
 
 
 @dataclass(frozen=True, slots=True)

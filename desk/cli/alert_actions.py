@@ -13,8 +13,8 @@ from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
 from desk.alert_requests import Person, acknowledge_alert, new_action, require_firing, user_name
 from desk.cli.alert_rows import one_alert, reader, writer
+from desk.cli.completed_names import rule_labels
 from desk.cli.console import Console
-from desk.cli.names import rule_labels
 from desk.cli.say import say
 
 if TYPE_CHECKING:

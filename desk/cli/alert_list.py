@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from alerts.rules.rule import Rule
     from alerts.store.alert_mutes_log import Mute
     from alerts.store.alert_store import AlertStore
-    from counterpoise.contracts.alerts import AlertTransition
+    from counterpoise.contracts.alert_transition import AlertTransition
 
 STYLES: Final = {
     "firing": "bold red",
@@ -32,7 +32,7 @@ _COLUMNS: Final = (("alert", ID_DIGITS), ("state", 9), ("since (UTC)", 16), ("no
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedAlert:
     """An alert by its latest row; `since`: when it fired, or began where it never did; `fired`: whether it ever did."""
 
     latest: AlertTransition
@@ -40,7 +40,7 @@ class Listed:
     fired: bool
 
 
-def listed(rows: Iterable[AlertTransition]) -> list[Listed]:
+def listed(rows: Iterable[AlertTransition]) -> list[ListedAlert]:
     """Every alert of rows in the order in which they were written, the newest first."""
     by_alert: dict[str, list[AlertTransition]] = {}
     for row in rows:
@@ -48,21 +48,21 @@ def listed(rows: Iterable[AlertTransition]) -> list[Listed]:
     found = []
     for history in by_alert.values():
         fired = [row.event_time for row in history if row.state == "firing" and row.previous_state != "firing"]
-        found.append(Listed(history[-1], fired[-1] if fired else history[0].event_time, bool(fired)))
+        found.append(ListedAlert(history[-1], fired[-1] if fired else history[0].event_time, bool(fired)))
     return found[::-1]
 
 
 def chosen(
-    alerts: Sequence[Listed],
+    alerts: Sequence[ListedAlert],
     *,
     closed: bool,
     unfired: bool,
     rule: str | None,
     state: str | None,
     chain: str | None,
-) -> tuple[list[Listed], int]:
+) -> tuple[list[ListedAlert], int]:
     """Those that a reader asks for, and how many are left out only because they never fired."""
-    from counterpoise.contracts.alerts import OPEN_STATES
+    from counterpoise.contracts.alert_transition import OPEN_STATES
 
     asked = [
         one
@@ -76,13 +76,13 @@ def chosen(
     return shown, len(asked) - len(shown)
 
 
-def values_now(renderer: Renderer, alerts: Sequence[Listed]) -> Mapping[str, str]:
+def values_now(renderer: Renderer, alerts: Sequence[ListedAlert]) -> Mapping[str, str]:
     """Alert → its rule's value at the tip, in the rule's unit; nothing for rules without a value at every height."""
     return {one.latest.alert_id: value[0] for one in alerts if (value := renderer.value_now(one.latest))}
 
 
 def lines(
-    alerts: Sequence[Listed], now: Mapping[str, str], marks: Mapping[str, str], console: Console, width: int
+    alerts: Sequence[ListedAlert], now: Mapping[str, str], marks: Mapping[str, str], console: Console, width: int
 ) -> list[Text]:
     """The list. Nothing is wider than `width`, which is at least 60. `marks`: alert → what people asked for, in words."""
     heads = Text("  ".join(f"{name:<{size}}" for name, size in _COLUMNS).rstrip(), "dim")
@@ -102,7 +102,7 @@ def lines(
     return found
 
 
-def marks_of(alerts: Sequence[Listed], store: AlertStore, rules: Sequence[Rule], at: float) -> Mapping[str, str]:
+def marks_of(alerts: Sequence[ListedAlert], store: AlertStore, rules: Sequence[Rule], at: float) -> Mapping[str, str]:
     """Alert → `muted`, `silenced` and `acknowledged`, where people asked for it."""
     from alerts.outbox.routes import labels_of
     from alerts.policy import Actions, holds_at, matches

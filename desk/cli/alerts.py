@@ -20,8 +20,8 @@ from desk.alert_requests import user_name
 from desk.cli.alert_actions import acknowledge, list_silences, silence, unsilence
 from desk.cli.alert_list import STYLES
 from desk.cli.alert_rows import one_alert, reader, sql_command, writer
+from desk.cli.completed_names import rule_names
 from desk.cli.console import Console, cell
-from desk.cli.names import rule_names
 from desk.cli.options import JsonOption
 from desk.cli.say import say
 
@@ -56,7 +56,7 @@ def list_alerts(
     from alerts.outbox.message_context import Renderer
     from alerts.rules_file import load_judged_rules
     from alerts.store.alert_mutes_log import ALL_RULES
-    from counterpoise.contracts.alerts import AlertState
+    from counterpoise.contracts.alert_transition import AlertState
     from counterpoise.settings.model import Settings
     from desk.cli.alert_list import chosen, lines, listed, marks_of, mute_lines, values_now
 
@@ -96,7 +96,7 @@ def show_alert(
     alert: Annotated[str, typer.Argument(help="The alert's id, or its first characters.")], as_json: JsonOption = False
 ) -> None:
     """Show every step of an alert, what was sent, and the SQL that gives its value again."""
-    from counterpoise.contracts.alerts import ANNOUNCING_STATES
+    from counterpoise.contracts.alert_transition import ANNOUNCING_STATES
     from counterpoise.formats import utc_minute
 
     with reader() as store:

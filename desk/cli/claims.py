@@ -12,7 +12,7 @@ from desk.cli.options import JsonOption
 from desk.cli.say import say
 
 if TYPE_CHECKING:
-    from desk.claims.claims import Claim
+    from desk.claims.article_claims import Claim
 
 
 def claims(
@@ -24,7 +24,7 @@ def claims(
     from counterpoise.clickhouse.client import connect
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
-    from desk.claims.checked import check_all, written
+    from desk.claims.checked_claims import check_all, written
 
     if sql:
         say(_named(sql).sql)
@@ -52,7 +52,7 @@ def claims(
 
 def _named(name: str) -> Claim:
     from counterpoise.errors import ConfigError
-    from desk.claims.claims import CLAIMS
+    from desk.claims.article_claims import CLAIMS
 
     with_sql = {claim.name: claim for claim in CLAIMS if claim.sql}
     if name not in with_sql:

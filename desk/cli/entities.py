@@ -10,8 +10,8 @@ import typer
 
 from counterpoise.formats import TEXT
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
+from desk.cli.completed_names import pool_sums
 from desk.cli.console import Console, cell, plain_table
-from desk.cli.names import pool_sums
 from desk.cli.options import ChainOption, HeightOption, JsonOption, WindowOption
 from desk.cli.say import say
 

@@ -16,8 +16,8 @@ from desk.cli.options import ChainOption, HeightOption, JsonOption, ViewOption, 
 from desk.cli.say import say
 
 if TYPE_CHECKING:
-    from counterpoise.clickhouse.explain_window import Pair
-    from counterpoise.explain.explain import Explanation
+    from counterpoise.clickhouse.explain_window import WindowPair
+    from counterpoise.explain.explained_change import Explanation
 
 _LABELS = {"within chance": "within chance", "within drift": "within drift", "beyond": "beyond both"}
 
@@ -44,7 +44,7 @@ def explain(
     from counterpoise.clickhouse.client import connect
     from counterpoise.clickhouse.explain_window import read_pair
     from counterpoise.errors import ConfigError
-    from counterpoise.explain.explain import explain as explained
+    from counterpoise.explain.explained_change import explain as explained
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
     from counterpoise.spans import parse_span
@@ -83,8 +83,8 @@ def _metric(text: str) -> str:
     return name
 
 
-def _print(found: Explanation, pair: Pair, chain: str, view: View, limit: int) -> None:
-    from counterpoise.metrics.specs.registry import SPECS
+def _print(found: Explanation, pair: WindowPair, chain: str, view: View, limit: int) -> None:
+    from counterpoise.metrics.specs.metric_registry import SPECS
 
     spec = SPECS[found.metric]
     percent = spec.kind == "percent"
@@ -121,7 +121,7 @@ def _change(value: float, percent: bool) -> str:
     return f"{TEXT.points(value, 2)} points" if percent else f"{value:+,.4g}"
 
 
-def _json(found: Explanation, pair: Pair, chain: str, view: View, window: int) -> dict[str, Any]:
+def _json(found: Explanation, pair: WindowPair, chain: str, view: View, window: int) -> dict[str, Any]:
     return {
         "metric": found.metric,
         "chain": chain,

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.formats import TERMINAL
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS
 from desk.cli.console import Console
 

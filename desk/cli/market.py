@@ -152,7 +152,7 @@ def load(
 ) -> None:
     """Load a source's files once: read, check, send to Kafka. Loading the same files again changes nothing."""
     from counterpoise.clickhouse.client import connect_consistent
-    from counterpoise.clickhouse.datasets import open_dataset
+    from counterpoise.clickhouse.dataset_mark import open_dataset
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
     from ingest.releases.demo_figures import publish

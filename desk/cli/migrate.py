@@ -20,7 +20,7 @@ def migrate(
     from counterpoise.clickhouse.migrations import migrate as migrate_database
     from counterpoise.clickhouse.migrations import pending
     from counterpoise.kafka.own_partitions import require_own_partitions
-    from counterpoise.kafka.topics import ensure_topics
+    from counterpoise.kafka.topic_setup import ensure_topics
     from counterpoise.settings.endpoints import clickhouse_target, kafka_target
     from counterpoise.settings.model import Settings
 

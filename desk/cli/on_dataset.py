@@ -18,7 +18,7 @@ def on_dataset() -> Iterator[tuple[ClickHouse, Progress]]:
     from rich.progress import Progress
 
     from counterpoise.clickhouse.client import connect_consistent
-    from counterpoise.clickhouse.datasets import open_dataset
+    from counterpoise.clickhouse.dataset_mark import open_dataset
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
     from desk.cli.console import Console

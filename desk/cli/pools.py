@@ -13,15 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from counterpoise.errors import ConfigError
+from desk.cli.completed_names import pool_names
 from desk.cli.console import Console, cell
-from desk.cli.names import pool_names
 from desk.cli.options import JsonOption
 from desk.cli.say import say
 from desk.cli.whole_file import whole_file
 
 if TYPE_CHECKING:
     from counterpoise.pools.attribution import Attribution
-    from counterpoise.pools.registry import Pool
+    from counterpoise.pools.pool_registry import Pool
     from desk.registry_import import TagKind
 
 MAX_SCRIPT_BYTES = 10_000
@@ -58,7 +58,7 @@ def show_pool(
     as_json: JsonOption = False,
 ) -> None:
     """Show the entries of the registry and the entity map for one pool."""
-    from counterpoise.pools.entities import load_entity_map
+    from counterpoise.pools.entity_map import load_entity_map
     from counterpoise.pools.registry_file import load_registry
 
     loaded = load_registry(registry)
@@ -174,7 +174,7 @@ def check(
 ) -> None:
     """Check a registry or entity map file. Exit with 2 and the first mistake."""
     from counterpoise.pools.attribution_set import AttributionSet
-    from counterpoise.pools.entities import ENTITY_MAP_FORMAT, load_entity_map
+    from counterpoise.pools.entity_map import ENTITY_MAP_FORMAT, load_entity_map
     from counterpoise.pools.matcher import Matcher
     from counterpoise.pools.registry_file import load_registry, read_text
 

@@ -25,10 +25,10 @@ def reattribute(
     Alerts treat it as a new base, not as a crossing.
     """
     from counterpoise.pools.attribution_set import AttributionSet
-    from counterpoise.pools.entities import load_entity_map
+    from counterpoise.pools.entity_map import load_entity_map
     from counterpoise.pools.registry_file import load_registry
     from desk.cli.on_dataset import on_dataset
-    from streams.blocks.reattribute import reattribute as run_reattribution
+    from streams.blocks.reattribution import reattribute as run_reattribution
 
     attribution_set = AttributionSet(load_registry(registry), load_entity_map(entities))
     with on_dataset() as (clickhouse, progress):

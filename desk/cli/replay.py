@@ -74,7 +74,7 @@ def replay(
         take_free_health_ports,
     )
     from ingest.blocks.backfill import height_range
-    from ingest.blocks.sources.replay import FIGURES, replay_source
+    from ingest.blocks.sources.replay_source import FIGURES, replay_source
 
     os.environ.setdefault("COUNTERPOISE_DATASET", REPLAY_DATASET)
     os.environ.setdefault("COUNTERPOISE_DATASET_KIND", "simulated" if blocks == FIGURES else "historical")
@@ -131,7 +131,7 @@ def backfill(
     if (from_height is None) == (from_date is None):
         raise ConfigError("backfill needs a beginning: give either --from-height or --from-date")
     from counterpoise.runtime.logs import configure_logging
-    from counterpoise.runtime.status import ServiceStatus
+    from counterpoise.runtime.service_status import ServiceStatus
     from counterpoise.settings.model import Settings
     from ingest.blocks.backfill import run_backfill
     from ingest.blocks.sources.block_sources import configured_source

@@ -6,7 +6,7 @@ from typing import Final
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.pools.nearest_pool import nearest_pool
-from counterpoise.pools.registry import Registry
+from counterpoise.pools.pool_registry import Registry
 from desk.named_queries import named_query
 
 MAX_LISTED: Final = 10

@@ -18,7 +18,7 @@ from counterpoise.errors import RetryableError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.logs import configure_logging
 from counterpoise.runtime.private_files import open_private_log, private_folder
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from desk.cli.console import Console

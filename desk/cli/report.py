@@ -17,7 +17,7 @@ from desk.cli.whole_file import whole_file
 if TYPE_CHECKING:
     from counterpoise.clickhouse.client import ClickHouse
     from counterpoise.settings.model import Settings
-    from desk.report.model import Report
+    from desk.report.report_model import Report
 
 
 def report(
@@ -54,7 +54,7 @@ def report(
 
 def write_report(settings: Settings, clickhouse: ClickHouse, out: Path, since: date | timedelta | None = None) -> Path:
     """Gather, draw and write; the absolute path of the file. ConfigError where it cannot be written."""
-    from desk.report.page import render
+    from desk.report.report_page import render
 
     page = render(gather_report(settings, clickhouse, since))
     try:

@@ -18,7 +18,7 @@ def rescore(
     """
     from desk.cli.on_dataset import on_dataset
     from streams.blocks.loader import stored_chains
-    from streams.blocks.rescore import rescore as run_rescore
+    from streams.blocks.rescoring import rescore as run_rescore
 
     with on_dataset() as (clickhouse, progress):
         for name in stored_chains(clickhouse) if chain is None else [chain]:

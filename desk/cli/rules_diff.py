@@ -18,7 +18,7 @@ from desk.cli.say import say
 
 if TYPE_CHECKING:
     from alerts.rules.rule import HeightRule, Rule
-    from alerts.rules_diff import EventOfTwo
+    from alerts.sent_events import EventOfTwo
 
 
 def diff_rules(
@@ -36,8 +36,8 @@ def diff_rules(
 ) -> None:
     """Show the firings and clearings that each of two rules files would have sent."""
     from alerts.rules.rule import HeightRule
-    from alerts.rules_diff import diff_events, sent_events
     from alerts.rules_file import load_judged_rules
+    from alerts.sent_events import diff_events, sent_events
     from desk.rule_history import open_history
 
     files = [[rule for rule in load_judged_rules(path) if rule.enabled] for path in (old, new)]

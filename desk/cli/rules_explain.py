@@ -17,7 +17,7 @@ from desk.cli.say import say
 
 if TYPE_CHECKING:
     from alerts.store.delivery import Delivery
-    from counterpoise.contracts.alerts import AlertTransition
+    from counterpoise.contracts.alert_transition import AlertTransition
 
 
 def explain_alert(
@@ -42,7 +42,7 @@ def explain_alert(
 
 def explanation(rows: Sequence[AlertTransition], deliveries: Sequence[Delivery], *, page: str) -> dict[str, Any]:
     """Everything about one alert from its steps, oldest first, and what was sent of them. Pure."""
-    from counterpoise.contracts.alerts import ANNOUNCING_STATES
+    from counterpoise.contracts.alert_transition import ANNOUNCING_STATES
 
     shown = next((row for row in rows if row.state in ANNOUNCING_STATES), rows[0])
     return {

@@ -69,7 +69,7 @@ def run(
 def supervise(names: list[str], settings: Settings) -> None:
     """Supervise services until a signal, until all have finished, or until one has a configuration error (ConfigError)."""
     from counterpoise.runtime.logs import configure_logging
-    from counterpoise.runtime.status import ServiceStatus
+    from counterpoise.runtime.service_status import ServiceStatus
     from counterpoise.settings.endpoints import clickhouse_target, kafka_target
     from desk.supervise.engine_keeper import EngineKeeper
     from desk.supervise.observer import Observer
@@ -115,7 +115,7 @@ def run_child(name: str, settings: Settings) -> None:
     from counterpoise.clickhouse.service_reporter import ServiceReporter
     from counterpoise.runtime.logs import configure_logging
     from counterpoise.runtime.reload import reload_on_hangup
-    from counterpoise.runtime.status import ServiceStatus
+    from counterpoise.runtime.service_status import ServiceStatus
     from counterpoise.settings.endpoints import clickhouse_target
     from desk.supervise.only_one import only_one
 

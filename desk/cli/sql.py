@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from counterpoise.errors import ConfigError, RetryableError
+from desk.cli.completed_names import query_names
 from desk.cli.late_asyncio import put_off_asyncio
-from desk.cli.names import query_names
 from desk.cli.result_formats import TABLE_ROWS, Format, format_of, write_result
 from desk.cli.say import say
 

@@ -15,7 +15,7 @@ from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.cluster import cluster_name, on_cluster
 from counterpoise.clickhouse.migrations import migrate
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
-from counterpoise.kafka.topics import delete_topics, ensure_topics
+from counterpoise.kafka.topic_setup import delete_topics, ensure_topics
 from counterpoise.runtime.private_files import open_private_log, private_folder
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from counterpoise.contracts.alerts import OPEN_STATES
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.contracts.alert_transition import OPEN_STATES
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS, WINDOWS_BLOCKS
-from desk.grafana.panels import Dashboard, Json, Panel, choice, promql, queried, sql
+from desk.grafana.panels import Dashboard, GrafanaPanel, Json, choice, promql, queried, sql
 from desk.web.score_names import PREFIX
 
 LINE: Final = 0.75
@@ -27,10 +27,10 @@ _VARIABLES: Final[tuple[Json, ...]] = (
 _OF: Final = "of chain $chain, view $view, window $window blocks"
 
 
-def _now(metric: str, *, unit: str, decimals: int, line: float | None = None) -> Panel:
+def _now(metric: str, *, unit: str, decimals: int, line: float | None = None) -> GrafanaPanel:
     spec = SPECS[metric]
     statement = f"SELECT {metric} FROM latest_{spec.group} WHERE {_SERIES}"
-    return Panel(
+    return GrafanaPanel(
         "stat",
         spec.title,
         f"{spec.comment}. The newest row {_OF}.",
@@ -49,7 +49,7 @@ _DESK_PANELS: Final = (
     _now("p_top4_above_75", unit="percentunit", decimals=1),
     _now("effective_pools_d2", unit="short", decimals=2),
     _now("nakamoto_half", unit="short", decimals=0),
-    Panel(
+    GrafanaPanel(
         "stat",
         "age of the tip",
         "Time since the header time of the newest scored block of the chain.",
@@ -64,7 +64,7 @@ _DESK_PANELS: Final = (
         unit="s",
         line=7_200,
     ),
-    Panel(
+    GrafanaPanel(
         "timeseries",
         "Share of the 4 largest, with its 95 % interval",
         f"At the last block of each interval, {_OF}. The lower bound: no unknown block is theirs.",
@@ -79,7 +79,7 @@ _DESK_PANELS: Final = (
         unit="percentunit",
         line=LINE,
     ),
-    Panel(
+    GrafanaPanel(
         "timeseries",
         "Share of the 4 largest: pools and entities",
         "Both views at the end of each UTC day, from the daily table.",
@@ -93,7 +93,7 @@ _DESK_PANELS: Final = (
         line=LINE,
         unit="percentunit",
     ),
-    Panel(
+    GrafanaPanel(
         "timeseries",
         "$metric by day",
         f"Value at the end of each UTC day with the lowest and highest of the day, {_OF}.",
@@ -104,7 +104,7 @@ _DESK_PANELS: Final = (
             )
         ],
     ),
-    Panel(
+    GrafanaPanel(
         "table",
         "Largest pools",
         "The newest window of chain $chain, view $view, window $window blocks. Shares are of all blocks, unknown ones included.",
@@ -116,7 +116,7 @@ _DESK_PANELS: Final = (
             )
         ],
     ),
-    Panel(
+    GrafanaPanel(
         "timeseries",
         "Asymmetry L by treatment",
         "Doublings at the end of each UTC day: above 0 AI compute is more dispersed than mining. As published then (live).",
@@ -128,7 +128,7 @@ _DESK_PANELS: Final = (
             )
         ],
     ),
-    Panel(
+    GrafanaPanel(
         "table",
         "Asymmetry now",
         "Every pair at the tip, with its call and the age of both sides.",
@@ -140,7 +140,7 @@ _DESK_PANELS: Final = (
             )
         ],
     ),
-    Panel(
+    GrafanaPanel(
         "table",
         "Sequential detectors now",
         "Whether each fires after the newest block. Evidence of 1 would end the present state. Promise: years between false alarms.",
@@ -152,7 +152,7 @@ _DESK_PANELS: Final = (
             )
         ],
     ),
-    Panel(
+    GrafanaPanel(
         "timeseries",
         "Daily forecasts of the four leaders, and what came",
         "Their share of the next 1,008 blocks with its 95 % interval, and the share that they had.",
@@ -167,7 +167,7 @@ _DESK_PANELS: Final = (
 )
 
 _ALERT_PANELS: Final = (
-    Panel(
+    GrafanaPanel(
         "stat",
         "firing now",
         "Alerts whose newest step is firing.",
@@ -176,7 +176,7 @@ _ALERT_PANELS: Final = (
         height=4,
         line=1,
     ),
-    Panel(
+    GrafanaPanel(
         "stat",
         "open now",
         "Alerts that are possible, pending, firing, rebased or in error.",
@@ -189,7 +189,7 @@ _ALERT_PANELS: Final = (
         width=6,
         height=4,
     ),
-    Panel(
+    GrafanaPanel(
         "timeseries",
         "Steps of alerts by state",
         "Transitions of all alerts in each interval, by the state that they led to.",
@@ -203,7 +203,7 @@ _ALERT_PANELS: Final = (
         width=12,
         height=4,
     ),
-    Panel(
+    GrafanaPanel(
         "table",
         "Open alerts",
         "The newest step of each alert that is open, with its line and bounds.",
@@ -216,7 +216,7 @@ _ALERT_PANELS: Final = (
         ],
         width=24,
     ),
-    Panel(
+    GrafanaPanel(
         "table",
         "Steps in the time range",
         "Every transition, newest first, with the SQL that computes its value again.",
@@ -234,13 +234,13 @@ _ALERT_PANELS: Final = (
 )
 
 
-def _score(metric: str, unit: str, line: float | None = None) -> Panel:
+def _score(metric: str, unit: str, line: float | None = None) -> GrafanaPanel:
     spec = SPECS[metric]
     labels = 'chain="$chain",window_blocks="$window"'
     targets = [promql(f"{PREFIX}{metric}{{{labels}}}", "{{view}}")]
     if spec.upper is not None:
         targets.append(promql(f"{PREFIX}{spec.upper}{{{labels}}}", "{{view}}, upper bound", name="B"))
-    return Panel("timeseries", spec.title, f"{spec.comment}.", targets, unit=unit, line=line)
+    return GrafanaPanel("timeseries", spec.title, f"{spec.comment}.", targets, unit=unit, line=line)
 
 
 _SCORE_PANELS: Final = (
@@ -248,7 +248,7 @@ _SCORE_PANELS: Final = (
     _score("hhi", "short"),
     _score("nakamoto_half", "short"),
     _score("effective_pools_d2", "short"),
-    Panel(
+    GrafanaPanel(
         "timeseries",
         "Asymmetry L by treatment",
         "Doublings: above 0 AI compute is more dispersed than mining.",
@@ -259,7 +259,7 @@ _SCORE_PANELS: Final = (
             )
         ],
     ),
-    Panel(
+    GrafanaPanel(
         "timeseries",
         "Firing alerts by rule",
         "Alerts that fire, by rule.",
@@ -268,7 +268,7 @@ _SCORE_PANELS: Final = (
 )
 
 _LINE_PANELS: Final = (
-    Panel(
+    GrafanaPanel(
         "stat",
         "services that work",
         "1 while the service works, 0 while it waits or has stopped.",
@@ -276,7 +276,7 @@ _LINE_PANELS: Final = (
         width=12,
         height=4,
     ),
-    Panel(
+    GrafanaPanel(
         "stat",
         "age of the tip",
         "Time since the header time of the newest scored block, by chain.",
@@ -286,7 +286,7 @@ _LINE_PANELS: Final = (
         unit="s",
         line=7_200,
     ),
-    Panel(
+    GrafanaPanel(
         "stat",
         "undelivered alerts",
         "Alerts that no receiver has accepted yet.",
@@ -295,14 +295,14 @@ _LINE_PANELS: Final = (
         height=4,
         line=1,
     ),
-    Panel(
+    GrafanaPanel(
         "timeseries",
         "Events per second",
         "Events that each service finished.",
         [promql('sum by (service) (rate(counterpoise_events_total{kind="events"}[$__rate_interval]))', "{{service}}")],
         unit="ops",
     ),
-    Panel(
+    GrafanaPanel(
         "timeseries",
         "Height: sent and scored",
         "The height that ingest sent last and the one that streams scored last.",
@@ -311,14 +311,14 @@ _LINE_PANELS: Final = (
             promql("max by (chain) (counterpoise_last_height)", "scored {{chain}}", name="B"),
         ],
     ),
-    Panel(
+    GrafanaPanel(
         "timeseries",
         "Waits",
         "How long each service has waited, and on what. Absent while it does not wait.",
         [promql("time() - counterpoise_waiting_since_timestamp_seconds", "{{service}} on {{on}}")],
         unit="s",
     ),
-    Panel(
+    GrafanaPanel(
         "timeseries",
         "Dead letters",
         "Events that could not be read, by service.",
@@ -329,13 +329,13 @@ _LINE_PANELS: Final = (
             )
         ],
     ),
-    Panel(
+    GrafanaPanel(
         "timeseries",
         "Restarts within an hour",
         "Changes of the start time of each service.",
         [promql("changes(counterpoise_start_timestamp_seconds[1h])", "{{service}}")],
     ),
-    Panel(
+    GrafanaPanel(
         "timeseries",
         "Blocks without a known producer",
         "Share of unknown blocks in each window of view raw.",

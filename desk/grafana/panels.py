@@ -41,7 +41,7 @@ def promql(expression: str, legend: str = "", *, name: str = "A", instant: bool 
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class GrafanaPanel:
     """One panel. `width` and `height` are in Grafana's units; `line` is a threshold that is drawn or colours the value."""
 
     kind: str
@@ -129,7 +129,7 @@ class Dashboard:
     name: str
     title: str
     about: str
-    panels: Sequence[Panel]
+    panels: Sequence[GrafanaPanel]
     variables: Sequence[Json] = ()
     begins: str = "now-30d"
 
@@ -154,7 +154,7 @@ class Dashboard:
         return json.dumps(self.json(), indent=1, ensure_ascii=False) + "\n"
 
 
-def _placed(panels: Sequence[Panel]) -> list[Json]:
+def _placed(panels: Sequence[GrafanaPanel]) -> list[Json]:
     placed: list[Json] = []
     x = y = tallest = 0
     for number, panel in enumerate(panels, 1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from counterpoise.formats import PAGE
-from desk.report.model import EdgePoint
+from desk.report.report_model import EdgePoint
 
 
 def moved(first: EdgePoint, last: EdgePoint) -> str:

@@ -9,19 +9,19 @@ from typing import Final
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.metrics.beta_table import top_share_posterior
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.windows import USUAL_WINDOW_BLOCKS, VIEWS
 from desk.asker import Asker
 from desk.question import Row
 from desk.report.gap_sentence import GapRow
-from desk.report.model import (
+from desk.report.report_model import (
     DeadLetters,
     EdgePoint,
     Episode,
-    Line,
     MiningNow,
     PoolShare,
     Report,
+    RuleLine,
     SeriesAge,
     SharePoint,
 )
@@ -41,7 +41,7 @@ def gather(
     kind: str,
     chain: str,
     made_at: datetime,
-    line: Line | None,
+    line: RuleLine | None,
     since: date | timedelta | None = None,
 ) -> Report:
     """Read the whole content of a report. What is not there yet is empty; see `Report`.

@@ -11,7 +11,7 @@ from counterpoise.plots.marks import text_of
 from desk.question import Question
 from desk.report import report_plots as plots
 from desk.report.html_tables import table
-from desk.report.model import Report
+from desk.report.report_model import Report
 
 Draw = Callable[[float, str], str]
 """A plot at a width, under a name."""

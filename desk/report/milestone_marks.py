@@ -11,7 +11,7 @@ from counterpoise.chain.milestones import Milestone
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import Frame, segment, text
 from counterpoise.plots.scale import Scale
-from desk.report.model import SharePoint
+from desk.report.report_model import SharePoint
 
 MOST_RETARGETS: Final = 60
 """More ticks than these would be a grey bar: they are left out, and halvings stay."""

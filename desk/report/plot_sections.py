@@ -12,7 +12,7 @@ from desk.report import html_parts as parts
 from desk.report import report_plots as plots
 from desk.report.edge_sentence import moved
 from desk.report.gap_sentence import LEVELS, GapRow, regime_words
-from desk.report.model import Report
+from desk.report.report_model import Report
 
 HALF_WIDTH: Final = 440.0
 """Width of a drawing beside another one."""

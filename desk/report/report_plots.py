@@ -14,7 +14,7 @@ from counterpoise.plots.marks import EndLabel, Frame, segment, text
 from counterpoise.plots.scale import Scale, rounded_out, ticks, time_ticks
 from desk.report.gap_sentence import NOT_DETERMINED, GapRow
 from desk.report.milestone_marks import map_marks, map_words, milestone_marks, milestone_words
-from desk.report.model import EdgePoint, Episode, Line, MiningNow, PoolShare, SharePoint
+from desk.report.report_model import EdgePoint, Episode, MiningNow, PoolShare, RuleLine, SharePoint
 
 WIDE: Final = 920.0
 NARROW: Final = 380.0
@@ -61,7 +61,7 @@ def share_frame(width: float) -> Frame:
 def share_plot(
     points: Sequence[SharePoint],
     episodes: Sequence[Episode],
-    line: Line | None,
+    line: RuleLine | None,
     *,
     width: float,
     name: str,

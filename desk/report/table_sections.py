@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from counterpoise.formats import NOT_KNOWN, PAGE
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.spans import DAY_SECONDS
 from desk.report import html_parts as parts
 from desk.report.html_tables import Attention
-from desk.report.model import Episode, MiningNow, Report, SeriesAge
+from desk.report.report_model import Episode, MiningNow, Report, SeriesAge
 
 
 def alerts(report: Report) -> str:

@@ -17,7 +17,7 @@ from counterpoise.kafka.lag import CONSUMERS, PartitionLag, group_id, read_lag, 
 from counterpoise.metrics.scoring_format import SCORING_FORMAT
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
-from counterpoise.runtime.status import SILENT_AFTER_SECONDS, newest_status, read_status
+from counterpoise.runtime.service_status import SILENT_AFTER_SECONDS, newest_status, read_status
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from desk.supervise.elsewhere import SHOWN_SECONDS, STANDS_BY, RemoteService, elsewhere, read_reports

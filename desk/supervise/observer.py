@@ -7,7 +7,7 @@ import time
 
 from counterpoise.errors import CounterpoiseError
 from counterpoise.kafka.lag import CONSUMERS, PartitionLag, group_id, read_lag
-from counterpoise.runtime.status import newest_status
+from counterpoise.runtime.service_status import newest_status
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from desk.supervise.stall_watch import Sight

@@ -23,7 +23,7 @@ from counterpoise.settings.section import read_secret
 from counterpoise.settings.sections.service_sections import DeskSettings
 from counterpoise.urls import is_local
 from desk.web.proxies import LOOPBACK, Proxies
-from ingest.releases.push.limits import TokenBucket
+from ingest.releases.push.push_limits import TokenBucket
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

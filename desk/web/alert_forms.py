@@ -31,7 +31,7 @@ from desk.alert_requests import (
     user_name,
 )
 from desk.web.access import Access
-from desk.web.pages.alert_people import ACKNOWLEDGE, BUTTONS, SILENCES, Form
+from desk.web.pages.alert_people import ACKNOWLEDGE, BUTTONS, SILENCES, ActionForm
 
 MAX_BODY: Final = 4_096
 MAX_ID: Final = 128
@@ -95,11 +95,11 @@ def _write(write: Callable[[], ClickHouse], alert_id: str, asked: str, person: P
         return ""
 
 
-def form_for(access: Access, headers: dict[str, str]) -> Form:
+def form_for(access: Access, headers: dict[str, str]) -> ActionForm:
     """The form of a caller. On this machine the name is that of its user, until another one is typed."""
     user = access.user(headers)
     proposal = user_name() if access.is_local else ""
-    return Form(access.form_token(headers), user or proposal, is_known=bool(user))
+    return ActionForm(access.form_token(headers), user or proposal, is_known=bool(user))
 
 
 def headers_of(request: Request) -> dict[str, str]:

@@ -13,9 +13,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.errors import CounterpoiseError
 from counterpoise.plots.marks import text_of
-from desk.web import page, past
+from desk.web import page_frame, past
 from desk.web.hub import Hub
-from desk.web.panels.panel import Context
+from desk.web.panels.panel import PageContext
 
 T = TypeVar("T")
 
@@ -28,17 +28,17 @@ class Answers:
         self._connect = connect
         self._threads = threads
 
-    def context(self) -> Context:
+    def context(self) -> PageContext:
         """The context of now."""
         return self._hub.context_of(self._hub.now())
 
     def head(self) -> str:
         """The markup of the head: how the line runs now."""
-        return page.line_head(self._hub.line[0], self._hub.now(), live=self._hub.is_live)
+        return page_frame.line_head(self._hub.line[0], self._hub.now(), live=self._hub.is_live)
 
     def whole(self, title: str, body_markup: str, status: int = 200) -> HTMLResponse:
         """A page with this body, its head and its frame."""
-        return HTMLResponse(page.frame(title, body_markup, self.context(), self.head()), status)
+        return HTMLResponse(page_frame.frame(title, body_markup, self.context(), self.head()), status)
 
     def missing(self, what: str) -> HTMLResponse:
         """404 with one sentence about what is not there."""
@@ -51,7 +51,7 @@ class Answers:
     def _failed(self, title: str, what: str, status: int) -> HTMLResponse:
         return self.whole(title, f'<p class="none-yet"><b>{title}.</b> {text_of(what)}</p>', status)
 
-    async def of_database(self, work: Callable[[ClickHouse, Context], T]) -> T | HTMLResponse:
+    async def of_database(self, work: Callable[[ClickHouse, PageContext], T]) -> T | HTMLResponse:
         """What `work` returns from a thread with its own connection; 503 where ClickHouse does not answer."""
 
         def run() -> T:
@@ -64,7 +64,7 @@ class Answers:
             return self._failed("ClickHouse does not answer", str(error), 503)
 
     async def of_page(
-        self, title: str, what: str, work: Callable[[ClickHouse, Context], str | Response | None]
+        self, title: str, what: str, work: Callable[[ClickHouse, PageContext], str | Response | None]
     ) -> Response:
         """A page with the body that `work` draws; 404 where it returns None. `what` names it in that sentence."""
         found = await self.of_database(work)
@@ -72,14 +72,16 @@ class Answers:
             return found
         return self.missing(f"There is no {what}.") if found is None else self.whole(title, found)
 
-    async def of_past(self, height: str, at: str, path: str, work: Callable[[ClickHouse, Context], str]) -> Response:
+    async def of_past(
+        self, height: str, at: str, path: str, work: Callable[[ClickHouse, PageContext], str]
+    ) -> Response:
         """A page of the past. An address with a time leads to that of its block, which stays the same."""
         try:
             wanted = past.parse(height, at)
         except ValueError as error:
             return self.not_understood(error)
 
-        def found(clickhouse: ClickHouse, context: Context) -> Response | None:
+        def found(clickhouse: ClickHouse, context: PageContext) -> Response | None:
             then = past.find(clickhouse, context, wanted)
             if then is None:
                 return None

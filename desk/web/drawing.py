@@ -12,7 +12,7 @@ from counterpoise.clickhouse.client import ClickHouse
 from desk.asker import Asker, Memory
 from desk.question import Question
 from desk.web.api_link import ApiLink
-from desk.web.panels.panel import Context, Panel
+from desk.web.panels.panel import PageContext, Panel
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Drawn:
     links: tuple[ApiLink, ...] = ()
 
 
-def draw_panel(clickhouse: ClickHouse, panel: Panel, context: Context, memory: Memory | None = None) -> Drawn:
+def draw_panel(clickhouse: ClickHouse, panel: Panel, context: PageContext, memory: Memory | None = None) -> Drawn:
     """Read a panel and draw it. Panels of one reading share `memory`, so that they show one state and ask each question once."""
     asker = Asker(clickhouse, context.dataset, memory)
     markup = panel.draw(panel.read(asker, context), context)
@@ -34,7 +34,7 @@ def draw_panel(clickhouse: ClickHouse, panel: Panel, context: Context, memory: M
 
 
 def draw_side_by_side(
-    clients: Sequence[ClickHouse], panels: Iterable[Panel], context: Context, memory: Memory
+    clients: Sequence[ClickHouse], panels: Iterable[Panel], context: PageContext, memory: Memory
 ) -> dict[str, Drawn]:
     """Every panel by its name, in the order given. A thread for each client, this one included, takes the next panel that is left.
 

@@ -12,9 +12,9 @@ from typing import Final
 
 from fastapi import Request
 
-from desk.web import page
+from desk.web import page_frame
 from desk.web.drawing import Drawn
-from desk.web.hub import Hub, Line
+from desk.web.hub import Hub, LineState
 
 KEEP_ALIVE_SECONDS: Final = 15.0
 
@@ -25,7 +25,7 @@ class EventStream:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._panels: dict[str, tuple[int, bytes]] = {}
-        self._head: tuple[tuple[Line, int], bytes] | None = None
+        self._head: tuple[tuple[LineState, int], bytes] | None = None
 
     async def to(self, request: Request) -> AsyncIterator[bytes]:
         """What one viewer gets from now on, every panel first. It ends with the hub or the viewer."""
@@ -53,16 +53,16 @@ class EventStream:
         name = drawn.panel.name
         kept = self._panels.get(name)
         if kept is None or kept[0] != drawn.sequence:
-            text = event("panel", {"name": name, "html": page.panel_box(drawn)})
+            text = event("panel", {"name": name, "html": page_frame.panel_box(drawn)})
             kept = self._panels[name] = (drawn.sequence, text)
         return kept[1]
 
-    def _line(self, line: Line) -> bytes:
+    def _line(self, line: LineState) -> bytes:
         """The head of the page; the age of the tip in it counts by seconds."""
         now = self._hub.now()
         state = line, int(now.timestamp())
         if self._head is None or self._head[0] != state:
-            self._head = state, event("line", {"html": page.line_head(line, now, live=self._hub.is_live)})
+            self._head = state, event("line", {"html": page_frame.line_head(line, now, live=self._hub.is_live)})
         return self._head[1]
 
 

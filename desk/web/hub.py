@@ -19,10 +19,10 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.errors import CounterpoiseError
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from desk.asker import Memory
 from desk.web.drawing import Drawn, draw_panel, draw_side_by_side
-from desk.web.panels.panel import Context, Panel
+from desk.web.panels.panel import PageContext, Panel
 from desk.web.reading_budget import ReadingBudget
 from desk.web.reading_order import ReadingOrder
 
@@ -49,7 +49,7 @@ _TIP: Final = "SELECT max(height), argMax(time, height) FROM latest_shares WHERE
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LineState:
     """The state of the line for the head of the page. `tip_time` is the header time of the newest scored block."""
 
     tip_height: int | None = None
@@ -68,12 +68,12 @@ class Hub:
     def __init__(
         self,
         connect: Callable[[], ClickHouse],
-        context_of: Callable[[datetime], Context],
+        context_of: Callable[[datetime], PageContext],
         panels: Iterable[Panel],
         *,
         clock: Clock,
         status: ServiceStatus,
-        line_state: Callable[[], Line] | None = None,
+        line_state: Callable[[], LineState] | None = None,
         refresh_seconds: float = 0.1,
     ) -> None:
         self._connect = connect
@@ -84,7 +84,7 @@ class Hub:
         self._line_state = line_state
         self._refresh_seconds = refresh_seconds
         self._drawn: dict[str, Drawn] = {}
-        self._line = Line()
+        self._line = LineState()
         self._sequence = 0
         self._lock = threading.Lock()
         self._watchers: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
@@ -104,7 +104,7 @@ class Hub:
             return dict(self._drawn)
 
     @property
-    def line(self) -> tuple[Line, int]:
+    def line(self) -> tuple[LineState, int]:
         """The state of the line, and the newest number of a change."""
         with self._lock:
             return self._line, self._sequence
@@ -234,7 +234,7 @@ class Hub:
             self._drawn |= {name: replace(one, sequence=self._sequence) for name, one in changed.items()}
         self._wake()
 
-    def _set_line(self, line: Line) -> None:
+    def _set_line(self, line: LineState) -> None:
         with self._lock:
             if line == self._line:
                 return

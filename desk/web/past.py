@@ -20,7 +20,7 @@ from desk.asker import Memory
 from desk.named_queries import named_query
 from desk.web import markup
 from desk.web.drawing import Drawn, draw_side_by_side
-from desk.web.panels.panel import Context, Panel
+from desk.web.panels.panel import PageContext, Panel
 
 MAX_HEIGHT: Final = 2**32 - 2
 KEPT_PAGES: Final = 8
@@ -72,7 +72,7 @@ def parse(height: str, at: str) -> int | datetime:
     return moment
 
 
-def find(clickhouse: ClickHouse, context: Context, wanted: int | datetime) -> Context | None:
+def find(clickhouse: ClickHouse, context: PageContext, wanted: int | datetime) -> PageContext | None:
     """What a page of the past is about. None where the block is not scored, or none is as old as the moment."""
     if isinstance(wanted, datetime):
         query = named_query("height_at")
@@ -97,7 +97,7 @@ class PastPages:
         self._kept: OrderedDict[tuple[object, ...], tuple[datetime, Mapping[str, Drawn]]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def read(self, clickhouse: ClickHouse, context: Context, panels: Iterable[Panel]) -> Mapping[str, Drawn]:
+    def read(self, clickhouse: ClickHouse, context: PageContext, panels: Iterable[Panel]) -> Mapping[str, Drawn]:
         """Each panel as it stood at the block of the context."""
         wanted = tuple(panels)
         given = {"chain": context.chain, "window": context.window_blocks, "height": context.height}
@@ -125,7 +125,7 @@ def absent(wanted: int | datetime, tip: int | None) -> str:
     return f"Block {PAGE.count(wanted)} is not scored.{newest}"
 
 
-def head(context: Context) -> str:
+def head(context: PageContext) -> str:
     """In place of the state of the line: the block that the page is about."""
     return (
         f'<span class="then">As of block <b data-figure="tip">{PAGE.count(context.height)}</b></span>'
@@ -133,7 +133,7 @@ def head(context: Context) -> str:
     )
 
 
-def notice(context: Context) -> str:
+def notice(context: PageContext) -> str:
     """That the page shows the past."""
     return (
         f'<p class="notice past" role="note"><b>The past.</b> This page is as of block {PAGE.count(context.height)}, '
@@ -143,7 +143,7 @@ def notice(context: Context) -> str:
     )
 
 
-def controls(context: Context, tip: int | None, path: str = "/") -> str:
+def controls(context: PageContext, tip: int | None, path: str = "/") -> str:
     """Links that step through the blocks, and fields for a height and a time; folded on the live page."""
     fields = (
         f'<form action="{path}" method="get"><label>Block <input name="height" inputmode="numeric" pattern="[0-9,]+" required '

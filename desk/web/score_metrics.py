@@ -12,11 +12,11 @@ import structlog
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 
-from counterpoise.contracts.alerts import OPEN_STATES
+from counterpoise.contracts.alert_transition import OPEN_STATES
 from counterpoise.metrics.spec import MetricSpec
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from desk.results.writers import rows_of
-from desk.web.api.errors import ApiError
+from desk.web.api.api_errors import ApiError
 from desk.web.api.reader import Reader
 from desk.web.score_names import PREFIX
 

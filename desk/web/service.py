@@ -20,7 +20,7 @@ from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.retry import StoppingError, Waiter
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.runtime.web_server import server_of
 from counterpoise.settings.endpoints import clickhouse_target, write_desk_address
 from counterpoise.settings.model import Settings
@@ -29,11 +29,11 @@ from desk.rule_line import rule_line
 from desk.supervise.health import collect
 from desk.web.access import Access
 from desk.web.api.reader import Reader
-from desk.web.app import build_app
-from desk.web.console.limits import SETTINGS
-from desk.web.hub import Hub, Line
-from desk.web.panels.panel import Context
-from desk.web.panels.registry import PANELS
+from desk.web.console.console_limits import SETTINGS
+from desk.web.desk_app import build_app
+from desk.web.hub import Hub, LineState
+from desk.web.panels.panel import PageContext
+from desk.web.panels.panel_registry import PANELS
 from desk.web.score_metrics import ScoreMetrics
 
 USUAL_PORT: Final = 8090
@@ -64,8 +64,8 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
 
     docs_url = (settings.desk.docs_url or "").rstrip("/")
 
-    def context_of(now: datetime) -> Context:
-        return Context(settings.dataset, kind, settings.ingest.chain, window, line, now, docs_url=docs_url)
+    def context_of(now: datetime) -> PageContext:
+        return PageContext(settings.dataset, kind, settings.ingest.chain, window, line, now, docs_url=docs_url)
 
     def query_client() -> ClickHouse:
         return connect_read_only(target, settings.dataset, SETTINGS)
@@ -126,14 +126,14 @@ def redact_key(link: str) -> str:
     return link.partition("?")[0]
 
 
-def state_of_line(settings: Settings, clock: Clock) -> Line:
+def state_of_line(settings: Settings, clock: Clock) -> LineState:
     """Services, lag and Kafka as `counterpoise status` shows them."""
     try:
         found = collect(settings, clock)
     except CounterpoiseError as error:
-        return Line(problem=redact(str(error)))
+        return LineState(problem=redact(str(error)))
     kafka = next((engine for engine in found.engines if engine.name == "kafka"), None)
-    return Line(
+    return LineState(
         services=tuple(one for one in found.processes if one[0].partition(" ")[0] != "desk"),
         lag=found.lag_messages,
         kafka_problem=kafka.problem or "" if kafka else "",

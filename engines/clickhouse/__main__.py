@@ -19,8 +19,8 @@ from typing import Final
 
 from counterpoise.errors import ConfigError
 from engines.clickhouse.auth import Users, read_password
-from engines.clickhouse.limits import Limits
-from engines.clickhouse.server import Address, Server
+from engines.clickhouse.clickhouse_server import Address, Server
+from engines.clickhouse.client_limits import Limits
 
 _CLOSING_SECONDS: Final = 10.0
 

@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 
 from engines.clickhouse.auth import User
 from engines.clickhouse.engine import Engine
+from engines.clickhouse.engine_session import Session
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.prepare import Prepared
-from engines.clickhouse.session import Session
-from engines.clickhouse.statements import quote_string
+from engines.clickhouse.statement_routing import quote_string
 
 MAX_ROWS: Final = 100_000
 """Largest number of rows of an answer with extremes, because all its rows are written as text once more."""

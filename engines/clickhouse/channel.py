@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from engines.clickhouse import blocks, compression, packets
-from engines.clickhouse.blocks import Block
+from engines.clickhouse import compression, native_blocks, packets
+from engines.clickhouse.client_limits import Limits
 from engines.clickhouse.exceptions import ProtocolError, ServerError
-from engines.clickhouse.limits import Limits
+from engines.clickhouse.native_blocks import Block
 from engines.clickhouse.watcher import Watch, Watcher
 from engines.clickhouse.wire import ByteReader
 
@@ -83,15 +83,15 @@ class Channel:
         """A Data packet, its type already read."""
         table = self.reader.text()
         body = self._body
-        blocks.skip_info(body)
+        native_blocks.skip_info(body)
         body.compact()
         try:
-            block = blocks.walk(body, kind_bytes=self.kind_bytes)
+            block = native_blocks.walk(body, kind_bytes=self.kind_bytes)
         except ProtocolError:
             raise
         except ServerError as error:  # where the block ends is not known, so nothing after it can be read
             raise ProtocolError(error.code, error.text, name=error.name) from None
-        native = blocks.to_native(body, 0, block, kind_bytes=self.kind_bytes)
+        native = native_blocks.to_native(body, 0, block, kind_bytes=self.kind_bytes)
         body.compact()
         return ReceivedBlock(table, block, native)
 
@@ -104,16 +104,16 @@ class Channel:
         """Send the pieces of one block (without info); its size before compression."""
         body = b"".join(pieces)
         if self._compressed:
-            self.send(packet, compression.compress(blocks.BLOCK_INFO + body))
+            self.send(packet, compression.compress(native_blocks.BLOCK_INFO + body))
         elif len(body) < _JOIN_BYTES:
-            self.send(packet, blocks.BLOCK_INFO, body)
+            self.send(packet, native_blocks.BLOCK_INFO, body)
         else:
-            self.send(packet, blocks.BLOCK_INFO)
+            self.send(packet, native_blocks.BLOCK_INFO)
             self.send(body)
         return len(body)
 
     def send_header(self, columns: Iterable[tuple[str | bytes, str | bytes]]) -> None:
-        self.send_block([blocks.header(list(columns), kind_bytes=self.kind_bytes)])
+        self.send_block([native_blocks.header(list(columns), kind_bytes=self.kind_bytes)])
 
     # ---- while a statement runs
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from engines.clickhouse import reader_rules
-from engines.clickhouse.columns import Described
+from engines.clickhouse.client_limits import TOO_MANY_BYTES, Budget, Limits
+from engines.clickhouse.described_column import Described
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.external import MAX_READER_BYTES, MAX_TABLES, ExternalTable, creation
-from engines.clickhouse.limits import TOO_MANY_BYTES, Budget, Limits
-from engines.clickhouse.statements import quote_identifier
+from engines.clickhouse.statement_routing import quote_identifier
 
 if TYPE_CHECKING:
-    from engines.clickhouse.session import Session
+    from engines.clickhouse.engine_session import Session
 
 _TOO_MANY_ROWS: Final = 158
 _ALREADY_EXISTS: Final = 57

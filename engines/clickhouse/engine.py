@@ -21,12 +21,12 @@ from urllib.parse import unquote
 
 from counterpoise.errors import EngineError
 from engines.clickhouse import reader_rules
+from engines.clickhouse.client_limits import Budget, Limits, Turns
 from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError, from_engine
 from engines.clickhouse.insert_head import InsertHead
-from engines.clickhouse.limits import Budget, Limits, Turns
-from engines.clickhouse.reader_rules import Catalogue
+from engines.clickhouse.reader_rules import KnownNames
 from engines.clickhouse.remembered import Remembered
-from engines.clickhouse.statements import escape_parameter, quote_string
+from engines.clickhouse.statement_routing import escape_parameter, quote_string
 
 log = logging.getLogger(__name__)
 PLATFORMS: Final = {("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64")}
@@ -95,7 +95,7 @@ class Result(Protocol):
     def bytes_written(self) -> int: ...
 
 
-class Connection(Protocol):
+class EngineConnection(Protocol):
     """chDB's connection: one session, one statement at a time; the interpreter lock is free while it runs."""
 
     def query(self, query_str: str, format: str = ..., *, params: Mapping[str, str] = ...) -> Result: ...  # noqa: A002
@@ -184,8 +184,8 @@ class Engine:
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             _refuse_if_locked(path)
-            self._connect: Callable[[str], Connection] = chdb.connect
-            self._admin: Connection = self._start()
+            self._connect: Callable[[str], EngineConnection] = chdb.connect
+            self._admin: EngineConnection = self._start()
         except OSError as error:
             raise EngineError(f"The ClickHouse data directory {path} cannot be used: {error.strerror}.") from error
         except RuntimeError as error:
@@ -211,7 +211,7 @@ class Engine:
         self._table_functions = self._names("SELECT lower(name) FROM system.table_functions")
         self._system_tables = self._names("SELECT name FROM system.tables WHERE database = 'system'")
 
-    def _start(self) -> Connection:
+    def _start(self) -> EngineConnection:
         """The first connection starts the engine. It reads its configuration once, from files that are gone afterwards."""
         with tempfile.TemporaryDirectory(prefix="clickhouse-config-") as folder:
             self._lay_out_default()
@@ -281,7 +281,7 @@ class Engine:
         with self._admin_lock:
             return None if self._changes else self._changed
 
-    def catalogue(self, database: str) -> Catalogue:
+    def catalogue(self, database: str) -> KnownNames:
         """What names mean now, in a session whose database is `database`."""
         with self._admin_lock:
             outside = self._outside
@@ -292,7 +292,7 @@ class Engine:
                     raise from_engine(error) from None
             self._outside = None if self._changes else outside
         databases, tables = outside
-        return Catalogue(
+        return KnownNames(
             database=database,
             functions=self._functions | self._user_defined(),
             outside_databases=databases,
@@ -301,7 +301,7 @@ class Engine:
             table_functions=self._table_functions,
         )
 
-    def _look_outside(self, connection: Connection) -> tuple[frozenset[str], frozenset[str]]:
+    def _look_outside(self, connection: EngineConnection) -> tuple[frozenset[str], frozenset[str]]:
         """Databases and tables whose engine is not for readers, and the views that mention one."""
         found = json.loads(connection.query(_OUTSIDE, "JSONCompact").bytes())["data"]
         databases = {name for kind, name in found if kind == "database"}
@@ -311,7 +311,7 @@ class Engine:
         return frozenset(databases), frozenset(names - databases)
 
     @staticmethod
-    def _mentions(connection: Connection, names: set[str]) -> set[str]:
+    def _mentions(connection: EngineConnection, names: set[str]) -> set[str]:
         """The views in whose text one of these names stands, and that are not among them."""
         sql = (
             "SELECT DISTINCT name FROM system.tables WHERE engine LIKE '%View%' AND name NOT IN {names:Array(String)}"
@@ -331,7 +331,7 @@ class Engine:
             answer: bytes = self._admin.query(sql, "TSVRaw").bytes()
         return answer.decode().rstrip("\n")
 
-    def connect(self) -> Connection:
+    def connect(self) -> EngineConnection:
         """A new session of the engine."""
         return self._connect(str(self.path))
 

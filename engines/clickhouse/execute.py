@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
-from engines.clickhouse import blocks, insert, packets, statements, temporary
+from engines.clickhouse import insert, native_blocks, packets, statement_routing, temporary
 from engines.clickhouse.additions import additions, typed
 from engines.clickhouse.channel import Channel
-from engines.clickhouse.columns import Described
+from engines.clickhouse.described_column import Described
+from engines.clickhouse.engine_session import Session
 from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError
 from engines.clickhouse.insert import Written
 from engines.clickhouse.insert_head import parse_insert
 from engines.clickhouse.native_form import zoned_types
 from engines.clickhouse.prepare import Prepared, prepared
-from engines.clickhouse.session import Session
 from engines.clickhouse.watcher import Watch
 from engines.clickhouse.wire import ByteReader, ConnectionClosedError
 
@@ -32,7 +32,7 @@ class Statement:
         session.progress.clear()
 
     def run(self) -> None:
-        if statements.first_word(self._sql) == "INSERT" and (written := self._insert()):
+        if statement_routing.first_word(self._sql) == "INSERT" and (written := self._insert()):
             delta = {"written_rows": written.rows, "written_bytes": written.size_bytes}
             self._channel.send(packets.progress(delta, self._channel.revision), packets.END_OF_STREAM)
             return
@@ -80,11 +80,13 @@ class Statement:
         reader = ByteReader(data=result.bytes(), limit_bytes=self._channel.limits.block_bytes)
         rows = count = size_bytes = 0
         while ready.word != "INSERT" and reader.buffered():
-            block = blocks.walk(reader, kind_bytes=False)
+            block = native_blocks.walk(reader, kind_bytes=False)
             if not count:
                 self._channel.send_header((head.name, head.type) for head in block.columns)
             data = bytes(memoryview(reader.buf)[: reader.pos])
-            size_bytes += self._channel.send_block(blocks.from_native(data, block, kind_bytes=self._channel.kind_bytes))
+            size_bytes += self._channel.send_block(
+                native_blocks.from_native(data, block, kind_bytes=self._channel.kind_bytes)
+            )
             reader.compact()
             count += 1
             rows += block.rows
@@ -102,7 +104,7 @@ class Statement:
         with closing(self._session.stream(sql, self._parameters)) as stream:
             while data := stream.fetch():
                 reader = ByteReader(data=data, limit_bytes=len(data))
-                block = blocks.walk(reader, kind_bytes=False, to_the_end=False)
+                block = native_blocks.walk(reader, kind_bytes=False, to_the_end=False)
                 if not count:
                     types = zoned_types(self._session, sql, self._parameters, block, described)
                     named = types or [head.type for head in block.columns]
@@ -110,7 +112,7 @@ class Statement:
                         (head.name, type_) for head, type_ in zip(block.columns, named, strict=True)
                     )
                 self._report()
-                pieces = blocks.from_native(data, block, kind_bytes=self._channel.kind_bytes, types=types)
+                pieces = native_blocks.from_native(data, block, kind_bytes=self._channel.kind_bytes, types=types)
                 size_bytes += self._channel.send_block(pieces)
                 count += 1
                 rows += block.rows
@@ -131,8 +133,8 @@ class Statement:
         for packet, lines in ((packets.TOTALS_HEAD, found.totals), (packets.EXTREMES_HEAD, found.extremes)):
             if lines:
                 data = typed(self._session.engine, found.columns, lines)
-                block = blocks.walk(ByteReader(data=data, limit_bytes=len(data)), kind_bytes=False)
-                pieces = blocks.renamed(data, block, found.columns, kind_bytes=self._channel.kind_bytes)
+                block = native_blocks.walk(ByteReader(data=data, limit_bytes=len(data)), kind_bytes=False)
+                pieces = native_blocks.renamed(data, block, found.columns, kind_bytes=self._channel.kind_bytes)
                 self._channel.send_block(pieces, packet)
 
     def _describe(self, sql: str) -> list[Described]:

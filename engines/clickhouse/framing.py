@@ -89,7 +89,7 @@ class Headed(Plain):
         return piece[len(self._head) :]
 
 
-class Listed(Plain):
+class CommaFraming(Plain):
     """Rows with a comma between them."""
 
     def more(self, piece: bytes) -> bytes:
@@ -208,4 +208,4 @@ def framing_of(output_format: str) -> Framing | None:
         return Headed(_strings(_BINARY[output_format]))
     if output_format == "ArrowStream":
         return ArrowStream()
-    return Listed() if output_format == "Values" else None
+    return CommaFraming() if output_format == "Values" else None

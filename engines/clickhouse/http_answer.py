@@ -8,12 +8,12 @@ from contextlib import closing
 from typing import Final, Protocol
 
 from engines.clickhouse import compression
+from engines.clickhouse.engine_session import Session
 from engines.clickhouse.framing import Framing, UnknownFrameError, framing_of
 from engines.clickhouse.http_request import Request
 from engines.clickhouse.native_form import NativeForm
 from engines.clickhouse.prepare import Prepared
 from engines.clickhouse.running import Stream
-from engines.clickhouse.session import Session
 
 _AHEAD_BYTES: Final = 1 << 20  # an answer of less goes out whole, with its length and a complete summary
 _SUMMARY: Final = (
@@ -47,7 +47,7 @@ class Answering(Protocol):
     def finish(self) -> bool: ...
 
 
-class Answer:
+class StatementAnswer:
     """The answer to one statement, whole or in pieces."""
 
     def __init__(self, connection: Answering, session: Session, request: Request, query_id: str) -> None:
@@ -86,7 +86,7 @@ class Answer:
         return {name: str(known.get(name, 0)) for name in _SUMMARY}
 
 
-def send(session: Session, ready: Prepared, answer: Answer, parameters: Mapping[str, str]) -> bool:
+def send(session: Session, ready: Prepared, answer: StatementAnswer, parameters: Mapping[str, str]) -> bool:
     """Run the statement and send its answer, in pieces where it is large; whether another request may follow."""
     if ready.write is not None:
         written = ready.write(parameters)
@@ -119,7 +119,7 @@ def send(session: Session, ready: Prepared, answer: Answer, parameters: Mapping[
     return answer.finish()
 
 
-def _whole(session: Session, ready: Prepared, answer: Answer, parameters: Mapping[str, str]) -> bool:
+def _whole(session: Session, ready: Prepared, answer: StatementAnswer, parameters: Mapping[str, str]) -> bool:
     result = session.query(ready.text, answer.format, parameters)
     session.note(ready.word)
     return answer.whole(

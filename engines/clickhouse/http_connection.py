@@ -12,8 +12,8 @@ from typing import Final
 
 import h11
 
+from engines.clickhouse.client_limits import Limits
 from engines.clickhouse.http_request import Headers, HttpError, refuse_ambiguous
-from engines.clickhouse.limits import Limits
 
 _RECEIVE_BYTES: Final = 1 << 18
 _END_OF_HEAD: Final = re.compile(rb"\n\r?\n")

@@ -13,16 +13,16 @@ from counterpoise.errors import ConfigError
 from counterpoise.runtime.private_files import read_private
 from engines.clickhouse import insert, multipart, temporary
 from engines.clickhouse.auth import User
+from engines.clickhouse.engine_session import Session
 from engines.clickhouse.exceptions import ServerError
-from engines.clickhouse.http_answer import Answer, send
+from engines.clickhouse.http_answer import StatementAnswer, send
 from engines.clickhouse.http_connection import GoneError, HttpConnection
 from engines.clickhouse.http_request import Body, HttpError, Request, credentials, refuse_foreign
 from engines.clickhouse.http_statement import MAX_SQL_BYTES, insert_head, unpacked, whole_text
 from engines.clickhouse.prepare import prepared
-from engines.clickhouse.session import Session
 
 if TYPE_CHECKING:
-    from engines.clickhouse.http import HttpServer
+    from engines.clickhouse.http_server import HttpServer
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ class Handler:
             if boundary is None and request.flag("decompress"):
                 pieces = unpacked(pieces, self.server.limits.http_body_bytes)
             head, data = insert_head(request.query, pieces)
-            answer = Answer(self, session, request, query_id)
+            answer = StatementAnswer(self, session, request, query_id)
             if head is not None:
                 if read_only or session.reads_only:
                     raise ServerError(164, f"{user.name}: Cannot execute query in readonly mode.")

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import lz4.frame
 
-from engines.clickhouse.session import Setting
+from engines.clickhouse.engine_session import Setting
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from counterpoise.runtime.clock import Clock
+from engines.clickhouse.engine_session import Session
 from engines.clickhouse.exceptions import ServerError
-from engines.clickhouse.session import Session
 
 DEFAULT_TIMEOUT_SECONDS: Final = 60
 MAX_TIMEOUT_SECONDS: Final = 3600

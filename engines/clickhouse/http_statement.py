@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Final
 
-from engines.clickhouse import compression, statements
+from engines.clickhouse import compression, statement_routing
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.http_request import HttpError
 from engines.clickhouse.insert_head import InsertHead, parse_insert
@@ -38,7 +38,7 @@ def insert_head(query: str, pieces: Iterator[bytes]) -> tuple[InsertHead | None,
     """
     start = b"" if query else _at_least(pieces, _HEAD_BYTES)
     text = query or start.decode("utf-8", "surrogateescape")
-    head = parse_insert(text) if statements.first_word(text) == "INSERT" else None
+    head = parse_insert(text) if statement_routing.first_word(text) == "INSERT" else None
     if head is None:
         return None, chain((start,), pieces)
     inline = text[head.data_start :]

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from typing import Final, NamedTuple
 
-from engines.clickhouse import kept_blocks, packets, statements
+from engines.clickhouse import kept_blocks, packets, statement_routing
 from engines.clickhouse.channel import Channel, ReceivedBlock
-from engines.clickhouse.columns import Described
+from engines.clickhouse.described_column import Described
+from engines.clickhouse.engine_session import Session
 from engines.clickhouse.exceptions import ProtocolError, ServerError
 from engines.clickhouse.insert_head import InsertHead, parse_insert
-from engines.clickhouse.session import Session
-from engines.clickhouse.statements import quote_identifier
+from engines.clickhouse.statement_routing import quote_identifier
 
 _KNOWN_HEADS: Final = 1000
 _HEAD_CHARS: Final = 10_000
@@ -64,7 +64,7 @@ def _as_written(session: Session, head: InsertHead) -> InsertHead:
     known = session.engine.insert_heads
     statement = head.statement
     if (found := known.get(statement)) is None:
-        statements.refuse_unreadable(statement)
+        statement_routing.refuse_unreadable(statement)
         tree = session.parser.parse(statement)
         if tree is None or tree["type"] != "InsertQuery":
             raise ServerError(62, "Syntax error: the statement before the data is not an INSERT.")
@@ -194,16 +194,16 @@ def sample_columns(table: list[Described], head: InsertHead) -> list[Described]:
     ordinary = [column for column in table if column.default_kind in _INSERTABLE]
     if head.columns is None:
         return ordinary
-    parts = statements.split_list(head.columns)
+    parts = statement_routing.split_list(head.columns)
     if parts and parts[0].startswith("*"):
         left_out = set()
         if found := _EXCEPT.search(head.columns):
-            left_out = {statements.unquote_identifier(name) for name in statements.split_list(found[1])}
+            left_out = {statement_routing.unquote_identifier(name) for name in statement_routing.split_list(found[1])}
         return [column for column in ordinary if column.name not in left_out]
     known = {column.name: column for column in table}
     sample = []
     for part in parts:
-        name = statements.unquote_identifier(part)
+        name = statement_routing.unquote_identifier(part)
         nested = [column for column in table if column.name.startswith(name + ".")]
         if name in known:
             sample.append(known[name])

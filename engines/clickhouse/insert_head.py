@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from engines.clickhouse.statements import Token, tokens
+from engines.clickhouse.statement_routing import Token, tokens
 
 _QUERY_STARTS: Final = frozenset({"SELECT", "WITH", "FROM"})
 

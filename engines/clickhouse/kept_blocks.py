@@ -14,9 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from engines.clickhouse.blocks import walk
-from engines.clickhouse.columns import Described
-from engines.clickhouse.statements import quote_identifier, quote_string
+from engines.clickhouse.described_column import Described
+from engines.clickhouse.native_blocks import walk
+from engines.clickhouse.statement_routing import quote_identifier, quote_string
 from engines.clickhouse.wire import ByteReader
 
 FEW_BYTES: Final = 256 << 10

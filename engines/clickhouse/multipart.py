@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.external import MAX_TABLES, ExternalTable
 from engines.clickhouse.http_request import HttpError
-from engines.clickhouse.statements import split_list
+from engines.clickhouse.statement_routing import split_list
 
 MAX_FIELDS: Final = 256
 MAX_HEAD_BYTES: Final = 16 << 10
@@ -20,7 +20,7 @@ DEFAULT_FORMAT: Final = "TabSeparated"
 SUFFIXES: Final = ("_structure", "_types", "_format")
 
 
-class Form(NamedTuple):
+class MultipartForm(NamedTuple):
     """`fields` are text. `files` are the rows of tables, by the table's name, in pieces."""
 
     fields: dict[str, str]
@@ -41,12 +41,12 @@ def boundary_of(content_type: str | None) -> bytes | None:
 
 def read_form(
     pieces: Iterator[bytes], boundary: bytes, *, max_field_bytes: int, refuse_larger: Callable[[int], None]
-) -> Form:
+) -> MultipartForm:
     """Read the whole body. `refuse_larger` gets the size of all files so far, and raises where it is too large.
 
     HttpError: 400 for a body that is not well formed, 413 for too many fields and for fields of more than `max_field_bytes` together.
     """
-    form = Form({}, {})
+    form = MultipartForm({}, {})
     reader = _Reader(pieces)
     mark = b"\r\n--" + boundary
     _skip(reader.until(mark))

@@ -10,13 +10,13 @@ from contextlib import suppress
 from engines.clickhouse import packets
 from engines.clickhouse.auth import Users
 from engines.clickhouse.channel import Channel, ReceivedBlock
+from engines.clickhouse.client_limits import Limits
 from engines.clickhouse.engine import Engine
+from engines.clickhouse.engine_session import Session
 from engines.clickhouse.exceptions import ProtocolError, ServerError
 from engines.clickhouse.execute import Statement
 from engines.clickhouse.external import ExternalTable
-from engines.clickhouse.limits import Limits
-from engines.clickhouse.session import Session
-from engines.clickhouse.statements import quote_identifier, unquote_parameter
+from engines.clickhouse.statement_routing import quote_identifier, unquote_parameter
 from engines.clickhouse.watcher import Watcher
 
 log = logging.getLogger(__name__)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from engines.clickhouse import blocks
-from engines.clickhouse.blocks import Block, ColumnHead
-from engines.clickhouse.columns import Described
+from engines.clickhouse import native_blocks
+from engines.clickhouse.described_column import Described
+from engines.clickhouse.engine_session import Session
+from engines.clickhouse.native_blocks import Block, ColumnHead
 from engines.clickhouse.packets import KIND_BYTES
-from engines.clickhouse.session import Session
 from engines.clickhouse.wire import ByteReader
 
 _ZONES: Final = 54337  # DateTime('zone') with its zone
@@ -59,12 +59,14 @@ class NativeForm:
         reader = ByteReader(data=data, limit_bytes=len(data))
         start = 0
         while start < len(data):
-            block = blocks.walk(reader, kind_bytes=False)
+            block = native_blocks.walk(reader, kind_bytes=False)
             if self._first and self._revision >= _ZONES:
                 self._types = zoned_types(self._session, self._sql, self._parameters, block, self._described)
             self._first = False
             moved = Block([ColumnHead(head.name, head.type, head.end - start) for head in block.columns], block.rows)
-            pieces.append(blocks.BLOCK_INFO)
-            pieces += blocks.from_native(data[start : reader.pos], moved, kind_bytes=kind_bytes, types=self._types)
+            pieces.append(native_blocks.BLOCK_INFO)
+            pieces += native_blocks.from_native(
+                data[start : reader.pos], moved, kind_bytes=kind_bytes, types=self._types
+            )
             start = reader.pos
         return b"".join(pieces)

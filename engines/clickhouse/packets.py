@@ -10,9 +10,9 @@ import struct
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from engines.clickhouse.blocks import BLOCK_INFO, header
+from engines.clickhouse.engine_session import Setting
 from engines.clickhouse.exceptions import ProtocolError, ServerError
-from engines.clickhouse.session import Setting
+from engines.clickhouse.native_blocks import BLOCK_INFO, header
 from engines.clickhouse.wire import ByteReader, string, varint
 
 REVISION: Final = 54460  # the newest: server-side parameters; later ones add fields that nobody here needs

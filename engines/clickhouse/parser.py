@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Hashable
 from typing import Final
 
-from engines.clickhouse.engine import Connection
+from engines.clickhouse.engine import EngineConnection
 from engines.clickhouse.exceptions import QUERY_WAS_CANCELLED, ServerError, from_engine, name_of
 from engines.clickhouse.reader_rules import Tree
 from engines.clickhouse.remembered import Remembered
-from engines.clickhouse.statements import escape_parameter
+from engines.clickhouse.statement_routing import escape_parameter
 
 _BAD_ARGUMENTS: Final = 36
 _NO_TREE: Final = ("is not supported by parseQueryToJSON", "query is not supported", "does not support JSON")
@@ -36,7 +36,7 @@ class Parser:
 
     def __init__(
         self,
-        connection: Callable[[], Connection],
+        connection: Callable[[], EngineConnection],
         after: Callable[[], None],
         answers: Remembered,
         settings: Callable[[], Hashable | None],

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Final, NamedTuple
 
-from engines.clickhouse import reader_rules, statements, temporary
+from engines.clickhouse import reader_rules, statement_routing, temporary
+from engines.clickhouse.engine_session import Session
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.reader_rules import SELECTS, Tree, cut_output, judge, refused
-from engines.clickhouse.session import Session
-from engines.clickhouse.statements import quote_string
+from engines.clickhouse.statement_routing import quote_string
 
 _READ_WORDS: Final = frozenset({"SELECT", "WITH", "FROM", "EXPLAIN", "DESCRIBE", "DESC", "SHOW", "EXISTS"})
 _CHANGES_NO_NAME: Final = _READ_WORDS | {"INSERT", "SET", "USE"}
@@ -60,7 +60,7 @@ def prepared(session: Session, sql: str, *, read_only: bool = False) -> Iterator
     a statement that may only read (a GET request: `read_only`, or the setting readonly) is judged like a reader's and runs
     with the reader's rights.
     """
-    statements.refuse_unreadable(sql)
+    statement_routing.refuse_unreadable(sql)
     identified = session.engine.running(session.query_id, session.user.name, session.identity)
     with identified, session.statement():
         if session.user.readonly or session.reads_only or read_only:
@@ -92,7 +92,7 @@ def prepared(session: Session, sql: str, *, read_only: bool = False) -> Iterator
 
 
 def _for_owner(session: Session, sql: str) -> Prepared:
-    word = statements.first_word(sql)
+    word = statement_routing.first_word(sql)
     kind = session.classify(sql)
     if word == "KILL" and (killed := _kill(session, session.parser.parse(sql), None)):
         return killed
@@ -103,7 +103,7 @@ def _for_owner(session: Session, sql: str) -> Prepared:
     if kind == "READ_ONLY" and "PROCESS" in upper and (rewritten := _with_client_ids(session, sql)):
         text = sql = rewritten
         word, upper = "SELECT", rewritten.upper()
-    if word not in statements.KEEP_FORMAT and "FORMAT" in upper:
+    if word not in statement_routing.KEEP_FORMAT and "FORMAT" in upper:
         text, output_format = _without_format(session, text)
     streams = kind == "READ_ONLY" and word in ("SELECT", "WITH", "FROM")
     adds = streams and (("TOTALS" in upper and has_totals(session.parser.parse(text))) or session.wants_extremes(sql))
@@ -181,7 +181,7 @@ def _without_format(session: Session, sql: str) -> tuple[str, str | None]:
     found = _FORMAT_TAIL.search(written)
     if not found:
         return sql, None
-    return written[: found.start()], statements.unquote_identifier(found[1])
+    return written[: found.start()], statement_routing.unquote_identifier(found[1])
 
 
 # ---- readers
@@ -208,7 +208,7 @@ def _for_reader(session: Session, sql: str, *, may_keep: bool) -> Prepared:
         return killed
     if may_keep and kind in temporary.KINDS:
         write = temporary.writing(session, tree)
-        return Prepared("", statements.first_word(sql), streams=False, format=None, reads=False, write=write)
+        return Prepared("", statement_routing.first_word(sql), streams=False, format=None, reads=False, write=write)
     cut, output_format, changes = cut_output(tree)
     session.check_format(output_format)
     text = _judged(session, cut)
@@ -234,13 +234,13 @@ def _without_tree(session: Session, written: str) -> Prepared:
         written, output_format = _describe(session, written.removeprefix(_DESCRIBE))
     else:
         if found := _FORMAT_TAIL.search(written):
-            written, output_format = written[: found.start()], statements.unquote_identifier(found[1])
+            written, output_format = written[: found.start()], statement_routing.unquote_identifier(found[1])
         if named := _NAMING.fullmatch(written):
             reader_rules.judge_table(
-                [statements.unquote_identifier(name) for name in named.groups() if name], session.catalogue()
+                [statement_routing.unquote_identifier(name) for name in named.groups() if name], session.catalogue()
             )
         elif named := _NAMING_DATABASE.fullmatch(written):
-            if statements.unquote_identifier(named[1]) in session.catalogue().outside_databases:
+            if statement_routing.unquote_identifier(named[1]) in session.catalogue().outside_databases:
                 raise refused(f"the database {named[1]}")
         elif not _PLAIN.fullmatch(written):
             raise refused("a statement of this kind")

@@ -15,7 +15,7 @@ from pathlib import Path
 from counterpoise.errors import EngineError
 from counterpoise.runtime.private_files import open_private
 from counterpoise.runtime.python_module import module_command, module_environment
-from engines.clickhouse.limits import DEFAULT_LIMITS, Limits
+from engines.clickhouse.client_limits import DEFAULT_LIMITS, Limits
 
 _POLL_SECONDS = 0.01
 

@@ -117,7 +117,7 @@ SETTINGS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class KnownNames:
     """What names mean in this engine, now. `outside_*` are databases and tables whose engine is not allowed, and the
     views that mention one."""
 
@@ -138,14 +138,14 @@ def refused(what: str) -> ServerError:
     return ServerError(164, f"Cannot execute query in readonly mode: {what} is not for readers.")
 
 
-def judge(tree: Tree, catalogue: Catalogue) -> None:
+def judge(tree: Tree, catalogue: KnownNames) -> None:
     """Raise READONLY (164) for a statement that is not in every respect on the lists."""
     if tree.get("type") not in STATEMENTS:
         raise refused(f"a statement of this kind ({tree.get('type')})")
     _Judge(tree, catalogue).node(tree)
 
 
-def judge_table(parts: list[str], catalogue: Catalogue) -> None:
+def judge_table(parts: list[str], catalogue: KnownNames) -> None:
     """Raise READONLY (164) for a table, by its name's parts, that is not for readers."""
     _Judge({}, catalogue).table(parts)
 
@@ -164,7 +164,7 @@ def nodes(tree: object) -> Iterator[Tree]:
 
 
 class _Judge:
-    def __init__(self, tree: Tree, catalogue: Catalogue) -> None:
+    def __init__(self, tree: Tree, catalogue: KnownNames) -> None:
         self._catalogue = catalogue
         self._lambdas = set()
         self._local_tables = set(catalogue.temporary_tables)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engines.clickhouse.engine import Connection, Result
+from engines.clickhouse.engine import EngineConnection, Result
 from engines.clickhouse.exceptions import ServerError, from_engine
 
 
@@ -20,7 +20,9 @@ def refuse_bytes(sql: str, parameters: Mapping[str, str]) -> None:
 class Stream:
     """The blocks of a running SELECT, each written alone in the format. Always closed, even after an error."""
 
-    def __init__(self, connection: Connection, sql: str, parameters: Mapping[str, str], output_format: str) -> None:
+    def __init__(
+        self, connection: EngineConnection, sql: str, parameters: Mapping[str, str], output_format: str
+    ) -> None:
         refuse_bytes(sql, parameters)
         self._connection = connection
         self.rows = 0
@@ -54,7 +56,7 @@ class Stream:
 class Inserter:
     """A running INSERT: `append` data in its format, then `finish`. Without `finish`, `close` aborts it."""
 
-    def __init__(self, connection: Connection, sql: str, data_format: str) -> None:
+    def __init__(self, connection: EngineConnection, sql: str, data_format: str) -> None:
         refuse_bytes(sql, {})
         self._connection = connection
         try:

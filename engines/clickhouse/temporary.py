@@ -12,17 +12,17 @@ from contextlib import closing, contextmanager
 from functools import partial
 from typing import Final, NamedTuple
 
-from engines.clickhouse import reader_rules, statements
+from engines.clickhouse import reader_rules, statement_routing
+from engines.clickhouse.client_limits import TOO_MANY_BYTES
 from engines.clickhouse.client_tables import TemporaryTable
-from engines.clickhouse.columns import Described
+from engines.clickhouse.described_column import Described
+from engines.clickhouse.engine_session import Session
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.external import plain_columns
 from engines.clickhouse.insert import Feed, Written
 from engines.clickhouse.insert_head import InsertHead
-from engines.clickhouse.limits import TOO_MANY_BYTES
 from engines.clickhouse.reader_rules import SELECTS, Tree, cut_output, judge, refused
-from engines.clickhouse.session import Session
-from engines.clickhouse.statements import quote_identifier
+from engines.clickhouse.statement_routing import quote_identifier
 
 KINDS: Final = frozenset({"CreateQuery", "InsertQuery", "DropQuery"})
 Write = Callable[[Mapping[str, str]], Written]
@@ -87,7 +87,7 @@ def insert(session: Session, head: InsertHead, data_format: str, feed: Feed) -> 
     if data_format != "Values" and data_format not in reader_rules.DATA_FORMATS:
         raise ServerError(73, f"The format {data_format} is not for the data of temporary tables.")
     statement = head.statement
-    statements.refuse_unreadable(statement)
+    statement_routing.refuse_unreadable(statement)
     if len(statement) > reader_rules.MAX_SQL_CHARS:
         raise ServerError(62, f"Syntax error: a statement of more than {reader_rules.MAX_SQL_CHARS} characters.")
     with session.engine.running(session.query_id, session.user.name, session.identity), session.statement():

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from engines.clickhouse.exceptions import ServerError
-from engines.clickhouse.statements import split_list
+from engines.clickhouse.statement_routing import split_list
 from engines.clickhouse.wire import ByteReader
 
 FIXED_BYTES: Final = {

@@ -10,9 +10,9 @@ from importlib.resources import files
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from engines.local_slack.channel_page import Entry, entry_markup, whole_page
 from engines.local_slack.files import SlackFile
 from engines.local_slack.message import SlackMessage
-from engines.local_slack.page import Entry, entry_markup, whole_page
 from engines.local_slack.workspace import Workspace
 
 MAX_ENTRIES: Final = 200
@@ -29,7 +29,7 @@ _STATIC: Final = {"channel.js": "text/javascript", "channel.css": "text/css"}
 
 
 @dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class PageAnswer:
     """An answer in full."""
 
     status: int
@@ -38,9 +38,9 @@ class HttpAnswer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def text_answer(status: int, words: str) -> HttpAnswer:
+def text_answer(status: int, words: str) -> PageAnswer:
     """A sentence."""
-    return HttpAnswer(status, f"{words}\n".encode(), "text/plain; charset=utf-8")
+    return PageAnswer(status, f"{words}\n".encode(), "text/plain; charset=utf-8")
 
 
 class PageRoutes:
@@ -54,7 +54,7 @@ class PageRoutes:
         self._channel_id, self._channel_name = channel_id, channel_name
         self._user_id, self._user_name = user_id, user_name
 
-    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> HttpAnswer | Iterator[bytes]:
+    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> PageAnswer | Iterator[bytes]:
         """The answer to a request, or the pieces of a stream. `headers` have lower-case names."""
         url = urlsplit(target)
         key, _, route = url.path.removeprefix("/").partition("/")
@@ -76,13 +76,13 @@ class PageRoutes:
         folder, _, name = route.partition("/")
         if folder == "static" and name in _STATIC:
             text = files("engines.local_slack").joinpath("static", name).read_bytes()
-            return HttpAnswer(200, text, f"{_STATIC[name]}; charset=utf-8", _headers())
+            return PageAnswer(200, text, f"{_STATIC[name]}; charset=utf-8", _headers())
         return text_answer(404, "There is no such page.")
 
-    def _page(self) -> HttpAnswer:
+    def _page(self) -> PageAnswer:
         sequence = self._workspace.sequence  # first: what changes while the page is drawn comes as an event too
         page = whole_page(self._channel_name, self._entries(), sequence)
-        return HttpAnswer(200, page.encode(), "text/html; charset=utf-8", _headers())
+        return PageAnswer(200, page.encode(), "text/html; charset=utf-8", _headers())
 
     def _events(self, after: int) -> Iterator[bytes]:
         """The entries that changed, and the order of all that there are."""
@@ -117,7 +117,7 @@ class PageRoutes:
         entries += [Entry(one) for one in workspace.whispers if one.user == self._user_id and one.channel == here]
         return sorted(entries, key=lambda entry: float(entry.message.ts))[-MAX_ENTRIES:]
 
-    def _press(self, headers: dict[str, str], body: bytes) -> HttpAnswer:
+    def _press(self, headers: dict[str, str], body: bytes) -> PageAnswer:
         if not _same_origin(headers):
             return text_answer(403, "This request came from another page.")
         given = parse_qs(body.decode("utf-8", "replace"))
@@ -134,9 +134,9 @@ class PageRoutes:
                 trouble = "This button is gone: the message has changed."
         if trouble:
             workspace.whisper(self._channel_id, self._user_id, trouble)
-        return HttpAnswer(303, b"", headers={"Location": "./"})
+        return PageAnswer(303, b"", headers={"Location": "./"})
 
-    def _command(self, headers: dict[str, str], body: bytes) -> HttpAnswer:
+    def _command(self, headers: dict[str, str], body: bytes) -> PageAnswer:
         if not _same_origin(headers):
             return text_answer(403, "This request came from another page.")
         text = parse_qs(body.decode("utf-8", "replace")).get("text", [""])[0]
@@ -150,9 +150,9 @@ class PageRoutes:
             trouble = "The app did not answer within three seconds."
         if trouble:
             workspace.whisper(self._channel_id, self._user_id, trouble)
-        return HttpAnswer(303, b"", headers={"Location": "./"})
+        return PageAnswer(303, b"", headers={"Location": "./"})
 
-    def _submit(self, headers: dict[str, str], body: bytes) -> HttpAnswer:
+    def _submit(self, headers: dict[str, str], body: bytes) -> PageAnswer:
         if not _same_origin(headers):
             return text_answer(403, "This request came from another page.")
         given = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
@@ -167,7 +167,7 @@ class PageRoutes:
             trouble = "This window is closed already."
         if trouble:
             workspace.whisper(self._channel_id, self._user_id, trouble)
-        return HttpAnswer(303, b"", headers={"Location": "./"})
+        return PageAnswer(303, b"", headers={"Location": "./"})
 
 
 def _same_origin(headers: dict[str, str]) -> bool:

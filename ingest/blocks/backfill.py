@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import structlog
 
 from counterpoise.clickhouse.client import connect_consistent
-from counterpoise.clickhouse.datasets import open_dataset
+from counterpoise.clickhouse.dataset_mark import open_dataset
 from counterpoise.errors import ConfigError
 from counterpoise.kafka.broker_memory import BrokerLostMemory
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.retry import StoppingError
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from ingest.blocks.feed import Feed, OnProgress

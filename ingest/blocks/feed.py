@@ -15,7 +15,7 @@ from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.errors import RetryableError
 from counterpoise.kafka.broker_memory import BrokerLostMemory
 from counterpoise.runtime.retry import Waiter
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from ingest.blocks.pace import Pace
 from ingest.blocks.sources.block_source import BlockBatch, BlockSource
 from ingest.blocks.stored_blocks import StoredBlocks, StoredTip

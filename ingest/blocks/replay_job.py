@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from counterpoise.runtime.clock import Clock, SystemClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.model import Settings
 from ingest.blocks.backfill import ReplayReport, run_backfill
 from ingest.blocks.feed import OnProgress
-from ingest.blocks.sources.replay import FIGURES, replay_source
+from ingest.blocks.sources.replay_source import FIGURES, replay_source
 
 
 def run_replay(

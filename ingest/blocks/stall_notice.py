@@ -7,7 +7,7 @@ import structlog
 from counterpoise.errors import RetryableError
 from counterpoise.formats import utc_second
 from counterpoise.runtime.retry import Waiter
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from ingest.blocks.feed import Feed
 from ingest.blocks.missing_blocks import MissingBlock, MissingBlocks
 from ingest.blocks.sources.block_source import BlockBatch

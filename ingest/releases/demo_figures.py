@@ -17,7 +17,7 @@ from counterpoise.contracts.topic_schemas import headers_of
 from counterpoise.contracts.topics import EDGE_AI
 from counterpoise.errors import ConfigError, DeadLetterError, RetryableError
 from counterpoise.kafka.clients import make_producer
-from counterpoise.kafka.topics import ensure_topics
+from counterpoise.kafka.topic_setup import ensure_topics
 from counterpoise.series.catalogue import Series
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Release, to_events

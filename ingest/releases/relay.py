@@ -14,7 +14,7 @@ from counterpoise.contracts.topics import EDGE_AI
 from counterpoise.errors import RetryableError
 from counterpoise.runtime.private_files import private_folder
 from counterpoise.runtime.retry import Backoff, RetryPolicy, Waiter
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from ingest.bad_item import BadItem
 from ingest.publisher import Publisher
 from ingest.releases.journal.durable_files import write_durably

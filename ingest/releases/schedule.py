@@ -14,7 +14,7 @@ from counterpoise.errors import ConfigError, CounterpoiseError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.private_files import private_folder, read_private
 from counterpoise.runtime.retry import Backoff, RetryPolicy
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from ingest.bad_item import BadItem
 from ingest.http import BusyError
 from ingest.rate_limited_http import Memory

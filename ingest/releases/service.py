@@ -12,10 +12,10 @@ from pathlib import Path
 import structlog
 
 from counterpoise.clickhouse.client import ClickHouse, connect_consistent
-from counterpoise.clickhouse.datasets import open_dataset
+from counterpoise.clickhouse.dataset_mark import open_dataset
 from counterpoise.runtime.clock import Clock, SystemClock
 from counterpoise.runtime.retry import StoppingError
-from counterpoise.runtime.status import UNWRITTEN_EVERY_SECONDS, ServiceStatus
+from counterpoise.runtime.service_status import UNWRITTEN_EVERY_SECONDS, ServiceStatus
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
@@ -26,8 +26,8 @@ from ingest.publisher import Publisher
 from ingest.releases.drop_folder import DropFolder
 from ingest.releases.journal.entry import ReadStored
 from ingest.releases.journal.release_journal import ReleaseJournal
-from ingest.releases.push.app import PushEndpoint, make_app
-from ingest.releases.push.server import PushServer, push_token
+from ingest.releases.push.push_app import PushEndpoint, make_app
+from ingest.releases.push.push_server import PushServer, push_token
 from ingest.releases.relay import RejectedEntry, Relay
 from ingest.releases.schedule import Schedule
 from ingest.releases.sources.release_sources import configured_sources

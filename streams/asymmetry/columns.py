@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 
 from counterpoise.clickhouse.columns import Column, Constant
-from counterpoise.clickhouse.rows.blocks import coded
-from counterpoise.clickhouse.rows.releases import days, optional
+from counterpoise.clickhouse.rows.block_rows import coded
+from counterpoise.clickhouse.rows.release_rows import days, optional
 from counterpoise.clickhouse.rows.times import ticks_of_millis
 from counterpoise.metrics.dispersion import TREATMENTS
 from streams.asymmetry.fold.change import ChangePart

@@ -8,7 +8,7 @@ from counterpoise.contracts.pairs import PAIR_KIND, PairEvent
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.contracts.topics import PAIRS
 from counterpoise.series.catalogue import Catalogue
-from streams.asymmetry.fold.pairs import release_events, score_pair_events
+from streams.asymmetry.fold.pair_messages import release_events, score_pair_events
 from streams.blocks.loader import stored_chains
 from streams.worker import Outgoing, Output, SeriesChanged
 from streams.worker_store import WorkerStore

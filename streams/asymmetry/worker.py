@@ -19,7 +19,7 @@ from counterpoise.windows import USUAL_WINDOW_BLOCKS
 from streams.asymmetry.fold.asymmetry_fold import AsymmetryChanges, AsymmetryFold
 from streams.asymmetry.fold.mining_days import MiningDays
 from streams.asymmetry.fold.mining_side import MiningSide
-from streams.asymmetry.fold.pairs import pairs_of
+from streams.asymmetry.fold.pair_messages import pairs_of
 from streams.asymmetry.fold.score import Pair, RowKey
 from streams.asymmetry.loader import asymmetry_written, block_hashes, block_stretch, scored_tip
 from streams.asymmetry.sinks import AsymmetrySinks

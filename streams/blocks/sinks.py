@@ -14,13 +14,13 @@ from functools import partial
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.columns import Column, concatenate
 from counterpoise.clickhouse.inserts import Insert, RunningInserts, begin_inserts, insert_all, nothing
-from counterpoise.clickhouse.rows.attributions import attribution_columns
-from counterpoise.clickhouse.rows.blocks import block_columns
-from counterpoise.clickhouse.rows.concentration import concentration_columns, tombstone_columns
-from counterpoise.clickhouse.rows.concentration_daily import daily_columns, emptied_columns
-from counterpoise.clickhouse.rows.concentration_latest import latest_columns
-from counterpoise.clickhouse.rows.time_windows import time_window_columns, undone_time_window_columns
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.clickhouse.rows.attribution_rows import attribution_columns
+from counterpoise.clickhouse.rows.block_rows import block_columns
+from counterpoise.clickhouse.rows.concentration_daily_rows import daily_columns, emptied_columns
+from counterpoise.clickhouse.rows.concentration_latest_rows import latest_columns
+from counterpoise.clickhouse.rows.concentration_rows import concentration_columns, tombstone_columns
+from counterpoise.clickhouse.rows.time_window_rows import time_window_columns, undone_time_window_columns
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.windows import DAILY_BUCKET_BLOCKS, VIEWS, WINDOWS_BLOCKS

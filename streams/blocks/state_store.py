@@ -11,9 +11,9 @@ import numpy as np
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.columns import Column, concatenate
-from counterpoise.clickhouse.rows.detectors import detector_columns, undone_detector_columns
-from counterpoise.clickhouse.rows.drift import drift_columns
-from counterpoise.clickhouse.rows.share_forecasts import share_forecast_columns
+from counterpoise.clickhouse.rows.detector_rows import detector_columns, undone_detector_columns
+from counterpoise.clickhouse.rows.drift_rows import drift_columns
+from counterpoise.clickhouse.rows.share_forecast_rows import share_forecast_columns
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.detectors.tracks import ALTERNATIVES, TRACKS, TrackState
 from counterpoise.estimates.drift import DRIFT_WINDOW_BLOCKS, FAMILIES
@@ -21,7 +21,7 @@ from counterpoise.estimates.forecast import FORECAST_EVERY
 from counterpoise.windows import DAILY_BUCKET_BLOCKS, VIEWS, YEAR_DAYS
 from streams.blocks.fold.chain_fold import Scored
 from streams.blocks.fold.detectors import KEPT_BUCKETS
-from streams.blocks.fold.drift import KEPT_BLOCKS, DriftRow
+from streams.blocks.fold.drift_history import KEPT_BLOCKS, DriftRow
 from streams.blocks.fold.forecasts import ForecastRow
 from streams.blocks.fold.time_windows import BlockSlice
 

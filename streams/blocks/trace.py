@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.runtime.clock import Clock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from streams.intake.unpack import Placed
 
 

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from counterpoise.clickhouse.columns import Column, Constant
-from counterpoise.clickhouse.rows.blocks import coded
-from counterpoise.clickhouse.rows.releases import days, optional
+from counterpoise.clickhouse.rows.block_rows import coded
+from counterpoise.clickhouse.rows.release_rows import days, optional
 from counterpoise.clickhouse.rows.times import ticks_of_millis
 from counterpoise.contracts.releases import VENUES
 from counterpoise.metrics.dispersion import TREATMENTS
-from streams.releases.fold.dispersion import Bounds, DispersionRow, Intervals, PlacementRow
 from streams.releases.fold.growth import GrowthRow
+from streams.releases.fold.release_dispersion import Bounds, DispersionRow, Intervals, PlacementRow
 from streams.releases.fold.value_draws import ERROR_MODELS
 
 

@@ -10,20 +10,20 @@ from collections.abc import Collection, Sequence
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.columns import concatenate
-from counterpoise.clickhouse.rows.releases import (
+from counterpoise.clickhouse.rows.release_rows import (
     chunk_columns,
     current_columns,
     event_json,
     observation_columns,
     release_columns,
 )
-from counterpoise.clickhouse.rows.series import series_columns, series_entry_columns
+from counterpoise.clickhouse.rows.series_rows import series_columns, series_entry_columns
 from counterpoise.contracts.releases import ReleaseEvent
 from counterpoise.runtime.crash_points import crash_point
 from counterpoise.series.catalogue import Series
 from streams.releases.columns import dispersion_columns, growth_columns, placement_columns
-from streams.releases.fold.dispersion import ReleaseRows
 from streams.releases.fold.growth import GrowthRow
+from streams.releases.fold.release_dispersion import ReleaseRows
 from streams.releases.fold.release_fold import Current, StoredRelease
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from counterpoise.clickhouse.rows.releases import FIRST_DAY, LAST_DAY
+from counterpoise.clickhouse.rows.release_rows import FIRST_DAY, LAST_DAY
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.releases import RELEASE_KIND, ReleaseEvent
 from counterpoise.contracts.topics import DEFAULT_PARTITIONS
@@ -19,8 +19,8 @@ from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.series.catalogue import Catalogue
 from streams.intake.dead_letter import RawMessage
 from streams.intake.unpack import Fault, by_name, refused, refused_here, unpack
-from streams.releases.fold.dispersion import ReleaseRows, release_rows
 from streams.releases.fold.growth import Growth, GrowthRow
+from streams.releases.fold.release_dispersion import ReleaseRows, release_rows
 from streams.releases.fold.release_fold import Current, ReleaseChanges, ReleaseFold, StoredRelease
 from streams.releases.loader import (
     WrittenRows,

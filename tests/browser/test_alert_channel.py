@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from alerts import session
+from alerts import alert_session
 from counterpoise.settings.model import Settings
 from testkit.slack_server import APP_TOKEN, SlackServer
 from tests.browser.test_page import PATIENCE_MS
@@ -29,8 +29,8 @@ FIRST, SECOND = "article.message >> nth=0", "article.message >> nth=1"
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "REMINDER_CHECK_SECONDS", 0.0)
-    monkeypatch.setattr(session, "POLL_SECONDS", 0.3)
+    monkeypatch.setattr(alert_session, "REMINDER_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(alert_session, "POLL_SECONDS", 0.3)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from counterpoise.formats import PAGE
-from desk.claims.claims import CLAIMS
+from desk.claims.article_claims import CLAIMS
 from tests.engines import ClickHouseServer, RunningKafka
 from tests.integration.sql.sample import ALERT, LAST
 from tests.integration.streams.blocks import HARD_BITS, block, branch

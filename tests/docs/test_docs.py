@@ -10,7 +10,7 @@ import pytest
 
 from alerts.rules.rule_types import RULE_TYPES
 from counterpoise.clickhouse.sql_files import sql_files
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from desk.cli.lazy_group import load
 from desk.cli.root import ENTRIES
 from desk.settings_reference import reference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol, Self, TextIO, runtime_checkable
 
-from alerts.outbox.chart import Picture
+from alerts.outbox.alert_chart import Picture
 from alerts.outbox.render import Message
 from counterpoise.errors import CounterpoiseError, RetryableError
 from counterpoise.runtime.probe import Probe

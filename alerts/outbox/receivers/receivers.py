@@ -9,11 +9,11 @@ from typing import Any, Final, TextIO
 import structlog
 from pydantic import BaseModel, ValidationError
 
-from alerts.outbox.receivers.alertmanager import AlertmanagerReceiver
-from alerts.outbox.receivers.console import ConsoleReceiver
+from alerts.outbox.receivers.alertmanager_receiver import AlertmanagerReceiver
+from alerts.outbox.receivers.console_receiver import ConsoleReceiver
 from alerts.outbox.receivers.receiver import ConfiguredReceiver, may_reach
-from alerts.outbox.receivers.slack import SlackReceiver
-from alerts.outbox.receivers.webhook import WebhookReceiver
+from alerts.outbox.receivers.slack_receiver import SlackReceiver
+from alerts.outbox.receivers.webhook_receiver import WebhookReceiver
 from alerts.outbox.routes import GROUP_LABELS, Route
 from alerts.rules.names import nearest
 from alerts.rules.rule import Rule

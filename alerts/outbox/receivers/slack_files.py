@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from slack_sdk import WebClient
 
-from alerts.outbox.chart import Picture
-from alerts.outbox.receivers.http_request import check_url, judge, request
+from alerts.outbox.alert_chart import Picture
 from alerts.outbox.receivers.receiver import ReceiverRefusedError, UnknownAnswerError
+from alerts.outbox.receivers.receiver_request import check_url, judge, request
 from counterpoise.errors import ConfigError
 from counterpoise.urls import shown_url
 

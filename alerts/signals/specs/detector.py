@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from alerts.signals.detector_columns import DETECTOR_COLUMNS, StoredDetector
-from alerts.signals.signal import Measured, Signal, SignalSql, Subject, SwitchWords
+from alerts.signals.signal import Measured, Signal, SignalSql, SignalSubject, SwitchWords
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.detectors.delays import LIMIT_BLOCKS, MEDIAN_DELAYS
 from counterpoise.detectors.tracks import DETECTOR_OF, HHI
@@ -41,7 +41,7 @@ def _measure(column: str) -> Callable[[WindowCounts, str], Measured]:
     return lambda series, _pool: Measured.exactly(np.asarray(series.further[column], np.float64))
 
 
-def _sql(of: StoredDetector) -> Callable[[Subject], SignalSql]:
+def _sql(of: StoredDetector) -> Callable[[SignalSubject], SignalSql]:
     return lambda subject: SignalSql(of.sql(subject.view), tables=(("detectors_log", ("firing",)),))
 
 

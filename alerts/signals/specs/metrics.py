@@ -10,7 +10,7 @@ from alerts.signals.signal import FloatArray, Measured, Signal, SignalSql
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.contracts.scores import WindowScore
 from counterpoise.metrics.spec import MetricSpec
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.metrics.sql_terms import SQL_TERMS, terms_of
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from alerts.signals.signal import FloatArray, Measured, Signal, SignalSql, Subject
+from alerts.signals.signal import FloatArray, Measured, Signal, SignalSql, SignalSubject
 from alerts.signals.window_counts import WindowCounts, places
 from counterpoise.metrics.counts import ratio
 from counterpoise.metrics.spec import UNIT_RANGE
@@ -26,7 +26,7 @@ def _measure(series: WindowCounts, pool: str) -> Measured:
     return Measured(low, ratio(most, series.n), ratio(most + series.unknown, series.n))
 
 
-def _sql(subject: Subject) -> SignalSql:
+def _sql(subject: SignalSubject) -> SignalSql:
     code = (
         f"(SELECT maxOrNull(code) FROM pool_names_log FINAL WHERE attribution_id = '{subject.attribution_id}' "  # noqa: S608
         f"AND view = '{subject.view}' AND slug = '{subject.pool}')"

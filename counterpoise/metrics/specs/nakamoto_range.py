@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.estimates.nakamoto_range import wilson_excess
+from counterpoise.estimates.nakamoto_bounds import wilson_excess
 from counterpoise.estimates.share_intervals import Z_95
 from counterpoise.metrics.spec import UP_TO_POOLS, MetricSpec
 from counterpoise.metrics.stored_integers import StoredIntegers

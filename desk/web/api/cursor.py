@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from desk.web.api.errors import ApiError
+from desk.web.api.api_errors import ApiError
 
 PATTERN: Final = r"[A-Za-z0-9_-]{1,400}"
 

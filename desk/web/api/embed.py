@@ -8,8 +8,11 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from counterpoise.metrics.specs.registry import SPECS
-from desk.web.api.chart import (
+from counterpoise.metrics.specs.metric_registry import SPECS
+from desk.web.api.answer_formats import AnswerTable, etag, is_known
+from desk.web.api.api_endpoints import ENDPOINTS, MAX_ROWS
+from desk.web.api.api_errors import ApiError
+from desk.web.api.embedded_chart import (
     MAX_HEIGHT,
     MAX_WIDTH,
     MIN_HEIGHT,
@@ -18,12 +21,9 @@ from desk.web.api.chart import (
     USUAL_HEIGHT,
     USUAL_WIDTH,
     About,
-    Point,
+    ChartPoint,
     chart,
 )
-from desk.web.api.endpoints import ENDPOINTS, MAX_ROWS
-from desk.web.api.errors import ApiError
-from desk.web.api.formats import Table, etag, is_known
 from desk.web.api.parameters import one_of, read_parameters, whole_number
 from desk.web.api.reader import Reader
 
@@ -75,13 +75,13 @@ def _svg(reader: Reader, given: dict[str, Any], dataset_kind: str) -> str:
     return chart(spec, points_of(table), about, width=given["width"], height=given["height"])
 
 
-def points_of(table: Table) -> list[Point]:
+def points_of(table: AnswerTable) -> list[ChartPoint]:
     """Rows of time, height, value and perhaps the ends of its interval."""
     found = []
     for columns in table.blocks:
         for time, _, value, *ends in zip(*columns, strict=True):
             low, high = ends or (math.nan, math.nan)
-            found.append(Point(_moment(time), float(value), float(low), float(high)))
+            found.append(ChartPoint(_moment(time), float(value), float(low), float(high)))
     return found
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from desk.web.api.errors import ApiError, nearest
+from desk.web.api.api_errors import ApiError, nearest
 
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2106, 1, 1, tzinfo=UTC)
@@ -19,7 +19,7 @@ _LOST_PLUS: Final = re.compile(r" (\d\d:?\d\d)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class RequestParameter:
     """`read` takes the text of the query and returns the value; ValueError names in one clause what was expected."""
 
     name: str
@@ -43,7 +43,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def read_parameters(parameters: Sequence[Parameter], given: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def read_parameters(parameters: Sequence[RequestParameter], given: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """A value for every parameter, from the pairs of a query. ApiError 422 names the first one that is wrong."""
     by_name = {parameter.name: parameter for parameter in parameters}
     values: dict[str, Any] = {}
@@ -68,7 +68,7 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…")
 
 
-def one_of(name: str, description: str, known: Sequence[str], default: str | None) -> Parameter:
+def one_of(name: str, description: str, known: Sequence[str], default: str | None) -> RequestParameter:
     """One name of a list."""
 
     def read(text: str) -> str:
@@ -76,10 +76,10 @@ def one_of(name: str, description: str, known: Sequence[str], default: str | Non
             raise ValueError(f"expected one of {', '.join(known)}, not {_shown(text)}{nearest(text, known)}")
         return text
 
-    return Parameter(name, description, {"type": "string", "enum": list(known)}, read, default)
+    return RequestParameter(name, description, {"type": "string", "enum": list(known)}, read, default)
 
 
-def some_of(name: str, description: str, known: Sequence[str], default: tuple[str, ...]) -> Parameter:
+def some_of(name: str, description: str, known: Sequence[str], default: tuple[str, ...]) -> RequestParameter:
     """Several names of a list, separated by commas; each at most once."""
 
     def read(text: str) -> tuple[str, ...]:
@@ -98,10 +98,10 @@ def some_of(name: str, description: str, known: Sequence[str], default: tuple[st
         "maxItems": len(known),
         "uniqueItems": True,
     }
-    return Parameter(name, description, schema, read, default)
+    return RequestParameter(name, description, schema, read, default)
 
 
-def whole_number(name: str, description: str, low: int, high: int, default: int | None = None) -> Parameter:
+def whole_number(name: str, description: str, low: int, high: int, default: int | None = None) -> RequestParameter:
     """A whole number in decimal digits, within bounds."""
 
     def read(text: str) -> int:
@@ -109,10 +109,10 @@ def whole_number(name: str, description: str, low: int, high: int, default: int 
             raise ValueError(f"expected a whole number from {low} to {high}, not {_shown(text)}")
         return int(text)
 
-    return Parameter(name, description, {"type": "integer", "minimum": low, "maximum": high}, read, default)
+    return RequestParameter(name, description, {"type": "integer", "minimum": low, "maximum": high}, read, default)
 
 
-def number_of(name: str, description: str, known: Sequence[int], default: int) -> Parameter:
+def number_of(name: str, description: str, known: Sequence[int], default: int) -> RequestParameter:
     """One number of a list."""
 
     def read(text: str) -> int:
@@ -120,10 +120,10 @@ def number_of(name: str, description: str, known: Sequence[int], default: int) -
             raise ValueError(f"expected one of {', '.join(map(str, known))}, not {_shown(text)}")
         return int(text)
 
-    return Parameter(name, description, {"type": "integer", "enum": list(known)}, read, default)
+    return RequestParameter(name, description, {"type": "integer", "enum": list(known)}, read, default)
 
 
-def flag(name: str, description: str, *, default: bool) -> Parameter:
+def flag(name: str, description: str, *, default: bool) -> RequestParameter:
     """true or false."""
 
     def read(text: str) -> bool:
@@ -131,10 +131,10 @@ def flag(name: str, description: str, *, default: bool) -> Parameter:
             raise ValueError(f"expected true or false, not {_shown(text)}")
         return text == "true"
 
-    return Parameter(name, description, {"type": "boolean"}, read, default)
+    return RequestParameter(name, description, {"type": "boolean"}, read, default)
 
 
-def text(name: str, description: str, pattern: str, expected: str) -> Parameter:
+def text(name: str, description: str, pattern: str, expected: str) -> RequestParameter:
     """A text that matches `pattern`; `expected` describes it."""
 
     def read(given: str) -> str:
@@ -142,13 +142,13 @@ def text(name: str, description: str, pattern: str, expected: str) -> Parameter:
             raise ValueError(f"expected {expected}, not {_shown(given)}")
         return given
 
-    return Parameter(name, description, {"type": "string", "pattern": f"^(?:{pattern})$"}, read)
+    return RequestParameter(name, description, {"type": "string", "pattern": f"^(?:{pattern})$"}, read)
 
 
-def moment(name: str, description: str) -> Parameter:
+def moment(name: str, description: str) -> RequestParameter:
     """A day or a time of ISO 8601; UTC where no offset is given. A day is its first moment."""
     schema = {"type": "string", "anyOf": [{"format": "date"}, {"format": "date-time"}]}
-    return Parameter(name, description, schema, read_moment)
+    return RequestParameter(name, description, schema, read_moment)
 
 
 def read_moment(given: str) -> datetime:

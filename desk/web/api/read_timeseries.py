@@ -5,21 +5,21 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from desk.web.api.answer_formats import AnswerTable
+from desk.web.api.api_errors import ApiError
 from desk.web.api.cursor import read_cursor, write_cursor
-from desk.web.api.errors import ApiError
-from desk.web.api.formats import Table
 from desk.web.api.paging import Values, page_of
 from desk.web.api.reader import Reader
-from desk.web.api.timeseries import MAX_HOURS, Series, by_block, by_day, by_hour, heights_of_range, whole_periods
+from desk.web.api.timeseries import MAX_HOURS, SeriesRequest, by_block, by_day, by_hour, heights_of_range, whole_periods
 
 DEFAULT_HOURS: Final = timedelta(days=31)
 
 
-def read_timeseries(reader: Reader, given: Values) -> Table:
+def read_timeseries(reader: Reader, given: Values) -> AnswerTable:
     path, frequency = "timeseries", given["frequency"]
     place = read_cursor(path, given, (int,))
     after = None if place is None else int(place[0])
-    series = Series(
+    series = SeriesRequest(
         given["metrics"],
         given["chain"],
         given["view"],
@@ -42,24 +42,24 @@ def read_timeseries(reader: Reader, given: Values) -> Table:
     )
 
 
-def _heights(reader: Reader, series: Series) -> tuple[int, int]:
+def _heights(reader: Reader, series: SeriesRequest) -> tuple[int, int]:
     """The lowest and highest height of a series in its range of time; 1 and 0 where there is none."""
     statement = heights_of_range(series)
     _, found = reader.read(statement.sql, statement.parameters)
     return (int(found[0][0][0]), int(found[0][1][0])) if found else (1, 0)
 
 
-def _series_blocks(reader: Reader, given: Values, series: Series, low: int, high: int) -> Table:
+def _series_blocks(reader: Reader, given: Values, series: SeriesRequest, low: int, high: int) -> AnswerTable:
     """A page of heights from `low` on: at most `limit` of them are read, and those out of the range of time are left out."""
     limit = int(given["limit"])
     last = min(high, low + limit - 1)
     bounds = (low, last) if low <= high else (1, 0)
     table = page_of(reader, by_block(series, *bounds, limit), given, "timeseries", lambda row: [int(row["height"])])
     following = write_cursor("timeseries", given, [last]) if low <= high and last < high else None
-    return Table(table.heads, table.blocks, following, table.query)
+    return AnswerTable(table.heads, table.blocks, following, table.query)
 
 
-def _bounded_hours(reader: Reader, series: Series) -> Series:
+def _bounded_hours(reader: Reader, series: SeriesRequest) -> SeriesRequest:
     """The series with a range of at most MAX_HOURS. Without `start` the range is the last 31 days before its end."""
     if series.start is None or series.end is None:
         newest = _newest_time(reader, series)
@@ -68,7 +68,9 @@ def _bounded_hours(reader: Reader, series: Series) -> Series:
         end = min(moment for moment in (series.end, newest + timedelta(hours=1)) if moment is not None)
         known = end if series.as_of is None else min(end, series.as_of)
         start = series.start if series.start is not None else known - DEFAULT_HOURS
-        series = Series(series.metrics, series.chain, series.view, series.window_blocks, start, end, series.as_of)
+        series = SeriesRequest(
+            series.metrics, series.chain, series.view, series.window_blocks, start, end, series.as_of
+        )
     first, last = whole_periods(series, timedelta(hours=1))
     if last - first > timedelta(hours=MAX_HOURS):
         raise ApiError(
@@ -80,7 +82,7 @@ def _bounded_hours(reader: Reader, series: Series) -> Series:
     return series
 
 
-def _newest_time(reader: Reader, series: Series) -> datetime | None:
+def _newest_time(reader: Reader, series: SeriesRequest) -> datetime | None:
     sql = (
         "SELECT time FROM latest_shares WHERE chain = {chain:String} AND view = {view:String} "
         "AND window_blocks = {window:UInt16} LIMIT 1"

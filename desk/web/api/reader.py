@@ -12,7 +12,7 @@ from clickhouse_driver import errors as driver
 
 from counterpoise.clickhouse.client import ClickHouse, Names
 from counterpoise.errors import ConfigError, RetryableError
-from desk.web.api.errors import ApiError
+from desk.web.api.api_errors import ApiError
 
 CONNECTIONS: Final = 4
 WAIT_SECONDS: Final = 10.0

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from counterpoise.formats import clickhouse_moment
 from desk.web.api.parameters import EARLIEST, LATEST
-from desk.web.api.timeseries import Statement, narrowest_view
+from desk.web.api.timeseries import BoundSql, narrowest_view
 
 HEIGHTS_A_PAGE: Final = 20_000
 """Heights that one page of blocks of a pool looks through: the page may have fewer rows than its limit, or none."""
@@ -51,19 +51,19 @@ HEIGHTS_AN_HOUR: Final = 6
 _MOMENT: Final = "DateTime64(3, 'UTC')"
 
 
-def heights_of(chain: str, start: datetime | None, end: datetime | None, as_of: datetime | None) -> Statement:
+def heights_of(chain: str, start: datetime | None, end: datetime | None, as_of: datetime | None) -> BoundSql:
     """The lowest and highest height that a block in the range of header times may have; no row where there is none."""
     sql = f"""SELECT min(height), max(height)
 FROM blocks_log
 WHERE chain = {{chain:String}} AND status = 'canonical'
   AND time >= {{start:{_MOMENT}}} AND time < {{end:{_MOMENT}}} AND time <= {{as_of:{_MOMENT}}}
 HAVING count() > 0"""  # noqa: S608 - a constant type
-    return Statement(sql, {"chain": chain, **time_bounds(start, end, as_of)})
+    return BoundSql(sql, {"chain": chain, **time_bounds(start, end, as_of)})
 
 
 def blocks(
     chain: str, low: int, high: int, bounds: Mapping[str, str], pool: str | None, *, newest_first: bool, limit: int
-) -> Statement:
+) -> BoundSql:
     """Blocks of the best chain between two heights."""
     sql = f"""SELECT {BLOCK_COLUMNS}
 FROM blocks
@@ -74,12 +74,12 @@ WHERE chain = {{chain:String}} AND height BETWEEN {{low:UInt32}} AND {{high:UInt
 ORDER BY height{" DESC" if newest_first else ""}
 LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
     values: dict[str, Any] = {"chain": chain, "low": low, "high": high, **bounds, "limit": limit}
-    return Statement(sql, values if pool is None else {**values, "pool": pool})
+    return BoundSql(sql, values if pool is None else {**values, "pool": pool})
 
 
 def time_windows(
     keys: Mapping[str, Any], low: int, high: int, bounds: Mapping[str, str], *, newest_first: bool, limit: int
-) -> Statement:
+) -> BoundSql:
     """The stored hours of one series of windows of time between two heights."""
     sql = f"""SELECT {TIME_WINDOW_COLUMNS}
 FROM time_windows
@@ -88,12 +88,12 @@ WHERE chain = {{chain:String}} AND view = {{view:String}} AND span_days = {{days
   AND time >= {{start:{_MOMENT}}} AND time < {{end:{_MOMENT}}} AND time <= {{as_of:{_MOMENT}}}
 ORDER BY height{" DESC" if newest_first else ""}
 LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
-    return Statement(sql, {**keys, "low": low, "high": high, **bounds, "limit": limit})
+    return BoundSql(sql, {**keys, "low": low, "high": high, **bounds, "limit": limit})
 
 
 def windows(
     metrics: Sequence[str], chain: str, view: str | None, height: int | None, *, after: tuple[int, int], limit: int
-) -> Statement:
+) -> BoundSql:
     """Every window of a chain at its newest block, or at one height. `after`: length and view of the last row of the page before.
 
     Metrics are names of specs and stand in the text. A chain without that height has no row.
@@ -110,10 +110,10 @@ WHERE chain = {{chain:String}} AND ({{view:String}} = '' OR toString(view) = {{v
 ORDER BY window_blocks, view
 LIMIT {{limit:UInt32}}"""  # noqa: S608 - names of the specs only
     values: dict[str, Any] = {"chain": chain, "view": view or "", "after_window": after[0], "after_view": after[1]}
-    return Statement(sql, {**values, **({} if height is None else {"height": height}), "limit": limit})
+    return BoundSql(sql, {**values, **({} if height is None else {"height": height}), "limit": limit})
 
 
-def pools(keys: Mapping[str, Any], height: int | None, after: int, limit: int) -> Statement:
+def pools(keys: Mapping[str, Any], height: int | None, after: int, limit: int) -> BoundSql:
     """The largest pools of one window, at most six, largest first. `after`: rank of the last row of the page before."""
     sql = f"""SELECT w.rank AS rank, w.pool AS pool, if(empty(p.name), w.pool, p.name) AS name,
     w.blocks AS blocks, w.blocks / w.n AS share, w.n AS n, w.unknown AS unknown,
@@ -132,7 +132,7 @@ LEFT JOIN (SELECT attribution_id, slug, name FROM pool_names WHERE view = {{view
 WHERE w.rank > {{after:UInt32}}
 ORDER BY w.rank
 LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
-    return Statement(sql, {**keys, **({} if height is None else {"height": height}), "after": after, "limit": limit})
+    return BoundSql(sql, {**keys, **({} if height is None else {"height": height}), "after": after, "limit": limit})
 
 
 def alerts(
@@ -145,7 +145,7 @@ def alerts(
     every_step: bool,
     after: tuple[int, str, int] | None,
     limit: int,
-) -> Statement:
+) -> BoundSql:
     """Alerts by their latest step recorded by `as_of`, or each step; newest first. `after`: milliseconds, alert and step."""
     sql = f"""SELECT {ALERT_COLUMNS}
 FROM
@@ -162,7 +162,7 @@ LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
     after_ms, after_id, after_sequence = after or (1 << 52, "", 0)
     place = {"after_ms": after_ms, "after_id": after_id, "after_sequence": after_sequence}
     chosen = {"rule": rule or "", "state": state or ""}
-    return Statement(sql, {**time_bounds(start, end, as_of), **chosen, **place, "limit": limit})
+    return BoundSql(sql, {**time_bounds(start, end, as_of), **chosen, **place, "limit": limit})
 
 
 def releases(
@@ -175,7 +175,7 @@ def releases(
     current: bool,
     after: tuple[int, str] | None,
     limit: int,
-) -> Statement:
+) -> BoundSql:
     """Releases by publication, newest first. `current`: only the one that stood for its period at `as_of`."""
     standing = """
       AND coverage = 'full'
@@ -197,7 +197,7 @@ LIMIT {{limit:UInt32}}"""  # noqa: S608 - constant names
     after_ms, after_id = after or (1 << 52, "")
     chosen = {"series": series or "", "kind": kind or ""}
     place = {"after_ms": after_ms, "after_id": after_id}
-    return Statement(sql, {**time_bounds(start, end, as_of), **chosen, **place, "limit": limit})
+    return BoundSql(sql, {**time_bounds(start, end, as_of), **chosen, **place, "limit": limit})
 
 
 def time_bounds(start: datetime | None, end: datetime | None, as_of: datetime | None) -> dict[str, str]:

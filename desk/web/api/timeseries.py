@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, get_args
 
 from counterpoise.formats import clickhouse_moment
 from counterpoise.metrics.spec import MetricSpec
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from desk.web.api.parameters import EARLIEST, LATEST
 
 Frequency = Literal["block", "hour", "day"]
@@ -27,7 +27,7 @@ _MOMENT: Final = "DateTime64(3, 'UTC')"
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class BoundSql:
     """SQL with the values of its parameters."""
 
     sql: str
@@ -35,7 +35,7 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class SeriesRequest:
     """What a request for a time series is about. `start` is included, `end` is not; blocks later than `as_of` are left out."""
 
     metrics: tuple[str, ...]
@@ -65,7 +65,7 @@ def narrowest_view(metrics: Sequence[str], specs: Mapping[str, MetricSpec] = SPE
     return f"concentration_{groups.pop()}" if len(groups) == 1 else "concentration"
 
 
-def heights_of_range(series: Series) -> Statement:
+def heights_of_range(series: SeriesRequest) -> BoundSql:
     """The lowest and highest height in the range of time, from the daily table: a few rows, however long the history is.
 
     No row where the range has no full window.
@@ -76,10 +76,10 @@ WHERE {_KEYS} AND metric = {{metric:String}} AND day >= {{start:Date}} AND day <
 HAVING count() > 0"""  # noqa: S608 - constant names
     end = min(series.end or LATEST, series.as_of or LATEST)
     days = {"start": (series.start or EARLIEST).date().isoformat(), "end": end.date().isoformat()}
-    return Statement(sql, {**series.keys, "metric": series.metrics[0], **days})
+    return BoundSql(sql, {**series.keys, "metric": series.metrics[0], **days})
 
 
-def by_block(series: Series, low: int, high: int, limit: int) -> Statement:
+def by_block(series: SeriesRequest, low: int, high: int, limit: int) -> BoundSql:
     """One row per height between two heights, in order of height."""
     columns = ", ".join(f"c.{SPECS[name].name} AS {SPECS[name].name}" for name in series.metrics)
     sql = f"""SELECT c.time AS time, c.height AS height, {columns}
@@ -89,10 +89,10 @@ WHERE {_KEYS} AND c.window_full AND c.height BETWEEN {{low:UInt32}} AND {{high:U
 ORDER BY c.height
 LIMIT {{limit:UInt32}}"""  # noqa: S608 - names of the specs only
     bounds = _bounds(series.start or EARLIEST, series.end or LATEST, series.as_of or LATEST)
-    return Statement(sql, {**series.keys, **bounds, "low": low, "high": high, "limit": limit})
+    return BoundSql(sql, {**series.keys, **bounds, "low": low, "high": high, "limit": limit})
 
 
-def by_hour(series: Series, after: int | None, low: int, high: int, limit: int) -> Statement:
+def by_hour(series: SeriesRequest, after: int | None, low: int, high: int, limit: int) -> BoundSql:
     """One row per hour of header time: the values at its highest block, between two heights.
 
     `after`: second of the last hour of the page before.
@@ -109,10 +109,10 @@ LIMIT {{limit:UInt32}}"""  # noqa: S608 - names of the specs only
     if after is not None:
         start = max(start, datetime.fromtimestamp(min(after, LATEST.timestamp()), UTC) + _HOUR)
     bounds = {"start": _text(start), "end": _text(max(start, end))}
-    return Statement(sql, {**series.keys, **bounds, "low": low, "high": high, "limit": limit})
+    return BoundSql(sql, {**series.keys, **bounds, "low": low, "high": high, "limit": limit})
 
 
-def by_day(series: Series, after: int | None, limit: int) -> Statement:
+def by_day(series: SeriesRequest, after: int | None, limit: int) -> BoundSql:
     """One row per UTC day: the values at its highest block, from the daily table. `after`: days since 1970 of the last row."""
     values = {f"metric{place}": SPECS[name].name for place, name in enumerate(series.metrics)}
     columns = ", ".join(
@@ -128,10 +128,10 @@ LIMIT {{limit:UInt32}}"""  # noqa: S608 - names of the specs only
     if after is not None:
         start = max(start, date(1970, 1, 1) + timedelta(days=min(after, (LATEST - EARLIEST).days)) + _DAY)
     bounds = {"start": start.isoformat(), "end": max(start, end).isoformat()}
-    return Statement(sql, {**series.keys, **values, "metrics": list(series.metrics), **bounds, "limit": limit})
+    return BoundSql(sql, {**series.keys, **values, "metrics": list(series.metrics), **bounds, "limit": limit})
 
 
-def whole_periods(series: Series, period: timedelta) -> tuple[datetime, datetime]:
+def whole_periods(series: SeriesRequest, period: timedelta) -> tuple[datetime, datetime]:
     """The periods that begin in [start, end) and end by `as_of`, as the start of the first and of the one after the last."""
     start, end = _up(series.start or EARLIEST, period), _up(series.end or LATEST, period)
     known = LATEST if series.as_of is None else EARLIEST + (series.as_of - EARLIEST) // period * period

@@ -19,10 +19,10 @@ from counterpoise.visible import visible
 from desk.results import arrow, writers
 from desk.results.type_names import parse_type
 from desk.results.values import plain_text
-from desk.web.api.errors import ApiError
-from desk.web.api.formats import MEDIA_TYPES, etag, is_known
+from desk.web.api.answer_formats import MEDIA_TYPES, etag, is_known
+from desk.web.api.api_errors import ApiError
 from desk.web.api.reader import Reader
-from desk.web.console.limits import (
+from desk.web.console.console_limits import (
     MAX_BODY_BYTES,
     MAX_EXPORTED_ROWS,
     MAX_SHOWN_ROWS,
@@ -30,16 +30,16 @@ from desk.web.console.limits import (
     MAX_STATEMENTS,
     limits_of,
 )
-from desk.web.console.page import page
-from desk.web.console.result_plot import result_plot
-from desk.web.console.schema import schema
-from desk.web.console.statements import (
+from desk.web.console.console_page import page
+from desk.web.console.console_schema import schema
+from desk.web.console.console_statements import (
     QUERY_ID,
-    BusyError,
+    ConsoleBusyError,
     StatementError,
     Statements,
     UnavailableError,
 )
+from desk.web.console.result_plot import result_plot
 
 STATIC: Final = Path(__file__).parent / "static"
 STATIC_FILES: Final = {"console.js": "text/javascript", "completion.js": "text/javascript", "console.css": "text/css"}
@@ -48,7 +48,7 @@ _Body = TypeVar("_Body", bound=BaseModel)
 _Text = Annotated[str, Field(max_length=MAX_SQL_CHARACTERS)]
 
 
-class Statement(BaseModel):
+class StatementBody(BaseModel):
     """The body of /sql/run and /sql/export."""
 
     model_config = ConfigDict(extra="forbid")
@@ -58,7 +58,7 @@ class Statement(BaseModel):
     query_id: Annotated[str, Field(pattern=f"^{QUERY_ID.pattern}$")]
 
 
-class Export(Statement):
+class Export(StatementBody):
     """The body of /sql/export."""
 
     format: Literal["csv", "jsonl", "parquet"]
@@ -112,7 +112,7 @@ def build_console(connect: Callable[[], ClickHouse], reader: Reader, *, dataset:
 def _add_statements(router: APIRouter, statements: Statements) -> None:
     @router.post("/sql/run")
     async def run(request: Request) -> Response:
-        return await _answered(request, Statement, lambda given: _rows(statements, given))
+        return await _answered(request, StatementBody, lambda given: _rows(statements, given))
 
     @router.post("/sql/export")
     async def export(request: Request) -> Response:
@@ -148,13 +148,13 @@ async def _answered(request: Request, model: type[_Body], answer: Callable[[_Bod
         )
     except ConfigError as error:
         return _refusal(400, "refused", str(error))
-    except BusyError:
+    except ConsoleBusyError:
         return _refusal(503, "busy", f"{MAX_STATEMENTS} statements run already: try again, or cancel one")
     except UnavailableError:
         return _refusal(503, "clickhouse-unavailable", "ClickHouse does not answer now")
 
 
-def _rows(statements: Statements, given: Statement) -> Response:
+def _rows(statements: Statements, given: StatementBody) -> Response:
     found = statements.run(given.sql, given.parameters, given.query_id, MAX_SHOWN_ROWS)
     kinds = [parse_type(spec) for _, spec in found.heads]
     rows = [

@@ -23,7 +23,7 @@ _VIA: Final = {"page": ", on this page", "slack": ", in Slack", "command": ", by
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ActionForm:
     """The caller's token, and the caller's name: that of a proxy, which is not asked for, or a proposal."""
 
     token: str
@@ -31,7 +31,7 @@ class Form:
     is_known: bool
 
 
-def draw_people(rows: Sequence[Row], alert_id: str, form: Form | None, now: datetime, *, fires: bool) -> str:
+def draw_people(rows: Sequence[Row], alert_id: str, form: ActionForm | None, now: datetime, *, fires: bool) -> str:
     """The section; empty without rows and without a form. An alert that does not fire can only be called useful or noise."""
     if not rows and form is None:
         return ""
@@ -68,7 +68,7 @@ def _ends(row: Row, now: datetime) -> str:
     return f"{word} until {markup.time_of(row['until'])}"
 
 
-def _form(form: Form, alert_id: str, *, may_acknowledge: bool, fires: bool) -> str:
+def _form(form: ActionForm, alert_id: str, *, may_acknowledge: bool, fires: bool) -> str:
     name = (
         f'<p class="note">As {text_of(form.author)}</p>'
         if form.is_known

@@ -13,14 +13,14 @@ from clickhouse_driver.errors import Error as ClickHouseError
 from alerts.rules.condition import condition_of
 from counterpoise.errors import CounterpoiseError
 from counterpoise.formats import PAGE
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.plots import marks
 from counterpoise.plots.marks import EndLabel
 from counterpoise.plots.scale import rounded_out, ticks, time_ticks
 from desk.asker import Asker
 from desk.question import Question, Row
 from desk.report import report_plots as plots
-from desk.web.api.chart import written
+from desk.web.api.embedded_chart import written
 from desk.web.figure import Numbers, figure, stretches
 
 POINTS: Final = 360

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from counterpoise.clickhouse.pool_blocks import PoolBlocks, read_pool_blocks
 from desk.asker import Asker
-from desk.report.model import Line
+from desk.report.report_model import RuleLine
 from desk.web.api_link import ApiLink
 
 Tier = Literal["now", "why", "so-what"]
@@ -21,7 +21,7 @@ SLOW_SECONDS: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class PageContext:
     """What every panel of a page is about. `line` is the alert rule that plots draw; `now` is UTC.
 
     `height` is None on the live page. On a page of the past it is the newest block of that page, and `now` is its header time.
@@ -32,7 +32,7 @@ class Context:
     kind: str
     chain: str
     window_blocks: int
-    line: Line | None
+    line: RuleLine | None
     now: datetime
     height: int | None = None
     docs_url: str = ""
@@ -63,7 +63,7 @@ class Context:
         return {} if self.height is None else {"height": self.height, "at": self.at}
 
 
-def no_link(_: Context) -> Sequence[ApiLink]:
+def no_link(_: PageContext) -> Sequence[ApiLink]:
     """No endpoint has these figures."""
     return ()
 
@@ -79,14 +79,14 @@ class Panel:
     name: str
     title: str
     tier: Tier
-    read: Callable[[Asker, Context], Any]
-    draw: Callable[[Any, Context], str]
+    read: Callable[[Asker, PageContext], Any]
+    draw: Callable[[Any, PageContext], str]
     wide: bool = False
     slow: bool = False
-    api: Callable[[Context], Sequence[ApiLink]] = no_link
+    api: Callable[[PageContext], Sequence[ApiLink]] = no_link
 
 
-def pool_blocks(asker: Asker, context: Context) -> PoolBlocks:
+def pool_blocks(asker: Asker, context: PageContext) -> PoolBlocks:
     """The window of the page, newest or as of its block; panels of one reading share it. ConfigError where it is not scored."""
     where = context.chain, context.window_blocks, context.height
     return asker.once(("pool_blocks", *where), lambda: read_pool_blocks(asker.clickhouse, *where))

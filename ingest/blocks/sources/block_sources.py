@@ -14,7 +14,7 @@ from counterpoise.settings.model import Settings
 from ingest.blocks.sources.bitcoind import BitcoindSource
 from ingest.blocks.sources.block_source import BlockSource
 from ingest.blocks.sources.mempool import MempoolSource
-from ingest.blocks.sources.replay import ReplaySource
+from ingest.blocks.sources.replay_source import ReplaySource
 from ingest.blocks.sources.simulated import FiguresSource
 
 SOURCES: Final[dict[str, Callable[[Settings, Clock], BlockSource]]] = {

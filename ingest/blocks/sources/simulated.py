@@ -45,7 +45,7 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class Month:
+class MonthOfBins:
     """The bins of one UTC month (`2024-06`), in order. Its counts are exact: no bin reaches over its ends."""
 
     name: str
@@ -76,7 +76,7 @@ class Month:
 class Figures:
     """The table: its bins by month, in order of height and without gaps."""
 
-    months: tuple[Month, ...]
+    months: tuple[MonthOfBins, ...]
 
     @property
     def first_height(self) -> int:
@@ -119,7 +119,7 @@ def parse_figures(text: str) -> Figures:
         before = end
     if not bins:
         raise ValueError("no bins")
-    return Figures(tuple(Month(name, tuple(of_month)) for name, of_month in groupby(bins, _month_name)))
+    return Figures(tuple(MonthOfBins(name, tuple(of_month)) for name, of_month in groupby(bins, _month_name)))
 
 
 def draw(one: Bin, seed: int = SEED) -> list[str]:
@@ -172,7 +172,7 @@ class FiguresSource:
         """Nothing is open."""
 
 
-def _columns(month: Month) -> BlockColumns:
+def _columns(month: MonthOfBins) -> BlockColumns:
     first_height = month.bins[0].first_height
     return BlockColumns(
         first_row=1,

@@ -69,7 +69,7 @@ class Row:
         )
 
 
-def read_table(text: str, origin: str) -> Table:
+def read_table(text: str, origin: str) -> CsvTable:
     """Return the table of a CSV text with a header line.
 
     DeadLetterError where there is no header, a line is short or long, or it is not CSV.
@@ -93,11 +93,11 @@ def read_table(text: str, origin: str) -> Table:
             rows.append(Row(origin, reader.line_num, dict(zip(header, cells, strict=True))))
     except csv.Error as error:
         raise DeadLetterError("bad-source-file", f"{origin}, line {reader.line_num}: not CSV: {error}") from error
-    return Table(origin, tuple(header), tuple(rows))
+    return CsvTable(origin, tuple(header), tuple(rows))
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CsvTable:
     """A header and the lines below it."""
 
     origin: str

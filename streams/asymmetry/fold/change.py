@@ -29,7 +29,7 @@ Component = Literal["ai_owner", "coverage", "method", "revision", "mining_pool"]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class GapPart:
     """One part of a change of L, in doublings; positive parts raise L."""
 
     treatment: Treatment
@@ -44,7 +44,7 @@ class ChangePart:
 
     row: RowKey
     inputs_id: str
-    part: Part
+    part: GapPart
 
 
 def year_parts(inputs: AsymmetryInputs) -> list[ChangePart]:
@@ -68,23 +68,23 @@ def year_parts(inputs: AsymmetryInputs) -> list[ChangePart]:
 
 def change_parts(
     then: Moment, now: Moment, series: Series, list_id: str, *, stood: Release | None = None
-) -> list[Part]:
+) -> list[GapPart]:
     """Every treatment's parts of L(now) − L(then), L(then) by `stood` in place of then's release where that is given.
 
     ValueError where one of the releases names no owner that counts.
     """
-    parts: list[Part] = []
+    parts: list[GapPart] = []
     for how in TREATMENTS:
         if stood is not None:
             parts += _owner_parts(stood, then.release, how, "revision", reading=(series, list_id))
         if then.release.release_id != now.release.release_id:
             parts += _release_parts(then.release, now.release, how, reading=(series, list_id))
         pools = log2_d2_parts(_counts(then.mining), _counts(now.mining), {})
-        parts += [Part(how, "mining_pool", pool, -value) for pool, value in pools.items()]
+        parts += [GapPart(how, "mining_pool", pool, -value) for pool, value in pools.items()]
     return parts
 
 
-def _release_parts(then: Release, now: Release, how: Treatment, *, reading: tuple[Series, str]) -> list[Part]:
+def _release_parts(then: Release, now: Release, how: Treatment, *, reading: tuple[Series, str]) -> list[GapPart]:
     """What happened between two periods; parts of the source that only one of them draws on apart."""
     pieces = _pieces(then, now, *reading, how)
     shared = then.parts & now.parts
@@ -92,17 +92,17 @@ def _release_parts(then: Release, now: Release, how: Treatment, *, reading: tupl
     wide = [_amounts(one, *reading, how) for one in (then, now)]
     if not min(sum(side.values()) for side in narrow) > 0:  # nothing is comparable: all of it is coverage
         step = log2_d2_of(wide[1], pieces) - log2_d2_of(wide[0], pieces)
-        return [Part(how, "coverage", "nothing in common", step)]
-    parts: list[Part] = []
+        return [GapPart(how, "coverage", "nothing in common", step)]
+    parts: list[GapPart] = []
     dropped, added = sorted(then.parts - now.parts), sorted(now.parts - then.parts)
     if dropped:
         step = log2_d2_of(narrow[0], pieces) - log2_d2_of(wide[0], pieces)
-        parts.append(Part(how, "coverage", "without " + ", ".join(dropped), step))
+        parts.append(GapPart(how, "coverage", "without " + ", ".join(dropped), step))
     component: Component = "method" if then.head.method != now.head.method else "ai_owner"
     parts += _owner_parts(then, now, how, component, reading=reading, only=shared)
     if added:
         step = log2_d2_of(wide[1], pieces) - log2_d2_of(narrow[1], pieces)
-        parts.append(Part(how, "coverage", "with " + ", ".join(added), step))
+        parts.append(GapPart(how, "coverage", "with " + ", ".join(added), step))
     return parts
 
 
@@ -114,10 +114,10 @@ def _owner_parts(
     *,
     reading: tuple[Series, str],
     only: frozenset[str] | None = None,
-) -> list[Part]:
+) -> list[GapPart]:
     amounts = [_amounts(one, *reading, how, only) for one in (then, now)]
     owners = log2_d2_parts(amounts[0], amounts[1], _pieces(then, now, *reading, how))
-    return [Part(how, component, owner, value) for owner, value in owners.items()]
+    return [GapPart(how, component, owner, value) for owner, value in owners.items()]
 
 
 def _counts(side: MiningSide) -> dict[str, float]:

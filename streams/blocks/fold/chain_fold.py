@@ -25,7 +25,7 @@ from counterpoise.windows import DAILY_BUCKET_BLOCKS, HISTORY_BLOCKS, MAX_REORG_
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.concentration import ConcentrationTable, TableCache, score_blocks
 from streams.blocks.fold.detectors import BlocksSeen, DetectorHistory, DetectorTable
-from streams.blocks.fold.drift import DriftHistory, DriftRow, EntityEpochs
+from streams.blocks.fold.drift_history import DriftHistory, DriftRow, EntityEpochs
 from streams.blocks.fold.forecasts import ForecastRow, forecast_rows
 from streams.blocks.fold.summary import Summary, bucket_start, summarise
 from streams.blocks.fold.time_windows import BlockSlice, TimeWindows, TimeWindowTable

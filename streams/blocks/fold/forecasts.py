@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from counterpoise.estimates.discounted import share_of_hits
 from counterpoise.estimates.forecast import FORECAST_BLOCKS, FORECAST_EVERY, FORECAST_LINE
 from counterpoise.windows import HISTORY_BLOCKS, VIEWS
-from streams.blocks.fold.drift import EntityEpochs
+from streams.blocks.fold.drift_history import EntityEpochs
 
 _LEADERS: Final = 4
 

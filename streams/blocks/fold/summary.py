@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from counterpoise.metrics.counts import FloatArray
 from counterpoise.metrics.derived import derive
 from counterpoise.metrics.spec import MetricSpec
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.metrics.stored_integers import StoredIntegers
 from counterpoise.windows import DAILY_BUCKET_BLOCKS, VIEWS
 from streams.blocks.fold.concentration import ConcentrationTable

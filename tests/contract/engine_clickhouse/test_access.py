@@ -15,7 +15,7 @@ from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
 from engines.clickhouse import native
-from engines.clickhouse.limits import Limits
+from engines.clickhouse.client_limits import Limits
 from tests.contract.engine_clickhouse.conftest import PASSWORD, READER_PASSWORD, Connect, Server
 from tests.contract.engine_clickhouse.test_queries import code_of
 from tests.waiting import PATIENCE_SECONDS, wait_for

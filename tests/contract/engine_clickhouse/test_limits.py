@@ -11,7 +11,7 @@ import pytest
 from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
-from engines.clickhouse.limits import Limits
+from engines.clickhouse.client_limits import Limits
 from tests.contract.engine_clickhouse.conftest import READER_PASSWORD, Connect, Server
 from tests.contract.engine_clickhouse.test_http import BASIC, Http
 from tests.contract.engine_clickhouse.test_queries import code_of

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import clickhouse_connect
 import pytest
 
-from engines.clickhouse import blocks, compression
+from engines.clickhouse import compression, native_blocks
 from engines.clickhouse.wire import ByteReader
 from tests.contract.engine_clickhouse.conftest import PASSWORD, READER_PASSWORD, Server
 from tests.waiting import PATIENCE_SECONDS
@@ -43,10 +43,10 @@ def plain(data: bytes, *, info: bool, kind_bytes: bool) -> tuple[bytes, list[lis
     out, types = b"", []
     while reader.buffered():
         if info:
-            assert reader.read(len(blocks.BLOCK_INFO)) == blocks.BLOCK_INFO
+            assert reader.read(len(native_blocks.BLOCK_INFO)) == native_blocks.BLOCK_INFO
             reader.compact()
-        block = blocks.walk(reader, kind_bytes=kind_bytes)
-        out += blocks.to_native(reader, 0, block, kind_bytes=kind_bytes)
+        block = native_blocks.walk(reader, kind_bytes=kind_bytes)
+        out += native_blocks.to_native(reader, 0, block, kind_bytes=kind_bytes)
         types.append([head.type for head in block.columns])
         reader.compact()
     return out, types

@@ -15,7 +15,7 @@ from clickhouse_driver import Client
 from clickhouse_driver.errors import ServerException
 
 from engines.clickhouse import start_clickhouse
-from engines.clickhouse.limits import Limits
+from engines.clickhouse.client_limits import Limits
 from tests.contract.engine_clickhouse.conftest import PASSWORD, READER_PASSWORD, Server, secret_file
 from tests.contract.engine_clickhouse.test_http import Http
 from tests.waiting import PATIENCE_SECONDS

@@ -14,11 +14,11 @@ import pytest
 from counterpoise.contracts.topics import BLOCKS
 from counterpoise.errors import ConfigError
 from counterpoise.kafka.clients import make_consumer, make_producer
-from counterpoise.kafka.topics import delete_topics, ensure_topics
+from counterpoise.kafka.topic_setup import delete_topics, ensure_topics
 from counterpoise.settings.endpoints import KafkaTarget, kafka_target
 from counterpoise.settings.model import Settings
 from counterpoise.settings.sections.engine_sections import KafkaSettings
-from streams.app import create_app
+from streams.faust_app import create_app
 from tests.engines import RunningKafka
 from tests.waiting import PATIENCE_SECONDS
 

@@ -14,7 +14,7 @@ from counterpoise.kafka.clients import make_consumer, make_producer
 from counterpoise.kafka.lag import group_id
 from counterpoise.kafka.own_partitions import require_own_partitions
 from counterpoise.kafka.partition import hashed_partition, partition_of
-from counterpoise.kafka.topics import delete_topics, ensure_topics
+from counterpoise.kafka.topic_setup import delete_topics, ensure_topics
 from counterpoise.settings.sections.engine_sections import KafkaSettings
 from tests.engines import RunningKafka
 

@@ -11,7 +11,7 @@ from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, SCORES, TOPICS
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.kafka.clients import admin_client, make_consumer, make_producer
 from counterpoise.kafka.lag import group_id, read_lag, total_lag
-from counterpoise.kafka.topics import delete_topics, ensure_topics
+from counterpoise.kafka.topic_setup import delete_topics, ensure_topics
 from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.sections.engine_sections import KafkaSettings
 from tests.engines import RunningKafka, kafka_engine

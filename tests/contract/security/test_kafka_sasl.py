@@ -16,7 +16,7 @@ from counterpoise.errors import ConfigError
 from counterpoise.kafka.broker_memory import BrokerMemory
 from counterpoise.kafka.clients import admin_client, make_consumer, make_producer, require_broker
 from counterpoise.kafka.lag import group_id, read_lag, total_lag
-from counterpoise.kafka.topics import delete_topics, ensure_topics
+from counterpoise.kafka.topic_setup import delete_topics, ensure_topics
 from counterpoise.settings.endpoints import KafkaTarget, kafka_target
 from counterpoise.settings.model import Settings
 from counterpoise.settings.sections.engine_sections import KafkaSettings

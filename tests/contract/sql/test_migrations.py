@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.datasets import open_dataset
+from counterpoise.clickhouse.dataset_mark import open_dataset
 from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.migrations import migrate, pending, read_migrations
 from counterpoise.clickhouse.schema import Definition, ordered_views, read_tables, read_views

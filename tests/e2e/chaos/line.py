@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.contracts.datasets import Dataset, DatasetKind
 from counterpoise.errors import RetryableError
-from counterpoise.kafka.topics import ensure_topics
-from counterpoise.runtime.status import read_status
+from counterpoise.kafka.topic_setup import ensure_topics
+from counterpoise.runtime.service_status import read_status
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
 from tests.engines import FETCH_MAX_WAIT_MS, ClickHouseServer, RunningKafka, kafka_engine
 from tests.first_rules import first_rules

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from counterpoise.clickhouse.client import connect
-from counterpoise.kafka.topics import delete_topics
+from counterpoise.kafka.topic_setup import delete_topics
 from testkit.slack_server import SlackServer
 from tests.e2e.chaos.line import SERVICES, Blocks, Line
 from tests.e2e.chaos.snapshot import Left, differences, left_by

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from counterpoise.clickhouse.client import connect
-from counterpoise.kafka.topics import delete_topics
+from counterpoise.kafka.topic_setup import delete_topics
 from counterpoise.pools.checked_document import dump_yaml
 from counterpoise.pools.registry_file import load_registry, registry_document
 from testkit.slack_server import SlackServer

@@ -15,11 +15,11 @@ import pytest
 
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.contracts.releases import Observation
-from counterpoise.kafka.topics import ensure_topics
+from counterpoise.kafka.topic_setup import ensure_topics
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Head, Release, make_release
 from testkit.slack_server import CHANNEL, TOKEN, SlackMessage, SlackServer

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from alerts.service import run_alerts
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.model import Settings
 
 _SPEED = 40

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from counterpoise.kafka.topics import ensure_topics
+from counterpoise.kafka.topic_setup import ensure_topics
 from counterpoise.settings.model import Settings
 from tests.engines import ClickHouseServer, RunningKafka, as_environment
 from tests.first_rules import with_first_rules

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from alerts.service import run_alerts
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.runtime.clock import Clock, SystemClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from tests.waiting import PATIENCE_SECONDS, wait_for

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts import session
-from alerts.policy import Action, Actions, Subject
+from alerts import alert_session
+from alerts.policy import Action, Actions, SilenceSubject
 from alerts.store.alert_actions_log import AlertActionsLog
 from counterpoise.clickhouse.client import connect
 from counterpoise.errors import ConfigError
@@ -30,8 +30,8 @@ def run(*arguments: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "REMINDER_CHECK_SECONDS", 0.0)
-    monkeypatch.setattr(session, "POLL_SECONDS", 0.3)
+    monkeypatch.setattr(alert_session, "REMINDER_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(alert_session, "POLL_SECONDS", 0.3)
 
 
 def refuses(problem: str, *arguments: str) -> None:
@@ -133,7 +133,7 @@ def test_what_is_left_out_of_the_rows_decides_nothing(replayed: Settings) -> Non
     assert len(current) < len([row for row in rows if row.kind != "refused"]) - 8
     for at in (now, now + 2 * 3_600.0):
         for name in silences:
-            subject = Subject({"alert": name}, is_open=True, fired_at=now - 100 * DAY_SECONDS)
+            subject = SilenceSubject({"alert": name}, is_open=True, fired_at=now - 100 * DAY_SECONDS)
             found, expected = (Actions.of(of).silence_of(subject, at) for of in (current, every))
             assert found == expected
     assert Actions.of(current).acknowledgements == Actions.of(every).acknowledgements

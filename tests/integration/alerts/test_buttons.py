@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from alerts import session
+from alerts import alert_session
 from alerts.people import slack_socket
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
@@ -25,8 +25,8 @@ from tests.integration.alerts.world import CLEAR, a_world, with_slack
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "REMINDER_CHECK_SECONDS", 0.0)
-    monkeypatch.setattr(session, "POLL_SECONDS", 0.3)
+    monkeypatch.setattr(alert_session, "REMINDER_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(alert_session, "POLL_SECONDS", 0.3)
     monkeypatch.setattr(slack_socket, "PING_SECONDS", 0.5)
 
 

@@ -13,7 +13,7 @@ from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from counterpoise.contracts.alert_transition import AlertEvidence, AlertTransition
 from counterpoise.errors import ConfigError
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings

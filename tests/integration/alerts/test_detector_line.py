@@ -10,7 +10,7 @@ from alerts.rules.when import WhenRule
 from alerts.signals.detector_columns import DETECTOR_COLUMNS
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.rows.detectors import detector_columns, undone_detector_columns
+from counterpoise.clickhouse.rows.detector_rows import detector_columns, undone_detector_columns
 from counterpoise.detectors.tracks import TRACKS, track_of
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings

@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from alerts.evidence import evidence_of
 from alerts.explainer import AlertExplainer
 from alerts.outbox.jobs import job_of
 from alerts.outbox.message_context import Renderer
-from alerts.outbox.receivers.slack import SlackReceiver
+from alerts.outbox.receivers.slack_receiver import SlackReceiver
 from alerts.rules.rule import HeightRule
-from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.rules.when import WhenRule
 from alerts.store.alert_store import AlertStore
+from alerts.transition_evidence import evidence_of
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.errors import RetryableError
 from counterpoise.pools.attribution_set import AttributionSet
-from counterpoise.pools.entities import EntityMap, Group, Membership
+from counterpoise.pools.entity_map import EntityGroup, EntityMap, Membership
 from counterpoise.pools.registry_file import load_registry
 from counterpoise.runtime.clock import SystemClock
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
@@ -49,7 +49,7 @@ CHANGE = WhenRule.model_validate(
 def scored(own_sample: ClickHouse) -> ClickHouse:
     """The sample with the entity map that its scores rest on: f2pool and antpool are one from a moment on."""
     members = tuple(Membership(pool, start, None, "test") for pool, start in (("antpool", None), ("f2pool", JOINED)))
-    owners = AttributionSet(load_registry(), EntityMap((Group("ant-and-f2", "Ant and F2", members),)))
+    owners = AttributionSet(load_registry(), EntityMap((EntityGroup("ant-and-f2", "Ant and F2", members),)))
     own_sample.insert(
         "attribution_sets_log",
         {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from alerts import session
+from alerts import alert_session
 from counterpoise.settings.model import Settings
 from counterpoise.settings.sections.alert_sections import ReceiverSettings, RouteSettings
 from testkit.slack_server import CHANNEL, SlackServer
@@ -37,7 +37,7 @@ def texts(slack: SlackServer, block: int) -> list[str]:
 
 
 def test_two_alerts_share_one_message(replayed: Settings, state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "POLL_SECONDS", 0.3)
+    monkeypatch.setattr(alert_session, "POLL_SECONDS", 0.3)
     with SlackServer() as slack, WebhookServer() as webhook, a_world(replayed) as world:
         settings = grouped(with_rules(with_slack(replayed, slack, state_dir), LOW, HIGH), webhook)
         world.mine([CLEAR, BETWEEN])

@@ -13,7 +13,7 @@ import pytest
 from alerts.outbox.pictures import PICTURE
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
-from counterpoise.runtime.status import read_status
+from counterpoise.runtime.service_status import read_status
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.slack_server import Failure, SlackServer

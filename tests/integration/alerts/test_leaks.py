@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from counterpoise.clickhouse.client import connect
-from counterpoise.runtime.status import read_status
+from counterpoise.runtime.service_status import read_status
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.alertmanager_server import AlertmanagerServer

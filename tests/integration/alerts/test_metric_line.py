@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from alerts.rule_tests.window_series import further_columns
-from alerts.rules.metric import MetricRule
+from alerts.rules.metric_rule import MetricRule
 from alerts.rules.rule import HeightRule
 from alerts.rules.when import WhenRule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.slack_server import SlackServer

@@ -6,9 +6,9 @@ from alerts.machine.ledger import LedgerEntry
 from alerts.store.alert_events_log import AlertEventsLog
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import ClickHouse, connect
-from counterpoise.clickhouse.rows.alert_events import alert_event_columns
+from counterpoise.clickhouse.rows.alert_event_rows import alert_event_columns
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from tests.unit.alerts.slack_world import transition_of

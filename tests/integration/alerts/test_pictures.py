@@ -9,9 +9,9 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from alerts.outbox.pictures import PICTURE, RECENT_SECONDS, UNCONFIRMED
-from alerts.outbox.receivers.slack import SlackReceiver
+from alerts.outbox.receivers.slack_receiver import SlackReceiver
 from alerts.store.delivery import Delivery
-from engines.local_slack.page import Entry, entry_markup
+from engines.local_slack.channel_page import Entry, entry_markup
 from testkit.slack_server import CHANNEL, TOKEN, Failure, SlackServer
 from tests.unit.alerts.slack_world import Alerter, HandClock, Rows
 from tests.unit.alerts.test_people import FIRST, entry

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from alerts import session
+from alerts import alert_session
 from alerts.rule_queries import LIMITS, RuleQueries
-from alerts.rules.sql import SqlRule
+from alerts.rules.sql_rule import SqlRule
 from alerts.rules_file import parse_rules
 from alerts.signals.query_answer import QueryAnswer
 from alerts.store.alert_mutes_log import Mute
@@ -83,8 +83,8 @@ def test_the_examples_of_the_docs_run(replayed: Settings, clickhouse: ClickHouse
 def test_rows_fire_and_a_query_that_fails_is_told_once(
     migrated: Settings, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "POLL_SECONDS", 0.05)
-    monkeypatch.setattr(session, "REMINDER_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(alert_session, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(alert_session, "REMINDER_CHECK_SECONDS", 0.0)
     with SlackServer() as slack, a_world(migrated) as world:
         settings = with_rules(
             with_slack(migrated, slack, state_dir),
@@ -107,7 +107,7 @@ def test_rows_fire_and_a_query_that_fails_is_told_once(
         assert told["windows"].evidence.instance == "of 1008"
         assert told["broken"].state == "error"
         assert [row.state for row in running.seen if row.rule_id == "broken"] == ["error"]
-        monkeypatch.setattr(session, "REMINDER_CHECK_SECONDS", 60.0)
+        monkeypatch.setattr(alert_session, "REMINDER_CHECK_SECONDS", 60.0)
         with alerter(settings, clock=clock_at(world)) as again:
             again.until(lambda: again.status.snapshot()["info"].get("undelivered") == 0, "it looked again")
         assert [row.state for row in again.seen] == []

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from alerts import service, session
+from alerts import alert_session, service
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.epochs import claim_epoch
-from counterpoise.clickhouse.rows.alert_events import alert_event_columns
+from counterpoise.clickhouse.rows.alert_event_rows import alert_event_columns
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
@@ -23,7 +23,7 @@ from tests.integration.alerts.world import CLEAR, a_world, with_slack
 
 @pytest.fixture(autouse=True)
 def _is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "POLL_SECONDS", 0.3)
+    monkeypatch.setattr(alert_session, "POLL_SECONDS", 0.3)
     monkeypatch.setattr(service, "STAND_BY_POLL_SECONDS", 0.1)
     monkeypatch.setattr(service, "LEADER_GONE_SECONDS", 2.0)
 
@@ -43,7 +43,7 @@ def test_a_leader_that_slept_between_its_check_and_its_insert_writes_nothing(
                     others.append(versions.epoch)
                     AlertStore(ch).states.write_leader(versions.epoch, time.time(), versions.next())
 
-        monkeypatch.setattr(session, "crash_point", sleep)
+        monkeypatch.setattr(alert_session, "crash_point", sleep)
         world.mine(FIRED)
         with alerter(settings) as running:
             running.until(lambda: running.status.snapshot().get("waiting_on") == "alerter", "it stands by")

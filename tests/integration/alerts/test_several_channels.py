@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from alerts import session
+from alerts import alert_session
 from counterpoise.clickhouse.client import connect
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
@@ -30,8 +30,8 @@ RULES = (
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "REMINDER_CHECK_SECONDS", 0.0)
-    monkeypatch.setattr(session, "POLL_SECONDS", 0.3)
+    monkeypatch.setattr(alert_session, "REMINDER_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(alert_session, "POLL_SECONDS", 0.3)
 
 
 def routed(settings: Settings, **channels: Any) -> Settings:

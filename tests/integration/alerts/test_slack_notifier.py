@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from pydantic import SecretStr
 
-from alerts.outbox.receivers.console import ConsoleReceiver
+from alerts.outbox.receivers.console_receiver import ConsoleReceiver
 from alerts.outbox.receivers.receiver import (
     AmbiguousError,
     NotAcceptedError,
@@ -18,7 +18,7 @@ from alerts.outbox.receivers.receiver import (
     ReceiverRefusedError,
     UnknownAnswerError,
 )
-from alerts.outbox.receivers.slack import SlackReceiver
+from alerts.outbox.receivers.slack_receiver import SlackReceiver
 from alerts.outbox.render import Message
 from counterpoise.errors import ConfigError, CounterpoiseError
 from testkit.slack_server import CHANNEL, TOKEN, Failure, SlackServer

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts import session
+from alerts import alert_session
 from alerts.store.alert_store import AlertStore
 from alerts.store.delivery import Delivery
 from counterpoise.clickhouse.client import connect
@@ -21,8 +21,8 @@ from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "REMINDER_CHECK_SECONDS", 0.0)
-    monkeypatch.setattr(session, "POLL_SECONDS", 0.3)
+    monkeypatch.setattr(alert_session, "REMINDER_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(alert_session, "POLL_SECONDS", 0.3)
 
 
 def test_a_person_asks_in_slack_and_is_answered_alone(replayed: Settings, state_dir: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts import session
+from alerts import alert_session
 from counterpoise.settings.model import Settings
 from testkit.slack_server import SlackServer
 from tests.integration.alerts.running import alerter
@@ -24,7 +24,7 @@ def told(slack: SlackServer) -> list[str]:
 def test_a_lower_step_is_told_once_the_higher_one_has_ended(
     replayed: Settings, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "POLL_SECONDS", 0.3)
+    monkeypatch.setattr(alert_session, "POLL_SECONDS", 0.3)
     with SlackServer() as slack, a_world(replayed) as world:
         settings = with_rules(with_slack(replayed, slack, state_dir), WARNING, CRITICAL)
         world.mine([CLEAR, OVER])

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from alerts import service, session
+from alerts import alert_session, service
 from alerts.store.alert_mutes_log import Mute
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.kafka.lag import read_lag
-from counterpoise.kafka.topics import ensure_topics
+from counterpoise.kafka.topic_setup import ensure_topics
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.slack_server import SlackServer
@@ -30,8 +30,8 @@ from tests.template import make_database
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is due of alerts that fire is asked for once a minute."""
-    monkeypatch.setattr(session, "REMINDER_CHECK_SECONDS", 0.0)
-    monkeypatch.setattr(session, "POLL_SECONDS", 0.3)
+    monkeypatch.setattr(alert_session, "REMINDER_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(alert_session, "POLL_SECONDS", 0.3)
 
 
 def mute(settings: Settings, until: float, written_at: float) -> None:

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from counterpoise.clickhouse.client import ClickHouse, connect
-from desk.web.api.app import build_api
+from desk.web.api.api_app import build_api
 from desk.web.api.reader import Reader
 from tests.engines import ClickHouseServer
 from tests.integration.sql.conftest import new_sample

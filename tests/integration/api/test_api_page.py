@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from desk.web.api.api_endpoints import ENDPOINTS
 from desk.web.api.embed import PARAMETERS
-from desk.web.api.endpoints import ENDPOINTS
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
 EXAMPLES = sorted(set(re.findall(r"http://127\.0\.0\.1:8090/api/v1(/[^'\s]+)", PAGE)) - {"/events"})

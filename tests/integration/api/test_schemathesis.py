@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 
-from desk.web.api.endpoints import ENDPOINTS
+from desk.web.api.api_endpoints import ENDPOINTS
 from tests.long import long
 
 EXAMPLES = 16

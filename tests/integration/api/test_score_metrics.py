@@ -9,9 +9,9 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from counterpoise.clickhouse.client import ClickHouse, connect
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from desk.web.api.reader import Reader
 from desk.web.score_metrics import GAP, ScoreMetrics, Scores, exposed, families
 from desk.web.score_names import PREFIX

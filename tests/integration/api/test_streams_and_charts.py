@@ -15,9 +15,9 @@ import pytest
 from fastapi import FastAPI
 
 from counterpoise.clickhouse.client import ClickHouse, connect
-from desk.web.api.app import build_api
-from desk.web.api.chart import STYLE_HASH
+from desk.web.api.api_app import build_api
 from desk.web.api.embed import build_embed
+from desk.web.api.embedded_chart import STYLE_HASH
 from desk.web.api.reader import Reader
 from tests.engines import ClickHouseServer
 from tests.integration.api.conftest import served

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.metrics.specs.registry import SPECS
-from desk.web.api.endpoints import ENDPOINTS
+from counterpoise.metrics.specs.metric_registry import SPECS
+from desk.web.api.api_endpoints import ENDPOINTS
 from tests.integration.sql.sample import ALERT, FIRST, LAST
 
 

@@ -15,8 +15,8 @@ import sys
 from pathlib import Path
 
 from engines.clickhouse.auth import User, Users
+from engines.clickhouse.clickhouse_server import Address, Server
 from engines.clickhouse.exceptions import ServerError
-from engines.clickhouse.server import Address, Server
 from tests.integration.compose.clickhouse_client import AUTHENTICATION_FAILED, CREATED, SENT
 
 DATA = Path("/var/lib/clickhouse")

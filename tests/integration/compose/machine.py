@@ -45,7 +45,7 @@ exec {_JAVA} $KAFKA_HEAP_OPTS -Dlog4j2.configurationFile=/tmp/final/log4j2.yaml 
   kafka.Kafka /tmp/final/server.properties
 """
 _KAFKA_ANSWERS: Final = (
-    "import sys; from counterpoise.kafka.probe import kafka_answers; "
+    "import sys; from counterpoise.kafka.broker_probe import kafka_answers; "
     "sys.exit(not kafka_answers('localhost', 9092, 4.0))"
 )
 

@@ -19,7 +19,7 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.read_only import connect_read_only
 from desk.named_queries import named_queries
 from desk.web.api.reader import Reader
-from desk.web.console.limits import MAX_SHOWN_ROWS, SETTINGS
+from desk.web.console.console_limits import MAX_SHOWN_ROWS, SETTINGS
 from desk.web.console.router import build_console
 from tests.engines import ClickHouseServer
 from tests.integration.api.conftest import served

@@ -11,7 +11,7 @@ from kafka import TopicPartition
 from counterpoise.chain.tree import BlockTree, Link, Seen
 from counterpoise.chain.work import work_from_bits
 from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.rows.blocks import BlockStatus, block_columns
+from counterpoise.clickhouse.rows.block_rows import BlockStatus, block_columns
 from counterpoise.contracts.blocks import BlockEvent, BlockRequest
 from counterpoise.contracts.envelope import decode
 from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS

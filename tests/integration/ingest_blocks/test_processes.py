@@ -14,7 +14,7 @@ from typing import IO
 import pytest
 
 from counterpoise.clickhouse.client import connect
-from counterpoise.runtime.status import read_status
+from counterpoise.runtime.service_status import read_status
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from testkit.bitcoind_server import BitcoindServer

@@ -14,7 +14,7 @@ from counterpoise.contracts.envelope import decode
 from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS
 from counterpoise.kafka.clients import make_consumer
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import kafka_target
 from counterpoise.settings.model import Settings
 from ingest.bad_item import BadItem

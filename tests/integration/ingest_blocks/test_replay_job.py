@@ -14,7 +14,7 @@ import pytest
 from counterpoise.clickhouse.client import connect
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from ingest.blocks.backfill import ReplayReport

@@ -21,7 +21,7 @@ from counterpoise.errors import ConfigError
 from counterpoise.kafka.clients import make_consumer, make_producer
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.retry import RetryPolicy
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from desk.supervise.health import judge

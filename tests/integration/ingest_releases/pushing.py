@@ -11,12 +11,12 @@ from typing import Any
 from pydantic import SecretStr
 
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.sections.market_sections import PushSettings
 from ingest.releases.journal.release_journal import ReleaseJournal
-from ingest.releases.push.app import PushEndpoint, make_app
-from ingest.releases.push.server import PushServer
+from ingest.releases.push.push_app import PushEndpoint, make_app
+from ingest.releases.push.push_server import PushServer
 
 TOKEN = "a-token-for-tests-only"
 

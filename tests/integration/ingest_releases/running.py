@@ -16,7 +16,7 @@ from counterpoise.contracts.releases import RELEASE_KIND, ReleaseEvent
 from counterpoise.contracts.topics import EDGE_AI
 from counterpoise.kafka.clients import make_consumer
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import Settings
 from counterpoise.settings.sections.engine_sections import KafkaSettings

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from counterpoise.runtime.status import read_status
+from counterpoise.runtime.service_status import read_status
 from counterpoise.settings.model import Settings
 from tests.engines import RunningKafka, as_environment
 from tests.forked import ForkedProcess, start_forked

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from alerts.rules.ai_top4_rise import AiTop4RiseRule
-from alerts.rules.edge_share_fall import EdgeShareFallRule
-from alerts.rules.regime_change import RegimeChangeRule
+from alerts.rules.ai_top4_rise_rule import AiTop4RiseRule
+from alerts.rules.edge_share_fall_rule import EdgeShareFallRule
+from alerts.rules.regime_change_rule import RegimeChangeRule
 from alerts.signals.timer_facts import TimerFacts
 from alerts.store.release_facts_reader import read_release_facts
 from desk.named_queries import named_query

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.rows.releases import current_columns, release_columns
-from counterpoise.clickhouse.rows.series import series_columns
+from counterpoise.clickhouse.rows.release_rows import current_columns, release_columns
+from counterpoise.clickhouse.rows.series_rows import series_columns
 from counterpoise.contracts.releases import Observation
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Head, Release, make_release
 from streams.releases.columns import dispersion_columns, placement_columns
-from streams.releases.fold.dispersion import release_rows
+from streams.releases.fold.release_dispersion import release_rows
 
 OWNERS, PACKAGES = "epoch-ai-compute-owners", "pypi-edge-share"
 

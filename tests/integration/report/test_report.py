@@ -16,18 +16,18 @@ import pytest
 from counterpoise.clickhouse.client import ClickHouse
 from desk.cli import main
 from desk.report.gather import gap_rows, gather
-from desk.report.model import Line, Report
-from desk.report.page import render
+from desk.report.report_model import Report, RuleLine
+from desk.report.report_page import render
 from tests.engines import ClickHouseServer
 from tests.integration.report.ai_side import insert_packages, insert_scores
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, block
 from tests.unit.report.test_page import Page
 
 MADE_AT = datetime(2023, 7, 25, tzinfo=UTC)
-LINE = Line("top4-share", "Top-4", "raw", 144, 0.75, 0.73, 36)
+LINE = RuleLine("top4-share", "Top-4", "raw", 144, 0.75, 0.73, 36)
 
 
-def gathered(ch: ClickHouse, line: Line | None = LINE, since: date | timedelta | None = None) -> Report:
+def gathered(ch: ClickHouse, line: RuleLine | None = LINE, since: date | timedelta | None = None) -> Report:
     return gather(ch, dataset="s", kind="simulated", chain="bitcoin", made_at=MADE_AT, line=line, since=since)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from counterpoise.clickhouse.client import connect
 from counterpoise.contracts.topics import TOPICS
-from counterpoise.kafka.topics import ensure_topics
+from counterpoise.kafka.topic_setup import ensure_topics
 from counterpoise.settings.endpoints import EmbeddedEndpoints, KafkaTarget, clickhouse_target
 from counterpoise.settings.model import Settings
 from desk.supervise.engine_keeper import EngineKeeper

@@ -11,7 +11,7 @@ import pytest
 from counterpoise.errors import EngineError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.private_files import open_private
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from engines.kafka import reserve_room
 from tests.namespaces import fill, small_disk, why_no_namespaces
 from tests.runbook import assert_shown, status_text

@@ -16,7 +16,7 @@ from counterpoise.contracts.topics import BLOCKS
 from counterpoise.kafka.clients import make_producer
 from counterpoise.kafka.lag import read_lag, total_lag
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.runtime.status import read_status
+from counterpoise.runtime.service_status import read_status
 from counterpoise.settings.endpoints import kafka_target
 from counterpoise.settings.model import Settings
 from desk.supervise.health import collect

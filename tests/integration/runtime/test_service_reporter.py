@@ -15,7 +15,7 @@ from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.service_reporter import ServiceReporter
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import ClickHouseTarget
 from desk.supervise.elsewhere import elsewhere, read_reports
 from tests.engines import ClickHouseServer

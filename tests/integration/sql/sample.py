@@ -16,24 +16,24 @@ from numpy.typing import NDArray
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.columns import Constant, concatenate
-from counterpoise.clickhouse.rows.alert_events import alert_event_columns
-from counterpoise.clickhouse.rows.attributions import attribution_columns
-from counterpoise.clickhouse.rows.blocks import BlockStatus, block_columns
-from counterpoise.clickhouse.rows.concentration import concentration_columns, tombstone_columns
-from counterpoise.clickhouse.rows.concentration_latest import latest_columns
-from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
-from counterpoise.clickhouse.rows.detectors import detector_columns, undone_detector_columns
-from counterpoise.clickhouse.rows.drift import drift_columns
-from counterpoise.clickhouse.rows.share_forecasts import share_forecast_columns
-from counterpoise.clickhouse.rows.time_windows import time_window_columns, undone_time_window_columns
-from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from counterpoise.clickhouse.rows.alert_event_rows import alert_event_columns
+from counterpoise.clickhouse.rows.attribution_rows import attribution_columns
+from counterpoise.clickhouse.rows.block_rows import BlockStatus, block_columns
+from counterpoise.clickhouse.rows.concentration_latest_rows import latest_columns
+from counterpoise.clickhouse.rows.concentration_rows import concentration_columns, tombstone_columns
+from counterpoise.clickhouse.rows.dead_letter_rows import dead_letter_columns
+from counterpoise.clickhouse.rows.detector_rows import detector_columns, undone_detector_columns
+from counterpoise.clickhouse.rows.drift_rows import drift_columns
+from counterpoise.clickhouse.rows.share_forecast_rows import share_forecast_columns
+from counterpoise.clickhouse.rows.time_window_rows import time_window_columns, undone_time_window_columns
+from counterpoise.contracts.alert_transition import AlertEvidence, AlertTransition
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.dead_letters import DeadLetter, letter_id
 from counterpoise.detectors.tracks import ALTERNATIVES, TRACKS
 from counterpoise.estimates.drift import FAMILIES
 from counterpoise.pools.attribution import Attribution, Candidate
 from streams.blocks.fold.concentration import ConcentrationTable, score_blocks
-from streams.blocks.fold.drift import DriftRow
+from streams.blocks.fold.drift_history import DriftRow
 from streams.blocks.fold.forecasts import ForecastRow
 from streams.blocks.fold.summary import summarise
 from streams.blocks.fold.time_windows import TimeWindows

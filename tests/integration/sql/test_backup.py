@@ -12,7 +12,7 @@ import pytest
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.schema import read_tables, read_views
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
 from engines.stack import data_dir, down

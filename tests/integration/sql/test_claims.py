@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse, connect
-from desk.claims.checked import check
-from desk.claims.claims import CLAIMS
+from desk.claims.article_claims import CLAIMS
+from desk.claims.checked_claims import check
 from desk.cli import main
 from ingest.releases.sources.parse.pypi import counted_period
 from tests.engines import ClickHouseServer

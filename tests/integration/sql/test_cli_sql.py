@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse, connect
-from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
+from counterpoise.clickhouse.rows.dead_letter_rows import dead_letter_columns
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.envelope import decode
 from counterpoise.contracts.topics import BLOCKS

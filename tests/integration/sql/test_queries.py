@@ -21,7 +21,7 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.pool_blocks import read_pool_blocks
 from counterpoise.detectors.tracks import BLOCKS_PER_YEAR, DETECTORS, PROMISES_YEARS, TRACKS, track_of
 from counterpoise.errors import ConfigError
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.risk.censorship import delay_quantile_blocks, expected_delay_blocks
 from counterpoise.risk.confirmations_closed_form import INVERTED, NO_NUMBER, confirmations_whole

@@ -7,14 +7,14 @@ from itertools import groupby
 import numpy as np
 import pytest
 
-from alerts.rules.sql import SqlRule
+from alerts.rules.sql_rule import SqlRule
 from alerts.rules_file import load_rules
 from alerts.signals.query_answer import QueryAnswer, QueryRow
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.columns import Column
-from counterpoise.clickhouse.rows.attributions import attribution_columns
-from counterpoise.clickhouse.rows.blocks import block_columns
+from counterpoise.clickhouse.rows.attribution_rows import attribution_columns
+from counterpoise.clickhouse.rows.block_rows import block_columns
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.pools.attribution import Attribution
 from desk.rule_simulation import runs_of

@@ -14,7 +14,7 @@ from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.migrations import migrate, pending
 from counterpoise.clickhouse.schema import read_views
 from counterpoise.contracts.datasets import Dataset
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from desk.named_queries import named_queries
 from tests.engines import ClickHouseServer
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, SUPERSEDED, block, insert_all, insert_what_lost

@@ -20,7 +20,7 @@ from counterpoise.kafka.partition import partition_of
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.runtime.retry import Waiter
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.series.load import load_catalogue
 from streams.asymmetry.pair_events import with_pair_events
 from streams.asymmetry.worker import AsymmetryWorker

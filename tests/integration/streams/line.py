@@ -28,7 +28,7 @@ from counterpoise.contracts.topics import BLOCKS, Topic
 from counterpoise.errors import CounterpoiseError, RetryableError
 from counterpoise.kafka.clients import make_admin, make_producer
 from counterpoise.kafka.lag import group_id
-from counterpoise.kafka.topics import ensure_topics
+from counterpoise.kafka.topic_setup import ensure_topics
 from counterpoise.settings.endpoints import ClickHouseTarget
 from tests.engines import FETCH_MAX_WAIT_MS, ClickHouseServer, RunningKafka, kafka_engine
 from tests.forked import ForkedProcess, start_forked

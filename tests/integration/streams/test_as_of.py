@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from counterpoise.pools.attribution_set import AttributionSet
-from counterpoise.pools.entities import EntityMap
+from counterpoise.pools.entity_map import EntityMap
 from counterpoise.series.release import to_events
 from desk.as_of.known import SECTIONS
 from desk.as_of.read import read_as_of
-from streams.blocks.reattribute import reattribute
+from streams.blocks.reattribution import reattribute
 from tests.engines import ClickHouseServer
 from tests.integration.release_line.feed import epoch
 from tests.integration.release_line.script import chain, last_quarter, restated

@@ -9,7 +9,7 @@ import pytest
 from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS
 from counterpoise.errors import RetryableError
 from counterpoise.kafka.broker_memory import BrokerMemory
-from counterpoise.kafka.topics import ensure_topics
+from counterpoise.kafka.topic_setup import ensure_topics
 from tests.engines import RunningKafka
 
 DATASET = "remembered"

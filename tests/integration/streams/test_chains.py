@@ -13,7 +13,7 @@ from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.topics import BLOCKS, SCORES
 from counterpoise.kafka.clients import make_consumer, make_producer
 from counterpoise.kafka.partition import hashed_partition, partition_of
-from counterpoise.kafka.topics import delete_topics, ensure_topics
+from counterpoise.kafka.topic_setup import delete_topics, ensure_topics
 from counterpoise.settings.sections.engine_sections import KafkaSettings
 from tests.forked import run_forked, start_forked
 from tests.integration.streams.blocks import branch

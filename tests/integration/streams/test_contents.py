@@ -12,7 +12,7 @@ from counterpoise.contracts.topics import BLOCKS
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.runtime.retry import Waiter
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from streams.blocks.worker import BlockWorker
 from streams.intake.dead_letter import RawMessage
 from streams.worker_store import WorkerStore

@@ -10,7 +10,7 @@ import pytest
 from counterpoise.contracts.topics import BLOCKS
 from counterpoise.kafka.lag import read_lag
 from counterpoise.kafka.partition import partition_of
-from counterpoise.kafka.topics import ensure_topics
+from counterpoise.kafka.topic_setup import ensure_topics
 from streams.service import EXIT_TOPICS_CHANGED
 from tests.engines import kafka_engine
 from tests.forked import run_forked

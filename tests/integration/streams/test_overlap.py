@@ -9,7 +9,7 @@ import time
 import pytest
 
 from counterpoise.clickhouse.epochs import claim_epoch
-from counterpoise.clickhouse.rows.blocks import block_columns
+from counterpoise.clickhouse.rows.block_rows import block_columns
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.topics import SCORES
 from counterpoise.kafka.clients import make_consumer

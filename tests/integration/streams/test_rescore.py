@@ -12,7 +12,7 @@ import pytest
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.epochs import claim_epoch
-from counterpoise.clickhouse.rows.concentration import tombstone_columns
+from counterpoise.clickhouse.rows.concentration_rows import tombstone_columns
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.datasets import Dataset
@@ -24,14 +24,14 @@ from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.runtime.retry import Waiter
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.windows import WINDOWS_BLOCKS
-from streams.blocks import rescore as rescore_module
+from streams.blocks import rescoring as rescore_module
 from streams.blocks.attribution_store import current_set
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import ChainFold
 from streams.blocks.loader import canonical_blocks, scored_above, stored_chain
-from streams.blocks.rescore import rescore
+from streams.blocks.rescoring import rescore
 from streams.blocks.scoring_store import mark_scored, scored_to
 from streams.blocks.sinks import BlockSinks
 from streams.blocks.state_store import stored_drift, stored_states

@@ -11,14 +11,14 @@ from faust.exceptions import ProducerSendError
 from counterpoise.contracts.blocks import BlockRequest
 from counterpoise.contracts.topics import BLOCK_REQUESTS
 from counterpoise.kafka.clients import make_consumer
-from counterpoise.kafka.topics import ensure_topics
+from counterpoise.kafka.topic_setup import ensure_topics
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.retry import StoppingError, Waiter
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import Settings
 from counterpoise.settings.sections.engine_sections import KafkaSettings
-from streams.app import StreamsApp, create_app
+from streams.faust_app import StreamsApp, create_app
 from streams.sender import Sender
 from streams.worker import Outgoing
 from testkit.ports import reserved_port

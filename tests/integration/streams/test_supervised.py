@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from counterpoise.kafka.topics import ensure_topics
+from counterpoise.kafka.topic_setup import ensure_topics
 from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.script import Part, send
 from tests.integration.streams.tables import assert_consistent, assert_same

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.model import Settings
 from desk.web.service import link_file, run_desk
 from tests.waiting import PATIENCE_SECONDS, wait_for

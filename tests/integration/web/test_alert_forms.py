@@ -12,7 +12,7 @@ import pytest
 from alerts.policy import Action
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.contracts.alerts import AlertEvidence
+from counterpoise.contracts.alert_transition import AlertEvidence
 from desk.alert_requests import Person, acknowledge_alert
 from desk.named_queries import named_query
 from tests.engines import ClickHouseServer, RunningKafka, settings_for

@@ -8,16 +8,16 @@ from html import unescape
 
 import pytest
 
-from alerts.rules.metric import MetricRule
+from alerts.rules.metric_rule import MetricRule
 from alerts.rules.rule import HeightRule
-from alerts.rules.top_share import TopShareRule
-from alerts.rules.top_share_probability import TopShareProbabilityRule
+from alerts.rules.top_share_probability_rule import TopShareProbabilityRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.rules.when import WhenRule
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.rows.alert_events import alert_event_columns
-from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
-from desk.web.pages import alert
-from desk.web.panels.panel import Context
+from counterpoise.clickhouse.rows.alert_event_rows import alert_event_columns
+from counterpoise.contracts.alert_transition import AlertEvidence, AlertTransition
+from desk.web.pages import alert_page
+from desk.web.panels.panel import PageContext
 from tests.engines import ClickHouseServer
 from tests.integration.sql.conftest import new_sample
 from tests.integration.sql.sample import CURRENT, LAST, block
@@ -54,7 +54,7 @@ def id_of(rule_id: str) -> str:
     return rule_id.encode().hex().rjust(16, "b")
 
 
-def insert(ch: ClickHouse, rule_id: str, evidence: AlertEvidence) -> Context:
+def insert(ch: ClickHouse, rule_id: str, evidence: AlertEvidence) -> PageContext:
     """An alert of this rule that fired, and its page's context."""
     transition = AlertTransition(
         alert_id=id_of(rule_id),
@@ -71,7 +71,7 @@ def insert(ch: ClickHouse, rule_id: str, evidence: AlertEvidence) -> Context:
         evidence=evidence,
     )
     ch.insert("alert_events_log", alert_event_columns([transition], 300))
-    return Context(ch.database, "simulated", "bitcoin", 144, CONTEXT.line, CONTEXT.now)
+    return PageContext(ch.database, "simulated", "bitcoin", 144, CONTEXT.line, CONTEXT.now)
 
 
 @pytest.mark.parametrize("column", RULES)
@@ -82,7 +82,7 @@ def test_the_values_are_those_of_the_views(written: ClickHouse, column: str) -> 
         n=144, metric=rule.metric_name, sql=rule.reproducing_sql(CURRENT, FIRED),
     )  # fmt: skip
     context = insert(written, rule.id, evidence)
-    found = alert.read(written, context, id_of(rule.id))
+    found = alert_page.read(written, context, id_of(rule.id))
     assert found is not None and found.values is not None and found.around is None
     expected = written.query(
         f"SELECT height, toFloat64({column}) FROM concentration WHERE chain = 'bitcoin' AND view = {{view:String}} "
@@ -94,7 +94,7 @@ def test_the_values_are_those_of_the_views(written: ClickHouse, column: str) -> 
     assert [point.value for point in found.values.points] == pytest.approx(
         [value for _, value in expected], nan_ok=True
     )
-    page = alert.draw(found, id_of(rule.id), context)
+    page = alert_page.draw(found, id_of(rule.id), context)
     assert page.count("<svg") == 2 and ">fired<" in page and '<details class="numbers">' in page
     [shown] = [unescape(one) for one in re.findall(r"<pre>The SQL of the value.*?</pre>", page, re.S)]
     assert f"height BETWEEN {FIRED - 288} AND {LAST}" in shown, "the query can be repeated"
@@ -102,9 +102,9 @@ def test_the_values_are_those_of_the_views(written: ClickHouse, column: str) -> 
 
 def test_an_alert_of_the_clock_states_why_it_has_no_series(written: ClickHouse) -> None:
     context = insert(written, "no-block", AlertEvidence(chain="bitcoin", sql="SELECT 1 AS seconds"))
-    found = alert.read(written, context, id_of("no-block"))
+    found = alert_page.read(written, context, id_of("no-block"))
     assert found is not None
-    page = alert.draw(found, id_of("no-block"), context)
+    page = alert_page.draw(found, id_of("no-block"), context)
     assert "<svg" not in page and "judges a moment or a release, not each block" in page
 
 
@@ -115,6 +115,6 @@ def test_a_probability_that_no_query_gives_states_so(written: ClickHouse) -> Non
         sql=rule.reproducing_sql(CURRENT, FIRED),
     )  # fmt: skip
     context = insert(written, rule.id, evidence)
-    found = alert.read(written, context, id_of(rule.id))
+    found = alert_page.read(written, context, id_of(rule.id))
     assert found is not None
-    assert "No query gives the value of this rule" in alert.draw(found, id_of(rule.id), context)
+    assert "No query gives the value of this rule" in alert_page.draw(found, id_of(rule.id), context)

@@ -23,7 +23,7 @@ from counterpoise.formats import PAGE
 from desk.named_queries import named_queries
 from desk.report.gap_sentence import LEVELS
 from desk.web.figure import stretches
-from desk.web.panels.registry import PANELS
+from desk.web.panels.panel_registry import PANELS
 from tests.engines import ClickHouseServer, RunningKafka
 from tests.integration.sql.sample import FIRST, LAST
 from tests.integration.streams.blocks import branch

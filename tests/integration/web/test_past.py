@@ -13,7 +13,7 @@ import pytest
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.explain_window import read_pair
 from counterpoise.formats import PAGE
-from desk.web.panels.registry import PANELS
+from desk.web.panels.panel_registry import PANELS
 from tests.engines import ClickHouseServer, RunningKafka, settings_for
 from tests.integration.sql.sample import ALERT, FIRST, LAST
 from tests.integration.streams.blocks import block, branch

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from alerts.outbox.events import event_of
+from alerts.outbox.alert_event import event_of
 from alerts.outbox.jobs import job_of
 from alerts.outbox.render import Message
-from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from counterpoise.contracts.alert_transition import AlertEvidence, AlertTransition
 
 ALERT = "ab" * 8
 FIRED_AT = 1_700_000_000

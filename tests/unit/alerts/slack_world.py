@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 from alerts.machine.ledger import LedgerEntry
-from alerts.outbox.chart import Picture
+from alerts.outbox.alert_chart import Picture
 from alerts.outbox.delivery_policy import DeliveryPolicy
 from alerts.outbox.groups import GroupView, head_of, lines_of
 from alerts.outbox.jobs import ACKNOWLEDGED, Job
@@ -33,7 +33,7 @@ from alerts.store.alert_store import AlertStore
 from alerts.store.delivery import Delivery
 from alerts.store.sending_checks import Checked
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.runtime.clock import Clock
 
 CHANNEL = "C0"

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from alerts.outbox.events import utc_text
-from alerts.outbox.receivers.alertmanager import AlertmanagerReceiver, as_alert
-from alerts.outbox.receivers.http_request import request
+from alerts.outbox.alert_event import utc_text
+from alerts.outbox.receivers.alertmanager_receiver import AlertmanagerReceiver, as_alert
 from alerts.outbox.receivers.receiver import AmbiguousError, NotAcceptedError, ReceiverRefusedError
+from alerts.outbox.receivers.receiver_request import request
 from alerts.outbox.receivers.receivers import make_receivers, probes
 from alerts.outbox.render import Message, check_message
 from counterpoise.errors import ConfigError, CounterpoiseError

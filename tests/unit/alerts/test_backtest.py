@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from alerts.backtest import Firing, backtest
 from alerts.machine.machine import NOWHERE, Phase, advance
 from alerts.rules.rule import HeightRule
-from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.rules.when import WhenRule
 from alerts.signals.window_counts import WindowCounts
 from desk.cli.rules import rules_app

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts.backtest import backtest
-from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_rule import TopShareRule
 from desk.backtest_picture import backtest_picture
 from desk.cli.rules import rules_app
 from tests.shared import shared_data

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from alerts.outbox.chart import DAYS, blocks_of, picture_of
-from alerts.rules.metric import MetricRule
+from alerts.outbox.alert_chart import DAYS, blocks_of, picture_of
+from alerts.rules.metric_rule import MetricRule
 from alerts.rules.rule import HeightRule
-from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.plots.chart_png import HEIGHT, WIDTH, LineChart, line_chart_png
 

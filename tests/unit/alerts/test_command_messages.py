@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.outbox.command_messages import MAX_LISTED, Fires, Top4, alerts_message, silenced_message, top4_message
+from alerts.outbox.command_messages import MAX_LISTED, Fires, Top4Now, alerts_message, silenced_message, top4_message
 from alerts.outbox.delivery_policy import rises
 from alerts.outbox.render import Message
 from alerts.policy import Action
-from alerts.rules.metric import MetricRule
+from alerts.rules.metric_rule import MetricRule
 from alerts.rules.rule import Reading
-from alerts.rules.sql import SqlRule
+from alerts.rules.sql_rule import SqlRule
 from alerts.rules.when import WhenRule
 from engines.local_slack.message import refusal
 from tests.unit.alerts.events import ALERT, FIRED, FIRED_AT, step
@@ -29,7 +29,7 @@ def is_taken(message: Message) -> bool:
 
 def test_top4_has_each_view_and_the_leaders() -> None:
     views = [("raw", 1008, READING), ("entity", 1008, Reading(0.8, 0.75, 0.8, 0.8))]
-    found = Top4("bitcoin", 840_000, FIRED_AT, views, [("alpha", 252), ("<b>", 126), ("c", 1), ("d", 1), ("e", 1)])
+    found = Top4Now("bitcoin", 840_000, FIRED_AT, views, [("alpha", 252), ("<b>", 126), ("c", 1), ("d", 1), ("e", 1)])
     assert top4_message([found]).text.splitlines() == [
         "*Top-4 share of bitcoin* at height 840000 (2023-11-14 22:13 UTC)",
         "• pools as they sign: 75.1 % of 1,008 blocks, 95 % interval 72.0 % to 78.0 %, at most 76.0 % with the unknown blocks",
@@ -58,7 +58,7 @@ def test_alerts_that_fire_and_those_that_wait() -> None:
 def test_slack_takes_every_answer(summaries: list[str], name: str) -> None:
     firing = [Fires(step("firing", 1, FIRED_AT, summary=one), FIRED_AT, name) for one in summaries]
     assert is_taken(alerts_message(firing, more=1, waiting=1))
-    found = Top4(name, 1, FIRED_AT, [(name, 10, READING)], [(name, 3)] * 6)
+    found = Top4Now(name, 1, FIRED_AT, [(name, 10, READING)], [(name, 3)] * 6)
     assert is_taken(top4_message([found] * 6))
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import count
 
 from alerts.dead_man import DeadManRules
-from alerts.rules.no_block import NoBlockRule
-from alerts.rules.source_stale import SourceStaleRule
+from alerts.rules.no_block_rule import NoBlockRule
+from alerts.rules.source_stale_rule import SourceStaleRule
 from alerts.signals.timer_facts import TimerFacts
 from counterpoise.chain.chain_registry import CHAINS
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 
 NOW = 1_700_000_000.0
 

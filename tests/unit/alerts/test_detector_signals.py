@@ -19,7 +19,7 @@ from alerts.rules.when import WhenRule
 from alerts.rules_file import parse_rules_file
 from alerts.signals.detector_columns import DETECTOR_COLUMNS
 from alerts.signals.levels import Level
-from alerts.signals.specs.registry import SIGNALS
+from alerts.signals.specs.signal_registry import SIGNALS
 from alerts.store.detectors_log import with_detectors
 from counterpoise.detectors.tracks import DETECTORS, LEADERS_WINDOW_BLOCKS, PROMISES_YEARS, track_of
 from counterpoise.windows import VIEWS

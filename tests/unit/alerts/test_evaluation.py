@@ -23,14 +23,14 @@ from alerts.machine.checkpoints import SHARED_PATH, Checkpoints
 from alerts.machine.ledger import Ledger, LedgerEntry
 from alerts.machine.rule_state import RuleState, SharedPath
 from alerts.rules.rule import HeightRule, Rule
-from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.rules.when import WhenRule
 from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_events_log import StoredEntry, Written
 from alerts.store.alert_state_log import StoredStates
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.contracts.scores import ScoreEvent, WindowScore
 from counterpoise.runtime.clock import Clock
 from tests.unit.alerts.chains import a_hash, a_series

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from alerts.explanation import joined, moved_by, subject_of
 from alerts.outbox.explained import moved_text, rounded_parts, views_text
 from alerts.outbox.render import changed_root, transition_message
-from alerts.rules.metric import MetricRule
-from alerts.rules.no_block import NoBlockRule
-from alerts.rules.top_share import TopShareRule
-from counterpoise.contracts.alerts import AlertEvidence, AlertExplanation, AlertTransition, MovedBy, ViewValue
+from alerts.rules.metric_rule import MetricRule
+from alerts.rules.no_block_rule import NoBlockRule
+from alerts.rules.top_share_rule import TopShareRule
+from counterpoise.contracts.alert_transition import AlertEvidence, AlertExplanation, AlertTransition, MovedBy, ViewValue
 from counterpoise.explain.contributions import ADDITIVE
-from counterpoise.explain.explain import Window, explain
+from counterpoise.explain.explained_change import Window, explain
 from counterpoise.explain.views import groups_of
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from tests.unit.alerts.test_messages import CONTEXT, a_transition
 
 POOLS = [f"pool-{letter}" for letter in "abcdefgh"]

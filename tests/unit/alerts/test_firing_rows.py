@@ -9,7 +9,7 @@ from typing import cast
 from alerts.firing_rows import FiringRows
 from alerts.machine.ledger import LedgerEntry
 from alerts.store.alert_events_log import AlertEventsLog
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from tests.unit.alerts.slack_world import transition_of
 
 Step = tuple[str, int]

@@ -16,7 +16,7 @@ from alerts.outbox.groups import GROUPED, root_named
 from alerts.outbox.render import mark_of
 from alerts.outbox.routes import Route
 from alerts.store.delivery import Delivery
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from tests.unit.alerts.follower import Follower
 from tests.unit.alerts.slack_world import Alerter, Posted, Rows
 from tests.unit.alerts.test_interleavings import CheckedChannel, Story, _without_a_log, check_channels, check_open

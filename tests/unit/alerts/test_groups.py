@@ -11,19 +11,29 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from alerts.outbox.group_message import LineText, group_message
-from alerts.outbox.groups import MAX_LINES, Line, Root, head_of, line_of, lines_of, name_of, open_root, root_named
+from alerts.outbox.groups import (
+    MAX_LINES,
+    GroupedAlert,
+    Root,
+    head_of,
+    line_of,
+    lines_of,
+    name_of,
+    open_root,
+    root_named,
+)
 from alerts.outbox.receivers.receivers import check_groups, probes, routes
-from alerts.outbox.receivers.webhook import body_of
+from alerts.outbox.receivers.webhook_receiver import body_of
 from alerts.outbox.render import MAX_BLOCKS, MAX_HEADER_CHARACTERS, MAX_SECTION_CHARACTERS, Message
-from alerts.outbox.routes import GROUP_LABELS, Group, Route, group_of
+from alerts.outbox.routes import GROUP_LABELS, AlertGroup, Route, group_of
 from alerts.rules_file import parse_rules
-from counterpoise.contracts.alerts import AlertState, AlertTransition
+from counterpoise.contracts.alert_transition import AlertState, AlertTransition
 from counterpoise.errors import ConfigError
 from counterpoise.settings.model import Settings
 from desk.cli.rules import rules_app
 from tests.unit.alerts.events import FIRED, LABELS, RESOLVED, message
 
-BITCOIN = Group(0, (("chain", "bitcoin"),))
+BITCOIN = AlertGroup(0, (("chain", "bitcoin"),))
 STATES: tuple[AlertState, ...] = ("firing", "error", "resolved", "retracted", "inactive")
 
 
@@ -40,7 +50,7 @@ def steps(number: int, state: AlertState) -> tuple[AlertTransition, ...]:
 def test_the_group_is_of_the_first_route_that_matches() -> None:
     every = frozenset({"desk"})
     found = [Route({"chain": "litecoin"}, every), Route({}, every, ("chain", "team"))]
-    assert group_of(LABELS, found, "desk") == Group(1, (("chain", "bitcoin"), ("team", "")))
+    assert group_of(LABELS, found, "desk") == AlertGroup(1, (("chain", "bitcoin"), ("team", "")))
     assert group_of(LABELS, found, "ops") is None
     assert group_of(LABELS | {"chain": "litecoin"}, found, "desk") is None
     assert group_of(LABELS, (), "desk") is None
@@ -49,7 +59,7 @@ def test_the_group_is_of_the_first_route_that_matches() -> None:
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.integers(0, 3)), max_size=8))
 def test_an_alert_joins_the_newest_open_root_of_its_group(given_roots: list[tuple[int, bool, int]]) -> None:
     roots = [
-        Root(f"{at:x}", BITCOIN if ours else Group(1, BITCOIN.labels), float(sent))
+        Root(f"{at:x}", BITCOIN if ours else AlertGroup(1, BITCOIN.labels), float(sent))
         for at, (_, ours, sent) in enumerate(given_roots)
     ]
     found = open_root(BITCOIN, roots)
@@ -79,7 +89,7 @@ def test_a_root_shows_every_alert_once_and_what_fires_first(states: list[AlertSt
 
 def test_an_edit_of_the_rule_is_no_resolution() -> None:
     fired, ended = steps(1, "resolved")
-    assert head_of([Line(fired, ended.model_copy(update={"reason": "rule-changed"}))]).startswith("⚪ ENDED")
+    assert head_of([GroupedAlert(fired, ended.model_copy(update={"reason": "rule-changed"}))]).startswith("⚪ ENDED")
 
 
 def test_a_row_names_the_root() -> None:
@@ -96,7 +106,7 @@ def test_the_message_of_a_group_fits_into_slack(
     alerts: list[tuple[str, str, AlertState]], labels: dict[str, str]
 ) -> None:
     lines = [
-        LineText(Line((one := steps(number, state))[0], one[-1]), title, who, "https://desk.example/alert/1")
+        LineText(GroupedAlert((one := steps(number, state))[0], one[-1]), title, who, "https://desk.example/alert/1")
         for number, (title, who, state) in enumerate(alerts)
     ]
     whole = tuple({"type": "section", "text": {"type": "mrkdwn", "text": "x"}} for _ in range(MAX_BLOCKS))

@@ -27,7 +27,7 @@ from alerts.outbox.sent import SILENCED
 from alerts.policy import Action, ActionKind
 from alerts.signals.levels import Level
 from alerts.store.delivery import Delivery
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from tests.unit.alerts.follower import Follower, branch, edit, flip
 from tests.unit.alerts.slack_world import Alerter, Died, HandClock, MemorySlack, Rows
 

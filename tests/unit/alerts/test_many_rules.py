@@ -16,14 +16,14 @@ from alerts.machine.many_standings import ManyStandings
 from alerts.machine.path import RING_HEIGHTS, Path
 from alerts.machine.rule_state import RuleState, SharedPath
 from alerts.rules.many_levels import ManyLevels
-from alerts.rules.metric import MetricRule
+from alerts.rules.metric_rule import MetricRule
 from alerts.rules.rule import HeightRule
-from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.rules.when import WhenRule
 from alerts.signals.levels import Level
-from alerts.signals.specs.registry import SIGNALS
-from alerts.signals.window_counts import Place
-from counterpoise.metrics.specs.registry import SPECS
+from alerts.signals.specs.signal_registry import SIGNALS
+from alerts.signals.window_counts import WindowPlace
+from counterpoise.metrics.specs.metric_registry import SPECS
 from tests.unit.alerts.chains import a_hash, a_series
 from tests.unit.alerts.test_metric_rules import windows
 from tests.unit.alerts.test_when_rules import LINES, ROWS, conditions
@@ -91,7 +91,7 @@ def test_rules_judged_together_have_the_levels_of_each_alone(
     counts = np.array([sorted(row, reverse=True) for row, _ in blocks])
     unknown = np.array([gone for _, gone in blocks])
     other = replace(windows(counts[::-1], unknown[::-1]), tip_hash=windows(counts, unknown).tip_hash)
-    series = replace(windows(counts, unknown), beside={Place("entity", 144): other})
+    series = replace(windows(counts, unknown), beside={WindowPlace("entity", 144): other})
     many = ManyLevels(rules, ["one"] * len(rules))
     as_compared = [
         rule if many.is_exact(at) else rule.model_copy(update={"keep_firing_for": 0}) for at, rule in enumerate(rules)

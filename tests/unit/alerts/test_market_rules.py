@@ -6,13 +6,13 @@ import dataclasses
 
 import pytest
 
-from alerts.rules.ai_top4_rise import AiTop4RiseRule
-from alerts.rules.edge_share_fall import EdgeShareFallRule
-from alerts.rules.regime_change import RegimeChangeRule
+from alerts.rules.ai_top4_rise_rule import AiTop4RiseRule
+from alerts.rules.edge_share_fall_rule import EdgeShareFallRule
+from alerts.rules.regime_change_rule import RegimeChangeRule
 from alerts.rules.rule import Finding
 from alerts.rules.rule_types import MARKET_RULES, RULE_TYPES
-from alerts.rules.series_stale import SeriesStaleRule
-from alerts.signals.release_facts import Freshness, PairRegime, Point, ReleaseFacts, Score, YearChange
+from alerts.rules.series_stale_rule import SeriesStaleRule
+from alerts.signals.release_facts import Freshness, PairRegime, RegimePoint, ReleaseFacts, Score, YearChange
 from alerts.signals.timer_facts import TimerFacts
 
 DAY = 86_400
@@ -36,7 +36,7 @@ SCORE = Score(
 
 def regimes(*points: tuple[int, str], whole_until: int = TODAY) -> tuple[PairRegime, ...]:
     """Points as days from TODAY."""
-    at = tuple(Point(on(days), regime) for days, regime in points)
+    at = tuple(RegimePoint(on(days), regime) for days, regime in points)
     return (PairRegime(OWNERS, "all-owners", "raw", at, whole_until, SCORE),)
 
 
@@ -52,12 +52,12 @@ def on(day: int) -> int:
 
 
 def key(day: int, regime: str) -> int:
-    return Point(on(day), regime).key
+    return RegimePoint(on(day), regime).key
 
 
 def test_calls_are_told_apart_by_their_regime_and_not_by_breaks() -> None:
     [pair] = regimes((-9, "no_call"), (-8, "diverging"), (-7, "no_call"), (-6, "diverging"), (-5, "converging"))
-    assert pair.calls == (Point(on(-8), "diverging"), Point(on(-5), "converging"))
+    assert pair.calls == (RegimePoint(on(-8), "diverging"), RegimePoint(on(-5), "converging"))
 
 
 def test_a_regime_that_nobody_calls_fires_nothing() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.outbox.render import (
-    Context,
     Message,
+    MessageContext,
     Past,
     acknowledged_line,
     changed_root,
@@ -24,9 +24,9 @@ from alerts.outbox.render import (
     transition_message,
     worse_message,
 )
-from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from counterpoise.contracts.alert_transition import AlertEvidence, AlertTransition
 
-CONTEXT = Context(
+CONTEXT = MessageContext(
     "Top-4 pool share above 75 %",
     "top-4 share of 1008 blocks (raw) over 75 % for 36 blocks, clear below 73 %",
     "main",
@@ -230,7 +230,7 @@ def test_slacks_limits_hold_and_nothing_is_markup_for_any_text(
 ) -> None:
     evidence = a_transition().evidence.model_copy(update={"counts": tuple(counts), "sql": sql})
     transition = a_transition(summary=summary[:1_000], evidence=evidence)
-    context = Context(title, title, title, tip_height=1, past=CONTEXT.past)
+    context = MessageContext(title, title, title, tip_height=1, past=CONTEXT.past)
     resolved = transition.model_copy(update={"state": "resolved"})
     for message in (
         transition_message(transition, context),

@@ -15,22 +15,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.evidence import height_transition
 from alerts.machine.ledger import LedgerEntry
 from alerts.machine.rule_state import RuleState
-from alerts.outbox.render import Context, transition_message
+from alerts.outbox.render import MessageContext, transition_message
 from alerts.rule_tests.window_series import further_columns
-from alerts.rules.metric import MetricRule
+from alerts.rules.metric_rule import MetricRule
 from alerts.rules.rule import HeightRule
-from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.rules_file import parse_rules
 from alerts.signals.levels import Level
 from alerts.signals.window_counts import WindowCounts
-from counterpoise.contracts.alerts import AlertState, AlertTransition
+from alerts.transition_evidence import height_transition
+from counterpoise.contracts.alert_transition import AlertState, AlertTransition
 from counterpoise.contracts.scores import WindowScore
 from counterpoise.formats import TEXT
 from counterpoise.metrics.spec import MetricSpec
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.metrics.stored_integers import STORED_COLUMNS
 
 HHI = """
@@ -88,7 +88,7 @@ def told(rule: HeightRule, series: WindowCounts, state: AlertState, at: int = 0)
 
 
 def text_of(transition: AlertTransition, rule: HeightRule) -> str:
-    context = Context(title=rule.name, condition=rule.condition(), dataset="live", advice="", share=False)
+    context = MessageContext(title=rule.name, condition=rule.condition(), dataset="live", advice="", share=False)
     message = transition_message(transition, context)
     return "\n".join([message.text, message.line, json.dumps(message.blocks, ensure_ascii=False)])
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.outbox.chart import Picture
+from alerts.outbox.alert_chart import Picture
 from alerts.outbox.pictures import PAUSES_SECONDS
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.errors import RetryableError
 from tests.unit.alerts.slack_world import Alerter, HandClock, MemorySlack, Rows, transition_of
 from tests.unit.alerts.test_people import FIRST, entry

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.policy import WEEK_SECONDS, Action, Actions, Subject, repeats_due, silences
+from alerts.policy import WEEK_SECONDS, Action, Actions, SilenceSubject, repeats_due, silences
 
 LABELS = {"rule": "top4-share", "chain": "bitcoin", "alert": "ab"}
-SUBJECT = Subject(LABELS, is_open=True, fired_at=100.0, value=0.76)
+SUBJECT = SilenceSubject(LABELS, is_open=True, fired_at=100.0, value=0.76)
 HOUR = 3_600.0
 
 
@@ -41,7 +41,9 @@ def silence(**values: object) -> Action:
         (silence(worse_than=0.77, until=240.0), SUBJECT, 250.0, False),
     ],
 )
-def test_a_silence_holds_as_long_as_it_was_asked_to(one: Action, subject: Subject, now: float, holds: bool) -> None:
+def test_a_silence_holds_as_long_as_it_was_asked_to(
+    one: Action, subject: SilenceSubject, now: float, holds: bool
+) -> None:
     assert silences(one, subject, now) is holds
 
 
@@ -68,7 +70,7 @@ rows = st.builds(
     worse_than=st.none() | st.floats(0, 1),
 )
 subjects = st.builds(
-    Subject,
+    SilenceSubject,
     labels=st.just(LABELS),
     is_open=st.booleans(),
     fired_at=st.none() | st.floats(0, 1_000),
@@ -79,7 +81,7 @@ subjects = st.builds(
 
 @given(st.lists(rows, max_size=8), subjects, st.floats(0, 1_000), st.randoms(use_true_random=False))
 def test_the_order_and_the_number_of_the_rows_do_not_matter(
-    every: list[Action], subject: Subject, now: float, rng: random.Random
+    every: list[Action], subject: SilenceSubject, now: float, rng: random.Random
 ) -> None:
     again = every + every[: len(every) // 2]
     rng.shuffle(again)
@@ -90,7 +92,7 @@ def test_the_order_and_the_number_of_the_rows_do_not_matter(
 
 @given(st.lists(rows, max_size=8), subjects, st.floats(0, 1_000))
 def test_a_further_silence_silences_no_less_and_an_end_no_more(
-    every: list[Action], subject: Subject, now: float
+    every: list[Action], subject: SilenceSubject, now: float
 ) -> None:
     before = Actions.of(every)
     more = Actions.of([*every, silence(id="new", until=2_000.0, matchers={})])
@@ -104,7 +106,7 @@ def test_a_further_silence_silences_no_less_and_an_end_no_more(
 
 @given(st.lists(rows, max_size=8), subjects, st.floats(0, 1_000))
 def test_an_alert_is_silenced_or_has_outgrown_its_silence_never_both_by_one(
-    every: list[Action], subject: Subject, now: float
+    every: list[Action], subject: SilenceSubject, now: float
 ) -> None:
     found = Actions.of(every)
     outgrown = found.outgrown(subject, now)

@@ -14,7 +14,7 @@ from alerts.outbox.receivers.receivers import make_receivers, probes, routes, se
 from alerts.outbox.routes import Route, labels_of, receivers_for
 from alerts.policy import fits, matches
 from alerts.rules_file import parse_rules
-from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from counterpoise.contracts.alert_transition import AlertEvidence, AlertTransition
 from counterpoise.errors import ConfigError
 from counterpoise.settings.model import Settings
 

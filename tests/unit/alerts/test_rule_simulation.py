@@ -23,7 +23,7 @@ from alerts.backtest import backtest
 from alerts.rules.rule import HeightRule
 from alerts.rules.when import WhenRule
 from alerts.rules_file import load_rules, parse_rules
-from alerts.signals.window_counts import Place
+from alerts.signals.window_counts import WindowPlace
 from desk.cli.rules import rules_app
 from desk.rule_history import RuleHistory
 from desk.rule_simulation import (
@@ -143,7 +143,7 @@ def test_the_truth_of_a_detector_is_what_it_is_about(tmp_path: Path) -> None:
     }
     for name, above in expected.items():
         rule = detector_rule(f"{name}_5y")
-        window = history.window(Place("raw", BIN_BLOCKS), truth_columns(rule))
+        window = history.window(WindowPlace("raw", BIN_BLOCKS), truth_columns(rule))
         assert truth_of(rule, window).tolist() == [Truth.OVER if one else Truth.CLEAR for one in above]
         opposite = detector_rule(f"{name}_5y", "below: 0.5")
         assert truth_of(opposite, window).tolist() == [Truth.CLEAR if one else Truth.OVER for one in above]

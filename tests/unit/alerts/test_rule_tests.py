@@ -20,7 +20,7 @@ from alerts.rule_tests.timer_inputs import INPUTS
 from alerts.rule_tests.window_series import window_series
 from alerts.rules.rule import HeightRule, TimerRule
 from alerts.rules.rule_types import RULE_TYPES
-from alerts.rules.top_share import TopShareRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.rules_file import parse_rules, parse_rules_file
 from desk.cli.rule_tests import test_rules as command
 from desk.cli.rules import rules_app

@@ -10,13 +10,13 @@ import pytest
 
 from alerts.machine.machine import NOWHERE, advance_many
 from alerts.machine.rule_state import RuleState
-from alerts.rules.dead_letters import DeadLettersRule
-from alerts.rules.no_block import NoBlockRule
-from alerts.rules.no_score import NoScoreRule
+from alerts.rules.dead_letters_rule import DeadLettersRule
+from alerts.rules.no_block_rule import NoBlockRule
+from alerts.rules.no_score_rule import NoScoreRule
 from alerts.rules.rule import Finding, parse_duration
-from alerts.rules.source_stale import SourceStaleRule
-from alerts.rules.top_share import TopShareRule
-from alerts.rules.top_share_probability import TopShareProbabilityRule
+from alerts.rules.source_stale_rule import SourceStaleRule
+from alerts.rules.top_share_probability_rule import TopShareProbabilityRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.signals.levels import Level
 from alerts.signals.timer_facts import TimerFacts
 from alerts.signals.window_counts import WindowCounts

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts.rules.rule import HeightRule
-from alerts.rules.top_share import TopShareRule
-from alerts.rules_diff import EventOfTwo, SentEvent, diff_events, sent_events
+from alerts.rules.top_share_rule import TopShareRule
+from alerts.sent_events import EventOfTwo, SentEvent, diff_events, sent_events
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.errors import ConfigError
 from desk.cli.rules import rules_app

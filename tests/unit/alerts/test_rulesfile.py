@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from alerts.rules.metric import MetricRule
+from alerts.rules.metric_rule import MetricRule
 from alerts.rules.rule import HeightRule, Rule, TimerRule
 from alerts.rules.rule_types import RULE_TYPES
 from alerts.rules.rules_document import MAX_MISTAKES
-from alerts.rules.sql import SqlRule
-from alerts.rules.top_share import TopShareRule
+from alerts.rules.sql_rule import SqlRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.rules.when import WhenRule
 from alerts.rules_file import (
     MAX_FILE_BYTES,
@@ -30,7 +30,7 @@ from alerts.rules_file import (
 )
 from counterpoise.chain.chain_registry import CHAINS, known_chains
 from counterpoise.errors import ConfigError
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.visible import visible
 from desk.cli.rules import rules_app
 

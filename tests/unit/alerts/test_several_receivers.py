@@ -14,7 +14,7 @@ from alerts.outbox.outbox import Outbox
 from alerts.outbox.sent import NOT_ROUTED
 from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.versions import Versions
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.runtime.clock import Clock
 from tests.unit.alerts.slack_world import Died, HandClock, MemorySlack, PlainRenderer, Rows, transition_of
 

@@ -16,15 +16,15 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
-from alerts.outbox.receivers.slack import SlackReceiver, read_app_token, socket_client
-from alerts.outbox.render import Context, note_message, transition_message
+from alerts.outbox.receivers.slack_receiver import SlackReceiver, read_app_token, socket_client
+from alerts.outbox.render import MessageContext, note_message, transition_message
 from alerts.people import slack_actions, slack_socket
 from alerts.people.slack_actions import SlackActions
-from alerts.people.slack_socket import Connection, Receive, open_connection
+from alerts.people.slack_socket import Receive, SocketConnection, open_connection
 from alerts.policy import Action
 from alerts.store.alert_store import AlertStore
 from alerts.store.delivery import Delivery
-from counterpoise.contracts.alerts import AlertState, AlertTransition
+from counterpoise.contracts.alert_transition import AlertState, AlertTransition
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.retry import RetryPolicy
@@ -113,7 +113,7 @@ class Office:
 
 
 @contextmanager
-def an_office(tmp_path: Path, open_first: Callable[[Receive], Connection] | None = None) -> Iterator[Office]:
+def an_office(tmp_path: Path, open_first: Callable[[Receive], SocketConnection] | None = None) -> Iterator[Office]:
     """`open_first` is tried in place of the first connection."""
     with SlackServer() as slack:
         token_file = tmp_path / "app-token"
@@ -244,7 +244,7 @@ def test_each_alert_that_is_announced_can_be_acknowledged(tmp_path: Path) -> Non
 
 def shown(transition: AlertTransition) -> list[dict[str, Any]]:
     """The blocks of an alert's message."""
-    return list(transition_message(transition, Context("A title", "a condition", "d", buttons=True)).blocks)
+    return list(transition_message(transition, MessageContext("A title", "a condition", "d", buttons=True)).blocks)
 
 
 # A command is answered in the confirmation, and only to the person.
@@ -405,7 +405,7 @@ def test_a_connection_without_a_socket_is_none(tmp_path: Path, monkeypatch: pyte
     "error", [ConfigError("no file"), BadStatusLine(""), OSError(), KeyError("url"), RetryableError("")]
 )
 def test_no_failure_ends_the_listener(tmp_path: Path, error: Exception) -> None:
-    def fails(_: Receive) -> Connection:
+    def fails(_: Receive) -> SocketConnection:
         raise error
 
     with an_office(tmp_path, fails) as office:

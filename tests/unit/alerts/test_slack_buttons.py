@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.outbox.receivers.slack_buttons import BLOCK_ID, buttons_block, read_pressed
-from alerts.policy import Subject, silences
+from alerts.policy import SilenceSubject, silences
 
 ALERT, NOW = "ab" * 8, 1_700_000_000.0
 
@@ -62,7 +62,7 @@ def test_a_silence_until_worse_ends_by_the_direction_of_the_rule(pressed_at: flo
     assert pressed is not None
     row = pressed.action(NOW, pressed_at)
     assert row is not None
-    subject = Subject({"alert": ALERT}, is_open=True, fired_at=NOW - 60, value=now, rises=rises)
+    subject = SilenceSubject({"alert": ALERT}, is_open=True, fired_at=NOW - 60, value=now, rises=rises)
     is_worse = now > pressed_at if rises else now < pressed_at
     assert silences(row, subject, NOW + 10 * 366 * 86_400) == (not is_worse)
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from alerts.outbox.receivers import slack_client
 from alerts.outbox.receivers.receiver import AmbiguousError, NotAcceptedError
-from alerts.outbox.receivers.slack import SlackReceiver, socket_client
+from alerts.outbox.receivers.slack_receiver import SlackReceiver, socket_client
 from alerts.outbox.render import note_message
 from counterpoise.errors import ConfigError
 from counterpoise.settings.model import Settings

@@ -18,13 +18,13 @@ from alerts.outbox.jobs import actions
 from alerts.outbox.render import mark_of
 from alerts.rule_queries import RuleQueries
 from alerts.rule_tests.rule_test_file import run_test_files
-from alerts.rules.sql import MAX_FIRING, SqlRule
+from alerts.rules.sql_rule import MAX_FIRING, SqlRule
 from alerts.rules_file import parse_rules_file
 from alerts.signals.query_answer import MAX_ROWS, QueryAnswer, QueryRow, answer_of
 from alerts.signals.timer_facts import TimerFacts
 from alerts.store.alert_events_log import StoredEntry
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.contracts.alerts import AlertEvidence, AlertTransition
+from counterpoise.contracts.alert_transition import AlertEvidence, AlertTransition
 from counterpoise.runtime.clock import SystemClock
 
 NOW = 1_700_000_000

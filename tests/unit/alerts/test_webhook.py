@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from alerts.machine.ledger import LedgerEntry
-from alerts.outbox.receivers.http_request import HttpAnswer, check_url, judge, retry_after
 from alerts.outbox.receivers.receiver import (
     AmbiguousError,
     NotAcceptedError,
     ReceiverRefusedError,
     UnknownAnswerError,
 )
+from alerts.outbox.receivers.receiver_request import ReceiverAnswer, check_url, judge, retry_after
 from alerts.outbox.receivers.receivers import make_receivers, probes
-from alerts.outbox.receivers.webhook import WebhookReceiver, signature
+from alerts.outbox.receivers.webhook_receiver import WebhookReceiver, signature
 from alerts.outbox.render import Message, check_message
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.runtime.clock import SystemClock
@@ -163,7 +163,7 @@ def test_an_answer_without_end_is_cut(server: WebhookServer) -> None:
     ],
 )
 def test_the_pause_that_it_asks_for_is_kept(status: int, headers: dict[str, str], seconds: float | None) -> None:
-    answer = HttpAnswer(status, {name.lower(): text for name, text in headers.items()}, b"")
+    answer = ReceiverAnswer(status, {name.lower(): text for name, text in headers.items()}, b"")
     with pytest.raises((NotAcceptedError, AmbiguousError)) as found:
         judge(answer, "there")
     assert getattr(found.value, "retry_after_seconds", "lost") == seconds

@@ -18,12 +18,12 @@ from alerts.outbox.routes import labels_of
 from alerts.rules.changes import changes
 from alerts.rules.condition import Condition, condition_of
 from alerts.rules.line import OPERATORS, Line
-from alerts.rules.metric import MetricRule
+from alerts.rules.metric_rule import MetricRule
 from alerts.rules.when import WhenRule
 from alerts.rules_file import parse_rules, parse_rules_file
 from alerts.signals.levels import Level
-from alerts.signals.specs.registry import SIGNALS, register
-from counterpoise.metrics.specs.registry import SPECS
+from alerts.signals.specs.signal_registry import SIGNALS, register
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.windows import WINDOWS_BLOCKS
 from tests.unit.alerts.test_metric_rules import text_of as shown_text
 from tests.unit.alerts.test_metric_rules import told, windows

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.web.api.events import MAX_WAITING, Event, EventFeed, framed, new_events
+from desk.web.api.event_feed import MAX_WAITING, Event, EventFeed, framed, new_events
 from desk.web.api.reader import Reader
 
 TIPS = st.dictionaries(st.sampled_from(["bitcoin", "signet", "litecoin"]), st.integers(1, 4))

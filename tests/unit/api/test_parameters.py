@@ -10,13 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
+from desk.web.api.answer_formats import FORMATS, MEDIA_TYPES, chosen_format, etag, is_known
+from desk.web.api.api_endpoints import ENDPOINTS
+from desk.web.api.api_errors import ApiError
 from desk.web.api.cursor import PATTERN, read_cursor, write_cursor
-from desk.web.api.endpoints import ENDPOINTS
-from desk.web.api.errors import ApiError
-from desk.web.api.formats import FORMATS, MEDIA_TYPES, chosen_format, etag, is_known
 from desk.web.api.parameters import EARLIEST, LATEST, read_moment, read_parameters
-from desk.web.api.timeseries import Series, by_block, by_day, by_hour, heights_of_range, narrowest_view, whole_periods
+from desk.web.api.timeseries import (
+    SeriesRequest,
+    by_block,
+    by_day,
+    by_hour,
+    heights_of_range,
+    narrowest_view,
+    whole_periods,
+)
 
 MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2105, 1, 1)).map(lambda moment: moment.replace(tzinfo=UTC))  # noqa: DTZ001
 PERIODS = st.sampled_from([timedelta(hours=1), timedelta(days=1)])
@@ -108,7 +116,7 @@ def test_a_tag_is_of_exactly_these_bytes(one: bytes, other: bytes) -> None:
 def test_periods_begin_in_the_range_and_are_over_when_known(
     start: datetime, end: datetime, as_of: datetime, period: timedelta
 ) -> None:
-    series = Series(("hhi",), "bitcoin", "raw", 144, start, end, as_of)
+    series = SeriesRequest(("hhi",), "bitcoin", "raw", 144, start, end, as_of)
     first, last = whole_periods(series, period)
     assert (first - EARLIEST) % period == (last - EARLIEST) % period == timedelta(0)
     assert start <= first < start + period
@@ -119,7 +127,7 @@ def test_periods_begin_in_the_range_and_are_over_when_known(
 
 @given(st.lists(st.sampled_from(list(SPECS)), min_size=1, unique=True), MOMENTS, MOMENTS)
 def test_no_value_of_a_request_stands_in_the_statement(names: list[str], start: datetime, end: datetime) -> None:
-    series = Series(tuple(names), "CHAIN'", "VIEW'", 12_345, start, end)
+    series = SeriesRequest(tuple(names), "CHAIN'", "VIEW'", 12_345, start, end)
     statements = (
         heights_of_range(series),
         by_block(series, 77_777, 88_888, 4_321),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from counterpoise.contracts.releases import Observation
 from counterpoise.metrics.dispersion import TREATMENTS
 from counterpoise.series.release import Head, Release, make_release
-from streams.asymmetry.fold.change import Part, change_parts
+from streams.asymmetry.fold.change import GapPart, change_parts
 from streams.asymmetry.fold.log2_d2_parts import log2_d2_of, log2_d2_parts, logarithmic_mean
 from streams.asymmetry.fold.mining_side import MiningSide
 from streams.asymmetry.fold.score import Moment
@@ -63,7 +63,7 @@ def moment(quarter: str) -> Moment:
     return Moment(date.fromisoformat(quarter), release, real.window(date.fromisoformat(quarter)))
 
 
-def parts_of(then: Moment, now: Moment, *, stood: Release | None = None) -> list[Part]:
+def parts_of(then: Moment, now: Moment, *, stood: Release | None = None) -> list[GapPart]:
     return change_parts(then, now, real.catalogue()[real.PAIR.series], "all-owners", stood=stood)
 
 
@@ -115,7 +115,7 @@ def release(period_end: str, published: int, method: str = "", **owners: float) 
     return make_release(head, [Observation(owner=owner, value=value, part="p") for owner, value in owners.items()])
 
 
-def components(parts: list[Part]) -> set[str]:
+def components(parts: list[GapPart]) -> set[str]:
     return {part.component for part in parts}
 
 

@@ -10,7 +10,7 @@ from counterpoise.metrics.dispersion import TREATMENTS
 from counterpoise.series.release import to_events
 from streams.asymmetry.fold.asymmetry_fold import AsymmetryFold
 from streams.asymmetry.fold.score import AsymmetryRow
-from streams.releases.fold.dispersion import DispersionRow, release_rows
+from streams.releases.fold.release_dispersion import DispersionRow, release_rows
 from streams.releases.fold.release_fold import ReleaseFold
 from tests.unit.asymmetry import real
 

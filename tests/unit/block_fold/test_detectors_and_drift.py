@@ -22,7 +22,7 @@ from counterpoise.estimates.forecast import FORECAST_BLOCKS, FORECAST_EVERY
 from counterpoise.windows import VIEWS
 from streams.blocks.fold.concentration import score_blocks
 from streams.blocks.fold.detectors import BlocksSeen, DetectorHistory
-from streams.blocks.fold.drift import DriftHistory, DriftRow, EntityEpochs
+from streams.blocks.fold.drift_history import DriftHistory, DriftRow, EntityEpochs
 from streams.blocks.fold.forecasts import ForecastRow, forecast_rows
 from tests.unit.block_fold.plain import W, hhi_and_variance, states
 

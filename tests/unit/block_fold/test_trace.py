@@ -8,7 +8,7 @@ import pytest
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.runtime.clock import ManualClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from streams.blocks.trace import BlockTrace
 from streams.intake.dead_letter import RawMessage
 from streams.intake.unpack import Placed

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.claims.checked import Checked
-from desk.claims.claims import CLAIMS, Claim
+from desk.claims.article_claims import CLAIMS, Claim
+from desk.claims.checked_claims import Checked
 from desk.claims.verdicts import Moves, falls, near, rises, verdict
 
 

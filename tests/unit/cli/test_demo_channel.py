@@ -11,7 +11,7 @@ import pytest
 from slack_sdk import WebClient
 
 from alerts.outbox.receivers.receivers import make_receivers
-from alerts.outbox.receivers.slack import SlackReceiver, read_app_token
+from alerts.outbox.receivers.slack_receiver import SlackReceiver, read_app_token
 from alerts.outbox.render import note_message
 from counterpoise.settings.model import Settings
 from desk.cli.demo import local_channel

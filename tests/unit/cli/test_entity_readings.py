@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.pools.entities import EntityMap, Group, Membership, load_entity_map
+from counterpoise.pools.entity_map import EntityGroup, EntityMap, Membership, load_entity_map
 from counterpoise.pools.entity_table import EntityTable
 from counterpoise.pools.matcher import Matcher
 from counterpoise.pools.registry_file import load_registry
@@ -23,7 +23,7 @@ from tests.shared import shared_data
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "attribution.md"
 DAY = date(2024, 1, 1)
-FRIENDS = Group(
+FRIENDS = EntityGroup(
     "friends",
     "Friends",
     (
@@ -33,7 +33,7 @@ FRIENDS = Group(
         Membership("d", date(2020, 1, 1), None, "s", confidence="documented"),
     ),
 )
-OTHER = Group("other", "Other", (Membership("c", None, date(2025, 1, 1), "s", confidence="month"),))
+OTHER = EntityGroup("other", "Other", (Membership("c", None, date(2025, 1, 1), "s", confidence="month"),))
 MAP = EntityMap((FRIENDS, OTHER))
 BLOCKS = {"a": 40, "b": 20, "c": 10, "d": 10, "e": 5}
 
@@ -83,7 +83,7 @@ def test_more_members_never_lower_concentration(
         )
         for pool, start, later, assumed, observed in members
     )
-    entity_map = EntityMap((Group("g", "G", made),) if made else ())
+    entity_map = EntityMap((EntityGroup("g", "G", made),) if made else ())
     found = sensitivity(blocks, unknown, entity_map, DAY)
     order = [found.readings[reading] for reading in ("never", "seen", "map", "earliest")]
     for less, more in pairwise(order):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from counterpoise.clickhouse.explain_window import by_entity
-from counterpoise.explain.explain import Window, explain
+from counterpoise.explain.explained_change import Window, explain
 from counterpoise.pools.attribution_set import AttributionSet
 
 BLOCKS = {"foundry-usa": 40, "antpool": 20, "braiins-pool": 10, "poolin": 5, "unknown": 9}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from counterpoise.pools.registry_file import load_registry
-from desk.cli.names import pool_sums, rule_labels, rule_names
+from desk.cli.completed_names import pool_sums, rule_labels, rule_names
 from desk.cli.root import main
 from desk.named_queries import named_queries
 

@@ -9,26 +9,26 @@ from typing import Any
 import pytest
 
 from counterpoise.clickhouse.columns import Column, as_list
-from counterpoise.clickhouse.rows.releases import (
+from counterpoise.clickhouse.rows.release_rows import (
     chunk_columns,
     current_columns,
     event_json,
     observation_columns,
     release_columns,
 )
-from counterpoise.clickhouse.rows.series import series_columns, series_entry_columns
+from counterpoise.clickhouse.rows.series_rows import series_columns, series_entry_columns
 from counterpoise.clickhouse.sql_files import sql_root
 from counterpoise.contracts.releases import Observation, ReleaseEvent
 from counterpoise.metrics.dispersion import TREATMENTS
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Head, make_release, to_events, withdrawal
 from streams.asymmetry.columns import NO_DAY, asymmetry_columns, asymmetry_tombstones, part_columns
-from streams.asymmetry.fold.change import ChangePart, Part
+from streams.asymmetry.fold.change import ChangePart, GapPart
 from streams.asymmetry.fold.doublings import Estimate
 from streams.asymmetry.fold.score import AsymmetryRow, Pair, TreatmentScore
 from streams.releases.columns import dispersion_columns, growth_columns, placement_columns
-from streams.releases.fold.dispersion import release_rows
 from streams.releases.fold.growth import growth_rows
+from streams.releases.fold.release_dispersion import release_rows
 
 CATALOGUE = load_catalogue()
 OWNERS = CATALOGUE["epoch-ai-compute-owners"]
@@ -221,7 +221,7 @@ def test_a_score_by_treatment_and_its_tombstone() -> None:
 
 
 def test_parts_of_a_change() -> None:
-    part = ChangePart(score("day").key, "i", Part("dropped", "ai_owner", "Meta", -0.25))
+    part = ChangePart(score("day").key, "i", GapPart("dropped", "ai_owner", "Meta", -0.25))
     columns = part_columns(PAIR, [part], 9)
     assert set(columns) == set(stored_columns_of("asymmetry_changes_log"))
     assert row(columns)["doublings"] == -0.25

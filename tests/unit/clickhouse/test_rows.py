@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from counterpoise.clickhouse.columns import Column, as_list
-from counterpoise.clickhouse.rows.alert_events import alert_event_columns
-from counterpoise.clickhouse.rows.attributions import attribution_columns
-from counterpoise.clickhouse.rows.blocks import block_columns, coded, packed_hashes
-from counterpoise.clickhouse.rows.concentration import concentration_columns, tombstone_columns
-from counterpoise.clickhouse.rows.dead_letters import dead_letter_columns
+from counterpoise.clickhouse.rows.alert_event_rows import alert_event_columns
+from counterpoise.clickhouse.rows.attribution_rows import attribution_columns
+from counterpoise.clickhouse.rows.block_rows import block_columns, coded, packed_hashes
+from counterpoise.clickhouse.rows.concentration_rows import concentration_columns, tombstone_columns
+from counterpoise.clickhouse.rows.dead_letter_rows import dead_letter_columns
 from counterpoise.clickhouse.sql_files import sql_root
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.dead_letters import DeadLetter
 from counterpoise.metrics.stored_integers import STORED_COLUMNS

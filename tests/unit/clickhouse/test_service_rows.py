@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from counterpoise.clickhouse.rows.services import service_columns
+from counterpoise.clickhouse.rows.service_rows import service_columns
 from counterpoise.runtime.clock import ManualClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 
 
 def columns(status: ServiceStatus, state: str | None = None) -> dict[str, Any]:

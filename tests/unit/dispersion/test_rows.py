@@ -14,8 +14,8 @@ from counterpoise.series.basket import make_basket
 from counterpoise.series.catalogue import Series
 from counterpoise.series.load import load_catalogue, parse_series
 from counterpoise.series.release import Head, Release, make_release
-from streams.releases.fold.dispersion import DispersionRow, PlacementRow, release_rows
 from streams.releases.fold.growth import Growth, growth_rows, year_before
+from streams.releases.fold.release_dispersion import DispersionRow, PlacementRow, release_rows
 from streams.releases.fold.value_draws import ValueDraws, draws_for
 from tests.unit.asymmetry import real
 

@@ -14,8 +14,8 @@ from alerts.rules_file import load_rules
 from counterpoise.documents import MAX_BYTES, MAX_DEPTH, DocumentError, parse_json, parse_yaml
 from counterpoise.errors import ConfigError
 from counterpoise.pools.attribution_set import AttributionSet
-from counterpoise.pools.entities import load_entity_map
-from counterpoise.pools.registry import Registry
+from counterpoise.pools.entity_map import load_entity_map
+from counterpoise.pools.pool_registry import Registry
 from counterpoise.pools.registry_file import load_registry
 from counterpoise.series.load import load_catalogue, load_catalogue_folder
 from counterpoise.visible import visible

@@ -13,7 +13,7 @@ import structlog
 from counterpoise.errors import ConfigError
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import SystemClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from desk.cli import root
 
 SECRET = "s3cr3t"

@@ -9,9 +9,9 @@ from typing import cast
 import pytest
 
 from counterpoise.runtime.clock import ManualClock
+from engines.clickhouse.engine_session import Session
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.http_sessions import HttpSessions
-from engines.clickhouse.session import Session
 
 
 class Held:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engines.clickhouse import kept_blocks
-from engines.clickhouse.columns import Described
+from engines.clickhouse.described_column import Described
 
 PLAIN = (
     *(

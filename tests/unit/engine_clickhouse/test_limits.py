@@ -10,10 +10,10 @@ from threading import Thread
 
 import pytest
 
+from engines.clickhouse.client_limits import Budget, Limits, Turns
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.http_connection import GoneError, HttpConnection
 from engines.clickhouse.http_request import HttpError
-from engines.clickhouse.limits import Budget, Limits, Turns
 from engines.clickhouse.strangers import Strangers
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from engines.clickhouse.engine import Connection
+from engines.clickhouse.engine import EngineConnection
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.parser import Parser
 from engines.clickhouse.remembered import Remembered
@@ -31,7 +31,7 @@ class Asked:
 
 
 def parser(asked: Asked, answers: Remembered) -> Parser:
-    return Parser(lambda: cast(Connection, asked), lambda: None, answers, lambda: asked.settings)
+    return Parser(lambda: cast(EngineConnection, asked), lambda: None, answers, lambda: asked.settings)
 
 
 def test_a_text_is_asked_once_for_all_sessions_of_the_same_settings() -> None:

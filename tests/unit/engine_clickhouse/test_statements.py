@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.clickhouse import statements
+from engines.clickhouse import statement_routing
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.insert_head import InsertHead, parse_insert
 
@@ -32,7 +32,7 @@ def head(sql: str) -> InsertHead:
     ],
 )
 def test_first_word(sql: str, word: str) -> None:
-    assert statements.first_word(sql) == word
+    assert statement_routing.first_word(sql) == word
 
 
 @pytest.mark.parametrize(
@@ -104,32 +104,32 @@ def test_what_is_no_insert_with_data(sql: str) -> None:
     ],
 )
 def test_parameters_lose_one_layer_of_quotes(literal: str, text: str) -> None:
-    assert statements.unquote_parameter(literal) == text
+    assert statement_routing.unquote_parameter(literal) == text
 
 
 @given(st.text())
 def test_an_identifier_survives_quoting(name: str) -> None:
-    assert statements.unquote_identifier(statements.quote_identifier(name)) == name
+    assert statement_routing.unquote_identifier(statement_routing.quote_identifier(name)) == name
 
 
 @given(st.text(alphabet="SELECTINRFOMAV '\"`();,-/*#$\\\n", max_size=80))
 def test_no_text_makes_the_lexer_fail_or_lose_a_character(sql: str) -> None:
-    covered = list(statements.tokens(sql))
+    covered = list(statement_routing.tokens(sql))
     assert all(sql[token.start : token.end] == token.text for token in covered)
-    statements.first_word(sql)
+    statement_routing.first_word(sql)
     parse_insert("INSERT INTO t " + sql)
 
 
 def test_split_list_minds_brackets_and_quotes() -> None:
-    assert statements.split_list("a, f(b, c), 'x,(y', `d,e`,") == ["a", "f(b, c)", "'x,(y'", "`d,e`"]
+    assert statement_routing.split_list("a, f(b, c), 'x,(y', `d,e`,") == ["a", "f(b, c)", "'x,(y'", "`d,e`"]
 
 
 def test_deep_nesting_is_refused_wherever_it_hides() -> None:
-    limit = statements.MAX_NESTING
+    limit = statement_routing.MAX_NESTING
     deep = "[(" * limit + "1" + ",1]" * limit
     for sql in (f"SELECT {deep}", "SELECT ')' " * 400 + deep, f"SELECT 1 /* {')' * 999} */, {deep}", "-(" * 100_000):
         with pytest.raises(ServerError, match=f"more than {limit} deep"):
-            statements.refuse_unreadable(sql)
+            statement_routing.refuse_unreadable(sql)
     for sql in (
         "(" * limit + ")" * limit,
         "()" * 10_000,
@@ -137,9 +137,9 @@ def test_deep_nesting_is_refused_wherever_it_hides() -> None:
         f"SELECT 1 /* /* */ {deep} */",
         f"$${deep}$$",
     ):
-        statements.refuse_unreadable(sql)
+        statement_routing.refuse_unreadable(sql)
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
     with pytest.raises(ServerError, match="not UTF-8"):
-        statements.refuse_unreadable(b"SELECT '\xff'".decode("utf-8", "surrogateescape"))
+        statement_routing.refuse_unreadable(b"SELECT '\xff'".decode("utf-8", "surrogateescape"))

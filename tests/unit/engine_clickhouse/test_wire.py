@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.clickhouse import blocks, compression
+from engines.clickhouse import compression, native_blocks
 from engines.clickhouse.exceptions import ProtocolError, ServerError, from_engine
 from engines.clickhouse.types import column
 from engines.clickhouse.wire import ByteReader, ConnectionClosedError, string, varint
@@ -108,18 +108,18 @@ def test_a_block_ends_where_its_data_ends(type_: str, data: bytes, kind_bytes: b
     native = head + tail + b"\5\6"
     wire = head + b"\0" + tail + b"\0\5\6" if kind_bytes else native
     reader = dripping(wire + b"next", 3)
-    block = blocks.walk(reader, kind_bytes=kind_bytes)
+    block = native_blocks.walk(reader, kind_bytes=kind_bytes)
     assert (block.rows, [head.name for head in block.columns]) == (2, [b"c", b"n"])
-    assert blocks.to_native(reader, 0, block, kind_bytes=kind_bytes) == native
+    assert native_blocks.to_native(reader, 0, block, kind_bytes=kind_bytes) == native
     assert reader.read(4) == b"next"
-    again = blocks.walk(whole(native), kind_bytes=False, to_the_end=False)
-    assert b"".join(blocks.from_native(native, again, kind_bytes=kind_bytes)) == wire
+    again = native_blocks.walk(whole(native), kind_bytes=False, to_the_end=False)
+    assert b"".join(native_blocks.from_native(native, again, kind_bytes=kind_bytes)) == wire
 
 
 def test_other_type_names_take_the_place_of_the_old() -> None:
     native = varint(1) + varint(1) + string("d") + string("DateTime") + bytes(4)
-    block = blocks.walk(whole(native), kind_bytes=False)
-    pieces = blocks.from_native(native, block, kind_bytes=True, types=[b"DateTime('Asia/Tokyo')"])
+    block = native_blocks.walk(whole(native), kind_bytes=False)
+    pieces = native_blocks.from_native(native, block, kind_bytes=True, types=[b"DateTime('Asia/Tokyo')"])
     assert b"".join(pieces) == varint(1) + varint(1) + string("d") + string("DateTime('Asia/Tokyo')") + b"\0" + bytes(4)
 
 
@@ -134,9 +134,9 @@ def test_types_that_are_not_walked(type_: str) -> None:
 
 def test_sparse_columns_and_too_many_of_them_are_refused() -> None:
     with pytest.raises(ProtocolError, match="48"):
-        blocks.walk(whole(varint(1) + varint(1) + string("a") + string("UInt8") + b"\1"), kind_bytes=True)
+        native_blocks.walk(whole(varint(1) + varint(1) + string("a") + string("UInt8") + b"\1"), kind_bytes=True)
     with pytest.raises(ProtocolError, match="columns"):
-        blocks.walk(whole(varint(1 << 30) + varint(1)), kind_bytes=True)
+        native_blocks.walk(whole(varint(1 << 30) + varint(1)), kind_bytes=True)
 
 
 @given(st.binary(max_size=5000))

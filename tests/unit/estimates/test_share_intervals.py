@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpoise.estimates.drift import TOP1_DRIFT, TOP4_DRIFT
-from counterpoise.estimates.nakamoto_range import nakamoto_range, wilson_excess
+from counterpoise.estimates.nakamoto_bounds import nakamoto_range, wilson_excess
 from counterpoise.estimates.share_intervals import (
     best_window,
     fit_drift,

@@ -16,7 +16,7 @@ from counterpoise.detectors.delays import MEDIAN_DELAYS
 from counterpoise.detectors.tracks import BLOCKS_PER_YEAR, DETECTORS, PROMISES_YEARS
 from counterpoise.estimates.drift import SHIPPED_DRIFT
 from counterpoise.estimates.measured_coverage import MEASURED
-from streams.blocks.fold.drift import DriftHistory, EntityEpochs
+from streams.blocks.fold.drift_history import DriftHistory, EntityEpochs
 from tests.shared import shared_data
 from tests.unit.detectors.e_detector import EDetector
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpoise.explain.contributions import ADDITIVE
-from counterpoise.explain.explain import Window, explain, share_label
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.explain.explained_change import Window, explain, share_label
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.metrics.stored_integers import StoredIntegers
 from tests.shared import shared_data
 

@@ -10,7 +10,7 @@ import pytest
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.runtime.clock import ManualClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from ingest.blocks.pace import Pace
 from ingest.blocks.sources.zmq_listener import named_block
 from ingest.ingest_waiter import ingest_waiter

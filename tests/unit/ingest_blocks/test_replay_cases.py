@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import ManualClock
-from ingest.blocks.sources.replay import ReplaySource
 from ingest.blocks.sources.replay_columns import NAMES, Layout
+from ingest.blocks.sources.replay_source import ReplaySource
 from tests.shared import shared_cases
 
 VERIFIES = [

@@ -16,7 +16,7 @@ from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import ManualClock
 from ingest.blocks.sources import replay_formats
-from ingest.blocks.sources.replay import ReplaySource
+from ingest.blocks.sources.replay_source import ReplaySource
 from tests.shared import shared_data
 
 ROWS: list[dict[str, Any]] = [

@@ -16,9 +16,9 @@ from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import ManualClock
 from ingest.blocks.sources import replay_formats
-from ingest.blocks.sources.replay import ReplaySource
 from ingest.blocks.sources.replay_faults import MAX_SHOWN
 from ingest.blocks.sources.replay_gaps import MAX_GAP_BLOCKS
+from ingest.blocks.sources.replay_source import ReplaySource
 
 NAMES = ("height", "time", "pool", "coinbase", "bits")
 BAD = {"height": "x1", "time": "soon", "coinbase": "0g", "bits": "0", "pool": "p" * 129}

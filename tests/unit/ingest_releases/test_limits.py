@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.releases.push.limits import TokenBucket, retry_after
+from ingest.releases.push.push_limits import TokenBucket, retry_after
 
 
 def test_a_burst_passes_and_then_the_rate_rules() -> None:

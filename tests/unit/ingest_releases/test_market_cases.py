@@ -28,8 +28,8 @@ from ingest.releases.sources.locations import Located
 from ingest.releases.sources.parse.epoch import MADE_IN_CHINA, SERIES, SMUGGLED, epoch_releases
 from ingest.releases.sources.parse.pypi import counted_period
 from ingest.releases.sources.pypi import top_packages_releases
-from streams.releases.fold.dispersion import release_rows
 from streams.releases.fold.growth import growth_rows
+from streams.releases.fold.release_dispersion import release_rows
 from tests.shared import shared_cases, shared_data
 
 VERIFIES = [

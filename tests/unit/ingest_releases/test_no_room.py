@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from counterpoise.runtime.clock import ManualClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.model import Settings
 from ingest.releases.journal.release_journal import ReleaseJournal

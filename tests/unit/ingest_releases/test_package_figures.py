@@ -10,7 +10,7 @@ from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Release
 from ingest.releases.demo_figures import read_market_figures, read_owner_figures, read_package_figures
 from ingest.releases.sources.parse.pypi import SERIES, pypi_releases
-from streams.releases.fold.dispersion import release_rows
+from streams.releases.fold.release_dispersion import release_rows
 from tests.shared import shared_data
 
 

@@ -13,7 +13,7 @@ import structlog
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.probe import Probe
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.series.release import Release
 from desk.supervise.health import judge
 from ingest.bad_item import BadItem

@@ -14,7 +14,7 @@ from counterpoise.series.load import load_catalogue
 from counterpoise.settings.model import Settings
 from counterpoise.settings.sections.market_sections import MarketSettings, PushSettings
 from ingest.releases.mapping.mapping_file import shipped_names
-from ingest.releases.push.server import push_token
+from ingest.releases.push.push_server import push_token
 from ingest.releases.sources.release_sources import INTAKES, SOURCES, configured_sources
 
 SHIPPED = ", ".join(shipped_names())

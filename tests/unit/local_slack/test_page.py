@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engines.local_slack.channel_page import Entry, entry_markup, whole_page
 from engines.local_slack.message import SlackMessage
 from engines.local_slack.mrkdwn import mrkdwn
-from engines.local_slack.page import Entry, entry_markup, whole_page
 
 HOSTILE = "<img src=x onerror=alert(1)> \"'><script>alert(2)</script> &lt;b&gt; <javascript:alert(3)|x> <!channel>"
 

@@ -15,7 +15,7 @@ from slack_sdk.errors import SlackApiError
 from websockets.sync.client import ClientConnection, connect
 
 from engines.local_slack import workspace
-from engines.local_slack.server import LocalSlack
+from engines.local_slack.slack_server import LocalSlack
 from tests.waiting import PATIENCE_SECONDS
 
 TOKEN, APP_TOKEN, CHANNEL = "xoxb-one", "xapp-one", "C0ONE"

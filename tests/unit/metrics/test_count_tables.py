@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpoise.metrics.count_tables import looked_up
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.metrics.stored_integers import StoredIntegers
 
 ROWS = st.lists(

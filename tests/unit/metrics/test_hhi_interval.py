@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import special
 
 from counterpoise.metrics.hhi_interval import Z_95, d2_interval, hhi_interval, pair_moments
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.metrics.stored_integers import StoredIntegers
 from tests.unit.metrics.dirichlet import real_counts
 

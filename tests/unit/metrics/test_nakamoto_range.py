@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterpoise.estimates.nakamoto_range import nakamoto_range
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.estimates.nakamoto_bounds import nakamoto_range
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.metrics.stored_integers import StoredIntegers
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from tests.shared import shared_data
 
 DOCS = (Path(__file__).resolve().parents[3] / "docs" / "methodology.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from counterpoise.metrics.counts import MAX_BLOCKS
 from counterpoise.metrics.effective_number import d2
 from counterpoise.metrics.integers import window_integers
 from counterpoise.metrics.nakamoto import HALF, ONE_THIRD
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.metrics.stored_integers import StoredIntegers
 from tests.count_vectors import (
     d1,

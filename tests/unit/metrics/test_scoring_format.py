@@ -9,7 +9,7 @@ import pytest
 from counterpoise.detectors.tracks import DETECTORS
 from counterpoise.metrics import scoring_format as module
 from counterpoise.metrics.scoring_format import SCORING_FORMAT, scoring_format
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 
 
 def test_it_is_the_same_for_the_same() -> None:

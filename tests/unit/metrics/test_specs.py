@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from counterpoise.metrics.spec import GROUPS, MetricSpec
-from counterpoise.metrics.specs.registry import SPECS, groups, register
+from counterpoise.metrics.specs.metric_registry import SPECS, groups, register
 from counterpoise.metrics.stored_integers import STORED_COLUMNS, StoredIntegers
 
 COUNTS = np.array([[1, 4, 0, 2, 1], [0, 0, 0, 0, 0], [144, 0, 0, 0, 0], [30, 30, 30, 30, 24]])

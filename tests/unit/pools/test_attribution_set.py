@@ -7,9 +7,9 @@ import pytest
 
 from counterpoise.errors import ConfigError
 from counterpoise.pools.attribution_set import AttributionSet
-from counterpoise.pools.entities import EntityMap
+from counterpoise.pools.entity_map import EntityMap
 from counterpoise.pools.evidence import Evidence
-from counterpoise.pools.registry import Registry, Tag
+from counterpoise.pools.pool_registry import Registry, Tag
 
 DEFAULT = AttributionSet.default()
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.errors import ConfigError
-from counterpoise.pools.entities import (
+from counterpoise.pools.entity_map import (
+    EntityGroup,
     EntityMap,
-    Group,
     Membership,
     entity_map_document,
     entity_map_from_document,
@@ -21,7 +21,7 @@ from counterpoise.pools.entities import (
 )
 from counterpoise.pools.entity_table import EntityTable
 from counterpoise.pools.matcher import Matcher
-from counterpoise.pools.registry import Pool, Registry
+from counterpoise.pools.pool_registry import Pool, Registry
 from counterpoise.pools.registry_file import load_registry
 from tests.shared import shared_data
 
@@ -132,7 +132,7 @@ def test_a_member_counts_from_start_to_the_day_before_end(start: date | None, en
     if start is not None and end is not None and start >= end:
         return
     member = Membership("a", start, end, "s")
-    table = EntityTable.build(POOLS, EntityMap((Group("g", "G", (member,)),)))
+    table = EntityTable.build(POOLS, EntityMap((EntityGroup("g", "G", (member,)),)))
     inside = (start is None or start <= when) and (end is None or when < end)
     assert table.entity_of(1, seconds(when.year, when.month, when.day)) == (5 if inside else 1)
     assert (np.diff(table.boundaries) > 0).all()

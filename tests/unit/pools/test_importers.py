@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from counterpoise.errors import ConfigError
 from counterpoise.pools.evidence import Evidence
 from counterpoise.pools.matcher import Matcher
-from counterpoise.pools.registry import Tag
+from counterpoise.pools.pool_registry import Tag
 from counterpoise.pools.registry_file import load_registry, parse_registry, render_registry
 from desk.registry_import import MAX_IMPORT_BYTES, guess_tag_kind, import_registry
 from tests.shared import shared_data

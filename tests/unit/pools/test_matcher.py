@@ -13,7 +13,7 @@ from counterpoise.pools.attribution import Candidate
 from counterpoise.pools.base58 import base58check_encode
 from counterpoise.pools.evidence import Evidence
 from counterpoise.pools.matcher import Matcher
-from counterpoise.pools.registry import Pool, Registry, Tag
+from counterpoise.pools.pool_registry import Pool, Registry, Tag
 from counterpoise.pools.registry_file import load_registry
 
 REGISTRY = load_registry()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from counterpoise.pools.nearest_pool import nearest_pool
-from counterpoise.pools.registry import label_key
+from counterpoise.pools.pool_registry import label_key
 from counterpoise.pools.registry_file import load_registry
 from desk.cli.replay_labels import MAX_LISTED, label_lines
 

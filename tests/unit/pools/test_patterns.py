@@ -3,7 +3,7 @@
 import pytest
 
 from counterpoise.pools.patterns import MAX_PROGRAM_INSTRUCTIONS, TagPatterns, check_pattern
-from counterpoise.pools.registry import Tag
+from counterpoise.pools.pool_registry import Tag
 
 CATASTROPHIC = [r"(a+)+$", r"(a|aa)+b", r"(x+x+)+y", r"(.+)*=(.+)*;", r"(a|b|ab)*c", r"(a|b)+a(a|b){15}c"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from counterpoise.pools.entities import load_entity_map
+from counterpoise.pools.entity_map import load_entity_map
 from counterpoise.pools.entity_table import EntityTable
 from counterpoise.pools.matcher import Matcher
 from counterpoise.pools.registry_file import load_registry

@@ -11,7 +11,7 @@ import pytest
 from counterpoise.pools.attribution import Attribution
 from counterpoise.pools.evidence import Evidence
 from counterpoise.pools.matcher import Matcher
-from counterpoise.pools.registry import Registry
+from counterpoise.pools.pool_registry import Registry
 from counterpoise.pools.registry_file import load_registry
 from desk.registry_import import import_registry
 from tests.shared import shared_data

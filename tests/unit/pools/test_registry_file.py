@@ -8,7 +8,7 @@ import yaml
 from counterpoise.chain.chain_registry import known_chains
 from counterpoise.errors import ConfigError
 from counterpoise.pools.addresses import normal_address
-from counterpoise.pools.registry import MAX_CODE, Registry, Tag, label_key
+from counterpoise.pools.pool_registry import MAX_CODE, Registry, Tag, label_key
 from counterpoise.pools.registry_file import load_registry, parse_registry, render_registry
 
 GENESIS = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"

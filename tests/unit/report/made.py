@@ -7,20 +7,20 @@ from xml.etree import ElementTree
 
 from desk.question import Question
 from desk.report.gap_sentence import GapRow
-from desk.report.model import (
+from desk.report.report_model import (
     DeadLetters,
     EdgePoint,
     Episode,
-    Line,
     MiningNow,
     PoolShare,
     Report,
+    RuleLine,
     SeriesAge,
     SharePoint,
 )
 
 MADE_AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-LINE = Line("top4-share", "Top-4 pool share above 75 %", "raw", 1008, 0.75, 0.73, 36)
+LINE = RuleLine("top4-share", "Top-4 pool share above 75 %", "raw", 1008, 0.75, 0.73, 36)
 
 
 def parsed(markup: str) -> ElementTree.Element:

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from desk.report.edge_sentence import edge_sentence
-from desk.report.model import EdgePoint
+from desk.report.report_model import EdgePoint
 
 
 def points(*shares: float) -> list[EdgePoint]:

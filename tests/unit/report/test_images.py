@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.blocks.sources.simulated import Bin, Month
+from ingest.blocks.sources.simulated import Bin, MonthOfBins
 from tests.unit.report.made import parsed
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,7 +21,7 @@ def test_the_chart_is_what_its_script_draws() -> None:
 
 
 def test_unknown_is_none_of_the_four() -> None:
-    month = Month(
+    month = MonthOfBins(
         "2025-01",
         (Bin(1, 0, 1, {"unknown": 49, "a": 20}), Bin(70, 1, 2, {"unknown": 1, "b": 15, "c": 10, "d": 4, "e": 1})),
     )

@@ -13,7 +13,7 @@ from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.chain.milestones import Milestone, milestones
 from desk.report import report_plots as plots
 from desk.report.milestone_marks import milestone_words, shown, time_of
-from desk.report.model import SharePoint
+from desk.report.report_model import SharePoint
 
 AT = datetime(2024, 4, 18, tzinfo=UTC)
 

@@ -11,9 +11,9 @@ import pytest
 
 from counterpoise.formats import PAGE
 from desk.question import Question
-from desk.report import model
+from desk.report import report_model
 from desk.report.gap_sentence import sentence
-from desk.report.page import render
+from desk.report.report_page import render
 from tests.unit.report.made import EPISODE, POOLS, gap_row, now, report
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -70,7 +70,7 @@ EMPTY = report(
 
 
 @pytest.mark.parametrize("made", [report(), EMPTY, report(line=None), report(gap_rows=report().gap_rows[:1])])
-def test_it_is_well_formed_and_needs_nothing_from_anywhere(made: model.Report) -> None:
+def test_it_is_well_formed_and_needs_nothing_from_anywhere(made: report_model.Report) -> None:
     markup = render(made)
     page = Page(markup)
     assert not {"script", "link", "img", "iframe", "object", "foreignobject", "form"} & {

@@ -184,7 +184,7 @@ def test_what_faust_runs_of_ours_logs_under_the_librarys_name(capsys: pytest.Cap
     """Faust logs under the module that defines a class: its `Starting...` would be a line of ours at each start."""
     import mode
 
-    from streams.app import StreamsApp
+    from streams.faust_app import StreamsApp
     from streams.intake.transport import FAUST_LOG, NoTables
 
     def below(kind: Any) -> Iterator[Any]:

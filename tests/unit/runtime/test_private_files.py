@@ -22,7 +22,7 @@ from counterpoise.runtime.private_files import (
     read_private,
     write_private,
 )
-from counterpoise.runtime.status import ServiceStatus, read_status
+from counterpoise.runtime.service_status import ServiceStatus, read_status
 from counterpoise.settings.endpoints import EmbeddedEndpoints
 from counterpoise.settings.model import Settings
 from desk.cli.root import main

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.retry import SINK_RETRY, Backoff, RetryPolicy, StoppingError, Waiter
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from ingest.ingest_waiter import ingest_waiter
 
 ROOT = Path(__file__).parents[3]

@@ -20,9 +20,9 @@ MADE_IN = {
     ("aiokafka", "AIOKafkaAdminClient"): "",
     ("faust", "App"): "",  # ours is StreamsApp
     ("streams", "StreamsApp"): "",  # outside its own file
-    ("faust", "SASLCredentials"): "streams/app.py",
-    ("faust", "SSLCredentials"): "streams/app.py",
-    ("faust", "OAuthCredentials"): "streams/app.py",
+    ("faust", "SASLCredentials"): "streams/faust_app.py",
+    ("faust", "SSLCredentials"): "streams/faust_app.py",
+    ("faust", "OAuthCredentials"): "streams/faust_app.py",
     ("counterpoise", "client_arguments"): "counterpoise/kafka/clients.py",
     ("clickhouse_driver", "Client"): "",  # ours is ArrayClient
     ("clickhouse_driver", "Connection"): "",

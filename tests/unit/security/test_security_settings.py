@@ -20,7 +20,7 @@ from counterpoise.settings.endpoints import KafkaTarget, clickhouse_target, kafk
 from counterpoise.settings.model import Settings
 from counterpoise.settings.sections.engine_sections import ClickHouseSettings, KafkaSettings
 from counterpoise.settings.security import PLAINTEXT, KafkaSecurity, clickhouse_tls, kafka_security
-from streams.app import AwaitedToken, faust_credentials
+from streams.faust_app import AwaitedToken, faust_credentials
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")

@@ -17,7 +17,7 @@ from counterpoise.kafka.clients import security_arguments
 from counterpoise.kafka.token_file import TokenFile, expiry
 from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.security import KafkaSecurity
-from streams.app import AwaitedToken
+from streams.faust_app import AwaitedToken
 from testkit.kafka_listeners import unsecured_token
 
 NOW = 1_800_000_000.0

@@ -17,7 +17,7 @@ import structlog
 from rich.table import Table
 from rich.text import Text
 
-from alerts.outbox.receivers.console import ConsoleReceiver
+from alerts.outbox.receivers.console_receiver import ConsoleReceiver
 from alerts.outbox.render import Message, escape
 from counterpoise.plots.marks import text_of
 from counterpoise.runtime.logs import configure_logging

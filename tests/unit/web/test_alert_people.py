@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from desk.question import Row
-from desk.web.pages.alert_people import VERDICTS, Form, draw_people
+from desk.web.pages.alert_people import VERDICTS, ActionForm, draw_people
 from tests.unit.web.test_panels import AT, EVIL
 
-FORM = Form("t0ken", "ada", is_known=False)
+FORM = ActionForm("t0ken", "ada", is_known=False)
 
 
 def row(kind: str, **values: object) -> Row:
@@ -66,12 +66,12 @@ def test_the_form_leaves_out_what_makes_no_sense() -> None:
     assert buttons(draw_people([row("refused")], "aa", FORM, AT, fires=True))[0] == "acknowledge"
     assert buttons(draw_people([], "aa", FORM, AT, fires=False)) == [*VERDICTS]
     assert 'name="author"' in draw_people([], "aa", FORM, AT, fires=True)
-    assert 'name="author"' not in draw_people([], "aa", Form("t", "proxy user", is_known=True), AT, fires=True)
+    assert 'name="author"' not in draw_people([], "aa", ActionForm("t", "proxy user", is_known=True), AT, fires=True)
 
 
 def test_names_from_outside_are_text() -> None:
     rows = [row(kind, author=EVIL, reason=EVIL, via=EVIL) for kind in ("acknowledge", "refused", "noise", EVIL)]
     for known in (True, False):
-        found = draw_people(rows, f'aa/"{EVIL}', Form(EVIL, EVIL, is_known=known), AT, fires=True)
+        found = draw_people(rows, f'aa/"{EVIL}', ActionForm(EVIL, EVIL, is_known=known), AT, fires=True)
         assert "<script" not in found and "\u202e" not in found and "\x1b" not in found
         assert re.search(r'action="/alert/[\w%.-]+/ask"', found)

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.rules.metric import MetricRule
+from alerts.rules.metric_rule import MetricRule
 from alerts.rules.rule import HeightRule
 from alerts.rules.rule_types import RULE_TYPES
-from alerts.rules.top_share import TopShareRule
-from alerts.rules.top_share_probability import TopShareProbabilityRule
+from alerts.rules.top_share_probability_rule import TopShareProbabilityRule
+from alerts.rules.top_share_rule import TopShareRule
 from alerts.rules.when import WhenRule
-from counterpoise.metrics.specs.registry import SPECS
-from desk.web.pages import alert
+from counterpoise.metrics.specs.metric_registry import SPECS
+from desk.web.pages import alert_page
 from desk.web.pages.alert_values import ValuePoint, Values, draw_values, over_heights, value_words
 from tests.unit.web.test_panels import AT, CONTEXT, EVIL, STEP, Elements, inert
 
@@ -82,7 +82,9 @@ def test_a_step_that_goes_on_firing_is_no_second_mark() -> None:
 
 def test_a_rule_without_a_series_has_a_sentence() -> None:
     timer = STEP | {"height": None, "window_blocks": 0, "metric": ""}
-    page = alert.draw(alert.AlertPage([timer], None, "", (), None, Values((), "Judges a moment.")), "x", CONTEXT)
+    page = alert_page.draw(
+        alert_page.AlertPage([timer], None, "", (), None, Values((), "Judges a moment.")), "x", CONTEXT
+    )
     assert "The value around the alert" in page and "Judges a moment." in page and "<svg" not in page
 
 
@@ -94,6 +96,6 @@ def test_every_metric_is_drawn_in_its_unit(metric: str) -> None:
 
 
 def test_a_hostile_page_is_inert() -> None:
-    found = alert.AlertPage([STEP], 0.76, "", (), None, Values(points([0.1, 0.2])))
-    inert(alert.draw(found, EVIL, CONTEXT))
-    inert(alert.draw(alert.AlertPage([STEP], 0.76, "", (), None, Values((), EVIL)), EVIL, CONTEXT))
+    found = alert_page.AlertPage([STEP], 0.76, "", (), None, Values(points([0.1, 0.2])))
+    inert(alert_page.draw(found, EVIL, CONTEXT))
+    inert(alert_page.draw(alert_page.AlertPage([STEP], 0.76, "", (), None, Values((), EVIL)), EVIL, CONTEXT))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.contracts.alerts import OPEN_STATES, AlertState
+from counterpoise.contracts.alert_transition import OPEN_STATES, AlertState
 from desk.as_of.alert_steps import AlertStep, alerts_open, rules_known
 from desk.as_of.known import FIRST_DAY, LAST_DAY, parse_day
 

@@ -16,7 +16,7 @@ from counterpoise.clickhouse.client import ClickHouse
 from desk.asker import Asker, Memory
 from desk.web import past
 from desk.web.drawing import draw_side_by_side
-from desk.web.panels.panel import Context, Panel
+from desk.web.panels.panel import PageContext, Panel
 from tests.unit.web.test_panels import CONTEXT
 
 
@@ -44,7 +44,7 @@ class Client:
 
 
 def panel(name: str, view: str = "raw") -> Panel:
-    def read(asker: Asker, context: Context) -> int:
+    def read(asker: Asker, context: PageContext) -> int:
         return int(asker.ask("now", "concentration_now", view=view)[0]["number"])
 
     return Panel(name, name, "now", read, lambda found, _: f"{name} {view} {found}")
@@ -71,11 +71,11 @@ def test_every_panel_is_drawn_in_its_place_whatever_the_number_of_connections(vi
 def test_an_error_ends_the_reading(number: int) -> None:
     begun: list[str] = []
 
-    def fail(asker: Asker, context: Context) -> None:
+    def fail(asker: Asker, context: PageContext) -> None:
         begun.append("fails")
         raise OSError("away")
 
-    def read(asker: Asker, context: Context) -> None:
+    def read(asker: Asker, context: PageContext) -> None:
         begun.append("works")
 
     panels = [replace(panel("a"), read=fail)] + [replace(panel(f"p{at}"), read=read) for at in range(2_000)]
@@ -119,7 +119,7 @@ def test_a_page_of_the_past_is_kept_while_what_it_rests_on_stands() -> None:
     pages = past.PastPages(lambda: cast("ClickHouse", client), lambda: now[0])
     of = [replace(CONTEXT, height=height) for height in range(past.KEPT_PAGES + 1)]
 
-    def read(context: Context) -> int:
+    def read(context: PageContext) -> int:
         before = client.asked
         pages.read(cast("ClickHouse", client), context, [panel("p")])
         return client.asked - before

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from counterpoise.runtime.clock import ManualClock
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from desk.web.drawing import Drawn
 from desk.web.event_stream import EventStream
 from desk.web.hub import Hub

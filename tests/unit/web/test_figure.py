@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.web.figure import MOST_ROWS, Numbers, figure, stretches, table
-from desk.web.pages import alert, pool
-from desk.web.panels import shares
-from desk.web.panels.registry import PANELS
-from desk.web.panels.shares import Shares
+from desk.web.pages import alert_page, pool_page
+from desk.web.panels import shares_panel
+from desk.web.panels.panel_registry import PANELS
+from desk.web.panels.shares_panel import Shares
 from tests.unit.report.made import report
 from tests.unit.web.test_panels import AT, CONTEXT, STEP, Elements, rows
 
-WEB = Path(shares.__file__).parents[1]
+WEB = Path(shares_panel.__file__).parents[1]
 
 
 def has_tables(drawn: str) -> bool:
@@ -40,8 +40,8 @@ def test_every_plot_of_the_page_has_its_table() -> None:
     ]
     around = Shares("raw", "alert", report().shares, report().episodes)
     pages = {name: PANELS[name].draw(rows("a")[name], CONTEXT) for name in PANELS}
-    pages["/pool"] = pool.draw(pool.PoolPage("a", "A", [], None, history, [], [], ()), CONTEXT)
-    pages["/alert"] = alert.draw(alert.AlertPage([STEP], 0.76, "", (), around), "a", CONTEXT)
+    pages["/pool"] = pool_page.draw(pool_page.PoolPage("a", "A", [], None, history, [], [], ()), CONTEXT)
+    pages["/alert"] = alert_page.draw(alert_page.AlertPage([STEP], 0.76, "", (), around), "a", CONTEXT)
     plotted = {name for name, drawn in pages.items() if has_tables(drawn)}
     assert plotted == {"shares", "pools", "gap-history", "edge", "detectors", "scorecard", "/pool", "/alert"}
 
@@ -76,7 +76,7 @@ def test_stretches_hold_every_point_once_in_order(points: list[int], most: int) 
 
 def test_the_table_spans_what_the_line_does() -> None:
     points = report().shares
-    numbers = shares.numbers_of("x", points)
+    numbers = shares_panel.numbers_of("x", points)
     assert 0 < len(numbers.rows) <= MOST_ROWS
     words = Elements(table(numbers)).words
     assert f"{points[-1].height:,}" in words

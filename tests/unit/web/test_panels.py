@@ -14,39 +14,38 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterpoise.clickhouse.explain_window import Pair
+from counterpoise.clickhouse.explain_window import WindowPair
 from counterpoise.clickhouse.pool_blocks import PoolBlocks, ViewOfWindow
-from counterpoise.explain.explain import Window, explain
+from counterpoise.explain.explained_change import Window, explain
 from counterpoise.formats import PAGE
 from counterpoise.plots.sparkline import sparkline
-from counterpoise.pools.entities import EntityMap, Group, Membership
+from counterpoise.pools.entity_map import EntityGroup, EntityMap, Membership
 from counterpoise.risk.mergers import merge, pairwise_mergers
 from desk.adversaries import Adversary, risk_json
 from desk.as_of.known import NOT_VERSIONED, AsOf, Known
-from desk.claims.checked import Checked
-from desk.claims.claims import CLAIMS
+from desk.claims.article_claims import CLAIMS
+from desk.claims.checked_claims import Checked
 from desk.entity_readings import sensitivity
 from desk.report.gap_sentence import GapRow
-from desk.report.model import Line as RuleLine
-from desk.report.model import MiningNow, PoolShare
-from desk.web import page
+from desk.report.report_model import MiningNow, PoolShare, RuleLine
+from desk.web import page_frame
 from desk.web.drawing import Drawn
-from desk.web.hub import Line
-from desk.web.pages import alert, as_of, block, claims, pool, series, what_if
-from desk.web.panels.meaning import Meaning
-from desk.web.panels.moved import Moved
-from desk.web.panels.open_alerts import Alerts
-from desk.web.panels.panel import Context
-from desk.web.panels.pools import Pools
-from desk.web.panels.quality import Quality
-from desk.web.panels.registry import PANELS
-from desk.web.panels.shares import Shares
-from desk.web.panels.top4 import Top4, difference
+from desk.web.hub import LineState
+from desk.web.pages import alert_page, as_of_page, block_page, claims_page, pool_page, series_page, what_if_page
+from desk.web.panels.alerts_panel import Alerts
+from desk.web.panels.meaning_panel import Meaning
+from desk.web.panels.moved_panel import Moved
+from desk.web.panels.panel import PageContext
+from desk.web.panels.panel_registry import PANELS
+from desk.web.panels.pools_panel import Pools
+from desk.web.panels.quality_panel import Quality
+from desk.web.panels.shares_panel import Shares
+from desk.web.panels.top4_panel import Top4Reading, difference
 from tests.unit.report.made import report
 
 EVIL = "<script>alert(1)</script>\"'&\u202e\x1b[31m</td>"
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-CONTEXT = Context(
+CONTEXT = PageContext(
     "demo", "simulated", "bitcoin", 1008, RuleLine("top4-share", "Top 4", "raw", 1008, 0.75, 0.73, 36), AT
 )
 
@@ -74,10 +73,10 @@ def now(view: str, top4: float, name: str) -> tuple[MiningNow, list[PoolShare]]:
     return found, [PoolShare(name, name, 300, 0.3, 0.27, 0.33)]
 
 
-def top4(name: str) -> Top4:
+def top4(name: str) -> Top4Reading:
     raw, raw_leaders = now("raw", 0.7, name)
     entity, owners = now("entity", 0.82, name)
-    return Top4({"raw": raw, "entity": entity}, {"raw": raw_leaders, "entity": owners})
+    return Top4Reading({"raw": raw, "entity": entity}, {"raw": raw_leaders, "entity": owners})
 
 
 WINDOW = PoolBlocks(
@@ -90,7 +89,7 @@ WINDOW = PoolBlocks(
     {"raw": ViewOfWindow(1008, 2, 1, (("a", 305),)), "entity": ViewOfWindow(1008, 2, 1, (("a", 305),))},
     {"a": 305},
 )
-PAIR = Pair(Window({"a": 1}, 0, 900_000), Window({"a": 1}, 0, 901_008), None, AT, AT, "r")
+PAIR = WindowPair(Window({"a": 1}, 0, 900_000), Window({"a": 1}, 0, 901_008), None, AT, AT, "r")
 
 
 def meant(name: str) -> dict[str, Any]:
@@ -180,8 +179,8 @@ def rows(name: str) -> dict[str, Any]:
 
 
 EMPTY: dict[str, Any] = {
-    "top4": Top4({}, {}),
-    "largest": Top4({}, {}),
+    "top4": Top4Reading({}, {}),
+    "largest": Top4Reading({}, {}),
     "alerts": Alerts([], []),
     "gap": [],
     "gap-history": [],
@@ -253,7 +252,7 @@ def test_a_hostile_text_is_text(name: str) -> None:
     ordinary, hostile = (PANELS[name].draw(rows(text)[name], CONTEXT) for text in ("ordinary", EVIL))
     inert(hostile)
     assert Elements(hostile).tags == Elements(ordinary).tags
-    inert(page.panel_box(Drawn(PANELS[name], hostile, (), 1)))
+    inert(page_frame.panel_box(Drawn(PANELS[name], hostile, (), 1)))
 
 
 HOSTILE = st.text(
@@ -281,10 +280,12 @@ def test_any_text_on_the_pages_behind_links_is_text(text: str) -> None:
         step = said(STEP) | {"counts": [(words, 300)]}
         member = dict.fromkeys(MEMBER, words)
         return [
-            alert.draw(alert.AlertPage([step], 0.76, "", ()), words, CONTEXT),
-            block.draw(block.BlockPage(made, [MOVED_WINDOW | {"view": text}], ())),
-            pool.draw(pool.PoolPage(words, words, [member], None, [], [], rows(words)["blocks"], ()), CONTEXT),
-            page.frame(words, "", replace(CONTEXT, dataset=words, chain=words), ""),
+            alert_page.draw(alert_page.AlertPage([step], 0.76, "", ()), words, CONTEXT),
+            block_page.draw(block_page.BlockPage(made, [MOVED_WINDOW | {"view": text}], ())),
+            pool_page.draw(
+                pool_page.PoolPage(words, words, [member], None, [], [], rows(words)["blocks"], ()), CONTEXT
+            ),
+            page_frame.frame(words, "", replace(CONTEXT, dataset=words, chain=words), ""),
         ]
 
     for hostile, ordinary in zip(drawn(text), drawn("ordinary"), strict=True):
@@ -306,9 +307,9 @@ def test_both_shares_and_the_distance_to_the_line_are_named() -> None:
 
 def test_two_equal_views_are_said_to_agree() -> None:
     found = top4("a")
-    same = Top4({"raw": found.now["raw"], "entity": replace(found.now["raw"], view="entity")}, found.leaders)
+    same = Top4Reading({"raw": found.now["raw"], "entity": replace(found.now["raw"], view="entity")}, found.leaders)
     assert difference(same).startswith("Both views agree")
-    assert difference(Top4({"raw": found.now["raw"]}, found.leaders)) == ""
+    assert difference(Top4Reading({"raw": found.now["raw"]}, found.leaders)) == ""
 
 
 def test_detectors_name_their_state_their_evidence_and_their_last_changes() -> None:
@@ -336,7 +337,9 @@ MEMBER = ("entity_slug", "entity_name", "start", "end", "confidence", "seen", "s
 FOUND = sensitivity(
     {EVIL: 30, "b": 20, "c": 20, "d": 10, "e": 10},
     10,
-    EntityMap((Group("g", "G", tuple(Membership(one, None, None, "s", confidence="assumed") for one in (EVIL, "e"))),)),
+    EntityMap(
+        (EntityGroup("g", "G", tuple(Membership(one, None, None, "s", confidence="assumed") for one in (EVIL, "e"))),)
+    ),
     AT.date(),
 )
 
@@ -344,30 +347,32 @@ FOUND = sensitivity(
 def test_the_page_of_a_day_names_what_differs() -> None:
     then = Known({"rules": {EVIL: EVIL}, "alerts": {"a": True}, "releases": {"x": 1.5}}, (EVIL,))
     now = Known({"rules": {EVIL: "b"}, "alerts": {"a": True}})
-    drawn = as_of.draw(AsOf(date(2024, 6, 30), "bitcoin", 1008, 850_000, AT, then, now, (EVIL,)), CONTEXT)
+    drawn = as_of_page.draw(AsOf(date(2024, 6, 30), "bitcoin", 1008, 850_000, AT, then, now, (EVIL,)), CONTEXT)
     inert(drawn)
     words = Elements(drawn).words
     assert "2 facts differ" in words and "the rule was edited since" in words and "All facts: 3" in words
     assert all(note in words for note in NOT_VERSIONED.values())
     since = Known({"rules": {"new-rule hash": "c"}, "alerts": {"a": True}})
-    one = Elements(as_of.draw(AsOf(date(2024, 6, 30), "bitcoin", 1008, 850_000, AT, Known({}), since), CONTEXT)).words
+    one = Elements(
+        as_of_page.draw(AsOf(date(2024, 6, 30), "bitcoin", 1008, 850_000, AT, Known({}), since), CONTEXT)
+    ).words
     assert "All facts: 2" in one and one.count("rules new-rule hash") == 2, "what became known since is a fact, too"
     one = Elements(
-        as_of.draw(
+        as_of_page.draw(
             AsOf(date(2024, 6, 30), "bitcoin", 1008, 850_000, AT, Known({"alerts": {"a": True}}), since), CONTEXT
         )
     ).words
     assert "1 fact differs between" in one
-    same = as_of.draw(AsOf(date(2024, 6, 30), "bitcoin", 1008, 850_000, AT, now, now), CONTEXT)
+    same = as_of_page.draw(AsOf(date(2024, 6, 30), "bitcoin", 1008, 850_000, AT, now, now), CONTEXT)
     assert "No fact differs." in Elements(same).words
 
 
 def test_a_pools_page_shows_other_joining_dates() -> None:
-    drawn = pool.draw(pool.PoolPage("e", "E", [], FOUND, [], [], [], ()), CONTEXT)
+    drawn = pool_page.draw(pool_page.PoolPage("e", "E", [], FOUND, [], [], [], ()), CONTEXT)
     words = Elements(drawn).words.replace("\xa0", " ")
     # 40 + 20 + 20 + 10 of 100; without e's membership 30 + 20 + 20 + 10.
     assert "changes by −10.0 points" in words and "90.0 %" in words and "80.0 %" in words
-    other = Elements(pool.draw(pool.PoolPage("z", "Z", [], FOUND, [], [], [], ()), CONTEXT)).words
+    other = Elements(pool_page.draw(pool_page.PoolPage("z", "Z", [], FOUND, [], [], [], ()), CONTEXT)).words
     assert "its own date changes nothing now" in other
 
 
@@ -386,14 +391,14 @@ def test_a_pools_page_has_its_rank_and_its_runs_beside_what_chance_gives() -> No
         for n, rank in ((1_008, 0), (2_016, 2))
     ]
     runs = [{"run_blocks": 2, "from_height": 10, "to_height": 11, "to_time": AT, "blocks": 5, "n": 10}]
-    words = Elements(pool.draw(pool.PoolPage("e", "E", [], None, history, runs, [], ()), CONTEXT)).words
+    words = Elements(pool_page.draw(pool_page.PoolPage("e", "E", [], None, history, runs, [], ()), CONTEXT)).words
     words = words.replace("\xa0", " ")
     assert "Share now30.0 %300 of the last 1,008 blocks; at most 31.0 % with all unknown blocks" in words
     assert "Rank now2among the pools of that window; block 2,016" in words
     assert "30.0 %31.0 %–" in words, "no rank without a block"
     # At a share of one half: a quarter, times 1 + 8 · one half.
     assert "21011" in words and "1.25" in words and "5 of the newest 10 blocks are this pool's" in words
-    assert "so it has no run" in pool.draw(pool.PoolPage("e", "E", [], None, [], [], [], ()), CONTEXT)
+    assert "so it has no run" in pool_page.draw(pool_page.PoolPage("e", "E", [], None, [], [], [], ()), CONTEXT)
 
 
 STEP = {
@@ -419,28 +424,28 @@ MOVED_WINDOW = {
 
 def test_a_block_shows_the_windows_that_it_moved() -> None:
     words = Elements(
-        block.draw(block.BlockPage(BLOCK | {"height": 900_000}, [MOVED_WINDOW | {"view": "raw"}], ()))
+        block_page.draw(block_page.BlockPage(BLOCK | {"height": 900_000}, [MOVED_WINDOW | {"view": "raw"}], ()))
     ).words
     words = words.replace("\u00a0", " ")
     assert "144raw75.69 %+0.69 points1,790.4\u22129.623" in words and "ends in block 899,999" in words
     first = dict.fromkeys(("top4_before", "top4_change", "hhi_before", "hhi_change", "majority_before"))
-    assert "1,790.4–2–" in Elements(block.draw(block.BlockPage(BLOCK, [MOVED_WINDOW | first], ()))).words
-    assert "no change" in block.draw(block.BlockPage(BLOCK, [MOVED_WINDOW | {"top4_change": 0.0}], ()))
-    assert "only a scored block of the best chain" in block.draw(block.BlockPage(BLOCK, [], ()))
+    assert "1,790.4–2–" in Elements(block_page.draw(block_page.BlockPage(BLOCK, [MOVED_WINDOW | first], ()))).words
+    assert "no change" in block_page.draw(block_page.BlockPage(BLOCK, [MOVED_WINDOW | {"top4_change": 0.0}], ()))
+    assert "only a scored block of the best chain" in block_page.draw(block_page.BlockPage(BLOCK, [], ()))
 
 
-def asked_if(raw: dict[str, int], ticked: tuple[str, ...], unknown: int = 0) -> what_if.WhatIf:
+def asked_if(raw: dict[str, int], ticked: tuple[str, ...], unknown: int = 0) -> what_if_page.WhatIf:
     n = sum(raw.values()) + unknown
     ranked = sorted(raw.items(), key=lambda one: -one[1])
     of_view = ViewOfWindow(n, unknown, len(raw), tuple(ranked[:6]))
     window = PoolBlocks("bitcoin", 1008, 900_000, AT, "t", "r", {"raw": of_view, "entity": of_view}, raw)
     merger = merge(raw, ticked, unknown) if len(ticked) > 1 else None
-    return what_if.WhatIf(window, ranked, ticked, merger, pairwise_mergers(raw, unknown, largest=6), ())
+    return what_if_page.WhatIf(window, ranked, ticked, merger, pairwise_mergers(raw, unknown, largest=6), ())
 
 
 def test_ticked_pools_are_shown_as_one() -> None:
     """Of 10 blocks: 4, 3, 2 and one unknown. HHI 1600 + 900 + 400; b and c as one have 5, and HHI grows by 2 · 30 · 20 = 1200."""
-    drawn = what_if.draw(asked_if({"a": 4, "b": 3, "c": 2}, ("b", "c"), unknown=1))
+    drawn = what_if_page.draw(asked_if({"a": 4, "b": 3, "c": 2}, ("b", "c"), unknown=1))
     words = " ".join(Elements(drawn).words.split())
     assert "b + c as one: 50.0 % of blocks. The market after it: presumed harmful." in words
     assert "HHI, of 10,0002,9004,100+1,200" in words
@@ -451,27 +456,27 @@ def test_ticked_pools_are_shown_as_one() -> None:
 
 
 def test_nothing_ticked_and_one_pool_alone_have_words() -> None:
-    assert "No two pools are ticked." in what_if.draw(asked_if({"a": 4, "b": 3}, ()))
-    assert "Fewer than two pools" in what_if.draw(asked_if({"a": 4}, ()))
-    assert "not reached" in what_if.draw(asked_if({"a": 1, "b": 1}, ("a", "b"), unknown=8))
+    assert "No two pools are ticked." in what_if_page.draw(asked_if({"a": 4, "b": 3}, ()))
+    assert "Fewer than two pools" in what_if_page.draw(asked_if({"a": 4}, ()))
+    assert "not reached" in what_if_page.draw(asked_if({"a": 1, "b": 1}, ("a", "b"), unknown=8))
 
 
 def test_a_hostile_pool_is_text_where_it_is_ticked() -> None:
-    drawn = what_if.draw(asked_if({EVIL: 4, "b": 3}, (EVIL, "b")))
+    drawn = what_if_page.draw(asked_if({EVIL: 4, "b": 3}, (EVIL, "b")))
     inert(drawn)
-    assert Elements(drawn).tags == Elements(what_if.draw(asked_if({"a": 4, "b": 3}, ("a", "b")))).tags
+    assert Elements(drawn).tags == Elements(what_if_page.draw(asked_if({"a": 4, "b": 3}, ("a", "b")))).tags
 
 
 @pytest.mark.parametrize("window", ["7", "x", "-144", "144.0"])
 def test_another_window_is_refused(window: str) -> None:
     with pytest.raises(ValueError, match="expected one of 144, 1008, 2016, 4320"):
-        what_if.parse((), window, 1008)
+        what_if_page.parse((), window, 1008)
 
 
 def test_the_pages_behind_links_are_inert_too() -> None:
-    inert(alert.draw(alert.AlertPage([STEP], 0.76, "", ()), EVIL, CONTEXT))
-    inert(alert.draw(alert.AlertPage([STEP], None, EVIL, ()), EVIL, CONTEXT))
-    inert(block.draw(block.BlockPage(BLOCK, [MOVED_WINDOW], ())))
+    inert(alert_page.draw(alert_page.AlertPage([STEP], 0.76, "", ()), EVIL, CONTEXT))
+    inert(alert_page.draw(alert_page.AlertPage([STEP], None, EVIL, ()), EVIL, CONTEXT))
+    inert(block_page.draw(block_page.BlockPage(BLOCK, [MOVED_WINDOW], ())))
     tape = rows(EVIL)["blocks"]
     history = [
         {"height": n, "time": AT, "blocks": 300, "n": 1008, "unknown": 1, "share": 0.3, "share_upper": 0.31, "rank": 2}
@@ -479,24 +484,24 @@ def test_the_pages_behind_links_are_inert_too() -> None:
     ]
     runs = [{"run_blocks": 9, "from_height": 1, "to_height": 9, "to_time": AT, "blocks": 300, "n": 1_000}]
     member = dict.fromkeys(MEMBER, EVIL)
-    inert(pool.draw(pool.PoolPage(EVIL, EVIL, [member], FOUND, history, runs, tape, ()), CONTEXT))
-    assert "counts it alone" in pool.draw(pool.PoolPage("a", "A", [], None, history, runs, tape, ()), CONTEXT)
+    inert(pool_page.draw(pool_page.PoolPage(EVIL, EVIL, [member], FOUND, history, runs, tape, ()), CONTEXT))
+    assert "counts it alone" in pool_page.draw(pool_page.PoolPage("a", "A", [], None, history, runs, tape, ()), CONTEXT)
     release = {
         "period_end": date(2026, 1, 1), "published_at": AT, "kind": EVIL, "coverage": EVIL, "observations": 3, "source": EVIL,
     }  # fmt: skip
-    inert(series.draw(series.SeriesPage(EVIL, [release], ())))
-    whole = page.frame(EVIL, "", replace(CONTEXT, dataset=EVIL, chain=EVIL), "")
+    inert(series_page.draw(series_page.SeriesPage(EVIL, [release], ())))
+    whole = page_frame.frame(EVIL, "", replace(CONTEXT, dataset=EVIL, chain=EVIL), "")
     assert Elements(whole).tags.count("script") == 1, "its own module"
     assert "Documentation" not in whole
-    linked = page.frame("Desk", "", replace(CONTEXT, docs_url='https://docs.example/"x'), "")
+    linked = page_frame.frame("Desk", "", replace(CONTEXT, docs_url='https://docs.example/"x'), "")
     assert ("href", 'https://docs.example/"x/index.html') in Elements(linked).attributes
 
 
 def test_the_page_of_claims_has_every_figure_its_reason_and_its_sql() -> None:
     found = [Checked(claim, 0.7415, 0.692) if claim.judge else Checked(claim, None, None) for claim in CLAIMS]
-    drawn = claims.draw(claims.ClaimsPage(found, AT), replace(CONTEXT, dataset="own"))
+    drawn = claims_page.draw(claims_page.ClaimsPage(found, AT), replace(CONTEXT, dataset="own"))
     inert(drawn)
-    empty = claims.draw(claims.ClaimsPage([Checked(one.claim, None, None) for one in found], None), CONTEXT)
+    empty = claims_page.draw(claims_page.ClaimsPage([Checked(one.claim, None, None) for one in found], None), CONTEXT)
     assert "no block is scored" in empty
     elements = Elements(drawn)
     addresses = {value for name, value in elements.attributes if name == "id"}
@@ -510,15 +515,15 @@ def test_the_page_of_claims_has_every_figure_its_reason_and_its_sql() -> None:
 
 def test_the_alert_of_the_drawn_rule_has_its_chart() -> None:
     around = Shares("raw", "alert", report().shares, report().episodes)
-    drawn = alert.draw(alert.AlertPage([STEP], 0.76, "", (), around), EVIL, CONTEXT)
+    drawn = alert_page.draw(alert_page.AlertPage([STEP], 0.76, "", (), around), EVIL, CONTEXT)
     inert(drawn)
     found = Elements(drawn)
     assert found.tags.count("svg") == 2 and 'class="rule"' in drawn, "both widths, with the line of the rule"
     step = STEP | {"rule_id": "top4-share", "view": "raw"}
-    assert alert.has_chart(step, CONTEXT)
+    assert alert_page.has_chart(step, CONTEXT)
     for other in ({"rule_id": "else"}, {"view": ""}, {"height": None}):
-        assert not alert.has_chart(step | other, CONTEXT)
-    assert not alert.has_chart(step, replace(CONTEXT, line=None))
+        assert not alert_page.has_chart(step | other, CONTEXT)
+    assert not alert_page.has_chart(step, replace(CONTEXT, line=None))
 
 
 def test_every_point_of_a_plot_can_be_read() -> None:
@@ -532,21 +537,21 @@ def test_every_point_of_a_plot_can_be_read() -> None:
 
 
 def test_evidence_that_gives_another_value_is_said() -> None:
-    same = Elements(alert.draw(alert.AlertPage([STEP], 0.76, "", ()), "a", CONTEXT)).words
-    other = Elements(alert.draw(alert.AlertPage([STEP], 0.75, "", ()), "a", CONTEXT)).words
+    same = Elements(alert_page.draw(alert_page.AlertPage([STEP], 0.76, "", ()), "a", CONTEXT)).words
+    other = Elements(alert_page.draw(alert_page.AlertPage([STEP], 0.75, "", ()), "a", CONTEXT)).words
     assert "0.76: the same value" in same
     assert "0.75. The alert recorded 0.76: the data below it were revised since." in other
 
 
 def test_the_head_names_what_is_unavailable() -> None:
-    away = Line(900_000, AT, AT, "gone", (("streams", "died", False, EVIL),), 3, EVIL)
-    words = Elements(page.line_head(away, AT, live=True)).words
+    away = LineState(900_000, AT, AT, "gone", (("streams", "died", False, EVIL),), 3, EVIL)
+    words = Elements(page_frame.line_head(away, AT, live=True)).words
     assert "ClickHouse does not answer since" in words and "Kafka does not answer" in words and "streams: died" in words
-    inert(page.line_head(away, AT, live=True))
-    well = Line(900_000, AT, services=(("streams", "working", True, ""),), lag=0)
-    assert "all services healthy" in Elements(page.line_head(well, AT, live=True)).words
-    resting = Line(900_000, AT, services=(("streams", "stopped", False, ""),))
-    assert "stopped" not in Elements(page.line_head(resting, AT, live=False)).words
+    inert(page_frame.line_head(away, AT, live=True))
+    well = LineState(900_000, AT, services=(("streams", "working", True, ""),), lag=0)
+    assert "all services healthy" in Elements(page_frame.line_head(well, AT, live=True)).words
+    resting = LineState(900_000, AT, services=(("streams", "stopped", False, ""),))
+    assert "stopped" not in Elements(page_frame.line_head(resting, AT, live=False)).words
 
 
 def test_a_gap_row_has_its_age() -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.web import page, past
+from desk.web import page_frame, past
 from desk.web.drawing import Drawn
-from desk.web.panels.registry import PANELS
+from desk.web.panels.panel_registry import PANELS
 from tests.unit.web.test_panels import AT, CONTEXT, EVIL, Elements, inert, rows
 
 THEN = replace(CONTEXT, height=840_000)
@@ -76,13 +76,13 @@ def test_the_controls_step_within_the_chain_and_lead_back() -> None:
 def test_a_page_of_the_past_is_marked_and_never_live(name: str) -> None:
     panel = PANELS[name]
     drawn = {name: Drawn(panel, panel.draw(rows(EVIL)[name], THEN), (), 0)}
-    whole = page.first_page(drawn, [panel], THEN, past.head(THEN), 840_100)
+    whole = page_frame.first_page(drawn, [panel], THEN, past.head(THEN), 840_100)
     assert "data-live" not in whole and 'class="past"' in whole
     assert f'href="/panel/{name}?height=840000"' in whole
     words = Elements(whole).words
     assert "The past." in words and "as of block 840,000" in words and "Back to live" in words
     inert(whole.replace('<script type="module" src="/static/live.js"></script>', ""))
-    live = page.first_page(drawn, [panel], CONTEXT, "", 840_100)
+    live = page_frame.first_page(drawn, [panel], CONTEXT, "", 840_100)
     assert "data-live" in live and "The past." not in live and f'href="/panel/{name}"' in live
 
 

@@ -15,7 +15,7 @@ from counterpoise.clickhouse.client import connect
 from counterpoise.contracts.topics import TOPICS
 from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.retry import Waiter
-from counterpoise.runtime.status import ServiceStatus
+from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import ClickHouseTarget
 from counterpoise.settings.model import Settings

@@ -21,7 +21,7 @@ from counterpoise.errors import DeadLetterError
 from counterpoise.series.catalogue import Series
 from counterpoise.series.release import Release, make_release
 from ingest.releases.release_head import head_of
-from ingest.releases.sources.csv_table import Row, Table, read_table
+from ingest.releases.sources.csv_table import CsvTable, Row, read_table
 
 SERIES = "epoch-ai-compute-owners"
 METHOD = "stock in H100-equivalents, median of the source's simulation"
@@ -146,7 +146,7 @@ def combined_part(designer: str, owner: str) -> str:
     return _PART_OF_DESIGNER.get(designer, f"{plain}_owners")
 
 
-def _layout_of(table: Table) -> _Layout:
+def _layout_of(table: CsvTable) -> _Layout:
     for layout in _LAYOUTS:
         if table.has(layout.columns):
             return layout

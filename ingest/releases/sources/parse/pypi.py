@@ -18,7 +18,7 @@ from counterpoise.errors import DeadLetterError
 from counterpoise.series.catalogue import Series
 from counterpoise.series.release import Release, make_release
 from ingest.releases.release_head import head_of
-from ingest.releases.sources.csv_table import Row, Table, read_table
+from ingest.releases.sources.csv_table import CsvTable, Row, read_table
 from ingest.releases.sources.months import month_of
 
 SERIES = "pypi-edge-share"
@@ -100,7 +100,7 @@ def counted_period(snapshot: date) -> tuple[date, date, str]:
     return snapshot - timedelta(days=days), snapshot - timedelta(days=1), "" if days == 30 else f" in {days} days"
 
 
-def _tidy(table: Table) -> list[_Snapshot]:
+def _tidy(table: CsvTable) -> list[_Snapshot]:
     rows: dict[date, list[Row]] = {}
     for row in table:
         rows.setdefault(row.day("snapshot"), []).append(row)
@@ -117,7 +117,7 @@ def _tidy(table: Table) -> list[_Snapshot]:
     return snapshots
 
 
-def _monthly(table: Table, day: date) -> _Snapshot:
+def _monthly(table: CsvTable, day: date) -> _Snapshot:
     pairs = [(row.text("project"), row.amount("download_count")) for row in table]
     if not pairs:
         raise DeadLetterError("bad-source-file", f"{table.origin}: no package")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from alerts.rules.no_block import NoBlockRule
+from alerts.rules.no_block_rule import NoBlockRule
 from counterpoise.chain.chain_registry import CHAINS, address_format
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.kafka.partition import partition_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from counterpoise.metrics.specs.registry import SPECS, group_of
+from counterpoise.metrics.specs.metric_registry import SPECS, group_of
 from tests.extend.proving import Upgraded
 from tests.integration.sql.test_metrics_agree import agree, of_counts, store
 from tests.unit.alerts.test_metric_rules import rule_of, text_of, told, windows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts.machine.rule_state import RuleState
-from alerts.rules.metric import MetricRule
+from alerts.rules.metric_rule import MetricRule
 from alerts.rules_file import load_rules
 from tests.unit.alerts.test_metric_rules import text_of, told, windows
 

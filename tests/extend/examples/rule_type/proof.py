@@ -7,7 +7,7 @@ from itertools import count
 from alerts.dead_man import DeadManRules
 from alerts.rules_file import load_judged_rules
 from alerts.signals.timer_facts import TimerFacts
-from counterpoise.contracts.alerts import AlertTransition
+from counterpoise.contracts.alert_transition import AlertTransition
 
 NOW = 1_700_000_000.0
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from counterpoise.metrics.specs.registry import SPECS
+from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.metrics.stored_integers import StoredIntegers
 
 

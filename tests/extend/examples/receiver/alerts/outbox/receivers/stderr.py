@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
-from alerts.outbox.receivers.console import ConsoleReceiver
+from alerts.outbox.receivers.console_receiver import ConsoleReceiver
 from counterpoise.settings.model import Settings
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alerts.signals.signal import Measured, Signal, SignalSql, Subject
+from alerts.signals.signal import Measured, Signal, SignalSql, SignalSubject
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.metrics.counts import ratio
 from counterpoise.metrics.spec import UNIT_RANGE
@@ -12,7 +12,7 @@ def _measure(series: WindowCounts, _pool: str) -> Measured:
     return Measured.exactly(ratio(series.counts[:, 0] - series.counts[:, 1], series.n))
 
 
-def _sql(_subject: Subject) -> SignalSql:
+def _sql(_subject: SignalSubject) -> SignalSql:
     return SignalSql("(c1 - c2) / n")
 
 
