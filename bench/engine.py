@@ -26,10 +26,10 @@ from typing import Any, Final
 import numpy as np
 from clickhouse_driver import Client
 
+from bench.other_commit import ROOT, tree_of
 from bench.report import machine
 from bench.stand import ends_in_order
 
-ROOT: Final = Path(__file__).resolve().parents[1]
 MODULES: Final = ("engines.clickhouse", "counterpoise.embedded.clickhouse")
 """Where the server is, and where it was."""
 SINGLE_ROWS, QUESTIONS = 100, 200
@@ -46,18 +46,6 @@ class Side:
     folder: Path
     owner: Client
     reader: Client
-
-
-@contextmanager
-def tree_of(commit: str) -> Iterator[Path]:
-    """The files of a commit, for the length of the block."""
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "tree"
-        subprocess.run(["git", "-C", ROOT, "worktree", "add", "--quiet", "--detach", tree, commit], check=True)
-        try:
-            yield tree
-        finally:
-            subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", tree], check=True)
 
 
 @contextmanager

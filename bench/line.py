@@ -18,7 +18,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench.engine import ROOT, Side, served, tree_of
+from bench.engine import Side, served
+from bench.other_commit import ROOT, tree_of
 from bench.report import Figure, cpu_seconds, machine, peak_memory_mib, table
 from bench.stand import engines
 from counterpoise.clickhouse.client import connect

@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -31,9 +30,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.engine import ROOT, tree_of
 from bench.line import wait_for_services
 from bench.many_rules import derived_rules
+from bench.other_commit import ROOT, tree_of, with_benchmark
 from bench.report import Figure, cpu_seconds, machine, table
 from bench.stand import engines
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
@@ -204,7 +203,7 @@ def compared(commit: str, rounds: int, options: Sequence[str]) -> dict[str, list
     """Milliseconds of every block of both sides; each run is a process of its own, and the sides take turns."""
     found: dict[str, list[float]] = {"now": [], commit: []}
     with tree_of(commit) as tree:
-        shutil.copytree(ROOT / "bench", tree / "bench", dirs_exist_ok=True)
+        with_benchmark(tree, "live")
         trees = {"now": ROOT, commit: tree}
         for number in range(rounds):
             for name in list(trees) if number % 2 else list(trees)[::-1]:

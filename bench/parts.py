@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -28,8 +27,8 @@ from typing import Any, Final, TypeVar, cast
 
 from pydantic_core import from_json
 
-from bench.engine import ROOT, tree_of
 from bench.line import wait_for_services
+from bench.other_commit import ROOT, tree_of, with_benchmark
 from bench.part_inserts import TABLES, RowFiles
 from bench.report import cpu_seconds, machine
 from bench.stand import engines
@@ -154,7 +153,7 @@ def compared(commit: str, rounds: int, options: Sequence[str]) -> dict[str, list
     """Runs of both sides, each in a process of its own, by turns."""
     found: dict[str, list[Measured]] = {"now": [], commit: []}
     with tree_of(commit) as tree:
-        shutil.copytree(ROOT / "bench", tree / "bench", dirs_exist_ok=True)
+        with_benchmark(tree, "parts")
         trees = {"now": ROOT, commit: tree}
         for number in range(rounds):
             for name in list(trees) if number % 2 else list(trees)[::-1]:

@@ -18,8 +18,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from bench.engine import ROOT, tree_of
 from bench.line import wait_for_services
+from bench.other_commit import ROOT, tree_of
 from bench.report import cpu_seconds, machine
 from bench.stand import engines
 from counterpoise.runtime.logs import configure_logging
