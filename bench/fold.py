@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from bench import plain_fold
+from bench.plain_fold import PlainRow
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.windows import WINDOWS_BLOCKS
@@ -26,6 +28,8 @@ from streams.blocks.fold.concentration import ConcentrationTable, TableCache, sc
 HISTORY_BLOCKS = max(WINDOWS_BLOCKS) - 1
 REAL_BLOCKS = Path(__file__).resolve().parents[2] / "shared" / "data" / "blocks" / "mainnet_664063_946236.parquet"
 NAIVE_BLOCKS = 300
+PLAIN_BLOCKS = 20_000
+"""Enough for most intervals of the plain form to be kept ones, as in the fold."""
 
 Chain = tuple[NDArray[np.uint16], NDArray[np.int64]]
 
@@ -73,6 +77,43 @@ def naive_rows_per_second(chain: Chain, attribution: AttributionSet) -> float:
                 held = np.cumsum(ordered)
                 _ = np.argmax(2 * held > len(blocks)), np.argmax(3 * held > len(blocks))
     return NAIVE_BLOCKS * 2 * len(WINDOWS_BLOCKS) / (time.perf_counter() - start)
+
+
+def plain_rows_per_second(chain: Chain, attribution: AttributionSet) -> float:
+    """The same rows in plain Python (`bench.plain_fold`), the second half of them timed. They must equal those of the fold."""
+    codes, times = (values[-(PLAIN_BLOCKS + HISTORY_BLOCKS) :] for values in chain)
+    table = attribution.entity_table
+    lists = [epoch.tolist() for epoch in table.codes]
+    mappings = [lists[int(table.epoch(int(time)))] for time in times]
+    first = len(codes) - PLAIN_BLOCKS
+    each = 2 * len(WINDOWS_BLOCKS)
+    produced = plain_fold.rows(codes.tolist(), mappings, WINDOWS_BLOCKS, first)
+    warm = [next(produced) for _ in range(PLAIN_BLOCKS // 2 * each)]
+    start = time.perf_counter()
+    timed = list(produced)
+    seconds = time.perf_counter() - start
+    check_equal(warm + timed, score_blocks(codes, times, first, table), each)
+    return len(timed) / seconds
+
+
+def check_equal(plain: Sequence[PlainRow], fold: ConcentrationTable, each: int) -> None:
+    """SystemExit where a figure of a plain row (by block, view, window) is not that of the fold (by view, window, block)."""
+    blocks = len(plain) // each
+
+    def compare(name: str, ours: Sequence[float], tolerance: float = 0.0) -> None:
+        theirs = np.asarray(getattr(fold, name), np.float64).reshape(each, blocks).T.reshape(-1)
+        if not np.allclose(np.asarray(ours, np.float64), theirs, rtol=0.0, atol=tolerance):
+            raise SystemExit(f"the plain form and the fold differ in {name}")
+
+    for name in ("n", "pools_seen", "s2", "s3", "s4", "gini_num", "nakamoto_one_third", "nakamoto_half"):
+        compare(name, [getattr(row, name) for row in plain])
+    for rank in range(6):
+        compare(f"c{rank + 1}", [row.top[rank] if rank < len(row.top) else 0 for row in plain])
+    compare("sum_c_ln_c", [row.sum_c_ln_c for row in plain], 1e-6)
+    for end, name in enumerate(("lo", "hi")):
+        compare(f"top1_{name}", [row.top1[end] for row in plain], 1e-9)
+        compare(f"top4_{name}", [row.top4[end] for row in plain], 1e-9)
+    compare("p_top4_above_75", [row.p_top4_above_75 for row in plain], 1e-9)
 
 
 def stage_seconds(run: Callable[[], object]) -> dict[str, float]:
@@ -128,6 +169,9 @@ def main() -> None:
     print(f"posteriors computed: {len(cache.top1):,} top-1, {len(cache.top4):,} top-4")
     slow = naive_rows_per_second(chain, attribution)
     print(f"one window at a time: {slow:,.0f} rows/s; ratio {rows / seconds / slow:.0f}")
+
+    plain = plain_rows_per_second(chain, attribution)
+    print(f"plain Python: {plain:,.0f} rows/s; ratio {rows / seconds / plain:.0f}")
 
     for name, spent in stage_seconds(
         lambda: [None for _ in batches(chain, options.batch, attribution, TableCache())]

@@ -1,6 +1,7 @@
 """Take the pictures of the page and of the Slack channel in docs/img: run the demo as at a terminal, and look at what it serves.
 
-`python scripts/desk_images.py` takes two minutes. Chromium is driven by Playwright.
+`python scripts/desk_images.py` takes two minutes. Chromium is driven by Playwright. The circles of Slack's messages need a font that has
+them (Debian: fonts-noto-color-emoji).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ IMAGES = ROOT / "docs" / "img"
 PATIENCE_SECONDS: Final = 600.0
 SHOTS: Final = (
     ("desk-dark.png", 1440, 900, "dark", "/", "#shares"),
+    ("desk-768.png", 768, 1024, "light", "/", None),
     ("desk-390.png", 390, 1200, "light", "/", None),
     ("desk-alert.png", 1440, 900, "light", "/alert/{alert}", None),
     ("desk-print.png", 718, 1040, "print", "/", None),
@@ -167,6 +169,9 @@ def keep(name: str, picture: bytes) -> None:
 
 def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    fonts = shutil.which("fc-list")
+    if fonts is None or not subprocess.run([fonts, ":charset=1f7e2"], capture_output=True, check=True).stdout:
+        raise SystemExit("no font has the green circle of Slack's messages: install one (Debian: fonts-noto-color-emoji)")
     if chromium is None:
         raise SystemExit("no Chromium: install it (Debian: apt install chromium)")
     with demo() as running, sync_playwright() as driver:
