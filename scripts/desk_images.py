@@ -171,7 +171,9 @@ def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     fonts = shutil.which("fc-list")
     if fonts is None or not subprocess.run([fonts, ":charset=1f7e2"], capture_output=True, check=True).stdout:
-        raise SystemExit("no font has the green circle of Slack's messages: install one (Debian: fonts-noto-color-emoji)")
+        raise SystemExit(
+            "no font has the green circle of Slack's messages: install one (Debian: fonts-noto-color-emoji)"
+        )
     if chromium is None:
         raise SystemExit("no Chromium: install it (Debian: apt install chromium)")
     with demo() as running, sync_playwright() as driver:

@@ -85,7 +85,7 @@ def estimates(
     if measured is not None:
         console.print(
             f"The interval of the largest covered the next 2,016 real blocks in {TEXT.share(measured.coverage)} of windows "
-            f"(± {TEXT.number(100 * measured.standard_error, 1)} points). Read it as one of that level.",
+            f"(± {TEXT.points_line(measured.standard_error)} points). Read it as one of that level.",
             style="dim",
         )
     top = rows[min(4, len(rows)) - 1]

@@ -68,6 +68,7 @@ CREATE TABLE IF NOT EXISTS alert_events_log ON CLUSTER `desk`
     reproduce_sql String
     evidence String
     version UInt64
+    INDEX by_version version TYPE minmax GRANULARITY 1
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/counterpoise/{database}/{table}', '{shard}-{replica}', version)
 ORDER BY (alert_id, sequence)

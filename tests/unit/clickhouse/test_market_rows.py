@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Any
 
@@ -17,7 +16,6 @@ from counterpoise.clickhouse.rows.release_rows import (
     release_columns,
 )
 from counterpoise.clickhouse.rows.series_rows import series_columns, series_entry_columns
-from counterpoise.clickhouse.sql_files import sql_root
 from counterpoise.contracts.releases import Observation, ReleaseEvent
 from counterpoise.metrics.dispersion import TREATMENTS
 from counterpoise.series.load import load_catalogue
@@ -29,15 +27,10 @@ from streams.asymmetry.fold.score import AsymmetryRow, Pair, TreatmentScore
 from streams.releases.columns import dispersion_columns, growth_columns, placement_columns
 from streams.releases.fold.growth import growth_rows
 from streams.releases.fold.release_dispersion import release_rows
+from tests.unit.clickhouse.declared_columns import stored_columns_of
 
 CATALOGUE = load_catalogue()
 OWNERS = CATALOGUE["epoch-ai-compute-owners"]
-
-
-def stored_columns_of(table: str) -> list[str]:
-    text = (sql_root() / "tables" / f"{table}.sql").read_text()
-    [body] = re.findall(rf"CREATE TABLE IF NOT EXISTS {table}\n\((.*?)\n\)\nENGINE", text, re.DOTALL)
-    return re.findall(r"^    (\w+) ", body, re.MULTILINE)
 
 
 def row(columns: dict[str, Column], place: int = 0) -> dict[str, Any]:

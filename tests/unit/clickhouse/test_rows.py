@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -14,18 +13,12 @@ from counterpoise.clickhouse.rows.attribution_rows import attribution_columns
 from counterpoise.clickhouse.rows.block_rows import block_columns, coded, packed_hashes
 from counterpoise.clickhouse.rows.concentration_rows import concentration_columns, tombstone_columns
 from counterpoise.clickhouse.rows.dead_letter_rows import dead_letter_columns
-from counterpoise.clickhouse.sql_files import sql_root
 from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.dead_letters import DeadLetter
 from counterpoise.metrics.stored_integers import STORED_COLUMNS
 from counterpoise.pools.attribution import Attribution, Candidate
-
-
-def stored_columns_of(table: str) -> list[str]:
-    text = (sql_root() / "tables" / f"{table}.sql").read_text()
-    [body] = re.findall(rf"CREATE TABLE IF NOT EXISTS {table}\n\((.*?)\n\)\nENGINE", text, re.DOTALL)
-    return re.findall(r"^    (\w+) ", body, re.MULTILINE)
+from tests.unit.clickhouse.declared_columns import stored_columns_of
 
 
 def row(columns: dict[str, Column], place: int = 0) -> dict[str, Any]:
