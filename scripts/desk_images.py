@@ -1,7 +1,7 @@
 """Take the pictures of the page and of the Slack channel in docs/img: run the demo as at a terminal, and look at what it serves.
 
-`python scripts/desk_images.py` takes two minutes. Chromium is driven by Playwright. The circles of Slack's messages need a font that has
-them (Debian: fonts-noto-color-emoji).
+`python scripts/desk_images.py` takes two minutes. Chromium is driven by Playwright. Slack's messages need a font
+with their circles (Debian: fonts-noto-color-emoji).
 """
 
 from __future__ import annotations
