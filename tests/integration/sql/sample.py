@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.clickhouse.columns import Constant, concatenate
+from counterpoise.clickhouse.columns import Column, Constant, concatenate
 from counterpoise.clickhouse.rows.alert_event_rows import alert_event_columns
 from counterpoise.clickhouse.rows.attribution_rows import attribution_columns
 from counterpoise.clickhouse.rows.block_rows import BlockStatus, block_columns
@@ -207,7 +207,7 @@ def insert_all(ch: ClickHouse, version: int, *, summaries: bool = True) -> None:
         (block("bitcoin", 800_500, "orphan", prev="nobody"), "parked"),
     ]
     events = [event for event, _ in losers]
-    ch.insert("blocks_log", block_columns(events, [status for _, status in losers], version + 1))
+    _insert_blocks(ch, block_columns(events, [status for _, status in losers], version + 1))
     for attribution_id in (CURRENT, SUPERSEDED):
         ch.insert(
             "attributions_log",
@@ -240,7 +240,7 @@ def insert_what_lost(ch: ClickHouse, *, summaries: bool = True) -> None:
     """What an earlier writer left, under versions below every one of `insert_all(…, version ≥ 100)`: it must not show anywhere."""
     late = list(range(LAST - 5, LAST + 4))
     events = [block("bitcoin", height, "lighter") for height in late]
-    ch.insert("blocks_log", block_columns(events, ["canonical"] * len(events), 3))
+    _insert_blocks(ch, block_columns(events, ["canonical"] * len(events), 3))
     ch.insert("attributions_log", attribution_columns(CURRENT, events, [attribution(4, other=True)] * len(events), 3))
     table = scored("bitcoin", FIRST, LAST + 3, other=True)
     lighter = [block("bitcoin", height, "lighter") for height in range(FIRST, LAST + 4)]
@@ -301,10 +301,21 @@ def _names(ch: ClickHouse, version: int) -> None:
     )
 
 
+def _insert_blocks(ch: ClickHouse, columns: dict[str, Column]) -> None:
+    """Into a table of an earlier version, too: what it has no column for is NULL after an upgrade."""
+    there = {
+        name
+        for (name,) in ch.query(
+            "SELECT name FROM system.columns WHERE database = currentDatabase() AND table = 'blocks_log'"
+        )
+    }
+    ch.insert("blocks_log", {name: column for name, column in columns.items() if name in there})
+
+
 def _chain(ch: ClickHouse, chain: str, first: int, last: int, version: int, *, summaries: bool) -> None:
     heights = range(first, last + 1)
     events = [block(chain, height) for height in heights]
-    ch.insert("blocks_log", block_columns(events, ["canonical"] * len(events), version + 1))
+    _insert_blocks(ch, block_columns(events, ["canonical"] * len(events), version + 1))
     for attribution_id in (CURRENT, SUPERSEDED):
         other = attribution_id == SUPERSEDED
         ch.insert(
