@@ -4,7 +4,7 @@ from io import StringIO
 
 import pytest
 
-from alerts.outbox.receivers.stderr import StderrReceiver
+from alerts.outbox.receivers.stderr_receiver import StderrReceiver
 from alerts.outbox.render import Message
 from counterpoise.settings.model import Settings
 

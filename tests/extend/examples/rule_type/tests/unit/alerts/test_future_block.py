@@ -1,6 +1,6 @@
 """A tip from the future."""
 
-from alerts.rules.future_block import FutureBlockRule
+from alerts.rules.future_block_rule import FutureBlockRule
 from alerts.signals.timer_facts import TimerFacts
 
 
