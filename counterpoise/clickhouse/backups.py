@@ -70,7 +70,7 @@ def restore(
     a service that started during the backup wrote under one that the backup may lack. Errors as of `back_up`.
     """
     _refuse_cluster(server)
-    statement = f"RESTORE DATABASE `{of}` AS `{dataset.name}` FROM File('{checked_name(name)}')"
+    statement = f"RESTORE DATABASE `{_checked_database(of)}` AS `{dataset.name}` FROM File('{checked_name(name)}')"
     renamed = bool(tables_of(server, dataset.name))
     if renamed:
         if set_aside is None:
@@ -99,6 +99,12 @@ def checked_name(name: str) -> str:
     """The name of a backup; ConfigError where it could be a path or a statement."""
     if not _NAME.fullmatch(name) or ".." in name:
         raise ConfigError(f"{name!r} is no name of a backup: expected letters, digits, '.', '_' and '-', and no folder")
+    return name
+
+
+def _checked_database(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_]+", name, re.ASCII):
+        raise ConfigError(f"{name!r} is no name of a dataset: expected letters, digits and '_'")
     return name
 
 

@@ -146,6 +146,8 @@ def test_mistakes_are_one_line_and_change_nothing(desk: Desk) -> None:
     for wrong in ("../elsewhere", "a/b", "x') ASYNC --", "", ".hidden", "a..b"):
         assert "is no name of a backup: expected letters" in desk.refused("backup", wrong)
         assert "is no name of a backup: expected letters" in desk.refused("restore", wrong)
+    for wrong in ("a` AS b", "a.b", "é", "a;b"):
+        assert "is no name of a dataset: expected letters" in desk.refused("restore", "x", "--of", wrong)
     assert "there is no backup 'never-made' on 127.0.0.1:" in desk.refused("restore", "never-made", "--set-aside")
     assert "does not exist" in desk.refused("backup", name + "-2", dataset=f"{desk.ch.database}_none")
     assert "counterpoise: " in desk.refused("restore", name, "--of", "another_one", dataset=f"{desk.ch.database}_none")
