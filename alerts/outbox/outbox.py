@@ -25,6 +25,7 @@ from alerts.outbox.digest import OLD_SECONDS, digest_of
 from alerts.outbox.digests import Digests
 from alerts.outbox.grouping import Grouping
 from alerts.outbox.groups import GROUPED, GroupView, line_of
+from alerts.outbox.inherited import Inherited
 from alerts.outbox.job_queue import JobQueue
 from alerts.outbox.jobs import RENEW, Job, JobKey, Start, actions, job_of, start_id
 from alerts.outbox.look_ups import AFTER_SECONDS, LookUps
@@ -39,7 +40,7 @@ from alerts.outbox.receivers.receiver import (
 )
 from alerts.outbox.reminders import due
 from alerts.outbox.render import Message
-from alerts.outbox.sent import SILENCED, Sent, in_sequence, may_stand
+from alerts.outbox.sent import SILENCED, Sent, may_stand
 from alerts.policy import WEEK_SECONDS
 from alerts.store.alert_mutes_log import ALL_RULES
 from alerts.store.alert_store import AlertStore
@@ -147,13 +148,13 @@ class Outbox:
         """The receiver's."""
         return self._receiver.name
 
-    def load(self, joined_version: int | None = None) -> bool:
+    def load(self, inherited: Inherited, joined_version: int | None = None) -> bool:
         """Take up what earlier processes left unsent; True where this receiver is new to a dataset that another one sent for.
 
         What another receiver sent before this one joined is not sent again, so a token that is set after a month begins no flood.
         """
-        pending = self._sent.load(self._store.deliveries.read(), joined_version)
-        transitions = in_sequence(self._store.events.transitions(announced=True))
+        pending = self._sent.load(inherited.deliveries, joined_version)
+        transitions = inherited.announced
         promised = self._digests.take_up(pending, transitions)
         for transition in transitions:
             self.enqueue(transition, inherited=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from alerts.outbox.inherited import Inherited
 from alerts.outbox.jobs import Start
 from alerts.outbox.outbox import Outbox
 from alerts.outbox.outbox_worker import OutboxWorker
@@ -45,7 +46,8 @@ class Outboxes:
     def load(self, store: AlertStore, versions: Versions, clock: Clock) -> bool:
         """Take up what earlier processes left unsent; whether a receiver is new to a dataset that others sent for."""
         joined = store.receivers.settle(self._outboxes, now=clock.now(), version=versions.next())
-        self._new = frozenset(name for name, outbox in self._outboxes.items() if outbox.load(joined[name]))
+        inherited = Inherited.read(store)
+        self._new = frozenset(name for name, outbox in self._outboxes.items() if outbox.load(inherited, joined[name]))
         return bool(self._new)
 
     def start(self) -> None:

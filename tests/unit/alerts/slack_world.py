@@ -14,6 +14,7 @@ from alerts.machine.ledger import LedgerEntry
 from alerts.outbox.alert_chart import Picture
 from alerts.outbox.delivery_policy import DeliveryPolicy
 from alerts.outbox.groups import GroupView, head_of, lines_of
+from alerts.outbox.inherited import Inherited
 from alerts.outbox.jobs import ACKNOWLEDGED, Job
 from alerts.outbox.outbox import Outbox, SupersededError
 from alerts.outbox.receivers.receiver import (
@@ -341,8 +342,9 @@ class Alerter:
             )
             for one in slacks
         ]
+        inherited = Inherited.read(cast(AlertStore, rows))
         for outbox in self.outboxes:
-            outbox.load(rows.joined.setdefault(outbox.name, joined) if len(slacks) > 1 else None)
+            outbox.load(inherited, rows.joined.setdefault(outbox.name, joined) if len(slacks) > 1 else None)
 
     @property
     def outbox(self) -> Outbox:

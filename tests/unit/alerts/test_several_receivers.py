@@ -10,6 +10,7 @@ import pytest
 
 from alerts.machine.ledger import LedgerEntry
 from alerts.outbox.delivery_policy import Policy, SendEverything
+from alerts.outbox.inherited import Inherited
 from alerts.outbox.outbox import Outbox
 from alerts.outbox.sent import NOT_ROUTED
 from alerts.store.alert_store import AlertStore
@@ -62,7 +63,8 @@ class Office:
             )
             for name in names
         }
-        return {name: outbox.load(self.joined[name]) for name, outbox in self.outboxes.items()}
+        inherited = Inherited.read(cast(AlertStore, self.rows))
+        return {name: outbox.load(inherited, self.joined[name]) for name, outbox in self.outboxes.items()}
 
     def record(self, *entries: LedgerEntry) -> list[AlertTransition]:
         rows = [transition_of(entry, self.clock.at) for entry in entries]
