@@ -24,6 +24,7 @@ from alerts.signals.window_counts import WindowCounts
 from alerts.store.alert_events_log import StoredEntry
 from alerts.store.alert_state_log import StoredStates
 from alerts.store.alert_store import AlertStore
+from alerts.store.concentration_log import NewestScores
 from alerts.transitions import transition_of
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.runtime.clock import Clock
@@ -66,6 +67,9 @@ class Evaluation:
         self._chains: dict[str, ChainRules] = {}
         self._reads = SharedReads(store.concentration)
         self._highest: int | None = None
+        self._rewritten_from: int | None = None
+        self._fork: tuple[Path, int | None] = (Path(), None)
+        """The path that the rules of the chain had, and the highest height on which it and ClickHouse agreed."""
         self.evaluated: list[EvaluatedRule] = []
 
     @property
@@ -102,7 +106,13 @@ class Evaluation:
                 )
             )
         for chain in dict.fromkeys(rule.chain for rule in self._rules):
-            mine = [one for one in self.evaluated if one.rule.chain == chain]
+            # Those on one window after each other: a long stretch of it is read once, and not kept for long.
+            mine = [
+                one
+                for series in dict.fromkeys(one.series for one in self.evaluated if one.rule.chain == chain)
+                for one in self.evaluated
+                if one.series is series
+            ]
             self._chains[chain] = ChainRules(chain, mine, stored.seen_version(chain))
 
     def take(self, events: Sequence[ScoreEvent], batch: EvaluatedScores) -> int:
@@ -115,9 +125,10 @@ class Evaluation:
         if not count:
             return 0
         levels = chain.levels.at_last(series, count)
+        exact: dict[int, LevelArray] = {}
         batch.moved.setdefault(chain.chain, [])
         for at, event in enumerate(events[:count]):
-            self._take_height(chain, event, levels[at], series, count - at, batch)
+            self._take_height(chain, event, levels[at:], exact, series, batch)
         for evaluated in chain.evaluated:
             evaluated.rule_state.path = chain.path
         for one, whole in series.items():
@@ -130,28 +141,34 @@ class Evaluation:
         chain: ChainRules,
         event: ScoreEvent,
         levels: LevelArray,
+        exact: dict[int, LevelArray],
         series: Mapping[SharedSeries, WindowCounts],
-        from_end: int,
         batch: EvaluatedScores,
     ) -> None:
-        """Apply one message, with the level of each rule; its height is the `from_end`th from the end of each of `series`.
+        """Apply one message, with the levels of each rule at its height and those after it, with which `series` end.
 
-        Only the rules that it changes extend their paths.
+        Only the rules that it changes extend their paths. `exact` keeps the levels of rules that are asked alone.
         """
-        changing = {*chain.standings.changing(levels, event.height).tolist(), *chain.unsettled}
+        from_end = len(levels)
+        changing = set(chain.standings.changing(levels[0], event.height).tolist())
+        due = chain.unsettled
         if not chain.all_live and self._is_recent(event.time):  # the first recent block is where news begins
-            changing.update(range(len(chain.evaluated)))
+            due = set(range(len(chain.evaluated)))
         before, chain.path = chain.path, chain.path.then(event.height, (event.tip_hash,))
         upto: dict[SharedSeries, WindowCounts] = {}
-        for at in sorted(changing):
+        for at in sorted(changing | due):
             evaluated = chain.evaluated[at]
             whole = series[evaluated.series]
-            end = len(whole) - from_end + 1
-            if evaluated.series not in upto:
-                upto[evaluated.series] = whole.part(slice(end - 1, end))
-            level = levels[at : at + 1]
+            level = levels[0, at : at + 1]
             if not chain.levels.is_exact(at):
-                level = np.array([chain.levels.level(at, whole.part(slice(0, end)))], np.int8)
+                if at not in exact:
+                    exact[at] = chain.levels.alone(at, whole, from_end)
+                level = exact[at][len(exact[at]) - from_end :][:1]
+                if at not in due and not chain.standings.changes(at, int(level[0]), event.height):
+                    continue
+            if evaluated.series not in upto:
+                end = len(whole) - from_end + 1
+                upto[evaluated.series] = whole.part(slice(end - 1, end))
             evaluated.rule_state.path = before
             row = upto[evaluated.series]
             self._extend(evaluated, row, level, whole, batch, fork=event.height - 1, cause="observed")
@@ -173,10 +190,15 @@ class Evaluation:
         if attribution_id is None or rules is None:
             return batch
         # All rules are followed to the height that is the highest now: what is stored meanwhile would put them at different ones.
-        newest = self._store.concentration.newest(chain, attribution_id, (rules.path.height or 0) - RING_HEIGHTS)
+        height = rules.path.height or 0
+        newest = self._store.concentration.newest(chain, attribution_id, height - RING_HEIGHTS, height)
+        if newest and rewritten_from is None and self._is_as_before(rules, newest, attribution_id):
+            return batch
         self._reads = SharedReads(self._store.concentration)
-        self._highest = newest[0] if newest else None
+        self._highest = newest.height if newest else None
+        self._rewritten_from = rewritten_from
         before = rules.path
+        self._fork = (before, before.fork(newest.tips) if newest else None)
         for evaluated in rules.evaluated:
             self._follow(evaluated, attribution_id, batch, rewritten_from)
             _forget_unreached(evaluated)
@@ -187,11 +209,23 @@ class Evaluation:
             if newest and together and rules.path.height is not None:
                 fork = before.fork(dict(enumerate(rules.path.hashes, rules.path.first)))
                 low = rules.path.first if fork is None else fork + 1
-                rules.was_read(ReadStretch(low, rules.path.height, newest[1]))
+                rules.was_read(ReadStretch(low, rules.path.height, newest.version))
         if rules.together:
             self._read_lookback(rules, attribution_id)
+        rules.compared = newest is not None
         self._reads = SharedReads(self._store.concentration)  # nothing is kept until the next look
         return batch
+
+    def _is_as_before(self, chain: ChainRules, newest: NewestScores, attribution_id: str) -> bool:
+        """Whether ClickHouse has no other block than all rules have taken in, and none has to be compared with its rows."""
+        height = chain.path.height
+        return (
+            chain.compared
+            and chain.together
+            and chain.evaluated[0].rule_state.attribution_id == attribution_id
+            and height is not None
+            and (newest.height, newest.tips.get(height)) == (height, chain.path.tip_hash)
+        )
 
     def _read_lookback(self, chain: ChainRules, attribution_id: str) -> None:
         """Read the heights that rules look back on, where they are not in memory: else the first message would need a read."""
@@ -304,14 +338,28 @@ class Evaluation:
     def _find_fork(self, evaluated: EvaluatedRule) -> tuple[int | None, WindowCounts]:
         """The highest height on which we and ClickHouse agree, and ClickHouse's rows from some way below it on."""
         height = evaluated.rule_state.height or 0
-        series = None
-        for depth in (_PROBE_HEIGHTS, RING_HEIGHTS):
-            series = self._read(evaluated, height - depth + 1, self._far_enough(evaluated, height))
+        high = self._far_enough(evaluated, height)
+        for low in dict.fromkeys((self._lowest_needed(evaluated), height - RING_HEIGHTS + 1)):
+            series = self._read(evaluated, low, high)
             fork = self._reads.fork(evaluated.rule_state.path, series)
-            if fork is not None:
-                return fork, series
-        assert series is not None  # noqa: S101 - the loop ran
-        return None, series
+            if fork is not None or low <= height - RING_HEIGHTS + 1:
+                break  # else another reorganisation came since the blocks were read
+        return fork, series
+
+    def _lowest_needed(self, evaluated: EvaluatedRule) -> int:
+        """From which height on all that a rule needs of its series is read at once: some way below the fork, and what its rules look
+        back on from there."""
+        path, chain, series = evaluated.rule_state.path, self._chains[evaluated.rule.chain], evaluated.series
+        height = path.height or 0
+        followed, fork = self._fork
+        if fork is None or path is not followed:
+            return height - RING_HEIGHTS + 1 - series.lookback_blocks
+        if self._rewritten_from is not None:
+            fork = min(fork, self._rewritten_from - 1)
+        tip_hash = path.hash_at(fork)
+        is_known = tip_hash is not None and chain.recent_below(series, fork + 1, tip_hash) is not None
+        back = 0 if is_known else series.lookback_blocks
+        return fork + 1 - max(back, _PROBE_HEIGHTS)
 
     def _far_enough(self, evaluated: EvaluatedRule, low: int) -> int:
         """A chunk, and all that rows were written for before a kill, so that none of them is taken for undone."""

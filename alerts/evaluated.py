@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from alerts.machine.ledger import Ledger
+from alerts.machine.ledger import Ledger, is_settled
 from alerts.machine.many_standings import ManyStandings
 from alerts.machine.path import Path
 from alerts.machine.rule_state import RuleState
 from alerts.rules.many_levels import ManyLevels
 from alerts.rules.rule import HeightRule
-from alerts.score_messages import Windows, has_series, rows_of_messages, windows_of
+from alerts.score_messages import MessageRows, Windows, has_series, windows_of
 from alerts.signals.window_counts import WindowCounts, WindowPlace
 from counterpoise.contracts.alert_transition import AlertTransition
 from counterpoise.contracts.scores import ScoreEvent
@@ -83,7 +83,7 @@ class ChainRules:
     """The rules of one chain. `seen_version` is the newest version of scores that all of them took in.
 
     `path` is the one that they share. `together`: every rule is at its end, unedited and with one attribution, so that a message that
-    follows it is for all of them.
+    follows it is for all of them. `compared`: each was followed since the start, so that no row is of a later height.
     """
 
     def __init__(self, chain: str, evaluated: Sequence[EvaluatedRule], seen_version: int) -> None:
@@ -94,6 +94,7 @@ class ChainRules:
         self.series = list(dict.fromkeys(one.series for one in evaluated))
         self.path = Path()
         self.together = False
+        self.compared = False
         self.all_live = False
         self.unsettled: set[int] = set()
         self.standings = ManyStandings((), ())
@@ -120,6 +121,8 @@ class ChainRules:
             one.rule_state.path is self.path and one.rule_state.rule_hash == one.rule_hash for one in self.evaluated
         )
         self.all_live = all(state.go_live_height is not None for state in states)
+        for one in self.evaluated:
+            one.settled = one.settled or is_settled(one.ledger, one.rule_state)
         self.unsettled = {at for at, one in enumerate(self.evaluated) if not one.settled}
         self.standings = ManyStandings([s.standing for s in states], [s.hold for s in states])
 
@@ -147,9 +150,10 @@ class ChainRules:
         """
         windows = self._windows_of_next(events)
         taken = events[: len(windows)]
+        messages = MessageRows(taken, windows)
         found: dict[SharedSeries, WindowCounts] = {}
         for series in self.series if windows else ():
-            rows = rows_of_messages(taken, windows, series)
+            rows = messages.series(series)
             if series.lookback_blocks:
                 before = self.recent_below(series, taken[0].height, self.path.tip_hash)
                 if before is None:

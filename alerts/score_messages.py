@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from alerts.signals.window_counts import ReadsSeries, WindowCounts, WindowPlace
 from counterpoise.contracts.scores import ScoreEvent, WindowScore
 from counterpoise.windows import LEADERS
@@ -24,32 +26,54 @@ def has_series(windows: Windows, series: ReadsSeries) -> bool:
     return all(place in windows and windows[place].stored.keys() >= needed for place in places)
 
 
-def rows_of_messages(events: Sequence[ScoreEvent], windows: Sequence[Windows], series: ReadsSeries) -> WindowCounts:
-    """The windows of a series in messages about heights in a row, which all have them; `windows` are those of each message."""
+class MessageRows:
+    """Messages about heights in a row as series, each window once: `windows` are those of each message."""
 
-    def rows(place: WindowPlace) -> WindowCounts:
-        return _rows(events, [found[place] for found in windows], series.further_columns)
+    def __init__(self, events: Sequence[ScoreEvent], windows: Sequence[Windows]) -> None:
+        self._windows = windows
+        self._height = np.array([event.height for event in events], np.int64)
+        self._time = np.array([event.time for event in events], np.int64)
+        self._tip_hash = tuple(event.tip_hash for event in events)
+        self._rows: dict[tuple[WindowPlace, tuple[str, ...]], WindowCounts] = {}
 
-    own = rows(WindowPlace(series.view, series.window_blocks))
-    return replace(own, beside={place: rows(place) for place in series.beside}) if series.beside else own
+    def series(self, series: ReadsSeries) -> WindowCounts:
+        """The windows of a series, which every message has."""
+        own, *others = (
+            self._at(place, series.further_columns)
+            for place in (WindowPlace(series.view, series.window_blocks), *series.beside)
+        )
+        return replace(own, beside=dict(zip(series.beside, others, strict=True))) if others else own
 
+    def _at(self, place: WindowPlace, further: tuple[str, ...]) -> WindowCounts:
+        key = (place, further)
+        if key not in self._rows:
+            self._rows[key] = self._made([found[place] for found in self._windows], further)
+        return self._rows[key]
 
-def _rows(events: Sequence[ScoreEvent], windows: Sequence[WindowScore], further: Sequence[str]) -> WindowCounts:
-    code_of: dict[str, int] = {}
-    leaders = [[*window.leaders, *[("", 0)] * (LEADERS - len(window.leaders))] for window in windows]
-    return WindowCounts.of(
-        height=[event.height for event in events],
-        tip_hash=[event.tip_hash for event in events],
-        time=[event.time for event in events],
-        n=[window.n for window in windows],
-        unknown=[window.unknown for window in windows],
-        window_full=[window.n == window.window_blocks for window in windows],
-        pools_seen=[window.pools_seen for window in windows],
-        counts=[[count for _, count in row] for row in leaders],
-        p_top4_above_75=[
-            float("nan") if window.p_top4_above_75 is None else window.p_top4_above_75 for window in windows
-        ],
-        leaders=[[code_of.setdefault(name, len(code_of)) for name, _ in row] for row in leaders],
-        names=tuple(code_of),
-        further={name: [window.stored[name] for window in windows] for name in further},
-    )
+    def _made(self, windows: Sequence[WindowScore], further: Sequence[str]) -> WindowCounts:
+        code_of: dict[str, int] = {}
+        rows = []
+        for one in windows:
+            codes = [code_of.setdefault(name, len(code_of)) for name, _ in one.leaders]
+            absent = LEADERS - len(codes)
+            if absent:
+                codes += [code_of.setdefault("", len(code_of))] * absent
+            counts = [count for _, count in one.leaders]
+            rows.append((one.n, one.unknown, one.window_blocks, one.pools_seen, *counts, *[0] * absent, *codes))
+        n, unknown, window_blocks, pools_seen, *ranked = np.array(rows, np.int64).T
+        return WindowCounts(
+            height=self._height,
+            tip_hash=self._tip_hash,
+            time=self._time,
+            n=n,
+            unknown=unknown,
+            window_full=n == window_blocks,
+            pools_seen=pools_seen,
+            counts=np.stack(ranked[:LEADERS], axis=1),
+            p_top4_above_75=np.array(
+                [float("nan") if one.p_top4_above_75 is None else one.p_top4_above_75 for one in windows]
+            ),
+            leaders=np.stack(ranked[LEADERS:], axis=1),
+            names=tuple(code_of),
+            further={name: np.array([one.stored[name] for one in windows]) for name in further},
+        )

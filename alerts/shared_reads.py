@@ -35,10 +35,14 @@ class SharedReads:
 
     def series(self, of: SharedSeries, attribution_id: str, *, low: int, high: int) -> WindowCounts:
         """The heights from `low` to `high`, as `ConcentrationLog.series_of`."""
-        key = (of, attribution_id, low, high)
+        key = (of, attribution_id, max(0, low), high)
         found = self._short.get(key)
         if found is None:
             found = self._long.get(key)
+        if found is None:
+            found = self._within(key)
+            if found is not None:
+                self._short[key] = found
         if found is None:
             found = self._concentration.series_of(of, attribution_id, low=low, high=high)
             if len(found) > MANY_HEIGHTS:
@@ -46,6 +50,18 @@ class SharedReads:
             else:
                 self._short[key] = found
         return found
+
+    def _within(self, key: _Stretch) -> WindowCounts | None:
+        """A stretch as part of one that was read; None where that does not reach so far, or has a gap before it."""
+        of, attribution_id, low, high = key
+        for (its, its_id, its_low, its_high), found in (*self._short.items(), *self._long.items()):
+            if its is of and its_id == attribution_id and its_low <= low and high <= its_high:
+                if not len(found):
+                    return found
+                first, last = int(found.height[0]), int(found.height[-1])
+                if low <= last:
+                    return found.part(slice(max(0, low - first), max(0, high - first + 1)))
+        return None
 
     def _keep(self, key: _Stretch, found: WindowCounts) -> None:
         """Keep a long stretch in place of the oldest ones, and of what was made of them."""

@@ -236,6 +236,14 @@ def reconcile(
     return written
 
 
+def is_settled(ledger: Ledger, rule_state: RuleState) -> bool:
+    """Whether `reconcile` would write nothing at the next height, if that changes no standing: the rows agree with the track."""
+    height = rule_state.height
+    if height is None or ledger.effective(height, rule_state.frozen_version):
+        return False
+    return not _settle(ledger, rule_state, height, rule_state.tip_hash, "observed")
+
+
 def _settle(ledger: Ledger, rule_state: RuleState, tip: int, tip_hash: str, cause: Cause) -> list[LedgerEntry]:
     """Rows after which every alert's last row agrees with the track: its own alert open as it is, all others closed."""
     shown = rule_state.shown()

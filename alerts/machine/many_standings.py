@@ -41,3 +41,9 @@ class ManyStandings:
         over = levels == Level.OVER
         due = over & (self._phase == Phase.PENDING) & (height - self._since >= self._hold)
         return np.flatnonzero(_CHANGES[self._phase, levels] | due)
+
+    def changes(self, at: int, level: int, height: int) -> bool:
+        """Whether `advance` changes the standing of rule `at` at `height`, given its level there."""
+        phase = int(self._phase[at])
+        due = level == Level.OVER and phase == Phase.PENDING and height - int(self._since[at]) >= int(self._hold[at])
+        return due or bool(_CHANGES[phase, level])

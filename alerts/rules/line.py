@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 import numpy as np
@@ -71,7 +72,7 @@ class Line(BaseModel):
         """The operators that the file has."""
         return tuple(name for name in OPERATORS if getattr(self, name) is not None)
 
-    @property
+    @cached_property
     def operator(self) -> Operator:
         """The operator."""
         return self.given[0]

@@ -62,12 +62,12 @@ class ManyLevels:
     def __init__(self, rules: Sequence[HeightRule], series: Sequence[SeriesKey]) -> None:
         """`series` names the series that each of the rules reads."""
         compared: list[_Conditions] = []
-        self._alone: list[tuple[int, HeightRule, SeriesKey]] = []
-        self._rules, self._series = rules, series
+        self._alone: list[tuple[int, SeriesKey]] = []
+        self._rules = rules
         for at, (rule, its) in enumerate(zip(rules, series, strict=True)):
             found = _conditions(at, rule, its)
             if found is None:
-                self._alone.append((at, rule, its))
+                self._alone.append((at, its))
             else:
                 compared.append(found)
         self._keeps = frozenset(one.at for one in compared if one.keeps)
@@ -108,14 +108,14 @@ class ManyLevels:
 
     def is_exact(self, at: int) -> bool:
         """Whether `at_last` has the level of rule `at` as the rule itself gives it. A rule with `keep_firing_for` is `CLEAR` there
-        from its first height past the clearing line on: where it fires, `level` has to be asked."""
+        from its first height past the clearing line on: where it fires, `alone` has to be asked."""
         return at not in self._keeps
 
-    def level(self, at: int, series: WindowCounts) -> int:
-        """The level of rule `at` at the last height of its series, by the rule itself."""
+    def alone(self, at: int, series: WindowCounts, heights: int) -> LevelArray:
+        """The level of rule `at` at each of the last heights of its series, by the rule itself."""
         rule = self._rules[at]
-        needed = rule.lookback_blocks + 1
-        return int(rule.levels(series.part(slice(-needed, None)) if len(series) > needed else series)[-1])
+        needed = rule.lookback_blocks + heights
+        return rule.levels(series.part(slice(-needed, None)) if len(series) > needed else series)[-heights:]
 
     def at_last(self, series: Mapping[Any, WindowCounts], heights: int = 1) -> LevelArray:
         """(heights, N): the level of each rule at each of the last heights of its series, by name; see `is_exact`.
@@ -125,20 +125,15 @@ class ManyLevels:
         found = np.empty((heights, len(self._rules)), np.int8)
         if len(self._at):
             found[:, self._at] = self._at_last(series, heights)
-        for at, rule, its in self._alone:
-            needed = series[its]
-            if len(needed) > rule.lookback_blocks + heights:
-                needed = needed.part(slice(-rule.lookback_blocks - heights, None))
-            found[:, at] = rule.levels(needed)[-heights:]
+        for at, its in self._alone:
+            found[:, at] = self.alone(at, series[its], heights)
         return found
 
     def _at_last(self, series: Mapping[Any, WindowCounts], heights: int) -> LevelArray:
         sources = [series[name] if place is None else series[name].beside[place] for name, place, _ in self._rows]
         begins = [len(of) - heights - back for of, (_, _, back) in zip(sources, self._rows, strict=True)]
         there = np.concatenate([np.arange(begin, begin + heights) >= 0 for begin in begins])
-        stack = stacked(
-            [part for of, begin in zip(sources, begins, strict=True) for part in _rows_from(of, begin, heights)]
-        )
+        stack = stacked(sources, begins, heights)
         each_height = np.arange(heights)[:, np.newaxis]
         rows_now, rows_then = self._now * heights + each_height, self._then * heights + each_height
         judged = np.stack([_is_judged(judge, stack) for judge in self._judges]) & there
@@ -197,13 +192,6 @@ def _conditions(at: int, rule: HeightRule, series: SeriesKey) -> _Conditions | N
     key = (rule.min_samples, rule.max_unknown)
     judged = None if key == (None, None) else rule
     return _Conditions(at, series, conditions, rule.joint, judged, key, rule.no_data, rule.keep_firing_for > 0)
-
-
-def _rows_from(series: WindowCounts, begin: int, heights: int) -> list[WindowCounts]:
-    """The rows from `begin` on, in parts; the first one in place of those before the beginning."""
-    missing = min(max(-begin, 0), heights)
-    there = [series.part(slice(begin + missing, begin + heights))] if missing < heights else []
-    return [series.part(slice(0, 1))] * missing + there
 
 
 def _is_judged(judge: HeightRule | None, stack: WindowCounts) -> NDArray[np.bool_]:

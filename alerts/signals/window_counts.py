@@ -83,7 +83,7 @@ class WindowCounts:
             return after if not len(self) else self
         if int(after.height[0]) != int(self.height[-1]) + 1:
             raise ValueError(f"height {int(after.height[0])} does not follow {int(self.height[-1])}")
-        columns, names = _joined([self, after])
+        columns, names = _joined([self, after], [_ALL, _ALL])
         return WindowCounts(
             **columns,
             tip_hash=self.tip_hash + after.tip_hash,
@@ -142,20 +142,31 @@ _ROW_COLUMNS: Final = tuple(
 """The columns that are arrays of every series."""
 
 
-def _joined(parts: Sequence[WindowCounts]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The arrays of all parts, one below the other, and the names that their leaders are places in: those of the first, and further
-    ones."""
+_ALL: Final = slice(None)
+_Rows = slice | NDArray[np.intp]
+
+
+def _joined(parts: Sequence[WindowCounts], rows: Sequence[_Rows]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The arrays of some rows of each part, one below the other, and the names that their leaders are places in: those of the first
+    part, and further ones."""
     names = parts[0].names
     known, more = places(names), dict[str, int]()
+    codes_of: dict[int, NDArray[np.int64]] = {}
     leaders = []
-    for part in parts:
+    for part, at in zip(parts, rows, strict=True):
         if part.names is names:
-            leaders.append(part.leaders)
+            leaders.append(part.leaders[at])
             continue
-        codes = [known[name] if name in known else more.setdefault(name, len(names) + len(more)) for name in part.names]
-        leaders.append(np.array(codes, np.int64)[part.leaders])
+        if id(part.names) not in codes_of:
+            codes_of[id(part.names)] = np.array(
+                [known[one] if one in known else more.setdefault(one, len(names) + len(more)) for one in part.names],
+                np.int64,
+            )
+        leaders.append(codes_of[id(part.names)][part.leaders[at]])
     columns: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in _ROW_COLUMNS if name != "leaders"
+        name: np.concatenate([getattr(part, name)[at] for part, at in zip(parts, rows, strict=True)])
+        for name in _ROW_COLUMNS
+        if name != "leaders"
     }
     return {**columns, "leaders": np.concatenate(leaders)}, ((*names, *more) if more else names)
 
@@ -166,16 +177,21 @@ def places(names: tuple[str, ...]) -> Mapping[str, int]:
     return {name: at for at, name in reversed(list(enumerate(names)))}
 
 
-def stacked(parts: Sequence[WindowCounts]) -> WindowCounts:
-    """Rows of several series below each other: windows that no rule follows, to be measured together.
+def stacked(parts: Sequence[WindowCounts], begins: Sequence[int], heights: int) -> WindowCounts:
+    """As many rows of each series from its place in `begins` on, below each other: windows that no rule follows, to be measured
+    together.
 
-    A further column that a part lacks is 0 there.
+    The first row of a series stands for each one before its beginning. A further column that a part lacks is 0 there.
     """
-    columns, names = _joined(parts)
+    rows: list[_Rows] = [
+        slice(begin, begin + heights) if begin >= 0 else np.maximum(np.arange(begin, begin + heights), 0)
+        for begin in begins
+    ]
+    columns, names = _joined(parts, rows)
     further = {}
     for name in dict.fromkeys(name for part in parts for name in part.further):
-        like = next(part.further[name] for part in parts if name in part.further)
-        further[name] = np.concatenate([part.further.get(name, np.zeros(len(part), like.dtype)) for part in parts])
-    return WindowCounts(
-        **columns, tip_hash=tuple(tip for part in parts for tip in part.tip_hash), names=names, further=further
-    )
+        absent = np.zeros(heights, next(part.further[name] for part in parts if name in part.further).dtype)
+        further[name] = np.concatenate(
+            [part.further[name][at] if name in part.further else absent for part, at in zip(parts, rows, strict=True)]
+        )
+    return WindowCounts(**columns, tip_hash=("",) * (len(parts) * heights), names=names, further=further)

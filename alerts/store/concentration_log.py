@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,6 +39,14 @@ _LEADERS_AT = (
     "WHERE attribution_id = {id:String} AND chain = {chain:String} AND view = {view:String} "
     "AND window_blocks = {window_blocks:UInt16} AND height IN {heights:Array(UInt32)})"
 )
+
+
+class NewestScores(NamedTuple):
+    """The highest height and the newest version of the scored blocks, and the hash of each block below."""
+
+    height: int
+    version: int
+    tips: Mapping[int, str]
 
 
 def empty_window_counts(names: tuple[str, ...] = ("",), further: Sequence[str] = ()) -> WindowCounts:
@@ -123,13 +131,17 @@ class ConcentrationLog:
         rows = rows or self._ch.query(_TIP, {**asked, "low": 0})
         return (int(rows[0][0]), int(rows[0][1]), str(rows[0][2])) if rows else None
 
-    def newest(self, chain: str, attribution_id: str, low: int) -> tuple[int, int] | None:
-        """(highest height, newest version) of the scored blocks from a height on; None where there is none."""
+    def newest(self, chain: str, attribution_id: str, low: int, known: int) -> NewestScores | None:
+        """What is scored from a height on, with the blocks up to the height `known`; None where nothing is."""
         rows = self._ch.query(
-            f"SELECT max(height), max(version), count() FROM concentration_log FINAL WHERE {_SERIES_KEY} AND height >= {{low:Int64}}",  # noqa: S608
-            {"id": attribution_id, "chain": chain, "low": low},
+            "SELECT max(height), max(version), count(), groupArrayIf((height, lower(hex(tip_hash))), height <= {known:Int64}) "  # noqa: S608
+            f"FROM concentration_log FINAL WHERE {_SERIES_KEY} AND height >= {{low:Int64}}",
+            {"id": attribution_id, "chain": chain, "low": low, "known": known},
         )
-        return (int(rows[0][0]), int(rows[0][1])) if rows[0][2] else None
+        [(height, version, count, tips)] = rows
+        if not count:
+            return None
+        return NewestScores(int(height), int(version), {int(at): str(tip_hash) for at, tip_hash in tips})
 
     def lowest(self, chain: str, attribution_id: str) -> int | None:
         """The lowest scored height."""

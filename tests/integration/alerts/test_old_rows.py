@@ -5,6 +5,7 @@ from __future__ import annotations
 from alerts.machine.ledger import LedgerEntry
 from alerts.store.alert_events_log import AlertEventsLog
 from alerts.store.alert_store import AlertStore
+from alerts.store.concentration_log import NewestScores
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.rows.alert_event_rows import alert_event_columns
 from counterpoise.clickhouse.versions import Versions
@@ -59,3 +60,26 @@ def test_steps_are_read_by_their_key_as_they_were_written_last(migrated: Setting
         ch.insert("alert_events_log", alert_event_columns([again], versions.next()))
         found = events.read_steps([("a" * 16, 1), ("c" * 16, 2), ("d" * 16, 0)])
     assert found == {("a" * 16, 1): again, ("c" * 16, 2): rows[8]}
+
+
+def test_the_newest_scores_are_found_with_the_blocks_below_them(migrated: Settings) -> None:
+    """Without heights that a reorganisation undid, and of a height that was scored twice the later block."""
+    with connect(clickhouse_target(migrated), migrated.dataset) as ch:
+        for height, block, version, is_deleted in (
+            *((height, "a", height, 0) for height in range(100, 112)),
+            (109, "b", 200, 0),
+            (110, "b", 201, 0),
+            (111, "a", 202, 1),
+        ):
+            ch.execute(
+                "INSERT INTO concentration_log (attribution_id, chain, view, window_blocks, height, tip_hash, version, is_deleted) "
+                "SELECT 'set', 'bitcoin', view, window_blocks, {height:UInt32}, repeat({block:String}, 32), {version:UInt64}, "
+                "{is_deleted:UInt8} FROM (SELECT arrayJoin(['raw', 'entity']) AS view, arrayJoin([144, 1008]) AS window_blocks)",
+                {"height": height, "block": block, "version": version, "is_deleted": is_deleted},
+            )
+        log = AlertStore(ch).concentration
+        a, b = b"a".hex() * 32, b"b".hex() * 32
+        assert log.newest("bitcoin", "set", 107, 109) == NewestScores(110, 201, {107: a, 108: a, 109: b})
+        assert log.newest("bitcoin", "set", -288, 0) == NewestScores(110, 201, {})
+        assert log.newest("bitcoin", "set", 111, 111) is None
+        assert log.newest("bitcoin", "other", 0, 111) is None

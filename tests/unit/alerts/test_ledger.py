@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.machine.ledger import close_all
+from alerts.machine.ledger import LedgerEntry, close_all, is_settled, reconcile
 from alerts.machine.path import RING_HEIGHTS
 from alerts.machine.rule_state import ALL_EARLIER, RuleState
 from alerts.signals.levels import Level
-from tests.unit.alerts.chains import a_hash
+from tests.unit.alerts.chains import a_hash, a_series
 from tests.unit.alerts.follower import Follower, branch, edit, flip
 
 OVER, BETWEEN, CLEAR, MAYBE = Level.OVER, Level.BETWEEN, Level.CLEAR, Level.CLEAR_POSSIBLE
@@ -334,3 +336,44 @@ def test_sequences_of_an_alert_count_from_zero_without_gaps(
         follower.reach(chain)
     for rows in follower.ledger.rows.values():
         assert sorted(rows) == list(range(len(rows)))
+
+
+@given(histories(), st.integers(0, 4))
+@settings(deadline=None)
+def test_rows_are_settled_where_a_height_that_changes_nothing_writes_nothing(
+    history: list[tuple[list[tuple[str, int]], bool]], hold: int
+) -> None:
+    follower = Follower(hold)
+    checkpoint = follower.checkpoint()
+    for chain, kill in history:
+        if kill:
+            follower.kill(checkpoint)
+            written = next_height_writes(follower)
+            assert is_settled(follower.ledger, follower.track) == (written == [])
+        else:
+            checkpoint = follower.checkpoint()
+        follower.reach(chain)
+        assert is_settled(follower.ledger, follower.track) and next_height_writes(follower) == []
+
+
+def test_rows_that_are_ahead_of_their_checkpoint_are_not_settled() -> None:
+    follower = Follower()
+    follower.reach(branch("a", [OVER]))
+    checkpoint = follower.checkpoint()
+    follower.reach(branch("a", [OVER, CLEAR]))
+    follower.kill(checkpoint)
+    assert not is_settled(follower.ledger, follower.track)
+    assert [entry.state for entry in next_height_writes(follower)] == ["retracted", "pending"]
+
+
+def next_height_writes(follower: Follower) -> list[LedgerEntry]:
+    """What the next height writes if it changes no standing; the follower stays as it is."""
+    twin = Follower(follower.track.hold)
+    twin.rows = dict(follower.rows)
+    twin.kill(follower.checkpoint())
+    height, tip_hash = twin.track.height, a_hash("next", (twin.track.height or 0) + 1)
+    if height is None:
+        return [LedgerEntry("of no height", 0, "pending", 0, tip_hash)]
+    series = replace(a_series([0], first=height + 1), tip_hash=(tip_hash,))
+    assert twin.track.extend(series, np.array([Level.HELD], np.int8)) == []
+    return reconcile(twin.ledger, twin.track, (), hashes={}, fork=height, cause="observed", version=twin.version)

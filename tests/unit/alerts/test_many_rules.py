@@ -51,6 +51,7 @@ def test_the_arrays_name_exactly_the_rules_that_a_height_changes(
     for at, ((standing, hold), level) in enumerate(rules):
         after, steps = advance(standing, level, 20, hold)
         assert (after != standing) == bool(steps)
+        assert many.changes(at, level, 20) == (after != standing)
         if after != standing:
             expected.append(at)
             many.put(at, after)
@@ -101,7 +102,10 @@ def test_rules_judged_together_have_the_levels_of_each_alone(
         assert many.at_last({"one": so_far})[0].tolist() == [int(rule.levels(so_far)[-1]) for rule in as_compared]
         # Several heights together, the first ones of the series among them, whose earlier heights are missing.
         assert many.at_last({"one": so_far}, end).T.tolist() == [rule.levels(so_far).tolist() for rule in as_compared]
-        assert [many.level(at, so_far) for at in range(len(rules))] == [int(rule.levels(so_far)[-1]) for rule in rules]
+        alone = [many.alone(at, so_far, end).tolist() for at in range(len(rules))]
+        assert alone == [rule.levels(so_far).tolist() for rule in rules]
+        last = [many.alone(at, so_far, 1).tolist() for at in range(len(rules))]
+        assert last == [rule.levels(so_far)[-1:].tolist() for rule in rules]
 
 
 @given(standings(), LEVELS)
