@@ -82,7 +82,7 @@ def test_clickhouse_and_slack_away_for_longer_than_the_limits_lose_nothing_and_r
         slack.start()
         line.until(lambda: line.decided(BLOCKS.last), "all is told")
 
-        assert pids(line) == before, "an outage is no reason to start anything again"
+        assert pids(line) == before, f"an outage is no reason to start anything again\n{line.explain()}"
         restarts = {service: line.said("supervisor")["info"][service]["restarts"] for service in SERVICES}
         assert restarts == dict.fromkeys(SERVICES, 0)
         assert services(line.report())["alerts"]["status"]["info"]["last_slack_success_at"] > away_at
