@@ -27,9 +27,9 @@ STALL_SECONDS = 30.0
 STALL_AFTER = {"COUNTERPOISE_HEALTH__STALL_AFTER_SECONDS": str(STALL_SECONDS)}
 
 OUTAGE_SECONDS = STALL_SECONDS + 5.0
-"""Over the time of a stall, for which a wait must not be taken; over the session, in which a consumer must send a sign of life; and over
-the rebalance limit (twice the session), in which it must come back to its coordinator. The poll limit of the stream worker is a day:
-it may wait for that long and keep its partitions."""
+"""Over the time of a stall, for which a wait must not be taken; over the session, in which a consumer must send a sign of life; and
+over the rebalance limit (twice the session), in which it must come back to its coordinator. The poll limit of the stream worker is a
+day: it may wait for that long and keep its partitions."""
 
 BLOCKS = replace(SHORT, speed=250_000)
 
