@@ -192,9 +192,9 @@ class Evaluation:
         # All rules are followed to the height that is the highest now: what is stored meanwhile would put them at different ones.
         height = rules.path.height or 0
         newest = self._store.concentration.newest(chain, attribution_id, height - RING_HEIGHTS, height)
+        self._reads = SharedReads(self._store.concentration)
         if newest and rewritten_from is None and self._is_as_before(rules, newest, attribution_id):
             return batch
-        self._reads = SharedReads(self._store.concentration)
         self._highest = newest.height if newest else None
         self._rewritten_from = rewritten_from
         before = rules.path
