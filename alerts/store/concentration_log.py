@@ -32,6 +32,11 @@ _TIP = (
     f"SELECT height, toUnixTimestamp(time), lower(hex(tip_hash)) FROM concentration_log FINAL WHERE {_SERIES_KEY} "  # noqa: S608
     "AND height >= {low:Int64} ORDER BY height DESC LIMIT 1"
 )
+_NEWEST = (
+    "SELECT max(height), max(version), count(), (SELECT groupArray((height, lower(hex(tip_hash)))) FROM concentration_log FINAL "  # noqa: S608
+    f"WHERE {_SERIES_KEY} AND height BETWEEN {{low:Int64}} AND {{known:Int64}}) "
+    f"FROM concentration_log FINAL WHERE {_SERIES_KEY} AND height >= {{low:Int64}}"
+)
 # The newest height that readers see, and the leaders at some heights: of two tables, in one statement.
 _LEADERS_AT = (
     f"SELECT (SELECT max(height) FROM concentration_latest_log FINAL WHERE {_SERIES_KEY}), "  # noqa: S608
@@ -148,12 +153,8 @@ class ConcentrationLog:
 
     def newest(self, chain: str, attribution_id: str, low: int, known: int) -> NewestScores | None:
         """What is scored from a height on, with the blocks up to the height `known`; None where nothing is."""
-        rows = self._ch.query(
-            "SELECT max(height), max(version), count(), groupArrayIf((height, lower(hex(tip_hash))), height <= {known:Int64}) "  # noqa: S608
-            f"FROM concentration_log FINAL WHERE {_SERIES_KEY} AND height >= {{low:Int64}}",
-            {"id": attribution_id, "chain": chain, "low": low, "known": known},
-        )
-        [(height, version, count, tips)] = rows
+        asked = {"id": attribution_id, "chain": chain, "low": low, "known": known}
+        [(height, version, count, tips)] = self._ch.query(_NEWEST, asked)
         if not count:
             return None
         return NewestScores(int(height), int(version), {int(at): str(tip_hash) for at, tip_hash in tips})
