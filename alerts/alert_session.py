@@ -290,7 +290,7 @@ class AlertSession:
             moved = moved or bool(batch.moved)
             if batch.done:
                 break
-            self._status.beat()
+            self._publish_waits()  # many chunks may follow, while a receiver cannot be reached
             self._claim_stands()
         return moved
 

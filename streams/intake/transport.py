@@ -1,9 +1,14 @@
-"""Faust's Kafka transport with a fetch wait of our own, a check before each commit, and a stop that leaves the group.
+"""Faust's Kafka transport with a fetch wait of our own, a check before each commit, a take-over that may last, and a stop that
+leaves the group.
 
 Faust hard-codes `fetch_max_wait_ms=1500`; a broker that waits a part of that on a quiet topic delays the only block of ten minutes by
 up to a second. The wait cannot be set from outside, so the worker's consumer gets it before it starts.
 
 A commit waits for `app.before_commit`, because an offset of a topic that was made anew must not be committed (`broker_memory`).
+
+aiokafka sends no heartbeat while a worker takes its new partitions over, and the worker reads stored state then. Where that lasts
+longer than the session (a long history, a busy machine), the group would drop the worker, which would join and be dropped again
+without end. Its heartbeats begin with the assignment here.
 
 aiokafka leaves a group only from its generation 1 on. The embedded broker counts generations from 0, so the next worker would wait
 for the session of one that has ended.
@@ -12,7 +17,7 @@ for the session of one that has ended.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -29,7 +34,9 @@ _NOT_TOLD = (
     "Warning: Task timed out!",  # a first rebalance on a busy machine; the supervisor watches for a stall
     "Please make sure it's hanging before restart.",
 )
-FAUST_LOG.addFilter(lambda record: not str(record.msg).startswith(_NOT_TOLD))
+FAUST_LOG.addFilter(
+    lambda record: not any(remark in str(record.msg) for remark in _NOT_TOLD)
+)  # each after a service's name
 
 
 class _PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -39,6 +46,12 @@ class _PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = self.app.fetch_max_wait_ms
         return consumer
+
+    async def on_start(self) -> None:
+        """Start as Faust does. No group is joined yet: it subscribes later."""
+        await super().on_start()
+        coordinator: Any = self._consumer._coordinator
+        coordinator._on_join_complete = partial(_take_over, coordinator, coordinator._on_join_complete)
 
     async def _commit(self, offsets: Mapping[Any, int]) -> bool:
         await self.app.before_commit()
@@ -50,6 +63,12 @@ class _PromptThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         if getattr(coordinator, "generation", None) == 0:
             coordinator._maybe_leave_group = partial(_leave_first_generation, coordinator)
         await super().on_thread_stop()
+
+
+async def _take_over(coordinator: Any, on_join_complete: Callable[..., Awaitable[None]], *joined: Any) -> None:
+    """What follows a join, with heartbeats: a group that rebalances meanwhile is joined again once this one has ended."""
+    coordinator._start_heartbeat_task()  # `ensure_active_group` starts none where there is one
+    await on_join_complete(*joined)
 
 
 async def _leave_first_generation(coordinator: Any) -> None:

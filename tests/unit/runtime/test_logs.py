@@ -202,6 +202,7 @@ def test_what_faust_runs_of_ours_logs_under_the_librarys_name(capsys: pytest.Cap
         "Missing sensor state for #1",
     ):
         FAUST_LOG.warning(told)
+        FAUST_LOG.warning(f"[^StreamsApp]: {told}")  # as a service of Faust's writes it
     FAUST_LOG.warning("the rest is told")
     [line] = capsys.readouterr().err.splitlines()
     assert "the rest is told" in line
