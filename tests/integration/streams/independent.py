@@ -21,6 +21,7 @@ from scipy import special
 
 from counterpoise.clickhouse.client import ClickHouse
 from tests.integration.streams.line import ROOT
+from tests.unit.block_fold.plain import W, hhi_and_variance
 
 WINDOWS = (144, 1008, 2016, 4320)
 VIEWS = ("raw", "entity")
@@ -70,6 +71,43 @@ def hhi_interval(counts: tuple[int, ...], n: int) -> tuple[float, float]:
     reach = NORMAL_QUANTILE * math.sqrt(variance) / float(pair)
     low = min(float(pair) * math.exp(-reach), 0.025 ** (2 / n))
     return low, min(1.0, max(float(pair) * math.exp(min(reach, 100.0)), float(plug_in)))
+
+
+def squared_change(
+    family: str, fixed: Sequence[str], before: Mapping[str, int], after: Mapping[str, int]
+) -> tuple[float, float]:
+    """(squared change, part of chance) of two adjoining windows of 2,016 blocks; `fixed`: the leaders of the window before them."""
+    if family == "hhi":
+        (q1, v1), (q2, v2) = (hhi_and_variance(Counter(known_of(counts))) for counts in (before, after))
+        return (q2 - q1) ** 2, v1 + v2
+    x, y = (sum(counts.get(pool, 0) for pool in fixed[: int(family[3:])]) / W for counts in (before, after))
+    return (y - x) ** 2, 2 * (x + y) / 2 * (1 - (x + y) / 2) / (W - 0.5)
+
+
+def known_of(counts: Mapping[str, int]) -> dict[int, int]:
+    """Blocks by pool without the unknown ones, the pools numbered."""
+    return {place: blocks for place, (pool, blocks) in enumerate(counts.items()) if pool != "unknown"}
+
+
+def forecast(hits: Sequence[bool], window: int, sigma2: float, line: float) -> tuple[float, float, float, float]:
+    """(share, low, high, chance above a line) of the next `window` blocks, from blocks weighed by age, oldest first."""
+    p = sum(hits[-window:]) / window
+    most = (2 * sigma2) ** (1 / 3)
+    k = max(min(math.sqrt(sigma2 / (p * (1 - p))) if 0 < p < 1 else most, most), 1 / 8_640)
+    raw = (1 - k) ** np.arange(len(hits))
+    w = raw / raw.sum()
+    made = float(w[np.array(hits[::-1])].sum())
+    share = (made + w[0] / 2) / (1 + w[0])
+    walked = sigma2 * float((np.cumsum(w[::-1])[:-1] ** 2).sum())
+    chance = share * (1 - share)
+    variance = chance * float((w**2).sum()) + walked + chance / window + sigma2 * window / 3
+    error, odds = math.sqrt(variance), math.log(share / (1 - share))
+    reach, most_reach = NORMAL_QUANTILE * error / chance, 2 * NORMAL_QUANTILE * error
+    low, high = (1 / (1 + math.exp(-(odds + sign * reach))) for sign in (-1, 1))
+    z = (odds - math.log(line / (1 - line))) * chance / error
+    z = math.copysign(max(abs(z), abs(share - line) / (2 * error)), share - line)
+    low, high = min(max(low, share - most_reach), made), max(min(high, share + most_reach), made)
+    return share, low, high, float(special.ndtr(z))
 
 
 _DRIFT = {"top1": 5.0e-8, "hhi": 2.0e-8}

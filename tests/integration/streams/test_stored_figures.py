@@ -43,10 +43,11 @@ from tests.integration.streams.independent import (
     entity_of,
     estimates,
     heights_of_interest,
+    squared_change,
 )
 from tests.integration.streams.test_mainnet import slug_of_label
 from tests.template import make_database
-from tests.unit.block_fold.plain import W, hhi_and_variance, states
+from tests.unit.block_fold.plain import W, states
 
 FIRST, LAST = 737_800, 744_400
 """The first date of the entity map, 1 July 2022, lies within."""
@@ -278,18 +279,7 @@ def test_rows_of_drift(chain: Chain) -> None:
             fixed = chain.counts(view, height - 3 * W + 1, height - 2 * W, height - 2 * W)
             before = chain.counts(view, height - 2 * W + 1, height - W, height)
             after = chain.counts(view, height - W + 1, height, height)
-            change, chance = pair_of(family, chain.ranked(fixed), before, after)
+            change, chance = squared_change(family, chain.ranked(fixed), before, after)
         for one in (row, {"change": made.change, "chance": made.chance}):
             assert one["change"] == pytest.approx(change, rel=1e-9, abs=1e-15, nan_ok=True)
             assert one["chance"] == pytest.approx(chance, rel=1e-9, abs=1e-15, nan_ok=True)
-
-
-def pair_of(family: str, fixed: list[str], before: Counter[str], after: Counter[str]) -> tuple[float, float]:
-    if family == "hhi":
-        known = []
-        for counts in (before, after):
-            known.append(Counter({place: counts[pool] for place, pool in enumerate(counts) if pool != "unknown"}))
-        (q1, v1), (q2, v2) = map(hhi_and_variance, known)
-        return (q2 - q1) ** 2, v1 + v2
-    x, y = (sum(counts[pool] for pool in fixed[: int(family[3:])]) / W for counts in (before, after))
-    return (y - x) ** 2, 2 * (x + y) / 2 * (1 - (x + y) / 2) / (W - 0.5)
