@@ -1,5 +1,5 @@
 -- name: estimates
--- description: Shares of the one to six largest, HHI and D₂: of the blocks seen, of the hashrate now and of the next blocks, as 95 % intervals with drift
+-- description: Top-1 to top-6 share, HHI and D₂ of the blocks seen, of the hashrate now and of the next blocks, with 95 % intervals
 -- param chain String = bitcoin | chain
 -- param view String = raw | raw or entity
 -- param window UInt16 = 1008 | trailing window in blocks
