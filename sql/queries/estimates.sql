@@ -9,9 +9,10 @@
 -- param step UInt32 = 144 | heights between two windows
 -- example: counterpoise sql --name estimates --param window=4320 --param view=entity --param step=10000
 SELECT
-    height, time, metric, n, unknown, drift, blocks_seen,
+    height, time, {view:String} AS view, {window:UInt16} AS window_blocks, n, unknown, metric, drift, blocks_seen,
     toFloat64(multiIf(metric LIKE 'top%', share_now.1, metric = 'hhi', index_now.1, 1 / index_now.2)) AS now_low,
     toFloat64(multiIf(metric LIKE 'top%', share_now.2, metric = 'hhi', index_now.2, index_now.1 > 0, 1 / index_now.1, nan)) AS now_high,
+    {next:UInt32} AS next_blocks,
     toFloat64(multiIf(metric LIKE 'top%', share_next.1, metric = 'hhi', index_next.1, 1 / index_next.2)) AS next_low,
     toFloat64(multiIf(metric LIKE 'top%', share_next.2, metric = 'hhi', index_next.2, index_next.1 > 0, 1 / index_next.1, nan)) AS next_high
 FROM
