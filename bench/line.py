@@ -1,20 +1,25 @@
 """The whole line: blocks through Kafka, Faust and ClickHouse, every score of every block and the alerter included.
 
-    python -m bench.line [--blocks FILE] [--engine-against COMMIT [--rounds 3]]
+    python -m bench.line [--blocks FILE] [--against COMMIT | --engine-against COMMIT] [--rounds 3]
 
 Without a file the packaged counts are replayed (as many blocks, simulated). Three clocks: engines' start-up, the replay from
 the first block published to the last one scored and judged (services already running), and the memory of the workers.
 
-With `--engine-against` the line of this commit runs on its own ClickHouse server and on that of another commit, in turns.
+With `--against` this benchmark and that of another commit take turns, each with all of its commit's code, and figures of one name are
+compared. With `--engine-against` the line of this commit runs on its own ClickHouse server and on another commit's, in turns.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,10 +46,16 @@ READY_PATIENCE_SECONDS = 60.0
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--blocks", type=Path, help="Parquet, CSV or JSONL of blocks; the packaged figures if left out")
-    parser.add_argument("--engine-against", metavar="COMMIT", help="compare with that commit's ClickHouse server")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each side, with --engine-against")
+    peers = parser.add_mutually_exclusive_group()
+    peers.add_argument("--against", metavar="COMMIT", help="compare with that commit's whole line")
+    peers.add_argument("--engine-against", metavar="COMMIT", help="compare with that commit's ClickHouse server")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each side, with one of the two")
     chosen = parser.parse_args()
     configure_logging("text", "warning")
+    if chosen.against:
+        options = ["--blocks", str(chosen.blocks.resolve())] if chosen.blocks else []
+        print(f"{machine()}\n\n{table(compare_commits(chosen.against, chosen.rounds, options))}")
+        return
     began = time.perf_counter()
     with engines(
         COUNTERPOISE_DATASET_KIND="historical" if chosen.blocks else "simulated",
@@ -57,6 +68,47 @@ def main() -> None:
         else:
             figures += run(Settings.load(), source)
     print(f"{machine()}\n\n{table(figures)}")
+
+
+def compare_commits(commit: str, rounds: int, options: Sequence[str]) -> list[Figure]:
+    """Medians of the figures that this commit's benchmark and that of `commit` both print, by their names.
+
+    SystemExit with the last lines of a run that fails.
+    """
+    found: dict[str, list[dict[str, tuple[float, str]]]] = {"now": [], commit: []}
+    with tree_of(commit) as tree:
+        trees = {"now": ROOT, commit: tree}
+        for number in range(rounds):
+            for name in list(trees)[:: 1 if number % 2 else -1]:
+                done = subprocess.run(
+                    [sys.executable, "-m", "bench.line", *options],
+                    cwd=trees[name],
+                    env={**os.environ, "PYTHONPATH": str(trees[name])},
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+                if done.returncode:
+                    raise SystemExit(f"bench.line of {name} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+                found[name].append(measured(done.stdout))
+    return [
+        Figure(
+            name,
+            statistics.median(one[name][0] for one in found["now"]),
+            unit,
+            statistics.median(one[name][0] for one in found[commit]),
+            commit,
+        )
+        for name, (_, unit) in found["now"][0].items()
+        if all(name in one for one in found[commit])
+    ]
+
+
+def measured(printed: str) -> dict[str, tuple[float, str]]:
+    """The figures of a printed table, value and unit by name."""
+    rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("| ")]
+    values = ((row[0], *row[1].split(" ")) for row in rows if row[1] != "measured")
+    return {name: (float(value.replace(",", "")), unit) for name, value, unit in values}
 
 
 def compare(source: Path | str, commit: str, rounds: int) -> list[Figure]:

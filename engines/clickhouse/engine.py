@@ -41,6 +41,10 @@ _ALLOCATOR: Final = ("JE_MALLOC_CONF", "background_thread:true,dirty_decay_ms:50
 
 At once would be a third of the CPU time of a backfill, in the kernel."""
 
+KEPT_FREE_BYTES: Final = 32 * 1024**2
+"""Parts and merges leave so much of the disk alone, and are refused below it (code 243). So what needs no reservation still has room:
+logs, metadata, the files of other services. A disk that ran out amid a merge has damaged a part."""
+
 # As a library the engine lays its default database over the file system (an Overlay): `SELECT … FROM "/etc/passwd"` reads
 # a file there. So the overlay gets a name that nobody uses, and `default` is an Atomic database as on a server.
 _OVERLAY: Final = "counterpoise_overlay"
@@ -49,6 +53,9 @@ _CONFIG: Final = """<clickhouse>
  <default_database>{overlay}</default_database>
  <display_name>counterpoise</display_name>
  <max_server_memory_usage>{memory}</max_server_memory_usage>
+ <storage_configuration><disks><default>
+  <keep_free_space_bytes>{kept_free}</keep_free_space_bytes>
+ </default></disks></storage_configuration>
  <backups><allowed_path>{backups}</allowed_path></backups>{pauses}
 </clickhouse>
 """
@@ -221,6 +228,7 @@ class Engine:
                     folder=folder,
                     overlay=_OVERLAY,
                     memory=self.limits.statements_memory_bytes,
+                    kept_free=KEPT_FREE_BYTES,
                     backups=self.backups,
                     pauses=_PAUSES,
                 )

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from counterpoise.errors import EngineError
+from counterpoise.clickhouse.client import connect
+from counterpoise.errors import EngineError, RetryableError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.private_files import open_private
 from counterpoise.runtime.service_status import ServiceStatus
+from engines.clickhouse.engine import KEPT_FREE_BYTES
 from engines.kafka import reserve_room
+from tests.engines import ClickHouseServer
 from tests.namespaces import fill, small_disk, why_no_namespaces
 from tests.runbook import assert_shown, status_text
 from tests.waiting import wait_for
@@ -50,6 +54,27 @@ def test_a_service_that_cannot_write_its_status_works_and_is_shown_with_the_caus
         zeros.unlink()
         status.write()
         assert "state directory" not in status_text(disk / "state", environment)
+
+
+def test_the_embedded_clickhouse_leaves_room_on_its_disk_and_works_on_when_there_is_more(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 128) as disk:
+        server = ClickHouseServer(disk / "clickhouse")
+        try:
+            ballast = fill(disk, leave_bytes=KEPT_FREE_BYTES + 16 * 1024**2)
+            with connect(server.target, "default") as ch:
+                ch.execute("CREATE TABLE t (at UInt64, text String) ENGINE = MergeTree ORDER BY at")
+                stored = 0
+                with pytest.raises(RetryableError, match="NOT_ENOUGH_SPACE"):
+                    while stored < 2_000:
+                        ch.execute(f"INSERT INTO t SELECT {stored} + number, randomString(100000) FROM numbers(10)")
+                        stored += 10
+                assert shutil.disk_usage(disk).free > KEPT_FREE_BYTES
+                assert ch.query("SELECT count(), min(length(text)) FROM t") == [(stored, 100_000)]
+                ballast.unlink()
+                ch.execute(f"INSERT INTO t SELECT {stored} + number, randomString(100000) FROM numbers(10)")
+                assert ch.query("SELECT count() FROM t") == [(stored + 10,)]
+        finally:
+            server.stop()
 
 
 def test_what_the_broker_prints_has_room_on_a_disk_that_is_full_later(disk: Path) -> None:
