@@ -22,6 +22,7 @@ from streams.blocks.fold.drift_history import DriftHistory, EntityEpochs
 from streams.blocks.fold.forecasts import ForecastRow, forecast_rows
 
 SEED = 20_261_127
+WALKS = 8_000
 LINES = (0.65, 0.675, 0.70, 0.725, 0.75, 0.775, 0.80)
 SEGMENT = 48
 """Blocks for which a simulated share stands still."""

@@ -118,7 +118,8 @@ def share_label(before: float, after: float, window: int, distance: int) -> Labe
     part = alone / window
     luck = part * part * 2.0 * p * (1.0 - p) / alone
     drift = part * part * TOP1_DRIFT * p * (1.0 - p) / _TYPICAL * (2.0 * alone / 3.0 + gap)
-    change = abs(after - before)
+    # Half a block less, because blocks are whole: one block of a small pool is no surprise.
+    change = max(abs(after - before) - 0.5 / window, 0.0)
     if change <= Z_95 * math.sqrt(luck):
         return "within chance"
     return "within drift" if change <= Z_95 * math.sqrt(luck + drift) else "beyond"

@@ -1,13 +1,14 @@
 """Intervals of HHI and of D₂: of the hashrate now, and of what the next m blocks show. Both include drift.
 
 HHI is modelled as a random walk with variance σ² a block. With q, r and V(n) of the pairs and triples of n blocks
-(`counterpoise.metrics.hhi_interval`), V(m) being the same q and r at m blocks:
+(`counterpoise.metrics.hhi_interval`), V(m) being the variance of m other blocks of the same hashrate:
 
     now   V(n) + σ²n/3
     next  V(n) + V(m) + σ²(n + m)/3
 
 The ends are q·exp(∓z√variance/q). "Next" is the unbiased index of those blocks (`hhi_unbiased`), which few blocks do not make larger.
-D₂ leaves unknown blocks out: with k of n attributed its index is q·(n/k)² to first order, so its σ² is (n/k)⁴ times that of HHI.
+D₂ leaves unknown blocks out. With k of n attributed its index is q·(n/k)², so its σ² is (n/k)⁴ times that of HHI where the share of
+unknown blocks stands still. Where that walks too, the fitted σ² of HHI has its part and D₂ does not: its interval is then too wide.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from counterpoise.estimates.drift import HHI_DRIFT
-from counterpoise.metrics.hhi_interval import NO_PAIR, TAIL, Z_95, pair_moments, triple_moment, variance_of_pairs
+from counterpoise.metrics.hhi_interval import NO_PAIR, TAIL, Z_95, pair_moments, triple_moment, variance_of_other_pairs
 
 FloatArray = NDArray[np.float64]
 
@@ -26,7 +27,7 @@ def hhi_now(
 ) -> tuple[FloatArray, FloatArray]:
     """(lower, upper) end of the 95 % interval of the hashrate's HHI at the end of n blocks, `known` of them attributed.
 
-    s2 and s3 are the sums of the pools' squared and cubed blocks. (0, 1) for fewer than three blocks; ValueError for a drift below 0.
+    s2 and s3 are the sums of the pools' squared and cubed blocks. (0, 1) for fewer than four blocks; ValueError for a drift below 0.
 
     >>> [round(float(end), 3) for end in hhi_now(190_000, 50_000_000, 1_000, 1_008)]
     [0.171, 0.202]
@@ -73,7 +74,7 @@ def _next_ends(
 ) -> tuple[FloatArray, FloatArray]:
     following = np.asarray(m, np.float64)
     q, variance = pair_moments(s2, s3, known, n)
-    luck = variance_of_pairs(q, triple_moment(s2, s3, known, n), np.where(following >= 3, following, np.nan))
+    luck = variance_of_other_pairs(q, triple_moment(s2, s3, known, n), variance, following)
     fewer = np.minimum(np.asarray(n, np.float64), following)
     return _ends(q, np.where(following >= 3, variance + luck, np.inf), n, walked, without_pair=fewer)
 
@@ -90,7 +91,7 @@ def _ends(
         high = np.where(
             q > 0, np.minimum(q * factor, 1.0), np.minimum(NO_PAIR / np.maximum(bounding * (bounding - 1.0), 0.0), 1.0)
         )
-    few = blocks < 3
+    few = blocks < 4
     return np.asarray(np.where(few, 0.0, low)), np.asarray(np.where(few, 1.0, high))
 
 

@@ -21,7 +21,7 @@ from counterpoise.metrics.sql_terms import SQL_TERMS, terms_of
 from counterpoise.metrics.stored_integers import STORED_COLUMNS
 from counterpoise.windows import DAILY_BUCKET_BLOCKS, SPANS_DAYS
 
-SUMMARIES_VERSION: Final = 3
+SUMMARIES_VERSION: Final = 4
 """Of the formulas of detectors, drift, forecasts and windows of time.
 
 Raise it where a change gives other rows for equal blocks and constants.

@@ -20,13 +20,16 @@ SQL_TERMS: Final[dict[str, str]] = {
     "pairs": "n * (n - 1.)",
     "pair_chance": "same_pairs / pairs",
     "triple_excess": "greatest(same_triples / (pairs * (n - 2.)) - pair_chance * pair_chance, 0.)",
-    "pair_variance": "2. * (2. * (n - 2.) * triple_excess + greatest(pair_chance - pair_chance * pair_chance, 0.)) / pairs",
+    "pair_variance": (
+        "2. * (2. * (n - 2.) * triple_excess + greatest(pair_chance - pair_chance * pair_chance, 0.)) / ((n - 2.) * (n - 3.))"
+    ),
     "factor": "exp(1.959963984540054 * sqrt(pair_variance) / pair_chance)",
     "known_pairs": "known * (known - 1.)",
     "known_chance": "same_pairs / known_pairs",
     "known_excess": "greatest(same_triples / (known_pairs * (known - 2.)) - known_chance * known_chance, 0.)",
     "known_variance": (
-        "2. * (2. * (known - 2.) * known_excess + greatest(known_chance - known_chance * known_chance, 0.)) / known_pairs"
+        "2. * (2. * (known - 2.) * known_excess + greatest(known_chance - known_chance * known_chance, 0.)) "
+        "/ ((known - 2.) * (known - 3.))"
     ),
     "known_factor": "exp(1.959963984540054 * sqrt(known_variance) / known_chance)",
 }

@@ -7,7 +7,7 @@ only, names its window and denominator, and runs unchanged.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from desk.claims.verdicts import Judge, falls, near, rises
 
@@ -27,48 +27,62 @@ class Claim:
 
 
 _CHAIN: Final = "chain = 'bitcoin'"
-_APRIL: Final = "height >= 890325 AND height <= 894668"
-"""Exactly the blocks with a header time in April 2025. Tables are ordered by height, so this costs the same in any history."""
 _TIP: Final = f"(SELECT max(height) FROM blocks WHERE {_CHAIN})"
 _THEN: Final = "894668"
 _YEAR: Final = 52_560
 _MONTH: Final = 4_320
 
 
-def _last(blocks: int, tip: str) -> str:
-    return f"height > toInt64({tip}) - {blocks} AND height <= {tip}"
+class _Window(NamedTuple):
+    """A condition on heights, and how many blocks hold it where all are stored."""
+
+    where: str
+    blocks: int
 
 
-def _counted(value: str, where: str) -> str:
-    """A scalar subquery over (pool, c), the blocks of each pool where the condition holds; unknown blocks are a row of it."""
-    return f"(SELECT {value} FROM (SELECT pool, count() AS c FROM blocks WHERE {_CHAIN} AND {where} GROUP BY pool))"
+def _heights(first: int, last: int) -> _Window:
+    return _Window(f"height >= {first} AND height <= {last}", last - first + 1)
+
+
+def _last(blocks: int, tip: str) -> _Window:
+    return _Window(f"height > toInt64({tip}) - {blocks} AND height <= {tip}", blocks)
+
+
+def _counted(value: str, window: _Window) -> str:
+    """A scalar subquery over (pool, c), the blocks of each pool in a window; unknown blocks are a row of it.
+
+    NaN where a block of the window is missing: part of a window is another figure.
+    """
+    counts = f"SELECT pool, count() AS c FROM blocks WHERE {_CHAIN} AND {window.where} GROUP BY pool"
+    return f"(SELECT if(sum(c) = {window.blocks}, {value}, nan) FROM ({counts}))"
 
 
 def _measure(then: str, now: str) -> str:
     return f"SELECT\n    {then} AS then,\n    {now} AS now"
 
 
-def _over(value: str, then: str, now: str) -> str:
+def _over(value: str, then: _Window, now: _Window) -> str:
     return _measure(_counted(value, then), _counted(value, now))
 
+
+_APRIL: Final = _heights(890_325, 894_668)
+"""Exactly the blocks with a header time in April 2025. Tables are ordered by height, so this costs the same in any history."""
 
 _LARGEST_FIRST: Final = "arrayReverseSort(groupArrayIf(c, pool != 'unknown'))"
 _TOP4: Final = f"arraySum(arraySlice({_LARGEST_FIRST}, 1, 4)) / sum(c)"
 _TOP1: Final = "maxIf(c, pool != 'unknown') / sum(c)"
 _D2: Final = "pow(sumIf(c, pool != 'unknown'), 2) / sumIf(c * c, pool != 'unknown')"
-_BEYOND_TEN: Final = f"if(count() = 0, nan, arraySum(arraySlice({_LARGEST_FIRST}, 11)) / sum(c))"
+_BEYOND_TEN: Final = f"arraySum(arraySlice({_LARGEST_FIRST}, 11)) / sum(c)"
 _ORDER: Final = "['foundry-usa', 'antpool', 'viabtc', 'f2pool']"
 _IN_ORDER: Final = (
-    f"if(sum(c) = 0, nan, arrayCount((one, other) -> one = other, arrayResize(arrayMap(pair -> pair.2, "
+    f"toFloat64(arrayCount((one, other) -> one = other, arrayResize(arrayMap(pair -> pair.2, "
     f"arrayReverseSort(groupArrayIf((c, pool), pool != 'unknown'))), 4, ''), {_ORDER}))"
 )
-_NAKAMOTO: Final = (
-    f"if(sum(c) = 0, nan, toFloat64(arrayFirstIndex(few -> 2 * few > sum(c), arrayCumSum({_LARGEST_FIRST}))))"
-)
+_NAKAMOTO: Final = f"toFloat64(arrayFirstIndex(few -> 2 * few > sum(c), arrayCumSum({_LARGEST_FIRST})))"
 _REFUSED: Final = f"log(0.01) / log({_TOP4})"
 _CONFIRMATIONS: Final = (
     "(SELECT toFloat64OrNull(toString(any(confirmations_for_0_1_percent))) FROM concentration WHERE chain = 'bitcoin' "
-    f"AND view = 'raw' AND window_blocks = {_MONTH} AND height = {{tip}} HAVING count() > 0)"
+    f"AND view = 'raw' AND window_blocks = {_MONTH} AND window_full AND height = {{tip}} HAVING count() > 0)"
 )
 
 
@@ -124,7 +138,7 @@ CLAIMS: Final = (
         "Since the halving the economics favour scale.",
         "Share of blocks beyond the ten largest pools: 52,560 blocks before the halving of April 2024, and after it.",
         "share",
-        _over(_BEYOND_TEN, "height >= 787440 AND height < 840000", "height >= 840000 AND height < 892560"),
+        _over(_BEYOND_TEN, _heights(787_440, 839_999), _heights(840_000, 892_559)),
         falls,
     ),
     Claim(

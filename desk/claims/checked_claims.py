@@ -17,7 +17,7 @@ _NEWEST = "SELECT count(), max(time) FROM latest_concentration WHERE chain = 'bi
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """`then` and `now` are None where the claim has no measure or the dataset lacks the data."""
+    """`then` and `now` are None where the claim has no measure, or the dataset lacks the data or a block of a window."""
 
     claim: Claim
     then: float | None
@@ -35,8 +35,8 @@ class Checked:
         if judge is None:
             return self.claim.measure
         if self.then is None or self.now is None:
-            missing = [name for name, value in (("April 2025", self.then), ("now", self.now)) if value is None]
-            return f"The dataset lacks the figure of {' and of '.join(missing)}."
+            missing = [f'"{name}"' for name, value in (("then", self.then), ("now", self.now)) if value is None]
+            return f"The dataset lacks data for the figure of {' and of '.join(missing)}, or a part of its blocks."
         if not self.agree:
             return "The include-lists of the source move in different directions."
         return judge.why(self.then, self.now, lambda value: written(value, self.claim.unit, formats))

@@ -29,6 +29,7 @@ CoalitionOption = Annotated[
 ]
 
 
+_MORE = "Retargets: days to the next two if they stop. Selfish mining pays if more than γ of the others follow their block in a tie."
 _WIDE = 110
 """Columns from which the table of `risk` names the pools and the retargets."""
 
@@ -125,8 +126,11 @@ def risk(
     console.print(
         "z: confirmations for that risk of a double spend; none: no number suffices. Refused: mean wait of a transaction that they "
         "refuse and all others include, and the wait for 99 %. Stop: block interval if they stop. "
-        "A wider terminal shows who, the days to the next two retargets, and γ. It is the part of the others that must follow their "
-        "block in a tie for selfish mining to pay.",
+        + (
+            _MORE
+            if wide
+            else "A wider terminal shows who, the days to the next two retargets, and γ of selfish mining."
+        ),
         style="dim",
     )
     _print_notes(console, read, POOL_NOTE)

@@ -50,7 +50,7 @@ SPECS = (
         comment="2.5 % quantile of effective_pools_d2",
         compute=lambda integers: integers.d2_interval[0],
         sql=(
-            "multiIf(known = 0, nan, known < 3, 1., 1. / "
+            "multiIf(known = 0, nan, known < 4, 1., 1. / "
             f"least(greatest(if(same_pairs = 0, {NO_PAIR!r} / known_pairs, known_chance * known_factor), s2 / (known * known)), 1.))"
         ),
     ),
@@ -62,9 +62,9 @@ SPECS = (
         unit="pools",
         range=FROM_ONE,
         formula="1/(2.5 % quantile of the index over attributed blocks)",
-        undefined="NaN where m < 3 or no two blocks are by one pool",
+        undefined="NaN where m < 4 or no two blocks are by one pool",
         comment="97.5 % quantile of effective_pools_d2",
         compute=lambda integers: integers.d2_interval[1],
-        sql="if(known < 3 OR same_pairs = 0, nan, 1. / least(known_chance / known_factor, pow(0.025, 2. / known)))",
+        sql="if(known < 4 OR same_pairs = 0, nan, 1. / least(known_chance / known_factor, pow(0.025, 2. / known)))",
     ),
 )

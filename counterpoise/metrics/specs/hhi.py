@@ -51,7 +51,7 @@ SPECS = (
         undefined="NaN where n = 0",
         comment="2.5 % quantile of the index of the hashrate",
         compute=lambda integers: integers.hhi_interval[0],
-        sql="multiIf(n = 0, nan, n < 3 OR same_pairs = 0, 0., least(pair_chance / factor, pow(0.025, 2. / n)))",
+        sql="multiIf(n = 0, nan, n < 4 OR same_pairs = 0, 0., least(pair_chance / factor, pow(0.025, 2. / n)))",
     ),
     MetricSpec(
         name="hhi_high",
@@ -65,7 +65,7 @@ SPECS = (
         comment="97.5 % quantile of the index of the hashrate",
         compute=lambda integers: integers.hhi_interval[1],
         sql=(
-            "multiIf(n = 0, nan, n < 3, 1., "
+            "multiIf(n = 0, nan, n < 4, 1., "
             f"least(greatest(if(same_pairs = 0, {NO_PAIR!r} / pairs, pair_chance * factor), s2 / (n * n)), 1.))"
         ),
     ),

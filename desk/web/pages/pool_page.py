@@ -10,7 +10,6 @@ from counterpoise.clickhouse.pool_blocks import read_pool_blocks
 from counterpoise.errors import ConfigError
 from counterpoise.formats import PAGE
 from counterpoise.plots.marks import text_of
-from counterpoise.risk.runs import expected_runs
 from desk.asker import Asker
 from desk.entity_dates import READING_NOTES, read_sensitivity
 from desk.entity_readings import Sensitivity
@@ -158,7 +157,7 @@ def _now(newest: list[Row]) -> str:
 
 
 def _runs(rows: list[Row]) -> str:
-    """The longest runs of blocks in a row, and how many as long are expected by chance at the pool's own share."""
+    """The longest runs of blocks in a row, and how many as long are expected by chance at the pool's share."""
     if not rows:
         return f'<p class="note">No block of the newest {PAGE.count(RUN_BLOCKS)} is this pool\'s, so it has no run.</p>'
     total, mined = int(rows[0]["n"]), int(rows[0]["blocks"])
@@ -168,18 +167,26 @@ def _runs(rows: list[Row]) -> str:
             PAGE.count(row["from_height"]),
             PAGE.count(row["to_height"]),
             PAGE.minute(row["to_time"]),
-            PAGE.number(float(expected_runs(mined / total, int(row["run_blocks"]), total)), 2),
+            PAGE.number(row["expected"], 2),
+            PAGE.share(row["probability"]),
         )
         for row in rows
     ]
-    heads = ("#blocks in a row", "#from block", "#to block", "header time of the last", "#expected, as long or longer")
+    heads = (
+        "#blocks in a row",
+        "#from block",
+        "#to block",
+        "header time of the last",
+        "#expected, as long or longer",
+        "#probability of one",
+    )
     return (
         '<section class="panel broad"><h2>Longest runs</h2>'
         f"{markup.scrolled_table('Longest runs', heads, lines)}"
         + markup.meta(
             (
                 f"{PAGE.count(mined)} of the newest {PAGE.count(total)} blocks are this pool's",
-                "expected: runs in as many blocks, each this pool's with that share",
+                "expected: runs in as many blocks, each this pool's with that share; probability: of at least one",
             )
         )
         + "</section>"

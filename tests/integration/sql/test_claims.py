@@ -43,7 +43,7 @@ def mainnet(clickhouse: ClickHouseServer, real: Blocks) -> Iterator[ClickHouse]:
         )
         ch.execute(
             "CREATE TABLE concentration (chain String, view String, window_blocks UInt16, height UInt32, "
-            "confirmations_for_0_1_percent UInt16) ENGINE = Memory"
+            "window_full Bool, confirmations_for_0_1_percent UInt16) ENGINE = Memory"
         )
         ch.execute(
             "CREATE TABLE dispersion (series String, treatment String, period_end Date32, d2 Float64) ENGINE = Memory"
@@ -102,6 +102,24 @@ def test_the_figures_of_blocks(mainnet: ClickHouse, real: Blocks) -> None:
     assert _figures(mainnet, "failure")[0] == fewest
 
 
+def test_a_window_that_lacks_a_block_has_no_figure(mainnet: ClickHouse, real: Blocks) -> None:
+    """Blocks from the last of March 2025 on: all of April, and no year before its end."""
+    name = f"claims_{secrets.token_hex(6)}"
+    mainnet.execute("CREATE DATABASE {name:Identifier}", {"name": name})
+    with connect(mainnet.target, name) as ch:
+        for table in ("blocks", "concentration"):
+            ch.execute(f"CREATE TABLE {table} AS {mainnet.database}.{table}")
+        ch.execute(
+            f"INSERT INTO blocks SELECT * FROM {mainnet.database}.blocks WHERE height >= 890000 AND height != 945000"
+        )
+        assert _figures(ch, "top-four")[1:] == (None, "no data") and _figures(ch, "order")[0] == 4.0
+        assert _figures(ch, "compression") == _figures(ch, "scale") == (None, None, "no data")
+        ch.execute(f"INSERT INTO blocks SELECT * FROM {mainnet.database}.blocks WHERE height = 945000")
+        then, now, verdict = _figures(ch, "compression")
+        assert (then, verdict) == (None, "no data") and now == pytest.approx(6.32, abs=0.005)
+        ch.execute("DROP DATABASE {name:Identifier} SYNC", {"name": name})
+
+
 def test_other_sources_and_their_absence(mainnet: ClickHouse) -> None:
     for name in ("finality", "ai-owners", "edge"):
         assert _figures(mainnet, name) == (None, None, "no data"), name
@@ -114,6 +132,7 @@ def test_other_sources_and_their_absence(mainnet: ClickHouse) -> None:
                 "view": ["raw"],
                 "window_blocks": [4_320],
                 "height": [height],
+                "window_full": [True],
                 "confirmations_for_0_1_percent": [needed],
             },
         )
@@ -173,8 +192,12 @@ def test_the_command_lists_every_claim(cli: Callable[..., tuple[int, str, str]],
     assert list(found) == [claim.name for claim in CLAIMS]
     # The sample's blocks are of July 2023: nothing of April 2025, the newest figures are there.
     assert found["top-four"]["then"] is None and found["top-four"]["verdict"] == "no data"
-    assert 0 < found["top-four"]["now"] < 1
-    assert found["top-four"]["why"] == "The dataset lacks the figure of April 2025."
+    # It has 400 blocks, which are no month.
+    assert found["top-four"]["now"] is None
+    assert (
+        found["top-four"]["why"]
+        == 'The dataset lacks data for the figure of "then" and of "now", or a part of its blocks.'
+    )
     assert found["geography"]["verdict"] == "not measurable" and found["geography"]["sql"] is None
     [(height,)] = sample.query("SELECT max(height) FROM blocks WHERE chain = 'bitcoin'")
     assert height == LAST

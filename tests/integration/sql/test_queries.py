@@ -28,7 +28,7 @@ from counterpoise.risk.confirmations_closed_form import INVERTED, NO_NUMBER, con
 from counterpoise.risk.double_spend import confirmations_needed
 from counterpoise.risk.economics import SATS_PER_BTC, fee_share, hashprice, subsidy_sats
 from counterpoise.risk.mergers import concentration
-from counterpoise.risk.runs import longest_runs
+from counterpoise.risk.runs import expected_runs, longest_runs, run_probability
 from counterpoise.risk.selfish_mining import selfish_tie
 from counterpoise.windows import VIEWS as WINDOW_VIEWS
 from desk.entity_dates import read_sensitivity
@@ -436,6 +436,11 @@ def test_runs_are_those_of_the_blocks(own_sample: ClickHouse, blocks: int) -> No
     assert [(row["run_blocks"], row["to_height"]) for row in rows] == expected
     assert all(row["to_height"] - row["from_height"] + 1 == row["run_blocks"] for row in rows)
     assert {(row["blocks"], row["n"]) for row in rows} == {(int(codes.sum()), blocks)}
+    share = float(codes.sum()) / blocks
+    for row in rows:
+        length = int(row["run_blocks"])
+        assert row["expected"] == pytest.approx(float(expected_runs(share, length, blocks)))
+        assert row["probability"] == pytest.approx(float(run_probability(share, length, blocks)), rel=1e-6), row
 
 
 def test_a_slug_that_no_pool_has_is_said(sample: ClickHouse) -> None:

@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from functools import lru_cache
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from counterpoise.contracts.blocks import BlockEvent
@@ -72,7 +73,7 @@ def branch(
 def mainnet() -> tuple[list[int], list[str], list[int]]:
     """Heights, pool slugs and header times (unix seconds) of the reference file."""
     table = pq.read_table(shared_data(MAINNET))
-    times = [int(value.timestamp()) for value in table.column("date").to_pylist()]
+    times = table.column("date").cast(pa.timestamp("s", "UTC")).cast(pa.int64()).to_pylist()
     return table.column("height").to_pylist(), table.column("pool_slug").to_pylist(), times
 
 

@@ -1,6 +1,6 @@
 """Every column of the view `concentration`, computed again from blocks by other means than the product's.
 
-Counting by `Counter`, moments as exact fractions, quantiles and races by `scipy.stats`. Nothing of `counterpoise.metrics`,
+Counting by `Counter`, moments as exact fractions, quantiles and races by `scipy.special`. Nothing of `counterpoise.metrics`,
 `counterpoise.risk` or `streams` is used. The definitions are those of docs/methodology.md.
 """
 
@@ -13,18 +13,20 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import yaml
-from scipy import stats
+from scipy import special
 
-from tests.integration.streams.line import ROOT, Line
+from counterpoise.clickhouse.client import ClickHouse
+from tests.integration.streams.line import ROOT
+from tests.unit.block_fold.plain import W, hhi_and_variance
 
 WINDOWS = (144, 1008, 2016, 4320)
 VIEWS = ("raw", "entity")
 TOLERANCE = 1e-9
-NORMAL_QUANTILE = float(stats.norm.ppf(0.975))
+NORMAL_QUANTILE = float(special.ndtri(0.975))
 NAN = math.nan
 
 
@@ -55,13 +57,14 @@ def entity_of(pool: str, time: int) -> str:
 @lru_cache(maxsize=100_000)
 def hhi_interval(counts: tuple[int, ...], n: int) -> tuple[float, float]:
     """Ends of Σp² from pairs and triples of blocks by one pool, counted as combinations, in exact fractions."""
-    if n < 3:
+    if n < 4:
         return (0.0, 1.0) if n else (NAN, NAN)
     pair = Fraction(sum(math.comb(c, 2) for c in counts), math.comb(n, 2))
     triple = Fraction(sum(math.comb(c, 3) for c in counts), math.comb(n, 3))
     covered = max(triple - pair**2, Fraction(0))
-    # Two pairs of blocks share one block or both: the variance of a U-statistic of order 2.
+    # Two pairs of blocks share one block or both: the variance of a U-statistic of order 2, of whose parts pair² is too large by it.
     variance = (2 * (n - 2) * covered + pair - pair**2) / math.comb(n, 2)
+    variance /= 1 - (2 * (n - 2) + 1) / Fraction(math.comb(n, 2))
     plug_in = sum(Fraction(c, n) ** 2 for c in counts)
     if not pair:
         return 0.0, min(1.0, max(-2 * math.log(0.025) / (n * (n - 1)), float(plug_in)))
@@ -70,13 +73,105 @@ def hhi_interval(counts: tuple[int, ...], n: int) -> tuple[float, float]:
     return low, min(1.0, max(float(pair) * math.exp(min(reach, 100.0)), float(plug_in)))
 
 
+def squared_change(
+    family: str, fixed: Sequence[str], before: Mapping[str, int], after: Mapping[str, int]
+) -> tuple[float, float]:
+    """(squared change, part of chance) of two adjoining windows of 2,016 blocks; `fixed`: the leaders of the window before them."""
+    if family == "hhi":
+        (q1, v1), (q2, v2) = (hhi_and_variance(Counter(known_of(counts))) for counts in (before, after))
+        return (q2 - q1) ** 2, v1 + v2
+    x, y = (sum(counts.get(pool, 0) for pool in fixed[: int(family[3:])]) / W for counts in (before, after))
+    return (y - x) ** 2, 2 * (x + y) / 2 * (1 - (x + y) / 2) / (W - 0.5)
+
+
+def known_of(counts: Mapping[str, int]) -> dict[int, int]:
+    """Blocks by pool without the unknown ones, the pools numbered."""
+    return {place: blocks for place, (pool, blocks) in enumerate(counts.items()) if pool != "unknown"}
+
+
+def forecast(hits: Sequence[bool], window: int, sigma2: float, line: float) -> tuple[float, float, float, float]:
+    """(share, low, high, chance above a line) of the next `window` blocks, from blocks weighed by age, oldest first."""
+    p = sum(hits[-window:]) / window
+    most = (2 * sigma2) ** (1 / 3)
+    k = max(min(math.sqrt(sigma2 / (p * (1 - p))) if 0 < p < 1 else most, most), 1 / 8_640)
+    raw = (1 - k) ** np.arange(len(hits))
+    w = raw / raw.sum()
+    made = float(w[np.array(hits[::-1])].sum())
+    share = (made + w[0] / 2) / (1 + w[0])
+    walked = sigma2 * float((np.cumsum(w[::-1])[:-1] ** 2).sum())
+    chance = share * (1 - share)
+    variance = chance * float((w**2).sum()) + walked + chance / window + sigma2 * window / 3
+    error, odds = math.sqrt(variance), math.log(share / (1 - share))
+    reach, most_reach = NORMAL_QUANTILE * error / chance, 2 * NORMAL_QUANTILE * error
+    low, high = (1 / (1 + math.exp(-(odds + sign * reach))) for sign in (-1, 1))
+    z = (odds - math.log(line / (1 - line))) * chance / error
+    z = math.copysign(max(abs(z), abs(share - line) / (2 * error)), share - line)
+    low, high = min(max(low, share - most_reach), made), max(min(high, share + most_reach), made)
+    return share, low, high, float(special.ndtr(z))
+
+
+_DRIFT = {"top1": 5.0e-8, "hhi": 2.0e-8}
+"""σ² a block of docs/methodology.md, where no fit is stored; 7.9e-8 for the others."""
+
+
+def estimates(metric: str, n: int, unknown: int, ranked: Sequence[int], m: int) -> list[float]:
+    """The value of the blocks seen, and the ends now and of the next m blocks, by the formulas of "Three estimands" in the docs."""
+    if metric.startswith("top"):
+        k = int(metric[3])
+        count, sigma2 = sum(ranked[:k]), _DRIFT.get(f"top{k}", 7.9e-8)
+        p = (count + 0.5) / (n + 1)
+        found = []
+        for variance in (p * (1 - p) / n + sigma2 * n / 3, p * (1 - p) * (1 / n + 1 / m) + sigma2 * (n + m) / 3):
+            reach = NORMAL_QUANTILE * math.sqrt(variance) / (p * (1 - p))
+            found += [1 / (1 + math.exp(-(math.log(p / (1 - p)) + sign * reach))) for sign in (-1, 1)]
+        return [count / n, *found]
+    own = n if metric == "hhi" else n - unknown
+    s2 = sum(c * c for c in ranked)
+    seen = (s2 / n**2 if metric == "hhi" else own**2 / s2) if s2 else (0.0 if metric == "hhi" else NAN)
+    ends = []
+    for chance, variance, fewest in _pairs_of(tuple(ranked), n, own, Fraction(m * own, n)):
+        if own < 4:
+            ends += [(0.0, 1.0)]
+        elif not chance:
+            ends += [(0.0, min(1.0, -2 * math.log(0.025) / (fewest * (fewest - 1))) if fewest > 1 else 1.0)]
+        else:
+            reach = NORMAL_QUANTILE * math.sqrt(variance) / chance
+            ends += [
+                (min(chance * math.exp(-reach), 0.025 ** (2 / own)), min(1.0, chance * math.exp(min(reach, 99.0))))
+            ]
+    if metric == "hhi":
+        return [seen, *(end for pair in ends for end in pair)]
+    return [seen, *(end for low, high in ends for end in (1 / high, 1 / low if low else NAN))]
+
+
+@lru_cache(maxsize=2)
+def _pairs_of(ranked: tuple[int, ...], n: int, own: int, following: Fraction) -> list[tuple[float, float, float]]:
+    """(q, variance, fewest blocks) of the index now and of the next blocks, in exact fractions; σ² is scaled to `own` of n blocks."""
+    if own < 4:
+        return [(0.0, 0.0, 0.0)] * 2
+    q = Fraction(sum(math.comb(c, 2) for c in ranked), math.comb(own, 2))
+    r = Fraction(sum(math.comb(c, 3) for c in ranked), math.comb(own, 3))
+    covered = max(r - q * q, Fraction(0))
+    v = 2 * (2 * (own - 2) * covered + q - q * q) / ((own - 2) * (own - 3))
+    # The variance of pairs of other blocks, with q² less its bias: v is the excess of q² over its truth.
+    luck = 2 * (2 * (following - 2) * (covered + v) + q - (q * q - v)) / (following * (following - 1))
+    walked = _DRIFT["hhi"] * (n / own) ** 4 / 3
+    m = float(following) * n / own
+    later = math.inf if following < 3 else float(v + luck) + walked * (n + m)
+    return [(float(q), float(v) + walked * n, own), (float(q), later, min(float(own), float(following)))]
+
+
 def nakamoto_ranges(six: Sequence[int], n: int) -> dict[str, int]:
     """The fewest of the six largest whose Wilson interval reaches over the line, or lies above it; 0 where none does.
 
     Its ends are the shares p that a score test just does not reject: the roots of (held/n - p)² = z²·p(1 - p)/n.
     """
     z2 = NORMAL_QUANTILE**2 / n
-    bounds = [sorted(np.roots([1 + z2, -(2 * held / n + z2), (held / n) ** 2]).real) for held in accumulate(six)]
+    bounds = []
+    for held in accumulate(six):
+        middle, square = (2 * held / n + z2) / (2 * (1 + z2)), (held / n) ** 2 / (1 + z2)
+        reach = math.sqrt(max(middle**2 - square, 0.0))
+        bounds.append((middle - reach, middle + reach))
     found = {}
     for name, line in (("one_third", 1 / 3), ("half", 1 / 2)):
         for end, values in (("low", [high for _, high in bounds]), ("high", [low for low, _ in bounds])):
@@ -96,8 +191,10 @@ def confirmations(blocks: int, n: int, risk: float) -> int:
         if not q:
             return 0.0
         k = np.arange(z)
-        # Not as a frozen distribution: that one's docstring is written anew each time, and takes longer than the race.
-        ahead, behind = stats.nbinom.sf(z - 1, z, 1 - q), stats.nbinom.pmf(k, z, 1 - q)
+        # The negative binomial by its own functions: scipy's distributions take longer to check their arguments than to compute.
+        ahead = special.nbdtrc(z - 1, z, 1 - q)
+        orders = special.gammaln(k + z) - special.gammaln(k + 1) - special.gammaln(z)
+        behind = np.exp(orders + z * math.log(1 - q) + k * math.log(q))
         return float(ahead + (behind * (q / (1 - q)) ** (z - k)).sum())
 
     low, high = 0, 1
@@ -118,8 +215,8 @@ def share_posterior(n: int, count: int, pools: int, k: int) -> tuple[float, floa
     a, b = count + mine, n - count + 1 - mine
     if b == 0:  # these pools made every block; others may exist that made none
         return 0.025 ** (1 / n), 1.0, 1 - 0.75**n
-    low, high = stats.beta.ppf([0.025, 0.975], float(a), float(b))
-    return float(low), float(high), float(stats.beta.sf(0.75, float(a), float(b)))
+    low, high = special.betaincinv(float(a), float(b), [0.025, 0.975])
+    return float(low), float(high), float(special.betaincc(float(a), float(b), 0.75))
 
 
 def nakamoto(counts: Sequence[int], n: int, parts: int) -> int:
@@ -196,8 +293,13 @@ def metrics_of_counts(counts: tuple[int, ...], n: int, unknown: int) -> Mapping[
     return found
 
 
+class _Stored(Protocol):
+    @property
+    def ch(self) -> ClickHouse: ...
+
+
 def assert_recomputes(
-    line: Line,
+    line: _Stored,
     chain: str,
     heights: Sequence[int],
     *,

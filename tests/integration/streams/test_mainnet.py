@@ -101,18 +101,19 @@ def test_top_four_of_a_month_by_sql(mainnet_line: Line, month: str, percent: flo
 
 
 def test_every_column_recomputes(mainnet_line: Line) -> None:
-    """At the edges of every window, and at heights drawn at random: 120 here, 300 of the whole file in `make soak`."""
+    """At the edges of every window, and at heights drawn at random: 60 here, 300 in test_stored_figures, and of the
+    whole file in `make soak`."""
     print(f"seed {SEED}")
     draw = random.Random(SEED)
-    november = draw.sample(OUTAGE_NOVEMBER, 20)
+    november = draw.sample(OUTAGE_NOVEMBER, 10)
     tip = MAP[1] - 2
     for chain, first, last, more in (
         ("bitcoin", *OUTAGE, november),
         ("map", MAP[0], tip, [tip - 2, tip - 3, tip - 4]),
     ):
-        heights = heights_of_interest(draw.sample, first, last, *more, total=60)
-        assert len(heights) == 60
-        assert assert_recomputes(mainnet_line, chain, heights) == 60 * 8
+        heights = heights_of_interest(draw.sample, first, last, *more, total=30)
+        assert len(heights) == 30
+        assert assert_recomputes(mainnet_line, chain, heights) == 30 * 8
 
 
 def test_the_outage_is_unknown_and_no_pool(mainnet_line: Line) -> None:

@@ -5,16 +5,18 @@ The count takes the reference file's labels, the registry's and the map's own fi
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse, connect
@@ -22,21 +24,69 @@ from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.detectors.tracks import DETECTORS, PROMISES_YEARS, TRACKS
 from counterpoise.estimates.drift import FAMILIES, SHIPPED_DRIFT
+from counterpoise.estimates.share_intervals import next_interval, now_interval
+from counterpoise.metrics.derived import derive
+from counterpoise.metrics.hhi_estimates import d2_next, d2_now, hhi_next, hhi_now
+from counterpoise.metrics.spec import GROUPS
+from counterpoise.metrics.specs.metric_registry import SPECS
+from counterpoise.metrics.stored_integers import STORED_COLUMNS, StoredIntegers
+from desk.named_queries import named_query
 from streams.blocks.attribution_store import current_set
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import ChainFold, Scored
 from streams.blocks.sinks import BlockSinks
 from tests.engines import ClickHouseServer
 from tests.integration.streams.blocks import mainnet, mainnet_blocks
-from tests.integration.streams.independent import VIEWS, entity_of
+from tests.integration.streams.independent import (
+    VIEWS,
+    WINDOWS,
+    assert_recomputes,
+    entity_of,
+    estimates,
+    heights_of_interest,
+    squared_change,
+)
 from tests.integration.streams.test_mainnet import slug_of_label
 from tests.template import make_database
-from tests.unit.block_fold.plain import W, hhi_and_variance, states
+from tests.unit.block_fold.plain import W, states
 
 FIRST, LAST = 737_800, 744_400
 """The first date of the entity map, 1 July 2022, lies within."""
 HEIGHTS = 300
 SPANS = (1, 7, 30, 365)
+
+
+NAMING = {
+    "attribution_id",
+    "chain",
+    "view",
+    "height",
+    "tip_hash",
+    "time",
+    "version",
+    "window_blocks",
+    "confirmations",
+    "provisional",
+}
+"""What a row is of, and how deep; `assert_recomputes` compares these."""
+WINDOW = {"n", "unknown", "window_full", "pools_seen", "leaders"}
+STORED = {*(f"c{k}" for k in range(1, 7)), "s2", "s3", "s4", "gini_num", "sum_c_ln_c"}
+COMPARED = {
+    "concentration": WINDOW | STORED | SPECS.keys(),
+    "detectors": {"detector", "promise_years", "firing", "evidence", "evidence_blocks"},
+    "drift": {"family", "from_height", "pairs", "shipped", "drift", "change", "chance"},
+    "share_forecasts": {"drift", "share", "low", "high", "above_75", "scored", "outcome", "inside", "brier"},
+    "time_windows": WINDOW
+    | {"span_days", "from_height", "top1_share", "top4_share", "top4_share_upper", "top4_work_share", "hhi"}
+    | {"nakamoto_one_third", "nakamoto_half"},
+}
+"""The figures of each view that are compared here or in test_fits_and_forecasts. The query `estimates` has a test of its own."""
+SAME_ROWS = {
+    **{f"concentration_{group}": "concentration" for group in GROUPS},
+    **{f"latest_{group}": "concentration" for group in (*GROUPS, "concentration")},
+    "detector_changes": "detectors",
+}
+"""Views of the same figures: parts of a row, the newest rows, the heights at which a bit changes."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +136,10 @@ def chain(clickhouse: ClickHouseServer) -> Iterator[Chain]:
 
 
 def rows_of(chain: Chain, sql: str, **given: Any) -> list[dict[str, Any]]:
+    return answers(chain, sql, given)
+
+
+def answers(chain: Chain, sql: str, given: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for heads, columns in chain.ch.stream(sql, given):
         rows += [dict(zip([name for name, _ in heads], row, strict=True)) for row in zip(*columns, strict=True)]
@@ -96,6 +150,72 @@ def chosen(heights: Sequence[int], number: int = HEIGHTS) -> list[int]:
     """The same heights in each run, the ends among them."""
     every = sorted(set(heights))
     return sorted({every[0], every[-1], *random.Random(2022).sample(every, number - 2)})
+
+
+def test_metrics_of_blocks(chain: Chain) -> None:
+    """Every column of the view; the ends, the edges of the windows and the first day of the map are among the heights."""
+    heights = heights_of_interest(random.Random(2022).sample, FIRST, LAST, FIRST + W, total=HEIGHTS)
+    assert assert_recomputes(chain, "bitcoin", heights) == HEIGHTS * len(VIEWS) * len(WINDOWS)
+    found = rows_of(
+        chain,
+        "SELECT * FROM concentration WHERE height IN {heights:Array(UInt32)} ORDER BY view, window_blocks, height",
+        heights=heights,
+    )
+    table = chain.scored.table.columns()
+    order = np.lexsort((table["index"], table["window_blocks"], table["view_code"]))
+    rows = order[np.isin(table["index"][order] + FIRST, heights)]
+    computed = derive(StoredIntegers({name: table[name][rows] for name in STORED_COLUMNS}))
+    assert set(SPECS) <= set(computed) and len(found) == len(rows)
+    for name, values in computed.items():
+        by_sql = np.array([row[name] for row in found], np.float64)
+        np.testing.assert_allclose(by_sql, values, rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("window", WINDOWS)
+def test_estimates_now_and_next(chain: Chain, view: str, window: int) -> None:
+    """The named query, the functions of `counterpoise estimates`, and the formulas of the docs with the normal quantile of scipy."""
+    query, step, following = named_query("estimates"), 22, 1_008
+    given = {"view": view, "window": str(window), "next": str(following), "step": str(step)}
+    found = answers(chain, query.sql, query.bind(given))
+    heights = sorted({row["height"] for row in found})
+    assert len(heights) >= HEIGHTS and len(found) == 8 * len(heights)
+    table = chain.scored.table.columns()
+    mine = (table["view_code"] == VIEWS.index(view)) & (table["window_blocks"] == window)
+    stored = {int(at) + FIRST: row for row, at in zip(np.flatnonzero(mine), table["index"][mine], strict=True)}
+    rows = np.array([stored[height] for height in heights])
+    c = np.stack([table[f"c{k}"][rows] for k in range(1, 7)]).astype(float).cumsum(axis=0)
+    s2, s3, n, unknown = (table[name][rows].astype(float) for name in ("s2", "s3", "n", "unknown"))
+    # So few blocks are stored that each fit is the shipped constant (see below).
+    ends = {
+        f"top{k}_share": interval_pairs(now_interval, next_interval, (c[k - 1], n), following, f"top{k}")
+        for k in range(1, 7)
+    }
+    ends["hhi"] = interval_pairs(hhi_now, hhi_next, (s2, s3, n - unknown, n), following, "hhi")
+    ends["effective_pools_d2"] = interval_pairs(d2_now, d2_next, (s2, s3, n - unknown, n), following, "hhi")
+    by_sql = np.array(
+        [[row[name] for name in ("blocks_seen", "now_low", "now_high", "next_low", "next_high")] for row in found]
+    )
+    by_product = np.array(
+        [[each[place] for each in ends[name]] for place in range(len(heights)) for name in sorted(ends)]
+    )
+    by_hand = []
+    for height in heights:
+        counts = chain.counts(view, max(FIRST, height - window + 1), height, height)
+        ranked = [counts[pool] for pool in chain.ranked(counts)]
+        by_hand += [estimates(name, counts.total(), counts["unknown"], ranked, following) for name in sorted(ends)]
+    assert [(row["height"], row["metric"]) for row in found] == [(at, name) for at in heights for name in sorted(ends)]
+    np.testing.assert_allclose(by_sql[:, 1:], by_product, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(by_sql, by_hand, rtol=1e-9, atol=1e-12)
+    for row, (at, name) in zip(found, itertools.product(rows, sorted(ends)), strict=True):
+        family = name.split("_")[0] if name.startswith("top") else "hhi"
+        assert (row["n"], row["unknown"], row["drift"]) == (table["n"][at], table["unknown"][at], SHIPPED_DRIFT[family])
+
+
+def interval_pairs(now: Any, later: Any, sums: tuple[Any, ...], following: int, family: str) -> list[Any]:
+    """The four columns of ends as the product computes them."""
+    sigma2 = SHIPPED_DRIFT[family]
+    return [*now(*sums, drift=sigma2), *later(*sums, following, drift=sigma2)]
 
 
 def test_windows_of_time(chain: Chain) -> None:
@@ -126,7 +246,10 @@ def test_windows_of_time(chain: Chain) -> None:
         ranked = chain.ranked(counts)
         n, unknown = counts.total(), counts["unknown"]
         leaders = [(pool, counts[pool]) for pool in ranked[:6]]
+        # Every block of the replay has one target, so work is blocks.
+        by_work = [blocks / n if days == 365 else math.nan for _, blocks in leaders]
         assert [leader[:2] for leader in row["leaders"]] == leaders, (height, view, days)
+        assert [leader[2] for leader in row["leaders"]] == pytest.approx(by_work, rel=1e-12, nan_ok=True)
         reached = list(accumulate(counts[pool] for pool in ranked))
         fewest = [next((k + 1 for k, got in enumerate(reached) if part * got > n), 0) for part in (3, 2)]
         expected = (low, n, unknown, low > FIRST, len(ranked), *fewest)
@@ -135,7 +258,6 @@ def test_windows_of_time(chain: Chain) -> None:
         assert row["top1_share"] == leaders[0][1] / n
         assert row["top4_share"] == four / n and row["top4_share_upper"] == (four + unknown) / n
         assert row["hhi"] == pytest.approx(sum(counts[pool] ** 2 for pool in ranked) / n**2, rel=1e-12)
-        # Every block of the replay has one target, so work is blocks.
         assert row["top4_work_share"] == pytest.approx(four / n if days == 365 else math.nan, rel=1e-12, nan_ok=True)
 
 
@@ -193,18 +315,23 @@ def test_rows_of_drift(chain: Chain) -> None:
             fixed = chain.counts(view, height - 3 * W + 1, height - 2 * W, height - 2 * W)
             before = chain.counts(view, height - 2 * W + 1, height - W, height)
             after = chain.counts(view, height - W + 1, height, height)
-            change, chance = pair_of(family, chain.ranked(fixed), before, after)
+            change, chance = squared_change(family, chain.ranked(fixed), before, after)
         for one in (row, {"change": made.change, "chance": made.chance}):
             assert one["change"] == pytest.approx(change, rel=1e-9, abs=1e-15, nan_ok=True)
             assert one["chance"] == pytest.approx(chance, rel=1e-9, abs=1e-15, nan_ok=True)
 
 
-def pair_of(family: str, fixed: list[str], before: Counter[str], after: Counter[str]) -> tuple[float, float]:
-    if family == "hhi":
-        known = []
-        for counts in (before, after):
-            known.append(Counter({place: counts[pool] for place, pool in enumerate(counts) if pool != "unknown"}))
-        (q1, v1), (q2, v2) = map(hhi_and_variance, known)
-        return (q2 - q1) ** 2, v1 + v2
-    x, y = (sum(counts[pool] for pool in fixed[: int(family[3:])]) / W for counts in (before, after))
-    return (y - x) ** 2, 2 * (x + y) / 2 * (1 - (x + y) / 2) / (W - 0.5)
+def test_every_figure_by_height_is_compared(chain: Chain) -> None:
+    """A new view with figures of windows fails here, and so does a new column of one, until a test above compares it."""
+    found: dict[str, set[str]] = {}
+    columns = "SELECT table, name FROM system.columns WHERE database = currentDatabase() AND table NOT LIKE '%_log'"
+    for view, column in chain.ch.query(columns):
+        found.setdefault(view, set()).add(column)
+    # An alert quotes figures; its tests are elsewhere.
+    of_heights = {view for view, names in found.items() if {"chain", "view", "attribution_id", "height"} <= names}
+    figures = {view for view in of_heights if "alert_id" not in found[view]}
+    assert figures == COMPARED.keys() | SAME_ROWS.keys()
+    for view, compared in COMPARED.items():
+        assert found[view] - NAMING == compared, view
+    for view, whole in SAME_ROWS.items():
+        assert found[view] - NAMING - {"fires"} <= found[whole], view

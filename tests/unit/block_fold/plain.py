@@ -77,4 +77,4 @@ def hhi_and_variance(counts: Counter[int]) -> tuple[float, float]:
     pairs = sum(c * (c - 1) for c in counts.values()) / (W * (W - 1))
     triples = sum(c * (c - 1) * (c - 2) for c in counts.values()) / (W * (W - 1) * (W - 2))
     assert m <= W
-    return pairs, 2 * (2 * (W - 2) * max(triples - pairs**2, 0) + pairs - pairs**2) / (W * (W - 1))
+    return pairs, 2 * (2 * (W - 2) * max(triples - pairs**2, 0) + pairs - pairs**2) / ((W - 2) * (W - 3))

@@ -56,7 +56,10 @@ def test_a_reason_is_given_for_every_verdict() -> None:
     assert Checked(by_name["order"], 4.0, 2.0).why() == "The claim is 4 of 4: 4 of 4 is, 2 of 4 is not."
     assert Checked(by_name["compression"], 5.0, 6.0).why() == "The claim is a fall. The figure rose by 20.0 %."
     assert Checked(by_name["systemic"], 0.30, 0.31).why().endswith("rose by 3.3 %; up to 5 % counts as no change.")
-    assert Checked(by_name["systemic"], None, 0.31).why() == "The dataset lacks the figure of April 2025."
+    assert (
+        Checked(by_name["systemic"], None, 0.31).why()
+        == 'The dataset lacks data for the figure of "then", or a part of its blocks.'
+    )
     assert "different directions" in Checked(by_name["edge"], 0.1, 0.2, agree=False).why()
     assert Checked(by_name["geography"], None, None).why() == by_name["geography"].measure
 

@@ -14,7 +14,7 @@ import pytest
 
 from counterpoise.detectors.delays import MEDIAN_DELAYS
 from counterpoise.detectors.tracks import BLOCKS_PER_YEAR, DETECTORS, PROMISES_YEARS
-from counterpoise.estimates.drift import SHIPPED_DRIFT
+from counterpoise.estimates.drift import HHI_DRIFT, SHIPPED_DRIFT
 from counterpoise.estimates.measured_coverage import MEASURED
 from streams.blocks.fold.drift_history import DriftHistory, EntityEpochs
 from tests.shared import shared_data
@@ -64,11 +64,29 @@ def test_hhi_now_and_next_cover_with_drift_and_not_without(studies: ModuleType) 
     assert [row[0] for row in rows] == ["HHI"] * 4 + ["D₂"] * 4
     for row in rows:
         bare_now, bare_next, now, following = figures(" ".join(row[2:]))
-        assert 93.5 <= now <= 96.5 and 93.5 <= following <= 96.5, row
+        assert 94 <= now <= 96 and 94 <= following <= 96, row
         assert bare_now <= now and bare_next < following, row
-    found = studies.hhi_studies.coverage(1_008, 400)
+    found = studies.hhi_studies.mixed_coverage(1_008, 400)
     for *_, now, following in found.values():
         assert now > 0.91 and following > 0.91
+    months = [row.strip("| ").split(" | ") for row in shown("hhi-drift-months").splitlines()[2:]]
+    assert [row[:2] for row in months] == [["HHI", "144"], ["D₂", "144"]]
+    for row in months:
+        worst, median, _, worst_next, median_next, _ = figures(" ".join(row[2:]))
+        assert min(worst, worst_next) >= 92.5 and 94 <= min(median, median_next) <= max(median, median_next) <= 96, row
+
+
+def test_the_walk_of_hhi_has_the_fitted_drift_and_no_trend(studies: ModuleType) -> None:
+    made, rng = studies.hhi_studies, np.random.default_rng(4)
+    month = np.array([[0.3, 0.2, 0.15, 0.1, 0.1, 0.05, 0.1]])
+    before, steps = np.repeat(month, 20_000, axis=0), 15
+    after = before
+    for _ in range(steps):
+        after = made.step(after, 144, rng)
+    assert np.all(after[:, -1] == 0.1) and after.sum(axis=1) == pytest.approx(1)
+    moved = (after[:, :-1] ** 2).sum(axis=1) - (before[:, :-1] ** 2).sum(axis=1)
+    spread = (steps * 144 * HHI_DRIFT) ** 0.5
+    assert moved.std() == pytest.approx(spread, rel=0.03) and abs(moved.mean()) < 0.04 * spread
 
 
 def delay_rows() -> dict[tuple[str, int], list[list[float]]]:

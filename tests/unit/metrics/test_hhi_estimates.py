@@ -25,14 +25,16 @@ def test_by_hand() -> None:
     s2, s3, known = sums([60, 40])
     q, r, drift = 5_100 / 9_900, 264_600 / 970_200, 1e-6
 
-    def variance(n: float) -> float:
-        return 2 * (2 * (n - 2) * (r - q * q) + q - q * q) / (n * (n - 1))
+    own = 2 * (196 * (r - q * q) + q - q * q) / (98 * 97)
+    square = q * q - own  # without bias
+    luck = 2 * (96 * (r - square) + q - square) / (50 * 49)
+    assert own == pytest.approx(2 * (196 * (r - square) + q - square) / (100 * 99))
 
-    reach = Z_95 * math.sqrt(variance(100) + drift * 100 / 3) / q
+    reach = Z_95 * math.sqrt(own + drift * 100 / 3) / q
     assert [float(end) for end in hhi_now(s2, s3, known, 100, drift=drift)] == pytest.approx(
         [q * math.exp(-reach), q * math.exp(reach)]
     )
-    reach = Z_95 * math.sqrt(variance(100) + variance(50) + drift * 150 / 3) / q
+    reach = Z_95 * math.sqrt(own + luck + drift * 150 / 3) / q
     assert [float(end) for end in hhi_next(s2, s3, known, 100, 50, drift=drift)] == pytest.approx(
         [q * math.exp(-reach), q * math.exp(reach)]
     )

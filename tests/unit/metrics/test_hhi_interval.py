@@ -12,7 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from counterpoise.metrics.hhi_interval import Z_95, d2_interval, hhi_interval, pair_moments
+from counterpoise.metrics.hhi_interval import (
+    Z_95,
+    d2_interval,
+    hhi_interval,
+    pair_moments,
+    triple_moment,
+    variance_of_other_pairs,
+)
 from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.metrics.stored_integers import StoredIntegers
 from tests.unit.metrics.dirichlet import real_counts
@@ -38,24 +45,30 @@ def test_z_is_the_normal_quantile() -> None:
 def test_pairs_and_triples_are_those_of_the_blocks(counts: list[int], unknown: int) -> None:
     owners = [pool for pool, count in enumerate(counts) for _ in range(count)]
     blocks = [*owners, *range(-1, -unknown - 1, -1)]  # each unknown block is on its own
-    if len(blocks) < 3:
+    if len(blocks) < 4:
         return
     pairs = [a == b for a, b in combinations(blocks, 2)]
     triples = [a == b == c for a, b, c in combinations(blocks, 3)]
     q, r = Fraction(sum(pairs), len(pairs)), Fraction(sum(triples), len(triples))
     n = len(blocks)
-    variance = 2 * (2 * (n - 2) * max(r - q * q, Fraction(0)) + q - q * q) / (n * (n - 1))
+    variance = 2 * (2 * (n - 2) * max(r - q * q, Fraction(0)) + q - q * q) / ((n - 2) * (n - 3))
     got = ends(pair_moments(*sums(counts, unknown)))
     assert got == pytest.approx([float(q), float(variance)], rel=1e-12, abs=1e-15)
 
 
-def test_the_variance_is_that_of_samples() -> None:
+@pytest.mark.parametrize("blocks", [40, 300])
+def test_the_variance_is_that_of_samples(blocks: int) -> None:
     rng = np.random.default_rng(5)
-    shares = np.array([0.4, 0.3, 0.2, 0.1])
-    samples = rng.multinomial(300, shares, 40_000)
-    q, variance = pair_moments((samples**2).sum(1), (samples**3).sum(1), 300, 300)
-    assert q.mean() == pytest.approx(0.30, abs=4 * q.std() / 200)
+    shares = np.array([0.6, 0.25, 0.1, 0.05])
+    samples = rng.multinomial(blocks, shares, 100_000)
+    s2, s3 = (samples**2).sum(1), (samples**3).sum(1)
+    q, variance = pair_moments(s2, s3, blocks, blocks)
+    assert q.mean() == pytest.approx(0.435, abs=4 * q.std() / 316)
+    # Hoeffding's own divisor, n(n - 1), would be a tenth too small at 40 blocks.
     assert variance.mean() == pytest.approx(q.var(), rel=0.03)
+    other = rng.multinomial(100, shares, 100_000)
+    luck = variance_of_other_pairs(q, triple_moment(s2, s3, blocks, blocks), variance, np.array(100.0))
+    assert luck.mean() == pytest.approx((((other**2).sum(1) - 100) / 9_900).var(), rel=0.03)
 
 
 @pytest.mark.parametrize("tip", [680_000, 709_800, 760_903, 892_330, 940_000])
@@ -122,7 +135,12 @@ def test_pools_that_were_not_seen_may_exist() -> None:
 
 def test_edges() -> None:
     assert ends(hhi_interval(0, 0, 0, 5)) == [0.0, pytest.approx(-2 * math.log(0.025) / 20)]
-    assert ends(hhi_interval(*sums([1, 1]))) == ends(hhi_interval(*sums([2]))) == [0.0, 1.0]
+    assert (
+        ends(hhi_interval(*sums([1, 1])))
+        == ends(hhi_interval(*sums([2])))
+        == ends(hhi_interval(*sums([2, 1])))
+        == [0.0, 1.0]
+    )
     assert all(math.isnan(end) for end in ends(hhi_interval(0, 0, 0, 0)))
     assert all(math.isnan(end) for end in ends(d2_interval(0, 0, 0)))
     lower, upper = ends(d2_interval(*sums([1, 1, 1, 1])[:3]))

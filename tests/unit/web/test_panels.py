@@ -390,14 +390,15 @@ def test_a_pools_page_has_its_rank_and_its_runs_beside_what_chance_gives() -> No
         }
         for n, rank in ((1_008, 0), (2_016, 2))
     ]
-    runs = [{"run_blocks": 2, "from_height": 10, "to_height": 11, "to_time": AT, "blocks": 5, "n": 10}]
+    run = {"run_blocks": 2, "from_height": 10, "to_height": 11, "to_time": AT, "blocks": 5, "n": 10}
+    # At a share of one half: a quarter, times 1 + 8 · one half. Of 1,024 sequences 144 (a Fibonacci number) have no two in a row.
+    runs = [{**run, "expected": 1.25, "probability": 1 - 144 / 1_024}]
     words = Elements(pool_page.draw(pool_page.PoolPage("e", "E", [], None, history, runs, [], ()), CONTEXT)).words
     words = words.replace("\xa0", " ")
     assert "Share now30.0 %300 of the last 1,008 blocks; at most 31.0 % with all unknown blocks" in words
     assert "Rank now2among the pools of that window; block 2,016" in words
     assert "30.0 %31.0 %–" in words, "no rank without a block"
-    # At a share of one half: a quarter, times 1 + 8 · one half.
-    assert "21011" in words and "1.25" in words and "5 of the newest 10 blocks are this pool's" in words
+    assert "21011" in words and "1.2585.9 %" in words and "5 of the newest 10 blocks are this pool's" in words
     assert "so it has no run" in pool_page.draw(pool_page.PoolPage("e", "E", [], None, [], [], [], ()), CONTEXT)
 
 
@@ -482,7 +483,18 @@ def test_the_pages_behind_links_are_inert_too() -> None:
         {"height": n, "time": AT, "blocks": 300, "n": 1008, "unknown": 1, "share": 0.3, "share_upper": 0.31, "rank": 2}
         for n in (1, 2)
     ]
-    runs = [{"run_blocks": 9, "from_height": 1, "to_height": 9, "to_time": AT, "blocks": 300, "n": 1_000}]
+    runs = [
+        {
+            "run_blocks": 9,
+            "from_height": 1,
+            "to_height": 9,
+            "to_time": AT,
+            "blocks": 300,
+            "n": 1_000,
+            "expected": 0.1,
+            "probability": 0.1,
+        }
+    ]
     member = dict.fromkeys(MEMBER, EVIL)
     inert(pool_page.draw(pool_page.PoolPage(EVIL, EVIL, [member], FOUND, history, runs, tape, ()), CONTEXT))
     assert "counts it alone" in pool_page.draw(pool_page.PoolPage("a", "A", [], None, history, runs, tape, ()), CONTEXT)
