@@ -76,7 +76,7 @@ class Round:
             self._tend(chance)
             held = self.line.held()
             for moment in due:
-                if self._reached(moment[1], held) >= moment[0] and self._works(moment[1]):
+                if self._reached(moment[1], held) >= moment[0] and self._works(moment[1], held):
                     due.remove(moment)
                     self._kill(moment[1], held, chance)
                     break
@@ -116,7 +116,7 @@ class Round:
         """How far the line is as its kind sees it: ingest runs ahead of what ClickHouse holds."""
         return int(self._running[kind].info().get("published_height") or 0) if kind == "ingest" else held
 
-    def _works(self, kind: str) -> bool:
+    def _works(self, kind: str, held: int) -> bool:
         """Whether a kill at random would hit work: not a process that starts, or whose crash point is still to come."""
         if (
             kind in ENGINES
@@ -126,8 +126,10 @@ class Round:
         if process.crash or not process.is_alive():
             return False
         info = process.info()
-        at = {"ingest": "published_height", "streams": "last_height", "alerts": "height"}[kind]
-        return self.blocks.first < int(info.get(at) or 0) < self.blocks.last
+        at = int(info.get({"ingest": "published_height", "streams": "last_height", "alerts": "height"}[kind]) or 0)
+        if kind == "ingest":  # which works until ClickHouse holds all that it published
+            return at > self.blocks.first and held < self.blocks.last
+        return self.blocks.first < at < self.blocks.last
 
     def _tend(self, chance: random.Random) -> None:
         """Start again what a crash point killed. No outage may end a process, except that a stream worker starts over where the
