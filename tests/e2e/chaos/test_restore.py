@@ -12,10 +12,12 @@ from testkit.slack_server import SlackServer
 from tests.e2e.chaos.line import Line
 from tests.e2e.chaos.reference import SHORT, TIMEOUT_SECONDS, Undisturbed
 from tests.e2e.chaos.snapshot import differences, left_by
-from tests.e2e.chaos.test_outages import BLOCKS
 from tests.engines import ClickHouseServer, RunningKafka
 
 NAME = "amid-the-work"
+
+BLOCKS = replace(SHORT, speed=60_000)
+"""All of them take more than half a minute, so that a backup on a busy machine is made while they come."""
 
 
 # Long: the whole line after a restore; that of a database stays (sql/test_backup.py).
@@ -27,7 +29,10 @@ def test_a_line_that_was_restored_leaves_what_an_undisturbed_one_leaves(
     slack: SlackServer,
     tmp_path: Path,
 ) -> None:
-    """The backup is made before the alert is told and the database lost after it, so the alert is judged and told a second time."""
+    """The database is lost after the alert was sent. If the backup lacks the alert, it is judged and sent a second time.
+
+    If the backup has it, because the machine is slow, its message is found in the channel.
+    """
     fires = 892_330
     with Line(own_kafka, own_clickhouse, slack, tmp_path, BLOCKS.settings(tmp_path)) as line:
         supervisor = line.supervise()
@@ -44,13 +49,12 @@ def test_a_line_that_was_restored_leaves_what_an_undisturbed_one_leaves(
         done = line.command("restore", NAME)
         assert done.returncode == 0, done.stderr
         assert line.held() < held, "what came after the backup is not there"
+        [(is_judged,)] = line.ch.query("SELECT count() > 0 FROM alert_events WHERE state = 'firing'")
         supervisor = line.supervise()
         line.until(lambda: line.decided(BLOCKS.last), "all is stored and told")
         line.stop([supervisor])
         keys = [message.key for message in slack.messages]
-        assert [key for key in set(keys) if keys.count(key) > 1] == list(told), (
-            "what was told after the backup is told again, once"
-        )
+        assert {key for key in keys if keys.count(key) > 1} == (set() if is_judged else told)
         reference = undisturbed.run.result(TIMEOUT_SECONDS)
         found = replace(left_by(line.ch, slack), slack=reference.left.slack)
         assert differences(line.ch, found, reference.line.ch, reference.left) == []
