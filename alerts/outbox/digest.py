@@ -14,6 +14,9 @@ OLD_SECONDS: Final = 60.0
 
 IN_A_DIGEST: Final = "in the digest"
 
+FIRED_AGAIN: Final = "it fired again before this was sent"
+"""The detail of what was left to a digest, once its alert has left that digest."""
+
 
 def over(
     jobs: Iterable[Job], announced: Mapping[str, Sequence[AlertTransition]], *, now: float

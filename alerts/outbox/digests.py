@@ -6,11 +6,11 @@ Its members are promised to it in rows before it is sent: whoever takes over fin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from alerts.outbox.delivery_policy import Policy
-from alerts.outbox.digest import detail_of, digest_id, digest_of, over
+from alerts.outbox.digest import FIRED_AGAIN, detail_of, digest_id, digest_of, over
 from alerts.outbox.job_queue import JobQueue
 from alerts.outbox.jobs import Job, JobKey, digest_job, job_of
 from alerts.outbox.sent import Sent
@@ -82,6 +82,22 @@ class Digests:
         self.jobs.remove({job.key for job in jobs})
         self.queue(digest_job(name, members, inherited=False), ahead=True)
         return True
+
+    def without(self, alert_id: str, now: float) -> list[Delivery]:
+        """Take an alert that fires again out of the digest that is still to be sent; the new rows of its later steps, which were left
+        to that digest and are history now."""
+        for job in list(self.jobs):
+            if rest := tuple(row for row in job.members if row.alert_id != alert_id):
+                self.jobs.change(job.key, members=rest)
+            elif job.members:
+                self.jobs.remove({job.key})
+        return [
+            replace(found, detail=FIRED_AGAIN, updated_at=now)
+            for found in self.sent.done.values()
+            if found.alert_id == alert_id
+            and (name := digest_of(found.detail))
+            and (name, 0, "digest") not in self.sent.done
+        ]
 
     def members(self, digest: Job, ts: str) -> Iterator[Delivery]:
         """The rows of the members of a digest that was sent; none of any other job."""

@@ -236,10 +236,15 @@ class Outbox:
 
     def _send_now(self, job: Job, first: AlertTransition) -> None:
         """Queue a message that was left out, if nothing keeps it back any more."""
-        if job.transition is None or self._policy.left_out(job.transition, first) is not None:
-            return
+        if job.transition is not None and self._policy.left_out(job.transition, first) is None:
+            self._begin_again(job)
+
+    def _begin_again(self, job: Job) -> None:
+        """Queue an alert's own message, whatever its row is. The alert leaves the digest that is still to be sent."""
         # From here on a kill leaves open whether it was sent, and the one before its row was that it is left out.
-        self._write([*self._unwritten, self._delivery(job, "pending")])
+        left = self._digests.without(job.alert_id, self._clock.now())
+        self._write([*self._unwritten, self._delivery(job, "pending"), *left])
+        self._sent.done |= {row.key: row for row in left}
         self._sent.done.pop(job.key, None)
         self._sent.elsewhere.discard(job.key)
         self._queue(job)
@@ -306,6 +311,10 @@ class Outbox:
             self._finish(job, "skipped", detail="its firing was not sent")
             return
         self._check()
+        again = next((row.alert_id for row in job.members if self._sent.is_firing(row.alert_id)), None)
+        if again is not None and (post := self._sent.post_of(again)) is not None:
+            self._begin_again(post)
+            return
         if self._conversation.edits(job) and self._sent.root(job.alert_id) is None:
             self._finish(job, "skipped", detail="there is no message to edit")
             return

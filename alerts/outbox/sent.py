@@ -118,9 +118,11 @@ class Sent:
         return post.transition if post else None
 
     def is_unsent_here(self, post: Job) -> bool:
-        """Whether an alert's own message does not stand in this channel, though it might."""
+        """Whether the own message of an alert that fires does not stand in this channel, though it might."""
         found = self.done.get(post.key)
-        return found is None or found.channel != self._channel or is_left_out(found)
+        return (
+            found is None or found.channel != self._channel or is_left_out(found) or digest_of(found.detail) is not None
+        )
 
     def was_left_out(self, alert_id: str) -> bool:
         """Whether its own message was left out by a mute, a silence, a route or a higher step."""

@@ -135,13 +135,14 @@ class Rows:
 
 @dataclass
 class Posted:
-    """A message; its history shows it from `shown_at` on."""
+    """A message; its history shows it from `shown_at` on. `asked_at`: when the call began that posted it."""
 
     ts: float
     key: str
     text: str
     thread: str | None
     shown_at: float
+    asked_at: float
 
 
 @dataclass
@@ -174,7 +175,7 @@ class MemorySlack:
                 self.late.remove((at, message))
 
     def post(self, message: Message, key: str, *, thread: str | None) -> str:
-        failure = self._failure()
+        failure, asked_at = self._failure(), self.clock.at
         self._happen()
         if self.unknown.get(key, 0) > 0:
             self.unknown[key] -= 1
@@ -185,7 +186,7 @@ class MemorySlack:
             raise AmbiguousError("no answer")
         self._count += 1
         ts = self.clock.at + self._count / 1_000_000
-        posted = Posted(ts, key, message.text, thread, self.clock.at + self.lag_seconds)
+        posted = Posted(ts, key, message.text, thread, self.clock.at + self.lag_seconds, asked_at)
         if failure == "late":
             self.late.append((self.clock.at + 200.0, posted))
             raise AmbiguousError("no answer")

@@ -125,7 +125,7 @@ class GroupedChannel(CheckedChannel):
         self.roots.sort(key=lambda found: found[1].ts)
         for at, (alert_id, message) in enumerate(self.roots):
             for earlier, _ in self.roots[:at]:
-                self.check_apart(earlier, alert_id, message.ts)
+                self.check_apart(earlier, alert_id, message.asked_at)
 
     def root_of(self, alert_id: str) -> tuple[str, Posted] | None:
         """An alert with its own message, where its row is that it was sent."""
@@ -200,7 +200,7 @@ class GroupedChannel(CheckedChannel):
         return self.steps[alert_id][0].rule_id if "rule" in self.story.group_by else "-"
 
     def check_apart(self, earlier: str, later: str, at: float) -> None:
-        """When the later message was posted, no alert of the earlier one fired, by what was sent by then."""
+        """When the post of the later message began, no alert of the earlier one fired, by what was sent by then."""
         if self.story.is_regrouped or self.group(earlier) != self.group(later):
             return
         for alert_id in (earlier, *(one for one in self.steps if self.is_line(one) == earlier)):

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import structlog
 
-from alerts.outbox.digest import digest_of
+from alerts.outbox.digest import FIRED_AGAIN, digest_of
 from alerts.outbox.outbox import SupersededError
 from alerts.outbox.render import mark_of
 from alerts.outbox.sent import SILENCED
@@ -284,6 +284,8 @@ class CheckedChannel:
         if root is not None and announced[-1].state == "firing" and not is_refused:
             assert root.text.startswith("🔴"), f"a false end of {alert_id}: {root.text}"
         post = self.rows[alert_id, announced[0].sequence, "post"]
+        if announced[-1].state == "firing":
+            assert root is not None or digest_of(post.detail) is None, f"{alert_id} fires, and a digest says it ended"
         if self.story.is_lifted and announced[-1].state == "firing":
             assert not post.detail.startswith(SILENCED), f"{alert_id} fires, and nothing keeps it back"
 
@@ -296,6 +298,8 @@ class CheckedChannel:
             return True
         if row.detail.startswith(f"{SILENCED} "):
             return self.was_silenced(row)
+        if row.detail == FIRED_AGAIN:
+            return any(step.state == "firing" and step.sequence > sequence for step in self.steps[alert_id])
         if row.detail == "its firing was not sent":
             return any(
                 key[0] == alert_id and key[2].startswith(SILENCED) and found.sequence <= sequence
