@@ -13,10 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -24,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.engine import Side, served
-from bench.other_commit import ROOT, tree_of
+from bench.other_commit import ROOT, by_turns, tree_of
 from bench.report import Figure, cpu_seconds, machine, peak_memory_mib, table
 from bench.stand import engines
 from counterpoise.clickhouse.client import connect
@@ -71,26 +68,10 @@ def main() -> None:
 
 
 def compare_commits(commit: str, rounds: int, options: Sequence[str]) -> list[Figure]:
-    """Medians of the figures that this commit's benchmark and that of `commit` both print, by their names.
-
-    SystemExit with the last lines of a run that fails.
-    """
+    """Medians of the figures that this commit's benchmark and that of `commit` both print, by their names."""
     found: dict[str, list[dict[str, tuple[float, str]]]] = {"now": [], commit: []}
-    with tree_of(commit) as tree:
-        trees = {"now": ROOT, commit: tree}
-        for number in range(rounds):
-            for name in list(trees)[:: 1 if number % 2 else -1]:
-                done = subprocess.run(
-                    [sys.executable, "-m", "bench.line", *options],
-                    cwd=trees[name],
-                    env={**os.environ, "PYTHONPATH": str(trees[name])},
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
-                if done.returncode:
-                    raise SystemExit(f"bench.line of {name} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-                found[name].append(measured(done.stdout))
+    for side, printed in by_turns("line", commit, rounds, options):
+        found[side].append(measured(printed))
     return [
         Figure(
             name,

@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -32,7 +31,7 @@ import numpy as np
 
 from bench.line import wait_for_services
 from bench.many_rules import derived_rules
-from bench.other_commit import ROOT, tree_of, with_benchmark
+from bench.other_commit import by_turns
 from bench.report import Figure, cpu_seconds, machine, table
 from bench.stand import engines
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
@@ -202,20 +201,8 @@ def measure(blocks: int, idle_seconds: float, rules: int) -> Measured:
 def compared(commit: str, rounds: int, options: Sequence[str]) -> dict[str, list[float]]:
     """Milliseconds of every block of both sides; each run is a process of its own, and the sides take turns."""
     found: dict[str, list[float]] = {"now": [], commit: []}
-    with tree_of(commit) as tree:
-        with_benchmark(tree, "live")
-        trees = {"now": ROOT, commit: tree}
-        for number in range(rounds):
-            for name in list(trees) if number % 2 else list(trees)[::-1]:
-                print(f"round {number + 1} of {rounds}: {name}", file=sys.stderr, flush=True)
-                ran = subprocess.run(
-                    [sys.executable, "-m", "bench.live", "--json", "--idle", "0", *options],
-                    cwd=trees[name],
-                    env=os.environ | {"PYTHONPATH": str(trees[name])},
-                    stdout=subprocess.PIPE,
-                    check=True,
-                )
-                found[name] += json.loads(ran.stdout)
+    for side, printed in by_turns("live", commit, rounds, ["--json", "--idle", "0", *options]):
+        found[side] += json.loads(printed)
     return found
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -33,3 +35,26 @@ def with_benchmark(tree: Path, name: str) -> None:
     own = tree / "bench" / f"{name}.py"
     if not own.exists() or '"--json"' not in own.read_text(encoding="utf-8"):
         shutil.copytree(ROOT / "bench", tree / "bench", dirs_exist_ok=True)
+
+
+def by_turns(name: str, commit: str, rounds: int, options: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Runs of `python -m bench.NAME` at this commit and at another one: ("now" or the commit, what it printed), the sides by turns.
+
+    With `--json` among the options see `with_benchmark`; else each runs its own. CalledProcessError where one fails.
+    """
+    with tree_of(commit) as tree:
+        if "--json" in options:
+            with_benchmark(tree, name)
+        trees = {"now": ROOT, commit: tree}
+        for number in range(rounds):
+            for side in list(trees) if number % 2 else list(trees)[::-1]:
+                sys.stderr.write(f"round {number + 1} of {rounds}: {side}\n")
+                ran = subprocess.run(
+                    [sys.executable, "-m", f"bench.{name}", *options],
+                    cwd=trees[side],
+                    env=os.environ | {"PYTHONPATH": str(trees[side])},
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    check=True,
+                )
+                yield side, ran.stdout

@@ -28,7 +28,7 @@ from typing import Any, Final, TypeVar, cast
 from pydantic_core import from_json
 
 from bench.line import wait_for_services
-from bench.other_commit import ROOT, tree_of, with_benchmark
+from bench.other_commit import by_turns
 from bench.part_inserts import TABLES, RowFiles
 from bench.report import cpu_seconds, machine
 from bench.stand import engines
@@ -152,20 +152,8 @@ def say(text: str) -> None:
 def compared(commit: str, rounds: int, options: Sequence[str]) -> dict[str, list[Measured]]:
     """Runs of both sides, each in a process of its own, by turns."""
     found: dict[str, list[Measured]] = {"now": [], commit: []}
-    with tree_of(commit) as tree:
-        with_benchmark(tree, "parts")
-        trees = {"now": ROOT, commit: tree}
-        for number in range(rounds):
-            for name in list(trees) if number % 2 else list(trees)[::-1]:
-                say(f"round {number + 1} of {rounds}: {name}")
-                run = subprocess.run(
-                    [sys.executable, "-m", "bench.parts", "--json", *options],
-                    cwd=trees[name],
-                    env=os.environ | {"PYTHONPATH": str(trees[name])},
-                    stdout=subprocess.PIPE,
-                    check=True,
-                )
-                found[name].append(Measured(*json.loads(run.stdout)))
+    for side, printed in by_turns("parts", commit, rounds, ["--json", *options]):
+        found[side].append(Measured(*json.loads(printed)))
     return found
 
 

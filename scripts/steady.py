@@ -1,6 +1,6 @@
 """Run a test command many times in a row, some of them with a busy process on every core, and end at the first red one.
 
-    python scripts/steady.py [--runs 10] [--busy 5] [COMMAND …]        # COMMAND: make test
+    python scripts/steady.py [--runs 10] [--busy N] [COMMAND …]        # COMMAND: make test
 
 A test that waits for the right thing is green on a busy machine too. Quiet and busy runs take turns. Each ends in one line: its
 number, what ran beside it, its exit code, its minutes, and the CPU minutes of everything it started. What the command prints goes
@@ -25,10 +25,14 @@ FOLDER = Path(__file__).resolve().parents[1] / "build" / "steady"
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--busy", type=int, default=5, help="how many of them beside a busy process on every core")
+    parser.add_argument(
+        "--busy", type=int, help="how many of them beside a busy process on every core; half if left out"
+    )
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where the output of each run goes")
     parser.add_argument("command", nargs="*", default=["make", "test"])
     chosen = parser.parse_args()
+    if chosen.busy is None:
+        chosen.busy = chosen.runs // 2
     if not 0 <= chosen.busy <= chosen.runs or chosen.runs < 1:
         parser.error("--busy is at most --runs, and --runs at least 1")
     chosen.folder.mkdir(parents=True, exist_ok=True)

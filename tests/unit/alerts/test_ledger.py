@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -295,18 +296,26 @@ def histories(draw: st.DrawFn) -> list[tuple[list[tuple[str, int]], bool]]:
     return found
 
 
+def lived(
+    follower: Follower, history: list[tuple[list[tuple[str, int]], bool]]
+) -> Iterator[tuple[list[tuple[str, int]], bool]]:
+    """Each chain that is to be reached next, and whether the follower was killed just before."""
+    checkpoint = follower.checkpoint()
+    for chain, is_killed in history:
+        if is_killed:
+            follower.kill(checkpoint)
+        else:
+            checkpoint = follower.checkpoint()
+        yield chain, is_killed
+
+
 @given(histories(), st.integers(0, 4))
 @settings(deadline=None)
 def test_after_any_reorgs_and_kills_the_rows_claim_what_a_straight_run_claims(
     history: list[tuple[list[tuple[str, int]], bool]], hold: int
 ) -> None:
     follower = Follower(hold)
-    checkpoint = follower.checkpoint()
-    for chain, kill in history:
-        if kill:
-            follower.kill(checkpoint)
-        else:
-            checkpoint = follower.checkpoint()
+    for chain, _ in lived(follower, history):
         follower.reach(chain)
     straight = Follower(hold)
     straight.reach(history[-1][0])
@@ -344,14 +353,9 @@ def test_rows_are_settled_where_a_height_that_changes_nothing_writes_nothing(
     history: list[tuple[list[tuple[str, int]], bool]], hold: int
 ) -> None:
     follower = Follower(hold)
-    checkpoint = follower.checkpoint()
-    for chain, kill in history:
-        if kill:
-            follower.kill(checkpoint)
-            written = next_height_writes(follower)
-            assert is_settled(follower.ledger, follower.track) == (written == [])
-        else:
-            checkpoint = follower.checkpoint()
+    for chain, was_killed in lived(follower, history):
+        if was_killed:
+            assert is_settled(follower.ledger, follower.track) == (next_height_writes(follower) == [])
         follower.reach(chain)
         assert is_settled(follower.ledger, follower.track) and next_height_writes(follower) == []
 
