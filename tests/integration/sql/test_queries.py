@@ -26,14 +26,14 @@ from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.risk.censorship import delay_quantile_blocks, expected_delay_blocks
 from counterpoise.risk.confirmations_closed_form import INVERTED, NO_NUMBER, confirmations_whole
 from counterpoise.risk.double_spend import confirmations_needed
-from counterpoise.risk.economics import SATS_PER_BTC, fee_share, hashprice, subsidy_sats
 from counterpoise.risk.mergers import concentration
-from counterpoise.risk.runs import expected_runs, longest_runs, run_probability
 from counterpoise.risk.selfish_mining import selfish_tie
 from counterpoise.windows import VIEWS as WINDOW_VIEWS
 from desk.entity_dates import read_sensitivity
 from desk.named_queries import named_queries, named_query
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, POOLS, block, fires_and_clears, pool_of
+from tests.plain_economics import SATS_PER_BTC, fee_share, hashprice, subsidy_sats
+from tests.plain_runs import expected_runs, longest_runs, run_probability
 
 VIEWS = Path(__file__).resolve().parents[3] / "sql" / "views"
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from counterpoise.errors import ConfigError
-from counterpoise.risk.economics import SATS_PER_BTC, hashprice
 from desk.cli.hashprice import price_of, with_price
+from tests.plain_economics import SATS_PER_BTC, hashprice
 
 DAY = datetime.now(UTC).date() - timedelta(days=3)
 SUBSIDY = float(hashprice(3.125, 152e12))

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from counterpoise.chain.work import difficulty_from_bits
 from counterpoise.risk.censorship import delay_minutes, delay_quantile_blocks, expected_delay_blocks
 from counterpoise.risk.coordinated_stop import coordinated_stop
-from counterpoise.risk.economics import fee_share, hashprice, subsidy_sats
-from counterpoise.risk.runs import expected_runs, longest_runs, run_probability
 from counterpoise.risk.selfish_mining import selfish_revenue, selfish_threshold
+from tests.plain_economics import fee_share, hashprice, subsidy_sats
+from tests.plain_runs import expected_runs, longest_runs, run_probability
 from tests.shared import shared_data
 
 

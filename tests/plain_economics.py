@@ -1,4 +1,4 @@
-"""What hashing earns: the subsidy by height, hashprice, and the part of fees."""
+"""What hashing earns, by the formulas: the subsidy by height, hashprice, and the part of fees. The SQL is held against it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of blocks by one producer: how long the longest was, and how probable such a run is by chance."""
+"""Runs of blocks by one producer, block by block: how long they were, and how probable by chance. The SQL is held against it."""
 
 from __future__ import annotations
 
