@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,16 +13,18 @@ from tests.integration.web.running import RunningDesk
 from tests.long import long
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 SERIES = "SELECT time, top4_share FROM concentration_shares WHERE view = 'raw' AND window_blocks = 144 ORDER BY height"
+UNANSWERED = "Failed to load resource"
+"""What Chromium reports of a request that was refused or cut."""
 ENDLESS = "SELECT sum(sipHash64(number, number)) FROM numbers(1000000000000)"
 
 
 def console(
     browser: Browser, desk: RunningDesk, problems: list[str], *, width: int = 1440, scheme: str = "light"
 ) -> Page:
-    """The console of a new session, ready."""
+    """The console of a new session, ready. What the browser reports while the names are asked for again is no problem."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme=scheme,  # type: ignore[arg-type]
@@ -32,9 +35,21 @@ def console(
     page.goto(desk.link())
     page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.click("a[href='/sql']")
-    page.wait_for_selector("#state:text-is('ready')")
+    assert page.is_visible("header a[href='/sql']")
+    page.goto(f"{desk.url}/sql")
+    ready(page, problems)
+    problems[:] = [one for one in problems if UNANSWERED not in one]
     return page
+
+
+def ready(page: Page, problems: list[str]) -> None:
+    """Wait for the names of tables. The failure says what the page says."""
+    from playwright.sync_api import TimeoutError as TooLateError
+
+    try:
+        page.wait_for_selector("#state:text-is('ready')")
+    except TooLateError as error:
+        raise AssertionError(f"{page.url} says {page.inner_text('body')[-300:]!r}, the browser {problems}") from error
 
 
 def test_a_statement_is_typed_completed_run_exported_and_sent_on(
@@ -60,7 +75,7 @@ def test_a_statement_is_typed_completed_run_exported_and_sent_on(
     assert len((tmp_path / "result.csv").read_text(encoding="utf-8").splitlines()) == 421
     other = page.context.new_page()
     other.goto(page.url)
-    other.wait_for_selector("#state:text-is('ready')")
+    ready(other, problems)
     assert other.input_value("#sql") == page.input_value("#sql")
     assert other.locator("#history option").count() == 2
     assert problems == []
@@ -83,6 +98,50 @@ def test_a_named_query_has_fields_and_a_mistake_is_marked(browser: Browser, desk
     assert page.evaluate("document.getElementById('sql').selectionStart") == 7
     refused = [problem for problem in problems if "400" not in problem]  # the browser reports the refusal itself
     assert refused == []
+    page.context.close()
+
+
+def refusing(refusal: dict[str, Any] | None) -> Callable[[Route], None]:
+    """Answers a request with this; None cuts its connection."""
+
+    def answer(route: Route) -> None:
+        if refusal is None:
+            route.abort()
+        else:
+            route.fulfill(**refusal)
+
+    return answer
+
+
+def test_names_that_cannot_be_read_are_asked_for_again_and_statements_run_meanwhile(
+    browser: Browser, desk: RunningDesk
+) -> None:
+    problems: list[str] = []
+    page = console(browser, desk, problems)
+    refusals: list[dict[str, Any] | None] = [
+        {"status": 503, "content_type": "application/json", "body": '{"error": "busy", "message": "all are in use"}'},
+        {"status": 429, "content_type": "text/plain", "body": "Too many requests: wait a second.\n"},
+        {"status": 502, "body": ""},
+        {"status": 200, "content_type": "application/json", "body": '{"tables": ['},
+        None,  # the connection is cut
+    ]
+    wanted = ["all are in use", "Too many requests", "The desk answers 502", "was cut off", "does not answer"]
+    for refusal, words in zip(refusals, wanted, strict=True):
+        page.route("**/sql/schema", refusing(refusal), times=1)
+        page.reload()
+        page.wait_for_selector(f"#state.error:has-text('{words}')")
+        ready(page, problems)
+        assert page.locator("#named option").count() > 10
+    page.route("**/sql/schema", refusing({"status": 503, "body": ""}))
+    page.reload()
+    page.wait_for_selector("#state:has-text('answers 503')")
+    page.fill("#sql", "SELECT 1 AS one")
+    page.click("#run")
+    page.wait_for_selector("#state:has-text('1 row')")
+    page.unroute("**/sql/schema")
+    page.wait_for_selector("#tables details", state="attached")
+    assert page.inner_text("#state").startswith("1 row"), "what the statement said stays"
+    assert [one for one in problems if UNANSWERED not in one] == []
     page.context.close()
 
 

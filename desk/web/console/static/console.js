@@ -4,6 +4,8 @@ import { choicesAt, parametersIn, placeOf, wordBefore } from "./completion.js";
 
 const HISTORY = "counterpoise-sql-history";
 const KEPT = 50;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 15_000;
 const at = (id) => document.getElementById(id);
 const base = new URL("sql/", document.baseURI);
 const editor = at("sql");
@@ -170,6 +172,16 @@ function busy(id) {
   for (const one of document.querySelectorAll(".export")) one.disabled = id !== null;
 }
 
+/** What a refusal says: JSON with a message, or the plain line of whatever stands before the console. */
+async function refusalOf(answer) {
+  const text = await answer.text().catch(() => "");
+  try {
+    const found = JSON.parse(text);
+    if (typeof found?.message === "string") return found;
+  } catch { /* a plain line */ }
+  return { message: text.trim().slice(0, 500) || `The desk answers ${answer.status}.` };
+}
+
 function showError(found) {
   say(found.message, true);
   at("pointer").textContent = found.pointer ?? "";
@@ -189,7 +201,7 @@ async function during(asked, path, show) {
   try {
     const answer = await send(path, asked);
     if (answer.ok) await show(answer);
-    else showError(await answer.json().catch(() => ({ message: `The desk answers ${answer.status}.` })));
+    else showError(await refusalOf(answer));
   } catch { say("The desk does not answer.", true); }
   finally { busy(null); }
 }
@@ -262,16 +274,35 @@ function showTables() {
 }
 at("filter").addEventListener("input", showTables);
 
+async function readNames() {
+  let answer;
+  try { answer = await fetch(new URL("schema", base), { credentials: "same-origin" }); }
+  catch { throw new Error("The desk does not answer."); }
+  if (!answer.ok) throw new Error((await refusalOf(answer)).message);
+  try { return await answer.json(); }
+  catch { throw new Error("The desk's answer was cut off."); }
+}
+
+/** The names, asked for again until they come; statements run without them, and what they say stays. */
 async function start() {
   showHistory();
   readLink();
-  const answer = await fetch(new URL("schema", base), { credentials: "same-origin" });
-  if (!answer.ok) return say((await answer.json()).message, true);
-  names = await answer.json();
+  let own = "";
+  const sayOwn = (text, isError = false) => {
+    if (at("state").textContent !== own) return;
+    own = text;
+    say(text, isError);
+  };
+  sayOwn("reading the names of tables");
+  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    try { names = await readNames(); break; }
+    catch (error) { sayOwn(`${error.message} The names of tables will be asked for again.`, true); }
+    await new Promise((done) => setTimeout(done, pause));
+  }
   at("limits").textContent = `Limits: ${names.limits.join(", ")}.`;
   at("named").append(...names.queries.map((one) => element("option", one.name, { value: one.name })));
   showTables();
   showParameters();
-  say("ready");
+  sayOwn("ready");
 }
 start();
