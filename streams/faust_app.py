@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+from weakref import WeakSet
 
 import faust
 from aiokafka.abc import AbstractTokenProvider
@@ -24,6 +25,10 @@ from counterpoise.settings.model import Settings
 from streams.intake.transport import FAUST_LOG, NoTables, PromptTransport
 from streams.intake.waiting_stream import WaitingStream
 
+FETCH_BYTES: Final = 1 << 20
+"""Of one partition at once; a larger message comes alone."""
+POLL_MESSAGES: Final = 32
+"""Of what was fetched, taken over at once: the embedded broker sends all that it has, whatever size is asked for."""
 _COMMIT_INTERVAL_SECONDS = 0.5
 _MAX_POLL_INTERVAL_SECONDS = 86_400.0
 """A sink that is down is waited for; the wait must not cost the partition, whose owner would only meet the same sink."""
@@ -36,6 +41,15 @@ class StreamsApp(faust.App):  # type: ignore[misc]
     fetch_max_wait_ms: int = 20
     before_commit: Callable[[], Awaitable[None]]
     """Awaited before offsets are committed, in the consumer's own thread and loop."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.waiting_streams: WeakSet[WaitingStream] = WeakSet()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of the messages that were fetched and wait for their agents."""
+        return sum(stream.waiting_bytes for stream in self.waiting_streams)
 
     def _new_transport(self) -> PromptTransport:
         return PromptTransport(self.conf.broker_consumer, self)
@@ -62,7 +76,8 @@ def create_app(settings: Settings, target: KafkaTarget, before_commit: Callable[
         broker_commit_interval=_COMMIT_INTERVAL_SECONDS,
         broker_max_poll_interval=_MAX_POLL_INTERVAL_SECONDS,
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=BLOCKS.max_message_bytes,
+        consumer_max_fetch_size=FETCH_BYTES,
+        broker_max_poll_records=POLL_MESSAGES,
         producer_acks=-1,
         producer_compression_type=None if settings.kafka.compression == "none" else settings.kafka.compression,
         producer_partitioner=partition_among,

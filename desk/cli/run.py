@@ -113,12 +113,14 @@ def supervise(names: list[str], settings: Settings) -> None:
 def run_child(name: str, settings: Settings) -> None:
     """Run one service here until SIGTERM, Ctrl-C, or the end of its supervisor."""
     from counterpoise.clickhouse.service_reporter import ServiceReporter
+    from counterpoise.runtime.allocator import return_memory
     from counterpoise.runtime.logs import configure_logging
     from counterpoise.runtime.reload import reload_on_hangup
     from counterpoise.runtime.service_status import ServiceStatus
     from counterpoise.settings.endpoints import clickhouse_target
     from desk.supervise.only_one import only_one
 
+    return_memory()
     configure_logging(settings.log_format, settings.log_level, service=name)
     module, _, function = RUNNERS[name].partition(":")
     runner: Callable[..., Any] = getattr(import_module(module), function)

@@ -19,13 +19,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import aiokafka
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.group import LeaveGroupRequest
 from faust.tables.manager import TableManager
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+
+MAX_WAITING_BYTES: Final = 2 << 20
+"""Of messages that were taken over from Kafka and wait for an agent: about two batches of a backfill."""
+_LOOK_AGAIN_SECONDS: Final = 0.02
 
 FAUST_LOG = logging.getLogger("faust.counterpoise")
 """Faust logs a class under the module that defines it; what is Faust's own talk belongs to Faust's name."""
@@ -84,6 +88,13 @@ async def _leave_first_generation(coordinator: Any) -> None:
 
 class _PromptConsumer(Consumer):  # type: ignore[misc]
     logger = FAUST_LOG
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:  # noqa: ASYNC109 - Faust's
+        """As Faust, once enough of what was fetched before is taken. A rebalance and a stop end the wait."""
+        while self.flow_active and not self.should_stop and self.app.waiting_bytes >= MAX_WAITING_BYTES:
+            await self.sleep(_LOOK_AGAIN_SECONDS)
+        found: tuple[Any, Any] = await super()._wait_next_records(timeout)
+        return found
 
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         return _PromptThread(self, loop=self.loop, beacon=self.beacon)

@@ -23,6 +23,12 @@ class WaitingStream(Stream):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._arrived = asyncio.Event()
+        self.app.waiting_streams.add(self)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of the messages that were fetched and that nobody has taken yet."""
+        return sum(len(event.message.value or b"") for event in self.channel.queue._queue)
 
     def add_processor(self, processor: Any) -> None:
         """As Faust; what notes an arrival stays the last, so that the message is in the buffer by then."""
