@@ -1,12 +1,8 @@
-"""The work that a block's header proves, and its difficulty, from its compact target."""
+"""The work that a block's header proves, from its compact target."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
-
-_MAX_TARGET: Final = 0xFFFF << 208
-"""The target of difficulty 1."""
 
 
 @lru_cache(maxsize=4_096)
@@ -20,15 +16,6 @@ def work_from_bits(bits: int) -> int:
     4295032833
     """
     return (1 << 256) // (_target(bits) + 1)
-
-
-def difficulty_from_bits(bits: int) -> float:
-    """How many times smaller the target is than that of 0x1d00ffff; errors as `work_from_bits`.
-
-    >>> difficulty_from_bits(0x1B0404CB)
-    16307.420938523983
-    """
-    return _MAX_TARGET / _target(bits)
 
 
 def _target(bits: int) -> int:

@@ -88,16 +88,6 @@ def fit_drift(before: ArrayLike, after: ArrayLike, window: int) -> float:
     return max(0.0, float(np.mean((other - one) ** 2 - chance)) * 3.0 / (2.0 * window))
 
 
-def unseen_share_limit(n: ArrayLike, tail: float = 0.025) -> FloatArray:
-    """1 − tail^(1/n): pools not seen in n blocks hold at most this share, with confidence 1 − tail.
-
-    >>> round(float(unseen_share_limit(144)), 4)
-    0.0253
-    """
-    blocks = np.asarray(n, np.float64)
-    return np.asarray(-np.expm1(np.log(tail) / blocks))
-
-
 def _share(count: ArrayLike, n: ArrayLike) -> FloatArray:
     return np.asarray((np.asarray(count, np.float64) + 0.5) / (np.asarray(n, np.float64) + 1.0))
 

@@ -12,7 +12,7 @@ def coinbase_height(script: bytes) -> int | None:
     The push is a minimally framed script number: OP_0 is 0, OP_1…OP_16 are 1…16, otherwise one to four bytes, little-endian.
     A longer push, a negative number, a truncated push and an empty script give None; nothing raises. Blocks before BIP34
     (and coinbases that do not follow it) yield numbers that mean nothing: a height is only a height where it equals the
-    chain's, which `claims_height` answers. Source: BIP34 and CScript's number encoding.
+    chain's. Source: BIP34 and CScript's number encoding.
     """
     if not script:
         return None
@@ -25,8 +25,3 @@ def coinbase_height(script: bytes) -> int | None:
     if first > _LONGEST_HEIGHT_BYTES or len(pushed) < first or pushed[-1] & 0x80:
         return None
     return int.from_bytes(pushed, "little")
-
-
-def claims_height(script: bytes, height: int) -> bool:
-    """Return whether the coinbase script claims exactly this height."""
-    return coinbase_height(script) == height

@@ -11,21 +11,9 @@ from numpy.typing import ArrayLike
 from counterpoise.risk.checked_shares import FloatArray, as_shares
 
 
-def selfish_threshold(gamma: ArrayLike) -> FloatArray:
-    """(1 − γ)/(3 − 2γ): the share above which selfish mining earns more than its part; from 1/3 (γ = 0) down to 0 (γ = 1).
-
-    `gamma` is the part of the other miners' hashrate that builds on the selfish block in a tie.
-
-    >>> selfish_threshold([0.0, 0.5, 1.0]).round(4).tolist()
-    [0.3333, 0.25, 0.0]
-    """
-    tie = as_shares(gamma)
-    return np.asarray((1.0 - tie) / (3.0 - 2.0 * tie))
-
-
 def selfish_tie(share: ArrayLike) -> FloatArray:
     """The least γ from which selfish mining pays a share: (1 − 3s)/(1 − 2s), in [0, 1]; 0 from one third on. The inverse of
-    `selfish_threshold`.
+    the threshold (1 − γ)/(3 − 2γ).
 
     >>> selfish_tie([0.0, 0.25, 1 / 3, 0.6]).round(4).tolist()
     [1.0, 0.5, 0.0, 0.0]
@@ -33,15 +21,3 @@ def selfish_tie(share: ArrayLike) -> FloatArray:
     s = as_shares(share)
     below = np.minimum(s, 1.0 / 3.0)
     return np.asarray(np.clip((1.0 - 3.0 * below) / (1.0 - 2.0 * below), 0.0, 1.0))
-
-
-def selfish_revenue(share: ArrayLike, gamma: ArrayLike) -> FloatArray:
-    """The selfish side's part of all rewards, their equation (8), in [0, 1]; 1 from one half on, where it always wins.
-
-    >>> float(selfish_revenue(1 / 3, 0.0).round(12)) == round(1 / 3, 12)
-    True
-    """
-    a, tie = np.broadcast_arrays(as_shares(share), as_shares(gamma))
-    s = np.where(a < 0.5, a, 0.0)
-    gained = s * (1.0 - s) ** 2 * (4.0 * s + tie * (1.0 - 2.0 * s)) - s**3
-    return np.where(a < 0.5, gained / (1.0 - s * (1.0 + (2.0 - s) * s)), 1.0)

@@ -18,13 +18,12 @@ from counterpoise.series.catalogue import SERIES_FORMAT, Catalogue, Series
 @cache
 def load_catalogue() -> Catalogue:
     """Return the shipped catalogue. ConfigError names the file, the field and what is wrong with it."""
-    folder = resources.files("counterpoise.series") / "data"
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
-    return _catalogue((file.name, file.read_text(encoding="utf-8")) for file in files)
+    with resources.as_file(resources.files("counterpoise.series") / "data") as folder:
+        return load_catalogue_folder(folder)
 
 
 def load_catalogue_folder(folder: Path) -> Catalogue:
-    """Return the catalogue of a folder of YAML files."""
+    """Return the catalogue of a folder of YAML files; ConfigError as `load_catalogue`."""
     try:
         files = sorted(folder.glob("*.yaml"))
         return _catalogue([(str(file), read_document(file)) for file in files])

@@ -1,7 +1,6 @@
 """The range of the Nakamoto coefficient of the hashrate: the fewest pools that may exceed the line, and those that do beyond doubt.
 
-"May" and "beyond doubt" are Wilson's 95 % bounds on the share of the k largest pools, k = 1…6. Docs of `nakamoto_range.py` in the
-estimates have the reference for any number of pools.
+"May" and "beyond doubt" are Wilson's 95 % bounds on the share of the k largest pools, k = 1…6.
 """
 
 from __future__ import annotations

@@ -42,14 +42,18 @@ class GrowthRow:
 
 
 class Growth:
-    """`growth_rows` of one series, asked for again as its timeline grows: what two releases say of each other never changes."""
+    """Growth of one series, asked for again as its timeline grows: what two releases say of each other never changes."""
 
     def __init__(self, series: Series) -> None:
         self._series = series
         self._known: dict[tuple[str, str, Span], list[GrowthRow]] = {}
 
     def rows(self, timeline: Sequence[Release]) -> list[GrowthRow]:
-        """See `growth_rows`."""
+        """Growth over the period before and over the year before, for each release of a timeline (by period end) that has one.
+
+        The base of a year is the release whose period ends nearest to the same day of the year before, within half a cadence; of two
+        as near, the earlier.
+        """
         series = self._series
         found: dict[tuple[str, str, Span], list[GrowthRow]] = {}
         ends = [release.period_end for release in timeline]
@@ -67,15 +71,6 @@ class Growth:
                     found[which] = _rows(base, release, series, span) if known is None else known
         self._known = found
         return [row for rows in found.values() for row in rows]
-
-
-def growth_rows(timeline: Sequence[Release], series: Series) -> list[GrowthRow]:
-    """Growth over the period before and over the year before, for each release of a timeline (by period end) that has one.
-
-    The base of a year is the release whose period ends nearest to the same day of the year before, within half a cadence; of two as
-    near, the earlier.
-    """
-    return Growth(series).rows(timeline)
 
 
 def year_before(day: date) -> date:

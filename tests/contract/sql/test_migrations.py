@@ -19,7 +19,7 @@ from counterpoise.clickhouse.migrations import migrate, pending, read_migrations
 from counterpoise.clickhouse.schema import Definition, ordered_views, read_tables, read_views
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.errors import ConfigError
-from counterpoise.runtime.clock import ManualClock
+from testkit.manual_clock import ManualClock
 from tests.engines import ClickHouseServer
 from tests.made_by_main import migrate_as_main_did
 from tests.template import make_database

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.service_metrics import LATENCIES
 from counterpoise.settings.model import Settings
+from testkit.manual_clock import ManualClock
 from testkit.slack_server import SlackServer
 from tests.integration.alerts.running import Alerter, alerter, states_of
 from tests.integration.alerts.test_line import FIRED, H, heads

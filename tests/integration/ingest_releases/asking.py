@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Release
 from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.releases.sources.release_source import Fetched, ReleaseSource
+from testkit.manual_clock import ManualClock
 
 NOW = 1_795_000_000.0  # 2026-11-18 11:06:40 UTC
 CATALOGUE = load_catalogue()

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from counterpoise.errors import ConfigError, StaleSourceError
-from counterpoise.runtime.clock import ManualClock, SystemClock
+from counterpoise.runtime.clock import SystemClock
 from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.http import BusyError
 from ingest.rate_limited_http import RateLimitedHttp
 from ingest.releases.sources.npm import NpmSource
+from testkit.manual_clock import ManualClock
 from testkit.market_server import MarketServer
 from tests.integration.ingest_releases.asking import NOW, ask, make
 from tests.waiting import PATIENCE_SECONDS

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from counterpoise.errors import ConfigError, StaleSourceError
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.http import BusyError
 from ingest.releases.mapping.mapping import Mapping
 from ingest.releases.mapping.mapping_file import load_mapping, shipped_names
 from ingest.releases.sources.poll import PollSource
+from testkit.manual_clock import ManualClock
 from testkit.market_server import MarketServer
 from tests.integration.ingest_releases.asking import CATALOGUE, NOW, ask, releases, values
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from counterpoise.errors import ConfigError, StaleSourceError
-from counterpoise.runtime.clock import ManualClock
 from ingest.http import BusyError
 from ingest.releases.sources.epoch import EpochSource
 from ingest.releases.sources.huggingface import HuggingFaceSource
@@ -18,6 +17,7 @@ from ingest.releases.sources.npm import NpmSource
 from ingest.releases.sources.openrouter import OpenRouterSource
 from ingest.releases.sources.pypi import PypiSource
 from ingest.releases.sources.pypistats import PypistatsSource
+from testkit.manual_clock import ManualClock
 from testkit.market_server import MarketServer
 from tests.integration.ingest_releases.asking import NOW, ask, make, releases, values
 from tests.shared import shared_data

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from counterpoise.chain.work import difficulty_from_bits
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.pool_blocks import read_pool_blocks
 from counterpoise.detectors.tracks import BLOCKS_PER_YEAR, DETECTORS, PROMISES_YEARS, TRACKS, track_of
@@ -32,6 +31,7 @@ from counterpoise.windows import VIEWS as WINDOW_VIEWS
 from desk.entity_dates import read_sensitivity
 from desk.named_queries import named_queries, named_query
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, POOLS, block, fires_and_clears, pool_of
+from tests.plain_difficulty import difficulty_from_bits
 from tests.plain_economics import SATS_PER_BTC, fee_share, hashprice, subsidy_sats
 from tests.plain_runs import expected_runs, longest_runs, run_probability
 

@@ -16,7 +16,7 @@ from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
 from counterpoise.contracts.releases import RELEASE_KIND
 from counterpoise.contracts.scores import ScoreEvent
 from counterpoise.contracts.topics import BLOCK_REQUESTS, BLOCKS, EDGE_AI, PAIRS, SCORES
-from counterpoise.runtime.clock import ManualClock, SystemClock
+from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.runtime.retry import Waiter
 from counterpoise.series.load import load_catalogue
@@ -29,6 +29,7 @@ from streams.releases.fold.release_fold import MAX_INCOMPLETE_RELEASES
 from streams.releases.worker import ReleaseWorker
 from streams.worker import Outgoing, Output
 from streams.worker_store import WorkerStore
+from testkit.manual_clock import ManualClock
 from testkit.market_server import MarketServer
 from tests.engines import ClickHouseServer
 from tests.integration.release_line.feed import epoch

@@ -15,8 +15,9 @@ from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Release
 from ingest.releases.sources.parse.epoch import SERIES, epoch_releases
 from ingest.releases.sources.parse.pypi import pypi_releases
-from streams.asymmetry.fold.mining_side import MiningSide, last_of_day, mining_side
+from streams.asymmetry.fold.mining_side import MiningSide
 from streams.asymmetry.fold.score import Pair
+from tests.plain_mining_side import last_of_day, mining_side
 from tests.shared import shared_data
 
 FIRST_HEIGHT = 664_063

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from streams.asymmetry.fold.mining_side import MiningSide, mining_side
+from streams.asymmetry.fold.mining_side import MiningSide
 from streams.asymmetry.fold.score_cache import MINING_ENTRIES, ScoreCache
+from tests.plain_mining_side import mining_side
 
 YEAR = 365
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from counterpoise.pools.attribution_set import AttributionSet
 from streams.asymmetry.fold.mining_days import DAY_SECONDS, MiningDays
-from streams.asymmetry.fold.mining_side import last_of_day
+from tests.plain_mining_side import last_of_day
 
 SET = AttributionSet.default()
 FIRST = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())

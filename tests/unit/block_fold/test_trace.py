@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from counterpoise.contracts.blocks import BlockEvent
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.service_status import ServiceStatus
 from streams.blocks.trace import BlockTrace
 from streams.intake.dead_letter import RawMessage
 from streams.intake.unpack import Placed
+from testkit.manual_clock import ManualClock
 
 EVENT = BlockEvent(
     chain="litecoin",

@@ -25,7 +25,7 @@ from streams.asymmetry.fold.change import ChangePart, GapPart
 from streams.asymmetry.fold.doublings import Estimate
 from streams.asymmetry.fold.score import AsymmetryRow, Pair, TreatmentScore
 from streams.releases.columns import dispersion_columns, growth_columns, placement_columns
-from streams.releases.fold.growth import growth_rows
+from streams.releases.fold.growth import Growth
 from streams.releases.fold.release_dispersion import release_rows
 from tests.unit.clickhouse.declared_columns import stored_columns_of
 
@@ -135,7 +135,7 @@ def test_a_series_without_uncertainty_has_no_interval() -> None:
 
 def test_growth_and_its_tombstone() -> None:
     before = make_release(head("2025-09-30"), [Observation(owner="Meta", value=2.0, part="p")])
-    rows = growth_rows([before, RELEASE], OWNERS)
+    rows = Growth(OWNERS).rows([before, RELEASE])
     columns = growth_columns(rows, 9)
     assert list(columns) == stored_columns_of("growth_log")
     assert row(columns)["total_ratio"] == 4.0

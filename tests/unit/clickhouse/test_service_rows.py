@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from counterpoise.clickhouse.rows.service_rows import service_columns
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.service_status import ServiceStatus
+from testkit.manual_clock import ManualClock
 
 
 def columns(status: ServiceStatus, state: str | None = None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from counterpoise.series.basket import make_basket
 from counterpoise.series.catalogue import Series
 from counterpoise.series.load import load_catalogue, parse_series
 from counterpoise.series.release import Head, Release, make_release
-from streams.releases.fold.growth import Growth, growth_rows, year_before
+from streams.releases.fold.growth import Growth, year_before
 from streams.releases.fold.release_dispersion import DispersionRow, PlacementRow, release_rows
 from streams.releases.fold.value_draws import ValueDraws, draws_for
 from tests.unit.asymmetry import real
@@ -265,7 +265,7 @@ def test_growth_as_given_and_like_for_like() -> None:
         quarter("2024-12-31", obs("a", 20, part="x"), obs("b", 20, part="x")),
         quarter("2025-03-31", obs("a", 30, part="x"), obs("b", 30, part="x"), obs("c", 40, part="y"), obs("z", 9)),
     ]
-    rows = {(row.period_end, row.span): row for row in growth_rows(timeline, series())}
+    rows = {(row.period_end, row.span): row for row in Growth(series()).rows(timeline)}
     assert set(rows) == {("2024-12-31", "period"), ("2025-03-31", "period"), ("2025-03-31", "year")}
     year = rows["2025-03-31", "year"]
     assert (year.total_ratio, year.like_for_like_ratio, year.compared_share) == (5.0, 3.0, 0.6)
@@ -279,10 +279,10 @@ def test_growth_of_a_growing_timeline_is_that_of_the_whole() -> None:
     timeline = [quarter(end, obs("a", 10 + index, part="x"), obs("b", 5)) for index, end in enumerate(ends)]
     growth = Growth(series())
     for length in range(len(timeline) + 1):
-        assert growth.rows(timeline[:length]) == growth_rows(timeline[:length], series())
+        assert growth.rows(timeline[:length]) == Growth(series()).rows(timeline[:length])
     restated = [*timeline[:2], quarter(ends[2], obs("a", 99, part="x")), *timeline[3:]]
     before, after = growth.rows(timeline), growth.rows(restated)
-    assert after == growth_rows(restated, series())
+    assert after == Growth(series()).rows(restated)
     assert after[-1] is before[-1], "made once: neither of its releases changed"
     assert {row.period_end for row in set(after) - set(before)} == {"2024-09-30", "2024-12-31"}, "it, and the one after"
 
@@ -292,15 +292,15 @@ def test_with_a_cutoff_only_owners_in_both_are_compared() -> None:
         quarter("2024-03-31", obs("a", 10), obs("b", 10), cutoff=5, method="top 10"),
         quarter("2024-06-30", obs("a", 20), obs("c", 30), cutoff=1, method="top 20"),
     ]
-    (row,) = growth_rows(timeline, series())
+    (row,) = Growth(series()).rows(timeline)
     assert (row.total_ratio, row.like_for_like_ratio, row.method_changed) == (2.5, 2.0, True)
     nothing = [timeline[0], quarter("2024-06-30", obs("c", 30), cutoff=1)]
-    assert growth_rows(nothing, series())[0].like_for_like_ratio is None
+    assert Growth(series()).rows(nothing)[0].like_for_like_ratio is None
 
 
 def test_the_total_of_the_incomplete_quarter_does_not_enter_growth() -> None:
     usable = [one for one in real.epoch() if one.is_scorable]
-    rows = growth_rows(usable, real.catalogue()[real.PAIR.series])
+    rows = Growth(real.catalogue()[real.PAIR.series]).rows(usable)
     assert max(row.period_end for row in rows) == "2025-12-31"
     (year,) = [row for row in rows if (row.period_end, row.span) == ("2025-12-31", "year")]
     assert year.total_ratio == pytest.approx(19_521_441 / 6_444_682, rel=1e-12)

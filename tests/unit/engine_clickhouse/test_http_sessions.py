@@ -8,10 +8,10 @@ from typing import cast
 
 import pytest
 
-from counterpoise.runtime.clock import ManualClock
 from engines.clickhouse.engine_session import Session
 from engines.clickhouse.exceptions import ServerError
 from engines.clickhouse.http_sessions import HttpSessions
+from testkit.manual_clock import ManualClock
 
 
 class Held:

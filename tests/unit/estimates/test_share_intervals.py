@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterpoise.estimates.drift import TOP1_DRIFT, TOP4_DRIFT
-from counterpoise.estimates.nakamoto_bounds import nakamoto_range, wilson_excess
+from counterpoise.estimates.nakamoto_bounds import wilson_excess
 from counterpoise.estimates.share_intervals import (
     best_window,
     fit_drift,
@@ -17,8 +17,8 @@ from counterpoise.estimates.share_intervals import (
     next_variance,
     now_interval,
     now_variance,
-    unseen_share_limit,
 )
+from tests.plain_nakamoto_range import nakamoto_range
 
 
 def walks(rng: np.random.Generator, start: float, drift: float, runs: int, blocks: int) -> np.ndarray:
@@ -78,14 +78,6 @@ def test_arguments_are_checked() -> None:
         next_variance(0.5, 10, 0, 0.0)
     with pytest.raises(ValueError, match="drift is fitted from pairs"):
         fit_drift([], [], 144)
-
-
-def test_a_pool_of_the_limit_stays_unseen_with_its_chance() -> None:
-    for n in (144, 1_008):
-        assert (1 - float(unseen_share_limit(n))) ** n == pytest.approx(0.025)
-    # A 2 % pool stays unseen in 144 blocks with 5.5 %.
-    assert pytest.approx(0.055, abs=1e-3) == 0.98**144
-    assert float(unseen_share_limit(144, 0.055)) == pytest.approx(0.02, abs=2e-4)
 
 
 def test_a_range_of_the_coefficient_by_hand() -> None:

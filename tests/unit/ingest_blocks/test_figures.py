@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from counterpoise.contracts.blocks import BlockEvent
-from counterpoise.runtime.clock import ManualClock
 from ingest.blocks.sources.simulated import (
     BIN_BLOCKS,
     SEED,
@@ -22,6 +21,7 @@ from ingest.blocks.sources.simulated import (
     parse_figures,
     read_figures,
 )
+from testkit.manual_clock import ManualClock
 from tests.shared import shared_data
 
 ROOT = Path(__file__).resolve().parents[3]

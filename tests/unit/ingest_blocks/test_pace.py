@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from counterpoise.contracts.blocks import BlockEvent
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.service_status import ServiceStatus
 from ingest.blocks.pace import Pace
 from ingest.blocks.sources.zmq_listener import named_block
 from ingest.ingest_waiter import ingest_waiter
 from testkit.fake_chain import FakeChain
+from testkit.manual_clock import ManualClock
 from tests.unit.ingest_blocks.live_source import event_of
 
 

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.errors import ConfigError
-from counterpoise.runtime.clock import ManualClock
 from ingest.blocks.sources.replay_columns import NAMES, Layout
 from ingest.blocks.sources.replay_source import ReplaySource
+from testkit.manual_clock import ManualClock
 from tests.shared import shared_cases
 
 VERIFIES = [

@@ -14,9 +14,9 @@ import pytest
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.errors import ConfigError
-from counterpoise.runtime.clock import ManualClock
 from ingest.blocks.sources import replay_formats
 from ingest.blocks.sources.replay_source import ReplaySource
+from testkit.manual_clock import ManualClock
 from tests.shared import shared_data
 
 ROWS: list[dict[str, Any]] = [

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.errors import ConfigError
-from counterpoise.runtime.clock import ManualClock
 from ingest.blocks.sources import replay_formats
 from ingest.blocks.sources.replay_faults import MAX_SHOWN
 from ingest.blocks.sources.replay_gaps import MAX_GAP_BLOCKS
 from ingest.blocks.sources.replay_source import ReplaySource
+from testkit.manual_clock import ManualClock
 
 NAMES = ("height", "time", "pool", "coinbase", "bits")
 BAD = {"height": "x1", "time": "soon", "coinbase": "0g", "bits": "0", "pool": "p" * 129}

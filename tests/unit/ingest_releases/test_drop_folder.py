@@ -11,12 +11,12 @@ import pytest
 import structlog
 
 from counterpoise.errors import ConfigError
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.sections.market_sections import DropSettings
 from ingest.releases.drop_folder import DropFolder
 from ingest.releases.journal.release_journal import ReleaseJournal
 from ingest.releases.mapping.mapping_file import shipped_names
+from testkit.manual_clock import ManualClock
 
 CSV = """company,segment,revenue_usd,period_start,period_end,filed
 Core Scientific,ai_hpc,24400000,2024-01-01,2024-12-31,2025-03-05

@@ -28,7 +28,7 @@ from ingest.releases.sources.locations import Located
 from ingest.releases.sources.parse.epoch import MADE_IN_CHINA, SERIES, SMUGGLED, epoch_releases
 from ingest.releases.sources.parse.pypi import counted_period
 from ingest.releases.sources.pypi import top_packages_releases
-from streams.releases.fold.growth import growth_rows
+from streams.releases.fold.growth import Growth
 from streams.releases.fold.release_dispersion import release_rows
 from tests.shared import shared_cases, shared_data
 
@@ -269,7 +269,7 @@ def test_each_window_of_the_package_list_is_its_own_period() -> None:
     # `days=` of generate.sh in the commits that the snapshots were deployed from: 11c4291, 4dcb0fe and bfe5731. The first file's
     # name says 28: the number was lowered half an hour before that snapshot (deployed as 169a5a9).
     assert days == [27, 24, 22, 30, 31]
-    rows = {row.period_end: row for row in growth_rows(releases, CATALOGUE["pypi-edge-share"]) if row.span == "period"}
+    rows = {row.period_end: row for row in Growth(CATALOGUE["pypi-edge-share"]).rows(releases) if row.span == "period"}
     assert {end: (row.method_changed, row.like_for_like_ratio is None) for end, row in rows.items()} == {
         "2025-04-30": (True, True),
         "2025-06-12": (True, True),

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import structlog
 
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.model import Settings
 from ingest.releases.journal.release_journal import ReleaseJournal
 from ingest.releases.service import _Intake
+from testkit.manual_clock import ManualClock
 
 
 def test_an_entrance_that_meets_a_full_disk_stays_open(tmp_path: Path) -> None:

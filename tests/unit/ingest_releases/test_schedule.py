@@ -11,7 +11,6 @@ import pytest
 import structlog
 
 from counterpoise.errors import ConfigError, StaleSourceError
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.probe import Probe
 from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.series.release import Release
@@ -24,6 +23,7 @@ from ingest.releases.journal.entry import entry_of
 from ingest.releases.journal.release_journal import ReleaseJournal
 from ingest.releases.schedule import MOST_RETRY_SECONDS, REPEAT_LINE_SECONDS, Schedule
 from ingest.releases.sources.release_source import Fetched
+from testkit.manual_clock import ManualClock
 from tests.runbook import assert_shown
 from tests.unit.ingest_releases.releases import a_release
 

@@ -9,13 +9,13 @@ import pytest
 from pydantic import SecretStr
 
 from counterpoise.errors import ConfigError
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.model import Settings
 from counterpoise.settings.sections.market_sections import MarketSettings, PushSettings
 from ingest.releases.mapping.mapping_file import shipped_names
 from ingest.releases.push.push_server import push_token
 from ingest.releases.sources.release_sources import INTAKES, SOURCES, configured_sources
+from testkit.manual_clock import ManualClock
 
 SHIPPED = ", ".join(shipped_names())
 

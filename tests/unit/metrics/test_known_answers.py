@@ -13,8 +13,6 @@ import pytest
 from counterpoise.risk.double_spend import (
     confirmations_needed,
     rosenfeld_risk,
-    whitepaper_confirmations,
-    whitepaper_success,
 )
 from tests.count_vectors import (
     gini,
@@ -27,6 +25,7 @@ from tests.count_vectors import (
     theil,
     top_k_share,
 )
+from tests.plain_double_spend import whitepaper_confirmations, whitepaper_success
 from tests.shared import shared_data
 
 OTHERS = {"bip34_height"}  # answered where coinbases are read

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterpoise.estimates.nakamoto_bounds import nakamoto_range
 from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.metrics.stored_integers import StoredIntegers
+from tests.plain_nakamoto_range import nakamoto_range
 
 
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=12), st.integers(0, 400))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise.pools.bip34 import claims_height, coinbase_height
+from counterpoise.pools.bip34 import coinbase_height
 from tests.shared import shared_data
 
 
@@ -44,8 +44,7 @@ def test_edges(script: str, height: int | None) -> None:
 def test_a_script_before_bip34_claims_no_height_of_the_chain() -> None:
     script = bytes.fromhex("04ffff001d026f03")  # height 10000: the push is the compact target
     assert coinbase_height(script) == 0x1D00FFFF
-    assert not claims_height(script, 10_000)
-    assert claims_height(bytes.fromhex("03b4c50c1b"), 837_044)
+    assert coinbase_height(bytes.fromhex("03b4c50c1b")) == 837_044
 
 
 @given(st.binary(max_size=120))

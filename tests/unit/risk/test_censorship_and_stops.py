@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from counterpoise.chain.work import difficulty_from_bits
 from counterpoise.risk.censorship import delay_minutes, delay_quantile_blocks, expected_delay_blocks
 from counterpoise.risk.coordinated_stop import coordinated_stop
-from counterpoise.risk.selfish_mining import selfish_revenue, selfish_threshold
+from tests.plain_difficulty import difficulty_from_bits
 from tests.plain_economics import fee_share, hashprice, subsidy_sats
 from tests.plain_runs import expected_runs, longest_runs, run_probability
+from tests.plain_selfish_mining import selfish_revenue, selfish_threshold
 from tests.shared import shared_data
 
 

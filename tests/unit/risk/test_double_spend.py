@@ -25,10 +25,8 @@ from counterpoise.risk.double_spend import (
     confirmations_needed,
     expected_loss,
     rosenfeld_risk,
-    share_at_risk,
-    whitepaper_confirmations,
-    whitepaper_success,
 )
+from tests.plain_double_spend import share_at_risk, whitepaper_confirmations, whitepaper_success
 
 RISKS = (ONE_PERCENT, ONE_PER_MILLE, ONE_IN_100_000)
 SHARES = st.floats(0.0, 1.0, allow_nan=False)

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.errors import ConfigError, RetryableError
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.retry import SINK_RETRY, Backoff, RetryPolicy, StoppingError, Waiter
 from counterpoise.runtime.service_status import ServiceStatus
 from ingest.ingest_waiter import ingest_waiter
+from testkit.manual_clock import ManualClock
 
 ROOT = Path(__file__).parents[3]
 

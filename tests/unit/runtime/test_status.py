@@ -18,9 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.outbox.receivers.receivers import RECEIVERS
 from counterpoise.contracts.alert_transition import AlertState
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.service_metrics import COUNTERS, GAUGES, LATENCIES
 from counterpoise.runtime.service_status import ServiceStatus, newest_status, read_status
+from testkit.manual_clock import ManualClock
 
 
 @pytest.fixture

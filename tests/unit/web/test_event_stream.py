@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.service_status import ServiceStatus
 from desk.web.drawing import Drawn
 from desk.web.event_stream import EventStream
 from desk.web.hub import Hub
 from desk.web.panels.panel import Panel
+from testkit.manual_clock import ManualClock
 from tests.unit.web.test_panels import CONTEXT
 
 

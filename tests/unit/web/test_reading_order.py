@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.service_status import ServiceStatus
 from desk.web.hub import Hub
 from desk.web.panels.panel import SLOW_SECONDS, Panel, Tier
 from desk.web.reading_order import ReadingOrder
+from testkit.manual_clock import ManualClock
 from tests.unit.web.test_panels import CONTEXT
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import faust
 import pytest
 
+from streams.faust_app import StreamsApp
 from streams.intake.waiting_stream import WaitingStream
 
 WITHIN_SECONDS = 0.001
@@ -28,7 +28,7 @@ def taken(batches: list[list[bytes]], *, max_messages: int, stream: type[Waiting
     found: list[bytes] = []
 
     async def run() -> None:
-        app = faust.App("waiting-stream", broker="kafka://", store="memory://", Stream=stream, web_enabled=False)
+        app = StreamsApp("waiting-stream", broker="kafka://", store="memory://", Stream=stream, web_enabled=False)
         handled = asyncio.Event()
 
         async def agent(events: Any) -> None:

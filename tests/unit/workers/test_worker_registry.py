@@ -13,7 +13,6 @@ from pydantic import SecretStr
 import streams
 from counterpoise.clickhouse.client import connect
 from counterpoise.contracts.topics import TOPICS
-from counterpoise.runtime.clock import ManualClock
 from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.series.load import load_catalogue
@@ -22,6 +21,7 @@ from counterpoise.settings.model import Settings
 from streams.worker import Worker
 from streams.worker_registry import WORKERS, WorkerContext, WorkerEntry
 from streams.worker_store import WorkerStore
+from testkit.manual_clock import ManualClock
 
 ROOM = Path(next(iter(streams.__path__)))
 

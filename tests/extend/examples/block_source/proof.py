@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from counterpoise.errors import ConfigError
-from counterpoise.runtime.clock import ManualClock
+from testkit.manual_clock import ManualClock
 from counterpoise.settings.model import Settings
 from desk.supervise.preflight import PreflightResult, examine
 from ingest.blocks.backfill import height_range, require_kind

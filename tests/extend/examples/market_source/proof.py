@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from counterpoise.runtime.clock import ManualClock
+from testkit.manual_clock import ManualClock
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.model import Settings
 from counterpoise.settings.sections.market_sections import MarketSettings

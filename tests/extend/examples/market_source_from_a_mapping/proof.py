@@ -8,7 +8,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from counterpoise.runtime.clock import ManualClock
+from testkit.manual_clock import ManualClock
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.sections.market_sections import MarketSettings
 from desk.cli.market import market_app

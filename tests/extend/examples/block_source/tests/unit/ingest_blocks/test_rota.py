@@ -1,6 +1,6 @@
 """The rota of pools."""
 
-from counterpoise.runtime.clock import ManualClock
+from testkit.manual_clock import ManualClock
 from ingest.blocks.sources.rota import RotaSource
 
 

@@ -1,6 +1,6 @@
 """The specimen release."""
 
-from counterpoise.runtime.clock import ManualClock
+from testkit.manual_clock import ManualClock
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.releases.sources.specimen import MEGAWATTS, SpecimenSource
