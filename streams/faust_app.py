@@ -46,10 +46,13 @@ class StreamsApp(faust.App):  # type: ignore[misc]
         super().__init__(*args, **options)
         self.waiting_streams: WeakSet[WaitingStream] = WeakSet()
 
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes of the messages that were fetched and wait for their agents."""
-        return sum(stream.waiting_bytes for stream in self.waiting_streams)
+    def waiting_bytes(self) -> dict[str, int]:
+        """Bytes of the messages that were fetched and wait for their agents, by topic."""
+        waiting: dict[str, int] = {}
+        for stream in self.waiting_streams:
+            for topic in stream.channel.topics:
+                waiting[topic] = waiting.get(topic, 0) + stream.waiting_bytes
+        return waiting
 
     def _new_transport(self) -> PromptTransport:
         return PromptTransport(self.conf.broker_consumer, self)

@@ -28,7 +28,7 @@ from faust.tables.manager import TableManager
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 
 MAX_WAITING_BYTES: Final = 2 << 20
-"""Of messages that were taken over from Kafka and wait for an agent: about two batches of a backfill."""
+"""Of messages of a topic that were taken over from Kafka and wait for its agent: about two batches of a backfill."""
 _LOOK_AGAIN_SECONDS: Final = 0.02
 
 FAUST_LOG = logging.getLogger("faust.counterpoise")
@@ -89,12 +89,15 @@ async def _leave_first_generation(coordinator: Any) -> None:
 class _PromptConsumer(Consumer):  # type: ignore[misc]
     logger = FAUST_LOG
 
-    async def _wait_next_records(self, timeout: float) -> tuple[Any, Any]:  # noqa: ASYNC109 - Faust's
-        """As Faust, once enough of what was fetched before is taken. A rebalance and a stop end the wait."""
-        while self.flow_active and not self.should_stop and self.app.waiting_bytes >= MAX_WAITING_BYTES:
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
+        """As Faust, of topics of which little waits for its agent. The others have their turn as soon as it took something."""
+        full = {topic for topic, waiting in self.app.waiting_bytes().items() if waiting >= MAX_WAITING_BYTES}
+        wanted = {partition for partition in active_partitions if partition.topic not in full}
+        if not wanted:
             await self.sleep(_LOOK_AGAIN_SECONDS)
-        found: tuple[Any, Any] = await super()._wait_next_records(timeout)
-        return found
+            return {}
+        is_whole = len(wanted) == len(active_partitions)
+        return await super()._getmany(wanted, timeout if is_whole else _LOOK_AGAIN_SECONDS)
 
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         return _PromptThread(self, loop=self.loop, beacon=self.beacon)

@@ -127,9 +127,10 @@ def test_names_that_cannot_be_read_are_asked_for_again_and_statements_run_meanwh
     ]
     wanted = ["all are in use", "Too many requests", "The desk answers 502", "was cut off", "does not answer"]
     for refusal, words in zip(refusals, wanted, strict=True):
-        page.route("**/sql/schema", refusing(refusal), times=1)
+        page.route("**/sql/schema", refusing(refusal))
         page.reload()
         page.wait_for_selector(f"#state.error:has-text('{words}')")
+        page.unroute("**/sql/schema")
         ready(page, problems)
         assert page.locator("#named option").count() > 10
     page.route("**/sql/schema", refusing({"status": 503, "body": ""}))

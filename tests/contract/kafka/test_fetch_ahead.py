@@ -1,5 +1,5 @@
-"""A worker fetches little ahead, however much waits in Kafka: its memory does not grow with the backlog. Nothing is lost by it, where
-the worker shares its partitions meanwhile, and where it is stopped while it holds all that it may."""
+"""A worker fetches little ahead, however much waits in Kafka: its memory does not grow with the backlog. No other topic waits for it.
+Nothing is lost by it, where the worker shares its partitions meanwhile, and where it is stopped while it holds all that it may."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from counterpoise.contracts.topics import BLOCKS
+from counterpoise.contracts.topics import BLOCKS, EDGE_AI
 from counterpoise.kafka.clients import admin_client, make_producer
 from counterpoise.kafka.topic_setup import delete_topics, ensure_topics
 from counterpoise.settings.endpoints import kafka_target
@@ -54,6 +54,30 @@ def test_a_worker_that_holds_all_it_may_stops(settings: Settings) -> None:
     asyncio.run(_stop_while_full(settings))
 
 
+def test_another_topic_does_not_wait_for_it(settings: Settings) -> None:
+    asyncio.run(_read_another_topic(settings))
+
+
+async def _read_another_topic(settings: Settings) -> None:
+    app, took, go = _app(settings)
+    arrived = asyncio.Event()
+
+    async def process(messages: object) -> None:
+        arrived.set()
+
+    topic = EDGE_AI.full_name(settings.dataset)
+    add_batch_agent(app, raw_topic(app, topic), "other", process, take_messages=1, within_seconds=0.01)
+    await app.start()
+    try:
+        await _fill(app)
+        await asyncio.to_thread(_send_one, settings, topic)
+        await asyncio.wait_for(arrived.wait(), PATIENCE_SECONDS)
+        assert not took, "the blocks still wait"
+    finally:
+        go.set()
+        await app.stop()
+
+
 async def _work_and_share(settings: Settings) -> None:
     first, first_took, go = _app(settings)
     second, second_took, second_go = _app(settings)
@@ -68,7 +92,7 @@ async def _work_and_share(settings: Settings) -> None:
             everything = set(range(MESSAGES))
             await asyncio.to_thread(wait_for, lambda: {*first_took, *second_took} == everything, "all were taken")
             await asyncio.to_thread(wait_for, partial(_committed, settings, first.conf.id), "all are committed")
-            assert first.waiting_bytes == second.waiting_bytes == 0
+            assert not any((_held(first), _held(second)))
         finally:
             await second.stop()
     finally:
@@ -97,10 +121,14 @@ async def _stop_while_full(settings: Settings) -> None:
 
 async def _fill(app: StreamsApp) -> None:
     """Until the worker fetches no more; it never holds more than it may."""
-    await asyncio.to_thread(wait_for, lambda: app.waiting_bytes >= MAX_WAITING_BYTES, "it holds what it may")
+    await asyncio.to_thread(wait_for, lambda: _held(app) >= MAX_WAITING_BYTES, "it holds what it may")
     for _ in range(20):
-        assert app.waiting_bytes <= MOST
+        assert _held(app) <= MOST
         await asyncio.sleep(0.05)
+
+
+def _held(app: StreamsApp) -> int:
+    return sum(app.waiting_bytes().values())
 
 
 def _app(settings: Settings) -> tuple[StreamsApp, list[int], asyncio.Event]:
@@ -131,6 +159,12 @@ def _app(settings: Settings) -> tuple[StreamsApp, list[int], asyncio.Event]:
 
 def _number(message: RawMessage) -> int:
     return int(bytes(message.value or b"")[:8])
+
+
+def _send_one(settings: Settings, topic: str) -> None:
+    producer = make_producer(kafka_target(settings), "test")
+    producer.send(topic, b"a release").get(PATIENCE_SECONDS)
+    producer.close()
 
 
 def _send(settings: Settings) -> None:
