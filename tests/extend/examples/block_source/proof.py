@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from counterpoise.errors import ConfigError
-from testkit.manual_clock import ManualClock
 from counterpoise.settings.model import Settings
 from desk.supervise.preflight import PreflightResult, examine
 from ingest.blocks.backfill import height_range, require_kind
 from ingest.blocks.sources.block_sources import configured_source
+from testkit.manual_clock import ManualClock
 
 
 def settings(tmp_path: Path, kind: str = "simulated") -> Settings:

@@ -11,11 +11,11 @@ from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.kafka.partition import partition_of
 from counterpoise.pools.addresses import output_address
 from counterpoise.pools.attribution_set import AttributionSet
-from testkit.manual_clock import ManualClock
 from counterpoise.settings.model import Settings
 from ingest.blocks.sources.block_sources import configured_source
 from streams.blocks.fold.attributor import Attributor
 from streams.blocks.fold.chain_fold import ChainFold
+from testkit.manual_clock import ManualClock
 
 NAME = "testnet3"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from testkit.manual_clock import ManualClock
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.model import Settings
 from counterpoise.settings.sections.market_sections import MarketSettings
 from desk.supervise.preflight import PreflightResult, examine
 from ingest.releases.sources.release_sources import configured_sources
+from testkit.manual_clock import ManualClock
 
 
 def test_its_releases_fit_their_series() -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from testkit.manual_clock import ManualClock
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.sections.market_sections import MarketSettings
 from desk.cli.market import market_app
 from ingest.releases.mapping.mapping_file import load_mapping, shipped_names
 from ingest.releases.mapping.releases_of_file import releases_of_file
 from ingest.releases.sources.release_sources import configured_sources
+from testkit.manual_clock import ManualClock
 
 NAME = "edge-board-shipments"
 DOCUMENT = {

@@ -1,7 +1,7 @@
 """The rota of pools."""
 
-from testkit.manual_clock import ManualClock
 from ingest.blocks.sources.rota import RotaSource
+from testkit.manual_clock import ManualClock
 
 
 def test_pools_take_turns_on_one_chain_of_blocks() -> None:

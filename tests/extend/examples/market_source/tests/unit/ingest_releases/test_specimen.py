@@ -1,9 +1,9 @@
 """The specimen release."""
 
-from testkit.manual_clock import ManualClock
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.releases.sources.specimen import MEGAWATTS, SpecimenSource
+from testkit.manual_clock import ManualClock
 
 
 def test_it_is_given_once() -> None:
