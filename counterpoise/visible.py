@@ -28,7 +28,7 @@ def visible(text: str, keep: str = "") -> str:
 
 
 def one_line(text: str, limit: int) -> str:
-    """A person's text in one line of at most `limit` characters. Half a character, which UTF-8 does not have, is a question mark.
+    r"""A person's text in one line of at most `limit` characters. Half a character, which UTF-8 does not have, is a question mark.
 
     >>> one_line(" reviewed\n by the  desk ", 12), one_line("caf\udce9", 20)
     ('reviewed by ', 'caf?')

@@ -148,7 +148,7 @@ def nakamoto(counts: ArrayLike, threshold: Fraction = HALF, *, unknown: ArrayLik
 
     Raises ValueError for a threshold outside [0, 1].
 
-    >>> int(nakamoto([3, 2, 1])), int(nakamoto([3, 2, 1], ONE_THIRD))
+    >>> int(nakamoto([3, 2, 1])), int(nakamoto([3, 2, 1], Fraction(1, 3)))
     (2, 1)
     """
     vectors = as_counts(counts)

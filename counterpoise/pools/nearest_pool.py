@@ -18,7 +18,7 @@ def nearest_pool(registry: Registry, label: str) -> Pool | None:
 
     >>> from counterpoise.pools.registry_file import load_registry
     >>> nearest_pool(load_registry(), "Foundy USA").slug
-    'foundryusa'
+    'foundry-usa'
     """
     key = label_key(label)[:_MAX_LENGTH]
     near = get_close_matches(key, registry.by_label_key, 1, ALIKE) if key else []

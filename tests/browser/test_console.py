@@ -146,6 +146,17 @@ def test_names_that_cannot_be_read_are_asked_for_again_and_statements_run_meanwh
     page.context.close()
 
 
+@pytest.mark.long  # it waits as long as the page does
+def test_an_answer_that_never_comes_is_asked_for_again(browser: Browser, desk: RunningDesk) -> None:
+    problems: list[str] = []
+    page = console(browser, desk, problems)
+    page.route("**/sql/schema", lambda route: None, times=1)
+    page.reload()
+    page.wait_for_selector("#state:text-is('reading the names of tables')")
+    ready(page, problems)
+    page.context.close()
+
+
 def test_a_running_statement_is_cancelled(browser: Browser, desk: RunningDesk) -> None:
     page = console(browser, desk, [])
     page.fill("#sql", ENDLESS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import subprocess
 import sys
 from pathlib import Path
@@ -41,10 +40,6 @@ def checked(folder: Path, **modules: str) -> str:
         [sys.executable, "-c", code], check=False, cwd=folder, capture_output=True, text=True, timeout=120
     )
     return done.stdout + done.stderr
-
-
-def test_examples() -> None:
-    assert doctest.testmod(pure_contract).failed == 0
 
 
 def test_a_package_declares_for_what_it_holds(tmp_path: Path) -> None:

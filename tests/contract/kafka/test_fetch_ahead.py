@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -62,7 +62,7 @@ async def _read_another_topic(settings: Settings) -> None:
     app, took, go = _app(settings)
     arrived = asyncio.Event()
 
-    async def process(messages: object) -> None:
+    async def process(_: Sequence[RawMessage]) -> None:
         arrived.set()
 
     topic = EDGE_AI.full_name(settings.dataset)
@@ -141,9 +141,8 @@ def _app(settings: Settings) -> tuple[StreamsApp, list[int], asyncio.Event]:
     took: list[int] = []
     go = asyncio.Event()
 
-    async def process(messages: object) -> None:
+    async def process(messages: Sequence[RawMessage]) -> None:
         await go.wait()
-        assert isinstance(messages, list)
         took.extend(_number(message) for message in messages)
 
     add_batch_agent(

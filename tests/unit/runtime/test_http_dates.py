@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -10,15 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterpoise import http_dates
 from counterpoise.http_dates import http_date, pause_of
 from desk.supervise.preflight import _clock
 
 HUGE_YEAR = "Fri, 27 Nov 99999999999 08:02:00 GMT"
-
-
-def test_the_examples_are_right() -> None:
-    assert doctest.testmod(http_dates).failed == 0
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1)))  # noqa: DTZ001 - the zone is set below

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import doctest
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from counterpoise import urls
 
 WORDS = st.text("abcdefgh0123456789-_.~%", min_size=1, max_size=12)
-
-
-def test_the_examples_are_right() -> None:
-    assert doctest.testmod(urls).failed == 0
 
 
 @given(user=WORDS, password=WORDS, query=WORDS, fragment=WORDS, path=WORDS)

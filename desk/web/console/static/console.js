@@ -6,6 +6,7 @@ const HISTORY = "counterpoise-sql-history";
 const KEPT = 50;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
+const LONGEST_ANSWER_MS = 15_000; // longer than the desk waits for a free connection
 const at = (id) => document.getElementById(id);
 const base = new URL("sql/", document.baseURI);
 const editor = at("sql");
@@ -276,7 +277,8 @@ at("filter").addEventListener("input", showTables);
 
 async function readNames() {
   let answer;
-  try { answer = await fetch(new URL("schema", base), { credentials: "same-origin" }); }
+  const signal = AbortSignal.timeout(LONGEST_ANSWER_MS);
+  try { answer = await fetch(new URL("schema", base), { credentials: "same-origin", signal }); }
   catch { throw new Error("The desk does not answer."); }
   if (!answer.ok) throw new Error((await refusalOf(answer)).message);
   try { return await answer.json(); }
