@@ -71,7 +71,7 @@ def test_a_block_and_a_reorganisation_come_without_a_reload(
         struck = page.eval_on_selector("#blocks tr.stale th", "cell => getComputedStyle(cell).textDecorationLine")
         assert struck == "line-through", "a block that lost is struck through"
         page.wait_for_selector(f"#blocks a[href='/block/{heavier[-1].hash}']")
-        assert page.get_attribute("[data-chart='raw'] [data-span='24h']", "aria-pressed") == "true", "the choice stays"
+        page.wait_for_selector("[data-chart='raw'] [data-span='24h'][aria-pressed='true']")  # the choice stays
         assert page.evaluate("window.neverReloaded") is True
         assert problems == []
         page.context.close()
@@ -192,6 +192,25 @@ PRINTED = """() => ({
 
 
 # Long: the page on paper; the page on a screen stays.
+def test_a_chart_that_does_not_come_changes_no_button(browser: Browser, desk: RunningDesk) -> None:
+    """The button that is pressed names the span that is drawn. A later try is drawn."""
+    page = opened(browser, desk)
+    pressed, drawn = "[data-chart='raw'] [aria-pressed='true']", "[data-chart='raw'] .drawn"
+    page.wait_for_selector(pressed)
+    before = page.get_attribute(pressed, "data-span"), page.inner_html(drawn)
+    for refuse in (lambda route: route.abort(), lambda route: route.fulfill(status=503, body="busy")):
+        page.route("**/chart/raw/24h", refuse)
+        with page.expect_request("**/chart/raw/24h"):
+            page.click("[data-chart='raw'] [data-span='24h']")
+        page.wait_for_timeout(200)
+        assert (page.get_attribute(pressed, "data-span"), page.inner_html(drawn)) == before
+        page.unroute("**/chart/raw/24h")
+    page.click("[data-chart='raw'] [data-span='24h']")
+    page.wait_for_selector("[data-chart='raw'] [data-span='24h'][aria-pressed='true']")
+    assert page.inner_html(drawn) != before[1]
+    page.context.close()
+
+
 @pytest.mark.long
 def test_on_paper_there_are_no_controls_no_cuts_and_addresses(browser: Browser, desk: RunningDesk) -> None:
     page = opened(browser, desk, 718, 1040)

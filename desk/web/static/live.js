@@ -4,6 +4,7 @@ import "./readings.js";
 
 for (const one of document.querySelectorAll("footer")) one.dataset.origin = location.origin; // read on paper
 const live = document.body.hasAttribute("data-live");
+const wanted = new WeakMap(); // chart: the span that was chosen last
 
 function openDetails(box) {
   return [...box.querySelectorAll("details")].map((one) => one.open);
@@ -18,7 +19,7 @@ function replacePanel(name, html) {
   if (box.outerHTML === fresh.outerHTML) return;
   const chosen = [...box.querySelectorAll("[data-chart]")].map((chart) => [
     chart.dataset.chart,
-    chart.querySelector('[aria-pressed="true"]')?.dataset.span,
+    wanted.get(chart) ?? chart.querySelector('[aria-pressed="true"]')?.dataset.span,
   ]);
   const open = openDetails(box);
   const focused = box.contains(document.activeElement) ? document.activeElement.dataset.span : null;
@@ -39,13 +40,20 @@ function replacePanel(name, html) {
 }
 
 async function choose(chart, span) {
+  wanted.set(chart, span);
+  const then = chart.dataset.height ? `?height=${encodeURIComponent(chart.dataset.height)}` : "";
+  const path = `/chart/${encodeURIComponent(chart.dataset.chart)}/${encodeURIComponent(span)}${then}`;
+  let drawn;
+  try {
+    const answer = await fetch(path);
+    if (!answer.ok) return; // the chart stays, and its button with it
+    drawn = await answer.text();
+  } catch { return; }
+  if (wanted.get(chart) !== span) return;
+  chart.querySelector(".drawn").innerHTML = drawn;
   for (const button of chart.querySelectorAll("[data-span]")) {
     button.setAttribute("aria-pressed", String(button.dataset.span === span));
   }
-  const then = chart.dataset.height ? `?height=${encodeURIComponent(chart.dataset.height)}` : "";
-  const answer = await fetch(`/chart/${encodeURIComponent(chart.dataset.chart)}/${encodeURIComponent(span)}${then}`);
-  if (!answer.ok) return;
-  chart.querySelector(".drawn").innerHTML = await answer.text();
 }
 
 function showLocalTimes(root) {
