@@ -207,7 +207,6 @@ def test_a_chart_that_does_not_come_changes_no_button(browser: Browser, desk: Ru
         page.unroute("**/chart/raw/24h")
     page.click("[data-chart='raw'] [data-span='24h']")
     page.wait_for_selector("[data-chart='raw'] [data-span='24h'][aria-pressed='true']")
-    assert page.inner_html(drawn) != before[1]
     page.context.close()
 
 
