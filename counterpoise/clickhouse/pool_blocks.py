@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time as clock
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.errors import ConfigError
+from counterpoise.errors import ConfigError, RetryableError
 from counterpoise.windows import RAW, VIEWS, WINDOWS_BLOCKS, View
 
 UNKNOWN: Final = "unknown"
+NOT_ATTRIBUTED: Final = ""
+"""The attribution set of a block that is stored and has no pool yet."""
 
 _OF_WINDOW: Final = (
     "SELECT toString(view), n, unknown, pools_seen, leaders, toUnixTimestamp(time), tip_hash, toString(attribution_id), height "
@@ -19,10 +22,13 @@ _OF_WINDOW: Final = (
 _NEWEST: Final = _OF_WINDOW.format("latest_shares")
 _ROWS: Final = _OF_WINDOW.format("concentration_shares") + " AND height = {height:UInt32}"
 _COUNTS: Final = """
-SELECT pool, count() FROM blocks
+SELECT pool, attribution_id, count() FROM blocks
 WHERE chain = {chain:String} AND height > toInt64({height:UInt32}) - {window:UInt16} AND height <= {height:UInt32}
-GROUP BY pool ORDER BY pool
+GROUP BY pool, attribution_id ORDER BY pool
 """
+_READINGS: Final = 5
+_PAUSE_SECONDS: Final = 0.1
+"""Streams store a block, its pool and its windows within some tens of milliseconds. A reader between them reads again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +96,47 @@ def read_pool_blocks(
 ) -> PoolBlocks:
     """The window that ends at `height`, the newest scored one where that is None. ConfigError where it is not scored.
 
-    `is_past`: the height is known to be below the newest, which is not looked at then.
+    `is_past`: the height is known to be below the newest, which is not looked at then. Blocks and windows are stored one after the
+    other, so both are read until they agree. Where they do not, because a writer died between them, the pools are those of the
+    blocks, and a block without a pool yet counts as unknown. RetryableError where the attribution set changed at every reading.
     """
     if window not in WINDOWS_BLOCKS:
         raise ConfigError(f"--window {window}: expected one of {', '.join(map(str, WINDOWS_BLOCKS))}")
+    for _ in range(_READINGS - 1):
+        found = _read_once(clickhouse, chain, window, height, is_past=is_past)
+        if found.agrees():
+            return found.window
+        clock.sleep(_PAUSE_SECONDS)
+    found = _read_once(clickhouse, chain, window, height, is_past=is_past)
+    if found.is_mixed():
+        raise RetryableError(f"the pools of chain {chain!r} are being attributed anew: try again")
+    return found.window
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A window, and what was read after it: the number of blocks without a known producer, and the attribution sets of all."""
+
+    window: PoolBlocks
+    unknown: int
+    sets: frozenset[str]
+
+    def agrees(self) -> bool:
+        """Whether the blocks are those of the window."""
+        raw, blocks = self.window.views[RAW], self.window.raw
+        return (
+            self.sets == {self.window.attribution_id}
+            and self.unknown == raw.unknown
+            and self.unknown + sum(blocks.values()) == raw.n
+            and all(blocks.get(pool) == count for pool, count in raw.leaders)
+        )
+
+    def is_mixed(self) -> bool:
+        """Whether the pool of some block is of another attribution set than the window."""
+        return not self.sets <= {self.window.attribution_id, NOT_ATTRIBUTED}
+
+
+def _read_once(clickhouse: ClickHouse, chain: str, window: int, height: int | None, *, is_past: bool) -> _Reading:
     # A small table has the newest window, which is nearly always the one that is asked for.
     rows = [] if is_past else clickhouse.query(_NEWEST, {"chain": chain, "window": str(window)})
     last = max((int(row[-1]) for row in rows), default=0) if height is None else height
@@ -110,7 +153,12 @@ def read_pool_blocks(
         for _, n, unknown, seen, leaders, *_ in [by_view[view]]
     }
     *_, seconds, tip_hash, attribution_id, _ = by_view[RAW]
-    counts = {str(pool): int(blocks) for pool, blocks in clickhouse.query(_COUNTS, where)}
-    counts.pop(UNKNOWN, None)
+    counts: dict[str, int] = {}
+    sets = set()
+    for pool, of_set, blocks in clickhouse.query(_COUNTS, where):
+        counts[str(pool)] = counts.get(str(pool), 0) + int(blocks)
+        sets.add(str(of_set))
+    unknown_blocks = counts.pop(UNKNOWN, 0)
     time = datetime.fromtimestamp(int(seconds), UTC)
-    return PoolBlocks(chain, window, last, time, str(tip_hash), str(attribution_id), views, counts)
+    found = PoolBlocks(chain, window, last, time, str(tip_hash), str(attribution_id), views, counts)
+    return _Reading(found, unknown_blocks, frozenset(sets))

@@ -24,7 +24,7 @@ COUNTERS: Final[Mapping[str, tuple[str, ...]]] = {
         *("releases", "asymmetry_rows"),
     ),
     "alerts": ("events", *get_args(AlertState)),
-    "desk": ("events",),
+    "desk": ("events", "panel_errors"),
 }
 """Kinds of `counterpoise_events_total` by service. Any other service counts `events` only."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -34,11 +34,16 @@ def draw_panel(clickhouse: ClickHouse, panel: Panel, context: PageContext, memor
 
 
 def draw_side_by_side(
-    clients: Sequence[ClickHouse], panels: Iterable[Panel], context: PageContext, memory: Memory
+    clients: Sequence[ClickHouse],
+    panels: Iterable[Panel],
+    context: PageContext,
+    memory: Memory,
+    draw: Callable[[ClickHouse, Panel, PageContext, Memory], Drawn] = draw_panel,
 ) -> dict[str, Drawn]:
     """Every panel by its name, in the order given. A thread for each client, this one included, takes the next panel that is left.
 
-    The first error of a thread is raised, and no further panel is begun then. A client is used by one thread only.
+    The first error of a thread is raised, and no further panel is begun then. A client is used by one thread only. `draw` reads and
+    draws one panel.
     """
     wanted = tuple(panels)
     left: queue.SimpleQueue[Panel] = queue.SimpleQueue()
@@ -50,7 +55,7 @@ def draw_side_by_side(
         found = []
         try:
             while not failed.is_set():
-                found.append(draw_panel(client, left.get_nowait(), context, memory))
+                found.append(draw(client, left.get_nowait(), context, memory))
         except queue.Empty:
             return found
         except BaseException:

@@ -21,6 +21,7 @@ from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.service_status import ServiceStatus
 from desk.asker import Memory
+from desk.web import markup
 from desk.web.drawing import Drawn, draw_panel, draw_side_by_side
 from desk.web.panels.panel import PageContext, Panel
 from desk.web.reading_budget import ReadingBudget
@@ -45,6 +46,7 @@ _LONGEST_WAIT_SECONDS: Final = 2.0
 
 The budget of the first tier is another one: blocks that come every few seconds do not wait for what the others took.
 """
+_BROKEN: Final = markup.nothing("This panel cannot be drawn now. The log of the desk has the error.")
 _TIP: Final = "SELECT max(height), argMax(time, height) FROM latest_shares WHERE chain = {chain:String}"
 
 
@@ -208,7 +210,7 @@ class Hub:
         self._memory = Memory()
         [(height, at)] = clients[0].query(_TIP, {"chain": context.chain})
         tip = {"tip_height": int(height) or None, "tip_time": at if height else None}
-        drawn = draw_side_by_side(clients, self._order.first, context, self._memory)
+        drawn = draw_side_by_side(clients, self._order.first, context, self._memory, self._draw)
         self._publish(drawn, {"away_since": None, "problem": "", **tip})
         self._order.news()
         self._height = int(height)
@@ -216,7 +218,18 @@ class Hub:
     def _read_one(self, client: ClickHouse, panel: Panel | None) -> None:
         """Read a panel and show it. What the others of this reading asked is not asked again."""
         if panel is not None:
-            self._publish({panel.name: draw_panel(client, panel, self.context_of(self.now()), self._memory)}, {})
+            self._publish({panel.name: self._draw(client, panel, self.context_of(self.now()), self._memory)}, {})
+
+    def _draw(self, client: ClickHouse, panel: Panel, context: PageContext, memory: Memory) -> Drawn:
+        """A panel; words in its place where it has a bug, which costs no other panel."""
+        try:
+            return draw_panel(client, panel, context, memory)
+        except (CounterpoiseError, ClickHouseError, OSError):  # ClickHouse is away
+            raise
+        except Exception:
+            log.exception("a panel cannot be drawn", panel=panel.name)
+            self._status.count("panel_errors")
+            return Drawn(panel, _BROKEN, (), 0)
 
     def _publish(self, fresh: Mapping[str, Drawn], state: Mapping[str, Any]) -> None:
         """Show panels, and the line with these fields of it changed."""

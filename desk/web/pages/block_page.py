@@ -89,7 +89,7 @@ def draw(found: BlockPage) -> str:
     script = bytes.fromhex(row["coinbase_script_hex"]).decode("ascii", errors="replace")
     facts = [
         ("Standing", text_of(row["status"])),
-        ("Producer", markup.link("pool", row["pool"], row["pool"]) if row["pool"] else "unknown"),
+        ("Producer", markup.link("pool", row["pool"], row["pool"])),
         ("Evidence", text_of(row["method"]) + (" (address and tag disagree)" if row["conflict"] else "")),
         ("Template maker", text_of(row["template_builder"] or "not known")),
         ("Header time", markup.time_of(row["time"])),

@@ -26,11 +26,10 @@ def draw(found: list[Row], context: PageContext) -> str:
         standing = str(row["status"])
         if standing == "canonical":
             standing = "provisional" if row["provisional"] else "settled"
-        producer = row["pool_name"] or row["pool"] or "unknown"
         rows.append(
             (
                 Markup(markup.link("block", row["hash"], PAGE.count(row["height"]))),
-                Markup(markup.link("pool", row["pool"], producer)) if row["pool"] else producer,
+                Markup(markup.link("pool", row["pool"], row["pool_name"] or row["pool"])),
                 Markup(markup.time_of(row["time"])),
                 "conflict" if row["conflict"] else str(row["method"]),
                 standing,

@@ -119,7 +119,7 @@ def assert_consistent(line: Line) -> None:
     assert len(scored) == 8 * len(blocks)
     wrong = [row for row in scored if set(row[3:]) != {blocks[row[0]]}]
     assert wrong == [], f"(chain, view, window, rows, heights, on a block) against {blocks}: {wrong}"
-    unnamed = ch.query("SELECT count() FROM blocks_all WHERE pool = ''")
+    unnamed = ch.query("SELECT count() FROM blocks_all WHERE attribution_id = ''")
     assert unnamed == [(0,)]
     assert_summaries_agree(ch)
 

@@ -63,9 +63,10 @@ def running_desk(settings: Settings) -> Iterator[RunningDesk]:
         finally:
             stop.set()
             thread.join(PATIENCE_SECONDS)
+            if failures:  # why the block waited in vain, where it did
+                raise failures[0]
+            assert not status.snapshot()["counters"]["panel_errors"], "a panel could not be drawn: see the log"
     assert not thread.is_alive()
-    if failures:
-        raise failures[0]
 
 
 class Events:

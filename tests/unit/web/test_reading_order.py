@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,6 +105,37 @@ def test_news_waits_for_one_panel(tmp_path: Path) -> None:
         assert height() == 8 and look() == []
         clock.advance(SLOW_SECONDS)
         assert [look() for _ in range(5)] == [[f"{one.name}@8"] for one in SLOW] + [[]]
+
+
+@pytest.mark.parametrize("broken", ["now", "r1", "s0"])
+def test_a_panel_with_a_bug_costs_no_other_one(tmp_path: Path, broken: str) -> None:
+    clock, server, wrong = ManualClock(), Server(), [True]
+
+    def reads(*_: Any) -> str:
+        if wrong[0]:
+            raise KeyError("")
+        return "drawn"
+
+    panels = [
+        replace(one, read=reads, draw=lambda found, _: str(found)) if one.name == broken else one
+        for one in (NOW, *REST, *SLOW)
+    ]
+    with ServiceStatus("desk", tmp_path, clock) as status:
+        hub = Hub(cast("Any", None), lambda now: replace(CONTEXT, now=now), panels, clock=clock, status=status)
+
+        def shown() -> dict[str, str]:
+            for _ in range(3 * len(panels)):
+                clock.advance(hub.look(cast("list[ClickHouse]", [server, Server()])) or 0.001)
+            return {name: one.markup for name, one in hub.drawn.items()}
+
+        others = {name: text for name, text in shown().items() if name != broken}
+        assert set(others) == {one.name for one in panels} - {broken}
+        assert "cannot be drawn" in shown()[broken] and hub.line[0].away_since is None
+        assert status.snapshot()["counters"]["panel_errors"] > 0
+        wrong[0] = False
+        server.height += 1
+        clock.advance(SLOW_SECONDS)
+        assert shown() == others | {broken: "drawn"}, "the next reading draws it"
 
 
 def test_a_panel_remembers_nothing_of_the_block_before(tmp_path: Path) -> None:
