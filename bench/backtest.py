@@ -15,6 +15,7 @@ from pathlib import Path
 from alerts.backtest import backtest
 from alerts.rules.when import WhenRule
 from bench.report import Figure, machine
+from bench.side_by_side import add_against, compared
 from desk.rule_history import RuleHistory
 
 RULES = (
@@ -35,7 +36,11 @@ CELLS = 9
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--blocks", type=Path, required=True)
-    path: Path = parser.parse_args().blocks
+    add_against(parser)
+    chosen = parser.parse_args()
+    path: Path = chosen.blocks.resolve()
+    if compared("backtest", chosen, [f"--blocks={path}"]):
+        return
     print(f"{machine()}\n\n| what | measured | against | ratio |\n|---|---|---|---|")
     for fields in RULES:
         rule = WhenRule.model_validate({"id": "bench", **fields})

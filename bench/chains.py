@@ -23,6 +23,7 @@ from typing import Final
 
 from bench.parts import say
 from bench.report import Figure, cpu_seconds, machine, table, write_part
+from bench.side_by_side import add_against, chosen_options, compared
 from bench.stand import ends_in_order, engines
 from counterpoise.chain.chain_registry import CHAINS
 from counterpoise.clickhouse.client import ClickHouse, connect
@@ -111,6 +112,7 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--blocks", type=int, default=40_000, help="blocks of each chain")
     parser.add_argument("--chains", type=lambda text: [int(one) for one in text.split(",")], default=[1, 2, 4])
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    add_against(parser)
     chosen = parser.parse_args(given)
     if chosen.blocks < 1:
         parser.error("--blocks is at least 1")
@@ -126,6 +128,8 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
 
 def main() -> None:
     chosen = arguments(sys.argv[1:])
+    if compared("chains", chosen, chosen_options(chosen, "blocks", "chains")):
+        return
     configure_logging("text", "error")
     with ends_in_order():
         runs = [measure(count, chosen.blocks) for count in chosen.chains]

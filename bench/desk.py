@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from bench.report import Figure, cpu_seconds, machine, peak_memory_mib, table, write_part
+from bench.side_by_side import add_against, chosen_options, compared
 from bench.stand import engines
 from counterpoise.clickhouse.client import connect
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
@@ -162,7 +163,10 @@ def main() -> None:
     parser.add_argument("--spacing", type=float, default=10.0, help="seconds between them")
     parser.add_argument("--history", type=int, default=20_160, help="blocks that are stored before")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md")
+    add_against(parser)
     chosen = parser.parse_args()
+    if compared("desk", chosen, chosen_options(chosen, "viewers", "blocks", "spacing", "history")):
+        return
     configure_logging("text", "error")
     files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, max(files, 4 * chosen.viewers + 256)), most))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from bench import plain_fold
 from bench.plain_fold import PlainRow
+from bench.side_by_side import add_against, chosen_options, compared
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.windows import WINDOWS_BLOCKS
@@ -154,7 +155,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--blocks", type=Path, default=REAL_BLOCKS if REAL_BLOCKS.exists() else None)
     parser.add_argument("--batch", type=int, default=5_000, help="new blocks a call")
+    add_against(parser)
     options = parser.parse_args()
+    options.blocks = options.blocks and options.blocks.resolve()
+    if compared("fold", options, chosen_options(options, "blocks", "batch")):
+        return
     attribution = AttributionSet.default()
     chain = load(options.blocks, attribution)
     blocks = len(chain[0])
@@ -163,20 +168,20 @@ def main() -> None:
     start = time.perf_counter()
     rows = sum(len(table) for table in batches(chain, options.batch, attribution, cache))
     seconds = time.perf_counter() - start
-    print(
-        f"{blocks:,} blocks, {rows:,} rows in {seconds:.2f} s: {rows / seconds:,.0f} rows/s, batches of {options.batch:,}"
-    )
-    print(f"posteriors computed: {len(cache.top1):,} top-1, {len(cache.top4):,} top-4")
+    print(f"{blocks:,} blocks, {rows:,} rows in {seconds:.2f} s, batches of {options.batch:,}")
+    print(f"posteriors computed: {len(cache.top1):,} top-1, {len(cache.top4):,} top-4\n")
+    print(f"| figure | measured | the fold by it |\n|---|---|---|\n| the fold | {rows / seconds:,.0f} rows/s | 1 |")
     slow = naive_rows_per_second(chain, attribution)
-    print(f"one window at a time: {slow:,.0f} rows/s; ratio {rows / seconds / slow:.0f}")
+    print(f"| one window at a time | {slow:,.0f} rows/s | {rows / seconds / slow:.0f} |")
 
     plain = plain_rows_per_second(chain, attribution)
-    print(f"plain Python: {plain:,.0f} rows/s; ratio {rows / seconds / plain:.0f}")
+    print(f"| plain Python | {plain:,.0f} rows/s | {rows / seconds / plain:.0f} |")
 
+    print("\n| stage | measured |\n|---|---|")
     for name, spent in stage_seconds(
         lambda: [None for _ in batches(chain, options.batch, attribution, TableCache())]
     ).items():
-        print(f"  {name:20s} {spent:6.2f} s")
+        print(f"| {name} | {spent:.2f} s |")
 
     codes, times = chain
     tip = blocks - 200
@@ -186,13 +191,13 @@ def main() -> None:
         score_blocks(
             codes[low : last + 1], times[low : last + 1], HISTORY_BLOCKS, attribution.entity_table, table_cache=cache
         )
-    print(f"one new block: {(time.perf_counter() - start) / 200 * 1e3:.2f} ms")
+    print(f"| one new block | {(time.perf_counter() - start) / 200 * 1e3:.2f} ms |")
 
     tracemalloc.start()
     cut = min(blocks, 30_000)
     for _ in batches((codes[-cut:], times[-cut:]), options.batch, attribution, TableCache()):
         pass
-    print(f"peak of the fold's own arrays: {tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB")
+    print(f"| peak of the fold's own arrays | {tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB |")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ show; services are running already. Producing is part of it.
 
 from __future__ import annotations
 
+import argparse
 import random
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from bench.line import wait_for_services
 from bench.report import Figure, machine, peak_memory_mib, table
+from bench.side_by_side import add_against, compared
 from bench.stand import engines
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.contracts.releases import Observation
@@ -88,6 +90,10 @@ def owners(releases: int, observations: int) -> list[Release]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_against(parser)
+    if compared("market", parser.parse_args()):
+        return
     configure_logging("text", "warning")
     with engines():
         figures = run(Settings.load())

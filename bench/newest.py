@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from bench.report import cpu_seconds, machine
+from bench.side_by_side import add_against, chosen_options, compared
 from bench.stand import ends_in_order
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.migrations import migrate
@@ -35,7 +36,10 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=282_174)
     parser.add_argument("--times", default="1,10")
     parser.add_argument("--specs", type=int, default=150)
+    add_against(parser)
     chosen = parser.parse_args()
+    if compared("newest", chosen, chosen_options(chosen, "blocks", "times", "specs")):
+        return
     with tempfile.TemporaryDirectory() as scratch, ends_in_order():
         folder, password = Path(scratch), secrets.token_hex(16)
         (folder / "password").touch(mode=0o600)

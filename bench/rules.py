@@ -1,6 +1,7 @@
 """Many rules at a hundred scores a second: lag, CPU, checkpoint bytes and queries, beside the same with one rule.
 
     python -m bench.rules [--rules 1000] [--blocks N] [--rate 100] [--old 4000] [--near] [--write]
+                         [--against COMMIT]
 
 The rules are derived from the shipped ones over a grid of lines, holds, windows and pools (`bench.many_rules`); about one in a
 thousand changes its state at a block. With `--near` as many run too whose lines lie where the values are: more than one in a
@@ -41,6 +42,7 @@ from alerts.store.concentration_log import ConcentrationLog
 from bench.fold import HISTORY_BLOCKS, load
 from bench.many_rules import derived_rules, near_rules
 from bench.report import Figure, machine, table, write_part
+from bench.side_by_side import add_against, chosen_options, compared
 from bench.stand import engines
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.columns import Column
@@ -373,7 +375,10 @@ def main() -> None:
     parser.add_argument("--old", type=int, default=4_000, help="rows of each rule before the start")
     parser.add_argument("--near", action="store_true", help="also as many rules with lines where the values are")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    add_against(parser)
     chosen = parser.parse_args()
+    if compared("rules", chosen, chosen_options(chosen, "rules", "blocks", "rate", "old", "near")):
+        return
     configure_logging("text", "error")
     history = make_history(chosen.blocks)
     sets = {f"{chosen.rules:,} rules": derived_rules(chosen.rules)}

@@ -23,6 +23,7 @@ from bench.history.measured_services import NOISE_MS, alerts_start, desk_answers
 from bench.history.repeated_blocks import repeated
 from bench.parts import portions, say
 from bench.report import machine, write_part
+from bench.side_by_side import add_against, chosen_options, compared
 from bench.simulated_blocks import simulated
 from bench.stand import engines
 from counterpoise.clickhouse.client import ClickHouse, connect
@@ -56,6 +57,7 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--blocks", type=int, default=282_174, help="blocks of the short history")
     parser.add_argument("--times", type=int, default=10, help="how many times as long the other one is")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    add_against(parser)
     chosen = parser.parse_args(given)
     if chosen.blocks < 2:
         parser.error("--blocks is at least 2")
@@ -66,6 +68,8 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
 
 def main() -> None:
     chosen = arguments(sys.argv[1:])
+    if compared("history", chosen, chosen_options(chosen, "blocks", "times")):
+        return
     configure_logging("text", "error")
     with engines(COUNTERPOISE_DESK__PORT="0"):
         settings = Settings.load()

@@ -19,6 +19,7 @@ from bench.peers import clickhouse_fold, edinburgh_fold, quixstreams_install
 from bench.peers.our_fold import attributed, peer_lines, whole_fold, windows_alone
 from bench.peers.rates import Peer, check_alike, table
 from bench.report import machine, write_part
+from bench.side_by_side import add_against, chosen_options, compared
 from bench.simulated_blocks import simulated
 from bench.stand import ends_in_order, engines
 from counterpoise.runtime.logs import configure_logging
@@ -30,6 +31,8 @@ def main() -> None:
     chosen = arguments(sys.argv[1:])
     if chosen.install:
         print(f"quixstreams {quixstreams_install.install()} in {quixstreams_install.environment()}")
+        return
+    if compared("peers", chosen, chosen_options(chosen, "blocks", "edinburgh")):
         return
     configure_logging("text", "error")
     with ends_in_order():
@@ -48,6 +51,7 @@ def arguments(given: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--install", action="store_true", help="install quixstreams for this benchmark, and end")
     parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
+    add_against(parser)
     chosen = parser.parse_args(given)
     if chosen.blocks < 1:
         parser.error("--blocks is at least 1")

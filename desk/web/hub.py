@@ -198,7 +198,11 @@ class Hub:
     def watch_line(self, stop: threading.Event, every_seconds: float = 5.0) -> None:
         """Check services and Kafka until `stop`, in a separate thread: an unavailable broker takes seconds to detect."""
         while self._line_state is not None and not stop.is_set():
-            found = self._line_state()
+            try:
+                found = self._line_state()
+            except Exception:  # a bug in one look ends no later one
+                log.exception("the services cannot be looked at")
+                found = LineState(services=(("services", "not known", False, "the log of the desk has the error"),))
             with self._lock:
                 here = self._line
             self._set_line(replace(here, services=found.services, lag=found.lag, kafka_problem=found.kafka_problem))
