@@ -23,9 +23,10 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import reduce
 from hashlib import sha256
 from multiprocessing.queues import Queue
 from pathlib import Path
@@ -45,7 +46,7 @@ from bench.report import Figure, machine, table, write_part
 from bench.side_by_side import add_against, chosen_options, compared
 from bench.stand import engines
 from counterpoise.clickhouse.client import connect
-from counterpoise.clickhouse.columns import Column
+from counterpoise.clickhouse.columns import Column, concatenate
 from counterpoise.clickhouse.rows.concentration_rows import concentration_columns
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.contracts.envelope import encode
@@ -68,6 +69,7 @@ from streams.blocks.fold.score_message import score_event
 BEFORE_BLOCKS = 4_500
 """Scored heights that the alerter finds when it starts: more than any rule looks back on."""
 
+READ_AHEAD_SECONDS = 0.2
 LAG_LIMIT_MS = 100.0
 CHECKPOINT_LIMIT_KIB = 64.0
 PATIENCE_SECONDS = 120.0
@@ -180,21 +182,32 @@ def _block(height: int, at: int) -> BlockEvent:
 
 
 def send_scores(scores: Sequence[tuple[dict[str, Column], ScoreEvent]], rate: float, sent: Queue[list[float]]) -> None:
-    """As streams does, in a process of its own: rows first, then the message. Puts the wall time of each append."""
+    """As streams does, in a process of its own: rows first, then the messages. Puts the wall time of each append.
+
+    The rows of READ_AHEAD_SECONDS go in at once: an insert for each score would take longer than the time between two.
+    """
     settings = Settings.load()
     producer = make_producer(kafka_target(settings), "bench")
     topic = SCORES.full_name(settings.dataset)
-    appended = []
+    appended: dict[int, float] = {}
+    group = max(1, round(rate * READ_AHEAD_SECONDS))
+
+    def note(at: int) -> Callable[[Any], None]:
+        return lambda _: appended.setdefault(at, time.time())
+
+    groups = [scores[first : first + group] for first in range(0, len(scores), group)]
+    rows = [reduce(concatenate, (columns for columns, _ in together)) for together in groups]
     with connect(clickhouse_target(settings), settings.dataset) as ch:
         begin = time.monotonic() + 0.5
-        for at, (rows, event) in enumerate(scores):
-            time.sleep(max(0.0, begin + at / rate - time.monotonic()))
-            ch.insert("concentration_log", rows)
-            value = encode([event], kind=SCORE_KIND, dataset=settings.dataset, producer="bench", sent_at_ms=0)
-            producer.send(topic, key=b"bitcoin", value=value).get(timeout=30)
-            appended.append(time.time())
+        for number, together in enumerate(groups):
+            ch.insert("concentration_log", rows[number])
+            for at, (_, event) in enumerate(together, number * group):
+                time.sleep(max(0.0, begin + at / rate - time.monotonic()))
+                value = encode([event], kind=SCORE_KIND, dataset=settings.dataset, producer="bench", sent_at_ms=0)
+                producer.send(topic, key=b"bitcoin", value=value).add_callback(note(at))
+        producer.flush(timeout=30)
     producer.close()
-    sent.put(appended)
+    sent.put([appended[at] for at in range(len(scores))])
 
 
 @contextmanager
@@ -310,7 +323,7 @@ def run(
             wait_until(status, history.scores[-1][1].height)
             cpu = time.process_time() - cpu
             child.join()
-    return figures(name, len(rules), history, measured, appended, cpu, (first_start, start))
+    return figures(name, len(rules), history, measured, appended, cpu, (first_start, start), rate)
 
 
 def wait_until(status: ServiceStatus, height: int) -> None:
@@ -329,6 +342,7 @@ def figures(  # noqa: PLR0917 - all that was measured
     appended: list[float],
     cpu: float,
     starts: tuple[float, float],
+    rate: float,
 ) -> list[Figure]:
     heights = [event.height for _, event in history.scores]
     done = sorted(measured.stored_at)
@@ -344,7 +358,9 @@ def figures(  # noqa: PLR0917 - all that was measured
     ]
     taken = measured.evaluation_ms
     scores = len(heights)
+    seconds = appended[-1] - appended[0]
     return [
+        Figure(f"{of}: time between two scores", seconds / max(1, scores - 1) * 1000, "ms", 1000 / rate, "asked for"),
         Figure(f"{of}: lag, 99th percentile", float(np.percentile(lags_ms, 99)), "ms", LAG_LIMIT_MS),
         Figure(f"{of}: lag, median", float(np.median(lags_ms)), "ms", LAG_LIMIT_MS),
         Figure(f"{of}: evaluation of a score, 99th percentile", float(np.percentile(taken, 99)), "ms", 10.0),

@@ -201,7 +201,7 @@ class Hub:
             try:
                 found = self._line_state()
             except Exception:  # a bug in one look ends no later one
-                log.exception("the services cannot be looked at")
+                log.exception("the state of the services cannot be read")
                 found = LineState(services=(("services", "not known", False, "the log of the desk has the error"),))
             with self._lock:
                 here = self._line
