@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time as clock
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import sleep
 from typing import Any, Final
 
 from counterpoise.clickhouse.client import ClickHouse
@@ -106,7 +106,7 @@ def read_pool_blocks(
         found = _read_once(clickhouse, chain, window, height, is_past=is_past)
         if found.agrees():
             return found.window
-        clock.sleep(_PAUSE_SECONDS)
+        sleep(_PAUSE_SECONDS)
     found = _read_once(clickhouse, chain, window, height, is_past=is_past)
     if found.is_mixed():
         raise RetryableError(f"the pools of chain {chain!r} are being attributed anew: try again")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from counterpoise.clickhouse import pool_blocks
 from counterpoise.clickhouse.client import ClickHouse, connect, finish
 from counterpoise.clickhouse.columns import Column
 from counterpoise.clickhouse.pool_blocks import UNKNOWN, read_pool_blocks
@@ -20,7 +21,7 @@ from counterpoise.runtime.clock import SystemClock
 from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.service_status import ServiceStatus
-from counterpoise.windows import RAW
+from counterpoise.windows import RAW, WINDOWS_BLOCKS
 from desk.asker import Memory
 from desk.web.drawing import draw_panel
 from desk.web.panels.panel import PageContext
@@ -56,7 +57,9 @@ class Halting(ClickHouse):
 
 
 @pytest.mark.parametrize("seed", [0, *long(1, 2)])
-def test_every_panel_is_drawn_after_every_insert(seed: int, clickhouse: ClickHouseServer, tmp_path: Path) -> None:
+def test_every_panel_is_drawn_after_every_insert(
+    seed: int, clickhouse: ClickHouseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset = f"between_{secrets.token_hex(6)}"
     make_database(clickhouse.target, Dataset(dataset, "live"))
     context = PageContext(dataset, "live", "bitcoin", WINDOW, None, datetime.now(UTC))
@@ -95,4 +98,13 @@ def test_every_panel_is_drawn_after_every_insert(seed: int, clickhouse: ClickHou
             parent = block(old.height, parent.hash, label="luxor", bits=HARD_BITS, salt="heavier")
             heavier.append(parent)
         send(heavier)
+
+        def waits(_: float) -> None:
+            raise AssertionError("what is stored whole agrees at the first reading")
+
+        monkeypatch.setattr(pool_blocks, "sleep", waits)
+        for window in WINDOWS_BLOCKS:
+            for height in (None, parent.height, parent.height - 1, trunk[500].height):
+                found = read_pool_blocks(reading, "bitcoin", window, height)
+                assert found.tip_hash == {block.height: block.hash for block in (*trunk, *heavier)}[found.height]
     assert {"blocks_log", "attributions_log", "concentration_latest_log", "concentration_log"} <= set(stored), stored
