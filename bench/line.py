@@ -16,13 +16,13 @@ import json
 import statistics
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bench.engine import Side, served
-from bench.other_commit import ROOT, by_turns, tree_of
+from bench.other_commit import ROOT, tree_of
 from bench.report import Figure, cpu_seconds, machine, peak_memory_mib, table
+from bench.side_by_side import compared
 from bench.stand import engines
 from counterpoise.clickhouse.client import connect
 from counterpoise.runtime.clock import SystemClock
@@ -49,9 +49,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="runs of each side, with one of the two")
     chosen = parser.parse_args()
     configure_logging("text", "warning")
-    if chosen.against:
-        options = ["--blocks", str(chosen.blocks.resolve())] if chosen.blocks else []
-        print(f"{machine()}\n\n{table(compare_commits(chosen.against, chosen.rounds, options))}")
+    if compared("line", chosen, [f"--blocks={chosen.blocks.resolve()}"] if chosen.blocks else []):
         return
     began = time.perf_counter()
     with engines(
@@ -65,31 +63,6 @@ def main() -> None:
         else:
             figures += run(Settings.load(), source)
     print(f"{machine()}\n\n{table(figures)}")
-
-
-def compare_commits(commit: str, rounds: int, options: Sequence[str]) -> list[Figure]:
-    """Medians of the figures that this commit's benchmark and that of `commit` both print, by their names."""
-    found: dict[str, list[dict[str, tuple[float, str]]]] = {"now": [], commit: []}
-    for side, printed in by_turns("line", commit, rounds, options):
-        found[side].append(measured(printed))
-    return [
-        Figure(
-            name,
-            statistics.median(one[name][0] for one in found["now"]),
-            unit,
-            statistics.median(one[name][0] for one in found[commit]),
-            commit,
-        )
-        for name, (_, unit) in found["now"][0].items()
-        if all(name in one for one in found[commit])
-    ]
-
-
-def measured(printed: str) -> dict[str, tuple[float, str]]:
-    """The figures of a printed table, value and unit by name."""
-    rows = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("| ")]
-    values = ((row[0], *row[1].split(" ")) for row in rows if row[1] != "measured")
-    return {name: (float(value.replace(",", "")), unit) for name, value, unit in values}
 
 
 def compare(source: Path | str, commit: str, rounds: int) -> list[Figure]:

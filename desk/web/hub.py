@@ -93,6 +93,8 @@ class Hub:
         self._memory = Memory()
         self._seen: Any = None
         self._height: int | None = None
+        self._broken: set[str] = set()
+        """Panels that could not be drawn: the log has each once, until it can be drawn again."""
         self._first_budget = ReadingBudget(_FIRST_SHARE, _READING_AHEAD_SECONDS, _LONGEST_WAIT_SECONDS)
         self._rest_budget = ReadingBudget(_REST_SHARE, _READING_AHEAD_SECONDS, _LONGEST_WAIT_SECONDS)
         self._nudge = threading.Event()
@@ -197,11 +199,14 @@ class Hub:
 
     def watch_line(self, stop: threading.Event, every_seconds: float = 5.0) -> None:
         """Check services and Kafka until `stop`, in a separate thread: an unavailable broker takes seconds to detect."""
+        failed = False
         while self._line_state is not None and not stop.is_set():
             try:
-                found = self._line_state()
+                found, failed = self._line_state(), False
             except Exception:  # a bug in one look ends no later one
-                log.exception("the state of the services cannot be read")
+                if not failed:
+                    log.exception("the state of the services cannot be read")
+                failed = True
                 found = LineState(services=(("services", "not known", False, "the log of the desk has the error"),))
             with self._lock:
                 here = self._line
@@ -227,13 +232,17 @@ class Hub:
     def _draw(self, client: ClickHouse, panel: Panel, context: PageContext, memory: Memory) -> Drawn:
         """A panel; words in its place where it has a bug, which costs no other panel."""
         try:
-            return draw_panel(client, panel, context, memory)
+            drawn = draw_panel(client, panel, context, memory)
         except (CounterpoiseError, ClickHouseError, OSError):  # ClickHouse is away
             raise
         except Exception:
-            log.exception("a panel cannot be drawn", panel=panel.name)
+            if panel.name not in self._broken:
+                log.exception("a panel cannot be drawn", panel=panel.name)
+            self._broken.add(panel.name)
             self._status.count("panel_errors")
             return Drawn(panel, _BROKEN, (), 0)
+        self._broken.discard(panel.name)
+        return drawn
 
     def _publish(self, fresh: Mapping[str, Drawn], state: Mapping[str, Any]) -> None:
         """Show panels, and the line with these fields of it changed."""

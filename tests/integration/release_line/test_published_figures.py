@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.integration.release_line.feed import blocks_around, epoch, pypi, send_releases
+from tests.integration.release_line.views import rest
 from tests.integration.streams.line import Engines, Line, line_on
 from tests.unit.asymmetry.test_intervals_independently import simulated_ai, simulated_mining
-from tests.waiting import wait_for
 
 TREATMENTS = ("dropped", "one_owner", "spread")
 ERROR_MODELS = ("independent", "correlated")
@@ -45,16 +45,6 @@ WHERE series = 'epoch-ai-compute-owners' AND view = 'raw' AND knowledge = 'lates
 """The chains that are scored on the day of their figures."""
 
 
-def scored(line: Line, day: date) -> list[float]:
-    """As FIGURES has it; empty before the day is scored."""
-    rows = line.ch.query(
-        "SELECT d2_mining, l_dropped, l_one_owner, l_spread FROM asymmetry WHERE series = 'epoch-ai-compute-owners' "
-        "AND chain = {chain:String} AND day = {day:Date} AND view = 'raw' AND knowledge = 'latest'",
-        {"chain": chain_of(day), "day": day},
-    )
-    return list(rows[0]) if rows else []
-
-
 @pytest.fixture(scope="module")
 def fed(engines: Engines) -> Iterator[Line]:
     with line_on(engines, "figures") as line:
@@ -63,15 +53,8 @@ def fed(engines: Engines) -> Iterator[Line]:
             line.send(blocks_around(day, chain=chain_of(day)), events_per_message=500)
         send_releases(line, epoch())
         send_releases(line, pypi())
-        line.drain()
         line.wait_for(SCORED, len(FIGURES))
-        line.drain()
-        # A day is scored with each release that comes, and again with the last one.
-        wait_for(
-            lambda: all(scored(line, day) == pytest.approx(FIGURES[day], abs=0.001) for day in FIGURES),
-            "the figures of every day",
-            lambda: {day: scored(line, day) for day in FIGURES},
-        )
+        rest(line)  # a day is scored with each release that comes, and again with the last one
         yield line
         assert worker.stop() == 0, worker.tail()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from bench.line import measured
 from bench.report import DOCUMENT, Figure, table, with_part
 
 
@@ -31,11 +30,3 @@ def test_a_figure_is_a_row_with_its_ratio() -> None:
         "| start | 1.50 s | limit 3.00 s | 0.50 |",
         "| one row in | 10.00 ms | b8922e1 8.00 ms | 1.25 |",
     ]
-
-
-def test_the_line_of_another_commit_is_read_from_what_it_prints() -> None:
-    figures = [Figure("282,174 blocks, first to last", 1_043.5, "s", 20.0), Figure("peak memory", 301.0, "MiB", 300.0)]
-    assert measured(f"a machine\n\n{table(figures)}\n") == {
-        "282,174 blocks, first to last": (1_043.5, "s"),
-        "peak memory": (301.0, "MiB"),
-    }

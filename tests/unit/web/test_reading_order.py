@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.runtime.service_status import ServiceStatus
@@ -128,10 +129,16 @@ def test_a_panel_with_a_bug_costs_no_other_one(tmp_path: Path, broken: str) -> N
                 clock.advance(hub.look(cast("list[ClickHouse]", [server, Server()])) or 0.001)
             return {name: one.markup for name, one in hub.drawn.items()}
 
-        others = {name: text for name, text in shown().items() if name != broken}
-        assert set(others) == {one.name for one in panels} - {broken}
-        assert "cannot be drawn" in shown()[broken] and hub.line[0].away_since is None
-        assert status.snapshot()["counters"]["panel_errors"] > 0
+        with capture_logs() as logged:
+            others = {name: text for name, text in shown().items() if name != broken}
+            assert set(others) == {one.name for one in panels} - {broken}
+            server.height += 1
+            clock.advance(SLOW_SECONDS)
+            assert "cannot be drawn" in shown()[broken] and hub.line[0].away_since is None
+        assert status.snapshot()["counters"]["panel_errors"] >= 2
+        assert [one["panel"] for one in logged if one["log_level"] == "error"] == [broken], (
+            "once, until it is drawn again"
+        )
         wrong[0] = False
         server.height += 1
         clock.advance(SLOW_SECONDS)
