@@ -25,6 +25,8 @@ POINTS = (
     "streams-after-parts",
     "streams-after-asymmetry",
     "streams-before-ack",
+    "reattribute-after-part",
+    "reattribute-before-flip",
     "alerts-before-rows",
     "alerts-after-rows",
     "alerts-after-slack-accept",

@@ -16,6 +16,7 @@ from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.errors import ConfigError
 from counterpoise.pools.attribution_set import AttributionSet
+from counterpoise.runtime.crash_points import crash_point
 from counterpoise.windows import MAX_REORG_BLOCKS, SHORTEST_WINDOW_BLOCKS
 from streams.blocks.attribution_store import current_id, flip, store_set
 from streams.blocks.fold.attributor import Attributor
@@ -66,6 +67,7 @@ def reattribute(
     versions = Versions(claim_epoch(clickhouse, f"streams:{chain}"))
     store_set(clickhouse, attribution_set, versions.next())
     _Computation(clickhouse, chain, attribution_set, versions).run(bounds, on_progress or (lambda done, total: None))
+    crash_point("reattribute-before-flip")
     flip(clickhouse, chain, new_id, versions.next())
     changed = 0 if old_id is None else _changed(clickhouse, chain, old_id, new_id)
     return Reattribution(chain, old_id, new_id, bounds.blocks, changed)
@@ -91,6 +93,7 @@ class _Computation:
         for low in range(bounds.first, bounds.tip + 1, BATCH_BLOCKS):
             high = min(low + BATCH_BLOCKS - 1, bounds.tip)
             self._apply(canonical_blocks(self._clickhouse, self._chain, low, high))
+            crash_point("reattribute-after-part")
             on_progress(high - bounds.first + 1, bounds.tip - bounds.first + 1)
         self._attribute(stale_blocks(self._clickhouse, self._chain, 0))
         self._attribute(parked_blocks(self._clickhouse, self._chain, 0))

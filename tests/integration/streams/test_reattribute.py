@@ -18,12 +18,12 @@ from counterpoise.contracts.blocks import BlockEvent
 from tests.forked import ForkedProcess, start_forked
 from tests.integration.streams.blocks import block, branch
 from tests.integration.streams.independent import assert_recomputes
-from tests.integration.streams.line import ROOT, Engines, Line, line_on
+from tests.integration.streams.line import KILLED, ROOT, Engines, Line, line_on
 from tests.integration.streams.tables import checksums, wait_until_consistent
-from tests.waiting import PATIENCE_SECONDS, wait_for
+from tests.waiting import PATIENCE_SECONDS
 
 BLOCKS = 4_600
-"""More than the longest window, and than the 4,000 that are attributed at once: a run can be killed half-way."""
+"""More than the longest window, and than the 4,000 that are attributed at once: a run can die between two parts."""
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,10 @@ class Reattribution:
         self.process.kill()
         self.process.wait()
 
+    def died(self) -> bool:
+        """True once it was killed at its crash point; False where it ended in another way."""
+        return self.process.wait(PATIENCE_SECONDS) == KILLED
+
     def told(self) -> str:
         """All of it, once it has ended in order."""
         code = self.process.wait(PATIENCE_SECONDS)
@@ -74,9 +78,10 @@ class Reattribution:
 
 
 @contextmanager
-def reattribution(line: Line, *options: str) -> Iterator[Reattribution]:
+def reattribution(line: Line, *options: str, crash: str = "") -> Iterator[Reattribution]:
     with tempfile.TemporaryFile() as output:
-        process = start_forked(["pools", "reattribute", *options], line.environment("cli"), ROOT, output)
+        environment = {**line.environment("cli"), "COUNTERPOISE_CRASH_POINT": crash}
+        process = start_forked(["pools", "reattribute", *options], environment, ROOT, output)
         started = Reattribution(process, output)
         try:
             yield started
@@ -98,12 +103,13 @@ def test_reattribution_of_a_live_chain(live: tuple[Line, list[BlockEvent]], merg
     old_id = current_set(line)
     before = checksums(line)
 
-    # Killed on its way: what it wrote is not shown, and does no harm.
-    with reattribution(line, "--registry", str(merged_registry)) as killed:
-        written = f"SELECT count() > 0 FROM concentration_log WHERE attribution_id != '{old_id}'"
-        wait_for(lambda: line.ch.query(written) == [(True,)], "half of the new set")
-        killed.kill()
-    assert current_set(line) == old_id, "it had finished: there was nothing to interrupt"
+    # Killed on its way, and with only the switch missing: what it wrote is not shown, and does no harm.
+    written = f"SELECT max(height) FROM concentration_log WHERE attribution_id != '{old_id}'"
+    for crash, reached in (("reattribute-after-part:1", blocks[3_999]), ("reattribute-before-flip", blocks[-1])):
+        with reattribution(line, "--registry", str(merged_registry), crash=crash) as killed:
+            assert killed.died()
+        assert line.ch.query(written) == [(reached.height,)]
+        assert current_set(line) == old_id
     time.sleep(2.5)  # the worker sees that another writer was here
     hidden = {"pool_names", "attribution_sets"}  # these two list every set that was ever computed
     after = checksums(line)
