@@ -4,7 +4,8 @@
     ├── ConfigError        fix the configuration or the call: one line on stderr, exit code 2, no traceback
     │   └── EngineError    an embedded engine cannot run here (taken port, locked data, missing wheel, foreign platform)
     ├── RetryableError     the other side is down or busy: wait, say so, try again
-    │   └── StaleSourceError    a source of facts cannot be reached; its data is getting old
+    │   ├── StaleSourceError    a source of facts cannot be reached; its data is getting old
+    │   └── ChangingError       what is asked for changes at this moment; the other side is well
     └── DeadLetterError    this event can never be processed: store it with its reason and go on
 
 Anything else that is raised is a bug: the process dies without acknowledging and its supervisor starts it again.
@@ -31,6 +32,10 @@ class RetryableError(CounterpoiseError):
 
 class StaleSourceError(RetryableError):
     """A source of facts cannot be reached."""
+
+
+class ChangingError(RetryableError):
+    """What was read is being changed, so that no two readings belong together. The next one helps."""
 
 
 class DeadLetterError(CounterpoiseError):

@@ -8,7 +8,7 @@ from time import sleep
 from typing import Any, Final
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.errors import ConfigError, RetryableError
+from counterpoise.errors import ChangingError, ConfigError
 from counterpoise.windows import RAW, VIEWS, WINDOWS_BLOCKS, View
 
 UNKNOWN: Final = "unknown"
@@ -98,7 +98,7 @@ def read_pool_blocks(
 
     `is_past`: the height is known to be below the newest, which is not looked at then. Blocks and windows are stored one after the
     other, so both are read until they agree. Where they do not, because a writer died between them, the pools are those of the
-    blocks, and a block without a pool yet counts as unknown. RetryableError where the attribution set changed at every reading.
+    blocks, and a block without a pool yet counts as unknown. ChangingError where the attribution set changed at every reading.
     """
     if window not in WINDOWS_BLOCKS:
         raise ConfigError(f"--window {window}: expected one of {', '.join(map(str, WINDOWS_BLOCKS))}")
@@ -109,7 +109,7 @@ def read_pool_blocks(
         sleep(_PAUSE_SECONDS)
     found = _read_once(clickhouse, chain, window, height, is_past=is_past)
     if found.is_mixed():
-        raise RetryableError(f"the pools of chain {chain!r} are being attributed anew: try again")
+        raise ChangingError(f"the pools of chain {chain!r} are being attributed anew: try again")
     return found.window
 
 

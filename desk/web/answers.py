@@ -11,7 +11,7 @@ from typing import TypeVar
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.errors import CounterpoiseError
+from counterpoise.errors import ChangingError, CounterpoiseError
 from counterpoise.plots.marks import text_of
 from desk.web import page_frame, past
 from desk.web.hub import Hub
@@ -60,6 +60,8 @@ class Answers:
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        except ChangingError as error:
+            return self._failed("Not now", str(error), 503)
         except CounterpoiseError as error:
             return self._failed("ClickHouse does not answer", str(error), 503)
 

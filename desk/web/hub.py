@@ -16,7 +16,7 @@ import structlog
 from clickhouse_driver.errors import Error as ClickHouseError
 
 from counterpoise.clickhouse.client import ClickHouse
-from counterpoise.errors import CounterpoiseError
+from counterpoise.errors import ChangingError, CounterpoiseError
 from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.service_status import ServiceStatus
@@ -152,6 +152,9 @@ class Hub:
                         clients.append(self._connect())
                     pause = self.look(clients)
                     self._status.working()
+                except ChangingError as error:
+                    log.info("the page is read again", reason=str(error))
+                    pause, self._seen = _AGAIN_SECONDS, None
                 except (CounterpoiseError, ClickHouseError, OSError) as error:
                     self._away(error)
                     pause = _AGAIN_SECONDS
@@ -233,7 +236,7 @@ class Hub:
         """A panel; words in its place where it has a bug, which costs no other panel."""
         try:
             drawn = draw_panel(client, panel, context, memory)
-        except (CounterpoiseError, ClickHouseError, OSError):  # ClickHouse is away
+        except (CounterpoiseError, ClickHouseError, OSError):  # ClickHouse is away, or what was read changes just now
             raise
         except Exception:
             if panel.name not in self._broken:

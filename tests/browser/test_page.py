@@ -16,6 +16,7 @@ from tests.integration.streams.blocks import HARD_BITS, block, branch
 from tests.integration.web.running import RunningDesk, running_desk
 from tests.integration.web.test_desk import Chain, chain, on
 from tests.long import long
+from tests.waiting import wait_for
 
 VERIFIES = [
     ("Chromium", "of Debian", "real", "the desk's page"),
@@ -43,6 +44,28 @@ def opened(browser: Browser, desk: RunningDesk, width: int = 1440, height: int =
     return page
 
 
+NOTE_PRESSES = """() => addEventListener("pointerdown", (event) => {
+    window.pressed = event.target;
+    window.panels = [];
+    new EventSource("/events").addEventListener("panel", (event) => panels.push(JSON.parse(event.data).html));
+})"""
+"""Notes what was pressed, and what comes from then on over a connection of its own."""
+
+
+def press(page: Page, selector: str) -> None:
+    """Hold the button of the mouse down on this, which may move until then."""
+
+    def is_pressed() -> bool:
+        page.hover(selector)
+        page.mouse.down()
+        if page.evaluate("(selector) => pressed.matches(selector)", selector):
+            return True
+        page.mouse.up()
+        return False
+
+    wait_for(is_pressed, f"a press of {selector}")
+
+
 def test_a_block_and_a_reorganisation_come_without_a_reload(
     browser: Browser, chain: Chain, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path
 ) -> None:
@@ -60,9 +83,17 @@ def test_a_block_and_a_reorganisation_come_without_a_reload(
         chain.send([grown])
         page.wait_for_selector(f"[data-figure='tip']:text-is('{PAGE.count(grown.height)}')")
         page.wait_for_selector(f"#blocks a[href='/block/{grown.hash}']")
-        page.click("[data-chart='raw'] [data-span='24h']")
+        page.evaluate(NOTE_PRESSES)
+        press(page, "[data-chart='raw'] [data-span='24h']")
+        tip, grown = grown, block(grown.height + 1, grown.hash, label="antpool")
+        chain.send([grown])
+        new = f"panels.some((html) => html.includes('id=\"shares\"') && html.includes('{PAGE.count(grown.height)}'))"
+        wait_for(lambda: page.evaluate(new), "the panel with the pressed button")
+        assert page.evaluate("pressed.isConnected")
+        page.mouse.up()
         page.wait_for_selector("[data-chart='raw'] title:has-text('24 hours')", state="attached")
-        parent, heavier = trunk[-2], []
+        wait_for(lambda: not page.evaluate("pressed.isConnected"), "what came for the panel meanwhile")
+        parent, heavier = trunk[-1], []
         for old in (tip, grown):
             parent = block(old.height, parent.hash, label="luxor", bits=HARD_BITS, salt="heavier")
             heavier.append(parent)

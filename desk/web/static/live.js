@@ -5,6 +5,8 @@ import "./readings.js";
 for (const one of document.querySelectorAll("footer")) one.dataset.origin = location.origin; // read on paper
 const live = document.body.hasAttribute("data-live");
 const wanted = new WeakMap(); // chart: the span that was chosen last
+let late = null; // what comes while a button of the mouse or the space bar is down: a click on what is replaced or moves away is lost
+let releasing = 0;
 
 function openDetails(box) {
   return [...box.querySelectorAll("details")].map((one) => one.open);
@@ -83,17 +85,45 @@ document.addEventListener("click", (event) => {
   if (chart) choose(chart, button.dataset.span);
 });
 
+function show(name, change) {
+  if (late) late.set(name, change);
+  else change();
+}
+
+function press() {
+  clearTimeout(releasing);
+  late ??= new Map();
+}
+
+function release() {
+  const changes = late ?? new Map();
+  late = null;
+  for (const change of changes.values()) change();
+}
+
+window.addEventListener("pointerdown", press, true);
+window.addEventListener("keydown", (event) => { if (event.key === " ") press(); }, true);
+for (const end of ["pointerup", "pointercancel", "keyup", "blur"]) {
+  window.addEventListener(end, () => { // the click follows it, after a touch in a later task
+    clearTimeout(releasing);
+    releasing = setTimeout(release, 100);
+  });
+}
+
 function connect() {
   const events = new EventSource("/events");
   let lost = null;
   events.addEventListener("panel", (event) => {
     const { name, html } = JSON.parse(event.data);
-    replacePanel(name, html);
+    show(name, () => replacePanel(name, html));
   });
   events.addEventListener("line", (event) => {
-    document.getElementById("line").innerHTML = JSON.parse(event.data).html;
-    showLocalTimes(document.getElementById("line"));
-    showAges();
+    const { html } = JSON.parse(event.data);
+    show("line", () => {
+      document.getElementById("line").innerHTML = html;
+      showLocalTimes(document.getElementById("line"));
+      showAges();
+    });
   });
   events.addEventListener("open", () => { lost = null; });
   events.addEventListener("error", () => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.errors import ChangingError
 from counterpoise.runtime.service_status import ServiceStatus
 from desk.web.hub import Hub
 from desk.web.panels.panel import SLOW_SECONDS, Panel, Tier
@@ -71,6 +73,9 @@ class Server:
         if "concentration_latest_log" in sql:
             return [(self.height, 0, 1)]
         return [(self.height, datetime(2026, 1, 1, tzinfo=UTC))]
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def test_news_waits_for_one_panel(tmp_path: Path) -> None:
@@ -192,3 +197,28 @@ def test_blocks_without_end_leave_most_of_the_time(tmp_path: Path) -> None:
     assert 0.15 <= (len(read) - first) * 0.1 / 300 <= 0.25
     turns = {one.name: read.count(one.name) for one in REST}
     assert max(turns.values()) - min(turns.values()) <= 1, turns
+
+
+@pytest.mark.parametrize("changing", ["now", "r1", "s0"])
+def test_what_changes_while_it_is_read_is_read_again_and_is_no_outage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changing: str
+) -> None:
+    clock, stop, left = ManualClock(), threading.Event(), [2]
+
+    def reads(*_: Any) -> None:
+        if left[0]:
+            left[0] -= 1
+            raise ChangingError("the pools are being attributed anew")
+
+    def rest(pause: float) -> None:
+        clock.advance(pause)
+        assert hub.line[0].away_since is None and status.snapshot()["waiting_on"] is None
+        if len(hub.drawn) == len(panels):
+            stop.set()
+
+    panels = [replace(one, read=reads) if one.name == changing else one for one in (NOW, *REST, *SLOW)]
+    with ServiceStatus("desk", tmp_path, clock) as status:
+        hub = Hub(cast("Any", Server), lambda now: replace(CONTEXT, now=now), panels, clock=clock, status=status)
+        monkeypatch.setattr(hub, "_rest", rest)
+        hub.run(stop)
+    assert left == [0] and set(hub.drawn) == {one.name for one in panels}
