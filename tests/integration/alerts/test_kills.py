@@ -151,7 +151,7 @@ def test_killed_at_a_point_and_started_again_all_is_as_in_an_undisturbed_run(
 @pytest.mark.parametrize("failure", ["drop", "429", *long("drop_before", "503", "503_after", "500", "garbage", "slow")])
 def test_a_post_that_fails_is_visible_once(replayed: Settings, state_dir: Path, failure: Failure) -> None:
     with SlackServer(slow_seconds=3.0) as slack, a_world(replayed) as world:
-        settings = with_slack(replayed, slack, state_dir)
+        settings = with_slack(replayed, slack, state_dir, timeout_seconds=2.0)
         world.mine(FIRED)
         slack.fail(failure)
         with alerter(settings) as running:

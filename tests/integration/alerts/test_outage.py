@@ -13,6 +13,7 @@ from testkit.slack_server import SlackServer
 from tests.integration.alerts.running import alerter, states_of
 from tests.integration.alerts.test_line import FIRED, H, heads
 from tests.integration.alerts.world import CLEAR, OVER, a_world, with_rules, with_slack
+from tests.waiting import PATIENCE_SECONDS
 
 TWO_RULES = (
     "{id: top4-share, type: top_share, for_blocks: 2}",
@@ -25,7 +26,7 @@ def _is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (digest, outbox):
         monkeypatch.setattr(module, "OLD_SECONDS", 1.0)
     for module in (look_ups, outbox):
-        monkeypatch.setattr(module, "AFTER_SECONDS", (1.0, 2.0, 4.0))
+        monkeypatch.setattr(module, "AFTER_SECONDS", tuple(map(float, range(1, int(PATIENCE_SECONDS)))))
 
 
 def test_after_an_outage_what_fires_comes_first_and_then_one_digest(replayed: Settings, state_dir: Path) -> None:
@@ -56,19 +57,19 @@ def test_a_post_that_slack_accepts_late_is_found_and_one_message_stays(replayed:
             world.mine([CLEAR], tell=True)
             running.at(H + 42)
             slack.accept_late()
-            assert heads(slack)[0] == "🔴 FIRING"
             running.until(lambda: heads(slack) == ["🟢 RESOLVED", "🟢 RESOLVED (reply)"], "one message, in its state")
 
 
 def test_a_history_that_lags_ends_in_one_message(replayed: Settings, state_dir: Path) -> None:
-    with SlackServer(lag_seconds=3.0) as slack, a_world(replayed) as world:
+    with SlackServer(lag_seconds=10 * PATIENCE_SECONDS) as slack, a_world(replayed) as world:
         settings = with_slack(replayed, slack, state_dir)
         world.mine(FIRED)
         slack.fail("drop")
         with alerter(settings) as running:
             running.until(lambda: len(slack.messages) == 2, "it stands twice")
+            slack.lag_seconds = 0.0
             running.until(lambda: heads(slack) == ["🔴 FIRING"], "the later one is withdrawn")
-            assert running.status.snapshot()["info"]["undelivered"] == 0
+            running.until(lambda: running.status.snapshot()["info"]["undelivered"] == 0, "and that is stored")
 
 
 def test_a_locked_thread_and_a_message_that_cannot_be_edited_hold_nothing_up(

@@ -19,13 +19,14 @@ from testkit.slack_server import SlackServer
 from tests.integration.alerts.running import alerter, states_of
 from tests.integration.alerts.test_line import FIRED, H, heads
 from tests.integration.alerts.world import CLEAR, a_world, with_slack
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)
 def _is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alert_session, "POLL_SECONDS", 0.3)
     monkeypatch.setattr(service, "STAND_BY_POLL_SECONDS", 0.1)
-    monkeypatch.setattr(service, "LEADER_GONE_SECONDS", 2.0)
+    monkeypatch.setattr(service, "LEADER_GONE_SECONDS", 10 * PATIENCE_SECONDS)
 
 
 def test_a_leader_that_slept_between_its_check_and_its_insert_writes_nothing(
@@ -48,6 +49,7 @@ def test_a_leader_that_slept_between_its_check_and_its_insert_writes_nothing(
         with alerter(settings) as running:
             running.until(lambda: running.status.snapshot().get("waiting_on") == "alerter", "it stands by")
             assert states_of(settings) == [] and slack.messages == []
+            monkeypatch.setattr(service, "LEADER_GONE_SECONDS", 0.5)
             running.at(H + 41)
         assert [state for state, _, _ in states_of(settings)] == ["pending", "firing"]
         assert heads(slack) == ["🔴 FIRING"]

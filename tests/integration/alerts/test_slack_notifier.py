@@ -22,7 +22,7 @@ from alerts.outbox.receivers.slack_receiver import SlackReceiver
 from alerts.outbox.render import Message
 from counterpoise.errors import ConfigError, CounterpoiseError
 from testkit.slack_server import CHANNEL, TOKEN, Failure, SlackServer
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 VERIFIES = [
     ("Slack", "Web API, 2026", "stand-in", "its errors, limits and late answers"),
@@ -137,7 +137,8 @@ def test_a_failure_is_judged_and_never_retried_blindly(
     slack.fail(failure)
     with pytest.raises(error):
         notifier(slack, seconds=0.5 if failure == "slow" else PATIENCE_SECONDS).post(HELLO, "a:0:post", thread=None)
-    assert len(slack.messages) == taken
+    # A server that is given up may begin to answer only then.
+    wait_for(lambda: len(slack.messages) == taken and slack.calls, "what Slack took")
     assert slack.calls == ["chat.postMessage"]
 
 

@@ -7,22 +7,29 @@ from pathlib import Path
 import pytest
 
 from alerts import alert_session
+from alerts.people import slack_actions
 from alerts.store.alert_store import AlertStore
 from alerts.store.delivery import Delivery
 from counterpoise.clickhouse.client import connect
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
+from engines.local_slack import socket_mode, workspace
 from testkit.slack_server import SlackServer
 from tests.integration.alerts.running import alerter
 from tests.integration.alerts.test_buttons import with_buttons
 from tests.integration.alerts.test_line import FIRED, H
 from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alert_session, "REMINDER_CHECK_SECONDS", 0.0)
     monkeypatch.setattr(alert_session, "POLL_SECONDS", 0.3)
+    # Slack's three seconds are for the product; a busy machine takes them for itself.
+    monkeypatch.setattr(slack_actions, "ANSWER_SECONDS", PATIENCE_SECONDS / 2)
+    monkeypatch.setattr(socket_mode, "ANSWER_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(workspace, "TRIGGER_SECONDS", PATIENCE_SECONDS)
 
 
 def test_a_person_asks_in_slack_and_is_answered_alone(replayed: Settings, state_dir: Path) -> None:

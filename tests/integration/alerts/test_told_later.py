@@ -25,6 +25,7 @@ from tests.integration.alerts.running import alerter
 from tests.integration.alerts.test_line import FIRED, H, heads
 from tests.integration.alerts.world import CLEAR, OVER, a_world, with_slack
 from tests.template import make_database
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -116,17 +117,24 @@ def test_a_leader_with_a_wrong_clock_is_not_taken_for_gone(
     replayed: Settings, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "STAND_BY_POLL_SECONDS", 0.1)
-    monkeypatch.setattr(service, "LEADER_GONE_SECONDS", 4.0)
+    monkeypatch.setattr(service, "LEADER_GONE_SECONDS", 10 * PATIENCE_SECONDS)
     with SlackServer() as slack, a_world(replayed) as world:
         settings = with_slack(replayed, slack, state_dir)
         world.mine([CLEAR])
         with alerter(settings) as running, connect(clickhouse_target(settings), settings.dataset) as ch:
             running.at(H)
             versions = Versions(claim_epoch(ch, "alerts"))
-            for signs in range(60):  # an hour behind, and alive
-                AlertStore(ch).states.write_leader(versions.epoch, time.time() - 3_600 + signs, versions.next())
+
+            def sign() -> bool:
+                """An hour behind, and alive."""
+                AlertStore(ch).states.write_leader(versions.epoch, time.time() - 3_600, versions.next())
+                return bool(running.status.snapshot()["waiting_on"] == "alerter")
+
+            running.until(sign, "it stands by")
+            for _ in range(20):
+                assert sign()
                 time.sleep(0.1)
-            assert running.status.snapshot()["waiting_on"] == "alerter"
+            monkeypatch.setattr(service, "LEADER_GONE_SECONDS", 0.5)
             running.until(lambda: running.status.snapshot()["state"] == "working", "it takes over from a silent one")
 
 

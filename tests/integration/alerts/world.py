@@ -239,7 +239,9 @@ class World:
         )
 
 
-def with_slack(settings: Settings, slack: SlackServer, state_dir: Path, **more: Any) -> Settings:
+def with_slack(
+    settings: Settings, slack: SlackServer, state_dir: Path, *, timeout_seconds: float = PATIENCE_SECONDS, **more: Any
+) -> Settings:
     """The same settings with a bot token in a file and the test channel."""
     state_dir.mkdir(parents=True, exist_ok=True)
     token = state_dir / "slack-token"
@@ -247,7 +249,12 @@ def with_slack(settings: Settings, slack: SlackServer, state_dir: Path, **more: 
     return settings.model_copy(
         update={
             "slack": settings.slack.model_copy(
-                update={"token_file": token, "channel": CHANNEL, "base_url": slack.base_url, "timeout_seconds": 2.0}
+                update={
+                    "token_file": token,
+                    "channel": CHANNEL,
+                    "base_url": slack.base_url,
+                    "timeout_seconds": timeout_seconds,
+                }
             ),
             "alerts": settings.alerts.model_copy(
                 update={"notifier": "slack", "allow_slack_when_not_live": True, "tick_seconds": 0.05}

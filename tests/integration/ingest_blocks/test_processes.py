@@ -98,7 +98,6 @@ def test_killed_after_publishing_it_goes_on(historical: Settings) -> None:
                 code, output = killed.ended()
                 assert code == -signal.SIGKILL
             assert f"crash point ingest-after-publish reached: killing {killed.pid}" in output
-            assert stored(historical) < ROWS
         with process(historical, "run", "ingest", "--child") as running:
             # What the one before had published may be all; a process that did not begin would end by the signal itself.
             wait_for(lambda: (read_status(historical.run_dir, "ingest") or {}).get("pid") == running.pid, "it to begin")

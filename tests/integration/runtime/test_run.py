@@ -105,7 +105,6 @@ def test_a_worker_is_restarted_after_a_kill_and_ends_in_order_on_sigterm(
         "streams runs elsewhere"
     )
     assert run.end() == 0
-    assert collect(other, SystemClock()).elsewhere == ()
     assert run.status("streams")["state"] == "stopped"
     assert "signal 9" in run.log
 

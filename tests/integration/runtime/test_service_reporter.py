@@ -60,7 +60,7 @@ def test_a_process_is_one_row_however_often_it_reports(ch: ClickHouse, status: S
         assert report.started_at == pytest.approx(said["started_at"], abs=0.001)
         status.working()
         wait_for(lambda: [r.state for r in read_reports(ch)] == ["working"], "the end of the wait")
-    assert [r.state for r in read_reports(ch)] == ["stopped"]
+    wait_for(lambda: [r.state for r in read_reports(ch)] == ["stopped"], "the last report")  # the end waits 2 s for it
     assert elsewhere(read_reports(ch), []) == ()
     ch.execute("OPTIMIZE TABLE services_log FINAL")
     assert ch.query(STORED) == [(1, 1)]
@@ -83,7 +83,7 @@ def test_a_service_that_ended_with_its_file_has_finished(ch: ClickHouse, status:
         status.working()
         wait_for(lambda: read_reports(ch), "a report")
         status.set(finished=True)
-    assert [r.state for r in read_reports(ch)] == ["finished"]
+    wait_for(lambda: [r.state for r in read_reports(ch)] == ["finished"], "the last report")
 
 
 def test_a_service_that_ends_by_an_error_falls_silent(ch: ClickHouse, status: ServiceStatus, tmp_path: Path) -> None:

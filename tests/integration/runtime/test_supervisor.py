@@ -131,12 +131,27 @@ def test_a_service_that_never_starts_is_given_up_with_its_last_line(started: lis
     assert all(gone(pid) for pid in run.starts("good"))
 
 
-def test_a_service_that_progressed_before_it_fell_is_never_given_up(started: list[Run]) -> None:
-    program = "import time\nprint('up', flush=True)\ntime.sleep(0.5)\nraise SystemExit(70)"
+def test_a_service_that_progressed_before_it_fell_is_never_given_up(started: list[Run], tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+
+    def look(names: list[str]) -> dict[str, Sight]:
+        found = sights(lambda: started[0])(names)
+        seen.write_text(str(found["a"].status["pid"]))
+        return found
+
+    # It falls once a look has seen it, twice because the first may be from just before it was up.
+    program = (
+        "import os, pathlib, time\nprint('up', flush=True)\n"
+        f"seen = pathlib.Path({str(seen)!r})\n"
+        "for _ in range(2):\n"
+        "    while not seen.exists() or seen.read_text() != str(os.getpid()): time.sleep(0.01)\n"
+        "    seen.unlink()\n"
+        "raise SystemExit(70)"
+    )
     run = Run(
         service("a", program),
         failed_starts_allowed=2,
-        look=sights(lambda: started[0]),
+        look=look,
         look_every_seconds=0.05,
         stall_after_seconds=60.0,
     )

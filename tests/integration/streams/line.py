@@ -48,6 +48,9 @@ QUICK_GROUP = {
     "COUNTERPOISE_KAFKA__FETCH_MAX_WAIT_MS": str(FETCH_MAX_WAIT_MS),
 }
 
+LONG_SESSION = {"COUNTERPOISE_KAFKA__SESSION_TIMEOUT_SECONDS": "60"}
+"""For a test that kills nobody: a busy machine must not make the broker miss a worker, because then messages come again."""
+
 SHARED = "shared"
 """Name of the state directory of replicas."""
 

@@ -15,7 +15,7 @@ import pytest
 from counterpoise.contracts.topics import BLOCKS, DEAD_LETTERS
 from counterpoise.kafka.partition import partition_of
 from tests.integration.streams.blocks import block, branch
-from tests.integration.streams.line import Line
+from tests.integration.streams.line import LONG_SESSION, Line
 from tests.integration.streams.tables import assert_consistent
 from tests.runbook import assert_shown
 
@@ -167,7 +167,7 @@ def test_malformed_messages_between_good_ones(line: Line, malformed: int) -> Non
     draw = random.Random(SEED)
     spoil = Malformer(line, draw)
     good = branch(malformed // 3)
-    worker = line.start(settings={"COUNTERPOISE_STREAMS__TAKE_MESSAGES": "100"})
+    worker = line.start(settings={**LONG_SESSION, "COUNTERPOISE_STREAMS__TAKE_MESSAGES": "100"})
     values: list[bytes | None] = []
     reasons: Counter[str] = Counter()
     by_message: list[int] = []
@@ -216,7 +216,7 @@ def test_malformed_messages_between_good_ones(line: Line, malformed: int) -> Non
 def test_foreign_keys_and_letters_of_other_services(line: Line) -> None:
     """An event under another chain's key has neither order nor one owner: it is buried. Letters that come are stored as they are."""
     good = branch(20)
-    worker = line.start()
+    worker = line.start(settings=LONG_SESSION)
     line.send(good)
     strays = branch(3, good[-1], salt="stray")
     keys = [key for key in (secrets.token_hex(4).encode() for _ in range(64)) if _partition_differs(key)]
@@ -255,6 +255,7 @@ def test_foreign_keys_and_letters_of_other_services(line: Line) -> None:
 
 def test_when_most_input_is_bad_the_service_stops_with_one_clear_line(line: Line) -> None:
     settings = {
+        **LONG_SESSION,
         "COUNTERPOISE_STREAMS__DEAD_LETTER_LIMIT_WINDOW": "100",
         "COUNTERPOISE_STREAMS__DEAD_LETTER_LIMIT_RATIO": "0.5",
         "COUNTERPOISE_STREAMS__TAKE_MESSAGES": "1",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 
 import pytest
@@ -42,13 +44,15 @@ def test_clickhouse_killed_mid_stream_and_away_for_longer_than_all_limits(
 ) -> None:
     with line_on(own_clickhouse_engines, "outage") as line:
         worker = line.start(settings=SMALL_BATCHES)
-        send(line, parts)
-        wait_until_mid_work(line, worker)
+        send(line, parts[:5])
+        line.drain()
+        os.kill(own_clickhouse_engines.clickhouse.process.pid, signal.SIGSTOP)  # it stores none of the rest
+        send(line, parts[5:])
         own_clickhouse_engines.clickhouse.kill()
         killed_at = time.monotonic()
         assert_waits_for(worker, "clickhouse")
         since = worker.status()["waiting_since"]
-        time.sleep(LONGER_THAN_LIMITS_SECONDS - (time.monotonic() - killed_at))
+        time.sleep(max(0.0, LONGER_THAN_LIMITS_SECONDS - (time.monotonic() - killed_at)))
         assert worker.is_alive(), worker.tail()
         assert (worker.status()["state"], worker.status()["waiting_since"]) == ("waiting", since)
         own_clickhouse_engines.clickhouse.restart()

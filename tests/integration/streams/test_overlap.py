@@ -15,7 +15,7 @@ from counterpoise.contracts.topics import SCORES
 from counterpoise.kafka.clients import make_consumer
 from counterpoise.settings.sections.engine_sections import KafkaSettings
 from tests.integration.streams.blocks import HARD_BITS, branch
-from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on
+from tests.integration.streams.line import LONG_SESSION, SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.script import Part, send
 from tests.integration.streams.tables import assert_same, wait_until_consistent
 from tests.integration.streams.test_reorgs import assert_chain
@@ -60,12 +60,13 @@ def test_a_worker_goes_on_above_a_writer_that_claimed_a_later_epoch(line: Line) 
     """A replaced worker that meets a new chain, or a re-attribution of the current set, leaves rows above the owner's versions."""
     common = branch(150)
     loser, winner = branch(2, common[-1], salt="loser"), branch(3, common[-1], salt="winner")
-    worker = line.start()
+    worker = line.start(settings=LONG_SESSION)
     line.send([*common, *loser, *winner])
     line.drain()
     before = epochs(line)
-    version = Versions(claim_epoch(line.ch, "streams:bitcoin")).next()
+    version = Versions(before + 1).next()
     line.ch.insert("blocks_log", block_columns(loser, ["canonical"] * 2, version))
+    assert claim_epoch(line.ch, "streams:bitcoin") == before + 1  # the worker acts on this alone
     line.wait_for("SELECT max(epoch) FROM epochs_log WHERE role = 'streams:bitcoin'", before + 2)
     more = branch(2, winner[-1], salt="more")
     line.send(more)

@@ -14,7 +14,7 @@ from counterpoise.kafka.clients import make_consumer
 from counterpoise.settings.sections.engine_sections import KafkaSettings
 from tests.integration.streams.blocks import EASY_BITS, HARD_BITS, block, branch
 from tests.integration.streams.independent import assert_recomputes
-from tests.integration.streams.line import Engines, Line, line_on
+from tests.integration.streams.line import LONG_SESSION, Engines, Line, line_on
 from tests.integration.streams.tables import assert_consistent, assert_same, checksums
 from tests.long import long
 from tests.waiting import wait_for
@@ -24,7 +24,7 @@ from tests.waiting import wait_for
 def running(engines: Engines) -> Iterator[Line]:
     """A line with one worker, for chains of each test's own."""
     with line_on(engines, "reorgs") as line:
-        worker = line.start()
+        worker = line.start(settings=LONG_SESSION)
         yield line
         assert worker.stop() == 0, worker.tail()
 

@@ -23,6 +23,7 @@ from streams.sender import Sender
 from streams.worker import Outgoing
 from testkit.ports import reserved_port
 from tests.engines import RunningKafka
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 REQUEST_SECONDS = 1.0
 """How long the client itself tries; 20 minutes by default."""
@@ -57,7 +58,7 @@ def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: 
             waited = status.snapshot()
             own_kafka.restart()
             ensure_topics(own_kafka.target, "sending")
-            await asyncio.wait_for(sending, 30)
+            await asyncio.wait_for(sending, PATIENCE_SECONDS)
             return waited["waiting_on"], waited["wait_reason"]
         finally:
             await producer.stop()
@@ -69,11 +70,19 @@ def test_what_fails_before_a_message_is_on_its_way_is_waited_for_too(own_kafka: 
         assert status.snapshot()["state"] == "working"
     name = BLOCK_REQUESTS.full_name("sending")
     consumer = make_consumer(own_kafka.target, (name,), client_id="test", group_id=None, kafka=KafkaSettings())
+    found: list[BlockRequest] = []
+
+    def came() -> bool:
+        records = [record for part in consumer.poll(timeout_ms=1_000).values() for record in part]
+        found.extend(BlockRequest.model_validate_json(record.value) for record in records)
+        return bool(found)
+
     try:
-        found = [record.value for records in consumer.poll(timeout_ms=10_000).values() for record in records]
+        wait_for(came, "the message")
     finally:
         consumer.close()
-    assert [BlockRequest.model_validate_json(value) for value in found] == [REQUEST]
+    # It comes again where the broker took longer to confirm it than the client tries.
+    assert all(one == REQUEST for one in found)
 
 
 def test_a_stop_ends_the_wait(tmp_path: Path) -> None:
@@ -82,7 +91,7 @@ def test_a_stop_ends_the_wait(tmp_path: Path) -> None:
         sender = Sender(app.maybe_start_producer, "sending", Waiter(SystemClock(), status, lambda: True))
         try:
             with pytest.raises(StoppingError, match="stopped while waiting for kafka"):
-                await asyncio.wait_for(sender.send(Outgoing(BLOCK_REQUESTS, "bitcoin", REQUEST)), 20)
+                await asyncio.wait_for(sender.send(Outgoing(BLOCK_REQUESTS, "bitcoin", REQUEST)), PATIENCE_SECONDS)
         finally:
             await app.producer.stop()
 
@@ -110,7 +119,7 @@ def test_a_producer_that_ended_first_is_no_bug(kafka: RunningKafka, tmp_path: Pa
             await asyncio.sleep(0.05)
         stopping.set()
         with pytest.raises(StoppingError):
-            await asyncio.wait_for(sending, 30)
+            await asyncio.wait_for(sending, PATIENCE_SECONDS)
 
     with ServiceStatus("streams", tmp_path / "run", SystemClock()) as status:
         status.working()

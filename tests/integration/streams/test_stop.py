@@ -11,10 +11,16 @@ import pytest
 
 from tests.engines import ClickHouseServer, RunningKafka
 from tests.integration.streams.blocks import branch
-from tests.integration.streams.line import SMALL_BATCHES, Engines, Line, line_on
+from tests.integration.streams.line import LONG_SESSION, SMALL_BATCHES, Engines, Line, line_on
 from tests.integration.streams.test_outages import assert_waits_for
 from tests.integration.streams.test_reorgs import assert_chain
 from tests.waiting import wait_for
+
+
+def unread_bytes(port: int) -> int:
+    """Bytes that were sent to a port of this machine and that its process has not read."""
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    return sum(int(row[4].split(":")[1], 16) for row in rows if int(row[1].split(":")[1], 16) == port)
 
 
 def test_a_second_signal_ends_a_stop_that_hangs(own_clickhouse_engines: Engines) -> None:
@@ -23,10 +29,12 @@ def test_a_second_signal_ends_a_stop_that_hangs(own_clickhouse_engines: Engines)
     clickhouse = own_clickhouse_engines.clickhouse.process.pid
     with line_on(own_clickhouse_engines, "twice") as line:
         worker = line.start(settings=SMALL_BATCHES)
-        line.send(blocks, events_per_message=4)
-        wait_for(lambda: line.ch.query("SELECT count() FROM blocks")[0][0] > 40, "work", worker.tail)
+        line.send(blocks[:40], events_per_message=4)
+        line.drain()
         os.kill(clickhouse, signal.SIGSTOP)
         try:
+            line.send(blocks[40:], events_per_message=4)
+            wait_for(lambda: unread_bytes(line.engines.clickhouse.target.port), "a request that nobody answers")
             os.kill(worker.pid, signal.SIGTERM)
             time.sleep(1.5)
             assert worker.is_alive(), "it did not wait for what was under way"
@@ -51,7 +59,7 @@ def test_a_second_signal_ends_a_stop_that_hangs(own_clickhouse_engines: Engines)
 def test_a_worker_that_stops_leaves_its_group(line: Line) -> None:
     """The next one would wait until the broker misses it. The generations of the embedded broker begin at 0, and aiokafka's at 1."""
     for _ in range(2):
-        worker = line.start(settings={"COUNTERPOISE_LOG_LEVEL": "debug"})
+        worker = line.start(settings={**LONG_SESSION, "COUNTERPOISE_LOG_LEVEL": "debug"})
         line.send(branch(20))
         line.drain()
         assert worker.stop() == 0, worker.tail()
