@@ -11,6 +11,7 @@ from typing import Protocol
 import pytest
 from pydantic import SecretStr
 
+from counterpoise.kafka import lag, login
 from counterpoise.settings.endpoints import ClickHouseTarget, KafkaTarget
 from counterpoise.settings.model import Settings
 from engines.clickhouse.process import ClickHouseProcess, start_clickhouse
@@ -18,6 +19,7 @@ from engines.kafka import start_kafka
 from testkit.apache_kafka import ApacheKafkaUnavailableError, fetch_jars, start_apache_kafka
 from testkit.ports import reserved_port
 from tests.template import forget_template
+from tests.waiting import PATIENCE_SECONDS
 
 FETCH_MAX_WAIT_MS = 100
 """At the default of 20 each idle consumer keeps the embedded broker at a tenth of a core, and itself at a twelfth."""
@@ -54,6 +56,8 @@ def kafka_engine() -> str:
 
 def run_kafka(directory: Path) -> RunningKafka:
     """Start a broker of the chosen kind, or skip in one line where Apache Kafka cannot be had here."""
+    login._TIMEOUT_SECONDS = 20.0
+    lag._TAILS_SECONDS = PATIENCE_SECONDS  # type: ignore[misc]
     if kafka_engine() == "apache":
         try:
             fetch_jars()

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _KILL_SECONDS = 30.0
-_SETTLE_SECONDS = 10.0
+_SETTLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ from counterpoise.kafka.broker_probe import NO_MECHANISM, BrokerConversation, co
 from counterpoise.kafka.listener import Listener, mismatch
 from counterpoise.settings.security import KAFKA_PREFIX, KafkaSecurity
 
-_TIMEOUT_SECONDS = 2.0
-_SECURED_TIMEOUT_SECONDS = 5.0
-"""A handshake and a salted password take their time on a busy machine."""
+_TIMEOUT_SECONDS = 5.0
+"""A handshake, a salted password, or a broker that shares a busy machine take their time."""
 
 
 def login_fault(security: KafkaSecurity, arguments: Mapping[str, Any], host: str, port: int) -> str | None:
@@ -27,8 +26,7 @@ def login_fault(security: KafkaSecurity, arguments: Mapping[str, Any], host: str
     of the protocol that the settings name.
     """
     context: ssl.SSLContext | None = arguments.get("ssl_context")
-    timeout = _TIMEOUT_SECONDS if security.mechanism is None and context is None else _SECURED_TIMEOUT_SECONDS
-    with conversation(host, port, timeout, context) as broker:
+    with conversation(host, port, _TIMEOUT_SECONDS, context) as broker:
         broker.versions()
         mechanisms = offered_mechanisms(broker, security.mechanism or NO_MECHANISM)
         why = mismatch(security, Listener(context is not None, mechanisms))

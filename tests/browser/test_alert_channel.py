@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from alerts import alert_session
 from counterpoise.settings.model import Settings
 from testkit.slack_server import APP_TOKEN, SlackServer
-from tests.browser.test_page import PATIENCE_MS
+from tests.browser.conftest import PATIENCE_MS
 from tests.integration.alerts.conftest import replayed, settings
 from tests.integration.alerts.running import alerter
 from tests.integration.alerts.test_line import FIRED, H

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.test_page import PATIENCE_MS
+from tests.browser.conftest import PATIENCE_MS
 from tests.integration.web.running import RunningDesk
 from tests.long import long
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -159,12 +160,16 @@ def test_an_answer_that_never_comes_is_asked_for_again(browser: Browser, desk: R
 
 def test_a_running_statement_is_cancelled(browser: Browser, desk: RunningDesk) -> None:
     page = console(browser, desk, [])
-    page.fill("#sql", ENDLESS)
-    page.click("#run")
-    while page.locator("#cancel").is_enabled():
-        page.evaluate("document.getElementById('cancel').click()")
-        page.wait_for_timeout(200)
-    page.wait_for_selector("#state:has-text('you cancelled it')")
+
+    def is_cancelled() -> bool:
+        page.fill("#sql", ENDLESS)
+        page.click("#run")
+        while page.locator("#cancel").is_enabled():
+            page.evaluate("document.getElementById('cancel').click()")
+            page.wait_for_timeout(200)
+        return "you cancelled it" in page.inner_text("#state")
+
+    wait_for(is_cancelled, "a statement that was cancelled before its time was over")
     assert page.locator("#run").is_enabled()
     page.context.close()
 

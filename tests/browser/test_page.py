@@ -10,6 +10,7 @@ import pytest
 
 from counterpoise.formats import PAGE
 from desk.claims.article_claims import CLAIMS
+from tests.browser.conftest import PATIENCE_MS
 from tests.engines import ClickHouseServer, RunningKafka
 from tests.integration.sql.sample import ALERT, LAST
 from tests.integration.streams.blocks import HARD_BITS, block, branch
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["chain"]
 
-PATIENCE_MS = 60_000
-
 
 def opened(browser: Browser, desk: RunningDesk, width: int = 1440, height: int = 900, scheme: str = "light") -> Page:
     """A page of a new session. A word of the browser about the policy, or an error of a script, fails the test at its end."""
@@ -37,10 +36,12 @@ def opened(browser: Browser, desk: RunningDesk, width: int = 1440, height: int =
         color_scheme=scheme,  # type: ignore[arg-type]
         reduced_motion="reduce",
     )
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
     page.goto(desk.link())
     page.wait_for_selector("[data-figure='top4-raw']")
+    page.wait_for_selector("body[data-live='current']")
+    page.wait_for_selector("body:not(:has(.none-yet:text-is('Being read…')))")  # later, panels change with news alone
     return page
 
 

@@ -121,6 +121,7 @@ function connect() {
     const { html } = JSON.parse(event.data);
     show("line", () => {
       document.getElementById("line").innerHTML = html;
+      document.body.dataset.live = "current";
       showLocalTimes(document.getElementById("line"));
       showAges();
     });
@@ -129,6 +130,7 @@ function connect() {
   events.addEventListener("error", () => {
     if (lost !== null) return;
     lost = Date.now();
+    document.body.dataset.live = "lost";
     const said = document.createElement("span");
     said.className = "bad";
     said.textContent = "the desk does not answer: these are the last figures";

@@ -12,6 +12,7 @@ import pytest
 from tests.contract.engine_clickhouse.conftest import PASSWORD, READER_PASSWORD, Server
 from tests.contract.engine_clickhouse.test_http import Http
 from tests.contract.engine_clickhouse.test_same_answer import greeting
+from tests.waiting import PATIENCE_SECONDS
 
 INFO = b"\x01" + b"\0\0\0" + bytes(8) + b"\x01" + b"\0" * 7 + b"\0" + b"\0" + b"\0" + b"\0\0\0"
 BLOCK = b"\x01\0\x02\xff\xff\xff\xff\0"
@@ -108,7 +109,7 @@ def hurl(server: Server, port: int, make: Make, seed: int, count: int) -> None:
     chance = random.Random(seed)
     for number in range(count):
         sent = make(chance, server)
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as sock:
             try:
                 sock.sendall(sent)
                 sock.shutdown(socket.SHUT_WR)

@@ -15,6 +15,7 @@ from engines.clickhouse.client_limits import Limits
 from tests.contract.engine_clickhouse.conftest import READER_PASSWORD, Connect, Server
 from tests.contract.engine_clickhouse.test_http import BASIC, Http
 from tests.contract.engine_clickhouse.test_queries import code_of
+from tests.waiting import PATIENCE_SECONDS
 
 READER = {"X-ClickHouse-User": "reader", "X-ClickHouse-Key": READER_PASSWORD}
 LIMITS = Limits()
@@ -28,7 +29,7 @@ def reader(connect: Connect) -> Client:
 def raw(server: Server, sent: bytes) -> bytes:
     """What the HTTP port answers to these bytes until it closes."""
     got = b""
-    with socket.create_connection(("127.0.0.1", server.http_port), timeout=20) as sock:
+    with socket.create_connection(("127.0.0.1", server.http_port), timeout=PATIENCE_SECONDS) as sock:
         sock.sendall(sent)
         try:
             while piece := sock.recv(1 << 16):
@@ -117,7 +118,7 @@ def test_a_statement_that_wants_all_memory_ends_alone(reader: Client, connect: C
 
 def test_an_answer_streams(server: Server) -> None:
     """It has no end, and its beginning is here; the client that leaves ends it."""
-    with socket.create_connection(("127.0.0.1", server.http_port), timeout=20) as sock:
+    with socket.create_connection(("127.0.0.1", server.http_port), timeout=PATIENCE_SECONDS) as sock:
         sql = b"SELECT number FROM system.numbers -- streams"
         sock.sendall(head(server, f"Content-Length: {len(sql)}") + sql)
         got = b""
@@ -171,14 +172,17 @@ def test_drips_and_silence_keep_nobody_out(own_server: Server) -> None:
 def test_readers_at_once(own_server: Server) -> None:
     """More statements of readers than turns: some are told so, and `default` is not kept waiting."""
     codes: list[int] = []
+    told = threading.Event()
 
     def read() -> None:
         client = own_server.client(user="reader", password=READER_PASSWORD)
         try:
-            client.execute("SELECT sum(sleepEachRow(0.1)) FROM numbers(30) SETTINGS max_block_size = 1")
+            while not told.is_set():  # whoever has a turn comes back until one had none
+                client.execute("SELECT sum(sleepEachRow(0.1)) FROM numbers(30) SETTINGS max_block_size = 1")
             codes.append(0)
         except ServerException as error:
             codes.append(error.code)
+            told.set()
         client.disconnect()
 
     threads = [threading.Thread(target=read) for _ in range(LIMITS.reader_statements + 8)]

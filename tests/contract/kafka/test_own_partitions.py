@@ -17,6 +17,7 @@ from counterpoise.kafka.partition import hashed_partition, partition_of
 from counterpoise.kafka.topic_setup import delete_topics, ensure_topics
 from counterpoise.settings.sections.engine_sections import KafkaSettings
 from tests.engines import RunningKafka
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.kafka
 
@@ -36,7 +37,7 @@ def send(kafka: RunningKafka, dataset: str, placed: Iterable[tuple[str, int]]) -
         for key, partition in placed
     ]
     for one in sent:
-        one.get(10)
+        one.get(PATIENCE_SECONDS)
     producer.close()
 
 

@@ -17,12 +17,12 @@ from counterpoise.kafka.topic_setup import delete_topics, ensure_topics
 from counterpoise.settings.endpoints import kafka_target
 from counterpoise.settings.model import Settings
 from streams.faust_app import StreamsApp, create_app, raw_topic
-from tests.engines import FETCH_MAX_WAIT_MS, RunningKafka, kafka_engine
+from tests.engines import FETCH_MAX_WAIT_MS, RunningKafka
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
 pytestmark = pytest.mark.kafka
 
-SESSION_SECONDS = 6.0 if kafka_engine() == "apache" else 2.0
+SESSION_SECONDS = 6.0
 """Apache Kafka takes no shorter session."""
 
 

@@ -16,7 +16,7 @@ from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.sections.engine_sections import KafkaSettings
 from tests.engines import RunningKafka, kafka_engine
 from tests.runbook import assert_shown
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 VERIFIES = [
     ("Apache Kafka", "4.4.0", "real", "the contract of broker and clients (`make test-kafka`)"),
@@ -147,11 +147,17 @@ def test_asking_for_a_topic_makes_it_on_the_embedded_broker_only_and_that_is_put
 ) -> None:
     topics = (BLOCKS.full_name(dataset), BLOCK_REQUESTS.full_name(dataset))
     consumer = make_consumer(kafka.target, topics, client_id="test", group_id=None, kafka=KafkaSettings())
-    assert consumer.poll(300) == {}
+    wanted = set() if kafka_engine() == "apache" else set(topics)
+    made: set[str] = set()
+
+    def asked() -> bool:
+        assert consumer.poll(300) == {}
+        with admin_client(kafka.target) as admin:
+            made.update(name for name in admin.list_topics() if name.startswith(dataset))
+        return made == wanted
+
+    wait_for(asked, "the topics that were asked for")
     consumer.close()
-    with admin_client(kafka.target) as admin:
-        made = {name for name in admin.list_topics() if name.startswith(dataset)}
-    assert made == (set() if kafka_engine() == "apache" else set(topics))
     assert len(ensure_topics(kafka.target, dataset)) == len(TOPICS) - len(made)
     delete_topics(kafka.target, dataset)
 

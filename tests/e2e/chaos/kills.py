@@ -120,8 +120,13 @@ class Round:
         """Whether a kill at random would hit work: not a process that starts, or whose crash point is still to come."""
         if (
             kind in ENGINES
-        ):  # also while they wait for the other one: to wait until all work again may be to wait for the end
-            return all(process.status().get("state") in ("working", "waiting") for process in self._running.values())
+        ):  # also while streams waits for the other one: to wait until it works may be to wait for the end
+            streams = self._running["streams"]
+            return (
+                streams.is_alive()
+                and streams.status().get("state") in ("working", "waiting")
+                and held < self.blocks.last
+            )
         process = self._running[kind]
         if process.crash or not process.is_alive():
             return False

@@ -13,6 +13,7 @@ from schemathesis.config import SchemathesisConfig
 
 from desk.web.api.api_endpoints import ENDPOINTS
 from tests.long import long
+from tests.waiting import PATIENCE_SECONDS
 
 EXAMPLES = 16
 
@@ -23,7 +24,7 @@ def schema(address: str) -> Any:
     config = SchemathesisConfig.from_dict(
         {"checks": {"positive_data_acceptance": {"expected-statuses": ["200", "304", "406", "422"]}}}
     )
-    return schemathesis.openapi.from_url(f"{address}/openapi.json", config=config)
+    return schemathesis.openapi.from_url(f"{address}/openapi.json", config=config, timeout=PATIENCE_SECONDS)
 
 
 PATHS = [endpoint.path for endpoint in ENDPOINTS]
@@ -51,7 +52,7 @@ def test_every_answer_is_as_described(schema: Any, path: str, mode: GenerationMo
     def check(case: Any) -> None:
         if mode is GenerationMode.POSITIVE and case.query:
             case.query.pop("cursor", None)
-        response = case.call()
+        response = case.call(timeout=PATIENCE_SECONDS)
         seen[response.status_code] += 1
         case.validate_response(response)
 

@@ -16,6 +16,7 @@ from desk.web.api.reader import Reader
 from desk.web.score_metrics import GAP, ScoreMetrics, Scores, exposed, families
 from desk.web.score_names import PREFIX
 from tests.engines import ClickHouseServer
+from tests.waiting import PATIENCE_SECONDS
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -92,7 +93,7 @@ def test_a_service_ends_its_metrics_with_the_scores(reader: Reader, tmp_path: Pa
     with ServiceStatus("desk", tmp_path / "run", SystemClock()) as status:
         status.add_metrics(ScoreMetrics(reader))
         port = status.serve("127.0.0.1", 0)
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_SECONDS).text
     found = samples(text)
     assert found["counterpoise_healthy", (("service", "desk"),)] == 1
     assert found["counterpoise_scores_read", ()] == 1

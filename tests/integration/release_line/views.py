@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from counterpoise.kafka.lag import read_lag
+from counterpoise.kafka.lag import PartitionLag, read_lag
 from tests.integration.streams.line import Line
 from tests.waiting import wait_for
 
@@ -54,8 +54,14 @@ def rest(line: Line, timeout_seconds: float = 90.0) -> None:
     """Wait until everything is acknowledged, what the workers tell each other among it."""
     line.drain()
 
+    def lag() -> list[PartitionLag]:
+        return read_lag(line.engines.kafka.target, line.dataset, ("streams",))
+
     def is_quiet() -> bool:
-        return sum(row.lag for row in read_lag(line.engines.kafka.target, line.dataset, ("streams",))) == 0
+        """Twice in a row with nothing done between. One reading takes the ends of partitions first and what is acknowledged later,
+        and a worker sends before it acknowledges."""
+        found = lag()
+        return all(row.lag == 0 for row in found) and lag() == found
 
     wait_for(is_quiet, f"{line.dataset} to come to rest")
 

@@ -136,7 +136,7 @@ def test_a_service_that_progressed_before_it_fell_is_never_given_up(started: lis
 
     def look(names: list[str]) -> dict[str, Sight]:
         found = sights(lambda: started[0])(names)
-        seen.write_text(str(found["a"].status["pid"]))
+        seen.write_text(str((found["a"].status or {})["pid"]))
         return found
 
     # It falls once a look has seen it, twice because the first may be from just before it was up.

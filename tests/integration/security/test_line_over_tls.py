@@ -22,7 +22,11 @@ def test_every_block_arrives_through_a_kill_and_the_loss_of_a_clickhouse_host(
     context = authority.server_context(file="lost", clients=authority)
     with TlsFront(secured.clickhouse.port, context) as lost, line_on(secured, "tls") as line:
         hosts = f"127.0.0.1:{lost.port},127.0.0.1:{secured.clickhouse_front.port}"
-        several = {"COUNTERPOISE_CLICKHOUSE__HOST": hosts, "COUNTERPOISE_CLICKHOUSE__CLUSTER": "none"}
+        several = {
+            "COUNTERPOISE_CLICKHOUSE__HOST": hosts,
+            "COUNTERPOISE_CLICKHOUSE__CLUSTER": "none",
+            "COUNTERPOISE_CLICKHOUSE__CONNECT_TIMEOUT_SECONDS": "60",  # the first host is slow at most, never away
+        }
         before = secured.clickhouse_front.handshakes
         first = line.start(name="first", settings=several)
         line.send(blocks[:100], events_per_message=10)

@@ -19,6 +19,7 @@ from tests.engines import ClickHouseServer, RunningKafka, settings_for
 from tests.integration.sql.sample import ALERT
 from tests.integration.web.running import RunningDesk, running_desk
 from tests.integration.web.test_alert_page import id_of, insert
+from tests.waiting import PATIENCE_SECONDS
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
@@ -83,7 +84,8 @@ def test_a_person_acknowledges_and_silences_and_the_page_shows_it(desk: RunningD
 
 
 def test_nobody_else_writes(desk: RunningDesk, own_sample: ClickHouse) -> None:
-    with desk.opened() as client, desk.opened() as other, httpx.Client(base_url=desk.url, trust_env=False) as stranger:
+    anybody = httpx.Client(base_url=desk.url, trust_env=False, timeout=PATIENCE_SECONDS)
+    with desk.opened() as client, desk.opened() as other, anybody as stranger:
         token = token_of(client)
         assert ask(stranger, "acknowledge", token=token).status_code == 401
         assert ask(other, "acknowledge", token=token).status_code == 403, "the form of another session"

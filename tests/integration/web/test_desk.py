@@ -38,7 +38,7 @@ from tests.integration.streams.blocks import HARD_BITS, block, branch
 from tests.integration.streams.envelopes import envelope_of
 from tests.integration.web.running import Events, RunningDesk, running_desk
 from tests.template import make_database
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE_SECONDS, wait_for
 
 
 def figures(page: str) -> dict[str, str]:
@@ -154,7 +154,7 @@ def test_the_api_has_what_the_panels_show(desk: RunningDesk) -> None:
 def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: RunningDesk, told: ClickHouse) -> None:
     import httpx
 
-    with httpx.Client(base_url=desk.url, trust_env=False) as stranger:
+    with httpx.Client(base_url=desk.url, trust_env=False, timeout=PATIENCE_SECONDS) as stranger:
         assert [stranger.get(path).status_code for path in ("/", "/events", "/alert/x", "/open?key=x")] == [
             401,
             401,

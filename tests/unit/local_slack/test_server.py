@@ -66,7 +66,7 @@ def app(slack: LocalSlack) -> Iterator[ClientConnection]:
 def test_the_page_needs_its_key_and_a_local_name(slack: LocalSlack, browser: httpx.Client) -> None:
     root = f"http://127.0.0.1:{slack.port}"
     for path in ("/", "/other/", f"/{slack.page_key[:-1]}/", f"/{slack.page_key}x/events"):
-        assert httpx.get(root + path, trust_env=False).status_code == 404
+        assert httpx.get(root + path, trust_env=False, timeout=PATIENCE_SECONDS).status_code == 404
     assert browser.get("").status_code == 200
     assert browser.get("", headers={"Host": "evil.example"}).status_code == 421
     assert browser.get("static/../page.py").status_code == 404
@@ -243,7 +243,9 @@ def test_another_persons_whisper_is_not_shown(slack: LocalSlack, bot: WebClient,
 @pytest.mark.parametrize("body", ["{", "[1]", "[" * 100_000, "1"], ids=["open", "list", "deep", "number"])
 def test_a_call_that_is_no_json_object_is_refused(slack: LocalSlack, body: str) -> None:
     head = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-    answer = httpx.post(f"{slack.base_url}auth.test", content=body, headers=head, trust_env=False)
+    answer = httpx.post(
+        f"{slack.base_url}auth.test", content=body, headers=head, trust_env=False, timeout=PATIENCE_SECONDS
+    )
     assert answer.json() == {"ok": False, "error": "invalid_json"}
 
 

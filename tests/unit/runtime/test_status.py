@@ -21,6 +21,7 @@ from counterpoise.contracts.alert_transition import AlertState
 from counterpoise.runtime.service_metrics import COUNTERS, GAUGES, LATENCIES
 from counterpoise.runtime.service_status import ServiceStatus, newest_status, read_status
 from testkit.manual_clock import ManualClock
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def test_flushing_from_many_threads_never_leaves_a_torn_file(tmp_path: Path, sta
 
 def test_health_answers_200_while_working_and_503_while_waiting_and_live_answers_always(status: ServiceStatus) -> None:
     port = status.serve("127.0.0.1", 0)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=PATIENCE_SECONDS) as client:
         status.working()
         assert client.get("/health").status_code == 200
         status.waiting("slack", "rate limited")
@@ -213,7 +214,7 @@ def test_metrics_are_what_prometheus_reads(status: ServiceStatus, clock: ManualC
     clock.advance(30)
     status.waiting("clickhouse", "refused")
     status.set(stale=None, rules=6)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=PATIENCE_SECONDS) as client:
         answer = client.get("/metrics")
         assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
         found = scraped(answer.text)
@@ -262,13 +263,13 @@ def test_a_name_that_somebody_else_points_at_loopback_is_refused(
     status: ServiceStatus, host: str, expected: int
 ) -> None:
     port = status.serve("127.0.0.1", 0)
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=PATIENCE_SECONDS) as client:
         assert client.get(f"http://127.0.0.1:{port}/live", headers={"Host": host}).status_code == expected
 
 
 def test_where_other_machines_may_ask_any_name_is_answered(status: ServiceStatus) -> None:
     port = status.serve("0.0.0.0", 0)  # noqa: S104 - as a container does
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=PATIENCE_SECONDS) as client:
         assert client.get(f"http://127.0.0.1:{port}/live", headers={"Host": "streams:8082"}).status_code == 200
 
 
