@@ -71,8 +71,9 @@ def explain(
 ) -> Explanation:
     """The change of `metric` from `before` to `after`.
 
-    `reattributed` is the first window under the attribution of the second, and `remapped` that under its entity map too; each is the
-    step before it where it is not given. KeyError for a metric that has no parts; ValueError for a window without attributed blocks.
+    `reattributed` is the first window with the pools that the second's attribution names, still under the first's entity map.
+    `remapped` is that under the second's entity map. Each is the step before it where it is not given. KeyError for a metric that has
+    no parts; ValueError for a window without attributed blocks.
     """
     additive = ADDITIVE[metric]
     same_registry = reattributed or before

@@ -32,6 +32,12 @@ def explain(
     from_height: Annotated[
         int | None, typer.Option("--from-height", min=0, help="Last height of the first window, instead of --over.")
     ] = None,
+    attribution: Annotated[
+        str | None,
+        typer.Option(
+            "--attribution", help="Earlier attribution set of the first window, from the view attribution_sets."
+        ),
+    ] = None,
     chain: ChainOption = "bitcoin",
     limit: Annotated[int, typer.Option("--limit", min=1, help="Pools to show; the rest is one line.")] = 10,
     as_json: JsonOption = False,
@@ -39,6 +45,7 @@ def explain(
     """Show the change of a metric as parts by pool that sum to it.
 
     Each part shows whether the change of the pool's share is within chance, within the usual drift of hashrate, or beyond both.
+    With --attribution, what a new registry and a new entity map changed are separate parts.
     """
     from counterpoise.chain.chain_registry import chain_named
     from counterpoise.clickhouse.client import connect
@@ -59,10 +66,17 @@ def explain(
     settings = Settings.load()
     with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
         pair = read_pair(
-            clickhouse, chain, chosen, window, height=height, from_height=from_height, over_seconds=seconds
+            clickhouse,
+            chain,
+            chosen,
+            window,
+            height=height,
+            from_height=from_height,
+            over_seconds=seconds,
+            attribution_id=attribution,
         )
     try:
-        found = explained(name, pair.before, pair.after, remapped=pair.remapped)
+        found = explained(name, pair.before, pair.after, reattributed=pair.reattributed, remapped=pair.remapped)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     if as_json:
@@ -106,12 +120,19 @@ def _print(found: Explanation, pair: WindowPair, chain: str, view: View, limit: 
     rest = found.parts[limit:]
     if rest:
         table.add_row(f"{len(rest)} more", "", "", _change(math.fsum(part.change for part in rest), percent), "")
+    if found.attribution:
+        table.add_row("changes of attribution", "", "", _change(found.attribution, percent), "")
     if found.entity_map:
         table.add_row("changes of the entity map", "", "", _change(found.entity_map, percent), "")
     console.print(table)
+    sets = (
+        f"attribution {pair.attribution_id}"
+        if pair.before_attribution_id == pair.attribution_id
+        else f"attribution {pair.before_attribution_id} in the first and {pair.attribution_id} in the second"
+    )
     console.print(
         f"{chain}, {view} view, windows of {pair.before.n:,} and {pair.after.n:,} blocks ending "
-        f"{pair.before_time:%Y-%m-%d %H:%M} and {pair.after_time:%Y-%m-%d %H:%M} UTC, attribution {pair.attribution_id}. "
+        f"{pair.before_time:%Y-%m-%d %H:%M} and {pair.after_time:%Y-%m-%d %H:%M} UTC, {sets}. "
         "Shares are of all blocks. The parts sum to the change.",
         style="dim",
     )
@@ -131,6 +152,7 @@ def _json(found: Explanation, pair: WindowPair, chain: str, view: View, window: 
         "before": {
             "height": pair.before.height,
             "time": f"{pair.before_time:%Y-%m-%dT%H:%M:%SZ}",
+            "attribution_id": pair.before_attribution_id,
             "n": pair.before.n,
             "unknown": pair.before.unknown,
             "value": found.before,

@@ -152,6 +152,7 @@ ENTRIES: dict[str, CommandEntry] = {
         (
             "counterpoise explain top4 --view raw --window 1008 --over 7d",
             "counterpoise explain hhi_10000 --from-height 890000",
+            "counterpoise explain top4 --attribution r0123456789ab --height 890000 --from-height 890000",
         ),
     ),
     "estimates": CommandEntry(

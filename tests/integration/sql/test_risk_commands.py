@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.earlier_attribution import read_earlier_pools
 from counterpoise.clickhouse.pool_blocks import read_pool_blocks
+from counterpoise.errors import ConfigError
 from desk.as_of.read import read_as_of
 from desk.cli import main
 from desk.share_now import NewestBlocks
 from tests.engines import ClickHouseServer
-from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, POOLS, pool_of
+from tests.integration.alerts.test_old_rows import rows_read
+from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, POOLS, SUPERSEDED, pool_of
 
 Cli = Callable[..., tuple[int, str, str]]
 
@@ -137,9 +140,72 @@ def test_explain_splits_a_change_by_pool(cli: Cli, sample: ClickHouse) -> None:
     assert (code, err) == (0, "") and "within chance" in out and "The parts sum to the change." in out
 
 
+def test_explain_shows_what_a_new_set_changed(cli: Cli) -> None:
+    """The superseded set of the sample gives every block to OCEAN. Under the current one Foundry leads with a third."""
+    at = ("--window", "144", "--height", str(LAST), "--from-height", str(LAST), "--attribution", SUPERSEDED)
+    answer = _answer(cli, "explain", "top1", *at)
+    share = _counts(144)[3] / 144
+    assert (answer["before"]["value"], answer["after"]["value"]) == (1.0, share)
+    assert (answer["before"]["attribution_id"], answer["attribution_id"]) == (SUPERSEDED, CURRENT)
+    assert answer["attribution"] == answer["change"] == share - 1.0 and answer["entity_map"] == 0
+    assert not any(part["change"] for part in answer["parts"]) and len(answer["parts"]) == 5
+    assert answer["before"]["unknown"] == 0 != answer["after"]["unknown"]
+    code, out, err = cli("explain", "top1", *at)
+    row = next(line for line in out.splitlines() if "changes of attribution" in line)
+    assert (code, err) == (0, "") and f"{100 * (share - 1):.2f}".lstrip("-") in row
+    assert f"attribution {SUPERSEDED} in the first and {CURRENT} in the second" in " ".join(out.split())
+    usual = _answer(cli, "explain", "top1", "--window", "144", "--over", "24h")
+    assert usual["attribution"] == 0 and usual["before"]["attribution_id"] == CURRENT
+    same = _answer(cli, "explain", "top1", "--window", "144", "--over", "24h", "--attribution", CURRENT)
+    assert same == usual
+
+
+def test_a_set_that_lacks_blocks_of_the_window_is_refused(own_sample: ClickHouse) -> None:
+    for table, below in (
+        *(("attributions_log", "AND height <= {height:UInt32}"), ("pool_names_log", "")),
+        ("attribution_sets_log", ""),
+    ):
+        own_sample.execute(
+            f"INSERT INTO {table} SELECT * REPLACE ('r-half' AS attribution_id) "
+            f"FROM (SELECT * FROM {table} FINAL WHERE attribution_id = {{id:String}} {below})",
+            {"id": CURRENT, "height": LAST - 44},
+        )
+    window = read_pool_blocks(own_sample, "bitcoin", 144)
+    with pytest.raises(
+        ConfigError, match=f"'r-half' has 100 of the 144 blocks of the window that ends at height {LAST}"
+    ):
+        read_earlier_pools(own_sample, window, "r-half")
+    whole = read_earlier_pools(own_sample, read_pool_blocks(own_sample, "bitcoin", 144, LAST - 44), "r-half")
+    counts = _counts(144, LAST - 44)
+    assert (whole.unknown, whole.raw) == (counts[0], {POOLS[code]: n for code, n in counts.items() if code})
+
+
+def test_the_pools_of_an_earlier_set_are_read_near_the_window_only(own_sample: ClickHouse) -> None:
+    history = 100_000
+    for table, of_set in (("attributions_log", f"AND attribution_id = '{SUPERSEDED}'"), ("blocks_log", "")):
+        one = (
+            f"SELECT * FROM {table} WHERE chain = 'bitcoin' AND height = {LAST} {of_set} ORDER BY version DESC LIMIT 1"
+        )
+        own_sample.execute(
+            f"INSERT INTO {table} SELECT a.* REPLACE (toUInt32(n.number) AS height) FROM ({one}) AS a "
+            f"CROSS JOIN numbers({history}) AS n"
+        )
+    window = read_pool_blocks(own_sample, "bitcoin", 144)
+    assert read_earlier_pools(own_sample, window, SUPERSEDED).raw == {"ocean": 144}
+    assert 144 < rows_read(own_sample) < 5_000, "two marks of 1,024 rows per table, and the names"
+    [(older,)] = own_sample.query(
+        "SELECT count() FROM attributions_of(attribution_id = {id:String})", {"id": SUPERSEDED}
+    )
+    assert older == history + LAST - FIRST + 1 + 20, "with the chain signet"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (
+            ("top4", "--window", "144", "--over", "24h", "--attribution", "r-none"),
+            "attribution set 'r-none' is not in this dataset: see the view attribution_sets",
+        ),
         (("top7",), "metric 'top7': has no parts by pool"),
         (("top4", "--over", "soon"), "--over 'soon': expected a length of time, such as 24h, 7d or 30d"),
         (("top4", "--view", "both"), "--view 'both': expected one of raw, entity"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import pytest
 import yaml
 
 from counterpoise.contracts.blocks import BlockEvent
-from tests.forked import ForkedProcess, start_forked
+from tests.forked import ForkedProcess, run_forked, start_forked
 from tests.integration.streams.blocks import block, branch
 from tests.integration.streams.independent import assert_recomputes
 from tests.integration.streams.line import KILLED, ROOT, Engines, Line, line_on
@@ -171,6 +173,39 @@ def test_reattribution_of_a_live_chain(live: tuple[Line, list[BlockEvent]], merg
         attribution_id=old_id,
         pool_by_hash=pool_of,
     )
+    assert_explained(line, old_id, new_id, at=blocks[-1].height, to=canonical[-1].height)
+
+
+def assert_explained(line: Line, old_id: str, new_id: str, *, at: int, to: int) -> None:
+    """`counterpoise explain --attribution` between a window of the old set and one of the new set: parts are what the stored values
+    of both sets differ by, and sum to the change. Both sets have one entity map."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["explain", "hhi_10000", "--window", "1008", "--attribution", old_id, *arguments]
+        return run_forked(command, line.environment("explain") | {"COLUMNS": "160"}, ROOT)
+
+    for view in ("raw", "entity"):
+        then, now, last = (
+            line.ch.query(
+                "SELECT hhi_10000 FROM concentration_of(attribution_id = {id:String}) WHERE chain = 'bitcoin' "
+                "AND view = {view:String} AND window_blocks = 1008 AND height = {height:UInt32}",
+                {"id": attribution_id, "view": view, "height": height},
+            )[0][0]
+            for attribution_id, height in ((old_id, at), (new_id, at), (new_id, to))
+        )
+        for height, value in ((at, now), (to, last)):
+            told = run("--view", view, "--from-height", str(at), "--height", str(height), "--json")
+            assert (told.returncode, told.stderr) == (0, "")
+            found = json.loads(told.stdout)
+            assert (found["before"]["attribution_id"], found["attribution_id"]) == (old_id, new_id)
+            assert (found["before"]["value"], found["after"]["value"]) == pytest.approx((then, value), rel=1e-9)
+            assert found["attribution"] == pytest.approx(now - then, rel=1e-6)
+            assert found["attribution"] > 50, "Foundry has the blocks of SBI Crypto too"
+            parts = sum(part["change"] for part in found["parts"])
+            assert found["attribution"] + found["entity_map"] + parts == pytest.approx(found["change"], abs=1e-6)
+            assert (found["entity_map"], parts) == pytest.approx((0, value - now), abs=1e-6)
+    shown = run("--from-height", str(at))
+    assert (shown.returncode, shown.stderr) == (0, "") and "changes of attribution" in shown.stdout
 
 
 def newest_block(line: Line, *, below: int = 0) -> BlockEvent:

@@ -89,7 +89,7 @@ WINDOW = PoolBlocks(
     {"raw": ViewOfWindow(1008, 2, 1, (("a", 305),)), "entity": ViewOfWindow(1008, 2, 1, (("a", 305),))},
     {"a": 305},
 )
-PAIR = WindowPair(Window({"a": 1}, 0, 900_000), Window({"a": 1}, 0, 901_008), None, AT, AT, "r")
+PAIR = WindowPair(Window({"a": 1}, 0, 900_000), Window({"a": 1}, 0, 901_008), None, None, AT, AT, "r", "r")
 
 
 def meant(name: str) -> dict[str, Any]:
