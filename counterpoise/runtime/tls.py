@@ -151,7 +151,10 @@ def explain_fault(fault: TlsFault, tls: Tls, host: str, error: BaseException) ->
             return f"it offers no version or cipher in common ({_reason(error)}): have it offer TLS 1.2 or newer"
         case "untrusted":
             trusted = "the CAs of the system" if tls.ca_file is None else f"{p}CA_FILE {str(tls.ca_file)!r}"
-            return f"its certificate is not signed by {trusted}: set {p}CA_FILE to the CA that signed it"
+            return (
+                f"its certificate is not signed by {trusted}: set {p}CA_FILE to the CA that signed it, or have it send the "
+                "certificates between the two"
+            )
         case "client certificate":
             own = (
                 "no client certificate is set" if tls.certificate_file is None else f"it refuses {tls.certificate_file}"

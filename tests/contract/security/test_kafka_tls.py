@@ -109,7 +109,7 @@ def test_a_broker_that_requires_a_client_certificate(
         (
             lambda own, other: other.server_context(),
             "Kafka at 127.0.0.1:{port}: its certificate is not signed by COUNTERPOISE_KAFKA__CA_FILE '{ca}': set "
-            "COUNTERPOISE_KAFKA__CA_FILE to the CA that signed it",
+            "COUNTERPOISE_KAFKA__CA_FILE to the CA that signed it, or have it send the certificates between the two",
         ),
         (
             lambda own, other: own.server_context("kafka.internal", file="named"),
