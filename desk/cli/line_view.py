@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -104,6 +105,25 @@ class AlertLine:
             line.append(f"  height {self.height}", "dim")
         return line
 
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs, and more: shares are 0 to 1, and `metric` is null for a rule with its own wording."""
+        return {
+            "alert_id": self.key[0],
+            "step": self.key[1],
+            "time": f"{self.time:%Y-%m-%dT%H:%M:%SZ}",
+            "state": self.state,
+            "rule": self.rule_id,
+            "metric": self.metric or None,
+            "view": self.view or None,
+            "window_blocks": self.window_blocks or None,
+            "value": _finite(self.value),
+            "interval_low": _finite(self.low),
+            "interval_high": _finite(self.high),
+            "threshold": _finite(self.threshold),
+            "height": self.height,
+            "summary": self.summary,
+        }
+
     def _window(self) -> str:
         """`1008 blocks (raw)`; empty where the rule judges no window."""
         if self.view not in VIEWS or not self.window_blocks:
@@ -117,6 +137,11 @@ class AlertLine:
         if spec is None or spec.kind == "percent":
             return TERMINAL.share(value, digits)
         return TERMINAL.metric(value, spec.kind, spec.unit)
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has neither NaN nor infinity."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def latest_moment(clickhouse: ClickHouse, chain: str) -> LineMoment | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 import time
@@ -15,7 +16,7 @@ import pytest
 import yaml
 
 from counterpoise.contracts.blocks import BlockEvent
-from tests.forked import ForkedProcess, start_forked
+from tests.forked import ForkedProcess, run_forked, start_forked
 from tests.integration.streams.blocks import block, branch
 from tests.integration.streams.independent import assert_recomputes
 from tests.integration.streams.line import KILLED, ROOT, Engines, Line, line_on
@@ -169,6 +170,30 @@ def test_reattribution_of_a_live_chain(live: tuple[Line, list[BlockEvent]], merg
         attribution_id=old_id,
         pool_by_hash=pool_of,
     )
+
+
+def test_reattribution_as_json(live: tuple[Line, list[BlockEvent]]) -> None:
+    line, _ = live
+    before = current_set(line)
+    done = run_forked(["pools", "reattribute", "--json"], line.environment("cli"), ROOT)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    after = current_set(line)
+    [(blocks,)] = line.ch.query("SELECT count() FROM blocks")
+    assert found.pop("changed_blocks") > 0 if after != before else found.pop("changed_blocks") == 0
+    assert found == {
+        "complete": True,
+        "dataset": line.ch.database,
+        "chain": "bitcoin",
+        "blocks": blocks,
+        "attribution_id": after,
+        "previous_attribution_id": before,
+    }
+    text = "was current already" if after == before else "have another pool than under"
+    assert text in done.stderr
+    unknown = run_forked(["pools", "reattribute", "--chain", "signet", "--json"], line.environment("cli"), ROOT)
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    wait_until_consistent(line)
 
 
 def newest_block(line: Line, *, below: int = 0) -> BlockEvent:

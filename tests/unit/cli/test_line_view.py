@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import math
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -58,3 +60,25 @@ def test_a_line_has_no_window_where_the_rule_judges_none() -> None:
         alert(1), metric="detector_top4_above_75_1y", view="entity", window_blocks=1008, low=None, high=None
     )
     assert "  top4-share  (entity)  " in detector.text().plain
+
+
+def test_a_line_as_json_has_what_its_text_has() -> None:
+    found = replace(alert(760_947), view="raw", window_blocks=1008, low=math.nan, summary="Over.").as_json()
+    assert json.loads(json.dumps(found, allow_nan=False)) == {
+        "alert_id": "760947",
+        "step": 1,
+        "time": "2023-01-01T12:00:00Z",
+        "state": "firing",
+        "rule": "top4-share",
+        "metric": None,
+        "view": "raw",
+        "window_blocks": 1008,
+        "value": 0.76,
+        "interval_low": None,
+        "interval_high": 0.78,
+        "threshold": 0.75,
+        "height": 760_947,
+        "summary": "Over.",
+    }
+    timer = alert(1).as_json()
+    assert (timer["view"], timer["window_blocks"]) == (None, None)
