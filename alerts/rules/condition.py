@@ -19,7 +19,7 @@ from alerts.rules.rule import Reading, Unfit
 from alerts.rules.verdict import BoolArray, Verdict
 from alerts.signals.signal import FloatArray, Measured, Signal, SignalSubject
 from alerts.signals.specs.signal_registry import SIGNALS
-from alerts.signals.window_counts import WindowCounts
+from alerts.signals.window_counts import WindowCounts, WindowPlace
 from counterpoise.metrics.spec import Range
 from counterpoise.pools.attribution_set import AttributionSet
 
@@ -187,11 +187,14 @@ class Condition(BaseModel):
             return f"no longer {self.breach()}"
         return f"{self.clear.word} {self.format_line(self.clear.value)}"
 
-    def described(self, window_blocks: int, view: str) -> str:
+    def described(self, place: WindowPlace) -> str:
         """`HHI in points of 1008 blocks (raw) over 2,500`."""
-        if self.source.switch is not None:
-            return f"{self.title} ({view}) {self.breach()}"
-        return f"{self.title} of {window_blocks} blocks ({view}) {self.breach()}"
+        of = "" if self.source.switch is not None else "of "
+        return f"{self.title} {of}{self.window_words(place)} {self.breach()}"
+
+    def window_words(self, place: WindowPlace) -> str:
+        """`1008 blocks (raw)`; `(raw)` for a signal that is not about a window."""
+        return place.words if self.source.switch is None else f"({place.view})"
 
     def stated(self, value: str, n: int, view: str, chain_word: str) -> str:
         """`HHI in points over the last 1,008 blocks is 2,570`."""

@@ -137,9 +137,7 @@ class ConditionalRule(HeightRule):
         return self.main.line.value, None if self.main.clear is None else self.main.clear.value
 
     def condition(self) -> str:
-        described = [
-            one.described(self.place_of(one).window_blocks, self.place_of(one).view) for one in self.conditions
-        ]
+        described = [one.described(self.place_of(one)) for one in self.conditions]
         hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
         text = described[0] if self.is_single else f" {'and' if self.joint == 'all' else 'or'} ".join(described)
         if self.is_single and self.main.clear is not None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from alerts.rules.rule import LEADERS_ADVICE, HeightRule
+from alerts.signals.window_counts import WindowPlace
 
 
 class TopRule(HeightRule):
@@ -27,7 +28,7 @@ class TopRule(HeightRule):
 
     def subject(self) -> str:
         """The share as a condition names it."""
-        return f"top-{self.k} share of {self.window_blocks} blocks ({self.view})"
+        return f"top-{self.k} share of {WindowPlace(self.view, self.window_blocks).words}"
 
     def bounds_sql(self) -> str:
         counts = self.counts_sql()

@@ -22,6 +22,11 @@ class WindowPlace(NamedTuple):
     view: View
     window_blocks: int
 
+    @property
+    def words(self) -> str:
+        """`1008 blocks (raw)`."""
+        return f"{self.window_blocks} blocks ({self.view})"
+
 
 class ReadsSeries(Protocol):
     """What names a series: a rule, or several that read one together."""

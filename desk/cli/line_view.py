@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +15,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from alerts.rules.condition import condition_of
+from alerts.signals.window_counts import WindowPlace
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.formats import TERMINAL
 from counterpoise.metrics.specs.metric_registry import SPECS
-from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS
+from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS
 from desk.cli.console import Console
 
 BAR_CELLS = 32
@@ -31,10 +34,17 @@ _LATEST = """
     WHERE chain = {chain:String} AND view = {view:String} AND window_blocks = {window:UInt16}
 """
 
+# The value is that of a rule's first condition, which may have a view and a window of its own.
 _EVENTS = """
+    WITH
+        JSONExtractRaw(evidence, 'rule', 'when') AS conditions,
+        if(JSONType(conditions, 'any') = 'Array', 'any', 'all') AS joint,
+        JSONExtractString(conditions, joint, 1, 'view') AS own_view,
+        JSONExtractUInt(conditions, joint, 1, 'window_blocks') AS own_window
     SELECT alert_id, sequence, event_time, state, rule_id, height, value, interval_low, interval_high, threshold, summary,
-           JSONExtractString(evidence, 'metric') AS metric
-    FROM alert_events
+           JSONExtractString(evidence, 'metric') AS metric,
+           if(own_view = '', e.view, own_view), if(own_window = 0, e.window_blocks, own_window)
+    FROM alert_events AS e
     WHERE state IN ('firing', 'resolved', 'retracted')
     ORDER BY event_time, alert_id, sequence
 """
@@ -74,12 +84,17 @@ class AlertLine:
     threshold: float | None
     summary: str
     metric: str = ""
+    view: str = ""
+    window_blocks: int = 0
+    """The window of the value; 0, and no view, where the rule has none."""
 
     def text(self) -> Text:
         """One line for a terminal."""
         style = {"firing": "bold red", "resolved": "bold green"}.get(self.state, "yellow")
         word = {"firing": "FIRING", "resolved": "CLEARED", "retracted": "RETRACTED"}[self.state]
         line = Text.assemble((f"{self.time:%Y-%m-%d %H:%M}", "dim"), "  ", (f"{word:<9}", style), f" {self.rule_id}")
+        if window := self._window():
+            line.append(f"  {window}")
         if self.value is not None:
             line.append(f"  {self._written(self.value, 2)}")
             if self.low is not None and self.high is not None:
@@ -90,12 +105,43 @@ class AlertLine:
             line.append(f"  height {self.height}", "dim")
         return line
 
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs, and more: shares are 0 to 1, and `metric` is null for a rule with its own wording."""
+        return {
+            "alert_id": self.key[0],
+            "step": self.key[1],
+            "time": f"{self.time:%Y-%m-%dT%H:%M:%SZ}",
+            "state": self.state,
+            "rule": self.rule_id,
+            "metric": self.metric or None,
+            "view": self.view or None,
+            "window_blocks": self.window_blocks or None,
+            "value": _finite(self.value),
+            "interval_low": _finite(self.low),
+            "interval_high": _finite(self.high),
+            "threshold": _finite(self.threshold),
+            "height": self.height,
+            "summary": self.summary,
+        }
+
+    def _window(self) -> str:
+        """`1008 blocks (raw)`; empty where the rule judges no window."""
+        if self.view not in VIEWS or not self.window_blocks:
+            return ""
+        place, condition = WindowPlace(self.view, self.window_blocks), condition_of(self.metric)
+        return place.words if condition is None else condition.window_words(place)
+
     def _written(self, value: float, digits: int = 1) -> str:
         """A value of the rule: a share with so many digits, or a metric in the form of its spec."""
         spec = SPECS.get(self.metric)
         if spec is None or spec.kind == "percent":
             return TERMINAL.share(value, digits)
         return TERMINAL.metric(value, spec.kind, spec.unit)
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has neither NaN nor infinity."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def latest_moment(clickhouse: ClickHouse, chain: str) -> LineMoment | None:

@@ -18,6 +18,9 @@ HeightOption = Annotated[
 ChainOption = Annotated[str, typer.Option("--chain", help="Chain.")]
 ViewOption = Annotated[str, typer.Option("--view", help="raw (pools) or entity (owners and proxies).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+JobJsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the result as one JSON object; all other output goes to standard error.")
+]
 
 
 def checked_view(text: str) -> View:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
 from desk.cli.console import Console
+from desk.cli.options import JobJsonOption
 
 if TYPE_CHECKING:
     from ingest.blocks.backfill import ReplayReport
@@ -53,19 +54,22 @@ def replay(
     goes_on: Annotated[
         bool, typer.Option("--continue", help="Resume at the end of the dataset, instead of making it anew.")
     ] = False,
+    as_json: JobJsonOption = False,
 ) -> None:
     """Send a file of blocks through Kafka, Faust and ClickHouse into a separate dataset, with alerts on the console.
 
     The file has columns height, time and pool, or coinbase evidence (docs/sources.md). The dataset is `replay` unless
     --dataset names another. It is emptied first unless --continue is given. A live dataset is refused. Labels that the registry
-    lacks are listed at the end.
+    lacks are listed at the end. With --json the result has them and all alerts.
     """
     from counterpoise.clickhouse.client import connect
     from counterpoise.pools.registry_file import load_registry
     from counterpoise.settings.endpoints import clickhouse_target
     from counterpoise.settings.model import Settings
-    from desk.cli.replay_labels import unknown_labels
+    from desk.cli.job_result import job_result
+    from desk.cli.replay_labels import label_lines, unknown_labels
     from desk.cli.replay_line import replay_line
+    from desk.cli.replay_result import begun_replay, replayed
     from desk.cli.whole_line import (
         BACKFILL_TAKE_MESSAGES,
         engines,
@@ -86,32 +90,44 @@ def replay(
     settings = Settings.load()
     source = replay_source(settings, blocks, SystemClock())
     first, last = height_range(source, from_height, to_height)
-    console = Console(highlight=False)
-    console.print(
-        f"[bold]counterpoise replay[/]: {blocks}, heights {first:,} to {last:,}, into dataset {settings.dataset}"
-    )
-    with sole_replay(settings), engines(settings):
-        if not goes_on:
-            start_afresh(settings)
-        report = replay_line(
-            settings,
-            blocks,
-            console,
-            speed=speed,
-            first_height=first,
-            last_height=last,
-            from_height=from_height,
-            to_height=to_height,
+    with job_result(as_json) as result:
+        console = Console(highlight=False)
+        console.print(
+            f"[bold]counterpoise replay[/]: {blocks}, heights {first:,} to {last:,}, into dataset {settings.dataset}"
         )
-        with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
-            unknown = unknown_labels(clickhouse, load_registry(), settings.ingest.chain)
-    fired = sum(line.state == "firing" for line in report.alerts)
-    cleared = sum(line.state == "resolved" for line in report.alerts)
-    console.print(
-        f"\n[bold]{report.replay.blocks:,} blocks[/] in {report.seconds:.1f} s; [bold]{fired} alerts fired, {cleared} cleared[/]."
-    )
-    for line in unknown:
-        console.print(line, markup=False, soft_wrap=True)
+        with sole_replay(settings), engines(settings):
+            if not goes_on:
+                start_afresh(settings)
+            if as_json:
+                result.update(begun_replay(settings, blocks, first, last))
+            try:
+                report = replay_line(
+                    settings,
+                    blocks,
+                    console,
+                    speed=speed,
+                    first_height=first,
+                    last_height=last,
+                    from_height=from_height,
+                    to_height=to_height,
+                )
+                result.update(
+                    blocks=report.replay.blocks,
+                    seconds=round(report.seconds, 3),
+                    dead_letters=report.replay.dead_letters,
+                )
+            finally:
+                if as_json:
+                    result.update(replayed(settings))
+            with connect(clickhouse_target(settings, read_only=True), settings.dataset) as clickhouse:
+                unknown = unknown_labels(clickhouse, settings.ingest.chain)
+        fired = sum(line.state == "firing" for line in report.alerts)
+        cleared = sum(line.state == "resolved" for line in report.alerts)
+        console.print(
+            f"\n[bold]{report.replay.blocks:,} blocks[/] in {report.seconds:.1f} s; [bold]{fired} alerts fired, {cleared} cleared[/]."
+        )
+        for line in label_lines(unknown, load_registry()):
+            console.print(line, markup=False, soft_wrap=True)
 
 
 def backfill(
@@ -122,6 +138,7 @@ def backfill(
     ] = None,
     to_height: ToHeight = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until ClickHouse has the last block.")] = True,
+    as_json: JobJsonOption = False,
 ) -> None:
     """Fetch past blocks from the configured source (bitcoind, mempool) into Kafka, with a progress bar.
 
@@ -133,6 +150,7 @@ def backfill(
     from counterpoise.runtime.logs import configure_logging
     from counterpoise.runtime.service_status import ServiceStatus
     from counterpoise.settings.model import Settings
+    from desk.cli.job_result import job_result
     from ingest.blocks.backfill import run_backfill
     from ingest.blocks.sources.block_sources import configured_source
 
@@ -143,7 +161,11 @@ def backfill(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     console = Console(stderr=True, highlight=False)
-    with ServiceStatus("backfill", settings.run_dir, clock) as status, _Bars(console) as bars:
+    with (
+        job_result(as_json) as result,
+        ServiceStatus("backfill", settings.run_dir, clock) as status,
+        _Bars(console) as bars,
+    ):
         report = run_backfill(
             settings,
             configured_source(settings, clock),
@@ -156,6 +178,17 @@ def backfill(
             from_time=None if from_date is None else int(from_date.replace(tzinfo=UTC).timestamp()),
             to_height=to_height,
             wait_until_stored=wait,
+        )
+        result.update(
+            complete=report.complete,
+            dataset=settings.dataset,
+            chain=settings.ingest.chain,
+            source=report.source,
+            blocks=report.blocks,
+            first_height=report.first_height,
+            last_height=report.last_height,
+            seconds=round(report.total_seconds, 3),
+            dead_letters=report.dead_letters,
         )
     console.print(_sentence(report))
     if not report.complete:

@@ -12,10 +12,19 @@ from desk.named_queries import named_query
 MAX_LISTED: Final = 10
 
 
-def unknown_labels(clickhouse: ClickHouse, registry: Registry, chain: str) -> list[str]:
-    """Lines about the labels whose blocks count as unknown, most blocks first; none where there are no such labels."""
+def unknown_labels(clickhouse: ClickHouse, chain: str) -> list[tuple[str, int]]:
+    """The labels whose blocks count as unknown, with their blocks, most blocks first."""
     rows = clickhouse.query(named_query("unknown_labels").sql, {"chain": chain})
-    return label_lines([(str(label), int(blocks)) for label, blocks, *_ in rows], registry)
+    return [(str(label), int(blocks)) for label, blocks, *_ in rows]
+
+
+def label_objects(found: list[tuple[str, int]], registry: Registry) -> list[dict[str, object]]:
+    """One object for each label, with the nearest name of the registry; None where none is alike."""
+    near = [nearest_pool(registry, label) for label, _ in found]
+    return [
+        {"label": label, "blocks": blocks, "nearest_pool": None if pool is None else pool.name}
+        for (label, blocks), pool in zip(found, near, strict=True)
+    ]
 
 
 def label_lines(found: list[tuple[str, int]], registry: Registry) -> list[str]:

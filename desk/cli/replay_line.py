@@ -71,7 +71,7 @@ def replay_line(
     clock = SystemClock()
     began = time.monotonic()
     chain = settings.ingest.chain
-    reached = judged_height if is_watched(settings, chain) else scored_height
+    reached = height_reached(settings)
     log_file = settings.run_dir / "services.log"
     with (
         _logging_to(settings, settings.run_dir / "replay.log"),
@@ -178,6 +178,11 @@ class _Watch:
         if self.height != before or now - self._drawn_at >= NOTICE_SECONDS:
             self._drawn_at = now
             self._view.update(latest_moment(self._clickhouse, chain), alert_lines(self._clickhouse), self.height)
+
+
+def height_reached(settings: Settings) -> Callable[[ClickHouse, str], int]:
+    """What gives the height up to which a replay has come: −1 before the first."""
+    return judged_height if is_watched(settings, settings.ingest.chain) else scored_height
 
 
 def is_watched(settings: Settings, chain: str) -> bool:

@@ -87,6 +87,7 @@ ENTRIES: dict[str, CommandEntry] = {
         _LINE,
         (
             "counterpoise replay --blocks blocks.parquet",
+            "counterpoise replay --blocks blocks.parquet --json | jq .alerts",
             "counterpoise --dataset before replay --blocks blocks.csv --to-height 840000",
         ),
     ),

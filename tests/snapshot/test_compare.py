@@ -65,5 +65,7 @@ def test_an_answer_keeps_all_but_times_and_the_last_digits() -> None:
 
 
 def test_progress_is_left_out_and_alerts_stay() -> None:
-    alert = "2022-10-30 03:52  FIRING    top4-share  75.50% [72.7%, 78.1%]  line 75%  height 760903\n"
+    alert = (
+        "2022-10-30 03:52  FIRING    top4-share  1008 blocks (raw)  75.50% [72.7%, 78.1%]  line 75%  height 760903\n"
+    )
     assert PROGRESS.sub("", "2023-01-25  height 773558  top-4 78.3%\n" + alert) == alert

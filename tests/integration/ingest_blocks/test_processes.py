@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,8 @@ class Command:
 
     process: ForkedProcess
     output: IO[bytes]
+    errors: IO[bytes]
+    """Its standard error: where it is not apart, the same file."""
 
     @property
     def pid(self) -> int:
@@ -56,9 +59,32 @@ class Command:
         self.output.seek(0)
         return code, self.output.read().decode()
 
+    def told(self) -> str:
+        """Its standard error so far, where that is apart."""
+        return os.pread(self.errors.fileno(), 1 << 20, 0).decode()
+
 
 @contextmanager
 def process(settings: Settings, *arguments: str, **more: str) -> Iterator[Command]:
+    with tempfile.TemporaryFile() as output, started(settings, arguments, more, output, output) as running:
+        yield running
+
+
+@contextmanager
+def process_apart(settings: Settings, *arguments: str, **more: str) -> Iterator[Command]:
+    """The same with a standard error of its own."""
+    with (
+        tempfile.TemporaryFile() as output,
+        tempfile.TemporaryFile() as errors,
+        started(settings, arguments, more, output, errors) as running,
+    ):
+        yield running
+
+
+@contextmanager
+def started(
+    settings: Settings, arguments: Sequence[str], more: Mapping[str, str], output: IO[bytes], errors: IO[bytes]
+) -> Iterator[Command]:
     replay = (
         {}
         if settings.ingest.replay.path is None
@@ -71,15 +97,19 @@ def process(settings: Settings, *arguments: str, **more: str) -> Iterator[Comman
         "COUNTERPOISE_INGEST__SOURCE": settings.ingest.source,
         **more,
     }
-    with tempfile.TemporaryFile() as output:
-        running = start_forked(arguments, environment, ROOT, output)
-        try:
-            yield Command(running, output)
-        finally:
-            running.kill()
-            running.wait(PATIENCE_SECONDS)
-            if running.stdin is not None:
-                running.stdin.close()
+    running = start_forked(arguments, environment, ROOT, output, errors)
+    try:
+        yield Command(running, output, errors)
+    finally:
+        running.kill()
+        running.wait(PATIENCE_SECONDS)
+        if running.stdin is not None:
+            running.stdin.close()
+
+
+def published(settings: Settings) -> object:
+    """The height up to which a backfill has sent its blocks."""
+    return (read_status(settings.run_dir, "backfill") or {}).get("info", {}).get("published_height")
 
 
 def stored(settings: Settings) -> int:
@@ -134,6 +164,39 @@ def test_backfill_says_what_it_did(migrated: Settings, node: BitcoindServer) -> 
         code, output = running.ended()
         assert code == 2
         assert f"dataset '{live.dataset}' begins at height 40: earlier blocks (20) cannot be added" in output
+
+
+@pytest.mark.kafka
+def test_backfill_as_json_also_where_it_is_stopped(migrated: Settings, node: BitcoindServer) -> None:
+    live = migrated.model_copy(update={"ingest": migrated.ingest.model_copy(update={"source": "bitcoind"})})
+    where = {
+        "COUNTERPOISE_INGEST__BITCOIND__URL": node.url,
+        "COUNTERPOISE_INGEST__BITCOIND__COOKIE_FILE": str(node.cookie_file),
+    }
+    options = ("backfill", "--from-height", "40", "--to-height", "90", "--json")
+    with process_apart(live, *options, **where) as running:
+        wait_for(lambda: published(live) == 90, "it publishes; nobody stores the blocks")
+        running.process.terminate()
+        code, output = running.ended()
+        assert code == 130, running.told()
+        stopped = json.loads(output)
+        assert ": stopped before the end; run the same command to resume" in " ".join(running.told().split())
+    with Storing(live), process_apart(live, *options, **where) as running:
+        code, output = running.ended()
+        assert code == 0, running.told()
+    found = json.loads(output)
+    assert found.pop("seconds") > 0 and stopped.pop("seconds") > 0
+    assert found == {
+        "complete": True,
+        "dataset": live.dataset,
+        "chain": "bitcoin",
+        "source": "bitcoind",
+        "blocks": 51,
+        "first_height": 40,
+        "last_height": 90,
+        "dead_letters": 0,
+    }
+    assert stopped == found | {"complete": False}
 
 
 @pytest.mark.kafka

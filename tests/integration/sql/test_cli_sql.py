@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -333,6 +334,33 @@ def test_migrate_says_what_it_did(
     assert capfd.readouterr().out == f"{settings.dataset} (live): nothing to do\n"
     assert main(["migrate", "--check"]) == 0
     assert capfd.readouterr().out == f"{settings.dataset}: up to date\n"
+
+
+def test_migrate_as_json(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], free_port: int
+) -> None:
+    for name, value in as_environment(settings).items():
+        monkeypatch.setenv(name, value)
+
+    def migrated(*arguments: str) -> tuple[int, dict[str, Any], str]:
+        code = main(["migrate", "--json", *arguments])
+        out, err = capfd.readouterr()
+        return code, json.loads(out), err
+
+    code, found, _ = migrated("--check")
+    assert (code, found["complete"], found["dataset"]) == (1, True, settings.dataset)
+    assert "table blocks_log" in found["missing"]
+    with monkeypatch.context() as no_kafka:
+        no_kafka.setenv("COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS", f"127.0.0.1:{free_port}")
+        code, found, err = migrated()
+    assert (code, found["complete"], found["created_topics"]) == (3, False, [])
+    assert "table blocks_log" in found["applied"] and "counterpoise: " in err
+    code, found, _ = migrated()
+    assert (code, found["applied"]) == (0, [])
+    assert f"{settings.dataset}.blocks.v1" in found["created_topics"]
+    names = {"complete": True, "dataset": settings.dataset, "dataset_kind": "live"}
+    assert migrated()[:2] == (0, names | {"applied": [], "created_topics": []})
+    assert migrated("--check")[:2] == (0, names | {"missing": []})
 
 
 def test_dead_letters_are_listed_shown_and_sent_again(

@@ -208,6 +208,30 @@ def assert_explained(line: Line, old_id: str, new_id: str, *, at: int, to: int) 
     assert (shown.returncode, shown.stderr) == (0, "") and "changes of attribution" in shown.stdout
 
 
+def test_reattribution_as_json(live: tuple[Line, list[BlockEvent]]) -> None:
+    line, _ = live
+    before = current_set(line)
+    done = run_forked(["pools", "reattribute", "--json"], line.environment("cli"), ROOT)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    after = current_set(line)
+    [(blocks,)] = line.ch.query("SELECT count() FROM blocks")
+    assert found.pop("changed_blocks") > 0 if after != before else found.pop("changed_blocks") == 0
+    assert found == {
+        "complete": True,
+        "dataset": line.ch.database,
+        "chain": "bitcoin",
+        "blocks": blocks,
+        "attribution_id": after,
+        "previous_attribution_id": before,
+    }
+    text = "was current already" if after == before else "have another pool than under"
+    assert text in done.stderr
+    unknown = run_forked(["pools", "reattribute", "--chain", "signet", "--json"], line.environment("cli"), ROOT)
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    wait_until_consistent(line)
+
+
 def newest_block(line: Line, *, below: int = 0) -> BlockEvent:
     """The block at the tip, or so many heights below it; only height and hash are those of the stored one."""
     [(height, hash_)] = line.ch.query(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.progress import Progress, TaskID
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.epochs import claim_epoch
@@ -26,6 +29,7 @@ from counterpoise.runtime.dead_letter_limit import DeadLetterLimit
 from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.windows import WINDOWS_BLOCKS
+from desk.cli import main
 from streams.blocks import rescoring as rescore_module
 from streams.blocks.attribution_store import current_set
 from streams.blocks.fold.attributor import Attributor
@@ -283,6 +287,46 @@ def test_a_rescore_goes_on_where_it_was_interrupted(ch: ClickHouse, monkeypatch:
     assert rows_of(ch, "latest_concentration") == whole["latest_concentration"]
     assert rescore(ch, "signet").scored == BLOCKS - 1_400
     assert answers(ch) == whole
+
+
+def test_rescore_as_json(
+    ch: ClickHouse, clickhouse: ClickHouseServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(rescore_module, "BATCH_BLOCKS", 700)
+    for name, value in {
+        "COUNTERPOISE_CLICKHOUSE__HOST": "127.0.0.1",
+        "COUNTERPOISE_CLICKHOUSE__PORT": str(clickhouse.port),
+        "COUNTERPOISE_CLICKHOUSE__PASSWORD_FILE": str(clickhouse.password_file),
+        "COUNTERPOISE_DATASET": ch.database,
+        "COUNTERPOISE_DATASET_KIND": "simulated",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def said() -> dict[str, Any]:
+        return json.loads(capfd.readouterr().out)  # type: ignore[no-any-return]
+
+    class Killed(Progress):
+        def update(self, task_id: TaskID, **fields: Any) -> None:
+            if fields["completed"] >= 1_400:
+                raise KeyboardInterrupt
+
+    ch.execute("TRUNCATE TABLE scoring_log")
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr("rich.progress.Progress", Killed)
+        plain = main(["rescore"])
+        assert capfd.readouterr().out == ""
+        assert main(["rescore", "--json"]) == plain != 0, "it went on after 1,400 and came to 2,100"
+    whole = {"complete": True, "dataset": ch.database}
+    assert said() == {"complete": False, "dataset": ch.database, "chains": []}
+    assert main(["rescore", "--json"]) == 0
+    assert said() == whole | {"chains": [{"chain": "signet", "blocks": BLOCKS, "scored_blocks": BLOCKS - 2_100}]}
+    assert main(["rescore", "--json"]) == 0
+    assert said() == whole | {"chains": [{"chain": "signet", "blocks": BLOCKS, "scored_blocks": 0}]}
+    assert main(["rescore"]) == 0
+    assert capfd.readouterr().out == "signet: nothing to do\n"
+    assert main(["rescore", "--chain", "litecoin", "--json"]) == 2
+    out, err = capfd.readouterr()
+    assert out == "" and "chain 'litecoin' has no blocks in this dataset" in err
 
 
 def test_rows_of_another_format_are_scored_anew(ch: ClickHouse) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import math
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from desk.cli.console import Console
@@ -36,3 +39,46 @@ def test_lines_come_in_the_order_of_their_heights_though_the_alerter_is_behind()
         view.update(moment(900), [alert(50), alert(150, "resolved"), alert(250)], 900)
     assert heights(out) == [50, 100, 150, 250, 300, 900]
     assert "CLEARED" in out.getvalue()
+
+
+def test_a_line_names_the_window_and_the_view_of_its_value() -> None:
+    line = replace(alert(760_947), view="raw", window_blocks=1008)
+    assert line.text().plain == (
+        "2023-01-01 12:00  FIRING    top4-share  1008 blocks (raw)  76.00% [73.0%, 78.0%]  line 75%  height 760947"
+    )
+    month = replace(
+        line, rule_id="hhi-band", metric="hhi_10000", view="entity", window_blocks=4320, low=None, high=None
+    )
+    assert replace(month, value=1_850.0, threshold=1_800.0).text().plain == (
+        "2023-01-01 12:00  FIRING    hhi-band  4320 blocks (entity)  1,850  line 1,800  height 760947"
+    )
+
+
+def test_a_line_has_no_window_where_the_rule_judges_none() -> None:
+    assert alert(1).text().plain == "2023-01-01 12:00  FIRING    top4-share  76.00% [73.0%, 78.0%]  line 75%  height 1"
+    detector = replace(
+        alert(1), metric="detector_top4_above_75_1y", view="entity", window_blocks=1008, low=None, high=None
+    )
+    assert "  top4-share  (entity)  " in detector.text().plain
+
+
+def test_a_line_as_json_has_what_its_text_has() -> None:
+    found = replace(alert(760_947), view="raw", window_blocks=1008, low=math.nan, summary="Over.").as_json()
+    assert json.loads(json.dumps(found, allow_nan=False)) == {
+        "alert_id": "760947",
+        "step": 1,
+        "time": "2023-01-01T12:00:00Z",
+        "state": "firing",
+        "rule": "top4-share",
+        "metric": None,
+        "view": "raw",
+        "window_blocks": 1008,
+        "value": 0.76,
+        "interval_low": None,
+        "interval_high": 0.78,
+        "threshold": 0.75,
+        "height": 760_947,
+        "summary": "Over.",
+    }
+    timer = alert(1).as_json()
+    assert (timer["view"], timer["window_blocks"]) == (None, None)
