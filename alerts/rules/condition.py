@@ -163,6 +163,11 @@ class Condition(BaseModel):
         title = self.source.title.replace("{pool}", self.pool)
         return f"change of {title} in {self.change_blocks:,} blocks" if self.change_blocks else title
 
+    @property
+    def is_share(self) -> bool:
+        """Whether a value is a share, neither the change of one nor a state."""
+        return self.source.kind == "percent" and not self.change_blocks and self.source.switch is None
+
     def format(self, value: float) -> str:
         """A value in its unit."""
         return self.source.format_change(value) if self.change_blocks else self.source.format(value)

@@ -19,7 +19,6 @@ from alerts.rules.condition import condition_of
 from alerts.signals.window_counts import WindowPlace
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.formats import TERMINAL
-from counterpoise.metrics.specs.metric_registry import SPECS
 from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS
 from desk.cli.console import Console
 
@@ -96,14 +95,31 @@ class AlertLine:
         if window := self._window():
             line.append(f"  {window}")
         if self.value is not None:
-            line.append(f"  {self._written(self.value, 2)}")
-            if self.low is not None and self.high is not None:
-                line.append(f" [{self._written(self.low)}, {self._written(self.high)}]", "dim")
-            if self.threshold is not None and self.state == "firing":
-                line.append(f"  line {self._written(self.threshold, 0)}")
+            self._append_value(line, self.value)
         if self.height is not None:
             line.append(f"  height {self.height}", "dim")
         return line
+
+    def _append_value(self, line: Text, value: float) -> None:
+        """The value with interval and line; without signal and window the unit is the rule's, and its words are shown."""
+        words = condition_of(self.metric)
+        if words is None and not self.window_blocks:
+            line.append(f"  {self.summary}")
+            return
+        in_words = words is not None and not words.is_share
+
+        def write(number: float, digits: int | None = 1) -> str:
+            return words.format(number) if words is not None and in_words else TERMINAL.share(number, digits)
+
+        line.append(f"  {write(value, 2)}")
+        if self.low is not None and self.high is not None:
+            line.append(f" [{write(self.low)}, {write(self.high)}]", "dim")
+        if self.threshold is None or self.state != "firing":
+            return
+        if words is None or not in_words:
+            line.append(f"  line {TERMINAL.share(self.threshold, None)}")
+        elif words.source.switch is None:
+            line.append(f"  line {words.format_line(self.threshold)}")
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs, and more: shares are 0 to 1, and `metric` is null for a rule with its own wording."""
@@ -130,13 +146,6 @@ class AlertLine:
             return ""
         place, condition = WindowPlace(self.view, self.window_blocks), condition_of(self.metric)
         return place.words if condition is None else condition.window_words(place)
-
-    def _written(self, value: float, digits: int = 1) -> str:
-        """A value of the rule: a share with so many digits, or a metric in the form of its spec."""
-        spec = SPECS.get(self.metric)
-        if spec is None or spec.kind == "percent":
-            return TERMINAL.share(value, digits)
-        return TERMINAL.metric(value, spec.kind, spec.unit)
 
 
 def _finite(value: float | None) -> float | None:

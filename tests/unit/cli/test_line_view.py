@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from alerts.signals.specs.signal_registry import SIGNALS
 from desk.cli.console import Console
 from desk.cli.line_view import AlertLine, LineMoment, LineView
 
@@ -55,11 +56,27 @@ def test_a_line_names_the_window_and_the_view_of_its_value() -> None:
 
 
 def test_a_line_has_no_window_where_the_rule_judges_none() -> None:
-    assert alert(1).text().plain == "2023-01-01 12:00  FIRING    top4-share  76.00% [73.0%, 78.0%]  line 75%  height 1"
+    no_block = replace(alert(1), rule_id="no-block", value=7_300.0, threshold=7_200.0, summary="No block for 2 hours.")
+    assert no_block.text().plain == "2023-01-01 12:00  FIRING    no-block  No block for 2 hours.  height 1"
     detector = replace(
         alert(1), metric="detector_top4_above_75_1y", view="entity", window_blocks=1008, low=None, high=None
     )
     assert "  top4-share  (entity)  " in detector.text().plain
+
+
+def test_each_value_is_written_in_the_words_of_its_signal() -> None:
+    def written(
+        metric: str, value: float, threshold: float, low: float | None = None, high: float | None = None
+    ) -> str:
+        line = replace(alert(1), metric=metric, value=value, threshold=threshold, low=low, high=high)
+        return line.text().plain.partition("top4-share  ")[2]
+
+    assert written("top1_share", 0.34567, 1 / 3, 0.31, 0.38) == "34.57% [31.0%, 38.0%]  line 33.3333%  height 1"
+    assert written("hhi_10000", 2_512.4, 2_500.0) == "2,512  line 2,500  height 1"
+    assert written("hhi_10000 change 1008", -120.0, -100.0) == "-120  line -100  height 1"
+    assert written("top4_share change 1008", 0.052, 0.05) == "+5.2 points  line 5 points  height 1"
+    detector = written("detector_top4_above_75_1y", 1.0, 1.0)
+    assert "%" not in detector and detector == f"{SIGNALS['detector_top4_above_75_1y'].format(1.0)}  height 1"
 
 
 def test_a_line_as_json_has_what_its_text_has() -> None:
