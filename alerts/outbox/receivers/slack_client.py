@@ -14,6 +14,7 @@ from slack_sdk import WebClient
 
 from alerts.outbox.receivers.bounded_connection import connected, target_of
 from alerts.outbox.receivers.receiver import NotAcceptedError
+from alerts.outbox.receivers.receiver_request import json_of
 from counterpoise.urls import shown_url
 
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
@@ -37,10 +38,15 @@ class SlackWebClient(WebClient):
                 content = answer.read(MAX_ANSWER_BYTES + 1)
                 if len(content) > MAX_ANSWER_BYTES:
                     raise HTTPException(f"an answer of more than {MAX_ANSWER_BYTES:,} bytes")
+                is_object = isinstance(json_of(content), dict)
+                # slack-sdk decodes by the charset that the answer names, known or not, and takes any JSON for an object.
+                del answer.headers["Content-Type"]
                 if answer.status >= 400:
-                    raise HTTPError(url, answer.status, answer.reason, answer.headers, io.BytesIO(content))
-                charset = answer.headers.get_content_charset() or "utf-8"
-                return {"status": answer.status, "headers": answer.headers, "body": content.decode(charset)}
+                    body = content if is_object else b"{}"
+                    raise HTTPError(url, answer.status, answer.reason, answer.headers, io.BytesIO(body))
+                if not is_object:
+                    raise HTTPException("an answer that is no JSON object")
+                return {"status": answer.status, "headers": answer.headers, "body": content.decode("utf-8")}
 
 
 def slack_client(token: SecretStr, *, base_url: str, timeout_seconds: float) -> WebClient:

@@ -6,6 +6,7 @@ after Slack took the message, they would post it twice. `slack_errors` states wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -43,6 +44,7 @@ _CLEAR_TEXT: Final = "the token would travel in the clear"
 WINDOW_SECONDS: Final = 2.0
 _PAGE: Final = 200
 _MAX_PAGES: Final = 50
+_TS: Final = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}")
 
 
 @dataclass(slots=True)
@@ -139,6 +141,8 @@ class SlackReceiver:
                 **threaded,
             ),
         )
+        if not is_ts(answer.get("ts")):
+            raise AmbiguousError(f"Slack at {self._shown} accepted a message and did not name it")
         return str(answer["ts"])
 
     def edit(self, message: Message, key: str, message_ts: str) -> None:
@@ -180,14 +184,9 @@ class SlackReceiver:
             except ReceiverRefusedError:
                 del self._pages[key, thread]
                 raise
-            pages.found.update(
-                str(m["ts"])
-                for m in answer["messages"]
-                if m.get("metadata", {}).get("event_type") == EVENT_TYPE
-                and m["metadata"].get("event_payload", {}).get("key") == key
-            )
+            pages.found.update(messages_of(key, answer.get("messages")))
             pages.read += 1
-            pages.cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            pages.cursor = str(_mapping(answer.get("response_metadata")).get("next_cursor") or "")
             if not pages.cursor:
                 break
         del self._pages[key, thread]
@@ -253,7 +252,8 @@ class SlackReceiver:
             return request(client)
         except SlackApiError as error:
             raise judge(error, call) from None
-        except (OSError, HTTPException, SlackClientError, ValueError) as error:
+        # The last one: nested so deep that our reading of the answer just passed, and that of slack-sdk did not.
+        except (OSError, HTTPException, SlackClientError, ValueError, RecursionError) as error:
             raise AmbiguousError(f"Slack at {self._shown} gave no answer: {type(error).__name__}") from None
 
 
@@ -288,6 +288,33 @@ def _read_token(settings: Settings) -> SecretStr | None:
 
 def _page(client: WebClient, *, thread: str | None, asked: dict[str, Any]) -> Any:
     return client.conversations_replies(ts=thread, **asked) if thread else client.conversations_history(**asked)
+
+
+def is_ts(value: object) -> bool:
+    """Whether it names a message: seconds and a number."""
+    return isinstance(value, str) and _TS.fullmatch(value) is not None
+
+
+def messages_of(key: str, messages: object) -> list[str]:
+    """The messages of a page of history that carry this key. AmbiguousError for what is no such page.
+
+    >>> messages_of("a", [{"ts": "1.2", "metadata": {"event_type": EVENT_TYPE, "event_payload": {"key": "a"}}}, {"metadata": None}])
+    ['1.2']
+    """
+    if not isinstance(messages, list):
+        raise AmbiguousError("Slack's answer has no list of messages")
+    found = []
+    for one in map(_mapping, messages):
+        metadata = _mapping(one.get("metadata"))
+        ours = metadata.get("event_type") == EVENT_TYPE and _mapping(metadata.get("event_payload")).get("key") == key
+        if ours and is_ts(one.get("ts")):
+            found.append(str(one["ts"]))
+    return found
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    """A JSON object; an empty one where it is anything else."""
+    return value if isinstance(value, dict) else {}
 
 
 def _metadata(key: str) -> dict[str, Any]:
