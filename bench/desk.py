@@ -16,7 +16,6 @@ import resource
 import time
 from dataclasses import dataclass
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -36,6 +35,7 @@ from counterpoise.runtime.retry import Waiter
 from counterpoise.runtime.service_status import ServiceStatus, read_status
 from counterpoise.settings.endpoints import clickhouse_target
 from counterpoise.settings.model import Settings
+from counterpoise.urls import split_url
 from desk.cli.desk import read_link
 from desk.cli.whole_line import Services, start_afresh
 from streams.blocks.worker import BlockWorker
@@ -197,7 +197,7 @@ def opened(settings: Settings) -> Desk:
     while time.monotonic() < deadline:
         status = read_status(settings.run_dir, "desk")
         if status is not None and "desk_port" in status.get("info", {}):
-            link = urlsplit(read_link(settings.run_root))
+            link = split_url(read_link(settings.run_root))
             connection = http.client.HTTPConnection("127.0.0.1", int(status["info"]["desk_port"]))
             connection.request("GET", f"{link.path}?{link.query}")
             answer = connection.getresponse()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit  # noqa: TID251 - split_url is the one place
 
 
 def is_local(host: str) -> bool:
@@ -20,6 +20,20 @@ def is_local(host: str) -> bool:
         return False
 
 
+def split_url(text: str) -> SplitResult:
+    """The parts of a URL. All are empty where it is none, such as `http://[` or a port of letters; Python's own raises ValueError.
+
+    >>> split_url("https://desk.example:8443/a?b").port, split_url("http://[").scheme, split_url("http://a:b").hostname
+    (8443, '', None)
+    """
+    try:
+        parts = urlsplit(text)
+        _ = parts.hostname, parts.port
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+    return parts
+
+
 def shown_url(url: str, *, path: bool = True) -> str:
     """A URL as messages may name it: without credentials, and without a query or a fragment that may hold some.
 
@@ -30,7 +44,7 @@ def shown_url(url: str, *, path: bool = True) -> str:
     >>> shown_url("https://hooks.example/services/secret", path=False), shown_url("http://am.example:9093/", path=False)
     ('https://hooks.example/…', 'http://am.example:9093')
     """
-    parts = urlsplit(url)
+    parts = split_url(url)
     shown = parts.path if path else "/…" if parts.path.strip("/") else ""
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], path=shown, query="", fragment="").geturl()
 

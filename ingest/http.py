@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Container, Mapping
 from typing import Any, NamedTuple, Never, Protocol
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic_core import from_json
@@ -14,7 +13,7 @@ from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.http_dates import pause_of
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
-from counterpoise.urls import is_local, shown_url
+from counterpoise.urls import is_local, shown_url, split_url
 
 _MAX_RETRY_AFTER_SECONDS = 600.0
 
@@ -76,7 +75,7 @@ class BoundedHttp:
         setting: str,
         user_agent: str = "counterpoise",
     ) -> None:
-        parts = urlsplit(url)
+        parts = split_url(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(f"{setting}={url!r} is not a URL: expected one like http://127.0.0.1:8332")
         self.shown = shown_url(url).rstrip("/")
@@ -106,7 +105,7 @@ class BoundedHttp:
 
     def fetch(self, path: str, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         """GET as bytes, of any type; `path` may be a whole URL of this server (ValueError for another's)."""
-        if path.startswith(("http://", "https://")) and urlsplit(path)[:2] != self._server:
+        if path.startswith(("http://", "https://")) and split_url(path)[:2] != self._server:
             raise ValueError(f"{shown_url(path)} is not on {self.shown}")
         where = self._where(path)
         answer = self._exchange("GET", path, where, headers=headers)
@@ -127,7 +126,8 @@ class BoundedHttp:
     ) -> Probe:
         """Whether the server of source `name` answers `path` with success, or one of `answers`."""
         try:
-            response = self._client.request(method, path, timeout=PROBE_SECONDS)
+            with self._client.stream(method, path, timeout=PROBE_SECONDS) as response:  # the head alone answers
+                pass
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             return Probe("problem", f"{name} at {self.shown} does not answer: {reason}")

@@ -6,7 +6,6 @@ import importlib.metadata
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 from urllib.robotparser import RobotFileParser
 
 from pydantic_core import from_json
@@ -15,7 +14,7 @@ from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.sections.market_sections import MarketSettings
-from counterpoise.urls import shown_url
+from counterpoise.urls import shown_url, split_url
 from ingest.http import BoundedHttp, BusyError, NotThereError
 
 ROBOT = "counterpoise"
@@ -63,7 +62,7 @@ class RateLimitedHttp:
         max_requests_per_second: float = 1.0,
         ask_robots: bool = False,
     ) -> None:
-        parts = urlsplit(url)
+        parts = split_url(url)
         self.base = parts._replace(path="", query="", fragment="").geturl() if parts.netloc else url
         self._http = BoundedHttp(
             self.base,

@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
+from counterpoise.urls import split_url
 from testkit.webhook_server import ReceivedRequest, WebhookServer, main
 
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -32,7 +32,7 @@ class AlertmanagerServer(WebhookServer):
 
     def respond(self, request: ReceivedRequest) -> tuple[int, bytes]:
         """As the API does: 400 with a JSON text where the whole list is refused."""
-        path = urlsplit(request.path).path
+        path = split_url(request.path).path
         if (request.method, path) == ("GET", "/api/v2/status"):
             return 200, json.dumps({"versionInfo": {"version": "0.0.0-stand-in"}}).encode()
         if (request.method, path) != ("POST", "/api/v2/alerts"):
@@ -68,7 +68,7 @@ def _problem_of(alert: Any) -> str:
         starts, ends = _seconds(alert["startsAt"]), _seconds(alert["endsAt"])
     except (KeyError, ValueError):
         return "startsAt and endsAt are RFC 3339"
-    if not urlsplit(alert.get("generatorURL", "http://x")).scheme:
+    if not split_url(alert.get("generatorURL", "http://x")).scheme:
         return "generatorURL in body must be of type uri"
     return "start time must be before end time" if ends < starts else ""
 

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
+
+from counterpoise.urls import split_url
 
 Fault = Literal["unavailable", "too-many", "malformed", "oversized", "slow", "dripping", "not-found", "moved"]
 Query = dict[str, list[str]]
@@ -163,7 +165,7 @@ class MarketServer:
 
     def answer(self, request: _Handler) -> None:
         """Serve one request."""
-        parts = urlsplit(request.path)
+        parts = split_url(request.path)
         path = unquote(parts.path)
         with self._lock:
             self.paths[path] += 1

@@ -10,6 +10,7 @@ from typing import Final
 
 MONTHS_A_YEAR: Final = 12
 _ALIKE: Final = 1e-12
+_SMALLEST: Final = 1e-300
 _MONTH_STEPS: Final = (1, 3, 6)
 _YEAR_STEPS: Final = (1, 2, 5, 10, 20, 50, 100)
 _HOUR_STEPS: Final = (1, 3, 6, 12, 24, 48, 168, 336)
@@ -48,12 +49,12 @@ def nice_step(span: float, most: int) -> float:
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """Round values from the first at or above `low` to the last at or below `high`; one value where they are equal.
+    """Round values from the first at or above `low` to the last at or below `high`; one value where they are as good as equal.
 
     >>> ticks(0.47, 0.83, 5)
     [0.5, 0.6, 0.7, 0.8]
     """
-    if not high > low:
+    if not high - low > max(_ALIKE * max(abs(low), abs(high)), _SMALLEST):
         return [low]
     step = nice_step(high - low, most)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)

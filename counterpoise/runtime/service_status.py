@@ -19,7 +19,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -27,6 +26,7 @@ from counterpoise.redaction import redact
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.private_files import MAX_BYTES, private_folder, read_private, write_private
 from counterpoise.runtime.service_metrics import LATENCY_BUCKETS, LIVE_WITHIN_SECONDS, counters_of, steps_of
+from counterpoise.urls import split_url
 
 _HOST = socket.gethostname()
 _PIDS: Final = 2**31
@@ -312,10 +312,7 @@ class _HealthServer(ThreadingHTTPServer):
 
     def takes(self, host: str) -> bool:
         """Whether a request's Host header is one to answer."""
-        try:
-            return not self.on_loopback or urlsplit("//" + host).hostname in _LOOPBACK_NAMES
-        except ValueError:
-            return False
+        return not self.on_loopback or split_url("//" + host).hostname in _LOOPBACK_NAMES
 
 
 class _HealthHandler(BaseHTTPRequestHandler):

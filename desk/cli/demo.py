@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Final
-from urllib.parse import urlsplit
 
 import typer
 from rich.markup import escape
@@ -19,6 +18,7 @@ from rich.table import Table
 
 from counterpoise.errors import ConfigError
 from counterpoise.formats import TEXT
+from counterpoise.urls import split_url
 from desk.cli.console import Console
 from desk.cli.desk import read_link
 
@@ -183,7 +183,7 @@ def _wait_for_messages(settings: Settings) -> None:
 
 def _link_alerts_to(link: str) -> None:
     """Let messages link to the page that runs: a desk that starts again listens on the same port."""
-    page = urlsplit(link)
+    page = split_url(link)
     if page.port is not None:
         os.environ.setdefault("COUNTERPOISE_DESK__PORT", str(page.port))
         os.environ.setdefault("COUNTERPOISE_DESK__PUBLIC_URL", f"{page.scheme}://{page.netloc}")

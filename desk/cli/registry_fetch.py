@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 import httpx
 
 from counterpoise.errors import ConfigError, RetryableError
-from counterpoise.urls import is_local
+from counterpoise.urls import is_local, split_url
 from desk.registry_import import MAX_IMPORT_BYTES
 
 FETCH_TIMEOUT_SECONDS = 30.0
@@ -56,9 +55,9 @@ def _fetch(url: str) -> bytes:
 
 def _checked_host(url: str) -> bool:
     """Return whether a URL that may be fetched is on this machine; ConfigError where it may not be fetched."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     is_loopback = is_local(parts.hostname or "")
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback):
+    if not parts.hostname or (parts.scheme != "https" and not (parts.scheme == "http" and is_loopback)):
         raise ConfigError(f"{url}: expected an https URL (http only on this machine), or a file")
     return is_loopback
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from pydantic import SecretStr
 
@@ -21,7 +21,7 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.private_files import private_folder, write_private
 from counterpoise.settings.section import read_secret
 from counterpoise.settings.sections.service_sections import DeskSettings
-from counterpoise.urls import is_local
+from counterpoise.urls import is_local, split_url
 from desk.web.proxies import LOOPBACK, Proxies
 from ingest.releases.push.push_limits import TokenBucket
 
@@ -156,11 +156,10 @@ class Access:
 
     def host_is_ours(self, host: str) -> bool:
         """Whether the Host header names this page: a name that somebody points at our address (DNS rebinding) does not."""
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:  # no name of a host, such as an open bracket
+        name = split_url(f"//{host}").hostname
+        if name is None:  # no name of a host, such as an open bracket
             return False
-        if self._settings.public_url and name == urlsplit(self._settings.public_url).hostname:
+        if self._settings.public_url and name == split_url(self._settings.public_url).hostname:
             return True
         return is_local(name) if self.is_local else self._settings.public_url is None
 
@@ -234,7 +233,7 @@ class Guard:
         if headers.get("sec-fetch-site") in ("same-origin", "none"):
             return True
         origin = headers.get("origin")
-        return origin is not None and urlsplit(origin).netloc == headers.get("host")
+        return origin is not None and split_url(origin).netloc == headers.get("host") != ""
 
 
 _HOW_TO_OPEN = (

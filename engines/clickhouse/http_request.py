@@ -7,10 +7,11 @@ import io
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import lz4.frame
 
+from counterpoise.urls import split_url
 from engines.clickhouse.engine_session import Setting
 
 if TYPE_CHECKING:
@@ -103,18 +104,12 @@ def refuse_foreign(headers: Headers, host: str, port: int, allowed: frozenset[st
 
 
 def _is_ours(url: str, names: frozenset[str], port: int) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.hostname in names and parts.port == port
-    except ValueError:
-        return False
+    parts = split_url(url)
+    return parts.hostname in names and parts.port == port
 
 
 def _name_of(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
+    return split_url(url).hostname
 
 
 def credentials(headers: Headers, parameters: Mapping[str, str]) -> tuple[str, bytes]:
@@ -136,7 +131,7 @@ class Request:
     """The parameters of a request. `query_parameters` fill `{name:Type}`; `settings` are every one that is left over."""
 
     def __init__(self, target: str, headers: Headers) -> None:
-        parts = urlsplit(target)
+        parts = split_url(target)
         self.path = parts.path
         self.headers = headers
         self.given = dict(parse_qsl(parts.query, keep_blank_values=True, errors="surrogateescape"))

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
+from counterpoise.urls import split_url
 from engines.local_slack.channel_page import Entry, entry_markup, whole_page
 from engines.local_slack.files import SlackFile
 from engines.local_slack.message import SlackMessage
@@ -56,7 +57,7 @@ class PageRoutes:
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> PageAnswer | Iterator[bytes]:
         """The answer to a request, or the pieces of a stream. `headers` have lower-case names."""
-        url = urlsplit(target)
+        url = split_url(target)
         key, _, route = url.path.removeprefix("/").partition("/")
         if not hmac.compare_digest(key.encode(), self._key):
             return text_answer(404, "The channel's page opens at the address that was printed, with its key.")
@@ -174,7 +175,7 @@ def _same_origin(headers: dict[str, str]) -> bool:
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is not None:
         return site == "same-origin"
-    return origin is not None and urlsplit(origin).netloc == headers.get("host")
+    return origin is not None and split_url(origin).netloc == headers.get("host") != ""
 
 
 def _headers() -> dict[str, str]:

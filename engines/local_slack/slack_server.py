@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
-from counterpoise.urls import is_local
+from counterpoise.urls import is_local, split_url
 from engines.local_slack.files import UPLOAD_PATH
 from engines.local_slack.page_routes import PageAnswer, PageRoutes, text_answer
 from engines.local_slack.workspace import Workspace
@@ -121,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve(self.rfile.read(int(length)))
 
     def _serve(self, body: bytes) -> None:
-        path = urlsplit(self.path).path
+        path = split_url(self.path).path
         if path.startswith(API):
             self._call(path.removeprefix(API), body)
             return
@@ -129,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(self.server.slack.take_file(path.removeprefix(UPLOAD_PATH), body))
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
-        if not is_local(urlsplit(f"//{headers.get('host', '')}").hostname or ""):
+        if not is_local(split_url(f"//{headers.get('host', '')}").hostname or ""):
             self._send(text_answer(421, "This address is not the workspace's."))
             return
         answer = self.server.page.answer(self.command, self.path, headers, body)
@@ -140,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _call(self, method: str, body: bytes) -> None:
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-        arguments: dict[str, Any] = dict(parse_qsl(urlsplit(self.path).query))
+        arguments: dict[str, Any] = dict(parse_qsl(split_url(self.path).query))
         try:
             if "json" in (self.headers.get("Content-Type") or ""):
                 arguments |= json.loads(body or b"{}")

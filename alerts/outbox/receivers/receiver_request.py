@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from alerts.outbox.receivers.bounded_connection import connected, target_of
 from alerts.outbox.receivers.receiver import (
@@ -20,7 +19,7 @@ from alerts.outbox.receivers.receiver import (
 )
 from counterpoise.errors import ConfigError
 from counterpoise.http_dates import http_date, pause_of
-from counterpoise.urls import is_local, shown_url
+from counterpoise.urls import is_local, shown_url, split_url
 from counterpoise.visible import visible
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
@@ -44,12 +43,12 @@ def check_url(setting: str, url: str, *, clear_text: str | None = None) -> str:
 
     `clear_text`: why http is wrong except on this machine.
     """
+    parts = split_url(url)
+    host = parts.hostname
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
         (host or "").encode("idna")  # as the connection will: `a..b` and a label over 63 characters are no names
-    except ValueError:  # a UnicodeError is one
-        host, parts = None, urlsplit("")
+    except UnicodeError:
+        host = None
     if parts.scheme not in ("http", "https") or not host or any(c.isspace() or not c.isprintable() for c in url):
         raise ConfigError(f"{setting} is no address, expected https://HOST[:PORT]/PATH")
     if parts.username is not None or parts.fragment:
@@ -67,7 +66,7 @@ def request(
     method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, timeout_seconds: float
 ) -> ReceiverAnswer:
     """The answer of one request. NotAcceptedError where nothing was sent; AmbiguousError where no answer came in time."""
-    parts, where = urlsplit(url), shown_url(url, path=False)
+    parts, where = split_url(url), shown_url(url, path=False)
     with connected(parts, where, timeout_seconds=timeout_seconds) as connection:
         try:
             connection.request(method, target_of(parts), body, dict(headers))

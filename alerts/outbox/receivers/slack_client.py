@@ -6,7 +6,6 @@ import io
 from http.client import HTTPException
 from typing import Any, Final
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
 from urllib.request import Request
 
 from pydantic import SecretStr
@@ -15,7 +14,7 @@ from slack_sdk import WebClient
 from alerts.outbox.receivers.bounded_connection import connected, target_of
 from alerts.outbox.receivers.receiver import NotAcceptedError
 from alerts.outbox.receivers.receiver_request import json_of
-from counterpoise.urls import shown_url
+from counterpoise.urls import shown_url, split_url
 
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 """A page of 200 messages at Slack's limits has a few megabytes."""
@@ -25,7 +24,7 @@ class SlackWebClient(WebClient):
     """A client that goes straight to `base_url`, whatever proxy the environment names. A redirect would take the token elsewhere."""
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
-        parts, where = urlsplit(url), shown_url(url, path=False)
+        parts, where = split_url(url), shown_url(url, path=False)
         with connected(parts, f"Slack at {where}", timeout_seconds=float(self.timeout), tls=self.ssl) as connection:
             body = req.data if isinstance(req.data, bytes) else None
             headers = {name: str(value) for name, value in req.header_items()}

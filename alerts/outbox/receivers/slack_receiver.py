@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPException
 from typing import Any, Final, TextIO
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 from slack_sdk import WebClient
@@ -36,7 +35,7 @@ from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.model import Settings
 from counterpoise.settings.section import read_secret
-from counterpoise.urls import is_local, shown_url
+from counterpoise.urls import is_local, shown_url, split_url
 
 EVENT_TYPE: Final = "counterpoise_alert"
 _BASE_URL: Final = "COUNTERPOISE_SLACK__BASE_URL"
@@ -71,7 +70,7 @@ class SlackReceiver:
         self._base_url = check_url(_BASE_URL, base_url, clear_text=_CLEAR_TEXT)
         self._shown = shown_url(base_url, path=False)
         # Slack takes a message a second for each channel. A workspace on this machine has no such limit.
-        self.pause_seconds = 0.0 if is_local(urlsplit(base_url).hostname or "") else 1.0
+        self.pause_seconds = 0.0 if is_local(split_url(base_url).hostname or "") else 1.0
         self._timeout_seconds = timeout_seconds
         self._pages: dict[tuple[str, str | None], _Pages] = {}
 

@@ -23,10 +23,11 @@ TIPS: Final = """SELECT chain, max(s.height) AS height, argMax(s.tip_hash, s.hei
 FROM latest_shares AS s
 GROUP BY chain
 ORDER BY chain"""
-STEPS: Final = """SELECT alert_id, sequence, rule_id, state, previous_state, reason, event_time, height, value, threshold, summary
+STEPS: Final = f"""SELECT alert_id, sequence, rule_id, state, previous_state, reason, event_time, height, value, threshold, summary
 FROM alert_events
 ORDER BY recorded_at DESC, alert_id, sequence DESC
-LIMIT 50"""
+LIMIT {MAX_WAITING + 1}"""  # noqa: S608 - a number of ours
+"""One more than may wait: of steps that do not fit, none is left out without a word, because the stream ends."""
 
 log = structlog.get_logger("desk")
 

@@ -16,6 +16,8 @@ from desk.results.writers import is_numeric
 
 MAX_LINES: Final = 4
 WIDTH, HEIGHT = 920.0, 320.0
+_LARGEST: Final = 1e300
+"""A larger number has no place: the range of two of them may be more than a float holds."""
 
 
 def result_plot(heads: Sequence[tuple[str, str]], columns: Sequence[Sequence[Any]]) -> str | None:
@@ -91,4 +93,4 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return math.nan
     found = float(value)
-    return found if math.isfinite(found) else math.nan
+    return found if abs(found) <= _LARGEST else math.nan

@@ -6,14 +6,13 @@ import json
 import threading
 from collections import deque
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 import structlog
 from pydantic_core import from_json
 from websockets.sync.client import connect
 
 from counterpoise.runtime.retry import Backoff, RetryPolicy
-from counterpoise.urls import is_local
+from counterpoise.urls import is_local, split_url
 
 MAX_FRAME_BYTES: Final = 8 * 1024 * 1024
 RECONNECT_RETRY = RetryPolicy(1.0, 60.0)
@@ -32,7 +31,7 @@ class MempoolSocket:
     """
 
     def __init__(self, url: str, timeout_seconds: float) -> None:
-        parts = urlsplit(url)
+        parts = split_url(url)
         scheme = "wss" if parts.scheme == "https" else "ws"
         self._url = parts._replace(scheme=scheme, path=parts.path.rstrip("/") + "/api/v1/ws", query="").geturl()
         self.shown = self._url.replace(parts.netloc, parts.netloc.rpartition("@")[2])

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desk.web.api import event_feed
 from desk.web.api.event_feed import MAX_WAITING, Event, EventFeed, framed, new_events
 from desk.web.api.reader import Reader
 
@@ -42,6 +43,26 @@ def test_a_frame_has_one_line_of_data(text: str) -> None:
     lines = framed(("alert", {"summary": text})).split("\n")
     assert lines[0] == "event: alert" and lines[2:] == ["", ""]
     assert json.loads(lines[1].removeprefix("data: ")) == {"summary": text}
+
+
+@given(st.integers(0, 3 * MAX_WAITING), st.integers(1, 3 * MAX_WAITING))
+def test_a_listener_gets_every_step_or_its_end(before: int, new: int) -> None:
+    """However many steps come between two readings, of which each has the newest so many."""
+    most = int(event_feed.STEPS.rpartition("LIMIT ")[2])
+
+    def read(number: int) -> dict[str, Any]:
+        return state({}, [("a", place) for place in reversed(range(max(0, number - most), number))])
+
+    async def run() -> list[Event | None]:
+        feed = EventFeed(Reader(lambda: (_ for _ in ()).throw(AssertionError("nothing is read here"))))
+        heard: asyncio.Queue[Event | None] = asyncio.Queue(MAX_WAITING)
+        feed._listeners.add(heard)
+        feed._publish(new_events(read(before), read(before + new)))
+        return [heard.get_nowait() for _ in range(heard.qsize())]
+
+    got = asyncio.run(run())
+    whole = [event[1]["sequence"] for event in got if event] == list(range(before, before + new))
+    assert got[-1] is None or whole
 
 
 def test_a_listener_that_does_not_read_is_ended_and_the_others_go_on() -> None:

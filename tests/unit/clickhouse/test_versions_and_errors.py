@@ -30,7 +30,7 @@ def test_no_code_has_two_meanings() -> None:
     assert not RETRYABLE.keys() & CONFIGURATION.keys()
 
 
-@pytest.mark.parametrize("code", [159, 202, 209, 210, 241, 252])
+@pytest.mark.parametrize("code", [159, 202, 209, 210, 241, 252, 254, 289])
 def test_overload_and_timeouts_are_retried(code: int) -> None:
     found = classify(driver.ServerException("DB::Exception: too much. Stack trace:\n0. main", code), "ch:9000/x")
     assert isinstance(found, RetryableError)
