@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -23,14 +24,18 @@ _Mark = tuple[int, int, int] | None
 class RulesWatch:
     """`rules` are judged; `problem` is why the file as it is now is not in use. ConfigError at first for a file with mistakes.
 
-    The shipped rules, `path` None, never change.
+    `check` raises ConfigError for rules that do not fit the settings: a mistake as any other. The shipped rules, `path` None, never
+    change.
     """
 
-    def __init__(self, path: Path | None, clock: Clock) -> None:
+    def __init__(
+        self, path: Path | None, clock: Clock, *, check: Callable[[tuple[Rule, ...]], None] = lambda _: None
+    ) -> None:
         self._path = path
         self._clock = clock
+        self._check = check
         self._read = self._looked = self._mark()
-        self.rules: tuple[Rule, ...] = load_judged_rules(path)
+        self.rules: tuple[Rule, ...] = self._checked()
         self.problem: str | None = None
         self._look_at = clock.monotonic() + LOOK_SECONDS
 
@@ -48,7 +53,7 @@ class RulesWatch:
 
     def _load(self) -> bool:
         try:
-            rules = load_judged_rules(self._path)
+            rules = self._checked()
         except ConfigError as error:
             self.problem = str(error)
             every = [note.strip() for note in getattr(error, "__notes__", ())]
@@ -59,6 +64,11 @@ class RulesWatch:
         log.info("rules read again", changed=changed, rules=len(rules))
         self.rules = rules
         return changed
+
+    def _checked(self) -> tuple[Rule, ...]:
+        rules = load_judged_rules(self._path)
+        self._check(rules)
+        return rules
 
     def _mark(self) -> _Mark:
         """What distinguishes one state of the file from another; None without a file."""

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from alerts.outbox.receivers.receivers import check_rules
 from alerts.rules_watch import LOOK_SECONDS, RulesWatch
 from counterpoise.errors import ConfigError
+from counterpoise.settings.model import Settings
 from tests.unit.alerts.slack_world import HandClock
 
+LABELLED = "version: 1\nrules: [{id: a, type: top_share, labels: {team: mining}}]\n"
+GROUPED = Settings(
+    alerts={"receivers": {"desk": {"type": "console"}}, "routes": [{"receivers": ["desk"], "group_by": ["team"]}]}
+)
 ONE = "version: 1\nrules: [{id: a, type: top_share}]\n"
 TWO = "version: 1\nrules: [{id: a, type: top_share, above: 0.8}]\n"
 
@@ -69,6 +76,21 @@ def test_a_mistake_keeps_the_rules_of_before_and_is_reported_until_it_is_correct
     assert looks(watch, clock, 2) == [False, False] and watch.rules == before
     assert watch.problem and "cannot be read" in watch.problem
     write(file, TWO, 4)
+    assert looks(watch, clock, 2) == [False, True] and watch.problem is None
+
+
+def test_rules_that_do_not_fit_the_settings_are_a_mistake_of_the_file(file: Path) -> None:
+    clock = HandClock()
+    write(file, LABELLED, 1)
+    check = partial(check_rules, GROUPED)
+    watch = RulesWatch(file, clock, check=check)
+    before = watch.rules
+    write(file, TWO, 2)
+    assert looks(watch, clock, 3) == [False] * 3 and watch.rules == before
+    assert watch.problem and "group_by of route 1 names 'team'" in watch.problem
+    with pytest.raises(ConfigError, match="group_by of route 1 names 'team'"):
+        RulesWatch(file, clock, check=check)
+    write(file, LABELLED.replace("type: top_share,", "type: top_share, above: 0.8,"), 3)
     assert looks(watch, clock, 2) == [False, True] and watch.problem is None
 
 
