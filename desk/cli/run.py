@@ -53,8 +53,8 @@ def run(
 
     `all` also restarts embedded engines that fell.
 
-    SIGTERM and Ctrl-C stop the services in order. They finish and acknowledge current work first. SIGHUP makes alerts read
-    its rules file again.
+    SIGTERM and Ctrl-C stop the services in order. They finish and acknowledge current work first. SIGHUP makes alerts and
+    desk read the rules file again.
     """
     from counterpoise.settings.model import Settings
     from desk.supervise.health import configured_services

@@ -100,6 +100,19 @@ def test_a_start_with_a_mistake_is_refused(file: Path) -> None:
         RulesWatch(file, HandClock())
 
 
+def test_a_watch_that_requires_no_rules_waits_for_the_correction(file: Path) -> None:
+    clock = HandClock()
+    write(file, "version: 2\n", 2)
+    watch = RulesWatch(file, clock, required=False)
+    assert not watch.rules and not watch.in_use and watch.problem and "2 mistakes" in watch.problem
+    write(file, ONE, 3)
+    assert looks(watch, clock, 2) == [False, True]
+    assert watch.rules and watch.in_use and watch.problem is None
+    write(file, "version: 2\n", 4)
+    assert looks(watch, clock, 2) == [False, False]
+    assert watch.rules and watch.in_use and watch.problem
+
+
 def test_the_shipped_rules_stay() -> None:
     clock = HandClock()
     watch = RulesWatch(None, clock)
