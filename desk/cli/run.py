@@ -50,6 +50,7 @@ def run(
     child: Annotated[bool, typer.Option("--child", hidden=True, help="Run it in this process, unsupervised.")] = False,
 ) -> None:
     """Run services as separate processes. A crash or a stall restarts a service; a wrong setting stops everything with one line.
+    A restarted service that cannot start with an edited file is started again.
 
     `all` also restarts embedded engines that fell.
 
