@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -22,16 +23,31 @@ _Mark = tuple[int, int, int] | None
 
 class RulesWatch:
     """`rules` are judged; `problem` is why the file as it is now is not in use. ConfigError at first for a file with mistakes.
+    With `required` false that is a `problem` too: there are no rules, and `in_use` is false, until the file is correct once.
 
-    The shipped rules, `path` None, never change.
+    `check` raises ConfigError for rules that do not fit the settings: a mistake as any other. The shipped rules, `path` None, never
+    change.
     """
 
-    def __init__(self, path: Path | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        clock: Clock,
+        *,
+        check: Callable[[tuple[Rule, ...]], None] = lambda _: None,
+        required: bool = True,
+    ) -> None:
         self._path = path
         self._clock = clock
+        self._check = check
         self._read = self._looked = self._mark()
-        self.rules: tuple[Rule, ...] = load_judged_rules(path)
+        self.rules: tuple[Rule, ...] = ()
+        self.in_use = False
         self.problem: str | None = None
+        if required:
+            self.rules, self.in_use = self._checked(), True
+        else:
+            self._load()
         self._look_at = clock.monotonic() + LOOK_SECONDS
 
     def changed(self, *, asked: bool = False) -> bool:
@@ -48,17 +64,24 @@ class RulesWatch:
 
     def _load(self) -> bool:
         try:
-            rules = load_judged_rules(self._path)
+            rules = self._checked()
         except ConfigError as error:
             self.problem = str(error)
             every = [note.strip() for note in getattr(error, "__notes__", ())]
-            log.error("the rules of before are kept", reason=self.problem, **({"mistakes": every} if every else {}))
+            what = "the rules of before are kept" if self.in_use else "no rules are in use"
+            log.error(what, reason=self.problem, **({"mistakes": every} if every else {}))
             return False
         self.problem = None
         changed = rules != self.rules
-        log.info("rules read again", changed=changed, rules=len(rules))
-        self.rules = rules
+        if self.in_use:
+            log.info("rules read again", changed=changed, rules=len(rules))
+        self.rules, self.in_use = rules, True
         return changed
+
+    def _checked(self) -> tuple[Rule, ...]:
+        rules = load_judged_rules(self._path)
+        self._check(rules)
+        return rules
 
     def _mark(self) -> _Mark:
         """What distinguishes one state of the file from another; None without a file."""

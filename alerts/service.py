@@ -15,7 +15,7 @@ import structlog
 
 from alerts.alert_session import AlertProcess, AlertSession, OnTransition
 from alerts.outbox.outbox import SupersededError
-from alerts.outbox.receivers.receivers import check_groups, make_receivers, routes
+from alerts.outbox.receivers.receivers import check_rules, make_receivers, routes
 from alerts.outbox.receivers.slack_receiver import SlackReceiver, has_buttons, read_app_token, socket_client
 from alerts.people.slack_actions import SlackActions
 from alerts.people.slack_socket import open_connection
@@ -74,10 +74,9 @@ class AlertService:
         self._clock = clock
         self._stop = process.stop
         self._status = process.status
-        self._watch = RulesWatch(settings.alerts.rules_file, clock)
+        self._watch = RulesWatch(settings.alerts.rules_file, clock, check=partial(check_rules, settings))
         self._receivers = make_receivers(settings, console)
         self._routes = routes(settings)
-        check_groups(self._routes, self._watch.rules)
         self._target = clickhouse_target(settings)
         self._store = self._new_store()
         self._feed = ScoreFeed(settings, clock)

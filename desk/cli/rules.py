@@ -36,7 +36,7 @@ def check_rules(
 
     The labels in `group_by` of the routes in the settings are checked with it: own labels are those of the file's rules.
     """
-    from alerts.outbox.receivers.receivers import check_groups, routes
+    from alerts.outbox.receivers.receivers import check_rules
     from alerts.rules_file import read_rules_file
     from counterpoise.settings.model import Settings
 
@@ -45,7 +45,7 @@ def check_rules(
     found = read_rules_file(path)
     mistakes = found.mistakes
     if not mistakes:
-        check_groups(routes(settings), found.rules)
+        check_rules(settings, found.rules)
         show_rules(path, as_json)
         return
     if as_json:

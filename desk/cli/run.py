@@ -50,11 +50,12 @@ def run(
     child: Annotated[bool, typer.Option("--child", hidden=True, help="Run it in this process, unsupervised.")] = False,
 ) -> None:
     """Run services as separate processes. A crash or a stall restarts a service; a wrong setting stops everything with one line.
+    A restarted service that cannot start with an edited file is started again.
 
     `all` also restarts embedded engines that fell.
 
-    SIGTERM and Ctrl-C stop the services in order. They finish and acknowledge current work first. SIGHUP makes alerts read
-    its rules file again.
+    SIGTERM and Ctrl-C stop the services in order. They finish and acknowledge current work first. SIGHUP makes alerts and
+    desk read the rules file again.
     """
     from counterpoise.settings.model import Settings
     from desk.supervise.health import configured_services

@@ -294,6 +294,8 @@ def judge(
         healthy, detail = False, problem
     elif problem := status["info"].get("rules_problem"):
         detail = f"the rules of before are in use: {problem}"
+    elif problem := status["info"].get("no_rules"):
+        detail = f"no rules are in use, and the page draws no line: {problem}"
     at = status.get("last_progress_at")
     return ServiceReport(name, state, healthy, detail, lag_messages, at, dict(status), restarts)
 

@@ -37,11 +37,17 @@ class _Slot:
     stalled: str | None = None
     failed_starts: int = 0
     """Ends in a row without any progress before."""
+    progressed: bool = False
+    """Whether the process that runs now was seen to make progress."""
 
 
 @dataclass(slots=True)
 class Supervisor:
-    """`run` blocks until `stop` is set, every service has finished, or one has a configuration error.
+    """`run` blocks until `stop` is set, every service has finished, or one has a configuration error: at its first start, or
+    once it worked.
+
+    A configuration error of a later start, without progress of that process, is an end as any other: a file that was edited since is
+    wrong, the other services work on, and the service starts again once the file is corrected.
 
     `look` is asked every `look_every_seconds` for a sight of the services that run; None switches stall detection off. `say` gets
     each line of output with the service's name; `on_change` receives (name, pid or None, restarts, why) at each start and end.
@@ -110,7 +116,7 @@ class Supervisor:
         with self._lock:
             slot.child = Child(slot.service, lambda line: self.say(name, line))
             slot.watch = StallWatch(self.stall_after_seconds)
-            slot.stalled = None
+            slot.stalled, slot.progressed = None, False
             slot.started_at = time.monotonic()
         log.info("started", service=name, pid=slot.child.pid, restarts=slot.restarts)
         why = f"started after {slot.last_end}" if slot.last_end else "started"
@@ -121,11 +127,9 @@ class Supervisor:
         name, stalled = slot.service.name, slot.stalled
         with self._lock:
             slot.child = slot.watch = None
-        if code == EXIT_CONFIG:
+        if code == EXIT_CONFIG and (not slot.restarts or self._progressed(slot, child.pid)):
             self.on_change(name, None, slot.restarts, child.last_words)
-            raise ConfigError(
-                f"{name}: {child.last_words or 'stopped because a setting is wrong; its last log line names it'}"
-            )
+            raise _config_error(child)
         if child.last_words:
             self.say(name, child.last_words)
         if code == 0 and slot.service.may_finish:
@@ -134,6 +138,8 @@ class Supervisor:
             self.on_change(name, None, slot.restarts, "finished")
             return
         why = f"stalled: {stalled}" if stalled else f"signal {-code}" if code < 0 else f"exit code {code}"
+        if code == EXIT_CONFIG and child.last_words:
+            why += f": {child.last_words}"
         slot.restarts, slot.last_end = slot.restarts + 1, why
         if time.monotonic() - slot.started_at >= self.healthy_after_seconds:
             slot.backoff.reset()
@@ -141,6 +147,8 @@ class Supervisor:
         slot.failed_starts += 1
         if self.failed_starts_allowed is not None and slot.failed_starts >= self.failed_starts_allowed:
             self.on_change(name, None, slot.restarts, why)
+            if code == EXIT_CONFIG:
+                raise _config_error(child)
             last = child.last_words or child.last_line or "it wrote nothing"
             raise RetryableError(f"{name} does not start ({why}, {slot.failed_starts} times in a row): {last}")
         wait_seconds = slot.backoff.next_seconds()
@@ -149,6 +157,16 @@ class Supervisor:
             "ended; starting it again", service=name, why=why, in_seconds=round(wait_seconds, 1), restarts=slot.restarts
         )
         self.on_change(name, None, slot.restarts, why)
+
+    def _progressed(self, slot: _Slot, pid: int) -> bool:
+        """Whether the process that ended made progress: it may have ended between two looks. Unknown is no."""
+        if slot.progressed or self.look is None:
+            return slot.progressed
+        try:
+            return _shows_progress(self.look([slot.service.name])[slot.service.name], pid)
+        except Exception:  # a look that fails must never end the supervision
+            log.exception("could not observe the service that ended")
+            return False
 
     def _watch(self, done: threading.Event) -> None:
         while not done.wait(self.look_every_seconds):
@@ -167,8 +185,8 @@ class Supervisor:
                     sight = sights[slot.service.name]
                     same = slot.child is not None and slot.child.pid == pid
                     speaks = sight.status is not None and sight.status.get("pid") == pid  # not its predecessor's file
-                    if same and speaks and sight.status is not None and sight.status.get("last_progress_at"):
-                        slot.failed_starts = 0
+                    if same and _shows_progress(sight, pid):
+                        slot.failed_starts, slot.progressed = 0, True
                     if same and speaks and slot.watch is not None:
                         slot.stalled = slot.watch.look(now, sight)
 
@@ -188,3 +206,13 @@ class Supervisor:
         for slot in self._slots:
             if slot.child is not None:
                 self.on_change(slot.service.name, None, slot.restarts, "stopped")
+
+
+def _shows_progress(sight: Sight, pid: int) -> bool:
+    """Whether this process made progress; the status may be that of the process before it."""
+    return bool(sight.status and sight.status.get("pid") == pid and sight.status.get("last_progress_at"))
+
+
+def _config_error(child: Child) -> ConfigError:
+    words = child.last_words or "stopped because a setting is wrong; its last log line names it"
+    return ConfigError(f"{child.service.name}: {words}")

@@ -62,6 +62,9 @@ class LineState:
     """Name, state, whether it is healthy, and a detail, of each service of the line."""
     lag: int | None = None
     kafka_problem: str = ""
+    rules_problem: str = ""
+    rules_in_use: bool = True
+    """False: the rules file had a mistake at every reading, so that there are no rules of before."""
 
 
 class Hub:
@@ -170,7 +173,9 @@ class Hub:
 
     def look(self, clients: Sequence[ClickHouse]) -> float:
         """Look once: the first tier where something changed, and one of the panels that wait. Seconds until the next look."""
-        [news] = clients[0].query(_NEWS)
+        [stored] = clients[0].query(_NEWS)
+        context = self.context_of(self.now())
+        news = (stored, context.line, context.window_blocks)  # an edited rule is news too
         began = self._clock.monotonic()
         if news != self._seen and not self._first_budget.wait(began):
             self._read_first(clients)
@@ -213,7 +218,16 @@ class Hub:
                 found = LineState(services=(("services", "not known", False, "the log of the desk has the error"),))
             with self._lock:
                 here = self._line
-            self._set_line(replace(here, services=found.services, lag=found.lag, kafka_problem=found.kafka_problem))
+            self._set_line(
+                replace(
+                    here,
+                    services=found.services,
+                    lag=found.lag,
+                    kafka_problem=found.kafka_problem,
+                    rules_problem=found.rules_problem,
+                    rules_in_use=found.rules_in_use,
+                )
+            )
             stop.wait(every_seconds)
 
     def _read_first(self, clients: Sequence[ClickHouse]) -> None:

@@ -69,6 +69,11 @@ def line_head(line: LineState, now: datetime, *, live: bool) -> str:
         )
     if line.kafka_problem:
         parts.append(f'<span class="bad" title="{text_of(line.kafka_problem)}">Kafka does not answer</span>')
+    if line.rules_problem:
+        kept = "the rules of before are in use" if line.rules_in_use else "no line is drawn"
+        parts.append(
+            f'<span class="bad" title="{text_of(line.rules_problem)}">the rules file has a mistake: {kept}</span>'
+        )
     services = [one for one in line.services if live or one[1] not in ("stopped", "never ran")]
     unhealthy = [(name, state, detail) for name, state, healthy, detail in services if not healthy]
     for name, state, detail in unhealthy:

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -25,7 +26,6 @@ from counterpoise.runtime.web_server import server_of
 from counterpoise.settings.endpoints import clickhouse_target, write_desk_address
 from counterpoise.settings.model import Settings
 from counterpoise.windows import USUAL_WINDOW_BLOCKS
-from desk.rule_line import rule_line
 from desk.supervise.health import collect
 from desk.web.access import Access
 from desk.web.api.reader import Reader
@@ -35,6 +35,7 @@ from desk.web.hub import Hub, LineState
 from desk.web.panels.panel import PageContext
 from desk.web.panels.panel_registry import PANELS
 from desk.web.score_metrics import ScoreMetrics
+from desk.web.shown_rule import ShownRule
 
 USUAL_PORT: Final = 8090
 MAX_CONNECTIONS: Final = 512
@@ -51,8 +52,7 @@ def link_file(settings: Settings) -> Path:
 def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status: ServiceStatus) -> None:
     """Serve the page until `stop`. ConfigError where it may not be open, or its address is taken."""
     target = clickhouse_target(settings, read_only=True)
-    line = rule_line(settings)
-    window = line.window_blocks if line else USUAL_WINDOW_BLOCKS
+    rule = ShownRule(settings, clock, status)
 
     def client() -> ClickHouse:
         return connect_read_only(target, settings.dataset)
@@ -65,6 +65,8 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
     docs_url = (settings.desk.docs_url or "").rstrip("/")
 
     def context_of(now: datetime) -> PageContext:
+        line = rule.line
+        window = line.window_blocks if line else USUAL_WINDOW_BLOCKS
         return PageContext(settings.dataset, kind, settings.ingest.chain, window, line, now, docs_url=docs_url)
 
     def query_client() -> ClickHouse:
@@ -80,7 +82,9 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
         PANELS.values(),
         clock=clock,
         status=status,
-        line_state=lambda: state_of_line(settings, clock),
+        line_state=lambda: replace(
+            state_of_line(settings, clock), rules_problem=redact(rule.problem), rules_in_use=rule.in_use
+        ),
         refresh_seconds=settings.desk.refresh_seconds,
     )
     with contextlib.ExitStack() as stack:
@@ -97,8 +101,9 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
         )
         serving = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, name="desk-server", daemon=True)
         looking = threading.Thread(target=hub.watch_line, args=(stop,), name="desk-line", daemon=True)
-        serving.start()
-        looking.start()
+        following = threading.Thread(target=rule.follow, args=(stop,), name="desk-rules", daemon=True)
+        for thread in (serving, looking, following):
+            thread.start()
         link = access.new_link(port)
         status.set(desk_port=port)
         status.add_metrics(ScoreMetrics(Reader(query_client, connections=1)))

@@ -79,9 +79,8 @@ def make_receivers(settings: Settings, stream: TextIO) -> tuple[ConfiguredReceiv
 def probes(settings: Settings) -> Iterator[tuple[str, Probe]]:
     """The result of `counterpoise doctor` on each receiver that is in use or has settings, by its name."""
     try:
-        found, rules_file = routes(settings), read_rules_file(settings.alerts.rules_file)
-        if not rules_file.mistakes:  # else the labels of its rules are not known
-            check_groups(found, rules_file.rules)
+        rules_file = read_rules_file(settings.alerts.rules_file)
+        check_rules(settings, None if rules_file.mistakes else rules_file.rules)
     except ConfigError as error:
         yield "routes", Probe("problem", str(error))
     if not settings.alerts.receivers:
@@ -110,6 +109,16 @@ def routes(settings: Settings) -> tuple[Route, ...]:
         Route(route.match, frozenset(route.receivers), tuple(dict.fromkeys(route.group_by)))
         for route in settings.alerts.routes
     )
+
+
+def check_rules(settings: Settings, rules: Iterable[Rule] | None) -> None:
+    """Every check of settings and rules together; ConfigError where they do not fit. None: the rules are not known.
+
+    The alerter makes it at its start and at each change of its rules, so that it can start again with the rules in use.
+    """
+    found = routes(settings)
+    if rules is not None:
+        check_groups(found, rules)
 
 
 def check_groups(routes: Sequence[Route], rules: Iterable[Rule]) -> None:

@@ -234,6 +234,33 @@ def test_rules_are_read_again_while_it_runs_and_a_mistake_changes_nothing(
         assert heads(slack) == ["🔴 STILL FIRING"] + ["🔴 STILL FIRING (reply)"] * 2
 
 
+def test_an_edit_with_which_it_could_not_start_again_is_refused(
+    replayed: Settings, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules_watch, "LOOK_SECONDS", 0.1)
+    grouped = {
+        "notifier": "console",
+        "receivers": Settings(alerts={"receivers": {"desk": {"type": "console"}}}).alerts.receivers,
+        "routes": Settings(alerts={"routes": [{"receivers": ["desk"], "group_by": ["team"]}]}).alerts.routes,
+    }
+    labelled = "{id: top4-share, type: top_share, labels: {team: mining}}"
+    with a_world(replayed) as world:
+        settings = with_rules(
+            replayed.model_copy(update={"state_dir": state_dir, "alerts": replayed.alerts.model_copy(update=grouped)}),
+            labelled,
+        )
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+            with_rules(settings, "{id: top4-share, type: top_share}")
+            running.until(lambda: running.status.snapshot()["info"]["rules_problem"], "the mistake is reported")
+            assert "group_by of route 1 names 'team'" in running.status.snapshot()["info"]["rules_problem"]
+            with_rules(settings, labelled)
+            running.until(lambda: running.status.snapshot()["info"]["rules_problem"] is None, "all is well")
+        with alerter(settings) as running:
+            running.at(H + 41)
+
+
 # Long: two more edits of rules; one stays above.
 @pytest.mark.long
 def test_a_lower_line_fires_at_once_and_a_rule_that_is_gone_is_no_all_clear(

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,27 @@ def test_a_wrong_setting_stops_everything_with_one_line_and_code_2(settings: Set
     assert "counterpoise migrate" in own[0]
     assert_shown("in one line, exit code 2", own[0])
     assert "Traceback" not in done.stderr
+
+
+def test_a_restart_with_a_wrong_rules_file_ends_no_other_service(migrated: Settings, runs: list[Supervised]) -> None:
+    rules = "version: 1\nrules: [{id: a, type: top_share}]\n"
+    file = migrated.state_dir / "rules.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(rules)
+    environment = {"COUNTERPOISE_ALERTS__RULES_FILE": str(file), "COUNTERPOISE_ALERTS__NOTIFIER": "console"}
+    run = Supervised(migrated, "alerts", **environment)
+    runs.append(run)
+    run.until(lambda: run.status("alerts")["state"] == "working", "alerts works")
+    first = run.status("alerts")["pid"]
+    file.write_text("version: 1\nrules: [{id: a, type: top_shore}]\n")
+    os.kill(first, signal.SIGKILL)
+    shown = partial(status_text, migrated.state_dir, as_environment(migrated))
+    run.until(lambda: "exit code 2: rules file" in shown(), "status shows the mistake")
+    assert_shown("starts with a mistake in the rules file", shown())
+    assert run.process.poll() is None
+    file.write_text(rules)
+    run.until(lambda: run.status("alerts")["state"] == "working", "alerts works again")
+    assert run.end() == 0
 
 
 def test_without_engines_it_is_one_line(tmp_path: Path) -> None:

@@ -170,6 +170,57 @@ def test_a_configuration_error_stops_everything_with_the_services_own_line(start
     assert ("bad", "the setting x is 3, expected 4") not in run.lines, "said once, by the caller"
 
 
+AFTER_AN_EDIT = """
+import os, pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+if pathlib.Path({wrong!r}).exists():
+    print('counterpoise: the rules have a mistake', file=sys.stderr); sys.exit(2)
+print('up', flush=True)
+time.sleep(900)
+"""
+
+
+def test_a_file_that_is_wrong_at_a_later_start_ends_no_other_service(started: list[Run], tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    run = Run(service("good", STAY), service("edited", AFTER_AN_EDIT.format(wrong=str(wrong))))
+    started.append(run)
+    run.until(lambda: {("good", "up"), ("edited", "up")} <= set(run.lines))
+    wrong.touch()
+    os.kill(run.starts("edited")[0], signal.SIGKILL)
+    run.until(lambda: ("edited", None, 3, "exit code 2: the rules have a mistake") in run.changes)
+    assert ("edited", "the rules have a mistake") in run.lines
+    wrong.unlink()
+    run.until(lambda: run.lines.count(("edited", "up")) == 2)
+    assert run.error is None and len(run.starts("good")) == 1
+
+
+def test_a_job_ends_with_the_line_of_a_file_that_stays_wrong(started: list[Run], tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong"
+    run = Run(service("edited", AFTER_AN_EDIT.format(wrong=str(wrong))), failed_starts_allowed=3)
+    started.append(run)
+    run.until(lambda: ("edited", "up") in run.lines)
+    wrong.touch()
+    os.kill(run.starts("edited")[0], signal.SIGKILL)
+    run.join()
+    assert isinstance(run.error, ConfigError) and str(run.error) == "edited: the rules have a mistake"
+
+
+def test_a_restarted_service_that_worked_and_then_stopped_itself_ends_everything(
+    started: list[Run], tmp_path: Path
+) -> None:
+    """Too many dead letters, or a node of another chain: what it decides after work is no file that it cannot start with."""
+    fallen = tmp_path / "fallen"
+    program = (
+        f"import pathlib, sys\nfallen = pathlib.Path({str(fallen)!r})\nif not fallen.exists():\n    fallen.touch(); sys.exit(70)\n"
+        "print('counterpoise: most events were bad', file=sys.stderr); sys.exit(2)"
+    )
+    run = Run(service("a", program), look=sights(lambda: started[0]), look_every_seconds=60.0)
+    started.append(run)
+    run.join()
+    assert isinstance(run.error, ConfigError) and str(run.error) == "a: most events were bad"
+    assert len(run.starts("a")) == 2
+
+
 def test_work_that_is_done_ends_the_run_and_is_not_done_again(started: list[Run]) -> None:
     run = Run(service("a", "print('done')", may_finish=True))
     run.join()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from alerts import rules_watch
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.pool_blocks import read_pool_blocks
 from counterpoise.contracts.datasets import Dataset
@@ -27,6 +28,7 @@ from desk.asker import Asker
 from desk.claims.article_claims import CLAIMS
 from desk.claims.checked_claims import written
 from desk.named_queries import named_query
+from desk.supervise.health import judge
 from desk.web.panels.panel import no_link
 from desk.web.panels.panel_registry import PANELS
 from streams.blocks.worker import BlockWorker
@@ -279,6 +281,49 @@ def on(chain: Chain, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path
     return settings_for(
         kafka, clickhouse, tmp_path / "state", dataset=chain.dataset, desk={"port": 0, "refresh_seconds": 0.05}
     )
+
+
+def test_the_page_has_the_line_of_the_rules_in_use(
+    told: ClickHouse, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules_watch, "LOOK_SECONDS", 0.1)
+    file = tmp_path / "rules.yaml"
+
+    def save(above: float, rule: str = "top4-share") -> None:
+        file.write_text(
+            f"version: 1\nrules: [{{id: {rule}, type: top_share, window_blocks: 144, above: {above}, clear_below: 0.5}}]\n"
+        )
+
+    def share_line(viewer: Events) -> str:
+        return "".join(re.findall(r"the line of ([\d.]+)", viewer.newest("top4"))[:1])
+
+    def detail(desk: RunningDesk) -> str:
+        return judge("desk", desk.status.snapshot(), SystemClock().now(), None).detail
+
+    save(1.5)
+    settings = settings_for(
+        kafka,
+        clickhouse,
+        tmp_path / "state",
+        dataset=told.database,
+        desk={"port": 0, "refresh_seconds": 0.05},
+        alerts={"rules_file": file},
+    )
+    with running_desk(settings) as desk, desk.opened() as client:
+        viewer = Events(client)
+        wait_for(lambda: "no line is drawn" in viewer.head(), "a start with a mistake")
+        wait_for(lambda: viewer.newest("top4"), "the figures")
+        assert "&#x27;above&#x27; is 1.5" in viewer.head() and not share_line(viewer)
+        assert detail(desk).startswith("no rules are in use, and the page draws no line: rules file")
+        save(0.75)
+        wait_for(lambda: share_line(viewer) == "75", "the line of the corrected file")
+        save(0.8, "top4-high")
+        wait_for(lambda: share_line(viewer) == "80", "the line of the edited rule")
+        file.write_text("version: 1\nrules: [")
+        wait_for(lambda: "the rules of before are in use" in viewer.head(), "a mistake later")
+        assert share_line(viewer) == "80"
+        assert detail(desk).startswith("the rules of before are in use: rules file")
+        viewer.end()
 
 
 def test_a_block_and_a_reorganisation_reach_every_viewer(

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from alerts.outbox.receivers.receivers import check_rules
 from alerts.rules_watch import LOOK_SECONDS, RulesWatch
 from counterpoise.errors import ConfigError
+from counterpoise.settings.model import Settings
 from tests.unit.alerts.slack_world import HandClock
 
+LABELLED = "version: 1\nrules: [{id: a, type: top_share, labels: {team: mining}}]\n"
+GROUPED = Settings(
+    alerts={"receivers": {"desk": {"type": "console"}}, "routes": [{"receivers": ["desk"], "group_by": ["team"]}]}
+)
 ONE = "version: 1\nrules: [{id: a, type: top_share}]\n"
 TWO = "version: 1\nrules: [{id: a, type: top_share, above: 0.8}]\n"
 
@@ -72,10 +79,38 @@ def test_a_mistake_keeps_the_rules_of_before_and_is_reported_until_it_is_correct
     assert looks(watch, clock, 2) == [False, True] and watch.problem is None
 
 
+def test_rules_that_do_not_fit_the_settings_are_a_mistake_of_the_file(file: Path) -> None:
+    clock = HandClock()
+    write(file, LABELLED, 1)
+    check = partial(check_rules, GROUPED)
+    watch = RulesWatch(file, clock, check=check)
+    before = watch.rules
+    write(file, TWO, 2)
+    assert looks(watch, clock, 3) == [False] * 3 and watch.rules == before
+    assert watch.problem and "group_by of route 1 names 'team'" in watch.problem
+    with pytest.raises(ConfigError, match="group_by of route 1 names 'team'"):
+        RulesWatch(file, clock, check=check)
+    write(file, LABELLED.replace("type: top_share,", "type: top_share, above: 0.8,"), 3)
+    assert looks(watch, clock, 2) == [False, True] and watch.problem is None
+
+
 def test_a_start_with_a_mistake_is_refused(file: Path) -> None:
     write(file, "version: 2\n", 2)
     with pytest.raises(ConfigError, match="version"):
         RulesWatch(file, HandClock())
+
+
+def test_a_watch_that_requires_no_rules_waits_for_the_correction(file: Path) -> None:
+    clock = HandClock()
+    write(file, "version: 2\n", 2)
+    watch = RulesWatch(file, clock, required=False)
+    assert not watch.rules and not watch.in_use and watch.problem and "2 mistakes" in watch.problem
+    write(file, ONE, 3)
+    assert looks(watch, clock, 2) == [False, True]
+    assert watch.rules and watch.in_use and watch.problem is None
+    write(file, "version: 2\n", 4)
+    assert looks(watch, clock, 2) == [False, False]
+    assert watch.rules and watch.in_use and watch.problem
 
 
 def test_the_shipped_rules_stay() -> None:

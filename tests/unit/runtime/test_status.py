@@ -324,6 +324,7 @@ TEXTS = frozenset(
         "done",
         "finished",
         "market_sources",
+        "no_rules",
         "published_hash",
         "push_port",
         "receiver",

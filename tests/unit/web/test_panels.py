@@ -560,6 +560,11 @@ def test_the_head_names_what_is_unavailable() -> None:
     words = Elements(page_frame.line_head(away, AT, live=True)).words
     assert "ClickHouse does not answer since" in words and "Kafka does not answer" in words and "streams: died" in words
     inert(page_frame.line_head(away, AT, live=True))
+    for in_use, words_of_it in ((True, "the rules of before are in use"), (False, "no line is drawn")):
+        mistaken = LineState(900_000, AT, rules_problem=EVIL, rules_in_use=in_use)
+        head = page_frame.line_head(mistaken, AT, live=True)
+        assert f"the rules file has a mistake: {words_of_it}" in Elements(head).words
+        inert(head)
     well = LineState(900_000, AT, services=(("streams", "working", True, ""),), lag=0)
     assert "all services healthy" in Elements(page_frame.line_head(well, AT, live=True)).words
     resting = LineState(900_000, AT, services=(("streams", "stopped", False, ""),))
