@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from counterpoise.clickhouse.explain_window import WindowPair
@@ -39,6 +39,7 @@ from desk.web.panels.panel import PageContext
 from desk.web.panels.panel_registry import PANELS
 from desk.web.panels.pools_panel import Pools
 from desk.web.panels.quality_panel import Quality
+from desk.web.panels.scorecard_panel import STATED
 from desk.web.panels.shares_panel import Shares
 from desk.web.panels.top4_panel import Top4Reading, difference
 from tests.unit.report.made import report
@@ -264,6 +265,7 @@ HOSTILE = st.text(
 @settings(max_examples=25)
 @given(text=HOSTILE)
 def test_any_text_is_text(name: str, text: str) -> None:
+    assume(not text.startswith(STATED))  # the query's own word for another kind of row
     ordinary, drawn = (PANELS[name].draw(rows(one)[name], CONTEXT) for one in ("ordinary", text))
     inert(drawn)
     assert Elements(drawn).tags == Elements(ordinary).tags
