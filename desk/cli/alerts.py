@@ -70,16 +70,17 @@ def list_alerts(
         if rule is not None and rule not in known:
             raise ConfigError(f"--rule is {rule!r}, expected one of {', '.join(sorted(known))}")
         found, hidden = chosen(listed(rows), closed=every, unfired=unfired, rule=rule, state=state, chain=chain)
-        found = found[:limit]
-        now, at = values_now(Renderer(store, rules, settings.dataset), found), SystemClock().now()
-        marks = marks_of(found, store, rules, at)
+        total, found = len(found), found[:limit]
+        renderer, at = Renderer(store, rules, settings.dataset), SystemClock().now()
+        now, marks = values_now(renderer, found), marks_of(found, store, renderer, rules, at)
     if as_json:
         _print_json([one.latest.model_dump(mode="json") | {"now": now.get(one.latest.alert_id)} for one in found])
         return
     console = Console(soft_wrap=True)
     holding = [mute for mute in mutes.values() if mute.until > at]
     kind = f"{state} " if state else "" if every else "open "
-    console.print(f"{len(found)} {kind}alert{'' if len(found) == 1 else 's'}", style="bold", highlight=False)
+    of_all = f"{total}" if total == len(found) else f"{len(found)} of {total}"
+    console.print(f"{of_all} {kind}alert{'' if total == 1 else 's'}", style="bold", highlight=False)
     if found:
         for line in lines(found, now, marks, console, max(60, min(console.width, 120))):
             console.print(line)

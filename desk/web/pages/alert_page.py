@@ -15,7 +15,7 @@ from alerts.rules.rule_types import RULE_TYPES
 from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.explain_window import read_pair
-from counterpoise.contracts.alert_transition import ANNOUNCING_STATES
+from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, OPEN_STATES
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.explain.explained_change import Explanation, explain
 from counterpoise.formats import PAGE
@@ -25,7 +25,7 @@ from desk.asker import Asker
 from desk.question import Question, Row
 from desk.report import report_plots as plots
 from desk.web import markup
-from desk.web.pages.alert_people import ActionForm, draw_people
+from desk.web.pages.alert_people import ActionForm, SilencedAlert, draw_people
 from desk.web.pages.alert_values import Values, draw_values, read_values
 from desk.web.panels import shares_panel
 from desk.web.panels.moved_panel import METRIC, WEEK_SECONDS
@@ -158,6 +158,7 @@ def draw(found: AlertPage, alert_id: str, context: PageContext, form: ActionForm
             form if any(step["state"] in ANNOUNCING_STATES for step in found.steps) else None,
             context.now,
             fires=last["state"] in ANNOUNCING_STATES,
+            alert=SilencedAlert(last["state"] in OPEN_STATES, lambda line: _is_worse(found, line)),
         )
         + _chart(found, context)
         + _evidence(found, shown)
@@ -165,6 +166,17 @@ def draw(found: AlertPage, alert_id: str, context: PageContext, form: ActionForm
         + _timeline(found.steps)
         + markup.asked(found.questions)
     )
+
+
+def _is_worse(found: AlertPage, line: float) -> bool:
+    """Whether the newest value of an open alert is worse than a line; False where the page has no such value, or no side is worse."""
+    step = shown_step(found.steps)
+    newest = found.around.points[-1].share if found.around and found.around.points else None
+    if found.values is not None and found.values.points:
+        newest = found.values.points[-1].value
+    if newest is None or step["value"] in (None, step["threshold"]) or step["threshold"] is None:
+        return False
+    return bool(newest > line if step["value"] > step["threshold"] else newest < line)
 
 
 def _chart(found: AlertPage, context: PageContext) -> str:

@@ -38,6 +38,8 @@ def test_list_show_and_mute(environment: Settings) -> None:
         with pytest.raises(ConfigError, match="expected one of"):
             run("list", *wrong)
     assert [row["state"] for row in everything] == ["pending", "resolved"]
+    assert run("list", "--all", "--unfired", "--limit", "1").startswith("1 of 2 alerts\n")
+    assert run("list", "--all", "--unfired", "--limit", "2").startswith("2 alerts\n")
     closed = everything[1]["alert_id"]
     shown = json.loads(run("show", closed[:8], "--json"))
     assert [row["state"] for row in shown["transitions"]] == ["pending", "firing", "resolved"]
