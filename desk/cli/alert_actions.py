@@ -15,6 +15,7 @@ from desk.alert_requests import Person, acknowledge_alert, new_action, require_f
 from desk.cli.alert_rows import one_alert, reader, writer
 from desk.cli.completed_names import rule_labels
 from desk.cli.console import Console
+from desk.cli.options import finite
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def silence(
         bool, typer.Option("--until-resolved", help="For what fires now, until it is resolved.")
     ] = False,
     worse_than: Annotated[
-        float | None, typer.Option("--worse-than", help="Until the value is worse than this: 0.78 for 78 %.")
+        float | None,
+        typer.Option("--worse-than", callback=finite, help="Until the value is worse than this: 0.78 for 78 %."),
     ] = None,
     author: ByOption = None,
     reason: ReasonOption = "",

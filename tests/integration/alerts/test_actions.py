@@ -71,6 +71,8 @@ def test_a_silence_keeps_back_what_fires_until_it_is_worse(
 ) -> None:
     refuses("needs an end", "silence", "rule=top4-share")
     refuses("'top4-share' is no label", "silence", "top4-share", "--for", "4h")
+    refuses("--worse-than is nan, expected a finite number", "silence", "rule=top4-*", "--worse-than", "nan")
+    refuses("--worse-than is inf, expected a finite number", "silence", "rule=top4-*", "--worse-than", "inf")
     refuses("no rule 'top-4'", "silence", "rule=top-4", "--for", "4h")
     refuses("--for is '4 hours'", "silence", "rule=top4-*", "--for", "4 hours")
     refuses("no silence with an id that begins with 'ab'", "unsilence", "ab")
