@@ -149,8 +149,14 @@ def marks_of(
 def mute_lines(mutes: Iterable[Mute], at: float) -> list[str]:
     """One line for each mute that holds at this second: the rule, its end, who and why."""
     return [
-        f"{visible(mute.rule_id)}: muted until {utc_minute(mute.until)} UTC by {visible(mute.author) or 'nobody named'}"
+        f"{_muted(mute)}: muted until {utc_minute(mute.until)} UTC by {visible(mute.author) or 'nobody named'}"
         + (f": {visible(mute.reason)}" if mute.reason else "")
         for mute in sorted(mutes, key=lambda mute: mute.until)
         if mute.until > at
     ]
+
+
+def _muted(mute: Mute) -> str:
+    from alerts.store.alert_mutes_log import ALL_RULES
+
+    return "all rules" if mute.rule_id == ALL_RULES else visible(mute.rule_id)
