@@ -151,6 +151,22 @@ def silences(silence: Action, subject: SilenceSubject, now: float) -> bool:
     return applies(silence, subject, now) and not is_worse(silence, subject)
 
 
+def is_over(silence: Action, subjects: Iterable[SilenceSubject], now: float) -> bool:
+    """Whether a silence can hold no message back from this second on. `subjects`: the open alerts.
+
+    One until the resolution is meant for no later alert.
+    """
+    if not holds_at(silence, now):
+        return True
+    return silence.until_resolved and not any(applies(silence, one, now) for one in subjects)
+
+
+def is_outgrown(silence: Action, subjects: Iterable[SilenceSubject], now: float) -> bool:
+    """Whether each open alert that a silence is meant for has a worse value than it allows; False where there is none."""
+    meant = [is_worse(silence, one) for one in subjects if applies(silence, one, now)]
+    return bool(meant) and all(meant)
+
+
 def repeats_due(elapsed_seconds: float, first_seconds: float) -> tuple[int, float]:
     """How many repeats are due so long after a message, and when the last of them was due (seconds after the message).
 

@@ -102,7 +102,7 @@ class RuleQueries:
             at = self._clock.now()
             try:
                 connection = connection or self._connect()
-                answer: QueryAnswer | None = _ask(connection, one.rule, at)
+                answer: QueryAnswer | None = answer_to(connection, one.rule.sql, one.rule.chain, at)
                 one.unreachable = 0
             except RetryableError as error:
                 one.unreachable += 1
@@ -122,11 +122,11 @@ class RuleQueries:
         _drop(connection)
 
 
-def _ask(connection: ClickHouse, rule: SqlRule, at: float) -> QueryAnswer:
-    """The rows as they come, up to one more than a rule may have; leaving early ends the query."""
+def answer_to(connection: ClickHouse, sql: str, chain: str, at: float) -> QueryAnswer:
+    """The rows of a rule's query as they come, up to one more than a rule may have; leaving early ends the query."""
     names: list[str] = []
     rows: list[Sequence[Any]] = []
-    for heads, columns in connection.stream(rule.sql, {"chain": rule.chain}):
+    for heads, columns in connection.stream(sql, {"chain": chain}):
         names = names or [name for name, _ in heads]
         rows.extend(zip(*columns, strict=True))
         if len(rows) > MAX_ROWS:

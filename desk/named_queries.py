@@ -11,6 +11,7 @@ SELECT …
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -61,8 +62,18 @@ class NamedQuery:
                 raise ConfigError(
                     f"query {self.name!r} needs --param {parameter.name}=… ({parameter.type}: {parameter.meaning})"
                 )
+            if parameter.type.startswith("Float") and not is_finite(value):
+                raise ConfigError(f"--param {parameter.name} is {value[:40]!r}, expected a finite number")
             bound[parameter.name] = value
         return bound
+
+
+def is_finite(text: str) -> bool:
+    """Whether a text is a number other than `nan` and `inf`."""
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def parse_query(path: Path) -> NamedQuery:

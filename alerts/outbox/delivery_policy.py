@@ -156,14 +156,24 @@ class DeliveryPolicy:
     ) -> SilenceSubject:
         first = fired or transition
         value = self._value_now(first) if actions.needs_value(labels, self._clock.now()) else None
-        rule = self._rule_of(first)
-        return SilenceSubject(
-            labels,
-            transition.state in OPEN_STATES,
-            fired.recorded_at_ms / 1000 if fired else None,
-            transition.value if value is None else value,
-            rises(first, rule),
-        )
+        return silence_subject(transition, fired, self._rule_of(first), labels, value)
+
+
+def silence_subject(
+    transition: AlertTransition,
+    fired: AlertTransition | None,
+    rule: Rule | None,
+    labels: Labels,
+    value_now: float | None,
+) -> SilenceSubject:
+    """An alert at this step as silences see it. `fired`: its first firing that is sent. `value_now`: that at the tip, or None."""
+    return SilenceSubject(
+        labels,
+        transition.state in OPEN_STATES,
+        fired.recorded_at_ms / 1000 if fired else None,
+        transition.value if value_now is None else value_now,
+        rises(fired or transition, rule),
+    )
 
 
 def rises(first: AlertTransition, rule: Rule | None) -> bool:

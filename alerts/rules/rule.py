@@ -120,6 +120,9 @@ class Rule(BaseModel):
     OF_A_CHAIN: ClassVar[bool] = True
     """Whether what it judges differs from chain to chain; where not, `all` means one rule and not one for each."""
 
+    READS_NEWEST: ClassVar[bool] = False
+    """Whether the SQL of its evidence reads the newest data, so that another value later is no revision."""
+
     id: Slug = Field(description="a name of 1…64 lower-case letters, digits, dots, dashes and underscores")
     enabled: bool = Field(default=True, strict=True, description="true or false")
     title: Annotated[str, Field(strict=True, min_length=1, max_length=120)] = Field(

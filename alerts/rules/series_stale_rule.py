@@ -27,6 +27,7 @@ class SeriesStaleRule(TimerRule):
     )
 
     OF_A_CHAIN: ClassVar[bool] = False
+    READS_NEWEST: ClassVar[bool] = True
 
     type: Literal["series_stale"] = "series_stale"
     series: Annotated[str, Field(strict=True, max_length=64)] = Field(

@@ -30,6 +30,8 @@ class SqlRule(TimerRule):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
+    READS_NEWEST: ClassVar[bool] = True
+
     advice: ClassVar[str] = "Run the query below with `counterpoise sql`, and check what its rows rest on."
 
     type: Literal["sql"] = "sql"

@@ -89,6 +89,7 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         extra="ignore",
         frozen=True,
+        allow_inf_nan=False,
         nested_model_default_partial_update=True,
         env_ignore_empty=True,
     )

@@ -35,7 +35,7 @@ def upper_case(value: object) -> object:
 class SettingsSection(BaseModel):
     """A group of settings: closed, so that a misspelt name is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def read_secret(value: SecretStr | None, file: Path | None, name: str) -> SecretStr | None:

@@ -15,10 +15,11 @@ from desk.alert_requests import Person, acknowledge_alert, new_action, require_f
 from desk.cli.alert_rows import one_alert, reader, writer
 from desk.cli.completed_names import rule_labels
 from desk.cli.console import Console
+from desk.cli.options import finite
 from desk.cli.say import say
 
 if TYPE_CHECKING:
-    from alerts.policy import Action, Actions
+    from alerts.policy import Action, Actions, SilenceSubject
     from alerts.store.alert_store import AlertStore
 
 AlertArgument = Annotated[str, typer.Argument(help="The alert's id, or its first characters.")]
@@ -54,7 +55,8 @@ def silence(
         bool, typer.Option("--until-resolved", help="For what fires now, until it is resolved.")
     ] = False,
     worse_than: Annotated[
-        float | None, typer.Option("--worse-than", help="Until the value is worse than this: 0.78 for 78 %.")
+        float | None,
+        typer.Option("--worse-than", callback=finite, help="Until the value is worse than this: 0.78 for 78 %."),
     ] = None,
     author: ByOption = None,
     reason: ReasonOption = "",
@@ -111,27 +113,52 @@ def list_silences(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a list.")] = False,
 ) -> None:
     """List silences with their end, author, reason, and the number of alerts that each kept back."""
-    from alerts.policy import Actions, holds_at
+    from alerts.policy import Actions, is_outgrown, is_over
 
+    now = SystemClock().now()
     with reader() as store:
         rows, used = store.actions.read(), store.deliveries.alerts_silenced()
-    actions, now = Actions.of(rows), SystemClock().now()
+        actions = Actions.of(rows)
+        subjects = _subjects(store, actions, now)
+    over = {one.id for one in actions.silences if is_over(one, subjects, now)}
+    outgrown = {one.id for one in actions.silences if one.id not in over and is_outgrown(one, subjects, now)}
     found = [
-        one for one in rows if one.kind == "silence" and (every or (one.id not in actions.ended and holds_at(one, now)))
+        one for one in rows if one.kind == "silence" and (every or not (one.id in actions.ended or one.id in over))
     ]
     if as_json:
-        shown = [asdict(one) | {"alerts": used.get(one.id, 0), "ended": one.id in actions.ended} for one in found]
+        shown = [
+            asdict(one)
+            | {"alerts": used.get(one.id, 0), "ended": one.id in actions.ended}
+            | {"over": one.id in over, "outgrown": one.id in outgrown}
+            for one in found
+        ]
         say(json.dumps(shown, ensure_ascii=False, indent=2))
         return
     console = Console(soft_wrap=True)
     console.print(f"{len(found)} silence{'' if len(found) == 1 else 's'}", style="bold", highlight=False)
     for one in found:
-        console.print(silence_line(one, actions, used.get(one.id, 0), now), markup=False, highlight=False)
+        state = "over" if one.id in over else "over for now: the value is worse" if one.id in outgrown else ""
+        console.print(silence_line(one, actions, used.get(one.id, 0), state), markup=False, highlight=False)
 
 
-def silence_line(silence: Action, actions: Actions, alerts: int, now: float) -> str:
-    """One silence: its id, labels, end, author, reason, and whether it was ever used."""
-    from alerts.policy import holds_at
+def _subjects(store: AlertStore, actions: Actions, now: float) -> list[SilenceSubject]:
+    """Every alert as silences see it; none where no silence depends on an alert."""
+    from alerts.outbox.message_context import Renderer
+    from alerts.rules_file import load_judged_rules
+    from counterpoise.contracts.alert_transition import OPEN_STATES
+    from counterpoise.settings.model import Settings
+    from desk.cli.alert_list import listed, silence_subjects
+
+    if not any(one.until_resolved or one.worse_than is not None for one in actions.silences):
+        return []
+    settings = Settings.load()
+    rules = load_judged_rules(settings.alerts.rules_file)
+    alerts = [one for one in listed(store.events.transitions()) if one.latest.state in OPEN_STATES]
+    return list(silence_subjects(alerts, actions, Renderer(store, rules, settings.dataset), rules, now).values())
+
+
+def silence_line(silence: Action, actions: Actions, alerts: int, state: str) -> str:
+    """One silence: its id, labels, end, `state`, author, reason, and whether it was ever used."""
     from counterpoise.formats import utc_minute
     from counterpoise.visible import visible
 
@@ -139,7 +166,7 @@ def silence_line(silence: Action, actions: Actions, alerts: int, now: float) -> 
     ends = [f"until {utc_minute(silence.until)} UTC"] if silence.until is not None else []
     ends += ["until resolved"] if silence.until_resolved else []
     ends += [f"until worse than {silence.worse_than:g}"] if silence.worse_than is not None else []
-    state = f"ended by {visible(ended.author) or 'nobody named'}" if ended else "" if holds_at(silence, now) else "over"
+    state = f"ended by {visible(ended.author) or 'nobody named'}" if ended else state
     use = f"{alerts} alert{'' if alerts == 1 else 's'} kept back" if alerts else "NEVER USED"
     by = f"by {visible(silence.author) or 'nobody named'}" + (f": {visible(silence.reason)}" if silence.reason else "")
     parts = [silence.id[:8], visible(_labels(silence.matchers)), " and ".join(ends), state, use, by]

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
+from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.formats import utc_minute
 from counterpoise.visible import visible
 from desk.cli.console import Console
 
 if TYPE_CHECKING:
     from alerts.outbox.message_context import Renderer
+    from alerts.policy import Actions, SilenceSubject
     from alerts.rules.rule import Rule
     from alerts.store.alert_mutes_log import Mute
     from alerts.store.alert_store import AlertStore
@@ -33,22 +35,27 @@ _COLUMNS: Final = (("alert", ID_DIGITS), ("state", 9), ("since (UTC)", 16), ("no
 
 @dataclass(frozen=True, slots=True)
 class ListedAlert:
-    """An alert by its latest row; `since`: when it fired, or began where it never did; `fired`: whether it ever did."""
+    """An alert by its latest row; `since`: when it fired, or began where it never did; `fired`: whether it ever did. `announced`:
+    its first firing that is sent, None without one."""
 
     latest: AlertTransition
     since: int
     fired: bool
+    announced: AlertTransition | None = None
 
 
 def listed(rows: Iterable[AlertTransition]) -> list[ListedAlert]:
     """Every alert of rows in the order in which they were written, the newest first."""
+    from counterpoise.contracts.alert_transition import ANNOUNCING_STATES
+
     by_alert: dict[str, list[AlertTransition]] = {}
     for row in rows:
         by_alert[row.alert_id] = [*by_alert.pop(row.alert_id, []), row]
     found = []
     for history in by_alert.values():
         fired = [row.event_time for row in history if row.state == "firing" and row.previous_state != "firing"]
-        found.append(ListedAlert(history[-1], fired[-1] if fired else history[0].event_time, bool(fired)))
+        announced = next((row for row in history if row.notify and row.state in ANNOUNCING_STATES), None)
+        found.append(ListedAlert(history[-1], fired[-1] if fired else history[0].event_time, bool(fired), announced))
     return found[::-1]
 
 
@@ -102,19 +109,37 @@ def lines(
     return found
 
 
-def marks_of(alerts: Sequence[ListedAlert], store: AlertStore, rules: Sequence[Rule], at: float) -> Mapping[str, str]:
-    """Alert → `muted`, `silenced` and `acknowledged`, where people asked for it."""
+def silence_subjects(
+    alerts: Iterable[ListedAlert], actions: Actions, renderer: Renderer, rules: Sequence[Rule], at: float
+) -> dict[str, SilenceSubject]:
+    """Alert → the alert as silences see it at this second, with its value at the tip where a silence depends on it."""
+    from alerts.outbox.delivery_policy import silence_subject
     from alerts.outbox.routes import labels_of
-    from alerts.policy import Actions, holds_at, matches
+
+    by_name = {(rule.id, rule.chain): rule for rule in rules}
+    found = {}
+    for one in alerts:
+        row = one.latest
+        rule = by_name.get((row.rule_id, row.evidence.chain or BITCOIN.name))
+        labels = labels_of(row, rule)
+        value = renderer.reading_now(one.announced or row) if actions.needs_value(labels, at) else None
+        found[row.alert_id] = silence_subject(row, one.announced, rule, labels, value)
+    return found
+
+
+def marks_of(
+    alerts: Sequence[ListedAlert], store: AlertStore, renderer: Renderer, rules: Sequence[Rule], at: float
+) -> Mapping[str, str]:
+    """Alert → `muted`, `silenced` and `acknowledged`, where people asked for it and the alerter acts on it."""
+    from alerts.policy import Actions
 
     muted = {mute.rule_id for mute in store.mutes.read().values() if mute.until > at}
-    actions, by_name = Actions.of(store.actions.read()), {(rule.id, rule.chain): rule for rule in rules}
-    holding = [one for one in actions.silences if holds_at(one, at)]
+    actions = Actions.of(store.actions.read())
+    subjects = silence_subjects(alerts, actions, renderer, rules, at)
     found: dict[str, str] = {}
     for row in (one.latest for one in alerts):
-        labels = labels_of(row, by_name.get((row.rule_id, row.evidence.chain or "")))
         words = ["muted"] if muted & {row.rule_id, "*"} else []
-        words += ["silenced"] if any(matches(one.matchers, labels) for one in holding) else []
+        words += ["silenced"] if actions.silence_of(subjects[row.alert_id], at) else []
         words += ["acknowledged"] if row.alert_id in actions.acknowledgements else []
         if words:
             found[row.alert_id] = ", ".join(words)
@@ -124,8 +149,14 @@ def marks_of(alerts: Sequence[ListedAlert], store: AlertStore, rules: Sequence[R
 def mute_lines(mutes: Iterable[Mute], at: float) -> list[str]:
     """One line for each mute that holds at this second: the rule, its end, who and why."""
     return [
-        f"{visible(mute.rule_id)}: muted until {utc_minute(mute.until)} UTC by {visible(mute.author) or 'nobody named'}"
+        f"{_muted(mute)}: muted until {utc_minute(mute.until)} UTC by {visible(mute.author) or 'nobody named'}"
         + (f": {visible(mute.reason)}" if mute.reason else "")
         for mute in sorted(mutes, key=lambda mute: mute.until)
         if mute.until > at
     ]
+
+
+def _muted(mute: Mute) -> str:
+    from alerts.store.alert_mutes_log import ALL_RULES
+
+    return "all rules" if mute.rule_id == ALL_RULES else visible(mute.rule_id)

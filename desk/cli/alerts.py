@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -18,7 +18,7 @@ from counterpoise.runtime.clock import SystemClock
 from counterpoise.visible import one_line
 from desk.alert_requests import user_name
 from desk.cli.alert_actions import acknowledge, list_silences, silence, unsilence
-from desk.cli.alert_list import STYLES
+from desk.cli.alert_list import STYLES, mute_lines
 from desk.cli.alert_rows import one_alert, reader, sql_command, writer
 from desk.cli.completed_names import rule_names
 from desk.cli.console import Console, cell
@@ -55,10 +55,9 @@ def list_alerts(
     """List the alerts that are open, with the value as it is now. Episodes that never fired are left out."""
     from alerts.outbox.message_context import Renderer
     from alerts.rules_file import load_judged_rules
-    from alerts.store.alert_mutes_log import ALL_RULES
     from counterpoise.contracts.alert_transition import AlertState
     from counterpoise.settings.model import Settings
-    from desk.cli.alert_list import chosen, lines, listed, marks_of, mute_lines, values_now
+    from desk.cli.alert_list import chosen, lines, listed, marks_of, values_now
 
     if state is not None and state not in get_args(AlertState):
         raise ConfigError(f"--state is {state!r}, expected one of {', '.join(get_args(AlertState))}")
@@ -70,16 +69,17 @@ def list_alerts(
         if rule is not None and rule not in known:
             raise ConfigError(f"--rule is {rule!r}, expected one of {', '.join(sorted(known))}")
         found, hidden = chosen(listed(rows), closed=every, unfired=unfired, rule=rule, state=state, chain=chain)
-        found = found[:limit]
-        now, at = values_now(Renderer(store, rules, settings.dataset), found), SystemClock().now()
-        marks = marks_of(found, store, rules, at)
+        total, found = len(found), found[:limit]
+        renderer, at = Renderer(store, rules, settings.dataset), SystemClock().now()
+        now, marks = values_now(renderer, found), marks_of(found, store, renderer, rules, at)
     if as_json:
         _print_json([one.latest.model_dump(mode="json") | {"now": now.get(one.latest.alert_id)} for one in found])
         return
     console = Console(soft_wrap=True)
     holding = [mute for mute in mutes.values() if mute.until > at]
     kind = f"{state} " if state else "" if every else "open "
-    console.print(f"{len(found)} {kind}alert{'' if len(found) == 1 else 's'}", style="bold", highlight=False)
+    of_all = f"{total}" if total == len(found) else f"{len(found)} of {total}"
+    console.print(f"{of_all} {kind}alert{'' if total == 1 else 's'}", style="bold", highlight=False)
     if found:
         for line in lines(found, now, marks, console, max(60, min(console.width, 120))):
             console.print(line)
@@ -88,7 +88,7 @@ def list_alerts(
             f"{hidden} that never fired {'is' if hidden == 1 else 'are'} left out: --unfired shows", style="dim"
         )
     for text in mute_lines(holding, at):
-        console.print(text.replace(f"{ALL_RULES}: ", "all rules: ", 1), markup=False, highlight=False)
+        console.print(text, markup=False, highlight=False)
 
 
 @alerts_app.command("show")
@@ -162,7 +162,7 @@ def send_test() -> None:
     from counterpoise.settings.model import Settings
 
     settings = Settings.load()
-    failures = []
+    failures: list[tuple[str, CounterpoiseError]] = []
     receivers = make_receivers(settings, sys.stdout)
     for receiver in receivers:
         try:
@@ -173,11 +173,12 @@ def send_test() -> None:
         except CounterpoiseError as error:
             if len(receivers) == 1 and isinstance(error, ConfigError | RetryableError):
                 raise
-            failures.append(f"{receiver.name}: {error}" if len(receivers) > 1 else str(error))
+            failures.append((f"{receiver.name}: {error}" if len(receivers) > 1 else str(error), error))
             continue
         Console().print(f"A test message went to {receiver.name} ({receiver.channel}).", markup=False)
     if failures:
-        raise ConfigError("; ".join(failures))
+        are_away = all(isinstance(error, RetryableError) for _, error in failures)
+        raise (RetryableError if are_away else ConfigError)("; ".join(text for text, _ in failures))
 
 
 @alerts_app.command("mute")
@@ -206,21 +207,29 @@ def mute(
 
 @alerts_app.command("unmute")
 def unmute(rule: RuleArgument) -> None:
-    """Send a rule's transitions again from now on."""
-    from alerts.store.alert_mutes_log import Mute
+    """Send a rule's transitions again from now on. A mute of all rules still holds, as one of a single rule does after `*`."""
+    from alerts.store.alert_mutes_log import ALL_RULES, Mute
 
     now = SystemClock().now()
-    _write_mute(Mute(rule, now, one_line(user_name(), MAX_AUTHOR), "", now))
-    Console().print(f"{rule} is no longer muted.", markup=False)
+    mutes = _write_mute(Mute(rule, now, one_line(user_name(), MAX_AUTHOR), "", now))
+    console = Console(soft_wrap=True)
+    holding = [mute for name, mute in mutes.items() if name != rule and ALL_RULES in (name, rule) and mute.until > now]
+    if rule == ALL_RULES or not holding:
+        console.print(f"{rule} is no longer muted.", markup=False, highlight=False)
+    else:
+        console.print(f"{rule} stays muted, because all rules are muted.", markup=False, highlight=False)
+    for text in mute_lines(holding, now):
+        console.print(f"Still holds: {text}", markup=False, highlight=False)
 
 
-def _write_mute(mute: Mute) -> None:
-    """Mute a rule that exists."""
+def _write_mute(mute: Mute) -> Mapping[str, Mute]:
+    """Mute a rule that exists; the mutes as they are then."""
     from counterpoise.settings.model import Settings
 
     _require_rule(Settings.load(), mute.rule_id)
     with writer() as store:
         store.mutes.write(mute)
+        return store.mutes.read()
 
 
 def _require_rule(settings: Settings, rule: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import typer
@@ -21,6 +22,19 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 JobJsonOption = Annotated[
     bool, typer.Option("--json", help="Print the result as one JSON object; all other output goes to standard error.")
 ]
+
+
+def finite(parameter: typer.CallbackParam, value: float | None) -> float | None:
+    """The callback of every option that takes a number: `nan` and `inf` are none. ConfigError names the option."""
+    if value is not None:
+        require_finite(parameter.opts[-1], value)
+    return value
+
+
+def require_finite(option: str, value: float) -> None:
+    """ConfigError for a value of an option that is no finite number."""
+    if not math.isfinite(value):
+        raise ConfigError(f"{option} is {value:g}, expected a finite number")
 
 
 def checked_view(text: str) -> View:

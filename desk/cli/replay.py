@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from counterpoise.errors import ConfigError
 from counterpoise.runtime.clock import SystemClock
 from desk.cli.console import Console
-from desk.cli.options import JobJsonOption
+from desk.cli.options import JobJsonOption, finite
 
 if TYPE_CHECKING:
     from ingest.blocks.backfill import ReplayReport
@@ -43,7 +43,8 @@ def replay(
         ),
     ],
     speed: Annotated[
-        float, typer.Option("--speed", min=0.0, help="Multiple of real time; 0 is unlimited.", metavar="N")
+        float,
+        typer.Option("--speed", min=0.0, callback=finite, help="Multiple of real time; 0 is unlimited.", metavar="N"),
     ] = 0.0,
     from_height: FromHeight = None,
     to_height: ToHeight = None,

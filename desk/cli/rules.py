@@ -13,6 +13,7 @@ import typer
 
 from counterpoise.errors import ConfigError
 from desk.cli.alerts import show_rules
+from desk.cli.options import require_finite
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -205,4 +206,6 @@ def _numbers(option: str, text: str) -> list[float]:
         found = []
     if not found or (option == "--hold" and any(not value.is_integer() for value in found)):
         raise ConfigError(f"{option} is {text!r}, expected numbers with commas between them")
+    for value in found:
+        require_finite(option, value)
     return found

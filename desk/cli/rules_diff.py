@@ -13,7 +13,7 @@ from rich.table import Table
 from counterpoise.errors import ConfigError
 from counterpoise.formats import utc_minute
 from desk.cli.console import Console, cell
-from desk.cli.options import JsonOption
+from desk.cli.options import JsonOption, finite
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ def diff_rules(
         typer.Option("--blocks", help="A Parquet file of height, pool_slug and date; the dataset if left out."),
     ] = None,
     days: Annotated[
-        float | None, typer.Option("--days", min=0, help="Only the last days before the tip; all history if left out.")
+        float | None,
+        typer.Option(
+            "--days", min=0, callback=finite, help="Only the last days up to the tip; all history if left out."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -31,7 +31,7 @@ def explain_alert(
         one = one_alert(store, alert)
         rows, deliveries = store.events.transitions(alert_id=one), store.deliveries.read(alert_id=one)
     public = (Settings.load().desk.public_url or "").rstrip("/")
-    found = explanation(rows, deliveries, page=f"{public}/alert/{one}")
+    found = explanation(rows, deliveries, page=f"{public}/alert/{one}" if public else None)
     if as_json:
         say(json.dumps(found, ensure_ascii=False, indent=2))
         return
@@ -40,7 +40,7 @@ def explain_alert(
         console.print(line, highlight=False, markup=False, emoji=False)
 
 
-def explanation(rows: Sequence[AlertTransition], deliveries: Sequence[Delivery], *, page: str) -> dict[str, Any]:
+def explanation(rows: Sequence[AlertTransition], deliveries: Sequence[Delivery], *, page: str | None) -> dict[str, Any]:
     """Everything about one alert from its steps, oldest first, and what was sent of them. Pure."""
     from counterpoise.contracts.alert_transition import ANNOUNCING_STATES
 
@@ -105,7 +105,8 @@ def lines(found: dict[str, Any]) -> list[str]:
         text += [f"  {_delivery(one)}" for one in step["deliveries"]]
         if step["sent"] and not step["deliveries"]:
             text.append("  Not delivered yet")
-    text += ["", f"Page       {found['page']}"]
+    if found["page"]:
+        text += ["", f"Page       {found['page']}"]
     if found["sql"]:
         text += ["", sql_command(found["sql"], found["chain"])]
     return text

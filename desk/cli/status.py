@@ -13,6 +13,7 @@ from rich.text import Text
 
 from counterpoise.spans import rough_span
 from desk.cli.console import Console
+from desk.cli.options import finite
 from desk.cli.say import say
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh the status until Ctrl-C.")] = False,
-    every: Annotated[float, typer.Option(min=0.5, max=3600, help="Seconds between refreshes with --watch.")] = 2.0,
+    every: Annotated[
+        float,
+        typer.Option("--every", min=0.5, max=3600, callback=finite, help="Seconds between refreshes of --watch."),
+    ] = 2.0,
 ) -> None:
     """Show whether engines answer and services run, with their lag, their waits and the last block.
 

@@ -5,7 +5,8 @@
 SELECT
     sequence, rule_id, state, previous_state, reason, event_time, recorded_at, value, value_low, value_high, interval_low, interval_high, threshold,
     summary, chain, view, window_blocks, from_height, height, tip_hash, attribution_id, n, unknown, pools_seen, counts, reproduce_sql,
-    JSONExtractString(evidence, 'metric') AS metric
+    JSONExtractString(evidence, 'metric') AS metric, JSONExtractString(evidence, 'instance') AS instance,
+    JSONExtractString(evidence, 'rule', 'type') AS rule_type
 FROM alert_events
 WHERE alert_id = if({alert:String} = '', (SELECT argMax(alert_id, (event_time, sequence)) FROM alert_events), {alert:String})
 ORDER BY sequence

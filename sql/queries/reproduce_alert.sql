@@ -1,5 +1,5 @@
 -- name: reproduce_alert
--- description: One step of an alert, and its value computed again from the blocks, under the attribution set that it names: without the stored concentration
+-- description: One step of an alert on blocks, and its value computed again from them, under the attribution set that it names: without the stored concentration
 -- param alert String = '' | alert id, 16 hexadecimal digits; empty for the last step that fired
 -- param sequence UInt32 = 0 | step of that alert
 -- example: counterpoise sql --name reproduce_alert --param alert=0123456789abcdef --param sequence=1
@@ -7,7 +7,7 @@ WITH
     (
         SELECT (chain, attribution_id, view, assumeNotNull(from_height), assumeNotNull(height), value, counts, n, reproduce_sql)
         FROM alert_events
-        WHERE if({alert:String} = '', state = 'firing' AND height IS NOT NULL, alert_id = {alert:String} AND sequence = {sequence:UInt32})
+        WHERE height IS NOT NULL AND if({alert:String} = '', state = 'firing', alert_id = {alert:String} AND sequence = {sequence:UInt32})
         ORDER BY event_time DESC, alert_id, sequence DESC
         LIMIT 1
     ) AS step
@@ -31,3 +31,4 @@ FROM
     WHERE chain = step.1 AND height BETWEEN step.4 AND step.5
     GROUP BY pool
 )
+HAVING isNotNull(step.1)

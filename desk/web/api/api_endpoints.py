@@ -281,7 +281,8 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint(
         "alerts",
         "Alerts with their evidence",
-        "One row per alert by its latest step, or one row per step; newest first. `reproduce_sql` computes the value again.",
+        "One row per alert by its latest step, or one row per step; newest first. `reproduce_sql` computes the value again. "
+        "For a rule of type `sql` it is the rule's query: it takes `chain` as its parameter, and reads the newest data.",
         (
             text("rule", "Only alerts of this rule.", r"[a-z0-9][a-z0-9._-]{0,63}", "a rule's id"),
             one_of("state", "Only alerts in this state.", get_args(AlertState), None),

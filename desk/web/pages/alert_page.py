@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from clickhouse_driver.errors import Error as ClickHouseError
 
+from alerts.rule_queries import answer_to
 from alerts.rules.condition import condition_of
+from alerts.rules.rule_types import RULE_TYPES
+from counterpoise.chain.chain_registry import BITCOIN
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.explain_window import read_pair
-from counterpoise.contracts.alert_transition import ANNOUNCING_STATES
+from counterpoise.contracts.alert_transition import ANNOUNCING_STATES, OPEN_STATES
 from counterpoise.errors import ConfigError, CounterpoiseError
 from counterpoise.explain.explained_change import Explanation, explain
 from counterpoise.formats import PAGE
@@ -21,7 +25,7 @@ from desk.asker import Asker
 from desk.question import Question, Row
 from desk.report import report_plots as plots
 from desk.web import markup
-from desk.web.pages.alert_people import ActionForm, draw_people
+from desk.web.pages.alert_people import ActionForm, SilencedAlert, draw_people
 from desk.web.pages.alert_values import Values, draw_values, read_values
 from desk.web.panels import shares_panel
 from desk.web.panels.moved_panel import METRIC, WEEK_SECONDS
@@ -35,7 +39,7 @@ CLOSED = ("resolved", "inactive", "retracted")
 
 @dataclass(frozen=True, slots=True)
 class AlertPage:
-    """The steps, and the value that the evidence SQL of the last firing gives now; None where it has none."""
+    """The steps, and the value that the evidence SQL of the last firing gives now; None where it has none for this alert."""
 
     steps: list[Row]
     computed: float | None
@@ -59,9 +63,9 @@ def read(clickhouse: ClickHouse, context: PageContext, alert_id: str) -> AlertPa
         return None
     computed, problem = None, ""
     shown = shown_step(steps)
-    if shown["reproduce_sql"]:
+    if shown["reproduce_sql"] and shown["value"] is not None:
         try:
-            computed = _ask(clickhouse, shown["reproduce_sql"])
+            computed = _ask(clickhouse, shown, context.now)
         except (CounterpoiseError, ClickHouseError, ValueError) as error:
             problem = " ".join(str(error).split())[:300]
     around: Shares | None = None
@@ -103,14 +107,29 @@ def has_chart(step: Row, context: PageContext) -> bool:
     return line is not None and step["rule_id"] == line.rule_id and step["view"] in VIEWS and step["height"] is not None
 
 
-def _ask(clickhouse: ClickHouse, sql: str) -> float | None:
-    """The column `value` of the first row; None without either (a rule on the clock has another kind of evidence)."""
-    for heads, columns in clickhouse.stream(sql):
+def _ask(clickhouse: ClickHouse, step: Row, now: datetime) -> float | None:
+    """The value that the evidence of a step gives now; None without one (a rule on the clock has another kind of evidence).
+
+    It is the column `value` of the first row, or of the row of the alert's key where the rule has one alert per row.
+    """
+    sql, chain = step["reproduce_sql"], step["chain"] or BITCOIN.name
+    if step["instance"]:
+        answer = answer_to(clickhouse, sql, chain, now.timestamp())
+        if answer.error:
+            raise ConfigError(answer.error)
+        return next((row.value for row in answer.rows if row.key == step["instance"]), None)
+    for heads, columns in clickhouse.stream(sql, {"chain": chain}):
         names = [name for name, _ in heads]
         if columns and len(columns[0]) and "value" in names:
             value = columns[names.index("value")][0]
             return None if value is None else float(value)
     return None
+
+
+def reads_newest(step: Row) -> bool:
+    """Whether the evidence of a step reads the newest data, so that another value now is no revision."""
+    rule_type = RULE_TYPES.get(step["rule_type"])
+    return bool(step["instance"]) or (rule_type is not None and rule_type.READS_NEWEST)
 
 
 def shown_step(steps: list[Row]) -> Row:
@@ -139,6 +158,7 @@ def draw(found: AlertPage, alert_id: str, context: PageContext, form: ActionForm
             form if any(step["state"] in ANNOUNCING_STATES for step in found.steps) else None,
             context.now,
             fires=last["state"] in ANNOUNCING_STATES,
+            alert=SilencedAlert(last["state"] in OPEN_STATES, lambda line: _is_worse(found, line)),
         )
         + _chart(found, context)
         + _evidence(found, shown)
@@ -146,6 +166,17 @@ def draw(found: AlertPage, alert_id: str, context: PageContext, form: ActionForm
         + _timeline(found.steps)
         + markup.asked(found.questions)
     )
+
+
+def _is_worse(found: AlertPage, line: float) -> bool:
+    """Whether the newest value of an open alert is worse than a line; False where the page has no such value, or no side is worse."""
+    step = shown_step(found.steps)
+    newest = found.around.points[-1].share if found.around and found.around.points else None
+    if found.values is not None and found.values.points:
+        newest = found.values.points[-1].value
+    if newest is None or step["value"] in (None, step["threshold"]) or step["threshold"] is None:
+        return False
+    return bool(newest > line if step["value"] > step["threshold"] else newest < line)
 
 
 def _chart(found: AlertPage, context: PageContext) -> str:
@@ -204,9 +235,10 @@ def _evidence(found: AlertPage, step: Row) -> str:
     counts = [(pool, PAGE.count(blocks)) for pool, blocks in step["counts"]]
     integers = markup.scrolled_table("Leaders", ("pool", "#blocks"), counts) if counts else ""
     return (
-        f'<section class="panel broad"><h2>Evidence</h2><dl class="facts">{facts}</dl>{_compared(found, value)}{integers}'
+        f'<section class="panel broad"><h2>Evidence</h2><dl class="facts">{facts}</dl>{_compared(found, step)}{integers}'
         + (
-            f'<details open><summary>SQL of the value</summary><pre tabindex="0">{text_of(step["reproduce_sql"])}</pre></details>'
+            f"<details open><summary>SQL of the value{_parameter(step)}</summary>"
+            f'<pre tabindex="0">{text_of(step["reproduce_sql"])}</pre></details>'
             if step["reproduce_sql"]
             else ""
         )
@@ -214,14 +246,29 @@ def _evidence(found: AlertPage, step: Row) -> str:
     )
 
 
-def _compared(found: AlertPage, value: Any) -> str:
+def _parameter(step: Row) -> str:
+    """The value of the query's parameter, where it has one."""
+    bound = re.search(r"\{\s*chain\s*:", step["reproduce_sql"])
+    return text_of(f", with chain={step['chain'] or BITCOIN.name}") if bound else ""
+
+
+def _compared(found: AlertPage, step: Row) -> str:
+    value = step["value"]
+    of_key = f" for {text_of(step['instance'])}" if step["instance"] else ""
     if found.problem:
         return f'<p class="verdict bad">The evidence could not be asked again: {text_of(found.problem)}</p>'
+    if found.computed is None and value is not None and of_key:
+        return f'<p class="verdict">Asked again now, the query gives no value{of_key}. The alert recorded {_plain(value)}.</p>'
     if found.computed is None or value is None:
         return '<p class="verdict">This alert rests on no value that could be computed again.</p>'
-    again = f'Asked again now, the evidence gives <b data-figure="computed">{_plain(found.computed)}</b>'
+    again = f'Asked again now, the evidence gives <b data-figure="computed">{_plain(found.computed)}</b>{of_key}'
     if agrees(found.computed, value):
         return f'<p class="verdict good">{again}: the same value.</p>'
+    if reads_newest(step):
+        return (
+            f'<p class="verdict">{again}. The alert recorded {_plain(value)}. '
+            "The query reads the newest data, so its value changes with them.</p>"
+        )
     return (
         f'<p class="verdict bad">{again}. The alert recorded {_plain(value)}: the data below it were revised since.</p>'
     )

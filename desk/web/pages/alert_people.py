@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -31,23 +31,43 @@ class ActionForm:
     is_known: bool
 
 
-def draw_people(rows: Sequence[Row], alert_id: str, form: ActionForm | None, now: datetime, *, fires: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class SilencedAlert:
+    """What decides whether a silence of one alert still holds. `is_worse`: whether its value now is worse than a line."""
+
+    is_open: bool = True
+    is_worse: Callable[[float], bool] = lambda line: False
+
+
+OPEN_ALERT: Final = SilencedAlert()
+"""An open alert whose value is not worse than any line."""
+
+
+def draw_people(
+    rows: Sequence[Row],
+    alert_id: str,
+    form: ActionForm | None,
+    now: datetime,
+    *,
+    fires: bool,
+    alert: SilencedAlert = OPEN_ALERT,
+) -> str:
     """The section; empty without rows and without a form. An alert that does not fire can only be called useful or noise."""
     if not rows and form is None:
         return ""
-    items = "".join(_item(row, now) for row in rows)
+    items = "".join(_item(row, now, alert) for row in rows)
     shown = f'<ul class="alerts">{items}</ul>' if items else '<p class="note">The alert is not acknowledged.</p>'
     acknowledged = any(row["kind"] == "acknowledge" for row in rows)
     asked = "" if form is None else _form(form, alert_id, may_acknowledge=fires and not acknowledged, fires=fires)
     return f'<section class="panel broad" id="people"><h2>Acknowledgement and silences</h2>{shown}{asked}</section>'
 
 
-def _item(row: Row, now: datetime) -> str:
+def _item(row: Row, now: datetime, alert: SilencedAlert) -> str:
     author = text_of(row["author"] or "nobody named")
     if row["kind"] == "acknowledge":
         what = f"<b>Acknowledged</b> by {author}"
     elif row["kind"] == "silence":
-        what = f"<b>{_ends(row, now)}</b> by {author}"
+        what = f"<b>{_ends(row, now, alert)}</b> by {author}"
     elif row["kind"] in VERDICTS:
         what = f"<b>{VERDICTS[row['kind']]}</b> to {author}"
     else:
@@ -57,15 +77,21 @@ def _item(row: Row, now: datetime) -> str:
     return f'<li data-kind="{text_of(row["kind"])}">{what}, {markup.time_of(row["acted_at"])}{via}{reason}</li>'
 
 
-def _ends(row: Row, now: datetime) -> str:
+def _ends(row: Row, now: datetime, alert: SilencedAlert) -> str:
+    """What a silence holds until; in the past where one of its ends has come."""
     if row["ended"]:
         return "Silence that was ended,"
-    if row["until"] is None:
-        return (
-            "Silenced until resolved" if row["until_resolved"] else f"Silenced until worse than {row['worse_than']:g}"
-        )
-    word = "Silenced" if row["until"] > now else "Was silenced"
-    return f"{word} until {markup.time_of(row['until'])}"
+    ends, is_past = [], False
+    if row["until"] is not None:
+        ends.append(f"until {markup.time_of(row['until'])}")
+        is_past |= row["until"] <= now
+    if row["until_resolved"]:
+        ends.append("until resolved")
+        is_past |= not alert.is_open
+    if row["worse_than"] is not None:
+        ends.append(f"until worse than {row['worse_than']:g}")
+        is_past |= alert.is_worse(row["worse_than"])
+    return f"{'Was silenced' if is_past else 'Silenced'} {' or '.join(ends)}"
 
 
 def _form(form: ActionForm, alert_id: str, *, may_acknowledge: bool, fires: bool) -> str:

@@ -71,6 +71,8 @@ def test_a_silence_keeps_back_what_fires_until_it_is_worse(
 ) -> None:
     refuses("needs an end", "silence", "rule=top4-share")
     refuses("'top4-share' is no label", "silence", "top4-share", "--for", "4h")
+    refuses("--worse-than is nan, expected a finite number", "silence", "rule=top4-*", "--worse-than", "nan")
+    refuses("--worse-than is inf, expected a finite number", "silence", "rule=top4-*", "--worse-than", "inf")
     refuses("no rule 'top-4'", "silence", "rule=top-4", "--for", "4h")
     refuses("--for is '4 hours'", "silence", "rule=top4-*", "--for", "4 hours")
     refuses("no silence with an id that begins with 'ab'", "unsilence", "ab")
@@ -89,16 +91,36 @@ def test_a_silence_keeps_back_what_fires_until_it_is_worse(
             assert "(silenced)" in run("list")
             world.mine([OVER + 12], tell=True)  # 76.3 %
             running.until(lambda: heads(slack) == ["🔴 FIRING"], "it is worse")
-            [first, _] = json.loads(run("silences", "--json"))
+            assert "(silenced)" not in run("list")
+            assert "until worse than 0.76  over for now: the value is worse  1 alert" in run("silences")
+            [first, other] = json.loads(run("silences", "--json"))
+            assert [(one["over"], one["outgrown"]) for one in (first, other)] == [(False, True), (False, False)]
             run("silence", "alert=" + json.loads(run("list", "--json"))[0]["alert_id"][:8], "--until-resolved")
             world.mine([CLEAR], tell=True)
             running.at(H + 43)
             assert heads(slack)[0] == "🟢 RESOLVED"
+            assert "until resolved" not in run("silences") and "until resolved  over  " in run("silences", "--all")
         assert "ended" in run("unsilence", first["id"], "--by", "ada")
         assert first["id"][:8] not in run("silences")
         assert f"{first['id'][:8]}  rule=top4-*  until worse than 0.76  ended by ada  1 alert kept back" in run(
             "silences", "--all"
         )
+
+
+def test_a_silence_until_resolved_is_over_for_what_fires_later(
+    environment: Settings, replayed: Settings, state_dir: Path
+) -> None:
+    with SlackServer() as slack, a_world(replayed) as world:
+        settings = with_slack(replayed, slack, state_dir)
+        world.mine(FIRED)
+        with alerter(settings) as running:
+            running.at(H + 41)
+            run("silence", "rule=top4-*", "--until-resolved", "--by", "ada")
+            assert "(silenced)" in run("list") and "until resolved  NEVER USED" in run("silences")
+            world.mine([CLEAR, *[OVER] * 40], tell=True)
+            running.until(lambda: heads(slack).count("🔴 FIRING") == 1, "the next firing is sent")
+            assert "1 open alert\n" in run("list") and "(silenced)" not in run("list")
+            assert "0 silences" in run("silences") and "until resolved  over  " in run("silences", "--all")
 
 
 def test_what_is_left_out_of_the_rows_decides_nothing(replayed: Settings) -> None:

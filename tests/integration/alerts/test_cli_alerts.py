@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from counterpoise.errors import ConfigError
 from counterpoise.settings.model import Settings
 from desk.cli.alerts import alerts_app
+from desk.cli.root import main
 from testkit.slack_server import CHANNEL, TOKEN, SlackServer
+from testkit.webhook_server import WebhookServer
 from tests.integration.alerts.running import alerter, printed
 from tests.integration.alerts.test_line import FIRED, H
 from tests.integration.alerts.world import CLEAR, OVER, a_world
@@ -38,6 +41,8 @@ def test_list_show_and_mute(environment: Settings) -> None:
         with pytest.raises(ConfigError, match="expected one of"):
             run("list", *wrong)
     assert [row["state"] for row in everything] == ["pending", "resolved"]
+    assert run("list", "--all", "--unfired", "--limit", "1").startswith("1 of 2 alerts\n")
+    assert run("list", "--all", "--unfired", "--limit", "2").startswith("2 alerts\n")
     closed = everything[1]["alert_id"]
     shown = json.loads(run("show", closed[:8], "--json"))
     assert [row["state"] for row in shown["transitions"]] == ["pending", "firing", "resolved"]
@@ -60,6 +65,41 @@ def test_a_mute_of_nothing_or_for_no_time_is_refused(environment: Settings) -> N
         run("mute", "top-4")
     with pytest.raises(ConfigError, match="--for is '2 hours', expected a duration"):
         run("mute", "top4-share", "--for", "2 hours")
+
+
+def test_a_mute_of_all_rules_outlives_the_end_of_one(environment: Settings) -> None:
+    run("mute", "*", "--for", "2h", "--by", "mara")
+    run("mute", "top4-share", "--for", "1h", "--by", "ada")
+    ended = run("unmute", "top4-share")
+    assert ended.startswith("top4-share stays muted, because all rules are muted.\n")
+    assert "no longer muted" not in ended
+    assert re.search(r"Still holds: all rules: muted until [\d-]+ [\d:]+ UTC by mara", ended)
+    run("mute", "top4-share", "--for", "1h", "--by", "ada")
+    ended = run("unmute", "*")
+    assert ended.startswith("* is no longer muted.\nStill holds: top4-share: muted until ") and "by ada" in ended
+    assert run("unmute", "top4-share") == "top4-share is no longer muted.\n"
+
+
+@pytest.mark.parametrize(("answers", "code"), [([503, 503], 3), ([503, 400], 2), ([503, 200], 3)])
+def test_receivers_that_are_only_away_are_no_mistake_of_the_settings(
+    environment: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answers: list[int],
+    code: int,
+) -> None:
+    with WebhookServer() as first, WebhookServer() as second:
+        for server, answer in zip((first, second), answers, strict=True):
+            server.plan = [answer]
+        receivers = {
+            name: {"type": "webhook", "url": server.url, "secret": "s" * 20}
+            for name, server in (("one", first), ("two", second))
+        }
+        monkeypatch.setenv("COUNTERPOISE_ALERTS__RECEIVERS", json.dumps(receivers))
+        monkeypatch.setenv("COUNTERPOISE_ALERTS__ALLOW_SLACK_WHEN_NOT_LIVE", "true")
+        assert main(["alerts", "test"]) == code
+    said = capsys.readouterr().err
+    assert said.startswith("counterpoise: one: ") and ("; two: " in said) == (answers[1] != 200)
 
 
 def test_rules_are_checked_and_explained(environment: Settings, tmp_path: Path) -> None:

@@ -76,8 +76,10 @@ def test_a_stored_alert_is_explained(environment: Settings, monkeypatch: pytest.
         world.mine([*FIRED, CLEAR])
         with alerter(environment) as running:
             running.at(H + 42)
-    monkeypatch.setenv("COUNTERPOISE_DESK__PUBLIC_URL", "https://desk.example/risk/")
     [closed] = json.loads(printed(alerts_app, "list", "--all", "--json", columns=220))
+    assert json.loads(run("explain", closed["alert_id"], "--json"))["page"] is None
+    assert "Page " not in run("explain", closed["alert_id"]), "there is no address to give"
+    monkeypatch.setenv("COUNTERPOISE_DESK__PUBLIC_URL", "https://desk.example/risk/")
     found = json.loads(run("explain", closed["alert_id"][:8], "--json"))
     assert (found["rule"], found["state"], found["start_height"]) == ("top4-share", "resolved", H + 5)
     assert found["page"] == f"https://desk.example/risk/alert/{closed['alert_id']}"
@@ -93,6 +95,7 @@ def test_a_stored_alert_is_explained(environment: Settings, monkeypatch: pytest.
         [(height, _, _, _, value, *_)] = ch.query(found["sql"])
     assert (height, value) == (H + 41, fired["value"]), "the SQL gives the value of the firing again"
     text = run("explain", closed["alert_id"])
+    assert f"Page       {found['page']}" in text
     assert "top-4 share of 1008 blocks (raw) over 75 % for 36 blocks, clear below 73 %" in text
     assert f"Began      at height {H + 5} of bitcoin" in text
     assert "console" in text and "post sent" in text

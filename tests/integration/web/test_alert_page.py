@@ -10,12 +10,14 @@ import pytest
 
 from alerts.rules.metric_rule import MetricRule
 from alerts.rules.rule import HeightRule
+from alerts.rules.sql_rule import SqlRule
 from alerts.rules.top_share_probability_rule import TopShareProbabilityRule
 from alerts.rules.top_share_rule import TopShareRule
 from alerts.rules.when import WhenRule
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.rows.alert_event_rows import alert_event_columns
 from counterpoise.contracts.alert_transition import AlertEvidence, AlertTransition
+from desk.named_queries import named_query
 from desk.web.pages import alert_page
 from desk.web.panels.panel import PageContext
 from tests.engines import ClickHouseServer
@@ -118,3 +120,37 @@ def test_a_probability_that_no_query_gives_states_so(written: ClickHouse) -> Non
     found = alert_page.read(written, context, id_of(rule.id))
     assert found is not None
     assert "No query gives the value of this rule" in alert_page.draw(found, id_of(rule.id), context)
+
+
+OF_POOLS = "SELECT concat(' ', pool) AS Key, share AS value FROM top_pools(view = 'raw', window = 144) WHERE chain = {chain:String}"
+FOR_ALL_CHAINS = "SELECT number + 1 AS value, toString(number) AS key FROM numbers(3)"
+
+
+@pytest.mark.parametrize(
+    ("sql", "key", "expected"),
+    [
+        (OF_POOLS, "foundry-usa", 48 / 144),
+        (OF_POOLS, "antpool", 32 / 144),
+        (OF_POOLS, "no-pool", None),
+        (FOR_ALL_CHAINS, "2", 3.0),
+    ],
+)
+def test_a_query_rule_is_compared_by_the_row_of_its_key(
+    written: ClickHouse, sql: str, key: str, expected: float | None
+) -> None:
+    rule = SqlRule(id=f"q-{key[:5]}", sql=sql)
+    evidence = AlertEvidence(chain="bitcoin", sql=sql, instance=key, rule={"type": "sql"})
+    context = insert(written, rule.id, evidence)
+    found = alert_page.read(written, context, id_of(rule.id))
+    assert found is not None
+    assert (found.problem, found.computed) == ("", expected)
+    page = alert_page.draw(found, id_of(rule.id), context)
+    assert "revised" not in page and f" for {key}" in page
+    assert (", with chain=bitcoin</summary>" in page) == (sql == OF_POOLS)
+
+
+def test_an_alert_without_a_height_is_not_counted_from_the_blocks(written: ClickHouse) -> None:
+    insert(written, "q-count", AlertEvidence(chain="bitcoin", sql=OF_POOLS, instance="foundry-usa"))
+    query = named_query("reproduce_alert")
+    for alert in (id_of("q-count"), id_of("nothing")):
+        assert written.query(query.sql, query.bind({"alert": alert})) == []

@@ -194,7 +194,16 @@ def test_budget(files: tuple[str, str], budget: str, code: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--budget", "12"], ["--budget", "nan/year"], ["--hold", "1.5"], ["--above", "x"], ["--above", "7"]]
+    "wrong",
+    [
+        ["--budget", "12"],
+        ["--budget", "nan/year"],
+        ["--hold", "1.5"],
+        ["--above", "nan"],
+        ["--clear", "0.7,inf"],
+        ["--above", "x"],
+        ["--above", "7"],
+    ],
 )
 def test_a_wrong_option_is_one_line(files: tuple[str, str], wrong: list[str]) -> None:
     rules, blocks = files

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.policy import WEEK_SECONDS, Action, Actions, SilenceSubject, repeats_due, silences
+from alerts.policy import WEEK_SECONDS, Action, Actions, SilenceSubject, is_outgrown, is_over, repeats_due, silences
 
 LABELS = {"rule": "top4-share", "chain": "bitcoin", "alert": "ab"}
 SUBJECT = SilenceSubject(LABELS, is_open=True, fired_at=100.0, value=0.76)
@@ -136,3 +136,23 @@ def test_the_pauses_of_repeats_double_up_to_a_week() -> None:
     times = [at for at in range(0, 40 * 24) if repeats_due(at * HOUR, HOUR)[1] == at * HOUR and at]
     assert times[:9] == [1, 3, 7, 15, 31, 63, 127, 255, 423]
     assert {later - earlier for earlier, later in pairwise(times[8:])} == {168}
+
+
+@pytest.mark.parametrize(
+    ("one", "subjects", "over", "outgrown"),
+    [
+        (silence(until=200.0), [SUBJECT], True, False),
+        (silence(until=201.0), [], False, False),
+        (silence(until_resolved=True), [SUBJECT], False, False),
+        (silence(until_resolved=True), [], True, False),
+        (silence(until_resolved=True), [replace(SUBJECT, fired_at=201.0)], True, False),
+        (silence(worse_than=0.77), [SUBJECT], False, False),
+        (silence(worse_than=0.75), [SUBJECT], False, True),
+        (silence(worse_than=0.75), [SUBJECT, replace(SUBJECT, value=0.74)], False, False),
+        (silence(worse_than=0.75), [], False, False),
+    ],
+)
+def test_a_silence_is_over_where_it_can_hold_nothing_back(
+    one: Action, subjects: list[SilenceSubject], over: bool, outgrown: bool
+) -> None:
+    assert (is_over(one, subjects, 200.0), is_outgrown(one, subjects, 200.0)) == (over, outgrown)

@@ -89,6 +89,9 @@ def test_parameters_are_bound_over_their_defaults() -> None:
     assert query.bind({"line": "0.8"}) == {"chain": "bitcoin", "view": "raw", "window": "1008", "line": "0.8"}
     with pytest.raises(ConfigError, match="has no parameter 'colour': it takes chain, view, window, line"):
         query.bind({"colour": "red"})
+    for line in ("nan", "inf", "much"):
+        with pytest.raises(ConfigError, match=f"--param line is '{line}', expected a finite number"):
+            query.bind({"line": line})
     assert named_query("reproduce_alert").bind({"sequence": "2"}) == {"alert": "", "sequence": "2"}
     with pytest.raises(ConfigError, match="no query named 'x' among alert_history, "):
         named_query("x")

@@ -1,8 +1,10 @@
 """What a mistake in the settings is answered with: one line that names the setting and the next step."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from counterpoise.chain.chain_registry import CHAINS, known_chains
 from counterpoise.errors import ConfigError
@@ -102,3 +104,22 @@ def test_a_channel_that_is_no_id(monkeypatch: pytest.MonkeyPatch, setting: str, 
 def test_an_id_of_a_channel_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COUNTERPOISE_SLACK__CHANNEL", "C0123ABCD")
     assert Settings.load().slack.channel == "C0123ABCD"
+
+
+def _numbers(section: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _numbers(field.annotation, (*path, name))
+        elif field.annotation in (float, float | None):
+            yield (*path, name)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_no_setting_is_a_number_that_is_not_finite(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    every = list(_numbers(Settings))
+    assert ("ingest", "replay", "speed") in every and ("alerts", "repeat_seconds") in every
+    for path in every:
+        with monkeypatch.context() as patch:
+            patch.setenv(f"COUNTERPOISE_{'__'.join(path).upper()}", value)
+            with pytest.raises(ConfigError, match=rf"^settings: {'.'.join(path)}: Input should be [^\n]*$"):
+                Settings.load()

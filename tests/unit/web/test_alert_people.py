@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from desk.question import Row
-from desk.web.pages.alert_people import VERDICTS, ActionForm, draw_people
+from desk.web.pages.alert_people import VERDICTS, ActionForm, SilencedAlert, draw_people
 from tests.unit.web.test_panels import AT, EVIL
 
 FORM = ActionForm("t0ken", "ada", is_known=False)
@@ -39,6 +39,27 @@ def buttons(markup: str) -> list[str]:
 )
 def test_a_silence_shows_its_end(values: dict[str, object], shown: str) -> None:
     assert shown in words(draw_people([row("silence", **values)], "aa", None, AT, fires=True)).replace(" UTC", "")
+
+
+@pytest.mark.parametrize(
+    ("values", "alert", "shown"),
+    [
+        ({"until_resolved": True}, SilencedAlert(is_open=False), "Was silenced until resolved by"),
+        (
+            {"worse_than": 0.76},
+            SilencedAlert(is_worse=lambda line: line < 0.80),
+            "Was silenced until worse than 0.76 by",
+        ),
+        ({"worse_than": 0.86}, SilencedAlert(is_worse=lambda line: line < 0.80), "Silenced until worse than 0.86 by"),
+        (
+            {"worse_than": 0.86, "until_resolved": True},
+            SilencedAlert(),
+            "Silenced until resolved or until worse than 0.86 by",
+        ),
+    ],
+)
+def test_a_silence_that_holds_no_longer_is_past(values: dict[str, object], alert: SilencedAlert, shown: str) -> None:
+    assert shown in words(draw_people([row("silence", **values)], "aa", None, AT, fires=True, alert=alert))
 
 
 @pytest.mark.parametrize(

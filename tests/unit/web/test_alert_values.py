@@ -99,3 +99,23 @@ def test_a_hostile_page_is_inert() -> None:
     found = alert_page.AlertPage([STEP], 0.76, "", (), None, Values(points([0.1, 0.2])))
     inert(alert_page.draw(found, EVIL, CONTEXT))
     inert(alert_page.draw(alert_page.AlertPage([STEP], 0.76, "", (), None, Values((), EVIL)), EVIL, CONTEXT))
+
+
+@pytest.mark.parametrize(
+    ("values", "threshold", "worse_than", "shown"),
+    [
+        ([0.76, 0.80], 0.75, 0.78, "Was silenced until worse than 0.78"),
+        ([0.80, 0.76], 0.75, 0.78, "Silenced until worse than 0.78"),
+        ([0.76, 0.60], 0.80, 0.70, "Was silenced until worse than 0.7"),
+        ([0.76, 0.80], 0.76, 0.78, "Silenced until worse than 0.78"),  # on its line no side is the worse one
+        ([], 0.75, 0.70, "Silenced until worse than 0.7"),
+    ],
+)
+def test_a_silence_is_past_once_the_newest_value_is_worse(
+    values: list[float], threshold: float, worse_than: float, shown: str
+) -> None:
+    asked = {"kind": "silence", "acted_at": AT, "ended": 0, "author": "ada", "reason": "", "via": "page"}
+    asked |= {"until": None, "until_resolved": False, "worse_than": worse_than}
+    drawn = Values(points(values) if values else (), "none")
+    found = alert_page.AlertPage([STEP | {"threshold": threshold}], 0.76, "", (), None, drawn, people=(asked,))
+    assert shown in Elements(alert_page.draw(found, "a", CONTEXT)).words

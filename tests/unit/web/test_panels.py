@@ -409,6 +409,7 @@ STEP = {
     "value": 0.76, "value_low": 0.76, "value_high": 0.77, "interval_low": 0.74, "interval_high": 0.78, "threshold": 0.75,
     "summary": EVIL, "chain": EVIL, "view": EVIL, "window_blocks": 1008, "from_height": 1, "height": 1008, "tip_hash": EVIL,
     "attribution_id": EVIL, "n": 1008, "unknown": 1, "pools_seen": 9, "counts": [(EVIL, 300)], "reproduce_sql": EVIL, "metric": EVIL,
+    "instance": "", "rule_type": EVIL,
 }  # fmt: skip
 BLOCK = {
     "chain": EVIL, "height": 1, "hash": EVIL, "prev_hash": EVIL, "time": AT, "status": EVIL, "pool": EVIL, "method": EVIL,
@@ -555,6 +556,21 @@ def test_evidence_that_gives_another_value_is_said() -> None:
     other = Elements(alert_page.draw(alert_page.AlertPage([STEP], 0.75, "", ()), "a", CONTEXT)).words
     assert "0.76: the same value" in same
     assert "0.75. The alert recorded 0.76: the data below it were revised since." in other
+
+
+@pytest.mark.parametrize(
+    "of_query",
+    [{"instance": "<foundry>", "rule_type": "sql"}, {"instance": "<foundry>"}, {"rule_type": "series_stale"}],
+)
+def test_a_query_of_the_newest_data_calls_no_value_revised(of_query: dict[str, str]) -> None:
+    step = STEP | of_query
+    page = alert_page.draw(alert_page.AlertPage([step], 0.75, "", ()), "a", CONTEXT)
+    inert(page)
+    key = " for <foundry>" if "instance" in of_query else ""
+    words = Elements(page).words
+    assert f"0.75{key}. The alert recorded 0.76. The query reads the newest data" in words and "revised" not in words
+    gone = Elements(alert_page.draw(alert_page.AlertPage([step], None, "", ()), "a", CONTEXT)).words
+    assert key == "" or f"the query gives no value{key}. The alert recorded 0.76." in gone
 
 
 def test_the_head_names_what_is_unavailable() -> None:
