@@ -32,6 +32,11 @@ _WALK_BLOCKS = 32
 
 _RETRY_SECONDS = 5.0
 _MAX_REQUESTS_A_ROUND = 16
+_POLL_RECORDS = 500
+_MAX_RECORDS_A_ROUND = 20 * _POLL_RECORDS
+"""Read in one round, far more than streams writes meanwhile: most are too old, of other chains, or repetitions."""
+
+_MAX_WAITING = 10_000
 
 log = structlog.get_logger("ingest")
 
@@ -47,39 +52,33 @@ class BlockRequests:
         self._consumer: Any = None
         self._retry_at = 0.0
         self._answered: dict[tuple[str, int, int], float] = {}
+        self._waiting: dict[str, BlockRequest] = {}
 
     def take(self) -> tuple[list[BlockRequest], list[BadItem]]:
-        """New requests for this chain, at most a few at a time, and what was no request. Never waits, never raises for Kafka."""
+        """New requests for this chain, at most a few at a time, and what was no request. Never waits, never raises for Kafka.
+
+        The others wait here, each block's newest request alone. So the reader keeps up, however many requests there are.
+        """
         if self._clock.monotonic() < self._retry_at:
             return [], []
+        bad: list[BadItem] = []
         try:
-            if self._consumer is None:
-                self._consumer = self._connect()
-            polled = self._consumer.poll(timeout_ms=0, max_records=_MAX_REQUESTS_A_ROUND)
+            self._read(bad)
         except (KafkaError, RetryableError) as error:
             log.warning("cannot read block requests", reason=str(error)[:200])
             self.close()
             self._retry_at = self._clock.monotonic() + _RETRY_SECONDS
-            return [], []
         requests: list[BlockRequest] = []
-        bad: list[BadItem] = []
-        for record in polled.get(self._partition, ()):
-            value = record.value or b""
-            try:
-                request = BlockRequest.model_validate_json(value)
-            except ValidationError as error:
-                key = f"{self._partition.topic}:{record.partition}:{record.offset}"
-                bad.append(
-                    BadItem(key, "bad-request", f"{error.error_count()} errors: {error.errors()[0]['msg']}", value)
-                )
-                continue
+        while self._waiting and len(requests) < _MAX_REQUESTS_A_ROUND:
+            request = self._waiting.pop(next(iter(self._waiting)))
             if self._is_due(request):
                 requests.append(request)
         return requests, bad
 
     def from_the_beginning(self) -> None:
-        """The broker forgot everything: read what is new there from its start."""
+        """The broker forgot everything: read what is new there from its start. What was answered may be lost with the rest."""
         self.close()
+        self._answered.clear()
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -95,10 +94,35 @@ class BlockRequests:
         consumer.seek_to_beginning(self._partition)
         return consumer
 
-    def _is_due(self, request: BlockRequest) -> bool:
+    def _read(self, bad: list[BadItem]) -> None:
+        """Read what is there, within bounds. What is no request goes to `bad`."""
+        if self._consumer is None:
+            self._consumer = self._connect()
+        records = 0
+        while records < _MAX_RECORDS_A_ROUND and len(self._waiting) < _MAX_WAITING and len(bad) < _POLL_RECORDS:
+            polled = self._consumer.poll(timeout_ms=0, max_records=_POLL_RECORDS).get(self._partition, ())
+            if not polled:
+                return
+            records += len(polled)
+            for record in polled:
+                value = record.value or b""
+                try:
+                    request = BlockRequest.model_validate_json(value)
+                except ValidationError as error:
+                    key = f"{self._partition.topic}:{record.partition}:{record.offset}"
+                    reason = f"{error.error_count()} errors: {error.errors()[0]['msg']}"
+                    bad.append(BadItem(key, "bad-request", reason, value))
+                    continue
+                if self._is_current(request):
+                    self._waiting[request.hash] = request
+
+    def _is_current(self, request: BlockRequest) -> bool:
         if request.chain != self._settings.ingest.chain:
             return False
-        if self._clock.now() - request.requested_at_ms / 1000 > MAX_AGE_SECONDS:
+        return self._clock.now() - request.requested_at_ms / 1000 <= MAX_AGE_SECONDS
+
+    def _is_due(self, request: BlockRequest) -> bool:
+        if not self._is_current(request):
             return False
         now = self._clock.monotonic()
         self._answered = {key: at for key, at in self._answered.items() if now - at < REPEAT_SECONDS}
