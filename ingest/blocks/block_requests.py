@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from kafka import TopicPartition
@@ -27,6 +27,9 @@ MAX_AGE_SECONDS: Final = 600.0
 REPEAT_SECONDS: Final = 20.0
 """The same request within this time is answered once."""
 
+MAX_REPEAT_SECONDS: Final = 320.0
+"""The same long range again means that the answer closed nothing. Each time it is answered half as often, down to this."""
+
 _WALK_BLOCKS = 32
 """A longer range is fetched by height, which costs less."""
 
@@ -41,6 +44,13 @@ _MAX_WAITING = 10_000
 log = structlog.get_logger("ingest")
 
 
+class _Answered(NamedTuple):
+    """When a request was answered, and from when on it is answered again. Both monotonic."""
+
+    at: float
+    again_at: float
+
+
 class BlockRequests:
     """Reads block-requests.v1 without a group: every ingest worker hears every request, and a lost one is asked again."""
 
@@ -51,7 +61,7 @@ class BlockRequests:
         self._partition = TopicPartition(BLOCK_REQUESTS.full_name(settings.dataset), 0)
         self._consumer: Any = None
         self._retry_at = 0.0
-        self._answered: dict[tuple[str, int, int], float] = {}
+        self._answered: dict[tuple[str, int, int], _Answered] = {}
         self._waiting: dict[str, BlockRequest] = {}
 
     def take(self) -> tuple[list[BlockRequest], list[BadItem]]:
@@ -74,6 +84,13 @@ class BlockRequests:
             if self._is_due(request):
                 requests.append(request)
         return requests, bad
+
+    def failed(self, request: BlockRequest) -> None:
+        """The source failed at this request: that the range comes again means nothing."""
+        key = (request.hash, request.from_height, request.to_height)
+        one = self._answered.get(key)
+        if one is not None:
+            self._answered[key] = _Answered(one.at, one.at + REPEAT_SECONDS)
 
     def from_the_beginning(self) -> None:
         """The broker forgot everything: read what is new there from its start. What was answered may be lost with the rest."""
@@ -125,27 +142,38 @@ class BlockRequests:
         if not self._is_current(request):
             return False
         now = self._clock.monotonic()
-        self._answered = {key: at for key, at in self._answered.items() if now - at < REPEAT_SECONDS}
+        self._answered = {key: one for key, one in self._answered.items() if now < 2 * one.again_at - one.at}
         key = (request.hash, request.from_height, request.to_height)
-        if key in self._answered:
-            return False
-        self._answered[key] = now
+        last = self._answered.get(key)
+        wait_seconds = REPEAT_SECONDS
+        if last is not None:
+            if now < last.again_at:
+                return False
+            if request.to_height - request.from_height > _WALK_BLOCKS:
+                wait_seconds = min(2 * (last.again_at - last.at), MAX_REPEAT_SECONDS)
+        self._answered[key] = _Answered(now, now + wait_seconds)
         return True
+
+
+def last_height(request: BlockRequest) -> int:
+    """The height up to which one answer goes. What lies above is for the next request, which begins higher."""
+    return min(request.to_height, request.from_height + MAX_WALK_BLOCKS)
 
 
 def answer(source: BlockSource, request: BlockRequest) -> Iterator[BlockBatch]:
     """The blocks that a request is about, lowest first, in batches, as far as the source has them. Raises StaleSourceError.
 
     A short range is walked back from the hash, whatever branch it is on; a long one is fetched by height and then the hash, if that
-    was not among them.
+    was not among them. Of a range beyond `last_height` only the lower part is given: these blocks connect to the tip, and others
+    would have to wait for them.
     """
-    from_height = max(request.from_height, request.to_height - MAX_WALK_BLOCKS)
+    from_height, to_height = request.from_height, last_height(request)
     have: set[str] = set()
-    if not isinstance(source, LiveSource) or request.to_height - from_height > _WALK_BLOCKS:
-        for batch in source.blocks(from_height, request.to_height):
+    if not isinstance(source, LiveSource) or to_height - from_height > _WALK_BLOCKS:
+        for batch in source.blocks(from_height, to_height):
             have.update(event.hash for event in batch.events)
             yield batch
-    if isinstance(source, LiveSource) and request.hash not in have:
+    if isinstance(source, LiveSource) and request.hash not in have and to_height == request.to_height:
         yield _walked_back(source, request.hash, from_height, have)
 
 

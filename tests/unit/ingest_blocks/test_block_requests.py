@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -36,13 +37,15 @@ class RequestsTopic:
         self._values: list[bytes] = []
         self._read = 0
 
-    def send(self, clock: ManualClock, number: int, *, chain: str = "bitcoin", from_height: int = 7) -> None:
+    def send(
+        self, clock: ManualClock, number: int, *, chain: str = "bitcoin", from_height: int = 7, to_height: int = 9
+    ) -> None:
         """The request for a block that the number names."""
         request = BlockRequest(
             chain=chain,
             hash=f"{number:064x}",
             from_height=from_height,
-            to_height=9,
+            to_height=to_height,
             requested_at_ms=int(clock.now() * 1000),
         )
         self._values.append(request.model_dump_json().encode())
@@ -136,6 +139,26 @@ def test_a_request_is_answered_once_in_a_while_and_never_when_it_is_old(monkeypa
     assert len(requests.take()[0]) == 16
     clock.advance(MAX_AGE_SECONDS + 1)
     assert requests.take() == ([], []), "four waited for too long"
+
+
+def test_a_long_range_that_comes_again_unchanged_is_answered_ever_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer closed nothing. One whose lower end has moved, or at which the source failed, is answered as before."""
+    topic, clock, requests = reader(monkeypatch)
+    began, answered = clock.now(), []
+    for _ in range(80):
+        topic.send(clock, 1, from_height=7, to_height=5_000)
+        if requests.take()[0]:
+            answered.append(clock.now() - began)
+        clock.advance(REPEATS_SECONDS)
+    waits = [after - before for before, after in pairwise(answered)]
+    assert waits == [30, 45, 90, 165, 330, 330]  # 20, 40, 80, 160, 320 and 320, in steps of 15
+    topic.send(clock, 1, from_height=8, to_height=5_000)
+    [moved] = requests.take()[0]
+    for _ in range(4):
+        requests.failed(moved)
+        clock.advance(2 * REPEATS_SECONDS)
+        topic.send(clock, 1, from_height=8, to_height=5_000)
+        [moved] = requests.take()[0]
 
 
 def test_what_is_no_request_is_named_by_its_place_and_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
