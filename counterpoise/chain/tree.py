@@ -8,6 +8,9 @@ ever was, or the first block of all. Nothing at or below the root can change any
 depends on the blocks and their order alone; and it can be restored from the standing of each block (`from_canonical`, `raise_peak`,
 `restore_lost`).
 
+Orphans have places of two kinds. Above the highest tip there ever was there may be any number of blocks, so a part of the places is
+kept for those at or below it: by these a branch from below the tip connects (`gaps`). No orphan leaves its place for another.
+
 A block is known by hash and height together, as it is in the tables. Whatever came is recognised when it comes again: above the root
 it is held or parked, at or below the root it is final. Two do not stay: a block that found no room among the orphans, and one
 that is refused before it comes here.
@@ -24,6 +27,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 MAX_PARKED: Final = 2_000
+"""Orphans above the highest tip that may wait. At or below it there are twice as many places more: a branch that may win fits in."""
 
 Key = tuple[bytes, int]
 """Hash and height. A false height makes another block of it, so it cannot stand in the way of the true one."""
@@ -46,6 +50,14 @@ class Link(NamedTuple):
     def parent_key(self) -> Key:
         """What its parent is known by, if the height is true."""
         return self.prev_hash, self.height - 1
+
+
+class Gap(NamedTuple):
+    """A missing parent: its hash, and the heights that would connect it to what is known."""
+
+    hash: bytes
+    from_height: int
+    to_height: int
 
 
 class Seen(Enum):
@@ -99,7 +111,10 @@ class _Node:
 
 
 class BlockTree:
-    """See the module. A reorg undoes at most `max_reorg_blocks` (None: any number); of orphans, at most `max_parked` may wait."""
+    """See the module. A reorg undoes at most `max_reorg_blocks` (None: any number).
+
+    Of orphans above the highest tip at most `max_parked` may wait, and of all orphans three times as many.
+    """
 
     def __init__(self, *, max_reorg_blocks: int | None = None, max_parked: int = MAX_PARKED) -> None:
         self._nodes: dict[Key, _Node] = {}
@@ -177,6 +192,26 @@ class BlockTree:
             if known is None or link.height < known.height:
                 missing[link.prev_hash] = link
         return missing
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """What must come before parked blocks can be placed, lowest first.
+
+        A gap begins above the tip, or with the parent itself. Where no orphan above the tip finds room, it begins with the tip's own
+        height: the block of another branch there finds room. A gap that ends at the tip or below then begins above the root, so that
+        one answer connects that branch.
+        """
+        if not self._parked:
+            return ()
+        tip_height = self._canonical_from + len(self._canonical) - 1
+        is_crowded = not self._has_room_above_peak()
+        found = []
+        for parent_hash, child in self.missing_parents().items():
+            last = child.height - 1
+            first = min(tip_height + 1, last)
+            if is_crowded:
+                first = tip_height if last > tip_height else self._root_height + 1
+            found.append(Gap(parent_hash, max(first, self._root_height + 1), last))
+        return tuple(sorted(found, key=lambda gap: (gap.to_height, gap.hash)))
 
     def add(self, link: Link) -> Added:
         """Add one block; a parked descendant that it releases moves with it, so one call may connect many."""
@@ -258,12 +293,23 @@ class BlockTree:
     def _add_orphan(self, link: Link) -> Added:
         if link.height == self._root_height + 1:  # its parent would have to be the root, and is not
             return Added(Seen.NEW, None, (), (), self._detach(link))
-        if len(self._parked) >= self._max_parked:
+        if not self._has_room(link.height):
             return Added(Seen.CROWDED_OUT)
         self._parked[link.key] = link
         self._waiting_for.setdefault(link.prev_hash, []).append(link.key)
         self._at_height.setdefault(link.height, []).append(link.hash)
         return Added(Seen.PARKED)
+
+    def _has_room(self, height: int) -> bool:
+        """Whether an orphan of this height finds a place. Any part of what is parked would find one too, in any order (a restart)."""
+        if len(self._parked) >= 3 * self._max_parked:
+            return False
+        return height <= self._peak_height or self._has_room_above_peak()
+
+    def _has_room_above_peak(self) -> bool:
+        if len(self._parked) < self._max_parked:
+            return True
+        return sum(height > self._peak_height for _, height in self._parked) < self._max_parked
 
     def _tip_node(self) -> _Node:
         return self._nodes[self._canonical[-1], self._canonical_from + len(self._canonical) - 1]

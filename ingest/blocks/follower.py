@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -52,28 +53,31 @@ class Follower:
         """The unknown blocks that end in this one, lowest first. Raises StaleSourceError."""
         if block_hash in self._known:
             return BlockBatch()
-        found, bad = self._walk(block_hash)
+        found, bad = self._walk(block_hash, self._known)
         return BlockBatch(tuple(reversed(found)), tuple(bad))
 
     def with_ancestors(self, batch: BlockBatch) -> BlockBatch:
         """Blocks of a range, with those that are missing between them put in their places; marks all as published.
 
         While a range is fetched the source may change branch, or leave out a height: the next block then has a parent that was
-        not given.
+        not given. Raises StaleSourceError where the source fails; then nothing is marked, and the same batch gives it all again.
         """
         complete: list[BlockEvent] = []
         bad = list(batch.bad)
+        here: dict[str, int] = {}
+        known = ChainMap(here, self._known)
         for event in batch.events:
-            if event.prev_hash not in self._known and event.height > self._floor and self._known:
+            if event.prev_hash not in known and event.height > self._floor and known:
                 log.info("fetching missing ancestors", height=event.height, hash=event.hash)
-                found, rejected = self._walk(event.prev_hash)
-                self.give_up(rejected)
+                found, rejected = self._walk(event.prev_hash, known)
                 bad.extend(rejected)
-                ancestors = list(reversed(found))
-                self.published(ancestors)
-                complete.extend(ancestors)
+                complete.extend(reversed(found))
+                here.update({item.key: self._floor for item in rejected})
+                here.update({ancestor.hash: ancestor.height for ancestor in found})
             complete.append(event)
-            self.published((event,))
+            here[event.hash] = event.height
+        self.give_up(bad[len(batch.bad) :])
+        self.published(complete)
         return BlockBatch(tuple(complete), tuple(bad))
 
     def give_up(self, bad: Sequence[BadItem]) -> None:
@@ -85,10 +89,10 @@ class Follower:
         """Ask for this one again when it is met, though it was given up."""
         self._known.pop(block_hash, None)
 
-    def _walk(self, block_hash: str) -> tuple[list[BlockEvent], list[BadItem]]:
+    def _walk(self, block_hash: str, known: Mapping[str, int]) -> tuple[list[BlockEvent], list[BadItem]]:
         """Blocks from this one back to a known one, highest first."""
         found: list[BlockEvent] = []
-        while block_hash not in self._known and len(found) < MAX_WALK_BLOCKS:
+        while block_hash not in known and len(found) < MAX_WALK_BLOCKS:
             batch = self._source.block(block_hash)
             if batch.bad:
                 return found, list(batch.bad)

@@ -17,7 +17,7 @@ from counterpoise.runtime.service_status import ServiceStatus
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
 from ingest.blocks.backfill import require_kind, resume_height
-from ingest.blocks.block_requests import BlockRequests, answer
+from ingest.blocks.block_requests import BlockRequests, answer, last_height
 from ingest.blocks.feed import Feed
 from ingest.blocks.follower import Follower
 from ingest.blocks.height_at_time import first_height_since
@@ -222,21 +222,27 @@ class _Ingest:
         for request in requests:
             problem = f"{self._feed.source.name} does not know it"
             blocks, is_given = 0, False
+            is_part = last_height(request) < request.to_height
             try:
                 for batch in answer(self._feed.source, request):
                     blocks += len(batch.events)
                     is_given = is_given or any(event.hash == request.hash for event in batch.events)
                     problem = next((f"{item.reason}: {item.detail}" for item in batch.bad), problem)
+                    if is_part:  # what is requested then does not name the block that the source lacks
+                        for item in batch.bad:
+                            reason = f"{item.reason}: {item.detail}"
+                            self._stall_notice.add_missing(item.key, item.height or request.from_height, reason)
                     new = tuple(item for item in batch.bad if follower is None or not follower.knows(item.key))
                     self._feed.publish(BlockBatch(batch.events, new))
                     self._received(follower, batch)
             except RetryableError as error:
+                self._requests.failed(request)
                 log.warning("cannot answer a block request", hash=request.hash, reason=str(error))
                 problem = str(error)
             else:
                 log.info("block request", hash=request.hash, from_height=request.from_height, blocks=blocks)
                 self._status.count("block_requests")
-            if not is_given:
+            if not is_given and not (is_part and blocks):
                 self._stall_notice.add_missing(request.hash, request.to_height, problem)
 
     def _received(self, follower: Follower | None, batch: BlockBatch) -> None:

@@ -79,7 +79,7 @@ class BlockWorker:
         """Process messages for good; returns the scores to send. Raises only on a bug, on a stop, or at the dead-letter limit."""
         fetched_at = self._store.clock.now()
         good, bad = unpack(messages, BlockEvent, kind=BLOCK_KIND, dataset=self._dataset, fault=self._fault)
-        rejected = letters = 0
+        rejected = letters = not_bad = 0
         scores: list[Outgoing] = []
         for chain, placed in by_name(good, lambda event: event.chain).items():
             if chain not in self._chains:
@@ -88,7 +88,9 @@ class BlockWorker:
             trace = BlockTrace(placed, self._status, self._store.clock)
             trace.passed("append_to_fetch", fetched_at)
             batch = state.fold.place([one.event for one in placed])
-            rejected += refused_here(batch.result.rejected, placed)
+            bad_blocks = [one for one in batch.result.rejected if one.is_bad]
+            rejected += refused_here(bad_blocks, placed)
+            not_bad += len(batch.result.rejected) - len(bad_blocks)
             # Before the rows: once these are stored the same event is a duplicate, and gives no letter.
             bad_now = refused(batch.result.rejected, placed)
             letters += len(bad_now)
@@ -98,7 +100,7 @@ class BlockWorker:
             scores += self._scores(state, result)
             self._report(state, result)
         self._store.write_dead_letters(bad)
-        self._limit.record(good=len(good) - rejected, bad=len(bad) + letters)
+        self._limit.record(good=len(good) - rejected, bad=len(bad) + letters - not_bad)
         self._status.progress(len(good) + len(bad) + letters)
         return scores
 

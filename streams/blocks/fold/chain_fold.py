@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from counterpoise.chain.tree import MAX_PARKED, Added, BlockTree, Key, Link, Seen, Switch
+from counterpoise.chain.tree import MAX_PARKED, Added, BlockTree, Gap, Key, Link, Seen, Switch
 from counterpoise.chain.work import work_from_bits
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.detectors.tracks import LEADERS_WINDOW_BLOCKS, TrackState
@@ -52,13 +52,15 @@ class StoredBlock:
 class Rejected:
     """An event that is no part of the chain. `cause` settled it: the event itself, or the parent that it waited for.
 
-    One whose height does not follow has a row too: by it the same event is known when it comes again.
+    One whose height does not follow has a row too: by it the same event is known when it comes again. One that finds no room is good
+    input (`is_bad` is false): it is taken when it comes again.
     """
 
     event: BlockEvent
     reason: str
     detail: str
     cause: BlockEvent
+    is_bad: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +83,6 @@ class Scored:
     time_windows: TimeWindowTable
     parent_hash: bytes
     undone_heights: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A missing parent: its hash, and the heights that would connect it to what is known."""
-
-    hash: bytes
-    from_height: int
-    to_height: int
 
 
 @dataclass(slots=True)
@@ -221,12 +214,7 @@ class ChainFold:
 
     def gaps(self) -> tuple[Gap, ...]:
         """What must come before parked blocks can be placed, lowest first."""
-        tip = self._tree.tip
-        found = []
-        for parent_hash, child in self._tree.missing_parents().items():
-            known = child.height - 1 if tip is None else min(tip.height + 1, child.height - 1)
-            found.append(Gap(parent_hash, max(known, self._tree.root_height + 1), child.height - 1))
-        return tuple(sorted(found, key=lambda gap: (gap.to_height, gap.hash)))
+        return self._tree.gaps()
 
     def _extend(self, events: Sequence[BlockEvent]) -> PlacedBatch | None:
         """What `_fold` returns where the events follow on the tip, one on another, as nearly all do; None where they do not."""
@@ -296,7 +284,7 @@ class ChainFold:
             result.too_old.append(StoredBlock(event, status, self.attributor.attribute(event)))
         elif seen is Seen.CROWDED_OUT:
             detail = f"height {event.height}: its parent is not known, and too many blocks wait for theirs"
-            result.rejected.append(Rejected(event, "orphan-dropped", detail, event))
+            result.rejected.append(Rejected(event, "orphan-dropped", detail, event, is_bad=False))
 
     def _settle(self, added: Added, touched: dict[Key, None], result: FoldResult) -> None:
         """What became final: orphans without a parent lose, and what is forgotten is written as it stands."""

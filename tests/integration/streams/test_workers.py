@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from counterpoise.chain.tree import MAX_PARKED
 from counterpoise.clickhouse.client import connect
 from counterpoise.clickhouse.epochs import claim_epoch
 from counterpoise.contracts.blocks import BLOCK_KIND, BlockEvent
@@ -25,6 +26,7 @@ from counterpoise.settings.sections.market_sections import MarketSettings
 from counterpoise.windows import MAX_REORG_BLOCKS
 from ingest.releases.sources.openrouter import OpenRouterSource
 from streams.asymmetry.worker import AsymmetryWorker
+from streams.blocks.worker import BlockWorker
 from streams.releases.fold.release_fold import MAX_INCOMPLETE_RELEASES
 from streams.releases.worker import ReleaseWorker
 from streams.worker import Outgoing, Output
@@ -269,3 +271,19 @@ def test_forgetting_does_not_count_as_good_input_that_was_bad(clickhouse: ClickH
         limited.handle([workers.message(EDGE_AI, events[0].series, events, RELEASE_KIND)])
     limited.close()
     assert workers.ch.query("SELECT count() FROM dead_letters") == [(MAX_INCOMPLETE_RELEASES,)]
+
+
+def test_orphans_for_which_there_is_no_room_are_no_bad_input(clickhouse: ClickHouseServer, workers: Workers) -> None:
+    """Each has a letter. They are blocks that are taken later, so the service goes on."""
+    limited = BlockWorker(
+        WorkerStore(connect(clickhouse.target, DATASET), Waiter(SystemClock(), workers.status, lambda: False)),
+        dataset=DATASET,
+        limit=DeadLetterLimit(100, 0.5),
+    )
+    common = branch(2)
+    top = common[-1].height + 5
+    orphans = [block(top + number, f"{number + 1:064x}", salt=str(number)) for number in range(MAX_PARKED + 150)]
+    for events in (common, orphans[:MAX_PARKED], orphans[MAX_PARKED:]):
+        limited.handle([workers.message(BLOCKS, "bitcoin", events, BLOCK_KIND)])
+    limited.close()
+    assert workers.ch.query("SELECT reason, count() FROM dead_letters GROUP BY reason") == [("orphan-dropped", 150)]

@@ -16,11 +16,12 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
+from counterpoise.chain.tree import Gap
 from counterpoise.contracts.blocks import BlockEvent
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.windows import SPANS_DAYS, VIEWS, WINDOWS_BLOCKS
 from streams.blocks.fold.attributor import Attributor
-from streams.blocks.fold.chain_fold import ChainFold, FoldResult, Gap, Scored, StoredBlock, StoredChain
+from streams.blocks.fold.chain_fold import ChainFold, FoldResult, Scored, StoredBlock, StoredChain
 from tests.unit.block_fold.chains import POOLS, block, chain_of
 
 FIRST_HEIGHT = 800_000

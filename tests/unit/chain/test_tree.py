@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from counterpoise.chain.tree import Added, BlockTree, Link, Seen
+from counterpoise.chain.tree import Added, BlockTree, Gap, Link, Seen
 
 
 def link(name: str, prev: str, height: int, work: int = 1) -> Link:
@@ -135,6 +135,26 @@ def test_no_more_orphans_are_taken_than_may_wait() -> None:
     orphans = [link(f"o{i}", f"p{i}", 110) for i in range(3)]
     assert [tree.add(orphan).seen for orphan in orphans] == [Seen.PARKED, Seen.PARKED, Seen.CROWDED_OUT]
     assert tree.parked == tuple(orphans[:2])
+
+
+def test_orphans_above_the_tip_leave_room_for_those_of_a_branch_from_below_it() -> None:
+    """The gap begins above the tip as long as such blocks find room, and with the tip's height once they do not."""
+    tree = BlockTree(max_parked=2)
+    for entry in BASE:
+        tree.add(entry)
+    far = chain("o", "p", 110, 3)
+    assert tree.add(far[0]).seen is Seen.PARKED
+    assert tree.gaps() == (Gap(b"p", 105, 109),)
+    assert [tree.add(entry).seen for entry in far[1:]] == [Seen.PARKED, Seen.CROWDED_OUT]
+    assert tree.gaps() == (Gap(b"p", 104, 109),)
+    branch = chain("b", "a1", 102, 5)
+    assert tree.add(branch[3]).seen is Seen.CROWDED_OUT, "it is above the tip"
+    assert tree.add(branch[2]).seen is Seen.PARKED
+    assert tree.gaps() == (Gap(b"b1", 101, 103), Gap(b"p", 104, 109)), "all above the root"
+    for entry in branch:
+        tree.add(entry)
+    assert tree.tip == branch[-1]
+    assert [tree.add(link(f"q{i}", f"r{i}", 103)).seen for i in range(5)] == [Seen.PARKED] * 4 + [Seen.CROWDED_OUT]
 
 
 @pytest.mark.parametrize("first", [0, 1])

@@ -30,7 +30,10 @@ def event_of(block: FakeBlock) -> BlockEvent:
 
 
 class StraightSource:
-    """`hidden` hashes are unknown to it, `bad` ones are no blocks, `down` makes it unreachable, `skipped` heights are left out."""
+    """`hidden` hashes are unknown to it, `bad` ones are no blocks, `down` makes it unreachable, `skipped` heights are left out.
+
+    The next request for each hash in `fails_once` fails.
+    """
 
     name = "straight"
     capabilities = Capabilities(live=True, kinds=frozenset({"live"}))
@@ -41,6 +44,7 @@ class StraightSource:
         self.hidden: set[str] = set()
         self.bad: set[str] = set()
         self.skipped: set[int] = set()
+        self.fails_once: set[str] = set()
         self.down = False
         self.asked: list[str] = []
 
@@ -61,6 +65,9 @@ class StraightSource:
     def block(self, block_hash: str) -> BlockBatch:
         self._require_up()
         self.asked.append(block_hash)
+        if block_hash in self.fails_once:
+            self.fails_once.remove(block_hash)
+            raise StaleSourceError("straight failed")
         block = self.chain.get(block_hash)
         if block_hash in self.bad:
             return BlockBatch((), (BadItem(block_hash, "bad-block", "made so", b"{}"),))

@@ -124,6 +124,27 @@ def test_a_height_that_is_left_out_of_a_range_is_fetched() -> None:
     assert [event.height for event in given.events] == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("is_bad", [False, True])
+def test_what_was_fetched_before_a_failure_is_given_when_the_batch_comes_again(is_bad: bool) -> None:
+    """Height 5 is fetched, and then 8 fails once. A letter of 5 is not lost either."""
+    chain = FakeChain()
+    chain.mine(9)
+    source = StraightSource(chain)
+    best = chain.best()
+    follower = Follower(source, {best[3].hash: 3}, 1)
+    batch = BlockBatch(tuple(event_of(best[height]) for height in (4, 6, 7, 9)))
+    source.fails_once.add(best[8].hash)
+    if is_bad:
+        source.bad.add(best[5].hash)
+    with pytest.raises(StaleSourceError, match="straight failed"):
+        follower.with_ancestors(batch)
+    assert not any(follower.knows(best[height].hash) for height in range(4, 10))
+    given = follower.with_ancestors(batch)
+    assert [event.height for event in given.events] == ([4, 6, 7, 8, 9] if is_bad else [4, 5, 6, 7, 8, 9])
+    assert [item.key for item in given.bad] == ([best[5].hash] if is_bad else [])
+    assert all(follower.knows(best[height].hash) for height in range(4, 10))
+
+
 def request(block_hash: str, first: int, last: int) -> BlockRequest:
     return BlockRequest(chain="bitcoin", hash=block_hash, from_height=first, to_height=last, requested_at_ms=0)
 
