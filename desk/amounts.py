@@ -8,12 +8,12 @@ from typing import Final
 
 from counterpoise.errors import ConfigError
 
-_AMOUNT: Final = re.compile(r"(\d[\d,_]*(?:\.\d+)?)\s*([kmb]?)", re.IGNORECASE)
+_AMOUNT: Final = re.compile(r"((?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d+)?)\s*([kmb]?)", re.IGNORECASE | re.ASCII)
 _FACTORS: Final = {"": 1.0, "k": 1e3, "m": 1e6, "b": 1e9}
 
 
 def parse_amount(text: str, option: str) -> float:
-    """An amount above 0 with k, m or b for a thousand, a million, a billion; commas and underscores group digits.
+    """An amount above 0 with k, m or b for a thousand, a million, a billion; commas and underscores group digits by three.
 
     ConfigError names the option for anything else.
 

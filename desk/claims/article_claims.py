@@ -91,7 +91,7 @@ def _latest(value: str, table: str, where: str, day: str = "") -> str:
     return f"(SELECT if(count() = 0, nan, argMax({value}, period_end)) FROM {table} WHERE {where}{until})"
 
 
-_OWNERS: Final = "series = 'epoch-ai-compute-owners' AND treatment = 'one_owner'"
+_OWNERS: Final = "series = 'epoch-ai-compute-owners' AND list_id = 'all-owners' AND treatment = 'one_owner'"
 _EDGE: Final = """
 SELECT
     if(count() = 0, nan, anyIf(before, list_id = 'as-filed')) AS then,

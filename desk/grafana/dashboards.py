@@ -124,7 +124,8 @@ _DESK_PANELS: Final = (
             sql(
                 "SELECT toDateTime(a.day, 'UTC') AS time, any(a.l_dropped) AS dropped, any(a.l_one_owner) AS one_owner, "
                 "any(a.l_spread) AS spread FROM asymmetry AS a WHERE chain = '$chain' AND view = '$view' AND knowledge = 'live' "
-                "AND series = 'epoch-ai-compute-owners' AND $__dateFilter(a.day) GROUP BY a.day ORDER BY a.day"
+                "AND series = 'epoch-ai-compute-owners' AND list_id = 'all-owners' AND $__dateFilter(a.day) "
+                "GROUP BY a.day ORDER BY a.day"
             )
         ],
     ),

@@ -15,7 +15,7 @@ WHERE series = {series:String} AND edge_share IS NOT NULL
       FROM releases_all
       WHERE series = {series:String} AND kind = 'measured' AND coverage = 'full' AND published_at <= {at:DateTime64(3, 'UTC')}
         AND (withdrawn_at IS NULL OR withdrawn_at > {at:DateTime64(3, 'UTC')})
-      ORDER BY period_start, period_end, published_at DESC, release_id
+      ORDER BY period_start, period_end, published_at DESC, release_id DESC
       LIMIT 1 BY period_start, period_end
   )
 ORDER BY list_id, period_end

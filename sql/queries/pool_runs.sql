@@ -9,8 +9,9 @@ WITH (SELECT max(height) FROM latest_blocks WHERE chain = {chain:String}) AS tip
 SELECT
     run_blocks, from_height, to_height, to_time, blocks, n,
     -- Runs as long or longer to expect by chance, and the probability of one: Feller, An Introduction to Probability Theory I, XIII.7.
+    -- It is asymptotic (docs/methodology.md); NULL for a share so large that it has no second root.
     pow(share, run_blocks) * (1 + (n - run_blocks) * (1 - share)) AS expected,
-    if(run_blocks = n, 1, 1 - (1 - share * root) / ((run_blocks + 1 - run_blocks * root) * (1 - share)) * pow(root, -toFloat64(n) - 1)) AS probability
+    if(run_blocks = n, 1, if(share * (run_blocks + 1) >= run_blocks, NULL, 1 - (1 - share * root) / ((run_blocks + 1 - run_blocks * root) * (1 - share)) * pow(root, -toFloat64(n) - 1))) AS probability
 FROM
 (
     SELECT

@@ -1,5 +1,5 @@
 -- name: pool_table
--- description: Blocks, share and rank of each pool in the newest window, and in windows that ended before: one and four weeks, and one retarget
+-- description: Blocks, share and rank of each pool in the newest window, and in windows that ended before: 1,008 and 4,320 blocks, and one retarget
 -- param chain String = bitcoin | chain
 -- param view String = raw | raw or entity
 -- param window UInt16 = 1008 | trailing window in blocks
@@ -27,10 +27,10 @@ SELECT
     anyIf(blocks, height = tip) AS blocks_now,
     anyIf(n, height = tip) AS n_now,
     anyIf(blocks / n, height = tip) AS share_now,
-    anyIf(blocks / n, height = tip - 1008) AS share_week_before,
-    anyIf(blocks / n, height = tip - 4320) AS share_month_before,
+    anyOrNullIf(blocks / n, height = tip - 1008) AS share_week_before,
+    anyOrNullIf(blocks / n, height = tip - 4320) AS share_month_before,
     anyIf(rank, height = tip) AS rank_now,
-    anyIf(rank, height = tip - {retarget:UInt32}) AS rank_then,
+    anyOrNullIf(rank, height = tip - {retarget:UInt32}) AS rank_then,
     any(known_then) AS window_then,
     tip AS to_height,
     maxIf(r.time, r.height = tip) AS to_time

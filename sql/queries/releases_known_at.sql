@@ -7,5 +7,5 @@ SELECT period_start, period_end, published_at, is_current, observations, total, 
 FROM releases_all
 WHERE series = {series:String} AND kind = 'measured' AND coverage = 'full' AND published_at <= {at:DateTime}
   AND (withdrawn_at IS NULL OR withdrawn_at > {at:DateTime})
-ORDER BY period_start, period_end, published_at DESC, release_id
+ORDER BY period_start, period_end, published_at DESC, release_id DESC
 LIMIT 1 BY period_start, period_end

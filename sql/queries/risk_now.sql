@@ -22,7 +22,7 @@ SELECT
     if(share < 0.5, toUInt64(needed[2]), NULL) AS confirmations_for_0_1_percent,
     if(share < 0.5, toUInt64(needed[3]), NULL) AS confirmations_for_0_001_percent,
     1 / (1 - share) AS refused_mean_blocks,
-    greatest(log(0.01) / log(share), 1) AS refused_99_percent_blocks,
+    if(share < 1, greatest(log(0.01) / log(share), 1), inf) AS refused_99_percent_blocks,
     (1 - 3 * least(share, 1 / 3)) / (1 - 2 * least(share, 1 / 3)) AS selfish_mining_pays_from_gamma,
     1 / (1 - share) AS stop_interval_ratio
 FROM

@@ -179,7 +179,7 @@ def releases(
     """Releases by publication, newest first. `current`: only the one that stood for its period at `as_of`."""
     standing = """
       AND coverage = 'full'
-    ORDER BY published_at DESC, release_id
+    ORDER BY published_at DESC, release_id DESC
     LIMIT 1 BY series, kind, period_start, period_end"""
     sql = f"""SELECT {RELEASE_COLUMNS}
 FROM

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -120,26 +119,26 @@ def _course(name: str, row: Row, grid: Sequence[int], course: Sequence[tuple[int
     return sparkline(values, name=name, title=f"Share of {row['name']}", description=words)
 
 
-def change(now: float, before: float) -> str:
+def change(now: float, before: float | None) -> str:
     """A change of a share in points; a dash where there is no share to compare with.
 
-    >>> change(0.25, 0.0)
+    >>> change(0.25, None)
     '–'
     """
-    if not before or math.isnan(before):
+    if before is None:
         return "–"
     return PAGE.points(now - before)
 
 
-def rank(now: int, then: int, *, known: bool) -> str:
-    """A rank, and how it moved: `then` is 0 where the pool was not among the six largest, `known` false where no window was.
+def rank(now: int, then: int | None, *, known: bool) -> str:
+    """A rank, and how it moved: `then` is None where the pool was not among the six largest, `known` false where no window was.
 
-    >>> rank(2, 4, known=True), rank(3, 3, known=True), rank(6, 0, known=True), rank(1, 0, known=False)
+    >>> rank(2, 4, known=True), rank(3, 3, known=True), rank(6, None, known=True), rank(1, None, known=False)
     ('2, up 2', '3, same', '6, was below 6', '1')
     """
     if not known:
         return str(now)
-    if not then:
+    if then is None:
         return f"{now}, was below 6"
     if now == then:
         return f"{now}, same"

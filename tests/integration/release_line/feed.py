@@ -60,15 +60,18 @@ def blocks_around(day: date, *, chain: str = "bitcoin") -> list[BlockEvent]:
     return mainnet_blocks(at - BLOCKS_BEFORE, at + BLOCKS_AFTER, chain=chain)
 
 
-def miner_report() -> Release:
-    """Core Scientific's fiscal year 2024 by segment: HPC hosting is 4.8 % of revenue (its annual report)."""
+def miner_report(first_day: str = "2024-01-01", factor: float = 1.0) -> Release:
+    """Core Scientific's fiscal year 2024 by segment: HPC hosting is 4.8 % of revenue (its annual report).
+
+    With another first day, or a factor, a made one that ends on the same day and was published at the same moment.
+    """
     series = load_catalogue()["miner-pivot"]
     head = Head(
         series=series.series,
         kind=series.kind,
         layer=series.layer,
         unit=series.unit,
-        period_start="2024-01-01",
+        period_start=first_day,
         period_end="2024-12-31",
         published_at_ms=1_740_614_400_000,
         source="Core Scientific, annual report 2024",
@@ -76,7 +79,7 @@ def miner_report() -> Release:
     )
     parts = {"mining": 408.7e6, "ai_hpc": 24.4e6, "other": 77.6e6}
     return make_release(
-        head, [Observation(owner="Core Scientific", value=value, part=part) for part, value in parts.items()]
+        head, [Observation(owner="Core Scientific", value=factor * value, part=part) for part, value in parts.items()]
     )
 
 

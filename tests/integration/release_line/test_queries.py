@@ -12,6 +12,7 @@ from alerts.rules.regime_change_rule import RegimeChangeRule
 from alerts.signals.timer_facts import TimerFacts
 from alerts.store.release_facts_reader import read_release_facts
 from desk.named_queries import named_query
+from desk.web.api.tables import releases
 from tests.integration.release_line.feed import miner_megawatts, miner_report, send_releases
 from tests.integration.release_line.script import plain_script, send
 from tests.integration.release_line.views import VIEWS, rest, rows
@@ -139,4 +140,25 @@ def test_what_is_not_known_of_a_miner_is_null(engines: Engines) -> None:
         assert line.ch.query("SELECT ai_hpc_megawatts FROM miner_pivot WHERE company = 'Hut 8'") == [(330.0,)]
         assert shown["MARA"] == (None, None, None, False)
         assert len(shown) == 12
+
+        # Its last quarter ends on the same day: the year stays. Of releases of one moment the one that stands is shown.
+        ties = [miner_report(factor=factor) for factor in (0.9, 1.1, 1.2)]
+        send_releases(line, [miner_report("2024-10-01", 0.2), *ties])
+        rest(line)
+        best = max((miner_report(), *ties), key=lambda one: one.release_id)
+        total = sum(one.value for one in best.observations)
+        [(first, revenue)] = line.ch.query(
+            "SELECT toString(period_start), revenue_usd FROM miner_pivot WHERE company = 'Core Scientific'"
+        )
+        assert (first, revenue) == ("2024-01-01", pytest.approx(total))
+        known = ask(line, "releases_known_at", series="miner-pivot")
+        assert [(row["is_current"], row["release_id"] == best.release_id) for row in known] == [
+            (True, True),
+            (True, False),
+        ]
+        found = releases(
+            series="miner-pivot", kind=None, start=None, end=None, as_of=None, current=True, after=None, limit=10
+        )
+        listed = {row[0] for row in line.ch.query(f"SELECT release_id FROM ({found.sql})", found.parameters)}
+        assert listed == {row["release_id"] for row in known}
         assert worker.stop() == 0, worker.tail()

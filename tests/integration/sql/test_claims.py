@@ -46,7 +46,7 @@ def mainnet(clickhouse: ClickHouseServer, real: Blocks) -> Iterator[ClickHouse]:
             "window_full Bool, confirmations_for_0_1_percent UInt16) ENGINE = Memory"
         )
         ch.execute(
-            "CREATE TABLE dispersion (series String, treatment String, period_end Date32, d2 Float64) ENGINE = Memory"
+            "CREATE TABLE dispersion (series String, list_id String, treatment String, period_end Date32, d2 Float64) ENGINE = Memory"
         )
         ch.execute(
             "CREATE TABLE edge_share (series String, list_id String, period_end Date32, edge_share Float64) ENGINE = Memory"
@@ -141,10 +141,11 @@ def test_other_sources_and_their_absence(mainnet: ClickHouse) -> None:
     mainnet.insert(
         "dispersion",
         {
-            "series": ["epoch-ai-compute-owners"] * 2,
-            "treatment": ["one_owner"] * 2,
-            "period_end": days,
-            "d2": [5.0, 6.1],
+            "series": ["epoch-ai-compute-owners"] * 4,
+            "list_id": ["all-owners"] * 2 + ["official-sales"] * 2,  # of which the claim is not
+            "treatment": ["one_owner"] * 4,
+            "period_end": days * 2,
+            "d2": [5.0, 6.1, 9.0, 1.0],
         },
     )
     assert _figures(mainnet, "ai-owners") == (5.0, 6.1, "holds")

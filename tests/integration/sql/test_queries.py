@@ -6,6 +6,7 @@ The sample's pattern of nine blocks: foundry-usa 3, antpool 2, f2pool, viabtc, o
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from itertools import pairwise
@@ -123,6 +124,13 @@ def test_risks_are_those_of_the_functions(sample: ClickHouse, view: str, height:
         assert row["refused_99_percent_blocks"] == pytest.approx(float(delay_quantile_blocks(share, 0.99)), rel=1e-12)
         assert row["selfish_mining_pays_from_gamma"] == pytest.approx(float(selfish_tie(share)), rel=1e-12, abs=1e-12)
         assert row["stop_interval_ratio"] == pytest.approx(1 / (1 - share), rel=1e-12)
+
+
+def test_what_the_only_pool_refuses_waits_for_ever(sample: ClickHouse) -> None:
+    [refused] = re.findall(r"\n    (.*) AS refused_99_percent_blocks", named_query("risk_now").sql)
+    rows = sample.query(f"SELECT {refused} FROM (SELECT arrayJoin([0.1, 0.5, 1.]) AS share)")
+    assert [row[0] for row in rows] == pytest.approx([2.0, math.log(0.01) / math.log(0.5), math.inf])
+    assert float(delay_quantile_blocks(1.0, 0.99)) == math.inf
 
 
 def test_the_closed_form_of_risk_now_is_that_of_the_metrics(sample: ClickHouse) -> None:
@@ -354,7 +362,7 @@ def test_ranks_and_courses_of_pools(sample: ClickHouse) -> None:
     ]
     assert all(row["window_then"] for row in rows)
     far = ask(sample, "pool_table", window="144", retarget="1000")
-    assert {(row["rank_then"], row["window_then"]) for row in far} == {(0, 0)}
+    assert {(row["rank_then"], row["window_then"]) for row in far} == {(None, 0)}
     # Beyond the first 144 blocks the counts of the pattern are the same in each window.
     course = ask(sample, "pool_shares_recent", window="144", blocks="200", step="100", height=str(LAST - 1))
     antpool = [(row["height"], row["share"]) for row in course if row["pool"] == "antpool"]
@@ -441,6 +449,13 @@ def test_runs_are_those_of_the_blocks(own_sample: ClickHouse, blocks: int) -> No
         length = int(row["run_blocks"])
         assert row["expected"] == pytest.approx(float(expected_runs(share, length, blocks)))
         assert row["probability"] == pytest.approx(float(run_probability(share, length, blocks)), rel=1e-6), row
+    # Nearly all of the newest are its own: so large a share has no second root, and the formula no answer.
+    few = next(
+        rows
+        for last in range(10, 20)
+        if (rows := ask(own_sample, "pool_runs", blocks=str(last)))[0]["run_blocks"] < last
+    )
+    assert few[0]["probability"] is None and few[0]["blocks"] / few[0]["n"] > 0.9
 
 
 def test_a_slug_that_no_pool_has_is_said(sample: ClickHouse) -> None:

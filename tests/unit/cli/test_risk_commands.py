@@ -97,7 +97,9 @@ def test_a_pool_is_named_without_doubt(text: str, message: str) -> None:
     assert WINDOW.pools("antpool+Foundry+foundry-usa", "--with") == ("antpool", "foundry-usa")
 
 
-@pytest.mark.parametrize("text", ["0", "-5", "ten", "1e400m", "", "10x", "nan"])
+@pytest.mark.parametrize(
+    "text", ["0", "-5", "ten", "1e400m", "", "10x", "nan", "1,5m", "12,34", "1_0", "1,000,0", ",5", "٣"]
+)
 def test_an_amount_is_above_zero(text: str) -> None:
     with pytest.raises(ConfigError, match=r"--usd .*: expected an amount above 0, such as 10m, 2\.5k or 1000"):
         parse_amount(text, "--usd")
