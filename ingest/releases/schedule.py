@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from counterpoise.errors import ConfigError, CounterpoiseError, StaleSourceError
+from counterpoise.errors import ConfigError, CounterpoiseError, DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.private_files import private_folder, read_private
 from counterpoise.runtime.retry import Backoff, RetryPolicy
@@ -145,10 +145,15 @@ class Schedule:
             self._retry(slot, str(error), error.retry_after_seconds)
         except (StaleSourceError, JournalFullError) as error:
             self._retry(slot, str(error), None)
-        except (ConfigError, _SourceBugError) as error:  # asking again soon would be no better
+        except (ConfigError, DeadLetterError, _SourceBugError) as error:  # asking again soon would be no better
+            slot.kept = _read(slot.file)
             slot.reason = str(error)
             slot.due_at = self._clock.now() + slot.source.cadence_seconds
             log.error("a source cannot be read", source=slot.source.name, reason=str(error))
+            if isinstance(error, DeadLetterError):
+                self._on_rejected(
+                    BadItem(slot.source.name, error.reason, str(error), str(error).encode()), slot.source.name
+                )
         else:
             slot.kept = answered
             slot.reason = None
@@ -161,7 +166,13 @@ class Schedule:
         entries: list[JournalEntry] = []
         rejected = list(step.rejected)
         for release in step.releases:
-            entry, problem = entry_of(release), time_problem(release.head, now_ms)
+            try:
+                entry = entry_of(release)
+            except DeadLetterError as error:
+                content = json.dumps(release.head.fields()).encode()
+                rejected.append(BadItem(release.release_id, error.reason, str(error), content))
+                continue
+            problem = time_problem(release.head, now_ms)
             if problem is None:
                 entries.append(entry)
             else:
