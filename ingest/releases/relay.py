@@ -165,7 +165,7 @@ class Relay:
                 )
                 return
             del self._published[key]
-            self._journal.retire([key])
+            self._journal.discard([key])
 
     def _keep_aside(self, entry: JournalEntry) -> None:
         folder = self._journal.folder / "aside"

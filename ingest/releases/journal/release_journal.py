@@ -136,15 +136,15 @@ class ReleaseJournal:
     def retire(self, keys: Collection[str]) -> None:
         """ClickHouse holds these; segments without any other are removed."""
         with self._lock:
-            for key in keys:
-                place = self._places.pop(key, None)
-                if place is not None:
-                    place.segment.pending.discard(key)
-                    self._retired[key] = None
+            for key in self._drop(keys):
+                self._retired[key] = None
             while len(self._retired) > KEPT_RETIRED_KEYS:
                 self._retired.popitem(last=False)
-            for segment in [s for s in self._segments if not s.pending]:
-                self._remove(segment)
+
+    def discard(self, keys: Collection[str]) -> None:
+        """Let go of entries that ClickHouse does not hold: the same content is new when it comes again."""
+        with self._lock:
+            self._drop(keys)
 
     def wait_for_more(self, than: int, seconds: float) -> int:
         """Return `appended` as soon as it is more than `than`, or after so many seconds."""
@@ -157,6 +157,18 @@ class ReleaseJournal:
         with self._lock:
             self._close_active()
             self._folder_lock.release()
+
+    def _drop(self, keys: Collection[str]) -> list[str]:
+        """Take entries out, and remove segments without any other; which of them were here."""
+        dropped = []
+        for key in keys:
+            place = self._places.pop(key, None)
+            if place is not None:
+                place.segment.pending.discard(key)
+                dropped.append(key)
+        for segment in [s for s in self._segments if not s.pending]:
+            self._remove(segment)
+        return dropped
 
     def _size(self) -> int:
         return sum(segment.size for segment in self._segments)

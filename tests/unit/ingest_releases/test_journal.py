@@ -55,6 +55,17 @@ def test_equal_content_is_kept_once(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_what_was_discarded_is_new_again(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    entry = entry_of(a_release())
+    journal.append([entry])
+    journal.discard([entry.key, "not here"])
+    assert (journal.pending(), journal.knows(entry.key), journal.size_bytes) == ([], False, 0)
+    assert journal.append([entry]) == [True]
+    assert journal.read(entry.key) == entry
+    journal.close()
+
+
 def test_a_segment_goes_when_all_of_it_is_held(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, segment_bytes=1)
     entries = [entry_of(a_release(f"owner {i}")) for i in range(3)]
