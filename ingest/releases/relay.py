@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 import structlog
 
@@ -15,10 +13,10 @@ from counterpoise.errors import RetryableError
 from counterpoise.runtime.private_files import private_folder
 from counterpoise.runtime.retry import Backoff, RetryPolicy, Waiter
 from counterpoise.runtime.service_status import ServiceStatus
-from ingest.bad_item import BadItem
 from ingest.publisher import Publisher
 from ingest.releases.journal.durable_files import write_durably
 from ingest.releases.journal.entry import JournalEntry, ReadStored
+from ingest.releases.journal.rejected_items import RejectedItems
 from ingest.releases.journal.release_journal import ReleaseJournal
 
 MAX_MESSAGE_OBSERVATIONS = 5_000
@@ -31,16 +29,8 @@ _ENTRIES_A_ROUND = 500
 log = structlog.get_logger("market")
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedEntry:
-    """What a source gave and no release can be made of."""
-
-    item: BadItem
-    origin: str
-
-
 class Relay:
-    """One thread runs it; others fill `rejected`. `check` is called every round and may raise.
+    """One thread runs it; others fill the journal and `rejected`. `check` is called every round and may raise.
 
     An entry is published again when the broker lost its memory, and after every restart unless ClickHouse holds it by then; equal
     releases collapse there. One that ClickHouse does not take for `set_aside_after_seconds` while it takes entries that were
@@ -57,7 +47,7 @@ class Relay:
         status: ServiceStatus,
         set_aside_after_seconds: float,
         check: Callable[[], None],
-        rejected: queue.SimpleQueue[RejectedEntry],
+        rejected: RejectedItems,
     ) -> None:
         self._journal = journal
         self._publisher = publisher
@@ -117,9 +107,11 @@ class Relay:
         return len(keys) > _ENTRIES_A_ROUND
 
     def _send_rejected(self) -> None:
-        while not self._rejected.empty():
-            entry = self._rejected.get_nowait()
-            self._publisher.dead_letter(entry.item, entry.origin)
+        """Send the letters that wait, one at a time: their payloads may be large."""
+        while (rejected := self._rejected.next()) is not None:
+            self._publisher.dead_letter(rejected.item, rejected.origin)
+            self._publisher.flush()
+            self._rejected.remove([rejected])
 
     def _confirm(self) -> None:
         """Retire what ClickHouse holds; asked often at first and then less and less."""

@@ -81,7 +81,8 @@ class Schedule:
     """Asks sources one after the other, each at its cadence; one thread uses it.
 
     A source that does not answer is asked again after a minute, then less often up to an hour, or when it said. However many do not
-    answer, a round says so in one line, again an hour later, and once more when they answer.
+    answer, a round says so in one line, again an hour later, and once more when they answer. `on_rejected` keeps an item on the disk,
+    or raises JournalFullError.
     """
 
     def __init__(
@@ -137,8 +138,13 @@ class Schedule:
             if not slot.kept.first_asked_at:
                 slot.kept.first_asked_at = self._clock.now()
                 _write(slot.file, slot.kept)
-            for step in _steps(slot.source, slot.kept.memory):
-                self._accept(slot, step)
+            try:
+                for step in _steps(slot.source, slot.kept.memory):
+                    self._accept(slot, step)
+            except DeadLetterError as error:
+                detail = str(error)
+                self._on_rejected(BadItem(slot.source.name, error.reason, detail, detail.encode()), slot.source.name)
+                raise
             answered = replace(slot.kept, last_answer_at=self._clock.now())
             _write(slot.file, answered)
         except BusyError as error:
@@ -150,10 +156,6 @@ class Schedule:
             slot.reason = str(error)
             slot.due_at = self._clock.now() + slot.source.cadence_seconds
             log.error("a source cannot be read", source=slot.source.name, reason=str(error))
-            if isinstance(error, DeadLetterError):
-                self._on_rejected(
-                    BadItem(slot.source.name, error.reason, str(error), str(error).encode()), slot.source.name
-                )
         else:
             slot.kept = answered
             slot.reason = None

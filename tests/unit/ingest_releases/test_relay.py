@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import queue
+import errno
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from counterpoise.runtime.retry import StoppingError, Waiter
 from counterpoise.runtime.service_status import ServiceStatus
 from ingest.bad_item import BadItem
 from ingest.releases.journal.entry import entry_of
-from ingest.releases.journal.release_journal import ReleaseJournal
+from ingest.releases.journal.rejected_items import RejectedItems
+from ingest.releases.journal.release_journal import JournalFullError, ReleaseJournal
 from ingest.releases.relay import Relay
 from testkit.manual_clock import ManualClock
 from tests.unit.ingest_releases.releases import a_release
@@ -26,6 +27,7 @@ class Recorded:
     def __init__(self) -> None:
         self.sent: list[list[str]] = []
         self.letters: list[str] = []
+        self.is_away = False
         self._open: list[str] = []
 
     def lost_memory(self) -> bool:
@@ -38,6 +40,8 @@ class Recorded:
         self.letters.append(item.key)
 
     def flush(self) -> None:
+        if self.is_away:
+            raise StoppingError("stopped while waiting for kafka")
         if self._open:
             self.sent.append(self._open)
             self._open = []
@@ -53,6 +57,7 @@ class Bench:
         self.publisher = Recorded()
         self.stored: set[str] = set()
         self.steps: list[Callable[[], object]] = []
+        self.rejected = RejectedItems(folder / "rejected")
         waiter = Waiter(self.clock, self.status, lambda: False)
         self.relay = Relay(
             self.journal,
@@ -62,7 +67,7 @@ class Bench:
             status=self.status,
             set_aside_after_seconds=60.0,
             check=self._check,
-            rejected=queue.SimpleQueue(),
+            rejected=self.rejected,
         )
 
     def _held(self, keys: Collection[str]) -> set[str]:
@@ -106,3 +111,58 @@ def test_a_release_that_was_set_aside_is_sent_when_it_comes_again(bench: Bench, 
     )
     assert answers == [True, False]
     assert bench.publisher.sent == [[refused.key], [taken.key], [refused.key]]
+
+
+def kept(folder: Path) -> list[str]:
+    """What a next process finds, longest waiting first."""
+    items = RejectedItems(folder / "rejected")
+    found = []
+    while (one := items.next()) is not None:
+        found.append(f"{one.origin}: {one.item.key}")
+    return found
+
+
+def test_a_letter_is_kept_until_kafka_acknowledged_it(bench: Bench, tmp_path: Path) -> None:
+    bench.rejected.put(BadItem("owners", "bad-source-file", "no columns", b"\xff\x00" * 9), "epoch")
+    bench.publisher.is_away = True
+    bench.run(lambda: None)
+    assert bench.publisher.letters == ["owners"]
+    assert kept(tmp_path) == ["epoch: owners"], "a stop loses nothing"
+    bench.publisher.is_away = False
+    again = RejectedItems(tmp_path / "rejected")
+    bench.relay._rejected = again
+    bench.run(lambda: None)
+    assert bench.publisher.letters == ["owners", "owners"]
+    assert kept(tmp_path) == []
+
+
+def test_a_rejected_item_survives_its_bytes_and_equal_ones_are_one(tmp_path: Path) -> None:
+    items = RejectedItems(tmp_path / "rejected")
+    item = BadItem("owners", "bad-source-file", "no columns", bytes(range(256)))
+    for _ in range(3):
+        items.put(item, "epoch")
+    found = items.next()
+    assert found is not None and (found.item, found.origin) == (item, "epoch")
+    assert items.next() is None
+    items.put(item, "epoch")
+    items.remove([found])
+    assert kept(tmp_path) == ["epoch: owners"], "it came again before the first was acknowledged"
+
+
+def test_a_rejected_item_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    items = RejectedItems(tmp_path / "rejected")
+    items.put(BadItem("k", "bad-rows", "", b"x"), "npm")
+    (tmp_path / "rejected" / "0.json").write_text("{")
+    assert kept(tmp_path) == ["npm: k"]
+
+
+def test_a_disk_that_refuses_is_a_reason_to_ask_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = RejectedItems(tmp_path / "rejected")
+
+    def no_room(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ingest.releases.journal.rejected_items.write_durably", no_room)
+    with pytest.raises(JournalFullError, match="No space left on device"):
+        items.put(BadItem("k", "bad-rows", "", b"x"), "npm")
+    assert items.next() is None

@@ -22,7 +22,7 @@ from ingest.http import BusyError
 from ingest.rate_limited_http import Memory
 from ingest.releases.journal.durable_files import write_durably
 from ingest.releases.journal.entry import entry_of
-from ingest.releases.journal.release_journal import ReleaseJournal
+from ingest.releases.journal.release_journal import JournalFullError, ReleaseJournal
 from ingest.releases.schedule import MOST_RETRY_SECONDS, REPEAT_LINE_SECONDS, Schedule
 from ingest.releases.sources.epoch import EpochSource
 from ingest.releases.sources.release_source import Fetched
@@ -280,6 +280,25 @@ def test_misfits_are_handed_on(one: tuple[Bench, Scripted]) -> None:
     bench, source = one
     source.script = [BadItem("k", "bad-rows", "row 1", b"x")]
     bench.schedule.ask_due()
+    assert bench.rejected == [("bad-rows", "one")]
+
+
+@pytest.mark.parametrize("mistake", [BadItem("k", "bad-rows", "row 1", b"x"), DeadLetterError("bad-rows", "row 1")])
+def test_an_answer_is_read_again_where_its_letter_was_not_kept(
+    one: tuple[Bench, Scripted], mistake: BadItem | DeadLetterError
+) -> None:
+    bench, source = one
+    source.script = [mistake]
+
+    def no_room(item: BadItem, origin: str) -> None:
+        raise JournalFullError("no room")
+
+    bench.schedule._on_rejected = no_room
+    bench.schedule.ask_due()
+    assert bench.told("one")["reason"] == "no room"
+    bench.start()
+    bench.schedule.ask_due()
+    assert source.memories == [{}, {}]
     assert bench.rejected == [("bad-rows", "one")]
 
 
