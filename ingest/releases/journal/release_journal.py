@@ -14,7 +14,7 @@ import struct
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -132,6 +132,21 @@ class ReleaseJournal:
             with open_private(place.segment.path, "read") as file:
                 file.seek(place.offset)
                 return entry_from_bytes(file.read(place.length))
+
+    def read_some(self, keys: Iterable[str], *, max_bytes: int) -> list[JournalEntry]:
+        """The first of these entries, of `max_bytes` on the disk together or of one entry. Retired ones are passed over."""
+        entries: list[JournalEntry] = []
+        size = 0
+        for key in keys:
+            with self._lock:
+                place = self._places.get(key)
+            size += place.length if place is not None else 0
+            if entries and size > max_bytes:
+                break
+            entry = self.read(key)
+            if entry is not None:
+                entries.append(entry)
+        return entries
 
     def retire(self, keys: Collection[str]) -> None:
         """ClickHouse holds these; segments without any other are removed."""

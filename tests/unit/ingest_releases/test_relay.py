@@ -166,3 +166,23 @@ def test_a_disk_that_refuses_is_a_reason_to_ask_again(tmp_path: Path, monkeypatc
     with pytest.raises(JournalFullError, match="No space left on device"):
         items.put(BadItem("k", "bad-rows", "", b"x"), "npm")
     assert items.next() is None
+
+
+def test_a_large_journal_is_sent_in_portions_of_few_bytes(bench: Bench) -> None:
+    entries = [entry_of(a_release(f"{'x' * 100} {i}", observations=5_000)) for i in range(12)]
+    size = len(entries[0].to_bytes())
+    bench.journal.append(entries)
+    bench.run(*[lambda: None] * 12)
+    sent = [list(dict.fromkeys(ids)) for ids in bench.publisher.sent]
+    assert [key for portion in sent for key in portion] == [entry.key for entry in entries]
+    assert max(len(portion) for portion in sent) == 4 * 1024**2 // size >= 2
+
+
+def test_small_entries_go_together_and_one_beyond_the_bound_goes_alone(bench: Bench) -> None:
+    small = [entry_of(a_release(f"owner {i}")) for i in range(3)]
+    large = entry_of(a_release("y" * 150, observations=30_000))
+    assert len(large.to_bytes()) > 4 * 1024**2
+    bench.journal.append([*small[:2], large, small[2]])
+    bench.run(*[lambda: None] * 4)
+    sent = [list(dict.fromkeys(ids)) for ids in bench.publisher.sent]
+    assert sent == [[small[0].key, small[1].key], [large.key], [small[2].key]]
