@@ -18,6 +18,10 @@ UnixSeconds = Annotated[int, Field(ge=0, le=0xFFFF_FFFF)]
 UnixMillis = Annotated[int, Field(ge=0, le=32_503_680_000_000)]
 """Milliseconds since 1970-01-01 UTC, at most the year 3000."""
 
+INT32_MAX = 2**31 - 1
+INT64_MAX = 2**63 - 1
+"""The largest integers of ClickHouse's Int32 and Int64."""
+
 Height = Annotated[int, Field(ge=0, le=0x7FFF_FFFF)]
 """A block's height above the genesis block, whose height is 0."""
 

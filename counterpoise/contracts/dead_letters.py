@@ -7,14 +7,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from counterpoise.contracts.base import Contract, UnixMillis
+from counterpoise.contracts.base import INT32_MAX, INT64_MAX, Contract, UnixMillis
 
 MAX_PAYLOAD_BYTES = 16 * 1024
+MAX_PAYLOAD_CHARACTERS = 4 * -(-MAX_PAYLOAD_BYTES // 3)
+
+Base64 = Annotated[
+    str,
+    Field(pattern=r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$", max_length=MAX_PAYLOAD_CHARACTERS),
+]
+"""Base64 with its padding and without line ends."""
 
 
 class DeadLetter(Contract):
     """`payload` is base64 of the first 16 KiB; `payload_bytes` and `payload_sha256` are of the whole.
 
+    `partition` and `offset` are -1 for what a source gave, `index` is -1 where the whole message is bad. Each number fits its column.
     `letter_id` follows from the payload, its origin and its place, so that redelivery stores it once.
     """
 
@@ -24,12 +32,12 @@ class DeadLetter(Contract):
     reason: Annotated[str, Field(min_length=1, max_length=64)]
     detail: Annotated[str, Field(max_length=2_000)]
     topic: Annotated[str, Field(max_length=249)]
-    partition: int
-    offset: int
-    index: Annotated[int, Field(ge=-1)]
+    partition: Annotated[int, Field(ge=-1, le=INT32_MAX)]
+    offset: Annotated[int, Field(ge=-1, le=INT64_MAX)]
+    index: Annotated[int, Field(ge=-1, le=INT32_MAX)]
     key: Annotated[str, Field(max_length=512)] = ""
-    payload: str
-    payload_bytes: Annotated[int, Field(ge=0)]
+    payload: Base64
+    payload_bytes: Annotated[int, Field(ge=0, le=INT64_MAX)]
     payload_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     seen_at_ms: UnixMillis
 

@@ -11,13 +11,16 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from counterpoise.contracts.base import Contract, Hash256, Height, Slug, UnixMillis, UnixSeconds
+from counterpoise.contracts.base import INT64_MAX, Contract, Hash256, Height, Slug, UnixMillis, UnixSeconds
 from counterpoise.windows import LEADERS, View
 
 SCORE_KIND = "score"
 """The kind of an envelope of ScoreEvents."""
 
 Count = Annotated[int, Field(ge=0, le=0xFFFF)]
+
+Stored = Annotated[int, Field(ge=-INT64_MAX - 1, le=INT64_MAX)] | float
+"""A number of a column."""
 
 
 class WindowScore(Contract):
@@ -32,9 +35,9 @@ class WindowScore(Contract):
     n: Count
     unknown: Count
     pools_seen: Count
-    leaders: Annotated[tuple[tuple[str, int], ...], Field(max_length=LEADERS, strict=False)]
+    leaders: Annotated[tuple[tuple[str, Count], ...], Field(max_length=LEADERS, strict=False)]
     p_top4_above_75: Annotated[float, Field(ge=0, le=1)] | None = None
-    stored: dict[str, int | float] = Field(default_factory=dict)
+    stored: dict[str, Stored] = Field(default_factory=dict)
     """The further columns of its row in `concentration_log`, by name; empty in messages of earlier versions."""
 
     NAMED: ClassVar[frozenset[str]] = frozenset(
@@ -56,7 +59,7 @@ class ScoreEvent(Contract):
     tip_hash: Hash256
     parent_hash: Hash256
     time: UnixSeconds
-    version: Annotated[int, Field(ge=0, le=2**63 - 1)]
+    version: Annotated[int, Field(ge=0, le=INT64_MAX)]
     attribution_id: Slug
     rebased: bool = False
     scored_at_ms: UnixMillis

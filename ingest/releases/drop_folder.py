@@ -198,6 +198,7 @@ class DropFolder:
                 modified_ms=int(path.stat().st_mtime) * 1000,
                 now_ms=int(self._clock.now() * 1000),
             )
+            entries = [entry_of(release) for release in releases]
         except DeadLetterError as error:
             self._fail(inbox, path, str(error))
             return True
@@ -206,7 +207,7 @@ class DropFolder:
             self._fail(inbox, path, f"{path.name} cannot be read: {type(error).__name__}: {error}"[:500])
             return True
         try:
-            new = self._journal.append([entry_of(release) for release in releases])
+            new = self._journal.append(entries)
         except JournalFullError as error:
             log.error("a dropped file waits", mapping=inbox.mapping.name, file=path.name, reason=str(error))
             return False

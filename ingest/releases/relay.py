@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 import structlog
 
@@ -15,10 +13,10 @@ from counterpoise.errors import RetryableError
 from counterpoise.runtime.private_files import private_folder
 from counterpoise.runtime.retry import Backoff, RetryPolicy, Waiter
 from counterpoise.runtime.service_status import ServiceStatus
-from ingest.bad_item import BadItem
 from ingest.publisher import Publisher
 from ingest.releases.journal.durable_files import write_durably
 from ingest.releases.journal.entry import JournalEntry, ReadStored
+from ingest.releases.journal.rejected_items import RejectedItems
 from ingest.releases.journal.release_journal import ReleaseJournal
 
 MAX_MESSAGE_OBSERVATIONS = 5_000
@@ -26,21 +24,14 @@ CONFIRM_RETRY = RetryPolicy(0.5, 10.0, jitter=0.0)
 """Between two questions to ClickHouse whether it holds what was published."""
 _ROUND_SECONDS = 0.5
 _ENTRIES_A_ROUND = 500
-"""Read and packed at once; more would only hold memory."""
+_BYTES_A_ROUND = 4 * 1024 * 1024
+"""Read and packed at once, of the journal's bytes: as objects they take six times as much."""
 
 log = structlog.get_logger("market")
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedEntry:
-    """What a source gave and no release can be made of."""
-
-    item: BadItem
-    origin: str
-
-
 class Relay:
-    """One thread runs it; others fill `rejected`. `check` is called every round and may raise.
+    """One thread runs it; others fill the journal and `rejected`. `check` is called every round and may raise.
 
     An entry is published again when the broker lost its memory, and after every restart unless ClickHouse holds it by then; equal
     releases collapse there. One that ClickHouse does not take for `set_aside_after_seconds` while it takes entries that were
@@ -57,7 +48,7 @@ class Relay:
         status: ServiceStatus,
         set_aside_after_seconds: float,
         check: Callable[[], None],
-        rejected: queue.SimpleQueue[RejectedEntry],
+        rejected: RejectedItems,
     ) -> None:
         self._journal = journal
         self._publisher = publisher
@@ -103,7 +94,7 @@ class Relay:
     def _publish(self) -> bool:
         """Send what was not sent yet, oldest first; whether some is left for the next round."""
         keys = [key for key in self._journal.pending() if key not in self._published]
-        entries = [entry for key in keys[:_ENTRIES_A_ROUND] if (entry := self._journal.read(key)) is not None]
+        entries = self._journal.read_some(keys[:_ENTRIES_A_ROUND], max_bytes=_BYTES_A_ROUND)
         for events in packed(event for entry in entries for event in entry.events):
             self._publisher.send_events(EDGE_AI, RELEASE_KIND, events[0].series, events)
         self._publisher.flush()
@@ -114,12 +105,14 @@ class Relay:
             self._confirm_at = now + self._confirm_backoff.next_seconds()
             self._status.count("releases_published", len(entries))
         self._publish_status()
-        return len(keys) > _ENTRIES_A_ROUND
+        return 0 < len(entries) < len(keys)
 
     def _send_rejected(self) -> None:
-        while not self._rejected.empty():
-            entry = self._rejected.get_nowait()
-            self._publisher.dead_letter(entry.item, entry.origin)
+        """Send the letters that wait, one at a time: their payloads may be large."""
+        while (rejected := self._rejected.next()) is not None:
+            self._publisher.dead_letter(rejected.item, rejected.origin)
+            self._publisher.flush()
+            self._rejected.remove([rejected])
 
     def _confirm(self) -> None:
         """Retire what ClickHouse holds; asked often at first and then less and less."""
@@ -165,7 +158,7 @@ class Relay:
                 )
                 return
             del self._published[key]
-            self._journal.retire([key])
+            self._journal.discard([key])
 
     def _keep_aside(self, entry: JournalEntry) -> None:
         folder = self._journal.folder / "aside"

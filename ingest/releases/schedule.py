@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from counterpoise.errors import ConfigError, CounterpoiseError, StaleSourceError
+from counterpoise.errors import ConfigError, CounterpoiseError, DeadLetterError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.private_files import private_folder, read_private
 from counterpoise.runtime.retry import Backoff, RetryPolicy
@@ -81,7 +81,8 @@ class Schedule:
     """Asks sources one after the other, each at its cadence; one thread uses it.
 
     A source that does not answer is asked again after a minute, then less often up to an hour, or when it said. However many do not
-    answer, a round says so in one line, again an hour later, and once more when they answer.
+    answer, a round says so in one line, again an hour later, and once more when they answer. `on_rejected` keeps an item on the disk,
+    or raises JournalFullError.
     """
 
     def __init__(
@@ -137,15 +138,21 @@ class Schedule:
             if not slot.kept.first_asked_at:
                 slot.kept.first_asked_at = self._clock.now()
                 _write(slot.file, slot.kept)
-            for step in _steps(slot.source, slot.kept.memory):
-                self._accept(slot, step)
+            try:
+                for step in _steps(slot.source, slot.kept.memory):
+                    self._accept(slot, step)
+            except DeadLetterError as error:
+                detail = str(error)
+                self._on_rejected(BadItem(slot.source.name, error.reason, detail, detail.encode()), slot.source.name)
+                raise
             answered = replace(slot.kept, last_answer_at=self._clock.now())
             _write(slot.file, answered)
         except BusyError as error:
             self._retry(slot, str(error), error.retry_after_seconds)
         except (StaleSourceError, JournalFullError) as error:
             self._retry(slot, str(error), None)
-        except (ConfigError, _SourceBugError) as error:  # asking again soon would be no better
+        except (ConfigError, DeadLetterError, _SourceBugError) as error:  # asking again soon would be no better
+            slot.kept = _read(slot.file)
             slot.reason = str(error)
             slot.due_at = self._clock.now() + slot.source.cadence_seconds
             log.error("a source cannot be read", source=slot.source.name, reason=str(error))
@@ -161,7 +168,13 @@ class Schedule:
         entries: list[JournalEntry] = []
         rejected = list(step.rejected)
         for release in step.releases:
-            entry, problem = entry_of(release), time_problem(release.head, now_ms)
+            try:
+                entry = entry_of(release)
+            except DeadLetterError as error:
+                content = json.dumps(release.head.fields()).encode()
+                rejected.append(BadItem(release.release_id, error.reason, str(error), content))
+                continue
+            problem = time_problem(release.head, now_ms)
             if problem is None:
                 entries.append(entry)
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -20,15 +19,15 @@ from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.load import load_catalogue
 from counterpoise.settings.endpoints import clickhouse_target, kafka_target
 from counterpoise.settings.model import Settings
-from ingest.bad_item import BadItem
 from ingest.ingest_waiter import ingest_waiter
 from ingest.publisher import Publisher
 from ingest.releases.drop_folder import DropFolder
 from ingest.releases.journal.entry import ReadStored
+from ingest.releases.journal.rejected_items import RejectedItems
 from ingest.releases.journal.release_journal import ReleaseJournal
 from ingest.releases.push.push_app import PushEndpoint, make_app
 from ingest.releases.push.push_server import PushServer, push_token
-from ingest.releases.relay import RejectedEntry, Relay
+from ingest.releases.relay import Relay
 from ingest.releases.schedule import Schedule
 from ingest.releases.sources.release_sources import configured_sources
 from ingest.releases.stored_releases import StoredReleases
@@ -114,12 +113,12 @@ class _Intake:
         self._threads: list[threading.Thread] = []
         self._failure: BaseException | None = None
         self._unwritten_at: dict[str, float] = {}
-        self.rejected: queue.SimpleQueue[RejectedEntry] = queue.SimpleQueue()
+        self.rejected = RejectedItems(folder / "rejected")
         market = settings.market
         with ExitStack() as stack:
             sources = configured_sources(market, catalogue, clock=clock, pause=self._pause)
             self.schedule = Schedule(
-                sources, journal, folder / "sources", clock=clock, status=status, on_rejected=self._reject
+                sources, journal, folder / "sources", clock=clock, status=status, on_rejected=self.rejected.put
             )
             stack.callback(self.schedule.close)
             self._drop: DropFolder | None = None
@@ -192,6 +191,3 @@ class _Intake:
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):
             raise StoppingError("stopped")
-
-    def _reject(self, item: BadItem, origin: str) -> None:
-        self.rejected.put(RejectedEntry(item, origin))

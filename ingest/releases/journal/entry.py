@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from counterpoise.contracts.releases import ReleaseEvent
+from counterpoise.errors import DeadLetterError
 from counterpoise.series.release import Release, to_events, withdrawal
+from ingest.releases.checked_observation import first_problem
 
 WITHDRAWN = ":withdrawn"
 
@@ -41,8 +43,11 @@ class JournalEntry:
 
 
 def entry_of(release: Release) -> JournalEntry:
-    """The release in chunks."""
-    return JournalEntry(release.release_id, tuple(to_events(release)))
+    """The release in chunks. DeadLetterError where its head does not hold to the contract: a source gave what nobody could read."""
+    try:
+        return JournalEntry(release.release_id, tuple(to_events(release)))
+    except ValidationError as error:
+        raise DeadLetterError("bad-release", f"{release.head.period_end}: {first_problem(error)}") from None
 
 
 def withdrawal_of(release: Release, withdrawn_at_ms: int) -> JournalEntry:

@@ -14,7 +14,7 @@ import struct
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -133,18 +133,33 @@ class ReleaseJournal:
                 file.seek(place.offset)
                 return entry_from_bytes(file.read(place.length))
 
+    def read_some(self, keys: Iterable[str], *, max_bytes: int) -> list[JournalEntry]:
+        """The first of these entries, of `max_bytes` on the disk together or of one entry. Retired ones are passed over."""
+        entries: list[JournalEntry] = []
+        size = 0
+        for key in keys:
+            with self._lock:
+                place = self._places.get(key)
+            size += place.length if place is not None else 0
+            if entries and size > max_bytes:
+                break
+            entry = self.read(key)
+            if entry is not None:
+                entries.append(entry)
+        return entries
+
     def retire(self, keys: Collection[str]) -> None:
         """ClickHouse holds these; segments without any other are removed."""
         with self._lock:
-            for key in keys:
-                place = self._places.pop(key, None)
-                if place is not None:
-                    place.segment.pending.discard(key)
-                    self._retired[key] = None
+            for key in self._drop(keys):
+                self._retired[key] = None
             while len(self._retired) > KEPT_RETIRED_KEYS:
                 self._retired.popitem(last=False)
-            for segment in [s for s in self._segments if not s.pending]:
-                self._remove(segment)
+
+    def discard(self, keys: Collection[str]) -> None:
+        """Let go of entries that ClickHouse does not hold: the same content is new when it comes again."""
+        with self._lock:
+            self._drop(keys)
 
     def wait_for_more(self, than: int, seconds: float) -> int:
         """Return `appended` as soon as it is more than `than`, or after so many seconds."""
@@ -157,6 +172,18 @@ class ReleaseJournal:
         with self._lock:
             self._close_active()
             self._folder_lock.release()
+
+    def _drop(self, keys: Collection[str]) -> list[str]:
+        """Take entries out, and remove segments without any other; which of them were here."""
+        dropped = []
+        for key in keys:
+            place = self._places.pop(key, None)
+            if place is not None:
+                place.segment.pending.discard(key)
+                dropped.append(key)
+        for segment in [s for s in self._segments if not s.pending]:
+            self._remove(segment)
+        return dropped
 
     def _size(self) -> int:
         return sum(segment.size for segment in self._segments)

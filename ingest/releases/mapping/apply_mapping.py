@@ -16,6 +16,7 @@ from counterpoise.contracts.releases import Observation
 from counterpoise.errors import DeadLetterError
 from counterpoise.series.catalogue import Series
 from counterpoise.series.release import Head, ObservationKey, Release, key_of, make_release
+from ingest.releases.checked_observation import first_problem
 from ingest.releases.mapping.mapping import Mapping, Value
 from ingest.releases.release_head import FIRST_PUBLICATION_MS, head_of
 
@@ -146,10 +147,7 @@ def _observation(mapping: Mapping, series: Series, scope: dict[str, Any]) -> Obs
     try:
         return Observation(**values, residual=residual)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(step) for step in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
-        raise _RowError(f"{place}: {message}" if place else message) from None
+        raise _RowError(first_problem(error)) from None
 
 
 def _joined(rule: str, first: Observation, second: Observation) -> Observation:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 
-from counterpoise.contracts.releases import Observation
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.series.catalogue import Series
 from counterpoise.series.release import Release, make_release
 from counterpoise.settings.sections.market_sections import MarketSettings, NpmSettings, PypistatsSettings
 from ingest.rate_limited_http import Memory, RateLimitedHttp
+from ingest.releases.checked_observation import checked_observation
 from ingest.releases.release_head import counted_names, head_of
 from ingest.releases.sources.months import Month, published_at_ms
 from ingest.releases.sources.release_source import Fetched
@@ -86,4 +86,6 @@ def month_release(
         coverage_note=coverage_note,
         method=method,
     )
-    return make_release(head, [Observation(owner=name, value=float(count)) for name, count in downloads.items()])
+    return make_release(
+        head, [checked_observation(f"month {month}", owner=name, value=count) for name, count in downloads.items()]
+    )

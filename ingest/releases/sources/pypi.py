@@ -14,6 +14,7 @@ from counterpoise.series.catalogue import Catalogue, Series
 from counterpoise.series.release import Release
 from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.bad_item import BadItem
+from ingest.releases.checked_observation import first_problem
 from ingest.releases.sources.locations import FileSource, Located, Locations, report_assumed_publication
 from ingest.releases.sources.parse.pypi import SERIES, pypi_releases
 from ingest.releases.sources.release_source import Fetched
@@ -88,6 +89,5 @@ def top_packages_releases(file: Located, series: Series) -> list[Release]:
 
 def _first_line(error: ValueError) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors(include_input=False, include_url=False)[0]
-        return f"{'.'.join(str(step) for step in first['loc'])}: {first['msg']}"[:200]
+        return first_problem(error)[:200]
     return str(error)[:200]

@@ -207,6 +207,21 @@ def test_misfits_become_dead_letters(migrated: Settings, kafka: RunningKafka, se
     assert (letter.reason, letter.topic) == ("bad-source-file", "source:epoch")
 
 
+def test_a_misfit_of_a_time_without_kafka_is_sent_after_a_restart(
+    migrated: Settings, kafka: RunningKafka, server: MarketServer, free_port: int
+) -> None:
+    server.serve("/owners.csv", b"no,owners\n3,4\n")
+    settings = with_market(migrated, "epoch", epoch={"locations": [f"{server.url}/owners.csv"]})
+    away = {"kafka": settings.kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{free_port}"})}
+    rejected = settings.run_dir / "market" / "rejected"
+    with running(settings.model_copy(update=away), Holding()) as service:
+        eventually(lambda: service.info.get("market_sources", {}).get("epoch", {}).get("last_answer_at"))
+        assert len(list(rejected.iterdir())) == 1
+    with running(settings, Holding()) as service:
+        eventually(lambda: service.counted("dead_letters") == 1)
+        eventually(lambda: not list(rejected.iterdir()))
+
+
 def test_a_world_that_cannot_be_reached_does_not_close_the_other_doors(migrated: Settings, free_port: int) -> None:
     away = f"http://127.0.0.1:{free_port}"
     settings = with_market(migrated, "push", "npm", "pypi", npm={"url": away}, pypi={"location": f"{away}/x.json"})

@@ -55,6 +55,30 @@ def test_equal_content_is_kept_once(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_some_are_as_many_as_fit(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    entries = [entry_of(a_release(f"owner {i}")) for i in range(4)]
+    journal.append(entries)
+    size = len(entries[0].to_bytes())
+    keys = ["not here", *journal.pending()]
+    assert journal.read_some(keys, max_bytes=2 * size) == entries[:2]
+    assert journal.read_some(keys, max_bytes=1) == entries[:1]
+    assert journal.read_some(keys, max_bytes=9 * size) == entries
+    assert journal.read_some(["not here"], max_bytes=9) == []
+    journal.close()
+
+
+def test_what_was_discarded_is_new_again(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    entry = entry_of(a_release())
+    journal.append([entry])
+    journal.discard([entry.key, "not here"])
+    assert (journal.pending(), journal.knows(entry.key), journal.size_bytes) == ([], False, 0)
+    assert journal.append([entry]) == [True]
+    assert journal.read(entry.key) == entry
+    journal.close()
+
+
 def test_a_segment_goes_when_all_of_it_is_held(tmp_path: Path) -> None:
     journal = open_journal(tmp_path, segment_bytes=1)
     entries = [entry_of(a_release(f"owner {i}")) for i in range(3)]

@@ -46,6 +46,13 @@ def test_a_week_by_hand() -> None:
     assert (release.head.layer, release.head.unit, release.head.licence) == ("serving", "tokens", "CC BY 4.0")
 
 
+@pytest.mark.parametrize("model", ["a" * 201 + "/x", "a/x"])
+def test_a_week_beyond_the_contract_is_refused_as_a_whole(model: str) -> None:
+    rows = ((model, 10**60 if model == "a/x" else 5),)
+    with pytest.raises(DeadLetterError, match=r"week of 2026-11-02: (owner|value): "):
+        weeks(snapshot_of(MONDAY, 7, rows), MONDAY + timedelta(days=7))
+
+
 @given(st.dates(date(2026, 9, 1), date(2026, 12, 1)), st.integers(1, 40), st.integers(0, 3))
 def test_only_whole_weeks_that_are_over(first: date, days: int, later: int) -> None:
     last = first + timedelta(days=days - 1)

@@ -10,18 +10,21 @@ from typing import Any
 import pytest
 import structlog
 
-from counterpoise.errors import ConfigError, StaleSourceError
+from counterpoise.errors import ConfigError, DeadLetterError, StaleSourceError
 from counterpoise.runtime.probe import Probe
 from counterpoise.runtime.service_status import ServiceStatus
+from counterpoise.series.load import load_catalogue
 from counterpoise.series.release import Release
+from counterpoise.settings.sections.market_sections import MarketSettings
 from desk.supervise.health import judge
 from ingest.bad_item import BadItem
 from ingest.http import BusyError
 from ingest.rate_limited_http import Memory
 from ingest.releases.journal.durable_files import write_durably
 from ingest.releases.journal.entry import entry_of
-from ingest.releases.journal.release_journal import ReleaseJournal
+from ingest.releases.journal.release_journal import JournalFullError, ReleaseJournal
 from ingest.releases.schedule import MOST_RETRY_SECONDS, REPEAT_LINE_SECONDS, Schedule
+from ingest.releases.sources.epoch import EpochSource
 from ingest.releases.sources.release_source import Fetched
 from testkit.manual_clock import ManualClock
 from tests.runbook import assert_shown
@@ -280,6 +283,25 @@ def test_misfits_are_handed_on(one: tuple[Bench, Scripted]) -> None:
     assert bench.rejected == [("bad-rows", "one")]
 
 
+@pytest.mark.parametrize("mistake", [BadItem("k", "bad-rows", "row 1", b"x"), DeadLetterError("bad-rows", "row 1")])
+def test_an_answer_is_read_again_where_its_letter_was_not_kept(
+    one: tuple[Bench, Scripted], mistake: BadItem | DeadLetterError
+) -> None:
+    bench, source = one
+    source.script = [mistake]
+
+    def no_room(item: BadItem, origin: str) -> None:
+        raise JournalFullError("no room")
+
+    bench.schedule._on_rejected = no_room
+    bench.schedule.ask_due()
+    assert bench.told("one")["reason"] == "no room"
+    bench.start()
+    bench.schedule.ask_due()
+    assert source.memories == [{}, {}]
+    assert bench.rejected == [("bad-rows", "one")]
+
+
 def test_a_release_of_the_future_is_a_misfit_and_the_others_are_taken(one: tuple[Bench, Scripted]) -> None:
     bench, source = one
     source.script = [a_release("A"), a_release("B", published_at_ms=1_796_000_000_000)]
@@ -328,4 +350,43 @@ def test_a_bug_of_one_source_hinders_no_other(tmp_path: Path) -> None:
     ]
     bench.clock.advance(DAY)
     assert bench.schedule.ask_due() == 2
+    assert broken.memories == [{}, {"step": "0"}], "what the failed step noted is not so"
+    bench.close()
+
+
+def test_what_no_release_can_be_made_of_is_a_letter_and_is_read_again(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    source.script = [DeadLetterError("bad-source-cell", "month 2026-10: value: too large")]
+    bench.schedule.ask_due()
+    assert bench.rejected == [("bad-source-cell", "one")]
+    assert bench.told("one")["next_at"] - bench.clock.now() == DAY
+    bench.clock.advance(DAY)
+    bench.schedule.ask_due()
+    assert source.memories == [{}, {}]
+
+
+def test_a_head_that_no_contract_takes_is_a_letter_and_the_others_are_taken(one: tuple[Bench, Scripted]) -> None:
+    bench, source = one
+    source.script = [a_release("A", cutoff=1e60), a_release("B")]
+    bench.schedule.ask_due()
+    assert bench.journal.pending() == [a_release("B").release_id]
+    assert bench.rejected == [("bad-release", "one")]
+    assert bench.told("one")["state"] == "ok"
+
+
+@pytest.mark.parametrize(("owner", "median"), [("x" * 201, "1"), ("Meta", "1e60")])
+def test_a_table_with_a_value_beyond_the_contract_becomes_a_letter(tmp_path: Path, owner: str, median: str) -> None:
+    table = tmp_path / "tables" / "nvidia_owners_cumulative_totals.csv"
+    table.parent.mkdir()
+    columns = "quarter_end,owner,manufacturer,h100e_median,h100e_p5,h100e_p95,source_file"
+    table.write_text(f"{columns}\n2025-12-31,{owner},Nvidia,{median},,,nvidia_owners\n")
+    settings = MarketSettings.model_validate({"epoch": {"locations": [str(table)]}})
+    clock = ManualClock(1_795_000_000.0)
+    source = EpochSource(settings, load_catalogue(), clock=clock, pause=clock.sleep)
+    bench = Bench(tmp_path, source)  # type: ignore[arg-type]
+    with structlog.testing.capture_logs() as lines:
+        bench.schedule.ask_due()
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == []
+    assert bench.rejected == [("bad-source-cell", "epoch")]
+    assert bench.told("epoch")["state"] == "ok"
     bench.close()

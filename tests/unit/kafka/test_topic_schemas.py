@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,59 +16,13 @@ from counterpoise.contracts.envelope import decode, encode
 from counterpoise.contracts.topic_schemas import CARRIED, headers_of, schema_of
 from counterpoise.contracts.topics import BLOCKS, TOPICS
 from tests.integration.streams.blocks import block
+from tests.unit.kafka.schema_values import values
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "topics.md").read_text(encoding="utf-8")
 DATASET = "mine"
-
-
-def values(schema: Mapping[str, Any], root: Mapping[str, Any]) -> st.SearchStrategy[Any]:
-    """Values that a schema accepts, of the kinds of schema that the contracts have; KeyError for another."""
-    if "$ref" in schema:
-        return values(root["$defs"][schema["$ref"].rpartition("/")[2]], root)
-    if "const" in schema:
-        return st.just(schema["const"])
-    if "enum" in schema:
-        return st.sampled_from(schema["enum"])
-    if "anyOf" in schema:
-        return st.one_of([values(one, root) for one in schema["anyOf"]])
-    makers: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
-        "null": st.none,
-        "boolean": st.booleans,
-        "integer": lambda: st.integers(schema.get("minimum", -(2**63)), schema.get("maximum", 2**63 - 1)),
-        "number": lambda: st.floats(
-            schema.get("minimum"), schema.get("maximum"), allow_nan=False, allow_infinity=False
-        ),
-        "string": lambda: texts(schema),
-        "array": lambda: arrays(schema, root),
-        "object": lambda: objects(schema, root),
-    }
-    return makers[schema["type"]]()
-
-
-def texts(schema: Mapping[str, Any]) -> st.SearchStrategy[str]:
-    low, high = schema.get("minLength", 0), schema.get("maxLength", 40)
-    if "pattern" in schema:
-        made = st.from_regex(schema["pattern"].replace("$", r"\Z"), alphabet=st.characters(codec="utf-8"))
-        return made.filter(lambda text: low <= len(text) <= schema.get("maxLength", len(text)))
-    return st.text(st.characters(codec="utf-8"), min_size=low, max_size=min(high, 60))
-
-
-def arrays(schema: Mapping[str, Any], root: Mapping[str, Any]) -> st.SearchStrategy[list[Any]]:
-    if "prefixItems" in schema:
-        return st.tuples(*(values(one, root) for one in schema["prefixItems"])).map(list)
-    low = schema.get("minItems", 0)
-    return st.lists(values(schema["items"], root), min_size=low, max_size=min(schema.get("maxItems", 3), low + 2))
-
-
-def objects(schema: Mapping[str, Any], root: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    if "properties" not in schema:
-        return st.dictionaries(st.text(max_size=8), values(schema["additionalProperties"], root), max_size=3)
-    made = {name: values(one, root) for name, one in schema["properties"].items()}
-    needed = {name: one for name, one in made.items() if name in schema.get("required", ())}
-    return st.fixed_dictionaries(needed, optional={name: one for name, one in made.items() if name not in needed})
 
 
 def validator(name: str) -> Draft202012Validator:

@@ -20,6 +20,7 @@ from counterpoise.contracts.releases import Observation
 from counterpoise.errors import DeadLetterError
 from counterpoise.series.catalogue import Series
 from counterpoise.series.release import Release, make_release
+from ingest.releases.checked_observation import checked_observation
 from ingest.releases.release_head import head_of
 from ingest.releases.sources.csv_table import CsvTable, Row, read_table
 
@@ -166,7 +167,8 @@ def _observation(row: Row, layout: _Layout, series: Series, path: str) -> Observ
     median, p5, p95 = row.amount(layout.median), row.optional_amount(layout.p5), row.optional_amount(layout.p95)
     if (p5 is None) != (p95 is None) or (p5 is not None and p95 is not None and p5 > p95):
         row.fail(layout.p5, f"{p5} with {p95}", "a 5th percentile not above the 95th, or neither")
-    return Observation(
+    return checked_observation(
+        f"{row.origin}, line {row.line}",
         owner=owner,
         value=median,
         value_p5=p5,

@@ -11,10 +11,10 @@ from collections import defaultdict
 from datetime import date, timedelta
 from typing import Final
 
-from counterpoise.contracts.releases import Observation
 from counterpoise.errors import DeadLetterError
 from counterpoise.series.catalogue import Series
 from counterpoise.series.release import Release, make_release
+from ingest.releases.checked_observation import checked_observation
 from ingest.releases.release_head import head_of
 from ingest.releases.sources.csv_table import Row, read_table
 
@@ -76,7 +76,7 @@ def _release(series: Series, monday: date, days: list[dict[str, float]], publish
     return make_release(
         head,
         [
-            Observation(owner=owner, value=count, residual=owner in series.residual_owners)
+            checked_observation(f"week of {monday}", owner=owner, value=count, residual=owner in series.residual_owners)
             for owner, count in sorted(totals.items())
         ],
     )
