@@ -15,7 +15,8 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.urls import is_local, shown_url, split_url
 
-_MAX_RETRY_AFTER_SECONDS = 600.0
+MAX_PAUSE_SECONDS = 600.0
+"""The longest pause that a server gets for the asking: by Retry-After, or between two requests by its robots.txt."""
 
 PROBE_SECONDS = 5.0
 """The longest that `counterpoise doctor` waits for a server."""
@@ -207,6 +208,14 @@ class BoundedHttp:
         return bytes(body)
 
     def _retry_after(self, value: str | None) -> float | None:
-        """The pause that an answer asks for; at most ten minutes."""
-        seconds = pause_of(value, self._clock.now())
-        return None if seconds is None else min(seconds, _MAX_RETRY_AFTER_SECONDS)
+        return asked_pause(value, self._clock.now())
+
+
+def asked_pause(retry_after: str | None, now: float) -> float | None:
+    """The pause that an answer asks for, in seconds: at most ten minutes. None where it does not say.
+
+    >>> asked_pause("17", 0.0), asked_pause("864000", 0.0), asked_pause("soon", 0.0)
+    (17.0, 600.0, None)
+    """
+    seconds = pause_of(retry_after, now)
+    return None if seconds is None else min(seconds, MAX_PAUSE_SECONDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Final
 
 from counterpoise.runtime.clock import Clock
@@ -15,13 +16,27 @@ SOURCE_RETRY: Final = RetryPolicy(0.2, 60.0)
 
 
 def ingest_waiter(
-    clock: Clock, stop: threading.Event, status: ServiceStatus, *, stale_after_seconds: float = 300.0
+    clock: Clock,
+    stop: threading.Event,
+    status: ServiceStatus,
+    *,
+    stale_after_seconds: float = 300.0,
+    check: Callable[[], None] | None = None,
 ) -> Waiter:
-    """A waiter that beats while it waits and makes no call after `stop` is set: what is not published is fetched again."""
+    """A waiter that beats while it waits and makes no call after `stop` is set: what is not published is fetched again.
+
+    `check` is called with each look at `stop`, in every step of a wait, and may raise what ends the service.
+    """
+
+    def stopping() -> bool:
+        if check is not None and not stop.is_set():
+            check()
+        return stop.is_set()
+
     return Waiter(
         clock,
         status,
-        stop.is_set,
+        stopping,
         policy=INGEST_RETRY,
         stale_after_seconds=stale_after_seconds,
         on_step=status.beat,

@@ -15,13 +15,20 @@ from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
 from counterpoise.settings.sections.market_sections import MarketSettings
 from counterpoise.urls import shown_url, split_url
-from ingest.http import BoundedHttp, BusyError, NotThereError
+from ingest.http import MAX_PAUSE_SECONDS, BoundedHttp, BusyError, NotThereError
 
 ROBOT = "counterpoise"
 """The name that robots.txt knows us by."""
 
+_LONGEST_SLEEP_SECONDS = 10.0
+"""One thread asks all sources: a longer pause that a publisher asks for is left to the caller."""
+
 Memory = MutableMapping[str, str]
 """What a source keeps between fetches and restarts."""
+
+
+class PacedError(BusyError):
+    """The publisher's Crawl-delay is not over. Nothing failed: the next request is due in `retry_after_seconds`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,8 @@ def user_agent(contact: str | None) -> str:
 class RateLimitedHttp:
     """One server, used by one thread. Raises StaleSourceError (BusyError with the pause that was asked for).
 
-    `spacing_seconds` lie between the starts of two requests; `pause` sleeps and may raise to stop.
+    The pause between the starts of two requests follows from `max_requests_per_second` and, with `ask_robots`, from the publisher's
+    Crawl-delay. `pause` sleeps and may raise to stop. PacedError has what is left of a Crawl-delay of more than ten seconds.
     """
 
     def __init__(
@@ -76,6 +84,7 @@ class RateLimitedHttp:
         self._clock = clock
         self._pause = pause
         self._spacing_seconds = 1.0 / max_requests_per_second
+        self._longest_sleep_seconds = max(_LONGEST_SLEEP_SECONDS, self._spacing_seconds)
         self._next_at = clock.monotonic()
         self._silent_until = self._next_at
         self._ask_robots = ask_robots
@@ -122,8 +131,11 @@ class RateLimitedHttp:
         now = self._clock.monotonic()
         if now < self._silent_until:
             raise BusyError(f"{self._http.shown} asked for a pause", self._silent_until - now)
-        if now < self._next_at:
-            self._pause(self._next_at - now)
+        left = self._next_at - now
+        if left > self._longest_sleep_seconds:
+            raise PacedError(f"{self._http.shown} asks for {self._spacing_seconds:g} s between two requests", left)
+        if left > 0:
+            self._pause(left)
             now = self._clock.monotonic()
         self._next_at = now + self._spacing_seconds
         try:
@@ -134,12 +146,12 @@ class RateLimitedHttp:
             raise
 
     def _require_permission(self, url: str) -> None:
-        """ConfigError where the publisher's robots.txt says no; its Crawl-delay is kept."""
+        """ConfigError where the publisher's robots.txt says no; its Crawl-delay is kept, up to ten minutes."""
         if self._robots is None:
             self._robots = self._read_robots()
             delay = self._robots.crawl_delay(ROBOT)
             if delay is not None:
-                self._spacing_seconds = max(self._spacing_seconds, float(delay))
+                self._spacing_seconds = max(self._spacing_seconds, min(float(delay), MAX_PAUSE_SECONDS))
         if not self._robots.can_fetch(ROBOT, url):
             raise ConfigError(
                 f"{self._setting}: {self.base}/robots.txt asks programs not to read {shown_url(url)}: ask the publisher. If its "

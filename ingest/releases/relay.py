@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import structlog
 
@@ -31,7 +31,7 @@ log = structlog.get_logger("market")
 
 
 class Relay:
-    """One thread runs it; others fill the journal and `rejected`. `check` is called every round and may raise.
+    """One thread runs it; others fill the journal and `rejected`. The waiter's check is called every round and may raise.
 
     An entry is published again when the broker lost its memory, and after every restart unless ClickHouse holds it by then; equal
     releases collapse there. One that ClickHouse does not take for `set_aside_after_seconds` while it takes entries that were
@@ -47,7 +47,6 @@ class Relay:
         waiter: Waiter,
         status: ServiceStatus,
         set_aside_after_seconds: float,
-        check: Callable[[], None],
         rejected: RejectedItems,
     ) -> None:
         self._journal = journal
@@ -56,7 +55,6 @@ class Relay:
         self._waiter = waiter
         self._status = status
         self._set_aside_after_seconds = set_aside_after_seconds
-        self._check = check
         self._rejected = rejected
         self._published: dict[str, float] = {}
         self._newest_taken_at = float("-inf")
@@ -70,7 +68,6 @@ class Relay:
         seen = -1
         while True:
             self._waiter.check()
-            self._check()
             if self._publisher.lost_memory():
                 log.warning("kafka lost its messages: publishing again what clickhouse does not hold")
                 self._published.clear()

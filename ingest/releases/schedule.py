@@ -17,7 +17,7 @@ from counterpoise.runtime.retry import Backoff, RetryPolicy
 from counterpoise.runtime.service_status import ServiceStatus
 from ingest.bad_item import BadItem
 from ingest.http import BusyError
-from ingest.rate_limited_http import Memory
+from ingest.rate_limited_http import Memory, PacedError
 from ingest.releases.journal.durable_files import write_durably
 from ingest.releases.journal.entry import JournalEntry, ReadStored, entry_of
 from ingest.releases.journal.release_journal import JournalFullError, ReleaseJournal
@@ -147,6 +147,9 @@ class Schedule:
                 raise
             answered = replace(slot.kept, last_answer_at=self._clock.now())
             _write(slot.file, answered)
+        except PacedError as error:  # not a failure: what it read so far is kept by the source
+            slot.kept = _read(slot.file)
+            slot.due_at = self._clock.now() + (error.retry_after_seconds or 0.0)
         except BusyError as error:
             self._retry(slot, str(error), error.retry_after_seconds)
         except (StaleSourceError, JournalFullError) as error:

@@ -55,13 +55,16 @@ def run_market(
     """
     clock = clock or SystemClock()
     catalogue = catalogue or load_catalogue()
-    waiter = ingest_waiter(clock, stop, status, stale_after_seconds=settings.ingest.stale_after_seconds)
     folder = settings.run_dir / "market"
     with ExitStack() as stack:
         journal = ReleaseJournal(folder / "journal", max_bytes=settings.market.journal_max_bytes)
         stack.callback(journal.close)
         intake = _Intake(settings, catalogue, journal, folder, clock=clock, stop=stop, status=status)
         stack.callback(intake.close)
+        # Also while it waits for what is down: an entrance that ended then would stay closed until that is back.
+        waiter = ingest_waiter(
+            clock, stop, status, stale_after_seconds=settings.ingest.stale_after_seconds, check=intake.check
+        )
         publisher = Publisher(settings, kafka_target(settings), waiter, status)
         stack.callback(publisher.close)
         clickhouse: ClickHouse | None = None
@@ -75,7 +78,6 @@ def run_market(
             waiter=waiter,
             status=status,
             set_aside_after_seconds=settings.market.set_aside_after_seconds,
-            check=intake.check,
             rejected=intake.rejected,
         )
         try:

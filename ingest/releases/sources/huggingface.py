@@ -17,7 +17,7 @@ from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.release import Release, make_release
 from counterpoise.settings.section import read_secret
 from counterpoise.settings.sections.market_sections import MarketSettings
-from ingest.http import PROBE_SECONDS, BoundedHttp, BusyError
+from ingest.http import PROBE_SECONDS, BoundedHttp, BusyError, asked_pause
 from ingest.rate_limited_http import Memory, user_agent
 from ingest.releases.release_head import counted_names, head_of
 from ingest.releases.sources.release_source import Fetched, day_of
@@ -91,7 +91,7 @@ class HuggingFaceSource:
         except HfHubHTTPError as error:
             status = error.response.status_code if error.response is not None else 0
             if status in (429, 503):
-                raise BusyError(f"{self._endpoint} asks for a pause ({status})", _retry_after(error)) from None
+                raise BusyError(f"{self._endpoint} asks for a pause ({status})", self._asked_pause(error)) from None
             raise StaleSourceError(f"{self._endpoint} answered {status}: {_line(error)}") from None
         except (httpx.HTTPError, OfflineModeIsEnabled) as error:
             raise StaleSourceError(
@@ -142,6 +142,10 @@ class HuggingFaceSource:
         head = head_of(self._formats, day, day, published_at_ms=self._now_ms(), method=method, cutoff=cutoff)
         return make_release(head, observations)
 
+    def _asked_pause(self, error: Exception) -> float | None:
+        response = getattr(error, "response", None)
+        return None if response is None else asked_pause(response.headers.get("Retry-After"), self._clock.now())
+
     def _now_ms(self) -> int:
         return int(self._clock.now()) * 1000
 
@@ -159,6 +163,8 @@ def _client(endpoint: str, token: str | None, settings: MarketSettings) -> HfApi
         """The library's own client, which would otherwise wait for ever."""
         client = default_client_factory()
         client.timeout = httpx.Timeout(settings.huggingface.timeout_seconds)
+        hooks = client.event_hooks
+        client.event_hooks = {**hooks, "response": [*hooks.get("response", ()), _without_rate_limit]}
         return client
 
     huggingface_hub.set_client_factory(bounded)
@@ -166,10 +172,9 @@ def _client(endpoint: str, token: str | None, settings: MarketSettings) -> HfApi
     return huggingface_hub.HfApi(endpoint=endpoint, token=token or False, user_agent=user_agent(settings.contact))
 
 
-def _retry_after(error: Exception) -> float | None:
-    response = getattr(error, "response", None)
-    value = response.headers.get("Retry-After", "") if response is not None else ""
-    return float(value) if value.isdecimal() else None
+def _without_rate_limit(response: httpx.Response) -> None:
+    """The library sleeps between pages for as long as this header says, and one thread asks all sources."""
+    response.headers.pop("RateLimit", None)
 
 
 def _line(error: BaseException) -> str:

@@ -84,16 +84,20 @@ class PollSource:
             ask_robots=fetch.robots == "ask",
         )
         self._day = ""
+        self._listed: list[str] | None = None
         self._documents: dict[str, Document | None] = {}
 
     def fetch(self, memory: Memory) -> Iterator[Fetched]:
         """One step with every release of the round; nothing where the releases are those of the last one."""
         day = day_of(self._clock.now())
         if day != self._day:
-            self._day, self._documents = day, {}
-        for item in self._items():
+            self._day, self._listed, self._documents = day, None, {}
+        if self._listed is None:
+            self._listed = self._items()
+        for item in self._listed:
             if item not in self._documents:
                 self._documents[item] = self._document(item)
+        self._listed = None
         documents = [document for document in self._documents.values() if document is not None]
         if not documents:
             raise StaleSourceError(f"{self._http.base} has none of the documents of mapping {self._mapping.name}")

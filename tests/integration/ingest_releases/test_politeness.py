@@ -11,7 +11,7 @@ from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.http import BusyError
-from ingest.rate_limited_http import RateLimitedHttp
+from ingest.rate_limited_http import PacedError, RateLimitedHttp
 from ingest.releases.sources.npm import NpmSource
 from testkit.manual_clock import ManualClock
 from testkit.market_server import MarketServer
@@ -109,6 +109,36 @@ def test_robots_are_asked_once_and_obeyed(server: MarketServer) -> None:
     ):
         http.get(f"{server.url}/private/1")
     assert server.paths["/private/1"] == 0
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(60, 60.0), (86_400, 600.0), (10**9, 600.0)])
+def test_a_long_crawl_delay_is_kept_without_sleeping_and_has_a_bound(
+    server: MarketServer, asked: int, kept: float
+) -> None:
+    server.serve("/data", {"ok": True})
+    server.serve("/robots.txt", f"User-agent: *\nCrawl-delay: {asked}\n".encode())
+    clock = ManualClock(NOW)
+    http = polite(server, clock, ask_robots=True)
+    assert http.get_json(f"{server.url}/data/1") == {"ok": True}
+    began = clock.now()
+    for left in (kept, kept - 20.0):
+        with pytest.raises(PacedError, match=f"asks for {kept:g} s between two requests") as paced:
+            http.get_json(f"{server.url}/data/2")
+        assert paced.value.retry_after_seconds == pytest.approx(left)
+        assert server.paths["/data/2"] == 0
+        clock.advance(20.0)
+    assert clock.now() == began + 40.0, "no thread slept"
+    clock.advance(kept - 40.0)
+    assert http.get_json(f"{server.url}/data/2") == {"ok": True}
+
+
+def test_our_own_rate_is_slept_out_however_slow(server: MarketServer) -> None:
+    server.serve("/data", {"ok": True})
+    clock = ManualClock(NOW)
+    http = polite(server, clock, max_requests_per_second=0.02)
+    for _ in range(2):
+        http.get_json(f"{server.url}/data")
+    assert clock.now() - NOW == pytest.approx(50.0)
 
 
 def test_robots_that_name_us_win_and_none_allow_all(server: MarketServer) -> None:

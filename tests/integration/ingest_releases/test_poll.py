@@ -12,6 +12,7 @@ import pytest
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.settings.sections.market_sections import MarketSettings
 from ingest.http import BusyError
+from ingest.rate_limited_http import PacedError
 from ingest.releases.mapping.mapping import Mapping
 from ingest.releases.mapping.mapping_file import load_mapping, shipped_names
 from ingest.releases.sources.poll import PollSource
@@ -83,7 +84,7 @@ def test_a_round_that_broke_off_goes_on_where_it_was(server: MarketServer) -> No
     server.fault = None
     clock.advance(5)
     assert len(releases(ask(source, {}))) == 1
-    assert sorted(server.paths.values()) == [1, 1, 2, 2], "two documents once; the third and the list twice"
+    assert sorted(server.paths.values()) == [1, 1, 1, 2], "two documents and the list once; the third twice"
 
 
 def companyfacts(name: str, facts: dict[str, list[tuple[str, int, str]]]) -> dict[str, Any]:
@@ -260,6 +261,24 @@ def test_a_url_that_is_gone_is_a_source_that_does_not_answer(server: MarketServe
     source = poll(own(server, tmp_path, robots="documented_api"))
     with pytest.raises(StaleSourceError, match="does not exist there"):
         ask(source, {})
+
+
+def test_a_long_crawl_delay_costs_one_item_a_round_and_lists_them_once(server: MarketServer) -> None:
+    server.serve_openrouter(PROVIDERS)
+    server.serve("/robots.txt", b"User-agent: *\nCrawl-delay: 100\n")
+    mapping = on(server, "openrouter-models")
+    assert mapping.fetch is not None
+    fetch = mapping.fetch.model_copy(update={"robots": "ask"})
+    clock = ManualClock(NOW)
+    source = poll(mapping.model_copy(update={"fetch": fetch}), clock)
+    for _ in range(len(PROVIDERS)):
+        with pytest.raises(PacedError) as paced:
+            ask(source, {})
+        clock.advance(paced.value.retry_after_seconds or 0.0)
+    (release,) = releases(ask(source, {}))
+    assert release.observations
+    assert clock.now() - NOW < 100.0 * (len(PROVIDERS) + 1)
+    assert server.paths["/api/v1/models"] == 1
 
 
 def test_a_list_of_items_that_is_none(server: MarketServer) -> None:

@@ -250,6 +250,20 @@ def test_no_kafka_and_no_clickhouse_still_means_accepted(migrated: Settings, fre
         eventually(lambda: service.status.snapshot()["waiting_on"] == "clickhouse")
 
 
+def test_an_entrance_that_ends_ends_the_service_also_while_it_waits(
+    migrated: Settings, free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scan(_folder: Any) -> None:
+        raise ValueError("a bug of the drop folder")
+
+    monkeypatch.setattr("ingest.releases.service.DropFolder.scan", scan)
+    settings = with_market(migrated, "drop", drop={"folder": tmp_path / "drop"})
+    away = {"kafka": settings.kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{free_port}"})}
+    settings = settings.model_copy(update=away)
+    with pytest.raises(ValueError, match="a bug of the drop"), running(settings, Holding()) as service:
+        eventually(lambda: service.failure)
+
+
 def test_a_missing_table_is_one_line(migrated: Settings, tables: ClickHouse) -> None:
     tables.execute("DROP TABLE releases_log SYNC")
     settings = with_market(migrated, "push")

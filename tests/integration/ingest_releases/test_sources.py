@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from counterpoise.errors import ConfigError, StaleSourceError
@@ -273,6 +274,10 @@ def test_a_hub_that_is_busy_or_talks_nonsense(server: MarketServer) -> None:
     with pytest.raises(BusyError) as busy:
         ask(source, {})
     assert busy.value.retry_after_seconds == 17.0
+    server.retry_after = "864000"
+    with pytest.raises(BusyError) as long:
+        ask(source, {})
+    assert long.value.retry_after_seconds == 600.0
     server.fault = "malformed"
     with pytest.raises(StaleSourceError, match="no list of models"):
         ask(source, {})
@@ -280,6 +285,19 @@ def test_a_hub_that_is_busy_or_talks_nonsense(server: MarketServer) -> None:
     server.serve("/api/models", [{"no": "id"}])
     with pytest.raises(StaleSourceError, match="no list of models"):
         ask(source, {})
+
+
+def test_the_hubs_client_does_not_sleep_for_as_long_as_the_hub_says(server: MarketServer) -> None:
+    from huggingface_hub import get_session
+    from huggingface_hub.utils._http import parse_ratelimit_headers
+
+    make(HuggingFaceSource, huggingface={"endpoint": server.url})
+    busy = httpx.Response(429, headers={"RateLimit": '"api";r=0;t=86400', "Retry-After": "5"})
+    assert parse_ratelimit_headers(busy.headers) is not None
+    for hook in get_session().event_hooks["response"]:
+        hook(busy)
+    assert parse_ratelimit_headers(busy.headers) is None
+    assert busy.headers["Retry-After"] == "5"
 
 
 def test_a_hub_that_hangs_is_given_up(server: MarketServer) -> None:

@@ -58,7 +58,7 @@ class Bench:
         self.stored: set[str] = set()
         self.steps: list[Callable[[], object]] = []
         self.rejected = RejectedItems(folder / "rejected")
-        waiter = Waiter(self.clock, self.status, lambda: False)
+        waiter = Waiter(self.clock, self.status, self._stopping)
         self.relay = Relay(
             self.journal,
             self.publisher,  # type: ignore[arg-type]
@@ -66,18 +66,19 @@ class Bench:
             waiter=waiter,
             status=self.status,
             set_aside_after_seconds=60.0,
-            check=self._check,
             rejected=self.rejected,
         )
 
     def _held(self, keys: Collection[str]) -> set[str]:
         return self.stored & set(keys)
 
-    def _check(self) -> None:
+    def _stopping(self) -> bool:
+        """The relay looks once a round."""
         if not self.steps:
-            raise StoppingError("no step is left")
+            return True
         self.steps.pop(0)()
         self.clock.advance(61.0)
+        return False
 
     def run(self, *steps: Callable[[], object]) -> None:
         """A round after each step; each is a minute later."""

@@ -19,7 +19,7 @@ from counterpoise.settings.sections.market_sections import MarketSettings
 from desk.supervise.health import judge
 from ingest.bad_item import BadItem
 from ingest.http import BusyError
-from ingest.rate_limited_http import Memory
+from ingest.rate_limited_http import Memory, PacedError
 from ingest.releases.journal.durable_files import write_durably
 from ingest.releases.journal.entry import entry_of
 from ingest.releases.journal.release_journal import JournalFullError, ReleaseJournal
@@ -189,6 +189,20 @@ def test_the_pause_that_a_server_asks_for_is_kept(one: tuple[Bench, Scripted]) -
     source.script = [BusyError("busy", 600.0)]
     bench.schedule.ask_due()
     assert bench.told("one")["next_at"] - bench.clock.now() == 600.0
+
+
+def test_a_crawl_delay_is_no_failure_and_others_are_asked_meanwhile(tmp_path: Path) -> None:
+    slow, other = Scripted("slow"), Scripted("other")
+    slow.script = [PacedError("asks for 100 s between two requests", 100.0)]
+    bench = Bench(tmp_path, slow, other)
+    for _ in range(5):
+        bench.schedule.ask_due()
+        assert bench.told("slow")["next_at"] - bench.clock.now() == 100.0, "it does not grow"
+        assert bench.told("slow")["reason"] is None
+        bench.clock.advance(100.0)
+    assert (slow.asked, other.asked) == (5, 1)
+    assert slow.memories == [{}] * 5
+    bench.close()
 
 
 def test_a_publisher_that_says_no_is_asked_again_at_the_cadence(one: tuple[Bench, Scripted]) -> None:

@@ -116,6 +116,26 @@ def test_after_a_stop_work_under_way_is_tried_once_and_ingest_makes_no_call(
     assert calls == ["streams"]
 
 
+def test_what_a_check_raises_ends_a_wait(clock: ManualClock, status: ServiceStatus) -> None:
+    def check() -> None:
+        if clock.now() >= 1_060.0:
+            raise ValueError("an entrance died")
+
+    def away() -> None:
+        raise RetryableError("nobody home")
+
+    stop = threading.Event()
+    waiter = ingest_waiter(clock, stop, status, check=check)
+    with pytest.raises(ValueError, match="an entrance died"):
+        waiter.until_done("kafka", away)
+    assert 1_060.0 <= clock.now() < 1_061.0, "within a step, not after the pause"
+    with pytest.raises(ValueError, match="an entrance died"):
+        waiter.check()
+    stop.set()
+    with pytest.raises(StoppingError):
+        waiter.check()
+
+
 def test_a_long_wait_of_ingest_is_stale_until_it_ends(clock: ManualClock, status: ServiceStatus) -> None:
     waiter = ingest_waiter(clock, threading.Event(), status, stale_after_seconds=30.0)
     began = clock.monotonic()
