@@ -15,6 +15,7 @@ from counterpoise.contracts.topics import BLOCK_REQUESTS
 from counterpoise.errors import RetryableError
 from counterpoise.kafka.clients import make_consumer
 from counterpoise.runtime.clock import Clock
+from counterpoise.runtime.retry import Backoff, RetryPolicy
 from counterpoise.settings.endpoints import KafkaTarget
 from counterpoise.settings.model import Settings
 from ingest.bad_item import BadItem
@@ -29,6 +30,8 @@ REPEAT_SECONDS: Final = 20.0
 
 MAX_REPEAT_SECONDS: Final = 320.0
 """The same long range again means that the answer closed nothing. Each time it is answered half as often, down to this."""
+
+_REPEAT: Final = RetryPolicy(REPEAT_SECONDS, MAX_REPEAT_SECONDS, jitter=0.0)
 
 _WALK_BLOCKS = 32
 """A longer range is fetched by height, which costs less."""
@@ -45,10 +48,11 @@ log = structlog.get_logger("ingest")
 
 
 class _Answered(NamedTuple):
-    """When a request was answered, and from when on it is answered again. Both monotonic."""
+    """When a request was answered, and from when on it is answered again (both monotonic); and the waits after that."""
 
     at: float
     again_at: float
+    waits: Backoff
 
 
 class BlockRequests:
@@ -90,7 +94,7 @@ class BlockRequests:
         key = (request.hash, request.from_height, request.to_height)
         one = self._answered.get(key)
         if one is not None:
-            self._answered[key] = _Answered(one.at, one.at + REPEAT_SECONDS)
+            self._answered[key] = _Answered(one.at, one.at + REPEAT_SECONDS, Backoff(_REPEAT))
 
     def from_the_beginning(self) -> None:
         """The broker forgot everything: read what is new there from its start. What was answered may be lost with the rest."""
@@ -145,13 +149,11 @@ class BlockRequests:
         self._answered = {key: one for key, one in self._answered.items() if now < 2 * one.again_at - one.at}
         key = (request.hash, request.from_height, request.to_height)
         last = self._answered.get(key)
-        wait_seconds = REPEAT_SECONDS
-        if last is not None:
-            if now < last.again_at:
-                return False
-            if request.to_height - request.from_height > _WALK_BLOCKS:
-                wait_seconds = min(2 * (last.again_at - last.at), MAX_REPEAT_SECONDS)
-        self._answered[key] = _Answered(now, now + wait_seconds)
+        if last is not None and now < last.again_at:
+            return False
+        is_long = request.to_height - request.from_height > _WALK_BLOCKS
+        waits = last.waits if last is not None and is_long else Backoff(_REPEAT)
+        self._answered[key] = _Answered(now, now + waits.next_seconds(), waits)
         return True
 
 
