@@ -74,7 +74,7 @@ def gather(
         gap_rows=_gap(asker, chain),
         edge_series=EDGE_SERIES,
         edge=_edge(asker, first_day),
-        episodes=_episodes(asker, start),
+        episodes=_episodes(asker, chain, start),
         series=[SeriesAge(**row) for row in asker.ask("series", "series_age")],
         dead_letters=_dead_letters(asker),
         questions=asker.questions,
@@ -84,7 +84,8 @@ def gather(
 def _start(clickhouse: ClickHouse, chain: str, since: date | timedelta | None) -> datetime | None:
     if isinstance(since, timedelta):
         newest: datetime = clickhouse.query(_NEWEST, {"chain": chain})[0][0]
-        return max(newest - since, datetime(1970, 1, 1, tzinfo=UTC))
+        beginning = datetime(1970, 1, 1, tzinfo=UTC)
+        return newest - since if since < newest - beginning else beginning
     return datetime(since.year, since.month, since.day, tzinfo=UTC) if since else None
 
 
@@ -184,7 +185,7 @@ def is_share(metric: str) -> bool:
     return not metric or (metric in SPECS and SPECS[metric].kind == "percent")
 
 
-def _episodes(asker: Asker, start: datetime | None) -> list[Episode]:
+def _episodes(asker: Asker, chain: str, start: datetime | None) -> list[Episode]:
     return [
         Episode(
             rule_id=row["rule_id"],
@@ -199,7 +200,7 @@ def _episodes(asker: Asker, start: datetime | None) -> list[Episode]:
             metric=row["fired_metric"],
             summary=row["fired_summary"],
         )
-        for row in asker.ask("alerts", "firing_episodes", rule="")
+        for row in asker.ask("alerts", "firing_episodes", rule="", chain=chain)
         if start is None or row["resolved_at"] is None or row["resolved_at"] >= start
     ]
 

@@ -88,7 +88,12 @@ def share_plot(
     last = points[-1]
     parts: list[str] = []
     shown = [
-        one for one in episodes if line and one.rule_id == line.rule_id and (one.cleared_at or high_time) >= low_time
+        one
+        for one in episodes
+        if line
+        and one.rule_id == line.rule_id
+        and one.fired_at <= high_time
+        and (one.cleared_at or high_time) >= low_time
     ]
     for one in shown:
         left = max(frame.x0, x(one.fired_at.timestamp()))

@@ -177,6 +177,8 @@ class Supervisor:
             try:
                 sights = self.look([slot.service.name for slot, _ in running])
             except Exception:  # a look that fails must never end the supervision
+                if done.is_set():  # what it looks at ends too
+                    return
                 log.exception("could not observe the services")
                 continue
             now = time.monotonic()

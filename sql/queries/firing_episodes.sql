@@ -1,6 +1,7 @@
 -- name: firing_episodes
 -- description: Each firing of an alert: first and last height, length, and the highest top-4 share of its view and window; an open end still fires
 -- param rule String = top4-share | rule; empty for all
+-- param chain String = all | chain, with the alerts of no chain; all for every chain
 -- example: counterpoise sql --name firing_episodes --param rule=
 WITH episodes AS
 (
@@ -21,7 +22,7 @@ WITH episodes AS
         any(e.view) AS view,
         any(e.window_blocks) AS window_blocks
     FROM alert_events AS e
-    WHERE {rule:String} = '' OR e.rule_id = {rule:String}
+    WHERE ({rule:String} = '' OR e.rule_id = {rule:String}) AND ({chain:String} = 'all' OR e.chain IN ('', {chain:String}))
     GROUP BY alert_id
     HAVING countIf(e.state = 'firing') > 0 AND state_now != 'retracted'
 )

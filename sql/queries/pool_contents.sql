@@ -12,12 +12,12 @@ SELECT
     count(transactions) AS blocks_with_transactions,
     countIf(transactions = 1) AS empty_blocks,
     if(blocks_with_transactions = 0, NULL, empty_blocks / blocks_with_transactions) AS empty_share,
-    greatest((empty_share + z * z / (2 * blocks_with_transactions)
+    if(blocks_with_transactions = 0, NULL, greatest((empty_share + z * z / (2 * blocks_with_transactions)
         - z * sqrt(empty_share * (1 - empty_share) / blocks_with_transactions + pow(z / (2 * blocks_with_transactions), 2)))
-        / (1 + z * z / blocks_with_transactions), 0) AS empty_share_low,
-    least((empty_share + z * z / (2 * blocks_with_transactions)
+        / (1 + z * z / blocks_with_transactions), 0)) AS empty_share_low,
+    if(blocks_with_transactions = 0, NULL, least((empty_share + z * z / (2 * blocks_with_transactions)
         + z * sqrt(empty_share * (1 - empty_share) / blocks_with_transactions + pow(z / (2 * blocks_with_transactions), 2)))
-        / (1 + z * z / blocks_with_transactions), 1) AS empty_share_high,
+        / (1 + z * z / blocks_with_transactions), 1)) AS empty_share_high,
     avg(transactions) AS mean_transactions, avg(size_bytes) AS mean_size_bytes, avg(weight) AS mean_weight,
     count(fees_sats) AS blocks_with_fees, avg(fees_sats) AS mean_fees_sats
 FROM blocks AS b

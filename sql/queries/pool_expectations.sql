@@ -10,8 +10,8 @@ WITH
 SELECT
     pool, min(height) AS from_height, max(height) AS to_height, count() AS blocks, count(match_ratio) AS compared_blocks,
     avg(match_ratio) AS match_ratio_mean,
-    greatest(match_ratio_mean - z * stddevSamp(match_ratio) / sqrt(compared_blocks), 0) AS match_ratio_low,
-    least(match_ratio_mean + z * stddevSamp(match_ratio) / sqrt(compared_blocks), 1) AS match_ratio_high,
+    if(compared_blocks < 2, NULL, greatest(match_ratio_mean - z * stddevSamp(match_ratio) / sqrt(compared_blocks), 0)) AS match_ratio_low,
+    if(compared_blocks < 2, NULL, least(match_ratio_mean + z * stddevSamp(match_ratio) / sqrt(compared_blocks), 1)) AS match_ratio_high,
     avg(similarity_ratio) AS similarity_ratio_mean,
     count(fees_sats / nullIf(expected_fees_sats, 0)) AS blocks_with_fees,
     avg(fees_sats / nullIf(expected_fees_sats, 0)) AS fees_ratio_mean,

@@ -8,7 +8,8 @@
 -- example: counterpoise sql --name share_daily --param since=2025-01-01
 SELECT
     max(d.to_height) AS to_height,
-    toDateTime64(day, 3, 'UTC') AS to_time,
+    -- The end of the day, and of a day that goes on the newest block.
+    least(toDateTime64(day + 1, 3, 'UTC') - toIntervalMillisecond(1), (SELECT max(time) FROM latest_shares WHERE chain = {chain:String})) AS to_time,
     maxIf(d.last, metric = 'top4_share') AS share,
     maxIf(d.last, metric = 'top4_share_low') AS low,
     maxIf(d.last, metric = 'top4_share_high') AS high,

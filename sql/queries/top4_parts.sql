@@ -16,7 +16,7 @@ WITH
     (
         SELECT max(height) FROM concentration_shares
         WHERE chain = {chain:String} AND view = 'raw' AND window_blocks = {window:UInt16}
-          AND height < last.1 AND height >= toInt64(last.1) - intDiv({seconds:UInt32}, 150) - 144
+          AND height < last.1 AND height >= toInt64(last.1) - intDiv({seconds:UInt32}, 75) - 144
           AND time <= last.2 - toIntervalSecond({seconds:UInt32})
     ) AS before_height
 SELECT

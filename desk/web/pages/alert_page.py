@@ -97,7 +97,8 @@ def _moved(asker: Asker, step: Row) -> Explanation | None:
         found = explain(METRIC, pair.before, pair.after, remapped=pair.remapped)
     except (ConfigError, ValueError):  # no window so long before
         return None
-    asker.note("moved", "explain", "top4", "--view", step["view"], "--window", str(window), "--height", str(height))
+    where = ("--chain", step["chain"], "--view", step["view"], "--window", str(window), "--height", str(height))
+    asker.note("moved", "explain", "top4", *where)
     return found
 
 

@@ -28,7 +28,7 @@ def draw(found: AsOf, context: PageContext) -> str:
     ]
     notes = "".join(f'<p class="note">{text_of(note)}</p>' for note in (*found.changes, *found.then.hindsight))
     missing = "".join(f"<li><b>{text_of(name)}</b>: {text_of(note)}</li>" for name, note in NOT_VERSIONED.items())
-    arguments = ["as-of", found.day.isoformat(), "--window", str(found.window_blocks)]
+    arguments = ["as-of", found.day.isoformat(), "--chain", found.chain, "--window", str(found.window_blocks)]
     command = Question(shlex.join(["counterpoise", "--dataset", context.dataset, *arguments]), "")
     return (
         f'<p class="crumbs"><a href="/">Desk</a> › as of</p><h1>{text_of(found.day.isoformat())}, as known then and now</h1>'

@@ -66,7 +66,8 @@ def _assumed(row: Row) -> bool:
 
 
 def _read_sensitivity(clickhouse: ClickHouse, context: PageContext, asker: Asker) -> Sensitivity | None:
-    asker.note("sensitivity", "entities", "sensitivity", "--window", str(context.window_blocks))
+    where = ("--chain", context.chain, "--window", str(context.window_blocks))
+    asker.note("sensitivity", "entities", "sensitivity", *where)
     try:
         return read_sensitivity(clickhouse, read_pool_blocks(clickhouse, context.chain, context.window_blocks))
     except (ConfigError, ValueError):  # nothing is scored yet, or no producer is known

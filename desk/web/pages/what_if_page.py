@@ -72,7 +72,7 @@ def read(clickhouse: ClickHouse, context: PageContext, named: Sequence[str], win
     ticked = found.pools("+".join(named), "pool")
     unknown = found.views[RAW].unknown
     asker = Asker(clickhouse, context.dataset)
-    at = ("--window", str(window), "--height", str(found.height))
+    at = ("--chain", context.chain, "--window", str(window), "--height", str(found.height))
     if len(ticked) > 1:
         asker.note("diff", "entities", "diff", "+".join(ticked), *at)
     asker.note("mergers", "entities", "mergers", *at)

@@ -47,7 +47,7 @@ class Meaning:
 
 def read(asker: Asker, context: PageContext) -> Meaning | None:
     height = [] if context.height is None else ["--height", str(context.height)]
-    asker.note("risk", "risk", "--window", str(context.window_blocks), *height)
+    asker.note("risk", "risk", "--chain", context.chain, "--window", str(context.window_blocks), *height)
     for view in VIEWS:
         asker.show(
             f"risk-{view}",

@@ -34,9 +34,8 @@ class Moved:
 def read(asker: Asker, context: PageContext) -> list[Moved]:
     height = [] if context.height is None else ["--height", str(context.height)]
     for view in VIEWS:
-        asker.note(
-            view, "explain", "top4", "--view", view, "--window", str(context.window_blocks), "--over", "7d", *height
-        )
+        where = ("--chain", context.chain, "--view", view, "--window", str(context.window_blocks))
+        asker.note(view, "explain", "top4", *where, "--over", "7d", *height)
         asker.show(
             f"parts-{view}",
             "top4_parts",

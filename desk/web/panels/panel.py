@@ -59,8 +59,8 @@ class PageContext:
 
     @property
     def until(self) -> dict[str, object]:
-        """`up_to`, and `at` on a page of the past: for a query on alerts, some of which rest on the clock."""
-        return {} if self.height is None else {"height": self.height, "at": self.at}
+        """The chain, `up_to`, and `at` on a page of the past: for a query on alerts, some of which rest on the clock."""
+        return {"chain": self.chain, **({} if self.height is None else {"height": self.height, "at": self.at})}
 
 
 def no_link(_: PageContext) -> Sequence[ApiLink]:

@@ -49,6 +49,8 @@ class Shares:
     episodes: Sequence[Episode]
     map_changes: Sequence[date] = ()
     """Days on which the entity map changes; of long spans of the entity view only."""
+    chain: str = ""
+    """Of another chain than the page's."""
 
 
 def read_one(asker: Asker, context: PageContext, view: str, span: str) -> Shares:
@@ -64,7 +66,11 @@ def read_one(asker: Asker, context: PageContext, view: str, span: str) -> Shares
         rows = asker.ask(f"shares-{view}-{span}", "share_daily", **given, **since)
     points = [share_point(row) for row in rows]
     return Shares(
-        view, span, points, _episodes(asker, context), _map_changes(asker, context, view) if blocks is None else ()
+        view,
+        span,
+        points,
+        _episodes(asker, context.until),
+        _map_changes(asker, context, view) if blocks is None else (),
     )
 
 
@@ -90,12 +96,18 @@ def read_around(asker: Asker, step: Row, cleared_height: int | None) -> Shares:
         from_height=max(0, step["height"] - 2 * window),
         **end,
     )
-    return Shares(step["view"], "alert", [share_point(row) for row in rows], _episodes(asker))
+    return Shares(
+        step["view"],
+        "alert",
+        [share_point(row) for row in rows],
+        _episodes(asker, {"chain": step["chain"]}),
+        chain=step["chain"],
+    )
 
 
-def _episodes(asker: Asker, context: PageContext | None = None) -> list[Episode]:
-    """When alerts fired: all times, or those up to the block of a page of the past."""
-    rows = asker.ask("episodes", "alert_spans", **(context.until if context else {}))
+def _episodes(asker: Asker, given: Mapping[str, object]) -> list[Episode]:
+    """When alerts of a chain fired: all times, or those up to the block of a page of the past."""
+    rows = asker.ask("episodes", "alert_spans", **given)
     return [
         Episode(
             rule_id=row["rule_id"],
@@ -131,7 +143,7 @@ def drawing(found: Shares, context: PageContext, width: float) -> str:
         width=width,
         name=f"shares-{found.view}-{found.span}-{int(width)}",
         title=title,
-        milestones=marks_of(context.chain, found.points),
+        milestones=marks_of(found.chain or context.chain, found.points),
         map_changes=found.map_changes,
     )
 

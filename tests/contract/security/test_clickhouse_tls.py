@@ -81,7 +81,7 @@ def test_a_server_that_requires_a_client_certificate(clickhouse: ClickHouseServe
         (
             lambda own, other: other.server_context(),
             "its certificate is not signed by COUNTERPOISE_CLICKHOUSE__CA_FILE '{ca}': set COUNTERPOISE_CLICKHOUSE__CA_FILE to "
-            "the CA that signed it",
+            "the CA that signed it, or have it send the certificates between the two",
         ),
         (
             lambda own, other: own.server_context("clickhouse.internal", file="ch-named"),

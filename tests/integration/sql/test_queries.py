@@ -218,6 +218,17 @@ def test_expected_blocks_by_pool(sample: ClickHouse) -> None:
     assert sum(row["compared_blocks"] for row in rows) == 20
 
 
+def test_what_is_not_known_of_blocks_has_no_interval(own_sample: ClickHouse) -> None:
+    own_sample.execute(
+        "INSERT INTO blocks_log SELECT * REPLACE (NULL AS transactions, if(height % 40 = 0, match_ratio, NULL) AS match_ratio, "
+        "version + 1 AS version) FROM blocks_log FINAL WHERE chain = 'bitcoin'"
+    )
+    for row in ask(own_sample, "pool_contents", window="40"):
+        assert [row[name] for name in ("empty_share", "empty_share_low", "empty_share_high")] == [None] * 3
+    for row in ask(own_sample, "pool_expectations", window="40"):
+        assert row["compared_blocks"] == 1 and (row["match_ratio_low"], row["match_ratio_high"]) == (None, None)
+
+
 def test_template_makers_are_pools_but_where_the_coinbase_names_one(sample: ClickHouse) -> None:
     rows = ask(sample, "template_makers", window="144")
     named = sample.query(
@@ -531,6 +542,38 @@ def test_alerts(sample: ClickHouse) -> None:
     assert (episode["alert_id"], episode["fired_at_height"], episode["state_now"]) == (ALERT, LAST, "resolved")
     [delivery] = ask(sample, "deliveries")
     assert (delivery["rule_id"], delivery["state"], delivery["status"]) == ("top4-share", "firing", "sent")
+
+
+def test_alerts_of_one_chain(own_sample: ClickHouse) -> None:
+    """A rule may watch every chain: each of its alerts is of one, and a chart of another chain has nothing of it."""
+    names = ("alert_spans", "firing_episodes", "alerts_open")
+    of_bitcoin = [ask(own_sample, name, chain="bitcoin") for name in names]
+    assert of_bitcoin == [ask(own_sample, name) for name in names]
+    kept = "SELECT * REPLACE (concat(alert_id, 'b') AS alert_id, 'litecoin' AS chain) FROM alert_events_log WHERE state != 'resolved'"
+    own_sample.execute(f"INSERT INTO alert_events_log {kept}")
+    assert [ask(own_sample, name, chain="bitcoin") for name in names] == of_bitcoin
+    for name in names:
+        assert {row["alert_id"] for row in ask(own_sample, name, chain="litecoin")} == {f"{ALERT}b"}, name
+
+
+def test_a_day_of_the_share_ends_with_its_last_block(sample: ClickHouse) -> None:
+    """Whoever reads the time beside the height is not told a time before the block."""
+    rows = ask(sample, "share_daily", window="144")
+    times = dict(sample.query("SELECT height, time FROM blocks WHERE chain = 'bitcoin'"))
+    assert len(rows) > 1 and rows[-1]["to_height"] == LAST and rows[-1]["to_time"] == times[LAST]
+    for row in rows:
+        block_time = times[row["to_height"]]
+        assert block_time <= row["to_time"] and block_time.date() == row["to_time"].date()
+
+
+def test_the_tape_has_few_heights_above_the_tip(own_sample: ClickHouse) -> None:
+    """Where one block is missing, thousands may wait above it."""
+    own_sample.execute(
+        "INSERT INTO blocks_log SELECT * REPLACE (toUInt32(height + 400) AS height, reverse(hash) AS hash, 'parked' AS status) "
+        f"FROM blocks_log FINAL WHERE chain = 'bitcoin' AND height > {LAST - 300}"
+    )
+    heights = {row["height"] for row in ask(own_sample, "block_tape", limit="10")}
+    assert heights >= set(range(LAST - 9, LAST + 1)) and max(heights) <= LAST + 6
 
 
 def test_an_alert_is_counted_again_from_the_blocks(sample: ClickHouse) -> None:

@@ -52,6 +52,19 @@ def test_the_line_of_the_rule_and_its_alert_are_drawn_where_they_are() -> None:
     assert {"75 % fires", "73 % clears", "alert firing"} <= set(words(root))
 
 
+def test_an_alert_that_fires_after_the_last_point_is_not_shaded() -> None:
+    """The chart around an old alert has every episode of its rule."""
+    from dataclasses import replace
+    from datetime import timedelta
+
+    made = report()
+    [one] = made.episodes
+    later = replace(one, fired_at=made.shares[-1].time + timedelta(days=1), cleared_at=None)
+    assert plots.share_plot(made.shares, [one, later], LINE, width=920, name="s", title="S") == plots.share_plot(
+        made.shares, [one], LINE, width=920, name="s", title="S"
+    )
+
+
 def test_an_alert_of_another_rule_is_not_shaded() -> None:
     from dataclasses import replace
 
