@@ -5,7 +5,6 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,9 +132,15 @@ def test_a_restart_with_a_wrong_rules_file_ends_no_other_service(migrated: Setti
     first = run.status("alerts")["pid"]
     file.write_text("version: 1\nrules: [{id: a, type: top_shore}]\n")
     os.kill(first, signal.SIGKILL)
-    shown = partial(status_text, migrated.state_dir, as_environment(migrated))
-    run.until(lambda: "exit code 2: rules file" in shown(), "status shows the mistake")
-    assert_shown("starts with a mistake in the rules file", shown())
+    shown: list[str] = []
+
+    def shows_the_mistake() -> bool:
+        """Between two starts, and so not at every look."""
+        shown.append(status_text(migrated.state_dir, as_environment(migrated)))
+        return "exit code 2: rules file" in shown[-1]
+
+    run.until(shows_the_mistake, "status shows the mistake")
+    assert_shown("starts with a mistake in the rules file", shown[-1])
     assert run.process.poll() is None
     file.write_text(rules)
     run.until(lambda: run.status("alerts")["state"] == "working", "alerts works again")
