@@ -23,7 +23,7 @@ from desk.supervise.health import collect
 from tests.engines import ClickHouseServer, RunningKafka, as_environment, settings_for
 from tests.forked import start_forked
 from tests.integration.runtime.cli import clean_environment, counterpoise
-from tests.runbook import assert_shown, status_text
+from tests.runbook import assert_shown, status_text, symptom
 from tests.template import make_database
 from tests.waiting import PATIENCE_SECONDS, wait_for
 
@@ -137,7 +137,7 @@ def test_a_restart_with_a_wrong_rules_file_ends_no_other_service(migrated: Setti
     def shows_the_mistake() -> bool:
         """Between two starts, and so not at every look."""
         shown.append(status_text(migrated.state_dir, as_environment(migrated)))
-        return "exit code 2: rules file" in shown[-1]
+        return symptom("starts with a mistake in the rules file").is_in(shown[-1])
 
     run.until(shows_the_mistake, "status shows the mistake")
     assert_shown("starts with a mistake in the rules file", shown[-1])
