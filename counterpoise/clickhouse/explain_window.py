@@ -11,7 +11,7 @@ from counterpoise.chain.chain_registry import BITCOIN, CHAINS
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.earlier_attribution import EarlierPools, read_document, read_earlier_pools
 from counterpoise.clickhouse.pool_blocks import UNKNOWN, PoolBlocks, read_pool_blocks
-from counterpoise.errors import ConfigError, RetryableError
+from counterpoise.errors import ChangingError, ConfigError
 from counterpoise.explain.explained_change import Window
 from counterpoise.pools.attribution_set import AttributionSet
 from counterpoise.windows import RAW, View
@@ -82,7 +82,7 @@ def read_pairs(
 
     Both are read once for all views, `after` only where it is not given. The first is under the set `attribution_id`, the current one
     where that is not given. ConfigError where one of them is not scored, the dataset lacks that set, the set lacks a block of the
-    window, or the entity map of a set cannot be read; RetryableError where another set became current meanwhile.
+    window, or the entity map of a set cannot be read; ChangingError where another set became current meanwhile.
     """
     after = after or read_pool_blocks(clickhouse, chain, window, height)
     if from_height is None:
@@ -95,7 +95,7 @@ def read_pairs(
     if from_height != after.height:
         before = read_pool_blocks(clickhouse, chain, window, from_height, is_past=True)
     if before.attribution_id != after.attribution_id:
-        raise RetryableError(f"the pools of chain {chain!r} are being attributed anew: try again")
+        raise ChangingError(f"the pools of chain {chain!r} are being attributed anew: try again")
     earlier = None if attribution_id is None else read_earlier_pools(clickhouse, before, attribution_id)
     pairs = {}
     for view in views:

@@ -53,9 +53,10 @@ def listed(rows: Iterable[AlertTransition]) -> list[ListedAlert]:
         by_alert[row.alert_id] = [*by_alert.pop(row.alert_id, []), row]
     found = []
     for history in by_alert.values():
-        fired = [row.event_time for row in history if row.state == "firing" and row.previous_state != "firing"]
+        fired = [row for row in history if row.state == "firing" and row.previous_state != "firing"]
+        began = [row for row in fired if row.reason != "restated"] or fired or history[:1]
         announced = next((row for row in history if row.notify and row.state in ANNOUNCING_STATES), None)
-        found.append(ListedAlert(history[-1], fired[-1] if fired else history[0].event_time, bool(fired), announced))
+        found.append(ListedAlert(history[-1], began[-1].event_time, bool(fired), announced))
     return found[::-1]
 
 

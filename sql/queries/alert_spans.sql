@@ -7,8 +7,8 @@
 SELECT
     alert_id,
     any(e.rule_id) AS rule_id,
-    argMaxIf(event_time, sequence, e.state = 'firing' AND e.previous_state != 'firing') AS fired_at,
-    argMaxIf(e.height, sequence, e.state = 'firing' AND e.previous_state != 'firing') AS fired_height,
+    argMaxIf(event_time, (e.reason != 'restated', sequence), e.state = 'firing' AND e.previous_state != 'firing') AS fired_at,
+    argMaxIf(e.height, (e.reason != 'restated', sequence), e.state = 'firing' AND e.previous_state != 'firing') AS fired_height,
     if(argMax(e.state, sequence) IN ('resolved', 'inactive'), argMax(event_time, sequence), NULL) AS cleared_at
 FROM alert_events AS e
 WHERE if(isNull(e.height), e.event_time <= {at:DateTime64(3, 'UTC')}, e.height <= {height:UInt32})

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from alerts.store.alert_store import AlertStore
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.pool_blocks import read_pool_blocks
 from counterpoise.detectors.tracks import BLOCKS_PER_YEAR, DETECTORS, PROMISES_YEARS, TRACKS, track_of
@@ -29,6 +30,7 @@ from counterpoise.risk.double_spend import confirmations_needed
 from counterpoise.risk.mergers import concentration
 from counterpoise.risk.selfish_mining import selfish_tie
 from counterpoise.windows import VIEWS as WINDOW_VIEWS
+from desk.cli.alert_list import listed
 from desk.entity_dates import read_sensitivity
 from desk.named_queries import named_queries, named_query
 from tests.integration.sql.sample import ALERT, CURRENT, FIRST, LAST, POOLS, block, fires_and_clears, pool_of
@@ -554,6 +556,29 @@ def test_alerts_of_one_chain(own_sample: ClickHouse) -> None:
     assert [ask(own_sample, name, chain="bitcoin") for name in names] == of_bitcoin
     for name in names:
         assert {row["alert_id"] for row in ask(own_sample, name, chain="litecoin")} == {f"{ALERT}b"}, name
+
+
+def test_a_clear_that_was_undone_moves_no_firing(own_sample: ClickHouse) -> None:
+    """The block that cleared it was on a branch that lost: it fires as before, and since before."""
+    columns = "event_time, height, value, summary"
+    [fired] = own_sample.query(f"SELECT {columns} FROM alert_events WHERE state = 'firing'")
+    for sequence, state, previous, reason, undoes in (
+        (3, "retracted", "resolved", "reorg", "[2]"),
+        (4, "firing", "retracted", "restated", "[]"),
+    ):
+        own_sample.execute(
+            f"INSERT INTO alert_events_log SELECT * REPLACE (toUInt32({sequence}) AS sequence, '{state}' AS state, "
+            f"'{previous}' AS previous_state, '{reason}' AS reason, CAST({undoes} AS Array(UInt32)) AS undoes, "
+            "event_time + INTERVAL 1 DAY AS event_time, height + 1 AS height, 0.1 AS value, 'again' AS summary) "
+            "FROM (SELECT * FROM alert_events_log WHERE sequence = 1)"
+        )
+    [episode] = ask(own_sample, "firing_episodes")
+    assert tuple(episode[name] for name in ("fired_at", "fired_at_height", "fired_value", "fired_summary")) == fired
+    assert (episode["state_now"], episode["resolved_at"]) == ("firing", None)
+    [span] = ask(own_sample, "alert_spans")
+    assert (span["fired_at"], span["fired_height"], span["cleared_at"]) == (*fired[:2], None)
+    [one] = listed(AlertStore(own_sample).events.transitions())
+    assert one.since == int(fired[0].timestamp()) and one.fired
 
 
 def test_a_day_of_the_share_ends_with_its_last_block(sample: ClickHouse) -> None:
