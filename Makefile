@@ -46,7 +46,7 @@ soak: $(VENV)/.dev ## the long runs: many kills, hours of blocks
 
 test-kafka: $(VENV)/.dev ## the contract and end-to-end suites on Apache Kafka itself (Java 17 and Maven; LONG=1 with those of test-long)
 	@$(PY) -m testkit.apache_kafka || test $$? -eq 3
-	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(PY) -m pytest -m "kafka and not soak$(if $(LONG),, and not long)"; fi
+	@if $(PY) -m testkit.apache_kafka --quiet; then COUNTERPOISE_TEST_KAFKA=apache $(TESTS) -n 2 -m "kafka and not soak$(if $(LONG),, and not long)" --ignore tests/unit --ignore tests/docs; fi
 
 test-btcd: $(VENV)/.dev ## ten reorganisations between two real btcd nodes (needs Go 1.24 or later; built in .btcd)
 	@if command -v go > /dev/null; then GOBIN=$(CURDIR)/.btcd go install github.com/btcsuite/btcd@v0.26.2; else echo "test-btcd: there is no Go here"; fi
