@@ -33,8 +33,10 @@ PRODUCT: Final = ("alerts", "counterpoise", "desk", "engines", "ingest", "stream
 _FENCE: Final = re.compile(r"\s*```")
 _CALL: Final = re.compile(r"(?<![\w./=:-])(?:\S*/)?counterpoise (.*)|\bmigrate ((?:doctor|replay|backup)\b.*)")
 """By name or path; or as the arguments of the image, after the service `migrate`."""
-_NO_COMMAND: Final = re.compile(r"/counterpoise\b|-[nu] counterpoise|counterpoise demo:|counterpoise (?:[a-z]+ )?…")
-"""Slack's slash command, a namespace of Kubernetes, the first line of the demo's output, and what leaves its name out."""
+_NO_COMMAND: Final = re.compile(
+    r"/counterpoise\b|-[nu] counterpoise|DATABASE counterpoise|counterpoise demo:|counterpoise (?:[a-z]+ )?…"
+)
+"""Slack's slash command, a namespace, unit or database of this name, the demo's first line, and a command without its name."""
 
 
 @dataclass(frozen=True, slots=True)
