@@ -238,7 +238,7 @@ def _check(applied: dict[int, tuple[str, str]], wanted: list[Migration], databas
         if number not in known:
             raise ConfigError(
                 f"database {database!r} has migration {number:04d}_{name}, which this version does not know: a newer Counterpoise "
-                "migrated it; install that version"
+                "migrated it; install that version, or restore a backup of before (docs/runbook.md)"
             )
         if known[number][1] != sha256:
             raise ConfigError(

@@ -59,8 +59,9 @@ class EmbeddedEndpoints:
             return cls(**json.loads(read_private(cls.path(state_dir))))
         except (OSError, ValueError, TypeError, RecursionError):
             raise ConfigError(
-                "no Kafka or ClickHouse address is set and no embedded engines run here: start them with `counterpoise up`, or set "
-                "COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS and COUNTERPOISE_CLICKHOUSE__HOST"
+                f"no Kafka or ClickHouse address is set and no embedded engines run in {str(state_dir)!r}: start them with "
+                "`counterpoise up`, or set COUNTERPOISE_KAFKA__BOOTSTRAP_SERVERS and COUNTERPOISE_CLICKHOUSE__HOST. "
+                "`make demo` has its own: --state-dir .counterpoise"
             ) from None
 
 

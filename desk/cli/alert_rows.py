@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from counterpoise.errors import ConfigError
+from desk.cli.typed_command import to_paste
 
 if TYPE_CHECKING:
     from alerts.store.alert_store import AlertStore
@@ -57,7 +57,7 @@ def sql_command(sql: str, chain: str | None) -> str:
     """
     from counterpoise.chain.chain_registry import BITCOIN
 
-    words = ["counterpoise", "sql", sql]
+    words = ["sql", sql]
     if re.search(r"\{\s*chain\s*:", sql):
         words += ["--param", f"chain={chain or BITCOIN.name}"]
-    return shlex.join(words)
+    return to_paste(*words)

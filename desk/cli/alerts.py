@@ -148,7 +148,7 @@ def show_rules(
         )
         return
     _print_table(
-        f"{len(rules)} rules, {sum(rule.enabled for rule in rules)} enabled",
+        f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'}, {sum(rule.enabled for rule in rules)} enabled",
         ("rule", "enabled", "hash", "title", "fires on"),
         [(r.id, "yes" if r.enabled else "no", r.rule_hash, r.name, r.condition()) for r in rules],
     )

@@ -13,6 +13,7 @@ import typer
 from counterpoise.errors import ConfigError
 from desk.cli.options import JsonOption
 from desk.cli.say import say
+from desk.cli.typed_command import to_paste
 
 if TYPE_CHECKING:
     from counterpoise.clickhouse.backups import Progress
@@ -54,8 +55,8 @@ def backup(
         return
     say(f"backup     {made.name}: {made.files} files, {made.bytes / 1e6:.1f} MB")
     say(f"folder     {_folder(settings, name) or f'{name} below backups.allowed_path of {place}'}")
-    say("           copy it to another machine")
-    say(f"restore    counterpoise restore {name}, with the services stopped")
+    say("           copy it to another machine, and restore it with the services stopped:")
+    say(to_paste("restore", name))
 
 
 def restore(
@@ -99,7 +100,7 @@ def restore(
             say(f"           {chain} to height {height}")
     if there:
         say(f"kept       the database of before is {kept}; an administrator drops it: DROP DATABASE {kept} SYNC")
-    say("next       counterpoise migrate, then start the services")
+    say(f"next       {to_paste('migrate')}, then start the services")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar
@@ -54,11 +55,18 @@ def load(name: str, entry: CommandEntry) -> Any:
         app = typer.Typer(add_completion=False, rich_markup_mode="rich")
         app.command(name)(found)
     command = typer.main.get_command(app)
+    for one in (command, *getattr(command, "commands", {}).values()):
+        one.help = _unwrapped(one.help)
     if isinstance(found, typer.Typer):
         command.help = entry.help
     if entry.examples:
         command.epilog = "\n\n".join(("[bold]Examples[/]", *entry.examples))
     return command
+
+
+def _unwrapped(text: str | None) -> str | None:
+    """A docstring with each paragraph in one line: a terminal wraps it, and the lines of the source mean nothing there."""
+    return text and "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(text).split("\n\n"))
 
 
 def _attribute(target: str) -> Any:

@@ -23,6 +23,9 @@ from counterpoise.windows import RAW, USUAL_WINDOW_BLOCKS, VIEWS
 from desk.cli.console import Console
 
 BAR_CELLS = 32
+SHOWN_ALERTS = 8
+PANEL_LINES, PANEL_COLUMNS = 2, 4
+"""What the panel's border and its padding take."""
 PLAIN_STEPS = 25
 """Without a terminal, one line is printed every so many parts of the way."""
 
@@ -246,12 +249,26 @@ class LineView:
         for pool, count in m.leaders:
             pools.add_row(pool, Text("█" * round(BAR_CELLS * count / m.n), style="cyan"), TERMINAL.share(count / m.n))
         progress = ProgressBar(total=self._last - self._first, completed=m.height - self._first, width=60)
-        alerts = [line.text() for line in self._alerts[-8:]] or [Text("no alert yet", style="dim")]
-        return Panel(
-            Group(head, share, "", pools, "", progress, "", *alerts, *self._notices()),
-            title="counterpoise",
-            subtitle="Ctrl-C stops",
-        )
+        above, below = Group(head, share, "", pools, "", progress, ""), Group(*self._notices())
+        alerts = self._newest_that_fit(self._lines(above) + self._lines(below))
+        return Panel(Group(above, *alerts, below), title="counterpoise", subtitle="Ctrl-C stops")
+
+    def _newest_that_fit(self, taken_lines: int) -> list[Text]:
+        """The newest alerts in their order, at most eight and at least one: the end of a view beyond the terminal is cut off."""
+        fitting: list[Text] = []
+        room = self._console.height - PANEL_LINES - taken_lines
+        for line in reversed(self._alerts[-SHOWN_ALERTS:]):
+            text = line.text()
+            room -= self._lines(text)
+            if fitting and room < 0:
+                break
+            fitting.insert(0, text)
+        return fitting or [Text("no alert yet", style="dim")]
+
+    def _lines(self, shown: RenderableType) -> int:
+        """How many lines it takes within the panel."""
+        inside = self._console.options.update(width=max(self._console.width - PANEL_COLUMNS, 1))
+        return len(self._console.render_lines(shown, inside))
 
     def _notices(self) -> list[Text]:
         return [Text(f"waiting: {self._notice}", style="yellow")] if self._notice else []

@@ -25,6 +25,7 @@ from counterpoise.visible import visible
 from desk.cli.lazy_group import CommandEntry, LazyGroup
 from desk.cli.own_packages import require_own_packages
 from desk.cli.say import say
+from desk.cli.typed_command import remember
 
 _COLLECTIONS = (50_000, 20, 50)
 """Objects before a collection of the youngest, and collections of each generation before one of the next."""
@@ -367,6 +368,15 @@ def root(
         "COUNTERPOISE_LOG_LEVEL": log_level,
     }
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
+    folder, file = given["COUNTERPOISE_STATE_DIR"], given["COUNTERPOISE_CONFIG"]
+    remember(
+        {
+            "--dataset": dataset,
+            "--dataset-kind": dataset_kind,
+            "--state-dir": str(folder) if folder else None,
+            "--config": str(file) if file else None,
+        }
+    )
     if (
         context.invoked_subcommand != "doctor" and "--child" not in sys.argv
     ):  # which reports it itself; whose parent did

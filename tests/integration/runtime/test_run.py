@@ -151,8 +151,9 @@ def test_without_engines_it_is_one_line(tmp_path: Path) -> None:
     done = counterpoise("--state-dir", str(tmp_path / "none"), "run", "all", cwd=HERE)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(
-        "counterpoise: no Kafka or ClickHouse address is set and no embedded engines run here"
+        f"counterpoise: no Kafka or ClickHouse address is set and no embedded engines run in '{tmp_path / 'none'}'"
     )
+    assert "--state-dir" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -27,6 +27,14 @@ def test_a_group_has_the_text_of_the_list_of_commands(name: str) -> None:
     assert load(name, ENTRIES[name]).help == ENTRIES[name].help
 
 
+@pytest.mark.parametrize("name", sorted(ENTRIES))
+def test_the_lines_of_a_docstring_are_not_those_of_a_help_text(name: str) -> None:
+    command = load(name, ENTRIES[name])
+    for one in (command, *getattr(command, "commands", {}).values()):
+        for paragraph in one.help.split("\n\n"):
+            assert "\n" not in paragraph, one.name
+
+
 OPTIONS_OF_NUMBERS: list[tuple[Any, Any]] = [
     (one, parameter)
     for name in sorted(ENTRIES)

@@ -1,4 +1,4 @@
-"""What a replay prints where there is no terminal."""
+"""What a replay prints where there is no terminal, and that its view fits into one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import math
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+
+import pytest
 
 from alerts.signals.specs.signal_registry import SIGNALS
 from desk.cli.console import Console
@@ -40,6 +42,21 @@ def test_lines_come_in_the_order_of_their_heights_though_the_alerter_is_behind()
         view.update(moment(900), [alert(50), alert(150, "resolved"), alert(250)], 900)
     assert heights(out) == [50, 100, 150, 250, 300, 900]
     assert "CLEARED" in out.getvalue()
+
+
+@pytest.mark.parametrize(("width", "height", "shown"), [(80, 24, 5), (120, 24, 8), (40, 30, 3)])
+def test_the_newest_alert_is_in_sight_whatever_the_terminal(width: int, height: int, shown: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=width, height=height, force_terminal=True, color_system=None)
+    pools = [("foundry-usa", 300), ("antpool", 200), ("f2pool", 110), ("viabtc", 90), ("ocean", 80), ("luxor", 60)]
+    lines = [replace(alert(760_000 + place), view="raw", window_blocks=1008) for place in range(12)]
+    with LineView(console, 0, 1_000_000) as view:
+        view.update(replace(moment(770_000), leaders=pools), lines, 770_000)
+        out.truncate(0)
+        view._live.refresh()  # type: ignore[union-attr]
+        drawn = out.getvalue()
+    assert [height for height in range(760_000, 760_012) if f"{height}" in drawn] == [*range(760_012 - shown, 760_012)]
+    assert "..." not in drawn
 
 
 def test_a_line_names_the_window_and_the_view_of_its_value() -> None:
