@@ -39,6 +39,7 @@ PUBLIC_PATHS: Final = frozenset({"/healthz", OPEN_PATH})
 ATTEMPTS_PER_SECOND, ATTEMPTS_AT_ONCE = 0.5, 10
 REQUESTS_PER_SECOND, REQUESTS_AT_ONCE = 50.0, 300
 _MAX_QUERY: Final = 8_192
+_ALL_ADDRESSES: Final = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -91,20 +92,23 @@ class Access:
         """A link that opens the page once; written to the link file too. `port` is where it listens; without one as before."""
         self._key = secrets.token_urlsafe(24)
         self._port = self._port if port is None else port
-        host = self._settings.host if self.is_local else "127.0.0.1"
-        own = f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
-        base = (self._settings.public_url or own).rstrip("/")
+        base = self.address(self._port)
         link = f"{base}{OPEN_PATH}?key={self._key}" if self._token is None else f"{base}{OPEN_PATH}"
         private_folder(self._link_file.parent)
         write_private(self._link_file, link + "\n")
         return link
+
+    def address(self, port: int) -> str:
+        """Where people find the page: its public URL, else the address that it listens on; this machine's where it listens on all."""
+        host = "127.0.0.1" if self._settings.host in _ALL_ADDRESSES else self._settings.host
+        return (self._settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}").rstrip("/")
 
     def may(self, headers: dict[str, str]) -> bool:
         """Whether these headers are of somebody who may see the page."""
         return self._caller(headers) is not None
 
     def user(self, headers: dict[str, str]) -> str:
-        """The user whom a proxy names, from UTF-8 where it is that; empty without one. The guard has taken away what no proxy sent."""
+        """The user whom a proxy names, from UTF-8 where it is that; empty without one. Guard takes away what no proxy sent."""
         name = self._settings.proxy_user_header
         found = "" if name is None else headers.get(name.lower(), "").strip()
         try:

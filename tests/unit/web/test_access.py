@@ -101,6 +101,22 @@ def test_a_new_link_leads_where_the_page_listens(make: Callable[..., Access]) ->
     assert make(public_url="https://desk.example/x/").new_link(1).startswith("https://desk.example/x/open?key=")
 
 
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ("::1", "[::1]"),
+        ("10.0.0.5", "10.0.0.5"),
+        ("fd00::5", "[fd00::5]"),
+        ("0.0.0.0", "127.0.0.1"),  # noqa: S104
+        ("::", "127.0.0.1"),
+    ],
+)
+def test_its_address_is_one_where_it_listens(make: Callable[..., Access], host: str, found: str) -> None:
+    access = make(host=host, token=TOKEN)
+    assert access.address(8090) == f"http://{found}:8090"
+    assert access.new_link(8090) == f"http://{found}:8090/open"
+
+
 def test_beyond_loopback_it_needs_a_token_or_a_proxy(make: Callable[..., Access]) -> None:
     with pytest.raises(
         ConfigError, match=r"would be open to everybody on 0\.0\.0\.0: set COUNTERPOISE_DESK__TOKEN_FILE"
