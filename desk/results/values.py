@@ -64,4 +64,4 @@ def _short(item: Any, digits: int) -> str:
         return " ".join(_short(part, digits) for part in item.values())
     if isinstance(item, list):
         return " ".join(_short(part, digits) for part in item)
-    return f"{item:.{digits}g}" if isinstance(item, float) else str(item)
+    return f"{item:.{digits}g}" if isinstance(item, float) else item if isinstance(item, str) else json.dumps(item)

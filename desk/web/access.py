@@ -5,11 +5,11 @@ On loopback a one-time link opens a session, as Jupyter does. On any other addre
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -31,7 +31,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-COOKIE: Final = "counterpoise_session"
+COOKIE_PREFIX: Final = "counterpoise_session_"
 OPEN_PATH: Final = "/open"
 MIN_TOKEN_CHARACTERS: Final = 16
 MAX_SESSIONS: Final = 1_000
@@ -39,6 +39,7 @@ PUBLIC_PATHS: Final = frozenset({"/healthz", OPEN_PATH})
 ATTEMPTS_PER_SECOND, ATTEMPTS_AT_ONCE = 0.5, 10
 REQUESTS_PER_SECOND, REQUESTS_AT_ONCE = 50.0, 300
 _MAX_QUERY: Final = 8_192
+_ALL_ADDRESSES: Final = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -60,6 +61,8 @@ class Access:
         self._settings = settings
         self._clock = clock
         self._link_file = link_file
+        self.cookie_name = COOKIE_PREFIX + _digest(f"{settings.public_url} {link_file.absolute()}")[:12]
+        """A browser sends the cookies of one host to each of its ports: desks that share a host each have their own name."""
         self._sessions: dict[str, float] = {}
         self._token: SecretStr | None = read_secret(settings.token, settings.token_file, "COUNTERPOISE_DESK__TOKEN")
         if self._token is not None and len(self._token.get_secret_value()) < MIN_TOKEN_CHARACTERS:
@@ -89,22 +92,29 @@ class Access:
         """A link that opens the page once; written to the link file too. `port` is where it listens; without one as before."""
         self._key = secrets.token_urlsafe(24)
         self._port = self._port if port is None else port
-        host = self._settings.host if self.is_local else "127.0.0.1"
-        own = f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
-        base = (self._settings.public_url or own).rstrip("/")
+        base = self.address(self._port)
         link = f"{base}{OPEN_PATH}?key={self._key}" if self._token is None else f"{base}{OPEN_PATH}"
         private_folder(self._link_file.parent)
         write_private(self._link_file, link + "\n")
         return link
+
+    def address(self, port: int) -> str:
+        """Where people find the page: its public URL, else the address that it listens on; this machine's where it listens on all."""
+        host = "127.0.0.1" if self._settings.host in _ALL_ADDRESSES else self._settings.host
+        return (self._settings.public_url or f"http://{f'[{host}]' if ':' in host else host}:{port}").rstrip("/")
 
     def may(self, headers: dict[str, str]) -> bool:
         """Whether these headers are of somebody who may see the page."""
         return self._caller(headers) is not None
 
     def user(self, headers: dict[str, str]) -> str:
-        """The user whom a proxy names; empty where none does. The guard has taken away what no proxy sent."""
+        """The user whom a proxy names, from UTF-8 where it is that; empty without one. Guard takes away what no proxy sent."""
         name = self._settings.proxy_user_header
-        return "" if name is None else headers.get(name.lower(), "").strip()
+        found = "" if name is None else headers.get(name.lower(), "").strip()
+        try:
+            return found.encode("latin-1").decode()
+        except UnicodeError:
+            return found
 
     def form_token(self, headers: dict[str, str]) -> str:
         """What a form of the page carries, so that no other page can send it. It is the caller's alone, and ends with the process."""
@@ -125,15 +135,8 @@ class Access:
             scheme, _, given = headers.get("authorization", "").partition(" ")
             if scheme.lower() == "bearer" and self._is_token(given.strip()):
                 return "token"
-        cookie = SimpleCookie()
-        try:
-            cookie.load(headers.get("cookie", ""))
-        except CookieError:  # a cookie that no browser sent
-            return None
-        found = cookie.get(COOKIE)
-        if found is None or self._sessions.get(_digest(found.value), 0.0) <= self._clock.monotonic():
-            return None
-        return f"session {_digest(found.value)}"
+        found = _digest(_cookie(headers.get("cookie", ""), self.cookie_name))
+        return f"session {found}" if self._sessions.get(found, 0.0) > self._clock.monotonic() else None
 
     def open(self, key: str) -> str | None:
         """A session for a one-time key or the token; None where it is neither. The key is used up."""
@@ -211,7 +214,10 @@ class Guard:
         if refused is not None:
             await _plain(with_headers, *refused)
             return
-        await self._app(scope, receive, with_headers)
+        if scope["method"] == "HEAD":
+            await _head_of(self._app, scope, receive, with_headers)
+        else:
+            await self._app(scope, receive, with_headers)
 
     def _refused(self, scope: Scope, headers: dict[str, str], path: str) -> tuple[int, str] | None:
         client = (scope.get("client") or ("?",))[0]
@@ -223,6 +229,8 @@ class Guard:
             return 429, "Too many requests: wait a second."
         if scope["method"] not in ("GET", "HEAD", "POST"):
             return 405, "The desk answers GET, HEAD and POST."
+        if scope["method"] == "HEAD" and path == OPEN_PATH:
+            return 405, "A link opens the page with GET: HEAD does not use it up."
         if scope["method"] == "POST" and not self._same_origin(headers):
             return 403, "This request came from another page."
         if path in PUBLIC_PATHS or path.startswith("/static/") or self._access.may(headers):
@@ -242,6 +250,28 @@ _HOW_TO_OPEN = (
 _HOW_TO_OPEN_WITH_TOKEN = "This page opens with the desk's token: go to /open."  # noqa: S105 - a sentence
 
 
+async def _head_of(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """The head of the answer to GET, without its body: an answer that does not end, such as a stream of events, ends here."""
+    is_sent = asyncio.Event()
+
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body", "body": b""})
+            is_sent.set()
+
+    answer = asyncio.ensure_future(app({**scope, "method": "GET"}, receive, send_head))
+    sent = asyncio.ensure_future(is_sent.wait())
+    try:
+        await asyncio.wait((answer, sent), return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            answer.result()
+    finally:
+        for task in (answer, sent):
+            task.cancel()
+        await asyncio.gather(answer, sent, return_exceptions=True)
+
+
 async def _plain(send: Send, status: int, words: str) -> None:
     body = words.encode() + b"\n"
     head = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
@@ -254,6 +284,16 @@ async def _plain(send: Send, status: int, words: str) -> None:
 def key_of(query: bytes) -> str:
     """The key in the query of a one-time link; empty where there is none."""
     return parse_qs(query.decode("latin-1")).get("key", [""])[0]
+
+
+def _cookie(header: str, name: str) -> str:
+    """The value of a cookie; empty without it. Other cookies of this host may have any form.
+
+    >>> _cookie('theme={"dark":1}; lang; a=b c; session=x', "session"), _cookie("xsession=1", "session")
+    ('x', '')
+    """
+    pairs = (part.partition("=") for part in header.split(";"))
+    return next((value.strip() for found, _, value in pairs if found.strip() == name), "")
 
 
 def _digest(value: str) -> str:

@@ -17,7 +17,7 @@ from desk.as_of.known import parse_day
 from desk.as_of.read import read_as_of
 from desk.asker import Asker
 from desk.web import page_frame, past
-from desk.web.access import COOKIE, OPEN_PATH, Access, Guard, key_of
+from desk.web.access import OPEN_PATH, Access, Guard, key_of
 from desk.web.alert_forms import body_of, build_alert_forms, form_for, headers_of
 from desk.web.answers import Answers
 from desk.web.api.api_app import PREFIX, build_api
@@ -286,7 +286,7 @@ def _opened(access: Access, request: Request, key: str) -> Response:
         access.new_link()
     answer = RedirectResponse("/", 303)
     secure = request.headers.get("x-forwarded-proto", request.url.scheme) == "https"
-    answer.set_cookie(COOKIE, value, httponly=True, samesite="strict", secure=secure, path="/")
+    answer.set_cookie(access.cookie_name, value, httponly=True, samesite="strict", secure=secure, path="/")
     return answer
 
 

@@ -148,8 +148,8 @@ def controls(context: PageContext, tip: int | None, path: str = "/") -> str:
     fields = (
         f'<form action="{path}" method="get"><label>Block <input name="height" inputmode="numeric" pattern="[0-9,]+" required '
         f'size="9" value="{"" if context.height is None else context.height}"></label> <button>Show</button></form>'
-        f'<form action="{path}" method="get"><label>UTC time <input name="at" type="datetime-local" required '
-        f'value="{"" if context.height is None else f"{context.now:%Y-%m-%dT%H:%M}"}"></label> <button>Show</button></form>'
+        f'<form action="{path}" method="get"><label>UTC time <input name="at" type="datetime-local" step="1" required '
+        f'value="{"" if context.height is None else f"{context.now:%Y-%m-%dT%H:%M:%S}"}"></label> <button>Show</button></form>'
     )
     if context.height is None:
         before = "" if tip is None else f'<a href="{path}?height={max(tip - 144, 0)}">144 blocks ago</a>'

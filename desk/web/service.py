@@ -107,7 +107,7 @@ def run_desk(settings: Settings, *, clock: Clock, stop: threading.Event, status:
         link = access.new_link(port)
         status.set(desk_port=port)
         status.add_metrics(ScoreMetrics(Reader(query_client, connections=1)))
-        write_desk_address(settings.state_dir, settings.desk.public_url or f"http://127.0.0.1:{port}")
+        write_desk_address(settings.state_dir, access.address(port))
         log.info("the page is open", link=redact_key(link), port=port)
         try:
             hub.run(stop)

@@ -67,6 +67,23 @@ def press(page: Page, selector: str) -> None:
     wait_for(is_pressed, f"a press of {selector}")
 
 
+def test_it_goes_on_after_a_refusal(browser: Browser, desk: RunningDesk) -> None:
+    """A proxy answers in place of a desk that restarts; the session ends, and is opened anew in another tab."""
+    page = opened(browser, desk)
+    lost = page.locator("#line .lost")
+    page.route("**/events", lambda route: route.fulfill(status=502))
+    page.reload()
+    lost.filter(has_text="the desk does not answer").wait_for()
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    page.unroute("**/events")
+    lost.filter(has_text="this session has ended").wait_for()
+    assert lost.count() == 1
+    page.context.add_cookies(cookies)  # type: ignore[arg-type]
+    page.wait_for_selector("body[data-live='current']:not(:has(.lost))")
+    page.context.close()
+
+
 def test_a_block_and_a_reorganisation_come_without_a_reload(
     browser: Browser, chain: Chain, kafka: RunningKafka, clickhouse: ClickHouseServer, tmp_path: Path
 ) -> None:
@@ -180,6 +197,20 @@ def test_no_width_scrolls_sideways_and_the_first_tier_is_above_the_fold(
     page = opened(browser, desk, width, 900)
     page.wait_for_selector("[data-figure='gap']")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    paths = (
+        "/",
+        f"/?height={LAST - 9}",
+        f"/alert/{ALERT}",
+        "/pool/foundry-usa",
+        "/series/pypi-edge-share",
+        "/what-if",
+        "/sql",
+    )
+    for path in paths:
+        page.goto(desk.url + path)
+        page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    page.goto(desk.url)
     if width == 1440:
         for name in ("top4-raw", "top4-entity", "largest-raw", "firing", "gap", "call"):
             box = page.locator(f"[data-figure='{name}']").bounding_box()

@@ -43,6 +43,8 @@ from desk.web.console.result_plot import result_plot
 
 STATIC: Final = Path(__file__).parent / "static"
 STATIC_FILES: Final = {"console.js": "text/javascript", "completion.js": "text/javascript", "console.css": "text/css"}
+FIRST_ROWS_HEADER: Final = "X-First-Rows"
+"""How many rows the file has, where the result has more."""
 
 _Body = TypeVar("_Body", bound=BaseModel)
 _Text = Annotated[str, Field(max_length=MAX_SQL_CHARACTERS)]
@@ -177,19 +179,33 @@ def _rows(statements: Statements, given: StatementBody) -> Response:
 
 def _file(statements: Statements, given: Export) -> Response:
     with statements.stream(given.sql, given.parameters, given.query_id) as stream:
-        body = _written(_first(stream, MAX_EXPORTED_ROWS), given.format)
+        first = FirstRows(stream, MAX_EXPORTED_ROWS)
+        body = _written(first.blocks(), given.format)
     headers = {"Content-Disposition": f'attachment; filename="result.{given.format}"'}
+    if first.more:
+        headers[FIRST_ROWS_HEADER] = str(MAX_EXPORTED_ROWS)
     return Response(body, media_type=MEDIA_TYPES[given.format], headers=headers)
 
 
-def _first(blocks: Iterator[Any], limit: int) -> Iterator[Any]:
-    left = limit
-    for heads, columns in blocks:
-        rows = len(columns[0]) if columns else 0
-        yield heads, columns if rows <= left else [column[:left] for column in columns]
-        left -= rows
-        if left <= 0:
-            return
+class FirstRows:
+    """The first `limit` rows of a result; `more`, once they were read: it has others."""
+
+    def __init__(self, stream: Iterator[Any], limit: int) -> None:
+        self._stream = stream
+        self._limit = limit
+        self.more = False
+
+    def blocks(self) -> Iterator[Any]:
+        """The blocks with these rows."""
+        left = self._limit
+        for heads, columns in self._stream:
+            rows = len(columns[0]) if columns else 0
+            if rows > left:
+                self.more = True
+                yield heads, [column[:left] for column in columns]
+                return
+            yield heads, columns
+            left -= rows
 
 
 def _written(blocks: Iterator[Any], name: str) -> bytes:

@@ -110,9 +110,22 @@ for (const end of ["pointerup", "pointercancel", "keyup", "blur"]) {
   });
 }
 
+const RETRY_MS = 2_000;
+let lost = ""; // why nothing comes; empty while the desk answers
+
+function lose(words) {
+  if (lost === words) return;
+  lost = words;
+  document.body.dataset.live = "lost";
+  const said = document.createElement("span");
+  said.className = "bad lost";
+  said.textContent = words;
+  document.querySelector("#line .lost")?.remove();
+  document.getElementById("line").append(said);
+}
+
 function connect() {
   const events = new EventSource("/events");
-  let lost = null;
   events.addEventListener("panel", (event) => {
     const { name, html } = JSON.parse(event.data);
     show(name, () => replacePanel(name, html));
@@ -126,16 +139,19 @@ function connect() {
       showAges();
     });
   });
-  events.addEventListener("open", () => { lost = null; });
+  events.addEventListener("open", () => { lost = ""; });
   events.addEventListener("error", () => {
-    if (lost !== null) return;
-    lost = Date.now();
-    document.body.dataset.live = "lost";
-    const said = document.createElement("span");
-    said.className = "bad";
-    said.textContent = "the desk does not answer: these are the last figures";
-    document.getElementById("line").append(said);
+    if (events.readyState === EventSource.CLOSED) connectAnew(); // an answer that is no stream: the browser does not ask again
+    else lose("the desk does not answer: these are the last figures");
   });
+}
+
+/** After a refusal of the desk, or of what stands before it. A session may have ended, and be opened anew in another tab. */
+async function connectAnew() {
+  const status = await fetch("/events", { method: "HEAD" }).then((answer) => answer.status, () => 0);
+  lose(status === 401 ? "this session has ended: open the page anew; these are the last figures"
+    : "the desk does not answer: these are the last figures");
+  setTimeout(connect, RETRY_MS);
 }
 
 showLocalTimes(document);

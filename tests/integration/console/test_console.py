@@ -19,6 +19,7 @@ from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.read_only import connect_read_only
 from desk.named_queries import named_queries
 from desk.web.api.reader import Reader
+from desk.web.console import router
 from desk.web.console.console_limits import MAX_SHOWN_ROWS, SETTINGS
 from desk.web.console.router import build_console
 from tests.engines import ClickHouseServer
@@ -131,6 +132,28 @@ def test_exports_have_every_row(console: httpx.Client) -> None:
     assert json.loads(lines.text.splitlines()[2999]) == {"n": 2999, "text": "=1+1"}
     parquet = console.post("/sql/export", json=body(sql, format="parquet"))
     assert pq.read_table(io.BytesIO(parquet.content)).num_rows == 3000
+
+
+def numbers_of(name: str, content: bytes) -> list[int]:
+    """The one column of an export."""
+    if name == "csv":
+        return [int(one) for one in content.split()[1:]]
+    if name == "jsonl":
+        return [json.loads(one)["n"] for one in content.splitlines()]
+    found: list[int] = pq.read_table(io.BytesIO(content))["n"].to_pylist()
+    return found
+
+
+@pytest.mark.parametrize("name", ["csv", "jsonl", "parquet"])
+def test_an_export_that_is_cut_says_so(console: httpx.Client, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router, "MAX_EXPORTED_ROWS", 2_000)
+    for rows, first in ((1_999, None), (2_000, None), (2_001, "2000")):
+        for block in (1_000, 65_505):
+            sql = f"SELECT number AS n FROM numbers({rows}) SETTINGS max_block_size = {block}"
+            answer = console.post("/sql/export", json=body(sql, format=name))
+            assert answer.headers.get(router.FIRST_ROWS_HEADER) == first
+            numbers = numbers_of(name, answer.content)
+            assert numbers == list(range(min(rows, 2_000)))
 
 
 def test_a_running_statement_is_cancelled(console: httpx.Client, written: ClickHouse) -> None:

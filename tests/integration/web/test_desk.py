@@ -181,6 +181,13 @@ def test_it_opens_once_by_its_link_and_every_page_behind_it_answers(desk: Runnin
             answer = client.get(path)
             assert answer.status_code == 200, path
             assert "script-src 'self'" in answer.headers["content-security-policy"]
+            head = client.head(path)
+            assert (head.status_code, head.content, head.headers["content-type"]) == (
+                200,
+                b"",
+                answer.headers["content-type"],
+            )
+        assert client.head("/events").headers["content-type"].startswith("text/event-stream"), "it ends with its head"
         assert "0.76</b>: the same value" in client.get(f"/alert/{ALERT}").text
         _every_claim_is_what_its_sql_gives(figures(client.get("/claims").text), told)
         for path in (

@@ -66,6 +66,8 @@ def test_json(spec: str, value: Any, expected: Any) -> None:
             "a 5, b 3",
         ),
         ("Array(Float64)", [0.25], "[0.25]", "0.25"),
+        ("Array(Nullable(Bool))", [True, None, False], "[true,null,false]", "true, null, false"),
+        ("Array(Tuple(Nullable(Float64), String))", [(float("nan"), "None")], '[[null,"None"]]', "null None"),
     ],
 )
 def test_text(spec: str, value: Any, csv: str, table: str) -> None:

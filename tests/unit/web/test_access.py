@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from counterpoise.errors import ConfigError
 from counterpoise.settings.sections.service_sections import DeskSettings
-from desk.web.access import COOKIE, HEADERS, REQUESTS_AT_ONCE, Access, Guard, key_of
+from desk.web.access import HEADERS, REQUESTS_AT_ONCE, Access, Guard, key_of
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -87,9 +87,9 @@ def test_a_link_opens_once_and_its_session_ends(make: Callable[..., Access], clo
     assert session is not None
     access.new_link(8090)
     assert access.open(key) is None, "used up"
-    cookie = f"{COOKIE}={session}"
+    cookie = f"{access.cookie_name}={session}"
     assert ask(access, cookie=cookie)[0] == 200
-    assert ask(access, cookie=f"{COOKIE}={session}x")[0] == 401
+    assert ask(access, cookie=f"{access.cookie_name}={session}x")[0] == 401
     clock.at += 3_601
     assert ask(access, cookie=cookie)[0] == 401
 
@@ -99,6 +99,22 @@ def test_a_new_link_leads_where_the_page_listens(make: Callable[..., Access]) ->
     assert access.new_link(8090).startswith("http://[::1]:8090/open?key=")
     assert access.new_link().startswith("http://[::1]:8090/open?key="), "whatever name the last one was opened by"
     assert make(public_url="https://desk.example/x/").new_link(1).startswith("https://desk.example/x/open?key=")
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ("::1", "[::1]"),
+        ("10.0.0.5", "10.0.0.5"),
+        ("fd00::5", "[fd00::5]"),
+        ("0.0.0.0", "127.0.0.1"),  # noqa: S104
+        ("::", "127.0.0.1"),
+    ],
+)
+def test_its_address_is_one_where_it_listens(make: Callable[..., Access], host: str, found: str) -> None:
+    access = make(host=host, token=TOKEN)
+    assert access.address(8090) == f"http://{found}:8090"
+    assert access.new_link(8090) == f"http://{found}:8090/open"
 
 
 def test_beyond_loopback_it_needs_a_token_or_a_proxy(make: Callable[..., Access]) -> None:
@@ -131,9 +147,9 @@ def test_beyond_loopback_it_needs_a_token_or_a_proxy(make: Callable[..., Access]
 def test_a_name_that_somebody_points_here_is_refused(make: Callable[..., Access], host: str) -> None:
     access = make()
     session = access.open(key_of(access.new_link(8090).partition("?")[2].encode()))
-    assert ask(access, cookie=f"{COOKIE}={session}", host=host)[0] == 421
+    assert ask(access, cookie=f"{access.cookie_name}={session}", host=host)[0] == 421
     for own in ("localhost:8090", "127.0.0.1", "[::1]:8090"):
-        assert ask(access, cookie=f"{COOKIE}={session}", host=own)[0] == 200
+        assert ask(access, cookie=f"{access.cookie_name}={session}", host=own)[0] == 200
 
 
 def test_a_form_of_another_page_is_refused(make: Callable[..., Access]) -> None:
@@ -166,10 +182,37 @@ def test_who_asks_too_often_waits_and_others_do_not(make: Callable[..., Access],
     assert ask(access, **given)[0] == 200
 
 
+@pytest.mark.parametrize(
+    "other", ['theme={"dark":1}', "lang", "a=b c", 'q="a', "=v", "expires=Mon, 01 Jan 2030", "ü=1", ";"]
+)
+def test_cookies_of_others_shut_nobody_out(make: Callable[..., Access], other: str) -> None:
+    """A browser sends the cookies of every port of this machine."""
+    access = make()
+    own = opened(access)["cookie"]
+    assert [ask(access, cookie=text)[0] for text in (f"{other}; {own}", f"{own}; {other}", other)] == [200, 200, 401]
+
+
+def test_two_desks_of_one_host_have_a_cookie_each(tmp_path: Path, clock: Clock) -> None:
+    live, demo = (Access(DeskSettings(), tmp_path / name / "desk-link", clock) for name in ("live", "demo"))
+    jar = dict(opened(one)["cookie"].split("=") for one in (live, demo))
+    both = "; ".join(f"{name}={value}" for name, value in jar.items())
+    assert [ask(one, cookie=both)[0] for one in (live, demo)] == [200, 200]
+    again = Access(DeskSettings(), tmp_path / "live" / "desk-link", clock)
+    assert again.cookie_name == live.cookie_name, "restarts leave no cookies behind"
+
+
+def test_a_look_at_a_link_does_not_use_it_up(make: Callable[..., Access]) -> None:
+    access = make()
+    access.new_link(8090)
+    assert ask(access, "/open", method="HEAD")[0] == 405
+    status, head, body = ask(access, method="HEAD", **opened(access))
+    assert (status, head["content-type"], body) == (200, "text/html", "")
+
+
 @given(st.text(max_size=60))
 def test_no_cookie_opens_it_by_chance(tmp_path_factory: pytest.TempPathFactory, value: str) -> None:
     access = Access(DeskSettings(), tmp_path_factory.mktemp("link") / "run" / "desk-link", Clock())
-    assert not access.may({"cookie": f"{COOKIE}={value}"}) and not access.may({"cookie": value})
+    assert not access.may({"cookie": f"{access.cookie_name}={value}"}) and not access.may({"cookie": value})
 
 
 def test_behind_a_proxy_each_person_has_a_rate(make: Callable[..., Access]) -> None:
@@ -186,7 +229,7 @@ def opened(access: Access) -> dict[str, str]:
     """The headers of a new session."""
     session = access.open(key_of(access.new_link(8090).partition("?")[2].encode()))
     assert session is not None
-    return {"cookie": f"{COOKIE}={session}"}
+    return {"cookie": f"{access.cookie_name}={session}"}
 
 
 def test_a_form_is_its_callers_alone(make: Callable[..., Access], clock: Clock) -> None:
@@ -209,3 +252,5 @@ def test_a_proxys_user_and_the_bearer_of_the_token_have_forms_too(make: Callable
     assert len({access.form_token(one) for one in (ada, bob, program)}) == 3
     assert [access.user(one) for one in (ada, bob, program)] == ["ada", "bob", ""]
     assert make().user(ada) == "", "a header that no proxy was configured for"
+    written = {"Zoë 七": "Zoë 七".encode(), "Zoë": "Zoë".encode("latin-1")}
+    assert {access.user({"x-user": sent.decode("latin-1")}): sent for sent in written.values()} == written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -30,6 +31,15 @@ def test_a_time_is_utc_unless_it_says_otherwise(at: datetime, minutes: int) -> N
     assert past.parse("", at.isoformat()) == past.parse("", f"{at.isoformat()}Z") == at.replace(tzinfo=UTC)
     there = at.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     assert past.parse("", there.isoformat()) == there.astimezone(UTC)
+
+
+@given(st.integers(86_400 * 365, 4_000_000_000).map(lambda at: datetime.fromtimestamp(at, UTC)))
+def test_the_fields_have_the_block_that_is_shown(now: datetime) -> None:
+    """Each, sent as it stands, leads to the same block again."""
+    markup = past.controls(replace(THEN, now=now), 840_100)
+    sent = dict(re.findall(r'<input name="(height|at)"[^>]* value="([^"]*)"', markup))
+    assert past.parse(sent["height"], "") == THEN.height
+    assert past.parse("", sent["at"]) == now
 
 
 @pytest.mark.parametrize(

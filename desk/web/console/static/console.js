@@ -242,7 +242,9 @@ for (const button of document.querySelectorAll(".export")) {
       link.href = URL.createObjectURL(await answer.blob());
       link.click();
       URL.revokeObjectURL(link.href);
-      say(`result.${format} is saved.`);
+      const first = Number(answer.headers.get("X-First-Rows"));
+      say(first ? `result.${format} is saved with the first ${first.toLocaleString("en")} rows; there are more.`
+        : `result.${format} is saved.`, first > 0);
     });
   });
 }
