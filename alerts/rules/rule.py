@@ -422,7 +422,8 @@ class TimerRule(Rule):
         """How long a finding has to be active before it is one."""
         return 0
 
-    def findings(self, facts: TimerFacts, open_keys: Mapping[str, int]) -> list[tuple[str, Finding]]:
-        """What it sees of each of its instances, by their keys; most rules have one, with an empty key."""
+    def findings(self, facts: TimerFacts, open_keys: Mapping[str, int]) -> list[tuple[str, Finding | None]]:
+        """What it sees of each of its instances, by their keys; most rules have one, with an empty key. None of an instance that is
+        there and of which nothing is known: it stays as it is."""
         finding = self.judge(facts, open_keys.get(""))
         return [] if finding is None else [("", finding)]
