@@ -68,6 +68,7 @@ class _Trace:
             dataset="test",
             advice=rule.next_step(),
             share=transition.value_high is not None,
+            lines=rule.written_lines if isinstance(rule, HeightRule) else (),
             tip_height=transition.evidence.height,
             responsible=rule.responsible(),
         )

@@ -6,7 +6,7 @@ Pure, but for one thing: a pool's name is compared with the shipped attribution,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Annotated, Final, Protocol
 
@@ -168,9 +168,15 @@ class Condition(BaseModel):
         """Whether a value is a share, neither the change of one nor a state."""
         return self.source.kind == "percent" and not self.change_blocks and self.source.switch is None
 
-    def format(self, value: float) -> str:
-        """A value in its unit."""
-        return self.source.format_change(value) if self.change_blocks else self.source.format(value)
+    @property
+    def lines(self) -> tuple[float, ...]:
+        """The values of the lines that it has."""
+        return tuple(line.value for line in (self.fire, self.clear) if line is not None)
+
+    def format(self, value: float, lines: Sequence[float] = ()) -> str:
+        """A value in its unit, on its side of its own lines and of these."""
+        write = self.source.format_change if self.change_blocks else self.source.format
+        return write(value, (*self.lines, *lines))
 
     def format_line(self, value: float) -> str:
         """A line as the rules file has it."""

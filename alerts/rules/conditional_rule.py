@@ -157,8 +157,8 @@ class ConditionalRule(HeightRule):
     def statement(self, reading: Reading, n: int) -> str:
         return reading.words
 
-    def format_value(self, value: float) -> str:
-        return self.main.format(value)
+    def format_value(self, value: float, *beside: float) -> str:
+        return self.main.format(value, beside)
 
     def format_line(self, value: float) -> str:
         return self.main.format_line(value)

@@ -332,6 +332,11 @@ class HeightRule(Rule):
     def lines(self) -> tuple[float, float | None]:
         """The line at which it fires, and the one at which it clears; None where that is the same line."""
 
+    @property
+    def written_lines(self) -> tuple[float, ...]:
+        """The lines that it has: what its values are written beside."""
+        return tuple(line for line in self.lines if line is not None)
+
     @abstractmethod
     def values(self, series: WindowCounts) -> NDArray[np.float64]:
         """The value at each height; NaN where it is undefined."""
@@ -345,8 +350,8 @@ class HeightRule(Rule):
         """The value of a window of `n` blocks in words: the beginning of a sentence."""
 
     @abstractmethod
-    def format_value(self, value: float) -> str:
-        """A value in its unit."""
+    def format_value(self, value: float, *beside: float) -> str:
+        """A value in its unit. It is written on its side of the rule's lines, and of the values `beside` it."""
 
     @abstractmethod
     def format_line(self, value: float) -> str:

@@ -86,9 +86,13 @@ class SqlRule(TimerRule):
         return f"{what}{hold}{clear}, every {exact_span(self.every)}"
 
     def _written(self, value: float) -> str:
+        """A value or a line; a value on its side of each line."""
+        lines = [line.value for line in (self.fire, self.clear) if line is not None]
         if self.unit == "share":
-            return TEXT.share(value, None)
-        return f"{value:,.10g}{f' {self.unit}' if self.unit else ''}"
+            return TEXT.share(value, None, lines=lines)
+        short = f"{value:,.10g}"
+        merged = any(short == f"{line:,.10g}" and value != line for line in lines)
+        return f"{f'{value:,.17g}' if merged else short}{f' {self.unit}' if self.unit else ''}"
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         """The state of the query itself: an error, or its end."""

@@ -49,10 +49,10 @@ class TopShareProbabilityRule(TopRule):
 
     def statement(self, reading: Reading, n: int) -> str:
         over = f"hold over {TEXT.share(self.line, None)} of the {self.chain_word}hashrate"
-        return f"{self.who()} {over} with probability {TEXT.probability(reading.value)}"
+        return f"{self.who()} {over} with probability {self.format_value(reading.value)}"
 
-    def format_value(self, value: float) -> str:
-        return TEXT.probability(value)
+    def format_value(self, value: float, *beside: float) -> str:
+        return TEXT.probability(value, lines=(*self.written_lines, *beside))
 
     def format_line(self, value: float) -> str:
         return f"{value:g}"

@@ -48,10 +48,12 @@ class TopShareRule(TopRule):
         interval = ""
         if reading.interval_low is not None and reading.interval_high is not None:
             interval = f" (95 % interval {TEXT.share_range(reading.interval_low, reading.interval_high)})"
-        return f"{self.who()} mined {TEXT.share(reading.value)} of the last {n:,} {self.chain_word}blocks{interval}"
+        return (
+            f"{self.who()} mined {self.format_value(reading.value)} of the last {n:,} {self.chain_word}blocks{interval}"
+        )
 
-    def format_value(self, value: float) -> str:
-        return TEXT.share(value)
+    def format_value(self, value: float, *beside: float) -> str:
+        return TEXT.share(value, lines=(*self.written_lines, *beside))
 
     def format_line(self, value: float) -> str:
         return TEXT.share(value, None)

@@ -294,7 +294,14 @@ def test_a_branch_longer_than_what_can_be_rewound_is_compared_at_each_position(t
   - rule: a
     values: 70x5
     expect: [{at: 1-5, state: inactive}]
-    reorg: {at: 3, values: 70 80x400, expect: [{at: 3, state: inactive}, {at: 4-5, state: pending}, {at: 6, sent: firing}, {at: 7-403, state: firing}]}
+    reorg:
+      at: 3
+      values: 70 80x400
+      expect:
+        - {at: 3, state: inactive}
+        - {at: 4-5, state: pending}
+        - {at: 6, sent: firing}
+        - {at: 7-403, state: firing}
 """
     assert ran(tests, tmp_path) == []
 
