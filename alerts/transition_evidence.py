@@ -8,7 +8,7 @@ from alerts.machine.ledger import LedgerEntry
 from alerts.rules.rule import Finding, HeightRule, Reading, Rule, TimerRule
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.contracts.alert_transition import OPEN_STATES, AlertEvidence, AlertTransition
-from counterpoise.formats import TEXT
+from counterpoise.formats import TEXT, counted
 
 
 def evidence_of(rule: HeightRule, series: WindowCounts, at: int, attribution_id: str) -> AlertEvidence:
@@ -151,14 +151,16 @@ def _summary(
         return f"The blocks that this rested on were undone (a reorganisation or a repair). Now {statement} {at}."
     if entry.reason == "restated":
         return f"{sentence}: {entry.state} is what stands after the retraction {at}."
-    hold = f" for {rule.for_blocks} blocks" if rule.for_blocks else ""
+    hold = f" for {counted(rule.for_blocks, 'block')}" if rule.for_blocks else ""
     leaders = ", ".join(
         f"{name} {TEXT.share(count / max(n, 1))}" for name, count in evidence.counts[: rule.leaders_named]
     )
+    unknown = evidence.unknown or 0
+    was = "was" if unknown == 1 else "were"
     bound = (
         ""
         if reading.high is None
-        else f": {rule.format_value(reading.high)} if the {evidence.unknown} unknown blocks were theirs"
+        else f": {rule.format_value(reading.high)} if the {counted(unknown, 'unknown block')} {was} theirs"
     )
     tail = {
         "possible": f"possibly {breach}{bound}",

@@ -177,6 +177,24 @@ TERMINAL: Final = Formats(gap="")
 PAGE: Final = Formats(gap=NO_BREAK, minus="\u2212", missing=NOT_KNOWN)
 
 
+def noun(count: int, singular: str) -> str:
+    """A noun with a regular plural, in the number that a count asks for.
+
+    >>> noun(1, "block"), noun(36, "block")
+    ('block', 'blocks')
+    """
+    return singular if count == 1 else f"{singular}s"
+
+
+def counted(count: int, singular: str) -> str:
+    """A count with its noun.
+
+    >>> counted(1, "block"), counted(36, "block")
+    ('1 block', '36 blocks')
+    """
+    return f"{count} {noun(count, singular)}"
+
+
 def digits_beside(value: float, lines: Sequence[float], digits: int) -> int:
     """The decimals, `digits` at least, with which a value is written over, under or on each line as it is itself.
 

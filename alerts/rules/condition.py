@@ -20,6 +20,7 @@ from alerts.rules.verdict import BoolArray, Verdict
 from alerts.signals.signal import FloatArray, Measured, Signal, SignalSubject
 from alerts.signals.specs.signal_registry import SIGNALS
 from alerts.signals.window_counts import WindowCounts, WindowPlace
+from counterpoise.formats import noun
 from counterpoise.metrics.spec import Range
 from counterpoise.pools.attribution_set import AttributionSet
 
@@ -161,7 +162,11 @@ class Condition(BaseModel):
     def title(self) -> str:
         """The signal as the subject of a sentence."""
         title = self.source.title.replace("{pool}", self.pool)
-        return f"change of {title} in {self.change_blocks:,} blocks" if self.change_blocks else title
+        return (
+            f"change of {title} in {self.change_blocks:,} {noun(self.change_blocks, 'block')}"
+            if self.change_blocks
+            else title
+        )
 
     @property
     def is_share(self) -> bool:
@@ -174,7 +179,7 @@ class Condition(BaseModel):
         return tuple(line.value for line in (self.fire, self.clear) if line is not None)
 
     def format(self, value: float, lines: Sequence[float] = ()) -> str:
-        """A value in its unit, on its side of its own lines and of these."""
+        """A value in its unit, on its side of the condition's lines and of these."""
         write = self.source.format_change if self.change_blocks else self.source.format
         return write(value, (*self.lines, *lines))
 

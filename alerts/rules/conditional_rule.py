@@ -18,6 +18,7 @@ from alerts.rules.when_sql import reproducing_sql
 from alerts.signals.levels import LevelArray
 from alerts.signals.signal import Measured, SignalSubject
 from alerts.signals.window_counts import WindowCounts, WindowPlace
+from counterpoise.formats import counted
 from counterpoise.windows import WINDOWS_BLOCKS, View
 
 Joint = Literal["all", "any"]
@@ -138,19 +139,20 @@ class ConditionalRule(HeightRule):
 
     def condition(self) -> str:
         described = [one.described(self.place_of(one)) for one in self.conditions]
-        hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
-        text = described[0] if self.is_single else f" {'and' if self.joint == 'all' else 'or'} ".join(described)
-        if self.is_single and self.main.clear is not None:
+        alone = len(described) == 1
+        hold = f" for {counted(self.for_blocks, 'block')}" if self.for_blocks else ""
+        text = described[0] if alone else f" {'and' if self.joint == 'all' else 'or'} ".join(described)
+        if alone and self.main.clear is not None:
             hold += f", clear {self.main.cleared()}"
         return f"{text}{hold}"
 
     def breach(self, reading: Reading) -> str:
-        if self.is_single:
+        if len(self.conditions) == 1:
             return self.main.breach()
         return f"with {'all' if self.joint == 'all' else 'one'} of {len(self.conditions)} conditions met"
 
     def cleared(self) -> str:
-        if self.is_single:
+        if len(self.conditions) == 1:
             return self.main.cleared()
         return f"no longer with {'all' if self.joint == 'all' else 'any'} of {len(self.conditions)} conditions met"
 

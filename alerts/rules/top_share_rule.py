@@ -12,7 +12,7 @@ from alerts.rules.rule import SHARE_WANTED, Reading, Share, Unfit, exact
 from alerts.rules.top_rule import TopRule
 from alerts.signals.levels import LevelArray, levels
 from alerts.signals.window_counts import WindowCounts
-from counterpoise.formats import TEXT
+from counterpoise.formats import TEXT, counted
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.metrics.counts import ratio
 
@@ -35,7 +35,7 @@ class TopShareRule(TopRule):
         return (Unfit("clear_below", self.clear_below, expected, ("above",)), *super().unfit())
 
     def condition(self) -> str:
-        hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
+        hold = f" for {counted(self.for_blocks, 'block')}" if self.for_blocks else ""
         return (
             f"{self.subject()} over {TEXT.share(self.above, None)}{hold}, "
             f"clear below {TEXT.share(self.clear_below, None)}"
