@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from alerts.machine.ledger import LedgerEntry
@@ -54,9 +55,9 @@ def height_transition(
         rule,
         event_time=int(series.time[at]),
         recorded_at_ms=recorded_at_ms,
-        value=reading.value if reading else None,
-        value_low=reading.low if reading else None,
-        value_high=reading.high if reading else None,
+        value=_known(reading.value) if reading else None,
+        value_low=_known(reading.low) if reading else None,
+        value_high=_known(reading.high) if reading else None,
         interval_low=reading.interval_low if reading else None,
         interval_high=reading.interval_high if reading else None,
         threshold=reading.threshold if reading else None,
@@ -118,6 +119,10 @@ def _transition(entry: LedgerEntry, rule: Rule, evidence: AlertEvidence, **more:
     )
 
 
+def _known(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
 def _edit(changed: str) -> str:
     return f"Rule changed: {changed}." if changed else "The rule was changed."
 
@@ -155,12 +160,12 @@ def _summary(
     leaders = ", ".join(
         f"{name} {TEXT.share(count / max(n, 1))}" for name, count in evidence.counts[: rule.leaders_named]
     )
-    unknown = evidence.unknown or 0
+    unknown, high = evidence.unknown or 0, _known(reading.high)
     was = "was" if unknown == 1 else "were"
     bound = (
         ""
-        if reading.high is None
-        else f": {rule.format_value(reading.high)} if the {counted(unknown, 'unknown block')} {was} theirs"
+        if high is None
+        else f": {rule.format_value(high)} if the {counted(unknown, 'unknown block')} {was} theirs"
     )
     tail = {
         "possible": f"possibly {breach}{bound}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -266,7 +267,7 @@ class Renderer:
         if not isinstance(rule, HeightRule) or attribution_id is None or tip is None:
             return None
         reading = self._reading(rule, attribution_id, tip[0])
-        return (rule, reading.value, tip[0]) if reading else None
+        return (rule, reading.value, tip[0]) if reading and math.isfinite(reading.value) else None
 
     def _reading(self, rule: HeightRule, attribution_id: str, height: int) -> Reading | None:
         series = self._store.concentration.up_to(rule, attribution_id, height)

@@ -20,7 +20,7 @@ from alerts.rules.verdict import BoolArray, Verdict
 from alerts.signals.signal import FloatArray, Measured, Signal, SignalSubject
 from alerts.signals.specs.signal_registry import SIGNALS
 from alerts.signals.window_counts import WindowCounts, WindowPlace
-from counterpoise.formats import noun
+from counterpoise.formats import TEXT, noun
 from counterpoise.metrics.spec import Range
 from counterpoise.pools.attribution_set import AttributionSet
 
@@ -180,6 +180,8 @@ class Condition(BaseModel):
 
     def format(self, value: float, lines: Sequence[float] = ()) -> str:
         """A value in its unit, on its side of the condition's lines and of these."""
+        if not math.isfinite(value):
+            return TEXT.missing
         write = self.source.format_change if self.change_blocks else self.source.format
         return write(value, (*self.lines, *lines))
 

@@ -111,17 +111,16 @@ class ConditionalRule(HeightRule):
         return self.main_measured(series).high
 
     def reading(self, series: WindowCounts, at: int) -> Reading | None:
-        stated, first = [], None
-        for one in self.conditions:
-            whole = self._series(one, series)
-            found = one.reading(whole, at)
-            if first is None:
-                if not math.isfinite(found.value):
-                    return None
-                first = found
-            stated.append(one.stated(found.words, int(whole.n[at]), self.place_of(one).view, self.chain_word))
-        assert first is not None  # noqa: S101 - there is a condition
-        return replace(first, words=", ".join(stated))
+        """That of the first condition, NaN where only another one has a value; the words have all of them."""
+        placed = [(one, self._series(one, series)) for one in self.conditions]
+        found = [one.reading(whole, at) for one, whole in placed]
+        if not any(math.isfinite(one.value) for one in found):
+            return None
+        stated = [
+            one.stated(reading.words, int(whole.n[at]), self.place_of(one).view, self.chain_word)
+            for (one, whole), reading in zip(placed, found, strict=True)
+        ]
+        return replace(found[0], words=", ".join(stated))
 
     # Its words.
 

@@ -234,7 +234,8 @@ class Rule(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A rule's value at one height. Bounds and interval are None where the rule has none.
+    """A rule's value at one height, NaN where a rule of several conditions has one of another condition only. Bounds and interval are
+    None where the rule has none.
 
     `words` is the value as the beginning of a sentence, where the rule does not write it from the value alone.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import cast
 
 import pytest
 
@@ -12,7 +11,6 @@ from alerts.rules.changes import changes
 from alerts.rules.rule import HeightRule, Rule
 from alerts.rules_file import parse_rules
 from alerts.transition_evidence import height_transition
-from counterpoise.contracts.alert_transition import AlertState
 from tests.unit.alerts.chains import a_series
 
 ONES = """version: 1
@@ -35,7 +33,7 @@ def texts_of(rule: Rule) -> list[str]:
     if isinstance(rule, HeightRule):
         series = a_series([755, 756], unknown=1)
         for state in ("possible", "pending", "firing", "resolved", "inactive"):
-            entry = LedgerEntry("0" * 16, 0, cast(AlertState, state), 2, series.tip_hash[1], start=2)
+            entry = LedgerEntry("0" * 16, 0, state, 2, series.tip_hash[1], start=2)
             found.append(height_transition(entry, rule, series, attribution_id="a", recorded_at_ms=0).summary)
     return found
 
