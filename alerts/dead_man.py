@@ -64,7 +64,9 @@ class DeadManRules:
             findings = rule.findings(facts, open_keys)
             self._forget_gone(rule, findings)
             for instance, finding in findings:
-                if not self._holds(rule, instance, finding, facts.now, is_open=instance in open_rows):
+                if finding is None or not self._holds(
+                    rule, instance, finding, facts.now, is_open=instance in open_rows
+                ):
                     continue
                 entry, told = self._step(rule, instance, finding, open_rows.get(instance), facts.now, next_version)
                 if entry is not None:
@@ -73,9 +75,9 @@ class DeadManRules:
                     made.append(timer_transition(entry, rule, told, recorded_at_ms=recorded_at_ms, changed=what))
         return made
 
-    def _forget_gone(self, rule: TimerRule, findings: Sequence[tuple[str, Finding]]) -> None:
+    def _forget_gone(self, rule: TimerRule, findings: Sequence[tuple[str, Finding | None]]) -> None:
         """An instance that is no longer found is no longer active. Where nothing was found, or an error, nothing is known."""
-        if findings and not any(finding.active and finding.state == "error" for _, finding in findings):
+        if findings and not any(one and one.active and one.state == "error" for _, one in findings):
             there = {instance for instance, _ in findings}
             for place in [one for one in self._active_since if one[:2] == _key(rule) and one[2] not in there]:
                 del self._active_since[place]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from alerts.machine.ledger import LedgerEntry
 from alerts.rules.rule import Finding, HeightRule, Reading, Rule, TimerRule
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.contracts.alert_transition import OPEN_STATES, AlertEvidence, AlertTransition
-from counterpoise.formats import TEXT
+from counterpoise.formats import TEXT, counted
 
 
 def evidence_of(rule: HeightRule, series: WindowCounts, at: int, attribution_id: str) -> AlertEvidence:
@@ -54,9 +55,9 @@ def height_transition(
         rule,
         event_time=int(series.time[at]),
         recorded_at_ms=recorded_at_ms,
-        value=reading.value if reading else None,
-        value_low=reading.low if reading else None,
-        value_high=reading.high if reading else None,
+        value=_known(reading.value) if reading else None,
+        value_low=_known(reading.low) if reading else None,
+        value_high=_known(reading.high) if reading else None,
         interval_low=reading.interval_low if reading else None,
         interval_high=reading.interval_high if reading else None,
         threshold=reading.threshold if reading else None,
@@ -118,6 +119,10 @@ def _transition(entry: LedgerEntry, rule: Rule, evidence: AlertEvidence, **more:
     )
 
 
+def _known(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
 def _edit(changed: str) -> str:
     return f"Rule changed: {changed}." if changed else "The rule was changed."
 
@@ -151,14 +156,16 @@ def _summary(
         return f"The blocks that this rested on were undone (a reorganisation or a repair). Now {statement} {at}."
     if entry.reason == "restated":
         return f"{sentence}: {entry.state} is what stands after the retraction {at}."
-    hold = f" for {rule.for_blocks} blocks" if rule.for_blocks else ""
+    hold = f" for {counted(rule.for_blocks, 'block')}" if rule.for_blocks else ""
     leaders = ", ".join(
         f"{name} {TEXT.share(count / max(n, 1))}" for name, count in evidence.counts[: rule.leaders_named]
     )
+    unknown, high = evidence.unknown or 0, _known(reading.high)
+    was = "was" if unknown == 1 else "were"
     bound = (
         ""
-        if reading.high is None
-        else f": {rule.format_value(reading.high)} if the {evidence.unknown} unknown blocks were theirs"
+        if high is None
+        else f": {rule.format_value(high)} if the {counted(unknown, 'unknown block')} {was} theirs"
     )
     tail = {
         "possible": f"possibly {breach}{bound}",

@@ -1,11 +1,14 @@
 """How values and times are written for people: each kind in one way, times in UTC. Pure.
 
+A value beside a line is written with as many decimals as show on which side of the line it stands: methods that take `lines`.
+
 `TEXT` is for messages, logs and SQL notes, `TERMINAL` for dense lines of a terminal, `PAGE` for HTML, where a number and its
 percent sign must not be torn apart.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
@@ -16,6 +19,9 @@ NO_BREAK: Final = "\u00a0"
 NOT_KNOWN: Final = "not known"
 _LINE_DECIMALS: Final = 4
 """Digits of a percentage without a fixed number: lines of rules have at most six decimals as shares."""
+_LINE_DIGITS: Final = 6
+_MAX_DIGITS: Final = 9
+"""A value that differs from a line by less is the line: doubles are no more exact than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +40,29 @@ class Formats:
         """
         return text.replace(" %", f"{self.gap}%")
 
-    def number(self, value: float | None, digits: int = 0) -> str:
+    def number(self, value: float | None, digits: int = 0, *, lines: Sequence[float] = ()) -> str:
         """A number with a fixed count of decimals, thousands apart.
 
-        >>> TEXT.number(1850.277, 1), TEXT.number(None)
-        ('1,850.3', '–')
+        >>> TEXT.number(1850.277, 1), TEXT.number(None), TEXT.number(2500.3, lines=[2500])
+        ('1,850.3', '–', '2,500.3')
         """
-        return self.missing if _unknown(value) else f"{value:,.{digits}f}"
+        if value is None or _unknown(value):
+            return self.missing
+        return f"{value:,.{digits_beside(value, lines, digits)}f}"
 
-    def share(self, value: float | None, digits: int | None = 1) -> str:
+    def share(self, value: float | None, digits: int | None = 1, *, lines: Sequence[float] = ()) -> str:
         """A share of 0 to 1 in percent; `digits` None writes no more decimals than it has.
 
         >>> TEXT.share(0.7118), TEXT.share(0.75, None), TEXT.share(0.755, None), TERMINAL.share(0.7118, 2), PAGE.share(None)
         ('71.2 %', '75 %', '75.5 %', '71.18%', 'not known')
+        >>> TEXT.share(0.74996, lines=[0.75]), TEXT.share(0.75, lines=[0.75]), TEXT.share(0.75000001, None, lines=[0.75])
+        ('74.996 %', '75.0 %', '75.000001 %')
         """
         if value is None or _unknown(value):
             return self.missing
-        written = self.points_line(value) if digits is None else f"{100 * value:.{digits}f}"
-        return f"{written}{self.gap}%"
+        found = digits_beside(100 * value, [100 * line for line in lines], _LINE_DECIMALS if digits is None else digits)
+        exact = digits is None and found == _LINE_DECIMALS
+        return f"{self.points_line(value) if exact else f'{100 * value:.{found}f}'}{self.gap}%"
 
     def share_range(self, low: float | None, high: float | None, digits: int | None = 1) -> str:
         """Two shares, as of an interval.
@@ -61,13 +72,14 @@ class Formats:
         """
         return f"{self.share(low, digits)} to {self.share(high, digits)}"
 
-    def points(self, change: float, digits: int = 1) -> str:
+    def points(self, change: float, digits: int = 1, *, lines: Sequence[float] = ()) -> str:
         """The change of a share in percentage points, always signed.
 
-        >>> TEXT.points(0.043), TEXT.points(-0.2), TEXT.points(0.0)
-        ('+4.3', '-20.0', '+0.0')
+        >>> TEXT.points(0.043), TEXT.points(-0.2), TEXT.points(0.0), TEXT.points(0.04996, lines=[0.05])
+        ('+4.3', '-20.0', '+0.0', '+4.996')
         """
-        return f"{100 * change:+.{digits}f}".replace("-", self.minus)
+        found = digits_beside(100 * change, [100 * line for line in lines], digits)
+        return f"{100 * change:+.{found}f}".replace("-", self.minus)
 
     def points_line(self, size: float) -> str:
         """The size of a change in percentage points as in a rules file, without a sign.
@@ -103,15 +115,17 @@ class Formats:
         """
         return f"{self.doublings(low, digits)} to {self.doublings(high, digits)}"
 
-    def probability(self, value: float | None, digits: int = 3) -> str:
+    def probability(self, value: float | None, digits: int = 3, *, lines: Sequence[float] = ()) -> str:
         """A probability of 0 to 1 as a decimal.
 
-        >>> TEXT.probability(0.9621)
-        '0.962'
+        >>> TEXT.probability(0.9621), TEXT.probability(0.95003, lines=[0.95])
+        ('0.962', '0.95003')
         """
-        return self.missing if _unknown(value) else f"{value:.{digits}f}"
+        if value is None or _unknown(value):
+            return self.missing
+        return f"{value:.{digits_beside(value, lines, digits)}f}"
 
-    def metric(self, value: float | None, kind: str, unit: str) -> str:
+    def metric(self, value: float | None, kind: str, unit: str, *, lines: Sequence[float] = ()) -> str:
         """A metric's value, by the `kind` and `unit` of its spec.
 
         >>> TEXT.metric(0.7531, "percent", "share"), TEXT.metric(1850.277, "whole", "points"), TEXT.metric(5.4321, "number", "pools")
@@ -120,8 +134,8 @@ class Formats:
         '0.185'
         """
         if kind == "percent":
-            return self.share(value)
-        return self.number(value, 0 if kind == "whole" else 3 if unit == "index" else 2)
+            return self.share(value, lines=lines)
+        return self.number(value, 0 if kind == "whole" else 3 if unit == "index" else 2, lines=lines)
 
     def metric_line(self, value: float, kind: str) -> str:
         """A line on a metric as its rule's file has it, with no more decimals than that.
@@ -161,6 +175,47 @@ class Formats:
 TEXT: Final = Formats()
 TERMINAL: Final = Formats(gap="")
 PAGE: Final = Formats(gap=NO_BREAK, minus="\u2212", missing=NOT_KNOWN)
+
+
+def noun(count: int, singular: str) -> str:
+    """A noun with a regular plural, in the number that a count asks for.
+
+    >>> noun(1, "block"), noun(36, "block")
+    ('block', 'blocks')
+    """
+    return singular if count == 1 else f"{singular}s"
+
+
+def counted(count: int, singular: str) -> str:
+    """A count with its noun.
+
+    >>> counted(1, "block"), counted(36, "block")
+    ('1 block', '36 blocks')
+    """
+    return f"{count} {noun(count, singular)}"
+
+
+def digits_beside(value: float, lines: Sequence[float], digits: int) -> int:
+    """The decimals, `digits` at least, with which a value is written over, under or on each line as it is itself.
+
+    A value on a line of more than six decimals, as no file has it, is written without them.
+
+    >>> digits_beside(74.996, [75.0], 1), digits_beside(75.0, [75.0, 73.0], 1), digits_beside(2500.5, [2500.5], 0)
+    (3, 1, 1)
+    """
+    sides = [(line, _side(value, line)) for line in lines]
+    sides = [(line, side) for line, side in sides if side or not _side(line, round(line, _LINE_DIGITS))]
+
+    def keeps_sides(count: int) -> bool:
+        written = float(f"{value:.{count}f}") if sides else value
+        return all(_side(written, line) == side for line, side in sides)
+
+    return next((count for count in range(digits, _MAX_DIGITS) if keeps_sides(count)), max(digits, _MAX_DIGITS))
+
+
+def _side(value: float, line: float) -> int:
+    """1 over the line, -1 under it, 0 on it."""
+    return 0 if abs(value - line) < 10.0**-_MAX_DIGITS else 1 if value > line else -1
 
 
 def clickhouse_moment(moment: datetime) -> str:

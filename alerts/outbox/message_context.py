@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -137,7 +138,7 @@ class Renderer:
         if job.kind == REMINDER:
             return reminder_message(job.transition, job.after_seconds, self._now(job.transition), context)
         if job.kind == WORSE:
-            return worse_message(job.transition, self._limit(job), self._now(job.transition), context)
+            return self._worse(job, context)
         if job.kind == ACKNOWLEDGED:
             return self._acknowledged(job, announced, context)
         return transition_message(job.transition, context, root=job.action == "post")
@@ -152,15 +153,22 @@ class Renderer:
             message = changed_root(job.transition, latest, context, self._context(latest, job.transition))
         return replace(message, line=acknowledged_line(job.transition, context))
 
-    def _limit(self, job: Job) -> str:
-        """The value that a silence allows, in the rule's unit, and who set it."""
+    def _worse(self, job: Job, context: MessageContext) -> Message:
+        """That a value is worse than a silence allows: both in the rule's unit, and who set the silence."""
         assert job.transition is not None  # noqa: S101 - only alerts are silenced
-        rule, prefix = self._rule_of(job.transition), job.action.partition("-")[2]
+        prefix = job.action.partition("-")[2]
         silence = next((one for one in self._people.rows if one.id.startswith(prefix)), None)
         if silence is None or silence.worse_than is None:
-            return ""
-        value = rule.format_value(silence.worse_than) if isinstance(rule, HeightRule) else f"{silence.worse_than:g}"
-        return f"{value}, the end of the silence of {silence.author or 'nobody named'}"
+            return worse_message(job.transition, "", self._now(job.transition), context)
+        rule, allowed = self._rule_of(job.transition), silence.worse_than
+        now = self._now(job.transition, allowed)
+        limit = f"{allowed:,.10g}"
+        if isinstance(rule, HeightRule):
+            limit = rule.format_value(allowed)
+            if now.startswith(f"now {limit} "):
+                limit = rule.format_line(allowed)
+        limit += f", the end of the silence of {silence.author or 'nobody named'}"
+        return worse_message(job.transition, limit, now, context)
 
     def _who(self, fired: AlertTransition) -> str:
         """Who acknowledged an alert, when and why; empty without an acknowledgement."""
@@ -227,6 +235,7 @@ class Renderer:
             advice=rule.next_step() if rule else "",
             dataset=self._dataset,
             share=transition.value_high is not None,
+            lines=rule.written_lines if isinstance(rule, HeightRule) else (),
             buttons=self._buttons,
             responsible=self._responsible(rule) if rule else (),
             page_url=f"{self._public_url}/alert/{transition.alert_id}" if self._public_url else "",
@@ -245,15 +254,16 @@ class Renderer:
     def _responsible(self, rule: Rule) -> tuple[tuple[str, str], ...]:
         return tuple((name, published(value, self._docs_url)) for name, value in rule.responsible())
 
-    def _now(self, transition: AlertTransition) -> str:
+    def _now(self, transition: AlertTransition, *beside: float) -> str:
         """Where the value of an alert stands at the tip, in words; empty for a rule without one."""
-        now = self.value_now(transition)
+        now = self.value_now(transition, *beside)
         return f"now {now[0]} at height {now[1]}" if now else ""
 
-    def value_now(self, transition: AlertTransition) -> tuple[str, int] | None:
-        """The value of an alert's rule at the tip, in its unit, and the tip; None for a rule without a value at every height."""
+    def value_now(self, transition: AlertTransition, *beside: float) -> tuple[str, int] | None:
+        """The value of an alert's rule at the tip, in its unit and on its side of what it stands beside, and the tip; None for a rule
+        without a value at every height."""
         found = self.at_tip(transition)
-        return (found[0].format_value(found[1]), found[2]) if found else None
+        return (found[0].format_value(found[1], *beside), found[2]) if found else None
 
     def reading_now(self, transition: AlertTransition) -> float | None:
         """The same as a number."""
@@ -268,7 +278,7 @@ class Renderer:
         if not isinstance(rule, HeightRule) or attribution_id is None or tip is None:
             return None
         reading = self._reading(rule, attribution_id, tip[0])
-        return (rule, reading.value, tip[0]) if reading else None
+        return (rule, reading.value, tip[0]) if reading and math.isfinite(reading.value) else None
 
     def _reading(self, rule: HeightRule, attribution_id: str, height: int) -> Reading | None:
         series = self._store.concentration.up_to(rule, attribution_id, height)

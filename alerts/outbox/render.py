@@ -71,6 +71,8 @@ class MessageContext:
     dataset: str
     advice: str = ""
     share: bool = True
+    lines: tuple[float, ...] = ()
+    """The lines of the rule, beside which its values are written."""
     tip_height: int | None = None
     past: tuple[Past, ...] = ()
     fired_at: int | None = None
@@ -270,12 +272,13 @@ def _text(transition: AlertTransition, context: MessageContext) -> str:
 
 def _facts(transition: AlertTransition, context: MessageContext) -> list[tuple[str, str]]:
     found = transition.evidence
-    facts = _metric_facts(transition)
+    lines = (*context.lines, *(() if transition.threshold is None else (transition.threshold,)))
+    facts = _metric_facts(transition, lines)
     if not facts and transition.value is not None and context.share and found.height is not None:
         unknown = f"{found.unknown} unknown block{'' if found.unknown == 1 else 's'}"
-        high = f"{TEXT.share(transition.value_high)} if the {unknown} {'was' if found.unknown == 1 else 'were'} theirs"
+        high = f"{TEXT.share(transition.value_high, lines=lines)} if the {unknown} {'was' if found.unknown == 1 else 'were'} theirs"
         bound = high if found.unknown else "no block of unknown origin"
-        facts.append(("Share", f"{TEXT.share(transition.value)} of {found.n or 0:,} blocks\n{bound}"))
+        facts.append(("Share", f"{TEXT.share(transition.value, lines=lines)} of {found.n or 0:,} blocks\n{bound}"))
     if found.metric is None and transition.interval_low is not None and found.height is not None:
         facts.append(
             (
@@ -306,7 +309,7 @@ def _linked(value: str) -> str:
     return f"<{shown}>" if value.startswith(("https://", "http://")) and not set(value) & set("<>| ") else shown
 
 
-def _metric_facts(transition: AlertTransition) -> list[tuple[str, str]]:
+def _metric_facts(transition: AlertTransition, lines: Sequence[float]) -> list[tuple[str, str]]:
     """A signal's value with its bound and interval, in its own words; nothing for a rule with its own wording."""
     found = transition.evidence
     words = condition_of(found.metric or "")
@@ -314,7 +317,7 @@ def _metric_facts(transition: AlertTransition) -> list[tuple[str, str]]:
         return []
 
     def written(value: float | None) -> str:
-        return TEXT.missing if value is None else words.format(value)
+        return TEXT.missing if value is None else words.format(value, lines)
 
     value = words.value_of_window(written(transition.value), found.n or 0)
     if transition.value_high is not None and found.unknown:

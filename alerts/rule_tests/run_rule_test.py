@@ -10,6 +10,7 @@ from typing import Final
 
 from alerts.dead_man import DeadManRules
 from alerts.machine.ledger import Ledger, LedgerEntry, reconcile
+from alerts.machine.machine import Step
 from alerts.machine.path import RING_HEIGHTS
 from alerts.machine.rule_state import RuleState
 from alerts.outbox.render import MessageContext, transition_message
@@ -67,6 +68,7 @@ class _Trace:
             dataset="test",
             advice=rule.next_step(),
             share=transition.value_high is not None,
+            lines=rule.written_lines if isinstance(rule, HeightRule) else (),
             tip_height=transition.evidence.height,
             responsible=rule.responsible(),
         )
@@ -133,12 +135,13 @@ def _reorganise(
     series = window_series(rule, reorg.values, first=reorg.at - 1, branch="b")
     state.rewind(fork)
     whole = before.part(slice(0, reorg.at - 1)).then(series)
-    steps = state.extend(series, rule.levels(whole)[reorg.at - 1 :])
+    levels, steps, trace = rule.levels(whole)[reorg.at - 1 :], list[Step](), _Trace(first=reorg.at)
+    for at in range(len(series)):
+        steps += state.extend(series.part(slice(at, at + 1)), levels[at : at + 1])
+        trace.states[reorg.at + at] = state.standing.state
     hashes = dict(zip(series.height.tolist(), series.tip_hash, strict=True))
     version = len(test.values) + 1
     entries = reconcile(ledger, state, steps, hashes=hashes, fork=fork, cause="reorg", version=version)
-    trace = _Trace(first=reorg.at)
-    trace.states = {mark.height - FIRST_HEIGHT + 1: mark.standing.state for mark in state.marks}
     _take(trace, entries, rule, whole, found)
     return trace
 

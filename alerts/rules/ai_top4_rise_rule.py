@@ -60,12 +60,13 @@ class AiTop4RiseRule(TimerRule):
         risen = all(rise >= self.points - ROUNDING for rise in rises)
         key = named.published_at
         active = risen and (open_key is not None or is_recent(facts, self.series, key))
+        everyone, of_named = (TEXT.points(rise, lines=[self.points]) for rise in (rises[1], rises[0]))
         points = f"{TEXT.points_line(self.points)} points"
         verdict = f"{points} or more on both" if risen else f"less than {points} on one of them or both"
         summary = (
             f"The four largest of {self.series} ({named.layer}) have {_share(everything)} of all at {named.period_end}, "
-            f"{TEXT.points(rises[1])} points since {named.base_period_end}. They have {_share(named)} of all with a named owner, "
-            f"{TEXT.points(rises[0])} points: {verdict}. Published {utc_day(key)}."
+            f"{everyone} points since {named.base_period_end}. They have {_share(named)} of all with a named owner, "
+            f"{of_named} points: {verdict}. Published {utc_day(key)}."
         )
         sql = (
             "SELECT n.treatment AS treatment, n.period_end AS period_end, n.top4 AS share, b.period_end "  # noqa: S608

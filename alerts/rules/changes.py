@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ValidationError
 
 from alerts.rules.rule import Rule, Share, parse_duration
 from alerts.rules.when import WhenRule
-from counterpoise.formats import TEXT
+from counterpoise.formats import TEXT, counted
 from counterpoise.spans import exact_span
 
 _SHARE: Final = next(part for part in Share.__metadata__ if isinstance(part, BeforeValidator))  # type: ignore[attr-defined]
@@ -61,7 +61,7 @@ def _value(rule: Rule, name: str, value: Any) -> str:
     if value is None:
         return "none"
     if name == "for_blocks":
-        return f"{value} blocks"
+        return counted(value, "block")
     validators = [part.func for part in rule.__class__.model_fields[name].metadata if isinstance(part, BeforeValidator)]
     if isinstance(value, float) and _SHARE.func in validators:
         return TEXT.share(value, None)

@@ -6,7 +6,7 @@ Pure, but for one thing: a pool's name is compared with the shipped attribution,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Annotated, Final, Protocol
 
@@ -20,6 +20,7 @@ from alerts.rules.verdict import BoolArray, Verdict
 from alerts.signals.signal import FloatArray, Measured, Signal, SignalSubject
 from alerts.signals.specs.signal_registry import SIGNALS
 from alerts.signals.window_counts import WindowCounts, WindowPlace
+from counterpoise.formats import TEXT, noun
 from counterpoise.metrics.spec import Range
 from counterpoise.pools.attribution_set import AttributionSet
 
@@ -161,16 +162,28 @@ class Condition(BaseModel):
     def title(self) -> str:
         """The signal as the subject of a sentence."""
         title = self.source.title.replace("{pool}", self.pool)
-        return f"change of {title} in {self.change_blocks:,} blocks" if self.change_blocks else title
+        return (
+            f"change of {title} in {self.change_blocks:,} {noun(self.change_blocks, 'block')}"
+            if self.change_blocks
+            else title
+        )
 
     @property
     def is_share(self) -> bool:
         """Whether a value is a share, neither the change of one nor a state."""
         return self.source.kind == "percent" and not self.change_blocks and self.source.switch is None
 
-    def format(self, value: float) -> str:
-        """A value in its unit."""
-        return self.source.format_change(value) if self.change_blocks else self.source.format(value)
+    @property
+    def lines(self) -> tuple[float, ...]:
+        """The values of the lines that it has."""
+        return tuple(line.value for line in (self.fire, self.clear) if line is not None)
+
+    def format(self, value: float, lines: Sequence[float] = ()) -> str:
+        """A value in its unit, on its side of the condition's lines and of these."""
+        if not math.isfinite(value):
+            return TEXT.missing
+        write = self.source.format_change if self.change_blocks else self.source.format
+        return write(value, (*self.lines, *lines))
 
     def format_line(self, value: float) -> str:
         """A line as the rules file has it."""

@@ -18,6 +18,7 @@ from alerts.rules.when_sql import reproducing_sql
 from alerts.signals.levels import LevelArray
 from alerts.signals.signal import Measured, SignalSubject
 from alerts.signals.window_counts import WindowCounts, WindowPlace
+from counterpoise.formats import counted
 from counterpoise.windows import WINDOWS_BLOCKS, View
 
 Joint = Literal["all", "any"]
@@ -110,17 +111,16 @@ class ConditionalRule(HeightRule):
         return self.main_measured(series).high
 
     def reading(self, series: WindowCounts, at: int) -> Reading | None:
-        stated, first = [], None
-        for one in self.conditions:
-            whole = self._series(one, series)
-            found = one.reading(whole, at)
-            if first is None:
-                if not math.isfinite(found.value):
-                    return None
-                first = found
-            stated.append(one.stated(found.words, int(whole.n[at]), self.place_of(one).view, self.chain_word))
-        assert first is not None  # noqa: S101 - there is a condition
-        return replace(first, words=", ".join(stated))
+        """That of the first condition, NaN where only another one has a value; the words have all of them."""
+        placed = [(one, self._series(one, series)) for one in self.conditions]
+        found = [one.reading(whole, at) for one, whole in placed]
+        if not any(math.isfinite(one.value) for one in found):
+            return None
+        stated = [
+            one.stated(reading.words, int(whole.n[at]), self.place_of(one).view, self.chain_word)
+            for (one, whole), reading in zip(placed, found, strict=True)
+        ]
+        return replace(found[0], words=", ".join(stated))
 
     # Its words.
 
@@ -138,27 +138,28 @@ class ConditionalRule(HeightRule):
 
     def condition(self) -> str:
         described = [one.described(self.place_of(one)) for one in self.conditions]
-        hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
-        text = described[0] if self.is_single else f" {'and' if self.joint == 'all' else 'or'} ".join(described)
-        if self.is_single and self.main.clear is not None:
+        alone = len(described) == 1
+        hold = f" for {counted(self.for_blocks, 'block')}" if self.for_blocks else ""
+        text = described[0] if alone else f" {'and' if self.joint == 'all' else 'or'} ".join(described)
+        if alone and self.main.clear is not None:
             hold += f", clear {self.main.cleared()}"
         return f"{text}{hold}"
 
     def breach(self, reading: Reading) -> str:
-        if self.is_single:
+        if len(self.conditions) == 1:
             return self.main.breach()
         return f"with {'all' if self.joint == 'all' else 'one'} of {len(self.conditions)} conditions met"
 
     def cleared(self) -> str:
-        if self.is_single:
+        if len(self.conditions) == 1:
             return self.main.cleared()
         return f"no longer with {'all' if self.joint == 'all' else 'any'} of {len(self.conditions)} conditions met"
 
     def statement(self, reading: Reading, n: int) -> str:
         return reading.words
 
-    def format_value(self, value: float) -> str:
-        return self.main.format(value)
+    def format_value(self, value: float, *beside: float) -> str:
+        return self.main.format(value, beside)
 
     def format_line(self, value: float) -> str:
         return self.main.format_line(value)

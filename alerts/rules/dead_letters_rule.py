@@ -8,6 +8,7 @@ from pydantic import Field
 
 from alerts.rules.rule import DURATION_WANTED, DurationSeconds, Finding, TimerRule, Unfit
 from alerts.signals.timer_facts import TimerFacts
+from counterpoise.formats import counted
 from counterpoise.spans import DAY_SECONDS, exact_span
 
 LETTERS_BACK_SECONDS: Final = 8 * DAY_SECONDS
@@ -38,7 +39,7 @@ class DeadLettersRule(TimerRule):
         return (*super().unfit(), Unfit("within", exact_span(self.within).replace(" ", ""), expected))
 
     def condition(self) -> str:
-        return f"more than {self.more_than} dead letters within {exact_span(self.within)}"
+        return f"more than {counted(self.more_than, 'dead letter')} within {exact_span(self.within)}"
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         if open_key is not None:
@@ -51,10 +52,8 @@ class DeadLettersRule(TimerRule):
         for second, count in recent:
             total += count
             if total > self.more_than:
-                letters = "dead letter" if total == 1 else "dead letters"
-                summary = (
-                    f"{total} {letters} within {exact_span(self.within)}: `counterpoise dlq list` shows the reasons."
-                )
+                found = f"{counted(total, 'dead letter')} within {exact_span(self.within)}"
+                summary = f"{found}: `counterpoise dlq list` shows the reasons."
                 sql = (
                     "SELECT reason, count() FROM dead_letters "  # noqa: S608
                     f"WHERE seen_at >= toDateTime64({recent[0][0]}, 3, 'UTC') GROUP BY reason"

@@ -63,7 +63,7 @@ class EdgeShareFallRule(TimerRule):
         verdict = f"{TEXT.share(self.fall, None)} or more by {'every list' if not self.list_id else self.list_id}"
         summary = (
             f"Edge share of {self.series} ({first.layer}), {first.base_period_end} to {first.period_end}: "
-            f"{'; '.join(_format_change(one) for one in changes)}. Down {verdict}: {'yes' if fallen else 'no'}. Published "
+            f"{'; '.join(self._format_change(one) for one in changes)}. Down {verdict}: {'yes' if fallen else 'no'}. Published "
             f"{utc_day(key)}."
         )
         lists = ", ".join(f"'{one.list_id}'" for one in deciding)
@@ -79,10 +79,9 @@ class EdgeShareFallRule(TimerRule):
         found = open_key if open_key is not None else key
         return Finding(active, found, key, summary, worst, -self.fall, sql, renews=True)
 
-
-def _format_change(one: YearChange) -> str:
-    bounds = ""
-    if one.low is not None and one.high is not None:
-        bounds = f" (unknown and missing counted against and for: {TEXT.share_range(one.low, one.high, 2)})"
-    change = f"{TEXT.points(one.now / one.then - 1, 0)} %"
-    return f"by list {one.list_id} {TEXT.share_range(one.then, one.now, 2)}, {change}{bounds}"
+    def _format_change(self, one: YearChange) -> str:
+        bounds = ""
+        if one.low is not None and one.high is not None:
+            bounds = f" (unknown and missing counted against and for: {TEXT.share_range(one.low, one.high, 2)})"
+        change = f"{TEXT.points(one.now / one.then - 1, 0, lines=[-self.fall])} %"
+        return f"by list {one.list_id} {TEXT.share_range(one.then, one.now, 2)}, {change}{bounds}"

@@ -234,7 +234,8 @@ class Rule(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A rule's value at one height. Bounds and interval are None where the rule has none.
+    """A rule's value at one height, NaN where a rule of several conditions has one of another condition only. Bounds and interval are
+    None where the rule has none.
 
     `words` is the value as the beginning of a sentence, where the rule does not write it from the value alone.
     """
@@ -332,6 +333,11 @@ class HeightRule(Rule):
     def lines(self) -> tuple[float, float | None]:
         """The line at which it fires, and the one at which it clears; None where that is the same line."""
 
+    @property
+    def written_lines(self) -> tuple[float, ...]:
+        """The lines that it has: what its values are written beside."""
+        return tuple(line for line in self.lines if line is not None)
+
     @abstractmethod
     def values(self, series: WindowCounts) -> NDArray[np.float64]:
         """The value at each height; NaN where it is undefined."""
@@ -345,8 +351,8 @@ class HeightRule(Rule):
         """The value of a window of `n` blocks in words: the beginning of a sentence."""
 
     @abstractmethod
-    def format_value(self, value: float) -> str:
-        """A value in its unit."""
+    def format_value(self, value: float, *beside: float) -> str:
+        """A value in its unit. It is written on its side of the rule's lines, and of the values `beside` it."""
 
     @abstractmethod
     def format_line(self, value: float) -> str:
@@ -422,7 +428,8 @@ class TimerRule(Rule):
         """How long a finding has to be active before it is one."""
         return 0
 
-    def findings(self, facts: TimerFacts, open_keys: Mapping[str, int]) -> list[tuple[str, Finding]]:
-        """What it sees of each of its instances, by their keys; most rules have one, with an empty key."""
+    def findings(self, facts: TimerFacts, open_keys: Mapping[str, int]) -> list[tuple[str, Finding | None]]:
+        """What it sees of each of its instances, by their keys; most rules have one, with an empty key. None of an instance that is
+        there and of which nothing is known: it stays as it is."""
         finding = self.judge(facts, open_keys.get(""))
         return [] if finding is None else [("", finding)]

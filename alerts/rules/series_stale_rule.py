@@ -10,7 +10,7 @@ from alerts.rules.rule import Finding, TimerRule, Unfit, withdrawn
 from alerts.rules.series_named import is_any, names_of_series, unfit_series
 from alerts.signals.release_facts import Freshness
 from alerts.signals.timer_facts import TimerFacts
-from counterpoise.formats import utc_day
+from counterpoise.formats import counted, utc_day
 from counterpoise.spans import DAY_SECONDS
 
 
@@ -41,7 +41,11 @@ class SeriesStaleRule(TimerRule):
         return (*super().unfit(), *unfit_series(self.series, fits=is_any, wanted="a series of the catalogue"))
 
     def condition(self) -> str:
-        return f"{self.series or 'a market series'} not published for {self.cadences} times its cadence"
+        return f"{self.series or 'a market series'} not published for {self._times} its cadence"
+
+    @property
+    def _times(self) -> str:
+        return counted(self.cadences, "time")
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         series_here = [one for one in facts.market.freshness if self.series in ("", one.series)]
@@ -61,7 +65,7 @@ class SeriesStaleRule(TimerRule):
             f"FROM series_freshness WHERE series IN ({names}) ORDER BY value DESC"
         )
         listed = "; ".join(_format_freshness(one) for _, name in stale for one in series_here if one.series == name)
-        summary = f"Not published for more than {self.cadences} times the cadence: {listed}."[:1_000]
+        summary = f"Not published for more than {self._times} the cadence: {listed}."[:1_000]
         newest = stale[-1][0]
         key = stale[0][0] if open_key is None else open_key
         oldest_days = (
@@ -71,4 +75,4 @@ class SeriesStaleRule(TimerRule):
 
 
 def _format_freshness(one: Freshness) -> str:
-    return f"{one.series}, last on {utc_day(one.published_at)}, expected every {one.cadence_days} days"
+    return f"{one.series}, last on {utc_day(one.published_at)}, expected every {counted(one.cadence_days, 'day')}"

@@ -86,9 +86,13 @@ class SqlRule(TimerRule):
         return f"{what}{hold}{clear}, every {exact_span(self.every)}"
 
     def _written(self, value: float) -> str:
+        """A value or a line; a value on its side of each line."""
+        lines = [line.value for line in (self.fire, self.clear) if line is not None]
         if self.unit == "share":
-            return TEXT.share(value, None)
-        return f"{value:,.10g}{f' {self.unit}' if self.unit else ''}"
+            return TEXT.share(value, None, lines=lines)
+        short = f"{value:,.10g}"
+        merged = any(short == f"{line:,.10g}" and value != line for line in lines)
+        return f"{f'{value:,.17g}' if merged else short}{f' {self.unit}' if self.unit else ''}"
 
     def judge(self, facts: TimerFacts, open_key: int | None) -> Finding | None:
         """The state of the query itself: an error, or its end."""
@@ -117,18 +121,15 @@ class SqlRule(TimerRule):
             return True
         return row.value is not None and self.fire.passes(row.value)
 
-    def findings(self, facts: TimerFacts, open_keys: Mapping[str, int]) -> list[tuple[str, Finding]]:
+    def findings(self, facts: TimerFacts, open_keys: Mapping[str, int]) -> list[tuple[str, Finding | None]]:
         found = super().findings(facts, open_keys)
         answer = self._answer(facts)
         if answer is None or answer.error:
             return found
         rows = {row.key: row for row in answer.rows}
-        for row in answer.rows:
-            finding = self._of_row(row, answer, open_keys.get(row.key))
-            if finding is not None:
-                found.append((row.key, finding))
-        gone = [key for key in open_keys if key and key not in rows]
-        return found + [(key, self._gone(key, answer, open_keys[key])) for key in gone]
+        found += [(row.key, self._of_row(row, answer, open_keys.get(row.key))) for row in answer.rows]
+        found += [(key, self._gone(key, answer, at)) for key, at in open_keys.items() if key and key not in rows]
+        return found
 
     def _of_row(self, row: QueryRow, answer: QueryAnswer, open_key: int | None) -> Finding | None:
         if row.value is None and self.fire is not None:

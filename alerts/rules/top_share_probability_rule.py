@@ -13,7 +13,7 @@ from alerts.rules.rule import SHARE_WANTED, Reading, Share, Unfit
 from alerts.rules.top_rule import TopRule
 from alerts.signals.levels import LevelArray, levels
 from alerts.signals.window_counts import WindowCounts
-from counterpoise.formats import TEXT
+from counterpoise.formats import TEXT, counted
 from counterpoise.metrics.beta_table import BetaTable, top_share_posterior
 
 
@@ -41,7 +41,7 @@ class TopShareProbabilityRule(TopRule):
         return (Unfit("clear_below", self.clear_below, expected, ("above",)), *super().unfit())
 
     def condition(self) -> str:
-        hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
+        hold = f" for {counted(self.for_blocks, 'block')}" if self.for_blocks else ""
         return f"P({self.subject()} > {TEXT.share(self.line, None)}) over {self.above:g}{hold}, clear below {self.clear_below:g}"
 
     def cleared(self) -> str:
@@ -49,10 +49,10 @@ class TopShareProbabilityRule(TopRule):
 
     def statement(self, reading: Reading, n: int) -> str:
         over = f"hold over {TEXT.share(self.line, None)} of the {self.chain_word}hashrate"
-        return f"{self.who()} {over} with probability {TEXT.probability(reading.value)}"
+        return f"{self.who()} {over} with probability {self.format_value(reading.value)}"
 
-    def format_value(self, value: float) -> str:
-        return TEXT.probability(value)
+    def format_value(self, value: float, *beside: float) -> str:
+        return TEXT.probability(value, lines=(*self.written_lines, *beside))
 
     def format_line(self, value: float) -> str:
         return f"{value:g}"

@@ -12,7 +12,7 @@ from alerts.rules.rule import SHARE_WANTED, Reading, Share, Unfit, exact
 from alerts.rules.top_rule import TopRule
 from alerts.signals.levels import LevelArray, levels
 from alerts.signals.window_counts import WindowCounts
-from counterpoise.formats import TEXT
+from counterpoise.formats import TEXT, counted
 from counterpoise.metrics.beta_table import top_share_posterior
 from counterpoise.metrics.counts import ratio
 
@@ -35,7 +35,7 @@ class TopShareRule(TopRule):
         return (Unfit("clear_below", self.clear_below, expected, ("above",)), *super().unfit())
 
     def condition(self) -> str:
-        hold = f" for {self.for_blocks} blocks" if self.for_blocks else ""
+        hold = f" for {counted(self.for_blocks, 'block')}" if self.for_blocks else ""
         return (
             f"{self.subject()} over {TEXT.share(self.above, None)}{hold}, "
             f"clear below {TEXT.share(self.clear_below, None)}"
@@ -48,10 +48,12 @@ class TopShareRule(TopRule):
         interval = ""
         if reading.interval_low is not None and reading.interval_high is not None:
             interval = f" (95 % interval {TEXT.share_range(reading.interval_low, reading.interval_high)})"
-        return f"{self.who()} mined {TEXT.share(reading.value)} of the last {n:,} {self.chain_word}blocks{interval}"
+        return (
+            f"{self.who()} mined {self.format_value(reading.value)} of the last {n:,} {self.chain_word}blocks{interval}"
+        )
 
-    def format_value(self, value: float) -> str:
-        return TEXT.share(value)
+    def format_value(self, value: float, *beside: float) -> str:
+        return TEXT.share(value, lines=(*self.written_lines, *beside))
 
     def format_line(self, value: float) -> str:
         return TEXT.share(value, None)

@@ -17,6 +17,7 @@ from alerts.rules.verdict import BoolArray, NoData
 from alerts.signals.levels import LevelArray
 from alerts.signals.window_counts import WindowCounts
 from counterpoise.chain.chain_registry import BITCOIN, CHAINS
+from counterpoise.formats import counted
 from counterpoise.windows import WINDOWS_BLOCKS
 
 MAX_CONDITIONS: Final = 8
@@ -212,7 +213,7 @@ class WhenRule(ConditionalRule):
         return judged
 
     def condition(self) -> str:
-        kept = f", kept firing for {self.keep_firing_for} blocks" if self.keep_firing_for else ""
+        kept = f", kept firing for {counted(self.keep_firing_for, 'block')}" if self.keep_firing_for else ""
         return f"{super().condition()}{kept}"
 
 

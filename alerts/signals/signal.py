@@ -5,7 +5,7 @@ The signals themselves are in `alerts.signals.specs`, one file each. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -129,11 +129,11 @@ class Signal:
     metric: str | None = None
     switch: SwitchWords | None = None
 
-    def format(self, value: float) -> str:
-        """A value in its unit."""
+    def format(self, value: float, lines: Sequence[float] = ()) -> str:
+        """A value in its unit, on its side of these lines."""
         if self.switch is not None and value in (0.0, 1.0):
             return self.switch.on if value else self.switch.off
-        return TEXT.metric(value, self.kind, self.unit)
+        return TEXT.metric(value, self.kind, self.unit, lines=lines)
 
     def format_line(self, value: float) -> str:
         """A line as a rules file has it."""
@@ -141,7 +141,7 @@ class Signal:
             return f"{value:g}"
         return TEXT.metric_line(value, self.kind)
 
-    def format_change(self, value: float) -> str:
+    def format_change(self, value: float, lines: Sequence[float] = ()) -> str:
         """A signed difference of two values: percentage points of a share, else the unit itself.
 
         >>> from alerts.signals.specs.signal_registry import SIGNALS
@@ -149,8 +149,8 @@ class Signal:
         ('+5.2 points', '-120')
         """
         if self.kind == "percent":
-            return f"{TEXT.points(value)} points"
-        return ("+" if value >= 0 else "") + self.format(value)
+            return f"{TEXT.points(value, lines=lines)} points"
+        return ("+" if value >= 0 else "") + self.format(value, lines)
 
     def format_change_line(self, value: float) -> str:
         """A line on a difference, with no more decimals than it has."""

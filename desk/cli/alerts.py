@@ -14,6 +14,7 @@ from rich.table import Table
 
 from alerts.policy import MAX_AUTHOR, MAX_REASON
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
+from counterpoise.formats import counted
 from counterpoise.runtime.clock import SystemClock
 from counterpoise.visible import one_line
 from desk.alert_requests import user_name
@@ -148,7 +149,7 @@ def show_rules(
         )
         return
     _print_table(
-        f"{len(rules)} {'rule' if len(rules) == 1 else 'rules'}, {sum(rule.enabled for rule in rules)} enabled",
+        f"{counted(len(rules), 'rule')}, {sum(rule.enabled for rule in rules)} enabled",
         ("rule", "enabled", "hash", "title", "fires on"),
         [(r.id, "yes" if r.enabled else "no", r.rule_hash, r.name, r.condition()) for r in rules],
     )

@@ -112,7 +112,10 @@ class AlertLine:
         in_words = words is not None and not words.is_share
 
         def write(number: float, digits: int | None = 1) -> str:
-            return words.format(number) if words is not None and in_words else TERMINAL.share(number, digits)
+            lines = [] if self.threshold is None else [self.threshold]
+            if words is not None and in_words:
+                return words.format(number, lines)
+            return TERMINAL.share(number, digits, lines=lines)
 
         line.append(f"  {write(value, 2)}")
         if self.low is not None and self.high is not None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from counterpoise.formats import counted
 from desk.cli.console import Console, cell
 from desk.cli.say import say
 
@@ -46,6 +47,6 @@ def test_rules(
     ]
     if missing:
         say(f"Not tested: {'; '.join(missing)}.")
-    say(f"{run.tests} tests, {len(run.failures)} failures")
+    say(f"{counted(run.tests, 'test')}, {counted(len(run.failures), 'failure')}")
     if run.failures or (complete and missing):
         raise typer.Exit(EXIT_FAILED)

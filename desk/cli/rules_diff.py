@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from counterpoise.errors import ConfigError
-from counterpoise.formats import utc_minute
+from counterpoise.formats import counted, utc_minute
 from desk.cli.console import Console, cell
 from desk.cli.options import JsonOption, finite
 from desk.cli.say import say
@@ -80,7 +80,7 @@ def _print(found: list[EventOfTwo], counts: list[int], left_out: list[str]) -> N
         Console().print(table)
     both = sum(one.old is not None and one.new is not None for one in found)
     Console().print(
-        f"Old file: {counts[0]} messages, new file: {counts[1]}, the same in both: {both}.",
+        f"Old file: {counted(counts[0], 'message')}, new file: {counts[1]}, the same in both: {both}.",
         markup=False,
         highlight=False,
     )

@@ -289,6 +289,23 @@ def test_a_rule_on_a_metric_takes_the_blocks_of_pools(tmp_path: Path) -> None:
     assert ran(tests, tmp_path) == []
 
 
+def test_a_branch_longer_than_what_can_be_rewound_is_compared_at_each_position(tmp_path: Path) -> None:
+    tests = """
+  - rule: a
+    values: 70x5
+    expect: [{at: 1-5, state: inactive}]
+    reorg:
+      at: 3
+      values: 70 80x400
+      expect:
+        - {at: 3, state: inactive}
+        - {at: 4-5, state: pending}
+        - {at: 6, sent: firing}
+        - {at: 7-403, state: firing}
+"""
+    assert ran(tests, tmp_path) == []
+
+
 def test_every_mistake_of_a_file_has_its_place(tmp_path: Path) -> None:
     path = tmp_path / "tests.yaml"
     path.write_text(

@@ -127,6 +127,18 @@ def test_any_bytes_are_rules_or_mistakes(content: bytes) -> None:
         assert one.line is None or 1 <= one.line <= len(lines) + 1
 
 
+@pytest.mark.parametrize("kind", RULE_TYPES)
+def test_one_wrong_field_is_one_mistake_though_defaults_follow_from_others(kind: str) -> None:
+    required = {
+        "metric": "metric: hhi_10000, above: 2500",
+        "when": "when: {signal: hhi, fire: {above: 0.2}}",
+        "sql": "sql: q",
+    }
+    text = f"version: 1\nrules:\n  - {{id: a, type: {kind}, owner: 5, {required.get(kind, 'enabled: true')}}}\n"
+    assert [(one.field, one.value) for one in parse_rules_file(text, "rules").mistakes] == [("owner", "5")]
+    assert len(parse_rules_file(text.replace("owner: 5", "owner: x"), "rules").rules) == 1
+
+
 def test_a_file_of_mistakes_only_is_listed_up_to_a_limit() -> None:
     fields = "\n".join(f"    field{number}: {number}" for number in range(15_000))
     text = f"version: 1\nrules:\n  - id: a\n    type: top_share\n{fields}\n"

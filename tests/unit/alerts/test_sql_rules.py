@@ -149,6 +149,10 @@ def test_a_hold_is_from_answer_to_answer_and_survives_an_error() -> None:
     assert desk.take(rows(NOW + 300)) == [], "its row is gone: the hold begins anew"
     assert desk.take(rows(NOW + 600, a=2)) == []
     assert [row.state for row in desk.take(rows(NOW + 1_200, a=2))] == ["firing"]
+    desk = Desk(a_rule(fire={"above": 1}, **{"for": "10m"}))
+    assert desk.take(rows(NOW, a=2)) == []
+    assert desk.take(rows(NOW + 300, a=None)) == [], "a value that is NULL changes nothing"
+    assert [row.state for row in desk.take(rows(NOW + 600, a=2))] == ["firing"]
 
 
 def test_without_a_line_each_row_is_an_alert() -> None:
@@ -176,21 +180,27 @@ ANSWERS = st.lists(
 )
 
 
-@given(answers=ANSWERS, has_clear=st.booleans())
-def test_what_fires_is_what_a_plain_reading_of_the_answers_says(answers: list[Any], has_clear: bool) -> None:
-    desk = Desk(a_rule(fire={"at_least": 3}, **({"clear": {"below": 2}} if has_clear else {})))
+@given(answers=ANSWERS, has_clear=st.booleans(), hold=st.sampled_from([0, 300, 600]))
+def test_what_fires_is_what_a_plain_reading_of_the_answers_says(answers: list[Any], has_clear: bool, hold: int) -> None:
+    fields = ({"clear": {"below": 2}} if has_clear else {}) | ({"for": f"{hold}s"} if hold else {})
+    desk = Desk(a_rule(fire={"at_least": 3}, **fields))
     open_keys: set[str] = set()
+    past_since: dict[str, int] = {}
     for at, answer in enumerate(answers):
         if answer == "error":
             desk.take(QueryAnswer(NOW + 300 * at, error="x"))
         else:
             desk.take(rows(NOW + 300 * at, **answer))
             kept = {key for key in open_keys if key in answer}
+            past_since = {key: since for key, since in past_since.items() if key in answer and key not in kept}
             for key, value in answer.items():
                 if value is None:
                     continue
+                if value < 3:
+                    past_since.pop(key, None)
                 if value >= 3:
-                    kept.add(key)
+                    if key in kept or 300 * at - past_since.setdefault(key, 300 * at) >= hold:
+                        kept.add(key)
                 elif not has_clear or value < 2:
                     kept.discard(key)
             open_keys = kept

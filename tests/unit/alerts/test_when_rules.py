@@ -136,6 +136,27 @@ def test_several_conditions_are_stated_together() -> None:
     )
 
 
+def test_an_alert_of_a_later_condition_states_its_value_where_the_first_has_none() -> None:
+    """The first condition has no value before its change can be measured; the message was `a: no value (height 1).`"""
+    rule = a_rule(
+        when={
+            "any": [
+                {"signal": "hhi_10000", "change_blocks": 5, "fire": {"above": 100}},
+                {"signal": "top3_share", "fire": {"above": 0.7}},
+            ]
+        },
+    )
+    series = windows([[420, 200, 150, 120, 80, 38]])
+    assert rule.levels(series)[0] == Level.OVER
+    fired = told(rule, series, "firing")
+    assert fired.summary.startswith(
+        "Change of HHI in points in 5 blocks over the last 1,008 blocks is not known, "
+        "share of the 3 largest pools over the last 1,008 blocks is 76.4 %, with one of 2 conditions met: alpha"
+    )
+    assert (fired.value, fired.value_low, fired.value_high) == (None, None, None)
+    assert rule.format_value(float("nan")) == "–"
+
+
 def test_a_pool_is_judged_where_the_six_largest_decide_it() -> None:
     below = a_rule(when={"signal": "pool_share", "pool": "zeta"}, fire={"below": 0.05})
     above = a_rule(when={"signal": "pool_share", "pool": "zeta"}, fire={"above": 0.03})
