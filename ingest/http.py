@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Container, Mapping
 from typing import Any, NamedTuple, Never, Protocol
 
@@ -13,6 +12,7 @@ from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.http_dates import pause_of
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
+from counterpoise.runtime.whole_answer import TooLargeError, limit_time, read_body
 from counterpoise.urls import is_local, shown_url, split_url
 
 MAX_PAUSE_SECONDS = 600.0
@@ -83,7 +83,6 @@ class BoundedHttp:
         self._server = parts[:2]
         self._clock = clock
         self._max_bytes = max_bytes
-        self._timeout_seconds = timeout_seconds
         self._setting = setting
         self.last_date: str | None = None
         self._client = httpx.Client(
@@ -96,6 +95,7 @@ class BoundedHttp:
                 parts.hostname
             ),  # a proxy of the environment has no way to this machine's own servers
         )
+        limit_time(self._client)
 
     @classmethod
     def of(cls, section: HasUrl, *, clock: Clock, max_bytes: int, setting: str) -> BoundedHttp:
@@ -169,11 +169,12 @@ class BoundedHttp:
         auth: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> HttpAnswer:
-        deadline = time.monotonic() + self._timeout_seconds
         try:
             with self._client.stream(method, path, json=payload, auth=auth, headers=headers) as response:
                 self.last_date = response.headers.get("Date", "")
-                answer = HttpAnswer(response.status_code, response.headers, self._read(response, where, deadline))
+                answer = HttpAnswer(response.status_code, response.headers, read_body(response, self._max_bytes))
+        except TooLargeError:
+            raise StaleSourceError(f"{where} answered more than {self._max_bytes} bytes: refused") from None
         except httpx.HTTPError as error:
             reason = " ".join(str(error).split()) or type(error).__name__
             raise StaleSourceError(
@@ -193,19 +194,6 @@ class BoundedHttp:
         moved = answer.headers.get("Location")
         hint = f" (it moved to {moved[:200]})" if moved and 300 <= answer.status < 400 else ""
         raise StaleSourceError(f"{where} answered {answer.status}, expected 200{hint}: check {self._setting}")
-
-    def _read(self, response: httpx.Response, where: str, deadline: float) -> bytes:
-        """The body; httpx's own timeout is for each part of it, and a server may send parts for ever."""
-        body = bytearray()
-        for part in response.iter_bytes():
-            body += part
-            if len(body) > self._max_bytes:
-                raise StaleSourceError(f"{where} answered more than {self._max_bytes} bytes: refused")
-            if time.monotonic() > deadline:
-                raise StaleSourceError(
-                    f"{where} did not answer whole within {self._timeout_seconds:g} s: given up after {len(body)} bytes"
-                )
-        return bytes(body)
 
     def _retry_after(self, value: str | None) -> float | None:
         return asked_pause(value, self._clock.now())

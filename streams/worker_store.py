@@ -7,6 +7,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from counterpoise.clickhouse.client import ClickHouse
 from counterpoise.clickhouse.epochs import claim_epoch, claimed_epochs
+from counterpoise.clickhouse.restore_record import require_whole
 from counterpoise.clickhouse.rows.dead_letter_rows import dead_letter_columns
 from counterpoise.clickhouse.versions import Versions
 from counterpoise.contracts.dead_letters import DeadLetter
@@ -41,7 +42,8 @@ class WorkerStore:
         return self._waiter.until_done("clickhouse", lambda: action(*args, **kwargs))
 
     def claim(self, role: str) -> Versions:
-        """Versions above those of every earlier writer of a role."""
+        """Versions above those of every earlier writer of a role. ConfigError where a restore of the database is not over."""
+        self.read(require_whole, self.clickhouse.database)
         return Versions(self.read(claim_epoch, role))
 
     def overtaken(self, prefix: str, written_under: Mapping[str, Versions]) -> list[str]:

@@ -16,11 +16,14 @@ from clickhouse_driver import errors as driver
 
 from counterpoise.clickhouse.client import ClickHouse, connect
 from counterpoise.clickhouse.cluster import cluster_name
-from counterpoise.clickhouse.dataset_mark import open_dataset
 from counterpoise.clickhouse.epochs import claim_epoch, claimed_epochs
 from counterpoise.clickhouse.error_codes import classify, first_line
+from counterpoise.clickhouse.restore_record import TABLE, RestoreRecord, beside, read_record, require_whole
+from counterpoise.clickhouse.rows.dataset_rows import dataset_columns
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.errors import ConfigError, CounterpoiseError, RetryableError
+from counterpoise.runtime.clock import SystemClock
+from counterpoise.runtime.crash_points import crash_point
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.ASCII)
 _CODE: Final = re.compile(r"Code: (\d+)\.")
@@ -51,6 +54,7 @@ def back_up(server: ClickHouse, dataset: str, name: str, progress: Progress | No
     where its disk is full. A backup that failed is not there.
     """
     _refuse_cluster(server)
+    require_whole(server, dataset)
     return _run(server, f"BACKUP DATABASE `{dataset}` TO File('{checked_name(name)}')", name, progress)
 
 
@@ -62,37 +66,113 @@ def restore(
     of: str,
     set_aside: str | None = None,
     progress: Progress | None = None,
+    on_record: Callable[[RestoreRecord], None] = lambda record: None,
 ) -> Backup:
     """Read the database `of` from a backup into the database of `dataset`, which must hold no table.
 
     With `set_aside`, one that is there is renamed to that first. Where the restore fails, what it made is dropped, and the old
-    database has its name again. A copy under another name is marked as `dataset`. The epochs of all writers are claimed anew, because
-    a service that started during the backup wrote under one that the backup may lack. Errors as of `back_up`.
+    database has its name again. A restore that was stopped before is undone first, once the server has ended it. `on_record` gets the
+    record of this one before anything changes. A copy under another name is marked as `dataset`. The epochs of all writers are
+    claimed anew, because a service that started during the backup wrote under one that the backup may lack. Errors as of `back_up`.
     """
     _refuse_cluster(server)
-    statement = f"RESTORE DATABASE `{_checked_database(of)}` AS `{dataset.name}` FROM File('{checked_name(name)}')"
-    renamed = bool(tables_of(server, dataset.name))
-    if renamed:
-        if set_aside is None:
-            raise ConfigError(
-                f"database {dataset.name!r} on {server.server} holds tables, and a restore replaces none: rename it with "
-                f"--set-aside, or restore beside it with --dataset OTHER --of {of}"
-            )
-        server.execute(f"RENAME DATABASE `{dataset.name}` TO `{set_aside}`")
+    _checked_database(of)
+    checked_name(name)
+    undo_restore(server, dataset.name, progress)
+    there = bool(tables_of(server, dataset.name))
+    if there and set_aside is None:
+        raise ConfigError(
+            f"database {dataset.name!r} on {server.server} holds tables, and a restore replaces none: rename it with "
+            f"--set-aside, or restore beside it with --dataset OTHER --of {of}"
+        )
+    record = RestoreRecord(name, of, dataset.name, set_aside or "" if there else "")
+    on_record(record)
     try:
-        done = _run(server, statement, name, progress)
-    except CounterpoiseError:
-        server.execute(f"DROP DATABASE IF EXISTS `{dataset.name}` SYNC")
-        if renamed:
-            server.execute(f"RENAME DATABASE `{set_aside}` TO `{dataset.name}`")
+        done = _fill(server, record, progress)
+        with connect(server.target, dataset.name) as restored:
+            if of != dataset.name:
+                restored.execute("TRUNCATE TABLE datasets_log")
+                crash_point("restore-after-truncate")
+                restored.insert("datasets_log", dataset_columns(dataset, SystemClock().now()))
+            crash_point("restore-after-mark")
+            for role in claimed_epochs(restored, ""):
+                claim_epoch(restored, role)
+            crash_point("restore-after-epochs")
+            restored.execute(f"DROP TABLE {TABLE} SYNC")
+    except CounterpoiseError as error:
+        try:
+            undo_restore(server, dataset.name, progress)
+        except CounterpoiseError:
+            raise RetryableError(f"{error}. When the server answers: {record.state}") from None
         raise
-    with connect(server.target, dataset.name) as restored:
-        if of != dataset.name:
-            restored.execute("TRUNCATE TABLE datasets_log")
-            open_dataset(restored, dataset)
-        for role in claimed_epochs(restored, ""):
-            claim_epoch(restored, role)
+    crash_point("restore-after-end")
     return done
+
+
+def _fill(server: ClickHouse, record: RestoreRecord, progress: Progress | None) -> Backup:
+    """The database with what the backup holds, and with the record."""
+    new = beside(record.dataset)
+    server.execute(f"CREATE DATABASE `{new}` ENGINE = Atomic")
+    crash_point("restore-after-create")
+    server.execute(record.statement(new))
+    crash_point("restore-after-record")
+    if record.kept:
+        server.execute(f"RENAME DATABASE `{record.dataset}` TO `{record.kept}`")
+    else:
+        server.execute(f"DROP DATABASE IF EXISTS `{record.dataset}` SYNC")  # holds no table
+    crash_point("restore-after-aside")
+    server.execute(f"RENAME DATABASE `{new}` TO `{record.dataset}`")
+    crash_point("restore-after-rename")
+    statement = f"RESTORE DATABASE `{record.of}` AS `{record.dataset}` FROM File('{record.backup}')"
+    done = _run(server, statement, record.backup, progress, "restore-after-start")
+    crash_point("restore-after-read")
+    return done
+
+
+def undo_restore(server: ClickHouse, dataset: str, progress: Progress | None = None) -> None:
+    """Give the database of before its name again, where a restore is not over. What that restore made is dropped, and nothing else.
+
+    It waits until the server has ended the restore. Stopped at any place, it does the rest when it is called again.
+    """
+    new = beside(dataset)
+    record = read_record(server, dataset, new)
+    if record is None:
+        _make_free(server, new)
+        return
+    _await_end(server, record.backup, progress)
+    if read_record(server, dataset):
+        _make_free(server, new)
+        server.execute(f"RENAME DATABASE `{dataset}` TO `{new}`")
+        crash_point("restore-undo-after-rename")
+    if record.kept and _exists(server, record.kept) and not _exists(server, dataset):
+        server.execute(f"RENAME DATABASE `{record.kept}` TO `{dataset}`")
+        crash_point("restore-undo-after-return")
+    server.execute(f"DROP DATABASE `{new}` SYNC")
+
+
+def _make_free(server: ClickHouse, database: str) -> None:
+    """Drop a database that holds nothing. ConfigError where it holds something, which is somebody's."""
+    if tables_of(server, database):
+        raise ConfigError(
+            f"database {database!r} on {server.server} holds tables, and a restore needs its name: rename it"
+        )
+    server.execute(f"DROP DATABASE IF EXISTS `{database}` SYNC")
+
+
+def _exists(server: ClickHouse, database: str) -> bool:
+    return bool(server.query("SELECT 1 FROM system.databases WHERE name = {name:String}", {"name": database}))
+
+
+def _await_end(server: ClickHouse, name: str, progress: Progress | None) -> None:
+    """Wait while the server reads the backup: a restore goes on there when the command that began it is gone."""
+    pause = threading.Event()
+    while rows := server.query(
+        "SELECT num_files, total_size FROM system.backups WHERE status = 'RESTORING' AND name = {name:String}",
+        {"name": f"File('{name}')"},
+    ):
+        if progress is not None:
+            progress(int(rows[0][0]), int(rows[0][1]))
+        pause.wait(_POLL_SECONDS)
 
 
 def checked_name(name: str) -> str:
@@ -124,13 +204,16 @@ def _refuse_cluster(server: ClickHouse) -> None:
         )
 
 
-def _run(server: ClickHouse, statement: str, name: str, progress: Progress | None) -> Backup:
-    """Start it on the server, and ask until it is done."""
+def _run(
+    server: ClickHouse, statement: str, name: str, progress: Progress | None, started: str = "backup-after-start"
+) -> Backup:
+    """Start it on the server, and ask until it is done; `started` names the crash point behind its start."""
     pause = threading.Event()
     try:
         [(identity, _)] = server.query(f"{statement} ASYNC")
     except driver.ServerException as error:
         raise _as_ours(error, name, server) from None
+    crash_point(started)
     while True:
         rows = server.query(
             "SELECT toString(status), error, num_files, total_size FROM system.backups WHERE id = {id:String}",

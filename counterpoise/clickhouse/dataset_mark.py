@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.clickhouse.restore_record import require_whole
 from counterpoise.clickhouse.rows.dataset_rows import dataset_columns
 from counterpoise.contracts.datasets import Dataset
 from counterpoise.errors import ConfigError
@@ -10,10 +11,11 @@ from counterpoise.runtime.clock import Clock, SystemClock
 
 
 def open_dataset(ch: ClickHouse, dataset: Dataset, *, clock: Clock | None = None) -> None:
-    """Mark a database that has no mark with `dataset`; ConfigError where it is marked as something else.
+    """Mark a database that has no mark with `dataset`; ConfigError where it is marked as something else, or half restored.
 
     Two processes that mark one database differently at the same moment both fail.
     """
+    require_whole(ch, dataset.name)
     if not _kinds(ch, dataset):
         ch.insert("datasets_log", dataset_columns(dataset, (clock or SystemClock()).now()))
         _kinds(ch, dataset)

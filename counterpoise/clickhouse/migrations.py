@@ -24,6 +24,7 @@ from counterpoise.clickhouse.client import ClickHouse, connect, connect_consiste
 from counterpoise.clickhouse.cluster import cluster_name, on_cluster, refuse_misfit
 from counterpoise.clickhouse.concentration_sql import fill_latest, newest_columns
 from counterpoise.clickhouse.dataset_mark import open_dataset
+from counterpoise.clickhouse.restore_record import require_whole
 from counterpoise.clickhouse.rows.migration_rows import migration_columns, view_columns
 from counterpoise.clickhouse.schema import View, read_tables, read_views
 from counterpoise.clickhouse.sql_files import split_statements, sql_files
@@ -104,13 +105,14 @@ def migrate(
     """Create the dataset's database if need be, mark it, bring it to this schema; the titles of what was done now.
 
     Raises ConfigError where an applied file was changed, the database is newer than this version or too old to be upgraded, or it is
-    marked as another dataset.
+    marked as another dataset, or half restored.
     """
     wanted = read_migrations() if migrations is None else migrations
     tables = {table.name: table.statement for table in read_tables()}
     now = (clock or SystemClock()).now
     with connect(target, "") as server:
         refuse_misfit(server, target.cluster, target.where)
+        require_whole(server, dataset.name)
         _run(server, f"CREATE DATABASE IF NOT EXISTS `{dataset.name}` ENGINE = Atomic")
     with connect_consistent(target, dataset.name) as ch:
         for name in _FOUNDATION:

@@ -31,6 +31,19 @@ POINTS = (
     "alerts-after-rows",
     "alerts-after-slack-accept",
     "alerts-before-checkpoint",
+    "backup-after-start",
+    "restore-after-create",
+    "restore-after-record",
+    "restore-after-aside",
+    "restore-after-rename",
+    "restore-after-start",
+    "restore-after-read",
+    "restore-after-truncate",
+    "restore-after-mark",
+    "restore-after-epochs",
+    "restore-after-end",
+    "restore-undo-after-rename",
+    "restore-undo-after-return",
 )
 
 _name, _, _count = os.environ.get("COUNTERPOISE_CRASH_POINT", "").partition(":")

@@ -17,6 +17,7 @@ from desk.cli.typed_command import to_paste
 
 if TYPE_CHECKING:
     from counterpoise.clickhouse.backups import Progress
+    from counterpoise.clickhouse.restore_record import RestoreRecord
     from counterpoise.settings.model import Settings
 
 _STAMP = "%Y%m%dT%H%M%SZ"
@@ -70,8 +71,9 @@ def restore(
 ) -> None:
     """Read the dataset's database back from a backup. Stop the services first.
 
-    The database must not exist; one that exists is renamed with --set-aside. A restore that fails leaves everything as it was. What
-    was stored after the backup comes again: ingest and market send what ClickHouse lacks.
+    The database must not exist; one that exists is renamed with --set-aside. A restore that fails leaves everything as it was. One
+    that was stopped is undone by the next one. What was stored after the backup comes again: ingest and market send what ClickHouse
+    lacks.
     """
     from counterpoise.clickhouse import backups
     from counterpoise.clickhouse.client import connect
@@ -81,25 +83,38 @@ def restore(
     settings = Settings.load()
     _refuse_running(settings)
     kept = f"{settings.dataset}_before_{datetime.now(UTC):{_STAMP}}".lower()
+    records: list[RestoreRecord] = []
+
+    def note(record: RestoreRecord) -> None:
+        # Before anything changes, so that whoever stops or loses this command has the line.
+        records.append(record)
+        old = f"the database of before is kept as {record.kept}; " if record.kept else ""
+        say(f"begins     {old}if this command is stopped, run `{record.command}` again", err=True)
+
     with connect(clickhouse_target(settings), "") as server:
-        there = bool(backups.tables_of(server, settings.dataset))
-        with _progress("reading", name) as progress:
-            done = backups.restore(
-                server,
-                settings.dataset_of,
-                name,
-                of=of or settings.dataset,
-                set_aside=kept if set_aside else None,
-                progress=progress,
-            )
+        try:
+            with _progress("reading", name) as progress:
+                done = backups.restore(
+                    server,
+                    settings.dataset_of,
+                    name,
+                    of=of or settings.dataset,
+                    set_aside=kept if set_aside else None,
+                    progress=progress,
+                    on_record=note,
+                )
+        except KeyboardInterrupt:
+            for record in records:
+                say(f"counterpoise: stopped. {record.state}", err=True)
+            raise
     say(f"restored   {settings.dataset}: {done.files} files, {done.bytes / 1e6:.1f} MB")
     with connect(clickhouse_target(settings), settings.dataset) as clickhouse:
         for chain, height in clickhouse.query(
             "SELECT chain, max(height) FROM blocks_log GROUP BY chain ORDER BY chain"
         ):
             say(f"           {chain} to height {height}")
-    if there:
-        say(f"kept       the database of before is {kept}; an administrator drops it: DROP DATABASE {kept} SYNC")
+    if old := records[0].kept:
+        say(f"kept       the database of before is {old}; an administrator drops it: DROP DATABASE {old} SYNC")
     say(f"next       {to_paste('migrate')}, then start the services")
 
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 import httpx
 
 from counterpoise.errors import ConfigError, RetryableError
+from counterpoise.runtime.whole_answer import TooLargeError, limit_time, read_body
 from counterpoise.urls import is_local, split_url
 from desk.registry_import import MAX_IMPORT_BYTES
 
@@ -36,14 +37,13 @@ def _fetch(url: str) -> bytes:
         for _ in range(MAX_REDIRECTS + 1):
             is_loopback = _checked_host(url)
             # A proxy from the environment cannot reach this machine's loopback.
-            with (
-                httpx.Client(timeout=FETCH_TIMEOUT_SECONDS, trust_env=not is_loopback) as client,
-                client.stream("GET", url) as response,
-            ):
-                if response.is_redirect and response.next_request is not None:
-                    url = str(response.next_request.url)
-                    continue
-                return _body(url, response)
+            with httpx.Client(timeout=FETCH_TIMEOUT_SECONDS, trust_env=not is_loopback) as client:
+                limit_time(client)
+                with client.stream("GET", url) as response:
+                    if response.is_redirect and response.next_request is not None:
+                        url = str(response.next_request.url)
+                        continue
+                    return _body(url, response)
     except httpx.InvalidURL as error:
         raise ConfigError(f"{url}: not a URL: {error}") from error
     except httpx.HTTPError as error:
@@ -65,14 +65,10 @@ def _checked_host(url: str) -> bool:
 def _body(url: str, response: httpx.Response) -> bytes:
     if response.status_code != httpx.codes.OK:
         _refused(url, response.status_code)
-    chunks: list[bytes] = []
-    size = 0
-    for chunk in response.iter_bytes():
-        size += len(chunk)
-        if size > MAX_IMPORT_BYTES:
-            raise ConfigError(f"{url}: more than {MAX_IMPORT_BYTES} bytes, expected a registry")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    try:
+        return read_body(response, MAX_IMPORT_BYTES)
+    except TooLargeError:
+        raise ConfigError(f"{url}: more than {MAX_IMPORT_BYTES} bytes, expected a registry") from None
 
 
 def _refused(url: str, status: int) -> NoReturn:

@@ -14,6 +14,8 @@ from ingest.blocks.sources.block_source import News
 
 TOPICS: Final = (b"hashblock", b"sequence")
 _HIGH_WATER_MARK = 10_000
+_MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+"""The topics have some forty bytes. A publisher of before ZMTP 2 also sends the blocks of other topics."""
 _MAX_NAMED = 256
 
 log = structlog.get_logger("ingest")
@@ -31,6 +33,7 @@ class ZmqListener:
         for endpoint in dict.fromkeys(endpoints):
             socket = self._context.socket(zmq.SUB)
             socket.setsockopt(zmq.RCVHWM, _HIGH_WATER_MARK)
+            socket.setsockopt(zmq.MAXMSGSIZE, _MAX_MESSAGE_BYTES)
             socket.setsockopt(zmq.LINGER, 0)
             socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
             socket.setsockopt(zmq.IPV6, 1)  # libzmq refuses such an address without it; IPv4 works as before
@@ -79,9 +82,9 @@ class ZmqListener:
         self._context.term()
 
     def _drain(self, index: int, socket: zmq.Socket[bytes], named: dict[str, None]) -> bool:
-        """Read what is there; whether it says, or hides, something about blocks."""
+        """Read what is there, as many messages as are kept; whether it says, or hides, something about blocks."""
         woken = False
-        while True:
+        for _ in range(_HIGH_WATER_MARK):
             try:
                 parts = socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
@@ -97,6 +100,7 @@ class ZmqListener:
                 self.blocks += 1
                 if len(named) < _MAX_NAMED:
                     named[block_hash] = None
+        return woken
 
     def _lost_one(self, index: int, parts: list[bytes]) -> bool:
         """Whether the numbers of a topic have a gap (a lost message, or a node that started again)."""

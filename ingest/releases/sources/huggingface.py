@@ -13,6 +13,7 @@ from counterpoise.contracts.releases import Observation
 from counterpoise.errors import ConfigError, StaleSourceError
 from counterpoise.runtime.clock import Clock
 from counterpoise.runtime.probe import Probe
+from counterpoise.runtime.whole_answer import TooLargeError, limit_size, limit_time
 from counterpoise.series.catalogue import Catalogue
 from counterpoise.series.release import Release, make_release
 from counterpoise.settings.section import read_secret
@@ -93,6 +94,8 @@ class HuggingFaceSource:
             if status in (429, 503):
                 raise BusyError(f"{self._endpoint} asks for a pause ({status})", self._asked_pause(error)) from None
             raise StaleSourceError(f"{self._endpoint} answered {status}: {_line(error)}") from None
+        except TooLargeError as error:
+            raise StaleSourceError(f"{self._endpoint}: {_line(error)}: refused") from None
         except (httpx.HTTPError, OfflineModeIsEnabled) as error:
             raise StaleSourceError(
                 f"{self._endpoint} cannot be reached ({_line(error)}): check COUNTERPOISE_MARKET__HUGGINGFACE__ENDPOINT"
@@ -160,11 +163,13 @@ def _client(endpoint: str, token: str | None, settings: MarketSettings) -> HfApi
         ) from None
 
     def bounded() -> httpx.Client:
-        """The library's own client, which would otherwise wait for ever."""
-        client = default_client_factory()
+        """The library's own client, which would otherwise wait for ever, and read without end."""
+        client: httpx.Client = default_client_factory()
         client.timeout = httpx.Timeout(settings.huggingface.timeout_seconds)
         hooks = client.event_hooks
         client.event_hooks = {**hooks, "response": [*hooks.get("response", ()), _without_rate_limit]}
+        limit_time(client)
+        limit_size(client, settings.max_answer_bytes)
         return client
 
     huggingface_hub.set_client_factory(bounded)

@@ -191,5 +191,5 @@ def test_a_server_that_goes_on_and_on_is_given_up(server: MarketServer) -> None:
     server.fault, server.slow_seconds = "dripping", PATIENCE_SECONDS
     clock = ManualClock(NOW)
     http = RateLimitedHttp(server.url, MarketSettings(timeout_seconds=4.0), setting="S", clock=clock, pause=clock.sleep)
-    with pytest.raises(StaleSourceError, match=r"/x did not answer whole within 4(\.0)? s: given up after \d+ bytes"):
+    with pytest.raises(StaleSourceError, match=r"/x cannot be reached \(it did not answer whole within 4 s\)"):
         http.get(f"{server.url}/x")

@@ -1,0 +1,70 @@
+"""The record of a restore that is not over: a table in the database that it fills, so that every later command sees where it stopped.
+
+The table is dropped last. Its comment names the backup and the database of before. While it is there, no service starts and
+`counterpoise migrate` changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from counterpoise.clickhouse.client import ClickHouse
+from counterpoise.errors import ConfigError
+
+TABLE: Final = "restore_not_over"
+"""Its name in the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRecord:
+    """What a restore does: the backup, the database in it, the database that it fills, and the one of before ("" for none)."""
+
+    backup: str
+    of: str
+    dataset: str
+    kept: str
+
+    @property
+    def command(self) -> str:
+        """The command that does all of it again."""
+        options = f" --of {self.of}" if self.of != self.dataset else ""
+        return (
+            f"counterpoise --dataset {self.dataset} restore {self.backup}{options}{' --set-aside' if self.kept else ''}"
+        )
+
+    @property
+    def state(self) -> str:
+        """What there is, and the next command: one sentence for whoever meets a restore that stopped."""
+        old = f"the database of before is kept as {self.kept}" if self.kept else "there was none before"
+        return (
+            f"database {self.dataset!r} is not whole: the restore of backup {self.backup!r} is not over, and {old}. "
+            f"Run `{self.command}` again"
+        )
+
+    def statement(self, database: str) -> str:
+        """Makes the table in `database`."""
+        text = json.dumps(asdict(self))  # names only: no quote, no backslash
+        return f"CREATE TABLE `{database}`.{TABLE} (at DateTime) ENGINE = MergeTree ORDER BY at COMMENT '{text}'"
+
+
+def beside(dataset: str) -> str:
+    """The database that is one step of a restore away from being, or having been, that of the dataset."""
+    return f"{dataset}_restoring"
+
+
+def read_record(server: ClickHouse, *databases: str) -> RestoreRecord | None:
+    """The record in the first of these databases that has one."""
+    rows = server.query(
+        "SELECT comment FROM system.tables WHERE name = {table:String} AND database IN {databases:Array(String)} "
+        "ORDER BY indexOf({databases:Array(String)}, database) LIMIT 1",
+        {"table": TABLE, "databases": list(databases)},
+    )
+    return RestoreRecord(**json.loads(rows[0][0])) if rows else None
+
+
+def require_whole(server: ClickHouse, dataset: str) -> None:
+    """ConfigError with the next command where a restore into the dataset's database is not over."""
+    if record := read_record(server, dataset, beside(dataset)):
+        raise ConfigError(record.state)
