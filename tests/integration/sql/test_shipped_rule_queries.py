@@ -78,7 +78,7 @@ def answers(ch: ClickHouse, rule_id: str, seed: int) -> dict[str, int]:
 def fires_at(rule_id: str, values: dict[str, int]) -> set[str]:
     answer = QueryAnswer(0.0, tuple(QueryRow(key, float(value)) for key, value in values.items()))
     facts = TimerFacts(now=0.0, changed_at=0.0, answers={rule_id: answer})
-    return {key for key, finding in RULES[rule_id].findings(facts, {}) if finding.active}
+    return {key for key, finding in RULES[rule_id].findings(facts, {}) if finding is not None and finding.active}
 
 
 def test_runs_and_lost_branches_of_drawn_chains(chains: ClickHouse) -> None:
