@@ -163,9 +163,7 @@ def _summary(
     unknown, high = evidence.unknown or 0, _known(reading.high)
     was = "was" if unknown == 1 else "were"
     bound = (
-        ""
-        if high is None
-        else f": {rule.format_value(high)} if the {counted(unknown, 'unknown block')} {was} theirs"
+        "" if high is None else f": {rule.format_value(high)} if the {counted(unknown, 'unknown block')} {was} theirs"
     )
     tail = {
         "possible": f"possibly {breach}{bound}",

@@ -24,6 +24,8 @@ MAX_DIGITS: Final = 100
 _MAX_MESSAGE: Final = 200
 LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NUMBER: Final = re.compile(r"[-+]?[0-9][0-9_.:eExXobabcdefABCDEF+-]*")
+_OTHER_BASE: Final = re.compile(r"[-+]?(0[0-7_]*[0-7][0-7_]*|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")
+"""What YAML 1.1 takes for an octal number, or for one to the base of 60."""
 ODD_ERRORS: Final = (
     ValueError,
     TypeError,
@@ -79,8 +81,8 @@ def read_document(path: Path, max_bytes: int = MAX_BYTES) -> str:
 def parse_yaml(text: str) -> Any:
     """The plain value of a YAML text. DocumentError for whatever is no YAML or is refused.
 
-    Refused are over MAX_BYTES characters, depths over MAX_DEPTH, numbers over MAX_DIGITS, a key given twice, and aliases (`*name`),
-    with which a short text stands for a huge one.
+    Refused are over MAX_BYTES characters, depths over MAX_DEPTH, numbers over MAX_DIGITS, octal ones and those to
+    the base of 60, a key given twice, and aliases (`*name`), with which a short text stands for a huge one.
     """
     if len(text) > MAX_BYTES:
         raise DocumentError(f"over {MAX_BYTES} characters")
@@ -102,11 +104,16 @@ def document_error(error: Exception) -> DocumentError:
     return DocumentError(problem, *((mark.line + 1, mark.column + 1) if mark else ()))
 
 
-def long_number(scalar: Any) -> str:
-    """Why a scalar event is no number that is read; empty where it is none or is short."""
+def odd_number(scalar: Any) -> str:
+    """Why a scalar event is no number that is read; empty where it is none or a plain one.
+
+    YAML takes `010` for 8 and `12:30` for 750. Whoever writes them means something else.
+    """
     length = len(scalar.value)
     if length > MAX_DIGITS and (scalar.implicit[0] or scalar.tag) and _NUMBER.fullmatch(scalar.value):
         return f"a number of {length} characters, expected at most {MAX_DIGITS}"
+    if scalar.implicit[0] and _OTHER_BASE.fullmatch(scalar.value):
+        return f"{scalar.value}, which YAML reads as {yaml.safe_load(scalar.value)}: write a plain number, or put it in quotes"
     return ""
 
 
@@ -140,7 +147,7 @@ def _check(events: Iterable[Any]) -> None:
                 _refuse(f"nested over {MAX_DEPTH} deep", event.start_mark)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-        elif isinstance(event, yaml.ScalarEvent) and (problem := long_number(event)):
+        elif isinstance(event, yaml.ScalarEvent) and (problem := odd_number(event)):
             _refuse(problem, event.start_mark)
 
 

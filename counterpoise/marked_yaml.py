@@ -19,7 +19,7 @@ from counterpoise.documents import (
     ODD_ERRORS,
     DocumentError,
     document_error,
-    long_number,
+    odd_number,
 )
 
 Path = tuple[str | int, ...]
@@ -58,7 +58,8 @@ class MarkedYaml:
 def parse_marked_yaml(text: str) -> MarkedYaml:
     """Read a text. DocumentError, with its place, for what is no YAML, over MAX_BYTES characters or nested over MAX_DEPTH deep.
 
-    Dates that do not exist, numbers over MAX_DIGITS, aliases, tags of collections and keys given twice are `unread`.
+    Dates that do not exist, numbers over MAX_DIGITS or to another base than they seem, aliases, tags of collections and keys given
+    twice are `unread`.
     """
     if len(text) > MAX_BYTES:
         raise DocumentError(f"over {MAX_BYTES} characters")
@@ -129,7 +130,7 @@ class _Reader:
         return found
 
     def _scalar(self, event: Any, path: Path) -> Any:
-        if problem := long_number(event):
+        if problem := odd_number(event):
             return self._unread(path, event, f"is {problem}")
         tag = event.tag
         try:
