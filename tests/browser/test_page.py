@@ -97,10 +97,14 @@ def test_a_block_and_a_reorganisation_come_without_a_reload(
         page.evaluate("window.neverReloaded = true")
         tip = trunk[-1]
         page.wait_for_selector(f"[data-figure='tip']:text-is('{PAGE.count(tip.height)}')")
+        page.focus(f"#blocks a[href='/block/{tip.hash}']")
+        page.eval_on_selector("#blocks .scroll", "box => { box.scrollTop = 9 }")
         grown = block(tip.height + 1, tip.hash, label="antpool")
         chain.send([grown])
         page.wait_for_selector(f"[data-figure='tip']:text-is('{PAGE.count(grown.height)}')")
         page.wait_for_selector(f"#blocks a[href='/block/{grown.hash}']")
+        assert page.evaluate("document.activeElement.getAttribute('href')") == f"/block/{tip.hash}", "focus stays"
+        assert page.eval_on_selector("#blocks .scroll", "box => box.scrollTop") == 9
         page.evaluate(NOTE_PRESSES)
         press(page, "[data-chart='raw'] [data-span='24h']")
         tip, grown = grown, block(grown.height + 1, grown.hash, label="antpool")

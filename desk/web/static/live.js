@@ -12,6 +12,27 @@ function openDetails(box) {
   return [...box.querySelectorAll("details")].map((one) => one.open);
 }
 
+const FOCUSABLE = "a[href], button, summary, input, select, [tabindex]";
+
+/** What a reader takes for the same thing when its panel is drawn anew: a link by its target, a button by its words. */
+function keyOf(one) {
+  const words = one.matches("[data-points]") ? "" : one.getAttribute("href") ?? one.getAttribute("aria-label") ?? one.textContent;
+  return [one.tagName, one.closest("[data-chart]")?.dataset.chart, words].join(" ");
+}
+
+/** How the focus gets back into a panel that is replaced; nothing where it is elsewhere. */
+function focusIn(box) {
+  const focused = document.activeElement;
+  if (!box.contains(focused)) return () => {};
+  const key = keyOf(focused);
+  const alike = (root) => [...root.querySelectorAll(FOCUSABLE)].filter((one) => keyOf(one) === key);
+  const place = alike(box).indexOf(focused);
+  return (fresh) => {
+    const found = alike(fresh);
+    (found[place] ?? found.at(-1) ?? fresh.querySelector(FOCUSABLE))?.focus({ preventScroll: true });
+  };
+}
+
 function replacePanel(name, html) {
   const box = document.getElementById(name);
   if (!box || box.dataset.panel !== name) return;
@@ -24,9 +45,8 @@ function replacePanel(name, html) {
     wanted.get(chart) ?? chart.querySelector('[aria-pressed="true"]')?.dataset.span,
   ]);
   const open = openDetails(box);
-  const focused = box.contains(document.activeElement) ? document.activeElement.dataset.span : null;
-  const readIn = box.contains(document.activeElement) && document.activeElement.matches("[data-points]")
-    ? document.activeElement.closest("[data-chart]")?.dataset.chart : null;
+  const focus = focusIn(box);
+  const scrolled = [...box.querySelectorAll(".scroll")].map((one) => [one.scrollLeft, one.scrollTop]);
   fresh.classList.add("changed");
   if (box.classList.contains("broad")) fresh.classList.add("broad");
   box.replaceWith(fresh);
@@ -35,9 +55,9 @@ function replacePanel(name, html) {
     const chart = fresh.querySelector(`[data-chart="${CSS.escape(view)}"]`);
     const usual = chart?.querySelector('[aria-pressed="true"]')?.dataset.span;
     if (chart && span && span !== usual) choose(chart, span);
-    if (chart && view === readIn) chart.querySelector("[data-points]")?.focus();
-    if (chart && focused && focused === span) chart.querySelector(`[data-span="${CSS.escape(span)}"]`)?.focus();
   }
+  [...fresh.querySelectorAll(".scroll")].forEach((one, at) => { [one.scrollLeft, one.scrollTop] = scrolled[at] ?? [0, 0]; });
+  focus(fresh);
   showLocalTimes(fresh);
 }
 
